@@ -1,0 +1,110 @@
+"""The directory: live data of the administrations (agencies, offices, calendar, registers), outside any fingerprint.
+
+An administrator may change it without a new edition: opening hours, closures, holidays, seats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from types import MappingProxyType
+
+from engine.definition.model import Appeal, Contact, Hours
+from engine.values import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One function in an agency; `key` is `agency/role`. `seats` is how many people may hold it."""
+
+    key: str
+    label: Text
+    seats: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    id: str
+    label: Text
+    roles: Mapping[str, Role]  # by the short id
+    contact: Contact | None = None
+    appeals: Mapping[str, Appeal] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    from_: date
+    until: date
+    because: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A place with doors. `hours` by weekday (0 = Monday)."""
+
+    id: str
+    label: Text
+    agency: str
+    address: Text | None = None
+    serves: tuple[str, ...] = ()
+    desks: int = 1
+    hours: Mapping[int, tuple[Hours, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    closed: tuple[Closure, ...] = ()
+
+    def closure_on(self, day: date) -> Closure | None:
+        return next((one for one in self.closed if one.from_ <= day <= one.until), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Which days the administration works."""
+
+    weekend: frozenset[int] = frozenset({5, 6})
+    holidays: Mapping[date, Text] = field(default_factory=lambda: MappingProxyType({}))
+
+    def works(self, day: date) -> bool:
+        return day.weekday() not in self.weekend and day not in self.holidays
+
+    def add_working_days(self, day: date, count: int) -> date:
+        """The day `count` working days after `day` (which is not counted). Negative counts go back."""
+        step = timedelta(days=1 if count >= 0 else -1)
+        left = abs(count)
+        while left:
+            day += step
+            if self.works(day):
+                left -= 1
+        return day
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register of another system that a look-up asks; `answers` are its answers' names and types."""
+
+    id: str
+    label: Text
+    agency: str
+    answers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    agencies: Mapping[str, Agency] = field(default_factory=lambda: MappingProxyType({}))
+    offices: Mapping[str, Office] = field(default_factory=lambda: MappingProxyType({}))
+    calendar: Calendar = Calendar()
+    registers: Mapping[str, Register] = field(default_factory=lambda: MappingProxyType({}))
+
+    def offices_of(self, agency: str) -> tuple[Office, ...]:
+        return tuple(office for office in self.offices.values() if office.agency == agency)
+
+    def office_serving(self, place: str, agency: str | None = None) -> str | None:
+        """The first office that serves the place; none where none does."""
+        for office in self.offices.values():
+            if place in office.serves and agency in (None, office.agency):
+                return office.id
+        return None
+
+    def role(self, key: str) -> Role | None:
+        agency_id, _, role_id = key.partition("/")
+        agency = self.agencies.get(agency_id)
+        return agency.roles.get(role_id) if agency else None

@@ -1,0 +1,1 @@
+"""The gateways: where other systems are reached (payment operators, message senders, registers)."""

@@ -1,0 +1,134 @@
+"""Small frozen values every floor shares: texts in several languages, spans of time, canonical JSON, fingerprints.
+
+Answers and journal bodies are *plain* values: what JSON can say without floats. A date is its ISO text, a decimal its
+text, money whole francs (XOF has no cents, ISO 4217).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+Plain: TypeAlias = "None | bool | int | str | list[Plain] | dict[str, Plain]"
+
+LANGUAGES: Final = ("fr", "en", "ee", "kbp")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A human text, in one or several languages. The first is the reference."""
+
+    versions: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, value: str | Mapping[str, str], language: str = "fr") -> Text:
+        if isinstance(value, str):
+            return cls(((language, value),))
+        return cls(tuple(value.items()))
+
+    def in_(self, language: str) -> str:
+        """The text in that language, else in its reference language."""
+        for code, words in self.versions:
+            if code == language:
+                return words
+        return self.versions[0][1] if self.versions else ""
+
+    def language_for(self, language: str) -> str:
+        """Which language `in_` really answers in, for the `lang` attribute of pages."""
+        codes = [code for code, _ in self.versions]
+        return language if language in codes or not codes else codes[0]
+
+    @property
+    def languages(self) -> frozenset[str]:
+        return frozenset(code for code, _ in self.versions)
+
+    def __str__(self) -> str:
+        return self.in_("fr")
+
+    def __bool__(self) -> bool:
+        return bool(self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of time as written: `3 working days`, `2 months`, `72 hours`. `unit` is singular."""
+
+    count: int
+    unit: str  # minute hour day week month year
+    working: bool = False  # only with hour and day
+
+    def __str__(self) -> str:
+        plural = self.unit if self.count == 1 else self.unit + "s"
+        return f"{self.count} {'working ' if self.working else ''}{plural}"
+
+
+def canonical_json(value: Plain) -> bytes:
+    """RFC 8785 for our subset (no floats): sorted keys, no spaces, UTF-8. Raises TypeError on anything else."""
+    _refuse_floats(value)
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8")
+
+
+def _refuse_floats(value: object) -> None:
+    if value is None or isinstance(value, (bool, int, str)):
+        return
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _refuse_floats(item)
+        return
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"key {key!r} is not text")
+            _refuse_floats(item)
+        return
+    raise TypeError(f"{type(value).__name__} is not a plain value")
+
+
+def fingerprint(value: Plain) -> str:
+    """SHA-256 of the canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def new_id() -> str:
+    """128 unguessable bits, 22 signs that need no escaping in a URL."""
+    return secrets.token_urlsafe(16)
+
+
+_DAMM: Final = (
+    (0, 3, 1, 7, 5, 9, 8, 6, 4, 2), (7, 0, 9, 2, 1, 5, 4, 8, 6, 3), (4, 2, 0, 6, 8, 7, 1, 3, 5, 9),
+    (1, 7, 5, 0, 9, 8, 3, 4, 2, 6), (6, 1, 2, 3, 0, 4, 5, 9, 7, 8), (3, 6, 7, 4, 2, 0, 9, 5, 8, 1),
+    (5, 8, 6, 9, 7, 2, 0, 1, 3, 4), (8, 9, 4, 5, 3, 6, 2, 0, 1, 7), (9, 4, 3, 8, 6, 1, 7, 2, 0, 5),
+    (2, 5, 8, 1, 4, 3, 6, 7, 9, 0),
+)  # fmt: skip
+
+
+def check_digit(digits: str) -> str:
+    """Damm's check digit: finds every single wrong digit and every swap of neighbours."""
+    interim = 0
+    for digit in digits:
+        interim = _DAMM[interim][int(digit)]
+    return str(interim)
+
+
+def has_check_digit(digits: str) -> bool:
+    return digits.isascii() and digits.isdigit() and check_digit(digits) == "0"
+
+
+def new_number(year: int, random_digits: str) -> str:
+    """A dossier number of 11 digits: year (2), eight random digits, check digit. It opens nothing by itself."""
+    body = f"{year % 100:02d}{random_digits}"
+    return body + check_digit(body)
+
+
+def group_number(number: str) -> str:
+    """`26482911374` as people read it: `26 4829 1137 4`."""
+    return f"{number[:2]} {number[2:6]} {number[6:10]} {number[10:]}" if len(number) == 11 else number
+
+
+def digits_only(text: str) -> str:
+    return "".join(sign for sign in text if sign.isascii() and sign.isdigit())

@@ -1,0 +1,1 @@
+"""The faces: values in, text or bytes out. No store, no clock, no decision."""
