@@ -1,0 +1,335 @@
+"""The facts of one request, frozen: what one person said and what was done. Only ever replaced by a newer revision.
+
+Answers and bodies are plain values (`engine.values.Plain`). Instants are UTC with their zone. A dossier knows no URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from engine.values import Plain
+
+ActorKind: TypeAlias = Literal["anonymous", "applicant", "agent", "auditor", "system", "provider"]
+PaymentStatus: TypeAlias = Literal["pending", "paid", "failed", "expired", "unknown", "overpaid"]
+BookingStatus: TypeAlias = Literal["booked", "attended", "missed", "cancelled"]
+DocumentStatus: TypeAlias = Literal["valid", "suspended", "revoked", "replaced"]
+
+_EMPTY: Final[Mapping[str, Plain]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts. `roles` are `agency/role` keys; `offices` empty = all offices of these agencies."""
+
+    kind: ActorKind
+    id: str
+    name: str = ""
+    roles: frozenset[str] = frozenset()
+    offices: frozenset[str] = frozenset()
+
+
+SYSTEM_ACTOR: Final = Actor("system", "system")
+ANONYMOUS: Final = Actor("anonymous", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One file handed in, kept by content. `kind` is what the bytes are: pdf, jpg or png."""
+
+    id: str
+    field: str
+    name: str
+    kind: str
+    size: int
+    sha256: str
+    received_at: datetime
+    pages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task that is done now: when and by whom (actor id)."""
+
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A transition that was taken. `reason` is what the person wrote; it never enters the journal."""
+
+    transition: str
+    source: str
+    target: str
+    at: datetime
+    by: str
+    by_kind: ActorKind
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What an agent asked to correct: field → the reason for it. `made` are those already corrected."""
+
+    fields: Mapping[str, str]
+    reason: str
+    at: datetime
+    by: str
+    made: frozenset[str] = frozenset()
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        return tuple(field_id for field_id in self.fields if field_id not in self.made)
+
+
+@dataclass(frozen=True, slots=True)
+class OwedLine:
+    """One printed line of a frozen quote. `basis` is a law id; `exempt` lines are printed at 0."""
+
+    id: str
+    label: str
+    amount: int
+    unit_amount: int | None = None
+    times: str | None = None
+    per: str | None = None
+    basis: str | None = None
+    exempt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A fee as it was computed when it fell due, and what was paid of it. Frozen so that nobody pays more later."""
+
+    fee: str
+    label: str
+    amount: int
+    lines: tuple[OwedLine, ...]
+    at: datetime
+    paid: int = 0
+
+    @property
+    def left(self) -> int:
+        return max(0, self.amount - self.paid)
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A slot taken. `start` is UTC; `sequence` counts changes (RFC 5545)."""
+
+    id: str
+    appointment: str
+    office: str
+    start: datetime
+    minutes: int
+    seat: int
+    status: BookingStatus = "booked"
+    moves: int = 0
+    sequence: int = 0
+    arrived_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedDocument:
+    """An act delivered. `content` is what it shows (label, text) and never changes; `code` has 12 digits; `token` is
+    the QR's 128 bits; `jws` the Ed25519 signature of number, output, day and digest of the content."""
+
+    id: str
+    output: str
+    title: str
+    number: str
+    issued_at: datetime
+    valid_until: date | None
+    code: str
+    token: str
+    content: tuple[tuple[str, str], ...]
+    holder: str
+    signed_by: str | None
+    jws: str
+    status: DocumentStatus = "valid"
+    changed_at: datetime | None = None
+    row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """A clock of the law: seconds consumed until `since`; running if `since` is set."""
+
+    consumed: int
+    since: datetime | None
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One request and all its facts. `revision` counts its changes; `fingerprint` pins the edition it is judged by."""
+
+    id: str
+    number: str
+    procedure: str
+    edition: int
+    fingerprint: str
+    owner: str  # account id of the applicant
+    state: str
+    entered_at: datetime
+    created_at: datetime
+    revision: int = 0
+    channel: str = "web"
+    language: str = "fr"
+    contact_phone: str | None = None  # E.164, where messages go
+    contact_email: str | None = None
+    label: str = ""  # what the dossier is called in lists
+    office: str | None = None
+    submitted_at: datetime | None = None
+    closed_at: datetime | None = None
+    form_day: date | None = None  # `today` of the form, frozen at sending
+    due_at: datetime | None = None
+    due_paused_at: datetime | None = None
+    assigned: str | None = None
+    answers: Mapping[str, Plain] = field(default_factory=lambda: _EMPTY)
+    done: Mapping[str, Done] = field(default_factory=lambda: MappingProxyType({}))
+    missed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    taken: tuple[Taken, ...] = ()
+    correction: Correction | None = None
+    owed: Mapping[str, Owed] = field(default_factory=lambda: MappingProxyType({}))
+    bookings: Mapping[str, Booking] = field(default_factory=lambda: MappingProxyType({}))  # by appointment
+    documents: tuple[IssuedDocument, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    clocks: Mapping[str, ClockState] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def is_draft(self) -> bool:
+        return self.submitted_at is None
+
+    def attachment(self, attachment_id: str) -> Attachment | None:
+        return next((one for one in self.attachments if one.id == attachment_id), None)
+
+    def document(self, document_id: str) -> IssuedDocument | None:
+        return next((one for one in self.documents if one.id == document_id), None)
+
+
+# -- kept beside the dossier -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One try to pay. `reference` is ours and goes to the provider; (provider, provider_ref) is unique."""
+
+    id: str
+    reference: str
+    dossier: str
+    fees: tuple[str, ...]
+    amount: int
+    provider: str
+    method: str
+    payer: str
+    status: PaymentStatus
+    started_at: datetime
+    expires_at: datetime
+    provider_ref: str | None = None
+    reason: str | None = None  # why it failed: balance, cancelled, limit…
+    ended_at: datetime | None = None
+    receipt: str | None = None
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEvent:
+    """What a provider told us once. `verified` = confirmed by our own status call."""
+
+    provider: str
+    event_id: str
+    payment: str | None
+    kind: PaymentStatus
+    amount: int
+    currency: str
+    at: datetime
+    verified: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message owed, in the outbox. `dedupe` makes it owed once; `due_at` when it may leave."""
+
+    id: str
+    dossier: str | None
+    channel: Literal["sms", "email", "inbox"]
+    to: str
+    subject: str
+    body: str
+    due_at: datetime
+    dedupe: str
+    created_at: datetime
+    attempts: int = 0
+    sent_at: datetime | None = None
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """What falls due with time on a dossier: `name` is `due`, a clock, a reminder…; `entry` the journal's n then."""
+
+    dossier: str
+    name: str
+    entry: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Someone at the door. Applicants are known by phone; agents and auditors by login and argon2id hash."""
+
+    id: str
+    kind: Literal["applicant", "agent", "auditor"]
+    name: str
+    login: str  # E.164 phone, or the agent's identifier
+    secret: str = ""
+    roles: tuple[str, ...] = ()
+    offices: tuple[str, ...] = ()
+    disabled: bool = False
+    profile: Mapping[str, Plain] = field(default_factory=lambda: _EMPTY)
+
+    def actor(self) -> Actor:
+        return Actor(self.kind, self.id, self.name, frozenset(self.roles), frozenset(self.offices))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser. Only the SHA-256 of its token is kept."""
+
+    token_sha256: str
+    account: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    kept: bool = False  # “this phone is mine”
+
+
+@dataclass(frozen=True, slots=True)
+class SignInCode:
+    """A one-time code sent to a phone; its hash, and the tries left."""
+
+    phone: str
+    code_sha256: str
+    sent_at: datetime
+    expires_at: datetime
+    tries_left: int
+    sends: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One published state of a definition, kept for ever. `expanded` is its canonical JSON, `source` the file's text."""
+
+    procedure: str
+    edition: int
+    fingerprint: str
+    source: str
+    expanded: str
+    published_at: datetime
+    published_by: str = ""
+    commit: str | None = None

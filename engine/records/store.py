@@ -1,0 +1,231 @@
+"""The narrow interface to keeping: one unit of work, and these verbs. `SqliteStore` is the first to speak it.
+
+One command of the office = one `unit(write=True)`: dossier, journal, letters, timers, bookings, documents and the
+stored reply are kept together or not at all. The constraints of the store are the promise; the checks before them only
+make the answer kinder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from engine.records.dossier import (
+    Account, Booking, Dossier, Edition, IssuedDocument, Letter, Payment, PaymentEvent, Session, SignInCode, Timer,
+)  # fmt: skip
+from engine.records.journal import Entry
+from engine.values import Plain
+
+
+class Conflict(Exception):
+    """Somebody else changed the dossier meanwhile: the expected revision is not the kept one."""
+
+
+class Taken(Exception):
+    """A unique thing is taken already: a seat, a draft, a login."""
+
+
+class Busy(Exception):
+    """The store cannot answer now (locked, full, cut). Nothing was written; try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The stored answer to one idempotent command: same key and same digest, same answer."""
+
+    principal: str
+    route: str
+    key: str
+    digest: str
+    body: Plain
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DossierLine:
+    """What a list shows of a dossier, without its answers."""
+
+    id: str
+    number: str
+    procedure: str
+    edition: int
+    label: str
+    state: str
+    office: str | None
+    owner: str
+    assigned: str | None
+    submitted_at: datetime | None
+    entered_at: datetime
+    due_at: datetime | None
+    due_paused: bool
+    closed: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tray:
+    """Which dossiers a list asks for. `places` are (procedure, state) pairs; None = any. Sorted by due date, then id."""
+
+    places: tuple[tuple[str, str], ...] | None = None
+    offices: frozenset[str] | None = None
+    assigned: str | None = None
+    unassigned: bool = False
+    late_at: datetime | None = None  # only those due before
+    text: str = ""  # number, or words of the label
+    open_only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One page of a list and where the next begins (keyset, never an offset)."""
+
+    lines: tuple[DossierLine, ...]
+    after: str | None = None
+
+
+class Unit(Protocol):
+    """One transaction. Reading verbs answer what is kept, this unit's own writes included."""
+
+    # dossiers
+    def dossier(self, dossier_id: str) -> Dossier | None: ...
+    def dossier_numbered(self, number: str) -> Dossier | None: ...
+    def add_dossier(self, dossier: Dossier) -> None:
+        """Raises `Taken` when the number, or this owner's draft of the procedure, exists."""
+        ...
+
+    def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
+        """Keeps `dossier` (revision = expected + 1). Raises `Conflict`."""
+        ...
+
+    def draft_of(self, owner: str, procedure: str) -> Dossier | None: ...
+    def dossiers_of(self, owner: str, limit: int = 50) -> tuple[DossierLine, ...]: ...
+    def find_dossiers(self, tray: Tray, after: str | None = None, limit: int = 50) -> Slice: ...
+    def count_dossiers(self, tray: Tray, most: int = 1000) -> int: ...
+
+    # journal
+    def head(self, dossier_id: str) -> tuple[int, str]:
+        """Number and hash of the dossier's last entry; (0, "") before the first."""
+        ...
+
+    def add_entry(self, entry: Entry, salts: Mapping[str, str]) -> None: ...
+    def entries(self, dossier_id: str) -> tuple[Entry, ...]: ...
+    def salts(self, dossier_id: str) -> Mapping[int, Mapping[str, str]]: ...
+
+    # letters and timers
+    def add_letter(self, letter: Letter) -> bool:
+        """False when the same dedupe key is owed already."""
+        ...
+
+    def claim_letters(self, now: datetime, lease_until: datetime, limit: int = 50) -> tuple[Letter, ...]: ...
+    def settle_letter(self, letter: Letter) -> None: ...
+    def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]: ...
+    def letters_of(self, dossier_id: str) -> tuple[Letter, ...]: ...
+    def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
+        """Replaces all the timers of the dossier that have not fired."""
+        ...
+
+    def due_timers(self, now: datetime, limit: int = 50) -> tuple[Timer, ...]: ...
+    def fire_timer(self, timer: Timer, at: datetime) -> bool:
+        """Marks it fired inside this unit; False when it was fired or replaced meanwhile."""
+        ...
+
+    # payments
+    def add_payment(self, payment: Payment) -> None: ...
+    def put_payment(self, payment: Payment) -> None: ...
+    def payment(self, payment_id: str) -> Payment | None: ...
+    def payment_referenced(self, reference: str) -> Payment | None: ...
+    def payments_of(self, dossier_id: str) -> tuple[Payment, ...]: ...
+    def pending_payments(self, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]: ...
+    def add_event(self, event: PaymentEvent) -> bool:
+        """False when (provider, event_id) was recorded already."""
+        ...
+
+    def events_of(self, payment_id: str) -> tuple[PaymentEvent, ...]: ...
+    def add_credit(self, payment_id: str, dossier_id: str, amount: int, at: datetime) -> bool:
+        """Credits once for ever; False when it was credited already."""
+        ...
+
+    # seats
+    def seats_taken(self, resource: str, office: str, from_: datetime, to: datetime) -> Mapping[datetime, frozenset[int]]: ...
+    def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
+        """Raises `Taken` when that seat of that slot is somebody's."""
+        ...
+
+    def release_seat(self, booking_id: str) -> None: ...
+    def bookings_on(self, offices: Sequence[str], from_: datetime, to: datetime) -> tuple[tuple[str, str, Booking], ...]:
+        """(dossier id, resource, booking), by hour: the day of an office."""
+        ...
+
+    def put_booking(self, booking: Booking) -> None: ...
+
+    # issued documents
+    def next_serial(self, series: str) -> int: ...
+    def add_document(self, dossier_id: str, document: IssuedDocument) -> None: ...
+    def put_document(self, document: IssuedDocument) -> None: ...
+    def document_by_token(self, token: str) -> tuple[str, IssuedDocument] | None: ...
+    def document_by_code(self, code: str) -> tuple[str, IssuedDocument] | None: ...
+
+    # editions
+    def add_edition(self, edition: Edition) -> bool:
+        """False when this fingerprint is kept already."""
+        ...
+
+    def edition(self, procedure: str, fingerprint: str) -> Edition | None: ...
+    def editions(self, procedure: str) -> tuple[Edition, ...]: ...
+
+    # people at the door
+    def account(self, account_id: str) -> Account | None: ...
+    def account_of(self, kind: str, login: str) -> Account | None: ...
+    def accounts(self, kind: str) -> tuple[Account, ...]: ...
+    def put_account(self, account: Account) -> None: ...
+    def session(self, token_sha256: str) -> Session | None: ...
+    def put_session(self, session: Session) -> None: ...
+    def drop_sessions(self, account_id: str, token_sha256: str | None = None) -> None: ...
+    def code(self, phone: str) -> SignInCode | None: ...
+    def put_code(self, code: SignInCode) -> None: ...
+    def drop_code(self, phone: str) -> None: ...
+    def count_try(self, key: str, window: str) -> int:
+        """Counts one more try in this window and answers how many there were, this one included."""
+        ...
+
+    def keep_aside(self, key: str, body: Plain, at: datetime) -> None:
+        """Something a lost session must find again (posted answers), or a reading to note."""
+        ...
+
+    def taken_aside(self, key: str) -> Plain: ...
+
+    # idempotent replies
+    def reply(self, principal: str, route: str, key: str) -> Reply | None: ...
+    def add_reply(self, reply: Reply) -> None:
+        """Raises `Taken` when a twin command committed first."""
+        ...
+
+
+class Store(Protocol):
+    def unit(self, write: bool = False) -> AbstractContextManager[Unit]:
+        """Opens a unit of work. Writing units are serialised or retried; an exception undoes everything."""
+        ...
+
+    def migrate(self) -> None: ...
+    def settings(self) -> Mapping[str, str]:
+        """What the store really runs with (journal mode, synchronous…), for `doctor` and the start's assertion."""
+        ...
+
+    def all_dossiers(self) -> Iterator[str]: ...
+    def findings(self) -> Iterator[Finding]:
+        """What the store itself finds broken in its own tables (integrity, orphans): the store's part of `fsck`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken promise found by `fsck`."""
+
+    code: str
+    dossier: str | None
+    facts: Mapping[str, Plain] = field(default_factory=dict)
