@@ -1,0 +1,53 @@
+# Everything a newcomer needs. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+export PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help install browser run worker test quick lint format bench reference clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+install: $(VENV)/.ready ## make the environment and install the packages
+
+$(VENV)/.ready: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
+	touch $@
+
+run: install ## the portal with all procedures, demo people and a simulated operator, on http://localhost:8000
+	$(BIN)/guichet serve --demo
+
+worker: install ## what falls due with time: letters, due dates, payments to check
+	$(BIN)/guichet worker
+
+browser: install ## a real Chromium for the tests (Debian's package; asks for root when it is missing)
+	@$(BIN)/python tests/browser.py --install
+
+test: browser ## every test, as the continuous integration runs them
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+quick: install ## the fast tests only, under a minute
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not browser'
+
+lint: install ## style, types and the shipped procedures
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/guichet lint procedures
+
+format: install ## lay the code out
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## pages per second beside a bare Flask page on the same server
+	$(BIN)/python -m benchmarks
+
+reference: install ## write the generated references again
+	$(BIN)/python -m renderers.reference
+
+clean: ## forget the environment and the demo's data
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache

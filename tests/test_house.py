@@ -1,0 +1,161 @@
+"""The fences of the house: floors without arrows up or across, one door a package, pure rules, nobody's name inside."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOORS = {
+    "engine.problems": 1, "engine.values": 1, "engine.clock": 1,
+    "engine.definition": 2, "engine.records": 2,
+    "engine.rules": 3, "engine.gateways": 3,
+    "engine.office": 4,
+    "renderers.web": 6,
+    "renderers": 5,
+    "server": 7,
+}  # fmt: skip
+DOORS = {
+    "yaml": ("engine.definition.source",),
+    "jsonschema": ("engine.definition.shape",),
+    "transitions": ("engine.rules.workflow", "engine.rules.machine"),
+    "sqlite_utils": ("engine.records.",),
+    "sqlite3": ("engine.records.", "engine.gateways.sandbox"),
+    "jinja2": ("renderers.html",),
+    "flask": ("renderers.web.", "server"),
+    "flask_wtf": ("renderers.web.",),
+    "typst": ("renderers.pdf",),
+    "segno": ("renderers.qr",),
+    "click": ("renderers.console", "renderers.commands", "server"),
+    "PIL": ("engine.records.",),
+    "pypdf": ("engine.records.",),
+    "re2": ("engine.definition.", "engine.rules."),
+    "joserfc": ("engine.office.keys",),
+    "argon2": ("engine.office.accounts", "engine.office.secrets"),
+    "icalendar": ("renderers.calendar_file",),
+    "waitress": ("server", "renderers.commands", "renderers.console"),
+}
+FORBIDDEN_IN_RULES = re.compile(r"\b(datetime\.now|date\.today|time\.time|random\.|secrets\.|os\.environ|open\()")
+NO_WAY_TO_CODE = re.compile(r"\b(eval|exec)\(|from_string|render_template_string|\|\s*safe\b|Markup\(")
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for folder in ("engine", "renderers"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
+    if (ROOT / "server.py").exists():
+        yield "server", ROOT / "server.py"
+
+
+def floor(module: str) -> tuple[int, str]:
+    """The floor a module stands on, and the room (its longest named prefix)."""
+    best = max((room for room in FLOORS if module == room or module.startswith(room + ".")), key=len, default="")
+    return FLOORS.get(best, 0), best
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import at line {node.lineno}"
+            yield node.module or "", node
+
+
+ALL = list(modules())
+
+
+@pytest.mark.parametrize(("module", "path"), ALL, ids=[module for module, _ in ALL])
+def test_no_arrow_goes_up_or_across(module: str, path: Path) -> None:
+    own_floor, own_room = floor(module)
+    for name, node in imports(ast.parse(path.read_text())):
+        if name.split(".")[0] not in ("engine", "renderers", "server"):
+            continue
+        their_floor, their_room = floor(name)
+        assert their_floor <= own_floor, f"{module} looks up at {name} (line {node.lineno})"
+        if their_floor == own_floor and own_floor in (2, 3):
+            assert their_room == own_room, f"{module} looks across at {name} (line {node.lineno})"
+
+
+@pytest.mark.parametrize(("module", "path"), ALL, ids=[module for module, _ in ALL])
+def test_one_door_a_package(module: str, path: Path) -> None:
+    for name, node in imports(ast.parse(path.read_text())):
+        doors = DOORS.get(name.split(".")[0])
+        if doors:
+            allowed = any(module == door or (door.endswith(".") and module.startswith(door)) or
+                          (door in ("renderers.commands", "renderers.console") and module.startswith(door))
+                          for door in doors)  # fmt: skip
+            assert allowed, f"{module} opens {name} (line {node.lineno}); its door is {doors}"
+
+
+@pytest.mark.parametrize(("module", "path"), ALL, ids=[module for module, _ in ALL])
+def test_every_import_stands_at_the_top(module: str, path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    top = {id(node) for node in tree.body}
+    lazy_allowed = module.startswith(("renderers.console", "renderers.commands", "server"))  # `lint` must not load flask
+    for _, node in imports(tree):
+        assert lazy_allowed or id(node) in top, f"hidden import in {module}, line {node.lineno}"
+
+
+def test_no_circles() -> None:
+    known = {module for module, _ in ALL}
+    arrows = {
+        module: {
+            name
+            for name, node in imports(ast.parse(path.read_text()))
+            if name in known and name != module and node in ast.parse(path.read_text()).body or name in known and name != module
+        }
+        for module, path in ALL
+    }
+    done: set[str] = set()
+    trail: list[str] = []
+
+    def visit(module: str) -> None:
+        if module in done:
+            return
+        assert module not in trail, "circle: " + " → ".join([*trail[trail.index(module):], module])
+        trail.append(module)
+        for name in sorted(arrows[module]):
+            visit(name)
+        trail.pop()
+        done.add(module)
+
+    for module in sorted(arrows):
+        visit(module)
+
+
+@pytest.mark.parametrize(
+    ("module", "path"), [(m, p) for m, p in ALL if m.startswith("engine.rules")], ids=lambda value: str(value)[-40:]
+)
+def test_rules_are_pure(module: str, path: Path) -> None:
+    found = FORBIDDEN_IN_RULES.search(path.read_text())
+    assert not found, f"{module} uses {found.group() if found else ''}"
+
+
+@pytest.mark.parametrize(("module", "path"), ALL, ids=[module for module, _ in ALL])
+def test_data_never_becomes_code(module: str, path: Path) -> None:
+    text = "\n".join(line.split("#")[0] for line in path.read_text().splitlines())
+    found = NO_WAY_TO_CODE.search(text)
+    assert not found, f"{module} uses {found.group() if found else ''}"
+
+
+def test_no_code_knows_a_procedure() -> None:
+    """No file of the engine may know a shipped procedure's name, nor a template a field of one."""
+    names = {path.stem for path in (ROOT / "procedures").glob("*.yaml")}
+    assert names, "no procedure to look for"
+    for pattern in ("engine/**/*", "renderers/**/*", "server.py"):
+        for path in ROOT.glob(pattern):
+            if path.suffix in {".py", ".html", ".yaml", ".json", ".js", ".typ"}:
+                text = path.read_text()
+                assert not [name for name in names if name in text], f"{path} knows a procedure"
+
+
+def test_each_folder_says_what_it_is_for() -> None:
+    for module, path in ALL:
+        if path.stat().st_size:
+            assert ast.get_docstring(ast.parse(path.read_text())), f"{module} does not say what it is for"
