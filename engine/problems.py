@@ -28,6 +28,7 @@ class Position:
 
 
 NOWHERE: Final = Position("", 0, 0)
+ADVICE: Final = frozenset({"Y115", "C511"})  # advice that lives in a family of errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class Problem:
 
     @property
     def is_error(self) -> bool:
-        """Errors forbid publication; advice (family V) does not."""
-        return not self.code.startswith("V")
+        """Errors forbid publication; advice (family V, and ADVICE) does not."""
+        return not self.code.startswith("V") and self.code not in ADVICE
 
     def sort_key(self) -> tuple[Position, str]:
         return (self.where, self.code)

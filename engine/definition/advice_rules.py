@@ -1,0 +1,219 @@
+"""The rules of family V: advice. It never forbids publication, and a file may set one aside with a reason (`accept`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from engine.definition.directory import Directory
+from engine.definition.model import (
+    Fee,
+    Field,
+    Form,
+    Procedure,
+    Template,
+    Thing,
+)
+from engine.definition.rulebook import rule
+from engine.problems import Position, Problem, problem
+from engine.sms import parts, plain_signs
+from engine.values import Text
+
+MOST_QUESTIONS: Final = 7
+_PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest each can be in an SMS
+    "dossier": "26 4829 1137 4",
+    "link": "services.gouv.tg/s/26482911374",
+    "office": "Direction, Atakpamé",
+    "due": "31/12/2026",
+    "meeting": "mer 31/12 à 14h30",
+    "reason": "voir votre dossier",
+    "number": "DGDN-2026-0000001",
+    "title": "",
+}
+_LONGEST_ANSWER: Final = 24
+
+
+@rule("V701")
+def untranslated(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A file that promises several languages says everything in each."""
+    promised = procedure.identity.languages
+    if len(promised) < 2:
+        return
+    for thing, text in _texts(procedure):
+        missing = tuple(language for language in promised if language not in text.languages)
+        if missing and text:
+            yield problem("V701", thing.where, at=thing.id, name=thing.id, missing=missing, text=str(text))
+
+
+def _texts(procedure: Procedure) -> Iterator[tuple[Thing, Text]]:
+    yield procedure.identity, procedure.identity.title
+    yield procedure.identity, procedure.identity.summary
+    for criterion in procedure.eligibility:
+        yield criterion, criterion.field.label
+        yield criterion, criterion.because
+    for page in procedure.form.pages:
+        yield page, page.title
+        for check in page.checks:
+            yield check, check.message
+    for field in _fields(procedure):
+        yield field, field.label
+        for option in field.options:
+            yield field, option.label
+    for task in procedure.tasks.values():
+        yield task, task.label
+    for state in procedure.states.values():
+        yield state, state.label
+    for way in procedure.transitions:
+        if way.event is None:
+            yield way, way.label
+    for output in procedure.outputs.values():
+        yield output, output.title
+
+
+def _fields(procedure: Procedure) -> Iterator[Field]:
+    left = [field for form in _forms(procedure) for field in form.fields]
+    while left:
+        field = left.pop(0)
+        yield field
+        left.extend(field.rows)
+
+
+def _forms(procedure: Procedure) -> Iterator[Form]:
+    yield procedure.form
+    for task in procedure.tasks.values():
+        if isinstance(task, Form) and task.id != procedure.form.id and not task.register:
+            yield task
+
+
+@rule("V702")
+def value_without_law(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A fee, a delay, a due date, a legal clock, a validity says by which law."""
+    for thing, key in _values_of_law(procedure):
+        if thing.law_of(key) is None:
+            yield problem("V702", thing.where, at=thing.id, name=thing.id, key=key)
+
+
+def _values_of_law(procedure: Procedure) -> Iterator[tuple[Thing, str]]:
+    if not procedure.identity.delay.law:
+        yield procedure.identity, "delay"
+    for task in procedure.tasks.values():
+        if isinstance(task, Fee):
+            if task.law_of("amount") is None:
+                yield from ((line, "amount") for line in task.lines)
+        elif isinstance(task, Form) and task.due is not None:
+            yield task, "due"
+    for state in procedure.states.values():
+        if state.due is not None:
+            yield state, "due"
+    for clock in procedure.clocks.values():
+        yield clock, "lasts"
+    for output in procedure.outputs.values():
+        if output.valid is not None:
+            yield output, "valid"
+
+
+@rule("V703")
+def law_cited_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    cited = _cited(procedure)
+    for law in procedure.laws.values():
+        if law.id not in cited:
+            yield problem("V703", law.where, at=law.id, name=law.id)
+
+
+@rule("V704")
+def plausible_value_public(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A supposed value reaches the public: it will be marked so, and somebody should confirm it."""
+    cited = _cited(procedure)
+    for law in procedure.laws.values():
+        if law.status == "plausible" and law.id in cited:
+            yield problem("V704", law.where, at=law.id, name=law.id, title=str(law.title))
+
+
+def _cited(procedure: Procedure) -> frozenset[str]:
+    cited: set[str] = set()
+    things: list[Thing] = [procedure.identity, procedure.personal_data, *procedure.eligibility, *procedure.notices]
+    things += [*procedure.form.pages, *procedure.tasks.values(), *procedure.states.values(), *procedure.transitions]
+    things += [*procedure.outputs.values(), *procedure.clocks.values(), *procedure.identity.appeals.values()]
+    for page in (page for form in _forms(procedure) for page in form.pages):
+        things += [page, *page.checks]
+    for field in _fields(procedure):
+        things += [field, *field.checks]
+        cited |= {option.basis for option in field.options if option.basis}
+    for task in procedure.tasks.values():
+        if isinstance(task, Fee):
+            things += list(task.lines)
+            cited |= {cut.basis for cut in task.reductions if cut.basis}
+    for thing in things:
+        cited |= set(thing.basis.values())
+    return frozenset(cited)
+
+
+@rule("V710")
+def due_perhaps_past(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A due date taken from an answer may be over when the state is entered."""
+    for state in procedure.states.values():
+        if state.due is not None and state.due.type.kind == "date" and state.due.names:
+            yield problem("V710", state.where, at=state.id, state=state.id, names=tuple(sorted(state.due.names)))
+
+
+@rule("V711")
+def long_page(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for form in _forms(procedure):
+        for page in form.pages:
+            asked = [field for field in page.fields if field.value is None and field.evidence is None]
+            if len(asked) > MOST_QUESTIONS:
+                yield problem("V711", page.where, at=page.id, name=page.id, found=len(asked), most=MOST_QUESTIONS)
+
+
+@rule("V730")
+def foreign_sign_in_sms(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """One sign outside GSM 03.38 makes the whole message UCS-2: 70 signs a part."""
+    for notice, where, text in _messages(procedure):
+        found = parts(text)
+        if found.ucs2:
+            yield problem("V730", where, at=notice, name=notice, signs=found.foreign, found=found.length)
+
+
+@rule("V731")
+def sms_in_several_parts(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for notice, where, text in _messages(procedure):
+        found = parts(text)
+        if found.count > 1:
+            yield problem("V731", where, at=notice, name=notice, found=found.length, parts=found.count)
+
+
+def _messages(procedure: Procedure) -> Iterator[tuple[str, Position, str]]:
+    """Each declared SMS in each language, with the longest value each placeholder may take."""
+    for notice in procedure.notices:
+        if notice.sms is None:
+            continue
+        for _, text in notice.sms.text.versions:
+            yield notice.event, notice.where, plain_signs(_longest(procedure, notice.sms, text))
+
+
+def _longest(procedure: Procedure, template: Template, text: str) -> str:
+    for name in template.names:
+        text = text.replace("{" + name + "}", _longest_value(procedure, name))
+    return text
+
+
+def _longest_value(procedure: Procedure, name: str) -> str:
+    if name in _PUBLIC_PLACEHOLDERS:
+        return _PUBLIC_PLACEHOLDERS[name] if name != "title" else str(procedure.identity.title)
+    if isinstance(procedure.tasks.get(name), Fee):
+        return "1 000 000"
+    field = procedure.fields.get(name)
+    if field is not None and field.options:
+        return max((str(option.label) for option in field.options), key=len)
+    return "x" * _LONGEST_ANSWER
+
+
+@rule("V750")
+def channel_impossible(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """USSD cannot carry a file: a procedure open to it asks no upload that everybody must give."""
+    if "ussd" not in procedure.identity.channels:
+        return
+    for field in procedure.form.fields:
+        uploads = field.type in {"file", "photo"} or (field.evidence is not None and field.evidence.uploaded)
+        if uploads:
+            yield problem("V750", field.where, at=field.id, name=field.id, channel="ussd")

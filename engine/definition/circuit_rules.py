@@ -1,0 +1,167 @@
+"""The rules of family C: what a circuit may not say. One small function a code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.definition.circuit import (
+    awaited,
+    closure,
+    edges,
+    filled,
+    issued,
+    predecessors,
+    successors,
+    surely_done,
+)  # fmt: skip
+from engine.definition.directory import Directory
+from engine.definition.model import APPLICATION, Appointment, Fee, Form, Procedure
+from engine.definition.rulebook import rule
+from engine.problems import Problem, problem
+
+_NEEDS_THEN = {"pay", "book", "attend", "correct", "gather", "look_up", "await", "wait"}
+
+
+@rule("C501")
+def then_missing(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for state in procedure.states.values():
+        events = {way.event for way in procedure.leaving.get(state.id, ())}
+        if state.mode in _NEEDS_THEN and not events & {"done", "booked", *state.waits}:
+            yield problem("C501", state.where, at=state.id, state=state.id, waits=state.mode)
+
+
+@rule("C502")
+def late_without_due(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        state = procedure.states.get(way.source)
+        if way.event == "due" and state is not None and state.due is None:
+            yield problem("C502", way.where, at=state.id, state=state.id)
+
+
+@rule("C503")
+def missed_without_appointment(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        state = procedure.states.get(way.source)
+        if way.event != "missed" or state is None:
+            continue
+        if not any(isinstance(procedure.tasks.get(task), Appointment) for task in state.waits):
+            yield problem("C503", way.where, at=state.id, state=state.id)
+
+
+@rule("C504")
+def act_without_label(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        if way.event is None and not way.label:
+            yield problem("C504", way.where, at=way.id, name=way.id)
+
+
+@rule("C505")
+def end_left_without_limit(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        state = procedure.states.get(way.source)
+        if state is not None and state.is_end and way.within is None:
+            yield problem("C505", way.where, at=way.id, name=way.id, state=state.id)
+
+
+@rule("C506")
+def fills_a_form_of_somebody_else(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        form = procedure.tasks.get(way.fills) if way.fills else None
+        if isinstance(form, Form) and form.by and not set(form.by) >= set(way.by):
+            yield problem("C506", way.where, at=way.id, name=way.id, form=form.id)
+
+
+@rule("C507")
+def task_never_awaited(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    used = awaited(procedure) | filled(procedure) | {APPLICATION}
+    used |= {str(way.event) for way in procedure.transitions if way.event in procedure.tasks}
+    for task in procedure.tasks.values():
+        if task.id not in used:
+            yield problem("C507", task.where, at=task.id, name=task.id)
+
+
+@rule("C508")
+def output_never_issued(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    given = issued(procedure)
+    for output in procedure.outputs.values():
+        if output.id not in given:
+            yield problem("C508", output.where, at=output.id, name=output.id)
+
+
+@rule("C509")
+def after_an_unawaited_task(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    used = awaited(procedure)
+    for task in procedure.tasks.values():
+        for earlier in task.after:
+            if task.id in used and earlier not in used:
+                yield problem("C509", task.where, at=task.id, name=task.id, after=earlier)
+
+
+@rule("C510")
+def task_of_nobody(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for state in procedure.states.values():
+        for task_id in state.waits:
+            task = procedure.tasks.get(task_id)
+            if isinstance(task, (Form, Appointment)) and not task.by and task.id != APPLICATION:
+                yield problem("C510", task.where, at=task.id, name=task.id, state=state.id)
+
+
+@rule("C522")
+def without_an_unrequired_task(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    used = awaited(procedure) | filled(procedure)
+    for way in procedure.transitions:
+        for task in way.without:
+            if task not in used:
+                yield problem("C522", way.where, at=way.id, name=task)
+
+
+@rule("C530")
+def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    returned = {fee for state in procedure.states.values() for fee in state.effects.returns}
+    returned |= {fee for way in procedure.transitions for fee in way.effects.returns}
+    for task in procedure.tasks.values():
+        if isinstance(task, Fee) and task.deposit and task.id not in returned:
+            yield problem("C530", task.where, at=task.id, name=task.id)
+
+
+@rule("C520")
+def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A state one can reach from, and come back from to, a clock's states is in one of its lists."""
+    forward, backward = successors(procedure), predecessors(procedure)
+    for clock in procedure.clocks.values():
+        listed = clock.runs_in | clock.paused_in
+        ahead, behind = closure(listed, forward), closure(listed, backward)
+        for state_id in sorted((ahead & behind) - listed):
+            if not procedure.states[state_id].is_end and not _only_after_end(procedure, state_id, listed):
+                yield problem("C520", clock.where, at=clock.id, clock=clock.id, state=state_id)
+
+
+def _only_after_end(procedure: Procedure, state_id: str, listed: frozenset[str]) -> bool:
+    """An appeal brings the dossier back but does not revive the clock."""
+    follows: dict[str, list[str]] = {}
+    for way in edges(procedure):
+        if not procedure.states[way.source].is_end:
+            follows.setdefault(way.source, []).append(way.target)
+    return state_id not in closure(listed, follows)
+
+
+@rule("C521")
+def clock_runs_and_pauses(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for clock in procedure.clocks.values():
+        for state_id in sorted(clock.runs_in & clock.paused_in):
+            yield problem("C521", clock.where, at=clock.id, clock=clock.id, state=state_id)
+
+
+@rule("C511")
+def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A cycle comes back to a task already done and nothing reopens it: the state would pass at once."""
+    sure = surely_done(procedure)
+    for state in procedure.states.values():
+        for way in edges(procedure):
+            if way.target != state.id or way.event in {"missed", "done"} or state.correct:
+                continue
+            again = set(state.waits) & sure[way.source] - set(way.reopens)
+            for task_id in sorted(again):
+                task = procedure.tasks.get(task_id)
+                if task is not None and not (isinstance(task, Form) and task.register):
+                    yield problem("C511", way.where, at=way.id, name=way.id, state=state.id, task=task_id)
