@@ -1,0 +1,141 @@
+"""Documents people hold: an issued document, a receipt, the summary of a request. Values in, PDF bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from num2words import num2words
+
+from engine.clock import local_day
+from engine.definition.model import Procedure
+from engine.records.dossier import Dossier, IssuedDocument, OwedLine, Payment
+from engine.rules.view import FormView
+from engine.rules.wording import Wording
+from engine.values import Plain, group_number
+from renderers.pdf import render_pdf
+from renderers.qr import qr_svg
+
+
+def group_code(code: str) -> str:
+    """Twelve digits as people read them aloud: `1234 5678 9012`."""
+    return " ".join(code[start : start + 4] for start in range(0, len(code), 4))
+
+
+def document_pdf(
+    document: IssuedDocument,
+    procedure: Procedure,
+    agency_label: str,
+    verify_url: str,
+    wording: Wording,
+    language: str,
+) -> bytes:
+    """An issued document: who gives it, what it shows, until when it holds, and how anyone verifies it.
+
+    `verify_url` is the page of the printed code; the QR holds `verify_url/<token>`.
+    """
+    output = procedure.outputs[document.output]
+    terms = [[_say(wording, "pdf.issued_on", language), wording.day(local_day(document.issued_at), language)]]
+    if document.valid_until is not None:
+        terms.append([_say(wording, "pdf.valid_until", language), wording.day(document.valid_until, language)])
+    title = output.title.in_(language)
+    data: dict[str, Plain] = {
+        **_frame(agency_label, wording, language, title=title, number=document.number),
+        "intro": _say(wording, "pdf.intro", language),
+        "rows": [[label, text] for label, text in document.content],
+        "body": "",
+        "terms": [list(term) for term in terms],
+        "signed_intro": _say(wording, "pdf.signed", language),
+        "signed_by": document.signed_by or "",
+        **_verification(document.code, verify_url, wording, language),
+    }
+    return render_pdf("certificate", data, {"qr": qr_svg(f"{verify_url}/{document.token}").encode()})
+
+
+def receipt_pdf(
+    payment: Payment,
+    dossier: Dossier,
+    procedure: Procedure,
+    wording: Wording,
+    language: str,
+    verify_url: str,
+    agency_label: str = "",
+) -> bytes:
+    """The receipt of a payment: what was paid, for which lines, by which phone, under which reference."""
+    reference = payment.receipt or payment.reference
+    francs = _say(wording, "pdf.francs", language)
+    data: dict[str, Plain] = {
+        **_frame(agency_label, wording, language, title=_say(wording, "pdf.receipt", language), number=reference),
+        "rows": [
+            [_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)],
+            [_say(wording, "pdf.dossier", language), group_number(dossier.number)],
+            [_say(wording, "pdf.paid_on", language), wording.moment(payment.ended_at or payment.started_at, language)],
+            [_say(wording, "pdf.paid_by", language), payment.payer],
+            [_say(wording, "pdf.operator_reference", language), payment.provider_ref or payment.reference],
+        ],
+        "lines_title": _say(wording, "pdf.lines", language),
+        "lines": [
+            [line.label, f"{wording.amount(line.amount, language)} {francs}"] for line in _lines(dossier, payment.fees)
+        ],
+        "total_label": _say(wording, "pdf.total", language),
+        "total": f"{wording.amount(payment.amount, language)} {francs}",
+        "in_words": f"{_in_words(payment.amount, language)} {_say(wording, 'pdf.francs_long', language)}".capitalize(),
+        **_verification(group_number(dossier.number), verify_url, wording, language, "pdf.verify_receipt"),
+    }
+    return render_pdf("receipt", data, {"qr": qr_svg(verify_url).encode()})
+
+
+def summary_pdf(
+    view: FormView, dossier: Dossier, procedure: Procedure, agency_label: str, wording: Wording, language: str
+) -> bytes:
+    """What was answered, page by page, for the applicant to keep."""
+    title = procedure.identity.title.in_(language)
+    unanswered = _say(wording, "pdf.unanswered", language)
+    sections: list[Plain] = [
+        {
+            "title": page.title.in_(language),
+            "rows": [[field.label.in_(language), field.text or unanswered] for field in page.fields if field.shown],
+        }
+        for page in view.pages
+    ]
+    data: dict[str, Plain] = {
+        **_frame(agency_label, wording, language, title=title, number=group_number(dossier.number)),
+        "intro": _say(wording, "pdf.summary", language),
+        "sections": sections,
+    }
+    return render_pdf("summary", data)
+
+
+def _frame(agency: str, wording: Wording, language: str, *, title: str, number: str) -> dict[str, Plain]:
+    return {
+        "lang": language if language in {"fr", "en"} else "fr",
+        "title": title,
+        "agency": agency,
+        "country": _say(wording, "pdf.country", language),
+        "number": number,
+        "number_label": _say(wording, "pdf.number", language),
+        "footer": title,
+    }
+
+
+def _verification(
+    code: str, url: str, wording: Wording, language: str, text_key: str = "pdf.verify_text"
+) -> dict[str, Plain]:
+    return {
+        "verify_title": _say(wording, "pdf.verify_title", language),
+        "verify_text": _say(wording, text_key, language),
+        "verify_url": url,
+        "code": group_code(code) if " " not in code else code,
+        "qr_alt": _say(wording, "pdf.qr_alt", language),
+    }
+
+
+def _lines(dossier: Dossier, fees: Sequence[str]) -> tuple[OwedLine, ...]:
+    return tuple(line for fee in fees if fee in dossier.owed for line in dossier.owed[fee].lines)
+
+
+def _in_words(amount: int, language: str) -> str:
+    return str(num2words(amount, lang="en" if language == "en" else "fr"))
+
+
+def _say(wording: Wording, key: str, language: str) -> str:
+    return wording.say(key, language, {})

@@ -1,0 +1,38 @@
+"""The one door to typst: a bundled template's name and plain data in, PDF bytes out.
+
+Nothing a definition or a person wrote is ever source text: the template reads it as JSON. Fonts are those typst embeds,
+which hold the letters of Ewe and Kabiyè, so that a document looks the same on every machine.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import typst
+
+from engine.values import Plain
+
+FOLDER: Final = Path(__file__).parent / "templates" / "pdf"
+TEMPLATES: Final = frozenset(path.stem for path in FOLDER.glob("*.typ"))
+
+
+def render_pdf(template: str, data: Plain, images: dict[str, bytes] | None = None) -> bytes:
+    """The PDF of a bundled template (`certificate`, `receipt`, `summary`) over this data, tagged (PDF/UA-1).
+
+    `images` are SVG texts the template shows under these keys of the data, as text.
+    """
+    if template not in TEMPLATES:
+        raise LookupError(template)
+    pictures: dict[str, Plain] = {name: image.decode("utf-8") for name, image in (images or {}).items()}
+    payload = json.dumps({"data": data, "images": pictures}, ensure_ascii=False)
+    pdf: bytes = typst.compile(
+        str(FOLDER / f"{template}.typ"),
+        root=str(FOLDER),
+        format="pdf",
+        ignore_system_fonts=True,
+        sys_inputs={"payload": payload},
+        pdf_standards=["ua-1"],
+    )
+    return pdf
