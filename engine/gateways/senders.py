@@ -1,0 +1,42 @@
+"""Senders carry letters out. A sender raises `NotSent` when it could not; the outbox tries again later."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol, TextIO
+
+from engine.records.dossier import Letter
+
+
+class NotSent(Exception):
+    """The letter did not leave. `for_good`: trying again is useless (no such address)."""
+
+    def __init__(self, reason: str, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.for_good = for_good
+
+
+class Sender(Protocol):
+    """One channel out. Speaks to the network: never inside a unit of work."""
+
+    def send(self, letter: Letter) -> None:
+        """Raises `NotSent`."""
+        ...
+
+
+class InboxSender:
+    """The development inbox: nothing leaves; the letter kept by the store is what the inbox page shows."""
+
+    def send(self, letter: Letter) -> None:
+        """Nothing to do: a letter marked as sent is already where it is read."""
+
+
+class ConsoleSender:
+    """Writes letters to a terminal, for a server without any channel yet."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+
+    def send(self, letter: Letter) -> None:
+        head = f"[{letter.channel}] {letter.to}"
+        print(head, letter.subject, letter.body, sep="\n  ", file=self._stream, flush=True)
