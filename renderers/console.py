@@ -1,0 +1,151 @@
+"""The command line for authors and auditors. The only door to click, with `server.py`, which adds what serves.
+
+Rooms are opened inside each command: `guichet lint` must start in a blink and load neither Flask nor a database.
+Exit codes: 0 clean, 1 problems found, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from engine.definition.catalogue import Checked
+    from engine.definition.shared_files import Shared
+
+LANGUAGES = click.Choice(["fr", "en"])
+DEFAULT_FOLDER = Path("procedures")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="guichet-unique", prog_name="guichet")
+def console() -> None:
+    """Write, check, play and serve administrative procedures written in YAML."""
+
+
+def definition_files(paths: Sequence[Path]) -> list[Path]:
+    """The definitions named, or those of the folders named; shared files beside them are not definitions."""
+    files: list[Path] = []
+    for path in paths or [DEFAULT_FOLDER]:
+        if path.is_dir():
+            files += sorted(path.glob("*.yaml"))
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise click.UsageError(f"{path}: no such file or folder")
+    if not files:
+        raise click.UsageError("no definition here (a folder of .yaml files is expected)")
+    return files
+
+
+def shared_for(file: Path, known: dict[Path, tuple[Shared, list[object]]]) -> tuple[Shared, list[object]]:
+    """The blocks, lists and directory beside a file; read once a folder."""
+    from engine.definition.shared_files import load_shared
+
+    folder = file.parent if any((file.parent / name).is_dir() for name in ("shared", "blocks")) else DEFAULT_FOLDER
+    if folder not in known:
+        shared, problems = load_shared(folder)
+        known[folder] = (shared, list(problems))
+    return known[folder]
+
+
+def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list[object], dict[str, str]]:
+    """Each file checked; the problems of the shared files; the text of every file a problem may point at."""
+    from engine.definition.catalogue import check_definition
+
+    known: dict[Path, tuple[Shared, list[object]]] = {}
+    sources: dict[str, str] = {}
+    checked: list[tuple[Path, Checked]] = []
+    for file in files:
+        shared, _ = shared_for(file, known)
+        data = file.read_bytes()
+        sources[str(file)] = data.decode("utf-8", "replace")
+        checked.append((file, check_definition(data, str(file), shared)))
+    beside = [problem for _, problems in known.values() for problem in problems]
+    for folder in known:
+        for file in sorted(folder.glob("*/*.yaml")):
+            sources.setdefault(str(file), file.read_text("utf-8", "replace"))
+    return checked, beside, sources
+
+
+@console.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "short", "json", "github", "sarif"]), default="text")
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+@click.option("--strict", is_flag=True, help="advice counts as a problem")
+def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool) -> None:
+    """Tell everything that is wrong with definitions (files or folders; `procedures` by default)."""
+    from engine.problems import Problem, Report
+    from renderers.problem_text import render_report
+
+    files = definition_files(paths)
+    checked, beside, sources = check_files(files)
+    problems = [problem for problem in beside if isinstance(problem, Problem)]
+    problems += [problem for _, one in checked for problem in one.report]
+    report = Report.of(problems)
+    text = render_report(
+        report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
+    )
+    click.echo(text, nl=not text.endswith("\n"))
+    sys.exit(1 if report.errors or (strict and report.problems) else 0)
+
+
+@console.command()
+@click.argument("code")
+@click.option("--lang", "language", type=LANGUAGES, default="fr")
+def explain(code: str, language: str) -> None:
+    """Explain a problem code: its cause, a bad example, a good one."""
+    from renderers.problem_text import explain as explanation
+
+    text = explanation(code.upper(), language)
+    if text is None:
+        raise click.UsageError(f"{code}: unknown code; see docs/language.md §17")
+    click.echo(text)
+
+
+@console.command()
+@click.argument("slug_or_path")
+@click.option("--format", "form", type=click.Choice(["svg", "mermaid"]), default="svg")
+@click.option("--lang", "language", type=LANGUAGES, default="fr")
+def graph(slug_or_path: str, form: str, language: str) -> None:
+    """Draw the circuit of a procedure."""
+    from renderers.diagram import workflow_mermaid, workflow_svg
+
+    path = Path(slug_or_path)
+    if not path.suffix:
+        path = DEFAULT_FOLDER / f"{slug_or_path}.yaml"
+    [(_, checked)], _, _ = check_files(definition_files([path]))
+    if checked.procedure is None:
+        raise click.ClickException(f"{path} has errors; run: guichet lint {path}")
+    draw = workflow_svg if form == "svg" else workflow_mermaid
+    click.echo(draw(checked.procedure, language))
+
+
+@console.command()
+def schema() -> None:
+    """Print the JSON Schema of the language, for completion in an editor."""
+    from engine.definition.shape import META_SCHEMA_PATH
+
+    click.echo(META_SCHEMA_PATH.read_text("utf-8"), nl=False)
+
+
+@console.command()
+@click.argument("export", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--lang", "language", type=LANGUAGES, default="fr")
+def verify(export: Path, language: str) -> None:
+    """Verify the journal export of a dossier, offline: intact, or the first entry that is not."""
+    from engine.problems import Refused
+    from engine.records.journal import read_export
+    from renderers.console_text import broken_chain, intact_chain, unreadable_export
+
+    try:
+        entries, found = read_export(export.read_bytes())
+    except Refused as refused:
+        click.echo(unreadable_export(refused.reason, language), err=True)
+        sys.exit(2)
+    click.echo(intact_chain(entries, language) if found is None else broken_chain(found, language))
+    sys.exit(0 if found is None else 1)

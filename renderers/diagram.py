@@ -1,0 +1,183 @@
+"""The circuit as a picture and as a table that says the same. SVG of our own, no style attribute, text stays text."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from engine.definition.model import APPLICANT, Procedure, State, Transition
+from renderers.layered import Drawing, draw
+
+WIDTH: Final = 196
+HEIGHT: Final = 58
+GAP_X: Final = 24
+GAP_Y: Final = 56
+MARGIN: Final = 20
+LETTERS: Final = 24
+
+_FILL: Final = {  # background, border
+    "applicant": ("#fff4d6", "#7a4d00"),
+    "agent": ("#e8f1fb", "#1d5a96"),
+    "system": ("#ffffff", "#5c6b75"),
+    "good": ("#e3f4ea", "#00613f"),
+    "bad": ("#fdeaea", "#a1192f"),
+    "over": ("#eef1f4", "#5c6b75"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One line of the table: its number in the picture, from, what happens, who, to."""
+
+    number: int
+    source: str
+    source_label: str
+    label: str
+    event: str | None
+    by: tuple[str, ...]
+    target: str
+    target_label: str
+    transition: Transition
+
+
+def ways(procedure: Procedure, language: str) -> tuple[Way, ...]:
+    """Every transition, numbered as in the picture. `event` is set for those nobody takes by hand."""
+    lines = []
+    for number, way in enumerate(procedure.transitions, start=1):
+        source, target = procedure.states[way.source], procedure.states[way.target]
+        lines.append(
+            Way(
+                number,
+                source.id,
+                source.label.in_(language),
+                way.label.in_(language) if way.event is None else "",
+                way.event,
+                way.by,
+                target.id,
+                target.label.in_(language),
+                way,
+            )
+        )
+    return tuple(lines)
+
+
+def kind_of(state: State) -> str:
+    """Who is waited for, or how it ended: a colour of the picture and a word of its legend."""
+    if state.outcome is not None:
+        return {"granted": "good", "refused": "bad", "revoked": "bad"}.get(state.outcome, "over")
+    if state.mode in {"pay", "book", "attend", "correct"} or state.by == (APPLICANT,):
+        return "applicant"
+    return "agent" if state.by or state.mode == "gather" else "system"
+
+
+def workflow_svg(
+    procedure: Procedure, language: str, current: str | None = None, counts: Mapping[str, int] | None = None
+) -> str:
+    """The circuit from the start downwards; `current` is lit, `counts` are dossiers standing in each state."""
+    numbered = ways(procedure, language)
+    pairs: dict[tuple[str, str], list[int]] = {}
+    for way in numbered:
+        pairs.setdefault((way.source, way.target), []).append(way.number)
+    order = [procedure.start, *(state for state in procedure.states if state != procedure.start)]
+    drawing = draw(order, list(pairs), procedure.start)
+    width = round(drawing.columns * (WIDTH + GAP_X) + 2 * MARGIN)
+    height = round(drawing.layers * (HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN)
+    title = escape(procedure.identity.title.in_(language))
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" aria-labelledby="circuit-titre" font-family="sans-serif" font-size="13">',
+        f'<title id="circuit-titre">{title}</title>',
+        '<defs><marker id="fleche" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
+        'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="#3c4a53"/></marker></defs>',
+    ]
+    parts += [_edge(drawing, pair, numbers, numbered) for pair, numbers in pairs.items() if pair[0] != pair[1]]
+    parts += [_box(drawing, state, language, current, counts or {}) for state in procedure.states.values()]
+    parts += [_loop(drawing, pair[0], numbers) for pair, numbers in pairs.items() if pair[0] == pair[1]]
+    return "".join([*parts, "</svg>"])
+
+
+def workflow_mermaid(procedure: Procedure, language: str) -> str:
+    """The same circuit in Mermaid's notation, for those who paste it elsewhere."""
+    lines = ["stateDiagram-v2", f"    [*] --> {procedure.start}"]
+    for state in procedure.states.values():
+        lines.append(f"    {state.id} : {_mermaid(state.label.in_(language))}")
+    for way in ways(procedure, language):
+        lines.append(f"    {way.source} --> {way.target} : {_mermaid(way.label or str(way.event))}")
+    lines += [f"    {state.id} --> [*]" for state in procedure.states.values() if state.is_end]
+    return "\n".join(lines) + "\n"
+
+
+def _mermaid(text: str) -> str:
+    return text.replace(":", " ").replace(";", ",").replace("\n", " ")
+
+
+def _centre(point: tuple[float, int]) -> tuple[float, float]:
+    column, layer = point
+    return MARGIN + column * (WIDTH + GAP_X), MARGIN + layer * (HEIGHT + GAP_Y) + HEIGHT / 2
+
+
+def _edge(drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[Way]) -> str:
+    points = [_centre(point) for point in drawing.path[pair]]
+    down = points[-1][1] > points[0][1]
+    half = HEIGHT / 2 if down else -HEIGHT / 2
+    points[0] = (points[0][0], points[0][1] + half)
+    points[-1] = (points[-1][0], points[-1][1] - half)
+    path = [f"M{points[0][0]:.0f} {points[0][1]:.0f}"]
+    for (x1, y1), (x2, y2) in itertools.pairwise(points):
+        bend = (y2 - y1) / 2
+        path.append(f"C{x1:.0f} {y1 + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}")
+    automatic = all(numbered[number - 1].event for number in numbers)
+    dash = ' stroke-dasharray="5 4"' if automatic else ""
+    (x1, y1), (x2, y2) = points[0], points[1]
+    return (
+        f'<path d="{"".join(path)}" fill="none" stroke="#3c4a53" stroke-width="1.4"{dash} marker-end="url(#fleche)"/>'
+        + _badge((x1 + x2) / 2, (y1 + y2) / 2, numbers)
+    )
+
+
+def _badge(x: float, y: float, numbers: Sequence[int]) -> str:
+    text = ", ".join(map(str, numbers))
+    width = 12 + 7 * len(text)
+    return (
+        f'<rect x="{x - width / 2:.0f}" y="{y - 9:.0f}" width="{width}" height="18" rx="9" fill="#fff" '
+        f'stroke="#3c4a53"/><text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" font-size="11">{text}</text>'
+    )
+
+
+def _loop(drawing: Drawing, state: str, numbers: Sequence[int]) -> str:
+    x, y = _centre(drawing.at[state])
+    return _badge(x + WIDTH / 2 - 14, y - HEIGHT / 2, numbers)
+
+
+def _box(drawing: Drawing, state: State, language: str, current: str | None, counts: Mapping[str, int]) -> str:
+    x, y = _centre(drawing.at[state.id])
+    fill, border = _FILL[kind_of(state)]
+    lines = _wrap(state.label.in_(language))
+    weight = 3 if state.id == current else 1.4
+    bold = ' font-weight="bold"' if state.id == current else ""
+    radius = 28 if state.is_end else 6
+    text = "".join(
+        f'<tspan x="{x:.0f}" y="{y + 5 + 16 * (index - (len(lines) - 1) / 2):.0f}">{escape(line)}</tspan>'
+        for index, line in enumerate(lines)
+    )
+    count = counts.get(state.id)
+    badge = _badge(x + WIDTH / 2 - 12, y - HEIGHT / 2, [count]) if count else ""
+    return (
+        f'<rect x="{x - WIDTH / 2:.0f}" y="{y - HEIGHT / 2:.0f}" width="{WIDTH}" height="{HEIGHT}" rx="{radius}" '
+        f'fill="{fill}" stroke="{border}" stroke-width="{weight}"/>'
+        f'<text text-anchor="middle" fill="#14212b"{bold}>{text}</text>{badge}'
+    )
+
+
+def _wrap(text: str) -> list[str]:
+    """At most three lines of about LETTERS signs."""
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) + 1 > LETTERS and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines if len(lines) <= 3 else [*lines[:2], lines[2][: LETTERS - 1] + "…"]
