@@ -1,0 +1,92 @@
+"""Who may see a dossier, read an answer, act in a role. One answer for every door.
+
+An applicant sees their own dossiers. An agent sees those of the procedures in which one of their roles acts, in their
+offices, once sent. An auditor sees all that was sent, without sensitive answers. What is not visible does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from engine.definition.model import APPLICANT, SYSTEM, Appointment, Form, Procedure
+from engine.records.dossier import Actor, Dossier
+
+
+def role_key(procedure: Procedure, role: str) -> str:
+    """`agency/role` of a role as the book writes it; `applicant` and `system` stay themselves."""
+    if role in (APPLICANT, SYSTEM) or "/" in role:
+        return role
+    return f"{procedure.identity.agency}/{role}"
+
+
+def holds(actor: Actor, roles: Iterable[str]) -> bool:
+    """Whether an agent holds one of these roles (`agency/role` keys)."""
+    return actor.kind == "agent" and any(role in actor.roles for role in roles)
+
+
+def is_owner(dossier: Dossier, actor: Actor) -> bool:
+    return actor.kind == "applicant" and actor.id == dossier.owner
+
+
+def acting_role(procedure: Procedure, dossier: Dossier, actor: Actor, by: Iterable[str]) -> str | None:
+    """In which of the roles `by` the actor may act on this dossier; none when in none of them."""
+    for role in by:
+        key = role_key(procedure, role)
+        if key == APPLICANT and is_owner(dossier, actor):
+            return key
+        if key == SYSTEM and actor.kind == "system":
+            return key
+        if holds(actor, (key,)) and in_their_offices(dossier, actor):
+            return key
+    return None
+
+
+def in_their_offices(dossier: Dossier, actor: Actor) -> bool:
+    """An agent bound to offices handles the dossiers of these; a dossier of no office is everyone's."""
+    return not actor.offices or dossier.office is None or dossier.office in actor.offices
+
+
+def roles_of(procedure: Procedure) -> frozenset[str]:
+    """Every role (`agency/role`) that has a part in a procedure."""
+    return frozenset(role_key(procedure, role) for role in _named_roles(procedure)) - {APPLICANT, SYSTEM}
+
+
+def _named_roles(procedure: Procedure) -> Iterator[str]:
+    for state in procedure.states.values():
+        yield from state.by
+        if state.escalate:
+            yield state.escalate
+    for way in procedure.transitions:
+        yield from way.by
+    for task in procedure.tasks.values():
+        yield from task.by
+        if isinstance(task, Form):
+            yield from task.seen_by
+        if isinstance(task, Appointment) and task.proposed_by:
+            yield task.proposed_by
+    for sensitive in procedure.personal_data.sensitive.values():
+        yield from sensitive.seen_by
+
+
+def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
+    """Whether this dossier exists for this actor."""
+    if actor.kind == "applicant":
+        return is_owner(dossier, actor)
+    if actor.kind == "agent":
+        return not dossier.is_draft and holds(actor, roles_of(procedure)) and in_their_offices(dossier, actor)
+    if actor.kind == "auditor":
+        return not dossier.is_draft
+    return actor.kind == "system"
+
+
+def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
+    """Whether the actor may read this answer: a sensitive one is for its owner and the roles the book names, in the
+    states it names."""
+    if not may_see(procedure, dossier, actor):
+        return False
+    sensitive = procedure.personal_data.sensitive.get(field_id)
+    if sensitive is None or actor.kind in ("applicant", "system"):
+        return True
+    if sensitive.states and dossier.state not in sensitive.states:
+        return False
+    return holds(actor, (role_key(procedure, role) for role in sensitive.seen_by))

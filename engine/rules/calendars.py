@@ -1,0 +1,114 @@
+"""Time as administrations count it: spans, working days, opening hours. Instants in and out are UTC.
+
+Days and longer count whole days on local clocks and end with the last second of the day: what is due in 30 days is
+not late before midnight. Minutes and hours are exact; working hours run only while doors are open.
+"""
+
+from __future__ import annotations
+
+import calendar as months
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from engine.clock import ZONE, local, local_day
+from engine.definition.directory import Calendar, Office
+from engine.definition.model import Appointment, Hours
+from engine.values import Span
+
+WORKING_HOURS: Final = (Hours(450, 720), Hours(870, 1020))  # 07:30–12:00 and 14:30–17:00, the civil service's
+MORNING: Final = 8 * 60  # when reminders counted in days leave
+_LONGEST_WAIT: Final = 3660  # days
+_LAST_SECOND: Final = time(23, 59, 59)
+
+
+def at_minute(day: date, minute: int) -> datetime:
+    """The instant when local clocks show that minute of that day (1440 = the next midnight)."""
+    wall = datetime.combine(day, time(), ZONE) + timedelta(minutes=minute)  # wall-clock arithmetic
+    return wall.astimezone(UTC)
+
+
+def end_of_day(day: date) -> datetime:
+    return datetime.combine(day, _LAST_SECOND, ZONE).astimezone(UTC)
+
+
+def add_months(day: date, count: int) -> date:
+    """31 January and one month is the last day of February."""
+    year, month = divmod(day.year * 12 + day.month - 1 + count, 12)
+    return date(year, month + 1, min(day.day, months.monthrange(year, month + 1)[1]))
+
+
+def add_days(day: date, span: Span, calendar: Calendar) -> date:
+    """The day reached from `day` by a span of days or longer; a negative count goes back."""
+    if span.unit == "day" and span.working:
+        return calendar.add_working_days(day, span.count)
+    if span.unit == "day":
+        return day + timedelta(days=span.count)
+    if span.unit == "week":
+        return day + timedelta(weeks=span.count)
+    return add_months(day, span.count * (12 if span.unit == "year" else 1))
+
+
+def counts_days(span: Span) -> bool:
+    """Whether a span is a matter of days rather than of the clock."""
+    return span.unit not in ("minute", "hour")
+
+
+def add_span(instant: datetime, span: Span, calendar: Calendar) -> datetime:
+    """The instant when `span` is over, counted from `instant`."""
+    if counts_days(span):
+        return end_of_day(add_days(local_day(instant), span, calendar))
+    length = timedelta(minutes=span.count) if span.unit == "minute" else timedelta(hours=span.count)
+    return _add_working_time(instant, length, calendar) if span.working else instant + length
+
+
+def _add_working_time(instant: datetime, left: timedelta, calendar: Calendar) -> datetime:
+    first = local_day(instant)
+    for ahead in range(_LONGEST_WAIT):
+        day = first + timedelta(days=ahead)
+        for hours in WORKING_HOURS if calendar.works(day) else ():
+            start, end = max(instant, at_minute(day, hours.start)), at_minute(day, hours.end)
+            if start < end and left <= end - start:
+                return start + left
+            left -= max(timedelta(), end - start)
+    return end_of_day(first + timedelta(days=_LONGEST_WAIT))  # a calendar without working days
+
+
+def before_instant(instant: datetime, span: Span, calendar: Calendar) -> datetime:
+    """When to speak of something `span` ahead: that many days before, in the morning; or exactly, for hours."""
+    if counts_days(span):
+        day = add_days(local_day(instant), Span(-span.count, span.unit, span.working), calendar)
+        return at_minute(day, MORNING)
+    return instant - timedelta(minutes=span.count * (60 if span.unit == "hour" else 1))
+
+
+def due_instant(entered: datetime, value: Span | date, calendar: Calendar) -> datetime:
+    """When something is due: a span after `entered`, or the end of a given day."""
+    return add_span(entered, value, calendar) if isinstance(value, Span) else end_of_day(value)
+
+
+def minutes_of(span: Span) -> int:
+    """A span of the clock in minutes (a day counts 24 hours)."""
+    return span.count * {"minute": 1, "hour": 60}.get(span.unit, 1440)
+
+
+def openings(office: Office, day: date, appointment: Appointment, calendar: Calendar) -> tuple[Hours, ...]:
+    """When the office receives for this appointment on that day, minutes since midnight on local clocks."""
+    if not calendar.works(day) and not _opens_at_weekend(office, day, calendar):
+        return ()
+    if office.closure_on(day) or (appointment.weekdays and day.weekday() not in appointment.weekdays):
+        return ()
+    doors = office.hours.get(day.weekday(), ())
+    if not appointment.hours:
+        return doors
+    both = (Hours(max(a.start, b.start), min(a.end, b.end)) for a in doors for b in appointment.hours)
+    return tuple(hours for hours in both if hours.start < hours.end)
+
+
+def _opens_at_weekend(office: Office, day: date, calendar: Calendar) -> bool:
+    """An office that declares Saturday hours opens on Saturdays, feasts apart."""
+    return day not in calendar.holidays and bool(office.hours.get(day.weekday()))
+
+
+def local_minute(instant: datetime) -> int:
+    wall = local(instant)
+    return wall.hour * 60 + wall.minute
