@@ -1,0 +1,125 @@
+"""The office's keys: an Ed25519 ring that signs what is issued, and the secret behind one-time codes.
+
+Kept in one file that only its owner reads (0600), made on first start where that is allowed. Old keys stay in the ring
+so that what they signed keeps verifying; `jwks` publishes the public halves.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+
+from engine.values import Plain, canonical_json
+
+ALGORITHM: Final = "Ed25519"
+
+
+class NoKeys(Exception):
+    """The key file is missing or cannot be read, and none may be made here."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeys:
+    """The ring, newest key first. `repr` never shows a key."""
+
+    _ring: tuple[OKPKey, ...] = field(repr=False)
+    _secret: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls) -> SigningKeys:
+        """A new ring that nothing keeps: for tests and scenarios."""
+        return cls((_new_key(),), secrets.token_bytes(32))
+
+    @classmethod
+    def open(cls, file: Path, make: bool = False) -> SigningKeys:
+        """The ring of a file; with `make`, a missing one is made. Raises `NoKeys`."""
+        try:
+            return cls._read(file.read_text("utf-8"))
+        except FileNotFoundError as missing:
+            if not make:
+                raise NoKeys(str(file)) from missing
+        except (OSError, ValueError, KeyError, TypeError, JoseError) as broken:
+            raise NoKeys(str(file)) from broken
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # another process of the same office made it first
+            cls.generate().save(file)
+        return cls.open(file)
+
+    def renewed(self) -> SigningKeys:
+        """The same ring with a new key in front, that signs from now on."""
+        return SigningKeys((_new_key(), *self._ring), self._secret)
+
+    def save(self, file: Path) -> None:
+        """Writes the ring whole or not at all, readable by its owner alone. Raises FileExistsError: never over a ring."""
+        written = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+        body = {
+            "keys": [dict(key.as_dict(private=True)) for key in self._ring],
+            "secret": base64.urlsafe_b64encode(self._secret).decode(),
+        }
+        handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as out:
+                json.dump(body, out, indent=1)
+                out.flush()
+                os.fsync(out.fileno())
+            os.link(written, file)  # unlike a rename, refuses an existing file
+        finally:
+            written.unlink()
+
+    @classmethod
+    def _read(cls, text: str) -> SigningKeys:
+        kept = json.loads(text)
+        ring = tuple(OKPKey.import_key(one) for one in kept["keys"])
+        if not ring:
+            raise ValueError("empty ring")
+        return cls(ring, base64.urlsafe_b64decode(kept["secret"]))
+
+    def sign(self, claims: Plain) -> str:
+        """A compact JWS of the claims (canonical JSON) by the newest key."""
+        key = self._ring[0]
+        header = {"alg": ALGORITHM, "kid": key.kid or ""}
+        return jws.serialize_compact(header, canonical_json(claims), key, algorithms=[ALGORITHM])
+
+    def check(self, token: str) -> Mapping[str, Plain] | None:
+        """The claims of a JWS that one of our keys signed; none of any other."""
+        for key in self._ring:
+            try:
+                claims = json.loads(jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload)
+            except (JoseError, ValueError):
+                continue
+            return claims if isinstance(claims, dict) else None
+        return None
+
+    def jwks(self) -> Mapping[str, Plain]:
+        """The public keys, as RFC 7517 writes them."""
+        return {"keys": [_public(key) for key in self._ring]}
+
+    def seal_code(self, *parts: str) -> str:
+        """The keyed digest under which a short secret is kept: useless without this ring."""
+        return hmac.new(self._secret, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
+
+    def secret_for(self, purpose: str) -> bytes:
+        """A secret of its own for one purpose (a session cookie, an operator's callbacks), the same at each start."""
+        return hmac.new(self._secret, b"purpose\x1f" + purpose.encode(), hashlib.sha256).digest()
+
+
+def _public(key: OKPKey) -> Plain:
+    body = {name: str(value) for name, value in key.as_dict(private=False).items()}
+    return {**body, "use": "sig", "alg": ALGORITHM}
+
+
+def _new_key() -> OKPKey:
+    return OKPKey.generate_key("Ed25519", {"kid": secrets.token_hex(8)}, auto_kid=False)

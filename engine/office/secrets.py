@@ -1,0 +1,49 @@
+"""Secrets of people at the door: passwords under argon2id, session tokens and one-time codes."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from threading import BoundedSemaphore
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+CODE_DIGITS: Final = 6
+
+_hasher: Final = PasswordHasher()  # argon2id, RFC 9106's second choice: 64 MiB, 3 passes
+_at_once: Final = BoundedSemaphore(4)  # each takes 64 MiB: more people wait a little rather than fill the memory
+_NOBODY: Final = _hasher.hash("nobody has this password")
+
+
+def hash_secret(password: str) -> str:
+    """What is kept of a password."""
+    with _at_once:
+        return _hasher.hash(password)
+
+
+def is_secret(kept: str, password: str) -> bool:
+    """Whether this is the password kept. Takes as long when nothing is kept, so that nobody learns who exists."""
+    with _at_once:
+        try:
+            return _hasher.verify(kept or _NOBODY, password) and bool(kept)
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+def new_token() -> str:
+    """256 unguessable bits for a session; only `token_digest` of it is kept."""
+    return secrets.token_urlsafe(32)
+
+
+def token_digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new_code() -> str:
+    return random_digits(CODE_DIGITS)
+
+
+def random_digits(count: int) -> str:
+    return f"{secrets.randbelow(10**count):0{count}d}"

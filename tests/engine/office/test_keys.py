@@ -1,0 +1,85 @@
+"""What the office signs verifies offline, even after a change of key; nobody else's signature does; keys stay private."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.office.keys import NoKeys, SigningKeys
+from engine.office.secrets import hash_secret, is_secret, new_code
+
+
+def test_what_we_signed_is_read_back() -> None:
+    keys = SigningKeys.generate()
+    claims = {"number": "A-2026-00001", "until": None}
+    assert keys.check(keys.sign(claims)) == claims
+
+
+def test_nobody_elses_signature_counts() -> None:
+    keys = SigningKeys.generate()
+    token = keys.sign({"number": "1"})
+    head, _, signature = token.split(".")
+    other_body = SigningKeys.generate().sign({"number": "2"}).split(".")[1]
+    for forged in ("", "a.b.c", SigningKeys.generate().sign({"number": "1"}), f"{head}.{other_body}.{signature}",
+                   f"eyJhbGciOiJub25lIn0.{other_body}."):  # fmt: skip
+        assert keys.check(forged) is None
+
+
+def test_an_old_key_still_verifies_after_a_renewal() -> None:
+    keys = SigningKeys.generate()
+    token = keys.sign({"n": 1})
+    renewed = keys.renewed()
+    assert renewed.check(token) == {"n": 1}
+    assert keys.check(renewed.sign({"n": 2})) is None
+    assert renewed.seal_code("a") == keys.seal_code("a")
+
+
+def test_the_public_keys_hold_nothing_private() -> None:
+    published = json.dumps(SigningKeys.generate().renewed().jwks())
+    keys = json.loads(published)["keys"]
+    assert len(keys) == 2
+    assert all(set(key) == {"crv", "x", "kid", "kty", "use", "alg"} for key in keys)
+
+
+def test_the_ring_is_kept_in_a_file_only_its_owner_reads(tmp_path: Path) -> None:
+    file = tmp_path / "keys" / "ring.json"
+    with pytest.raises(NoKeys):
+        SigningKeys.open(file)
+    made = SigningKeys.open(file, make=True)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in file.parent.iterdir()] == ["ring.json"]
+    again = SigningKeys.open(file, make=True)
+    assert again.check(made.sign({"n": 1})) == {"n": 1}
+    assert again.seal_code("phone", "123456") == made.seal_code("phone", "123456")
+
+
+def test_a_broken_ring_is_never_made_again_silently(tmp_path: Path) -> None:
+    file = tmp_path / "ring.json"
+    file.write_text('{"keys": []}')
+    with pytest.raises(NoKeys):
+        SigningKeys.open(file, make=True)
+    assert file.read_text() == '{"keys": []}'
+
+
+def test_keys_do_not_show_themselves() -> None:
+    assert repr(SigningKeys.generate()) == "SigningKeys()"
+
+
+def test_each_purpose_has_its_own_secret() -> None:
+    keys = SigningKeys.generate()
+    assert keys.secret_for("cookies") == keys.secret_for("cookies") != keys.secret_for("callbacks")
+
+
+def test_passwords() -> None:
+    kept = hash_secret("un mot de passe")
+    assert kept.startswith("$argon2id$")
+    assert is_secret(kept, "un mot de passe")
+    assert not is_secret(kept, "un autre")
+    assert not is_secret("", "nobody has this password")
+    assert not is_secret("not a hash", "x")
+
+
+def test_codes_have_six_digits() -> None:
+    assert all(len(code) == 6 and code.isdigit() for code in (new_code() for _ in range(50)))
