@@ -1,0 +1,82 @@
+"""Templates to HTML: the only door to jinja2. Everything is escaped; a name nobody gave is an error, not a blank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from engine.clock import local, local_day
+from engine.values import Span, Text, group_number
+from renderers.words import FIXED_SPACE, Words, in_language
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+class Pages:
+    """Renders the house's templates in one language after another. `asset` gives the address of a static file."""
+
+    def __init__(self, words: Words, asset: Callable[[str], str] = lambda name: f"/static/{name}") -> None:
+        self.words = words
+        self._asset = asset
+        self._environments: dict[str, Environment] = {}
+
+    def render(self, template: str, language: str, context: Mapping[str, object]) -> str:
+        """The page as text. `context` must hold every name the template uses."""
+        return self._in(language).get_template(template).render(context)
+
+    def _in(self, language: str) -> Environment:
+        if language not in self._environments:
+            self._environments[language] = _environment(self.words, language, self._asset)
+        return self._environments[language]
+
+
+def _environment(words: Words, language: str, asset: Callable[[str], str]) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+    def say(key: str, /, **facts: object) -> str:
+        return words.say(key, language, {name: str(value) for name, value in facts.items()})
+
+    def text(value: Text | str | None) -> str:
+        return in_language(value, language) if isinstance(value, Text) or value is None else value
+
+    def day(value: date | datetime) -> str:
+        return words.day(local_day(value) if isinstance(value, datetime) else value, language)
+
+    def plain_day(value: date | datetime) -> str:
+        return words.plain_day(local_day(value) if isinstance(value, datetime) else value, language)
+
+    environment.globals.update(
+        {
+            "lang": language,
+            "w": say,
+            "t": text,
+            "asset": asset,
+            "money": lambda amount: words.money(amount, language),
+            "day": day,
+            "plain_day": plain_day,
+            "moment": lambda instant: words.moment(instant, language),
+            "clock": lambda instant: words.clock(instant, language),
+            "hour": lambda minutes: words.hour(minutes, language),
+            "size": lambda octets: words.size(octets, language),
+            "span": lambda span: span_text(words, span, language),
+            "number": lambda number: group_number(number).replace(" ", FIXED_SPACE),
+            "local": local,
+        }
+    )
+    return environment
+
+
+def span_text(words: Words, span: Span, language: str) -> str:
+    """`20 jours ouvrés`."""
+    return words.span(span.count, span.unit, span.working, language)

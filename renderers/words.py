@@ -1,0 +1,174 @@
+"""The words of the house, by language and key: interface, statuses, notices, refusals; plurals, dates, money.
+
+`words.<language>.yaml` holds the sentences. A key with the children `one` and `many` is a plural chosen by its fact
+`count`. What is missing in a language is said in French, the reference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from engine.clock import local
+from engine.definition.source import read_source
+from engine.problems import Fact
+from engine.rules.view import AnswerProblem
+from engine.values import Text
+
+REFERENCE: Final = "fr"
+OFFERED: Final = ("fr", "en")
+FIXED_SPACE: Final = "\u00a0"
+_HOLE: Final = re.compile(r"\{([a-z_]+)\}")
+_FOLDER: Final = Path(__file__).parent
+
+
+class Words:
+    """Implements `engine.rules.wording.Wording`, and says everything else a page shows."""
+
+    def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
+        self._texts = texts
+
+    # -- sentences -----------------------------------------------------------------------------------------------------
+
+    def has(self, key: str) -> bool:
+        reference = self._texts[REFERENCE]
+        return key in reference or f"{key}.one" in reference
+
+    def say(self, key: str, language: str, facts: Mapping[str, str]) -> str:
+        """The sentence of a key with its facts filled in. Raises LookupError on an unknown key."""
+        return _HOLE.sub(lambda hole: str(facts.get(hole[1], "")), self._sentence(key, language, facts))
+
+    def first(self, keys: Iterable[str], language: str, facts: Mapping[str, str]) -> str:
+        """The sentence of the first key that exists: from the most precise to the plainest."""
+        return self.say(next(key for key in keys if self.has(key)), language, facts)
+
+    def _sentence(self, key: str, language: str, facts: Mapping[str, str]) -> str:
+        for texts in (self._texts.get(language, {}), self._texts[REFERENCE]):
+            if key in texts:
+                return texts[key]
+            if f"{key}.one" in texts:
+                return texts[f"{key}.{'one' if _is_one(facts.get('count', ''), language) else 'many'}"]
+        raise LookupError(key)
+
+    def keys(self, language: str = REFERENCE) -> frozenset[str]:
+        return frozenset(self._texts.get(language, {}))
+
+    # -- numbers and dates ---------------------------------------------------------------------------------------------
+
+    def amount(self, amount: int, language: str) -> str:
+        return f"{amount:,}".replace(",", "," if language == "en" else FIXED_SPACE)
+
+    def money(self, amount: int, language: str) -> str:
+        """`30 000 FCFA`, never cut over two lines."""
+        return f"{self.amount(amount, language)}{FIXED_SPACE}FCFA"
+
+    def day(self, day: date, language: str) -> str:
+        return f"{self._name('weekday', day.weekday(), language)} {self.plain_day(day, language)}"
+
+    def plain_day(self, day: date, language: str) -> str:
+        """`1er décembre 2026`."""
+        number = "1er" if day.day == 1 and language == "fr" else str(day.day)
+        return f"{number}{FIXED_SPACE}{self._name('month', day.month - 1, language)} {day.year}"
+
+    def short_day(self, day: date, language: str) -> str:
+        return f"{day:%d/%m/%Y}"
+
+    def hour(self, minutes: int, language: str) -> str:
+        """`8 h 15` from minutes since midnight."""
+        hours, rest = divmod(minutes, 60)
+        if language == "en":
+            return f"{hours:02d}:{rest:02d}"
+        return f"{hours}{FIXED_SPACE}h" + (f"{FIXED_SPACE}{rest:02d}" if rest else "")
+
+    def clock(self, instant: datetime, language: str) -> str:
+        """The hour of an instant on local clocks."""
+        at = local(instant)
+        return self.hour(at.hour * 60 + at.minute, language)
+
+    def moment(self, instant: datetime, language: str) -> str:
+        join = " à " if language == "fr" else " at "
+        return self.day(local(instant).date(), language) + join + self.clock(instant, language)
+
+    def yes_no(self, value: bool, language: str) -> str:
+        return self.say("answer.yes" if value else "answer.no", language, {})
+
+    def size(self, octets: int, language: str) -> str:
+        """`430 Ko`, `1,2 Mo`."""
+        small, big = ("KB", "MB") if language == "en" else ("Ko", "Mo")
+        if octets < 1_000_000:
+            return f"{max(1, round(octets / 1000))}{FIXED_SPACE}{small}"
+        text = f"{octets / 1_000_000:.1f}".removesuffix(".0")
+        return f"{text if language == 'en' else text.replace('.', ',')}{FIXED_SPACE}{big}"
+
+    def span(self, count: int, unit: str, working: bool, language: str) -> str:
+        """`20 jours ouvrés`."""
+        kind = f"span.{'working_' if working else ''}{unit}"
+        return self.say(kind, language, {"count": self.amount(count, language)})
+
+    def _name(self, kind: str, index: int, language: str) -> str:
+        return self.say(f"{kind}.n{index}", language, {})
+
+    # -- what is wrong -------------------------------------------------------------------------------------------------
+
+    def problem(self, problem: AnswerProblem, kind: str, label: str, language: str) -> str:
+        """The sentence beside a field: the definition's own words, else that of its code for this kind of field."""
+        if problem.message:
+            return problem.message.in_(language)
+        facts = {**self.facts(problem.facts, language), "label": label}
+        keys = (f"problem.{kind}.{problem.code}", f"problem.any.{problem.code}", "problem.any.other")
+        return self.first(keys, language, facts)
+
+    def refusal(self, code: str, facts: Mapping[str, Fact], language: str) -> str:
+        """The sentence of a closed act."""
+        return self.first((f"refusal.{code}", "refusal.other"), language, self.facts(facts, language))
+
+    def facts(self, facts: Mapping[str, Fact], language: str) -> dict[str, str]:
+        """Facts as a sentence holds them: numbers grouped, ISO dates and instants in full, lists joined."""
+        return {name: self._fact(value, language) for name, value in facts.items()}
+
+    def _fact(self, value: Fact, language: str) -> str:
+        if isinstance(value, int):
+            return self.amount(value, language)
+        if isinstance(value, tuple):
+            return ", ".join(self._fact(one, language) for one in value)
+        try:
+            if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+                return self.plain_day(date.fromisoformat(value), language)
+            if re.match(r"\d{4}-\d\d-\d\dT", value):
+                return self.moment(datetime.fromisoformat(value), language)
+        except ValueError:
+            pass
+        return value
+
+
+def _is_one(count: str, language: str) -> bool:
+    """In French zero is singular too."""
+    return count in ({"0", "1"} if language == "fr" else {"1"})
+
+
+def _flat(tree: object, prefix: str = "") -> dict[str, str]:
+    if isinstance(tree, Mapping):
+        found: dict[str, str] = {}
+        for key, value in tree.items():
+            found.update(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
+        return found
+    return {prefix: str(tree)}
+
+
+def in_language(text: Text | None, language: str) -> str:
+    return text.in_(language) if text else ""
+
+
+@lru_cache(maxsize=1)
+def load_words() -> Words:
+    """The words of the house, read once."""
+    texts: dict[str, dict[str, str]] = {}
+    for language in OFFERED:
+        path = _FOLDER / f"words.{language}.yaml"
+        if path.exists():
+            texts[language] = _flat(read_source(path.read_text(encoding="utf-8"), path.name).plain())
+    return Words(texts)
