@@ -1,14 +1,15 @@
-"""The small safe language of conditions, fees, bounds and dates: read, typed, evaluated. Total, bounded, no eval.
+"""The small safe language of conditions, fees, bounds and dates: its types. Total, bounded, no eval.
 
 Grammar, emptiness and scope: `docs/language.md` §13. A text is parsed by the standard library's `ast`, held against a
-whitelist, typed against the vocabulary of its place, and frozen into our own nodes. No attribute of a Python object is
-ever reachable: names resolve in a `Scope` only.
+whitelist, typed against the vocabulary of its place (`expression_reader`), frozen into our own nodes
+(`expression_nodes`) and turned into closures once (`expression_compiler`). No attribute of a Python object is ever
+reachable: names resolve in a `Scope` only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -20,7 +21,9 @@ from engine.values import Span
 # A value in an expression. None is *empty*: hidden, blank or not answered yet. Choices are tuples of codes; rows are
 # tuples of mappings; money is whole francs.
 Row: TypeAlias = "Mapping[str, Value]"
-Value: TypeAlias = "None | bool | int | Decimal | str | date | Span | tuple[str, ...] | tuple[Row, ...]"
+Value: TypeAlias = "bool | int | Decimal | str | date | Span | tuple[str, ...] | tuple[Row, ...] | None"
+
+MOST_STEPS: Final = 10_000  # nodes evaluated inside rows, before an expression gives up and is empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,38 @@ EMPTY: Final = Type("empty")
 
 
 @dataclass(frozen=True, slots=True)
+class TableType:
+    """A declared table seen as a function: the types of its keys, and of what it gives."""
+
+    keys: tuple[Type, ...]
+    gives: Type
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What happened to the dossier, for `done`, `missed` and `taken`."""
 
     done: frozenset[str] = frozenset()
     missed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     taken: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class TooManySteps(Exception):
+    """Rows upon rows: the evaluation passed its budget. Caught where the expression began; the value is empty."""
+
+
+class Steps:
+    """What one evaluation may still spend."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, most: int = MOST_STEPS) -> None:
+        self.left = most
+
+    def spend(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise TooManySteps
 
 
 def _no_working_days(day: date, count: int) -> date:
@@ -64,7 +93,10 @@ def _no_office(place: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where names resolve. Inside a row, `values` are the row's and `outer` the form's."""
+    """Where names resolve. Inside a row, `values` are the row's and `outer` the form's.
+
+    `tables` holds each declared table by id: called with its keys, it gives a value, or None.
+    """
 
     values: Mapping[str, Value]
     today: date
@@ -75,6 +107,8 @@ class Scope:
     channel: str = "web"
     add_working_days: Callable[[date, int], date] = _no_working_days
     office_serving: Callable[[str], str | None] = _no_office
+    tables: Mapping[str, Callable[..., Value]] = field(default_factory=lambda: MappingProxyType({}))
+    steps: Steps | None = field(default=None, compare=False, repr=False)
 
     def get(self, name: str) -> Value:
         """The value of a name here or further out; empty when nobody answered it."""
@@ -89,11 +123,23 @@ class Scope:
         """This scope seen from inside one row."""
         return Scope(
             row, self.today, self, self.history, self.lists, self.submitted_on, self.channel,
-            self.add_working_days, self.office_serving,
+            self.add_working_days, self.office_serving, self.tables, self.steps,
         )  # fmt: skip
+
+    def counted(self) -> Scope:
+        """This scope with a fresh budget of steps."""
+        return replace(self, steps=Steps())
 
 
 Evaluator: TypeAlias = Callable[[Scope], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The simplest node: a value written in the file. The other nodes are in `expression_nodes`."""
+
+    value: Value
+    type: Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +161,10 @@ class Expression:
         return self.run(scope) is True
 
 
-def constant(value: Value, type_: Type) -> Expression:
+def constant(value: Value, type_: Type, where: Position = NOWHERE) -> Expression:
     """An expression that is always `value`: a literal of the file, a default."""
-    return Expression(str(value), ("literal", value), type_, frozenset(), lambda scope: value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return Expression(text, Constant(value, type_), type_, frozenset(), lambda scope: value, where)
 
 
 TRUE: Final = constant(True, YES_NO)

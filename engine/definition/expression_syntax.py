@@ -1,0 +1,148 @@
+"""From the text of an expression to Python's syntax tree, within limits, every place kept. Nothing is ever executed.
+
+`ast` counts columns in UTF-8 bytes from the start of what it was given; `Source` turns them back into places of the
+definition file.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from engine.problems import Position, Problem, problem
+
+MOST_SIGNS: Final = 500
+MOST_WRITTEN_NODES: Final = 100
+
+_SPOKEN: Final = {"and", "or", "not", "in", "if", "else", "True", "False", "None"}
+
+# What people write instead, with the word that names the repair. Read only when Python's parser gave up.
+_HABITS: Final = (
+    ("quotes", re.compile(r"[‘’“”«»]")),
+    ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b")),
+    ("number", re.compile(r"\b0\d|\d\s+\d")),
+    ("and", re.compile(r"&&|\bet\b", re.IGNORECASE)),
+    ("or", re.compile(r"\|\||\bou\b", re.IGNORECASE)),
+    ("not", re.compile(r"!(?!=)|\bnon\b", re.IGNORECASE)),
+    ("greater_or_equal", re.compile(r"=>|≥")),
+    ("less_or_equal", re.compile(r"=<|≤")),
+    ("different", re.compile(r"<>|≠")),
+    ("equals", re.compile(r"(?<![=!<>])=(?!=)")),
+    ("keyword", re.compile(rf"\b({'|'.join(sorted(set(keyword.kwlist) - _SPOKEN))})\b")),
+)
+_TEXTS: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One expression as written: its text on one line, and where its first sign stands in the file."""
+
+    text: str
+    where: Position
+    lead: int  # blank signs before the expression
+
+    @classmethod
+    def of(cls, text: str, where: Position) -> Source:
+        one_line = re.sub(r"[\r\n\t]", " ", text)
+        return cls(one_line, where, len(one_line) - len(one_line.lstrip(" ")))
+
+    @property
+    def body(self) -> str:
+        return self.text[self.lead :].rstrip(" ")
+
+    def span(self, node: ast.expr) -> tuple[int, int]:
+        """Where a node begins and ends, in signs of `text`."""
+        raw = self.body.encode()
+        start, end = node.col_offset, node.end_col_offset or node.col_offset
+        begin = self.lead + len(raw[:start].decode(errors="replace"))
+        return begin, begin + len(raw[start:end].decode(errors="replace"))
+
+    def at(self, node: ast.expr) -> Position:
+        start, end = self.span(node)
+        return self.place(start, end - start)
+
+    def place(self, start: int, width: int = 1) -> Position:
+        return Position(self.where.file, self.where.line, self.where.column + start, max(1, width))
+
+    def whole(self) -> Position:
+        return self.place(self.lead, len(self.body))
+
+    def written(self, node: ast.expr) -> str:
+        start, end = self.span(node)
+        return self.text[start:end]
+
+
+def read_syntax(source: Source) -> tuple[ast.expr | None, list[Problem]]:
+    """The syntax tree, or why there is none: too long (E403), not Python's grammar (E401), a comment (E402)."""
+    if len(source.body) > MOST_SIGNS:
+        return None, [problem("E403", source.place(source.lead), limit="signs", found=len(source.body), most=MOST_SIGNS)]
+    if not source.body:
+        return None, [problem("E401", source.place(0), hint="nothing", token="")]
+    try:
+        parsed = _parse(source.body)
+    except SyntaxError as fault:
+        return None, [_syntax_problem(source, fault)]
+    except (ValueError, RecursionError, MemoryError):
+        return None, [problem("E401", source.whole(), hint="unreadable", token=source.body[:20])]
+    count = sum(isinstance(node, ast.expr) for node in ast.walk(parsed))
+    if count > MOST_WRITTEN_NODES:
+        return None, [problem("E403", source.whole(), limit="nodes", found=count, most=MOST_WRITTEN_NODES)]
+    end = source.span(parsed)[1]
+    if "#" in source.text[end:]:
+        place = source.place(source.text.index("#", end))
+        return None, [problem("E402", place, construct="comment")]
+    return parsed, []
+
+
+def _parse(text: str) -> ast.expr:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's advice about its own dialect is not ours
+        return ast.parse(text, mode="eval").body
+
+
+def _syntax_problem(source: Source, fault: SyntaxError) -> Problem:
+    start = min(max((fault.offset or 1) - 1, 0), len(source.body) - 1)
+    outside_texts = _TEXTS.sub(lambda found: " " * len(found.group()), source.body)
+    for hint, habit in _HABITS:
+        found = habit.search(outside_texts)
+        if found:
+            return problem("E401", source.place(source.lead + found.start(), len(found.group())),
+                           hint=hint, token=found.group())  # fmt: skip
+    token = source.body[start : start + 20].split(" ")[0]
+    return problem("E401", source.place(source.lead + start), hint="", token=token)
+
+
+def rename_names(text: str, mapping: Mapping[str, str]) -> str:
+    """The text with its names replaced, as `prefix: tuteur_` does to a block. Functions and texts in quotes are left.
+
+    A text that is no expression comes back unchanged: whoever reads it says what is wrong.
+    """
+    source = Source.of(text, Position("", 1, 1))
+    parsed, problems = read_syntax(source)
+    if parsed is None or problems:
+        return text
+    called = {id(node.func) for node in ast.walk(parsed) if isinstance(node, ast.Call)}
+    names = [node for node in ast.walk(parsed) if isinstance(node, ast.Name) and id(node) not in called]
+    for start, end in sorted((source.span(name) for name in names), reverse=True):
+        text = text[:start] + mapping.get(text[start:end], text[start:end]) + text[end:]
+    return text
+
+
+def names_written(text: str) -> frozenset[str]:
+    """The names a text mentions, functions apart: what it may depend on, before anything is typed."""
+    parsed, _ = read_syntax(Source.of(text, Position("", 1, 1)))
+    if parsed is None:
+        return frozenset()
+    called = {id(node.func) for node in ast.walk(parsed) if isinstance(node, ast.Call)}
+    return frozenset(node.id for node in ast.walk(parsed) if isinstance(node, ast.Name) and id(node) not in called)
+
+
+def near(word: str, among: Iterable[str]) -> tuple[str, ...]:
+    """Did you mean: at most three known words close to this one."""
+    return tuple(get_close_matches(word, sorted(among), n=3, cutoff=0.6))
