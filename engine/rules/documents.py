@@ -1,0 +1,155 @@
+"""Issued documents: their number, what they show, what their signature covers, what they are worth on a day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final, Literal, TypeAlias
+
+from engine.clock import local_day
+from engine.definition.directory import Directory
+from engine.definition.expressions import Scope
+from engine.definition.model import Field, Output, Procedure
+from engine.records.dossier import Dossier, IssuedDocument
+from engine.rules.access import role_key
+from engine.rules.answers import fill_template
+from engine.rules.calendars import add_days, counts_days
+from engine.rules.decision import IssueOrder
+from engine.rules.field_kinds.kind import Speech
+from engine.rules.saying import answer_words, column_words
+from engine.rules.scopes import Standing, standing_of
+from engine.rules.wording import Wording
+from engine.values import Plain, Span, fingerprint
+
+Worth: TypeAlias = Literal["valid", "expired", "suspended", "revoked", "replaced"]
+_SERIAL_DIGITS: Final = 5
+
+
+def status_of(document: IssuedDocument, day: date) -> Worth:
+    """What a document is worth on a day: an annulled one stays annulled, whatever its date."""
+    if document.status != "valid":
+        return document.status
+    if document.valid_until is not None and day > document.valid_until:
+        return "expired"
+    return "valid"
+
+
+def is_in_hand(dossier: Dossier, output: str, row: int | None, day: date) -> bool:
+    """Whether the dossier already holds this document, good today (or suspended): it is not issued twice."""
+    mine = (one for one in dossier.documents if one.output == output and one.row == row)
+    return any(status_of(one, day) in ("valid", "suspended") for one in mine)
+
+
+def series_of(output: Output, procedure: Procedure, dossier: Dossier, now: datetime) -> str:
+    """Which series of numbers the document counts in: `passport/dgdn/2026`."""
+    parts = _number_parts(procedure, dossier, now)
+    return "/".join([f"{procedure.id}.{output.id}", *(parts.get(name, name) for name in output.serial_per)])
+
+
+def document_number(output: Output, procedure: Procedure, dossier: Dossier, now: datetime, serial: int) -> str:
+    """The number printed on the document, from the pattern of its output."""
+    parts = _number_parts(procedure, dossier, now)
+    printed = {name: text.upper().replace("_", "-") for name, text in parts.items()}
+    return fill_template(output.number, {**printed, "serial": f"{serial:0{_SERIAL_DIGITS}d}"})
+
+
+def _number_parts(procedure: Procedure, dossier: Dossier, now: datetime) -> dict[str, str]:
+    return {
+        "agency": procedure.identity.agency,
+        "office": dossier.office or procedure.identity.agency,
+        "procedure": procedure.id,
+        "year": str(local_day(now).year),
+    }
+
+
+def prepare_document(
+    procedure: Procedure, dossier: Dossier, order: IssueOrder, scope: Scope, number: str, code: str, token: str,
+    now: datetime, directory: Directory, wording: Wording,
+) -> IssuedDocument:  # fmt: skip
+    """The document an order asks for, its text frozen, not signed yet (`jws` empty). `code` is also its id."""
+    output = procedure.outputs[order.output]
+    standing = standing_of(procedure, dossier, local_day(now), directory)
+    return IssuedDocument(
+        id=code, output=output.id, title=output.title.in_(dossier.language), number=number, issued_at=now,
+        valid_until=_valid_until(output, _inside(scope, output, order.row), now, directory), code=code, token=token,
+        content=_content(standing, output, order.row, Speech(wording, dossier.language)), holder=dossier.label,
+        signed_by=role_key(procedure, output.signed_by) if output.signed_by else None, jws="", row=order.row,
+    )  # fmt: skip
+
+
+def _inside(scope: Scope, output: Output, row: int | None) -> Scope:
+    rows = scope.get(output.per) if output.per else None
+    if row is None or not isinstance(rows, tuple) or row >= len(rows):
+        return scope
+    one = rows[row]
+    return scope.inside(one) if isinstance(one, Mapping) else scope
+
+
+def _valid_until(output: Output, scope: Scope, now: datetime, directory: Directory) -> date | None:
+    """The last day of validity: a span counts from the day of issue."""
+    value = output.valid.value(scope) if output.valid is not None else None
+    if isinstance(value, Span):
+        return add_days(local_day(now), value, directory.calendar) if counts_days(value) else local_day(now)
+    return value if isinstance(value, date) else None
+
+
+def _content(standing: Standing, output: Output, row: int | None, speech: Speech) -> tuple[tuple[str, str], ...]:
+    """(label, words) of all that the output shows and that is answered; the body last, without label."""
+    columns = _columns(standing, output)
+
+    def words(name: str) -> str:
+        if name in columns and output.per and row is not None:
+            return column_words(standing, output.per, row, columns[name], speech)
+        return answer_words(standing, name, speech)
+
+    known = {**standing.procedure.fields, **columns}
+    shown = ((known[name].label.in_(speech.language), words(name)) for name in output.shows if name in known)
+    lines = [(label, said) for label, said in shown if said]
+    if output.body is not None:
+        names = {name: words(name) for name in output.body.names}
+        lines.append(("", fill_template(output.body.text.in_(speech.language), names)))
+    return tuple(lines)
+
+
+def _columns(standing: Standing, output: Output) -> Mapping[str, Field]:
+    rows = standing.procedure.fields.get(output.per) if output.per else None
+    return {column.id: column for column in rows.rows} if rows else {}
+
+
+# -- what is signed ----------------------------------------------------------------------------------------------------
+
+
+def document_claims(document: IssuedDocument, procedure: Procedure, agency: str) -> dict[str, Plain]:
+    """What the signature covers. No name, no answer: a digest of what the paper shows."""
+    return {
+        "iss": agency,
+        "procedure": procedure.id,
+        "edition": procedure.edition,
+        "output": document.output,
+        "number": document.number,
+        "code": document.code,
+        "issued": local_day(document.issued_at).isoformat(),
+        "until": document.valid_until.isoformat() if document.valid_until else None,
+        "digest": content_digest(document),
+    }
+
+
+def content_digest(document: IssuedDocument) -> str:
+    """SHA-256 of title, holder and lines: one changed sign on the paper no longer fits."""
+    lines: list[Plain] = [[label, words] for label, words in document.content]
+    return fingerprint({"title": document.title, "holder": document.holder, "content": lines})
+
+
+def check_claims(document: IssuedDocument, claims: Mapping[str, Plain], procedure: Procedure, agency: str) -> tuple[str, ...]:
+    """The names of the signed claims that the kept document no longer fits; none = intact."""
+    expected = document_claims(document, procedure, agency)
+    return tuple(sorted(name for name in expected.keys() | claims.keys() if expected.get(name) != claims.get(name)))
+
+
+_NAME_PART: Final = re.compile(r"[^\W\d_][^\s]*")
+
+
+def masked(name: str, sign: str = "•") -> str:
+    """`AMEGAN Afi` as a stranger may read it: `A••• A•••`. The number of signs says nothing."""
+    return _NAME_PART.sub(lambda part: part.group()[0] + sign * 3, name)

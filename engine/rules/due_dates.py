@@ -1,0 +1,159 @@
+"""When things fall due on one dossier: the state's own time, waits, look-ups, legal clocks, reminders, drafts.
+
+Names of timers: `due` (the state's time), `wait`, a look-up's id, a clock's id, `remind:<i>`, `before:<notice>`,
+`reminder:<appointment>:<sequence>:<i>`, `draft`, `draft_reminder:<days>`. Their `entry` counts the moves made, so a
+timer that fired stays fired as long as the dossier has not moved, however often the list is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from engine.definition.directory import Calendar, Directory
+from engine.definition.expressions import Expression, Scope
+from engine.definition.model import Appointment, Clock, Form, Procedure
+from engine.records.dossier import Booking, ClockState, Dossier, Timer
+from engine.rules.calendars import add_span, before_instant, due_instant
+from engine.values import Span
+
+DRAFT_KEPT: Final = Span(30, "day")
+DRAFT_REMINDERS: Final = (7, 1)  # days before a draft goes
+LOOK_UP_DUE: Final = Span(1, "day")
+
+
+def instant_of(expression: Expression | None, start: datetime, scope: Scope, calendar: Calendar) -> datetime | None:
+    """The end of a span or date written in the book, counted from `start`; none when it is empty."""
+    value = expression.value(scope) if expression is not None else None
+    if isinstance(value, Span) or (isinstance(value, date) and not isinstance(value, datetime)):
+        return due_instant(start, value, calendar)
+    return None
+
+
+def pause_due(dossier: Dossier, now: datetime) -> Dossier:
+    """The state's time stands still, while a slot is held."""
+    if dossier.due_at is None or dossier.due_paused_at is not None:
+        return dossier
+    return replace(dossier, due_paused_at=now)
+
+
+def resume_due(dossier: Dossier, now: datetime) -> Dossier:
+    """The time runs again, later by as long as it stood still."""
+    if dossier.due_at is None or dossier.due_paused_at is None:
+        return replace(dossier, due_paused_at=None)
+    return replace(dossier, due_at=dossier.due_at + (now - dossier.due_paused_at), due_paused_at=None)
+
+
+# -- clocks of the law -------------------------------------------------------------------------------------------------
+
+
+def turn_clocks(procedure: Procedure, dossier: Dossier, state_id: str, now: datetime) -> Mapping[str, ClockState]:
+    """The legal clocks as they stand once the dossier has entered a state."""
+    turned = dict(dossier.clocks)
+    for clock in procedure.clocks.values():
+        known = turned.get(clock.id)
+        if known is None and state_id in clock.runs_in:
+            turned[clock.id] = ClockState(0, now)
+        elif known is not None and not known.over:
+            turned[clock.id] = _turned(clock, known, state_id, now)
+    return turned
+
+
+def _turned(clock: Clock, known: ClockState, state_id: str, now: datetime) -> ClockState:
+    spent = known.consumed + (int((now - known.since).total_seconds()) if known.since else 0)
+    if state_id in clock.runs_in:
+        return known if known.since else ClockState(known.consumed, now)
+    return ClockState(spent, None, over=state_id not in clock.paused_in)
+
+
+def clock_end(dossier: Dossier, clock: Clock, scope: Scope, calendar: Calendar) -> datetime | None:
+    """When a running clock runs out: none while it stands still or is over."""
+    known = dossier.clocks.get(clock.id)
+    if known is None or known.since is None or known.over:
+        return None
+    end = instant_of(clock.lasts, known.since, scope, calendar)
+    return end - timedelta(seconds=known.consumed) if end else None
+
+
+# -- the list of timers ------------------------------------------------------------------------------------------------
+
+
+def timers_of(
+    procedure: Procedure, dossier: Dossier, now: datetime, directory: Directory, scope: Scope
+) -> tuple[Timer, ...]:
+    """Everything that falls due with time on the dossier as it stands. Replaces any earlier list."""
+    if dossier.closed_at is not None:
+        return ()
+    found = _draft_moments(dossier, now, directory.calendar) if dossier.is_draft else _moments(
+        procedure, dossier, now, directory.calendar, scope
+    )  # fmt: skip
+    entry = len(dossier.taken)
+    return tuple(Timer(dossier.id, name, entry, at) for name, at in found)
+
+
+def draft_end(dossier: Dossier, calendar: Calendar) -> datetime:
+    """When a draft that nobody sends goes."""
+    return dossier.due_at or add_span(dossier.created_at, DRAFT_KEPT, calendar)
+
+
+def _draft_moments(dossier: Dossier, now: datetime, calendar: Calendar) -> Iterator[tuple[str, datetime]]:
+    end = draft_end(dossier, calendar)
+    yield "draft", end
+    for days in DRAFT_REMINDERS:
+        at = before_instant(end, Span(days, "day"), calendar)
+        if at > now:
+            yield f"draft_reminder:{days}", at
+
+
+def _moments(
+    procedure: Procedure, dossier: Dossier, now: datetime, calendar: Calendar, scope: Scope
+) -> Iterator[tuple[str, datetime]]:
+    state = procedure.state(dossier.state)
+    if dossier.due_at is not None and dossier.due_paused_at is None:
+        yield "due", dossier.due_at
+        for number, span in enumerate(state.remind):
+            yield from _if_ahead(f"remind:{number}", before_instant(dossier.due_at, span, calendar), now)
+    over = instant_of(state.wait, dossier.entered_at, scope, calendar)
+    if over is not None:
+        yield "wait", over
+    for task_id in state.waits:
+        task = procedure.tasks[task_id]
+        if isinstance(task, Form) and task.register and task_id not in dossier.done and task.when.holds(scope):
+            yield task_id, add_span(dossier.entered_at, task.due or LOOK_UP_DUE, calendar)
+    for clock in procedure.clocks.values():
+        end = clock_end(dossier, clock, scope, calendar)
+        if end is not None:
+            yield clock.id, end
+    for booking in held_bookings(dossier):
+        visit = procedure.tasks.get(booking.appointment)
+        for number, span in enumerate(visit.reminders if isinstance(visit, Appointment) else ()):
+            name = f"reminder:{booking.appointment}:{booking.sequence}:{number}"
+            yield from _if_ahead(name, before_instant(booking.start, span, calendar), now)
+    for number, notice in enumerate(procedure.notices):
+        at = _announced(procedure, dossier, notice.event, scope, calendar) if notice.before else None
+        if at is not None and notice.before is not None:
+            yield from _if_ahead(f"before:{number}", before_instant(at, notice.before, calendar), now)
+
+
+def _if_ahead(name: str, at: datetime, now: datetime) -> Iterator[tuple[str, datetime]]:
+    """A reminder whose moment is past has lost its use."""
+    if at > now:
+        yield name, at
+
+
+def _announced(
+    procedure: Procedure, dossier: Dossier, event: str, scope: Scope, calendar: Calendar
+) -> datetime | None:
+    """The instant that a notice's `before` counts back from."""
+    if event == dossier.state and dossier.due_paused_at is None:
+        return dossier.due_at
+    if event in procedure.clocks:
+        return clock_end(dossier, procedure.clocks[event], scope, calendar)
+    return next((one.start for one in held_bookings(dossier) if one.appointment == event), None)
+
+
+def held_bookings(dossier: Dossier) -> tuple[Booking, ...]:
+    """Slots taken and not used yet."""
+    return tuple(one for one in dossier.bookings.values() if one.status == "booked")

@@ -1,0 +1,142 @@
+"""How a dossier moves: one way taken, its effects, the state entered, and on until something is to wait for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.definition.expressions import Scope
+from engine.definition.model import (
+    APPLICANT,
+    Procedure,
+    Transition,
+)
+from engine.problems import Refused, refusal
+from engine.records.dossier import Correction, Dossier, Taken
+from engine.rules.decision import Act
+from engine.rules.due_dates import instant_of, pause_due, turn_clocks
+from engine.rules.effects import apply_effects
+from engine.rules.machine import circuit_of, event_trigger
+from engine.rules.passage import Moment, Passage, codes
+from engine.rules.tasks import ask_tasks, drop_slot, holds_slot, is_satisfied, undo
+from engine.values import Plain
+
+
+def finish_task(passage: Passage, moment: Moment, task_id: str) -> Passage:
+    """After a task was done and noted: the way it opens by itself, else on when all is done."""
+    passage = passage.happened(task_id)
+    trigger = event_trigger(task_id)
+    way = circuit_of(moment.procedure).way(passage.dossier.state, trigger, moment.scope(passage.dossier))
+    return settle(move(passage, moment, way) if way else passage, moment)
+
+
+def move(passage: Passage, moment: Moment, way: Transition, role: str = "system", act: Act | None = None) -> Passage:
+    """Takes one way: effects, reopened tasks, the new state. The journal keeps codes; reasons only as commitments."""
+    actor = moment.actor if way.event is None else None
+    taken = Taken(
+        way.id, way.source, way.target, moment.now, actor.id if actor else "system",
+        actor.kind if actor else "system", act.reason if act else None,
+    )  # fmt: skip
+    orders = len(passage.issue)
+    for task_id in way.reopens:
+        passage = undo(passage, moment, task_id)
+    passage = apply_effects(passage, moment, way.effects)
+    passage = passage.with_(taken=(*passage.dossier.taken, taken))
+    if way.event is None:
+        passage = passage.happened(way.id)
+    passage = enter(_leave(passage, moment, way, act), moment, way.target)
+    return _note_move(passage, way, role, act, orders)
+
+
+def _note_move(passage: Passage, way: Transition, role: str, act: Act | None, orders: int) -> Passage:
+    body: dict[str, Plain] = {"transition": way.id, "source": way.source, "target": way.target, "by": role}
+    if way.event is not None:
+        body["event"] = way.event
+    if passage.issue[orders:]:
+        body["issues"] = [order.output for order in passage.issue[orders:]]
+    if act and "correction" in way.asks:
+        body["fields"] = codes(act.correction)
+    if act and act.attachments:
+        body["attachments"] = list(act.attachments)
+    return passage.note("transition", body, _commitments(act) if act else {})
+
+
+def _commitments(act: Act) -> dict[str, Plain]:
+    """What the person wrote: the journal proves it without showing it."""
+    written: dict[str, Plain] = {"reason": act.reason} if act.reason else {}
+    written.update({f"correction.{name}": reason for name, reason in act.correction.items()})
+    written.update({f"answers.{name}": answer for name, answer in act.filling.items()})
+    return written
+
+
+def _leave(passage: Passage, moment: Moment, way: Transition, act: Act | None) -> Passage:
+    """What does not outlive the state left: a correction asked there. A correction the act asks begins."""
+    procedure, correction = moment.procedure, passage.dossier.correction
+    if procedure.state(way.source).mode == "correct":
+        correction = None
+    if act and act.correction and "correction" in way.asks:
+        correction = Correction(dict(act.correction), act.reason or "", moment.now, moment.actor.id)
+    kept = passage.dossier.assigned if keeps_hand(procedure, passage.dossier, way.target) else None
+    return passage.with_(correction=correction, assigned=kept)
+
+
+def keeps_hand(procedure: Procedure, dossier: Dossier, target: str) -> bool:
+    """Whether the agent in charge stays so: they do until the dossier reaches other roles than the last that had it."""
+    roles = _agents_of(procedure, target)
+    if not roles:
+        return True
+    sources = (taken.source for taken in reversed(dossier.taken))
+    last = next((found for found in (_agents_of(procedure, source) for source in sources) if found), roles)
+    return last == roles
+
+
+def _agents_of(procedure: Procedure, state_id: str) -> frozenset[str]:
+    state = procedure.states.get(state_id)
+    return frozenset(state.by) - {APPLICANT} if state else frozenset()
+
+
+def enter(passage: Passage, moment: Moment, state_id: str) -> Passage:
+    """Stands the dossier in a state: its time, the clocks of the law, what it asks, what it issues."""
+    procedure, now = moment.procedure, moment.now
+    state = procedure.state(state_id)
+    passage = passage.with_(
+        state=state_id, entered_at=now, closed_at=now if state.is_end else None, due_at=None, due_paused_at=None,
+        clocks=turn_clocks(procedure, passage.dossier, state_id, now),
+    )  # fmt: skip
+    passage = replace(passage, moved=True)
+    passage = ask_tasks(passage, moment, state)
+    due = instant_of(state.due, now, moment.scope(passage.dossier), moment.directory.calendar)
+    passage = passage.with_(due_at=due)
+    if state.mode == "attend" and any(holds_slot(passage.dossier, task) for task in state.waits):
+        passage = replace(passage, dossier=pause_due(passage.dossier, now))
+    if state.is_end:
+        for appointment in tuple(passage.dossier.bookings):
+            passage = drop_slot(passage, moment, appointment)
+    return apply_effects(passage, moment, state.effects)
+
+
+def settle(passage: Passage, moment: Moment) -> Passage:
+    """Passes on as long as the state has nothing to wait for. A circuit that never rests is refused, not endless."""
+    circuit = circuit_of(moment.procedure)
+    for _ in range(2 * len(moment.procedure.states) + 2):
+        scope = moment.scope(passage.dossier)
+        event = ripe_event(moment.procedure, passage.dossier, scope, moment)
+        way = circuit.way(passage.dossier.state, event_trigger(event), scope) if event else None
+        if way is None:
+            return passage.happened(passage.dossier.state) if passage.moved else passage
+        passage = move(passage, moment, way)
+    raise Refused(refusal("endless", moment.procedure.state(passage.dossier.state).where, state=passage.dossier.state))
+
+
+def ripe_event(procedure: Procedure, dossier: Dossier, scope: Scope, moment: Moment) -> str | None:
+    """The event that lets the dossier leave its state by itself now, if any."""
+    state = procedure.state(dossier.state)
+    if state.is_end:
+        return None
+    if state.booked:
+        held = all(holds_slot(dossier, one) or is_satisfied(procedure.tasks[one], dossier, scope) for one in state.waits)
+        return "booked" if held else None
+    if state.mode == "wait":
+        over = instant_of(state.wait, dossier.entered_at, scope, moment.directory.calendar)
+        return "done" if over is not None and over <= moment.now else None
+    waits = [procedure.tasks[one] for one in state.waits]
+    return "done" if waits and all(is_satisfied(task, dossier, scope) for task in waits) else None

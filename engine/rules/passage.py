@@ -1,0 +1,109 @@
+"""A decision in the making: the dossier as it becomes, and all that is owed with it so far.
+
+Every step gives a new `Passage` and notes itself in the journal with what it changed (state, due date, tasks), so that
+the journal folds back to the dossier (`history`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from engine.clock import local_day
+from engine.definition.directory import Directory
+from engine.definition.expressions import Scope
+from engine.definition.model import (
+    Procedure,
+)
+from engine.records.dossier import Actor, DocumentStatus, Dossier
+from engine.rules.decision import Decision, EntryDraft, IssueOrder
+from engine.rules.due_dates import timers_of
+from engine.rules.scopes import scope_of
+from engine.rules.wording import Wording
+from engine.values import Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Who does something to dossiers of one procedure, when, and with which words."""
+
+    procedure: Procedure
+    actor: Actor
+    now: datetime
+    directory: Directory
+    wording: Wording
+
+    def scope(self, dossier: Dossier) -> Scope:
+        return scope_of(self.procedure, dossier, local_day(self.now), self.directory)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What was decided so far. `moved` tells that a state was entered."""
+
+    dossier: Dossier
+    entries: tuple[EntryDraft, ...] = ()
+    events: tuple[str, ...] = ()
+    issue: tuple[IssueOrder, ...] = ()
+    documents: tuple[tuple[str, DocumentStatus], ...] = ()
+    look_ups: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    returns: tuple[tuple[str, int], ...] = ()
+    moved: bool = False
+    noted: Dossier = field(kw_only=True)  # the dossier as the last entry left it
+
+    @classmethod
+    def of(cls, dossier: Dossier) -> Passage:
+        return cls(dossier, noted=dossier)
+
+    def with_(self, **changes: object) -> Passage:
+        """The same with other facts on the dossier."""
+        return replace(self, dossier=replace(self.dossier, **changes))  # type: ignore[arg-type]
+
+    def happened(self, *events: str) -> Passage:
+        return replace(self, events=(*self.events, *events))
+
+    def note(self, kind: str, body: Mapping[str, Plain], commits: Mapping[str, Plain] | None = None) -> Passage:
+        """Writes an entry: what was done, and all that changed since the entry before."""
+        changed = changes(self.noted, self.dossier)
+        return replace(
+            self, entries=(*self.entries, EntryDraft(kind, {**body, **changed}, commits or {})), noted=self.dossier
+        )
+
+
+def changes(before: Dossier, after: Dossier) -> dict[str, Plain]:
+    """What an entry says of the dossier: where it stands, and the tasks done or undone since `before`."""
+    body: dict[str, Plain] = {
+        "revision": before.revision + 1,
+        "state": after.state,
+        "due": instant_text(after.due_at),
+        "paused": instant_text(after.due_paused_at),
+    }
+    done, reopened = after.done.keys() - before.done.keys(), before.done.keys() - after.done.keys()
+    if done:
+        body["done"] = codes(done)
+    if reopened:
+        body["reopened"] = codes(reopened)
+    if (after.closed_at is None) != (before.closed_at is None):
+        body["closed"] = after.closed_at is not None
+    return body
+
+
+def codes(names: Iterable[str]) -> list[Plain]:
+    """Names as an entry holds them, in one order."""
+    return [*sorted(names)]
+
+
+def instant_text(instant: datetime | None) -> str | None:
+    return instant.isoformat(timespec="seconds") if instant else None
+
+
+def finished(passage: Passage, moment: Moment) -> Decision:
+    """The decision, with the timers of the dossier as it has become."""
+    dossier = passage.dossier
+    timers = timers_of(moment.procedure, dossier, moment.now, moment.directory, moment.scope(dossier))
+    return Decision(
+        dossier, passage.entries, passage.events, passage.issue, passage.documents, passage.look_ups,
+        passage.releases, passage.returns, timers,
+    )  # fmt: skip

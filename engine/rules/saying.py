@@ -1,0 +1,54 @@
+"""Answers and values as a reader sees them in messages and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+from engine.definition.expressions import Value
+from engine.definition.model import Field
+from engine.rules.answers import OTHER
+from engine.rules.field_kinds.kind import Speech
+from engine.rules.fields import kind_of, text
+from engine.rules.scopes import Standing
+from engine.values import Plain
+
+
+def answer_words(standing: Standing, name: str, speech: Speech) -> str:
+    """What is said of a name of the book: an answer, a computed value. Nothing for what is hidden or unknown."""
+    field = standing.procedure.fields.get(name)
+    value = standing.scope.get(name)
+    if value is None:
+        return ""
+    if field is None:
+        return value_words(value, speech)
+    if field.type == "rows":
+        return str(len(value)) if isinstance(value, tuple) else ""
+    plain = kind_of(field).plain(value) if field.value is not None else standing.answers.get(name)
+    return text(field, plain, standing.asking(name), speech, standing.answers.get(f"{name}_{OTHER}"))
+
+
+def column_words(standing: Standing, rows: str, number: int, column: Field, speech: Speech) -> str:
+    """The same for one column of one row."""
+    kept, values = standing.answers.get(rows), standing.scope.get(rows)
+    if not isinstance(kept, list) or not isinstance(values, tuple) or not number < min(len(kept), len(values)):
+        return ""
+    row, answers = values[number], kept[number]
+    if not isinstance(row, Mapping) or not isinstance(answers, dict) or row.get(column.id) is None:
+        return ""
+    plain: Plain = kind_of(column).plain(row[column.id]) if column.value is not None else answers.get(column.id)
+    return text(column, plain, standing.asking(rows).inside(row), speech, answers.get(f"{column.id}_{OTHER}"))
+
+
+def value_words(value: Value, speech: Speech) -> str:
+    """A value whose question is not known, by what it is."""
+    if isinstance(value, bool):
+        return speech.wording.yes_no(value, speech.language)
+    if isinstance(value, date):
+        return speech.wording.day(value, speech.language)
+    if isinstance(value, int):
+        return speech.wording.amount(value, speech.language)
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return value if isinstance(value, str) else ""

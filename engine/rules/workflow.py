@@ -1,0 +1,338 @@
+"""What people, registers, operators and time do to a dossier along its circuit. Each verb answers a `Decision`.
+
+Nothing is kept here and nothing is asked of the world: the dossier, the book, the time and the directory come in. A
+closed act raises `Refused` with why. After each verb the dossier has passed on until it rests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from engine.clock import local_day
+from engine.definition.directory import Directory
+from engine.definition.model import (
+    APPLICANT,
+    APPLICATION,
+    DRAFT,
+    SYSTEM,
+    Appointment,
+    Fee,
+    Form,
+    Procedure,
+    Task,
+    Transition,
+)
+from engine.problems import Refusal, Refused, refusal
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
+from engine.rules.access import acting_role, is_owner, role_key
+from engine.rules.decision import Act, Decision, Offer
+from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due
+from engine.rules.machine import act_trigger, circuit_of, event_trigger
+from engine.rules.moves import enter, finish_task, move, settle
+from engine.rules.offers import People, guard_refusal, missing_from, offers_of
+from engine.rules.passage import Moment, Passage, codes, finished
+from engine.rules.tasks import is_satisfied, mark_done, task_blockers
+from engine.rules.wording import Wording
+from engine.values import Plain
+
+LOOK_UP_VALUES: Final = ("found", "not_found", "unavailable")
+
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+
+def open_transitions(
+    procedure: Procedure, dossier: Dossier, actor: Actor, now: datetime, directory: Directory, wording: Wording,
+    people: People | None = None,
+) -> tuple[Offer, ...]:  # fmt: skip
+    """Every act of the present state as this actor sees it: open, or closed and why. `people` (by account id) tells who
+    still holds a role, for acts kept to the hand that began."""
+    return offers_of(Moment(procedure, actor, now, directory, wording), dossier, people)
+
+
+def submit(
+    procedure: Procedure, dossier: Dossier, actor: Actor, now: datetime, directory: Directory, wording: Wording
+) -> Decision:
+    """Sends the request, whose answers the caller has checked: it enters the circuit at its start."""
+    if not dossier.is_draft:
+        raise Refused(refusal("already_submitted"))
+    if not is_owner(dossier, actor) and actor.kind != "system":
+        raise Refused(refusal("role", roles=(APPLICANT,)))
+    moment = Moment(procedure, actor, now, directory, wording)
+    passage = Passage.of(dossier).with_(submitted_at=now, form_day=local_day(now), due_at=None)
+    passage = passage.with_(office=office_of(moment, passage.dossier))
+    passage = enter(mark_done(passage, moment, APPLICATION), moment, procedure.start)
+    commits = {f"answers.{name}": answer for name, answer in dossier.answers.items()}
+    body: dict[str, Plain] = {"office": passage.dossier.office, "channel": dossier.channel}
+    if passage.issue:
+        body["issues"] = [order.output for order in passage.issue]
+    passage = passage.note("submitted", body, commits).happened("submitted")
+    return finished(settle(passage, moment), moment)
+
+
+def office_of(moment: Moment, dossier: Dossier) -> str | None:
+    """The office that handles a dossier: what the circuit says, else the agency's first."""
+    said = moment.procedure.office.value(moment.scope(dossier)) if moment.procedure.office else None
+    if isinstance(said, str) and said in moment.directory.offices:
+        return said
+    own = moment.directory.offices_of(moment.procedure.identity.agency)
+    return own[0].id if own else None
+
+
+def take(
+    procedure: Procedure, dossier: Dossier, act: Act, actor: Actor, now: datetime, directory: Directory,
+    wording: Wording, people: People | None = None,
+) -> Decision:  # fmt: skip
+    """A person takes a transition. The later form it fills was checked by the caller; the guard is judged with it."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    offer = next((one for one in offers_of(moment, dossier, people) if one.transition.id == act.transition), None)
+    if offer is None:
+        raise Refused(_no_such_act(procedure, dossier, act.transition))
+    if offer.closed is not None:
+        raise Refused(offer.closed)
+    missing = missing_from(moment, dossier, offer.transition, act)
+    if missing is not None:
+        raise Refused(missing)
+    passage = _filled(Passage.of(dossier), moment, offer.transition, act)
+    way = circuit_of(procedure).way(dossier.state, act_trigger(act.transition), moment.scope(passage.dossier))
+    if way is None:
+        raise Refused(guard_refusal(offer.ways[-1]))
+    role = acting_role(procedure, dossier, actor, way.by) or actor.kind
+    passage = move(passage, moment, way, role, act)
+    if way.fills and way.fills in passage.dossier.done:
+        passage = passage.happened(way.fills)
+    return finished(settle(passage, moment), moment)
+
+
+def _no_such_act(procedure: Procedure, dossier: Dossier, name: str) -> Refusal:
+    known = any(way.id == name for way in procedure.transitions if way.event is None)
+    return refusal("state" if known else "unknown_act", act=name, state=dossier.state)
+
+
+def _filled(passage: Passage, moment: Moment, way: Transition, act: Act) -> Passage:
+    """The later form that the act fills counts in its own guard."""
+    if way.fills is None:
+        return passage
+    passage = passage.with_(answers={**passage.dossier.answers, **act.filling})
+    return mark_done(passage, moment, way.fills)
+
+
+# -- tasks -------------------------------------------------------------------------------------------------------------
+
+
+def task_done(
+    procedure: Procedure, dossier: Dossier, task_id: str, actor: Actor, now: datetime, directory: Directory,
+    wording: Wording, answers: Mapping[str, Plain] | None = None,
+) -> Decision:  # fmt: skip
+    """One thing the state waits for is done: the corrections sent, a visit attended, a form filled (`answers`, checked by
+    the caller), a fee paid in full. The dossier passes on if nothing else is awaited."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    task = procedure.tasks.get(task_id)
+    closed = _task_closed(moment, dossier, task, task_id)
+    if closed is not None:
+        raise Refused(closed)
+    if isinstance(task, Fee):
+        return pay(procedure, dossier, (task_id,), dossier.owed[task_id].left, actor, now, directory, wording)
+    passage = _carried_out(Passage.of(dossier), moment, task_id, answers or {})
+    body: dict[str, Plain] = {"task": task_id, "by": _hand(moment, dossier, task)}
+    if task_id == APPLICATION and dossier.correction:
+        body["fields"] = codes(dossier.correction.fields)
+    commits = {f"answers.{name}": answer for name, answer in (answers or {}).items()}
+    passage = mark_done(passage, moment, task_id).note("task_done", body, commits)
+    return finished(finish_task(passage, moment, task_id), moment)
+
+
+def _task_closed(moment: Moment, dossier: Dossier, task: Task | None, task_id: str) -> Refusal | None:
+    """Why a task cannot be done now by this actor."""
+    procedure = moment.procedure
+    if task is None or dossier.is_draft:
+        return refusal("unknown_task" if task is None else "not_now", task=task_id)
+    if task_id in dossier.done:
+        return refusal("already_done", task=task_id)
+    if isinstance(task, Fee):
+        return None if task_id in dossier.owed else refusal("not_now", task=task_id)
+    if isinstance(task, Appointment):
+        return _visit_closed(moment, dossier, task)
+    scope = moment.scope(dossier)
+    if task_id not in procedure.state(dossier.state).waits or is_satisfied(task, dossier, scope):
+        return refusal("not_now", task=task_id, state=dossier.state)
+    blockers = task_blockers(procedure, task, dossier, scope)
+    if blockers:
+        return refusal("not_yet", task=task_id, after=blockers)
+    if _hand(moment, dossier, task) is None:
+        return refusal("role", task.where, roles=tuple(role_key(procedure, role) for role in task.by))
+    everything = procedure.state(dossier.state).correct == "everything"
+    if task_id == APPLICATION and dossier.correction and dossier.correction.left and not everything:
+        return refusal("correction_incomplete", fields=dossier.correction.left)
+    return None
+
+
+def _visit_closed(moment: Moment, dossier: Dossier, task: Appointment) -> Refusal | None:
+    booking = dossier.bookings.get(task.id)
+    if booking is None or booking.status != "booked":
+        return refusal("not_booked", task=task.id)
+    if _hand(moment, dossier, task) is None:
+        return refusal("role", task.where, roles=tuple(role_key(moment.procedure, role) for role in task.by))
+    return None
+
+
+def _hand(moment: Moment, dossier: Dossier, task: Task | None) -> str | None:
+    """In which role the actor does a task: the system may do any, the owner corrects their form."""
+    if moment.actor.kind == "system":
+        return SYSTEM
+    by = (APPLICANT,) if task is not None and task.id == APPLICATION else task.by if task else ()
+    return acting_role(moment.procedure, dossier, moment.actor, by)
+
+
+def _carried_out(passage: Passage, moment: Moment, task_id: str, answers: Mapping[str, Plain]) -> Passage:
+    """What doing a task changes besides: its answers, the correction it ends, the booking it uses."""
+    dossier = passage.dossier
+    if task_id == APPLICATION:
+        return passage.with_(correction=None)
+    booking = dossier.bookings.get(task_id)
+    if booking is not None:
+        used = replace(booking, status="attended", arrived_at=booking.arrived_at or moment.now)
+        return passage.with_(bookings={**dossier.bookings, task_id: used})
+    return passage.with_(answers={**dossier.answers, **answers})
+
+
+def pay(
+    procedure: Procedure, dossier: Dossier, fees: tuple[str, ...], amount: int, actor: Actor, now: datetime,
+    directory: Directory, wording: Wording,
+) -> Decision:  # fmt: skip
+    """Money came in for these fees, in whole francs. It is credited wherever the dossier stands by now; what is paid in
+    full is done, and the dossier passes on when all is. Money over the price stays on the last fee."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    owed, left, credited = dict(dossier.owed), amount, {}
+    known = [name for name in fees if name in owed]
+    for name in known:
+        part = left if name == known[-1] else min(left, owed[name].left)
+        owed[name], left, credited[name] = replace(owed[name], paid=owed[name].paid + part), left - part, part
+    passage = Passage.of(dossier).with_(owed=owed)
+    settled = [name for name in known if not owed[name].left and name not in dossier.done]
+    passage = mark_done(passage, moment, *settled).note("paid", {"fees": dict(credited), "amount": amount})
+    for name in settled:
+        passage = finish_task(passage, moment, name) if name == settled[-1] else passage.happened(name)
+    return finished(passage, moment)
+
+
+def answer_look_up(
+    procedure: Procedure, dossier: Dossier, task_id: str, value: str, answers: Mapping[str, Plain], now: datetime,
+    directory: Directory, wording: Wording,
+) -> Decision:  # fmt: skip
+    """A register answered `found`, `not_found` or `unavailable`; `answers` are what it knows, by the names of the form."""
+    task = procedure.tasks.get(task_id)
+    if not isinstance(task, Form) or task.register is None or value not in LOOK_UP_VALUES:
+        raise Refused(refusal("unknown_task", task=task_id))
+    known = {field.id for field in task.fields}
+    kept = {name: answer for name, answer in answers.items() if name in known}
+    found: dict[str, Plain] = {**kept, task_id: value}
+    return task_done(procedure, dossier, task_id, SYSTEM_ACTOR, now, directory, wording, found)
+
+
+def no_show(
+    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
+    wording: Wording,
+) -> Decision:  # fmt: skip
+    """Nobody came. Up to the number of no-shows allowed the applicant books again; above it the state's `missed` way is
+    taken."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    task = procedure.tasks.get(appointment)
+    if not isinstance(task, Appointment):
+        raise Refused(refusal("unknown_task", task=appointment))
+    closed = _visit_closed(moment, dossier, task)
+    if closed is not None:
+        raise Refused(closed)
+    booking = dossier.bookings[appointment]
+    if booking.start > now:
+        raise Refused(refusal("too_soon", task=appointment))
+    count = dossier.missed.get(appointment, 0) + 1
+    passage = replace(Passage.of(dossier), dossier=resume_due(dossier, now)).with_(
+        bookings={**dossier.bookings, appointment: replace(booking, status="missed")},
+        missed={**dossier.missed, appointment: count},
+    )
+    passage = passage.note("missed", {"appointment": appointment, "count": count, "by": _hand(moment, dossier, task)})
+    passage = passage.happened(f"missed:{appointment}")
+    awaited = appointment in procedure.state(dossier.state).waits
+    way = _way(passage, moment, "missed") if awaited and count > task.no_show else None
+    return finished(settle(move(passage, moment, way), moment) if way else passage, moment)
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def time_over(
+    procedure: Procedure, dossier: Dossier, timer_name: str, now: datetime, directory: Directory, wording: Wording
+) -> Decision:
+    """A timer of the dossier is over (names: `due_dates`). One that no longer stands is refused as `void_timer`."""
+    moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
+    kind, _, rest = timer_name.partition(":")
+    if dossier.closed_at is not None or dossier.is_draft != (kind in ("draft", "draft_reminder")):
+        raise Refused(refusal("void_timer", timer=timer_name))
+    if kind == "draft":
+        return _draft_over(moment, dossier)
+    if kind in ("remind", "reminder", "before", "draft_reminder"):
+        return _reminded(moment, dossier, timer_name, kind, rest)
+    if kind in ("due", "wait"):
+        return _state_over(moment, dossier, kind)
+    if kind in procedure.clocks:
+        return _clock_over(moment, dossier, kind)
+    if kind in procedure.tasks and kind in procedure.state(dossier.state).waits and kind not in dossier.done:
+        return answer_look_up(procedure, dossier, kind, "unavailable", {}, now, directory, wording)
+    raise Refused(refusal("void_timer", timer=timer_name))
+
+
+def _way(passage: Passage, moment: Moment, event: str) -> Transition | None:
+    circuit = circuit_of(moment.procedure)
+    return circuit.way(passage.dossier.state, event_trigger(event), moment.scope(passage.dossier))
+
+
+def _draft_over(moment: Moment, dossier: Dossier) -> Decision:
+    """A draft nobody sent is closed where it stands: it never entered the circuit."""
+    if moment.now < draft_end(dossier, moment.directory.calendar):
+        raise Refused(refusal("void_timer", timer="draft"))
+    passage = Passage.of(dossier).with_(closed_at=moment.now)
+    return finished(passage.note("abandoned", {"state": DRAFT}).happened("draft"), moment)
+
+
+def _reminded(moment: Moment, dossier: Dossier, timer_name: str, kind: str, rest: str) -> Decision:
+    """A reminder leaves; nothing moves. One about a slot since changed says nothing."""
+    if kind == "reminder":
+        appointment, _, number = rest.partition(":")
+        booking = dossier.bookings.get(appointment)
+        if booking is None or booking.status != "booked" or str(booking.sequence) != number.partition(":")[0]:
+            raise Refused(refusal("void_timer", timer=timer_name))
+        timer_name = f"reminder:{appointment}"
+    passage = Passage.of(dossier).note("reminded", {"timer": timer_name}).happened(timer_name)
+    return finished(passage, moment)
+
+
+def _state_over(moment: Moment, dossier: Dossier, kind: str) -> Decision:
+    """The state's time is over: its `late` way, or `then` of a wait; an agent's state without `late` only escalates."""
+    state = moment.procedure.state(dossier.state)
+    wait = instant_of(state.wait, dossier.entered_at, moment.scope(dossier), moment.directory.calendar)
+    over = wait if kind == "wait" else dossier.due_at if dossier.due_paused_at is None else None
+    if over is None or moment.now < over:
+        raise Refused(refusal("void_timer", timer=kind))
+    passage = Passage.of(dossier)
+    way = _way(passage, moment, "done" if kind == "wait" else kind)
+    if way is not None:
+        return finished(settle(move(passage, moment, way), moment), moment)
+    body: dict[str, Plain] = {"timer": kind, "escalate": state.escalate}
+    return finished(passage.note("due", body).happened(f"late:{state.id}"), moment)
+
+
+def _clock_over(moment: Moment, dossier: Dossier, clock_id: str) -> Decision:
+    """A clock of the law ran out: once, for good."""
+    clock = moment.procedure.clocks[clock_id]
+    end = clock_end(dossier, clock, moment.scope(dossier), moment.directory.calendar)
+    if end is None or moment.now < end:
+        raise Refused(refusal("void_timer", timer=clock_id))
+    spent = replace(dossier.clocks[clock_id], since=None, over=True)
+    passage = Passage.of(dossier).with_(clocks={**dossier.clocks, clock_id: spent})
+    passage = passage.note("clock_over", {"clock": clock_id}).happened(clock_id)
+    way = _way(passage, moment, clock_id)
+    return finished(settle(move(passage, moment, way) if way else passage, moment), moment)
