@@ -183,6 +183,8 @@ class Reader:
         earlier = self.keys.get(path)
         if name == "<<" and token.plain:
             self._say("Y101", token.start, 2, what="merge")
+        elif "\n" in name:
+            self._say("Y108", token.start)
         elif name.lower() in RESERVED or name == "~":
             self._say("Y106", token.start, spot.width, name=name)
         elif earlier is not None:

@@ -1,0 +1,50 @@
+"""Did you mean: the names closest to one that is unknown, in the reader's tongue too."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+# What a French reader writes for a word of the language.
+_FRENCH: Final[Mapping[str, tuple[str, ...]]] = {
+    "actions": ("transitions",), "aide": ("help",), "annexes": ("evidence",), "apres": ("after",),
+    "archivage": ("keep",), "article": ("article",), "attend": ("wait", "attend"), "avant": ("before",),
+    "avis": ("opinions",), "base_legale": ("legal_basis",), "blocs": ("use",), "bureau": ("office",),
+    "calendrier": ("calendar",), "champs": ("fields",), "choix": ("options",), "circuit": ("workflow",),
+    "condition": ("when",), "conditions": ("eligibility",), "conservation": ("keep",), "copies": ("copies",),
+    "date": ("at",), "debut": ("start",), "de": ("from",), "delai": ("due", "delay", "lasts"), "depart": ("start",),
+    "desistement": ("withdrawn",), "documents": ("evidence", "outputs"), "donnees_personnelles": ("personal_data",),
+    "duree": ("lasts",), "echeance": ("due",), "etape": ("states",), "etapes": ("steps", "states"),
+    "etats": ("states",), "exemple": ("example",), "exigences": ("eligibility",), "fin": ("end",),
+    "finalite": ("purpose",), "fois": ("times",), "formulaire": ("form",), "frais": ("fees",), "horaires": ("hours",),
+    "intitule": ("label", "title"), "jours": ("weekdays",), "langues": ("languages",), "libelle": ("label",),
+    "lignes": ("lines",), "loi": ("basis",), "maximum": ("maximum",), "minimum": ("minimum",), "modele": ("pattern",),
+    "montant": ("amount",), "motif": ("reason", "because"), "nom": ("label", "title"), "notifications": ("notices",),
+    "objet": ("subject",), "obligatoire": ("required",), "par": ("by",), "payer": ("pay",), "pieces": ("evidence",),
+    "prix": ("amount",), "public": ("audience",), "puis": ("then",), "quand": ("when",), "question": ("ask",),
+    "questions": ("fields",), "recours": ("appeals",), "rendez_vous": ("appointments",), "requis": ("required",),
+    "resume": ("summary",), "retard": ("late",), "scenarios": ("scenarios",), "si": ("when",),
+    "sorties": ("outputs",), "statut": ("status",), "tarif": ("amount",), "tarifs": ("fees", "tables"),
+    "titre": ("title",), "unite": ("unit",), "valable": ("valid",), "valeur": ("value",), "validite": ("valid",),
+    "vers": ("to",),
+}  # fmt: skip
+
+
+def plain(name: str) -> str:
+    """A name without accents, capitals nor signs: `Délai légal` → `delai_legal`."""
+    flat = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return "_".join("".join(sign if sign.isalnum() else " " for sign in flat).split())
+
+
+def close_names(name: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:
+    """The known names closest to one that is not, the best first; none when none is close."""
+    if len(name) > 64:
+        return ()
+    names = sorted(set(known))
+    flat, squeezed = plain(name), plain(name).replace("_", "")
+    same = [one for one in names if one.lower().replace("_", "") == squeezed]
+    meant = [one for one in _FRENCH.get(flat, _FRENCH.get(flat.removesuffix("s"), ())) if one in names]
+    close = difflib.get_close_matches(flat, names, n=most, cutoff=0.66)
+    return tuple(dict.fromkeys([*same, *meant, *close]))[:most]

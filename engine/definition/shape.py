@@ -1,0 +1,195 @@
+"""The shape of a definition: which keys, which types, one wait a state. The only door to jsonschema.
+
+`procedure.schema.json` is closed and says every key; it holds no `oneOf`, so that each fault has one precise cause.
+What a schema would say badly (one wait among ten, keys of a type) is in `definition/shape_rules.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any, Final, Literal, TypeAlias
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+
+from engine.definition.near import close_names, plain
+from engine.definition.notation import likely_span, read_date, read_hours
+from engine.definition.punctuation import quote
+from engine.definition.shape_rules import laid_over, rules_of_procedure, rules_of_shared
+from engine.definition.source import Path, Placed
+from engine.problems import Fact, Problem, problem
+
+SharedKind: TypeAlias = Literal["block", "list", "preset", "agencies", "offices", "calendar", "schemes", "registers"]
+
+SCHEMA_FILE: Final = FilePath(__file__).with_name("procedure.schema.json")
+SCHEMA: Final[Mapping[str, Any]] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+
+_FORMATS: Final = FormatChecker(formats=())
+_FORMATS.checks("date")(lambda value: not isinstance(value, str) or read_date(value) is not None)
+_FORMATS.checks("hours")(lambda value: not isinstance(value, str) or read_hours(value) is not None)
+
+
+def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator(schema, format_checker=_FORMATS)
+
+
+_PROCEDURE: Final = _validator(SCHEMA)
+_SHARED: Final[Mapping[str, Draft202012Validator]] = {
+    kind: _validator({"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]})
+    for kind in ("block", "list", "preset", "agencies", "offices", "calendar", "schemes", "registers")
+}
+
+
+def check_shape(source: Placed, partial: bool | None = None) -> list[Problem]:
+    """Every fault of shape of a procedure.
+
+    `partial` (by default: the file says `extends`) lets keys be missing, for the preset may hold them, and `null`
+    remove them. Fields laid over a block (`use`) may be incomplete in the same way. Check again, with `partial` false,
+    what presets and blocks were merged into.
+    """
+    tree = source.tree
+    if partial is None:
+        partial = isinstance(tree, dict) and "extends" in tree
+    faults = _Faults(source, partial)
+    found = [one for error in _PROCEDURE.iter_errors(tree) for one in faults.of(error)]
+    return _once([*found, *rules_of_procedure(source, partial)])
+
+
+def check_shared_shape(source: Placed, kind: SharedKind) -> list[Problem]:
+    """Every fault of shape of a shared file. Presets are partial procedures."""
+    partial = kind == "preset"
+    faults = _Faults(source, partial)
+    found = [one for error in _SHARED[kind].iter_errors(source.tree) for one in faults.of(error)]
+    rules = rules_of_procedure(source, partial=True) if partial else rules_of_shared(source)
+    own = [one for one in found if not partial or one.code != "S202"]
+    if partial and isinstance(source.tree, dict):
+        missing = tuple(name for name in ("preset", "title") if name not in source.tree)
+        own += [_missing(source, (), missing)] if missing else []
+    return _once([*own, *rules])
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    """At one place, one fault: what the schema and the rules both see is told once, missing keys are told together."""
+    seen: dict[tuple[object, str, object], Problem] = {}
+    for one in problems:
+        key = (one.where, one.code, None if one.code == "S202" else one.facts.get("name"))
+        earlier = seen.get(key)
+        if earlier is None:
+            seen[key] = one
+        elif one.code == "S202":
+            names = tuple(dict.fromkeys([*_names(earlier), *_names(one)]))
+            seen[key] = problem("S202", one.where, **{**one.facts, **earlier.facts, "names": names})
+    return list(seen.values())
+
+
+def _names(missing: Problem) -> tuple[str, ...]:
+    names = missing.facts["names"]
+    return names if isinstance(names, tuple) else ()
+
+
+def _missing(source: Placed, path: Path, names: tuple[str, ...]) -> Problem:
+    return problem("S202", source.position(path, key=True), name=names[0], names=names)
+
+
+def _keys_of(error: ValidationError) -> Mapping[str, object]:
+    return error.instance if isinstance(error.instance, dict) else {}
+
+
+_KEY_KINDS: Final = (("monday", "weekdays"), ("^[0-9]{4}", "date"), ("^[1-9]", "edition"))
+_FOUND: Final = (
+    (bool, "boolean"), (int, "integer"), (str, "text"), (list, "list"), (dict, "map"), (type(None), "nothing"),
+)  # fmt: skip
+
+
+class _Faults:
+    """jsonschema's errors as problems of one source."""
+
+    def __init__(self, source: Placed, partial: bool) -> None:
+        self.source, self.partial = source, partial
+
+    def of(self, error: ValidationError) -> Iterator[Problem]:
+        path: Path = tuple(error.absolute_path)
+        if self._deferred(path) and (error.validator == "required" or error.instance is None):
+            return
+        if error.validator == "additionalProperties":
+            yield from self._keys(error, path)
+        elif error.validator == "required":
+            wanted: Any = error.validator_value
+            yield _missing(self.source, path, tuple(name for name in wanted if name not in _keys_of(error)))
+        else:
+            yield self._value(error, path)
+
+    def _deferred(self, path: Path) -> bool:
+        """Whether the whole will be known only once presets and blocks are merged in."""
+        return self.partial or laid_over(self.source.tree, path)
+
+    def _keys(self, error: ValidationError, path: Path) -> Iterator[Problem]:
+        schema: Mapping[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+        known, patterns = tuple(schema.get("properties", ())), tuple(schema.get("patternProperties", ()))
+        validator = _PATTERNS.get(patterns)
+        for name in _keys_of(error):
+            if name in known or (validator and validator(name)):
+                continue
+            where = self.source.position((*path, name), key=True)
+            if not patterns:
+                near = close_names(name, (one for one in known if one not in _keys_of(error)))
+                yield problem("S201", where, name=name, near=near, allowed=known, **_put(near))
+                continue
+            kind = next((kind for sign, kind in _KEY_KINDS if sign in patterns[0]), "id")
+            near = (plain(name),) if kind == "id" and plain(name)[:1].isalpha() else ()
+            code = "S210" if kind == "weekdays" else "S203"
+            yield problem(code, where, expected=kind, found="text", value=name, near=near, key="yes", **_put(near))
+
+    def _value(self, error: ValidationError, path: Path) -> Problem:
+        schema: Mapping[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+        value, where = error.instance, self.source.position(path)
+        kind = str(schema.get("x-kind", "words"))
+        found = next((name for type_, name in _FOUND if isinstance(value, type_)), "decimal")
+        facts: dict[str, Fact] = {"expected": kind, "found": found}
+        if path and isinstance(path[-1], str):
+            facts["name"] = path[-1]
+        if isinstance(value, (str, int)) and not isinstance(value, bool):
+            facts["value"] = value if isinstance(value, int) else value[:80]
+        if kind in ("span", "spans") and error.validator in ("pattern", "type") and isinstance(value, (str, int)):
+            if near := likely_span(value):
+                facts |= {"near": (near,), "put": near}
+            return problem("S209", where, **facts)
+        if kind == "hours" and value is not None:
+            return problem("S210", where, **facts)
+        if "enum" in schema and error.validator in ("enum", "type"):
+            allowed = tuple(schema["enum"])
+            near_words = close_names(value, allowed) if isinstance(value, str) else ()
+            facts |= {"expected": "one_of", "allowed": allowed, "near": near_words, **_put(near_words)}
+        elif kind in ("text", "words", "option") and error.validator == "type" and found in ("integer", "decimal"):
+            facts["put"] = quote(str(value))
+        elif error.validator in ("minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength"):
+            bound: Any = error.validator_value
+            facts[_BOUNDS[str(error.validator)]] = int(bound)
+        return problem("S203", where, **facts)
+
+
+_BOUNDS: Final = {
+    "minimum": "least", "minItems": "least", "minLength": "least",
+    "maximum": "most", "maxItems": "most", "maxLength": "most",
+}  # fmt: skip
+
+
+def _put(near: tuple[str, ...]) -> dict[str, Fact]:
+    """What to write in the place of the fault, when only one thing can be meant."""
+    return {"put": near[0]} if len(near) == 1 else {}
+
+
+def _patterns_of(schema: object) -> Iterator[tuple[str, ...]]:
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("patternProperties"), Mapping):
+            yield tuple(schema["patternProperties"])
+        for value in schema.values():
+            yield from _patterns_of(value)
+
+
+_PATTERNS: Final[Mapping[tuple[str, ...], Callable[[str], object]]] = {
+    patterns: re.compile("|".join(patterns)).search for patterns in set(_patterns_of(SCHEMA))
+}
