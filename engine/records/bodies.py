@@ -109,8 +109,13 @@ def _compiled(kind: Any) -> Codec:
     raise TypeError(f"no plain form for {kind!r}")
 
 
+def plain_hints(kind: type[Any]) -> dict[str, Any]:
+    """The annotation of each field, in a form `codec_of` takes."""
+    return get_type_hints(kind, localns={"Plain": _AnyPlain})
+
+
 def _record(kind: type[Any]) -> Codec:
-    hints = get_type_hints(kind, localns={"Plain": _AnyPlain})
+    hints = plain_hints(kind)
     codecs = {one.name: codec_of(hints[one.name]) for one in dataclasses.fields(kind)}
     writers = [(name, None if codec.same else codec.write) for name, codec in codecs.items()]
     needed = {

@@ -14,7 +14,17 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.records.dossier import (
-    Account, Booking, Dossier, Edition, IssuedDocument, Letter, Payment, PaymentEvent, Session, SignInCode, Timer,
+    Account,
+    Booking,
+    Dossier,
+    Edition,
+    IssuedDocument,
+    Letter,
+    Payment,
+    PaymentEvent,
+    Session,
+    SignInCode,
+    Timer,
 )  # fmt: skip
 from engine.records.journal import Entry
 from engine.values import Plain
@@ -73,7 +83,7 @@ class Tray:
     offices: frozenset[str] | None = None
     assigned: str | None = None
     unassigned: bool = False
-    late_at: datetime | None = None  # only those due before
+    late_at: datetime | None = None  # only those due before, their time not standing still
     text: str = ""  # number, or words of the label
     open_only: bool = True
 
@@ -110,17 +120,29 @@ class Unit(Protocol):
         """Number and hash of the dossier's last entry; (0, "") before the first."""
         ...
 
-    def add_entry(self, entry: Entry, salts: Mapping[str, str]) -> None: ...
+    def add_entry(self, entry: Entry, salts: Mapping[str, str]) -> None:
+        """Raises `Conflict` when the entry is not sealed to the head."""
+        ...
+
     def entries(self, dossier_id: str) -> tuple[Entry, ...]: ...
     def salts(self, dossier_id: str) -> Mapping[int, Mapping[str, str]]: ...
+    def erase_salts(self, dossier_id: str) -> None:
+        """Makes every value committed to in this dossier's journal unknowable; the chain still verifies."""
+        ...
 
     # letters and timers
     def add_letter(self, letter: Letter) -> bool:
         """False when the same dedupe key is owed already."""
         ...
 
-    def claim_letters(self, now: datetime, lease_until: datetime, limit: int = 50) -> tuple[Letter, ...]: ...
-    def settle_letter(self, letter: Letter) -> None: ...
+    def claim_letters(self, now: datetime, lease_until: datetime, limit: int = 50) -> tuple[Letter, ...]:
+        """Letters due, lent to this worker until the lease ends, oldest first; each comes with its attempt counted."""
+        ...
+
+    def settle_letter(self, letter: Letter) -> None:
+        """Ends the lease: sent (`sent_at`), given up for good (`failed`), or to try again at its `due_at`."""
+        ...
+
     def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]: ...
     def letters_of(self, dossier_id: str) -> tuple[Letter, ...]: ...
     def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
@@ -138,7 +160,10 @@ class Unit(Protocol):
     def payment(self, payment_id: str) -> Payment | None: ...
     def payment_referenced(self, reference: str) -> Payment | None: ...
     def payments_of(self, dossier_id: str) -> tuple[Payment, ...]: ...
-    def pending_payments(self, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]: ...
+    def pending_payments(self, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]:
+        """Payments pending or unknown, last asked about (else started) by then; the longest unasked first."""
+        ...
+
     def add_event(self, event: PaymentEvent) -> bool:
         """False when (provider, event_id) was recorded already."""
         ...
@@ -149,13 +174,18 @@ class Unit(Protocol):
         ...
 
     # seats
-    def seats_taken(self, resource: str, office: str, from_: datetime, to: datetime) -> Mapping[datetime, frozenset[int]]: ...
+    def seats_taken(
+        self, resource: str, office: str, from_: datetime, to: datetime
+    ) -> Mapping[datetime, frozenset[int]]: ...
     def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
-        """Raises `Taken` when that seat of that slot is somebody's."""
+        """Raises `Taken` when that seat of that slot is somebody's, or the dossier holds another booking of this
+        appointment that is still to come: to move, release first."""
         ...
 
     def release_seat(self, booking_id: str) -> None: ...
-    def bookings_on(self, offices: Sequence[str], from_: datetime, to: datetime) -> tuple[tuple[str, str, Booking], ...]:
+    def bookings_on(
+        self, offices: Sequence[str], from_: datetime, to: datetime
+    ) -> tuple[tuple[str, str, Booking], ...]:
         """(dossier id, resource, booking), by hour: the day of an office."""
         ...
 
@@ -195,12 +225,18 @@ class Unit(Protocol):
         """Something a lost session must find again (posted answers), or a reading to note."""
         ...
 
-    def taken_aside(self, key: str) -> Plain: ...
+    def taken_aside(self, key: str) -> Plain:
+        """What was kept aside, or None. A writing unit takes it away; a reading one only looks."""
+        ...
 
     # idempotent replies
     def reply(self, principal: str, route: str, key: str) -> Reply | None: ...
     def add_reply(self, reply: Reply) -> None:
         """Raises `Taken` when a twin command committed first."""
+        ...
+
+    def sweep(self, before: datetime) -> int:
+        """Forgets what served a moment: tries, replies and things aside from before, sessions and codes over before."""
         ...
 
 

@@ -1,0 +1,189 @@
+"""The store on SQLite: one file, several threads and processes, nothing acknowledged that a power cut could take back.
+
+Writing units queue at a lock in the process, then `BEGIN IMMEDIATE` queues them with other processes; reading units see
+one snapshot and wait for nobody. The schema and its migrations are sqlite-utils' (`sqlite_schema.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from engine.records.sqlite_checks import broken_promises
+from engine.records.sqlite_door import DoorVerbs
+from engine.records.sqlite_dossiers import DossierVerbs
+from engine.records.sqlite_ledger import LedgerVerbs
+from engine.records.sqlite_outbox import OutboxVerbs
+from engine.records.sqlite_schema import migrate, prepare, read_settings
+from engine.records.store import Busy, Finding, Unit
+
+MEMORY: Final = ":memory:"
+PATIENCE: Final = 10.0  # seconds a writer waits for its turn, as `busy_timeout` does among processes
+BATCH: Final = 1000
+
+# What may pass: somebody holds the lock, the disk is full, read-only, cut. Any other error is a fault of ours.
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL,
+    }
+)  # fmt: skip
+
+
+class SqliteUnit(DossierVerbs, OutboxVerbs, LedgerVerbs, DoorVerbs):
+    """One transaction, speaking every verb of `Unit`."""
+
+
+class SqliteStore:
+    """`path` is a file (made if missing, readable by its owner only), or `:memory:` for tests and scenarios."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._in_memory = self.path == MEMORY
+        self._forget()
+        with _passing():
+            self._idle.append(_fresh_memory() if self._in_memory else self._connect())
+
+    def _forget(self) -> None:
+        """A connection never crosses a fork: the child begins with none, and closes none of its parent's."""
+        self._process = os.getpid()
+        self._idle: list[sqlite3.Connection] = []
+        self._turn = threading.Lock()
+        self._inside = threading.local()
+
+    def _connect(self) -> sqlite3.Connection:
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        connection = _open(self.path)
+        prepare(connection, "wal")
+        return connection
+
+    # -- the transaction ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def unit(self, write: bool = False) -> Iterator[Unit]:
+        with self._connection(alone=write) as connection, _transaction(connection, write):
+            yield SqliteUnit(connection, write)
+
+    @contextmanager
+    def _connection(self, alone: bool) -> Iterator[sqlite3.Connection]:
+        """An idle connection of this process. `alone` = among writers; in memory there is one connection for all."""
+        if os.getpid() != self._process:
+            if self._in_memory:
+                raise RuntimeError("a store in memory does not cross a fork")
+            self._forget()
+        if getattr(self._inside, "unit", False):
+            raise RuntimeError("this thread is inside a unit already")
+        alone = alone or self._in_memory
+        if alone and not self._turn.acquire(timeout=PATIENCE):
+            raise Busy("turn")
+        self._inside.unit = True
+        try:
+            with _passing():
+                connection = self._idle.pop() if self._idle else self._connect()
+            with self._given_back(connection):
+                yield connection
+        finally:
+            self._inside.unit = False
+            if alone:
+                self._turn.release()
+
+    @contextmanager
+    def _given_back(self, connection: sqlite3.Connection) -> Iterator[None]:
+        try:
+            with _passing():
+                yield
+        except Busy:
+            if self._in_memory:
+                self._idle.append(connection)
+            else:
+                connection.close()  # after a fault of the disk, begin with a new one
+            raise
+        except BaseException:
+            self._idle.append(connection)
+            raise
+        self._idle.append(connection)
+
+    # -- the house of it ---------------------------------------------------------------------------------------------
+
+    def migrate(self) -> None:
+        with self._connection(alone=True) as connection:
+            migrate(connection)
+
+    def settings(self) -> Mapping[str, str]:
+        with self._connection(alone=False) as connection:
+            return {"store": "sqlite", "version": sqlite3.sqlite_version, **read_settings(connection)}
+
+    def all_dossiers(self) -> Iterator[str]:
+        last = ""
+        while True:
+            with self._connection(alone=False) as connection:
+                sql = "SELECT id FROM dossier WHERE id > ? ORDER BY id LIMIT ?"
+                batch = [row[0] for row in connection.execute(sql, (last, BATCH))]
+            yield from batch
+            if len(batch) < BATCH:
+                return
+            last = batch[-1]
+
+    def findings(self) -> Iterator[Finding]:
+        with self._connection(alone=False) as connection, _transaction(connection, write=False):
+            found = list(broken_promises(connection))
+        yield from found
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _open(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=256
+    )  # fmt: skip
+
+
+@cache
+def _empty_store() -> bytes:
+    """A migrated database without a row: a new store in memory is a copy of it."""
+    connection = _open(MEMORY)
+    prepare(connection, "memory")
+    migrate(connection)
+    image = connection.serialize()
+    connection.close()
+    return image
+
+
+def _fresh_memory() -> sqlite3.Connection:
+    connection = _open(MEMORY)
+    connection.deserialize(_empty_store())
+    prepare(connection, "memory")
+    return connection
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, write: bool) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk may have undone it already
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def _passing() -> Iterator[None]:
+    """What may pass with time is `Busy`."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _PASSING:
+            raise
+        raise Busy(error.sqlite_errorname) from error

@@ -1,0 +1,100 @@
+"""People at the door in SQLite: accounts, sessions, one-time codes, tries, things kept aside, replies given once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from engine.records.bodies import instant_text
+from engine.records.dossier import Account, Session, SignInCode
+from engine.records.sqlite_rows import Shape, read_json
+from engine.records.sqlite_verbs import Verbs
+from engine.records.store import Reply
+from engine.values import Plain, canonical_json
+
+ACCOUNTS: Final = Shape(Account, "account")
+SESSIONS: Final = Shape(Session, "session", ("token_sha256",))
+CODES: Final = Shape(SignInCode, "sign_in_code", ("phone",))
+REPLIES: Final = Shape(Reply, "reply", ("principal", "route", "key"))
+
+_COUNT: Final = (
+    'INSERT INTO rate (key, "window", n) VALUES (?, ?, 1)'
+    ' ON CONFLICT (key, "window") DO UPDATE SET n = n + 1 RETURNING n'
+)
+_ASIDE: Final = (
+    "INSERT INTO aside (key, body, at) VALUES (?, ?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET body = excluded.body, at = excluded.at"
+)
+_SWEPT: Final = (
+    ("rate", "at"),
+    ("reply", "at"),
+    ("aside", "at"),
+    ("session", "expires_at"),
+    ("sign_in_code", "expires_at"),
+)
+
+
+class DoorVerbs(Verbs):
+    def account(self, account_id: str) -> Account | None:
+        row = self._row(f"{ACCOUNTS.select} WHERE id = ?", (account_id,))
+        return ACCOUNTS.read(row) if row else None
+
+    def account_of(self, kind: str, login: str) -> Account | None:
+        row = self._row(f"{ACCOUNTS.select} WHERE kind = ? AND login = ?", (kind, login))
+        return ACCOUNTS.read(row) if row else None
+
+    def accounts(self, kind: str) -> tuple[Account, ...]:
+        return ACCOUNTS.read_all(self._rows(f"{ACCOUNTS.select} WHERE kind = ? ORDER BY name, login", (kind,)))
+
+    def put_account(self, account: Account) -> None:
+        self._change(ACCOUNTS.upsert, ACCOUNTS.cells(account))
+
+    def session(self, token_sha256: str) -> Session | None:
+        row = self._row(f"{SESSIONS.select} WHERE token_sha256 = ?", (token_sha256,))
+        return SESSIONS.read(row) if row else None
+
+    def put_session(self, session: Session) -> None:
+        self._change(SESSIONS.upsert, SESSIONS.cells(session))
+
+    def drop_sessions(self, account_id: str, token_sha256: str | None = None) -> None:
+        if token_sha256 is None:
+            self._change("DELETE FROM session WHERE account = ?", (account_id,))
+        else:
+            self._change("DELETE FROM session WHERE account = ? AND token_sha256 = ?", (account_id, token_sha256))
+
+    def code(self, phone: str) -> SignInCode | None:
+        row = self._row(f"{CODES.select} WHERE phone = ?", (phone,))
+        return CODES.read(row) if row else None
+
+    def put_code(self, code: SignInCode) -> None:
+        self._change(CODES.upsert, CODES.cells(code))
+
+    def drop_code(self, phone: str) -> None:
+        self._change("DELETE FROM sign_in_code WHERE phone = ?", (phone,))
+
+    def count_try(self, key: str, window: str) -> int:
+        tries: int = self._changed(_COUNT, (key, window))[0][0]
+        return tries
+
+    def keep_aside(self, key: str, body: Plain, at: datetime) -> None:
+        self._change(_ASIDE, (key, canonical_json(body).decode(), instant_text(at)))
+
+    def taken_aside(self, key: str) -> Plain:
+        row = self._row("SELECT body FROM aside WHERE key = ?", (key,))
+        if row is None:
+            return None
+        if self._writes:
+            self._change("DELETE FROM aside WHERE key = ?", (key,))
+        body: Plain = read_json(row[0])
+        return body
+
+    def reply(self, principal: str, route: str, key: str) -> Reply | None:
+        row = self._row(f"{REPLIES.select} WHERE principal = ? AND route = ? AND key = ?", (principal, route, key))
+        return REPLIES.read(row) if row else None
+
+    def add_reply(self, reply: Reply) -> None:
+        self._change(REPLIES.insert(), REPLIES.cells(reply))
+
+    def sweep(self, before: datetime) -> int:
+        text = instant_text(before)
+        return sum(self._change(f"DELETE FROM {table} WHERE {column} < ?", (text,)) for table, column in _SWEPT)

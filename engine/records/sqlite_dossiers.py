@@ -1,0 +1,137 @@
+"""Dossiers, their lists and their journal in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from engine.records.bodies import from_plain, to_plain
+from engine.records.dossier import Dossier
+from engine.records.journal import Entry
+from engine.records.sqlite_rows import Shape, read_json
+from engine.records.sqlite_search import label_words, tray_query
+from engine.records.sqlite_verbs import Verbs
+from engine.records.store import Conflict, DossierLine, Slice, Tray
+from engine.records.trays import next_page, page_start
+from engine.values import canonical_json
+
+LINES: Final = Shape(DossierLine, "dossier")
+ENTRIES: Final = Shape(Entry, "entry", ("dossier", "n"))
+
+_BODY: Final = "SELECT body FROM dossier_body WHERE dossier = "
+_ADD: Final = LINES.insert("revision")
+_PUT: Final = LINES.update.replace("SET ", "SET revision = ?, ", 1) + " AND revision = ?"
+_ADD_ENTRY: Final = ENTRIES.insert()
+_ADD_SALT: Final = "INSERT INTO salt (dossier, n, name, salt) VALUES (?, ?, ?, ?)"
+_ADD_WORD: Final = "INSERT INTO dossier_word (word, dossier) VALUES (?, ?)"
+
+
+def line_of(dossier: Dossier) -> DossierLine:
+    """What lists show of a dossier."""
+    return DossierLine(
+        id=dossier.id,
+        number=dossier.number,
+        procedure=dossier.procedure,
+        edition=dossier.edition,
+        label=dossier.label,
+        state=dossier.state,
+        office=dossier.office,
+        owner=dossier.owner,
+        assigned=dossier.assigned,
+        submitted_at=dossier.submitted_at,
+        entered_at=dossier.entered_at,
+        due_at=dossier.due_at,
+        due_paused=dossier.due_paused_at is not None,
+        closed=dossier.closed_at is not None,
+        created_at=dossier.created_at,
+    )
+
+
+def read_body(body: str) -> Dossier:
+    """The dossier of a `dossier_body` row. Raises `Unreadable`."""
+    return from_plain(Dossier, read_json(body))
+
+
+def _body_of(dossier: Dossier) -> str:
+    return canonical_json(to_plain(dossier)).decode()
+
+
+class DossierVerbs(Verbs):
+    def dossier(self, dossier_id: str) -> Dossier | None:
+        row = self._row(_BODY + "?", (dossier_id,))
+        return read_body(row[0]) if row else None
+
+    def dossier_numbered(self, number: str) -> Dossier | None:
+        row = self._row(_BODY + "(SELECT id FROM dossier WHERE number = ?)", (number,))
+        return read_body(row[0]) if row else None
+
+    def draft_of(self, owner: str, procedure: str) -> Dossier | None:
+        """The newest draft: only owner “” may have several."""
+        row = self._row(
+            _BODY + "(SELECT id FROM dossier WHERE owner = ? AND procedure = ? AND submitted_at IS NULL AND closed = 0"
+            " ORDER BY created_at DESC LIMIT 1)",
+            (owner, procedure),
+        )
+        return read_body(row[0]) if row else None
+
+    def add_dossier(self, dossier: Dossier) -> None:
+        self._change(_ADD, [*LINES.cells(line_of(dossier)), dossier.revision])
+        self._change("INSERT INTO dossier_body (dossier, body) VALUES (?, ?)", (dossier.id, _body_of(dossier)))
+        self._add_words(dossier)
+
+    def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
+        if dossier.revision != expected_revision + 1:
+            raise ValueError("a kept dossier carries the revision after the expected one")
+        row = self._row("SELECT label FROM dossier WHERE id = ? AND revision = ?", (dossier.id, expected_revision))
+        cells = [dossier.revision, *LINES.cells(line_of(dossier)), dossier.id, expected_revision]
+        if row is None or self._change(_PUT, cells) != 1:
+            raise Conflict(dossier.id)
+        self._change("UPDATE dossier_body SET body = ? WHERE dossier = ?", (_body_of(dossier), dossier.id))
+        if row[0] != dossier.label:
+            self._change("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
+            self._add_words(dossier)
+
+    def _add_words(self, dossier: Dossier) -> None:
+        for word in sorted({dossier.number, *label_words(dossier.label)}):
+            self._change(_ADD_WORD, (word, dossier.id))
+
+    # lists
+
+    def dossiers_of(self, owner: str, limit: int = 50) -> tuple[DossierLine, ...]:
+        sql = f"{LINES.select} WHERE owner = ? ORDER BY created_at DESC, id LIMIT ?"
+        return LINES.read_all(self._rows(sql, (owner, limit)))
+
+    def find_dossiers(self, tray: Tray, after: str | None = None, limit: int = 50) -> Slice:
+        sql, cells = tray_query(self._row, tray, f"{LINES.columns}, due_order", page_start(after))
+        lines = LINES.read_all(self._rows(f"{sql} ORDER BY due_order, id LIMIT ?", [*cells, limit + 1]))
+        return next_page(lines, limit)
+
+    def count_dossiers(self, tray: Tray, most: int = 1000) -> int:
+        sql, cells = tray_query(self._row, tray, "1")
+        count: int = self._row(f"SELECT count(*) FROM ({sql} LIMIT ?)", [*cells, most])[0]
+        return count
+
+    # journal
+
+    def head(self, dossier_id: str) -> tuple[int, str]:
+        row = self._row("SELECT n, hash FROM entry WHERE dossier = ? ORDER BY n DESC LIMIT 1", (dossier_id,))
+        return (row[0], row[1]) if row else (0, "")
+
+    def add_entry(self, entry: Entry, salts: Mapping[str, str]) -> None:
+        if (entry.n - 1, entry.previous) != self.head(entry.dossier):
+            raise Conflict(entry.dossier)
+        self._change(_ADD_ENTRY, ENTRIES.cells(entry))
+        for name, salt in salts.items():
+            self._change(_ADD_SALT, (entry.dossier, entry.n, name, salt))
+
+    def entries(self, dossier_id: str) -> tuple[Entry, ...]:
+        return ENTRIES.read_all(self._rows(f"{ENTRIES.select} WHERE dossier = ? ORDER BY n", (dossier_id,)))
+
+    def salts(self, dossier_id: str) -> Mapping[int, Mapping[str, str]]:
+        kept: dict[int, dict[str, str]] = {}
+        for n, name, salt in self._rows("SELECT n, name, salt FROM salt WHERE dossier = ?", (dossier_id,)):
+            kept.setdefault(n, {})[name] = salt
+        return kept
+
+    def erase_salts(self, dossier_id: str) -> None:
+        self._change("DELETE FROM salt WHERE dossier = ?", (dossier_id,))

@@ -1,0 +1,134 @@
+"""Payments, seats, issued documents and editions in SQLite: what is counted, sold or given once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from engine.records.bodies import instant_text, read_instant
+from engine.records.dossier import Booking, Edition, IssuedDocument, Payment, PaymentEvent
+from engine.records.sqlite_rows import Shape
+from engine.records.sqlite_verbs import Verbs
+
+PAYMENTS: Final = Shape(Payment, "payment")
+EVENTS: Final = Shape(PaymentEvent, "pay_event", ("provider", "event_id"))
+BOOKINGS: Final = Shape(Booking, "booking")
+ISSUED: Final = Shape(IssuedDocument, "document")
+EDITIONS: Final = Shape(Edition, "edition", ("procedure", "fingerprint"))
+
+_PENDING: Final = (
+    f"{PAYMENTS.select} WHERE status IN ('pending', 'unknown') AND coalesce(checked_at, started_at) <= ?"
+    " ORDER BY coalesce(checked_at, started_at), id LIMIT ?"
+)
+_ADD_EVENT: Final = EVENTS.insert() + " ON CONFLICT DO NOTHING"
+_ADD_CREDIT: Final = "INSERT INTO credit (payment, dossier, amount, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_NEXT_SERIAL: Final = (
+    "INSERT INTO serial (series, last) VALUES (?, 1) ON CONFLICT (series) DO UPDATE SET last = last + 1 RETURNING last"
+)
+
+
+class LedgerVerbs(Verbs):
+    # payments
+
+    def add_payment(self, payment: Payment) -> None:
+        self._change(PAYMENTS.insert(), PAYMENTS.cells(payment))
+
+    def put_payment(self, payment: Payment) -> None:
+        if self._change(PAYMENTS.update, [*PAYMENTS.cells(payment), payment.id]) != 1:
+            raise LookupError(payment.id)
+
+    def payment(self, payment_id: str) -> Payment | None:
+        row = self._row(f"{PAYMENTS.select} WHERE id = ?", (payment_id,))
+        return PAYMENTS.read(row) if row else None
+
+    def payment_referenced(self, reference: str) -> Payment | None:
+        row = self._row(f"{PAYMENTS.select} WHERE reference = ?", (reference,))
+        return PAYMENTS.read(row) if row else None
+
+    def payments_of(self, dossier_id: str) -> tuple[Payment, ...]:
+        sql = f"{PAYMENTS.select} WHERE dossier = ? ORDER BY started_at, rowid"
+        return PAYMENTS.read_all(self._rows(sql, (dossier_id,)))
+
+    def pending_payments(self, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]:
+        return PAYMENTS.read_all(self._rows(_PENDING, (instant_text(checked_before), limit)))
+
+    def add_event(self, event: PaymentEvent) -> bool:
+        return self._change(_ADD_EVENT, EVENTS.cells(event)) == 1
+
+    def events_of(self, payment_id: str) -> tuple[PaymentEvent, ...]:
+        return EVENTS.read_all(self._rows(f"{EVENTS.select} WHERE payment = ? ORDER BY rowid", (payment_id,)))
+
+    def add_credit(self, payment_id: str, dossier_id: str, amount: int, at: datetime) -> bool:
+        return self._change(_ADD_CREDIT, (payment_id, dossier_id, amount, instant_text(at))) == 1
+
+    # seats
+
+    def seats_taken(
+        self, resource: str, office: str, from_: datetime, to: datetime
+    ) -> Mapping[datetime, frozenset[int]]:
+        sql = (
+            "SELECT start, seat FROM booking"
+            " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND status <> 'cancelled'"
+        )
+        taken: dict[str, set[int]] = {}
+        for start, seat in self._rows(sql, (resource, office, instant_text(from_), instant_text(to))):
+            taken.setdefault(start, set()).add(seat)
+        return {read_instant(start): frozenset(seats) for start, seats in taken.items()}
+
+    def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
+        self._change(BOOKINGS.insert("resource", "dossier"), [*BOOKINGS.cells(booking), resource, dossier_id])
+
+    def release_seat(self, booking_id: str) -> None:
+        self._change("UPDATE booking SET status = 'cancelled' WHERE id = ?", (booking_id,))
+
+    def bookings_on(
+        self, offices: Sequence[str], from_: datetime, to: datetime
+    ) -> tuple[tuple[str, str, Booking], ...]:
+        among = ", ".join("?" * len(offices))
+        sql = (
+            f"SELECT {BOOKINGS.columns}, dossier, resource FROM booking"
+            f" WHERE office IN ({among}) AND start >= ? AND start < ? AND status <> 'cancelled' ORDER BY start, seat, id"
+        )
+        rows = self._rows(sql, [*offices, instant_text(from_), instant_text(to)])
+        return tuple((row[-2], row[-1], BOOKINGS.read(row)) for row in rows)
+
+    def put_booking(self, booking: Booking) -> None:
+        if self._change(BOOKINGS.update, [*BOOKINGS.cells(booking), booking.id]) != 1:
+            raise LookupError(booking.id)
+
+    # issued documents
+
+    def next_serial(self, series: str) -> int:
+        last: int = self._changed(_NEXT_SERIAL, (series,))[0][0]
+        return last
+
+    def add_document(self, dossier_id: str, document: IssuedDocument) -> None:
+        self._change(ISSUED.insert("dossier"), [*ISSUED.cells(document), dossier_id])
+
+    def put_document(self, document: IssuedDocument) -> None:
+        if self._change(ISSUED.update, [*ISSUED.cells(document), document.id]) != 1:
+            raise LookupError(document.id)
+
+    def document_by_token(self, token: str) -> tuple[str, IssuedDocument] | None:
+        return self._document("token", token)
+
+    def document_by_code(self, code: str) -> tuple[str, IssuedDocument] | None:
+        return self._document("code", code)
+
+    def _document(self, column: str, value: str) -> tuple[str, IssuedDocument] | None:
+        row = self._row(f"SELECT {ISSUED.columns}, dossier FROM document WHERE {column} = ?", (value,))
+        return (row[-1], ISSUED.read(row)) if row else None
+
+    # editions
+
+    def add_edition(self, edition: Edition) -> bool:
+        return self._change(EDITIONS.insert() + " ON CONFLICT DO NOTHING", EDITIONS.cells(edition)) == 1
+
+    def edition(self, procedure: str, fingerprint: str) -> Edition | None:
+        row = self._row(f"{EDITIONS.select} WHERE procedure = ? AND fingerprint = ?", (procedure, fingerprint))
+        return EDITIONS.read(row) if row else None
+
+    def editions(self, procedure: str) -> tuple[Edition, ...]:
+        sql = f"{EDITIONS.select} WHERE procedure = ? ORDER BY edition, published_at, rowid"
+        return EDITIONS.read_all(self._rows(sql, (procedure,)))

@@ -1,0 +1,67 @@
+"""Letters owed and times to come in SQLite: claimed by one worker at a time, done once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from engine.records.bodies import instant_text
+from engine.records.dossier import Letter, Timer
+from engine.records.sqlite_rows import Shape
+from engine.records.sqlite_verbs import Verbs
+
+LETTERS: Final = Shape(Letter, "letter")
+TIMERS: Final = Shape(Timer, "timer", ("dossier", "name", "entry"))
+
+_ADD_LETTER: Final = LETTERS.insert() + " ON CONFLICT (dedupe) DO NOTHING"
+_CLAIM: Final = f"""
+UPDATE letter SET claimed_until = ?, attempts = attempts + 1 WHERE rowid IN (
+  SELECT rowid FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?
+    AND (claimed_until IS NULL OR claimed_until <= ?) ORDER BY due_at, rowid LIMIT ?)
+RETURNING {LETTERS.columns}, rowid
+"""
+_SETTLE: Final = LETTERS.update.replace("SET ", "SET claimed_until = NULL, ", 1)
+_ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # one that fired under this entry never fires again
+
+
+class OutboxVerbs(Verbs):
+    def add_letter(self, letter: Letter) -> bool:
+        return self._change(_ADD_LETTER, LETTERS.cells(letter)) == 1
+
+    def claim_letters(self, now: datetime, lease_until: datetime, limit: int = 50) -> tuple[Letter, ...]:
+        cells = (instant_text(lease_until), instant_text(now), instant_text(now), limit)
+        rows = self._changed(_CLAIM, cells)  # in no order
+        due, rowid = LETTERS.names.index("due_at"), len(LETTERS.names)
+        return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))
+
+    def settle_letter(self, letter: Letter) -> None:
+        if self._change(_SETTLE, [*LETTERS.cells(letter), letter.id]) != 1:
+            raise LookupError(letter.id)
+
+    def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]:
+        sql = f'{LETTERS.select} WHERE "to" = ? ORDER BY created_at DESC, rowid DESC LIMIT ?'
+        return LETTERS.read_all(self._rows(sql, (address, limit)))
+
+    def letters_of(self, dossier_id: str) -> tuple[Letter, ...]:
+        sql = f"{LETTERS.select} WHERE dossier = ? ORDER BY created_at, rowid"
+        return LETTERS.read_all(self._rows(sql, (dossier_id,)))
+
+    def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
+        self._change("DELETE FROM timer WHERE dossier = ? AND fired_at IS NULL", (dossier_id,))
+        for timer in timers:
+            if timer.dossier != dossier_id:
+                raise ValueError("a timer of another dossier")
+            self._change(_ADD_TIMER, TIMERS.cells(timer))
+
+    def due_timers(self, now: datetime, limit: int = 50) -> tuple[Timer, ...]:
+        sql = f"{TIMERS.select} WHERE fired_at IS NULL AND due_at <= ? ORDER BY due_at, dossier, name LIMIT ?"
+        return TIMERS.read_all(self._rows(sql, (instant_text(now), limit)))
+
+    def fire_timer(self, timer: Timer, at: datetime) -> bool:
+        sql = (
+            "UPDATE timer SET fired_at = ?"
+            " WHERE dossier = ? AND name = ? AND entry = ? AND due_at = ? AND fired_at IS NULL"
+        )
+        cells = (instant_text(at), timer.dossier, timer.name, timer.entry, instant_text(timer.due_at))
+        return self._change(sql, cells) == 1

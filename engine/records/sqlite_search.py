@@ -1,0 +1,94 @@
+"""The SQL of a list of dossiers: by place, office, person, lateness, number and words of the label."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from engine.records.bodies import instant_text
+from engine.records.store import Tray
+
+Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
+Terms: TypeAlias = list[tuple[str, list[Any]]]
+
+FEW: Final = 500  # a word found in fewer dossiers is looked up first; a commoner one is checked along the list's order
+MOST_STREAMS: Final = 64
+MOST_WORDS: Final = 8
+
+# Letters of the country's languages that carry no accent to strip.
+_PLAIN_LETTERS: Final = str.maketrans(
+    {"ɖ": "d", "ɛ": "e", "ƒ": "f", "ɣ": "g", "ŋ": "n", "ɔ": "o", "ʋ": "v", "ɩ": "i", "ʊ": "u", "œ": "oe", "æ": "ae"}
+)
+
+
+def label_words(text: str) -> list[str]:
+    """The words of a label as they are looked up: no accents, no case, no punctuation."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    folded = "".join(sign for sign in parts if not unicodedata.combining(sign)).translate(_PLAIN_LETTERS)
+    return "".join(sign if sign.isalnum() else " " for sign in folded).split()
+
+
+def search_words(text: str) -> list[str]:
+    """What a person typed: a number, however it is grouped, is one word; else the beginnings of words."""
+    words = label_words(text)
+    if words and all(word.isdigit() for word in words):
+        return ["".join(words)]
+    return sorted(set(words))[:MOST_WORDS]
+
+
+def tray_query(row: Row, tray: Tray, columns: str, after: tuple[str, str] | None = None) -> tuple[str, list[Any]]:
+    """The SELECT of a tray's dossiers after a mark, without its order. One stream a place, each in the order of an
+    index, so that the first page of a full tray costs no more than that of an empty one."""
+    terms = _terms(tray)
+    by_word, selective = _word_terms(row, tray.text)
+    terms += by_word
+    if after:
+        terms.append(("(due_order, id) > (?, ?)", list(after)))
+    places = tray.places
+    if places is None:
+        return _select(columns, terms)
+    if not places:
+        return _select(columns, [("0", [])])
+    if selective or tray.assigned or len(places) > MOST_STREAMS:
+        among = ", ".join(["(?, ?)"] * len(places))
+        terms.append((f"(procedure, state) IN (VALUES {among})", [cell for place in places for cell in place]))
+        return _select(columns, terms)
+    once = dict.fromkeys(places)
+    streams = [_select(columns, [("procedure = ? AND state = ?", list(place)), *terms]) for place in once]
+    return " UNION ALL ".join(sql for sql, _ in streams), [cell for _, cells in streams for cell in cells]
+
+
+def _select(columns: str, terms: Terms) -> tuple[str, list[Any]]:
+    where = " AND ".join(sql for sql, _ in terms) or "1"
+    return f"SELECT {columns} FROM dossier WHERE {where}", [cell for _, cells in terms for cell in cells]
+
+
+def _terms(tray: Tray) -> Terms:
+    terms: Terms = []
+    if tray.open_only:
+        terms.append(("closed = 0", []))
+    if tray.offices is not None:
+        terms.append((f"office IN ({', '.join('?' * len(tray.offices))})", sorted(tray.offices)))
+    if tray.assigned is not None:
+        terms.append(("assigned = ?", [tray.assigned]))
+    if tray.unassigned:
+        terms.append(("assigned IS NULL", []))
+    if tray.late_at is not None:
+        terms.append(("due_at < ? AND due_paused = 0", [instant_text(tray.late_at)]))
+    return terms
+
+
+def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
+    """The terms of the words typed, and whether one of them is rare enough to begin with."""
+    ranges = [[word, word + "\U0010ffff"] for word in search_words(text)]
+    if text.strip() and not ranges:
+        return [("0", [])], True
+    counted = "SELECT count(*) FROM (SELECT 1 FROM dossier_word WHERE word >= ? AND word < ? LIMIT ?)"
+    sizes = [row(counted, [*cells, FEW + 1])[0] for cells in ranges]
+    rarest = min(range(len(ranges)), key=sizes.__getitem__, default=0)
+    selective = bool(ranges) and sizes[rarest] <= FEW
+    among = "id IN (SELECT dossier FROM dossier_word WHERE word >= ? AND word < ?)"
+    has = "EXISTS (SELECT 1 FROM dossier_word WHERE dossier_word.dossier = dossier.id AND word >= ? AND word < ?)"
+    terms = [(among if selective and place == rarest else has, list(cells)) for place, cells in enumerate(ranges)]
+    return terms, selective

@@ -1,0 +1,47 @@
+"""How every verb of a SQLite unit speaks to its connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from engine.records.store import Taken
+
+_UNIQUE: Final = (
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_ROWID,
+)
+
+
+class Verbs:
+    """One transaction's connection. Only a writing unit may change anything: a reading one holds no lock to do it under."""
+
+    def __init__(self, connection: sqlite3.Connection, writes: bool) -> None:
+        self._connection = connection
+        self._writes = writes
+
+    def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
+        return self._connection.execute(sql, cells).fetchone()
+
+    def _rows(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
+        return self._connection.execute(sql, cells).fetchall()
+
+    def _change(self, sql: str, cells: Sequence[Any] = ()) -> int:
+        """How many rows changed. Raises `Taken` when a unique thing exists; the unit may go on."""
+        return self._written(sql, cells).rowcount
+
+    def _changed(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
+        """The rows a `RETURNING` answers."""
+        return self._written(sql, cells).fetchall()
+
+    def _written(self, sql: str, cells: Sequence[Any]) -> sqlite3.Cursor:
+        if not self._writes:
+            raise RuntimeError("a reading unit was asked to write")
+        try:
+            return self._connection.execute(sql, cells)
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode in _UNIQUE:
+                raise Taken(str(error)) from error
+            raise

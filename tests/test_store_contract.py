@@ -1,0 +1,591 @@
+"""What every store promises, whatever keeps it. A second store is one more line in `STORES`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.records.journal import seal, verify
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
+from tests.engine.records.makers import (
+    AGENT,
+    NOON,
+    a_booking,
+    a_code,
+    a_document,
+    a_dossier,
+    a_letter,
+    a_payment,
+    a_session,
+    a_timer,
+    an_account,
+    an_edition,
+    an_event,
+    journal,
+    later,
+    opened,
+)  # fmt: skip
+
+STORES: dict[str, Callable[[Path], Store]] = {
+    "sqlite file": lambda folder: SqliteStore(folder / "guichet.db"),
+    "sqlite memory": lambda folder: SqliteStore(":memory:"),
+}
+
+
+@pytest.fixture(params=STORES.values(), ids=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    one: Store = request.param(tmp_path)
+    one.migrate()
+    yield one
+    one.close()
+
+
+class Interrupted(Exception):
+    pass
+
+
+# -- the unit ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def interrupted(store: Store) -> Iterator[Unit]:
+    """A writing unit that fails at its end."""
+    with suppress(Interrupted), store.unit(write=True) as unit:
+        yield unit
+        raise Interrupted
+
+
+def test_an_exception_undoes_everything(store: Store) -> None:
+    with interrupted(store) as unit:
+        unit.add_dossier(a_dossier())
+        journal(unit, "d1", "opened")
+        unit.add_letter(a_letter(dossier="d1"))
+    with store.unit() as unit:
+        assert unit.dossier("d1") is None
+        assert unit.head("d1") == (0, "")
+        assert unit.letters_of("d1") == ()
+
+
+def test_a_unit_sees_its_own_writes_and_goes_on_after_taken(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        unit.add_dossier(a_dossier("d1", owner="ama"))
+        with pytest.raises(Taken):
+            unit.add_dossier(a_dossier("d2", owner="ama"))
+        draft = unit.draft_of("ama", "permit")
+        assert draft is not None
+        assert draft.id == "d1"
+    with store.unit() as unit:
+        assert unit.dossier("d1") is not None
+
+
+def test_a_reading_unit_keeps_one_snapshot_and_writes_nothing(store: Store) -> None:
+    opened(store)
+    with store.unit() as unit, pytest.raises(RuntimeError):
+        unit.add_letter(a_letter())
+
+
+def test_a_thread_opens_one_unit_at_a_time(store: Store) -> None:
+    with store.unit(), pytest.raises(RuntimeError), store.unit():
+        pass
+    with store.unit():
+        pass
+
+
+def test_what_one_thread_kept_another_reads(store: Store) -> None:
+    thread = threading.Thread(target=opened, args=(store,))
+    thread.start()
+    thread.join()
+    with store.unit() as unit:
+        assert unit.dossier("d1") == a_dossier()
+
+
+def test_migrating_twice_changes_nothing(store: Store) -> None:
+    opened(store)
+    store.migrate()
+    assert list(store.all_dossiers()) == ["d1"]
+
+
+# -- dossiers ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_dossier_comes_back_as_it_was_kept(store: Store) -> None:
+    dossier = a_dossier(
+        answers={"nom": "Adjo", "voyageurs": [{"age": 7, "né": "2019-01-31"}], "vide": None, "oui": True},
+        bookings={"visit": a_booking()}, documents=(a_document(),), due_at=later(days=3),
+    )  # fmt: skip
+    opened(store, dossier)
+    with store.unit() as unit:
+        assert unit.dossier("d1") == dossier
+        assert unit.dossier_numbered(dossier.number) == dossier
+        assert unit.dossier("d2") is None
+        assert unit.dossier_numbered("26000000000") is None
+
+
+def test_two_writers_of_one_revision_one_conflict(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.put_dossier(a_dossier(revision=1, state="sent"), 0)
+    with pytest.raises(Conflict), store.unit(write=True) as unit:
+        unit.put_dossier(a_dossier(revision=1, state="refused"), 0)
+    with store.unit() as unit:
+        kept = unit.dossier("d1")
+    assert kept is not None
+    assert (kept.state, kept.revision) == ("sent", 1)
+
+
+def test_an_unknown_dossier_conflicts_and_a_wrong_revision_is_a_fault(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        with pytest.raises(Conflict):
+            unit.put_dossier(a_dossier(revision=1), 0)
+        with pytest.raises(ValueError, match="revision"):
+            unit.put_dossier(a_dossier(revision=0), 0)
+
+
+def test_one_draft_an_owner_and_procedure(store: Store) -> None:
+    opened(
+        store, a_dossier("d1", owner="ama"), a_dossier("d2", owner="ama", procedure="other"), a_dossier("d3", owner="")
+    )
+    with pytest.raises(Taken):
+        opened(store, a_dossier("d4", owner="ama"))
+    opened(store, a_dossier("d5", owner=""))  # at the counter nobody owns a draft
+    with store.unit(write=True) as unit:  # sent: the place is free again
+        unit.put_dossier(a_dossier("d1", owner="ama", revision=1, submitted_at=NOON), 0)
+    opened(store, a_dossier("d6", owner="ama"))
+    with store.unit(write=True) as unit:  # dropped: free again
+        unit.put_dossier(a_dossier("d6", owner="ama", revision=1, closed_at=NOON), 0)
+        assert unit.draft_of("ama", "permit") is None
+    opened(store, a_dossier("d7", owner="ama"))
+
+
+def test_a_number_is_given_once(store: Store) -> None:
+    opened(store, a_dossier("d1", number="26000000001"))
+    with pytest.raises(Taken):
+        opened(store, a_dossier("d2", number="26000000001"))
+
+
+def test_dossiers_of_an_owner_newest_first(store: Store) -> None:
+    old, new = a_dossier("d1", owner="ama"), a_dossier("d2", owner="ama", procedure="other", created_at=later(days=1))
+    opened(store, old, new, a_dossier("d3", owner="kofi"))
+    with store.unit() as unit:
+        assert [line.id for line in unit.dossiers_of("ama")] == ["d2", "d1"]
+        assert [line.id for line in unit.dossiers_of("ama", limit=1)] == ["d2"]
+        assert unit.dossiers_of("afi") == ()
+
+
+# -- lists -------------------------------------------------------------------------------------------------------------
+
+
+def a_full_house(store: Store) -> None:
+    def sent(name: str, **more: object) -> object:
+        return a_dossier(name, submitted_at=NOON, **{"state": "review", "office": "lome", **more})
+
+    opened(
+        store,
+        sent("a", due_at=later(days=2), label="KOFFI Élodie", number="26482911374"),
+        sent("b", due_at=later(days=1), label="Koffi-Améyo Kossi", assigned="afi"),
+        sent("c", label="ɖaŋu Eʋa", office="kara"),
+        sent("d", due_at=later(days=1), state="printing", assigned="afi"),
+        sent("e", due_at=later(days=1), due_paused_at=NOON, procedure="other"),
+        sent("f", state="end", closed_at=NOON, label="Koffi fermé"),
+        sent("g", office=None, label=""),
+    )  # type: ignore[arg-type]
+
+
+REVIEW, PRINTING, OTHER, END = ("permit", "review"), ("permit", "printing"), ("other", "review"), ("permit", "end")
+
+
+@pytest.mark.parametrize(
+    ("tray", "expected"),
+    [
+        pytest.param(Tray(), "bdeacg", id="everything open, by due date, without one last"),
+        pytest.param(Tray(open_only=False), "bdeacfg", id="closed too"),
+        pytest.param(Tray(places=(REVIEW,)), "bacg", id="one place"),
+        pytest.param(Tray(places=(REVIEW, PRINTING, OTHER)), "bdeacg", id="several places, one order"),
+        pytest.param(Tray(places=(REVIEW, REVIEW)), "bacg", id="a place said twice counts once"),
+        pytest.param(Tray(places=()), "", id="no place"),
+        pytest.param(Tray(places=(END,)), "", id="closed place among the open"),
+        pytest.param(Tray(places=(END,), open_only=False), "f", id="closed place"),
+        pytest.param(Tray(offices=frozenset({"kara"})), "c", id="one office"),
+        pytest.param(Tray(offices=frozenset({"kara", "lome"})), "bdeac", id="two offices; of none is in none"),
+        pytest.param(Tray(offices=frozenset()), "", id="no office"),
+        pytest.param(Tray(assigned="afi"), "bd", id="mine"),
+        pytest.param(Tray(assigned="afi", places=(PRINTING,)), "d", id="mine in one place"),
+        pytest.param(Tray(unassigned=True), "eacg", id="nobody's"),
+        pytest.param(Tray(late_at=later(days=1.5)), "bd", id="late, whose time does not stand still"),
+        pytest.param(Tray(text="koffi"), "ba", id="a word, the beginning of a double name too"),
+        pytest.param(Tray(text="KOF elo"), "a", id="beginnings of words, no accents"),
+        pytest.param(Tray(text="Améyo", places=(REVIEW, PRINTING)), "b", id="a word in some places"),
+        pytest.param(Tray(text="danu EVA"), "c", id="letters of the country"),
+        pytest.param(Tray(text="koffi", open_only=False), "baf", id="a word among the closed"),
+        pytest.param(Tray(text="26 4829 1137 4"), "a", id="a number as grouped"),
+        pytest.param(Tray(text="26482911374"), "a", id="a number"),
+        pytest.param(Tray(text="264829"), "a", id="its beginning"),
+        pytest.param(Tray(text="!?"), "", id="nothing to look for"),
+        pytest.param(Tray(text="%' OR 1=1 --"), "", id="no way into the query"),
+        pytest.param(Tray(text="  "), "bdeacg", id="blank text asks nothing"),
+    ],
+)
+def test_a_tray_finds_and_counts(store: Store, tray: Tray, expected: str) -> None:
+    a_full_house(store)
+    with store.unit() as unit:
+        whole = unit.find_dossiers(tray)
+        assert "".join(line.id for line in whole.lines) == expected
+        assert whole.after is None
+        assert unit.count_dossiers(tray) == len(expected)
+        assert unit.count_dossiers(tray, most=2) == min(2, len(expected))
+
+
+@pytest.mark.parametrize("tray", [Tray(), Tray(places=(REVIEW, PRINTING, OTHER)), Tray(text="koffi", open_only=False)])
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_pages_of_a_tray_follow_each_other(store: Store, tray: Tray, limit: int) -> None:
+    a_full_house(store)
+    with store.unit() as unit:
+        whole = [line.id for line in unit.find_dossiers(tray).lines]
+        seen: list[str] = []
+        after = None
+        while True:
+            page = unit.find_dossiers(tray, after, limit)
+            seen += [line.id for line in page.lines]
+            after = page.after
+            if after is None:
+                break
+            assert len(page.lines) == limit
+    assert seen == whole
+
+
+@pytest.mark.parametrize("after", ["", "!", "é", "W10", "WzEsMl0", "bnVsbA", "[" * 5000, "A" * 9])
+def test_a_forged_mark_begins_at_the_start(store: Store, after: str) -> None:
+    a_full_house(store)
+    with store.unit() as unit:
+        assert unit.find_dossiers(Tray(), after) == unit.find_dossiers(Tray())
+
+
+def test_a_changed_label_is_found_by_its_new_words_only(store: Store) -> None:
+    opened(store, a_dossier(label="Akouvi"))
+    with store.unit(write=True) as unit:
+        unit.put_dossier(a_dossier(label="Dodzi", revision=1), 0)
+        assert unit.count_dossiers(Tray(text="akouvi")) == 0
+        assert unit.count_dossiers(Tray(text="dodzi")) == 1
+        assert unit.count_dossiers(Tray(text=a_dossier().number)) == 1
+
+
+# -- journal -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_journal_grows_from_its_head(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        journal(unit, "d1", "saved", {"nom": "Adjo"}, page="identity")
+        entries = unit.entries("d1")
+        assert unit.head("d1") == (2, entries[1].hash)
+        assert [entry.kind for entry in entries] == ["opened", "saved"]
+        assert verify(entries) is None
+        assert list(unit.salts("d1")[2]) == ["nom"]
+        unit.erase_salts("d1")
+        assert unit.salts("d1") == {}
+        assert unit.entries("d1") == entries
+
+
+def test_an_entry_that_does_not_follow_the_head_conflicts(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        twin = seal(None, "d1", NOON, AGENT, "opened", "f", {})
+        gap = seal((2, "x"), "d1", NOON, AGENT, "saved", "f", {})
+        other = seal((1, "x"), "d1", NOON, AGENT, "saved", "f", {})
+        for entry in (twin, gap, other):
+            with pytest.raises(Conflict):
+                unit.add_entry(entry, {})
+
+
+# -- letters and timers ------------------------------------------------------------------------------------------------
+
+
+def test_a_letter_is_owed_once(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        assert unit.add_letter(a_letter("l1", dedupe="same"))
+        assert not unit.add_letter(a_letter("l2", dedupe="same"))
+        assert [one.id for one in unit.letters_to("+22890000000")] == ["l1"]
+
+
+def test_letters_are_lent_to_one_worker_until_the_lease_ends(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        for name, due in (("l2", later(minutes=-1)), ("l1", later(minutes=-2)), ("l3", later(minutes=1))):
+            unit.add_letter(a_letter(name, due_at=due))
+        lent = unit.claim_letters(NOON, later(minutes=5))
+        assert [(one.id, one.attempts) for one in lent] == [("l1", 1), ("l2", 1)]
+        assert unit.claim_letters(NOON, later(minutes=5)) == ()
+        assert [one.id for one in unit.claim_letters(later(minutes=2), later(minutes=9))] == ["l3"]
+        unit.settle_letter(replace(lent[0], sent_at=NOON))
+        again = unit.claim_letters(later(minutes=6), later(minutes=9))
+        assert [(one.id, one.attempts) for one in again] == [("l2", 2)]
+        unit.settle_letter(replace(again[0], due_at=later(minutes=20)))  # to try again
+        assert unit.claim_letters(later(minutes=10), later(minutes=11), 1)[0].id == "l3"
+        (retried,) = unit.claim_letters(later(minutes=20), later(minutes=30), 1)[:1]
+        assert retried.id in ("l2", "l3")
+        unit.settle_letter(replace(again[0], failed="no such number"))
+        assert "l2" not in {one.id for one in unit.claim_letters(later(days=9), later(days=10))}
+
+
+def test_letters_of_a_dossier_and_to_an_address(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.add_letter(a_letter("l1", dossier="d1"))
+        unit.add_letter(a_letter("l2", dossier="d1", created_at=later(minutes=1), to="+22891111111"))
+        unit.add_letter(a_letter("l3", created_at=later(minutes=2)))
+        assert [one.id for one in unit.letters_of("d1")] == ["l1", "l2"]
+        assert [one.id for one in unit.letters_to("+22890000000")] == ["l3", "l1"]
+        assert unit.letters_to("+22890000000", limit=1) == (a_letter("l3", created_at=later(minutes=2)),)
+
+
+def test_timers_are_replaced_unless_they_fired(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.set_timers("d1", [a_timer("due"), a_timer("remind", due_at=later(days=1))])
+        assert unit.due_timers(NOON) == (a_timer("due"),)
+        assert unit.fire_timer(a_timer("due"), NOON)
+        assert not unit.fire_timer(a_timer("due"), NOON)
+        unit.set_timers("d1", [a_timer("due"), a_timer("clock", due_at=later(days=2))])
+        assert [one.name for one in unit.due_timers(later(days=9))] == ["clock"]  # `due` of this entry fired for good
+        assert not unit.fire_timer(a_timer("remind", due_at=later(days=1)), NOON)  # replaced meanwhile
+        moved = a_timer("clock", due_at=later(days=3))
+        unit.set_timers("d1", [moved])
+        assert not unit.fire_timer(a_timer("clock", due_at=later(days=2)), later(days=4))  # moved meanwhile
+        assert unit.fire_timer(moved, later(days=4))
+        assert unit.due_timers(later(days=9), limit=1) == ()
+
+
+# -- payments ----------------------------------------------------------------------------------------------------------
+
+
+def test_payments_are_kept_and_found(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.add_payment(a_payment("p1"))
+        unit.add_payment(a_payment("p2", started_at=later(minutes=1)))
+        with pytest.raises(Taken):
+            unit.add_payment(a_payment("p3", reference="ref of p1"))
+        unit.put_payment(a_payment("p1", provider_ref="X1", status="unknown", checked_at=later(minutes=2)))
+        with pytest.raises(Taken):
+            unit.put_payment(a_payment("p2", provider_ref="X1"))
+        with pytest.raises(LookupError):
+            unit.put_payment(a_payment("p9"))
+        assert [one.id for one in unit.payments_of("d1")] == ["p1", "p2"]
+        found = unit.payment_referenced("ref of p1")
+        assert found is not None
+        assert found == unit.payment("p1")
+        assert found.provider_ref == "X1"
+        assert [one.id for one in unit.pending_payments(later(minutes=3))] == ["p2", "p1"]
+        assert [one.id for one in unit.pending_payments(later(minutes=1))] == ["p2"]
+        unit.put_payment(a_payment("p2", status="paid"))
+        assert [one.id for one in unit.pending_payments(later(minutes=3))] == ["p1"]
+
+
+def test_an_event_is_recorded_once_and_credits_once(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.add_payment(a_payment())
+        assert unit.add_event(an_event())
+        assert not unit.add_event(an_event(amount=9))
+        assert unit.add_event(an_event("e2", payment=None, verified=False))
+        assert unit.events_of("p1") == (an_event(),)
+        assert unit.add_credit("p1", "d1", 500, NOON)
+        assert not unit.add_credit("p1", "d1", 500, NOON)
+
+
+# -- seats -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_seat_is_one_persons(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    with store.unit(write=True) as unit:
+        unit.take_seat("desk", "d1", a_booking("b1"))
+        with pytest.raises(Taken):
+            unit.take_seat("desk", "d2", a_booking("b2"))
+        unit.take_seat("desk", "d2", a_booking("b3", seat=1))
+        unit.take_seat("other desk", "d1", a_booking("b4", appointment="pick-up"))
+        start = later(days=1)
+        assert unit.seats_taken("desk", "lome", NOON, later(days=2)) == {start: frozenset({0, 1})}
+        assert unit.seats_taken("desk", "lome", NOON, start) == {}
+        assert unit.seats_taken("desk", "kara", NOON, later(days=2)) == {}
+
+
+def test_a_dossier_holds_one_booking_of_an_appointment(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.take_seat("desk", "d1", a_booking("b1"))
+        with pytest.raises(Taken):
+            unit.take_seat("desk", "d1", a_booking("b2", start=later(days=2)))
+        unit.release_seat("b1")
+        unit.take_seat("desk", "d1", a_booking("b2", start=later(days=2)))
+        unit.put_booking(a_booking("b2", start=later(days=2), status="missed"))
+        unit.take_seat("desk", "d1", a_booking("b3", start=later(days=3)))
+        assert unit.seats_taken("desk", "lome", NOON, later(days=1, hours=1)) == {}
+
+
+def test_a_freed_seat_can_be_somebody_elses(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    with store.unit(write=True) as unit:
+        unit.take_seat("desk", "d1", a_booking("b1"))
+        unit.release_seat("b1")
+        unit.take_seat("desk", "d2", a_booking("b2"))
+        with pytest.raises(Taken):
+            unit.put_booking(a_booking("b1"))
+
+
+def test_the_day_of_an_office(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"), a_dossier("d3"))
+    early, late = (
+        a_booking("b1", start=later(hours=1)),
+        a_booking("b2", start=later(hours=2), arrived_at=later(hours=2)),
+    )
+    with store.unit(write=True) as unit:
+        unit.take_seat("desk", "d2", late)
+        unit.take_seat("desk", "d1", early)
+        unit.take_seat("desk", "d3", a_booking("b3", office="kara", start=later(hours=3)))
+        assert unit.bookings_on(["lome"], NOON, later(days=1)) == (("d1", "desk", early), ("d2", "desk", late))
+        assert len(unit.bookings_on(["lome", "kara"], NOON, later(days=1))) == 3
+        assert unit.bookings_on([], NOON, later(days=1)) == ()
+        attended = replace(early, status="attended", sequence=1)
+        unit.put_booking(attended)
+        assert unit.bookings_on(["lome"], NOON, later(hours=1.5)) == (("d1", "desk", attended),)
+        with pytest.raises(LookupError):
+            unit.put_booking(a_booking("nobody's"))
+
+
+# -- issued documents and editions -------------------------------------------------------------------------------------
+
+
+def test_serials_follow_each_other_by_series(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        assert [unit.next_serial("a/2026"), unit.next_serial("a/2026"), unit.next_serial("b/2026")] == [1, 2, 1]
+    with interrupted(store) as unit:
+        unit.next_serial("a/2026")
+    with store.unit(write=True) as unit:
+        assert unit.next_serial("a/2026") == 3  # a gapless series: what was undone is given again
+
+
+def test_an_issued_document_is_found_and_only_its_status_changes(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.add_document("d1", a_document())
+        for change in ({"number": "N-a1"}, {"code": "code a1"}, {"token": "token a1"}):
+            with pytest.raises(Taken):
+                unit.add_document("d1", a_document("a2", **change))
+        assert unit.document_by_token("token a1") == ("d1", a_document())
+        assert unit.document_by_code("code a1") == ("d1", a_document())
+        assert unit.document_by_code("token a1") is None
+        revoked = a_document(status="revoked", changed_at=later(days=1))
+        unit.put_document(revoked)
+        assert unit.document_by_token("token a1") == ("d1", revoked)
+        with pytest.raises(LookupError):
+            unit.put_document(a_document("a9"))
+
+
+def test_an_edition_is_kept_for_ever(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        assert unit.add_edition(an_edition("f2", edition=2, commit="abc"))
+        assert unit.add_edition(an_edition("f1"))
+        assert not unit.add_edition(an_edition("f1", source="changed"))
+        assert unit.edition("permit", "f1") == an_edition("f1")
+        assert unit.edition("permit", "f3") is None
+        assert [one.fingerprint for one in unit.editions("permit")] == ["f1", "f2"]
+
+
+# -- people at the door ------------------------------------------------------------------------------------------------
+
+
+def test_accounts(store: Store) -> None:
+    afi = an_account("u1", roles=("city/clerk",), offices=("lome",), profile={"nom": "Afi", "âge": 40})
+    with store.unit(write=True) as unit:
+        unit.put_account(afi)
+        unit.put_account(an_account("u2", kind="applicant", login=afi.login))  # another kind, another door
+        with pytest.raises(Taken):
+            unit.put_account(an_account("u3", login=afi.login))
+        assert unit.account("u1") == afi
+        assert unit.account_of("agent", afi.login) == afi
+        assert unit.account_of("auditor", afi.login) is None
+        unit.put_account(replace(afi, disabled=True))
+        assert unit.accounts("agent") == (replace(afi, disabled=True),)
+
+
+def test_sessions_and_codes(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        for token in ("t1", "t2", "t3"):
+            unit.put_session(a_session(token, kept=True))
+        unit.put_session(a_session("t4", account="u2"))
+        unit.put_session(a_session("t1", seen_at=later(minutes=1)))
+        assert unit.session("t1") == a_session("t1", seen_at=later(minutes=1))
+        unit.drop_sessions("u1", "t1")
+        assert unit.session("t1") is None
+        assert unit.session("t2") == a_session("t2", kept=True)
+        unit.drop_sessions("u1")
+        assert unit.session("t2") is None
+        assert unit.session("t4") is not None
+
+        unit.put_code(a_code())
+        unit.put_code(a_code(tries_left=1, sends=2))
+        assert unit.code("+22890000000") == a_code(tries_left=1, sends=2)
+        unit.drop_code("+22890000000")
+        assert unit.code("+22890000000") is None
+
+
+def test_tries_are_counted_by_window(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        assert [unit.count_try("ip", "10:00"), unit.count_try("ip", "10:00"), unit.count_try("ip", "10:01")] == [
+            1,
+            2,
+            1,
+        ]
+
+
+def test_what_is_kept_aside_is_taken_once(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        unit.keep_aside("k", {"nom": ["Adjo"]}, NOON)
+        unit.keep_aside("k", {"nom": ["Kofi"]}, NOON)
+    with store.unit() as unit:
+        assert unit.taken_aside("k") == {"nom": ["Kofi"]}
+    with store.unit(write=True) as unit:
+        assert unit.taken_aside("k") == {"nom": ["Kofi"]}
+        assert unit.taken_aside("k") is None
+
+
+def test_a_reply_is_given_once(store: Store) -> None:
+    reply = Reply("ama", "submit", "key", "digest", {"number": "26", "ok": True}, NOON)
+    with store.unit(write=True) as unit:
+        assert unit.reply("ama", "submit", "key") is None
+        unit.add_reply(reply)
+        unit.add_reply(replace(reply, principal="kofi", body=None))
+        with pytest.raises(Taken):
+            unit.add_reply(replace(reply, body="other"))
+        assert unit.reply("ama", "submit", "key") == reply
+        kofis = unit.reply("kofi", "submit", "key")
+        assert kofis is not None
+        assert kofis.body is None
+
+
+def test_sweeping_forgets_what_served_a_moment(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        unit.add_reply(Reply("ama", "submit", "key", "digest", None, NOON))
+        unit.keep_aside("k", "x", NOON)
+        unit.put_session(a_session("t1"))
+        unit.put_code(a_code())
+        assert unit.sweep(NOON) == 0
+        assert unit.sweep(later(minutes=30)) == 3  # reply, aside, code
+        assert unit.session("t1") is not None
+        assert unit.sweep(later(days=1)) == 1
+
+
+# -- the whole ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_store_has_no_finding(store: Store) -> None:
+    a_full_house(store)
+    assert list(store.findings()) == []
+    assert "".join(store.all_dossiers()) == "abcdefg"
+    assert store.settings()
