@@ -23,7 +23,7 @@ from engine.definition.expression_nodes import (
     children,
     needed_names,
     walk,
-)  # fmt: skip
+)
 
 
 def careless_negations(node: Node, maybe_empty: frozenset[str]) -> Iterator[tuple[Not, frozenset[str]]]:

@@ -33,7 +33,7 @@ from engine.definition.expression_nodes import (
     measure,
     names_of,
     walk,
-)  # fmt: skip
+)
 from engine.definition.expressions import (
     FALSE,
     TRUE,
@@ -45,7 +45,7 @@ from engine.definition.expressions import (
     TooManySteps,
     Type,
     Value,
-)  # fmt: skip
+)
 from engine.problems import NOWHERE, Position
 from engine.values import Span
 

@@ -235,7 +235,5 @@ def _reads_a_row(node: Node, columns: frozenset[str]) -> bool:
         return node.in_row and node.id not in columns
     if isinstance(node, Over):
         columns_inside = columns | frozenset(node.rows.type.row or ())
-        return _reads_a_row(node.rows, columns) or (
-            node.body is not None and _reads_a_row(node.body, columns_inside)
-        )
+        return _reads_a_row(node.rows, columns) or (node.body is not None and _reads_a_row(node.body, columns_inside))
     return any(_reads_a_row(child, columns) for child in children(node))

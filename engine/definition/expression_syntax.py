@@ -10,12 +10,11 @@ import ast
 import keyword
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
-from engine.problems import Position, Problem, problem
+from engine.problems import Fact, Position, Problem, problem
 
 MOST_SIGNS: Final = 500
 MOST_WRITTEN_NODES: Final = 100
@@ -36,6 +35,10 @@ _HABITS: Final = (
     ("equals", re.compile(r"(?<![=!<>])=(?!=)")),
     ("keyword", re.compile(rf"\b({'|'.join(sorted(set(keyword.kwlist) - _SPOKEN))})\b")),
 )
+_INSTEAD: Final[Mapping[str, str]] = {
+    "and": "and", "or": "or", "not": "not ", "greater_or_equal": ">=", "less_or_equal": "<=", "different": "!=",
+    "equals": "==",
+}  # fmt: skip
 _TEXTS: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
@@ -81,7 +84,8 @@ class Source:
 def read_syntax(source: Source) -> tuple[ast.expr | None, list[Problem]]:
     """The syntax tree, or why there is none: too long (E403), not Python's grammar (E401), a comment (E402)."""
     if len(source.body) > MOST_SIGNS:
-        return None, [problem("E403", source.place(source.lead), limit="signs", found=len(source.body), most=MOST_SIGNS)]
+        start = source.place(source.lead)
+        return None, [problem("E403", start, limit="signs", found=len(source.body), most=MOST_SIGNS)]
     if not source.body:
         return None, [problem("E401", source.place(0), hint="nothing", token="")]
     try:
@@ -112,8 +116,9 @@ def _syntax_problem(source: Source, fault: SyntaxError) -> Problem:
     for hint, habit in _HABITS:
         found = habit.search(outside_texts)
         if found:
-            return problem("E401", source.place(source.lead + found.start(), len(found.group())),
-                           hint=hint, token=found.group())  # fmt: skip
+            repair: dict[str, Fact] = {"put": _INSTEAD[hint]} if hint in _INSTEAD else {}
+            place = source.place(source.lead + found.start(), len(found.group()))
+            return problem("E401", place, hint=hint, token=found.group(), **repair)
     token = source.body[start : start + 20].split(" ")[0]
     return problem("E401", source.place(source.lead + start), hint="", token=token)
 
@@ -132,17 +137,3 @@ def rename_names(text: str, mapping: Mapping[str, str]) -> str:
     for start, end in sorted((source.span(name) for name in names), reverse=True):
         text = text[:start] + mapping.get(text[start:end], text[start:end]) + text[end:]
     return text
-
-
-def names_written(text: str) -> frozenset[str]:
-    """The names a text mentions, functions apart: what it may depend on, before anything is typed."""
-    parsed, _ = read_syntax(Source.of(text, Position("", 1, 1)))
-    if parsed is None:
-        return frozenset()
-    called = {id(node.func) for node in ast.walk(parsed) if isinstance(node, ast.Call)}
-    return frozenset(node.id for node in ast.walk(parsed) if isinstance(node, ast.Name) and id(node) not in called)
-
-
-def near(word: str, among: Iterable[str]) -> tuple[str, ...]:
-    """Did you mean: at most three known words close to this one."""
-    return tuple(get_close_matches(word, sorted(among), n=3, cutoff=0.6))
