@@ -23,6 +23,7 @@ class AnswerProblem:
     facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
     message: Text | None = None
     warns: bool = False
+    label: Text | None = None  # of the question, so that a list of faults can name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class FieldView:
     type: str
     label: Text
     value: Plain = None
+    boxes: tuple[str, ...] = ()  # dates: day, month and year as typed, for `<path>_day`, `<path>_month`, `<path>_year`
     text: str = ""
     help: Text | None = None
     unit: str | None = None
@@ -84,6 +86,7 @@ class FieldView:
     copies: int = 1
     asks_issue_date: bool = False
     sensitive: bool = False
+    masked: bool = False  # this reader may not see the answer
     basis: str | None = None
     reason: str | None = None  # why an agent asks to correct it
 

@@ -18,6 +18,10 @@ class Wording(Protocol):
         """`mardi 1er décembre 2026`."""
         ...
 
+    def plain_day(self, day: date, language: str) -> str:
+        """`1er décembre 2026`: a day that is not a meeting, a birth."""
+        ...
+
     def short_day(self, day: date, language: str) -> str:
         """`01/12/2026`, for SMS."""
         ...

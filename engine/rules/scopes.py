@@ -1,0 +1,221 @@
+"""What every name of a procedure is worth on one dossier, on one day. Each answer is worked out once, when first asked.
+
+A hidden question is empty whatever was answered. The questions of the application see the day the request was sent as
+`today`, save those an agent reopened; the circuit sees the present day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from engine.clock import local_day
+from engine.definition.directory import Directory
+from engine.definition.expressions import Expression, History, Scope, Value
+from engine.definition.model import APPLICATION, Field, Form, Procedure
+from engine.records.dossier import Dossier
+from engine.rules.answers import OTHER
+from engine.rules.field_kinds.choices import other_chosen
+from engine.rules.field_kinds.kind import Asking
+from engine.rules.fields import typed
+from engine.values import Plain
+
+_DETAIL: Final = f"_{OTHER}"
+
+
+class Values(Mapping[str, Value]):
+    """The values of some questions, from their stored answers. `scope` and `own_scopes` are set once it exists, since a
+    scope holds the values and the values are worked out in it."""
+
+    __slots__ = ("_busy", "_fields", "_guards", "_known", "_shown", "answers", "own_scopes", "scope")
+
+    scope: Scope
+    own_scopes: Mapping[str, Scope]  # of the questions that see another day
+
+    def __init__(
+        self, fields: Mapping[str, Field], answers: Mapping[str, Plain], guards: Mapping[str, Expression]
+    ) -> None:
+        self._fields, self.answers, self._guards = fields, answers, guards
+        self._known: dict[str, Value] = {}
+        self._shown: dict[str, bool] = {}
+        self._busy: set[str] = set()
+        self.own_scopes = {}
+
+    def scope_for(self, name: str) -> Scope:
+        return self.own_scopes.get(name, self.scope)
+
+    def shows(self, name: str) -> bool:
+        """Is the question on the path, its page included? A circle, which no compiled book holds, is hidden."""
+        if name not in self._shown:
+            if name in self._busy:
+                return False
+            self._busy.add(name)
+            scope, guard = self.scope_for(name), self._guards.get(name)
+            shown = (guard is None or guard.holds(scope)) and self._fields[name].when.holds(scope)
+            self._busy.discard(name)
+            self._shown[name] = shown
+        return self._shown[name]
+
+    def rows(self, name: str) -> tuple[Values, ...]:
+        """The rows of a question of rows, each with its own values."""
+        value = self[name]
+        return tuple(row for row in value if isinstance(row, Values)) if isinstance(value, tuple) else ()
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._known:
+            self._known[name] = self._work_out(name)
+        return self._known[name]
+
+    def _work_out(self, name: str) -> Value:
+        field = self._fields.get(name)
+        if field is None:
+            return self._detail(name) if name.endswith(_DETAIL) else _loose(self.answers[name])
+        if not self.shows(name):
+            return None
+        if field.value is not None:
+            return self._computed(field, field.value)
+        if field.type == "rows":
+            return tuple(self._rows(field))
+        return typed(field, self.answers.get(name))
+
+    def _computed(self, field: Field, value: Expression) -> Value:
+        mark = f"={field.id}"
+        if mark in self._busy:
+            return None
+        self._busy.add(mark)
+        found = value.value(self.scope_for(field.id))
+        self._busy.discard(mark)
+        return found
+
+    def _rows(self, field: Field) -> Iterator[Values]:
+        stored = self.answers.get(field.id)
+        columns = {column.id: column for column in field.rows}
+        for answers in stored if isinstance(stored, list) else []:
+            if isinstance(answers, dict):
+                row = Values(columns, answers, {})
+                row.scope = self.scope_for(field.id).inside(row)
+                yield row
+
+    def _detail(self, name: str) -> Value:
+        field = self._fields.get(name.removesuffix(_DETAIL))
+        if field is None:
+            return _loose(self.answers[name])
+        chosen = self.shows(field.id) and other_chosen(field, self.answers.get(field.id))
+        return _loose(self.answers.get(name)) if chosen else None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields or name in self.answers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._fields, *self.answers)))
+
+    def __len__(self) -> int:
+        return len({*self._fields, *self.answers})
+
+
+def _loose(plain: Plain) -> Value:
+    """An answer of no question: what a look-up found, the detail of « Autre »."""
+    return plain if isinstance(plain, bool | int | str) and plain != "" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One set of answers held against its book on one day: what is shown, and what every name is worth."""
+
+    procedure: Procedure
+    directory: Directory
+    answers: Mapping[str, Plain]
+    day: date
+    values: Values
+    scope: Scope  # as the circuit sees it: `today` is the present day
+
+    def shows(self, field: Field) -> bool:
+        return self.values.shows(field.id)
+
+    def asking(self, field_id: str | None = None) -> Asking:
+        """Where a question of the application (or another, by its id) is asked."""
+        return self.asking_in(self.values.scope if field_id is None else self.values.scope_for(field_id))
+
+    def asking_for(self, names: Iterable[str]) -> Asking:
+        """Where a rule across answers is judged: on the present day as soon as one of them is open again."""
+        reopened = next((name for name in names if name in self.values.own_scopes), None)
+        return self.asking(reopened)
+
+    def asking_in(self, scope: Scope) -> Asking:
+        return Asking(
+            scope,
+            self.procedure.lists,
+            self.procedure.schemes,
+            self.directory.offices_of(self.procedure.identity.agency),
+            self.directory.calendar,
+        )
+
+
+def standing_of(
+    procedure: Procedure,
+    dossier: Dossier,
+    day: date,
+    directory: Directory,
+    answers: Mapping[str, Plain] | None = None,
+) -> Standing:
+    """A dossier against its book on `day`; with `answers`, as if it held these instead of its own."""
+    history = History(
+        frozenset(dossier.done),
+        dossier.missed,
+        _counts(taken.transition for taken in dossier.taken),
+    )
+    sent = local_day(dossier.submitted_at) if dossier.submitted_at else day
+    base = Scope({}, day, None, history, submitted_on=sent, channel=dossier.channel)
+    days = dict.fromkeys(dossier.correction.fields, day) if dossier.correction else {}
+    for task in procedure.tasks.values():
+        if isinstance(task, Form) and task.id != APPLICATION:
+            done = dossier.done.get(task.id)
+            days.update({field.id: local_day(done.at) if done else day for field in task.fields})
+    kept = dossier.answers if answers is None else answers
+    return _standing(procedure, kept, directory, base, dossier.form_day or day, days)
+
+
+def standing_before(procedure: Procedure, answers: Mapping[str, Plain], day: date, directory: Directory) -> Standing:
+    """Answers that no dossier holds yet: eligibility, examples."""
+    return _standing(procedure, answers, directory, Scope({}, day, submitted_on=day), day, {})
+
+
+def _standing(
+    procedure: Procedure,
+    answers: Mapping[str, Plain],
+    directory: Directory,
+    base: Scope,
+    form_day: date,
+    days: Mapping[str, date],
+) -> Standing:
+    fields, guards = dict(procedure.fields), {}
+    for page in procedure.form.pages:
+        for field in page.fields:
+            fields.setdefault(field.id, field)
+            guards[field.id] = page.when
+    values = Values(fields, answers, guards)
+    agency = procedure.identity.agency
+    scope = replace(
+        base,
+        values=values,
+        lists={name: listed.codes for name, listed in procedure.lists.items()},
+        add_working_days=directory.calendar.add_working_days,
+        office_serving=lambda place: directory.office_serving(place, agency),
+    )
+    values.scope = replace(scope, today=form_day)
+    values.own_scopes = {name: replace(scope, today=day) for name, day in days.items() if day != form_day}
+    return Standing(procedure, directory, answers, base.today, values, scope)
+
+
+def _counts(names: Iterable[str]) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for name in names:
+        found[name] = found.get(name, 0) + 1
+    return found
+
+
+def scope_of(procedure: Procedure, dossier: Dossier, day: date, directory: Directory) -> Scope:
+    """Every name of the book on this dossier: answers, computed values, later forms, look-ups, what was done."""
+    return standing_of(procedure, dossier, day, directory).scope
