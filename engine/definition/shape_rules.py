@@ -12,6 +12,7 @@ from typing import Final
 from engine.definition.notation import likely_span, read_span
 from engine.definition.source import Path, Placed, Tree
 from engine.problems import Fact, Problem, problem
+from engine.values import LANGUAGES
 
 WAITS: Final = ("by", "pay", "book", "attend", "correct", "gather", "look_up", "await", "wait", "end")
 VERBS: Final = ("take", "pay", "book", "visit", "opinion", "do", "correct", "look_up", "linked", "wait")
@@ -60,6 +61,8 @@ def rules_of_procedure(source: Placed, partial: bool) -> Iterator[Problem]:
     yield from rules.fields_everywhere(top)
     for name in _map(top.get("eligibility")):
         yield from rules.criterion(("eligibility", name))
+    for name in _map(top.get("evidence")):
+        yield from rules.option_labels(("evidence", name, "any_of"))
     for name in _map(top.get("fees")):
         yield from rules.fee(("fees", name))
     for name in _map(top.get("notices")):
@@ -75,11 +78,13 @@ def rules_of_procedure(source: Placed, partial: bool) -> Iterator[Problem]:
 
 
 def rules_of_shared(source: Placed) -> Iterator[Problem]:
-    """The rules of a shared file: only blocks have some."""
+    """The rules of a shared file: only blocks and lists have some."""
     rules = _Rules(source, partial=False)
     top = _map(source.tree)
     if "block" in top:
         yield from rules.fields((), top)
+    if "list" in top:
+        yield from rules.option_labels(("items",))
 
 
 def laid_over(tree: Tree, path: Path) -> bool:
@@ -162,9 +167,16 @@ class _Rules:
             yield from self._options(path, field, type_)
 
     def _options(self, path: Path, field: dict[str, Tree], type_: str) -> Iterator[Problem]:
+        yield from self.option_labels((*path, "options"))
         options = field.get("options")
         if options == {} or ("options" not in field and not self._deferred(path)):
             yield self.say("S232", path, key=True, name=str(path[-1]), type=type_)
+
+    def option_labels(self, path: Path) -> Iterator[Problem]:
+        """An option is a text, or a map with its `label`."""
+        for code, option in _map(self.at(path)).items():
+            if isinstance(option, dict) and "label" not in option and not option.keys() <= set(LANGUAGES):
+                yield self.say("S202", (*path, code), key=True, name="label", names=("label",))
 
     def criterion(self, path: Path) -> Iterator[Problem]:
         criterion = _map(self.at(path))
