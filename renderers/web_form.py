@@ -245,8 +245,7 @@ def _example(view: FieldView, drawing: Drawing) -> str:
     if view.type in ("date", "partial_date"):
         return " ".join(part.lstrip("0") for part in reversed(view.example.split("-")))
     if view.type == "phone":
-        digits = view.example.removeprefix("+228")
-        return FIXED_SPACE.join(digits[at : at + 2] for at in range(0, len(digits), 2)) if len(digits) == 8 else digits
+        return national(view.example).replace(" ", FIXED_SPACE)
     return view.example if view.type in ("identifier", "time", "address", "email") else ""
 
 
@@ -263,6 +262,8 @@ def _value(view: FieldView) -> str:
     value = typed(view.value)
     if isinstance(value, bool):
         return "true" if value else "false"
+    if view.type == "phone" and isinstance(value, str):
+        return national(value)
     if view.type in ("decimal", "percent") and isinstance(value, str):
         return value.replace(".", ",")
     return "" if value is None or isinstance(value, (list, dict)) else str(value)
@@ -271,6 +272,14 @@ def _value(view: FieldView) -> str:
 def typed(value: Plain) -> Plain:
     """What was typed, of an answer kept as wrong; the answer itself otherwise."""
     return value.get("?") if isinstance(value, dict) and "?" in value else value
+
+
+def national(phone: str) -> str:
+    """`+22890123456` as people here write it: `90 12 34 56`; a number of elsewhere stays as it is."""
+    digits = phone.removeprefix("+228")
+    if not phone.startswith("+228") or len(digits) != 8:
+        return phone
+    return " ".join(digits[at : at + 2] for at in range(0, 8, 2))
 
 
 def _width(view: FieldView) -> str:

@@ -23,6 +23,7 @@ REFERENCE: Final = "fr"
 OFFERED: Final = ("fr", "en")
 FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
+_SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
 _FOLDER: Final = Path(__file__).parent
 
 
@@ -94,7 +95,7 @@ class Words:
         return self.day(local(instant).date(), language) + join + self.clock(instant, language)
 
     def yes_no(self, value: bool, language: str) -> str:
-        return self.say("answer.yes" if value else "answer.no", language, {})
+        return self.say("answer.positive" if value else "answer.negative", language, {})
 
     def size(self, octets: int, language: str) -> str:
         """`430 Ko`, `1,2 Mo`."""
@@ -118,9 +119,13 @@ class Words:
         """The sentence beside a field: the definition's own words, else that of its code for this kind of field."""
         if problem.message:
             return problem.message.in_(language)
-        facts = {**self.facts(problem.facts, language), "label": label}
-        keys = (f"problem.{kind}.{problem.code}", f"problem.any.{problem.code}", "problem.any.other")
-        return self.first(keys, language, facts)
+        code, facts = _told(problem)
+        said = {**self.facts(facts, language), "label": label}
+        if code == "date_incomplete":
+            parts = [self.say(f"part.{part}", language, {}) for part in _tuple(facts.get("missing"))]
+            said["missing"] = self.say("part.joined", language, {}).join(parts)
+        keys = (f"problem.{kind}.{code}", f"problem.any.{code}", "problem.any.other")
+        return self.first(keys, language, said)
 
     def refusal(self, code: str, facts: Mapping[str, Fact], language: str) -> str:
         """The sentence of a closed act."""
@@ -132,9 +137,11 @@ class Words:
 
     def _fact(self, value: Fact, language: str) -> str:
         if isinstance(value, int):
-            return self.amount(value, language)
+            return self.amount(value, language) if value >= 10_000 else str(value)  # a year is not `1 990`
         if isinstance(value, tuple):
             return ", ".join(self._fact(one, language) for one in value)
+        if span := _SPAN.fullmatch(value):
+            return self.span(int(span[1]), span[3], bool(span[2]), language)
         try:
             if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
                 return self.plain_day(date.fromisoformat(value), language)
@@ -143,6 +150,27 @@ class Words:
         except ValueError:
             pass
         return value
+
+
+def _told(problem: AnswerProblem) -> tuple[str, Mapping[str, Fact]]:
+    """The code and facts as the sentences want them: how many signs too many, between which bounds."""
+    code, facts = problem.code, problem.facts
+    if code == "length":
+        over, under = facts.get("over"), facts.get("under")
+        if over is not None:
+            return "too_long", {**facts, "count": over}
+        return ("length", facts) if under is None else ("too_short", {**facts, "count": under})
+    if code in ("minimum", "maximum") and "minimum" in facts and "maximum" in facts:
+        return "between", facts
+    if code in ("files_many", "rows_many"):
+        return code, {**facts, "count": facts.get("maximum", 1)}
+    if code == "rows_few":
+        return code, {**facts, "count": facts.get("minimum", 1)}
+    return ("other_detail" if code == "other" else code), facts
+
+
+def _tuple(fact: Fact | None) -> tuple[str, ...]:
+    return fact if isinstance(fact, tuple) else ()
 
 
 def _is_one(count: str, language: str) -> bool:
@@ -170,5 +198,5 @@ def load_words() -> Words:
     for language in OFFERED:
         path = _FOLDER / f"words.{language}.yaml"
         if path.exists():
-            texts[language] = _flat(read_source(path.read_text(encoding="utf-8"), path.name).plain())
+            texts[language] = _flat(read_source(path.read_text(encoding="utf-8"), path.name).tree)
     return Words(texts)
