@@ -1,0 +1,318 @@
+"""Visits: which slots exist, which are free, taking one, moving it, giving it back.
+
+A slot is an instant at an office; `desks` people come at once, each on a numbered seat. `taken` are the seats others
+hold, by slot, as the store reads them. A booking is refused as `not_now`, `too_early`, `slot_closed`, `slot_full`,
+`too_many_moves`, `too_late_to_move` or `not_booked`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from engine.clock import local_day
+from engine.definition.directory import Calendar, Directory, Office
+from engine.definition.model import Appointment, Procedure
+from engine.problems import Refusal, Refused, refusal
+from engine.records.dossier import Actor, Booking, Dossier
+from engine.rules.access import acting_role, is_owner
+from engine.rules.calendars import add_days, add_span, at_minute, counts_days, minutes_of, openings
+from engine.rules.decision import Decision
+from engine.rules.due_dates import pause_due
+from engine.rules.moves import settle
+from engine.rules.passage import Moment, Passage, finished
+from engine.rules.scopes import scope_of
+from engine.rules.tasks import drop_slot, is_satisfied, task_blockers
+from engine.rules.wording import Wording
+from engine.rules.workflow import no_show, task_done
+from engine.values import Plain, Span
+
+Seats = Mapping[datetime, frozenset[int]]
+_SEARCHED: Final = 400  # days looked through at most for one list of slots
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time that can be taken. `left` counts the places still free."""
+
+    start: datetime
+    minutes: int
+    office: str
+    left: int
+
+
+def resource_key(procedure: Procedure, appointment: str) -> str:
+    """What the seats of an appointment are counted under, all editions together."""
+    return f"{procedure.id}/{appointment}"
+
+
+def desks_of(appointment: Appointment, office: Office) -> int:
+    """Places in parallel: one, or what the appointment says, never more than the office has."""
+    return min(appointment.desks or 1, office.desks) if office.desks else appointment.desks or 1
+
+
+def offices_for(
+    procedure: Procedure, dossier: Dossier, appointment: str, now: datetime, directory: Directory
+) -> tuple[Office, ...]:
+    """Where the visit may take place: the office the appointment says, else the dossier's, else any of the agency."""
+    task = procedure.tasks[appointment]
+    place_ = task.office if isinstance(task, Appointment) else None
+    said = place_.value(scope_of(procedure, dossier, local_day(now), directory)) if place_ else None
+    known = said if isinstance(said, str) and said in directory.offices else dossier.office
+    if known is not None and known in directory.offices:
+        return (directory.offices[known],)
+    return directory.offices_of(procedure.identity.agency)
+
+
+# -- slots -------------------------------------------------------------------------------------------------------------
+
+
+def slot_starts(appointment: Appointment, office: Office, day: date, calendar: Calendar) -> tuple[datetime, ...]:
+    """Every slot of a day, taken or not: one after another while doors are open."""
+    length = max(1, minutes_of(appointment.lasts))
+    hours = openings(office, day, appointment, calendar)
+    return tuple(
+        at_minute(day, minute) for one in hours for minute in range(one.start, one.end - length + 1, length)
+    )
+
+
+def first_bookable(appointment: Appointment, now: datetime, calendar: Calendar) -> datetime:
+    """From when slots can be taken: a lead in days ends with midnight, one in hours is exact."""
+    if counts_days(appointment.lead):
+        return at_minute(add_days(local_day(now), appointment.lead, calendar), 0)
+    return add_span(now, appointment.lead, calendar)
+
+
+def last_day(appointment: Appointment, now: datetime, calendar: Calendar) -> date:
+    """The last day that can be booked yet."""
+    return local_day(add_span(now, appointment.horizon, calendar))
+
+
+def free_slots(
+    appointment: Appointment, office: Office, taken: Seats, now: datetime, calendar: Calendar, from_day: date,
+    limit: int,
+) -> tuple[Slot, ...]:  # fmt: skip
+    """The first `limit` slots that can be taken from `from_day` on."""
+    found: list[Slot] = []
+    for slot in _free(appointment, office, taken, now, calendar, from_day):
+        if len(found) >= limit:
+            break
+        found.append(slot)
+    return tuple(found)
+
+
+def _free(
+    appointment: Appointment, office: Office, taken: Seats, now: datetime, calendar: Calendar, from_day: date
+) -> Iterator[Slot]:
+    earliest = first_bookable(appointment, now, calendar)
+    day, end = max(from_day, local_day(earliest)), last_day(appointment, now, calendar)
+    end = min(end, day + timedelta(days=_SEARCHED))
+    desks, minutes = desks_of(appointment, office), minutes_of(appointment.lasts)
+    while day <= end:
+        starts = [start for start in slot_starts(appointment, office, day, calendar) if start >= earliest]
+        if starts and not _quota_reached(appointment, taken, day):
+            for start in starts:
+                left = desks - len(taken.get(start, ()))
+                if left > 0:
+                    yield Slot(start, minutes, office.id, left)
+        day += timedelta(days=1)
+
+
+def _quota_reached(appointment: Appointment, taken: Seats, day: date) -> bool:
+    if appointment.quota is None:
+        return False
+    return sum(len(seats) for start, seats in taken.items() if local_day(start) == day) >= appointment.quota
+
+
+def seat_for(appointment: Appointment, office: Office, start: datetime, taken: Seats) -> int | None:
+    """The first free place of a slot, numbered from 1; none when it is full."""
+    held = taken.get(start, frozenset())
+    return next((seat for seat in range(1, desks_of(appointment, office) + 1) if seat not in held), None)
+
+
+def why_closed(appointment: Appointment, office: Office, day: date, now: datetime, calendar: Calendar) -> Refusal | None:
+    """Why no slot of that day can be taken, were they all free; none when some can."""
+    if day < local_day(first_bookable(appointment, now, calendar)):
+        return refusal("too_early", day=day.isoformat(), office=office.id, lead=str(appointment.lead))
+    closure, name = office.closure_on(day), ""
+    if day > last_day(appointment, now, calendar):
+        why = "horizon"
+    elif day in calendar.holidays:
+        why, name = "holiday", str(calendar.holidays[day])
+    elif closure is not None:
+        why, name = "closure", str(closure.because or "")
+    elif not slot_starts(appointment, office, day, calendar):
+        why = "weekday"
+    else:
+        return None
+    return refusal("slot_closed", why=why, name=name, day=day.isoformat(), office=office.id)
+
+
+# -- taking one --------------------------------------------------------------------------------------------------------
+
+
+def bookable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | None:
+    """Why this visit cannot be booked or moved now by this actor; none when it can."""
+    procedure, task = moment.procedure, moment.procedure.tasks.get(appointment)
+    if not isinstance(task, Appointment) or dossier.is_draft or dossier.state not in procedure.states:
+        return refusal("not_now", task=appointment)
+    if not _may_handle(moment, dossier, (*task.by, task.proposed_by or "")):
+        return refusal("role", task.where, roles=("applicant",))
+    booking = dossier.bookings.get(appointment)
+    if booking is not None and booking.status == "booked":
+        return _immovable(task, booking, moment)
+    scope = moment.scope(dossier)
+    awaited = appointment in procedure.state(dossier.state).waits
+    if not awaited or is_satisfied(task, dossier, scope) or task_blockers(procedure, task, dossier, scope):
+        return refusal("not_now", task.where, task=appointment, state=dossier.state)
+    return None
+
+
+def _may_handle(moment: Moment, dossier: Dossier, roles: Iterable[str]) -> bool:
+    """The applicant handles their own slots, the agents who receive help them, the system may."""
+    actor = moment.actor
+    own = actor.kind == "system" or is_owner(dossier, actor)
+    return own or acting_role(moment.procedure, dossier, actor, roles) is not None
+
+
+def _immovable(task: Appointment, booking: Booking, moment: Moment) -> Refusal | None:
+    """A slot held can be moved so many times, and until some time before it."""
+    if booking.moves >= task.moves:
+        return refusal("too_many_moves", task.where, most=task.moves)
+    span = Span(-task.moves_until.count, task.moves_until.unit, task.moves_until.working)
+    calendar = moment.directory.calendar
+    if counts_days(span):
+        late = local_day(moment.now) > add_days(local_day(booking.start), span, calendar)
+    else:
+        late = moment.now > booking.start + timedelta(minutes=minutes_of(span))
+    return refusal("too_late_to_move", task.where, until=str(task.moves_until)) if late else None
+
+
+def place(
+    procedure: Procedure, dossier: Dossier, appointment: str, office: str, start: datetime, taken: Seats,
+    actor: Actor, now: datetime, directory: Directory, wording: Wording, *, booking_id: str,
+) -> Decision:  # fmt: skip
+    """Takes a slot, or moves the visit to it. The old seat is in `releases`; the new booking, under a new id, is the
+    dossier's. `taken` must cover the whole day, the dossier's own seat left out or not."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    closed = bookable(moment, dossier, appointment)
+    if closed is not None:
+        raise Refused(closed)
+    task = procedure.tasks[appointment]
+    there = next((one for one in offices_for(procedure, dossier, appointment, now, directory) if one.id == office), None)
+    if not isinstance(task, Appointment) or there is None:
+        raise Refused(refusal("slot_closed", why="office", name="", office=office))
+    before = dossier.bookings.get(appointment)
+    held = before if before is not None and before.status == "booked" else None
+    others = _without_own(taken, held, office)
+    seat = _seat(task, there, start, others, now, directory.calendar)
+    booking = Booking(booking_id, appointment, office, start, minutes_of(task.lasts), seat, moves=0)
+    if before is not None:
+        booking = replace(booking, sequence=before.sequence + 1, moves=_moves_after(before))
+    passage = Passage.of(dossier).with_(bookings={**dossier.bookings, appointment: booking})
+    if held is not None:
+        passage = replace(passage, releases=(held.id,))
+    if procedure.state(dossier.state).mode == "attend":
+        passage = replace(passage, dossier=pause_due(passage.dossier, now))
+    kind = "moved" if held else "booked"
+    body: dict[str, Plain] = {"appointment": appointment, "office": office, "start": iso_minute(start), "seat": seat}
+    passage = passage.note(kind, {**body, "sequence": booking.sequence}).happened(f"{kind}:{appointment}")
+    return finished(settle(passage, moment), moment)
+
+
+def _moves_after(before: Booking) -> int:
+    """A changed or cancelled slot counts as moved; one used or missed begins anew."""
+    return before.moves + 1 if before.status in ("booked", "cancelled") else 0
+
+
+def _without_own(taken: Seats, held: Booking | None, office: str) -> Seats:
+    if held is None or held.office != office or held.seat not in taken.get(held.start, ()):
+        return taken
+    return {**taken, held.start: taken[held.start] - {held.seat}}
+
+
+def _seat(
+    task: Appointment, office: Office, start: datetime, taken: Seats, now: datetime, calendar: Calendar
+) -> int:
+    """The place taken in a slot. Refuses times that do not exist, are too near, too far or full."""
+    day, at = local_day(start), iso_minute(start)
+    closed = why_closed(task, office, day, now, calendar)
+    if closed is not None:
+        raise Refused(closed)
+    if start < first_bookable(task, now, calendar):
+        raise Refused(refusal("too_early", task.where, day=day.isoformat(), office=office.id, lead=str(task.lead)))
+    if start not in slot_starts(task, office, day, calendar):
+        raise Refused(refusal("slot_closed", task.where, why="hours", name="", day=day.isoformat(), office=office.id))
+    seat = seat_for(task, office, start, taken)
+    if seat is None or _quota_reached(task, taken, day):
+        nearest = _nearest(task, office, start, taken, now, calendar)
+        raise Refused(refusal("slot_full", task.where, start=at, office=office.id, nearest=nearest))
+    return seat
+
+
+def iso_minute(instant: datetime) -> str:
+    return instant.isoformat(timespec="minutes")
+
+
+def _nearest(
+    task: Appointment, office: Office, start: datetime, taken: Seats, now: datetime, calendar: Calendar
+) -> tuple[str, ...]:
+    """The three free slots nearest to one that is full, as ISO instants, in order of time."""
+    free = free_slots(task, office, taken, now, calendar, local_day(start) - timedelta(days=7), 200)
+    near = sorted(free, key=lambda slot: abs(slot.start - start))[:3]
+    return tuple(sorted(iso_minute(slot.start) for slot in near))
+
+
+# -- what becomes of it ------------------------------------------------------------------------------------------------
+
+
+def release(
+    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
+    wording: Wording,
+) -> Decision:  # fmt: skip
+    """Gives the slot back before it begins. The state's time runs again; another slot may be taken."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
+    if task is None or booking is None or booking.status != "booked":
+        raise Refused(refusal("not_booked", task=appointment))
+    if not _may_handle(moment, dossier, task.by):
+        raise Refused(refusal("role", task.where, roles=("applicant",)))
+    if booking.start <= now:
+        raise Refused(refusal("too_late_to_move", task.where, until="0 minutes"))
+    passage = drop_slot(Passage.of(dossier), moment, appointment)
+    passage = passage.note("cancelled", {"appointment": appointment}).happened(f"cancelled:{appointment}")
+    return finished(passage, moment)
+
+
+def arrived(
+    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
+    wording: Wording,
+) -> Decision:  # fmt: skip
+    """The person is there and waits."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
+    if task is None or booking is None or booking.status != "booked":
+        raise Refused(refusal("not_booked", task=appointment))
+    if actor.kind != "system" and not acting_role(procedure, dossier, actor, task.by):
+        raise Refused(refusal("role", task.where, roles=tuple(task.by)))
+    came = replace(booking, arrived_at=booking.arrived_at or now)
+    passage = Passage.of(dossier).with_(bookings={**dossier.bookings, appointment: came})
+    return finished(passage.note("arrived", {"appointment": appointment}), moment)
+
+
+def attended(
+    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
+    wording: Wording,
+) -> Decision:  # fmt: skip
+    """The visit took place: the task is done."""
+    return task_done(procedure, dossier, appointment, actor, now, directory, wording)
+
+
+def missed(
+    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
+    wording: Wording,
+) -> Decision:  # fmt: skip
+    """Nobody came (`workflow.no_show`)."""
+    return no_show(procedure, dossier, appointment, actor, now, directory, wording)

@@ -1,0 +1,42 @@
+"""What an SMS can hold: the signs of GSM 03.38, and into how many parts a text is cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+BASIC: Final = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+EXTENDED: Final = frozenset("^{}\\[~]|€")  # each costs two signs
+_PLAIN: Final = str.maketrans({
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "‘": "'", "«": '"', "»": '"', "“": '"', "”": '"',
+    "–": "-", "—": "-", "‑": "-", "…": "...", "œ": "oe", "Œ": "OE", "•": "-",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How a text leaves: `count` messages, `signs` used, `unicode` when a sign is not of GSM 03.38."""
+
+    count: int
+    signs: int
+    unicode: bool
+
+
+def to_gsm(text: str) -> str:
+    """The text with typographic signs made plain. Letters stay as they are: a name is not respelt."""
+    return text.translate(_PLAIN)
+
+
+def sms_parts(text: str) -> Parts:
+    """160 signs a part (153 when several); 70 (67) as soon as one sign is not of the alphabet."""
+    unicode = any(sign not in BASIC and sign not in EXTENDED for sign in text)
+    if unicode:
+        return _cut(len(text.encode("utf-16-le")) // 2, 70, 67, True)
+    return _cut(sum(2 if sign in EXTENDED else 1 for sign in text), 160, 153, False)
+
+
+def _cut(signs: int, alone: int, joined: int, unicode: bool) -> Parts:
+    return Parts(1 if signs <= alone else -(-signs // joined), signs, unicode)
