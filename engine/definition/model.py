@@ -16,7 +16,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from engine.definition.expressions import TRUE, Expression, Type
+from engine.definition.expressions import TRUE, Expression, Type, Value
 from engine.problems import NOWHERE, Position
 from engine.values import Plain, Span, Text
 
@@ -375,6 +375,24 @@ class Clock(Thing):
     without: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One entry of a table: by an exact code, or (`from_`) by the last row that begins at the value or before."""
+
+    type: Type
+    from_: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Thing):
+    """A function written as data: the keys in order → a value. Outside every row it gives `otherwise`, else empty."""
+
+    keys: tuple[Key, ...]
+    gives: Type
+    rows: Mapping[tuple[Value, ...], Value]
+    otherwise: Value = None
+
+
 # -- what is given and said --------------------------------------------------------------------------------------------
 
 
@@ -466,6 +484,7 @@ class Identity(Thing):
     contact: Contact | None = None
     appeals: Mapping[str, Appeal] = field(default_factory=lambda: MappingProxyType({}))
     audience: tuple[str, ...] = ("natural_person",)
+    dossier_label: Template = Template(Text(()), frozenset())  # names a dossier in lists; empty names vanish
     representative: Literal["allowed", "required", "forbidden"] = "allowed"
 
 
@@ -572,6 +591,8 @@ class Procedure:
     transitions: tuple[Transition, ...]
     leaving: Mapping[str, tuple[Transition, ...]]  # by source, in order of the file then rank
     clocks: Mapping[str, Clock]
+    tables: Mapping[str, Table] = field(default_factory=lambda: MappingProxyType({}))
+    definitions: Mapping[str, Expression] = field(default_factory=lambda: MappingProxyType({}))  # for messages
     outputs: Mapping[str, Output]
     notices: tuple[Notice, ...]
     personal_data: PersonalData
