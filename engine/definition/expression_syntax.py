@@ -25,7 +25,7 @@ _SPOKEN: Final = {"and", "or", "not", "in", "if", "else", "True", "False", "None
 _HABITS: Final = (
     ("quotes", re.compile(r"[‘’“”«»]")),
     ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b")),
-    ("number", re.compile(r"\b0\d|\d\s+\d")),
+    ("number", re.compile(r"\b0\d+|\b\d+( \d+)+")),
     ("and", re.compile(r"&&|\bet\b", re.IGNORECASE)),
     ("or", re.compile(r"\|\||\bou\b", re.IGNORECASE)),
     ("not", re.compile(r"!(?!=)|\bnon\b", re.IGNORECASE)),
@@ -38,6 +38,9 @@ _HABITS: Final = (
 _INSTEAD: Final[Mapping[str, str]] = {
     "and": "and", "or": "or", "not": "not ", "greater_or_equal": ">=", "less_or_equal": "<=", "different": "!=",
     "equals": "==",
+}  # fmt: skip
+_PARSER_SAYS: Final[Mapping[str, str]] = {
+    "was never closed": "unclosed", "unterminated": "unclosed_text", "unmatched": "unopened", "does not match": "unopened",
 }  # fmt: skip
 _TEXTS: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 
@@ -111,7 +114,6 @@ def _parse(text: str) -> ast.expr:
 
 
 def _syntax_problem(source: Source, fault: SyntaxError) -> Problem:
-    start = min(max((fault.offset or 1) - 1, 0), len(source.body) - 1)
     outside_texts = _TEXTS.sub(lambda found: " " * len(found.group()), source.body)
     for hint, habit in _HABITS:
         found = habit.search(outside_texts)
@@ -119,8 +121,11 @@ def _syntax_problem(source: Source, fault: SyntaxError) -> Problem:
             repair: dict[str, Fact] = {"put": _INSTEAD[hint]} if hint in _INSTEAD else {}
             place = source.place(source.lead + found.start(), len(found.group()))
             return problem("E401", place, hint=hint, token=found.group(), **repair)
+    last = len(source.body) - 1
+    start = min(fault.offset - 1, last) if fault.offset and fault.offset > 0 else last
+    hint = next((hint for sign, hint in _PARSER_SAYS.items() if sign in fault.msg), "")
     token = source.body[start : start + 20].split(" ")[0]
-    return problem("E401", source.place(source.lead + start), hint="", token=token)
+    return problem("E401", source.place(source.lead + start), hint=hint if fault.offset else "unfinished", token=token)
 
 
 def rename_names(text: str, mapping: Mapping[str, str]) -> str:

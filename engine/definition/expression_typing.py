@@ -80,6 +80,8 @@ def _common_choice(nodes: Sequence[Node]) -> Type | None:
             if node.type.codes is None:
                 return Type("choice")
             codes |= node.type.codes
+        else:
+            codes |= {str(leaf.value) for leaf in leaves(node) if isinstance(leaf, Constant)}
     return Type("choice", codes)
 
 
