@@ -112,7 +112,8 @@ def _fix_price(passage: Passage, moment: Moment, fee: Fee) -> Passage:
     priced = quote(moment.procedure, fee.id, scope, dossier.language, moment.wording)
     owed = Owed(fee.id, priced.label, priced.amount, tuple(priced.lines), moment.now, before.paid if before else 0)
     passage = passage.with_(owed={**dossier.owed, fee.id: owed})
-    return passage if owed.left else mark_done(passage, moment, fee.id)
+    unknown = priced.missing and not priced.exempt  # an amount that hangs on an empty answer is not a zero
+    return passage if owed.left or unknown else mark_done(passage, moment, fee.id)
 
 
 def holds_slot(dossier: Dossier, appointment: str) -> bool:

@@ -88,6 +88,10 @@ def on(day: date) -> Expression:
     return constant(day, DATE)
 
 
+def constant_text(value: str) -> Expression:
+    return constant(value, TEXT)
+
+
 def rule(text: str, run: Callable[[Scope], Any], *names: str, type_: Type = YES_NO) -> Expression:
     """An expression whose meaning is given in Python."""
     return Expression(text, ("test", text), type_, frozenset(names), run)
