@@ -11,8 +11,11 @@ from typing import Final
 _FRENCH: Final[Mapping[str, tuple[str, ...]]] = {
     "actions": ("transitions",), "aide": ("help",), "annexes": ("evidence",), "apres": ("after",),
     "archivage": ("keep",), "article": ("article",), "attend": ("wait", "attend"), "avant": ("before",),
-    "avis": ("opinions",), "base_legale": ("legal_basis",), "blocs": ("use",), "bureau": ("office",),
-    "calendrier": ("calendar",), "champs": ("fields",), "choix": ("options",), "circuit": ("workflow",),
+    "avis": ("opinions",), "base_legale": ("legal_basis",), "blocs": ("use",), "bureau": ("office",), "dimanche": ("sunday",), "entier": ("integer",), "fichier": ("file",),
+    "jeudi": ("thursday",), "lieu": ("place",), "lundi": ("monday",), "mardi": ("tuesday",), "mercredi": ("wednesday",),
+    "oui_non": ("yes_no",), "pays": ("country",), "samedi": ("saturday",), "telephone": ("phone",), "texte": ("text",),
+    "vendredi": ("friday",), "accorde": ("granted",), "adresse": ("address",), "nombre": ("integer", "decimal"),
+    "calendrier": ("calendar",), "champs": ("fields",), "choix": ("options", "choice"), "circuit": ("workflow",),
     "condition": ("when",), "conditions": ("eligibility",), "conservation": ("keep",), "copies": ("copies",),
     "date": ("at",), "debut": ("start",), "de": ("from",), "delai": ("due", "delay", "lasts"), "depart": ("start",),
     "desistement": ("withdrawn",), "documents": ("evidence", "outputs"), "donnees_personnelles": ("personal_data",),

@@ -24,8 +24,8 @@ from engine.problems import Fact, Problem, problem
 
 SharedKind: TypeAlias = Literal["block", "list", "preset", "agencies", "offices", "calendar", "schemes", "registers"]
 
-SCHEMA_FILE: Final = FilePath(__file__).with_name("procedure.schema.json")
-SCHEMA: Final[Mapping[str, Any]] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+META_SCHEMA_PATH: Final = FilePath(__file__).with_name("procedure.schema.json")
+SCHEMA: Final[Mapping[str, Any]] = json.loads(META_SCHEMA_PATH.read_text(encoding="utf-8"))
 
 _FORMATS: Final = FormatChecker(formats=())
 _FORMATS.checks("date")(lambda value: not isinstance(value, str) or read_date(value) is not None)
@@ -135,20 +135,23 @@ class _Faults:
                 continue
             where = self.source.position((*path, name), key=True)
             if not patterns:
-                near = close_names(name, (one for one in known if one not in _keys_of(error)))
-                yield problem("S201", where, name=name, near=near, allowed=known, **_put(near))
+                free = tuple(one for one in known if one not in _keys_of(error))
+                near = close_names(name, free)
+                yield problem("S201", where, name=name, near=near, allowed=free, **_put(near))
                 continue
             kind = next((kind for sign, kind in _KEY_KINDS if sign in patterns[0]), "id")
             near = (plain(name),) if kind == "id" and plain(name)[:1].isalpha() else ()
             code = "S210" if kind == "weekdays" else "S203"
-            yield problem(code, where, expected=kind, found="text", value=name, near=near, key="yes", **_put(near))
+            yield problem(code, where, expected=kind, value=name, near=near, **_put(near))
 
     def _value(self, error: ValidationError, path: Path) -> Problem:
         schema: Mapping[str, Any] = error.schema if isinstance(error.schema, dict) else {}
         value, where = error.instance, self.source.position(path)
         kind = str(schema.get("x-kind", "words"))
         found = next((name for type_, name in _FOUND if isinstance(value, type_)), "decimal")
-        facts: dict[str, Fact] = {"expected": kind, "found": found}
+        facts: dict[str, Fact] = {"expected": kind}
+        if error.validator == "type":
+            facts["found"] = found
         if path and isinstance(path[-1], str):
             facts["name"] = path[-1]
         if isinstance(value, (str, int)) and not isinstance(value, bool):
