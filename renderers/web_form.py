@@ -46,7 +46,7 @@ class FileControl:
     id: str
     name: str
     href: str
-    image: bool
+    kind: str  # PDF, JPG, PNG
     at: str
     size: str
 
@@ -132,26 +132,26 @@ def _takes_files(view: FieldView) -> bool:
     return view.type in _FILES or any(one.type in _FILES for one in inner)
 
 
-def field_control(view: FieldView, drawing: Drawing) -> Control:
-    """One question of any kind."""
+def field_control(view: FieldView, drawing: Drawing, beside: frozenset[str] = frozenset()) -> Control:
+    """One question of any kind. `beside`: the ids of the other questions of its row, if it stands in one."""
     return Control(
         kind=_kind(view),
         id=control_id(view.path),
         name=view.path,
         label=_label(view, drawing),
         shown=view.shown,
-        condition=json.dumps(view.condition, separators=(",", ":")) if view.condition is not None else "",
+        condition=_json(_placed(view.condition, view.path, beside)) if view.condition is not None else "",
         hint=_hint(view, drawing),
         error=_said(view, drawing, warns=False),
         warning=_said(view, drawing, warns=True),
         reason=view.reason or "",
         value=_value(view),
         text=view.text,
-        boxes=(view.boxes + ("", "", ""))[:3],
+        boxes=(*view.boxes, "", "", "")[:3],
         options=view.options,
         has_other=view.has_other,
         other_value=view.other_value,
-        other_condition=json.dumps({"field": view.path, "in": ["other"]}, separators=(",", ":")),
+        other_condition=_json(["has", view.path, "other"]),
         input_type=_INPUT_TYPES.get(view.type, "text"),
         inputmode=_INPUTMODES.get(view.type, ""),
         autocomplete=_AUTOCOMPLETE.get(view.type, ""),
@@ -295,7 +295,7 @@ def _width(view: FieldView) -> str:
 def _file(view: FileView, drawing: Drawing) -> FileControl:
     at = drawing.words.clock(datetime.fromisoformat(view.received), drawing.language)
     size = drawing.words.size(view.size, drawing.language)
-    return FileControl(view.id, view.name, drawing.file_href(view.id), view.kind in ("jpg", "png"), at, size)
+    return FileControl(view.id, view.name, drawing.file_href(view.id), view.kind.upper(), at, size)
 
 
 def _uploads(view: FieldView) -> bool:
@@ -327,7 +327,7 @@ def _issue_date(view: FieldView, drawing: Drawing) -> Control | None:
         id=control_id(path),
         name=path,
         label=label,
-        boxes=(boxes + ("", "", ""))[:3],
+        boxes=(*boxes, "", "", "")[:3],
         error=drawing.words.problem(fault, "date", label, drawing.language) if fault else "",
     )
 
@@ -335,7 +335,24 @@ def _issue_date(view: FieldView, drawing: Drawing) -> Control | None:
 def _row(row: RowView, drawing: Drawing) -> RowControl:
     title = row.label or drawing.say("rows.number", number=str(row.number))
     index = _row_index(row)
-    return RowControl(row.number, index, title, tuple(field_control(one, drawing) for one in row.fields if one.shown))
+    beside = frozenset(one.id for one in row.fields)
+    asked = (one for one in row.fields if one.shown or one.condition is not None)
+    return RowControl(row.number, index, title, tuple(field_control(one, drawing, beside) for one in asked))
+
+
+def _placed(condition: Plain, path: str, beside: frozenset[str]) -> Plain:
+    """A condition as the browser reads it: inside a row, the row's own questions are named by their control."""
+    if not isinstance(condition, list) or not condition:
+        return condition
+    head, *rest = condition
+    if head in ("and", "or", "not"):
+        return [head, *(_placed(one, path, beside) for one in rest)]
+    row, _, _ = path.rpartition(".")
+    return [head, f"{row}.{rest[0]}" if rest[0] in beside else rest[0], *rest[1:]]
+
+
+def _json(plain: Plain) -> str:
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
 def _row_index(row: RowView) -> int:

@@ -10,16 +10,25 @@ const answersTo = (form, name) => {
   const controls = [...form.elements].filter((one) => one.name === name && !one.disabled && one.type !== "hidden");
   return controls.filter((one) => !/radio|checkbox/.test(one.type) || one.checked).map((one) => one.value).filter(Boolean);
 };
+const numbers = { "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b };
+const figure = (text) => (/^-?\d+$/.test(text.replace(/\s/g, "")) ? Number(text.replace(/\s/g, "")) : NaN);
+const same = (given, value) => given === String(value) || (typeof value === "number" && figure(given) === value);
 const holds = (form, test) => {
-  if (test === null || test === undefined || typeof test === "boolean") return test !== false;
-  if (test.all) return test.all.every((one) => holds(form, one));
-  if (test.any) return test.any.some((one) => holds(form, one));
-  if (test.not) return !holds(form, test.not);
-  const given = answersTo(form, test.field);
-  if (!given.length) return false;
-  if ("in" in test) return given.some((one) => test.in.map(String).includes(one));
-  if ("not_in" in test) return !given.some((one) => test.not_in.map(String).includes(one));
-  return true;
+  if (typeof test === "boolean") return test;
+  const [head, name, value] = test;
+  if (head === "and") return test.slice(1).every((one) => holds(form, one));
+  if (head === "or") return test.slice(1).some((one) => holds(form, one));
+  if (head === "not") return !holds(form, name);
+  const given = answersTo(form, name);
+  if (!given.length) return false; // what is not answered triggers nothing
+  if (head === "yes") return given[0] === "true";
+  if (head === "answered") return true;
+  if (head === "has") return given.includes(String(value));
+  if (head === "in") return value.some((one) => same(given[0], one));
+  if (head === "out") return !value.some((one) => same(given[0], one));
+  if (head === "==") return same(given[0], value);
+  if (head === "!=") return !same(given[0], value);
+  return numbers[head] ? numbers[head](figure(given[0]), value) : false;
 };
 const reveal = (form) => {
   for (const block of all("[data-when]", form)) {
@@ -42,8 +51,8 @@ safely(() => {
 
 // Photographs are made smaller before they leave, and the sending shows how far it is.
 const LONGEST = 1600;
-const words = { fr: { shrink: "Préparation de la photo…", send: "Envoi en cours : ", wait: "Réseau lent. Nouvel essai…", cut: "Envoi interrompu. Rien n’est perdu : touchez « Envoyer cette pièce »." }, en: { shrink: "Preparing the photo…", send: "Sending: ", wait: "Slow network. Trying again…", cut: "Sending stopped. Nothing is lost: try again." } };
-const say = words[document.documentElement.lang] || words.fr;
+const spoken = { fr: { shrink: "Préparation de la photo…", send: "Envoi en cours : ", wait: "Réseau lent. Nouvel essai…", cut: "Envoi interrompu. Rien n’est perdu : touchez « Envoyer cette pièce »." }, en: { shrink: "Preparing the photo…", send: "Sending: ", wait: "Slow network. Trying again…", cut: "Sending stopped. Nothing is lost: try again." } };
+const say = spoken[document.documentElement.lang] || spoken.fr;
 const smaller = async (file) => {
   if (!/^image\//.test(file.type) || !window.createImageBitmap) return file;
   const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
@@ -58,7 +67,8 @@ const smaller = async (file) => {
 };
 const post = (form, data, onProgress) => new Promise((done, fail) => {
   const request = new XMLHttpRequest();
-  request.open("POST", form.action || location.href);
+  request.open("POST", location.href);
+  request.responseType = "document";
   request.upload.onprogress = onProgress;
   request.onload = () => (request.status < 500 ? done(request) : fail(new Error(request.status)));
   request.onerror = () => fail(new Error("network"));
@@ -97,8 +107,8 @@ const sendPiece = async (form, input) => {
       bar.value = event.total ? event.loaded / event.total : 0;
       status.textContent = say.send + kb(event.loaded) + " / " + kb(event.total) + " Ko";
     }, status);
-    const page = new DOMParser().parseFromString(answer.responseText, "text/html");
-    const fresh = page.getElementById(piece.id);
+    const page = answer.response;
+    const fresh = page && page.getElementById(piece.id);
     if (!fresh) { location.reload(); return; }
     for (const name of ["token", "revision", "csrf_token"]) {
       const mine = form.elements[name], theirs = page.querySelector(`form[data-form] [name=${name}]`);

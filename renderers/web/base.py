@@ -1,0 +1,331 @@
+"""What all desks share: the site at hand, who is asking, guards on every route, pages, and what a form carries.
+
+A view says who may open it with one of `public`, `signed_in`, `agent`, `auditor`; a view that says nothing stops the
+start (`check_guards`). Sessions are the office's: the cookie holds their token and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Final, TypeVar, cast
+from urllib.parse import urlencode
+
+from flask import Flask, Response, abort, current_app, g, make_response, redirect, request, session
+from flask_wtf.csrf import generate_csrf
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from engine.gateways.sandbox import SandboxOperator
+from engine.office.accounts import SignedIn, actor_of, sign_out
+from engine.office.office import NotFound, Office
+from engine.records.dossier import ANONYMOUS, Actor
+from engine.values import digits_only, new_id
+from renderers.html import Pages
+from renderers.web.assets import Assets
+from renderers.words import Words
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+APPLICANT_DESK: Final = "citizen"
+AGENT_DESK: Final = "agent"
+AUDITOR_DESK: Final = "audit"
+_SIGN_IN: Final = {APPLICANT_DESK: "/connexion", AGENT_DESK: "/agent/connexion", AUDITOR_DESK: "/audit/connexion"}
+_KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor"}
+_THIRTY_DAYS: Final = 30 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """What the web of one installation chooses."""
+
+    https: bool = False
+    demo: bool = False
+    phone: str = "22 00 00 00"
+    security_contact: str = ""
+    warning: Callable[[], str] = field(default=lambda: "")  # shown on every page: an edition that could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything the desks work with."""
+
+    office: Office
+    words: Words
+    pages: Pages
+    assets: Assets
+    settings: SiteSettings = SiteSettings()
+    operator: SandboxOperator | None = None  # the simulated operator, in demonstrations
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What surrounds every page."""
+
+    home: str
+    demo: bool
+    warning: str
+    signed_in: bool
+    phone: str
+    phone_link: str
+    phone_hours: str
+    csrf: Callable[[], str]
+    actor: Actor
+
+
+def site() -> Site:
+    return cast(Site, current_app.extensions["guichet"])
+
+
+def office() -> Office:
+    return site().office
+
+
+def language() -> str:
+    """The language of the page being made."""
+    return cast(str, g.get("language", "fr"))
+
+
+def say(key: str, /, **facts: object) -> str:
+    """A sentence of the words, in the language of the page."""
+    return site().words.say(key, language(), {name: str(value) for name, value in facts.items()})
+
+
+# -- who is asking -----------------------------------------------------------------------------------------------------
+
+
+def actor() -> Actor:
+    """Who asks, at the desk this request is for; `ANONYMOUS` when nobody is signed in there."""
+    desk = g.get("desk", APPLICANT_DESK)
+    known: dict[str, Actor] = g.setdefault("actors", {})
+    if desk not in known:
+        known[desk] = _who(desk)
+    return known[desk]
+
+
+def _who(desk: str) -> Actor:
+    token = request.cookies.get(_cookie(desk), "")
+    found = actor_of(office(), token) if token else None
+    return found if found is not None and found.kind == _KINDS[desk] else ANONYMOUS
+
+
+def _cookie(desk: str) -> str:
+    name = "guichet" if desk == APPLICANT_DESK else f"guichet-{desk}"
+    return f"__Host-{name}" if site().settings.https else name
+
+
+def client() -> str:
+    """Where the request comes from, to count tries."""
+    return request.remote_addr or ""
+
+
+def open_session(response: Response, signed: SignedIn, desk: str = APPLICANT_DESK, keep: bool = False) -> Response:
+    """Hands the browser its session; the one it held at this desk is closed."""
+    before = request.cookies.get(_cookie(desk), "")
+    if before:
+        sign_out(office(), before)
+    response.set_cookie(
+        _cookie(desk), signed.token, max_age=_THIRTY_DAYS if keep else None, path="/", httponly=True,
+        samesite="Lax", secure=site().settings.https,
+    )  # fmt: skip
+    return response
+
+
+def close_session(response: Response, desk: str = APPLICANT_DESK) -> Response:
+    token = request.cookies.get(_cookie(desk), "")
+    if token:
+        sign_out(office(), token)
+    response.delete_cookie(_cookie(desk), path="/", httponly=True, samesite="Lax", secure=site().settings.https)
+    return response
+
+
+# -- guards ------------------------------------------------------------------------------------------------------------
+
+
+def public(view: View) -> View:
+    """For everyone, without signing in."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        g.shareable = request.method in ("GET", "HEAD") and not actor().id
+        return view(*args, **kwargs)
+
+    return _marked(guarded, "public")
+
+
+def signed_in(view: View) -> View:
+    """For an applicant. Anyone else signs in first; what they posted is kept meanwhile."""
+    return _desk(view, APPLICANT_DESK, ())
+
+
+def agent(*roles: str) -> Callable[[View], View]:
+    """For an agent; with `roles` (short names), only who holds one of them in some agency."""
+    return lambda view: _desk(view, AGENT_DESK, roles)
+
+
+def auditor(view: View) -> View:
+    """For an auditor."""
+    return _desk(view, AUDITOR_DESK, ())
+
+
+def _desk(view: View, desk: str, roles: Iterable[str]) -> View:
+    wanted = frozenset(roles)
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        g.desk = desk
+        who = actor()
+        if who is ANONYMOUS:
+            return _to_sign_in(desk)
+        if wanted and not wanted & {role.rpartition("/")[2] for role in who.roles}:
+            abort(403)
+        return view(*args, **kwargs)
+
+    return _marked(guarded, desk)
+
+
+def _marked(view: Callable[..., Any], guard: str) -> View:
+    view.guard = guard  # type: ignore[attr-defined]
+    return cast(View, view)
+
+
+def _to_sign_in(desk: str) -> Response:
+    if request.path.endswith(".json"):
+        abort(401)
+    back = request.full_path.rstrip("?")
+    if request.method == "POST":
+        set_aside(request.path, request.form.lists())
+        back = "/reprendre" if desk == APPLICANT_DESK else request.path
+    return go(f"{_SIGN_IN[desk]}?{urlencode({'suite': back})}")
+
+
+def check_guards(app: Flask) -> None:
+    """Raises when a route does not say who may open it."""
+    naked = sorted(
+        f"{rule.rule} ({rule.endpoint})"
+        for rule in app.url_map.iter_rules()
+        if not hasattr(app.view_functions[rule.endpoint], "guard")
+    )
+    if naked:
+        raise RuntimeError("routes without a guard: " + ", ".join(naked))
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def page(template: str, status: int = 200, **context: object) -> Response:
+    """A page in its frame."""
+    return make_response(html(template, **context), status)
+
+
+def html(template: str, **context: object) -> str:
+    return site().pages.render(template, language(), {"frame": _frame(), **context})
+
+
+def _frame() -> Frame:
+    settings = site().settings
+    who = actor()
+    return Frame(
+        home="/",
+        demo=settings.demo,
+        warning=settings.warning(),
+        signed_in=bool(who.id),
+        phone=settings.phone,
+        phone_link="+228" + digits_only(settings.phone),
+        phone_hours=say("frame.phone_hours"),
+        csrf=_csrf,
+        actor=who,
+    )
+
+
+def _csrf() -> str:
+    """The token of the forms. It lasts as long as the browser keeps its cookie: phones open old tabs again."""
+    g.shareable = False
+    session.permanent = True
+    return generate_csrf()
+
+
+def go(address: str) -> Response:
+    """After a post: see other."""
+    return make_response(redirect(address, code=303))
+
+
+def file_response(body: bytes, kind: str, name: str, inline: bool = False) -> Response:
+    """A file to keep. What people handed in never runs: it is sandboxed and named as data."""
+    response = make_response(body)
+    response.headers["Content-Type"] = kind
+    safe = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "._-") else "-" for sign in name)[:80]
+    response.headers["Content-Disposition"] = f'{"inline" if inline else "attachment"}; filename="{safe}"'
+    return response
+
+
+def new_token() -> str:
+    """What a form carries so that a double tap is one act."""
+    return new_id()
+
+
+def form_token() -> str | None:
+    return request.form.get("token") or None
+
+
+def form_revision() -> int | None:
+    """The revision the person saw, if the form carried one."""
+    text = request.form.get("revision", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def safe_next(address: str | None, otherwise: str) -> str:
+    """A path of this site that one of our pages answers, else `otherwise`: never another site."""
+    if not address or not address.startswith("/") or address.startswith("//") or len(address) > 300:
+        return otherwise
+    if any(ord(sign) <= 32 or ord(sign) > 126 or sign == "\\" for sign in address):
+        return otherwise
+    path = address.partition("?")[0]
+    try:
+        current_app.create_url_adapter(request).match(path, method="GET")  # type: ignore[union-attr]
+    except RequestRedirect:
+        return address
+    except HTTPException:
+        return otherwise
+    return address
+
+
+# -- what a lost session must find again -------------------------------------------------------------------------------
+
+
+def set_aside(address: str, fields: Iterable[tuple[str, list[str]]]) -> None:
+    """Keeps posted answers until the person has signed in again."""
+    key = new_id()
+    kept = [[name, value] for name, values in fields if name not in ("csrf_token", "token") for value in values]
+    with office().store.unit(write=True) as unit:
+        unit.keep_aside(f"aside/{key}", {"address": address, "fields": kept}, office().now())
+    session["aside"] = key
+
+
+def taken_aside() -> tuple[str, list[tuple[str, str]]] | None:
+    """What was kept for this browser: the address it was posted to, and its fields."""
+    key = session.get("aside", "")
+    if not key:
+        return None
+    with office().store.unit() as unit:
+        body = unit.taken_aside(f"aside/{key}")
+    if not isinstance(body, dict) or not isinstance(body.get("fields"), list):
+        return None
+    fields = [(str(pair[0]), str(pair[1])) for pair in body["fields"] if isinstance(pair, list) and len(pair) == 2]
+    return str(body.get("address", "/")), fields
+
+
+# -- dossiers ----------------------------------------------------------------------------------------------------------
+
+
+def dossier_id(number: str) -> str:
+    """The dossier of a number; whether this person may see it is the office's to say."""
+    digits = digits_only(number)
+    if len(digits) != 11 or digits != number:
+        raise NotFound
+    with office().store.unit() as unit:
+        dossier = unit.dossier_numbered(digits)
+    if dossier is None:
+        raise NotFound
+    return dossier.id

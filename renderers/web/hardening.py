@@ -1,0 +1,85 @@
+"""What holds for every request and every answer: limits of what may come in, headers and compression of what goes out."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Final
+
+from flask import Flask, Response, abort, g, request
+
+LARGEST_BODY: Final = 45_000_000
+LARGEST_FIELD: Final = 64 * 1024
+MOST_FIELDS: Final = 500
+_SQUEEZED_FROM: Final = 600
+_SQUEEZABLE: Final = ("text/", "application/json", "application/problem+json", "image/svg+xml", "application/ld+json")
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+FILE_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
+_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+def harden(app: Flask, https: bool) -> None:
+    """Sets the limits and the headers of an application."""
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FIELD * 8
+    app.config["MAX_FORM_PARTS"] = MOST_FIELDS
+    app.before_request(_refuse_floods)
+
+    def finish(response: Response) -> Response:
+        _guard(response, https)
+        return _squeeze(response)
+
+    app.after_request(finish)
+
+
+def _refuse_floods() -> None:
+    """Too many fields, or one too long; a multipart body cut before its last field."""
+    if request.method != "POST" or request.path.startswith("/retours/"):
+        return
+    form = request.form
+    if sum(len(values) for _, values in form.lists()) > MOST_FIELDS:
+        abort(413)
+    if any(len(value) > LARGEST_FIELD for _, values in form.lists() for value in values):
+        abort(413)
+    if request.mimetype == "multipart/form-data" and "end" not in form:
+        abort(400)
+
+
+def _guard(response: Response, https: bool) -> None:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if https:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    if "Cache-Control" not in response.headers:
+        shared = g.get("shareable", False) and response.status_code == 200 and "Set-Cookie" not in response.headers
+        response.headers["Cache-Control"] = "public, max-age=60" if shared else "no-store"
+        if shared:
+            response.vary.add("Cookie")
+
+
+def _squeeze(response: Response) -> Response:
+    """Compresses text once it is worth it."""
+    kind = response.mimetype or ""
+    if response.direct_passthrough or response.is_streamed or "Content-Encoding" in response.headers:
+        return response
+    if not kind.startswith(_SQUEEZABLE):
+        return response
+    response.vary.add("Accept-Encoding")
+    if "gzip" not in request.accept_encodings or response.status_code in (204, 304):
+        return response
+    body = response.get_data()
+    if len(body) >= _SQUEEZED_FROM:
+        response.set_data(gzip.compress(body, 6, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+    return response
