@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from engine.definition.expression_functions import FUNCTIONS, add, add_span, bounded, divide, multiply, subtract
+from engine.definition.expression_answers import find, read_name
+from engine.definition.expression_functions import (
+    FUNCTIONS,
+    LARGEST,
+    add,
+    add_span,
+    divide,
+    multiply,
+    subtract,
+)
 from engine.definition.expression_nodes import (
     Ambient,
     And,
@@ -111,55 +120,7 @@ def _within_budget(run: Evaluator) -> Evaluator:
     return counted
 
 
-# -- names: only what is of its type passes ------------------------------------------------------------------------------
-
-
-def _whole(value: Value) -> Value:
-    return bounded(value) if type(value) is int else None
-
-
-def _number(value: Value) -> Value:
-    return bounded(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else None
-
-
-def _day(value: Value) -> Value:
-    return value if isinstance(value, date) and not isinstance(value, datetime) else None
-
-
-def _words(value: Value) -> Value:
-    return value if type(value) is str and value else None
-
-
-def _yes_no(value: Value) -> Value:
-    return value if value is True or value is False else None
-
-
-def _length_of_time(value: Value) -> Value:
-    return value if isinstance(value, Span) else None
-
-
-def _codes(value: Value) -> Value:
-    return value if isinstance(value, tuple) and value and all(type(code) is str for code in value) else None
-
-
-def _rows(value: Value) -> Value:
-    return value if isinstance(value, tuple) and value and all(isinstance(row, Mapping) for row in value) else None
-
-
-def _anything(value: Value) -> Value:
-    return None if value is None or value == "" or value == () else value
-
-
-SIEVES: Final[Mapping[str, Callable[[Value], Value]]] = {
-    "integer": _whole, "money": _whole, "decimal": _number, "percent": _number, "date": _day, "partial_date": _words,
-    "time": _words, "text": _words, "choice": _words, "yes_no": _yes_no, "span": _length_of_time, "choices": _codes,
-    "rows": _rows,
-}  # fmt: skip
-
-
-def _read_name(node: Name) -> Evaluator:
-    name, sieve = node.id, SIEVES.get(node.type.kind, _anything)
-    return lambda scope: sieve(scope.get(name))
+# -- names -------------------------------------------------------------------------------------------------------------
 
 
 def _read_ambient(node: Ambient) -> Evaluator:
@@ -222,6 +183,9 @@ def _compare(node: Compare) -> Evaluator:
     left, sign = _compiled(node.left), _SIGNS[node.sign]
     if isinstance(node.right, Constant):
         value = node.right.value
+        if node.sign == "==" and isinstance(node.left, Name) and isinstance(value, str):
+            name = node.left.id
+            return lambda scope: find(scope, name) == value  # the commonest condition: what equals a code is a code
         return lambda scope: (found := left(scope)) is not None and sign(found, value)
     right = _compiled(node.right)
 
@@ -250,16 +214,20 @@ def _ticked(node: Ticked) -> Evaluator:
 # -- numbers, dates, functions -----------------------------------------------------------------------------------------
 
 _NUMBERS: Final = {"+": add, "-": subtract, "*": multiply, "/": divide}
+_WHOLE: Final[Mapping[str, Callable[[int, int], int]]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 
 def _arithmetic(node: Arithmetic) -> Evaluator:
     left, right = _compiled(node.left), _compiled(node.right)
     if node.type.kind == "date":
         return _date_arithmetic(left, right, -1 if node.operator == "-" else 1)
-    work = _NUMBERS[node.operator]
+    work, whole = _NUMBERS[node.operator], _WHOLE.get(node.operator)
 
     def calculate(scope: Scope) -> Value:
         one, other = left(scope), right(scope)
+        if whole is not None and type(one) is int and type(other) is int:
+            found = whole(one, other)
+            return found if -LARGEST <= found <= LARGEST else None
         if isinstance(one, (int, Decimal)) and isinstance(other, (int, Decimal)):
             return work(one, other)
         return None
@@ -380,7 +348,7 @@ def _compiled(node: Node) -> Evaluator:
         case Constant(value):
             return lambda scope: value
         case Name():
-            return _read_name(node)
+            return read_name(node)
         case Ambient():
             return _read_ambient(node)
         case Not():
