@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as column
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from engine.definition.model import Field
 from engine.problems import Fact
 from engine.rules.view import AnswerProblem
 from engine.values import Plain, Text
@@ -30,7 +32,7 @@ CODES: Final = (
     "file", "files_many", "issue_date", "issue_future", "too_old",
     "rows_few", "rows_many", "unique", "total", "check",
 )  # fmt: skip
-"""Every code an `AnswerProblem` may carry, each with the facts its sentence may use (beside `type`, always there):
+"""Every code an `AnswerProblem` may carry, each with the facts its sentence may use (beside `type` and `id` of the question, always there):
 
 empty · format (example) · control · length (over, maximum | under, minimum) · email · phone · whole · number ·
 minimum, maximum (minimum | maximum: the bound as text) · date (not understood) · date_incomplete (missing: day month
@@ -47,13 +49,13 @@ class Fault:
     """What is wrong with one answer, before it is known where it stands."""
 
     code: str
-    facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
+    facts: Mapping[str, Fact] = column(default_factory=lambda: MappingProxyType({}))
     message: Text | None = None
 
-    def at(self, path: str, type_: str, label: Text | None = None) -> AnswerProblem:
-        return AnswerProblem(
-            path, self.code, MappingProxyType({"type": type_, **self.facts}), self.message, label=label
-        )
+    def at(self, path: str, field: Field) -> AnswerProblem:
+        """The problem of one question, standing at `path`."""
+        facts = MappingProxyType({"type": field.type, "id": field.id, **self.facts})
+        return AnswerProblem(path, self.code, facts, self.message, label=field.label)
 
 
 def fault(code: str, message: Text | None = None, **facts: Fact) -> Fault:

@@ -20,6 +20,7 @@ from engine.rules.answers import OTHER
 from engine.rules.field_kinds.choices import other_chosen
 from engine.rules.field_kinds.kind import Asking
 from engine.rules.fields import typed
+from engine.rules.tables import functions_of
 from engine.values import Plain
 
 _DETAIL: Final = f"_{OTHER}"
@@ -195,6 +196,8 @@ def _standing(
         for field in page.fields:
             fields.setdefault(field.id, field)
             guards[field.id] = page.when
+    for criterion in procedure.eligibility:
+        fields.setdefault(criterion.id, criterion.field)
     values = Values(fields, answers, guards)
     agency = procedure.identity.agency
     scope = replace(
@@ -203,6 +206,7 @@ def _standing(
         lists={name: listed.codes for name, listed in procedure.lists.items()},
         add_working_days=directory.calendar.add_working_days,
         office_serving=lambda place: directory.office_serving(place, agency),
+        tables=functions_of(procedure.tables),
     )
     values.scope = replace(scope, today=form_day)
     values.own_scopes = {name: replace(scope, today=day) for name, day in days.items() if day != form_day}

@@ -53,7 +53,7 @@ class DeclarationKind(YesNoKind):
     def problems(self, field: Field, plain: Plain, path: str, asking: Asking) -> list[AnswerProblem]:
         if plain is True or not field.required.holds(asking.scope):
             return []
-        return [fault("declaration").at(path, field.type, field.label)]
+        return [fault("declaration").at(path, field)]
 
 
 def is_open(option: Option, scope: Scope) -> bool:
@@ -214,10 +214,10 @@ def detail_problems(field: Field, plain: Plain, detail: Plain, path: str) -> lis
         return []
     text = detail if isinstance(detail, str) else ""
     if not text:
-        return [fault("detail").at(f"{path}_{OTHER}", field.type, field.label)]
+        return [fault("detail").at(f"{path}_{OTHER}", field)]
     if has_control(text):
-        return [fault("control").at(f"{path}_{OTHER}", field.type, field.label)]
+        return [fault("control").at(f"{path}_{OTHER}", field)]
     if len(text) > _LONGEST_DETAIL:
         facts = {"maximum": _LONGEST_DETAIL, "over": len(text) - _LONGEST_DETAIL}
-        return [fault("length", None, **facts).at(f"{path}_{OTHER}", field.type, field.label)]
+        return [fault("length", None, **facts).at(f"{path}_{OTHER}", field)]
     return []

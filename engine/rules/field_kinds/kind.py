@@ -117,8 +117,8 @@ class FieldKind:
     def problems(self, field: Field, plain: Plain, path: str, asking: Asking) -> list[AnswerProblem]:
         """What is wrong with the answer where it stands, blank ones included."""
         if is_blank(plain):
-            return [fault("empty").at(path, field.type, field.label)] if field.required.holds(asking.scope) else []
-        return [one.at(path, field.type, field.label) for one in self.faults(field, plain, asking)]
+            return [fault("empty").at(path, field)] if field.required.holds(asking.scope) else []
+        return [one.at(path, field) for one in self.faults(field, plain, asking)]
 
 
 KINDS: Final[dict[str, FieldKind]] = {}

@@ -65,8 +65,8 @@ class FileKind(FieldKind):
 
     def problems(self, field: Field, plain: Plain, path: str, asking: Asking) -> list[AnswerProblem]:
         if not files_of(plain) and field.required.holds(asking.scope):
-            return [fault("file").at(path, field.type, field.label)]
-        return [one.at(path, field.type, field.label) for one in self.faults(field, plain, asking)]
+            return [fault("file").at(path, field)]
+        return [one.at(path, field) for one in self.faults(field, plain, asking)]
 
     def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
         return ""
@@ -152,7 +152,7 @@ class EvidenceKind(FileKind):
             found.append((path, fault("files_many", maximum=field.bounds.max_items)))
         if terms.max_age is not None and (files or not terms.uploaded):
             found += [(f"{path}_{_ISSUED}", one) for one in self._age_faults(field, kept[_ISSUED], asking)]
-        return [one.at(where, field.type, field.label) for where, one in found]
+        return [one.at(where, field) for where, one in found]
 
     def _choice_faults(self, field: Field, code: Plain, asking: Asking) -> list[Fault]:
         option = next((one for one in terms_of(field).any_of if one.code == code), None)
