@@ -14,7 +14,7 @@ from engine.rules.field_kinds.kind import Asking, FieldKind, Speech, bound, fiel
 from engine.values import Plain
 
 LARGEST: Final = 10**15 - 1  # beyond, nobody means it, and every store and page still holds it exactly
-_CURRENCY: Final = re.compile(r"(?:f|fcfa|cfa|xof)\.?", re.IGNORECASE)
+_CURRENCY: Final = re.compile(r"(?:f ?cfa|f|cfa|xof)\.?", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}")
 _GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[.,][0-9]{3})+")
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,30}(?:[.,][0-9]{1,9})?")
