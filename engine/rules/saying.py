@@ -16,7 +16,11 @@ from engine.values import Plain
 
 
 def answer_words(standing: Standing, name: str, speech: Speech) -> str:
-    """What is said of a name of the book: an answer, a computed value. Nothing for what is hidden or unknown."""
+    """What is said of a name of the book: an answer, a computed value, a definition. Nothing for what is hidden or
+    unknown."""
+    defined = standing.procedure.definitions.get(name)
+    if defined is not None:
+        return value_words(defined.value(standing.scope), speech)
     field = standing.procedure.fields.get(name)
     value = standing.scope.get(name)
     if value is None:

@@ -32,7 +32,6 @@ from engine.definition.model import (
     Sensitive,
     State,
     Task,
-    Template,
     Transition,
 )
 from engine.records.dossier import Actor, Dossier

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -165,7 +166,7 @@ def test_slots_never_overlap_nor_leave_opening_hours(minutes: int, days: int, da
     visit = replace(DEPOT, lasts=Span(minutes, "minute"), lead=Span(days, "day"), weekdays=())
     length = timedelta(minutes=minutes)
     free = free_slots(visit, CENTRE, {}, MONDAY, CALENDAR, day, 100)
-    for before, after in zip(free, free[1:], strict=False):
+    for before, after in itertools.pairwise(free):
         assert before.start + length <= after.start
     for slot in free:
         ends = local(slot.start + length)
