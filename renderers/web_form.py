@@ -132,15 +132,15 @@ def _takes_files(view: FieldView) -> bool:
     return view.type in _FILES or any(one.type in _FILES for one in inner)
 
 
-def field_control(view: FieldView, drawing: Drawing, beside: frozenset[str] = frozenset()) -> Control:
-    """One question of any kind. `beside`: the ids of the other questions of its row, if it stands in one."""
+def field_control(view: FieldView, drawing: Drawing) -> Control:
+    """One question of any kind."""
     return Control(
         kind=_kind(view),
         id=control_id(view.path),
         name=view.path,
         label=_label(view, drawing),
         shown=view.shown,
-        condition=_json(_placed(view.condition, view.path, beside)) if view.condition is not None else "",
+        condition=_json(view.condition) if view.condition is not None else "",
         hint=_hint(view, drawing),
         error=_said(view, drawing, warns=False),
         warning=_said(view, drawing, warns=True),
@@ -151,7 +151,7 @@ def field_control(view: FieldView, drawing: Drawing, beside: frozenset[str] = fr
         options=view.options,
         has_other=view.has_other,
         other_value=view.other_value,
-        other_condition=_json(["has", view.path, "other"]),
+        other_condition=_json({"field": view.path, "in": ["other"]}),
         input_type=_INPUT_TYPES.get(view.type, "text"),
         inputmode=_INPUTMODES.get(view.type, ""),
         autocomplete=_AUTOCOMPLETE.get(view.type, ""),
@@ -335,20 +335,8 @@ def _issue_date(view: FieldView, drawing: Drawing) -> Control | None:
 def _row(row: RowView, drawing: Drawing) -> RowControl:
     title = row.label or drawing.say("rows.number", number=str(row.number))
     index = _row_index(row)
-    beside = frozenset(one.id for one in row.fields)
     asked = (one for one in row.fields if one.shown or one.condition is not None)
-    return RowControl(row.number, index, title, tuple(field_control(one, drawing, beside) for one in asked))
-
-
-def _placed(condition: Plain, path: str, beside: frozenset[str]) -> Plain:
-    """A condition as the browser reads it: inside a row, the row's own questions are named by their control."""
-    if not isinstance(condition, list) or not condition:
-        return condition
-    head, *rest = condition
-    if head in ("and", "or", "not"):
-        return [head, *(_placed(one, path, beside) for one in rest)]
-    row, _, _ = path.rpartition(".")
-    return [head, f"{row}.{rest[0]}" if rest[0] in beside else rest[0], *rest[1:]]
+    return RowControl(row.number, index, title, tuple(field_control(one, drawing) for one in asked))
 
 
 def _json(plain: Plain) -> str:

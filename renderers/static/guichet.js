@@ -10,25 +10,13 @@ const answersTo = (form, name) => {
   const controls = [...form.elements].filter((one) => one.name === name && !one.disabled && one.type !== "hidden");
   return controls.filter((one) => !/radio|checkbox/.test(one.type) || one.checked).map((one) => one.value).filter(Boolean);
 };
-const numbers = { "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b };
-const figure = (text) => (/^-?\d+$/.test(text.replace(/\s/g, "")) ? Number(text.replace(/\s/g, "")) : NaN);
-const same = (given, value) => given === String(value) || (typeof value === "number" && figure(given) === value);
 const holds = (form, test) => {
-  if (typeof test === "boolean") return test;
-  const [head, name, value] = test;
-  if (head === "and") return test.slice(1).every((one) => holds(form, one));
-  if (head === "or") return test.slice(1).some((one) => holds(form, one));
-  if (head === "not") return !holds(form, name);
-  const given = answersTo(form, name);
+  if (test.all) return test.all.every((one) => holds(form, one));
+  if (test.any) return test.any.some((one) => holds(form, one));
+  if (test.not) return !holds(form, test.not);
+  const given = answersTo(form, test.field);
   if (!given.length) return false; // what is not answered triggers nothing
-  if (head === "yes") return given[0] === "true";
-  if (head === "answered") return true;
-  if (head === "has") return given.includes(String(value));
-  if (head === "in") return value.some((one) => same(given[0], one));
-  if (head === "out") return !value.some((one) => same(given[0], one));
-  if (head === "==") return same(given[0], value);
-  if (head === "!=") return !same(given[0], value);
-  return numbers[head] ? numbers[head](figure(given[0]), value) : false;
+  return test.in ? given.some((one) => test.in.includes(one)) : !given.some((one) => test.out.includes(one));
 };
 const reveal = (form) => {
   for (const block of all("[data-when]", form)) {

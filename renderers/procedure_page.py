@@ -1,0 +1,394 @@
+"""A procedure as its public sheet tells it: price, delay, papers by situation, steps, law. Everything is read from the
+definition that also drives the form, so that sheet and form cannot drift apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from engine.definition.directory import Directory, Office
+from engine.definition.expressions import TRUE, Constant, Expression
+from engine.definition.model import Appeal, Fee, Field, Law, Line, Procedure
+from engine.rules.fees import AnnouncedPrice, announced_price
+from engine.rules.progress import likely_path
+from engine.rules.scopes import standing_before
+from engine.values import Span
+from renderers.condition_text import condition_text
+from renderers.html import span_text
+from renderers.words import Words, in_language
+
+_SECONDS_A_QUESTION: Final = 35
+_LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureCard:
+    """One procedure in a list."""
+
+    id: str
+    href: str
+    title: str
+    summary: str
+    price: str
+    delay: str
+    tag: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
+class SheetFact:
+    label: str
+    lines: tuple[str, ...]
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPaper:
+    label: str
+    how: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Papers asked in one situation only."""
+
+    title: str
+    evidence: tuple[SheetPaper, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetFee:
+    label: str
+    amount: str
+    when: str
+    law: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class SheetLine:
+    """An appeal, a law, an office: a label and what is said beside it."""
+
+    label: str
+    within: str = ""
+    mark: str = ""
+    url: str = ""
+    article: str = ""
+    address: str = ""
+    hours: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.label
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureSheet:
+    """The whole sheet, in one language. `start` is empty when the procedure cannot be asked here now."""
+
+    slug: str
+    title: str
+    summary: str
+    closed: str
+    start: str
+    draft: str
+    price: str
+    delay: str
+    minutes: int
+    facts: tuple[SheetFact, ...]
+    evidence: tuple[SheetPaper, ...]
+    situations: tuple[Situation, ...]
+    fees: tuple[SheetFee, ...]
+    steps: tuple[str, ...]
+    audience: str
+    criteria: tuple[str, ...]
+    appeals: tuple[SheetLine, ...]
+    laws: tuple[SheetLine, ...]
+    marked: bool
+    channels: tuple[str, ...]
+    agency: str
+    offices: tuple[SheetLine, ...]
+    version: str
+    fingerprint: str
+
+
+class SheetWriter:
+    """Reads one procedure for one day, in one language."""
+
+    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str, day: date) -> None:
+        self.procedure, self.directory, self.words, self.language, self.day = procedure, directory, words, language, day
+
+    def say(self, key: str, /, **facts: object) -> str:
+        return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
+
+    def mark(self, law_id: str | None) -> str:
+        """What is said beside a value whose law is not sourced."""
+        law = self.procedure.laws.get(law_id or "")
+        return "" if law is None or law.status == "sourced" else self.say(f"sheet.{law.status}")
+
+    # -- in short ------------------------------------------------------------------------------------------------------
+
+    def card(self) -> ProcedureCard:
+        identity = self.procedure.identity
+        return ProcedureCard(
+            self.procedure.id, f"/demarches/{self.procedure.id}", in_language(identity.title, self.language),
+            in_language(identity.summary, self.language), self.price(), self.delay(), self.tag(),
+            identity.category or "other",
+        )  # fmt: skip
+
+    def price(self) -> str:
+        return self._price_text(announced_price(self.procedure, self.day))
+
+    def _price_text(self, price: AnnouncedPrice) -> str:
+        if price.kind == "free":
+            return self.say("sheet.free")
+        if price.amount is None:
+            return self.say("sheet.price_depends")
+        amount = self.words.money(price.amount, self.language)
+        return amount if price.kind == "fixed" else self.say("sheet.price_from", amount=amount)
+
+    def delay(self) -> str:
+        entries = self.procedure.identity.delay.entries
+        return span_text(self.words, entries[0][1], self.language) if entries else ""
+
+    def tag(self) -> str:
+        if "web" not in self.procedure.identity.channels:
+            return self.say("catalogue.counter")
+        return self.say("catalogue.with_visit" if self.procedure.appointments() else "catalogue.online")
+
+    def minutes(self) -> int:
+        """A guess of the time to fill the form, by steps of five minutes."""
+        asked = sum(len(page.fields) for page in self.procedure.form.pages)
+        return max(5, 5 * round(asked * _SECONDS_A_QUESTION / 60 / 5))
+
+    # -- the sheet -----------------------------------------------------------------------------------------------------
+
+    def sheet(self, draft: str = "") -> ProcedureSheet:
+        """`draft`: the address of the reader's own draft, if there is one."""
+        identity, laws = self.procedure.identity, tuple(self._law(law) for law in self.procedure.laws.values())
+        closed = self._closed()
+        open_here = not closed and "web" in identity.channels
+        way = "verifier" if self.procedure.eligibility else "commencer"
+        always, situations = self._papers()
+        return ProcedureSheet(
+            slug=self.procedure.id,
+            title=in_language(identity.title, self.language),
+            summary=in_language(identity.summary, self.language),
+            closed=closed,
+            start=f"/demarches/{self.procedure.id}/{way}" if open_here else "",
+            draft=draft,
+            price=self.price(),
+            delay=self.delay(),
+            minutes=self.minutes(),
+            facts=tuple(self._facts()),
+            evidence=always,
+            situations=situations,
+            fees=tuple(self._fee_lines()),
+            steps=tuple(self._steps()),
+            audience=" ; ".join(self.say(f"sheet.audience_{one}") for one in identity.audience) + ".",
+            criteria=tuple(in_language(one.field.label, self.language) for one in self.procedure.eligibility),
+            appeals=tuple(self._appeal(one) for one in self._appeals()),
+            laws=laws,
+            marked=any(law.mark for law in laws),
+            channels=tuple(
+                self.say(f"sheet.channel_{one}") for one in ("counter", "paper", "ussd") if one in identity.channels
+            ) or (self.say("sheet.channel_web"),),
+            agency=self._agency(),
+            offices=tuple(self._office(one) for one in self.directory.offices_of(identity.agency)),
+            version=self._version(),
+            fingerprint=self.procedure.fingerprint[:12],
+        )  # fmt: skip
+
+    def _agency(self) -> str:
+        agency = self.directory.agencies.get(self.procedure.identity.agency)
+        return in_language(agency.label, self.language) if agency else self.procedure.identity.agency
+
+    def _version(self) -> str:
+        since = self.procedure.identity.from_
+        if since is None:
+            return self.say("sheet.version", edition=self.procedure.edition)
+        day = self.words.plain_day(since, self.language)
+        return self.say("sheet.version_from", edition=self.procedure.edition, day=day)
+
+    def _closed(self) -> str:
+        identity = self.procedure.identity
+        if identity.from_ and self.day < identity.from_:
+            return self.say("sheet.closed_before", day=self.words.plain_day(identity.from_, self.language))
+        if identity.until and self.day > identity.until:
+            return self.say("sheet.closed_after", day=self.words.plain_day(identity.until, self.language))
+        return ""
+
+    # -- facts ---------------------------------------------------------------------------------------------------------
+
+    def _facts(self) -> Iterator[SheetFact]:
+        identity = self.procedure.identity
+        marks = (self.mark(line.law_of("amount") or fee.law_of("amount")) for fee, line in self._lines())
+        yield SheetFact(self.say("sheet.price"), (self.price(),), next(filter(None, marks), ""))
+        if identity.delay.entries:
+            yield SheetFact(self.say("sheet.delay"), tuple(self._delays()), self.mark(identity.law_of("delay")))
+        yield SheetFact(self.say("sheet.time"), (self.say("sheet.minutes", minutes=self.minutes()),))
+        yield SheetFact(self.say("sheet.visit"), (self._visits(),))
+        for output in self.procedure.outputs.values():
+            if output.grants and (span := _span(output.valid)):
+                text = span_text(self.words, span, self.language)
+                yield SheetFact(self.say("sheet.validity"), (text,), self.mark(output.law_of("valid")))
+
+    def _delays(self) -> Iterator[str]:
+        for when, span in self.procedure.identity.delay.entries:
+            said = condition_text(when, self.procedure, self.words, self.language)
+            text = span_text(self.words, span, self.language)
+            yield f"{text} {said}" if said else text
+
+    def _visits(self) -> str:
+        visits = self.procedure.appointments()
+        if visits:
+            what = ", ".join(in_language(one.label, self.language) for one in visits)
+            return self.say("sheet.visits", count=len(visits), what=what)
+        on_paper = any(set(one.evidence.how) - {"upload"} for one in self._evidence() if one.evidence)
+        return self.say("sheet.no_visit_papers" if on_paper else "sheet.no_visit")
+
+    # -- papers --------------------------------------------------------------------------------------------------------
+
+    def _evidence(self) -> Iterator[Field]:
+        return (field for field in self.procedure.form.fields if field.evidence is not None)
+
+    def _papers(self) -> tuple[tuple[SheetPaper, ...], tuple[Situation, ...]]:
+        """Papers everyone gives, and the others by situation, in the order of the file."""
+        always: list[SheetPaper] = []
+        sometimes: dict[str, list[SheetPaper]] = {}
+        for field in self._evidence():
+            if field.when == TRUE:
+                always.append(self._paper(field))
+                continue
+            said = condition_text(field.when, self.procedure, self.words, self.language)
+            title = said[:1].upper() + said[1:] if said else self.say("sheet.situation_other")
+            sometimes.setdefault(title, []).append(self._paper(field))
+        return tuple(always), tuple(Situation(title, tuple(papers)) for title, papers in sometimes.items())
+
+    def _paper(self, field: Field) -> SheetPaper:
+        terms, label = field.evidence, in_language(field.label, self.language)
+        if terms is None:
+            return SheetPaper(label, "", "")
+        if terms.any_of:
+            choices = [in_language(option.label, self.language) for option in terms.any_of]
+            label += " : " + ", ".join(choices[:-1]) + (f" ou {choices[-1]}" if len(choices) > 1 else choices[-1])
+        how = [self.say(f"sheet.how_{one}") for one in terms.how]
+        if terms.copies > 1:
+            how.insert(0, self.say("piece.copies", count=terms.copies))
+        return SheetPaper(label, ", ".join(how), self.mark(field.law_of("*")))
+
+    # -- money ---------------------------------------------------------------------------------------------------------
+
+    def _lines(self) -> Iterator[tuple[Fee, Line]]:
+        for fee in self.procedure.fees():
+            for line in fee.lines:
+                if not (line.from_ and self.day < line.from_) and not (line.until and self.day > line.until):
+                    yield fee, line
+
+    def _fee_lines(self) -> Iterator[SheetFee]:
+        for fee, line in self._lines():
+            basis = line.law_of("amount") or fee.law_of("amount")
+            law = self.procedure.laws.get(basis or "")
+            conditions = (condition_text(one, self.procedure, self.words, self.language) for one in (fee.when, line.when))
+            yield SheetFee(
+                in_language(line.label, self.language), self._amount(line), " ".join(filter(None, conditions)),
+                in_language(law.title, self.language) if law and law.status == "sourced" else "", self.mark(basis),
+            )  # fmt: skip
+
+    def _amount(self, line: Line) -> str:
+        node = line.amount.node
+        value = node.value if isinstance(node, Constant) else None
+        if not isinstance(value, int) or isinstance(value, bool):
+            return self.say("sheet.amount_formula")
+        amount = self.words.money(value, self.language)
+        return self.say("sheet.amount_each", amount=amount, per=in_language(line.per, self.language)) if line.per else amount
+
+    # -- what happens --------------------------------------------------------------------------------------------------
+
+    def _steps(self) -> Iterator[str]:
+        """The usual way, from sending to the document, as the circuit has it."""
+        yield self.say("sheet.step_form")
+        procedure = self.procedure
+        scope = standing_before(procedure, {}, self.day, self.directory).scope
+        before = ""
+        for state_id in (procedure.start, *likely_path(procedure, procedure.start, scope)):
+            state = procedure.state(state_id)
+            said = self._step(state.mode, state.waits, state.public)
+            if said and said != before:
+                yield said
+                before = said
+        if any(state.mode == "correct" for state in procedure.states.values()):
+            yield self.say("sheet.step_correct")
+        results = [in_language(one.title, self.language) for one in procedure.outputs.values() if one.grants]
+        if results:
+            yield self.say("sheet.step_result", what=", ".join(results))
+        yield self.say("sheet.step_sms")
+
+    def _step(self, mode: str, waits: tuple[str, ...], public: str) -> str:
+        tasks = self.procedure.tasks
+        what = ", ".join(in_language(tasks[one].label, self.language) for one in waits if one in tasks)
+        if mode == "pay":
+            return self.say("sheet.step_pay", what=what)
+        if mode in ("book", "attend"):
+            return self.say("sheet.step_visit", what=what)
+        return self.say("sheet.step_review") if mode in _LOOKED_AT and public in ("in_review", "sent") else ""
+
+    # -- law, appeals, places ------------------------------------------------------------------------------------------
+
+    def _appeals(self) -> Iterator[Appeal]:
+        agency = self.directory.agencies.get(self.procedure.identity.agency)
+        yield from (self.procedure.identity.appeals or (agency.appeals if agency else {})).values()
+
+    def appeals(self) -> tuple[SheetLine, ...]:
+        """How a refusal is contested."""
+        return tuple(self._appeal(one) for one in self._appeals())
+
+    def _appeal(self, appeal: Appeal) -> SheetLine:
+        within = ""
+        if appeal.within:
+            within = self.say("sheet.within", span=span_text(self.words, appeal.within, self.language))
+        return SheetLine(in_language(appeal.label, self.language), within, self.mark(appeal.law_of("within")))
+
+    def _law(self, law: Law) -> SheetLine:
+        url = law.url if law.url and law.url.startswith("https://") else ""
+        return SheetLine(
+            in_language(law.title, self.language), mark=self.mark(law.id), url=url, article=law.article or ""
+        )
+
+    def _office(self, office: Office) -> SheetLine:
+        return SheetLine(
+            in_language(office.label, self.language), address=in_language(office.address, self.language),
+            hours=opening_hours(office, self.words, self.language),
+        )  # fmt: skip
+
+
+def opening_hours(office: Office, words: Words, language: str) -> str:
+    """`lundi à vendredi : 7 h 30 à 12 h, 14 h 30 à 17 h`, days of the same hours together."""
+    said: list[tuple[int, int, str]] = []
+    for weekday in range(7):
+        text = ", ".join(
+            words.say("sheet.hours", language, {"start": words.hour(one.start, language), "end": words.hour(one.end, language)})
+            for one in office.hours.get(weekday, ())
+        )
+        if text and said and said[-1][1] == weekday - 1 and said[-1][2] == text:
+            said[-1] = (said[-1][0], weekday, text)
+        elif text:
+            said.append((weekday, weekday, text))
+    return " ; ".join(_days(first, last, text, words, language) for first, last, text in said)
+
+
+def _days(first: int, last: int, text: str, words: Words, language: str) -> str:
+    names = [words.say(f"weekday.n{one}", language, {}) for one in (first, last)]
+    if first == last:
+        return f"{names[0]} : {text}"
+    return words.say("sheet.days", language, {"first": names[0], "last": names[1]}) + f" : {text}"
+
+
+def _span(expression: Expression | None) -> Span | None:
+    """The length of time of an expression that hangs on nothing."""
+    node = expression.node if expression else None
+    value = node.value if isinstance(node, Constant) else None
+    return value if isinstance(value, Span) else None

@@ -1,0 +1,177 @@
+"""What a person sees when something cannot be done: a sentence and a way on, never a trace; JSON for machines (RFC 9457).
+
+Nothing typed is lost on the way: a form whose page grew old, or whose session ended, is handed back with its answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterable, Mapping
+
+from flask import Flask, Response, jsonify, request, session
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from engine.office.office import NotFound, WrongAnswers
+from engine.problems import Refusal, Refused
+from engine.records.store import Busy, Conflict
+from renderers.web.base import go, language, page, public, say, site, taken_aside
+from renderers.web.hardening import LARGEST_BODY
+
+log = logging.getLogger("guichet.web")
+
+_WAIT: str = "5"  # seconds before a busy store is worth another try
+_UNCARRIED = frozenset({"csrf_token", "end"})
+
+
+def register(app: Flask) -> None:
+    """Turns every refusal of the house, and every accident, into a page."""
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(NotFound, lambda _: not_found())
+    app.register_error_handler(Refused, lambda error: refused(error.reason))
+    app.register_error_handler(WrongAnswers, lambda _: _plain("error.refused", [say("refusal.other")], 422))
+    app.register_error_handler(Conflict, lambda _: conflict())
+    app.register_error_handler(Busy, lambda _: _busy())
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _accident)
+    app.add_url_rule("/reprendre", "resume", resume, methods=["GET"])
+
+
+# -- sentences ---------------------------------------------------------------------------------------------------------
+
+
+def sentence(reason: Refusal) -> str:
+    """Why an act is closed, in words."""
+    return site().words.refusal(reason.code, reason.facts, language())
+
+
+def refused(reason: Refusal, back: str = "") -> Response:
+    """A page for an act that is closed."""
+    if reason.code == "too_many_tries":
+        minutes = reason.facts.get("minutes", 15)
+        answer = _plain("error.too_many", [say("error.too_many_text", minutes=minutes)], 429)
+        answer.headers["Retry-After"] = str(int(str(minutes)) * 60)
+        return answer
+    return _plain("error.refused", [sentence(reason)], 409, back=back, kind=reason.code)
+
+
+def not_found() -> Response:
+    """Unknown or somebody else's: the same page."""
+    return _plain("error.not_found", [say("error.not_found_text")], 404)
+
+
+def conflict(versions: Iterable[Mapping[str, str]] = (), fields: Iterable[tuple[str, str]] = (), back: str = "") -> Response:
+    """The dossier changed meanwhile: what was typed and what is kept, side by side, and both ways on."""
+    back = back or _dossier_address()
+    if _wants_json():
+        return problem_json(409, say("conflict.h1"), say("conflict.text"), "conflict")
+    return page(
+        "conflict.html", 409, versions=list(versions), carried=_carried(fields), action=request.path, back=back
+    )
+
+
+def _busy() -> Response:
+    answer = _plain("error.busy", [say("error.busy_text")], 503)
+    answer.headers["Retry-After"] = _WAIT
+    return answer
+
+
+def _http(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        size = site().words.size(LARGEST_BODY, language())
+        return _plain("error.too_large", [say("error.too_large_text", size=size)], 413)
+    status = error.code or 500
+    if status < 400 and error.response is not None:
+        return error.get_response()  # type: ignore[return-value]
+    titles = {401: "error.forbidden", 403: "error.forbidden", 404: "error.not_found", 405: "error.method"}
+    title = titles.get(status, "error.bad_request" if status < 500 else "error.server")
+    texts = {401: "error.forbidden_text", 403: "error.forbidden_text", 404: "error.not_found_text"}
+    return _plain(title, [say(texts.get(status, "error.bad_request_text"))], status)
+
+
+def _accident(error: Exception) -> Response:
+    """A fault of ours: its trace goes to the log under a code that the person can read to us."""
+    code = f"E-{secrets.token_hex(3).upper()}"
+    log.error("%s %s %s", code, request.method, request.path, exc_info=error)
+    return _plain("error.server", [say("error.server_text")], 500, code=code)
+
+
+def _plain(title: str, lines: list[str], status: int, *, code: str = "", back: str = "", kind: str = "") -> Response:
+    if _wants_json():
+        return problem_json(status, say(title), " ".join(lines), kind or title.removeprefix("error."))
+    links = [("/", say("error.home")), ("/suivi", say("error.follow"))]
+    address = back or _dossier_address()
+    if address and address != request.path:
+        links.insert(0, (address, say("error.back")))
+    return page("error.html", status, title=say(title), lines=lines, code=code, links=links)
+
+
+def problem_json(status: int, title: str, detail: str, kind: str, **more: object) -> Response:
+    """RFC 9457."""
+    body = {"type": f"/problemes/{kind}", "title": title, "status": status, "detail": detail, **more}
+    answer = jsonify(body)
+    answer.status_code = status
+    answer.content_type = "application/problem+json"
+    return answer
+
+
+def _wants_json() -> bool:
+    accepted = request.accept_mimetypes
+    return request.path.endswith(".json") or (
+        accepted["application/json"] > accepted["text/html"] or request.path.startswith("/retours/")
+    )
+
+
+def _dossier_address() -> str:
+    """The dossier an address is about, if any: where to go back to."""
+    parts = request.path.split("/")
+    for desk, at in (("dossiers", 1), ("dossiers", 2)):
+        if len(parts) > at + 1 and parts[at] == desk and parts[at + 1].isdigit():
+            return "/".join(parts[: at + 2])
+    return ""
+
+
+# -- forms that come too late ------------------------------------------------------------------------------------------
+
+
+def _stale_form(error: CSRFError) -> Response:
+    """The page was open for long. From our own pages the answers come back with a fresh token; from elsewhere, nothing."""
+    if request.path.startswith("/retours/") or _from_elsewhere():
+        return _plain("error.bad_request", [say("error.bad_request_text")], 400)
+    lines = [say("resume.stale")]
+    if request.files:
+        lines.append(say("resume.files"))
+    fields = [(name, value) for name, values in request.form.lists() for value in values]
+    return _resume_page(request.path, fields, lines, 400)
+
+
+def _from_elsewhere() -> bool:
+    """Did another site send this form? Browsers say so; one that says nothing is not believed."""
+    where = request.headers.get("Sec-Fetch-Site")
+    if where is not None:
+        return where not in ("same-origin", "none")
+    origin = request.headers.get("Origin") or request.headers.get("Referer") or ""
+    return not (origin + "/").startswith(request.host_url)
+
+
+@public
+def resume() -> Response:
+    """What was posted before the session ended, ready to be sent again."""
+    kept = taken_aside()
+    session.pop("aside", None)
+    if kept is None:
+        return go("/dossiers")
+    return _resume_page(kept[0], kept[1], [say("resume.signed_in")], 200)
+
+
+def _resume_page(address: str, fields: Iterable[tuple[str, str]], lines: list[str], status: int) -> Response:
+    back = address.rpartition("/")[0] or "/"
+    return page(
+        "resume.html", status, title=say("resume.title"), lines=lines, action=address, carried=_carried(fields),
+        button=say("resume.go"), back=back,
+    )  # fmt: skip
+
+
+def _carried(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in fields if name not in _UNCARRIED]
