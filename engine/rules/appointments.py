@@ -23,7 +23,6 @@ from engine.rules.decision import Decision
 from engine.rules.due_dates import pause_due
 from engine.rules.moves import settle
 from engine.rules.passage import Moment, Passage, finished
-from engine.rules.scopes import scope_of
 from engine.rules.tasks import drop_slot, is_satisfied, task_blockers
 from engine.rules.wording import Wording
 from engine.rules.workflow import no_show, task_done
@@ -53,17 +52,21 @@ def desks_of(appointment: Appointment, office: Office) -> int:
     return min(appointment.desks or 1, office.desks) if office.desks else appointment.desks or 1
 
 
+def office_for(procedure: Procedure, appointment: Appointment, dossier: Dossier, moment: Moment) -> str | None:
+    """The office where the visit takes place: what the appointment says, else the dossier's; none where none is known."""
+    said = appointment.office.value(moment.scope(dossier)) if appointment.office else None
+    known = said if isinstance(said, str) else dossier.office
+    return known if known in moment.directory.offices else None
+
+
 def offices_for(
-    procedure: Procedure, dossier: Dossier, appointment: str, now: datetime, directory: Directory
+    procedure: Procedure, appointment: Appointment, dossier: Dossier, moment: Moment
 ) -> tuple[Office, ...]:
-    """Where the visit may take place: the office the appointment says, else the dossier's, else any of the agency."""
-    task = procedure.tasks[appointment]
-    place_ = task.office if isinstance(task, Appointment) else None
-    said = place_.value(scope_of(procedure, dossier, local_day(now), directory)) if place_ else None
-    known = said if isinstance(said, str) and said in directory.offices else dossier.office
-    if known is not None and known in directory.offices:
-        return (directory.offices[known],)
-    return directory.offices_of(procedure.identity.agency)
+    """Where the visit may be booked: its office alone; all that receive for the agency where none is named."""
+    known = office_for(procedure, appointment, dossier, moment)
+    if known is not None:
+        return (moment.directory.offices[known],)
+    return tuple(one for one in moment.directory.offices_of(procedure.identity.agency) if one.hours)
 
 
 # -- slots -------------------------------------------------------------------------------------------------------------
@@ -201,9 +204,10 @@ def place(
     if closed is not None:
         raise Refused(closed)
     task = procedure.tasks[appointment]
-    there = next((one for one in offices_for(procedure, dossier, appointment, now, directory) if one.id == office), None)
-    if not isinstance(task, Appointment) or there is None:
-        raise Refused(refusal("slot_closed", why="office", name="", office=office))
+    assert isinstance(task, Appointment)
+    there = next((one for one in offices_for(procedure, task, dossier, moment) if one.id == office), None)
+    if there is None:
+        raise Refused(refusal("slot_closed", task.where, why="office", name="", office=office))
     before = dossier.bookings.get(appointment)
     held = before if before is not None and before.status == "booked" else None
     others = _without_own(taken, held, office)

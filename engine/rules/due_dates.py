@@ -1,8 +1,9 @@
 """When things fall due on one dossier: the state's own time, waits, look-ups, legal clocks, reminders, drafts.
 
-Names of timers: `due` (the state's time), `wait`, a look-up's id, a clock's id, `remind:<i>`, `before:<notice>`,
-`reminder:<appointment>:<sequence>:<i>`, `draft`, `draft_reminder:<days>`. Their `entry` counts the moves made, so a
-timer that fired stays fired as long as the dossier has not moved, however often the list is made anew.
+Names of timers: `due` (the state's time), `wait`, a look-up's id, a clock's id, `remind:<i>`, `before:<notice>` (then
+`:<sequence>` when it is about a meeting), `reminder:<appointment>:<sequence>:<i>`, `draft`, `draft_reminder:<days>`.
+Their `entry` counts the moves made, so a timer that fired stays fired as long as the dossier has not moved, however
+often the list is made anew.
 """
 
 from __future__ import annotations
@@ -134,7 +135,9 @@ def _moments(
     for number, notice in enumerate(procedure.notices):
         at = _announced(procedure, dossier, notice.event, scope, calendar) if notice.before else None
         if at is not None and notice.before is not None:
-            yield from _if_ahead(f"before:{number}", before_instant(at, notice.before, calendar), now)
+            meeting = dossier.bookings.get(notice.event)
+            name = f"before:{number}:{meeting.sequence}" if meeting else f"before:{number}"
+            yield from _if_ahead(name, before_instant(at, notice.before, calendar), now)
 
 
 def _if_ahead(name: str, at: datetime, now: datetime) -> Iterator[tuple[str, datetime]]:

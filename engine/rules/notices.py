@@ -98,7 +98,8 @@ def _is_theirs(telling: _Telling) -> bool:
 
 def _notices(procedure: Procedure, event: str) -> tuple[Notice, ...]:
     """Notices of an event; `before:<n>` is the n-th notice's own."""
-    kind, _, number = event.partition(":")
+    kind, _, rest = event.partition(":")
+    number = rest.partition(":")[0]
     if kind == "before" and number.isdigit():
         return procedure.notices[int(number) : int(number) + 1]
     return tuple(notice for notice in procedure.notices if notice.event == event and notice.before is None)

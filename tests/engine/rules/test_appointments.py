@@ -28,6 +28,7 @@ from engine.rules.appointments import (
     why_closed,
 )
 from engine.rules.decision import Act, Decision
+from engine.rules.passage import Moment
 from engine.rules.workflow import pay, submit, take
 from engine.values import Span
 from tests.engine.rules.small_book import (
@@ -229,13 +230,15 @@ def test_only_when_the_circuit_waits_for_it() -> None:
 
 def test_only_at_the_office_of_the_visit() -> None:
     assert refused(lambda: booked(office="port", start="2026-12-09 08:30")).code == "slot_closed"
-    assert [one.id for one in offices_for(PASSPORT, READY, "depot", MONDAY, DIRECTORY)] == ["centre"]
-    anywhere = replace(READY, office=None)
-    assert [one.id for one in offices_for(PASSPORT, anywhere, "depot", MONDAY, DIRECTORY)] == ["centre", "port"]
-    at_port = replace(DEPOT, office=constant_text("port"))
-    said = passport()
-    said = replace(said, tasks={**said.tasks, "depot": at_port})
-    assert [one.id for one in offices_for(said, READY, "depot", MONDAY, DIRECTORY)] == ["port"]
+    moment = Moment(PASSPORT, OWNER, MONDAY, DIRECTORY, WORDS)
+
+    def places(visit: Appointment, dossier: Dossier) -> list[str]:
+        return [one.id for one in offices_for(PASSPORT, visit, dossier, moment)]
+
+    assert places(DEPOT, READY) == ["centre"]
+    assert places(DEPOT, replace(READY, office=None)) == ["centre", "port"]
+    assert places(replace(DEPOT, office=constant_text("port")), READY) == ["port"]
+    assert places(replace(DEPOT, office=constant_text("nowhere")), READY) == ["centre", "port"]
 
 
 def test_a_visit_moves_twice_and_until_the_day_before() -> None:

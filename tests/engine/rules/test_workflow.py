@@ -260,6 +260,20 @@ def test_every_act_is_shown_open_or_closed_and_why() -> None:
     assert set(reasons(story, Actor("agent", OWNER.id, roles=CHECKER.roles)).values()) == {"own_dossier"}
 
 
+def test_exactly_the_declared_roles_may_take_each_act() -> None:
+    """Role × act, over every state of the book."""
+    for procedure in (passport(), gather_book(), register_book()):
+        sent = Story(procedure).submit().dossier
+        for name in procedure.states:
+            story = Story(procedure)
+            story.dossier = replace(sent, state=name, entered_at=MONDAY)
+            for who in PEOPLE:
+                held = {role.removeprefix("ville/") for role in who.roles} | ({APPLICANT} if who == OWNER else set())
+                for offer in open_transitions(procedure, story.dossier, who, MONDAY, DIRECTORY, WORDS):
+                    declared = bool(held & set(offer.transition.by))
+                    assert (offer.closed is None or offer.closed.code != "role") is declared, (name, who, offer)
+
+
 def test_four_eyes() -> None:
     story = Story(passport()).submit().take("conforme").pay(30_000)
     story.book_slot("2026-12-02 08:30").done("depot", CLERK).take("originaux_conformes", BOTH)
