@@ -1,0 +1,150 @@
+"""The expanded form of a file: what its fingerprint covers, and what an edition is rebuilt from years later.
+
+The tree with presets and blocks in, and beside it the lists, schemes and registers it uses: a shared file changed
+tomorrow does not change an edition published today. Offices, calendar and seats stay live.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from engine.definition.directory import Directory, Register
+from engine.definition.model import CodeList, Option, Scheme
+from engine.definition.notation import read_date
+from engine.definition.source import Tree, walk
+from engine.definition.splice import Spliced
+from engine.definition.workbench import Library, frozen, plain
+from engine.values import Plain, Text, canonical_json
+
+_IN_LIST: Final = re.compile(r"\bin_list\([^'\"]*['\"]([a-z0-9_]+)['\"]\s*\)")
+
+
+def expand(placed: Spliced, library: Library) -> str:
+    """Canonical JSON of the whole."""
+    lists = {name: _plain_list(library.lists[name]) for name in sorted(_lists_used(placed.tree, library))}
+    schemes = {name: _plain_scheme(library.schemes[name]) for name in sorted(_schemes_used(placed.tree, library))}
+    registers = {
+        name: dict(library.directory.registers[name].answers) for name in sorted(_registers_used(placed.tree, library))
+    }
+    whole: dict[str, Any] = {
+        "procedure": plain(placed.tree), "lists": lists, "schemes": schemes, "registers": registers,
+    }  # fmt: skip
+    return canonical_json(whole).decode("utf-8")
+
+
+def contract(expanded: str, directory: Directory) -> tuple[Tree, Library]:
+    """The tree and its library out of an expanded form, with the live directory of today."""
+    whole = json.loads(expanded)
+    registers = {
+        name: _register(name, answers, directory.registers.get(name)) for name, answers in whole["registers"].items()
+    }
+    live = replace(directory, registers=frozen({**directory.registers, **registers}))
+    lists = frozen({name: _list(name, entry) for name, entry in whole["lists"].items()})
+    schemes = frozen({name: _scheme(name, entry) for name, entry in whole["schemes"].items()})
+    return whole["procedure"], Library(lists, schemes, live)
+
+
+def library_used(placed: Spliced, library: Library) -> Library:
+    """The part of the library that the file uses."""
+    return replace(
+        library,
+        lists=frozen({name: library.lists[name] for name in _lists_used(placed.tree, library)}),
+        schemes=frozen({name: library.schemes[name] for name in _schemes_used(placed.tree, library)}),
+    )
+
+
+# -- what is used ------------------------------------------------------------------------------------------------------
+
+
+def _lists_used(tree: Tree, library: Library) -> set[str]:
+    return {name for name in _list_names(tree) if name in library.lists}
+
+
+def _list_names(tree: Tree) -> Iterator[str]:
+    for path, value in walk(tree):
+        if isinstance(value, str):
+            if path and path[-1] == "options":
+                yield value
+            yield from _IN_LIST.findall(value)
+        elif isinstance(value, dict) and value.get("type") == "place":
+            level = value.get("level") or "commune"
+            yield from (f"{level}s", str(level))
+
+
+def _schemes_used(tree: Tree, library: Library) -> set[str]:
+    return {
+        value for path, value in walk(tree) if path and path[-1] == "scheme" and isinstance(value, str)
+    } & library.schemes.keys()
+
+
+def _registers_used(tree: Tree, library: Library) -> set[str]:
+    return {
+        value for path, value in walk(tree) if path and path[-1] == "register" and isinstance(value, str)
+    } & library.directory.registers.keys()
+
+
+# -- one by one --------------------------------------------------------------------------------------------------------
+
+
+def _plain_text(text: Text) -> dict[str, Plain]:
+    return dict(text.versions)
+
+
+def _text(entry: Mapping[str, str]) -> Text:
+    return Text(tuple(entry.items()))
+
+
+def _plain_list(one: CodeList) -> dict[str, Plain]:
+    items: list[Plain] = [_plain_item(item) for item in one.items]
+    return {"title": _plain_text(one.title), "source": one.source, "items": items}
+
+
+def _plain_item(item: Option) -> dict[str, Plain]:
+    found: dict[str, Plain] = {"code": item.code, "label": _plain_text(item.label)}
+    for key, text in (("help", item.help), ("because", item.because)):
+        if text is not None:
+            found[key] = _plain_text(text)
+    for key, day in (("from", item.from_), ("until", item.until)):
+        if day is not None:
+            found[key] = day.isoformat()
+    for key, word in (("parent", item.parent), ("basis", item.basis)):
+        if word is not None:
+            found[key] = word
+    return found
+
+
+def _list(name: str, entry: Mapping[str, Any]) -> CodeList:
+    return CodeList(name, _text(entry["title"]), entry["source"], tuple(_item(one) for one in entry["items"]))
+
+
+def _item(entry: Mapping[str, Any]) -> Option:
+    return Option(
+        entry["code"],
+        _text(entry["label"]),
+        help=_text(entry["help"]) if "help" in entry else None,
+        from_=read_date(entry.get("from")),
+        until=read_date(entry.get("until")),
+        because=_text(entry["because"]) if "because" in entry else None,
+        parent=entry.get("parent"),
+        basis=entry.get("basis"),
+    )
+
+
+def _plain_scheme(one: Scheme) -> dict[str, Plain]:
+    return {
+        "label": _plain_text(one.label), "pattern": one.pattern, "checksum": one.checksum, "example": one.example,
+    }  # fmt: skip
+
+
+def _scheme(name: str, entry: Mapping[str, Any]) -> Scheme:
+    return Scheme(name, _text(entry["label"]), entry["pattern"], entry["checksum"], entry["example"])
+
+
+def _register(name: str, answers: Mapping[str, str], live: Register | None) -> Register:
+    if live is None:
+        return Register(name, Text.of(name), "", frozen(answers))
+    return replace(live, answers=frozen(answers))

@@ -1,0 +1,160 @@
+"""The one namespace of a file: which id is what, and where it is written. An id used twice is N302, hidden N303."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from engine.definition.expression_functions import FUNCTIONS
+from engine.definition.expression_vocabulary import AMBIENT, HISTORY_FUNCTIONS, ROW_FUNCTIONS
+from engine.definition.model import APPLICANT, APPLICATION, DRAFT, SYSTEM
+from engine.definition.source import Path
+from engine.definition.workbench import Bench, frozen
+
+BUILT_IN: Final = frozenset({APPLICATION, DRAFT, APPLICANT, SYSTEM, *AMBIENT})
+CALLED: Final = frozenset({*FUNCTIONS, *ROW_FUNCTIONS, *HISTORY_FUNCTIONS})
+ANSWERS: Final = ("question", "detail", "evidence", "answer", "look_up")  # what an expression may name
+NOT_YET: Final = ("opinion", "link")
+TASKS: Final = ("fee", "appointment", "form", "look_up")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One id: what it is, and the path where it is declared."""
+
+    id: str
+    kind: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One question inside rows, or of a form filled once a row; `rows` is the id of the question of rows."""
+
+    id: str
+    rows: str
+    path: Path
+    outer: Mapping[str, Path]  # the columns around it, when its rows stand inside a row
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    ids: Mapping[str, Named]
+    columns: tuple[Column, ...]
+
+    def kind(self, name: str) -> str | None:
+        found = self.ids.get(name)
+        return found.kind if found else None
+
+    def of(self, *kinds: str) -> tuple[str, ...]:
+        """The ids of these kinds, in the order of the file."""
+        return tuple(one.id for one in self.ids.values() if one.kind in kinds)
+
+    def column_ids(self) -> frozenset[str]:
+        return frozenset(one.id for one in self.columns)
+
+    def check(self, bench: Bench, name: str, path: Path, *kinds: str) -> bool:
+        """Whether the name is one of these kinds; else N301, or N305 when it is something else."""
+        found = self.kind(name)
+        if found in kinds:
+            return True
+        if found is None:
+            bench.unknown("N301", path, name, self.of(*kinds))
+        elif found not in NOT_YET:  # their own S299 is enough
+            bench.say("N305", path, name=name, found=found, wanted=kinds)
+        return False
+
+    def checked(self, bench: Bench, path: Path, *kinds: str) -> tuple[str, ...]:
+        """The ids written at a path (`a` or `[a, b]`) that are of these kinds; the others are told."""
+        return tuple(name for name, there in bench.named(path) if self.check(bench, name, there, *kinds))
+
+
+def read_namespace(bench: Bench) -> Namespace:
+    """Every id of the file; the first of two wins, the second is told."""
+    ids: dict[str, Named] = {}
+    for one in _declared(bench):
+        first = ids.get(one.id)
+        if first is not None:
+            bench.say("N302", one.path, key=True, name=one.id, kind=first.kind, line=bench.where(first.path, True).line)
+        elif one.id in BUILT_IN or (one.kind == "table" and one.id in CALLED):
+            bench.say("N302", one.path, key=True, name=one.id, kind="built_in", line=0)
+        else:
+            ids[one.id] = one
+    columns = tuple(_columns(bench))
+    for column in columns:
+        hidden = ids.get(column.id)
+        place = column.outer.get(column.id) or (hidden.path if hidden and hidden.kind in (*ANSWERS, "definition") else ())
+        if place:
+            line = bench.where(place, True).line
+            bench.say("N303", column.path, key=True, name=column.id, rows=column.rows, line=line)
+    return Namespace(frozen(ids), columns)
+
+
+def _declared(bench: Bench) -> Iterator[Named]:
+    for name, path in bench.each(("eligibility",)):
+        yield Named(name, "question", path)
+        yield from _detail(bench, name, path)
+    for name in bench.entries(("definitions",)):
+        yield Named(name, "definition", ("definitions", name))
+    for _, page in bench.each(("form",)):
+        yield from _questions(bench, page)
+    for section, kind in _SECTIONS:
+        for name, path in bench.each((section,)):
+            yield Named(name, kind, path)
+            if section == "later_forms" and bench.words((*path, "each")) is None:
+                yield from _questions(bench, path)
+            if section == "look_ups":
+                yield from _answers(bench, path)
+    yield from _circuit(bench)
+
+
+_SECTIONS: Final = (
+    ("evidence", "evidence"), ("tables", "table"), ("fees", "fee"), ("appointments", "appointment"),
+    ("opinions", "opinion"), ("later_forms", "form"), ("look_ups", "look_up"), ("links", "link"), ("outputs", "output"),
+)  # fmt: skip
+
+
+def _questions(bench: Bench, page: Path) -> Iterator[Named]:
+    for name, path in bench.each((*page, "fields")):
+        yield Named(name, "note" if bench.words((*path, "type")) == "note" else "question", path)
+        yield from _detail(bench, name, path)
+
+
+def _detail(bench: Bench, name: str, path: Path) -> Iterator[Named]:
+    if bench.flag((*path, "other"), False):
+        yield Named(f"{name}_other", "detail", path)
+
+
+def _answers(bench: Bench, path: Path) -> Iterator[Named]:
+    register = bench.library.directory.registers.get(bench.words((*path, "register")) or "")
+    for name in register.answers if register else ():
+        yield Named(name, "answer", path)
+
+
+def _circuit(bench: Bench) -> Iterator[Named]:
+    for name, path in bench.each(("workflow", "clocks")):
+        yield Named(name, "clock", path)
+    for name, path in bench.each(("workflow", "states")):
+        yield Named(name, "state", path)
+        for act, act_path in bench.each((*path, "transitions")):
+            yield Named(act, "transition", act_path)
+    for act, act_path in bench.each(("workflow", "transitions")):
+        yield Named(act, "transition", act_path)
+
+
+def _columns(bench: Bench) -> Iterator[Column]:
+    for section in ("form", "later_forms"):
+        for _, page in bench.each((section,)):
+            rows = bench.words((*page, "each")) if section == "later_forms" else None
+            for name, path in bench.each((*page, "fields")):
+                if rows is not None:
+                    yield Column(name, rows, path, {})
+                yield from _columns_of(bench, name, path, {})
+
+
+def _columns_of(bench: Bench, rows: str, path: Path, outer: Mapping[str, Path]) -> Iterator[Column]:
+    own = dict(bench.each((*path, "fields")))
+    for name, there in own.items():
+        yield Column(name, rows, there, outer)
+        yield from _columns_of(bench, name, there, {**outer, **own})

@@ -1,0 +1,241 @@
+"""What every room of the compiler works with: the expanded tree, the shared things, the problems found so far.
+
+Each reader takes a path of the tree and gives the value there in its final form, or a default: nothing raises on a tree
+of a wrong shape, for `shape.py` has already said what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from engine.definition.directory import Directory
+from engine.definition.expression_outline import all_names
+from engine.definition.expression_reader import parse_expression
+from engine.definition.expression_vocabulary import Vocabulary
+from engine.definition.expressions import Expression, Type
+from engine.definition.model import APPLICANT, SYSTEM, CodeList, Scheme
+from engine.definition.near import close_names
+from engine.definition.notation import read_date, read_span
+from engine.definition.source import Path, Tree
+from engine.definition.splice import Spliced
+from engine.problems import Fact, Position, Problem, problem
+from engine.values import Plain, Span, Text
+
+_NO_BASIS: Final[Mapping[str, str]] = MappingProxyType({})
+_T = TypeVar("_T")
+
+
+def frozen(things: Mapping[str, _T]) -> Mapping[str, _T]:
+    """A mapping nobody can change."""
+    return MappingProxyType(dict(things))
+
+
+def plain(tree: Tree) -> Plain:
+    """A value of the file without exact decimals: they become their text."""
+    if isinstance(tree, Decimal):
+        return str(tree)
+    if isinstance(tree, list):
+        return [plain(one) for one in tree]
+    if isinstance(tree, dict):
+        return {key: plain(one) for key, one in tree.items()}
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What a procedure takes from elsewhere once its blocks are in: codes and schemes it holds, the live directory."""
+
+    lists: Mapping[str, CodeList] = field(default_factory=lambda: MappingProxyType({}))
+    schemes: Mapping[str, Scheme] = field(default_factory=lambda: MappingProxyType({}))
+    directory: Directory = field(default_factory=Directory)
+
+
+class Bench:
+    """One file on the bench. `placed` is its expanded tree; what is wrong gathers in `problems`."""
+
+    def __init__(self, placed: Spliced, library: Library) -> None:
+        self.placed, self.library = placed, library
+        self.problems: list[Problem] = []
+        self.agency = str(placed.at(("agency",)) or "")
+        languages = placed.at(("languages",))
+        self.language = str(languages[0]) if isinstance(languages, list) and languages else "fr"
+        self.broken: set[str] = set()  # names whose own fault was told: what uses them is not told again
+        self.laws: frozenset[str] = frozenset(self.entries(("legal_basis",)))
+
+    # -- saying --------------------------------------------------------------------------------------------------------
+
+    def where(self, path: Path, key: bool = False) -> Position:
+        return self.placed.position(path, key)
+
+    def say(self, code: str, path: Path, key: bool = False, **facts: Fact) -> None:
+        self.problems.append(problem(code, self.where(path, key), **facts))
+
+    def unknown(self, code: str, path: Path, name: str, known: Iterable[str], **facts: str) -> None:
+        """A name that is not there, with the ones that look like it."""
+        near = close_names(name, known)
+        put: dict[str, Fact] = {"put": near[0]} if len(near) == 1 else {}
+        self.problems.append(problem(code, self.where(path), name=name, near=near, **facts, **put))
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def at(self, path: Path) -> Tree:
+        return self.placed.at(path)
+
+    def entries(self, path: Path) -> dict[str, Tree]:
+        """The map at a path; empty when there is none."""
+        found = self.placed.at(path)
+        return found if isinstance(found, dict) else {}
+
+    def items(self, path: Path) -> list[Tree]:
+        found = self.placed.at(path)
+        return found if isinstance(found, list) else []
+
+    def each(self, path: Path) -> Iterator[tuple[str, Path]]:
+        """The things of a map, each with its path; what is not itself a map is left out."""
+        for name, value in self.entries(path).items():
+            if isinstance(value, dict):
+                yield name, (*path, name)
+
+    def ids(self, path: Path) -> tuple[str, ...]:
+        """`a` or `[a, b]`."""
+        return tuple(name for name, _ in self.named(path))
+
+    def named(self, path: Path) -> Iterator[tuple[str, Path]]:
+        """The names at a path, one or several, each with its own path."""
+        found = self.placed.at(path)
+        if isinstance(found, str):
+            yield found, path
+        elif isinstance(found, list):
+            for at, one in enumerate(found):
+                if isinstance(one, str):
+                    yield one, (*path, at)
+
+    def words(self, path: Path) -> str | None:
+        found = self.placed.at(path)
+        return found if isinstance(found, str) else None
+
+    def choice(self, path: Path, among: tuple[str, ...], default: str) -> str:
+        """A word out of a few; the default when it is not there or is not one of them."""
+        found = self.placed.at(path)
+        return found if isinstance(found, str) and found in among else default
+
+    def number(self, path: Path, default: int) -> int:
+        found = self.placed.at(path)
+        return found if isinstance(found, int) and not isinstance(found, bool) else default
+
+    def flag(self, path: Path, default: bool) -> bool:
+        found = self.placed.at(path)
+        return found if isinstance(found, bool) else default
+
+    def text(self, path: Path) -> Text | None:
+        found = self.placed.at(path)
+        if isinstance(found, str):
+            return Text.of(found, self.language)
+        if isinstance(found, dict):
+            versions = tuple((code, words) for code, words in found.items() if isinstance(words, str))
+            return Text(versions) if versions else None
+        return None
+
+    def title(self, path: Path) -> Text:
+        """A text that must be there; the thing's own id when it is not."""
+        return self.text(path) or Text.of(str(path[-2]) if len(path) > 1 else "", self.language)
+
+    def span(self, path: Path) -> Span | None:
+        return read_span(self.placed.at(path))
+
+    def spans(self, path: Path) -> tuple[Span, ...]:
+        found = self.placed.at(path)
+        every = found if isinstance(found, list) else [found]
+        return tuple(span for span in map(read_span, every) if span is not None)
+
+    def day(self, path: Path) -> date | None:
+        return read_date(self.placed.at(path))
+
+    # -- law, roles ----------------------------------------------------------------------------------------------------
+
+    def basis(self, path: Path) -> Mapping[str, str]:
+        """The laws of a thing: `*` for all its values, or by key. An unknown law is N306."""
+        found = self.placed.at((*path, "basis"))
+        if isinstance(found, str):
+            return frozen({"*": found}) if self._law(found, (*path, "basis")) else _NO_BASIS
+        if isinstance(found, dict):
+            return frozen({
+                key: law
+                for key, law in found.items()
+                if isinstance(law, str) and self._law(law, (*path, "basis", key))
+            })  # fmt: skip
+        return _NO_BASIS
+
+    def law(self, path: Path) -> str | None:
+        """The one law of a thing that has no keys of its own (an option, a reduction)."""
+        basis = self.basis(path)
+        return basis.get("*") or next(iter(basis.values()), None)
+
+    def _law(self, name: str, path: Path) -> bool:
+        if name in self.laws:
+            return True
+        self.unknown("N306", path, name, self.laws)
+        return False
+
+    def role_named(self, name: str) -> str | None:
+        """The full key of a role as a file may write it: `controleur`, `dgdn/controleur`, `applicant`."""
+        if name in (APPLICANT, SYSTEM):
+            return name
+        key = name if "/" in name else f"{self.agency}/{name}"
+        return key if self.library.directory.role(key) is not None else None
+
+    def roles(self, path: Path) -> tuple[str, ...]:
+        return tuple(self._role(name, there) for name, there in self.named(path))
+
+    def role(self, path: Path) -> str | None:
+        found = self.roles(path)
+        return found[0] if found else None
+
+    def _role(self, name: str, path: Path) -> str:
+        key = self.role_named(name)
+        if key is not None:
+            return key
+        agencies = self.library.directory.agencies
+        agency = agencies.get(name.partition("/")[0] if "/" in name else self.agency)
+        known = [one.id for one in agencies.values()] if agency is None else list(agency.roles)
+        if "/" in name and agency is not None:
+            known = [f"{agency.id}/{one}" for one in known]
+        if agency is not None or "/" in name:  # an unknown agency was told where it is written
+            self.unknown("N304", path, name, [*known, APPLICANT], kind="role")
+        return name if "/" in name else f"{self.agency}/{name}"
+
+    # -- expressions ---------------------------------------------------------------------------------------------------
+
+    def expression(
+        self, path: Path, vocabulary: Vocabulary, expects: Type | tuple[Type, ...] | None
+    ) -> Expression | None:
+        """The expression at a path, None when there is none or when it cannot be used (its problems are kept)."""
+        written = self.placed.at(path)
+        if written is None or isinstance(written, dict):
+            return None
+        where = self.placed.first_sign(path)
+        found, problems = parse_expression(plain_number(written), vocabulary, where, expects)
+        if problems and not self._follows_a_fault(written, vocabulary):
+            exact = self.placed.is_verbatim(path)
+            self.problems.extend(one if exact else replace(one, where=where) for one in problems)
+        return found
+
+    def _follows_a_fault(self, written: Tree, vocabulary: Vocabulary) -> bool:
+        return isinstance(written, str) and bool(self.broken & all_names(written, vocabulary.definitions))
+
+    def or_else(
+        self, path: Path, vocabulary: Vocabulary, expects: Type | tuple[Type, ...], default: Expression
+    ) -> Expression:
+        return self.expression(path, vocabulary, expects) or default
+
+
+def plain_number(written: Tree) -> bool | int | Decimal | str | list[Plain] | None:
+    """What the expression reader takes: scalars as they are, lists without decimals."""
+    if isinstance(written, list):
+        return [plain(one) for one in written]
+    return None if isinstance(written, dict) else written
