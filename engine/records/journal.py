@@ -68,8 +68,8 @@ def new_salt() -> str:
 def commit_value(salt: str | bytes, value: Plain) -> str:
     """HMAC-SHA256 of the value's canonical JSON under its salt, in hexadecimal. Erase the salt: the value is unknowable."""
     key = bytes.fromhex(salt) if isinstance(salt, str) else salt
-    if len(key) < 16:
-        raise ValueError("a salt has 128 bits")
+    if len(key) < 16 or (isinstance(salt, str) and key.hex() != salt):
+        raise ValueError("a salt has 128 bits, in lower-case hexadecimal")
     return hmac.new(key, canonical_json(value), hashlib.sha256).hexdigest()
 
 

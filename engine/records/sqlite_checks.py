@@ -1,14 +1,140 @@
-"""What the store finds broken in its own tables: the store's part of `fsck`."""
+"""What the store finds broken in its own tables: the store's part of `fsck`. Each check is one question in SQL, or one
+walk over the dossiers and their chains. What needs a definition to be judged is asked by the office.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final
 
+from engine.records.bodies import Unreadable, to_plain
+from engine.records.dossier import Dossier
+from engine.records.journal import Entry, verify
+from engine.records.sqlite_dossiers import ENTRIES, LINES, line_of, read_body
+from engine.records.sqlite_ledger import BOOKINGS, ISSUED
+from engine.records.sqlite_rows import Shape
+from engine.records.sqlite_search import label_words
 from engine.records.store import Finding
+from engine.values import Plain, canonical_json
+
+# Code of the finding → rows of (dossier or NULL, what it is about).
+QUESTIONS: Final = {
+    "no_body": "SELECT id, number FROM dossier WHERE NOT EXISTS (SELECT 1 FROM dossier_body WHERE dossier = dossier.id)",
+    "unjournaled": """
+        SELECT id, revision FROM dossier
+        WHERE coalesce((SELECT max(n) FROM entry WHERE entry.dossier = dossier.id), 0) < max(1, revision)""",
+    "credit_unverified": """
+        SELECT dossier, payment FROM credit WHERE NOT EXISTS (
+          SELECT 1 FROM pay_event e
+          WHERE e.payment = credit.payment AND e.verified = 1 AND e.kind IN ('paid', 'overpaid') AND e.amount >= credit.amount)""",
+    "credit_amount": """
+        SELECT c.dossier, c.payment FROM credit c JOIN payment p ON p.id = c.payment
+        WHERE c.dossier <> p.dossier OR c.amount < p.amount OR (c.amount > p.amount AND p.status <> 'overpaid')""",
+    "credit_unpaid": """
+        SELECT c.dossier, c.payment FROM credit c JOIN payment p ON p.id = c.payment
+        WHERE p.status NOT IN ('paid', 'overpaid')""",
+    "paid_uncredited": """
+        SELECT dossier, id FROM payment
+        WHERE status IN ('paid', 'overpaid') AND NOT EXISTS (SELECT 1 FROM credit WHERE payment = payment.id)""",
+    "seat_sold_twice": """
+        SELECT min(dossier), office || ' ' || start || ' ' || seat FROM booking WHERE status <> 'cancelled'
+        GROUP BY resource, office, start, seat HAVING count(*) > 1""",
+    "booked_twice": """
+        SELECT dossier, appointment FROM booking WHERE status = 'booked' GROUP BY dossier, appointment HAVING count(*) > 1""",
+    "letter_fate": "SELECT dossier, id FROM letter WHERE sent_at IS NOT NULL AND failed IS NOT NULL",
+    "letter_lent": "SELECT dossier, id FROM letter WHERE claimed_until IS NOT NULL AND sent_at IS NOT NULL",
+    "timer_ahead": """
+        SELECT dossier, name FROM timer
+        WHERE entry > coalesce((SELECT max(n) FROM entry WHERE entry.dossier = timer.dossier), 0)""",
+    "timer_early": "SELECT dossier, name FROM timer WHERE fired_at < due_at",
+}  # fmt: skip
 
 
 def broken_promises(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Everything found, the file itself first: on a damaged file the rest may not be answerable."""
+    try:
+        yield from _damage(connection)
+        for code, sql in QUESTIONS.items():
+            for dossier, about in connection.execute(sql):
+                yield Finding(code, dossier, {"about": about})
+        yield from _broken_chains(connection)
+        yield from _broken_bodies(connection)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        yield Finding("damaged", None, {"said": error.sqlite_errorname})
+
+
+def _damage(connection: sqlite3.Connection) -> Iterator[Finding]:
     for (said,) in connection.execute("PRAGMA integrity_check"):
         if said != "ok":
-            yield Finding("integrity", None, {"said": said})
+            yield Finding("damaged", None, {"said": said})
+    for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield Finding("orphan", None, {"table": table, "row": row, "parent": parent})
+
+
+def _broken_chains(connection: sqlite3.Connection) -> Iterator[Finding]:
+    rows = connection.execute(f"{ENTRIES.select} ORDER BY dossier, n")
+    for dossier, chain in groupby(rows, key=lambda row: row[0]):
+        yield from _broken_chain(dossier, list(chain))
+
+
+def _broken_chain(dossier: str, rows: list[Sequence[Any]]) -> Iterator[Finding]:
+    entries: list[Entry] = []
+    for row in rows:
+        try:
+            entry = ENTRIES.read(row)
+            faithful = ENTRIES.cells(entry) == list(row)  # the very text that was sealed, not another spelling of it
+        except (Unreadable, TypeError):
+            faithful = False
+        if not faithful:
+            yield Finding("chain", dossier, {"n": row[ENTRIES.names.index("n")], "reason": "changed"})
+            return
+        entries.append(entry)
+    if broken := verify(entries):
+        yield Finding("chain", dossier, {"n": broken.n, "reason": broken.reason})
+
+
+def _broken_bodies(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """The row that lists read, the words, the seats and the documents all say what the body says."""
+    columns = ", ".join(f'd."{name}"' for name in LINES.names)
+    sql = f"SELECT {columns}, d.revision, b.body FROM dossier d JOIN dossier_body b ON b.dossier = d.id"
+    for *cells, revision, body in connection.execute(sql):
+        try:
+            dossier = read_body(body)
+        except Unreadable as error:
+            yield Finding("body_unreadable", cells[0], {"at": error.path})
+            continue
+        if [*LINES.cells(line_of(dossier)), dossier.revision] != [*cells, revision]:
+            yield Finding("row_differs", dossier.id)
+        words = {
+            word for (word,) in connection.execute("SELECT word FROM dossier_word WHERE dossier = ?", (dossier.id,))
+        }
+        if words != {dossier.number, *label_words(dossier.label)}:
+            yield Finding("words_differ", dossier.id)
+        yield from _broken_copies(connection, dossier)
+
+
+def _broken_copies(connection: sqlite3.Connection, dossier: Dossier) -> Iterator[Finding]:
+    """A booking still to come stands in the dossier and holds its seat; a document stands in both, the same."""
+    seats = _kept(connection, BOOKINGS, dossier.id, " AND status = 'booked'")
+    booked = {one.id: to_plain(one) for one in dossier.bookings.values() if one.status == "booked"}
+    for booking in sorted(seats.keys() ^ booked.keys()) + sorted(_differ(seats, booked)):
+        yield Finding("booking_differs", dossier.id, {"about": booking})
+    kept = _kept(connection, ISSUED, dossier.id)
+    shown = {one.id: to_plain(one) for one in dossier.documents}
+    for document in sorted(kept.keys() ^ shown.keys()) + sorted(_differ(kept, shown)):
+        yield Finding("document_differs", dossier.id, {"about": document})
+
+
+def _kept(
+    connection: sqlite3.Connection, shape: Shape[Any], dossier_id: str, also: str = ""
+) -> dict[str, dict[str, Plain]]:
+    rows = connection.execute(f"{shape.select} WHERE dossier = ?{also}", (dossier_id,))
+    return {one.id: to_plain(one) for one in shape.read_all(rows)}
+
+
+def _differ(these: dict[str, dict[str, Plain]], those: dict[str, dict[str, Plain]]) -> set[str]:
+    return {name for name in these.keys() & those.keys() if canonical_json(these[name]) != canonical_json(those[name])}
