@@ -21,7 +21,7 @@ from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_schema import migrate, prepare, read_settings
-from engine.records.store import Busy, Finding, Unit
+from engine.records.store import Busy, Damaged, Finding, Unit
 
 MEMORY: Final = ":memory:"
 PATIENCE: Final = 10.0  # seconds a writer waits for its turn, as `busy_timeout` does among processes
@@ -171,7 +171,7 @@ def _transaction(connection: sqlite3.Connection, write: bool) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     try:
         yield
-        connection.execute("COMMIT")
+        connection.execute("COMMIT" if write else "ROLLBACK")
     except BaseException:
         if connection.in_transaction:  # a full disk may have undone it already
             connection.execute("ROLLBACK")
@@ -180,10 +180,14 @@ def _transaction(connection: sqlite3.Connection, write: bool) -> Iterator[None]:
 
 @contextmanager
 def _passing() -> Iterator[None]:
-    """What may pass with time is `Busy`."""
+    """What may pass with time is `Busy`; what cannot be read is `Damaged`."""
     try:
         yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in _PASSING:
             raise
         raise Busy(error.sqlite_errorname) from error
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        raise Damaged(error.sqlite_errorname) from error

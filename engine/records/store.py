@@ -42,6 +42,10 @@ class Busy(Exception):
     """The store cannot answer now (locked, full, cut). Nothing was written; try again later."""
 
 
+class Damaged(Exception):
+    """What is kept cannot be read: no store of ours, or a broken one. Waiting does not help; `findings` may say more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The stored answer to one idempotent command: same key and same digest, same answer."""
