@@ -30,7 +30,7 @@ DOORS = {
     "flask_wtf": ("renderers.web.",),
     "typst": ("renderers.pdf",),
     "segno": ("renderers.qr",),
-    "click": ("renderers.console", "renderers.commands", "server"),
+    "click": ("renderers.console", "renderers.reference", "server"),
     "PIL": ("engine.records.",),
     "pypdf": ("engine.records.",),
     "re2": ("engine.definition.", "engine.rules."),

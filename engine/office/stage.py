@@ -1,0 +1,118 @@
+"""Where stories are played: an office in memory with a clock that obeys, an operator that does as told, silent registers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from engine.clock import ZONE, FixedClock
+from engine.definition.catalogue import Catalogue
+from engine.definition.model import APPLICANT, Procedure
+from engine.gateways.registers import RegisterAnswer
+from engine.gateways.sandbox import SandboxOperator, SandboxProvider
+from engine.gateways.senders import InboxSender
+from engine.office.keys import SigningKeys
+from engine.office.office import Office
+from engine.office.timers import tour
+from engine.records.attachments import AttachmentStore
+from engine.records.dossier import Account, Actor, Attachment, Dossier
+from engine.records.sqlite import SqliteStore
+from engine.rules.field_kinds.papers import files_of
+from engine.rules.wording import Wording
+from engine.values import Plain, new_id
+
+FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
+OPENING: Final = 9  # o'clock, the hour a story begins
+PAYERS: Final = {"paid": "+22890000001", "failed": "+22890000002", "expired": "+22890000004", "unknown": "+22890000005"}
+PHONE: Final = "+22890123456"
+_KEYS: Final = SigningKeys.generate()
+
+
+class TellingRegister:
+    """Registers that answer only what the story says, when it says it."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, RegisterAnswer] = {}
+
+    def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
+        return self.told.get(register_id, RegisterAnswer("unavailable"))
+
+
+@dataclass
+class Stage:
+    """One story's world. `people` are made when first named: `role` or `role:somebody`."""
+
+    office: Office
+    clock: FixedClock
+    registers: TellingRegister
+    applicant: Actor
+    people: dict[str, Actor] = field(default_factory=dict)
+
+    @classmethod
+    def set_for(cls, catalogue: Catalogue, wording: Wording, at: date) -> Stage:
+        """An empty office on the morning of that day."""
+        clock = FixedClock(datetime(at.year, at.month, at.day, OPENING, tzinfo=ZONE))
+        registers = TellingRegister()
+        store = SqliteStore(":memory:")
+        store.migrate()
+        operator = SandboxOperator(None, clock, b"story")
+        letters = InboxSender()
+        office = Office(
+            catalogue, store, AttachmentStore(Path("nowhere")), {"sandbox": SandboxProvider(operator)},
+            {"sms": letters, "email": letters, "inbox": letters}, {"*": registers}, clock, wording, _KEYS,
+        )  # fmt: skip
+        account = Account("applicant", "applicant", "", PHONE)
+        with store.unit(write=True) as unit:
+            unit.put_account(account)
+        return cls(office, clock, registers, account.actor())
+
+    def person(self, role: str, who: str = "") -> Actor:
+        """Somebody who holds the role, always the same for the same name."""
+        if role == APPLICANT:
+            return self.applicant
+        name = f"{role}:{who}" if who else role
+        if name not in self.people:
+            account = Account(name, "agent", who or role, name, roles=(role,))
+            with self.office.store.unit(write=True) as unit:
+                unit.put_account(account)
+            self.people[name] = account.actor()
+        return self.people[name]
+
+    def dossier(self, dossier_id: str) -> Dossier:
+        with self.office.store.unit() as unit:
+            dossier = unit.dossier(dossier_id)
+        if dossier is None:
+            raise LookupError(dossier_id)
+        return dossier
+
+    def pass_time(self, until: datetime) -> None:
+        """Lets everything that falls due until then happen at its own hour."""
+        while True:
+            with self.office.store.unit() as unit:
+                ahead = [timer.due_at for timer in unit.due_timers(until, 1)]
+            if not ahead:
+                break
+            self.clock.instant = max(self.clock.instant, ahead[0])
+            tour(self.office)
+        self.clock.instant = max(self.clock.instant, until)
+        tour(self.office)
+
+    def later(self, seconds: int) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
+
+    def papers(self, procedure: Procedure, answers: Mapping[str, Plain]) -> tuple[Attachment, ...]:
+        """The files that placeholder answers name, as if they had been handed in."""
+        return tuple(
+            Attachment(name, field.id, f"{field.id}.pdf", "pdf", 1000, "0" * 64, self.clock.now())
+            for field in procedure.form.fields
+            if field.type in FILE_TYPES
+            for name in files_of(answers.get(field.id))
+        )
+
+
+def fresh_token() -> str:
+    """Each act of a story is one command."""
+    return new_id()
