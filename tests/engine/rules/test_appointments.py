@@ -216,6 +216,13 @@ def test_a_full_slot_names_the_three_nearest() -> None:
     assert reason.facts["nearest"] == ("2026-12-02T07:50+00:00", "2026-12-02T08:50+00:00", "2026-12-02T09:10+00:00")
 
 
+def test_a_day_s_quota_closes_its_other_slots() -> None:
+    daily = replace(PASSPORT, tasks={**PASSPORT.tasks, "depot": replace(DEPOT, quota=2)})
+    taken = {at("2026-12-02 07:30"): frozenset({1}), at("2026-12-02 16:30"): frozenset({1})}
+    assert refused(lambda: booked(procedure=daily, taken=taken)).code == "slot_full"
+    assert booked(procedure=daily, taken={at("2026-12-04 07:30"): frozenset({1})}).dossier.bookings["depot"]
+
+
 def test_who_books() -> None:
     assert refused(lambda: booked(who=STRANGER)).code == "role"
     assert refused(lambda: booked(who=CHECKER)).code == "role"
