@@ -15,12 +15,12 @@ from engine.clock import local_day
 from engine.definition.directory import Directory
 from engine.definition.expressions import Expression, History, Scope, Value
 from engine.definition.model import APPLICATION, Field, Form, Procedure
+from engine.definition.tables import table_function
 from engine.records.dossier import Dossier
 from engine.rules.answers import OTHER
 from engine.rules.field_kinds.choices import other_chosen
 from engine.rules.field_kinds.kind import Asking
 from engine.rules.fields import typed
-from engine.rules.tables import functions_of
 from engine.values import Plain
 
 _DETAIL: Final = f"_{OTHER}"
@@ -206,7 +206,7 @@ def _standing(
         lists={name: listed.codes for name, listed in procedure.lists.items()},
         add_working_days=directory.calendar.add_working_days,
         office_serving=lambda place: directory.office_serving(place, agency),
-        tables=functions_of(procedure.tables),
+        tables={name: table_function(table) for name, table in procedure.tables.items()},
     )
     values.scope = replace(scope, today=form_day)
     values.own_scopes = {name: replace(scope, today=day) for name, day in days.items() if day != form_day}
