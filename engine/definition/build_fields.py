@@ -177,7 +177,9 @@ class Questions:
         elif list_id is not None:
             bench.unknown("N304", (*path, "options"), list_id, bench.library.lists, kind="list")
         else:
-            found = tuple(self.option(code, (*path, "options", code), words) for code in bench.entries((*path, "options")))
+            found = tuple(
+                self.option(code, (*path, "options", code), words) for code in bench.entries((*path, "options"))
+            )
         if bench.flag((*path, "other"), False) and not any(one.code == OTHER for one in found):
             found = (*found, Option(OTHER, _OTHER_LABEL))
         return found, list_id
@@ -288,8 +290,10 @@ class Questions:
         holds = bench.expression((*path, "should" if warns else "must"), inside, YES_NO)
         at = bench.words((*path, "at"))
         row = self.shop.words.rows.get(self.rows or "", {})
-        if at is not None and at not in row and not self.shop.names.check(
-            bench, at, (*path, "at"), "question", "evidence"
+        if (
+            at is not None
+            and at not in row
+            and not self.shop.names.check(bench, at, (*path, "at"), "question", "evidence")
         ):
             at = None
         if holds is None:

@@ -83,7 +83,9 @@ def _delay(shop: Workshop) -> Delay:
 def _contact(bench: Bench) -> Contact | None:
     if not bench.entries(("contact",)):
         return None
-    return Contact(bench.words(("contact", "phone")), bench.words(("contact", "email")), bench.text(("contact", "address")))
+    return Contact(
+        bench.words(("contact", "phone")), bench.words(("contact", "email")), bench.text(("contact", "address"))
+    )
 
 
 def _appeals(shop: Workshop) -> Mapping[str, Appeal]:

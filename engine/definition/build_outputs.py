@@ -117,6 +117,8 @@ def _recipient(shop: Workshop, path: Path) -> str:
     if bench.role_named(written) is None and shop.names.kind(written) == "question":
         place = shop.names.ids[written].path
         if bench.words((*place, "type")) not in ("phone", "email"):
-            bench.say("N305", path, name=written, found=bench.words((*place, "type")) or "text", wanted=("phone", "email"))
+            bench.say(
+                "N305", path, name=written, found=bench.words((*place, "type")) or "text", wanted=("phone", "email")
+            )
         return written
     return bench.role(path) or APPLICANT

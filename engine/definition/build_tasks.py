@@ -250,7 +250,12 @@ def _answers(shop: Workshop, name: str, path: Path) -> tuple[Page, ...]:
     where = bench.where(path, key=True)
     fields = tuple(
         Field(
-            id=one, where=where, type=word, value_type=shop.words.types.get(one, TEXT), label=Text.of(one), required=TRUE
+            id=one,
+            where=where,
+            type=word,
+            value_type=shop.words.types.get(one, TEXT),
+            label=Text.of(one),
+            required=TRUE,
         )
         for one, word in register.answers.items()
     )

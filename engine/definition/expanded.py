@@ -18,13 +18,13 @@ from engine.definition.notation import read_date
 from engine.definition.source import Tree, walk
 from engine.definition.splice import Spliced
 from engine.definition.workbench import Library, frozen, plain
-from engine.values import Plain, Text, canonical_json
+from engine.values import Plain, Text
 
 _IN_LIST: Final = re.compile(r"\bin_list\([^'\"]*['\"]([a-z0-9_]+)['\"]\s*\)")
 
 
 def expand(placed: Spliced, library: Library) -> str:
-    """Canonical JSON of the whole."""
+    """The whole as JSON without spaces, keys in the order of the file: that of pages and of states means something."""
     lists = {name: _plain_list(library.lists[name]) for name in sorted(_lists_used(placed.tree, library))}
     schemes = {name: _plain_scheme(library.schemes[name]) for name in sorted(_schemes_used(placed.tree, library))}
     registers = {
@@ -33,7 +33,7 @@ def expand(placed: Spliced, library: Library) -> str:
     whole: dict[str, Any] = {
         "procedure": plain(placed.tree), "lists": lists, "schemes": schemes, "registers": registers,
     }  # fmt: skip
-    return canonical_json(whole).decode("utf-8")
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def contract(expanded: str, directory: Directory) -> tuple[Tree, Library]:

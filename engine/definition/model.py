@@ -603,7 +603,7 @@ class Procedure:
     schemes: Mapping[str, Scheme]
     fingerprint: str
     source: str = field(compare=False, repr=False)  # the text of the file, kept with the edition
-    expanded: str = field(compare=False, repr=False)  # canonical JSON of the whole, presets and blocks spliced in
+    expanded: str = field(compare=False, repr=False)  # JSON of the whole in the order of the file, presets and blocks in
 
     @property
     def id(self) -> str:

@@ -84,7 +84,9 @@ def read_namespace(bench: Bench) -> Namespace:
     columns = tuple(_columns(bench))
     for column in columns:
         hidden = ids.get(column.id)
-        place = column.outer.get(column.id) or (hidden.path if hidden and hidden.kind in (*ANSWERS, "definition") else ())
+        place = column.outer.get(column.id) or (
+            hidden.path if hidden and hidden.kind in (*ANSWERS, "definition") else ()
+        )
         if place:
             line = bench.where(place, True).line
             bench.say("N303", column.path, key=True, name=column.id, rows=column.rows, line=line)

@@ -182,9 +182,7 @@ class _Splicing:
             return None
         return block
 
-    def _lay(
-        self, laid: dict[str, dict[str, _Laid]], block: Source, use: Mapping[str, Tree], use_path: Path
-    ) -> None:
+    def _lay(self, laid: dict[str, dict[str, _Laid]], block: Source, use: Mapping[str, Tree], use_path: Path) -> None:
         """What one `use` brings: the fields wanted, renamed by `prefix`, and the checks."""
         fields, checks = block.at(("fields",)), block.at(("checks",))
         theirs = fields if isinstance(fields, dict) else {}

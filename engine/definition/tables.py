@@ -56,9 +56,7 @@ def build_tables(shop: Workshop) -> Iterator[Table]:
 def _table(shop: Workshop, name: str, path: Path) -> Table:
     bench = shop.bench
     signature = shop.words.everywhere.tables[name]
-    keys = tuple(
-        Key(type_, isinstance(bench.at((*path, "by", at)), dict)) for at, type_ in enumerate(signature.keys)
-    )
+    keys = tuple(Key(type_, isinstance(bench.at((*path, "by", at)), dict)) for at, type_ in enumerate(signature.keys))
     for at, written in enumerate(bench.items((*path, "by"))):
         if isinstance(written, str):
             _check_key(shop, written, (*path, "by", at), signature.keys[at])

@@ -300,7 +300,9 @@ class _Typing:
         found = {}
         for name in self.names.of("table"):
             path = self.names.ids[name].path
-            keys = tuple(self.key_type(one, (*path, "by", at)) for at, one in enumerate(self.bench.items((*path, "by"))))
+            keys = tuple(
+                self.key_type(one, (*path, "by", at)) for at, one in enumerate(self.bench.items((*path, "by")))
+            )
             found[name] = TableType(keys, gives_type(self.bench, path))
         return found
 
