@@ -1,0 +1,331 @@
+"""Many at once, in any order, and killed in the middle: one seat is sold once, one payment credited once, nothing that
+was acknowledged is lost, nothing stays half-written."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.records.journal import verify
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Conflict, Reply, Taken
+from tests.engine.records.makers import (
+    NOON,
+    a_booking,
+    a_dossier,
+    a_letter,
+    a_payment,
+    a_timer,
+    an_event,
+    journal,
+    later,
+    opened,
+)  # fmt: skip
+from tests.race_runners import book_from_a_process, books, together
+
+ROOT = Path(__file__).resolve().parent.parent
+THREADS = 12
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "guichet.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    one = SqliteStore(path)
+    one.migrate()
+    yield one
+    one.close()
+
+
+def sound(store: SqliteStore) -> bool:
+    return list(store.findings()) == []
+
+
+# -- the last seat -----------------------------------------------------------------------------------------------------
+
+
+def test_twelve_threads_on_the_last_seat(store: SqliteStore) -> None:
+    opened(store, *(a_dossier(f"d{n}") for n in range(THREADS)))
+    for day in range(10):
+        won = together(THREADS, lambda n, day=day: books(store, f"d{n}", f"b{n}-{day}", day))  # type: ignore[misc]
+        assert Counter(map(str, won)) == {"True": 1, "False": THREADS - 1}
+        with store.unit(write=True) as unit:  # each day's winner may play again
+            ((_, _, booking),) = unit.bookings_on(["lome"], later(days=day), later(days=day, hours=1))
+            unit.put_booking(replace(booking, status="attended"))
+
+
+@pytest.mark.slow
+def test_four_processes_of_three_threads_on_the_last_seat(path: Path) -> None:
+    """They also all migrate the same new file first."""
+    days, processes, threads = 10, 4, 3
+    context = multiprocessing.get_context("spawn")
+    start, won = context.Barrier(processes * threads), context.Queue()
+    seed = SqliteStore(path)
+    seed.migrate()
+    opened(seed, *(a_dossier(f"d{process}-{thread}") for process in range(processes) for thread in range(threads)))
+    runners = [
+        context.Process(target=book_from_a_process, args=(path, process, threads, days, start, won))
+        for process in range(processes)
+    ]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join(60)
+        assert runner.exitcode == 0
+    winners = [won.get(timeout=5) for _ in range(won.qsize())]
+    with seed.unit() as unit:
+        kept = unit.bookings_on(["lome"], NOON, later(days=days))
+    assert len(kept) == len(winners)
+    sold = Counter(day for day, _, _ in winners)
+    # a winner of one day holds a booking still to come, and is refused the next days: as many days sold as people
+    assert max(sold.values()) == 1
+    assert sorted(sold) == list(range(days))
+    seed.close()
+
+
+@pytest.mark.slow
+def test_processes_that_start_together_on_a_new_file(tmp_path: Path) -> None:
+    code = "import sys; from engine.records.sqlite import SqliteStore; s = SqliteStore(sys.argv[1]); s.migrate()"
+    for attempt in range(3):
+        file = str(tmp_path / f"{attempt}.db")
+        starting = [subprocess.Popen([sys.executable, "-c", code, file], cwd=ROOT) for _ in range(4)]
+        assert [one.wait(30) for one in starting] == [0, 0, 0, 0]
+        one = SqliteStore(file)
+        assert sound(one)
+        one.close()
+
+
+def test_one_person_in_ten_tabs_holds_one_booking(store: SqliteStore) -> None:
+    opened(store)
+    won = together(10, lambda n: books(store, "d1", f"b{n}", n))
+    assert won.count(True) == 1
+    assert won.count(False) == 9
+
+
+def test_a_sold_out_day_sells_each_seat_once_and_freed_seats_again(store: SqliteStore) -> None:
+    seats = 5
+    opened(store, *(a_dossier(f"d{n}") for n in range(THREADS)))
+
+    def takes_any(n: int) -> bool:
+        for seat in range(seats):
+            try:
+                with store.unit(write=True) as unit:
+                    unit.take_seat("desk", f"d{n}", a_booking(f"b{n}", seat=seat))
+                return True
+            except Taken:
+                continue
+        return False
+
+    won = together(THREADS, takes_any)
+    assert won.count(True) == seats
+    with store.unit(write=True) as unit:
+        unit.release_seat(f"b{won.index(True)}")
+    again = together(THREADS, lambda n: not won[n] and takes_any(n))
+    assert again.count(True) == 1
+    with store.unit() as unit:
+        (taken,) = unit.seats_taken("desk", "lome", NOON, later(days=2)).values()
+    assert taken == frozenset(range(seats))
+
+
+# -- one dossier, one draft, one reply ---------------------------------------------------------------------------------
+
+
+def test_of_many_writers_of_one_revision_one_is_kept(store: SqliteStore) -> None:
+    opened(store)
+
+    def decides(n: int) -> str:
+        try:
+            with store.unit(write=True) as unit:
+                unit.put_dossier(a_dossier(revision=revision + 1, state=f"state {n}"), revision)
+                journal(unit, "d1", "transition", writer=n)
+        except Conflict:
+            return "conflict"
+        return f"state {n}"
+
+    for revision in range(15):
+        answers = together(8, decides)
+        assert answers.count("conflict") == 7
+        (kept,) = {*answers} - {"conflict"}
+        with store.unit() as unit:
+            dossier = unit.dossier("d1")
+            assert dossier is not None
+            assert dossier.state == kept
+            assert verify(unit.entries("d1")) is None
+            assert unit.head("d1")[0] == revision + 2
+    assert sound(store)
+
+
+def test_one_draft_whoever_asks_at_once(store: SqliteStore) -> None:
+    def opens(n: int) -> str:
+        try:
+            opened(store, a_dossier(f"d{n}", owner="ama"))
+        except Taken:
+            with store.unit() as unit:
+                draft = unit.draft_of("ama", "permit")
+                return draft.id if draft else ""
+        return f"d{n}"
+
+    assert len(set(together(THREADS, opens))) == 1
+    assert len(list(store.all_dossiers())) == 1
+
+
+def test_a_command_sent_ten_times_at_once_is_done_once(store: SqliteStore) -> None:
+    opened(store)
+
+    def sends(n: int) -> object:
+        with store.unit(write=True) as unit:
+            if reply := unit.reply("ama", "submit", "key"):
+                return reply.body
+            journal(unit, "d1", "submitted")
+            unit.add_reply(Reply("ama", "submit", "key", "digest", {"by": n}, NOON))
+            return {"by": n}
+
+    answers = together(10, sends)
+    assert all(answer == answers[0] for answer in answers)
+    with store.unit() as unit:
+        assert unit.head("d1")[0] == 2
+
+
+# -- one credit --------------------------------------------------------------------------------------------------------
+
+
+def deliver(store: SqliteStore, event_id: str, kind: str) -> bool:
+    """A callback whose status was asked: recorded once, credited once, whatever came before. True when it credited."""
+    with store.unit(write=True) as unit:
+        if not unit.add_event(an_event(event_id, kind=kind)) or kind != "paid":
+            return False
+        payment = unit.payment("p1")
+        assert payment is not None
+        unit.put_payment(replace(payment, status="paid"))
+        return unit.add_credit("p1", "d1", 500, NOON)
+
+
+def test_the_same_event_a_hundred_times_is_one_credit(store: SqliteStore) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.add_payment(a_payment())
+    credited = together(10, lambda n: sum(deliver(store, "e1", "paid") for _ in range(10)))
+    assert sum(credited) == 1
+    assert sound(store)
+
+
+def test_events_in_every_order_are_one_credit(tmp_path: Path) -> None:
+    events = (("e1", "pending"), ("e2", "failed"), ("e3", "paid"), ("e4", "paid"), ("e3", "paid"))
+    for order in itertools.permutations(events):
+        store = SqliteStore(":memory:")
+        opened(store)
+        with store.unit(write=True) as unit:
+            unit.add_payment(a_payment())
+        assert [deliver(store, *event) for event in order].count(True) == 1
+        with store.unit() as unit:
+            assert len(unit.events_of("p1")) == 4
+        assert sound(store)
+        store.close()
+
+
+# -- timers and letters ------------------------------------------------------------------------------------------------
+
+
+def test_five_hundred_timers_and_eight_workers_are_five_hundred_effects(store: SqliteStore) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.set_timers("d1", [a_timer(f"t{n:03d}") for n in range(500)])
+
+    def works(_: int) -> int:
+        effects = 0
+        while True:
+            with store.unit() as unit:
+                due = unit.due_timers(NOON, limit=50)
+            if not due:
+                return effects
+            for timer in random.sample(due, min(10, len(due))):
+                with store.unit(write=True) as unit:
+                    if unit.fire_timer(timer, NOON):
+                        journal(unit, "d1", "fired", timer=timer.name)
+                        effects += 1
+
+    assert sum(together(8, works)) == 500
+    with store.unit() as unit:
+        assert Counter(str(entry.body) for entry in unit.entries("d1")).most_common(1)[0][1] == 1
+    assert sound(store)
+
+
+def test_a_letter_is_lent_to_one_of_many_workers(store: SqliteStore) -> None:
+    with store.unit(write=True) as unit:
+        for n in range(200):
+            unit.add_letter(a_letter(f"l{n}"))
+
+    def works(_: int) -> list[str]:
+        lent: list[str] = []
+        while True:
+            with store.unit(write=True) as unit:
+                letters = unit.claim_letters(NOON, later(minutes=5), limit=7)
+            if not letters:
+                return lent
+            lent += [letter.id for letter in letters]
+
+    lent = list(itertools.chain(*together(6, works)))
+    assert len(lent) == len(set(lent)) == 200
+
+
+# -- killed ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_under_load_nothing_acknowledged_is_lost(path: Path, tmp_path: Path) -> None:
+    seed = SqliteStore(path)
+    seed.migrate()
+    seed.close()
+    log = tmp_path / "acknowledged"
+    log.touch()
+    chance = random.Random(20)
+    for run in range(20):
+        before = log.stat().st_size
+        command = [sys.executable, "-m", "tests.race_runners", str(path), str(log), f"run{run}"]
+        writer = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+        try:
+            deadline = time.monotonic() + 20
+            while log.stat().st_size == before:  # under load from its first acknowledgement
+                assert writer.poll() is None, writer.communicate()[1].decode()
+                assert time.monotonic() < deadline
+                time.sleep(0.002)
+            time.sleep(chance.uniform(0.02, 0.3))
+        finally:
+            os.kill(writer.pid, signal.SIGKILL)
+            writer.communicate()
+        if run % 5 == 4:
+            judge(path, log)
+    assert len(acknowledged(log)) > 100
+
+
+def acknowledged(log: Path) -> list[str]:
+    """The ids whose line is whole."""
+    return [line[:-1] for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def judge(path: Path, log: Path) -> None:
+    store = SqliteStore(path)
+    assert list(store.findings()) == []
+    kept = set(store.all_dossiers())
+    done = acknowledged(log)
+    assert [one for one in done if one not in kept] == []
+    with store.unit() as unit:
+        for dossier_id in done[-200:]:
+            assert unit.head(dossier_id)[0] == 2
+            assert len(unit.letters_of(dossier_id)) == 1
+    store.close()
