@@ -50,4 +50,4 @@ def close_names(name: str, known: Iterable[str], most: int = 3) -> tuple[str, ..
     same = [one for one in names if one.lower().replace("_", "") == squeezed]
     meant = [one for one in _FRENCH.get(flat, _FRENCH.get(flat.removesuffix("s"), ())) if one in names]
     close = difflib.get_close_matches(flat, names, n=most, cutoff=0.66)
-    return tuple(dict.fromkeys([*same, *meant, *close]))[:most]
+    return tuple(dict.fromkeys([*same, *meant] or close))[:most]

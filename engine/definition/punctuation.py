@@ -24,6 +24,8 @@ _FLOW_FAULTS: Final = (
 )
 _OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
 _FIRST_SIGNS: Final = "&*!|>%@`"
+_LONGEST_LINE: Final = 2_000
+_DEEPEST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ def quote(text: str) -> str:
 
 def repair(line: str) -> Repair | None:
     """The first text of the line that YAML cuts, with all of them quoted; None when the line cuts nothing."""
+    if len(line) > _LONGEST_LINE:
+        return None
     entry = _ENTRY.match(line)
     start = entry.end() if entry else 0
     value = line[start:].rstrip()
@@ -112,6 +116,7 @@ class _Flow:
         self.at = start
         self.out = line[:start]
         self.first: tuple[str, int, str] | None = None
+        self.depth = 0
 
     def repair(self) -> Repair | None:
         try:
@@ -125,10 +130,14 @@ class _Flow:
 
     def _collection(self) -> None:
         close = _OPENERS[self._here()]
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise _Lost
         self._copy(1)
         while True:
             self._copy_while(str.isspace)
             if self._here() == close:
+                self.depth -= 1
                 self._copy(1)
                 return
             if close == "}":

@@ -177,7 +177,9 @@ class Reader:
             self._say("Y108", token.start)
             place.key = f"\0{self.nodes}"
             if token.kind != "alias":
-                self._open.append(_Open((*place.path, place.key), {} if token.kind == "map" else [], token))
+                inside = _Open((*place.path, place.key), {} if token.kind == "map" else [], token)
+                inside.cut = True
+                self._open.append(inside)
             return
         name, path, spot = token.value, (*place.path, token.value), self._spot(token)
         earlier = self.keys.get(path)

@@ -209,6 +209,7 @@ def _mark(mark: Any) -> Mark:
 
 _REASONS: Final = (
     # what libyaml says, what it was doing → our reason, whether its context is the better place, code
+    ("maximum nesting depth", "", "depth", False, "Y103"),
     ("unexpected end of stream", "quoted scalar", "open_quote", True, "Y100"),
     ("document indicator", "quoted scalar", "open_quote", True, "Y100"),
     ("document indicator", "", "documents", False, "Y105"),
@@ -238,7 +239,10 @@ def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position
             return Position(file, mark.line + 1, fixed.column), facts, fixed
     reason, at_context, code = _reason(said, context)
     place = marks[-1] if marks and at_context else marks[0] if marks else None
-    return _within(place, lines, file), {"reason": reason, "code": code}, None
+    where = _within(place, lines, file)
+    if code == "Y103":
+        return where, {"what": reason, "most": _DEFAULT.depth, "code": code}, None
+    return where, {"what" if code == "Y101" else "reason": reason, "code": code}, None
 
 
 def _reason(said: str, context: str) -> tuple[str, bool, str]:

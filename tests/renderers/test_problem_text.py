@@ -1,0 +1,202 @@
+"""Problems as people and machines read them: every code has words, every sentence survives missing facts."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.definition.shape import check_shape
+from engine.definition.source import read_source
+from engine.problems import NOWHERE, InvalidDefinition, Position, Problem, Report, problem
+from renderers.problem_text import correction, explain, render_problem, render_report, summary
+from renderers.problem_words import advice, codes, message
+from tests.engine.definition.bad_files import BadFile, bad_files
+
+ROOT = Path(__file__).parents[2]
+HOLES = re.compile(r"[{}]|\[\[|\]\]|None|…\s*[»”]|\s{2,}")
+
+
+def documented_codes() -> set[str]:
+    """The codes of the table of `docs/language.md` §17."""
+    table = (ROOT / "docs" / "language.md").read_text("utf-8").split("## 17.")[1]
+    found = set(re.findall(r"\b([YSNECPRTV]\d{3})\b", table)) | {f"P{number}" for number in range(1, 11)}
+    for first, last in re.findall(r"\bY(\d+)–Y(\d+)", table):
+        found |= {f"Y{number}" for number in range(int(first), int(last) + 1)}
+    return found
+
+
+def report_of(text: str, file: str = "f.yaml") -> Report:
+    try:
+        source = read_source(text, file)
+    except InvalidDefinition as invalid:
+        return invalid.report
+    return Report.of([*source.advice, *check_shape(source)])
+
+
+def test_every_documented_code_has_words_and_no_other() -> None:
+    assert set(codes()) == documented_codes()
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("code", codes())
+def test_every_code_speaks_even_without_facts(code: str, language: str) -> None:
+    bare = Problem(code, NOWHERE)
+    assert message(bare, language)
+    assert not re.search(r"\[\[|\]\]|\s{2,}", message(bare, language) + advice(bare, language))
+    text = explain(code, language)
+    assert text
+    assert text.startswith(code)
+
+
+def test_both_languages_hold_the_same_variants() -> None:
+    french, english = (
+        read_source((ROOT / "renderers" / f"problems.{language}.yaml").read_bytes(), language).tree
+        for language in ("fr", "en")
+    )
+    assert keys(french) == keys(english)
+
+
+def keys(tree: Any) -> Any:
+    return {name: keys(value) for name, value in sorted(tree.items())} if isinstance(tree, dict) else None
+
+
+def test_an_unknown_code_is_not_explained() -> None:
+    assert explain("Z999") is None
+
+
+@pytest.mark.parametrize("bad", bad_files("YS"), ids=str)
+def test_real_facts_fill_every_hole(bad: BadFile) -> None:
+    for one in report_of(bad.path.read_text("utf-8", errors="surrogatepass")):
+        for language in ("fr", "en"):
+            assert not HOLES.search(message(one, language).replace("{", "").replace("}", "")), one
+            assert advice(one, language) or one.code == "S203", f"{one}: what should be written instead?"
+
+
+@pytest.mark.parametrize("bad", bad_files("YS"), ids=str)
+def test_a_proposed_line_mends_the_fault(bad: BadFile) -> None:
+    text = bad.path.read_text("utf-8")
+    [one] = [found for found in report_of(text) if found.code == bad.code]
+    fixed = correction(one, {"f.yaml": text})
+    if fixed is None:
+        pytest.skip("no correction can be guessed")
+    lines = text.split("\n")
+    lines[one.where.line - 1] = fixed.new
+    assert bad.code not in [found.code for found in report_of("\n".join(lines))]
+
+
+def test_the_layout_of_one_problem() -> None:
+    text = "form:\n  identite:\n    use: identite\n    titel: Vous\n    help: Comme sur la carte\n"
+    [one] = [found for found in report_of(text, "p/x.yaml") if found.code == "S201"]
+    assert render_problem(one, {"p/x.yaml": text}) == (
+        "erreur[S201] « titel » n'est pas une clé de cette rubrique\n"
+        " --> p/x.yaml:4:5\n"
+        "  |\n"
+        "3 |     use: identite\n"
+        "4 |     titel: Vous\n"
+        "  |     ^^^^^\n"
+        "5 |     help: Comme sur la carte\n"
+        "  |\n"
+        "  = aide : vouliez-vous dire « title » ?\n"
+        "  -     titel: Vous\n"
+        "  +     title: Vous\n"
+    )
+
+
+def test_the_caret_stands_under_the_fault_after_accents_and_tabs() -> None:
+    for text, under in (("é: {égouts: Où ?, b: c}\n", "?"), ("été: \tb\n", " ")):
+        [one] = report_of(text)
+        lines = render_problem(one, {"f.yaml": text}).split("\n")
+        at = next(number for number, line in enumerate(lines) if line.strip(" |^") == "" and "^" in line)
+        assert lines[at - 1][lines[at].index("^")] == under
+
+
+def test_a_long_line_is_cut_around_its_fault() -> None:
+    text = "a: {" + ", ".join(f"k{number}: valeur" for number in range(100)) + ", titre: Bon ?}\n"
+    [one] = report_of(text)
+    shown = render_problem(one, {"f.yaml": text}).split("\n")
+    assert len(shown[3]) < 160
+    assert shown[3][shown[4].index("^")] == "?"
+
+
+def test_a_hostile_text_cannot_write_on_the_terminal() -> None:
+    text = "a: \x1b[2J\n"
+    [one] = report_of(text)
+    assert "\x1b" not in render_problem(one, {"f.yaml": text})
+    named = problem("N301", Position("f.yaml", 1, 1), name="\x1b[31m")
+    assert "\x1b" not in render_report(Report.of([named]), {"f.yaml": text}, form="short")
+
+
+def test_colours_only_when_asked() -> None:
+    report = report_of("a: 1\na: 2\n")
+    assert "\x1b[" not in render_report(report, {"f.yaml": "a: 1\na: 2\n"})
+    assert "\x1b[" in render_report(report, {"f.yaml": "a: 1\na: 2\n"}, colour=True)
+
+
+@pytest.mark.parametrize(
+    ("written", "language", "said"),
+    [
+        ([], "fr", "Aucun problème dans 3 fichiers."),
+        ([("Y115", "a")], "fr", "1 conseil dans 1 fichier sur 3."),
+        ([("N301", "a"), ("N301", "b"), ("V711", "b")], "fr",
+         "2 erreurs, 1 conseil dans 2 fichiers sur 3. Publication refusée tant qu'il reste des erreurs."),
+        ([("N301", "a")], "en", "1 error in 1 file of 3. Publication is refused as long as errors remain."),
+    ],
+)  # fmt: skip
+def test_the_last_line_counts(written: list[tuple[str, str]], language: str, said: str) -> None:
+    report = Report.of(problem(code, Position(file, 1, 1)) for code, file in written)
+    assert summary(report, language, 3) == said
+
+
+# -- for machines ------------------------------------------------------------------------------------------------------
+
+TEXT = "edition: 1\nnom: Art. 3: le maire\nb: yes\n"
+
+
+def rendered(form: str, language: str = "fr") -> str:
+    return render_report(report_of(TEXT, "p/x.yaml"), {"p/x.yaml": TEXT}, form=form, language=language)
+
+
+def test_short_is_one_line_a_problem() -> None:
+    first, second = rendered("short").splitlines()
+    assert first.startswith("p/x.yaml:2:12 Y113 deux-points")
+    assert " → mettez le texte entre guillemets" in first
+    assert second.startswith("p/x.yaml:3:4 Y115 ")
+
+
+def test_json_holds_everything() -> None:
+    found = json.loads(rendered("json"))
+    assert (found["errors"], found["advice"]) == (1, 1)
+    first = found["problems"][0]
+    assert (first["code"], first["severity"], first["file"], first["line"], first["column"]) == (
+        "Y113", "error", "p/x.yaml", 2, 12,
+    )  # fmt: skip
+    assert first["fix"] == {"old": "nom: Art. 3: le maire", "new": "nom: 'Art. 3: le maire'"}
+    assert found["problems"][1]["severity"] == "advice"
+
+
+def test_annotations_cannot_be_broken_out_of() -> None:
+    first, second = rendered("github", "en").splitlines()
+    assert first.startswith("::error file=p/x.yaml,line=2,col=12,endColumn=13,title=Y113::")
+    assert "%0A" in first
+    assert second.startswith("::warning ")
+    hostile = problem("N301", Position("a,b:c\n.yaml", 1, 1), name="x\n::error::100%")
+    text = render_report(Report.of([hostile]), {}, form="github")
+    assert text.count("\n") == 1
+    assert "file=a%2Cb%3Ac%0A.yaml" in text
+    assert "100%25" in text
+
+
+def test_sarif_names_rules_places_and_fixes() -> None:
+    [run] = json.loads(rendered("sarif"))["runs"]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["Y113", "Y115"]
+    first = run["results"][0]
+    place = first["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "p/x.yaml"
+    assert place["region"] == {"startLine": 2, "startColumn": 12, "endColumn": 13}
+    [change] = first["fixes"][0]["artifactChanges"][0]["replacements"]
+    assert change["insertedContent"]["text"] == "nom: 'Art. 3: le maire'"
+    assert [result["level"] for result in run["results"]] == ["error", "warning"]
