@@ -115,11 +115,11 @@ def timeline(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Mile
 
 
 def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
-    """States left behind. One passed at once, nobody saw."""
+    """States left behind. One that let the dossier pass at once, nobody saw."""
     at = dossier.submitted_at
     for taken in dossier.taken:
         state = procedure.states.get(taken.source)
-        if state is not None and at != taken.at:
+        if state is not None and (at != taken.at or taken.by_kind != "system"):
             yield Milestone(state.id, state.label, "past", state.public, at, taken.at)
         at = taken.at
 
@@ -143,11 +143,17 @@ def _search(procedure: Procedure, state_id: str, scope: Scope, seen: set[str]) -
 
 
 def _next(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
-    """Where a state usually leads: by itself first, then by what people do; what is open now before what is not."""
+    """Where a state usually leads: by itself first, then by what people do; last what the answers given rule out."""
     ways = procedure.leaving.get(state_id, ())
     forward = [way for way in ways if _leads_on(way)]
-    forward.sort(key=lambda way: (way.event is None, not way.when.holds(scope)))
+    forward.sort(key=lambda way: (way.event is None, _is_ruled_out(way, scope)))
     return tuple(dict.fromkeys(way.target for way in forward))
+
+
+def _is_ruled_out(way: Transition, scope: Scope) -> bool:
+    """A condition over what is not known yet rules nothing out: the first of the file is what usually happens."""
+    known = all(scope.get(name) is not None for name in way.when.names)
+    return known and not way.when.holds(scope)
 
 
 def _leads_on(way: Transition) -> bool:

@@ -22,6 +22,7 @@ from tests.engine.rules.small_book import (
     OWNER,
     WORDS,
     act,
+    auto,
     book,
     draft,
     is_,
@@ -108,6 +109,8 @@ def test_the_timeline_tells_past_present_and_likely_future() -> None:
     ]  # fmt: skip
     assert (steps[0].at, steps[0].until) == (MONDAY, MONDAY + timedelta(days=2))
     assert steps[1].at == MONDAY + timedelta(days=2)
+    at_once = after(sent(), "conforme", 0)  # an act is told, however quick
+    assert [one.state for one in timeline(PASSPORT, at_once, scope)][:2] == ["conformite", "a_payer"]
     ended = after(sent(), "refuser", reason="x")
     assert [one.when for one in timeline(PASSPORT, ended, scope)] == ["past", "present"]
 
@@ -134,3 +137,20 @@ def test_the_likely_path_follows_what_holds_and_never_loops() -> None:
         scope = scope_of(procedure, dossier, local_day(MONDAY), DIRECTORY)
         assert likely_path(procedure, "a", scope) == ("b", mode)
     assert likely_path(procedure, "non", scope) == ()
+
+
+def test_what_is_not_known_yet_rules_nothing_out() -> None:
+    states = (
+        state("a", "look_up", waits=()), state("b", "end", outcome="granted"), state("c", "by", by=("controleur",)),
+    )  # fmt: skip
+    found = is_("recherche", "not_found")
+    ways = (
+        auto("a", "done", "b", when=found), auto("a", "done", "c", when=not_(found), rank=1),
+        act("x", "c", "b", "controleur"),
+    )  # fmt: skip
+    procedure = book(states, ways)
+    dossier = submit(procedure, draft(procedure), OWNER, MONDAY, DIRECTORY, WORDS).dossier
+    scope = scope_of(procedure, dossier, local_day(MONDAY), DIRECTORY)
+    assert likely_path(procedure, "a", scope) == ("b",)
+    answered = replace(dossier, answers={**dossier.answers, "recherche": "found"})
+    assert likely_path(procedure, "a", scope_of(procedure, answered, local_day(MONDAY), DIRECTORY)) == ("c", "b")
