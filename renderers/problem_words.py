@@ -27,10 +27,11 @@ _LONGEST: Final = 120
 
 # Which lists of words translate which facts; a value without translation is said as it is.
 _TRANSLATED: Final[Mapping[str, tuple[str, ...]]] = {
-    "expected": ("expected", "types"), "found": ("found",), "kind": ("kind",), "left": ("types",),
+    "expected": ("expected", "types"), "found": ("found", "types"), "kind": ("kind",), "left": ("types",),
     "right": ("types",), "given": ("types", "found"), "wanted": ("wanted", "types"),
 }  # fmt: skip
 _NAMES: Final = ("near", "names", "options", "missing", "trap")  # each name between quotes
+_PATHS: Final = ("circle", "path")  # one leads to the next
 _ALTERNATIVES: Final = ("near", "allowed", "types", "options", "others", "wanted", "expected")  # joined by « ou »
 _JOINTS: Final[Mapping[str, tuple[str, str]]] = {"fr": (" et ", " ou "), "en": (" and ", " or ")}
 
@@ -116,6 +117,8 @@ def _said(name: str, fact: Fact, language: str) -> str:
         words = [_between_quotes(word, language) for word in words]
     if len(fact) > _MOST_LISTED:
         return ", ".join(words) + "…"
+    if name in _PATHS:
+        return " → ".join(words)
     last = _JOINTS.get(language, _JOINTS[REFERENCE])[name in _ALTERNATIVES]
     return last.join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
