@@ -14,6 +14,7 @@ from engine.definition.directory import Directory
 from engine.definition.model import DRAFT, Procedure
 from engine.definition.shared_files import Shared, load_shared
 from engine.definition.source import read_source
+from engine.problems import InvalidDefinition
 from engine.records.dossier import Dossier
 from engine.values import Plain
 from renderers.words import Words, load_words
@@ -65,7 +66,10 @@ def the_words() -> Words:
 @lru_cache(maxsize=64)
 def compiled(text: str, file: str = "essai.yaml") -> Procedure:
     """The procedure of a whole file; fails with its problems."""
-    procedure, problems = build_procedure(read_source(text, file), the_shared())
+    try:
+        procedure, problems = build_procedure(read_source(text, file), the_shared())
+    except InvalidDefinition as invalid:
+        procedure, problems = None, list(invalid.report)
     assert procedure is not None, "\n".join(f"{one.where} {one.code} {dict(one.facts)}" for one in problems)
     return procedure
 
