@@ -1,44 +1,43 @@
-"""What one SMS can hold: the alphabet of GSM 03.38, and how many parts a text takes.
-
-160 signs of the default alphabet in one part, 153 in each of several; one sign outside it turns the whole message into
-UCS-2: 70 in one part, 67 in each of several. `é è à ù ì ò` are inside, `ê ç â î ô û œ ’ «` are not.
-"""
+"""What an SMS can hold: the signs of GSM 03.38, and into how many parts a text is cut."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 BASIC: Final = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà"
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-EXTENDED: Final = frozenset("^{}\\[~]|€\f")  # two septets each
-_PLAIN: Final = str.maketrans(
-    {"\u00a0": " ", "\u202f": " ", "’": "'", "‘": "'", "–": "-", "…": "...", "«": '"', "»": '"'}
-)
+EXTENDED: Final = frozenset("^{}\\[~]|€")  # each costs two signs
+_PLAIN: Final = str.maketrans({
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "‘": "'", "«": '"', "»": '"', "“": '"', "”": '"',
+    "–": "-", "—": "-", "‑": "-", "…": "...", "œ": "oe", "Œ": "OE", "•": "-",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`length` in signs of the alphabet used; `foreign` are the signs that force UCS-2."""
+    """How a text leaves: `count` messages, `signs` used, `unicode` when some sign, `foreign`, is not of GSM 03.38."""
 
     count: int
-    length: int
-    ucs2: bool
-    foreign: tuple[str, ...] = ()
+    signs: int
+    unicode: bool
+    foreign: tuple[str, ...] = field(default=(), compare=False)
 
 
-def plain_signs(text: str) -> str:
-    """The same text with typographic signs that SMS lack replaced by those it has (a fixed space by a space…)."""
+def to_gsm(text: str) -> str:
+    """The text with typographic signs made plain. Letters stay as they are: a name is not respelt."""
     return text.translate(_PLAIN)
 
 
-def parts(text: str) -> Parts:
-    """How many parts the text takes, as it is."""
+def sms_parts(text: str) -> Parts:
+    """160 signs a part (153 when several); 70 (67) as soon as one sign is not of the alphabet."""
     foreign = tuple(dict.fromkeys(sign for sign in text if sign not in BASIC and sign not in EXTENDED))
     if foreign:
-        units = len(text.encode("utf-16-le")) // 2
-        return Parts(1 if units <= 70 else -(-units // 67), units, True, foreign)
-    septets = sum(2 if sign in EXTENDED else 1 for sign in text)
-    return Parts(1 if septets <= 160 else -(-septets // 153), septets, False)
+        return _cut(len(text.encode("utf-16-le")) // 2, 70, 67, foreign)
+    return _cut(sum(2 if sign in EXTENDED else 1 for sign in text), 160, 153)
+
+
+def _cut(signs: int, alone: int, joined: int, foreign: tuple[str, ...] = ()) -> Parts:
+    return Parts(1 if signs <= alone else -(-signs // joined), signs, bool(foreign), foreign)

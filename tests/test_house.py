@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
-    "engine.problems": 1, "engine.values": 1, "engine.clock": 1,
+    "engine.problems": 1, "engine.values": 1, "engine.clock": 1, "engine.sms": 1,
     "engine.definition": 2, "engine.records": 2,
     "engine.rules": 3, "engine.gateways": 3,
     "engine.office": 4,

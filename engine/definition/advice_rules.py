@@ -16,7 +16,7 @@ from engine.definition.model import (
 )
 from engine.definition.rulebook import rule
 from engine.problems import Position, Problem, problem
-from engine.sms import parts, plain_signs
+from engine.sms import sms_parts, to_gsm
 from engine.values import Text
 
 MOST_QUESTIONS: Final = 7
@@ -169,17 +169,17 @@ def long_page(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
 def foreign_sign_in_sms(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """One sign outside GSM 03.38 makes the whole message UCS-2: 70 signs a part."""
     for notice, where, text in _messages(procedure):
-        found = parts(text)
-        if found.ucs2:
-            yield problem("V730", where, at=notice, name=notice, signs=found.foreign, found=found.length)
+        found = sms_parts(text)
+        if found.unicode:
+            yield problem("V730", where, at=notice, name=notice, signs=found.foreign, found=found.signs)
 
 
 @rule("V731")
 def sms_in_several_parts(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     for notice, where, text in _messages(procedure):
-        found = parts(text)
+        found = sms_parts(text)
         if found.count > 1:
-            yield problem("V731", where, at=notice, name=notice, found=found.length, parts=found.count)
+            yield problem("V731", where, at=notice, name=notice, found=found.signs, parts=found.count)
 
 
 def _messages(procedure: Procedure) -> Iterator[tuple[str, Position, str]]:
@@ -188,7 +188,7 @@ def _messages(procedure: Procedure) -> Iterator[tuple[str, Position, str]]:
         if notice.sms is None:
             continue
         for _, text in notice.sms.text.versions:
-            yield notice.event, notice.where, plain_signs(_longest(procedure, notice.sms, text))
+            yield notice.event, notice.where, to_gsm(_longest(procedure, notice.sms, text))
 
 
 def _longest(procedure: Procedure, template: Template, text: str) -> str:

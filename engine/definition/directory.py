@@ -48,7 +48,7 @@ class Office:
     agency: str
     address: Text | None = None
     serves: tuple[str, ...] = ()
-    desks: int = 1
+    desks: int | None = None  # people received at once; None = as many as each appointment says
     hours: Mapping[int, tuple[Hours, ...]] = field(default_factory=lambda: MappingProxyType({}))
     closed: tuple[Closure, ...] = ()
 

@@ -162,7 +162,7 @@ def _office(source: Source, name: str, value: Any) -> Office:
         agency=value["agency"],
         address=_text(value.get("address")),
         serves=tuple(value.get("serves", ())),
-        desks=value.get("desks", 1),
+        desks=value.get("desks"),
         hours=MappingProxyType(dict(read_weekday_hours(value.get("hours", {})) or {})),
         closed=tuple(closed),
     )

@@ -24,7 +24,7 @@ from engine.rules.field_kinds.kind import Speech
 from engine.rules.progress import public_key
 from engine.rules.saying import answer_words
 from engine.rules.scopes import Standing, standing_of
-from engine.rules.sms import to_gsm
+from engine.sms import to_gsm
 from engine.rules.wording import Wording
 from engine.values import group_number
 

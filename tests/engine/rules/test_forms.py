@@ -1,0 +1,586 @@
+"""The form as people fill it: the path, conditions, rows, faults, corrections, what may never be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.definition.model import Field, Procedure
+from engine.records.dossier import Actor, Attachment, Correction, Dossier
+from engine.rules.answers import CODES
+from engine.rules.criteria import next_criterion, read_criterion, stopped_by, view_criterion
+from engine.rules.examples import adopt_answers, example_answers, example_filling
+from engine.rules.field_kinds.kind import Speech
+from engine.rules.forms import (
+    PageRead,
+    check_answers,
+    check_filling,
+    dossier_label,
+    live_answers,
+    next_page,
+    open_fields,
+    path,
+    prefilled,
+    read_corrections,
+    read_filling,
+    read_page,
+    view_filling,
+    view_form,
+    view_page,
+)
+from engine.rules.scopes import scope_of
+from engine.rules.view import AnswerProblem, FieldView, PageView
+from engine.values import Plain
+from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_words
+
+BOOK = a_procedure("""
+dossier_label: '{nom} {prenom}'
+eligibility:
+  resident: {ask: Habitez-vous ici, stop_when: not resident, because: Réservé aux habitants.}
+  pays: {ask: Votre pays, type: country, when: resident, stop_when: pays == 'fra', because: Voyez votre consulat.}
+form:
+  projet:
+    title: Votre projet
+    fields:
+      nature: {label: Nature, type: choice, options: {neuf: Neuf, ancien: Ancien}}
+      annee: {label: Année, type: integer, when: nature == 'ancien', minimum: 1900, maximum: 2026}
+      motif: {label: Motif, when: annee < 1950}
+      frais: {label: Frais, type: money, value: 1500}
+  voisins:
+    title: Vos voisins
+    when: nature == 'ancien'
+    fields:
+      voisin: {label: Voisin}
+  vous:
+    title: Vous
+    fields:
+      nom: {label: Nom, case: upper}
+      prenom: {label: Prénom, required: false}
+      naissance: {label: Naissance, type: date, maximum: today}
+      certifie: {label: Je certifie, type: declaration}
+      jours: {label: Jours, type: choices, options: {lundi: Lundi, mardi: Mardi}, required: false}
+      telephone: {label: Téléphone, type: phone, required: false, prefill: account.phone}
+    checks:
+      majeur: {must: age(naissance) >= 18, message: Il faut être majeur.}
+      ancien: {should: age(naissance) < 100, message: Vérifiez la date., at: naissance}
+  lots:
+    title: Vos lots
+    fields:
+      lots:
+        label: Lots
+        type: rows
+        maxItems: 3
+        row_label: '{code} ({part})'
+        unique: [code]
+        total: {of: part, equals: 100}
+        fields:
+          code: {label: Code}
+          part: {label: Part, type: integer, maximum: 100}
+          loue: {label: Loué, type: yes_no}
+          loyer: {label: Loyer, type: money, when: loue}
+          secret: {label: Calcul, value: part * 2}
+        checks:
+          cher: {must: loyer <= 1000 * part, message: Loyer trop cher., at: loyer}
+evidence:
+  acte: {label: Acte}
+  plan: {label: Plan, when: nature == 'neuf', any_of: {masse: De masse, coupe: Coupe}}
+  photos: {label: Photos, how: [hand_over], copies: 2}
+later_forms:
+  rapport:
+    title: Rapport
+    fields:
+      avis: {label: Avis, type: choice, options: {bon: Bon, mauvais: Mauvais}}
+      pourquoi: {label: Pourquoi, when: avis == 'mauvais'}
+      cote: {label: Cote, type: integer, maximum: 10}
+workflow:
+  start: examen
+  states:
+    examen:
+      label: Examen
+      by: maire
+      due: 5 working days
+      transitions:
+        accorder: {label: Accorder, to: accorde, fills: rapport}
+        corriger: {label: Faire corriger, to: a_corriger, asks: [correction, reason]}
+    a_corriger: {label: À corriger, correct: requested, due: 30 days, then: examen, late: classe}
+    accorde: {label: Accordé, end: granted}
+    classe: {label: Classé, end: abandoned}
+personal_data:
+  purpose: Essayer
+  keep: {granted: 2 years, abandoned: 2 years}
+  sensitive: {naissance: {seen_by: [maire]}, loyer: {seen_by: [urbaniste]}}
+""")
+DIRECTORY = the_directory()
+OWNER = Actor("applicant", "ama")
+MAYOR = Actor("agent", "a1", roles=frozenset({"mairie/maire"}))
+FULL = example_answers(BOOK, {"nature": "neuf", "lots": [{"part": 100}]}, TODAY, DIRECTORY)
+
+
+def draft(**answers: Plain) -> Dossier:
+    return a_dossier(BOOK, **answers)
+
+
+def read(page: str, raw: Mapping[str, Any], dossier: Dossier | None = None, **keys: Any) -> PageRead:
+    posted = {name: [value] if isinstance(value, str) else value for name, value in raw.items()}
+    return read_page(BOOK, dossier or draft(), page, posted, TODAY, DIRECTORY, **keys)
+
+
+def faults(problems: tuple[AnswerProblem, ...]) -> list[tuple[str, str]]:
+    return [(one.at, one.code) for one in problems]
+
+
+def check(**answers: Plain) -> list[tuple[str, str]]:
+    return faults(check_answers(BOOK, draft(**{**FULL, **answers}), TODAY, DIRECTORY))
+
+
+def page_of(page: str, dossier: Dossier, **keys: Any) -> PageView:
+    found = view_page(BOOK, page, dossier, TODAY, DIRECTORY, the_words(), **keys)
+    assert found is not None
+    return found
+
+
+def field_of(page: str, name: str, dossier: Dossier, **keys: Any) -> FieldView:
+    return next(field for field in page_of(page, dossier, **keys).fields if field.id == name)
+
+
+# -- the path ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_path_follows_the_answers() -> None:
+    def pages(**answers: Plain) -> list[str]:
+        return [page.id for page in path(BOOK, scope_of(BOOK, draft(**answers), TODAY, DIRECTORY))]
+
+    assert pages() == ["projet", "vous", "lots", "pieces"]
+    assert pages(nature="ancien") == ["projet", "voisins", "vous", "lots", "pieces"]
+
+
+@pytest.mark.parametrize(
+    ("nature", "after", "following"),
+    [("neuf", "projet", "vous"), ("ancien", "projet", "voisins"), ("neuf", "voisins", "vous"), ("neuf", "pieces", None)],
+)
+def test_what_comes_next(nature: str, after: str, following: str | None) -> None:
+    page = next_page(BOOK, scope_of(BOOK, draft(nature=nature), TODAY, DIRECTORY), after)
+    assert (page.id if page else None) == following
+
+
+# -- reading a page ----------------------------------------------------------------------------------------------------
+
+
+def test_a_good_page_is_kept_and_left() -> None:
+    found = read("vous", {"nom": " amegan ", "prenom": "", "naissance": "27/3/1990", "certifie": "on"})
+    assert found.problems == ()
+    assert not found.stays
+    assert found.answers == {"nom": "AMEGAN", "prenom": None, "naissance": "1990-03-27", "certifie": True,
+                             "jours": None, "telephone": None}  # fmt: skip
+    assert found.changed == {"nom", "naissance", "certifie"}
+
+
+def test_a_wrong_page_is_kept_too() -> None:
+    found = read("vous", {"nom": "", "naissance_day": "31", "naissance_month": "2", "naissance_year": "1990"})
+    assert faults(found.problems) == [("nom", "empty"), ("naissance", "date_unreal"), ("certifie", "declaration")]
+    assert found.stays
+    after = draft(**found.answers)
+    assert field_of("vous", "naissance", after, problems=found.problems).boxes == ("31", "2", "1990")
+    assert field_of("vous", "naissance", after, problems=found.problems).problems[0].code == "date_unreal"
+
+
+def test_a_question_opened_by_the_page_is_asked_again_not_blamed() -> None:
+    found = read("projet", {"nature": "ancien"})
+    assert found.opened == ("annee",)
+    assert found.problems == ()
+    assert found.stays
+    again = read("projet", {"nature": "ancien", "annee": ""}, draft(**found.answers))
+    assert again.opened == ()
+    assert faults(again.problems) == [("annee", "empty")]
+    then = read("projet", {"nature": "ancien", "annee": "1930"}, draft(**again.answers))
+    assert (then.opened, then.problems) == (("motif",), ())
+
+
+def test_a_browser_that_opened_it_itself_is_answered_at_once() -> None:
+    found = read("projet", {"nature": "ancien", "annee": "1930", "motif": "Vieux"})
+    assert not found.stays
+    assert found.answers == {"nature": "ancien", "annee": 1930, "motif": "Vieux"}
+
+
+def test_hidden_answers_are_kept_until_sent_then_dropped() -> None:
+    before = draft(nature="ancien", annee=1930, motif="Vieux", voisin="Kofi")
+    found = read("projet", {"nature": "neuf", "annee": "1931", "motif": ""}, before)
+    assert found.answers == {"nature": "neuf", "annee": 1930, "motif": "Vieux", "voisin": "Kofi"}
+    assert found.closed == ("annee", "motif", "voisin")
+    assert "annee" not in live_answers(BOOK, draft(**found.answers), TODAY, DIRECTORY)
+
+
+def test_what_may_never_be_posted() -> None:
+    found = read("projet", {"nature": "neuf", "frais": "1", "nom": "X", "inconnu": "1", "resident": "false", "acte": "f",
+                            "avis": "bon", "recherche": "found", "annee": "1990"})  # fmt: skip
+    assert found.answers == {"nature": "neuf"}
+
+
+def test_an_unknown_page_changes_nothing() -> None:
+    found = read("nulle_part", {"nom": "X"}, draft(nom="Y"))
+    assert (found.answers, found.changed, found.problems) == ({"nom": "Y"}, frozenset(), ())
+
+
+def test_boxes_left_out_of_a_post_were_unticked_if_they_stood_there() -> None:
+    before = draft(certifie=True, jours=["lundi"], nom="A")
+    assert read("vous", {"nom": "A"}, before).answers["jours"] is None
+    assert read("vous", {"nom": "A"}, before).answers["certifie"] is None
+    assert read("vous", {"nom": "B"}, before, only=frozenset({"nom"})).answers == {**before.answers, "nom": "B"}
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_read_by_number() -> None:
+    found = read("lots", {"lots.0.code": "A", "lots.0.part": "60", "lots.0.loue": "false", "lots.0.secret": "9",
+                          "lots.1.code": "B", "lots.1.part": "40", "lots.1.loue": "true", "lots.1.loyer": "10 000"})  # fmt: skip
+    assert found.problems == ()
+    assert found.answers["lots"] == [
+        {"code": "A", "part": 60, "loue": False},
+        {"code": "B", "part": 40, "loue": True, "loyer": 10000},
+    ]
+
+
+def test_a_hidden_column_cannot_be_posted() -> None:
+    found = read("lots", {"lots.0.code": "A", "lots.0.part": "100", "lots.0.loue": "false", "lots.0.loyer": "5"})
+    assert found.answers["lots"] == [{"code": "A", "part": 100, "loue": False}]
+
+
+def test_rows_come_and_go() -> None:
+    kept: Plain = [{"code": "A"}, {"code": "B"}]
+    added = read("lots", {"add_row": "lots"}, draft(lots=kept))
+    assert added.rows_changed
+    assert added.stays
+    assert added.answers["lots"] == [{"code": "A"}, {"code": "B"}, {}]
+    assert not read("lots", {"add_row": "lots"}, draft(**added.answers)).rows_changed, "three at most"
+    removed = read("lots", {"remove_row": "lots.0", "lots.1.code": "C"}, draft(lots=kept))
+    assert removed.answers["lots"] == [{"code": "C"}]
+    for nonsense in ("lots.7", "lots.x", "nom", "", "lots.0.code", "lots.-1"):
+        assert not read("lots", {"remove_row": nonsense}, draft(lots=kept)).rows_changed
+
+
+def test_a_blank_row_that_nobody_asked_for_is_not_kept() -> None:
+    found = read("lots", {"lots.0.code": "A", "lots.1.code": "", "lots.1.part": "", "lots.9.part": ""})
+    assert found.answers["lots"] == [{"code": "A", "part": None} | {k: v for k, v in {}.items()}] or len(
+        found.answers["lots"]  # type: ignore[arg-type]
+    ) == 1
+
+
+def test_no_more_rows_than_may_be() -> None:
+    found = read("lots", {f"lots.{number}.code": f"C{number}" for number in range(50)})
+    assert len(found.answers["lots"]) == 3  # type: ignore[arg-type]
+
+
+def row(code: str = "A", part: Plain = 100, **more: Plain) -> Plain:
+    return {"code": code, "part": part, "loue": False, **more}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([row()], []),
+        ([], [("lots", "rows_few")]),
+        ([row(), row(part=None)], [("lots.1.part", "empty"), ("lots.1.code", "unique")]),
+        ([row(part=50), row(part=50)], [("lots.1.code", "unique")]),
+        ([row(part=50), row("B", 40)], [("lots", "total")]),
+        ([row(part=101)], [("lots.0.part", "maximum"), ("lots", "total")]),
+        ([row(loue=True)], [("lots.0.loyer", "empty")]),
+        ([row(loue=True, loyer=100_001)], [("lots.0.loyer", "check")]),
+        ([row(part=25), row("B", 25), row("C", 25), row("D", 25)], [("lots", "rows_many")]),
+    ],
+)
+def test_faults_of_rows(rows: list[Plain], expected: list[tuple[str, str]]) -> None:
+    assert check(lots=rows) == expected
+
+
+def test_a_group_shows_its_rows_one_blank_at_least_and_one_to_add() -> None:
+    blank = field_of("lots", "lots", draft())
+    assert [[one.path for one in line.fields if one.shown] for line in blank.rows] == [
+        ["lots.0.code", "lots.0.part", "lots.0.loue", "lots.0.secret"]
+    ]
+    filled = field_of("lots", "lots", draft(lots=[row(), row("B", 50), row("C", 1)]))
+    assert [line.label for line in filled.rows] == ["A (100)", "B (50)", "C (1)"]
+    assert filled.blank_row is None, "three at most"
+    loyer = filled.rows[1].fields[3]
+    assert (loyer.shown, loyer.condition) == (False, {"field": "lots.1.loue", "in": ["true"]})
+    two = field_of("lots", "lots", draft(lots=[row(), row("B")])).blank_row
+    assert two is not None
+    assert two.fields[0].path == "lots.2.code"
+
+
+# -- what is wrong with the whole --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({}, []),
+        ({"nom": None}, [("nom", "empty")]),
+        ({"prenom": None}, []),
+        ({"naissance": "2020-01-01"}, [("naissance", "check")]),
+        ({"naissance": "1900-01-01"}, [("naissance", "check")]),  # a warning
+        ({"naissance": "2027-01-01"}, [("naissance", "date_past"), ("naissance", "check")]),
+        ({"naissance": {"?": "hier"}}, [("naissance", "date")]),
+        ({"nature": "ancien"}, [("annee", "empty"), ("voisin", "empty")]),
+        ({"nature": "autre"}, [("nature", "choice")]),
+        ({"acte": None}, [("acte", "file")]),
+        ({"plan": {"is": "masse", "files": []}}, [("plan", "file")]),
+        ({"plan": {"is": None, "files": ["f"]}}, [("plan", "empty")]),
+        ({"photos": None}, []),
+    ],
+)
+def test_faults_of_the_whole(answers: dict[str, Plain], expected: list[tuple[str, str]]) -> None:
+    assert check(**answers) == expected
+
+
+def test_a_warning_does_not_refuse() -> None:
+    [problem] = check_answers(BOOK, draft(**{**FULL, "naissance": "1900-01-01"}), TODAY, DIRECTORY)
+    assert problem.warns
+    assert (problem.facts["id"], str(problem.message)) == ("ancien", "Vérifiez la date.")
+
+
+def test_every_fault_has_a_known_code_and_names_its_question() -> None:
+    problems = check_answers(BOOK, draft(), TODAY, DIRECTORY)
+    assert {one.code for one in problems} <= set(CODES)
+    assert all(one.label for one in problems)
+    assert len(problems) > 5
+
+
+def test_what_is_sent_is_what_is_shown() -> None:
+    extra: Plain = [{"code": "A", "part": 100, "loue": False, "loyer": 5, "secret": 7, "intrus": 1}]
+    sent = live_answers(BOOK, draft(**{**FULL, "annee": 1930, "frais": 2, "lots": extra}), TODAY, DIRECTORY)
+    assert sent["lots"] == [{"code": "A", "part": 100, "loue": False}]
+    assert not {"annee", "motif", "voisin", "frais"} & sent.keys()
+    assert sent["resident"] is True
+    assert sent["prenom"] is not None
+
+
+# -- showing -----------------------------------------------------------------------------------------------------------
+
+
+def test_pages_know_whether_they_are_visited_and_complete() -> None:
+    view = view_form(BOOK, draft(nature="neuf"), TODAY, DIRECTORY, the_words())
+    assert [(page.id, page.position, page.count) for page in view.pages] == [
+        ("projet", 1, 4), ("vous", 2, 4), ("lots", 3, 4), ("pieces", 4, 4)
+    ]  # fmt: skip
+    assert [(page.visited, page.complete) for page in view.pages] == [(True, True), *[(False, False)] * 3]
+    assert not view.pages[1].fields[0].problems, "nothing is wrong with a page nobody has seen"
+    assert ("nom", "empty") in faults(view.missing)
+    full = view_form(BOOK, draft(**FULL), TODAY, DIRECTORY, the_words())
+    assert all(page.complete and page.visited for page in full.pages)
+
+
+def test_a_field_is_ready_to_draw() -> None:
+    dossier = draft(**FULL)
+    nature, annee, motif, frais = page_of("projet", dossier).fields if len(page_of("projet", dossier).fields) == 4 else (
+        *page_of("projet", dossier).fields[:2], None, page_of("projet", dossier).fields[-1]
+    )  # fmt: skip
+    assert [(option.code, option.chosen) for option in nature.options] == [("neuf", True), ("ancien", False)]
+    assert (annee.shown, annee.condition) == (False, {"field": "nature", "in": ["ancien"]})
+    assert motif is None, "its condition is not simple: it follows once the page is saved"
+    assert (frais.computed, frais.value, frais.text) == (True, 1500, f"{the_words().amount(1500, 'fr')}\u00a0FCFA")
+    assert field_of("pieces", "photos", dossier).copies == 2
+
+
+def test_an_attached_file_is_shown() -> None:
+    attachment = Attachment("example-acte", "acte", "acte.pdf", "pdf", 1200, "00", NOW, 2)
+    [file] = field_of("pieces", "acte", replace(draft(**FULL), attachments=(attachment,))).files
+    assert (file.name, file.pages, file.received) == ("acte.pdf", 2, NOW.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("reader", "naissance", "loyer"),
+    [
+        (None, False, False),
+        (OWNER, False, False),
+        (MAYOR, False, True),
+        (Actor("agent", "a2", roles=frozenset({"mairie/urbaniste"})), True, False),
+        (Actor("auditor", "x"), True, True),
+    ],
+)
+def test_sensitive_answers_are_masked(reader: Actor | None, naissance: bool, loyer: bool) -> None:
+    sent = a_sent_dossier(BOOK, **{**FULL, "lots": [row(loue=True, loyer=500)]})
+    field = field_of("vous", "naissance", sent, reader=reader)
+    assert (field.sensitive, field.masked, field.value is None, field.text == "") == (True, *[naissance] * 3)
+    column = field_of("lots", "lots", sent, reader=reader).rows[0].fields[3]
+    assert (column.masked, column.value) == (loyer, None if loyer else 500)
+    assert not field_of("vous", "nom", sent, reader=reader).masked
+
+
+# -- once sent ---------------------------------------------------------------------------------------------------------
+
+CORRECTED = Correction({"nom": "Illisible", "nature": "Fausse"}, "Corrigez", NOW, "a1")
+
+
+def to_correct(**answers: Plain) -> Dossier:
+    kept = live_answers(BOOK, draft(**{**FULL, **answers}), TODAY, DIRECTORY)
+    return replace(a_sent_dossier(BOOK, "a_corriger", **kept), correction=CORRECTED)
+
+
+def test_a_sent_form_is_locked() -> None:
+    sent = a_sent_dossier(BOOK, **FULL)
+    assert open_fields(BOOK, sent) == frozenset()
+    assert read("vous", {"nom": "X", "certifie": ""}, sent).answers == FULL
+    assert all(field.locked for field in page_of("vous", sent).fields)
+
+
+def test_only_what_an_agent_asks_is_corrected() -> None:
+    dossier = to_correct()
+    found = read_corrections(BOOK, dossier, {"nom": ["afi"], "prenom": ["X"], "nature": ["neuf"]}, TODAY, DIRECTORY)
+    assert found.changed == {"nom"}
+    assert found.problems == ()
+    view = view_form(BOOK, dossier, TODAY, DIRECTORY, the_words(), only=open_fields(BOOK, dossier))
+    shown = [(field.id, field.reason, field.locked) for page in view.pages for field in page.fields if field.shown]
+    assert shown == [("nature", "Fausse", False), ("nom", "Illisible", False)]
+
+
+def test_a_correction_asks_what_it_brings() -> None:
+    found = read_corrections(BOOK, to_correct(), {"nom": ["afi"], "nature": ["ancien"]}, TODAY, DIRECTORY)
+    assert found.opened == ("annee", "voisin")
+    again = replace(to_correct(), answers=found.answers)
+    assert {"annee", "voisin", "nom", "nature"} <= open_fields(BOOK, again)
+    then = read_corrections(BOOK, again, {"annee": ["1990"], "voisin": ["Kofi"]}, TODAY, DIRECTORY)
+    assert (then.stays, then.answers["annee"], then.answers["voisin"]) == (False, 1990, "Kofi")
+
+
+def test_the_day_of_sending_judges_what_is_not_reopened() -> None:
+    sent = replace(a_sent_dossier(BOOK, "a_corriger", **{**FULL, "naissance": "2008-11-24"}), correction=CORRECTED)
+    eve = replace(sent, answers={**sent.answers, "naissance": "2008-11-25"})
+    later = date(2027, 1, 1)
+    assert check_answers(BOOK, sent, later, DIRECTORY) == ()
+    assert faults(check_answers(BOOK, eve, later, DIRECTORY)) == [("naissance", "check")]
+    asked = replace(CORRECTED, fields={"naissance": "Vérifiez"})
+    assert check_answers(BOOK, replace(eve, correction=asked), later, DIRECTORY) == ()
+
+
+# -- later forms -------------------------------------------------------------------------------------------------------
+
+
+def test_a_later_form_is_read_alone() -> None:
+    sent = a_sent_dossier(BOOK, **FULL)
+    raw = {"avis": ["bon"], "pourquoi": ["x"], "cote": ["11"], "nom": ["X"]}
+    found = read_filling(BOOK, "rapport", sent, raw, TODAY, DIRECTORY)
+    assert found.answers == {"avis": "bon", "cote": 11}
+    assert faults(found.problems) == [("cote", "maximum")]
+    bad = read_filling(BOOK, "rapport", sent, {"avis": ["mauvais"], "cote": ["1"]}, TODAY, DIRECTORY)
+    assert bad.opened == ("pourquoi",)
+    assert faults(check_filling(BOOK, "rapport", sent, bad.answers, TODAY, DIRECTORY)) == [("pourquoi", "empty")]
+    view = view_filling(BOOK, "rapport", sent, TODAY, DIRECTORY, the_words(), bad.problems, bad.answers)
+    assert [field.id for field in view.pages[0].fields if field.shown] == ["avis", "pourquoi", "cote"]
+    assert not any(field.locked for field in view.pages[0].fields)
+
+
+def test_a_story_fills_a_later_form_with_examples() -> None:
+    sent = a_sent_dossier(BOOK, **FULL)
+    filling = example_filling(BOOK, "rapport", sent, {"avis": "mauvais"}, TODAY, DIRECTORY)
+    assert filling.keys() == {"avis", "pourquoi", "cote"}
+    assert check_filling(BOOK, "rapport", sent, filling, TODAY, DIRECTORY) == ()
+
+
+# -- before the form ---------------------------------------------------------------------------------------------------
+
+
+def test_eligibility_is_asked_in_order_and_stops() -> None:
+    def following(**given_: Plain) -> str | None:
+        found = next_criterion(BOOK, given_, TODAY, DIRECTORY)
+        return found.id if found else None
+
+    assert following() == "resident"
+    assert following(resident=True) == "pays"
+    assert following(resident=False) is None
+    assert following(resident=True, pays="tgo") is None
+    stops = [stopped_by(BOOK, one, TODAY, DIRECTORY) for one in ({"resident": False}, {"resident": True, "pays": "fra"})]
+    assert [one.id if one else None for one in stops] == ["resident", "pays"]
+    assert stopped_by(BOOK, {"resident": True, "pays": "tgo"}, TODAY, DIRECTORY) is None
+
+
+def test_a_criterion_is_read_and_shown() -> None:
+    criterion = BOOK.eligibility[1]
+    answers, problems = read_criterion(BOOK, criterion, {"pays": ["Togo"]}, {"resident": True}, TODAY, DIRECTORY)
+    assert (answers, problems) == ({"resident": True, "pays": "tgo"}, ())
+    _, problems = read_criterion(BOOK, criterion, {}, {"resident": True}, TODAY, DIRECTORY)
+    assert faults(problems) == [("pays", "empty")]
+    view = view_criterion(BOOK, criterion, answers, TODAY, DIRECTORY, Speech(the_words()), problems)
+    assert (view.text, view.problems, len(view.options)) == ("Togo", problems, 249)
+
+
+def test_examples_make_a_whole_request() -> None:
+    assert check() == []
+    assert FULL["plan"] == {"is": "masse", "files": ["example-plan"], "issued": None, "held": False}
+    bare = example_answers(BOOK, {"nature": "neuf"}, TODAY, DIRECTORY, without=["acte"])
+    problems = check_answers(BOOK, draft(**bare), TODAY, DIRECTORY)
+    assert ("acte", "file") in faults(problems)
+
+
+def test_answers_given_as_data() -> None:
+    found = adopt_answers(BOOK, draft(), {"naissance": "27/3/1990", "frais": 3, "x": 1, "acte": "a.jpg"}, TODAY, DIRECTORY)
+    assert found["naissance"] == "1990-03-27"
+    assert found["acte"] == {"is": None, "files": ["a.jpg"], "issued": None, "held": False}
+    assert found.keys() == {"naissance", "acte"}
+
+
+def test_a_draft_begins_with_what_is_known_and_has_a_name() -> None:
+    assert prefilled(BOOK, {"account.phone": "90 12 34 56"}, draft(), TODAY, DIRECTORY) == {"telephone": "+22890123456"}
+    assert dossier_label(BOOK, draft(nom="AMEGAN"), TODAY, DIRECTORY, the_words()) == "AMEGAN"
+
+
+# -- anything at all ---------------------------------------------------------------------------------------------------
+
+NAMES = [field.id for field in BOOK.fields.values()]
+KEYS = st.sampled_from(
+    [*NAMES, "lots.0.code", "lots.0.loyer", "lots.1.secret", "lots.0.loue", "lots.2.part", "add_row", "remove_row",
+     "naissance_day", "naissance_month", "naissance_year", "nom_other", "lots", "lots.x.y", "lots.0"]
+)  # fmt: skip
+VALUES = st.lists(
+    st.sampled_from(["neuf", "ancien", "1930", "true", "false", "on", "lots", "lots.0", "", "bon", "27/3/1990"])
+    | st.text(max_size=10),
+    max_size=2,
+)
+STORED = st.dictionaries(
+    st.sampled_from(NAMES),
+    st.sampled_from([None, "neuf", "ancien", 1930, True, "x", [], [{"code": "A", "loyer": 1}], {"?": "z"}, [1], {"is": 2}]),
+    max_size=8,
+)  # fmt: skip
+
+
+def computed(procedure: Procedure) -> set[str]:
+    return {field.id for field in procedure.fields.values() if field.value is not None}
+
+
+def hidden(fields: tuple[Field, ...], dossier: Dossier) -> set[str]:
+    shown = {field.id for page in view_form(BOOK, dossier, TODAY, DIRECTORY, the_words()).pages
+             for field in page.fields if field.shown}  # fmt: skip
+    return {field.id for field in fields} - shown
+
+
+@given(raw=st.dictionaries(KEYS, VALUES, max_size=8), stored=STORED, page=st.sampled_from([p.id for p in BOOK.form.pages]))
+def test_a_post_writes_only_the_questions_shown_on_its_page(
+    raw: dict[str, list[str]], stored: dict[str, Plain], page: str
+) -> None:
+    before = draft(**stored)
+    found = read_page(BOOK, before, page, raw, TODAY, DIRECTORY)
+    own = {field.id for one in BOOK.form.pages if one.id == page for field in one.fields}
+    assert found.changed <= own - computed(BOOK)
+    after = replace(before, answers=found.answers)
+    assert not found.changed & hidden(BOOK.form.fields, after)
+    assert {one.code for one in found.problems} <= set(CODES)
+    live = live_answers(BOOK, after, TODAY, DIRECTORY)
+    assert not computed(BOOK) & live.keys()
+    assert live_answers(BOOK, replace(after, answers=live), TODAY, DIRECTORY) == live
+    check_answers(BOOK, after, TODAY, DIRECTORY)
+
+
+@given(raw=st.dictionaries(KEYS, VALUES, max_size=8), stored=STORED)
+def test_a_sent_dossier_changes_only_where_it_is_open(raw: dict[str, list[str]], stored: dict[str, Plain]) -> None:
+    sent = a_sent_dossier(BOOK, **{**FULL, **stored})
+    for page in BOOK.form.pages:
+        assert read_page(BOOK, sent, page.id, raw, TODAY, DIRECTORY).changed == frozenset()
+    correcting = replace(sent, state="a_corriger", correction=CORRECTED)
+    changed = read_corrections(BOOK, correcting, raw, TODAY, DIRECTORY).changed
+    assert changed <= open_fields(BOOK, correcting)
