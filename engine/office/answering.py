@@ -1,0 +1,141 @@
+"""What drafts and corrections share: whose hand may write, keeping answers as typed, the page to show next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from engine.definition.model import Procedure
+from engine.office.carrying import keep
+from engine.office.command import Memory
+from engine.office.office import NotFound, Office, pinned, seen
+from engine.problems import Refused, refusal
+from engine.records.dossier import Actor, Dossier
+from engine.records.store import Unit
+from engine.rules.access import is_owner
+from engine.rules.decision import EntryDraft
+from engine.rules.forms import dossier_label, view_form
+from engine.rules.passage import codes
+from engine.rules.view import AnswerProblem, FormView, PageView
+from engine.values import Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What came of saving: kept even with faults. `next_page` is the page to show: the same one while something is wrong
+    or was just opened on it, none after the last. `page` is the one saved, as it now stands (none for corrections,
+    whose whole is `form`)."""
+
+    dossier: Dossier
+    page: PageView | None
+    problems: tuple[AnswerProblem, ...]
+    next_page: str | None
+    form: FormView
+
+    @property
+    def errors(self) -> tuple[AnswerProblem, ...]:
+        return tuple(one for one in self.problems if not one.warns)
+
+
+def own(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+    """The dossier, in its owner's hand and still open. Raises NotFound, Conflict, Refused: role, closed."""
+    dossier = seen(unit, office, actor, dossier_id, revision)
+    if not is_owner(dossier, actor):
+        raise Refused(refusal("role", roles=("applicant",)))
+    if dossier.closed_at is not None:
+        raise Refused(refusal("closed"))
+    return dossier
+
+
+def own_draft(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+    """The same, not sent yet. Raises Refused("already_submitted") besides."""
+    dossier = own(unit, office, actor, dossier_id, revision)
+    if not dossier.is_draft:
+        raise Refused(refusal("already_submitted"))
+    return dossier
+
+
+def keep_answers(
+    office: Office, unit: Unit, before: Dossier, after: Dossier, kind: str, actor: Actor, **body: Plain
+) -> Dossier:
+    """Keeps a dossier whose answers or files changed; nothing is written when nothing did. The journal names the answers
+    and commits to them."""
+    if after == before:
+        return before
+    procedure = pinned(office, unit, before)
+    label = dossier_label(procedure, after, office.day(), office.directory, office.wording)
+    changed = changed_answers(before, after)
+    commits = {f"answers.{name}": answer for name, answer in changed.items()}
+    known = {one.id for one in before.attachments}
+    commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})
+    draft = EntryDraft(kind, {"revision": before.revision + 1, "fields": codes(changed), **body}, commits)
+    return keep(office, unit, before, replace(after, label=label), [draft], actor)
+
+
+def changed_answers(before: Dossier, after: Dossier) -> dict[str, Plain]:
+    """The answers that are not what they were, with their new value; one that was taken away is null."""
+    names = before.answers.keys() | after.answers.keys()
+    return {
+        name: after.answers.get(name)
+        for name in sorted(names)
+        if before.answers.get(name) != after.answers.get(name)
+    }  # fmt: skip
+
+
+def shown_form(
+    office: Office,
+    procedure: Procedure,
+    dossier: Dossier,
+    actor: Actor | None,
+    problems: tuple[AnswerProblem, ...] = (),
+    only: frozenset[str] | None = None,
+) -> FormView:
+    """The one view of the application, for this reader, today."""
+    return view_form(
+        procedure, dossier, office.day(), office.directory, office.wording, problems, only=only, reader=actor
+    )  # fmt: skip
+
+
+def files_named(answers: Plain | Mapping[str, Plain]) -> frozenset[str]:
+    """Every text that stands in answers: attachment ids are among them."""
+    if isinstance(answers, str):
+        return frozenset({answers})
+    inner = answers.values() if isinstance(answers, Mapping) else answers if isinstance(answers, list) else ()
+    return frozenset().union(*(files_named(one) for one in inner))
+
+
+def without_orphans(dossier: Dossier) -> Dossier:
+    """The dossier without the files that no answer names any more."""
+    named = files_named(dossier.answers)
+    return replace(dossier, attachments=tuple(one for one in dossier.attachments if one.id in named))
+
+
+def dossier_again(unit: Unit, dossier_id: str) -> Dossier:
+    dossier = unit.dossier(dossier_id)
+    if dossier is None:
+        raise NotFound
+    return dossier
+
+
+def remember_saved(office: Office, actor: Actor) -> Memory[Saved]:
+    """A saved page is remembered by its name; shown again, it is shown as it stands."""
+
+    def keep_saved(saved: Saved) -> Plain:
+        wrong: list[Plain] = [one.at for one in saved.problems]
+        return {
+            "dossier": saved.dossier.id, "page": saved.page.id if saved.page else None, "next": saved.next_page,
+            "wrong": wrong,
+        }  # fmt: skip
+
+    def recall(unit: Unit, kept: Plain) -> Saved:
+        said = kept if isinstance(kept, dict) else {}
+        dossier = dossier_again(unit, str(said.get("dossier")))
+        form = shown_form(office, pinned(office, unit, dossier), dossier, actor)
+        page = form.page(str(said.get("page")))
+        wrong = said.get("wrong")
+        ats = wrong if isinstance(wrong, list) else []
+        found = tuple(one for view in form.pages for one in view.problems if one.at in ats)
+        following = said.get("next")
+        return Saved(dossier, page, found, following if isinstance(following, str) else None, form)
+
+    return Memory(keep_saved, recall)

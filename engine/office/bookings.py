@@ -1,0 +1,273 @@
+"""Visits: slots offered, the last seat sold once, changed or given back; the day of an office, who came and who did not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+from engine.clock import local_day
+from engine.definition import directory
+from engine.definition.model import Appointment, Procedure
+from engine.office.carrying import carry_out
+from engine.office.command import DOSSIER, once
+from engine.office.lookups import ask_now
+from engine.office.office import NotFound, Office, pinned, seen
+from engine.problems import Refusal, Refused, refusal
+from engine.records.dossier import Actor, Booking, Dossier
+from engine.records.store import Unit
+from engine.rules.access import may_see
+from engine.rules.appointments import (
+    Slot,
+    arrived,
+    attended,
+    bookable,
+    first_bookable,
+    free_slots,
+    last_day,
+    missed,
+    offices_for,
+    place,
+    release,
+    resource_key,
+    why_closed,
+)
+from engine.rules.calendars import at_minute
+from engine.rules.passage import Moment
+from engine.rules.scopes import standing_of
+from engine.values import Text, new_id
+
+What: TypeAlias = Literal["arrived", "attended", "missed"]
+MOST_SLOTS: Final = 100
+WEEKS_TOLD: Final = 14  # closed days told beside the slots, at most so many days on
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeChoice:
+    """A place where the visit may be made, and its first free slot if any."""
+
+    office: directory.Office
+    first_free: Slot | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotDay:
+    """One day of the list: its free slots, or why there is none (`note`)."""
+
+    day: date
+    note: Refusal | None
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSheet:
+    """What a booking page shows. `because`: nothing can be booked now, and why. `next_from` begins the next page."""
+
+    appointment: Appointment
+    offices: tuple[OfficeChoice, ...]
+    office_id: str | None
+    days: tuple[SlotDay, ...]
+    first_free: Slot | None
+    next_from: date | None
+    because: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """One visit of an office's day, in order of time. `to_bring`: labels of the evidence to show or hand over."""
+
+    dossier: Dossier
+    booking: Booking
+    appointment: Appointment
+    procedure_title: Text
+    to_bring: tuple[Text, ...]
+
+
+# -- offering ----------------------------------------------------------------------------------------------------------
+
+
+def slots(
+    office: Office, actor: Actor, dossier_id: str, appointment_id: str, *, office_id: str | None = None,
+    from_day: date | None = None, limit: int = 20,
+) -> SlotSheet:  # fmt: skip
+    """The free slots of a visit, from a day on. Offices offered are those the book allows: the one it names, else the
+    dossier's; where it names none, all that receive for the agency."""
+    now = office.now()
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        appointment = _appointment(procedure, appointment_id)
+        moment = Moment(procedure, actor, now, office.directory, office.wording)
+        places = offices_for(procedure, appointment, dossier, moment)
+        taken = {one.id: _taken(unit, procedure, appointment, one.id, now) for one in places}
+    choices = tuple(_choice(office, appointment, one, taken[one.id], now) for one in places)
+    chosen = next((one for one in choices if one.office.id == office_id), choices[0] if choices else None)
+    because = bookable(moment, dossier, appointment_id)
+    if chosen is None:
+        return SlotSheet(appointment, (), None, (), None, None, because or refusal("no_slot"))
+    start = max(from_day or local_day(now), local_day(first_bookable(appointment, now, office.directory.calendar)))
+    seats = taken[chosen.office.id]
+    limit = min(max(limit, 1), MOST_SLOTS)
+    free = free_slots(appointment, chosen.office, seats, now, office.directory.calendar, start, limit + 1)
+    shown = _whole_days(free, limit)
+    following = local_day(free[len(shown)].start) if len(free) > len(shown) else None
+    days = _days(office, appointment, chosen.office, shown, start, now)
+    return SlotSheet(appointment, choices, chosen.office.id, days, chosen.first_free, following, because)
+
+
+def _appointment(procedure: Procedure, appointment_id: str) -> Appointment:
+    task = procedure.tasks.get(appointment_id)
+    if not isinstance(task, Appointment):
+        raise NotFound
+    return task
+
+
+def _taken(
+    unit: Unit, procedure: Procedure, appointment: Appointment, office_id: str, now: datetime
+) -> dict[datetime, frozenset[int]]:
+    until = now + timedelta(days=400)
+    return dict(unit.seats_taken(resource_key(procedure, appointment.id), office_id, now - timedelta(days=1), until))
+
+
+def _choice(
+    office: Office,
+    appointment: Appointment,
+    there: directory.Office,
+    taken: dict[datetime, frozenset[int]],
+    now: datetime,
+) -> OfficeChoice:
+    first = free_slots(appointment, there, taken, now, office.directory.calendar, local_day(now), 1)
+    return OfficeChoice(there, first[0] if first else None)
+
+
+def _whole_days(free: tuple[Slot, ...], limit: int) -> tuple[Slot, ...]:
+    """A page never cuts a day in two, unless one day alone is longer than the page."""
+    if len(free) <= limit:
+        return free
+    cut = local_day(free[limit].start)
+    whole = tuple(slot for slot in free[:limit] if local_day(slot.start) < cut)
+    return whole or free[:limit]
+
+
+def _days(
+    office: Office,
+    appointment: Appointment,
+    there: directory.Office,
+    shown: tuple[Slot, ...],
+    start: date,
+    now: datetime,
+) -> tuple[SlotDay, ...]:
+    """Days with free slots, and the feasts and closures between them, told by name."""
+    calendar = office.directory.calendar
+    until = local_day(shown[-1].start) if shown else start + timedelta(days=WEEKS_TOLD)
+    until = min(until, last_day(appointment, now, calendar))
+    found: list[SlotDay] = []
+    day = start
+    while day <= until:
+        mine = tuple(slot for slot in shown if local_day(slot.start) == day)
+        note = None if mine else why_closed(appointment, there, day, now, calendar)
+        if mine or (note is not None and note.facts.get("why") in ("holiday", "closure")):
+            found.append(SlotDay(day, note, mine))
+        day += timedelta(days=1)
+    return tuple(found)
+
+
+# -- taking and giving back --------------------------------------------------------------------------------------------
+
+
+def book_slot(
+    office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime, *,
+    revision: int | None = None, token: str | None = None,
+) -> Dossier:  # fmt: skip
+    """Takes a seat, or moves the visit to it: the old seat is free only when the new one is taken. The free seat is looked
+    for inside the writing unit. Raises Refused: slot_full (nearest), slot_closed, too_early, too_many_moves…"""
+
+    def work(unit: Unit) -> Dossier:
+        now = office.now()
+        dossier = seen(unit, office, actor, dossier_id, revision)
+        procedure = pinned(office, unit, dossier)
+        appointment = _appointment(procedure, appointment_id)
+        moment = Moment(procedure, actor, now, office.directory, office.wording)
+        if office_id not in {one.id for one in offices_for(procedure, appointment, dossier, moment)}:
+            raise Refused(refusal("slot_closed", why="office", office=office_id))
+        taken = _taken(unit, procedure, appointment, office_id, now)
+        decision = place(
+            procedure, dossier, appointment_id, office_id, start, taken, actor, now, office.directory, office.wording,
+            booking_id=new_id(),
+        )  # fmt: skip
+        return carry_out(office, unit, dossier, decision, actor)
+
+    arguments = (dossier_id, appointment_id, office_id, start, revision)
+    return ask_now(office, once(office, actor, "book_slot", token, arguments, work, DOSSIER))
+
+
+def cancel_booking(
+    office: Office, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
+) -> Dossier:
+    """Gives the seat back to somebody else."""
+
+    def work(unit: Unit) -> Dossier:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        decision = release(
+            procedure, dossier, appointment_id, actor, office.now(), office.directory, office.wording
+        )  # fmt: skip
+        return carry_out(office, unit, dossier, decision, actor)
+
+    return once(office, actor, "cancel_booking", token, (dossier_id, appointment_id), work, DOSSIER)
+
+
+# -- the day of an office ----------------------------------------------------------------------------------------------
+
+
+def day(office: Office, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
+    """Who comes that day, in the offices of this agent, for the procedures they have a part in."""
+    known = frozenset(office.directory.offices)
+    offices = (actor.offices & known) if actor.offices else known
+    if office_id is not None:
+        offices &= {office_id}
+    if actor.kind != "agent" or not offices:
+        return ()
+    from_ = at_minute(day, 0)
+    with office.store.unit() as unit:
+        booked = unit.bookings_on(sorted(offices), from_, from_ + timedelta(days=1))
+        lines = [_day_line(office, unit, actor, dossier_id, booking) for dossier_id, _, booking in booked]
+    return tuple(line for line in lines if line is not None)
+
+
+def _day_line(office: Office, unit: Unit, actor: Actor, dossier_id: str, booking: Booking) -> DayLine | None:
+    dossier = unit.dossier(dossier_id)
+    if dossier is None:
+        return None
+    procedure = pinned(office, unit, dossier)
+    appointment = procedure.tasks.get(booking.appointment)
+    if not isinstance(appointment, Appointment) or not may_see(procedure, dossier, actor):
+        return None
+    return DayLine(dossier, booking, appointment, procedure.identity.title, to_bring(office, procedure, dossier))
+
+
+def to_bring(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
+    """The papers to show, hand over or sign at the desk, those of questions that were put."""
+    standing = standing_of(procedure, dossier, office.day(), office.directory)
+    return tuple(
+        field.label
+        for field in procedure.form.fields
+        if field.evidence is not None and set(field.evidence.how) - {"upload"} and standing.shows(field)
+    )
+
+
+def mark(
+    office: Office, actor: Actor, dossier_id: str, appointment_id: str, what: What, *, token: str | None = None
+) -> Dossier:
+    """The person arrived, the visit took place, or nobody came."""
+    rule = {"arrived": arrived, "attended": attended, "missed": missed}.get(what)
+    if rule is None:
+        raise Refused(refusal("unknown_act", act=str(what)[:40]))
+
+    def work(unit: Unit) -> Dossier:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        decision = rule(procedure, dossier, appointment_id, actor, office.now(), office.directory, office.wording)
+        return carry_out(office, unit, dossier, decision, actor)
+
+    return ask_now(office, once(office, actor, f"mark:{what}", token, (dossier_id, appointment_id), work, DOSSIER))

@@ -1,0 +1,166 @@
+"""Keeping a decision: the one place where what the rules decided becomes fact, whole, in the caller's unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from engine.clock import local_day
+from engine.definition.model import Procedure
+from engine.office.letters import dossier_link
+from engine.office.office import Office, pinned
+from engine.office.secrets import random_digits
+from engine.problems import Refused, refusal
+from engine.records.dossier import Actor, Booking, Dossier, IssuedDocument, Letter
+from engine.records.journal import seal, with_commitments
+from engine.records.store import Taken, Unit
+from engine.rules.appointments import resource_key
+from engine.rules.decision import Decision, EntryDraft, IssueOrder
+from engine.rules.documents import content_digest, document_claims, document_number, prepare_document, series_of
+from engine.rules.notices import letters_for
+from engine.rules.scopes import scope_of
+from engine.values import check_digit, new_id
+
+_MOST_SERIALS = 100  # a number already given by another series is passed over
+
+
+def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
+    """Keeps the dossier with its next revision, and all that is owed with it. Raises `Conflict` when somebody was faster,
+    Refused("slot_full") when the seat was taken meanwhile."""
+    now = office.now()
+    procedure = pinned(office, unit, before)
+    issued = tuple(_issue(office, unit, procedure, decision.dossier, order, now) for order in decision.issue)
+    dossier = replace(decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1)
+    unit.put_dossier(dossier, before.revision)
+    _keep_seats(unit, procedure, before, dossier, decision.releases)
+    _keep_documents(unit, dossier, issued, decision)
+    drafts = (*decision.entries, *_issued_entries(dossier, issued), *_other_entries(dossier, decision))
+    journalise(unit, dossier, drafts, actor, now)
+    for letter in letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now):
+        unit.add_letter(letter)
+    unit.set_timers(dossier.id, decision.timers)
+    return dossier
+
+
+def letters_owed(
+    office: Office, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime
+) -> tuple[Letter, ...]:
+    """The messages of a decision, its documents numbered; the same for a preview, which keeps none."""
+    link = dossier_link(office, decision.dossier)
+    return letters_for(
+        procedure, before, decision, actor, now, office.directory, office.wording, link, new_id
+    )  # fmt: skip
+
+
+def keep(
+    office: Office, unit: Unit, before: Dossier, after: Dossier, drafts: Iterable[EntryDraft], actor: Actor
+) -> Dossier:
+    """Keeps a change that moves nothing in the circuit: answers saved, a file received, a hand changed."""
+    dossier = replace(after, revision=before.revision + 1)
+    unit.put_dossier(dossier, before.revision)
+    journalise(unit, dossier, drafts, actor, office.now())
+    return dossier
+
+
+def journalise(unit: Unit, dossier: Dossier, drafts: Iterable[EntryDraft], actor: Actor, now: datetime) -> None:
+    """Seals entries to the dossier's chain; the salts of what they commit to are kept apart from them."""
+    head = unit.head(dossier.id)
+    for draft in drafts:
+        body, salts = with_commitments(draft.body, draft.commits)
+        entry = seal(head, dossier.id, now, actor, draft.kind, dossier.fingerprint, body)
+        unit.add_entry(entry, salts)
+        head = (entry.n, entry.hash)
+
+
+# -- documents ---------------------------------------------------------------------------------------------------------
+
+
+def _issue(
+    office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, now: datetime
+) -> IssuedDocument:
+    """Numbers, writes and signs one document, and keeps it."""
+    output = procedure.outputs[order.output]
+    scope = scope_of(procedure, dossier, local_day(now), office.directory)
+    for _ in range(_MOST_SERIALS):
+        serial = unit.next_serial(series_of(output, procedure, dossier, now))
+        number = document_number(output, procedure, dossier, now, serial)
+        document = prepare_document(
+            procedure, dossier, order, scope, number, _new_code(), new_id(), now, office.directory, office.wording
+        )
+        claims = document_claims(document, procedure, procedure.identity.agency)
+        signed = replace(document, jws=office.keys.sign(claims))
+        try:
+            unit.add_document(dossier.id, signed)
+        except Taken:
+            continue
+        return signed
+    raise Refused(refusal("number_taken", output=output.id))
+
+
+def _new_code() -> str:
+    """Twelve digits that nobody guesses, the last of which finds typing mistakes."""
+    digits = random_digits(11)
+    return digits + check_digit(digits)
+
+
+def _keep_documents(unit: Unit, dossier: Dossier, issued: tuple[IssuedDocument, ...], decision: Decision) -> None:
+    new = {document.id for document in issued}
+    for document_id, _ in decision.documents:
+        document = dossier.document(document_id)
+        if document is not None and document_id not in new:
+            unit.put_document(document)
+
+
+def _issued_entries(dossier: Dossier, issued: tuple[IssuedDocument, ...]) -> tuple[EntryDraft, ...]:
+    return tuple(
+        EntryDraft("issued", {
+            "revision": dossier.revision, "output": one.output, "number": one.number, "digest": content_digest(one),
+        })
+        for one in issued
+    )  # fmt: skip
+
+
+def _other_entries(dossier: Dossier, decision: Decision) -> tuple[EntryDraft, ...]:
+    """Documents whose worth changed, and money to give back."""
+    changed = tuple(
+        EntryDraft("document_status", {
+            "revision": dossier.revision, "number": document.number, "output": document.output, "status": status,
+        })
+        for document_id, status in decision.documents
+        if (document := dossier.document(document_id)) is not None
+    )  # fmt: skip
+    refunds = tuple(
+        EntryDraft("refund_owed", {
+            "revision": dossier.revision, "fee": fee, "percent": percent,
+            "amount": dossier.owed[fee].paid * percent // 100,
+        })
+        for fee, percent in decision.returns
+        if fee in dossier.owed
+    )  # fmt: skip
+    return (*changed, *refunds)
+
+
+# -- seats -------------------------------------------------------------------------------------------------------------
+
+
+def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]) -> None:
+    """Gives seats back first, so that one may be taken again; the store's constraint is what sells a seat once."""
+    for booking_id in releases:
+        unit.release_seat(booking_id)
+    for appointment, booking in after.bookings.items():
+        known = before.bookings.get(appointment)
+        if known == booking:
+            continue
+        if known is None or known.id != booking.id:
+            _take_seat(unit, resource_key(procedure, appointment), after.id, booking)
+        else:
+            unit.put_booking(booking)
+
+
+def _take_seat(unit: Unit, resource: str, dossier_id: str, booking: Booking) -> None:
+    try:
+        unit.take_seat(resource, dossier_id, booking)
+    except Taken:
+        start = booking.start.isoformat(timespec="minutes")
+        raise Refused(refusal("slot_full", nearest=(), start=start, office=booking.office)) from None

@@ -1,0 +1,242 @@
+"""What agents do: their trays, the acts open to them and why the others are closed, taking one, handing over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from engine.definition.model import Procedure
+from engine.office.carrying import carry_out, keep, letters_owed
+from engine.office.command import DOSSIER, once
+from engine.office.letters import letters_of
+from engine.office.lookups import ask_now
+from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
+from engine.problems import Refused, refusal
+from engine.records.dossier import Actor, Dossier, Letter
+from engine.records.store import Slice, Tray, Unit
+from engine.rules import forms
+from engine.rules.access import acting_role, holds, role_key, roles_of
+from engine.rules.decision import Act, Decision, EntryDraft, Offer
+from engine.rules.view import AnswerProblem, FormView
+from engine.rules.workflow import open_transitions, take
+from engine.values import Plain
+
+__all__ = [
+    "Filling",
+    "Preview",
+    "assign",
+    "carry_out",
+    "letters_of",
+    "offers",
+    "preview_transition",
+    "read_filling",
+    "take_transition",
+    "tray",
+    "tray_counts",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A later form being filled: its answers for `Act.filling`, what is wrong with them, how to draw it."""
+
+    answers: Mapping[str, Plain]
+    problems: tuple[AnswerProblem, ...]
+    view: FormView
+
+
+QUEUES: Final = ("to_take", "mine", "waiting", "late", "all", "done")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an act would do, nothing kept: the decision, the messages, the documents (output ids)."""
+
+    decision: Decision
+    letters: tuple[Letter, ...]
+    outputs: tuple[str, ...]
+
+
+# -- acts --------------------------------------------------------------------------------------------------------------
+
+
+def offers(office: Office, actor: Actor, dossier_id: str) -> tuple[Offer, ...]:
+    """Every act of the dossier's state: open to this person, or closed and why."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        people = people_of(unit)
+    return open_transitions(procedure, dossier, actor, office.now(), office.directory, office.wording, people)
+
+
+def take_transition(
+    office: Office, actor: Actor, dossier_id: str, act: Act, *, revision: int | None = None, token: str | None = None
+) -> Dossier:
+    """Takes an act and everything it owes in one unit. Raises Refused (closed, or something is missing), WrongAnswers (the
+    form it fills), Conflict (the dossier changed since it was seen)."""
+
+    def work(unit: Unit) -> Dossier:
+        dossier = seen(unit, office, actor, dossier_id, revision)
+        decision = _decide(office, unit, dossier, act, actor)
+        return carry_out(office, unit, dossier, decision, actor)
+
+    return ask_now(office, once(office, actor, "take_transition", token, (dossier_id, act, revision), work, DOSSIER))
+
+
+def preview_transition(office: Office, actor: Actor, dossier_id: str, act: Act) -> Preview:
+    """What taking an act would do and say. Raises as `take_transition` does; keeps nothing."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        decision = _decide(office, unit, dossier, act, actor)
+    letters = letters_owed(office, procedure, dossier, decision, actor, office.now())
+    return Preview(decision, letters, tuple(order.output for order in decision.issue))
+
+
+def _decide(office: Office, unit: Unit, dossier: Dossier, act: Act, actor: Actor) -> Decision:
+    procedure, now, people = pinned(office, unit, dossier), office.now(), people_of(unit)
+    known = open_transitions(procedure, dossier, actor, now, office.directory, office.wording, people)
+    offer = next((one for one in known if one.transition.id == act.transition), None)
+    if offer is not None and offer.open:  # a closed act says why before anything typed is judged
+        _check_filling(office, procedure, dossier, offer, act)
+    return take(procedure, dossier, act, actor, now, office.directory, office.wording, people)
+
+
+def _check_filling(office: Office, procedure: Procedure, dossier: Dossier, offer: Offer, act: Act) -> None:
+    form = offer.transition.fills
+    if form is None:
+        return
+    found = forms.check_filling(procedure, form, dossier, act.filling, office.day(), office.directory)
+    if any(not one.warns for one in found):
+        raise WrongAnswers(found)
+
+
+def read_filling(
+    office: Office, actor: Actor, dossier_id: str, transition: str, raw: Mapping[str, Sequence[str]] | None = None
+) -> Filling:
+    """The later form that an act fills: as it stands, or as a post would fill it. Nothing is kept. Raises `NotFound` when
+    the act fills none."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+    ways = procedure.leaving.get(dossier.state, ())
+    form = next((way.fills for way in ways if way.id == transition and way.fills), None)
+    if form is None:
+        raise NotFound
+    day, directory, words = office.day(), office.directory, office.wording
+    if raw is None:
+        return Filling({}, (), forms.view_filling(procedure, form, dossier, day, directory, words, reader=actor))
+    read = forms.read_filling(procedure, form, dossier, raw, day, directory)
+    found = forms.check_filling(procedure, form, dossier, read.answers, day, directory)
+    view = forms.view_filling(procedure, form, dossier, day, directory, words, found, read.answers, actor)
+    return Filling(read.answers, found, view)
+
+
+def people_of(unit: Unit) -> Mapping[str, Actor]:
+    """Agents who still hold their roles, by account id."""
+    return {account.id: account.actor() for account in unit.accounts("agent") if not account.disabled}
+
+
+# -- hands -------------------------------------------------------------------------------------------------------------
+
+
+def assign(
+    office: Office, actor: Actor, dossier_id: str, to: str | None, *, revision: int | None = None,
+    token: str | None = None,
+) -> Dossier:  # fmt: skip
+    """Gives a dossier to an agent who may act on it now, or to nobody. Raises Refused: role, closed."""
+
+    def work(unit: Unit) -> Dossier:
+        dossier = seen(unit, office, actor, dossier_id, revision)
+        procedure = pinned(office, unit, dossier)
+        if dossier.closed_at is not None or dossier.is_draft:
+            raise Refused(refusal("closed"))
+        hands = {actor.id: actor, **people_of(unit)}
+        for hand in (actor, hands.get(to) if to else actor):
+            if hand is None or hand.kind != "agent" or not _may_handle(procedure, dossier, hand):
+                raise Refused(refusal("role"))
+        body = {"revision": dossier.revision + 1, "to": to}
+        return keep(office, unit, dossier, replace(dossier, assigned=to), [EntryDraft("assigned", body)], actor)
+
+    return once(office, actor, "assign", token, (dossier_id, to, revision), work, DOSSIER)
+
+
+def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:
+    state = procedure.states.get(dossier.state)
+    acting = (*state.by, *(role for way in procedure.leaving.get(state.id, ()) for role in way.by)) if state else ()
+    return acting_role(procedure, dossier, agent, acting) is not None
+
+
+# -- trays -------------------------------------------------------------------------------------------------------------
+
+
+def tray(
+    office: Office, actor: Actor, queue: str, *, procedure: str | None = None, state: str | None = None,
+    office_id: str | None = None, text: str = "", after: str | None = None, limit: int = 50,
+) -> Slice:  # fmt: skip
+    """One page of a queue (`QUEUES`), by due date. Filters only narrow what the person may see."""
+    asked = _tray(office, actor, queue, procedure, state, office_id, text)
+    if asked is None:
+        return Slice(())
+    with office.store.unit() as unit:
+        return unit.find_dossiers(asked, after, limit)
+
+
+def tray_counts(office: Office, actor: Actor) -> Mapping[str, int]:
+    """How many dossiers stand in each queue (at most 1000 are counted)."""
+    trays = {queue: _tray(office, actor, queue, None, None, None, "") for queue in QUEUES}
+    with office.store.unit() as unit:
+        return {queue: unit.count_dossiers(asked) if asked else 0 for queue, asked in trays.items()}
+
+
+def _tray(
+    office: Office, actor: Actor, queue: str, procedure: str | None, state: str | None, office_id: str | None, text: str
+) -> Tray | None:
+    """What a queue asks of the store; none when nothing can be in it for this person."""
+    chosen = _PLACES.get(queue)
+    if chosen is None or actor.kind not in ("agent", "auditor"):
+        return None
+    places = tuple(
+        dict.fromkeys(
+            (book.id, state_id)
+            for book in office.shelf.procedures(office.catalogue)
+            if procedure in (None, book.id) and (actor.kind == "auditor" or holds(actor, roles_of(book)))
+            for state_id in chosen(book, actor)
+            if state in (None, state_id)
+        )
+    )
+    offices = actor.offices or None
+    if office_id is not None:
+        offices = frozenset({office_id}) if offices is None or office_id in offices else frozenset()
+    if not places or offices == frozenset():
+        return None
+    return Tray(
+        places, offices, assigned=actor.id if queue == "mine" else None, unassigned=queue == "to_take",
+        late_at=office.now() if queue == "late" else None, text=text, open_only=queue not in ("done", "all"),
+    )  # fmt: skip
+
+
+def _acting(procedure: Procedure, actor: Actor) -> tuple[str, ...]:
+    """States in which one of the person's roles has something to do."""
+    return tuple(
+        state for state in procedure.states if not procedure.states[state].is_end and _acts_in(procedure, state, actor)
+    )
+
+
+def _acts_in(procedure: Procedure, state_id: str, actor: Actor) -> bool:
+    named = (*procedure.states[state_id].by, *(role for way in procedure.leaving.get(state_id, ()) for role in way.by))
+    return holds(actor, (role_key(procedure, role) for role in named))
+
+
+def _waiting(procedure: Procedure, actor: Actor) -> tuple[str, ...]:
+    """States that wait for somebody else: the applicant, money, a register, another service."""
+    acting = set(_acting(procedure, actor))
+    return tuple(state.id for state in procedure.states.values() if not state.is_end and state.id not in acting)
+
+
+_PLACES: Final[Mapping[str, Callable[[Procedure, Actor], tuple[str, ...]]]] = {
+    "to_take": _acting, "mine": _acting, "late": _acting, "waiting": _waiting,
+    "all": lambda procedure, actor: tuple(procedure.states),
+    "done": lambda procedure, actor: tuple(state.id for state in procedure.states.values() if state.is_end),
+}  # fmt: skip

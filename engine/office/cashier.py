@@ -1,0 +1,380 @@
+"""Money: start a payment, hear about it, ask what became of it, credit it once, ask again about the silent ones.
+
+A callback is only a wake-up. What counts is the provider's answer to our own question, and it counts only if amount,
+currency and reference are ours. The state of a payment is the highest of all verified events, whatever their order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+from engine.clock import local_day
+from engine.definition.model import Fee, Procedure
+from engine.gateways.payments import CURRENCY, BadCallback, PaymentOrder, ProviderDown, ProviderStatus
+from engine.office.carrying import carry_out, journalise
+from engine.office.command import Memory, once
+from engine.office.letters import payment_letter
+from engine.office.lookups import ask_now
+from engine.office.office import NotFound, Office, pinned, seen
+from engine.office.phones import read_phone
+from engine.problems import Refused, refusal
+from engine.records.dossier import (
+    SYSTEM_ACTOR,
+    Actor,
+    Dossier,
+    Owed,
+    Payment,
+    PaymentEvent,
+    PaymentStatus,
+)
+from engine.records.store import Unit
+from engine.rules.access import is_owner
+from engine.rules.decision import EntryDraft
+from engine.rules.scopes import scope_of
+from engine.rules.tasks import open_tasks
+from engine.rules.workflow import pay
+from engine.values import Plain, new_id
+
+RANK: Final[Mapping[PaymentStatus, int]] = {
+    "pending": 0, "unknown": 1, "expired": 2, "failed": 3, "paid": 4, "overpaid": 5,
+}  # fmt: skip
+RECEIVED: Final = frozenset({"paid", "overpaid"})
+FORGERIES_NOTED: Final = 200  # an hour and provider; beyond, only counted
+# how long ago a silent payment must have been asked about, by its age
+PATIENCE: Final = (
+    (timedelta(minutes=10), timedelta(seconds=10)),
+    (timedelta(hours=1), timedelta(minutes=1)),
+    (timedelta(hours=24), timedelta(minutes=10)),
+    (timedelta(days=30), timedelta(days=1)),
+)
+
+CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider", "later"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackOutcome:
+    """What was made of a callback. `refused` gets a 400, `unknown_provider` a 404, `later` a 503, the others a 200."""
+
+    code: CallbackCode
+    payment: Payment | None = None
+    reason: str | None = None
+
+
+# -- what is owed ------------------------------------------------------------------------------------------------------
+
+
+def owed(office: Office, actor: Actor, dossier_id: str) -> tuple[Owed, ...]:
+    """What is to be paid now, as it was frozen when it fell due."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        return _due(office, pinned(office, unit, dossier), dossier)
+
+
+def _due(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Owed, ...]:
+    scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
+    fees = (task for task in open_tasks(procedure, dossier, scope) if isinstance(task, Fee))
+    priced = (dossier.owed.get(fee.id) for fee in fees)
+    return tuple(one for one in priced if one is not None and one.left)
+
+
+def payments(office: Office, actor: Actor, dossier_id: str) -> tuple[Payment, ...]:
+    with office.store.unit() as unit:
+        return unit.payments_of(seen(unit, office, actor, dossier_id).id)
+
+
+def see_payment(office: Office, actor: Actor, dossier_id: str, payment_id: str) -> Payment:
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        payment = unit.payment(payment_id)
+    if payment is None or payment.dossier != dossier.id:
+        raise NotFound
+    return payment
+
+
+# -- starting ----------------------------------------------------------------------------------------------------------
+
+
+def start_payment(
+    office: Office, actor: Actor, dossier_id: str, *, provider: str, payer: str, token: str | None = None
+) -> Payment:
+    """Asks the provider to collect all that is owed now. Raises Refused: phone_format, unknown_provider, role,
+    nothing_owed, payment_pending (payment, until)."""
+    phone = read_phone(payer)
+    if provider not in office.providers:
+        raise Refused(refusal("unknown_provider", provider=provider[:40]))
+
+    def work(unit: Unit) -> Payment:
+        dossier = seen(unit, office, actor, dossier_id)
+        if not is_owner(dossier, actor):
+            raise Refused(refusal("role", roles=("applicant",)))
+        return _open_payment(office, unit, dossier, provider, phone, actor)
+
+    arguments = (dossier_id, provider, phone)
+    payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
+    return _place(office, payment)
+
+
+def _open_payment(office: Office, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor) -> Payment:
+    procedure, now = pinned(office, unit, dossier), office.now()
+    due = _due(office, procedure, dossier)
+    if not due:
+        raise Refused(refusal("nothing_owed"))
+    for other in unit.payments_of(dossier.id):
+        if other.status == "pending" and now < other.expires_at:
+            until = other.expires_at.isoformat(timespec="seconds")
+            raise Refused(refusal("payment_pending", payment=other.id, until=until))
+    payment = Payment(
+        new_id(), new_id(), dossier.id, tuple(one.fee for one in due), sum(one.left for one in due), provider,
+        "mobile_money", phone, "pending", now, now + office.settings.payment_lasts,
+    )  # fmt: skip
+    unit.add_payment(payment)
+    fees: list[Plain] = [*payment.fees]
+    started: dict[str, Plain] = {
+        "payment": payment.id, "provider": provider, "amount": payment.amount, "fees": fees,
+    }  # fmt: skip
+    journalise(unit, dossier, [EntryDraft("payment_started", started)], actor, now)
+    return payment
+
+
+def _place(office: Office, payment: Payment) -> Payment:
+    """Hands the order to the provider, outside any unit; the same reference again is the same order to it."""
+    now = office.now()
+    if payment.status != "pending" or payment.provider_ref is not None or now >= payment.expires_at:
+        return payment
+    order = PaymentOrder(
+        payment.reference, payment.amount, payment.payer, payment.reference[:8], payment.started_at, payment.expires_at
+    )
+    try:
+        started = office.providers[payment.provider].start(order)
+    except ProviderDown:  # perhaps it heard us: only its own answer to our question will tell
+        return _change(office, payment.id, status="unknown", reason="operator_down", checked_at=now)
+    placed = _change(office, payment.id, provider_ref=started.provider_ref)
+    return placed if started.pending else check_payment(office, payment.id)
+
+
+def _change(office: Office, payment_id: str, **changes: object) -> Payment:
+    """Notes something on a payment that is still open; one that ended stays as it is."""
+    with office.store.unit(write=True) as unit:
+        payment = _kept(unit, payment_id)
+        if payment.status not in ("pending", "unknown"):
+            return payment
+        changed: Payment = replace(payment, **changes)  # type: ignore[arg-type]
+        unit.put_payment(changed)
+        return changed
+
+
+def _kept(unit: Unit, payment_id: str) -> Payment:
+    payment = unit.payment(payment_id)
+    if payment is None:
+        raise NotFound
+    return payment
+
+
+PAYMENT: Final[Memory[Payment]] = Memory(
+    lambda payment: payment.id, lambda unit, payment_id: _kept(unit, str(payment_id))
+)
+
+
+# -- hearing -----------------------------------------------------------------------------------------------------------
+
+
+def record_callback(office: Office, provider: str, headers: Mapping[str, str], body: bytes) -> CallbackOutcome:
+    """Notes what a provider says, then asks it ourselves. Never credits on its word."""
+    connector = office.providers.get(provider)
+    if connector is None:
+        return CallbackOutcome("unknown_provider")
+    now = office.now()
+    try:
+        notice = connector.read_callback(headers, body)
+    except BadCallback as bad:
+        _note_forgery(office, provider, body, str(bad), now)
+        return CallbackOutcome("refused", reason=str(bad))
+    with office.store.unit(write=True) as unit:
+        payment = unit.payment_referenced(notice.reference)
+        ours = payment if payment is not None and payment.provider == provider else None
+        told = PaymentEvent(
+            provider, f"told:{notice.event_id}"[:200], ours.id if ours else None, notice.kind, notice.amount,
+            notice.currency, now, verified=False, note="told" if ours else "unmatched",
+        )  # fmt: skip
+        is_new = unit.add_event(told)
+    if ours is None:
+        return CallbackOutcome("unmatched")
+    if not is_new and ours.status not in ("pending", "unknown"):
+        return CallbackOutcome("repeated", ours)
+    try:
+        checked = _ask(office, ours)
+    except ProviderDown:
+        return CallbackOutcome("later", ours)
+    return CallbackOutcome("noted" if is_new else "repeated", checked)
+
+
+def _note_forgery(office: Office, provider: str, body: bytes, reason: str, now: datetime) -> None:
+    """What proves nothing is kept as a trace, so many an hour: a flood must not fill the store."""
+    event_id = "refused:" + hashlib.sha256(body).hexdigest()
+    with office.store.unit(write=True) as unit:
+        if unit.count_try(f"refused@{provider}", f"{now:%Y-%m-%dT%H}") <= FORGERIES_NOTED:
+            unit.add_event(PaymentEvent(provider, event_id, None, "unknown", 0, CURRENCY, now, False, reason))
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+def check_payment(office: Office, payment_id: str) -> Payment:
+    """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing."""
+    with office.store.unit() as unit:
+        payment = _kept(unit, payment_id)
+    if payment.status not in ("pending", "unknown"):
+        return payment
+    try:
+        return _ask(office, payment)
+    except ProviderDown:
+        return _unanswered(office, payment)
+
+
+def reconcile(office: Office, limit: int = 50) -> int:
+    """Asks again about silent payments, the oldest question first. How many were asked about."""
+    now = office.now()
+    with office.store.unit() as unit:
+        silent = unit.pending_payments(now - PATIENCE[0][1], limit * 10)
+    due = [payment for payment in silent if _is_due(payment, now)][:limit]
+    for payment in due:
+        check_payment(office, payment.id)
+    return len(due)
+
+
+def _is_due(payment: Payment, now: datetime) -> bool:
+    age, asked = now - payment.started_at, payment.checked_at or payment.started_at
+    wait = next((pause for until, pause in PATIENCE if age < until), None)
+    return wait is not None and now - asked >= wait
+
+
+def _ask(office: Office, payment: Payment) -> Payment:
+    """Our own question, outside any unit; then the answer kept in one. Raises `ProviderDown`."""
+    connector = office.providers.get(payment.provider)
+    if connector is None:
+        raise ProviderDown("no_such_provider")
+    status = connector.status(payment.reference, payment.provider_ref)
+    with office.store.unit(write=True) as unit:
+        settled, moved = _settle(office, unit, payment.id, status)
+    if moved is not None:
+        ask_now(office, moved)
+    return settled
+
+
+def _unanswered(office: Office, payment: Payment) -> Payment:
+    now = office.now()
+    status: PaymentStatus = "unknown" if now >= payment.expires_at else payment.status
+    return _change(office, payment.id, status=status, checked_at=now)
+
+
+def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus) -> tuple[Payment, Dossier | None]:
+    """Keeps a provider's answer: the payment as it stands now, and the dossier if money moved it."""
+    now = office.now()
+    payment = replace(_kept(unit, payment_id), checked_at=now)
+    dossier = unit.dossier(payment.dossier)
+    if dossier is None:
+        raise NotFound
+    mismatch = _mismatch(payment, status)
+    event = PaymentEvent(
+        payment.provider, f"asked:{payment.reference}:{status.kind}:{status.amount}:{status.currency}:{mismatch or ''}",
+        payment.id, status.kind, status.amount, status.currency, now, verified=mismatch is None, note=mismatch or "asked",
+    )  # fmt: skip
+    is_new = unit.add_event(event)
+    if mismatch:
+        unit.put_payment(payment)
+        if is_new:
+            _note(unit, dossier, "payment_mismatch", now, payment=payment.id, why=mismatch, amount=status.amount)
+        return payment, None
+    return _become(office, unit, payment, dossier, _folded(office, unit, payment, status, now), now)
+
+
+def _mismatch(payment: Payment, status: ProviderStatus) -> str | None:
+    """Why an answer cannot be about our order; money is believed only to the franc."""
+    if status.reference != payment.reference:
+        return "reference"
+    if status.kind not in RECEIVED:
+        return None
+    if status.currency != CURRENCY:
+        return "currency"
+    right = status.amount == payment.amount if status.kind == "paid" else status.amount > payment.amount
+    return None if right else "amount"
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a payment has become, by all that is verified of it."""
+
+    status: PaymentStatus
+    received: int
+    reason: str | None
+    provider_ref: str | None
+
+
+def _folded(office: Office, unit: Unit, payment: Payment, status: ProviderStatus, now: datetime) -> _Standing:
+    """The highest of all verified events, whatever their order."""
+    verified = [event for event in unit.events_of(payment.id) if event.verified]
+    best = max(verified, key=lambda event: (RANK[event.kind], event.amount))
+    kind, reason = best.kind, status.reason if status.kind == best.kind else payment.reason
+    if kind in ("pending", "unknown"):
+        kind, reason = _still_open(payment, status, now)
+    received = best.amount if kind in RECEIVED else 0
+    return _Standing(kind, received, reason, payment.provider_ref or status.provider_ref)
+
+
+def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tuple[PaymentStatus, str | None]:
+    """No ending yet. An order the provider does not know, its time being over, never was."""
+    over = now >= payment.expires_at
+    if over and status.reason == "no_such_order":
+        return "failed", payment.reason or "operator_down"
+    if payment.status == "unknown" or status.kind == "unknown" or over:
+        return "unknown", payment.reason
+    return "pending", None
+
+
+def _become(
+    office: Office, unit: Unit, payment: Payment, dossier: Dossier, standing: _Standing, now: datetime
+) -> tuple[Payment, Dossier | None]:
+    after = replace(payment, status=standing.status, provider_ref=standing.provider_ref, reason=standing.reason)
+    if standing.status == payment.status or RANK[standing.status] < RANK[payment.status]:
+        unit.put_payment(replace(payment, provider_ref=standing.provider_ref))
+        return payment, None
+    if standing.status in RECEIVED:
+        return _credit(office, unit, replace(after, reason=None), dossier, standing.received, now)
+    if standing.status in ("failed", "expired"):
+        after = replace(after, ended_at=now)
+        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=standing.status, why=standing.reason)
+    unit.put_payment(after)
+    payment_letter(office, unit, dossier, after, now)
+    return after, None
+
+
+def _credit(
+    office: Office, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime
+) -> tuple[Payment, Dossier | None]:
+    """Credits all that came in, once for ever; what is over the price stays visible on the dossier, to give back."""
+    if not unit.add_credit(payment.id, dossier.id, received, now):  # taken twice, learnt after it was credited once
+        unit.put_payment(payment)
+        _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
+        return payment, None
+    left = sum(dossier.owed[fee].left for fee in payment.fees if fee in dossier.owed)
+    extra = received if dossier.closed_at is not None else max(0, received - left)
+    year = local_day(now).year
+    receipt = f"Q-{year}-{unit.next_serial(f'receipt/{year}'):06d}"
+    payment = replace(payment, status="overpaid" if extra else "paid", ended_at=now, receipt=receipt)
+    procedure = pinned(office, unit, dossier)
+    decision = pay(
+        procedure, dossier, payment.fees, received, SYSTEM_ACTOR, now, office.directory, office.wording
+    )  # fmt: skip
+    unit.put_payment(payment)
+    moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+    _note(unit, moved, "credited", now, payment=payment.id, amount=received, receipt=receipt, extra=extra)
+    payment_letter(office, unit, moved, payment, now)
+    return payment, moved
+
+
+def _note(unit: Unit, dossier: Dossier, kind: str, now: datetime, **body: Plain) -> None:
+    journalise(unit, dossier, [EntryDraft(kind, body)], SYSTEM_ACTOR, now)

@@ -1,0 +1,108 @@
+"""One command, one unit of work, one stored reply: a double click is the same act, not a second one.
+
+A verb is handed to `once` as a function of the unit. With a token, the reply is kept in the same commit as the act; the
+same token again answers that reply and does nothing, and the same token with other arguments is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from typing import Any, Final, Generic, TypeVar
+
+from engine.office.office import NotFound, Office
+from engine.problems import Refused, refusal
+from engine.records.dossier import Actor, Dossier
+from engine.records.store import Busy, Reply, Taken, Unit
+from engine.values import Plain, fingerprint
+
+T = TypeVar("T")
+
+TRIES: Final = 5
+_PAUSE: Final = 0.05  # seconds, doubled at each try, with jitter
+
+
+@dataclass(frozen=True, slots=True)
+class Memory(Generic[T]):
+    """How a verb's answer is kept beside its act, and found again: small keys in, the present state out."""
+
+    keep: Callable[[T], Plain]
+    recall: Callable[[Unit, Plain], T]
+
+
+def once(
+    office: Office, actor: Actor, verb: str, token: str | None, arguments: object,
+    work: Callable[[Unit], T], memory: Memory[T],
+) -> T:  # fmt: skip
+    """Does `work` in one unit, once for this token. Raises what the work raises; then nothing was kept.
+
+    A store that is busy is tried again only for a command with a token: without one, a second try could be a second act.
+    """
+    if token is None:
+        with office.store.unit(write=True) as unit:
+            return work(unit)
+    digest = fingerprint(digestible(arguments))
+    for attempt in range(TRIES):
+        try:
+            return _try(office, (actor.id, verb, token, digest), work, memory)
+        except (Busy, _Twin):
+            if attempt == TRIES - 1:
+                raise Busy("still busy") from None
+            time.sleep(_PAUSE * 2**attempt * (0.5 + random.random()))
+    raise AssertionError("the last try answers or raises")
+
+
+class _Twin(Exception):
+    """The same command committed between our look-up and our commit: its reply is there now."""
+
+
+def _try(office: Office, key: tuple[str, str, str, str], work: Callable[[Unit], T], memory: Memory[T]) -> T:
+    principal, verb, token, digest = key
+    with office.store.unit(write=True) as unit:
+        kept = unit.reply(principal, verb, token)
+        if kept is not None:
+            if kept.digest != digest:
+                raise Refused(refusal("token_reused"))
+            return memory.recall(unit, kept.body)
+        answer = work(unit)
+        try:
+            unit.add_reply(Reply(principal, verb, token, digest, memory.keep(answer), office.now()))
+        except Taken as twin:
+            raise _Twin from twin
+        return answer
+
+
+def digestible(value: object) -> Plain:
+    """Arguments as plain values, so that equal ones have one digest; bytes by their own digest."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(name): digestible(item) for name, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: digestible(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, (set, frozenset)):
+        return sorted((digestible(item) for item in value), key=str)
+    if isinstance(value, (list, tuple)):
+        return [digestible(item) for item in value]
+    raise TypeError(f"{type(value).__name__} is no argument of a command")
+
+
+NOTHING: Final[Memory[Any]] = Memory(lambda _: None, lambda _unit, _body: None)
+
+
+def _dossier_again(unit: Unit, kept: Plain) -> Dossier:
+    dossier = unit.dossier(str(kept))
+    if dossier is None:
+        raise NotFound
+    return dossier
+
+
+DOSSIER: Final[Memory[Dossier]] = Memory(lambda dossier: dossier.id, _dossier_again)

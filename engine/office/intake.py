@@ -1,0 +1,298 @@
+"""The counter: open a draft, save its pages even with faults, check it, send it, drop it; send corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from engine.clock import local_day
+from engine.definition.model import DRAFT, Procedure
+from engine.office.answering import (
+    Saved,
+    keep_answers,
+    own_draft,
+    remember_saved,
+    shown_form,
+    without_orphans,
+)
+from engine.office.carrying import carry_out, journalise, keep
+from engine.office.command import DOSSIER, NOTHING, once
+from engine.office.corrections import save_corrections, see_corrections, send_corrections
+from engine.office.lookups import ask_now
+from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
+from engine.office.papers import Attached, Upload, attach, detach, read_attachment
+from engine.office.secrets import random_digits
+from engine.problems import Refused, refusal
+from engine.records.dossier import Account, Actor, Dossier
+from engine.records.store import Busy, DossierLine, Taken, Unit
+from engine.rules.criteria import adopt_criteria, next_criterion, stopped_by
+from engine.rules.decision import EntryDraft
+from engine.rules.due_dates import timers_of
+from engine.rules.fees import Quote, quotes
+from engine.rules.forms import check_answers, dossier_label, live_answers, prefilled, read_page
+from engine.rules.forms import next_page as page_after
+from engine.rules.scopes import scope_of, standing_of
+from engine.rules.view import AnswerProblem, FormView
+from engine.rules.workflow import submit as decide_submit
+from engine.values import Plain, new_id, new_number
+
+__all__ = [
+    "Attached",
+    "CheckSheet",
+    "Saved",
+    "Upload",
+    "attach",
+    "check",
+    "detach",
+    "drop_draft",
+    "mine",
+    "open_dossier",
+    "procedure_of",
+    "read_attachment",
+    "save_corrections",
+    "save_page",
+    "see",
+    "see_corrections",
+    "see_form",
+    "send_corrections",
+    "submit",
+]
+
+_NUMBERS_TRIED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSheet:
+    """Everything answered, what is still wrong, and what it will cost as far as it is known."""
+
+    dossier: Dossier
+    form: FormView
+    problems: tuple[AnswerProblem, ...]
+    quotes: tuple[Quote, ...]
+
+    @property
+    def errors(self) -> tuple[AnswerProblem, ...]:
+        return tuple(one for one in self.problems if not one.warns)
+
+
+# -- opening -----------------------------------------------------------------------------------------------------------
+
+
+def open_dossier(
+    office: Office, actor: Actor, procedure_id: str, *, criteria: Mapping[str, Plain], channel: str = "web",
+    language: str = "fr", token: str | None = None,
+) -> Dossier:  # fmt: skip
+    """Opens a draft, or the one this person has already. Raises NotFound; Refused: role, not_in_force, channel,
+    criteria_missing, ineligible (criterion, because, instead)."""
+    procedure = _in_service(office, procedure_id)
+    if actor.kind != "applicant":
+        raise Refused(refusal("role", roles=("applicant",)))
+    if channel not in procedure.identity.channels:
+        raise Refused(refusal("channel", channel=channel[:20], allowed=procedure.identity.channels))
+    answers = _eligible(office, procedure, criteria, language)
+
+    def work(unit: Unit) -> Dossier:
+        draft = unit.draft_of(actor.id, procedure.id)
+        if draft is not None:
+            after = replace(draft, answers={**draft.answers, **answers})
+            return keep_answers(office, unit, draft, after, "saved", actor)
+        return _new_draft(office, unit, procedure, actor, answers, channel, language)
+
+    arguments = (procedure_id, criteria, channel, language)
+    return once(office, actor, "open_dossier", token, arguments, work, DOSSIER)
+
+
+def _in_service(office: Office, procedure_id: str) -> Procedure:
+    """The edition in force today."""
+    current = office.catalogue.current(procedure_id, office.day())
+    known = office.catalogue.procedures.get(procedure_id)
+    if current is None and known is not None:
+        begins, ends = (str(day or "") for day in (known.identity.from_, known.identity.until))
+        raise Refused(refusal("not_in_force", begins=begins, ends=ends))
+    if current is None:
+        raise NotFound
+    return current
+
+
+def _eligible(office: Office, procedure: Procedure, given: Mapping[str, Plain], language: str) -> dict[str, Plain]:
+    """The eligibility answers, when they let the person in."""
+    day, directory = office.day(), office.directory
+    answers = adopt_criteria(procedure, given, day, directory)
+    stop = stopped_by(procedure, answers, day, directory)
+    if stop is not None:
+        because, instead = stop.because.in_(language), stop.instead or ""
+        raise Refused(refusal("ineligible", stop.where, criterion=stop.id, because=because, instead=instead))
+    left = next_criterion(procedure, answers, day, directory)
+    if left is not None:
+        raise Refused(refusal("criteria_missing", left.where, criterion=left.id))
+    return answers
+
+
+def _new_draft(
+    office: Office, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
+    language: str,
+) -> Dossier:  # fmt: skip
+    now, account = office.now(), unit.account(actor.id)
+    phone = account.login if account and account.login.startswith("+") else None
+    draft = Dossier(
+        id=new_id(), number=_free_number(unit, local_day(now).year), procedure=procedure.id, edition=procedure.edition,
+        fingerprint=procedure.fingerprint, owner=actor.id, state=DRAFT, entered_at=now, created_at=now, channel=channel,
+        language=language if language in procedure.identity.languages else procedure.identity.languages[0],
+        contact_phone=phone, answers=criteria,
+    )  # fmt: skip
+    known = prefilled(procedure, _known(account), draft, office.day(), office.directory)
+    draft = replace(draft, answers={**known, **criteria})
+    try:
+        unit.add_dossier(draft)
+    except Taken as twin:
+        raise Busy("draft") from twin
+    body: dict[str, Plain] = {
+        "revision": 0,
+        "procedure": procedure.id,
+        "edition": procedure.edition,
+        "channel": channel,
+    }
+    commits = {f"answers.{name}": answer for name, answer in draft.answers.items()}
+    journalise(unit, draft, [EntryDraft("opened", body, commits)], actor, now)
+    scope = scope_of(procedure, draft, office.day(), office.directory)
+    unit.set_timers(draft.id, timers_of(procedure, draft, now, office.directory, scope))
+    return draft
+
+
+def _free_number(unit: Unit, year: int) -> str:
+    """Eleven digits that no dossier carries."""
+    for _ in range(_NUMBERS_TRIED):
+        number = new_number(year, random_digits(8))
+        if unit.dossier_numbered(number) is None:
+            return number
+    raise Busy("numbers")
+
+
+def _known(account: Account | None) -> dict[str, Plain]:
+    """What may be filled in ahead, by the names of `prefill`."""
+    if account is None:
+        return {}
+    own: dict[str, Plain] = {"account.phone": account.login, "account.name": account.name or None}
+    return {**own, **{f"account.{name}": value for name, value in account.profile.items()}}
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def see(office: Office, actor: Actor, dossier_id: str) -> Dossier:
+    with office.store.unit() as unit:
+        return seen(unit, office, actor, dossier_id)
+
+
+def see_form(office: Office, actor: Actor, dossier_id: str) -> FormView:
+    """The application on its path, as this person may read it."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+    return shown_form(office, procedure, dossier, actor)
+
+
+def procedure_of(office: Office, dossier: Dossier) -> Procedure:
+    """The edition a dossier is judged by."""
+    with office.store.unit() as unit:
+        return pinned(office, unit, dossier)
+
+
+def mine(office: Office, actor: Actor) -> tuple[DossierLine, ...]:
+    """The applicant's own dossiers, newest first; drafts dropped or out of time are forgotten."""
+    if actor.kind != "applicant":
+        return ()
+    with office.store.unit() as unit:
+        lines = unit.dossiers_of(actor.id)
+    return tuple(line for line in lines if line.submitted_at is not None or not line.closed)
+
+
+# -- answering ---------------------------------------------------------------------------------------------------------
+
+
+def save_page(
+    office: Office, actor: Actor, dossier_id: str, page_id: str, raw: Mapping[str, Sequence[str]], *,
+    revision: int | None = None, token: str | None = None,
+) -> Saved:  # fmt: skip
+    """Keeps what was typed on a page, right or wrong. Raises NotFound (no such page on the path), Conflict, Refused: role,
+    closed, already_submitted."""
+
+    def work(unit: Unit) -> Saved:
+        before = own_draft(unit, office, actor, dossier_id, revision)
+        procedure = pinned(office, unit, before)
+        if shown_form(office, procedure, before, actor).page(page_id) is None:
+            raise NotFound
+        read = read_page(procedure, before, page_id, raw, office.day(), office.directory)
+        after = without_orphans(replace(before, answers=read.answers))
+        dossier = keep_answers(office, unit, before, after, "saved", actor, page=page_id)
+        form = shown_form(office, procedure, dossier, actor, read.problems)
+        following = page_id if read.stays else _page_after(office, procedure, dossier, page_id)
+        return Saved(dossier, form.page(page_id), read.problems, following, form)
+
+    arguments = (dossier_id, page_id, raw, revision)
+    return once(office, actor, "save_page", token, arguments, work, remember_saved(office, actor))
+
+
+def _page_after(office: Office, procedure: Procedure, dossier: Dossier, page_id: str) -> str | None:
+    scope = standing_of(procedure, dossier, office.day(), office.directory).values.scope
+    page = page_after(procedure, scope, page_id)
+    return page.id if page else None
+
+
+# -- sending -----------------------------------------------------------------------------------------------------------
+
+
+def check(office: Office, actor: Actor, dossier_id: str) -> CheckSheet:
+    """Everything before it is sent: answers, what is wrong, the price."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+    day, directory = office.day(), office.directory
+    problems = check_answers(procedure, dossier, day, directory)
+    scope = scope_of(procedure, dossier, day, directory)
+    priced = quotes(procedure, scope, dossier.language, office.wording)
+    return CheckSheet(dossier, shown_form(office, procedure, dossier, actor, problems), problems, priced)
+
+
+def submit(
+    office: Office, actor: Actor, dossier_id: str, *, declared: bool, revision: int | None = None,
+    token: str | None = None,
+) -> Dossier:  # fmt: skip
+    """Sends the request: it enters its circuit. Raises WrongAnswers, NotFound, Conflict, Refused: undeclared, role, closed,
+    already_submitted."""
+
+    def work(unit: Unit) -> Dossier:
+        before = own_draft(unit, office, actor, dossier_id, revision)
+        if not declared:
+            raise Refused(refusal("undeclared"))
+        procedure, day = pinned(office, unit, before), office.day()
+        problems = check_answers(procedure, before, day, office.directory)
+        if any(not one.warns for one in problems):
+            raise WrongAnswers(problems)
+        live = replace(before, answers=live_answers(procedure, before, day, office.directory))
+        live = replace(without_orphans(live), contact_email=_email(procedure, live))
+        live = replace(live, label=dossier_label(procedure, live, day, office.directory, office.wording))
+        decision = decide_submit(procedure, live, actor, office.now(), office.directory, office.wording)
+        return carry_out(office, unit, before, decision, actor)
+
+    return ask_now(office, once(office, actor, "submit", token, (dossier_id, declared, revision), work, DOSSIER))
+
+
+def _email(procedure: Procedure, dossier: Dossier) -> str | None:
+    """The first e-mail address that the applicant gave."""
+    given = (dossier.answers.get(field.id) for field in procedure.form.fields if field.type == "email")
+    return next((one for one in given if isinstance(one, str) and "@" in one), dossier.contact_email)
+
+
+def drop_draft(office: Office, actor: Actor, dossier_id: str, *, token: str | None = None) -> None:
+    """Forgets a draft: its answers, its files and the salts that could tell them. Its journal says that it was there."""
+
+    def work(unit: Unit) -> None:
+        before = own_draft(unit, office, actor, dossier_id)
+        after = replace(before, closed_at=office.now(), answers={}, attachments=(), label="")
+        body = {"revision": before.revision + 1, "closed": True}
+        keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
+        unit.erase_salts(before.id)
+        unit.set_timers(before.id, ())
+
+    once(office, actor, "drop_draft", token, (dossier_id,), work, NOTHING)

@@ -1,0 +1,109 @@
+"""Registers that a dossier waits for: asked outside any unit, answered in one, asked again while they are silent."""
+
+from __future__ import annotations
+
+from engine.clock import local_day
+from engine.definition.model import Form, Procedure
+from engine.gateways.registers import RegisterAnswer
+from engine.office.carrying import carry_out
+from engine.office.office import Office, pinned
+from engine.problems import Refused
+from engine.records.dossier import SYSTEM_ACTOR, Dossier
+from engine.records.store import Conflict, Tray, Unit
+from engine.rules.scopes import standing_of
+from engine.rules.tasks import open_tasks
+from engine.rules.workflow import answer_look_up
+from engine.values import Plain
+
+EVERY_OTHER = "*"  # the connector of registers that have none of their own
+
+
+def ask_now(office: Office, dossier: Dossier) -> Dossier:
+    """Asks the registers that the dossier waits for, if any, and answers it as it stands then. Never raises: what could
+    not be asked is asked again by the next tour."""
+    for _ in range(10):  # an answer may lead to the next look-up
+        with office.store.unit() as unit:
+            procedure = pinned(office, unit, dossier)
+        waiting = waits_for(office, procedure, dossier)
+        if not waiting:
+            return dossier
+        before = dossier
+        for task in waiting:
+            dossier = _ask(office, procedure, dossier, task)
+        if dossier == before:
+            return dossier
+    return dossier
+
+
+def waits_for(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Form, ...]:
+    """The look-ups that are open on the dossier now."""
+    if dossier.is_draft or dossier.closed_at is not None:
+        return ()
+    scope = standing_of(procedure, dossier, local_day(office.now()), office.directory).scope
+    return tuple(
+        task for task in open_tasks(procedure, dossier, scope) if isinstance(task, Form) and task.register is not None
+    )
+
+
+def _ask(office: Office, procedure: Procedure, dossier: Dossier, task: Form) -> Dossier:
+    register = task.register or ""
+    connector = office.registers.get(register) or office.registers.get(EVERY_OTHER)
+    if connector is None:
+        return dossier
+    answer = connector.ask(register, _sent(office, procedure, dossier, task))
+    if answer.result == "unavailable":  # the look-up's own time says when to stop asking
+        return dossier
+    with office.store.unit(write=True) as unit:
+        return _answer(office, unit, procedure, dossier, task, answer)
+
+
+def _sent(office: Office, procedure: Procedure, dossier: Dossier, task: Form) -> dict[str, Plain]:
+    """The answers handed to the register; what is hidden or blank is sent as nothing."""
+    standing = standing_of(procedure, dossier, local_day(office.now()), office.directory)
+    return {
+        name: dossier.answers.get(name) if standing.scope.get(name) is not None else None for name in task.sends
+    }  # fmt: skip
+
+
+def _answer(
+    office: Office, unit: Unit, procedure: Procedure, asked: Dossier, task: Form, answer: RegisterAnswer
+) -> Dossier:
+    """Keeps the answer if the dossier still stands as it did when the register was asked."""
+    dossier = unit.dossier(asked.id)
+    if dossier is None or dossier.revision != asked.revision:
+        return dossier or asked
+    try:
+        decision = answer_look_up(
+            procedure, dossier, task.id, answer.result, answer.answers, office.now(), office.directory, office.wording
+        )
+        return carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+    except (Refused, Conflict):
+        return dossier
+
+
+def ask_registers(office: Office, limit: int = 50) -> int:
+    """Asks again for every dossier that waits for a register; each at most once a minute, whoever runs the tour."""
+    window = f"{office.now():%Y-%m-%dT%H:%M}"
+    asked = 0
+    for dossier in _waiting(office, limit):
+        with office.store.unit(write=True) as unit:
+            first = unit.count_try(f"register@{dossier.id}", window) == 1
+        if first:
+            ask_now(office, dossier)
+            asked += 1
+    return asked
+
+
+def _waiting(office: Office, limit: int) -> tuple[Dossier, ...]:
+    places = tuple(
+        (procedure.id, state.id)
+        for procedure in office.shelf.procedures(office.catalogue)
+        for state in procedure.states.values()
+        if any(isinstance(task := procedure.tasks[one], Form) and task.register for one in state.waits)
+    )
+    if not places:
+        return ()
+    with office.store.unit() as unit:
+        lines = unit.find_dossiers(Tray(places=tuple(dict.fromkeys(places))), None, limit).lines
+        found = [unit.dossier(line.id) for line in lines]
+    return tuple(dossier for dossier in found if dossier is not None)

@@ -1,0 +1,116 @@
+"""The office: everything its verbs need in one frozen holder, and the one door to a dossier.
+
+A verb finds, checks, decides and keeps. What it may not find answers `NotFound`, whether it exists or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from engine.clock import Clock, local_day
+from engine.definition.catalogue import Catalogue
+from engine.definition.directory import Directory
+from engine.definition.model import Procedure
+from engine.gateways.payments import PaymentProvider
+from engine.gateways.registers import RegisterConnector
+from engine.gateways.senders import Sender
+from engine.office.editions import EditionShelf, publish
+from engine.office.keys import SigningKeys
+from engine.records.attachments import AttachmentStore
+from engine.records.dossier import Actor, Dossier
+from engine.records.store import Conflict, Store, Unit
+from engine.rules.access import may_see
+from engine.rules.view import AnswerProblem
+from engine.rules.wording import Wording
+from engine.values import has_check_digit
+
+NUMBER_DIGITS: Final = 11
+
+
+class NotFound(Exception):
+    """Unknown, or not for this person to know: the same answer."""
+
+
+class WrongAnswers(Exception):
+    """The form cannot be sent as it is; carries what is wrong, question by question."""
+
+    def __init__(self, problems: tuple[AnswerProblem, ...]) -> None:
+        super().__init__(f"{len(problems)} wrong answers")
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeSettings:
+    """What an installation chooses. Addresses end without a slash; `short_url` is what an SMS or a QR carries."""
+
+    base_url: str = "http://localhost:8000"
+    short_url: str = "http://localhost:8000"
+    demo: bool = False
+    code_lasts: timedelta = timedelta(minutes=10)
+    code_tries: int = 5
+    idle: timedelta = timedelta(minutes=30)
+    agent_idle: timedelta = timedelta(minutes=30)
+    session_lasts: timedelta = timedelta(hours=12)
+    kept_lasts: timedelta = timedelta(days=30)
+    payment_lasts: timedelta = timedelta(minutes=10)
+    draft_lasts: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """All that the verbs of this package work with. Nothing here changes while it runs but what the store keeps."""
+
+    catalogue: Catalogue
+    store: Store
+    attachments: AttachmentStore
+    providers: Mapping[str, PaymentProvider]
+    senders: Mapping[str, Sender]  # by channel: sms, email, inbox
+    registers: Mapping[str, RegisterConnector]  # by register id; "*" answers for all others
+    clock: Clock
+    wording: Wording
+    keys: SigningKeys
+    settings: OfficeSettings = OfficeSettings()
+    shelf: EditionShelf = field(default_factory=EditionShelf)
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    @property
+    def directory(self) -> Directory:
+        return self.catalogue.directory
+
+    def day(self) -> date:
+        """Today, on the wall clocks of the country."""
+        return local_day(self.clock.now())
+
+
+def publish_editions(office: Office) -> Office:
+    """At start, and after a refresh: keeps every edition in service once for ever. The same office with a catalogue that
+    also holds those of the past."""
+    return replace(office, catalogue=publish(office.catalogue, office.store, office.now()))
+
+
+def pinned(office: Office, unit: Unit, dossier: Dossier) -> Procedure:
+    """The edition a dossier is judged by."""
+    return office.shelf.pinned(office.catalogue, unit, dossier)
+
+
+def seen(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+    """The one door to a dossier, by id or number. Raises `NotFound` for what is unknown or not for this person to see, and
+    `Conflict` when it is no longer at the revision the person saw."""
+    dossier = _found(unit, dossier_id)
+    if dossier is None or not may_see(pinned(office, unit, dossier), dossier, actor):
+        raise NotFound
+    if revision is not None and dossier.revision != revision:
+        raise Conflict(f"{dossier.number}: revision {dossier.revision}, seen {revision}")
+    return dossier
+
+
+def _found(unit: Unit, dossier_id: str) -> Dossier | None:
+    """A number has eleven digits and its check digit; an id never looks like one."""
+    if len(dossier_id) == NUMBER_DIGITS and has_check_digit(dossier_id):
+        return unit.dossier_numbered(dossier_id)
+    return unit.dossier(dossier_id)

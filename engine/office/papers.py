@@ -1,0 +1,223 @@
+"""Files handed in: judged and on the disk before any unit opens, then named by the dossier; who may read them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from engine.definition.model import Field, Procedure
+from engine.office.answering import dossier_again, keep_answers, own, without_orphans
+from engine.office.command import DOSSIER, Memory, once
+from engine.office.office import NotFound, Office, pinned, seen
+from engine.problems import Fact, Refused, refusal
+from engine.records.attachment_content import Rejected
+from engine.records.attachments import Kept, Lost
+from engine.records.dossier import Actor, Attachment, Dossier
+from engine.records.store import Unit
+from engine.rules.access import may_read
+from engine.rules.answers import Raw
+from engine.rules.field_kinds.papers import files_of, with_file, without_file
+from engine.rules.forms import open_fields, read_corrections, read_page
+from engine.rules.scopes import Values, standing_of
+from engine.rules.view import AnswerProblem
+from engine.values import Plain, new_id
+
+FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as it came: its name proves nothing."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """`problem` says why the file was not kept; the rest of the page is."""
+
+    dossier: Dossier
+    problem: AnswerProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A question that takes files: its place among the answers, and the question of the form it belongs to."""
+
+    path: str
+    field: Field
+    root: Field
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(self.path.split("."))
+
+
+def attach(
+    office: Office, actor: Actor, dossier_id: str, path: str, file: Upload,
+    details: Mapping[str, str] | None = None, *, revision: int | None = None, token: str | None = None,
+) -> Attached:  # fmt: skip
+    """Hands a file in at a question (`acte`, `enfants.0.acte`). `details` are the controls posted beside it: which
+    alternative, when it was issued. Raises NotFound, Conflict, Refused (role, closed, already_submitted)."""
+    with office.store.unit() as unit:
+        dossier = own(unit, office, actor, dossier_id)
+        spot = spot_of(office, pinned(office, unit, dossier), dossier, path)
+    kept = keep_file(office, spot, file)
+    if isinstance(kept, AnswerProblem):
+        return Attached(dossier, kept)
+
+    def work(unit: Unit) -> Attached:
+        before = own(unit, office, actor, dossier_id, revision)
+        procedure = pinned(office, unit, before)
+        after = _with_details(office, procedure, before, spot, details or {})
+        spot_of(office, procedure, after, path)
+        after, full = handed_in(office, after, spot, kept)
+        if full is not None:
+            return Attached(before, full)
+        after = without_orphans(after) if before.is_draft else after
+        return Attached(keep_answers(office, unit, before, after, "attached", actor, file=kept.kind, size=kept.size))
+
+    return once(office, actor, "attach", token, (dossier_id, path, kept.sha256, details, revision), work, ATTACHED)
+
+
+ATTACHED: Final[Memory[Attached]] = Memory(
+    lambda attached: attached.dossier.id, lambda unit, dossier_id: Attached(dossier_again(unit, str(dossier_id)))
+)
+
+
+def detach(office: Office, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None) -> Dossier:
+    """Takes a file away from the question it answers."""
+
+    def work(unit: Unit) -> Dossier:
+        before = own(unit, office, actor, dossier_id)
+        attachment = before.attachment(attachment_id)
+        if attachment is None:
+            raise NotFound
+        spot = spot_of(office, pinned(office, unit, before), before, attachment.field)
+        answers = _changed(before.answers, spot, lambda plain: without_file(spot.field, plain, attachment_id))
+        after = replace(before, answers=answers)
+        after = without_orphans(after) if before.is_draft else after
+        return keep_answers(office, unit, before, after, "detached", actor)
+
+    return once(office, actor, "detach", token, (dossier_id, attachment_id), work, DOSSIER)
+
+
+def read_attachment(office: Office, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
+    """A file and what it holds, for whoever may read the answer it belongs to."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+    attachment = dossier.attachment(attachment_id)
+    if attachment is None or not may_read(procedure, dossier, attachment.field.split(".")[0], actor):
+        raise NotFound
+    try:
+        return attachment, office.attachments.read(attachment.sha256)
+    except Lost:
+        raise NotFound from None
+
+
+# -- the question ------------------------------------------------------------------------------------------------------
+
+
+def spot_of(office: Office, procedure: Procedure, dossier: Dossier, path: str) -> Spot:
+    """The question of a path: it takes files, is on the path and may be answered now. Raises NotFound, or Refused when it
+    may not be any more."""
+    name, *rest = path.split(".")
+    root = next((one for one in procedure.form.fields if one.id == name), None)
+    if root is None:
+        raise NotFound
+    if name not in open_fields(procedure, dossier):
+        raise Refused(refusal("not_correctable" if not dossier.is_draft else "not_now", field=name))
+    standing = standing_of(procedure, dossier, office.day(), office.directory)
+    field = _column(root, standing.values, rest)
+    if field is None or field.type not in FILE_TYPES:
+        raise NotFound
+    return Spot(path, field, root)
+
+
+def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
+    """The question that `rest` leads to (`0`, `acte`), if it is shown there."""
+    if not values.shows(field.id):
+        return None
+    if not rest:
+        return field
+    rows = values.rows(field.id) if field.type == "rows" else ()
+    if len(rest) < 2 or not (rest[0].isascii() and rest[0].isdigit()) or int(rest[0]) >= len(rows):
+        return None
+    column = next((one for one in field.rows if one.id == rest[1]), None)
+    return _column(column, rows[int(rest[0])], rest[2:]) if column else None
+
+
+# -- the file ----------------------------------------------------------------------------------------------------------
+
+
+def keep_file(office: Office, spot: Spot, file: Upload) -> Kept | AnswerProblem:
+    """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away."""
+    bounds = spot.field.bounds
+    try:
+        return office.attachments.keep(file.data, file.name, bounds.accept, bounds.max_size)
+    except Rejected as rejected:
+        facts: dict[str, Fact] = {"type": spot.field.type, **rejected.facts}
+        return AnswerProblem(spot.path, rejected.code, facts, label=spot.field.label)
+
+
+def handed_in(office: Office, dossier: Dossier, spot: Spot, kept: Kept) -> tuple[Dossier, AnswerProblem | None]:
+    """The dossier with one more file at a question; or why there is no room for it."""
+    attachment = Attachment(
+        new_id(), spot.path, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages
+    )  # fmt: skip
+    answers = _changed(dossier.answers, spot, lambda plain: with_file(spot.field, plain, attachment.id))
+    if len(files_of(_at(answers, spot.parts))) > spot.field.bounds.max_items:
+        most: dict[str, Fact] = {"type": spot.field.type, "maximum": spot.field.bounds.max_items}
+        return dossier, AnswerProblem(spot.path, "files_many", most, label=spot.field.label)
+    return replace(dossier, answers=answers, attachments=(*dossier.attachments, attachment)), None
+
+
+def _with_details(
+    office: Office, procedure: Procedure, dossier: Dossier, spot: Spot, details: Mapping[str, str]
+) -> Dossier:
+    """The dossier with the controls posted beside the file; those of other questions are left out."""
+    raw: Raw = {name: (value,) for name, value in details.items() if _is_beside(name, spot.path)}
+    if not raw:
+        return dossier
+    if not dossier.is_draft:
+        read = read_corrections(procedure, dossier, raw, office.day(), office.directory)
+        return replace(dossier, answers=read.answers)
+    page = next(page for page in procedure.form.pages if spot.root in page.fields)
+    only = frozenset({spot.root.id})
+    read = read_page(procedure, dossier, page.id, raw, office.day(), office.directory, only)
+    return replace(dossier, answers=read.answers)
+
+
+def _is_beside(name: str, path: str) -> bool:
+    return name == path or name.startswith(f"{path}_issued")
+
+
+def _at(answers: Plain | Mapping[str, Plain], parts: tuple[str, ...]) -> Plain:
+    found: object = answers
+    for part in parts:
+        if isinstance(found, Mapping):
+            found = found.get(part)
+        elif isinstance(found, list):
+            found = found[int(part)]
+    return found  # type: ignore[return-value]
+
+
+def _changed(answers: Mapping[str, Plain], spot: Spot, change: Callable[[Plain], Plain]) -> dict[str, Plain]:
+    """The answers with the one at a question changed, rows copied on the way to it."""
+    return _changed_at(answers, spot.parts, change)
+
+
+def _changed_at(
+    answers: Mapping[str, Plain], parts: tuple[str, ...], change: Callable[[Plain], Plain]
+) -> dict[str, Plain]:
+    name, rest = parts[0], parts[1:]
+    if not rest:
+        return {**answers, name: change(answers.get(name))}
+    rows = answers.get(name)
+    kept: list[Plain] = list(rows) if isinstance(rows, list) else []
+    row = kept[int(rest[0])]
+    kept[int(rest[0])] = _changed_at(row if isinstance(row, dict) else {}, rest[1:], change)
+    return {**answers, name: kept}

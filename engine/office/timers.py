@@ -1,0 +1,165 @@
+"""The tour: what falls due with time, letters to carry out, registers and operators to ask again, what to sweep away.
+
+Any number of workers may make it at once: a timer is claimed and done in one unit, a letter is lent to one worker.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.gateways.senders import NotSent
+from engine.office.carrying import carry_out, journalise
+from engine.office.cashier import reconcile
+from engine.office.lookups import ask_now, ask_registers
+from engine.office.office import Office, pinned
+from engine.problems import Refused
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
+from engine.rules.decision import EntryDraft
+from engine.rules.workflow import time_over
+
+log = logging.getLogger("guichet.tour")
+
+BATCH: Final = 50
+MOST_BATCHES: Final = 200
+LEASE: Final = timedelta(minutes=2)
+RETRIES: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
+ORPHANS_KEPT: Final = timedelta(days=1)
+MOMENTS_KEPT: Final = timedelta(days=7)  # stored replies, tries, what was put aside
+
+
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """What one tour did: how many of each."""
+
+    timers: int
+    letters: int
+    registers: int
+    payments: int
+    swept: int
+
+    def __bool__(self) -> bool:
+        return bool(self.timers or self.letters or self.registers or self.payments or self.swept)
+
+
+def tour(office: Office) -> Tour:
+    """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on."""
+    payments = reconcile(office)
+    registers = ask_registers(office)
+    timers = run_timers(office)
+    return Tour(timers, deliver_letters(office), registers, payments, sweep(office))
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def run_timers(office: Office) -> int:
+    """Does what is due, each in its own unit; what becomes due on the way is done too. How many did something."""
+    done, tried = 0, set[Timer]()
+    for _ in range(MOST_BATCHES):
+        with office.store.unit() as unit:
+            due = [timer for timer in unit.due_timers(office.now(), BATCH + len(tried)) if timer not in tried]
+        if not due:
+            break
+        for timer in due:
+            tried.add(timer)
+            done += _run(office, timer)
+    return done
+
+
+def _run(office: Office, timer: Timer) -> bool:
+    try:
+        moved = _fire(office, timer)
+    except Exception:
+        log.exception("timer %s of %s", timer.name, timer.dossier)
+        return False
+    if moved is not None:
+        ask_now(office, moved)
+    return moved is not None
+
+
+def _fire(office: Office, timer: Timer) -> Dossier | None:
+    """Claims a timer and does what it owes, in one unit: done twice or lost, never."""
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        if not unit.fire_timer(timer, now):
+            return None
+        dossier = unit.dossier(timer.dossier)
+        if dossier is None:
+            return None
+        procedure = pinned(office, unit, dossier)
+        try:
+            decision = time_over(procedure, dossier, timer.name, now, office.directory, office.wording)
+        except Refused as closed:
+            if closed.reason.code != "void_timer":  # the book forbids it: a person must look
+                body = {"timer": timer.name, "why": closed.reason.code}
+                journalise(unit, dossier, [EntryDraft("timer_refused", body)], SYSTEM_ACTOR, now)
+            return None
+        return carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+
+
+# -- letters -----------------------------------------------------------------------------------------------------------
+
+
+def deliver_letters(office: Office) -> int:
+    """Hands letters that are due to their senders, outside any unit. At least once each: a crash between sending and
+    noting it sends again. How many left."""
+    sent = 0
+    for _ in range(MOST_BATCHES):
+        now = office.now()
+        with office.store.unit(write=True) as unit:
+            lent = unit.claim_letters(now, now + LEASE, BATCH)
+        if not lent:
+            break
+        settled = [_carry(office, letter, now) for letter in lent]
+        with office.store.unit(write=True) as unit:
+            for letter in settled:
+                unit.settle_letter(letter)
+        sent += sum(letter.sent_at is not None for letter in settled)
+    return sent
+
+
+def _carry(office: Office, letter: Letter, now: datetime) -> Letter:
+    sender = office.senders.get(letter.channel)
+    if sender is None:
+        return replace(letter, failed="no_sender")
+    try:
+        sender.send(letter)
+    except NotSent as failure:
+        return _again(letter, now, str(failure), failure.for_good)
+    except Exception as failure:  # one sender's fault must not keep the other letters
+        log.exception("letter %s by %s", letter.id, letter.channel)
+        return _again(letter, now, type(failure).__name__, False)
+    return replace(letter, sent_at=now)
+
+
+def _again(letter: Letter, now: datetime, reason: str, for_good: bool) -> Letter:
+    """Tried again later and later, then given up and told."""
+    if for_good or letter.attempts > len(RETRIES):
+        return replace(letter, failed=reason[:200] or "failed")
+    return replace(letter, due_at=now + RETRIES[max(letter.attempts, 1) - 1])
+
+
+# -- sweeping ----------------------------------------------------------------------------------------------------------
+
+
+def sweep(office: Office) -> int:
+    """Once a day: files that no dossier names, and what served a moment."""
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        if unit.count_try("sweep", f"{now:%Y-%m-%d}") > 1:
+            return 0
+        forgotten = unit.sweep(now - MOMENTS_KEPT)
+    named = {one.sha256 for dossier in _all(office) for one in dossier.attachments}
+    return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))
+
+
+def _all(office: Office) -> Iterator[Dossier]:
+    for dossier_id in office.store.all_dossiers():
+        with office.store.unit() as unit:
+            dossier = unit.dossier(dossier_id)
+        if dossier is not None:
+            yield dossier

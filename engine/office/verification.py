@@ -1,0 +1,97 @@
+"""Is this paper true? What a stranger learns from a QR code or twelve digits, and what its holder may read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, Literal, TypeAlias
+
+from engine.clock import local_day
+from engine.definition.model import Procedure
+from engine.office.office import NotFound, Office, pinned, seen
+from engine.problems import Refused, refusal
+from engine.records.dossier import Actor, IssuedDocument
+from engine.rules.documents import check_claims, masked, status_of
+from engine.values import Plain, Text, digits_only, has_check_digit
+
+Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
+
+CODE_DIGITS: Final = 12
+WINDOW: Final = timedelta(minutes=15)
+CODES_PER_CLIENT: Final = 60  # in a window; the QR's token has 128 bits and needs no count
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a stranger may know of a document. `holder` shows initials only. Unknown tells nothing else."""
+
+    kind: Kind
+    title: str = ""
+    number: str = ""
+    agency: Text | None = None
+    holder: str = ""
+    issued_on: date | None = None
+    valid_until: date | None = None
+    changed_on: date | None = None
+    document: IssuedDocument | None = None  # for a page that draws it to its holder; never shown to a stranger
+
+
+UNKNOWN: Final = Verdict("unknown")
+
+
+def verify(office: Office, token_or_code: str, *, client: str = "") -> Verdict:
+    """What a document is worth today, by the token of its QR or its twelve digits. Raises Refused("too_many_tries")."""
+    digits = digits_only(token_or_code)
+    by_code = len(digits) == CODE_DIGITS and not any(sign.isalpha() or sign in "_" for sign in token_or_code)
+    if by_code:
+        _count(office, client)
+        if not has_check_digit(digits):
+            return UNKNOWN
+    with office.store.unit() as unit:
+        found = unit.document_by_code(digits) if by_code else unit.document_by_token(token_or_code.strip())
+        dossier = unit.dossier(found[0]) if found else None
+        if found is None or dossier is None:
+            return UNKNOWN
+        procedure = pinned(office, unit, dossier)
+    return _verdict(office, procedure, found[1])
+
+
+def _verdict(office: Office, procedure: Procedure, document: IssuedDocument) -> Verdict:
+    output = procedure.outputs.get(document.output)
+    if output is None or output.verify == "none" or not is_intact(office, procedure, document):
+        return UNKNOWN
+    agency = office.directory.agencies.get(procedure.identity.agency)
+    changed = local_day(document.changed_at) if document.changed_at else None
+    return Verdict(
+        status_of(document, local_day(office.now())), document.title, document.number, agency.label if agency else None,
+        masked(document.holder), local_day(document.issued_at), document.valid_until, changed, document,
+    )  # fmt: skip
+
+
+def is_intact(office: Office, procedure: Procedure, document: IssuedDocument) -> bool:
+    """Whether the kept document is still the one that was signed."""
+    claims = office.keys.check(document.jws)
+    return claims is not None and not check_claims(document, claims, procedure, procedure.identity.agency)
+
+
+def _count(office: Office, client: str) -> None:
+    window = str(int(office.now().timestamp()) // int(WINDOW.total_seconds()))
+    with office.store.unit(write=True) as unit:
+        tries = unit.count_try(f"verify@{client}", window)
+    if tries > CODES_PER_CLIENT:
+        raise Refused(refusal("too_many_tries", minutes=int(WINDOW.total_seconds()) // 60))
+
+
+def read_document(office: Office, actor: Actor, dossier_id: str, document_id: str) -> IssuedDocument:
+    """A document of a dossier, to draw it again. An auditor reads that it exists, not what it says."""
+    with office.store.unit() as unit:
+        document = seen(unit, office, actor, dossier_id).document(document_id)
+    if document is None or actor.kind == "auditor":
+        raise NotFound
+    return document
+
+
+def jwks(office: Office) -> Mapping[str, Plain]:
+    """The public keys with which anyone verifies our signatures without asking us."""
+    return office.keys.jwks()
