@@ -162,7 +162,12 @@ def test_the_path_follows_the_answers() -> None:
 
 @pytest.mark.parametrize(
     ("nature", "after", "following"),
-    [("neuf", "projet", "vous"), ("ancien", "projet", "voisins"), ("neuf", "voisins", "vous"), ("neuf", "pieces", None)],
+    [
+        ("neuf", "projet", "vous"),
+        ("ancien", "projet", "voisins"),
+        ("neuf", "voisins", "vous"),
+        ("neuf", "pieces", None),
+    ],
 )
 def test_what_comes_next(nature: str, after: str, following: str | None) -> None:
     page = next_page(BOOK, scope_of(BOOK, draft(nature=nature), TODAY, DIRECTORY), after)
@@ -252,29 +257,34 @@ def test_a_hidden_column_cannot_be_posted() -> None:
     assert found.answers["lots"] == [{"code": "A", "part": 100, "loue": False}]
 
 
+def lots(found: PageRead) -> list[Plain]:
+    """The codes of the rows kept."""
+    rows = found.answers["lots"]
+    assert isinstance(rows, list)
+    return [one.get("code") for one in rows if isinstance(one, dict)]
+
+
 def test_rows_come_and_go() -> None:
     kept: Plain = [{"code": "A"}, {"code": "B"}]
     added = read("lots", {"add_row": "lots"}, draft(lots=kept))
     assert added.rows_changed
     assert added.stays
-    assert added.answers["lots"] == [{"code": "A"}, {"code": "B"}, {}]
+    assert lots(added) == ["A", "B", None]
     assert not read("lots", {"add_row": "lots"}, draft(**added.answers)).rows_changed, "three at most"
     removed = read("lots", {"remove_row": "lots.0", "lots.1.code": "C"}, draft(lots=kept))
-    assert removed.answers["lots"] == [{"code": "C"}]
+    assert lots(removed) == ["C"]
     for nonsense in ("lots.7", "lots.x", "nom", "", "lots.0.code", "lots.-1"):
         assert not read("lots", {"remove_row": nonsense}, draft(lots=kept)).rows_changed
 
 
 def test_a_blank_row_that_nobody_asked_for_is_not_kept() -> None:
     found = read("lots", {"lots.0.code": "A", "lots.1.code": "", "lots.1.part": "", "lots.9.part": ""})
-    assert found.answers["lots"] == [{"code": "A", "part": None} | {k: v for k, v in {}.items()}] or len(
-        found.answers["lots"]  # type: ignore[arg-type]
-    ) == 1
+    assert lots(found) == ["A"]
 
 
 def test_no_more_rows_than_may_be() -> None:
     found = read("lots", {f"lots.{number}.code": f"C{number}" for number in range(50)})
-    assert len(found.answers["lots"]) == 3  # type: ignore[arg-type]
+    assert lots(found) == ["C0", "C1", "C2"]
 
 
 def row(code: str = "A", part: Plain = 100, **more: Plain) -> Plain:
@@ -378,12 +388,9 @@ def test_pages_know_whether_they_are_visited_and_complete() -> None:
 
 def test_a_field_is_ready_to_draw() -> None:
     dossier = draft(**FULL)
-    nature, annee, motif, frais = page_of("projet", dossier).fields if len(page_of("projet", dossier).fields) == 4 else (
-        *page_of("projet", dossier).fields[:2], None, page_of("projet", dossier).fields[-1]
-    )  # fmt: skip
+    nature, annee, frais = page_of("projet", dossier).fields  # `motif` is not simple: it follows once the page is saved
     assert [(option.code, option.chosen) for option in nature.options] == [("neuf", True), ("ancien", False)]
     assert (annee.shown, annee.condition) == (False, {"field": "nature", "in": ["ancien"]})
-    assert motif is None, "its condition is not simple: it follows once the page is saved"
     assert (frais.computed, frais.value, frais.text) == (True, 1500, f"{the_words().amount(1500, 'fr')}\u00a0FCFA")
     assert field_of("pieces", "photos", dossier).copies == 2
 
@@ -495,7 +502,9 @@ def test_eligibility_is_asked_in_order_and_stops() -> None:
     assert following(resident=True) == "pays"
     assert following(resident=False) is None
     assert following(resident=True, pays="tgo") is None
-    stops = [stopped_by(BOOK, one, TODAY, DIRECTORY) for one in ({"resident": False}, {"resident": True, "pays": "fra"})]
+    stops = [
+        stopped_by(BOOK, one, TODAY, DIRECTORY) for one in ({"resident": False}, {"resident": True, "pays": "fra"})
+    ]
     assert [one.id if one else None for one in stops] == ["resident", "pays"]
     assert stopped_by(BOOK, {"resident": True, "pays": "tgo"}, TODAY, DIRECTORY) is None
 
@@ -519,7 +528,9 @@ def test_examples_make_a_whole_request() -> None:
 
 
 def test_answers_given_as_data() -> None:
-    found = adopt_answers(BOOK, draft(), {"naissance": "27/3/1990", "frais": 3, "x": 1, "acte": "a.jpg"}, TODAY, DIRECTORY)
+    found = adopt_answers(
+        BOOK, draft(), {"naissance": "27/3/1990", "frais": 3, "x": 1, "acte": "a.jpg"}, TODAY, DIRECTORY
+    )
     assert found["naissance"] == "1990-03-27"
     assert found["acte"] == {"is": None, "files": ["a.jpg"], "issued": None, "held": False}
     assert found.keys() == {"naissance", "acte"}
@@ -559,7 +570,9 @@ def hidden(fields: tuple[Field, ...], dossier: Dossier) -> set[str]:
     return {field.id for field in fields} - shown
 
 
-@given(raw=st.dictionaries(KEYS, VALUES, max_size=8), stored=STORED, page=st.sampled_from([p.id for p in BOOK.form.pages]))
+@given(
+    raw=st.dictionaries(KEYS, VALUES, max_size=8), stored=STORED, page=st.sampled_from([p.id for p in BOOK.form.pages])
+)
 def test_a_post_writes_only_the_questions_shown_on_its_page(
     raw: dict[str, list[str]], stored: dict[str, Plain], page: str
 ) -> None:
