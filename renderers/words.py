@@ -1,6 +1,6 @@
 """The words of the house, by language and key: interface, statuses, notices, refusals; plurals, dates, money.
 
-`words.<language>.yaml` holds the sentences. A key with the children `one` and `many` is a plural chosen by its fact
+`words*.<language>.yaml` hold the sentences, each file a part of the house. A key with the children `one` and `many` is a plural chosen by its fact
 `count`. What is missing in a language is said in French, the reference.
 """
 
@@ -196,7 +196,7 @@ def load_words() -> Words:
     """The words of the house, read once."""
     texts: dict[str, dict[str, str]] = {}
     for language in OFFERED:
-        path = _FOLDER / f"words.{language}.yaml"
-        if path.exists():
-            texts[language] = _flat(read_source(path.read_text(encoding="utf-8"), path.name).tree)
+        for path in sorted(_FOLDER.glob(f"words*.{language}.yaml")):
+            own = _flat(read_source(path.read_text(encoding="utf-8"), path.name).tree)
+            texts.setdefault(language, {}).update(own)
     return Words(texts)

@@ -33,6 +33,7 @@ AGENT_DESK: Final = "agent"
 AUDITOR_DESK: Final = "audit"
 _SIGN_IN: Final = {APPLICANT_DESK: "/connexion", AGENT_DESK: "/agent/connexion", AUDITOR_DESK: "/audit/connexion"}
 _KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor"}
+_HOMES: Final = {APPLICANT_DESK: "/", AGENT_DESK: "/agent", AUDITOR_DESK: "/audit"}
 _THIRTY_DAYS: Final = 30 * 24 * 3600
 
 
@@ -227,7 +228,7 @@ def _frame() -> Frame:
     settings = site().settings
     who = actor()
     return Frame(
-        home="/",
+        home=_HOMES[g.get("desk", APPLICANT_DESK)],
         demo=settings.demo,
         warning=settings.warning(),
         signed_in=bool(who.id),
