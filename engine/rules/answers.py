@@ -28,7 +28,7 @@ OTHER: Final = "other"
 CODES: Final = (
     "empty", "format", "control", "length", "email", "phone", "whole", "number", "minimum", "maximum",
     "date", "date_incomplete", "date_year", "date_unreal", "date_past", "date_future", "time",
-    "choice", "shut", "detail", "declaration", "identifier", "checksum",
+    "choice", "shut", "other_detail", "declaration", "identifier", "checksum",
     "file", "files_many", "issue_date", "issue_future", "too_old",
     "rows_few", "rows_many", "unique", "total", "check",
 )  # fmt: skip
@@ -37,10 +37,10 @@ CODES: Final = (
 empty · format (example) · control · length (over, maximum | under, minimum) · email · phone · whole · number ·
 minimum, maximum (minimum | maximum: the bound as text) · date (not understood) · date_incomplete (missing: day month
 year) · date_year · date_unreal (day, month, year) · date_past, date_future (the bound is today) · time · choice (not in
-the list) · shut (an option that is closed; the message says why) · detail (of « Autre », missing) · declaration (not ticked) ·
-identifier, checksum (name, example) · file (missing) · files_many (maximum) · issue_date (missing) · issue_future ·
-too_old (span) · rows_few (minimum) · rows_many (maximum) · unique (label, row) · total (wanted, found, label) ·
-check (id; the message says it).
+the list) · shut (an option that is closed; the message says why) · other_detail (of « Autre », missing) · declaration
+(not ticked) · identifier, checksum (name, example) · file (missing) · files_many (maximum) · issue_date (missing) ·
+issue_future · too_old (span) · rows_few (minimum) · rows_many (maximum) · unique (label, row) · total (wanted, found,
+label) · check (id; the message says it).
 """
 
 

@@ -214,7 +214,7 @@ def detail_problems(field: Field, plain: Plain, detail: Plain, path: str) -> lis
         return []
     text = detail if isinstance(detail, str) else ""
     if not text:
-        return [fault("detail").at(f"{path}_{OTHER}", field)]
+        return [fault("other_detail").at(f"{path}_{OTHER}", field)]
     if has_control(text):
         return [fault("control").at(f"{path}_{OTHER}", field)]
     if len(text) > _LONGEST_DETAIL:

@@ -82,9 +82,9 @@ class FieldKind:
         """What is wrong with an answer that is not blank."""
         if is_wrong(plain):
             parsed = self.parse(field, typed_text(plain), asking)
-            return [parsed if isinstance(parsed, Fault) else fault("format")]
+            return [parsed if isinstance(parsed, Fault) else fault("format", example=self.shape(field, asking))]
         if self.typed(field, plain) is None:
-            return [fault("format")]
+            return [fault("format", example=self.shape(field, asking))]
         return self.limits(field, plain, asking)
 
     def limits(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
@@ -113,6 +113,12 @@ class FieldKind:
     def example(self, field: Field, asking: Asking) -> Plain:
         """An answer that would do, when the file gives none."""
         return "Exemple"[: field.bounds.max_length]
+
+    def shape(self, field: Field, asking: Asking) -> str:
+        """What an answer looks like, for the sentence of a fault."""
+        written = field.example.value(asking.scope) if field.example else None
+        plain = self.plain(written) if written is not None else self.example(field, asking)
+        return str(plain) if isinstance(plain, str | int) and not isinstance(plain, bool) else ""
 
     def problems(self, field: Field, plain: Plain, path: str, asking: Asking) -> list[AnswerProblem]:
         """What is wrong with the answer where it stands, blank ones included."""

@@ -42,13 +42,8 @@ class WordsKind(FieldKind):
         if len(text) < bounds.min_length:
             return [fault("length", minimum=bounds.min_length, under=bounds.min_length - len(text))]
         if bounds.pattern is not None and not matches(bounds.pattern, text):
-            return [fault("format", bounds.message, example=_example_of(field, asking))]
+            return [fault("format", bounds.message, example=self.shape(field, asking))]
         return []
-
-
-def _example_of(field: Field, asking: Asking) -> str:
-    value = field.example.value(asking.scope) if field.example else None
-    return "" if value is None else str(value)
 
 
 def _luhn(text: str) -> bool:

@@ -17,6 +17,7 @@ from engine.rules.field_kinds.kind import KINDS, Asking, FieldKind, Speech, fiel
 from engine.rules.field_kinds.papers import with_file, without_file
 from engine.rules.fields import adopt, field_problems, kind_of, read_field, text, typed
 from engine.values import Plain, Span, Text
+from renderers.words import load_words
 
 TODAY = date(2026, 11, 24)
 LISTS = {"communes": CodeList("communes", Text.of("Communes"), None, (Option("golfe_1", Text.of("Golfe 1")),))}
@@ -241,7 +242,7 @@ def test_other_asks_which() -> None:
     field = a_field("choice", options=COLOURS, other=True)
     answers = read_field(field, {"q": ["other"], "q_other": [" Ocre "]}, "q", {}, ASKING)
     assert answers == {"q": "other", "q_other": "Ocre"}
-    assert codes(field, "other") == ["detail"]
+    assert codes(field, "other") == ["other_detail"]
     assert text(field, "other", ASKING, SPEECH, "Ocre") == "Ocre"
     assert codes(field, "rouge") == []
 
@@ -436,3 +437,9 @@ def test_tidying_twice_changes_nothing(text_: str, lines: bool) -> None:
     once = tidy(text_, lines)
     assert tidy(once, lines) == once
     assert once.encode("utf-8").decode("utf-8") == once
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_fault_has_a_sentence(code: str) -> None:
+    sentences = {key.removesuffix(".one").removesuffix(".many") for key in load_words().keys("fr")}
+    assert sentences & {f"problem.{kind}.{code}" for kind in ("any", *KINDS)}

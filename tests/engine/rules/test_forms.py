@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.definition.model import Field, Procedure
@@ -34,7 +34,7 @@ from engine.rules.forms import (
     view_form,
     view_page,
 )
-from engine.rules.scopes import scope_of
+from engine.rules.scopes import scope_of, standing_of
 from engine.rules.view import AnswerProblem, FieldView, PageView
 from engine.values import Plain
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_words
@@ -597,3 +597,59 @@ def test_a_sent_dossier_changes_only_where_it_is_open(raw: dict[str, list[str]],
     correcting = replace(sent, state="a_corriger", correction=CORRECTED)
     changed = read_corrections(BOOK, correcting, raw, TODAY, DIRECTORY).changed
     assert changed <= open_fields(BOOK, correcting)
+
+
+TYPES = ("text", "integer", "date", "yes_no", "choice", "choices", "declaration", "phone", "money", "country", "file")
+
+
+@st.composite
+def definitions(draw: st.DrawFn) -> Procedure:
+    """Two pages of questions of any type; any of them may be computed or hang on the ones before."""
+    pages: list[list[str]] = [[], []]
+    conditions = ["true"]
+    count = draw(st.integers(2, 7))
+    cut = draw(st.integers(1, count))
+    for number in range(count):
+        type_ = draw(st.sampled_from(TYPES))
+        keys = [f"label: Q{number}", f"when: {draw(st.sampled_from(conditions))}"]
+        if draw(st.integers(0, 4)) == 0:
+            keys.append(f"value: {number} + 1")
+        else:
+            keys += [f"type: {type_}", f"required: {draw(st.sampled_from(['true', 'false']))}"]
+            keys += ["options: {a: A, b: B}"] if type_ in ("choice", "choices") else []
+            condition = _condition(type_, number)
+            conditions += [condition] if condition else []
+        pages[number >= cut] += [f"      q{number}:", *(f"        {key}" for key in keys)]
+    written = [[f"  p{number}:", "    title: P", "    fields:", *page] for number, page in enumerate(pages) if page]
+    return a_procedure("\n".join(["form:", *(line for page in written for line in page)]))
+
+
+def _condition(type_: str, number: int) -> str | None:
+    return {"yes_no": f"q{number}", "choice": f"q{number} == 'a'", "integer": f"q{number} > 2"}.get(type_)
+
+
+POSTED = st.dictionaries(
+    st.sampled_from([f"q{number}{end}" for number in range(7) for end in ("", "_day", "_other", ".0")]),
+    st.lists(st.sampled_from(["a", "b", "1", "3", "true", "on", "27/3/1990", "90123456", "tgo", "x", ""]), max_size=2),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(book=definitions(), first=POSTED, second=POSTED, page=st.sampled_from(["p0", "p1"]))
+def test_in_any_definition_a_post_writes_only_what_is_shown(
+    book: Procedure, first: dict[str, list[str]], second: dict[str, list[str]], page: str
+) -> None:
+    dossier = a_dossier(book)
+    for raw in (first, second):
+        found = read_page(book, dossier, page, raw, TODAY, DIRECTORY)
+        dossier = replace(dossier, answers=found.answers)
+        standing = standing_of(book, dossier, TODAY, DIRECTORY)
+        own = {field.id for one in book.form.pages if one.id == page for field in one.fields}
+        for name in found.changed:
+            field = book.fields[name]
+            assert name in own
+            assert field.value is None
+            assert field.type != "file"
+            assert standing.shows(field)
+    view_form(book, dossier, TODAY, DIRECTORY, the_words())
+    assert check_answers(book, a_dossier(book, **example_answers(book, {}, TODAY, DIRECTORY)), TODAY, DIRECTORY) == ()
