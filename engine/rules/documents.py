@@ -42,9 +42,10 @@ def is_in_hand(dossier: Dossier, output: str, row: int | None, day: date) -> boo
 
 
 def series_of(output: Output, procedure: Procedure, dossier: Dossier, now: datetime) -> str:
-    """Which series of numbers the document counts in: `passport/dgdn/2026`."""
+    """Which series of numbers the document counts in: `dgdn/2026`. Shared by all the documents that count so: the number
+    printed does not name the output, and two papers never carry the same."""
     parts = _number_parts(procedure, dossier, now)
-    return "/".join([f"{procedure.id}.{output.id}", *(parts.get(name, name) for name in output.serial_per)])
+    return "/".join(parts.get(name, name) for name in output.serial_per)
 
 
 def document_number(output: Output, procedure: Procedure, dossier: Dossier, now: datetime, serial: int) -> str:
