@@ -370,9 +370,9 @@ def _credit(
         procedure, dossier, payment.fees, received, SYSTEM_ACTOR, now, office.directory, office.wording
     )  # fmt: skip
     unit.put_payment(payment)
+    payment_letter(office, unit, dossier, payment, now)
     moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
     _note(unit, moved, "credited", now, payment=payment.id, amount=received, receipt=receipt, extra=extra)
-    payment_letter(office, unit, moved, payment, now)
     return payment, moved
 
 

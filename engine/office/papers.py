@@ -97,7 +97,7 @@ def detach(office: Office, actor: Actor, dossier_id: str, attachment_id: str, *,
             raise NotFound
         spot = spot_of(office, pinned(office, unit, before), before, attachment.field)
         answers = _changed(before.answers, spot, lambda plain: without_file(spot.field, plain, attachment_id))
-        after = replace(before, answers=answers)
+        after = replace(_marked(before, spot, made=False), answers=answers)
         after = without_orphans(after) if before.is_draft else after
         return keep_answers(office, unit, before, after, "detached", actor)
 
@@ -172,7 +172,17 @@ def handed_in(office: Office, dossier: Dossier, spot: Spot, kept: Kept) -> tuple
     if len(files_of(_at(answers, spot.parts))) > spot.field.bounds.max_items:
         most: dict[str, Fact] = {"type": spot.field.type, "maximum": spot.field.bounds.max_items}
         return dossier, AnswerProblem(spot.path, "files_many", most, label=spot.field.label)
-    return replace(dossier, answers=answers, attachments=(*dossier.attachments, attachment)), None
+    corrected = _marked(dossier, spot, made=True)
+    return replace(corrected, answers=answers, attachments=(*dossier.attachments, attachment)), None
+
+
+def _marked(dossier: Dossier, spot: Spot, made: bool) -> Dossier:
+    """Where an agent asked for this file again, a new one is the correction."""
+    correction, name = dossier.correction, spot.root.id
+    if correction is None or name not in correction.fields:
+        return dossier
+    kept = correction.made | {name} if made else correction.made - {name}
+    return replace(dossier, correction=replace(correction, made=kept))
 
 
 def _with_details(

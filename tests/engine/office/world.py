@@ -1,0 +1,180 @@
+"""An office in memory over the shipped procedures, a clock that obeys, and the people around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from engine.clock import FixedClock
+from engine.definition.catalogue import Catalogue, load_catalogue
+from engine.gateways.registers import FileRegister
+from engine.gateways.sandbox import SandboxOperator, SandboxProvider
+from engine.gateways.senders import InboxSender
+from engine.office import bookings, casework, cashier, intake
+from engine.office.keys import SigningKeys
+from engine.office.office import Office, OfficeSettings, publish_editions
+from engine.records.attachments import AttachmentStore
+from engine.records.dossier import Account, Actor, Dossier
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Store, Unit
+from engine.rules.decision import Act
+from engine.rules.examples import example_answers
+from engine.rules.field_kinds.papers import evidence_parts
+from engine.rules.forms import live_answers
+from engine.values import Plain, new_id
+from renderers.words import load_words
+
+ROOT = Path(__file__).resolve().parents[3]
+MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)  # the country's clocks show UTC
+PHONE = "+22890112233"
+B3 = "casier-judiciaire-b3"
+PASSPORT = "passeport-ordinaire"
+PDF = (ROOT / "tests/engine/office/page.pdf")
+
+
+@cache
+def shipped() -> Catalogue:
+    return load_catalogue(ROOT / "procedures")
+
+
+@cache
+def keys() -> SigningKeys:
+    return SigningKeys.generate()
+
+
+@dataclass
+class World:
+    """`office` and who knocks at it. Agents hold every role of their agency unless told otherwise."""
+
+    office: Office
+    clock: FixedClock
+    operator: SandboxOperator
+    people: dict[str, Actor] = field(default_factory=dict)
+
+    def applicant(self, phone: str = PHONE) -> Actor:
+        return self._person(Account(f"applicant {phone}", "applicant", "AMEGAN Afi", phone))
+
+    def agent(self, login: str, *roles: str, offices: tuple[str, ...] = ()) -> Actor:
+        return self._person(Account(f"agent {login}", "agent", login, login, roles=roles, offices=offices))
+
+    def auditor(self) -> Actor:
+        return self._person(Account("auditor", "auditor", "Cour des comptes", "cour"))
+
+    def _person(self, account: Account) -> Actor:
+        if account.id not in self.people:
+            with self.office.store.unit(write=True) as unit:
+                unit.put_account(account)
+            self.people[account.id] = account.actor()
+        return self.people[account.id]
+
+    # -- short cuts through what other tests play step by step
+
+    def draft(self, procedure: str = B3, owner: Actor | None = None, **given: Plain) -> Dossier:
+        """A draft with every question answered by its example, evidence left out."""
+        owner = owner or self.applicant()
+        book, day = self.office.catalogue.procedures[procedure], self.office.day()
+        answers = example_answers(book, given, day, self.office.directory)
+        opened = intake.open_dossier(self.office, owner, procedure, criteria=answers, token=new_id())
+        kept = {name: _without_files(answer) for name, answer in {**opened.answers, **answers}.items()}
+        return self.force(opened, answers=kept)
+
+    def filled(self, procedure: str = B3, owner: Actor | None = None, **given: Plain) -> Dossier:
+        """The same with every piece of evidence handed in."""
+        owner = owner or self.applicant()
+        dossier = self.draft(procedure, owner, **given)
+        for problem in intake.check(self.office, owner, dossier.id).errors:
+            attached = intake.attach(self.office, owner, dossier.id, problem.at, intake.Upload("acte.pdf", pdf()))
+            assert attached.problem is None, attached.problem
+        return self.kept(dossier)
+
+    def sent(self, procedure: str = B3, owner: Actor | None = None, **given: Plain) -> Dossier:
+        owner = owner or self.applicant()
+        dossier = self.filled(procedure, owner, **given)
+        return intake.submit(self.office, owner, dossier.id, declared=True, token=new_id())
+
+    def paid(self, dossier: Dossier, payer: str = "+22890000001") -> Dossier:
+        owner = self._owner(dossier)
+        cashier.start_payment(self.office, owner, dossier.id, provider="sandbox", payer=payer, token=new_id())
+        return self.kept(dossier)
+
+    def take(self, dossier: Dossier, agent: Actor, act: str, **more: Any) -> Dossier:
+        return casework.take_transition(self.office, agent, dossier.id, Act(act, **more), token=new_id())
+
+    def booked(self, dossier: Dossier, appointment: str, number: int = 0) -> Dossier:
+        owner = self._owner(dossier)
+        sheet = bookings.slots(self.office, owner, dossier.id, appointment, limit=100)
+        slot = [one for day in sheet.days for one in day.slots][number]
+        return bookings.book_slot(self.office, owner, dossier.id, appointment, slot.office, slot.start, token=new_id())
+
+    def _owner(self, dossier: Dossier) -> Actor:
+        return next(actor for actor in self.people.values() if actor.id == dossier.owner)
+
+    # -- looking
+
+    def kept(self, dossier: Dossier) -> Dossier:
+        return self.read(lambda unit: unit.dossier(dossier.id)) or dossier
+
+    def read(self, look: Callable[[Unit], Any]) -> Any:
+        with self.office.store.unit() as unit:
+            return look(unit)
+
+    def force(self, dossier: Dossier, **changes: Any) -> Dossier:
+        """Puts answers in as if pages had been saved, journal included."""
+        from dataclasses import replace
+
+        from engine.office.answering import keep_answers
+
+        with self.office.store.unit(write=True) as unit:
+            actor = self._owner(dossier)
+            return keep_answers(self.office, unit, dossier, replace(dossier, **changes), "saved", actor)
+
+    def kinds(self, dossier: Dossier) -> list[str]:
+        return [entry.kind for entry in self.read(lambda unit: unit.entries(dossier.id))]
+
+    def letters(self, to: str = PHONE) -> list[str]:
+        """Bodies of the letters to an address, oldest first."""
+        return [letter.body for letter in reversed(self.read(lambda unit: unit.letters_to(to, 100)))]
+
+    def wait(self, **span: float) -> None:
+        self.clock.advance(timedelta(**span))
+
+
+def a_world(folder: Path, store: Store | None = None, **gateways: Any) -> World:
+    clock = FixedClock(MONDAY)
+    operator = SandboxOperator(None, clock, b"shared")
+    kept = store or SqliteStore(":memory:")
+    kept.migrate()
+    inbox = InboxSender()
+    parts: Mapping[str, Any] = {
+        "providers": {"sandbox": SandboxProvider(operator)},
+        "senders": {"sms": inbox, "email": inbox, "inbox": inbox},
+        "registers": {"*": FileRegister(ROOT / "procedures/registers")},
+        **gateways,
+    }
+    office = Office(
+        catalogue=shipped(), store=kept, attachments=AttachmentStore(folder / "files"), clock=clock,
+        wording=load_words(), keys=keys(), settings=OfficeSettings(), **parts,
+    )  # fmt: skip
+    return World(publish_editions(office), clock, operator)
+
+
+def _without_files(answer: Plain) -> Plain:
+    return {**evidence_parts(answer), "files": []} if isinstance(answer, dict) and "files" in answer else answer
+
+
+@cache
+def pdf() -> bytes:
+    """A blank page."""
+    import io
+
+    from pypdf import PdfWriter
+
+    writer = PdfWriter()
+    writer.add_blank_page(200, 200)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
