@@ -1,0 +1,68 @@
+"""People for a demonstration: two holders of every role of the directory, so that what needs four eyes can be shown,
+and a controller. Their password is public: never call this where real requests are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from engine.definition.directory import Directory
+from engine.office.office import Office
+from engine.office.secrets import hash_secret
+from engine.records.dossier import Account
+
+PASSWORD: Final = "demo"
+AUDITOR: Final = "controle"
+_FAMILIES: Final = (
+    "Mensah", "Agbeko", "Lawson", "Kpodar", "Amouzou", "Tchalla", "Koffi", "Ayité", "Bawa", "Djobo", "Gbeho", "Sossou",
+    "Akakpo", "Nabine", "Tchakondo", "Adjovi",
+)  # fmt: skip
+_INITIALS: Final = ("A.", "K.", "E.", "Y.", "M.", "D.")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPerson:
+    """Someone who may sign in: `role` is a `agency/role` key, empty for the controller."""
+
+    login: str
+    name: str
+    role: str
+
+
+def open_demo(office: Office) -> tuple[DemoPerson, ...]:
+    """Gives every person of the demonstration an account, once. All those who may sign in."""
+    people = (*demo_agents(office.directory), DemoPerson(AUDITOR, "S. Edoh", ""))
+    with office.store.unit() as unit:
+        missing = [one for one in people if unit.account_of(_kind(one), one.login) is None]
+    if missing:
+        secret = hash_secret(PASSWORD)  # one for all: it is no secret
+        with office.store.unit(write=True) as unit:
+            for one in missing:
+                unit.put_account(_account(one, secret))
+    return people
+
+
+def demo_agents(directory: Directory) -> tuple[DemoPerson, ...]:
+    """Two holders of every role, in the order of the directory; the same names at each start."""
+    names = (f"{initial} {family}" for initial, family in product(_INITIALS, _FAMILIES))
+    return tuple(
+        DemoPerson(login, next(names, login), role) for role, login in _logins(directory)
+    )  # fmt: skip
+
+
+def _logins(directory: Directory) -> Iterator[tuple[str, str]]:
+    for agency in directory.agencies.values():
+        for short, role in agency.roles.items():
+            yield role.key, f"{agency.id}.{short}"
+            yield role.key, f"{agency.id}.{short}.2"
+
+
+def _kind(one: DemoPerson) -> str:
+    return "agent" if one.role else "auditor"
+
+
+def _account(one: DemoPerson, secret: str) -> Account:
+    roles = (one.role,) if one.role else ()
+    return Account(f"demo-{one.login}", "agent" if one.role else "auditor", one.name, one.login, secret, roles)
