@@ -126,6 +126,29 @@ def graph(slug_or_path: str, form: str, language: str) -> None:
 
 
 @console.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--coverage", is_flag=True, help="also list the states and acts that no story passes through")
+@click.option("--lang", "language", type=LANGUAGES, default="fr")
+def test(paths: tuple[Path, ...], coverage: bool, language: str) -> None:
+    """Play the stories written in definitions (files or folders; `procedures` by default)."""
+    from renderers.story_report import not_playable, play_all, story_report
+
+    files = definition_files(paths)
+    checked, _, sources = check_files(files)
+    failed = False
+    for file, one in checked:
+        shared, _ = shared_for(file, {})
+        if one.procedure is None:
+            click.echo(not_playable(str(file), language))
+            failed = True
+            continue
+        played = play_all(one.procedure, shared)
+        failed = failed or not played.succeeded
+        click.echo(story_report(played, sources, language, coverage=coverage, colour=sys.stdout.isatty()))
+    sys.exit(1 if failed else 0)
+
+
+@console.command()
 def schema() -> None:
     """Print the JSON Schema of the language, for completion in an editor."""
     from engine.definition.shape import META_SCHEMA_PATH

@@ -14,7 +14,8 @@ import click
 
 from engine.definition.shape import META_SCHEMA_PATH
 from renderers.console import console
-from renderers.problem_text import CODES, explain
+from renderers.problem_text import explain
+from renderers.problem_words import codes
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "reference"
 _NOTE: Final = "<!-- Written by `make reference`; change the source it names instead. -->\n"
@@ -72,7 +73,7 @@ def _kind(value: Mapping[str, Any]) -> str:
 def problems_page() -> str:
     """Every problem code with its explanation, in English, from the words of the checker."""
     lines = [_NOTE, "# Problems\n", "What `guichet lint` may say, by code. `guichet explain CODE` says the same.\n"]
-    for code in CODES:
+    for code in codes():
         lines += [f"## {code}\n", "```text", (explain(code, "en") or "").strip(), "```\n"]
     return "\n".join(lines).rstrip() + "\n"
 

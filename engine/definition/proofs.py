@@ -38,7 +38,8 @@ def states_without_an_end(procedure: Procedure, directory: Directory) -> Iterato
     arriving = closure(ends, predecessors(procedure))
     reached = closure([procedure.start], successors(procedure))
     for state in procedure.states.values():
-        if state.id in reached and state.id not in arriving:
+        leads_on = bool(successors(procedure)[state.id])  # one that leads nowhere at all is P3's
+        if leads_on and state.id in reached and state.id not in arriving:
             trap = tuple(sorted(closure([state.id], successors(procedure))))
             yield problem("P2", state.where, at=state.id, state=state.id, trap=trap)
 

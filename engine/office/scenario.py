@@ -186,7 +186,7 @@ class _Told:
         stage, dossier = self.stage, self._dossier()
         due = sum(one.left for one in owed(stage.office, stage.applicant, dossier.id))
         if step.value != "owed" and step.value != due:
-            self._fail("T903", expected=step.value if isinstance(step.value, int) else 0, found=due)
+            self._fail("T903", expected=due, found=step.value if isinstance(step.value, int) else 0)
         ending = str(step.options.get("ends", "paid"))
         payment = start_payment(
             stage.office, stage.applicant, dossier.id, provider="sandbox", payer=PAYERS[ending], token=fresh_token()
