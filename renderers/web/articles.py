@@ -1,0 +1,126 @@
+"""Pages that only tell: help, personal data, accessibility; and what machines look for at fixed addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Blueprint, Response, abort, jsonify, make_response, request
+
+from renderers.html import span_text
+from renderers.procedure_page import opening_hours
+from renderers.web.base import language, office, page, public, say, site
+from renderers.web.cases import label
+
+blueprint = Blueprint("articles", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    text: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    lines: tuple[str, ...] = ()
+    points: tuple[Point, ...] = ()
+
+
+@blueprint.get("/aide")
+@public
+def help_() -> Response:
+    phone = site().settings.phone
+    offices = [one for one in office().directory.offices.values() if one.hours]
+    points = tuple(
+        Point(". ".join(filter(None, (label(one.label), label(one.address), opening_hours(one, site().words, language())))))
+        for one in offices
+    )
+    questions = [(f"help.task_{name}", f"help.task_{name}_text") for name in ("code", "pay", "fix")]
+    sections = [
+        Section(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
+        Section(say("help.office_title"), (say("help.office"),)),
+        *(Section(say(title), (say(text),)) for title, text in questions),
+        Section(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
+        Section(say("help.offices_title"), (), points),
+    ]
+    return page("citizen/article.html", title=say("help.title"), sections=sections)
+
+
+@blueprint.get("/donnees")
+@public
+def data() -> Response:
+    """What each procedure keeps, why and for how long: read from the definitions."""
+    each = [
+        Section(label(one.identity.title), (
+            say("data.why", purpose=label(one.personal_data.purpose)),
+            *(say("data.keep", span=span_text(site().words, span, language()))
+              for outcome, span in one.personal_data.keep.items() if outcome == "granted"),
+        ))
+        for one in office().catalogue.procedures.values()
+    ]  # fmt: skip
+    sections = [
+        Section("", (say("data.intro"),)),
+        Section(say("data.cookie_title"), (say("data.cookie"),)),
+        Section(say("data.rights_title"), (say("data.rights", phone=site().settings.phone),)),
+        *each,
+    ]
+    return page("citizen/article.html", title=say("data.title"), sections=sections)
+
+
+@blueprint.get("/accessibilite")
+@public
+def accessibility() -> Response:
+    known = tuple(Point(say(f"accessibility.known_{name}")) for name in ("readers", "languages", "pdf"))
+    sections = [
+        Section("", (say("accessibility.state"), say("accessibility.tested"), say("accessibility.keyboard"))),
+        Section(say("accessibility.known_title"), (), known),
+        Section(say("accessibility.contact_title"), (say("accessibility.contact", phone=site().settings.phone),)),
+    ]
+    return page("citizen/article.html", title=say("accessibility.title"), sections=sections)
+
+
+# -- for machines ------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/.well-known/security.txt")
+@public
+def security() -> Response:
+    """RFC 9116: where a weakness is told."""
+    contact = site().settings.security_contact
+    if not contact:
+        abort(404)
+    expires = (office().now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
+    body = f"Contact: {contact}\nExpires: {expires}\nPreferred-Languages: fr, en\n"
+    answer = make_response(body)
+    answer.content_type = "text/plain; charset=utf-8"
+    return answer
+
+
+@blueprint.get("/healthz")
+@public
+def health() -> Response:
+    """The process answers and its store reads."""
+    with office().store.unit() as unit:
+        unit.code("")
+    answer = jsonify({"status": "ok"})
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.get("/static/<name>")
+@public
+def static(name: str) -> Response:
+    """A file of the pages: it never changes under its name."""
+    asset = site().assets.served(name)
+    if asset is None:
+        abort(404)
+    squeezed = "gzip" in request.accept_encodings
+    answer = make_response(asset.squeezed if squeezed else asset.body)
+    if squeezed:
+        answer.headers["Content-Encoding"] = "gzip"
+    answer.headers["Content-Type"] = asset.type
+    answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    answer.vary.add("Accept-Encoding")
+    return answer

@@ -1,0 +1,95 @@
+"""One dossier as its pages speak of it: the facts, the book it is judged by, its addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.clock import local_day
+from engine.definition.directory import Office as Place
+from engine.definition.model import Procedure
+from engine.office.intake import procedure_of, see
+from engine.office.office import NotFound
+from engine.records.dossier import Dossier
+from engine.rules.scopes import Standing, standing_of
+from engine.values import Text
+from renderers.procedure_page import SheetWriter
+from renderers.web.base import actor, dossier_number, language, office, say, site
+from renderers.web_form import Drawing
+from renderers.words import in_language
+
+_BROUGHT = frozenset({"show_original", "legalised_copy", "hand_over", "sign_at_counter"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A dossier its reader may see, and the edition it is pinned to."""
+
+    dossier: Dossier
+    procedure: Procedure
+
+    @property
+    def id(self) -> str:
+        return self.dossier.id
+
+    @property
+    def title(self) -> str:
+        return in_language(self.procedure.identity.title, language())
+
+    def at(self, rest: str = "") -> str:
+        """An address of the dossier: `case.at("/paiement")`."""
+        return f"/dossiers/{self.dossier.number}{rest}"
+
+    def standing(self) -> Standing:
+        """What every name of the book is worth on this dossier today."""
+        return standing_of(self.procedure, self.dossier, local_day(office().now()), office().directory)
+
+
+def case(number: str) -> Case:
+    """Raises `NotFound` for an unknown dossier and for somebody else's."""
+    dossier = see(office(), actor(), dossier_number(number))
+    return Case(dossier, procedure_of(office(), dossier))
+
+
+def drawing(one: Case) -> Drawing:
+    """How the dossier's form is drawn: its files are read at their own address."""
+    return Drawing(site().words, language(), lambda attachment: one.at(f"/pieces/{attachment}"))
+
+
+def current_procedure(slug: str) -> Procedure:
+    """The edition in service. Raises `NotFound`."""
+    procedure = office().catalogue.procedures.get(slug)
+    if procedure is None:
+        raise NotFound
+    return procedure
+
+
+def writer(procedure: Procedure) -> SheetWriter:
+    """Who writes the public words of a procedure today."""
+    return SheetWriter(procedure, office().directory, site().words, language(), local_day(office().now()))
+
+
+def label(text: Text | None) -> str:
+    return in_language(text, language())
+
+
+def place(office_id: str | None) -> Place | None:
+    return office().directory.offices.get(office_id or "")
+
+
+def place_label(office_id: str | None) -> str:
+    there = place(office_id)
+    return label(there.label) if there else ""
+
+
+def to_bring(one: Case) -> list[str]:
+    """The papers to show or hand over in person, as these answers make them."""
+    standing, found = one.standing(), []
+    for field in one.procedure.form.fields:
+        terms = field.evidence
+        if terms is None or not set(terms.how) & _BROUGHT or not standing.shows(field):
+            continue
+        how = [say(f"sheet.how_{way}") for way in terms.how if way in _BROUGHT]
+        if terms.copies > 1:
+            how.insert(0, say("piece.copies", count=terms.copies))
+        found.append(f"{label(field.label)} ({', '.join(how)})")
+    return found

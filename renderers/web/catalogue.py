@@ -1,0 +1,251 @@
+"""Finding a procedure, reading its sheet, learning whether it is the right one, beginning."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, session
+
+from engine.clock import local_day
+from engine.definition.model import Criterion, Procedure
+from engine.office.intake import mine, open_dossier, see_form
+from engine.records.dossier import Actor
+from engine.rules.criteria import adopt_criteria, next_criterion, read_criterion, stopped_by, view_criterion
+from engine.rules.field_kinds.kind import Speech
+from engine.rules.view import AnswerProblem, FormView
+from engine.values import Plain
+from renderers.procedure_page import ProcedureCard
+from renderers.search import search
+from renderers.web.base import actor, form_token, go, language, new_token, office, page, public, say, site
+from renderers.web.cases import current_procedure, label, writer
+from renderers.web.statuses import line_public, line_title
+from renderers.web_form import Control, Drawing, field_control
+
+blueprint = Blueprint("catalogue", __name__)
+_THEIR_TURN = frozenset({"to_pay", "to_correct", "to_book", "ready"})
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    id: str
+    title: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HomeNotice:
+    kind: str
+    title: str
+    text: str
+    href: str
+    link: str
+
+
+# -- lists -------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/")
+@public
+def home() -> Response:
+    cards = _cards()
+    return page("citizen/home.html", cards=cards[:8], categories=_themes(cards), notices=_notices())
+
+
+@blueprint.get("/demarches")
+@public
+def catalogue() -> Response:
+    query, theme = request.args.get("q", "").strip()[:100], request.args.get("theme", "")
+    cards = _cards()
+    themes = _themes(cards)
+    heading = next((one.title for one in themes if one.id == theme), say("catalogue.heading"))
+    if theme:
+        cards = [card for card in cards if card.category == theme]
+    found = search(cards, query)
+    return page(
+        "citizen/catalogue.html", q=query, theme=theme, cards=found.cards, closest=found.closest, categories=themes,
+        heading=heading,
+    )  # fmt: skip
+
+
+def _cards() -> list[ProcedureCard]:
+    cards = [writer(procedure).card() for procedure in office().catalogue.procedures.values()]
+    return sorted(cards, key=lambda card: card.title.casefold())
+
+
+def _themes(cards: list[ProcedureCard]) -> list[Theme]:
+    counts = Counter(card.category for card in cards)
+    themes = [Theme(name, theme_title(name), count) for name, count in counts.items()]
+    return sorted(themes, key=lambda theme: theme.title)
+
+
+def theme_title(category: str) -> str:
+    key = f"theme.{category}"
+    return say(key) if site().words.has(key) else category.replace("_", " ").capitalize()
+
+
+def _notices() -> list[HomeNotice]:
+    """What waits for the person who is signed in: drafts, then dossiers where it is their turn."""
+    if not actor().id:
+        return []
+    found = []
+    for line in mine(office(), actor()):
+        public_key, title = line_public(line), line_title(line)
+        address = f"/dossiers/{line.number}"
+        if public_key == "draft" and not line.closed:
+            text = say("home.draft_text", title=title)
+            found.append(HomeNotice("act", say("home.draft"), text, f"{address}/demande", say("home.draft_link")))
+        elif public_key in _THEIR_TURN and not line.closed:
+            text = say("home.to_do_text", title=title, status=say(f"status.{public_key}"))
+            found.append(HomeNotice("act", say("home.to_do"), text, address, say("home.to_do_link")))
+    return found[:3]
+
+
+# -- one procedure -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/demarches/<slug>")
+@public
+def sheet(slug: str) -> Response:
+    procedure = current_procedure(slug)
+    return page("citizen/sheet.html", sheet=writer(procedure).sheet(_draft_address(procedure)))
+
+
+def _draft_address(procedure: Procedure) -> str:
+    if not actor().id:
+        return ""
+    with office().store.unit() as unit:
+        draft = unit.draft_of(actor().id, procedure.id)
+    return f"/dossiers/{draft.number}/demande" if draft else ""
+
+
+@blueprint.get("/demarches/<slug>/verifier")
+@public
+def check_right(slug: str) -> Response:
+    """One question a page; the answers travel in the address, and go on into the form."""
+    procedure = current_procedure(slug)
+    walk = _walk(procedure, request.args)
+    back = f"/demarches/{slug}"
+    if walk.criterion is not None and walk.stops:
+        earlier = {name: value for name, value in walk.carried.items() if name != walk.criterion.id}
+        return page(
+            "citizen/ineligible.html", procedure=label(procedure.identity.title), because=label(walk.criterion.because),
+            instead=_instead(walk.criterion), back=f"{back}/verifier?{urlencode(earlier)}",
+        )  # fmt: skip
+    if walk.criterion is not None:
+        return _question(procedure, walk, walk.criterion)
+    return _start_page(procedure, walk.carried, eligible=bool(procedure.eligibility))
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Where the questions stand: the next one, or the one that `stops`; what was answered, as values and as typed."""
+
+    criterion: Criterion | None
+    stops: bool
+    given: Mapping[str, Plain]
+    carried: Mapping[str, str]
+    problems: tuple[AnswerProblem, ...] = ()
+
+
+def _walk(procedure: Procedure, typed: Mapping[str, str]) -> _Walk:
+    day, directory = local_day(office().now()), office().directory
+    given: dict[str, Plain] = {}
+    carried: dict[str, str] = {}
+    while (criterion := next_criterion(procedure, given, day, directory)) is not None:
+        posted = {name: [typed[name]] for name in typed if name == criterion.id or name.startswith(f"{criterion.id}_")}
+        if not posted and typed.get("etape") != criterion.id:
+            return _Walk(criterion, False, given, carried)
+        answers, problems = read_criterion(procedure, criterion, posted, given, day, directory)
+        if problems:
+            return _Walk(criterion, False, {**given, criterion.id: answers.get(criterion.id)}, carried, problems)
+        if answers.get(criterion.id) == given.get(criterion.id):  # a question that may stay unanswered is passed
+            return _Walk(None, False, given, carried)
+        given = answers
+        carried |= {name: values[0] for name, values in posted.items()}
+        stopped = stopped_by(procedure, given, day, directory)
+        if stopped is not None:
+            return _Walk(stopped, True, given, carried)
+    return _Walk(None, False, given, carried)
+
+
+def _question(procedure: Procedure, walk: _Walk, criterion: Criterion) -> Response:
+    speech = Speech(office().wording, language())
+    day, directory = local_day(office().now()), office().directory
+    view = view_criterion(procedure, criterion, walk.given, day, directory, speech, walk.problems)
+    control = field_control(view, Drawing(site().words, language()))
+    errors = [(f"#{control.id}", control.error)] if control.error else []
+    order = [one.id for one in procedure.eligibility]
+    step = order.index(criterion.id) + 1
+    answered = list(walk.carried.items())
+    base = f"/demarches/{procedure.id}"
+    back = f"{base}/verifier?{urlencode(answered[:-1])}" if answered else base
+    return page(
+        "citizen/eligibility.html", 422 if errors else 200, procedure=label(procedure.identity.title), control=control,
+        choices=_choices(control), carried=answered, step=step, count=len(order), back=back, errors=errors,
+    )  # fmt: skip
+
+
+def _choices(control: Control) -> list[tuple[str, str, bool]]:
+    if control.kind == "yes_no":
+        return [("oui", say("answer.positive"), control.value == "true"), ("non", say("answer.negative"), False)]
+    return [(option.code, label(option.label), option.chosen) for option in control.options if not option.shut]
+
+
+def _instead(criterion: Criterion) -> Mapping[str, str] | None:
+    """The procedure that suits better, if it is one of ours."""
+    other = office().catalogue.procedures.get(criterion.instead or "")
+    return {"href": f"/demarches/{other.id}", "title": label(other.identity.title)} if other else None
+
+
+# -- beginning ---------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/demarches/<slug>/commencer")
+@public
+def before_start(slug: str) -> Response:
+    procedure = current_procedure(slug)
+    walk = _walk(procedure, request.args)
+    if walk.criterion is not None:
+        return go(f"/demarches/{slug}/verifier?{urlencode(walk.carried)}")
+    return _start_page(procedure, walk.carried, eligible=False)
+
+
+def _start_page(procedure: Procedure, carried: Mapping[str, str], eligible: bool) -> Response:
+    return page(
+        "citizen/start.html", sheet=writer(procedure).sheet(), eligible=eligible, carried=list(carried.items()),
+        token=new_token(), action=f"/demarches/{procedure.id}/commencer",
+    )  # fmt: skip
+
+
+@blueprint.post("/demarches/<slug>/commencer")
+@public
+def start(slug: str) -> Response:
+    """Opens the draft, or remembers it while the person signs in."""
+    procedure = current_procedure(slug)
+    walk = _walk(procedure, request.form)
+    if walk.criterion is not None:
+        return go(f"/demarches/{slug}/verifier?{urlencode(walk.carried)}")
+    if actor().id:
+        return go(open_draft(actor(), procedure.id, walk.given, form_token()))
+    session["opening"] = {"procedure": procedure.id, "given": dict(walk.given), "token": form_token()}
+    return go("/connexion")
+
+
+def open_draft(who: Actor, procedure_id: str, given: Mapping[str, Plain], token: str | None) -> str:
+    """Opens the draft, or finds the one there is. The address where it goes on."""
+    criteria = adopt_criteria(
+        current_procedure(procedure_id), given, local_day(office().now()), office().directory
+    )  # fmt: skip
+    dossier = open_dossier(office(), who, procedure_id, criteria=criteria, language=language(), token=token)
+    form = see_form(office(), who, dossier.id)
+    base = f"/dossiers/{dossier.number}/demande"
+    begun = any(one.visited for one in form.pages)
+    return base if begun or not form.pages else f"{base}/{form.pages[0].id}"
+
+
+def first_to_do(form: FormView) -> str:
+    """The page where a draft goes on; empty when every page is complete."""
+    return next((one.id for one in form.pages if not one.complete or not one.visited), "")

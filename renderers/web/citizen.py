@@ -1,0 +1,31 @@
+"""Every page of the public's desk, by noun."""
+
+from __future__ import annotations
+
+from renderers.web import (
+    appointments,
+    articles,
+    catalogue,
+    corrections,
+    documents,
+    form,
+    operator,
+    payments,
+    sending,
+    signin,
+    tracking,
+)
+
+BLUEPRINTS = (
+    catalogue.blueprint,
+    signin.blueprint,
+    form.blueprint,
+    sending.blueprint,
+    payments.blueprint,
+    appointments.blueprint,
+    tracking.blueprint,
+    corrections.blueprint,
+    documents.blueprint,
+    articles.blueprint,
+    operator.blueprint,
+)

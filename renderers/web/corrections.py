@@ -1,0 +1,78 @@
+"""Correcting what an agent named, and nothing else: each question with its reason, then the dossier goes back."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request, session
+
+from engine.office.intake import save_corrections, see_corrections, send_corrections
+from engine.records.store import Conflict
+from engine.rules.view import FieldView, FormView, PageView
+from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in
+from renderers.web.cases import Case, case, drawing
+from renderers.web.form import page_with, posted_answers, posted_files, versions_page
+from renderers.web_form import Drawing, error_summary, page_controls
+
+blueprint = Blueprint("corrections", __name__)
+
+
+@blueprint.get("/dossiers/<number>/corrections")
+@signed_in
+def show(number: str) -> Response:
+    one = case(number)
+    if _state_mode(one) != "correct":
+        return go(one.at())
+    return _page(one, page_with(asked_page(see_corrections(office(), actor(), one.id)), ()))
+
+
+@blueprint.post("/dossiers/<number>/corrections")
+@signed_in
+def save(number: str) -> Response:
+    """Keeps the corrections; with « Renvoyer », and nothing left to do, the dossier goes back."""
+    one = case(number)
+    if _state_mode(one) != "correct":
+        return go(one.at())
+    try:
+        saved = save_corrections(
+            office(), actor(), one.id, posted_answers(), posted_files(), revision=form_revision(), token=form_token()
+        )  # fmt: skip
+    except Conflict:
+        return versions_page(one, asked_page(see_corrections(office(), actor(), one.id)), one.at("/corrections"))
+    one = case(number)
+    errors = [problem for problem in saved.problems if not problem.warns]
+    if errors:
+        return _page(one, page_with(asked_page(see_corrections(office(), actor(), one.id)), errors), 422)
+    left = one.dossier.correction.left if one.dossier.correction else ()
+    if request.form.get("go") == "send" and not left:
+        send_corrections(office(), actor(), one.id, revision=None, token=form_token())
+        session["note"] = say("track.corrections_sent")
+        return go(one.at())
+    return go(one.at("/corrections"))
+
+
+def _state_mode(one: Case) -> str:
+    state = one.procedure.states.get(one.dossier.state)
+    return state.mode if state else ""
+
+
+def asked_page(form: FormView) -> PageView:
+    """What may be corrected, gathered on one page."""
+    fields = tuple(view for one in form.pages for view in one.fields if _may_change(view))
+    problems = tuple(problem for one in form.pages for problem in one.problems)
+    return PageView("corrections", form.title, None, fields, 1, 1, not problems, True, problems)
+
+
+def _may_change(view: FieldView) -> bool:
+    return not view.locked and not view.computed and view.type != "note"
+
+
+def _page(one: Case, view: PageView, status: int = 200) -> Response:
+    correction = one.dossier.correction
+    left = correction.left if correction else ()
+    draw: Drawing = drawing(one)
+    return page(
+        "citizen/corrections.html", status, dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
+        asked=len(correction.fields) if correction else 0, left=left, due=one.dossier.due_at,
+        reason=correction.reason if correction else "", controls=page_controls(view, draw), token=new_token(),
+        revision=one.dossier.revision,
+    )  # fmt: skip
+

@@ -1,0 +1,92 @@
+"""Documents delivered: downloading one's own, and checking anybody's paper by its QR or its twelve digits."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, jsonify, request
+
+from engine.clock import local_day
+from engine.office.office import NotFound
+from engine.office.verification import Verdict, jwks, read_document
+from engine.office.verification import verify as verdict_on
+from engine.rules.documents import status_of
+from engine.values import digits_only
+from renderers.certificate import document_pdf
+from renderers.web.base import actor, client, file_response, go, language, office, page, public, say, signed_in, site
+from renderers.web.cases import case, label
+from renderers.words import in_language
+
+blueprint = Blueprint("documents", __name__)
+_KINDS = {"valid": "ok", "expired": "act", "replaced": "act", "suspended": "bad", "revoked": "bad", "unknown": "bad"}
+
+
+@blueprint.get("/dossiers/<number>/documents/<document_id>.pdf")
+@signed_in
+def download(number: str, document_id: str) -> Response:
+    one = case(number)
+    document = read_document(office(), actor(), one.id, document_id)
+    if status_of(document, local_day(office().now())) in ("revoked", "suspended"):
+        raise NotFound
+    agency = office().directory.agencies.get(one.procedure.identity.agency)
+    address = f"{office().settings.short_url}/v"
+    body = document_pdf(
+        document, one.procedure, label(agency.label) if agency else "", address, office().wording, language()
+    )  # fmt: skip
+    return file_response(body, "application/pdf", f"{document.number}.pdf")
+
+
+@blueprint.get("/v")
+@public
+def verify_form() -> Response:
+    typed = request.args.get("code", "").strip()[:60]
+    if not typed:
+        return page("citizen/verify.html", errors=[], code="")
+    digits = digits_only(typed)
+    if len(digits) != 12:
+        return page("citizen/verify.html", 422, errors=[("#code", say("verify.code_wrong"))], code=typed)
+    return go(f"/v/{digits}")
+
+
+@blueprint.get("/v/<token>")
+@public
+def verify(token: str) -> Response:
+    found = verdict_on(office(), token[:60], client=client())
+    lines = _lines(found)
+    answer = page(
+        "citizen/verdict.html", 404 if found.kind == "unknown" else 200,
+        verdict={"kind": _KINDS[found.kind], "title": say(f"verdict.{found.kind}"), "lines": lines},
+        facts=_facts(found) if found.kind != "unknown" else [], host=urlsplit(office().settings.base_url).netloc,
+        checked=site().words.moment(office().now(), language()),
+    )  # fmt: skip
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _lines(found: Verdict) -> list[str]:
+    on = found.valid_until if found.kind == "expired" else found.changed_on
+    day = site().words.plain_day(on, language()) if on else ""
+    lines = [say(f"verdict.text.{found.kind}", day=day)]
+    return [*lines, say("verdict.text.unknown_check")] if found.kind == "unknown" else lines
+
+
+def _facts(found: Verdict) -> list[tuple[str, str]]:
+    """The least that lets a stranger compare with the paper."""
+    words = site().words
+    until = words.plain_day(found.valid_until, language()) if found.valid_until else say("verdict.forever")
+    facts = [
+        (say("verdict.document"), found.title),
+        (say("verdict.number"), found.number),
+        (say("verdict.holder"), found.holder),
+        (say("verdict.agency"), in_language(found.agency, language())),
+        (say("verdict.issued"), words.plain_day(found.issued_on, language()) if found.issued_on else ""),
+        (say("verdict.until"), until),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+@blueprint.get("/.well-known/jwks.json")
+@public
+def keys() -> Response:
+    """The public keys of our signatures."""
+    return jsonify(dict(jwks(office())))

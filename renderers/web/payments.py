@@ -1,0 +1,267 @@
+"""Paying by phone: what is owed, with which account, waiting for the payer's confirmation, and the five ends of a try."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from flask import Blueprint, Response, jsonify, request
+
+from engine.definition.model import Appointment
+from engine.office.cashier import check_payment, owed, payments, record_callback, see_payment, start_payment
+from engine.office.office import NotFound
+from engine.problems import Refused
+from engine.records.dossier import Owed, OwedLine, Payment
+from engine.rules.tasks import open_tasks
+from renderers.certificate import receipt_pdf
+from renderers.web.base import (
+    actor,
+    file_response,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    page,
+    public,
+    say,
+    signed_in,
+    site,
+)
+from renderers.web.cases import Case, case, label
+from renderers.web.refusals import problem_json, sentence
+from renderers.web_form import national
+
+blueprint = Blueprint("payments", __name__)
+
+_OPEN: Final = frozenset({"pending"})
+_RECEIVED: Final = frozenset({"paid", "overpaid"})
+_CALLBACK_STATUS: Final = {"refused": 400, "unknown_provider": 404, "later": 503}
+_CALLBACK_LARGEST: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    """One line of the fee table: how it was counted, and on which law it rests."""
+
+    label: str
+    amount: int
+    detail: str
+    law: str
+    to_confirm: bool
+    exempt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    label: str
+    lines: tuple[PriceLine, ...]
+    total: int
+
+
+def price_table(one: Case, title: str, lines: tuple[OwedLine, ...], total: int) -> PriceTable:
+    return PriceTable(title, tuple(_price_line(one, line) for line in lines), total)
+
+
+def _price_line(one: Case, line: OwedLine) -> PriceLine:
+    law = one.procedure.laws.get(line.basis or "")
+    detail = ""
+    if line.unit_amount is not None and line.times is not None:
+        amount = site().words.money(line.unit_amount, language())
+        key = "price.each" if line.per else "price.times"
+        detail = say(key, amount=amount, per=line.per or "", times=line.times)
+    sourced = law is not None and law.status == "sourced"
+    return PriceLine(
+        line.label, line.amount, detail, label(law.title) if law and sourced else "", law is not None and not sourced,
+        line.exempt,
+    )  # fmt: skip
+
+
+# -- choosing how ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderChoice:
+    id: str
+    label: str
+
+
+@blueprint.get("/dossiers/<number>/paiement")
+@signed_in
+def choose(number: str) -> Response:
+    one = case(number)
+    due = owed(office(), actor(), one.id)
+    if not due:
+        return _nothing(one)
+    phone = one.dossier.contact_phone or ""
+    return _choose_page(one, due, "", national(phone))
+
+
+@blueprint.post("/dossiers/<number>/paiement")
+@signed_in
+def begin(number: str) -> Response:
+    one = case(number)
+    due = owed(office(), actor(), one.id)
+    if not due:
+        return _nothing(one)
+    provider, payer = request.form.get("provider", ""), request.form.get("payer", "")[:40]
+    if provider not in office().providers:
+        return _choose_page(one, due, provider, payer, provider_error=say("pay.choose"))
+    try:
+        payment = start_payment(office(), actor(), one.id, provider=provider, payer=payer, token=form_token())
+    except Refused as closed:
+        if closed.reason.code == "payment_pending":
+            return go(one.at(f"/paiement/{closed.reason.facts['payment']}"))
+        if closed.reason.code == "phone_format":
+            return _choose_page(one, due, provider, payer, payer_error=sentence(closed.reason))
+        raise
+    return go(one.at(f"/paiement/{payment.id}"))
+
+
+def _choose_page(
+    one: Case, due: tuple[Owed, ...], provider: str, payer: str, provider_error: str = "", payer_error: str = ""
+) -> Response:
+    providers = [ProviderChoice(name, choice.label) for name, choice in office().providers.items()]
+    if len(providers) == 1:
+        provider = providers[0].id
+    faults = (("#provider", provider_error), ("#payer", payer_error))
+    errors = [(href, said) for href, said in faults if said]
+    tables = [price_table(one, fee.label, fee.lines, fee.left) for fee in due]
+    return page(
+        "citizen/pay.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, errors=errors,
+        total=sum(fee.left for fee in due), quotes=tables, due=one.dossier.due_at, providers=providers,
+        provider=provider, payer=payer, provider_error=provider_error, payer_error=payer_error, note="",
+        token=new_token(), revision=None,
+    )  # fmt: skip
+
+
+def _nothing(one: Case) -> Response:
+    """Already paid, or never owed: the last receipt, else the dossier."""
+    paid = [payment for payment in payments(office(), actor(), one.id) if payment.status in _RECEIVED]
+    return go(one.at(f"/paiement/{paid[-1].id}") if paid else one.at())
+
+
+# -- waiting and the ends ----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dossiers/<number>/paiement/<payment_id>")
+@signed_in
+def follow(number: str, payment_id: str) -> Response:
+    one = case(number)
+    payment = see_payment(office(), actor(), one.id, payment_id)
+    if payment.status in _OPEN:
+        payment = check_payment(office(), payment.id)
+    return _payment_page(one, payment)
+
+
+@blueprint.post("/dossiers/<number>/paiement/<payment_id>")
+@signed_in
+def confirmed(number: str, payment_id: str) -> Response:
+    """« J’ai confirmé, vérifier maintenant »."""
+    one = case(number)
+    check_payment(office(), see_payment(office(), actor(), one.id, payment_id).id)
+    return go(one.at(f"/paiement/{payment_id}"))
+
+
+@blueprint.get("/dossiers/<number>/paiement/<payment_id>.json")
+@signed_in
+def state(number: str, payment_id: str) -> Response:
+    """For the page that waits: the status only."""
+    one = case(number)
+    payment = see_payment(office(), actor(), one.id, payment_id)
+    if payment.status in _OPEN:
+        payment = check_payment(office(), payment.id)
+    return jsonify({"status": payment.status})
+
+
+def _payment_page(one: Case, payment: Payment) -> Response:
+    if payment.status == "pending":
+        return page(
+            "citizen/paying.html", dossier=one.dossier, procedure=one.title, payment=payment,
+            payer=national(payment.payer), provider=_provider_label(payment.provider),
+        )  # fmt: skip
+    received = payment.status in _RECEIVED
+    return page(
+        "citizen/payment_end.html", dossier=one.dossier, procedure=one.title,
+        end="paid" if payment.status == "paid" else payment.status, title=say(f"payment.{payment.status}"),
+        kind={"unknown": "act", "overpaid": "act"}.get(payment.status, "bad"), reference=payment.receipt or "",
+        facts=_facts(one, payment) if received else [], lines=_why(payment), actions=_actions(case(one.dossier.number), payment),
+    )  # fmt: skip
+
+
+def _provider_label(provider: str) -> str:
+    known = office().providers.get(provider)
+    return known.label if known else provider
+
+
+def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
+    facts = [
+        (say("payment.amount"), site().words.money(payment.amount, language())),
+        (say("payment.paid_on"), _moment(payment.ended_at or payment.started_at)),
+        (say("payment.by"), f"{national(payment.payer)} ({_provider_label(payment.provider)})"),
+    ]
+    if payment.provider_ref:
+        facts.append((say("payment.operator_reference"), payment.provider_ref))
+    return facts
+
+
+def _moment(instant: datetime) -> str:
+    return site().words.moment(instant, language())
+
+
+def _why(payment: Payment) -> list[str]:
+    """What happened, and what it means for the money."""
+    facts = {"phone": national(payment.payer), "amount": site().words.money(payment.amount, language())}
+    if payment.status == "unknown":
+        return [say(f"payment.because.{key}") for key in ("unknown", "unknown_wait", "unknown_kept")]
+    if payment.status in ("expired", "overpaid"):
+        return [say(f"payment.because.{payment.status}", **facts)]
+    key = f"payment.because.{payment.reason}"
+    return [say(key if payment.reason and site().words.has(key) else "payment.because.other", **facts)]
+
+
+def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
+    follow_it = {"href": one.at(), "label": say("payment.follow")}
+    if payment.status in _RECEIVED:
+        receipt = {"href": one.at(f"/recu/{payment.id}.pdf"), "label": say("payment.receipt")}
+        visits = [task for task in open_tasks(one.procedure, one.dossier, one.standing().scope) if isinstance(task, Appointment)]
+        book = [{"href": one.at("/rendez-vous"), "label": say("payment.book")}] if visits else []
+        return [*book, follow_it, receipt] if book else [follow_it, receipt]
+    if payment.status == "unknown":
+        return [follow_it]
+    retry = {"href": one.at("/paiement"), "label": say("payment.retry")}
+    if payment.reason in ("balance", "limit"):
+        retry = {"href": one.at("/paiement"), "label": say("payment.other_number")}
+    return [retry, follow_it]
+
+
+@blueprint.get("/dossiers/<number>/recu/<payment_id>.pdf")
+@signed_in
+def receipt(number: str, payment_id: str) -> Response:
+    one = case(number)
+    payment = see_payment(office(), actor(), one.id, payment_id)
+    if payment.status not in _RECEIVED:
+        raise NotFound
+    address = f"{office().settings.short_url}/d/{one.dossier.number}"
+    body = receipt_pdf(payment, one.dossier, one.procedure, office().wording, language(), address)
+    return file_response(body, "application/pdf", f"quittance-{payment.receipt or payment.id}.pdf")
+
+
+# -- the operator's call -----------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/retours/<provider>")
+@public
+def callback(provider: str) -> Response:
+    """A provider says that something happened. It is noted, and the provider is asked."""
+    if (request.content_length or 0) > _CALLBACK_LARGEST:
+        return problem_json(413, "too large", "", "too_large")
+    outcome = record_callback(office(), provider[:40], dict(request.headers), request.get_data(cache=False))
+    status = _CALLBACK_STATUS.get(outcome.code, 200)
+    if status == 200:
+        return jsonify({"outcome": outcome.code})
+    answer = problem_json(status, outcome.code, outcome.reason or "", outcome.code)
+    if status == 503:
+        answer.headers["Retry-After"] = "30"
+    return answer

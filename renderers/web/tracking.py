@@ -1,0 +1,381 @@
+"""Where a request stands: the status box first, then the way done and ahead, and what its owner may still do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, Response, request, session
+
+from engine.clock import local_day
+from engine.definition.model import APPLICANT
+from engine.office.casework import letters_of, offers, take_transition
+from engine.office.cashier import owed, payments
+from engine.office.intake import mine, see_form
+from engine.office.office import NotFound
+from engine.problems import Refused
+from engine.records.dossier import IssuedDocument, Payment
+from engine.records.store import DossierLine
+from engine.rules.decision import Act, Offer
+from engine.rules.documents import status_of
+from engine.rules.progress import Milestone, PublicStatus, public_status, timeline
+from renderers.web.answers import AnswerSection, answer_sections
+from renderers.web.base import (
+    actor,
+    form_revision,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    page,
+    public,
+    say,
+    signed_in,
+    site,
+)
+from renderers.web.cases import Case, case, label, place_label, writer
+from renderers.web.refusals import sentence
+from renderers.web.statuses import BOXES, TAGS, line_public, line_title
+
+blueprint = Blueprint("tracking", __name__)
+
+_ENDS = frozenset({"accepted", "refused", "closed"})
+
+
+# -- all my dossiers ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDossier:
+    href: str
+    title: str
+    number: str
+    label: str
+    tag: str
+    status: str
+    when: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    lines: tuple[ListedDossier, ...]
+
+
+@blueprint.get("/dossiers")
+@signed_in
+def dossiers() -> Response:
+    lines = [_listed(line) for line in mine(office(), actor())]
+    groups = [
+        Group(say(f"dossiers.{name}"), tuple(line for line in lines if line.group == name))
+        for name in ("to_do", "running", "over")
+    ]
+    note = session.pop("note", "")
+    if request.args.get("supprime"):
+        note = say("tasks.dropped")
+    if request.args.get("introuvable"):
+        note = say("follow.not_found")
+    return page("citizen/dossiers.html", groups=[group for group in groups if group.lines], note=note)
+
+
+def _listed(line: DossierLine) -> ListedDossier:
+    key = line_public(line)
+    tag = TAGS[key]
+    group = "over" if line.closed or key in _ENDS else "to_do" if tag == "act" or key == "ready" else "running"
+    address = f"/dossiers/{line.number}" + ("/demande" if key == "draft" and not line.closed else "")
+    return ListedDossier(
+        address, line_title(line), line.number, line.label, tag, say(f"status.{key}"), _listed_when(line, group), group
+    )
+
+
+def _listed_when(line: DossierLine, group: str) -> str:
+    if line.submitted_at is None:
+        return say("dossiers.draft_of", day=_plain_day(line.created_at))
+    if group == "over" or line.due_at is None or line.due_paused:
+        return ""
+    return say("dossiers.before" if group == "to_do" else "dossiers.answer_before", day=_plain_day(line.due_at))
+
+
+@blueprint.get("/d/<number>")
+@public
+def short(number: str) -> Response:
+    """The address of messages."""
+    return go(f"/dossiers/{number}" if number.isascii() and number.isdigit() else "/suivi")
+
+
+# -- one dossier -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLine:
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusBox:
+    """Three lines, always: where it stands, who must act, by when; then one thing to do."""
+
+    kind: str
+    tag: str
+    label: str
+    title: str
+    where: str
+    who: str
+    when: str
+    lines: tuple[str, ...] = ()
+    asked: tuple[AskedLine, ...] = ()
+    href: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStep:
+    kind: str
+    title: str
+    text: str = ""
+    href: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A line with a link: a document, a payment, a booking, an act, a file."""
+
+    label: str = ""
+    text: str = ""
+    href: str = ""
+    link: str = ""
+    title: str = ""
+    tag: str = ""
+    kind: str = ""
+    name: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    at: str
+    body: str
+
+
+@blueprint.get("/dossiers/<number>")
+@signed_in
+def follow(number: str) -> Response:
+    one = case(number)
+    if one.dossier.is_draft and not one.dossier.closed_at:
+        return go(one.at("/demande"))
+    status = public_status(one.procedure, one.dossier, office().now())
+    refused = status.public == "refused"
+    return page(
+        "citizen/tracking.html", dossier=one.dossier, procedure=one.title, note=session.pop("note", ""),
+        status=status_box(one, status), steps=time_steps(one), documents=_documents(one), bookings=_bookings(one),
+        payments=_payments(one), letters=_letters(one), files=_files(one), sections=_sections(one), acts=_acts(one),
+        appeals=writer(one.procedure).appeals() if refused else (),
+    )  # fmt: skip
+
+
+def status_box(one: Case, status: PublicStatus) -> StatusBox:
+    key = status.public
+    late = status.late or (status.who == "applicant" and status.until is not None and office().now() > status.until)
+    href, action = _what_to_do(one, key)
+    return StatusBox(
+        kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status), where=label(status.label),
+        who=say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who]),
+        when=_when(one, status), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
+        href=href, action=action,
+    )  # fmt: skip
+
+
+def _title(one: Case, status: PublicStatus) -> str:
+    amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if status.public == "to_pay" else 0
+    moment = site().words.moment(status.booking.start, language()) if status.booking else ""
+    count = len(status.to_correct) or 1
+    return say(
+        f"track.title.{status.public}", amount=site().words.money(amount, language()), moment=moment, count=count
+    ).strip()  # fmt: skip
+
+
+def _when(one: Case, status: PublicStatus) -> str:
+    if status.booking is not None:
+        return site().words.moment(status.booking.start, language()).capitalize()
+    if status.who == "nobody":
+        return say("track.since", day=_plain_day(one.dossier.closed_at or one.dossier.entered_at))
+    if status.until is None:
+        return say("track.no_date")
+    return say("track.before" if status.who == "applicant" else "track.answer_before", day=_plain_day(status.until))
+
+
+def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
+    if status.help:
+        yield label(status.help)
+    if late and status.until is not None:
+        yield say("track.late" if status.who == "us" else "track.late_you", day=_plain_day(status.until))
+    if status.booking is not None:
+        yield place_label(status.booking.office)
+    if status.public in ("refused", "to_correct") and (reason := _last_reason(one)):
+        yield say("track.reason", reason=reason)
+    if status.public == "refused" and writer(one.procedure).appeals():
+        yield say("track.how_appeal")
+
+
+def _last_reason(one: Case) -> str:
+    written = (taken.reason for taken in reversed(one.dossier.taken) if taken.by_kind == "agent")
+    return next((reason for reason in written if reason), "")
+
+
+def _asked(one: Case, status: PublicStatus) -> Iterator[AskedLine]:
+    correction = one.dossier.correction
+    for name in status.to_correct if status.public == "to_correct" and correction else ():
+        field = one.procedure.fields.get(name)
+        yield AskedLine(label(field.label) if field else name, correction.fields.get(name, "") if correction else "")
+
+
+def _what_to_do(one: Case, key: str) -> tuple[str, str]:
+    addresses = {
+        "to_pay": "/paiement", "to_correct": "/corrections", "to_book": "/rendez-vous", "appointment": "/rendez-vous",
+    }  # fmt: skip
+    return (one.at(addresses[key]), say(f"track.do.{key}")) if key in addresses else ("", "")
+
+
+def time_steps(one: Case) -> list[TimeStep]:
+    """Sent, what was done since, where it stands, what is still to come."""
+    dossier = one.dossier
+    steps = [TimeStep("done", say("track.sent"), _moment(dossier.submitted_at))] if dossier.submitted_at else []
+    return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.standing().scope))]
+
+
+def _step(one: Case, milestone: Milestone) -> TimeStep:
+    title = label(milestone.label)
+    if milestone.public == "to_pay":
+        title = say("track.later_pay")
+    if milestone.when == "past":
+        return TimeStep("done", title, _moment(milestone.until or milestone.at))
+    if milestone.when == "future":
+        return TimeStep("next", title)
+    state = one.procedure.states.get(milestone.state)
+    if state is not None and state.is_end:
+        return TimeStep("done", title, _moment(milestone.at))
+    text = _moment(milestone.at)
+    if one.dossier.due_paused_at is not None:
+        text = f"{text}. {say('track.paused')}"
+    return TimeStep("now", title, text)
+
+
+# -- its parts ---------------------------------------------------------------------------------------------------------
+
+
+def _documents(one: Case) -> list[Linked]:
+    return [_document(one, document) for document in one.dossier.documents]
+
+
+def _document(one: Case, document: IssuedDocument) -> Linked:
+    state = status_of(document, local_day(office().now()))
+    text = say("track.document_text", number=document.number, day=_plain_day(document.issued_at))
+    if document.valid_until is not None:
+        text += ". " + say("track.document_until", day=site().words.plain_day(document.valid_until, language()))
+    open_to_reader = state in ("valid", "expired", "replaced")
+    return Linked(
+        title=document.title, text=text, href=one.at(f"/documents/{document.id}.pdf") if open_to_reader else "",
+        tag="" if state == "valid" else say(f"track.document_{state}"), kind="" if state == "valid" else "bad",
+    )  # fmt: skip
+
+
+def _bookings(one: Case) -> list[Linked]:
+    held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked"]
+    return [
+        Linked(text=f"{_moment(booking.start).capitalize()}, {place_label(booking.office)}",
+               href=one.at(f"/rendez-vous?quoi={booking.appointment}"))
+        for booking in held
+    ]  # fmt: skip
+
+
+def _payments(one: Case) -> list[Linked]:
+    return [_payment(one, payment) for payment in payments(office(), actor(), one.id)]
+
+
+def _payment(one: Case, payment: Payment) -> Linked:
+    amount = site().words.money(payment.amount, language())
+    received = payment.status in ("paid", "overpaid")
+    key = {"pending": "pending", "unknown": "unknown"}.get(payment.status, "paid" if received else "failed")
+    text = say(f"payment.line_{key}", amount=amount, day=_plain_day(payment.ended_at or payment.started_at))
+    if received:
+        return Linked(text=text, href=one.at(f"/recu/{payment.id}.pdf"), link=say("payment.receipt"))
+    open_one = key in ("pending", "unknown")
+    return Linked(text=text, href=one.at(f"/paiement/{payment.id}") if open_one else "", link=say("payment.see"))
+
+
+def _letters(one: Case) -> list[Message]:
+    letters = sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at)
+    mine_only = (letter for letter in letters if not letter.to.startswith("role:"))
+    return [Message(_moment(letter.created_at), letter.body) for letter in mine_only][-10:]
+
+
+def _files(one: Case) -> list[Linked]:
+    found = []
+    for file in one.dossier.attachments:
+        field = one.procedure.fields.get(file.field.partition(".")[0])
+        at = site().words.clock(file.received_at, language())
+        text = say("track.file_received", day=_plain_day(file.received_at), at=at)
+        title = label(field.label) if field else file.field
+        found.append(Linked(label=title, href=one.at(f"/pieces/{file.id}"), name=file.name, text=text))
+    return found
+
+
+def _sections(one: Case) -> list[AnswerSection]:
+    return answer_sections(one, see_form(office(), actor(), one.id))
+
+
+# -- acts of the applicant ---------------------------------------------------------------------------------------------
+
+
+def _theirs(one: Case) -> list[Offer]:
+    found = offers(office(), actor(), one.id)
+    return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
+
+
+def _acts(one: Case) -> list[Linked]:
+    """Open ones with their page; a closed one says why."""
+    return [
+        Linked(label=label(offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
+               because=sentence(offer.closed).rstrip(".") if offer.closed else "")
+        for offer in _theirs(one)
+    ]  # fmt: skip
+
+
+@blueprint.route("/dossiers/<number>/actes/<act_id>", methods=["GET", "POST"])
+@signed_in
+def act(number: str, act_id: str) -> Response:
+    one = case(number)
+    offer = next((offer for offer in _theirs(one) if offer.transition.id == act_id), None)
+    if offer is None:
+        raise NotFound
+    if offer.closed:
+        raise Refused(offer.closed)
+    wants_reason = "reason" in offer.transition.asks
+    reason = request.form.get("reason", "").strip()[:2000]
+    if request.method == "POST" and (reason or not wants_reason):
+        taken = Act(act_id, reason or None)
+        take_transition(office(), actor(), one.id, taken, revision=form_revision(), token=form_token())
+        session["note"] = say("track.act_done")
+        return go(one.at())
+    missing = request.method == "POST"
+    errors = [("#reason", say("refusal.reason_missing"))] if missing else []
+    confirm = offer.transition.confirm
+    return page(
+        "citizen/confirm.html", 422 if missing else 200, title=label(offer.transition.label), procedure=one.title,
+        lines=[label(confirm)] if confirm else [], ask_reason=say("track.act_reason") if wants_reason else "",
+        reason=reason, button=label(offer.transition.label), keep=say("track.act_keep"), back=one.at(), warn=not wants_reason,
+        errors=errors, files=False, token=new_token(), revision=one.dossier.revision,
+    )  # fmt: skip
+
+
+def _plain_day(instant: datetime) -> str:
+    return site().words.plain_day(local_day(instant), language())
+
+
+def _moment(instant: datetime | None) -> str:
+    return site().words.moment(instant, language()) if instant else ""

@@ -1,0 +1,270 @@
+"""The front door: settings from the environment, everything wired once, the web served and the worker run.
+
+`create_app(settings)` is all a WSGI server needs; `guichet serve` and `guichet worker` are added to the command line here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+from flask import Flask
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from engine.clock import SystemClock
+from engine.definition.catalogue import load_catalogue
+from engine.gateways.payments import PaymentProvider
+from engine.gateways.registers import FileRegister
+from engine.gateways.sandbox import SandboxOperator, SandboxProvider
+from engine.gateways.senders import ConsoleSender, InboxSender, Sender
+from engine.office.accounts import add_account
+from engine.office.editions import publish
+from engine.office.keys import SigningKeys
+from engine.office.office import Office, OfficeSettings
+from engine.office.secrets import hash_secret
+from engine.office.timers import tour
+from engine.records.attachments import AttachmentStore
+from engine.records.dossier import Account
+from engine.records.sqlite import SqliteStore
+from renderers.console import console
+from renderers.html import Pages
+from renderers.web import citizen, refusals
+from renderers.web.assets import Assets
+from renderers.web.base import Site, SiteSettings, check_guards
+from renderers.web.hardening import harden
+from renderers.words import load_words
+
+log = logging.getLogger("guichet")
+
+DEMO_PASSWORD: Final = "demonstration"
+DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}
+TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
+HANDS_A_ROLE: Final = 2  # demo people for each role: some acts want two pairs of eyes
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one installation chooses, each from the environment (`GUICHET_…`; a secret may be in a file: `…_FILE`)."""
+
+    procedures: Path = Path("procedures")
+    data: Path = Path("var")
+    base_url: str = "http://localhost:8000"
+    short_url: str = ""  # what messages and QR codes carry; the base address when empty
+    demo: bool = False
+    secret: str = ""  # signs the browser's small cookie; made and kept in the data folder when empty
+    phone: str = "22 00 00 00"
+    security_contact: str = ""
+    proxies: int = 0  # how many trusted proxies stand in front
+    hosts: tuple[str, ...] = ()  # names the site answers to; empty = any
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        def read(name: str, otherwise: str = "") -> str:
+            file = environ.get(f"GUICHET_{name}_FILE")
+            return Path(file).read_text("utf-8").strip() if file else environ.get(f"GUICHET_{name}", otherwise)
+
+        port = environ.get("PORT", "8000")
+        return cls(
+            procedures=Path(read("PROCEDURES", "procedures")),
+            data=Path(read("DATA", "var")),
+            base_url=read("BASE_URL", f"http://localhost:{port}").rstrip("/"),
+            short_url=read("SHORT_URL").rstrip("/"),
+            demo=read("DEMO") in ("1", "true", "yes"),
+            secret=read("SECRET"),
+            phone=read("PHONE", "22 00 00 00"),
+            security_contact=read("SECURITY_CONTACT"),
+            proxies=int(read("PROXIES", "0")),
+            hosts=tuple(filter(None, read("HOSTS").split(","))),
+        )  # fmt: skip
+
+    @property
+    def https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+
+# -- wiring ------------------------------------------------------------------------------------------------------------
+
+
+def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
+    """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore(settings.data / "guichet.db")
+    store.migrate()
+    clock = SystemClock()
+    operator = SandboxOperator(settings.data / "operator.db", clock, _secret(settings).encode()) if settings.demo else None
+    providers: dict[str, PaymentProvider] = (
+        {name: SandboxProvider(operator, name, label) for name, label in DEMO_PROVIDERS.items()} if operator else {}
+    )
+    office = Office(
+        catalogue=load_catalogue(settings.procedures), store=store, attachments=AttachmentStore(settings.data / "files"),
+        providers=providers, senders=_senders(settings), registers={"*": FileRegister(settings.data / "registers")},
+        clock=clock, wording=load_words(), keys=SigningKeys.open(settings.data / "keys.json", make=True),
+        settings=OfficeSettings(
+            base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
+            payment_lasts=timedelta(minutes=10),
+        ),
+    )  # fmt: skip
+    office = replace(office, catalogue=publish(office.catalogue, store, office.now()))
+    if settings.demo:
+        _seat_demo_people(office)
+    return office, operator
+
+
+def _senders(settings: Settings) -> dict[str, Sender]:
+    out: Sender = InboxSender() if settings.demo else ConsoleSender()
+    return {"sms": out, "email": out, "inbox": InboxSender()}
+
+
+def _secret(settings: Settings) -> str:
+    """The secret of the small cookie: as set, else one made once and kept beside the data."""
+    if settings.secret:
+        return settings.secret
+    path = settings.data / "cookie.secret"
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text("utf-8")
+
+
+def _seat_demo_people(office: Office) -> None:
+    """Two agents for each role of the directory, and an auditor, all with the same password: `agency.role`,
+    `agency.role.2`, `auditeur`."""
+    with office.store.unit() as unit:
+        known = {account.login for kind in ("agent", "auditor") for account in unit.accounts(kind)}
+    people = [
+        Account(login, "agent", f"{role.label} n° {hand}", login, roles=(role.key,))
+        for agency in office.directory.agencies.values()
+        for name, role in agency.roles.items()
+        for hand in range(1, HANDS_A_ROLE + 1)
+        for login in [f"{agency.id}.{name}" + (f".{hand}" if hand > 1 else "")]
+    ]
+    people.append(Account("auditeur", "auditor", "Contrôleur", "auditeur"))
+    new = [person for person in people if person.login not in known]
+    secret = hash_secret(DEMO_PASSWORD) if new else ""
+    for person in new:
+        add_account(office, replace(person, secret=secret))
+
+
+# -- the web -----------------------------------------------------------------------------------------------------------
+
+
+def create_app(settings: Settings, office: Office | None = None, operator: SandboxOperator | None = None) -> Flask:
+    """The WSGI application. `office` and `operator` are opened from the settings unless they are given."""
+    if office is None:
+        office, operator = open_office(settings)
+    app = Flask("guichet", static_folder=None, template_folder=None)
+    app.secret_key = _secret(settings)
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-session" if settings.https else "session",
+        SESSION_COOKIE_SECURE=settings.https, SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=30), SESSION_REFRESH_EACH_REQUEST=False,
+        WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False, TRUSTED_HOSTS=list(settings.hosts) or None,
+    )  # fmt: skip
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
+    words, assets = load_words(), Assets()
+    site_settings = SiteSettings(
+        settings.https, settings.demo, settings.phone, settings.security_contact, lambda: _warning(office)
+    )
+    app.extensions["guichet"] = Site(office, words, Pages(words, assets.address), assets, site_settings, operator)
+    harden(app, settings.https)
+    csrf = CSRFProtect(app)
+    for blueprint in blueprints():
+        app.register_blueprint(blueprint)
+    csrf.exempt("renderers.web.payments.callback")
+    refusals.register(app)
+    check_guards(app)
+    return app
+
+
+def blueprints() -> tuple:  # type: ignore[type-arg]
+    """Every desk of the site."""
+    return citizen.BLUEPRINTS
+
+
+def _warning(office: Office) -> str:
+    """What everybody should know: a definition on disk that could not be put in service."""
+    names = sorted(office.catalogue.warnings)
+    if not names:
+        return ""
+    return load_words().say("frame.warning", "fr", {"names": ", ".join(names)})
+
+
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
+def work(office: Office, stop: threading.Event) -> None:
+    """Tours until told to stop; a tour that fails is logged and the next one goes on."""
+    while not stop.is_set():
+        try:
+            tour(office)
+        except Exception:
+            log.exception("a tour failed")
+        stop.wait(TOUR_EVERY)
+
+
+@console.command()
+@click.option("--demo", is_flag=True, help="demo people, a simulated operator, messages on a page")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, envvar="PORT", default=8000, show_default=True)
+@click.option("--threads", type=int, default=8, show_default=True)
+def serve(demo: bool, host: str, port: int, threads: int) -> None:
+    """Serve the portal, with a worker beside it."""
+    from waitress import serve as listen
+
+    settings = Settings.from_environment(os.environ)
+    settings = replace(settings, demo=demo or settings.demo)
+    office, operator = open_office(settings)
+    app = create_app(settings, office, operator)
+    stop = threading.Event()
+    threading.Thread(target=work, args=(office, stop), name="worker", daemon=True).start()
+    where = f"http://{urlsplit(settings.base_url).hostname or 'localhost'}:{port}"
+    click.echo(f"Guichet : {where}")
+    if settings.demo:
+        click.echo(f"  SMS : {where}/_boite   payer : {where}/_operateur")
+        click.echo(f"  agents : {where}/agent (agency.role, e.g. {_some_login(office)})   mot de passe : {DEMO_PASSWORD}")
+    try:
+        listen(app, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=64 * 1024 * 1024)
+    finally:
+        stop.set()
+
+
+def _some_login(office: Office) -> str:
+    return next((f"{one.id}.{name}" for one in office.directory.agencies.values() for name in one.roles), "")
+
+
+@console.command()
+def worker() -> None:
+    """Do what falls due with time: letters, due dates, payments to check. Stops on Ctrl-C."""
+    office, _ = open_office(Settings.from_environment(os.environ))
+    stop = threading.Event()
+    thread = threading.Thread(target=work, args=(office, stop), name="worker", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            time.sleep(1)
+    except KeyboardInterrupt:
+        stop.set()
+
+
+def main() -> None:
+    """The command `guichet`."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    console()
+
+
+if __name__ == "__main__":
+    main()
