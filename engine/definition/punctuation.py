@@ -14,7 +14,8 @@ from typing import Final
 _ENTRY: Final = re.compile(r"(?P<lead>[ ]*(?:- +)*)(?:(?P<key>[^\s'\"\[\]{}#&*!|>%@`,?:-][^'\"\[\]{}]*?):(?: +|$))?")
 _FLOW_KEY: Final = re.compile(r"\s*('[^']*'|\"[^\"]*\"|[^\s'\"\[\]{},:?#(][^'\"\[\]{},:(]*):(?:\s+|$|(?=[\[{]))")
 _PLAIN_MAP: Final = re.compile(r"\{\s*([^\s'\"\[\]{},:?#]+|'[^']*'|\"[^\"]*\"):(\s|$)")
-_BLOCK_FAULTS: Final = (("Y113", re.compile(r":(?= |$)")), ("Y114", re.compile(r"(?<= )#(?=\S)")))
+# `N° #3`: no comment for its author. A comment after an unquoted text stands after two spaces, and begins with one.
+_BLOCK_FAULTS: Final = (("Y113", re.compile(r":(?= |$)")), ("Y114", re.compile(r"(?<=\S )#|(?<=\s)#(?=\S)")))
 _FLOW_FAULTS: Final = (
     ("Y110", re.compile(r"\?")),
     ("Y111", re.compile(r",")),
@@ -182,15 +183,18 @@ class _Flow:
         return True
 
     def _text(self, end: int) -> None:
-        text = self.line[self.at : end].rstrip()
+        begin, text = self.at, self.line[self.at : end].rstrip()
         fault = _first_fault(text, _FLOW_FAULTS)
         if fault is None and text[:1] in tuple("'\"" + _FIRST_SIGNS) and text:
             fault = ("Y100", 0)
+            if text[0] in "'\"" and _end_of_quotes(text, 0) is None:  # opened and never closed
+                self.at += 1
+                text = text[1:]
         if fault is None:
             self._copy(end - self.at)
             return
         if self.first is None:
-            self.first = (fault[0], self.at + fault[1] + 1, text)
+            self.first = (fault[0], begin + fault[1] + 1, text)
         self.out += quote(text)
         self.at += len(text)
 

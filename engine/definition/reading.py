@@ -21,6 +21,7 @@ Path: TypeAlias = tuple[str | int, ...]
 RESERVED: Final = frozenset({"on", "off", "yes", "no", "y", "n", "true", "false", "null"})
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
+_NO_COMMENT: Final = re.compile(r" #|\s+#(?=\S)")
 _AMBIGUOUS: Final = re.compile(
     r"y|yes|n|no|on|off|true|false|null|~"  # YAML 1.1's yes and no, in any case
     r"|[-+]?(0[0-9]+(\.[0-9]*)?|0[xob][0-9a-f_]+|[0-9][0-9_]*_[0-9_]*|[0-9]{19,}|\.[0-9]+|[0-9]+\.)"
@@ -274,11 +275,11 @@ class Reader:
             self._punctuation("Y111", token.start, text)
 
     def _cut_by_comment(self, token: Token) -> None:
-        """`N° #3`: a sign that sticks to its `#` was no comment for its author."""
+        """`N° #3`: what follows an unquoted text is a comment only after two spaces, and if it begins with one."""
         line = self._line(token.end.line)
-        comment = re.match(r"\s+(?=#\S)", line[token.end.column :])
+        comment = _NO_COMMENT.match(line, token.end.column)
         if comment and token.value:
-            at = token.end._replace(column=token.end.column + comment.end())
+            at = token.end._replace(column=comment.end() - 1)
             begin = token.start.column if token.start.line == token.end.line else 0
             self._punctuation("Y114", at, line[begin:].strip())
 

@@ -106,7 +106,11 @@ def test_the_shared_files_have_no_fault() -> None:
 # -- bad files ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bad", bad_files("S"), ids=str)
+# S230, S231 and S299 need names: `definition/build.py` says them.
+OF_SHAPE = [bad for bad in bad_files("S") if bad.code not in ("S230", "S231", "S299")]
+
+
+@pytest.mark.parametrize("bad", OF_SHAPE, ids=str)
 def test_each_bad_file_has_its_problem_and_no_other(bad: BadFile) -> None:
     problems = check_shape(read_source(bad.path.read_bytes(), bad.path.name))
     assert [(one.code, one.where.line, one.where.column) for one in problems] == [(bad.code, bad.line, bad.column)]
