@@ -7,12 +7,13 @@ good edition in service, with a warning that people can see. Older editions come
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from engine.definition.build import build_from_expanded, build_spliced
 from engine.definition.directory import Directory
@@ -26,6 +27,9 @@ from engine.definition.splice import splice
 from engine.problems import InvalidDefinition, Position, Problem, Report, problem
 
 Stamp: TypeAlias = tuple[int, int]  # time of the last change in nanoseconds, size in bytes
+
+
+_KEBAB: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 class Kept(Protocol):
@@ -53,12 +57,11 @@ class Checked:
 
 
 def check_definition(
-    text: bytes | str, file: str, shared: Shared, *, lint: bool = True, named: str | None = None,
-    day: date | None = None,
-) -> Checked:  # fmt: skip
+    text: bytes | str, file: str, shared: Shared, *, lint: bool = True, day: date | None = None
+) -> Checked:
     """Everything that is wrong with a definition: its text, its shape, its names, then the rules of the circuit.
 
-    `named` is the id the file's name promises; `day` decides whether what the file accepts still counts.
+    `day` decides whether what the file accepts still counts; without one it does.
     """
     try:
         source = read_source(text, file)
@@ -67,7 +70,7 @@ def check_definition(
     placed, splicing = splice(source, shared.blocks, shared.presets)
     shape = [*source.advice, *check_shape(source), *check_shape(placed, partial=False)]
     procedure, built = build_spliced(placed, splicing, shared)
-    found = [*shape, *_not_said_yet(built, shape), *_misnamed(source, named)]
+    found = [*shape, *_not_said_yet(built, shape), *_misnamed(source)]
     if procedure is None or any(one.is_error for one in found):
         return Checked(None, Report.of(found))
     if lint:
@@ -82,11 +85,13 @@ def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterato
     return (one for one in built if (one.where.file, one.where.line, one.where.column) not in told)
 
 
-def _misnamed(source: Source, named: str | None) -> Iterator[Problem]:
-    """A file is named after its procedure, as its address is."""
-    written = source.at(("procedure",))
-    if named is not None and isinstance(written, str) and written != named:
-        yield problem("N309", source.position(("procedure",)), name=written, file=named, near=(named,), put=named)
+def _misnamed(source: Source) -> Iterator[Problem]:
+    """A file is named after its procedure, as its address is. A name that no procedure could have promises nothing."""
+    written, promised = source.at(("procedure",)), PurePath(source.file).stem
+    if isinstance(written, str) and written != promised and _KEBAB.fullmatch(promised):
+        yield problem(
+            "N309", source.position(("procedure",)), name=written, file=promised, near=(promised,), put=promised
+        )
 
 
 # -- the folder --------------------------------------------------------------------------------------------------------
@@ -245,7 +250,7 @@ def _see(path: Path, shared: Shared, known: _Seen | None) -> _Seen:
     digest = hashlib.sha256(data).hexdigest()
     if known is not None and known.digest == digest:
         return replace(known, stamp=stamp)
-    return _Seen(stamp, digest, check_definition(data, str(path), shared, named=path.stem))
+    return _Seen(stamp, digest, check_definition(data, str(path), shared))
 
 
 def _readable(text: str, file: str) -> Source:

@@ -73,7 +73,7 @@ class Namespace:
 def read_namespace(bench: Bench) -> Namespace:
     """Every id of the file; the first of two wins, the second is told."""
     ids: dict[str, Named] = {}
-    for one in _declared(bench):
+    for one in sorted(_declared(bench), key=lambda one: bench.where(one.path, key=True)):
         first = ids.get(one.id)
         if first is not None:
             bench.say("N302", one.path, key=True, name=one.id, kind=first.kind, line=bench.where(first.path, True).line)

@@ -178,7 +178,8 @@ class _Splicing:
             return None
         block = self.blocks.get(name)
         if block is None or not isinstance(block.tree, dict):
-            self.say("N304", (*use_path, "block"), name, self.blocks, kind="block")
+            alone = isinstance(Spliced(self.tree, self.source).at(use_path), str)
+            self.say("N304", use_path if alone else (*use_path, "block"), name, self.blocks, kind="block")
             return None
         return block
 
