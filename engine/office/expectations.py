@@ -39,7 +39,7 @@ class Seen:
 
     @property
     def speech(self) -> Speech:
-        return Speech("fr", self.office.wording)
+        return Speech(self.office.wording, "fr")
 
 
 def unmet(seen: Seen, expected: Mapping[str, Plain]) -> dict[str, Fact] | None:
