@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pypdf import PdfWriter
 
 from engine.clock import FixedClock
 from engine.definition.catalogue import Catalogue, load_catalogue
@@ -15,6 +18,7 @@ from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import InboxSender
 from engine.office import bookings, casework, cashier, intake
+from engine.office.answering import keep_answers
 from engine.office.keys import SigningKeys
 from engine.office.office import Office, OfficeSettings, publish_editions
 from engine.records.attachments import AttachmentStore
@@ -24,16 +28,21 @@ from engine.records.store import Store, Unit
 from engine.rules.decision import Act
 from engine.rules.examples import example_answers
 from engine.rules.field_kinds.papers import evidence_parts
-from engine.rules.forms import live_answers
 from engine.values import Plain, new_id
-from renderers.words import load_words
+from tests.engine.rules.small_book import PlainWords
 
 ROOT = Path(__file__).resolve().parents[3]
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)  # the country's clocks show UTC
 PHONE = "+22890112233"
 B3 = "casier-judiciaire-b3"
 PASSPORT = "passeport-ordinaire"
-PDF = (ROOT / "tests/engine/office/page.pdf")
+
+
+class BareWords(PlainWords):
+    """Says keys and facts, so that tests read what is told and not how."""
+
+    def plain_day(self, day: date, language: str) -> str:
+        return day.isoformat()
 
 
 @cache
@@ -124,10 +133,6 @@ class World:
 
     def force(self, dossier: Dossier, **changes: Any) -> Dossier:
         """Puts answers in as if pages had been saved, journal included."""
-        from dataclasses import replace
-
-        from engine.office.answering import keep_answers
-
         with self.office.store.unit(write=True) as unit:
             actor = self._owner(dossier)
             return keep_answers(self.office, unit, dossier, replace(dossier, **changes), "saved", actor)
@@ -157,7 +162,7 @@ def a_world(folder: Path, store: Store | None = None, **gateways: Any) -> World:
     }
     office = Office(
         catalogue=shipped(), store=kept, attachments=AttachmentStore(folder / "files"), clock=clock,
-        wording=load_words(), keys=keys(), settings=OfficeSettings(), **parts,
+        wording=BareWords(), keys=keys(), settings=OfficeSettings(), **parts,
     )  # fmt: skip
     return World(publish_editions(office), clock, operator)
 
@@ -169,10 +174,6 @@ def _without_files(answer: Plain) -> Plain:
 @cache
 def pdf() -> bytes:
     """A blank page."""
-    import io
-
-    from pypdf import PdfWriter
-
     writer = PdfWriter()
     writer.add_blank_page(200, 200)
     out = io.BytesIO()

@@ -1,0 +1,201 @@
+"""The door: codes by phone, passwords, sessions; nothing tells who is known, and tries are counted for all servers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from engine.office import accounts
+from engine.office.accounts import SignedIn
+from engine.problems import Refused
+from engine.records.dossier import Account
+from tests.engine.office.world import PHONE, World
+
+
+def code_in(world: World, phone: str = PHONE) -> str:
+    """The code that the last letter to a phone carries."""
+    found = re.search(r"code=([0-9]{6})", world.letters(phone)[-1])
+    assert found
+    return found.group(1)
+
+
+def signed_in(world: World, keep: bool = False) -> SignedIn:
+    accounts.send_code(world.office, "90 11 22 33")
+    return accounts.check_code(world.office, "90 11 22 33", code_in(world), keep=keep)
+
+
+def refused(act: object, *given: object, **more: object) -> Refused:
+    with pytest.raises(Refused) as closed:
+        act(*given, **more)  # type: ignore[operator]
+    return closed.value
+
+
+class TestCodes:
+    def test_a_code_signs_in_once(self, world: World) -> None:
+        sent = accounts.send_code(world.office, "90 11 22 33")
+        assert (sent.phone, sent.wait_seconds, sent.valid_minutes) == (PHONE, 30, 10)
+        code = code_in(world)
+        found = accounts.check_code(world.office, PHONE, f" {code[:3]} {code[3:]} ")
+        assert found.actor.kind == "applicant"
+        assert accounts.actor_of(world.office, found.token) == found.actor
+        assert refused(accounts.check_code, world.office, PHONE, code).reason.code == "code_expired"
+
+    def test_the_same_person_comes_back(self, world: World) -> None:
+        first = signed_in(world)
+        world.wait(minutes=2)
+        assert signed_in(world).actor.id == first.actor.id
+
+    def test_nothing_kept_shows_the_code_or_the_token(self, world: World) -> None:
+        accounts.send_code(world.office, PHONE)
+        code = code_in(world)
+        kept = world.read(lambda unit: unit.code(PHONE))
+        assert code not in kept.code_sha256
+        found = accounts.check_code(world.office, PHONE, code)
+        assert world.read(lambda unit: unit.session(found.token)) is None
+
+    def test_five_tries_and_the_code_is_void(self, world: World) -> None:
+        accounts.send_code(world.office, PHONE)
+        wrong = "000000" if code_in(world) != "000000" else "111111"
+        said = [refused(accounts.check_code, world.office, PHONE, wrong).reason for _ in range(5)]
+        assert [(one.code, one.facts.get("left")) for one in said] == [
+            ("code_wrong", 4),
+            ("code_wrong", 3),
+            ("code_wrong", 2),
+            ("code_wrong", 1),
+            ("code_expired", None),
+        ]
+        assert refused(accounts.check_code, world.office, PHONE, code_in(world)).reason.code == "code_expired"
+
+    def test_ten_minutes(self, world: World) -> None:
+        accounts.send_code(world.office, PHONE)
+        world.wait(minutes=10)
+        assert refused(accounts.check_code, world.office, PHONE, code_in(world)).reason.code == "code_expired"
+
+    def test_another_code_waits_longer_each_time_and_voids_the_one_before(self, world: World) -> None:
+        accounts.send_code(world.office, PHONE)
+        first = code_in(world)
+        world.wait(seconds=29)
+        assert refused(accounts.send_code, world.office, PHONE).reason.facts["wait"] == 2
+        world.wait(seconds=1)
+        assert accounts.send_code(world.office, PHONE).wait_seconds == 60
+        second = code_in(world)
+        assert first == second or refused(accounts.check_code, world.office, PHONE, first).reason.code == "code_wrong"
+        world.wait(seconds=60)
+        assert accounts.send_code(world.office, PHONE).wait_seconds == 300
+
+    def test_an_unknown_number_hears_the_same_as_a_known_one(self, world: World) -> None:
+        signed_in(world)
+        stranger = "+22890998877"
+        world.wait(hours=2)
+        assert (
+            accounts.send_code(world.office, PHONE).wait_seconds
+            == accounts.send_code(world.office, stranger).wait_seconds
+        )
+        unsent = refused(accounts.check_code, world.office, "+22890555555", "123456").reason
+        assert unsent.code == "code_expired"
+
+    @pytest.mark.parametrize("raw", ["", "12", "abc", "9" * 60, "+22890"])
+    def test_what_is_no_number(self, world: World, raw: str) -> None:
+        assert refused(accounts.send_code, world.office, raw).reason.code == "phone_format"
+
+    @pytest.mark.parametrize("code", ["", "12345", "1234567", "12345a", "١٢٣٤٥٦"])
+    def test_what_is_no_code(self, world: World, code: str) -> None:
+        assert refused(accounts.check_code, world.office, PHONE, code).reason.code == "code_format"
+
+    def test_guesses_are_counted_per_phone_and_per_client(self, world: World) -> None:
+        per_phone = [refused(accounts.check_code, world.office, PHONE, "123456").reason.code for _ in range(16)]
+        assert per_phone == ["code_expired"] * 15 + ["too_many_tries"]
+        phones = [f"+228901{number:05d}" for number in range(61)]
+        per_client = [
+            refused(accounts.check_code, world.office, phone, "123456", client="41.0.0.1").reason.code
+            for phone in phones
+        ]
+        assert per_client == ["code_expired"] * 60 + ["too_many_tries"]
+        world.wait(minutes=15)
+        assert refused(accounts.check_code, world.office, PHONE, "123456").reason.code == "code_expired"
+
+    def test_one_client_cannot_send_codes_to_everybody(self, world: World) -> None:
+        for number in range(40):
+            accounts.send_code(world.office, f"+228901{number:05d}", client="41.0.0.1")
+        closed = refused(accounts.send_code, world.office, "+22890199999", client="41.0.0.1")
+        assert closed.reason.code == "too_many_tries"
+
+
+class TestSessions:
+    def test_half_an_hour_idle_and_it_is_over(self, world: World) -> None:
+        token = signed_in(world).token
+        world.wait(minutes=29)
+        assert accounts.actor_of(world.office, token)
+        world.wait(minutes=29)
+        assert accounts.actor_of(world.office, token)
+        world.wait(minutes=30)
+        assert accounts.actor_of(world.office, token) is None
+
+    def test_twelve_hours_whatever_happens(self, world: World) -> None:
+        token = signed_in(world).token
+        for _ in range(35):
+            world.wait(minutes=20)
+            assert accounts.actor_of(world.office, token)
+        world.wait(minutes=20)
+        assert accounts.actor_of(world.office, token) is None
+
+    def test_a_phone_of_ones_own_stays_thirty_days(self, world: World) -> None:
+        token = signed_in(world, keep=True).token
+        world.wait(days=29)
+        assert accounts.actor_of(world.office, token)
+        world.wait(days=1)
+        assert accounts.actor_of(world.office, token) is None
+
+    def test_out_is_out(self, world: World) -> None:
+        token = signed_in(world).token
+        accounts.sign_out(world.office, token)
+        assert accounts.actor_of(world.office, token) is None
+
+    @pytest.mark.parametrize("token", ["", "x", "é" * 400])
+    def test_a_made_up_token_is_nobody(self, world: World, token: str) -> None:
+        assert accounts.actor_of(world.office, token) is None
+
+
+class TestPasswords:
+    @pytest.fixture
+    def account(self, world: World) -> Account:
+        account = Account(
+            "a1", "agent", "A. Mensah", "mensah", accounts.hash_secret("un mot de passe"), ("ville/chef",)
+        )
+        accounts.add_account(world.office, account)
+        return account
+
+    def test_the_right_one(self, world: World, account: Account) -> None:
+        found = accounts.sign_in(world.office, "agent", " mensah ", "un mot de passe")
+        assert found.actor.roles == {"ville/chef"}
+
+    @pytest.mark.parametrize(
+        ("kind", "login", "password"),
+        [("agent", "mensah", "autre"), ("agent", "personne", "autre"), ("auditor", "mensah", "un mot de passe")],
+    )
+    def test_every_wrong_one_hears_the_same(
+        self, world: World, account: Account, kind: accounts.Kind, login: str, password: str
+    ) -> None:
+        closed = refused(accounts.sign_in, world.office, kind, login, password).reason
+        assert (closed.code, dict(closed.facts)) == ("sign_in_wrong", {})
+
+    def test_ten_tries_then_even_the_right_one_waits(self, world: World, account: Account) -> None:
+        for _ in range(10):
+            refused(accounts.sign_in, world.office, "agent", "mensah", "autre")
+        closed = refused(accounts.sign_in, world.office, "agent", "mensah", "un mot de passe")
+        assert closed.reason.code == "too_many_tries"
+        world.wait(minutes=15)
+        assert accounts.sign_in(world.office, "agent", "mensah", "un mot de passe")
+
+    def test_a_closed_account_is_out_at_its_next_request(self, world: World, account: Account) -> None:
+        token = accounts.sign_in(world.office, "agent", "mensah", "un mot de passe").token
+        accounts.add_account(world.office, replace(account, disabled=True))
+        assert accounts.actor_of(world.office, token) is None
+        closed = refused(accounts.sign_in, world.office, "agent", "mensah", "un mot de passe")
+        assert closed.reason.code == "sign_in_wrong"
+
+    def test_a_login_belongs_to_one_person(self, world: World, account: Account) -> None:
+        closed = refused(accounts.add_account, world.office, replace(account, id="a2"))
+        assert closed.reason.code == "login_taken"
