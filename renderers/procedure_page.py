@@ -188,7 +188,7 @@ class SheetWriter:
             situations=situations,
             fees=tuple(self._fee_lines()),
             steps=tuple(self._steps()),
-            audience=" ; ".join(self.say(f"sheet.audience_{one}") for one in identity.audience) + ".",
+            audience=self._audience(),
             criteria=tuple(in_language(one.field.label, self.language) for one in self.procedure.eligibility),
             appeals=tuple(self._appeal(one) for one in self._appeals()),
             laws=laws,
@@ -201,6 +201,20 @@ class SheetWriter:
             version=self._version(),
             fingerprint=self.procedure.fingerprint[:12],
         )  # fmt: skip
+
+    def _audience(self) -> str:
+        """Who: kinds of persons, then nationality."""
+        said = {one: self.say(f"sheet.audience_{one}") for one in self.procedure.identity.audience}
+        kinds = self._either([said[one] for one in ("natural_person", "legal_person") if one in said])
+        nations = self._either([said[one] for one in ("national", "foreigner") if one in said])
+        text = ", ".join(filter(None, (kinds, nations)))
+        return f"{text[:1].upper()}{text[1:]}."
+
+    def _either(self, parts: list[str]) -> str:
+        text = parts[0] if parts else ""
+        for part in parts[1:]:
+            text = self.say("sheet.joined_or", first=text, second=part)
+        return text
 
     def _agency(self) -> str:
         agency = self.directory.agencies.get(self.procedure.identity.agency)
@@ -274,7 +288,7 @@ class SheetWriter:
             return SheetPaper(label, "", "")
         if terms.any_of:
             choices = [in_language(option.label, self.language) for option in terms.any_of]
-            label += " : " + ", ".join(choices[:-1]) + (f" ou {choices[-1]}" if len(choices) > 1 else choices[-1])
+            label += " : " + ", ".join(filter(None, (", ".join(choices[:-2]), self._either(choices[-2:]))))
         how = [self.say(f"sheet.how_{one}") for one in terms.how]
         if terms.copies > 1:
             how.insert(0, self.say("piece.copies", count=terms.copies))

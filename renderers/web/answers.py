@@ -46,7 +46,8 @@ def _lines(one: Case, page: PageView, change: str) -> Iterator[AnswerLine]:
     for view in page.fields:
         if not view.shown or view.type == "note":
             continue
-        href = "" if view.computed or not address else address
+        changes = not view.computed and (view.type != "evidence" or "upload" in view.how or view.options)
+        href = address if changes else ""
         if view.type == "rows":
             yield from _row_lines(one, view, href, wrong)
         else:

@@ -172,7 +172,7 @@ def follow(number: str) -> Response:
     refused = status.public == "refused"
     return page(
         "citizen/tracking.html", dossier=one.dossier, procedure=one.title, note=session.pop("note", ""),
-        status=status_box(one, status), steps=time_steps(one), documents=_documents(one), bookings=_bookings(one),
+        box=status_box(one, status), steps=time_steps(one), documents=_documents(one), bookings=_bookings(one),
         payments=_payments(one), letters=_letters(one), files=_files(one), sections=_sections(one), acts=_acts(one),
         appeals=writer(one.procedure).appeals() if refused else (),
     )  # fmt: skip
