@@ -1,0 +1,133 @@
+"""A person at a browser: fills what they know, presses the main button, counts screens; each page is looked at by axe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Response
+
+PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
+MOST_BYTES, MOST_REQUESTS = 30_000, 4
+
+
+@dataclass
+class Person:
+    """One person's way through the portal. `screens` are the addresses seen, `heavy` the pages over their weight."""
+
+    page: Page
+    url: str
+    looks: bool = True  # whether axe looks at each screen
+    limit: int = MOST_BYTES
+    screens: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    weights: dict[str, tuple[int, int]] = field(default_factory=dict)
+    shots: Path | None = None
+
+    def __post_init__(self) -> None:
+        self._requests: list[Response] = []
+        self.page.on("response", self._requests.append)
+
+    # -- moving
+
+    def go(self, path: str) -> None:
+        self._requests.clear()
+        self.page.goto(path if path.startswith("http") else self.url + path)
+        self.arrived()
+
+    def press(self, text: str) -> None:
+        """Presses a button or follows a link by its words, and looks at the page that comes."""
+        self._requests.clear()
+        target = self.page.get_by_role("button", name=text).or_(self.page.get_by_role("link", name=text)).first
+        with self.page.expect_navigation():
+            target.click()
+        self.arrived()
+
+    def arrived(self) -> None:
+        """Notes the screen: its address, its faults, its weight, a picture when asked."""
+        self.page.wait_for_load_state("load")
+        path = urlsplit(self.page.url).path
+        if not self.screens or self.screens[-1] != path:
+            self.screens.append(path)
+        if self.shots is not None:
+            name = f"{len(self.screens):02d}{path.replace('/', '_')}.png"
+            self.page.screenshot(path=self.shots / name, full_page=True)
+        self._weigh(path)
+        if self.looks:
+            self.look()
+
+    def look(self) -> None:
+        """axe, one heading, a title, no sideways scroll."""
+        path = urlsplit(self.page.url).path
+        result = Axe().run(self.page, options={"resultTypes": ["violations"]})
+        for one in result.response["violations"]:
+            nodes = [node["html"][:120] for node in one["nodes"][:2]]
+            self.faults.append(f"{path}: {one['id']} {nodes}")
+        if self.page.locator("h1").count() != 1:
+            self.faults.append(f"{path}: {self.page.locator('h1').count()} h1")
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wide > 0:
+            self.faults.append(f"{path}: {wide} px too wide")
+
+    def _weigh(self, path: str) -> None:
+        total = 0
+        for response in self._requests:
+            if response.request.resource_type in {"document", "stylesheet", "script", "image", "font"}:
+                sizes = response.request.sizes()
+                total += sizes["responseBodySize"] + sizes["responseHeadersSize"]
+        count = len([one for one in self._requests if one.status < 300 or one.status >= 400])
+        self.weights[path] = (total, count)
+
+    # -- filling
+
+    def fill(self, **answers: object) -> None:
+        """Fills controls by name: text, radio value, True for a box, `YYYY-MM-DD` for three boxes."""
+        for name, value in answers.items():
+            self._fill(name, value)
+
+    def _fill(self, name: str, value: object) -> None:
+        page = self.page
+        if page.locator(f'[name="{name}_day"]').count():
+            year, month, day = str(value).split("-")
+            for part, text in (("day", day), ("month", month), ("year", year)):
+                page.fill(f'[name="{name}_{part}"]', text)
+            return
+        control = page.locator(f'[name="{name}"]')
+        assert control.count(), f"no control {name} on {page.url}: {self.names()}"
+        kind = control.first.get_attribute("type") or control.first.evaluate("node => node.tagName.toLowerCase()")
+        if kind == "radio":
+            page.locator(f'[name="{name}"][value="{value}"]').check(force=True)
+        elif kind == "checkbox":
+            wanted = control if value is True else page.locator(f'[name="{name}"][value="{value}"]')
+            wanted.first.check(force=True)
+        elif kind == "select":
+            control.first.select_option(str(value))
+        elif kind == "file":
+            control.first.set_input_files(value)  # type: ignore[arg-type]
+        else:
+            control.first.fill(str(value))
+
+    def names(self) -> list[str]:
+        """Names of the controls of this page, for messages of tests."""
+        found = self.page.eval_on_selector_all("main [name]", "nodes => nodes.map(node => node.name)")
+        return list(dict.fromkeys(found))
+
+    # -- seeing
+
+    def sees(self, text: str) -> bool:
+        return text.replace("\u00a0", " ") in self.text()
+
+    def text(self) -> str:
+        return self.page.locator("main").inner_text().replace("\u00a0", " ").replace("\u202f", " ")
+
+    @property
+    def title(self) -> str:
+        return self.page.locator("h1").inner_text()
+
+    def check(self) -> None:
+        """Everything seen so far was right and light."""
+        assert not self.faults, "\n".join(dict.fromkeys(self.faults))
+        heavy = {path: weight for path, weight in self.weights.items() if weight[0] > self.limit or weight[1] > MOST_REQUESTS}
+        assert not heavy, heavy

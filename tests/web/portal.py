@@ -1,0 +1,109 @@
+"""The whole portal served for a browser: real server, real store on disk, a worker beside it, a clock that tests may move."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from PIL import Image
+from waitress.server import create_server
+
+from engine.gateways.sandbox import SandboxOperator
+from engine.office.office import Office
+from engine.office.timers import tour
+from server import DEMO_PASSWORD, Settings, create_app, open_office
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PASSWORD = DEMO_PASSWORD
+
+
+@dataclass
+class Portal:
+    """A running portal. `tour()` does what falls due, as the worker would."""
+
+    url: str
+    office: Office
+    operator: SandboxOperator
+
+    def tour(self) -> None:
+        tour(self.office)
+
+    def code_for(self, phone: str) -> str:
+        """The sign-in code of the last SMS to a phone (E.164)."""
+        with self.office.store.unit() as unit:
+            bodies = [letter.body for letter in unit.letters_to(phone)]
+        for body in bodies:
+            digits = "".join(sign if sign.isdigit() else " " for sign in body).split()
+            code = next((one for one in digits if len(one) == 6), None)
+            if code:
+                return code
+        raise AssertionError(f"no code for {phone}: {bodies}")
+
+    def messages(self, phone: str) -> list[str]:
+        with self.office.store.unit() as unit:
+            return [letter.body for letter in unit.letters_to(phone)]
+
+
+@contextmanager
+def open_portal(folder: Path) -> Iterator[Portal]:
+    """Serves the portal from an empty folder on a free port until the block ends."""
+    settings = Settings(procedures=ROOT / "procedures", data=folder, demo=True)
+    office, operator = open_office(settings)
+    assert operator is not None
+    listener = create_server(_later, host="127.0.0.1", port=0, threads=4)
+    url = f"http://127.0.0.1:{listener.effective_port}"
+    office = replace(office, settings=replace(office.settings, base_url=url, short_url=url))
+    listener.application = create_app(replace(settings, base_url=url), office, operator)
+    threading.Thread(target=listener.run, daemon=True).start()
+    stop = threading.Event()
+    worker = threading.Thread(target=_work, args=(office, stop), daemon=True)
+    worker.start()
+    try:
+        yield Portal(url, office, operator)
+    finally:
+        stop.set()
+        worker.join(5)
+        listener.close()
+
+
+def _later(environ, start_response):  # noqa: ANN001, ANN202
+    start_response("503 Service Unavailable", [])
+    return [b""]
+
+
+def _work(office: Office, stop: threading.Event) -> None:
+    while not stop.is_set():
+        tour(office)
+        stop.wait(0.5)
+
+
+def photograph(width: int = 1200, height: int = 900) -> bytes:
+    """A picture as a phone would send it."""
+    picture = Image.effect_noise((width, height), 30).convert("RGB")
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def next_weekday(weekday: int, after_days: int = 2) -> datetime:
+    """A day of the week to come, at midnight UTC."""
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=after_days)
+    while day.weekday() != weekday:
+        day += timedelta(days=1)
+    return day
+
+
+def wait_until(true: object, seconds: float = 10.0) -> None:
+    """Waits for something a worker does; fails if it does not come."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():  # type: ignore[operator]
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come")
