@@ -1,0 +1,293 @@
+"""Any expression of a definition in words: what a jurist reads in place of `age(date_naissance) < 18`.
+
+Nothing is left out: where the public sheet only says simple conditions (`condition_text`), these words follow the whole
+tree, and keep its logic (`not` stays "n’est pas", since what is empty does not hold).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from engine.definition.directory import Directory
+from engine.definition.expression_compiler import tree
+from engine.definition.expression_nodes import (
+    Ambient,
+    And,
+    Arithmetic,
+    Call,
+    Compare,
+    Happened,
+    If,
+    Lookup,
+    Name,
+    Negative,
+    Node,
+    Not,
+    OneOf,
+    Or,
+    Over,
+    Ticked,
+)
+from engine.definition.expressions import TRUE, Constant, Expression, Value
+from engine.definition.model import Field, Option, Procedure
+from engine.values import Span, Text
+from renderers.html import span_text
+from renderers.words import Words, in_language
+
+LONGEST: Final = 600  # signs; past this, the expression as written is clearer
+_SIGNS: Final = {"==": "is", "!=": "is_not", "<": "below", "<=": "most", ">": "above", ">=": "least"}
+_SPANS: Final = {"days": ("day", False), "weeks": ("week", False), "working_days": ("day", True),
+                 "months": ("month", False), "years": ("year", False)}  # fmt: skip
+_DATES: Final = frozenset({"date", "partial_date"})
+
+
+class ExpressionWriter:
+    """Says the expressions of one procedure in one language."""
+
+    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
+        self._procedure, self._directory, self._words, self._language = procedure, directory, words, language
+        self._fields = {**_columns(procedure), **procedure.fields}
+        self._pages = _pages_of_twins(procedure, language)
+
+    def condition(self, expression: Expression) -> str:
+        """`« Sexe » est « Féminin » et …`; nothing when it always holds."""
+        if expression == TRUE:
+            return ""
+        return self._short(self._holds(tree(expression)), expression)
+
+    def value(self, expression: Expression) -> str:
+        """What it is worth, in words: `3 mois après aujourd’hui`, `30 000 FCFA`."""
+        return self._short(self._worth(tree(expression)), expression)
+
+    def _short(self, said: str, expression: Expression) -> str:
+        return said if len(said) <= LONGEST else expression.text
+
+    def _say(self, key: str, /, **facts: str) -> str:
+        return self._words.say(f"expr.{key}", self._language, facts)
+
+    # -- what holds ----------------------------------------------------------------------------------------------------
+
+    def _holds(self, node: Node, negated: bool = False, inside: bool = False) -> str:
+        match node:
+            case Constant(value=bool(value)):
+                return self._say("always" if value is not negated else "never")
+            case Not(item=item):
+                return self._holds(item, not negated, inside)
+            case And(items) | Or(items):
+                return self._joined(node, items, negated, inside)
+            case Compare(left=left, sign=sign, right=right):
+                return self._compared(left, sign, right, negated)
+            case OneOf(item=item, among=among):
+                choices = [self._code(item, value) for value in among]
+                return self._chosen(self._worth(item), choices, node.negated is not negated)
+            case Ticked(code=code, choices=choices):
+                key = "unticked" if node.negated is not negated else "ticked"
+                return self._say(key, value=self._coded(choices, code), of=self._worth(choices))
+            case Happened(function="done", id=task):
+                return self._say("undone" if negated else "done", task=self._named(task))
+            case Over(function="any" | "all"):
+                return self._over(node, negated)
+            case Call(function="answered", arguments=(item,)):
+                return self._say("unanswered" if negated else "answered", of=self._worth(item))
+            case Call(function="in_list", arguments=(item, Constant(value=listed))):
+                key = "not_in_list" if negated else "in_list"
+                return self._say(key, of=self._worth(item), list=self._list(str(listed)))
+            case If(condition=condition, then=then, otherwise=otherwise):
+                said = self._say("if", condition=self._holds(condition), then=self._holds(then),
+                                 otherwise=self._holds(otherwise))  # fmt: skip
+                return self._say("not_true", of=said) if negated else said
+            case Name(id=name):
+                return self._yes(name, negated)
+            case _:
+                return self._say("is_no" if negated else "is_yes", of=self._worth(node))
+
+    def _joined(self, node: Node, items: tuple[Node, ...], negated: bool, inside: bool) -> str:
+        """A negated `and` is said as a whole: its parts cannot be turned around one by one when some are empty."""
+        parts = [self._holds(item, inside=True) for item in items]
+        said = self._list_of(parts, "and" if isinstance(node, And) else "or")
+        if negated:
+            return self._say("not_true", of=said)
+        return f"({said})" if inside else said
+
+    def _yes(self, name: str, negated: bool) -> str:
+        field = self._fields.get(name)
+        if field is not None and field.evidence is not None:
+            return self._say("not_provided" if negated else "provided", of=self._named(name))
+        return self._say("is_no" if negated else "is_yes", of=self._named(name))
+
+    def _compared(self, left: Node, sign: str, right: Node, negated: bool) -> str:
+        key = _SIGNS[sign]
+        if left.type.kind in _DATES and key in ("below", "most", "above", "least"):
+            key += "_date"
+        return self._say(f"not_{key}" if negated else key, left=self._worth(left), right=self._coded(left, right))
+
+    def _chosen(self, what: str, choices: list[str], negated: bool) -> str:
+        return self._say("none_of" if negated else "one_of", left=what, right=self._list_of(choices, "or"))
+
+    # -- what it is worth ----------------------------------------------------------------------------------------------
+
+    def _worth(self, node: Node) -> str:
+        match node:
+            case Constant(value=value):
+                return self._constant(value, node.type.kind)
+            case Name(id=name):
+                return self._named(name)
+            case Ambient(id=name):
+                return self._say(f"ambient.{name}")
+            case Arithmetic(left=left, operator=operator, right=right):
+                return self._reckoned(left, operator, right)
+            case Negative(item=item):
+                return f"−{self._worth(item)}"
+            case If(condition=condition, then=then, otherwise=otherwise):
+                return self._say("if", condition=self._holds(condition), then=self._worth(then),
+                                 otherwise=self._worth(otherwise))  # fmt: skip
+            case Call(function=function, arguments=arguments):
+                return self._called(function, arguments)
+            case Lookup(table=table, arguments=arguments):
+                keys = ", ".join(self._worth(one) for one in arguments)
+                return self._say("lookup", table=table, keys=keys)
+            case Over():
+                return self._over(node, False)
+            case Happened(function=function, id=name):
+                return self._say(f"times_{function}", task=self._named(name))
+            case _:
+                return self._holds(node)
+
+    def _reckoned(self, left: Node, operator: str, right: Node) -> str:
+        if right.type.kind == "span" and operator in "+-":
+            return self._say("after" if operator == "+" else "before", left=self._worth(left), right=self._worth(right))
+        sign = {"+": "+", "-": "−", "*": "×", "/": "÷"}[operator]
+        return f"{self._term(left)} {sign} {self._term(right)}"
+
+    def _term(self, node: Node) -> str:
+        said = self._worth(node)
+        return f"({said})" if isinstance(node, (Arithmetic, If)) else said
+
+    def _called(self, function: str, arguments: tuple[Node, ...]) -> str:
+        if function in _SPANS:
+            unit, working = _SPANS[function]
+            (count,) = arguments
+            if isinstance(count, Constant) and isinstance(count.value, int):
+                return span_text(self._words, Span(count.value, unit, working), self._language)
+            return self._say(f"spans.{function}", count=self._worth(count))
+        if function == "date" and all(isinstance(one, Constant) for one in arguments):
+            numbers = [one.value for one in arguments if isinstance(one, Constant)]
+            try:
+                return self._words.plain_day(date(*(int(str(one)) for one in numbers)), self._language)
+            except ValueError:
+                return "-".join(map(str, numbers))
+        said = [self._worth(one) for one in arguments]
+        if function in ("min", "max"):
+            return self._say(function, of=self._list_of(said, "and"))
+        key = f"{function}_at" if function == "age" and len(said) > 1 else function
+        names = dict(zip(("first", "second", "third"), said, strict=False))
+        return self._say(f"call.{key}", **names)
+
+    def _over(self, node: Over, negated: bool) -> str:
+        key = f"rows.{node.function}"
+        if node.body is None:
+            return self._say(f"{key}_rows", rows=self._worth(node.rows))
+        body = self._holds(node.body) if node.function in ("any", "all", "count") else self._worth(node.body)
+        said = self._say(key, rows=self._worth(node.rows), body=body)
+        return self._say("not_true", of=said) if negated else said
+
+    # -- names and values ----------------------------------------------------------------------------------------------
+
+    def _named(self, name: str) -> str:
+        """What a name of the book is called by people."""
+        detail = name.removesuffix("_other")
+        if name not in self._fields and detail in self._fields:
+            return self._say("detail_of", of=self._named(detail))
+        thing = self._fields.get(name) or self._procedure.tasks.get(name) or self._procedure.things.get(name)
+        label = getattr(thing, "label", None) or getattr(thing, "title", None)
+        if not isinstance(label, Text) or not label:
+            return f"« {name} »"
+        page = self._pages.get(name)
+        return f"« {in_language(label, self._language)} »" + (f" ({page})" if page else "")
+
+    def _coded(self, beside: Node, node: Node) -> str:
+        """The right side of a comparison: the code of an answer is said by its label."""
+        if isinstance(node, Constant) and isinstance(node.value, str):
+            return self._code(beside, node.value)
+        if isinstance(node, Constant) and isinstance(beside, Call) and beside.function == "age":
+            return span_text(self._words, Span(int(str(node.value)), "year"), self._language)
+        return self._worth(node)
+
+    def _code(self, beside: Node, value: Value) -> str:
+        if not isinstance(value, str):
+            return self._constant(value, beside.type.kind)
+        if isinstance(beside, Name):
+            return f"« {self._label_of(beside.id, value)} »"
+        if isinstance(beside, Ambient) and self._words.has(f"expr.channels.{value}"):
+            return self._say(f"channels.{value}")
+        return self._constant(value, beside.type.kind)
+
+    def _label_of(self, name: str, code: str) -> str:
+        field = self._fields.get(name)
+        label = next((one.label for one in _options(field) if one.code == code), None) if field else None
+        if label is not None:
+            return in_language(label, self._language)
+        office = self._directory.offices.get(code)
+        if office is not None:
+            return in_language(office.label, self._language)
+        key = f"expr.look_up.{code}"
+        if name in self._procedure.tasks and self._words.has(key):
+            return self._words.say(key, self._language, {})
+        return self._say("other") if code == "other" else code
+
+    def _constant(self, value: Value, kind: str) -> str:
+        if value is None:
+            return self._say("nothing")
+        if isinstance(value, bool):
+            return self._words.yes_no(value, self._language)
+        if isinstance(value, Span):
+            return span_text(self._words, value, self._language)
+        if isinstance(value, date):
+            return self._words.plain_day(value, self._language)
+        if isinstance(value, int):
+            return self._words.money(value, self._language) if kind == "money" else self._words.amount(value, self._language)
+        if isinstance(value, Decimal):
+            text = format(value.normalize(), "f")
+            return text.replace(".", ",") if self._language == "fr" else text
+        if isinstance(value, tuple):
+            return self._list_of([str(one) for one in value], "and")
+        office = self._directory.offices.get(value)
+        return in_language(office.label, self._language) if office else f"« {value} »"
+
+    def _list(self, list_id: str) -> str:
+        listed = self._procedure.lists.get(list_id)
+        return in_language(listed.title, self._language) if listed else list_id
+
+    def _list_of(self, parts: Iterable[str], word: str) -> str:
+        *first, last = list(parts) or [""]
+        return f"{', '.join(first)} {self._say(word)} {last}" if first else last
+
+
+def _options(field: Field) -> tuple[Option, ...]:
+    return field.evidence.any_of if field.evidence else field.options
+
+
+def _columns(procedure: Procedure) -> Mapping[str, Field]:
+    """The questions inside rows: an expression of a row names them bare."""
+    found: dict[str, Field] = {}
+    left = list(procedure.fields.values())
+    while left:
+        field = left.pop()
+        for column in field.rows:
+            found.setdefault(column.id, column)
+            left.append(column)
+    return found
+
+
+def _pages_of_twins(procedure: Procedure, language: str) -> dict[str, str]:
+    """The page of each question whose label another question has too: two dates of birth are told apart."""
+    asked = [(field, page) for page in procedure.form.pages for field in page.fields]
+    labels = [in_language(field.label, language) for field, _ in asked]
+    return {
+        field.id: in_language(page.title, language)
+        for field, page in asked
+        if labels.count(in_language(field.label, language)) > 1
+    }

@@ -1,0 +1,237 @@
+"""Agents at the door, and what waits for them: queues, filters, taking a dossier, taking the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, session
+
+from engine.definition.model import DRAFT, Procedure
+from engine.office.casework import assign, tray, tray_counts
+from engine.office.office import NotFound
+from engine.problems import Refused
+from engine.records.dossier import Actor
+from engine.records.store import Conflict, DossierLine
+from engine.rules.access import holds, role_key, roles_of
+from engine.values import digits_only
+from renderers.web.base import AGENT_DESK, actor, agent, dossier_id, form_token, go, new_token, office, public, say
+from renderers.web.cases import label
+from renderers.web.desk import Tag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
+
+blueprint = Blueprint("agent", __name__)
+
+QUEUES: Final[Mapping[str, str]] = {
+    "a-prendre": "to_take", "miens": "mine", "attente": "waiting", "retard": "late", "tous": "all", "termines": "done",
+}  # fmt: skip
+PAGE: Final = 50
+MOST_COUNTED: Final = 1000
+TRIED: Final = 10  # dossiers that "take the next one" tries before it gives up
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLink:
+    href: str
+    label: str
+    count: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrayRow:
+    number: str
+    href: str
+    name: str
+    procedure: str
+    state: str
+    tag: Tag | None
+    holder: str
+    takeable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the address asks for, unknown names left out."""
+
+    queue: str
+    procedure: str
+    state: str
+    office: str
+    text: str
+    after: str
+
+    def address(self, **changes: str) -> str:
+        """This list with other filters; a filter that changes starts the list again."""
+        values = {"file": self.queue, "demarche": self.procedure, "etape": self.state, "bureau": self.office,
+                  "q": self.text, **changes}  # fmt: skip
+        return "/agent?" + urlencode({name: value for name, value in values.items() if value})
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.procedure or self.state or self.office or self.text)
+
+
+# -- the door ----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/agent/connexion", methods=["GET", "POST"])
+@public
+def door() -> Response:
+    return sign_in_page(AGENT_DESK, "agent", "/agent")
+
+
+@blueprint.post("/agent/deconnexion")
+@agent()
+def leave() -> Response:
+    return leave_desk(AGENT_DESK, "/agent/connexion")
+
+
+# -- queues ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent")
+@agent()
+def inbox() -> Response:
+    asked = _filters()
+    found = tray(
+        office(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
+        office_id=asked.office or None, text=_searched(asked.text), after=asked.after or None, limit=PAGE,
+    )  # fmt: skip
+    counts = tray_counts(office(), actor())
+    return desk_page(
+        "agent/inbox.html",
+        filters=asked,
+        queues=_queue_links(asked, counts),
+        queue_label=say(f"tray.{QUEUES[asked.queue]}"),
+        rows=_rows(found.lines),
+        late=counts["late"] if asked.queue != "retard" else 0,
+        late_href=asked.address(file="retard"),
+        procedures=[(one.id, label(one.identity.title)) for one in my_procedures()],
+        states=_states(asked.procedure),
+        offices=_offices(),
+        clear=f"/agent?file={asked.queue}",
+        first=asked.address() if asked.after else "",
+        next=f"{asked.address()}&{urlencode({'apres': found.after})}" if found.after else "",
+        token=new_token(),
+        note=session.pop("desk_note", ""),
+    )
+
+
+def _filters() -> Filters:
+    asked = {name: request.args.get(name, "").strip()[:100] for name in ("file", "demarche", "etape", "bureau", "q")}
+    known = {one.id for one in my_procedures()}
+    procedure = asked["demarche"] if asked["demarche"] in known else ""
+    states = {name for name, _ in _states(procedure)}
+    places = {name for name, _ in _offices()}
+    return Filters(
+        asked["file"] if asked["file"] in QUEUES else "a-prendre", procedure,
+        asked["etape"] if asked["etape"] in states else "", asked["bureau"] if asked["bureau"] in places else "",
+        asked["q"], request.args.get("apres", "")[:200],
+    )  # fmt: skip
+
+
+def _searched(text: str) -> str:
+    """A number may be typed with its spaces."""
+    digits = digits_only(text)
+    return digits if digits and not text.replace(digits, "").strip(" .-\u00a00123456789") else text
+
+
+def my_procedures() -> tuple[Procedure, ...]:
+    """The procedures in service in which the agent has a part, by title."""
+    books = office().catalogue.procedures.values()
+    return tuple(sorted((one for one in books if holds(actor(), roles_of(one))), key=lambda one: label(one.identity.title)))
+
+
+def my_offices() -> list[tuple[str, str]]:
+    """The places whose dossiers the agent may see: theirs, else all those of their agencies."""
+    agencies = {one.identity.agency for one in my_procedures()}
+    known = office().directory.offices.values()
+    mine = (one for one in known if one.agency in agencies and (not actor().offices or one.id in actor().offices))
+    return [(one.id, label(one.label)) for one in mine]
+
+
+def _offices() -> list[tuple[str, str]]:
+    found = my_offices()
+    return found if len(found) > 1 else []
+
+
+def _states(procedure_id: str) -> list[tuple[str, str]]:
+    book = office().catalogue.procedures.get(procedure_id)
+    return [(state.id, label(state.label)) for state in book.states.values()] if book else []
+
+
+def _queue_links(asked: Filters, counts: Mapping[str, int]) -> list[QueueLink]:
+    return [
+        QueueLink(asked.address(file=name), say(f"tray.{key}"), _counted(counts[key]), name == asked.queue)
+        for name, key in QUEUES.items()
+    ]
+
+
+def _counted(count: int) -> str:
+    return say("tray.most", count=count) if count >= MOST_COUNTED else str(count)
+
+
+def _rows(lines: Iterable[DossierLine]) -> list[TrayRow]:
+    lines = tuple(lines)
+    names = people(line.assigned for line in lines)
+    return [_row(line, names) for line in lines]
+
+
+def _row(line: DossierLine, names: Mapping[str, str]) -> TrayRow:
+    book = book_of(line.procedure, line.edition)
+    state = book.states.get(line.state) if book else None
+    holder = say("tray.me") if line.assigned == actor().id else names.get(line.assigned or "", "")
+    return TrayRow(
+        line.number, f"/agent/dossiers/{line.number}", line.label or "–",
+        label(book.identity.title) if book else line.procedure, label(state.label) if state else line.state,
+        due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
+        book is not None and line.assigned is None and not line.closed and acts_in(book, line.state, actor()),
+    )  # fmt: skip
+
+
+def acts_in(book: Procedure, state_id: str, who: Actor) -> bool:
+    """Has one of their roles something to do at this step?"""
+    state = book.states.get(state_id)
+    if state is None or state_id == DRAFT or state.is_end:
+        return False
+    named = (*state.by, *(role for way in book.leaving.get(state_id, ()) for role in way.by))
+    return holds(who, (role_key(book, role) for role in named))
+
+
+# -- taking ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/agent/prendre")
+@agent()
+def take() -> Response:
+    """Takes the dossier of the button touched, and opens it."""
+    number = request.form.get("number", "")[:20]
+    assign(office(), actor(), dossier_id(number), actor().id, token=_token_for(number))
+    return go(f"/agent/dossiers/{number}")
+
+
+@blueprint.post("/agent/suivant")
+@agent()
+def take_next() -> Response:
+    """Takes the dossier due first among those nobody holds; one that somebody takes meanwhile is passed over."""
+    asked = {name: request.form.get(name, "")[:100] for name in ("demarche", "etape", "bureau", "q")}
+    found = tray(
+        office(), actor(), "to_take", procedure=asked["demarche"] or None, state=asked["etape"] or None,
+        office_id=asked["bureau"] or None, text=_searched(asked["q"]), limit=TRIED,
+    )  # fmt: skip
+    for line in found.lines:
+        try:
+            assign(office(), actor(), line.id, actor().id, token=_token_for(line.number))
+        except (Conflict, NotFound, Refused):
+            continue
+        return go(f"/agent/dossiers/{line.number}")
+    session["desk_note"] = say("tray.nothing_next")
+    return go("/agent")
+
+
+def _token_for(number: str) -> str | None:
+    """One list holds many buttons: each is a command of its own."""
+    token = form_token()
+    return f"{token}:{number}"[:200] if token else None
