@@ -106,7 +106,7 @@ class World:
         return intake.submit(self.office, owner, dossier.id, declared=True, token=new_id())
 
     def paid(self, dossier: Dossier, payer: str = "+22890000001") -> Dossier:
-        owner = self._owner(dossier)
+        owner = self.owner(dossier)
         cashier.start_payment(self.office, owner, dossier.id, provider="sandbox", payer=payer, token=new_id())
         return self.kept(dossier)
 
@@ -114,12 +114,12 @@ class World:
         return casework.take_transition(self.office, agent, dossier.id, Act(act, **more), token=new_id())
 
     def booked(self, dossier: Dossier, appointment: str, number: int = 0) -> Dossier:
-        owner = self._owner(dossier)
+        owner = self.owner(dossier)
         sheet = bookings.slots(self.office, owner, dossier.id, appointment, limit=100)
         slot = [one for day in sheet.days for one in day.slots][number]
         return bookings.book_slot(self.office, owner, dossier.id, appointment, slot.office, slot.start, token=new_id())
 
-    def _owner(self, dossier: Dossier) -> Actor:
+    def owner(self, dossier: Dossier) -> Actor:
         return next(actor for actor in self.people.values() if actor.id == dossier.owner)
 
     # -- looking
@@ -134,7 +134,7 @@ class World:
     def force(self, dossier: Dossier, **changes: Any) -> Dossier:
         """Puts answers in as if pages had been saved, journal included."""
         with self.office.store.unit(write=True) as unit:
-            actor = self._owner(dossier)
+            actor = self.owner(dossier)
             return keep_answers(self.office, unit, dossier, replace(dossier, **changes), "saved", actor)
 
     def kinds(self, dossier: Dossier) -> list[str]:

@@ -1,0 +1,205 @@
+"""Visits: what is offered can be taken, the last seat once, and a seat given up is somebody else's."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.clock import local_day
+from engine.office import bookings
+from engine.office.inspection import fsck
+from engine.office.office import NotFound
+from engine.problems import Refused
+from engine.records.dossier import Actor, Dossier
+from engine.records.sqlite import SqliteStore
+from tests.engine.office.world import PASSPORT, World, a_world
+
+
+@pytest.fixture
+def clerk(world: World) -> Actor:
+    return world.agent("clerk", "dgdn/guichet")
+
+
+def to_book(world: World, number: int = 0) -> Dossier:
+    """A passport paid for, waiting for its visit."""
+    owner = world.applicant(f"+228901{number:05d}")
+    checker = world.agent("checker", "dgdn/controleur")
+    return world.paid(world.take(world.sent(PASSPORT, owner), checker, "conforme"))
+
+
+def book(world: World, dossier: Dossier, slot: object, **more: object) -> Dossier:
+    return bookings.book_slot(
+        world.office,
+        world.owner(dossier),
+        dossier.id,
+        "depot",
+        slot.office,
+        slot.start,
+        **more,  # type: ignore
+    )
+
+
+class TestOffers:
+    def test_days_with_slots_in_one_office(self, world: World) -> None:
+        dossier = to_book(world)
+        sheet = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot", limit=30)
+        assert (sheet.office_id, sheet.because) == ("dgdn_lome", None)
+        assert [choice.office.id for choice in sheet.offices] == ["dgdn_lome"]
+        assert sheet.first_free
+        assert local_day(sheet.first_free.start) == date(2026, 11, 25)
+        assert {day.day.weekday() for day in sheet.days if day.slots} <= {0, 2, 4}
+        assert sheet.next_from
+        following = bookings.slots(
+            world.office, world.owner(dossier), dossier.id, "depot", from_day=sheet.next_from, limit=30
+        )
+        first, second = ({slot.start for day in one.days for slot in day.slots} for one in (sheet, following))
+        assert first
+        assert second
+        assert not first & second
+        assert min(second) > max(first)
+
+    def test_feasts_are_told(self, world: World) -> None:
+        dossier = to_book(world)
+        sheet = bookings.slots(
+            world.office, world.owner(dossier), dossier.id, "depot", from_day=date(2026, 12, 24), limit=60
+        )
+        christmas = next(day for day in sheet.days if day.day == date(2026, 12, 25))
+        assert christmas.note
+        assert christmas.note.facts["why"] == "holiday"
+
+    def test_it_is_not_the_time(self, world: World) -> None:
+        dossier = world.sent(PASSPORT)
+        sheet = bookings.slots(world.office, world.applicant(), dossier.id, "depot")
+        assert sheet.because
+        assert sheet.because.code == "not_now"
+        with pytest.raises(NotFound):
+            bookings.slots(world.office, world.applicant(), dossier.id, "quittance_passeport")
+
+
+class TestTaking:
+    def test_all_that_is_offered_can_be_taken_then_the_slot_is_gone(self, world: World) -> None:
+        first = bookings.slots(world.office, world.owner(to_book(world)), to_book_id(world, 0), "depot").first_free
+        assert first
+        for number in range(first.left):
+            book(world, to_book(world, number + 1), first)
+        late = to_book(world, 90)
+        with pytest.raises(Refused) as closed:
+            book(world, late, first)
+        reason = closed.value.reason
+        assert reason.code == "slot_full"
+        assert isinstance(reason.facts["nearest"], tuple)
+        assert len(reason.facts["nearest"]) == 3
+        sheet = bookings.slots(world.office, world.owner(late), late.id, "depot")
+        assert sheet.first_free
+        assert sheet.first_free.start > first.start
+        assert fsck(world.office) == ()
+
+    def test_a_double_click_takes_one_seat(self, world: World) -> None:
+        dossier = to_book(world)
+        slot = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot").first_free
+        first, again = book(world, dossier, slot, token="t"), book(world, dossier, slot, token="t")
+        assert first.bookings == again.bookings
+        assert world.kinds(dossier).count("booked") == 1
+
+    def test_moved_the_old_seat_is_free_again(self, world: World) -> None:
+        dossier = world.booked(to_book(world), "depot", 0)
+        before = dossier.bookings["depot"]
+        moved = world.booked(dossier, "depot", 3)
+        after = moved.bookings["depot"]
+        assert (after.sequence, after.moves, after.start > before.start) == (before.sequence + 1, 1, True)
+        assert _taken(world, before.start) == frozenset()
+        assert fsck(world.office) == ()
+
+    def test_given_back(self, world: World) -> None:
+        dossier = world.booked(to_book(world), "depot")
+        start = dossier.bookings["depot"].start
+        cancelled = bookings.cancel_booking(world.office, world.owner(dossier), dossier.id, "depot")
+        assert cancelled.bookings["depot"].status == "cancelled"
+        assert cancelled.due_paused_at is None
+        assert _taken(world, start) == frozenset()
+        assert world.booked(cancelled, "depot").bookings["depot"].status == "booked"
+        assert fsck(world.office) == ()
+
+    @pytest.mark.parametrize("days", [0, 365])
+    def test_times_that_cannot_be_taken(self, world: World, days: int) -> None:
+        dossier = to_book(world)
+        slot = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot").first_free
+        assert slot
+        wrong = slot.start + timedelta(days=days, minutes=7)
+        with pytest.raises(Refused, match=r"slot_closed|too_early"):
+            book(world, dossier, replace(slot, start=wrong))
+        with pytest.raises(Refused, match="slot_closed"):
+            book(world, dossier, replace(slot, office="dgdn_kara"))
+
+    def test_a_closed_dossier_holds_no_seat(self, world: World) -> None:
+        dossier = world.booked(to_book(world), "depot")
+        clerk = world.agent("clerk", "dgdn/guichet")
+        world.clock.instant = dossier.bookings["depot"].start
+        dossier = bookings.mark(world.office, clerk, dossier.id, "depot", "missed")
+        dossier = world.booked(dossier, "depot")
+        world.clock.instant = dossier.bookings["depot"].start
+        assert bookings.mark(world.office, clerk, dossier.id, "depot", "missed").state == "abandonne"
+        assert fsck(world.office) == ()
+
+
+def to_book_id(world: World, number: int) -> str:
+    owner = world.applicant(f"+228901{number:05d}")
+    return next(line.id for line in world.read(lambda unit: unit.dossiers_of(owner.id)))
+
+
+def _taken(world: World, start: object) -> frozenset[int]:
+    found = world.read(
+        lambda unit: unit.seats_taken(f"{PASSPORT}/depot", "dgdn_lome", start, start + timedelta(minutes=1))
+    )
+    return found.get(start, frozenset())
+
+
+class TestDay:
+    def test_who_comes_and_what_they_bring(self, world: World, clerk: Actor) -> None:
+        dossier = world.booked(to_book(world), "depot")
+        visit = local_day(dossier.bookings["depot"].start)
+        (line,) = bookings.day(world.office, clerk, visit)
+        assert (line.dossier.id, str(line.procedure_title)) == (dossier.id, "Passeport ordinaire")
+        assert "Photos d'identité sur fond blanc" in [str(label) for label in line.to_bring]
+        assert bookings.day(world.office, clerk, visit + timedelta(days=1)) == ()
+        assert bookings.day(world.office, clerk, visit, "dgdn_kara") == ()
+        for stranger in (world.agent("chief", "sncja/greffier_en_chef"), world.applicant(), world.auditor()):
+            assert bookings.day(world.office, stranger, visit) == ()
+
+    def test_arrived_then_attended(self, world: World, clerk: Actor) -> None:
+        dossier = world.booked(to_book(world), "depot")
+        came = bookings.mark(world.office, clerk, dossier.id, "depot", "arrived")
+        assert came.bookings["depot"].arrived_at
+        assert bookings.mark(world.office, clerk, dossier.id, "depot", "attended").state == "originaux"
+        with pytest.raises(Refused):
+            bookings.mark(world.office, clerk, dossier.id, "depot", "attended")
+
+    def test_not_by_the_applicant(self, world: World) -> None:
+        dossier = world.booked(to_book(world), "depot")
+        with pytest.raises(Refused, match="role"):
+            bookings.mark(world.office, world.owner(dossier), dossier.id, "depot", "attended")
+
+
+@pytest.mark.slow
+def test_twelve_at_once_for_the_last_seat(tmp_path: Path) -> None:
+    world = a_world(tmp_path, SqliteStore(tmp_path / "office.db"))
+    dossiers = [to_book(world, number) for number in range(12)]
+    first = bookings.slots(world.office, world.owner(dossiers[0]), dossiers[0].id, "depot").first_free
+    assert first
+
+    def one(dossier: Dossier) -> str:
+        try:
+            book(world, dossier, first, token=dossier.id)
+        except Refused as closed:
+            return closed.reason.code
+        return "booked"
+
+    with ThreadPoolExecutor(12) as pool:
+        said = list(pool.map(one, dossiers))
+    assert said.count("booked") == first.left
+    assert said.count("slot_full") == 12 - first.left
+    assert fsck(world.office) == ()

@@ -1,0 +1,371 @@
+"""Money comes in once, whatever operators say, repeat, forge or forget."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.gateways.payments import BadCallback, PaymentNotice, PaymentOrder, ProviderDown, ProviderStatus, Started
+from engine.gateways.sandbox import SIGNATURE
+from engine.office import cashier
+from engine.office.inspection import fsck
+from engine.office.office import NotFound
+from engine.office.timers import run_timers
+from engine.problems import Refused
+from engine.records.dossier import Dossier, Payment
+from tests.engine.office.world import World, a_world
+
+WAITS = "+22890112233"  # confirmed by the person
+
+
+class Told:
+    """A provider that answers what the test says."""
+
+    id = "told"
+    label = "Told"
+
+    def __init__(self) -> None:
+        self.orders: dict[str, PaymentOrder] = {}
+        self.says: dict[str, Any] = {"kind": "pending"}
+        self.asked = 0
+        self.down = False
+
+    def start(self, order: PaymentOrder) -> Started:
+        if self.down:
+            raise ProviderDown("down")
+        self.orders[order.reference] = order
+        return Started("T" + order.reference[:8])
+
+    def read_callback(self, headers: Any, body: bytes) -> PaymentNotice:
+        reference, _, event = body.decode().partition(" ")
+        if not event:
+            raise BadCallback("signature")
+        order = self.orders[reference]
+        return PaymentNotice(event, reference, None, "paid", order.amount, "XOF", order.placed_at)
+
+    def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+        self.asked += 1
+        if self.down:
+            raise ProviderDown("down")
+        order = self.orders[reference]
+        plain = ProviderStatus("pending", order.amount, "XOF", reference)
+        return replace(plain, **self.says)
+
+
+def pay(world: World, dossier: Dossier, payer: str = WAITS, **more: Any) -> Payment:
+    given = {"provider": "sandbox", **more}
+    return cashier.start_payment(world.office, world.applicant(), dossier.id, payer=payer, **given)
+
+
+def credits(world: World) -> list[tuple[str, int]]:
+    store: Any = world.office.store
+    with store._connection(alone=False) as connection:
+        return connection.execute("SELECT payment, amount FROM credit").fetchall()  # type: ignore[no-any-return]
+
+
+class TestEndings:
+    @pytest.mark.parametrize(
+        ("payer", "status", "reason", "state"),
+        [
+            ("90000001", "paid", None, "signature"),
+            ("90000002", "failed", "balance", "a_payer"),
+            ("90000003", "failed", "cancelled", "a_payer"),
+            ("90000004", "expired", None, "a_payer"),
+            ("90000005", "unknown", None, "a_payer"),
+            ("90000006", "overpaid", None, "signature"),
+            ("90000007", "failed", "limit", "a_payer"),
+            ("90000008", "unknown", "operator_down", "a_payer"),
+            ("90112233", "pending", None, "a_payer"),
+        ],
+    )
+    def test_magic_numbers(self, world: World, payer: str, status: str, reason: str | None, state: str) -> None:
+        dossier = world.sent()
+        payment = pay(world, dossier, payer)
+        if status == "unknown" and reason is None:
+            payment = cashier.check_payment(world.office, payment.id)
+        assert (payment.status, payment.reason) == (status, reason)
+        assert world.kept(dossier).state == state
+        assert fsck(world.office) == ()
+
+    def test_paid_has_a_receipt_and_a_letter(self, world: World) -> None:
+        payment = pay(world, world.sent(), "90000001")
+        assert payment.receipt == "Q-2026-000001"
+        assert any("notice.paid.sms" in body and "Q-2026-000001" in body for body in world.letters())
+        assert cashier.owed(world.office, world.applicant(), payment.dossier) == ()
+
+    def test_unknown_becomes_paid_by_the_tour(self, world: World) -> None:
+        dossier = world.sent()
+        pay(world, dossier, "90000005")
+        world.wait(seconds=119)
+        cashier.reconcile(world.office)
+        assert world.kept(dossier).state == "a_payer"
+        world.wait(seconds=11)
+        assert cashier.reconcile(world.office) == 1
+        assert world.kept(dossier).state == "signature"
+        assert cashier.reconcile(world.office) == 0
+
+    def test_twice_debited_is_all_credited_and_said(self, world: World) -> None:
+        dossier = world.sent()
+        payment = pay(world, dossier, "90000006")
+        assert credits(world) == [(payment.id, 1000)]
+        assert world.kept(dossier).owed["bulletin_b3"].paid == 1000
+        entry = next(one for one in world.read(lambda unit: unit.entries(dossier.id)) if one.kind == "credited")
+        assert entry.body["extra"] == 500
+
+    def test_an_operator_that_was_down_knows_no_order_in_the_end(self, world: World) -> None:
+        dossier = world.sent()
+        payment = pay(world, dossier, "90000008")
+        world.wait(minutes=11)
+        cashier.reconcile(world.office)
+        after = cashier.see_payment(world.office, world.applicant(), dossier.id, payment.id)
+        assert (after.status, after.reason) == ("failed", "operator_down")
+
+    def test_the_person_confirms_or_refuses_on_the_operators_page(self, world: World) -> None:
+        dossier = world.sent()
+        first = pay(world, dossier)
+        world.operator.refuse(first.reference)
+        assert cashier.check_payment(world.office, first.id).reason == "cancelled"
+        second = pay(world, dossier)
+        world.operator.confirm(second.reference, "1234")
+        assert cashier.check_payment(world.office, second.id).status == "paid"
+
+    def test_nobody_confirms(self, world: World) -> None:
+        payment = pay(world, world.sent())
+        world.wait(minutes=10)
+        assert cashier.check_payment(world.office, payment.id).status == "expired"
+
+
+class TestStarting:
+    def test_one_at_a_time(self, world: World) -> None:
+        dossier = world.sent()
+        payment = pay(world, dossier)
+        with pytest.raises(Refused) as closed:
+            pay(world, dossier)
+        assert closed.value.reason.facts["payment"] == payment.id
+
+    def test_a_double_click_is_one_order(self, world: World) -> None:
+        dossier = world.sent()
+        first, again = pay(world, dossier, token="t"), pay(world, dossier, token="t")
+        assert first.id == again.id
+        assert len(world.operator.pending_orders()) == 1
+
+    def test_nothing_to_pay(self, world: World) -> None:
+        dossier = world.paid(world.sent())
+        with pytest.raises(Refused, match="nothing_owed"):
+            pay(world, dossier)
+
+    @pytest.mark.parametrize(
+        ("more", "code"), [({"payer": "12"}, "phone_format"), ({"provider": "nobody"}, "unknown_provider")]
+    )
+    def test_wrong_ways(self, world: World, more: dict[str, str], code: str) -> None:
+        with pytest.raises(Refused, match=code):
+            pay(world, world.sent(), **more)
+
+    def test_the_amount_is_the_frozen_one(self, world: World) -> None:
+        dossier = world.sent(mode_retrait="poste")
+        payment = pay(world, dossier)
+        assert (payment.amount, payment.fees) == (2000, ("bulletin_b3", "envoi"))
+
+    def test_an_agent_pays_nobodys_fee(self, world: World) -> None:
+        dossier = world.sent()
+        agent = world.agent("t", "sncja/agent_traitement")
+        with pytest.raises(Refused, match="role"):
+            cashier.start_payment(world.office, agent, dossier.id, provider="sandbox", payer=WAITS)
+
+    def test_somebody_elses_payment_does_not_exist(self, world: World) -> None:
+        payment = pay(world, world.sent())
+        other = world.applicant("+22890445566")
+        for dossier_id in (payment.dossier, world.draft(owner=other).id, "nowhere"):
+            with pytest.raises(NotFound):
+                cashier.see_payment(world.office, other, dossier_id, payment.id)
+
+
+class TestCallbacks:
+    def call(self, world: World, payment: Payment) -> cashier.CallbackOutcome:
+        headers, body = world.operator.callback(payment.reference) or ({}, b"")
+        return cashier.record_callback(world.office, "sandbox", headers, body)
+
+    def test_it_wakes_us_and_we_ask(self, world: World) -> None:
+        dossier = world.sent()
+        payment = pay(world, dossier)
+        world.operator.confirm(payment.reference, "1234")
+        outcome = self.call(world, payment)
+        assert outcome.code == "noted"
+        assert outcome.payment
+        assert outcome.payment.status == "paid"
+        assert world.kept(dossier).state == "signature"
+
+    def test_a_hundred_times_is_once(self, world: World) -> None:
+        dossier = world.sent()
+        payment = pay(world, dossier)
+        world.operator.confirm(payment.reference, "1234")
+        codes = [self.call(world, payment).code for _ in range(100)]
+        assert codes == ["noted"] + ["repeated"] * 99
+        assert credits(world) == [(payment.id, 500)]
+        assert world.kinds(dossier).count("credited") == 1
+
+    def test_any_order_of_events_ends_the_same(self, tmp_path: Path) -> None:
+        """Told failed, unknown, expired, paid in any order: paid, once."""
+        for seed in range(12):
+            told = Told()
+            world = a_world(tmp_path, providers={"told": told})
+            dossier = world.sent()
+            payment = pay(world, dossier, provider="told")
+            kinds = ["failed", "unknown", "expired", "paid", "pending"]
+            random.Random(seed).shuffle(kinds)
+            for number, kind in enumerate(kinds):
+                told.says = {"kind": kind}
+                body = f"{payment.reference} event-{number}".encode()
+                cashier.record_callback(world.office, "told", {}, body)
+            assert cashier.see_payment(world.office, world.applicant(), dossier.id, payment.id).status == "paid"
+            assert credits(world) == [(payment.id, 500)]
+            assert fsck(world.office) == ()
+
+    def test_a_thousand_forgeries_credit_nothing(self, world: World) -> None:
+        dossier = world.sent()
+        payment = pay(world, dossier)
+        for number in range(1000):
+            body = b'{"event":"e%d","reference":"%s","status":"paid","amount":500,"currency":"XOF"}' % (
+                number, payment.reference.encode(),
+            )  # fmt: skip
+            outcome = cashier.record_callback(world.office, "sandbox", {SIGNATURE: "t=1,v1=00"}, body)
+            assert (outcome.code, outcome.reason) == ("refused", "signature")
+        assert credits(world) == []
+        assert world.kept(dossier).state == "a_payer"
+        store: Any = world.office.store
+        with store._connection(alone=False) as connection:
+            noted = connection.execute("SELECT count(*) FROM pay_event WHERE note = 'signature'").fetchone()[0]
+        assert noted == cashier.FORGERIES_NOTED
+
+    def test_a_true_signature_that_lies_is_not_believed(self, world: World) -> None:
+        """The operator says paid, and answers our question with pending: what it answers counts."""
+        dossier = world.sent()
+        payment = pay(world, dossier)
+        body = (
+            b'{"event":"e","reference":"%s","status":"paid","amount":500,"currency":"XOF"}' % payment.reference.encode()
+        )
+        stamp = str(int(world.office.now().timestamp()))
+        headers = {SIGNATURE: f"t={stamp},v1={world.operator.signature(stamp, body)}"}
+        outcome = cashier.record_callback(world.office, "sandbox", headers, body)
+        assert outcome.payment
+        assert outcome.payment.status == "pending"
+        assert credits(world) == []
+
+    def test_an_unknown_reference_or_provider(self, world: World) -> None:
+        body = b'{"event":"e","reference":"nowhere","status":"paid","amount":500,"currency":"XOF"}'
+        stamp = str(int(world.office.now().timestamp()))
+        headers = {SIGNATURE: f"t={stamp},v1={world.operator.signature(stamp, body)}"}
+        assert cashier.record_callback(world.office, "sandbox", headers, body).code == "unmatched"
+        assert cashier.record_callback(world.office, "nobody", headers, body).code == "unknown_provider"
+
+    def test_a_provider_that_calls_and_does_not_answer_is_asked_later(self, tmp_path: Path) -> None:
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        dossier = world.sent()
+        payment = pay(world, dossier, provider="told")
+        told.down = True
+        body = f"{payment.reference} e".encode()
+        assert cashier.record_callback(world.office, "told", {}, body).code == "later"
+        told.down, told.says = False, {"kind": "paid"}
+        assert cashier.record_callback(world.office, "told", {}, body).code == "repeated"
+        assert world.kept(dossier).state == "signature"
+
+
+class TestOnlyToTheFranc:
+    @pytest.mark.parametrize(
+        ("says", "why"),
+        [
+            ({"kind": "paid", "amount": 499}, "amount"),
+            ({"kind": "paid", "amount": 501}, "amount"),
+            ({"kind": "overpaid", "amount": 500}, "amount"),
+            ({"kind": "paid", "currency": "XAF"}, "currency"),
+            ({"kind": "paid", "reference": "another"}, "reference"),
+        ],
+    )
+    def test_another_sum_is_kept_for_the_auditor_and_never_credited(
+        self, tmp_path: Path, says: dict[str, Any], why: str
+    ) -> None:
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        dossier = world.sent()
+        payment = pay(world, dossier, provider="told")
+        told.says = says
+        assert cashier.check_payment(world.office, payment.id).status == "pending"
+        cashier.check_payment(world.office, payment.id)
+        notes = [one for one in world.read(lambda unit: unit.entries(dossier.id)) if one.kind == "payment_mismatch"]
+        assert [one.body["why"] for one in notes] == [why]
+        assert credits(world) == []
+        told.says = {"kind": "paid"}
+        assert cashier.check_payment(world.office, payment.id).status == "paid"
+
+
+class TestTooMuch:
+    def test_two_payments_both_paid_are_both_credited_and_the_second_is_to_give_back(self, world: World) -> None:
+        dossier = world.sent()
+        first = pay(world, dossier, "90000005")  # silent for two minutes
+        cashier.check_payment(world.office, first.id)
+        second = pay(world, dossier, "90000001")
+        assert second.status == "paid"
+        world.wait(minutes=3)
+        late = cashier.check_payment(world.office, first.id)
+        assert late.status == "overpaid"
+        assert sorted(amount for _, amount in credits(world)) == [500, 500]
+        assert world.kept(dossier).state == "signature"
+        assert fsck(world.office) == ()
+
+    def test_a_success_after_the_operator_said_failed(self, tmp_path: Path) -> None:
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        dossier = world.sent()
+        payment = pay(world, dossier, provider="told")
+        told.says = {"kind": "failed", "reason": "cancelled"}
+        assert cashier.check_payment(world.office, payment.id).status == "failed"
+        told.says = {"kind": "paid"}
+        outcome = cashier.record_callback(world.office, "told", {}, f"{payment.reference} late".encode())
+        assert outcome.payment
+        assert outcome.payment.status == "paid"
+        assert world.kept(dossier).state == "signature"
+
+    def test_a_success_after_the_dossier_was_closed_is_to_give_back(self, tmp_path: Path) -> None:
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        dossier = world.sent()
+        payment = pay(world, dossier, provider="told")
+        world.wait(days=16)
+        run_timers(world.office)
+        assert world.kept(dossier).state == "abandonne"
+        told.says = {"kind": "paid"}
+        assert cashier.check_payment(world.office, payment.id).status == "overpaid"
+        assert world.kept(dossier).state == "abandonne"
+        assert fsck(world.office) == ()
+
+    def test_a_second_debit_learnt_after_the_credit(self, tmp_path: Path) -> None:
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        dossier = world.sent()
+        payment = pay(world, dossier, provider="told")
+        told.says = {"kind": "paid"}
+        cashier.check_payment(world.office, payment.id)
+        told.says = {"kind": "overpaid", "amount": 1000}
+        outcome = cashier.record_callback(world.office, "told", {}, f"{payment.reference} again".encode())
+        assert outcome.payment
+        assert outcome.payment.status == "overpaid"
+        assert credits(world) == [(payment.id, 500)]
+        assert "overpaid" in world.kinds(dossier)
+        assert fsck(world.office) == ()
+
+
+def test_silent_payments_are_asked_less_and_less(tmp_path: Path) -> None:
+    told = Told()
+    world = a_world(tmp_path, providers={"told": told})
+    pay(world, world.sent(), provider="told")
+    asked = []
+    for step in ({"seconds": 10}, {"minutes": 9}, {"seconds": 30}, {"minutes": 1}, {"hours": 2}, {"minutes": 5}, {"days": 3},
+                 {"hours": 12}, {"days": 1}, {"days": 40}):  # fmt: skip
+        world.wait(**step)
+        asked.append(cashier.reconcile(world.office))
+    assert asked == [1, 1, 1, 1, 1, 0, 1, 0, 1, 0]
