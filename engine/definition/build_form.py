@@ -36,6 +36,9 @@ def build_application(shop: Workshop) -> Form:
 
 def _pages(shop: Workshop) -> Iterator[Page]:
     for name, path in shop.bench.each(("form",)):
+        source, there = shop.bench.placed.origin(path)
+        if shop.bench.at((*path, "title")) is None and source.at((*there, "use")) is None:
+            shop.bench.say("S202", path, key=True, name="title")
         yield build_page(Questions(shop, shop.words.form, shop.bench.at((*path, "when"))), name, path)
 
 

@@ -46,8 +46,12 @@ class Spliced:
 
     def first_sign(self, path: Path) -> Position:
         """Where the text of a value begins, after its quote; the place of the value when it was not written so."""
+        return self.inside(path, 0)
+
+    def inside(self, path: Path, offset: int, width: int = 1) -> Position:
+        """Where one sign of a text stands; the beginning of the text when it was not written so."""
         source, there = self.origin(path)
-        return source.inside(there, 0) if self.is_verbatim(path) else source.position(there)
+        return source.inside(there, offset, width) if self.is_verbatim(path) else source.position(there)
 
     def is_verbatim(self, path: Path) -> bool:
         """Whether the value stands in a file just as it is here."""

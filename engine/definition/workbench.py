@@ -27,6 +27,7 @@ from engine.problems import Fact, Position, Problem, problem
 from engine.values import Plain, Span, Text
 
 _NO_BASIS: Final[Mapping[str, str]] = MappingProxyType({})
+_KEYS: Final = frozenset({"then", "late", "missed", "to", "delay", "reductions", "options", "notices"})
 _T = TypeVar("_T")
 
 
@@ -221,9 +222,18 @@ class Bench:
         where = self.placed.first_sign(path)
         found, problems = parse_expression(plain_number(written), vocabulary, where, expects)
         if problems and not self._follows_a_fault(written, vocabulary):
-            exact = self.placed.is_verbatim(path)
-            self.problems.extend(one if exact else replace(one, where=where) for one in problems)
+            self.problems.extend(self._placed(one, path, where) for one in problems)
         return found
+
+    def _placed(self, one: Problem, path: Path, where: Position) -> Problem:
+        """A problem of the expression at its very sign, through folded lines; advice with the thing it is about."""
+        if (one.where.file, one.where.line) == (where.file, where.line):
+            offset = one.where.column - where.column
+            one = replace(one, where=self.placed.inside(path, offset, one.where.width))
+        if one.is_error:
+            return one
+        about = next((str(step) for step in path[-2::-1] if isinstance(step, str) and step not in _KEYS), "")
+        return replace(one, facts=frozen({**one.facts, "at": about}))
 
     def _follows_a_fault(self, written: Tree, vocabulary: Vocabulary) -> bool:
         return isinstance(written, str) and bool(self.broken & all_names(written, vocabulary.definitions))
