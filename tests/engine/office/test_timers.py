@@ -1,0 +1,269 @@
+"""The tour: what falls due happens once, whoever runs it; letters leave, and come back when they could not."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from engine.gateways.registers import RegisterAnswer
+from engine.gateways.senders import NotSent
+from engine.office import intake, timers
+from engine.office.inspection import fsck
+from engine.records.dossier import SYSTEM_ACTOR, Letter
+from engine.records.sqlite import SqliteStore
+from tests.engine.office.world import B3, PASSPORT, World, a_world
+
+
+class Post:
+    """A sender that does as the test says and remembers what left."""
+
+    def __init__(self) -> None:
+        self.left: list[Letter] = []
+        self.fails: Exception | None = None
+
+    def send(self, letter: Letter) -> None:
+        if self.fails:
+            raise self.fails
+        self.left.append(letter)
+
+
+class TestTime:
+    def test_unpaid_it_is_closed_on_its_day_and_not_before(self, world: World) -> None:
+        dossier = world.sent()
+        assert dossier.due_at
+        world.clock.instant = dossier.due_at - timedelta(seconds=1)
+        timers.run_timers(world.office)
+        assert world.kept(dossier).state == "a_payer"
+        world.clock.instant = dossier.due_at
+        assert timers.run_timers(world.office) == 1
+        assert world.kept(dossier).state == "abandonne"
+        assert timers.run_timers(world.office) == 0
+        assert fsck(world.office) == ()
+
+    def test_a_draft_goes_after_thirty_days_with_two_reminders(self, world: World) -> None:
+        dossier = world.draft()
+        for _ in range(32):
+            world.wait(days=1)
+            timers.tour(world.office)
+        assert world.kept(dossier).closed_at
+        assert [body for body in world.letters() if body.startswith("notice.draft.sms")].__len__() == 2
+        assert intake.mine(world.office, world.applicant()) == ()
+        assert world.draft().id != dossier.id
+
+    def test_an_agents_state_only_escalates_once(self, world: World) -> None:
+        dossier = world.sent(PASSPORT)
+        world.wait(days=5)
+        timers.run_timers(world.office)
+        timers.run_timers(world.office)
+        assert world.kept(dossier).state == "conformite"
+        assert world.kinds(dossier).count("due") == 1
+
+    def test_eight_workers_do_each_timer_once(self, tmp_path: Path) -> None:
+        world = a_world(tmp_path, SqliteStore(tmp_path / "office.db"))
+        dossiers = [world.sent(owner=world.applicant(f"+228901{number:05d}")) for number in range(20)]
+        world.wait(days=16)
+        with ThreadPoolExecutor(8) as pool:
+            done = list(pool.map(lambda _: timers.run_timers(world.office), range(8)))
+        assert sum(done) == 20
+        for dossier in dossiers:
+            assert world.kept(dossier).state == "abandonne"
+            assert [taken.transition for taken in world.kept(dossier).taken] == ["a_payer.late"]
+        assert fsck(world.office) == ()
+
+    def test_a_clock_that_goes_back_fires_nothing_twice(self, world: World) -> None:
+        dossier = world.sent()
+        world.wait(days=16)
+        timers.run_timers(world.office)
+        world.wait(days=-2)
+        timers.run_timers(world.office)
+        world.wait(days=3)
+        timers.run_timers(world.office)
+        assert len(world.kept(dossier).taken) == 1
+
+    def test_one_that_fails_leaves_the_others(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        first, second = world.sent(), world.sent(owner=world.applicant("+22890445566"))
+        world.wait(days=16)
+        real = timers.time_over
+
+        def faulty(procedure: Any, dossier: Any, *more: Any) -> Any:
+            if dossier.id == first.id:
+                raise ZeroDivisionError
+            return real(procedure, dossier, *more)
+
+        monkeypatch.setattr(timers, "time_over", faulty)
+        assert timers.run_timers(world.office) == 1
+        assert world.kept(second).state == "abandonne"
+        assert "timer due" in caplog.text
+        monkeypatch.undo()
+        assert timers.run_timers(world.office) == 1
+        assert world.kept(first).state == "abandonne"
+
+
+class TestLetters:
+    def test_each_leaves_once(self, tmp_path: Path) -> None:
+        post = Post()
+        world = a_world(tmp_path, senders={"sms": post})
+        world.sent()
+        assert timers.deliver_letters(world.office) == 1
+        assert timers.deliver_letters(world.office) == 0
+        assert len(post.left) == 1
+
+    def test_tried_again_later_and_later_then_given_up(self, tmp_path: Path) -> None:
+        post = Post()
+        world = a_world(tmp_path, senders={"sms": post})
+        world.sent()
+        post.fails = NotSent("network")
+        tries = 0
+        for _ in range(8):
+            with world.office.store.unit() as unit:
+                (letter,) = unit.letters_to("+22890112233")
+            if letter.failed:
+                break
+            world.clock.instant = max(world.clock.instant, letter.due_at)
+            timers.deliver_letters(world.office)
+            tries += 1
+        assert (letter.failed, tries) == ("network", 7)
+
+    def test_after_a_cut_it_leaves_in_the_end(self, tmp_path: Path) -> None:
+        post = Post()
+        world = a_world(tmp_path, senders={"sms": post})
+        world.sent()
+        post.fails = ZeroDivisionError("a bug of theirs")
+        assert timers.deliver_letters(world.office) == 0
+        post.fails = None
+        assert timers.deliver_letters(world.office) == 0
+        world.wait(minutes=1)
+        assert timers.deliver_letters(world.office) == 1
+
+    def test_a_worker_killed_before_noting_it_sends_again(self, tmp_path: Path) -> None:
+        post = Post()
+        world = a_world(tmp_path, senders={"sms": post})
+        world.sent()
+        with world.office.store.unit(write=True) as unit:
+            unit.claim_letters(world.office.now(), world.office.now() + timers.LEASE)
+        assert timers.deliver_letters(world.office) == 0
+        world.wait(minutes=2)
+        assert timers.deliver_letters(world.office) == 1
+
+    def test_useless_addresses_and_channels_are_given_up_at_once(self, tmp_path: Path) -> None:
+        post = Post()
+        world = a_world(tmp_path, senders={"sms": post})
+        world.sent()
+        post.fails = NotSent("no such number", for_good=True)
+        with world.office.store.unit(write=True) as unit:
+            now = world.office.now()
+            unit.add_letter(Letter("l", None, "email", "a@b.tg", "s", "b", now, "d", now))
+        timers.deliver_letters(world.office)
+        with world.office.store.unit() as unit:
+            assert [one.failed for one in unit.letters_to("+22890112233")] == ["no such number"]
+            assert [one.failed for one in unit.letters_to("a@b.tg")] == ["no_sender"]
+
+
+class Silent:
+    """A register that answers when it wants to."""
+
+    def __init__(self) -> None:
+        self.answer = RegisterAnswer("unavailable")
+        self.asked: list[dict[str, Any]] = []
+
+    def ask(self, register_id: str, sent: Any) -> RegisterAnswer:
+        self.asked.append(dict(sent))
+        return self.answer
+
+
+class TestRegisters:
+    def test_found_at_once_when_it_is_reached(self, world: World) -> None:
+        given = {"nom": "TCHALLA", "prenoms": "Essowè", "date_naissance": "1991-08-05"}
+        dossier = world.paid(world.sent(**given))
+        assert (dossier.state, dossier.answers["recherche"]) == ("controle", "found")
+
+    def test_what_is_sent_is_what_the_book_says(self, tmp_path: Path) -> None:
+        register = Silent()
+        world = a_world(tmp_path, registers={"casier_national": register})
+        world.paid(world.sent())
+        assert register.asked[0] == {
+            "nom": "AMEGAN", "prenoms": "Afi", "date_naissance": "1994-03-12", "raison_sociale": None,
+        }  # fmt: skip
+
+    def test_silent_it_is_asked_again_once_a_minute(self, tmp_path: Path) -> None:
+        register = Silent()
+        world = a_world(tmp_path, registers={"casier_national": register})
+        dossier = world.paid(world.sent())
+        assert dossier.state == "interrogation"
+        assert [timers.ask_registers(world.office) for _ in range(3)] == [1, 0, 0]
+        register.answer = RegisterAnswer("not_found")
+        world.wait(minutes=1)
+        assert timers.tour(world.office).registers == 1
+        assert world.kept(dossier).state == "signature"
+
+    def test_silent_for_too_long_a_person_looks(self, tmp_path: Path) -> None:
+        world = a_world(tmp_path, registers={})
+        dossier = world.paid(world.sent())
+        world.wait(hours=13)
+        timers.tour(world.office)
+        after = world.kept(dossier)
+        assert (after.state, after.answers["recherche"]) == ("controle", "unavailable")
+        assert fsck(world.office) == ()
+
+    def test_an_answer_that_comes_too_late_changes_nothing(self, tmp_path: Path) -> None:
+        """The dossier moved while the register was thinking."""
+        register = Silent()
+        world = a_world(tmp_path, registers={"casier_national": register})
+        dossier = world.paid(world.sent())
+
+        class Slow(Silent):
+            def ask(self, register_id: str, sent: Any) -> RegisterAnswer:
+                world.wait(hours=13)
+                timers.run_timers(world.office)
+                return RegisterAnswer("not_found")
+
+        slow = replace(world.office, registers={"casier_national": Slow()})
+        timers.ask_registers(slow)
+        assert world.kept(dossier).answers["recherche"] == "unavailable"
+
+
+class TestSweeping:
+    def test_files_nobody_names_go_after_a_day(self, world: World) -> None:
+        owner, dossier = world.applicant(), world.filled()
+        folder = world.office.attachments.folder
+        kept = lambda: sorted(path.name for path in folder.glob("??/??/*"))  # noqa: E731
+        orphan = world.office.attachments.keep(_png(), "a.png", ("png",), 10_000)
+        assert len(kept()) == 2
+        world.clock.instant = world.clock.instant.replace(year=2120)
+        timers.sweep(world.office)
+        assert kept() == [dossier.attachments[0].sha256]
+        assert orphan.sha256 not in kept()
+        assert intake.read_attachment(world.office, owner, dossier.id, dossier.attachments[0].id)
+
+    def test_once_a_day_whoever_tours(self, world: World) -> None:
+        world.clock.instant = datetime.now(UTC)  # tries are counted by the store's own clock
+        opened = intake.open_dossier(world.office, world.applicant(), B3, criteria={"etranger": False}, token="t")
+        world.wait(days=5)
+        assert timers.sweep(world.office) == 0
+        world.wait(days=2, hours=1)
+        assert timers.sweep(world.office) >= 1
+        assert timers.sweep(world.office) == 0
+        assert world.read(lambda unit: unit.reply(opened.owner, "open_dossier", "t")) is None
+
+
+def _png() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (4, 4), "red").save(out, "PNG")
+    return out.getvalue()
+
+
+def test_the_system_is_who_time_acts_as(world: World) -> None:
+    dossier = world.sent()
+    world.wait(days=16)
+    timers.run_timers(world.office)
+    last = world.read(lambda unit: unit.entries(dossier.id))[-1]
+    assert (last.actor_kind, last.actor) == (SYSTEM_ACTOR.kind, SYSTEM_ACTOR.id)
