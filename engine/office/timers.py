@@ -150,7 +150,9 @@ def sweep(office: Office) -> int:
     """Once a day: files that no dossier names, and what served a moment."""
     now = office.now()
     with office.store.unit(write=True) as unit:
-        if unit.count_try("sweep", f"{now:%Y-%m-%d}") > 1:
+        today, last = now.date().isoformat(), unit.taken_aside("swept")
+        unit.keep_aside("swept", today, now)
+        if last == today:
             return 0
         forgotten = unit.sweep(now - MOMENTS_KEPT)
     named = {one.sha256 for dossier in _all(office) for one in dossier.attachments}
