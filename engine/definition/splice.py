@@ -101,7 +101,9 @@ class _Splicing:
 
     def say(self, code: str, path: Path, name: str, known: Mapping[str, object], **facts: str) -> None:
         where = Spliced(self.tree, self.source, self.grafts).position(path)
-        self.problems.append(problem(code, where, name=name, near=close_names(name, known), **facts))
+        near = close_names(name, known)
+        put = {"put": near[0]} if len(near) == 1 else {}
+        self.problems.append(problem(code, where, name=name, near=near, **facts, **put))
 
     # -- merging -------------------------------------------------------------------------------------------------------
 

@@ -20,12 +20,16 @@ def read_template(bench: Bench, path: Path, known: Iterable[str]) -> Template | 
     text = bench.text(path)
     if text is None:
         return None
-    every = set(known)
-    names = [name for _, words in text.versions for name in PLACEHOLDER.findall(words)]
-    for name in dict.fromkeys(names):
-        if name not in every and name not in bench.broken:
-            bench.unknown("N308", path, name, every)
-    return Template(text, frozenset(names) & every)
+    every, names = set(known), set()
+    for language, words in text.versions:
+        there = path if isinstance(bench.at(path), str) else (*path, language)
+        for found in PLACEHOLDER.finditer(words):
+            name = found[1]
+            names.add(name)
+            if name not in every and name not in bench.broken:
+                where = bench.placed.inside(there, found.start(1), max(1, len(name)))
+                bench.unknown_at("N308", where, name, every)
+    return Template(text, frozenset(names & every))
 
 
 def read_pattern(bench: Bench, path: Path, known: Iterable[str]) -> str | None:

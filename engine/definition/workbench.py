@@ -78,9 +78,12 @@ class Bench:
 
     def unknown(self, code: str, path: Path, name: str, known: Iterable[str], **facts: str) -> None:
         """A name that is not there, with the ones that look like it."""
+        self.unknown_at(code, self.where(path), name, known, **facts)
+
+    def unknown_at(self, code: str, where: Position, name: str, known: Iterable[str], **facts: str) -> None:
         near = close_names(name, known)
         put: dict[str, Fact] = {"put": near[0]} if len(near) == 1 else {}
-        self.problems.append(problem(code, self.where(path), name=name, near=near, **facts, **put))
+        self.problems.append(problem(code, where, name=name, near=near, **facts, **put))
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
