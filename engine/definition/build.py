@@ -7,7 +7,7 @@ procedure only when nothing is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -47,11 +47,17 @@ def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, l
 
 def build_spliced(placed: Spliced, problems: list[Problem], shared: Shared) -> tuple[Procedure | None, list[Problem]]:
     """The same from a file already spliced; `problems` are those of the splicing."""
-    library = Library(shared.lists, shared.schemes, shared.directory)
-    bench = Bench(placed, library)
+    if lacks_preset(problems):  # half a file: whatever else is missing may be in the other half
+        return None, problems
+    bench = Bench(placed, Library(shared.lists, shared.schemes, shared.directory))
     procedure = _compile(bench)
     found = set_once([*problems, *bench.problems])
     return (None if any(one.is_error for one in found) else procedure), found
+
+
+def lacks_preset(problems: Iterable[Problem]) -> bool:
+    """Whether the preset that a file lies over is nowhere."""
+    return any(one.code == "N304" and one.facts.get("kind") == "preset" for one in problems)
 
 
 def build_from_expanded(expanded: str, source: Source, directory: Directory) -> Procedure:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
-from engine.definition.build import build_from_expanded, build_spliced
+from engine.definition.build import build_from_expanded, build_spliced, lacks_preset
 from engine.definition.directory import Directory
 from engine.definition.lint import lint as run_rules
 from engine.definition.lint import set_aside
@@ -68,7 +68,7 @@ def check_definition(
     except InvalidDefinition as invalid:
         return Checked(None, invalid.report)
     placed, splicing = splice(source, shared.blocks, shared.presets)
-    shape = [*source.advice, *check_shape(source), *check_shape(placed, partial=False)]
+    shape = [*source.advice, *check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
     procedure, built = build_spliced(placed, splicing, shared)
     found = [*shape, *_not_said_yet(built, shape), *_misnamed(source)]
     if procedure is None or any(one.is_error for one in found):

@@ -167,6 +167,11 @@ def test_what_follows_from_a_wrong_shape_is_not_told() -> None:
     assert [one.code for one in check_definition(text, "essai.yaml", the_shared()).report.errors] == ["S203"]
 
 
+def test_a_file_whose_preset_is_nowhere_is_told_that_only() -> None:
+    text = "procedure: essai\nedition: 1\nextends: rien\ntitle: T\nsummary: S\nagency: obac\ndelay: 1 day\n"
+    assert [one.code for one in check_definition(text, "essai.yaml", the_shared()).report] == ["N304"]
+
+
 def test_the_rules_of_the_circuit_are_held_unless_asked_not_to() -> None:
     text = a_file("outputs: {acte: {title: Acte}}")
     assert "C508" in {one.code for one in check_definition(text, "essai.yaml", the_shared()).report}
