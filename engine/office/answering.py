@@ -117,25 +117,43 @@ def dossier_again(unit: Unit, dossier_id: str) -> Dossier:
     return dossier
 
 
-def remember_saved(office: Office, actor: Actor) -> Memory[Saved]:
-    """A saved page is remembered by its name; shown again, it is shown as it stands."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one saving wrote, before it is drawn. `problems` is none for a saving found again by its token: `wrong` then
+    tells where there was something to say."""
 
-    def keep_saved(saved: Saved) -> Plain:
-        wrong: list[Plain] = [one.at for one in saved.problems]
-        return {
-            "dossier": saved.dossier.id, "page": saved.page.id if saved.page else None, "next": saved.next_page,
-            "wrong": wrong,
-        }  # fmt: skip
+    procedure: Procedure
+    dossier: Dossier
+    following: str | None
+    problems: tuple[AnswerProblem, ...] | None
+    wrong: tuple[str, ...] = ()
 
-    def recall(unit: Unit, kept: Plain) -> Saved:
+
+def remember_written(office: Office) -> Memory[Written]:
+    """A saving is remembered by its places; found again, it is shown as the dossier stands."""
+
+    def keep_written(written: Written) -> Plain:
+        wrong: list[Plain] = [one.at for one in written.problems or ()]
+        return {"dossier": written.dossier.id, "next": written.following, "wrong": wrong}
+
+    def recall(unit: Unit, kept: Plain) -> Written:
         said = kept if isinstance(kept, dict) else {}
         dossier = dossier_again(unit, str(said.get("dossier")))
-        form = shown_form(office, pinned(office, unit, dossier), dossier, actor)
-        page = form.page(str(said.get("page")))
-        wrong = said.get("wrong")
-        ats = wrong if isinstance(wrong, list) else []
-        found = tuple(one for view in form.pages for one in view.problems if one.at in ats)
-        following = said.get("next")
-        return Saved(dossier, page, found, following if isinstance(following, str) else None, form)
+        following, wrong = said.get("next"), said.get("wrong")
+        ats = tuple(str(at) for at in wrong) if isinstance(wrong, list) else ()
+        following = following if isinstance(following, str) else None
+        return Written(pinned(office, unit, dossier), dossier, following, None, ats)
 
-    return Memory(keep_saved, recall)
+    return Memory(keep_written, recall)
+
+
+def drawn(
+    office: Office, actor: Actor, written: Written, page_id: str | None, only: frozenset[str] | None = None
+) -> Saved:
+    """A saving as its page shows it, drawn once the unit is over."""
+    problems = written.problems
+    form = shown_form(office, written.procedure, written.dossier, actor, problems or (), only)
+    if problems is None:
+        problems = tuple(one for page in form.pages for one in page.problems if one.at in written.wrong)
+    page = form.page(page_id) if page_id is not None else None
+    return Saved(written.dossier, page, problems, written.following, form)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.definition.model import APPLICATION, Procedure
-from engine.office.answering import Saved, keep_answers, own, remember_saved, shown_form
+from engine.office.answering import Saved, Written, drawn, keep_answers, own, remember_written, shown_form
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
 from engine.office.lookups import ask_now
@@ -42,19 +42,20 @@ def save_corrections(
     spots = [spot_of(office, procedure, dossier, path) for path in files or {}]
     judged = [(spot, keep_file(office, spot, (files or {})[spot.path])) for spot in spots]
 
-    def work(unit: Unit) -> Saved:
+    def work(unit: Unit) -> Written:
         before = _correcting(unit, office, actor, dossier_id, revision)
         return _save(office, unit, pinned(office, unit, before), before, raw, judged, actor)
 
     digests = {spot.path: kept.sha256 if isinstance(kept, Kept) else kept.code for spot, kept in judged}
     arguments = (dossier_id, raw, digests, revision)
-    return once(office, actor, "save_corrections", token, arguments, work, remember_saved(office, actor))
+    written = once(office, actor, "save_corrections", token, arguments, work, remember_written(office))
+    return drawn(office, actor, written, None, open_fields(written.procedure, written.dossier))
 
 
 def _save(
     office: Office, unit: Unit, procedure: Procedure, before: Dossier, raw: Mapping[str, Sequence[str]],
     judged: Sequence[tuple[Spot, Kept | AnswerProblem]], actor: Actor,
-) -> Saved:  # fmt: skip
+) -> Written:  # fmt: skip
     read = read_corrections(procedure, before, raw, office.day(), office.directory)
     after, wrong = replace(before, answers=read.answers), list[AnswerProblem]()
     for spot, kept in judged:
@@ -69,8 +70,7 @@ def _save(
     after = _marked(procedure, before, after, raw, problems)
     made = codes(after.correction.made) if after.correction else []
     dossier = keep_answers(office, unit, before, after, "corrected", actor, made=made)
-    form = shown_form(office, procedure, dossier, actor, problems, open_fields(procedure, dossier))
-    return Saved(dossier, None, problems, None, form)
+    return Written(procedure, dossier, None, problems)
 
 
 def _marked(

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.clock import local_day
+from engine.definition.expressions import Scope
 from engine.definition.model import DRAFT, Procedure
 from engine.office.answering import (
     Saved,
+    Written,
+    drawn,
     keep_answers,
     own_draft,
-    remember_saved,
+    remember_written,
     shown_form,
     without_orphans,
 )
@@ -29,7 +32,7 @@ from engine.rules.criteria import adopt_criteria, next_criterion, stopped_by
 from engine.rules.decision import EntryDraft
 from engine.rules.due_dates import timers_of
 from engine.rules.fees import Quote, quotes
-from engine.rules.forms import check_answers, dossier_label, live_answers, prefilled, read_page
+from engine.rules.forms import check_answers, dossier_label, live_answers, path, prefilled, read_page
 from engine.rules.forms import next_page as page_after
 from engine.rules.scopes import scope_of, standing_of
 from engine.rules.view import AnswerProblem, FormView
@@ -217,26 +220,29 @@ def save_page(
     """Keeps what was typed on a page, right or wrong. Raises NotFound (no such page on the path), Conflict, Refused: role,
     closed, already_submitted."""
 
-    def work(unit: Unit) -> Saved:
+    def work(unit: Unit) -> Written:
         before = own_draft(unit, office, actor, dossier_id, revision)
         procedure = pinned(office, unit, before)
-        if shown_form(office, procedure, before, actor).page(page_id) is None:
+        if page_id not in {page.id for page in path(procedure, _form_scope(office, procedure, before))}:
             raise NotFound
         read = read_page(procedure, before, page_id, raw, office.day(), office.directory)
         after = without_orphans(replace(before, answers=read.answers))
         dossier = keep_answers(office, unit, before, after, "saved", actor, page=page_id)
-        form = shown_form(office, procedure, dossier, actor, read.problems)
         following = page_id if read.stays else _page_after(office, procedure, dossier, page_id)
-        return Saved(dossier, form.page(page_id), read.problems, following, form)
+        return Written(procedure, dossier, following, read.problems)
 
     arguments = (dossier_id, page_id, raw, revision)
-    return once(office, actor, "save_page", token, arguments, work, remember_saved(office, actor))
+    written = once(office, actor, "save_page", token, arguments, work, remember_written(office))
+    return drawn(office, actor, written, page_id)
 
 
 def _page_after(office: Office, procedure: Procedure, dossier: Dossier, page_id: str) -> str | None:
-    scope = standing_of(procedure, dossier, office.day(), office.directory).values.scope
-    page = page_after(procedure, scope, page_id)
+    page = page_after(procedure, _form_scope(office, procedure, dossier), page_id)
     return page.id if page else None
+
+
+def _form_scope(office: Office, procedure: Procedure, dossier: Dossier) -> Scope:
+    return standing_of(procedure, dossier, office.day(), office.directory).values.scope
 
 
 # -- sending -----------------------------------------------------------------------------------------------------------
