@@ -27,7 +27,7 @@ DOORS = {
     "sqlite3": ("engine.records.", "engine.gateways.sandbox"),
     "jinja2": ("renderers.html",),
     "flask": ("renderers.web.", "server"),
-    "flask_wtf": ("renderers.web.",),
+    "flask_wtf": ("renderers.web.", "server"),
     "typst": ("renderers.pdf",),
     "segno": ("renderers.qr",),
     "click": ("renderers.console", "renderers.reference", "server"),

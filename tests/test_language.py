@@ -87,11 +87,11 @@ def test_a_story_is_true(path: Path, scenario: str, shared: Shared) -> None:
     assert failure is None, f"{failure.where} {failure.code} {dict(failure.facts)}"
 
 
-def _stories(procedure: Procedure, shared: Shared):  # noqa: ANN202
+def _stories(procedure: Procedure, shared: Shared):
     return [_play(procedure, scenario, shared) for scenario in procedure.scenarios]
 
 
-def _play(procedure: Procedure, scenario: Scenario, shared: Shared):  # noqa: ANN202
+def _play(procedure: Procedure, scenario: Scenario, shared: Shared):
     catalogue = Catalogue.of([procedure], shared)
     return play(procedure, catalogue, load_words(), scenario)
 

@@ -28,7 +28,7 @@ class Person:
 
     def __post_init__(self) -> None:
         self._requests: list[Response] = []
-        self.page.on("response", self._requests.append)
+        self.page.on("response", lambda response: self._requests.append(response))
 
     # -- moving
 
@@ -49,8 +49,9 @@ class Person:
         """Notes the screen: its address, its faults, its weight, a picture when asked."""
         self.page.wait_for_load_state("load")
         path = urlsplit(self.page.url).path
-        if not self.screens or self.screens[-1] != path:
-            self.screens.append(path)
+        where = self.page.url.removeprefix(self.url)
+        if not self.screens or self.screens[-1] != where:
+            self.screens.append(where)
         if self.shots is not None:
             name = f"{len(self.screens):02d}{path.replace('/', '_')}.png"
             self.page.screenshot(path=self.shots / name, full_page=True)

