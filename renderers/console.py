@@ -162,13 +162,18 @@ def schema() -> None:
 def verify(export: Path, language: str) -> None:
     """Verify the journal export of a dossier, offline: intact, or the first entry that is not."""
     from engine.problems import Refused
-    from engine.records.journal import read_export
+    from engine.records.journal import read_export, verify_export
     from renderers.console_text import broken_chain, intact_chain, unreadable_export
 
     try:
-        entries, found = read_export(export.read_bytes())
+        plain = read_export(export.read_bytes())
+        found = verify_export(plain)
     except Refused as refused:
         click.echo(unreadable_export(refused.reason, language), err=True)
         sys.exit(2)
-    click.echo(intact_chain(entries, language) if found is None else broken_chain(found, language))
-    sys.exit(0 if found is None else 1)
+    if found is not None:
+        click.echo(broken_chain(found, language))
+        sys.exit(1)
+    head = plain.get("head") if isinstance(plain, dict) else None
+    count, last = (head.get("n"), head.get("hash")) if isinstance(head, dict) else (0, "")
+    click.echo(intact_chain(count if isinstance(count, int) else 0, str(last), language))

@@ -1,0 +1,74 @@
+"""What the command line says of journals and promises: a chain intact or broken, findings of `fsck`. French and English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from engine.problems import Refusal
+from engine.records.journal import Break
+from engine.records.store import Finding
+
+_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "fr": {
+        "intact": "Journal intact : {n} écritures, aucune modifiée, aucune manquante. Dernière empreinte {hash}.",
+        "broken": "JOURNAL ROMPU à l'écriture {n} : {why}.\n  attendu : {expected}\n  trouvé  : {found}",
+        "before": "Les écritures 1 à {n} sont intactes.",
+        "unreadable": "Ce fichier n'est pas un journal exporté ({code}).",
+        "changed": "son contenu n'est plus celui qui a été scellé",
+        "unlinked": "elle n'est pas scellée à celle d'avant",
+        "missing": "il manque une écriture",
+        "duplicated": "elle est là deux fois",
+        "reordered": "elle n'est pas à sa place",
+        "foreign": "elle est d'un autre dossier",
+        "cut": "la fin annoncée manque",
+        "opening": "la réponse montrée n'est pas celle qui a été scellée",
+        "clean": "Tout tient : {n} dossiers vérifiés, aucun constat.",
+        "found": "{n} constats.",
+    },
+    "en": {
+        "intact": "Journal intact: {n} entries, none changed, none missing. Last hash {hash}.",
+        "broken": "JOURNAL BROKEN at entry {n}: {why}.\n  expected: {expected}\n  found:    {found}",
+        "before": "Entries 1 to {n} are intact.",
+        "unreadable": "This file is not an exported journal ({code}).",
+        "changed": "its content is not what was sealed",
+        "unlinked": "it is not sealed to the one before",
+        "missing": "an entry is missing",
+        "duplicated": "it is there twice",
+        "reordered": "it is out of place",
+        "foreign": "it belongs to another dossier",
+        "cut": "the stated end is missing",
+        "opening": "the answer shown is not the one that was sealed",
+        "clean": "All holds: {n} dossiers verified, nothing found.",
+        "found": "{n} findings.",
+    },
+}  # fmt: skip
+
+
+def intact_chain(count: int, last: str, language: str) -> str:
+    return _WORDS[language]["intact"].format(n=count, hash=last[:16])
+
+
+def broken_chain(found: Break, language: str) -> str:
+    """Names the first entry that does not hold, and both values."""
+    words = _WORDS[language]
+    text = words["broken"].format(
+        n=found.n, why=words.get(found.reason, found.reason), expected=found.expected, found=found.found
+    )
+    return text + ("\n" + words["before"].format(n=found.n - 1) if found.n > 1 else "")
+
+
+def unreadable_export(reason: Refusal, language: str) -> str:
+    return _WORDS[language]["unreadable"].format(code=reason.code)
+
+
+def findings_report(findings: Sequence[Finding], dossiers: int, language: str) -> str:
+    """One line a finding: its code, the dossier, the facts."""
+    words = _WORDS[language]
+    if not findings:
+        return words["clean"].format(n=dossiers)
+    lines = [
+        f"{one.code}  {one.dossier or '-'}  " + ", ".join(f"{name}={value}" for name, value in one.facts.items())
+        for one in findings
+    ]
+    return "\n".join([*lines, words["found"].format(n=len(findings))])
