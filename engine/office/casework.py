@@ -100,6 +100,8 @@ def _decide(office: Office, unit: Unit, dossier: Dossier, act: Act, actor: Actor
     offer = next((one for one in known if one.transition.id == act.transition), None)
     if offer is not None and offer.open:  # a closed act says why before anything typed is judged
         _check_filling(office, procedure, dossier, offer, act)
+    if any(dossier.attachment(one) is None for one in act.attachments):
+        raise Refused(refusal("attachment_missing"))
     return take(procedure, dossier, act, actor, now, office.directory, office.wording, people)
 
 

@@ -23,6 +23,7 @@ from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Actor, Dossier
 from engine.records.store import Conflict, Store, Unit
 from engine.rules.access import may_see
+from engine.rules.due_dates import DRAFT_KEPT
 from engine.rules.view import AnswerProblem
 from engine.rules.wording import Wording
 from engine.values import has_check_digit
@@ -56,7 +57,11 @@ class OfficeSettings:
     session_lasts: timedelta = timedelta(hours=12)
     kept_lasts: timedelta = timedelta(days=30)
     payment_lasts: timedelta = timedelta(minutes=10)
-    draft_lasts: timedelta = timedelta(days=30)
+
+    @property
+    def draft_lasts(self) -> timedelta:
+        """How long a draft waits for its owner: the language's own, the same for every procedure."""
+        return timedelta(days=DRAFT_KEPT.count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,10 @@ def verify(office: Office, token_or_code: str, *, client: str = "") -> Verdict:
     """What a document is worth today, by the token of its QR or its twelve digits. Raises Refused("too_many_tries")."""
     digits = digits_only(token_or_code)
     by_code = len(digits) == CODE_DIGITS and not any(sign.isalpha() or sign in "_" for sign in token_or_code)
-    if by_code:
+    if by_code and client:
         _count(office, client)
-        if not has_check_digit(digits):
-            return UNKNOWN
+    if by_code and not has_check_digit(digits):
+        return UNKNOWN
     with office.store.unit() as unit:
         found = unit.document_by_code(digits) if by_code else unit.document_by_token(token_or_code.strip())
         dossier = unit.dossier(found[0]) if found else None

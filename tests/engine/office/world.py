@@ -148,9 +148,9 @@ class World:
         self.clock.advance(timedelta(**span))
 
 
-def a_world(folder: Path, store: Store | None = None, **gateways: Any) -> World:
+def a_world(folder: Path, store: Store | None = None, ledger: Path | None = None, **gateways: Any) -> World:
     clock = FixedClock(MONDAY)
-    operator = SandboxOperator(None, clock, b"shared")
+    operator = SandboxOperator(ledger, clock, b"shared")
     kept = store or SqliteStore(":memory:")
     kept.migrate()
     inbox = InboxSender()
