@@ -1,0 +1,364 @@
+"""Taking an act: what it asks, exactly what it will do and say, then done. Nothing typed is lost when somebody was faster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from flask import Blueprint, Response, request, session
+
+from engine.definition.model import Procedure, Transition
+from engine.office.casework import Filling, offers, preview_transition, read_filling, take_transition
+from engine.office.office import NotFound, WrongAnswers
+from engine.problems import Refusal, Refused
+from engine.records.dossier import Dossier, Letter
+from engine.records.store import Conflict
+from engine.rules import forms
+from engine.rules.decision import Act, Offer
+from engine.rules.notices import ROLE_ADDRESS
+from engine.rules.progress import public_key
+from engine.rules.sms import sms_parts
+from engine.values import Plain
+from renderers.diagram import kind_of
+from renderers.web.agent_dossier import (
+    AgentCase,
+    act_label,
+    agent_case,
+    correctable_of,
+    dossier_page,
+    why,
+)
+from renderers.web.base import (
+    actor,
+    agent,
+    form_revision,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    say,
+    site,
+    taken_aside,
+)
+from renderers.web.cases import drawing, label
+from renderers.web.desk import desk_page, people, role_label, who_did
+from renderers.web.refusals import sentence
+from renderers.web.statuses import TAGS
+from renderers.web_form import Control, error_summary, national, page_controls
+
+blueprint = Blueprint("agent_act", __name__)
+
+REASON = "act-reason"
+FIELD = "act-field"
+WHY = "act-why-"
+_OURS = frozenset({"csrf_token", "token", "revision", "go", "end", REASON, FIELD})
+LONGEST = 2000  # signs of a reason
+_AT_REASON = frozenset({"reason_missing"})
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What the agent wrote for an act. `raw` are the answers of the later form it fills, as posted."""
+
+    reason: str = ""
+    whys: Mapping[str, str] = field(default_factory=dict)  # field to correct → what is wrong with it
+    raw: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Typed:
+        reason, chosen, whys, raw = "", [], {}, {}
+        for name, value in pairs:
+            if name == REASON:
+                reason = value[:LONGEST]
+            elif name == FIELD:
+                chosen.append(value[:100])
+            elif name.startswith(WHY):
+                whys[name.removeprefix(WHY)] = value[:LONGEST]
+            elif name not in _OURS:
+                raw.setdefault(name, []).append(value)
+        return cls(reason, {name: whys.get(name, "") for name in dict.fromkeys(chosen)}, raw)
+
+    @classmethod
+    def posted(cls) -> Typed:
+        return cls.of((name, value) for name, values in request.form.lists() for value in values)
+
+    def carried(self) -> Iterator[tuple[str, str]]:
+        """The same as hidden fields of the next page."""
+        if self.reason:
+            yield REASON, self.reason
+        for name, said in self.whys.items():
+            yield FIELD, name
+            yield f"{WHY}{name}", said
+        for name, values in self.raw.items():
+            for value in values:
+                yield name, value
+
+
+@dataclass(frozen=True, slots=True)
+class ToCorrect:
+    """One answer that may be asked to correct, or is."""
+
+    id: str
+    label: str
+    text: str
+    said: str = ""
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent/dossiers/<number>/acte")
+@agent()
+def choose(number: str) -> Response:
+    """The radio of the panel leads to its act."""
+    one = agent_case(number)
+    chosen = request.args.get("acte", "")
+    known = {offer.transition.id for offer in offers(office(), actor(), one.id) if offer.open}
+    if chosen not in known:
+        return dossier_page(one, say("case.choose"))
+    return go(one.at(f"/acte/{chosen}"))
+
+
+@blueprint.get("/agent/dossiers/<number>/acte/<transition>")
+@agent()
+def ask(number: str, transition: str) -> Response:
+    """What the act asks; one that asks nothing is previewed at once."""
+    one = agent_case(number)
+    offer = _offer(one, transition)
+    if not offer.open:
+        return _closed(one, offer, Typed())
+    kept = taken_aside()
+    if kept is not None and kept[0] == request.path:
+        session.pop("aside", None)
+        return _form(one, offer, Typed.of(kept[1]))
+    if not _asks(offer.transition):
+        return _previewed(one, offer, Typed())
+    allowed = correctable_of(one, offer.transition)
+    chosen = [name for name in request.args.getlist("champ") if name in allowed]
+    return _form(one, offer, Typed(whys=dict.fromkeys(chosen, "")))
+
+
+@blueprint.post("/agent/dossiers/<number>/acte/<transition>")
+@agent()
+def post(number: str, transition: str) -> Response:
+    """`go`: see it before it leaves, go back and edit, or confirm."""
+    one, typed, seen = agent_case(number), Typed.posted(), form_revision()
+    if request.form.get("go") == "confirm":
+        return _confirm(one, transition, typed)
+    offer = _known(one, transition)
+    if offer is None or (seen is not None and seen != one.dossier.revision):
+        return _stale(one, transition, typed)
+    if not offer.open:
+        return _closed(one, offer, typed)
+    if request.form.get("go") in ("edit", "add"):
+        return _form(one, offer, typed)
+    return _previewed(one, offer, typed)
+
+
+def _known(one: AgentCase, transition: str) -> Offer | None:
+    """The act as it stands now; none when this step has no such act."""
+    return next((offer for offer in offers(office(), actor(), one.id) if offer.transition.id == transition), None)
+
+
+def _offer(one: AgentCase, transition: str) -> Offer:
+    offer = _known(one, transition)
+    if offer is None:
+        raise NotFound
+    return offer
+
+
+def _asks(way: Transition) -> bool:
+    return bool(way.asks or way.fills)
+
+
+def _form(one: AgentCase, offer: Offer, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False) -> Response:
+    way = offer.transition
+    filling = _filling(one, way, typed, judged)
+    controls = _controls(one, filling)
+    errors = [*errors, *(_filling_errors(one, filling) if judged else ())]
+    chosen, others = _to_correct(one, way, typed)
+    rounds = sum(1 for taken in one.dossier.taken if taken.transition == way.id) if "correction" in way.asks else 0
+    return desk_page(
+        "agent/act.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
+        act=label(way.label), action=one.at(f"/acte/{way.id}"), asks=way.asks, chosen=chosen, others=others,
+        reason=typed.reason, controls=controls, errors=errors, token=new_token(), revision=one.dossier.revision,
+        reason_error=next((said for at, said in errors if at == f"#{REASON}"), ""), rounds=rounds,
+    )  # fmt: skip
+
+
+def _filling(one: AgentCase, way: Transition, typed: Typed, judged: bool) -> Filling | None:
+    if way.fills is None:
+        return None
+    return read_filling(office(), actor(), one.id, way.id, typed.raw if judged or typed.raw else None)
+
+
+def _controls(one: AgentCase, filling: Filling | None) -> list[Control]:
+    pages = filling.view.pages if filling else ()
+    return [control for page in pages for control in page_controls(page, drawing(one))]
+
+
+def _filling_errors(one: AgentCase, filling: Filling | None) -> list[tuple[str, str]]:
+    pages = filling.view.pages if filling else ()
+    return [fault for page in pages for fault in error_summary(page, drawing(one))]
+
+
+def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToCorrect], list[ToCorrect]]:
+    """The answers chosen, with what was said of each; and the others that may be."""
+    if "correction" not in way.asks:
+        return [], []
+    allowed = correctable_of(one, way)
+    asked = [
+        ToCorrect(question.id, label(question.label), label(page.title), typed.whys.get(question.id, ""))
+        for page in one.procedure.form.pages
+        for question in page.fields
+        if question.id in allowed
+    ]
+    return [each for each in asked if each.id in typed.whys], [each for each in asked if each.id not in typed.whys]
+
+
+# -- before it leaves --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLetter:
+    """A message as it will be read: to whom, its text, how long it is."""
+
+    to: str
+    body: str
+    length: str
+    warning: str = ""
+    subject: str = ""
+
+
+def _previewed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
+    way = offer.transition
+    try:
+        preview = preview_transition(office(), actor(), one.id, _act(one, way, typed))
+    except WrongAnswers:
+        return _form(one, offer, typed, judged=True)
+    except Refused as closed:
+        return _form(one, offer, typed, [_refused_at(way, typed, closed.reason)])
+    after = preview.decision.dossier
+    state = one.procedure.state(after.state)
+    public = public_key(one.procedure, after)
+    return desk_page(
+        "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
+        act=label(way.label), action=one.at(f"/acte/{way.id}"), carried=list(typed.carried()), editable=_asks(way),
+        state=label(state.label), public=(TAGS[public], say(f"status.{public}")), confirm=label(way.confirm),
+        due=after.due_at, due_key="act.due_theirs" if kind_of(state) == "applicant" else "act.due", final=state.is_end,
+        paused=kind_of(state) == "applicant" and not state.is_end,
+        outputs=[label(one.procedure.outputs[name].title) for name in preview.outputs],
+        letters=[_shown(one, letter) for letter in preview.letters], told=_told(one, way, typed),
+        token=new_token(), revision=one.dossier.revision,
+    )  # fmt: skip
+
+
+def _act(one: AgentCase, way: Transition, typed: Typed) -> Act:
+    """The same words make the same act, also after it was taken: a double touch is then one act."""
+    filling: Mapping[str, Plain] = {}
+    if way.fills is not None:
+        read = forms.read_filling(one.procedure, way.fills, one.dossier, typed.raw, office().day(), office().directory)
+        filling = read.answers
+    correction = typed.whys if "correction" in way.asks else {}
+    reason = typed.reason.strip() if "reason" in way.asks or "correction" in way.asks else ""
+    return Act(way.id, reason or None, {name: said.strip() for name, said in correction.items()}, filling)
+
+
+def _refused_at(way: Transition, typed: Typed, reason: Refusal) -> tuple[str, str]:
+    """Where the agent mends it."""
+    if reason.code == "correction_empty":
+        return "#others", say("act.none_chosen")
+    return f"#{REASON}" if reason.code in _AT_REASON else "#c", sentence(reason)
+
+
+def _shown(one: AgentCase, letter: Letter) -> ShownLetter:
+    if letter.channel == "sms":
+        parts = sms_parts(letter.body)
+        length = f"{say('act.signs', count=parts.signs)}, {say('act.segments', count=parts.count)}"
+        return ShownLetter(
+            say("act.sms_to", to=national(letter.to)), letter.body, length, say("act.unicode") if parts.unicode else ""
+        )  # fmt: skip
+    length = say("act.signs", count=len(letter.body))
+    if letter.channel == "email":
+        return ShownLetter(say("act.email_to", to=letter.to), letter.body, length, subject=letter.subject)
+    if letter.to.startswith(ROLE_ADDRESS):
+        to = say("act.inbox_to", to=role_label(letter.to.removeprefix(ROLE_ADDRESS)))
+    else:
+        to = say("act.inbox_applicant")
+    return ShownLetter(to, letter.body, length, subject=letter.subject)
+
+
+def _told(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
+    """What the applicant reads on the tracking page: the reason, and each point to correct."""
+    lines = [say("case.reason", reason=typed.reason.strip())] if typed.reason.strip() else []
+    chosen, _ = _to_correct(one, way, typed)
+    return [*lines, *(f"{each.label} : « {each.said.strip()} »" if each.said.strip() else each.label for each in chosen)]
+
+
+# -- done --------------------------------------------------------------------------------------------------------------
+
+
+def _confirm(one: AgentCase, transition: str, typed: Typed) -> Response:
+    """Takes it. A double touch is answered as the first was, whatever the dossier became since."""
+    way = next((way for way in one.procedure.transitions if way.id == transition and way.event is None), None)
+    if way is None:
+        raise NotFound
+    try:
+        act = _act(one, way, typed)
+        after = take_transition(office(), actor(), one.id, act, revision=form_revision(), token=form_token())
+    except Conflict:
+        return _stale(agent_case(one.dossier.number), transition, typed)
+    except WrongAnswers:
+        return _form(one, _offer(one, transition), typed, judged=True)
+    except Refused as closed:
+        return _stale(agent_case(one.dossier.number), transition, typed, closed.reason)
+    session["desk_note"] = say("case.done", act=label(way.label))
+    session["desk_next"] = say("case.done_state", state=label(one.procedure.state(after.state).label))
+    return go(one.at())
+
+
+# -- somebody was faster -----------------------------------------------------------------------------------------------
+
+
+def _closed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
+    return _stale_page(one, offer.transition.id, typed, say("stale.closed", why=why(one, offer)), False)
+
+
+def _stale(one: AgentCase, transition: str, typed: Typed, reason: Refusal | None = None) -> Response:
+    """The dossier is not what the agent saw: what happened, and their text."""
+    offer = _known(one, transition)
+    closed = say("stale.closed", why=sentence(reason)) if reason else ""
+    if not closed and offer is not None and not offer.open:
+        closed = say("stale.closed", why=why(one, offer))
+    return _stale_page(one, transition, typed, closed, offer is not None and offer.open)
+
+
+def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, still_open: bool) -> Response:
+    book = one.procedure
+    written = [(say("act.reason"), typed.reason)] if typed.reason else []
+    written += [(_asked(book, name), said or "–") for name, said in typed.whys.items()]
+    written += [(_asked(book, name), ", ".join(values)) for name, values in typed.raw.items() if any(values)]
+    return desk_page(
+        "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(),
+        happened=_happened(one.dossier, book), act=act_label(book, transition), closed=closed, written=written,
+        carried=list(typed.carried()), resume=still_open, action=one.at(f"/acte/{transition}"),
+        revision=one.dossier.revision,
+    )  # fmt: skip
+
+
+def _asked(book: Procedure, name: str) -> str:
+    question = book.fields.get(name)
+    return label(question.label) if question else name
+
+
+def _happened(dossier: Dossier, book: Procedure) -> str:
+    """Who did what last, so that the agent knows whom to ask."""
+    if not dossier.taken:
+        return say("stale.unknown", moment=site().words.moment(dossier.entered_at, language()))
+    last = dossier.taken[-1]
+    name = who_did(last.by, last.by_kind, people([last.by]))
+    return say(
+        "stale.by", name=name[:1].upper() + name[1:], act=act_label(book, last.transition, last.source),
+        moment=site().words.moment(last.at, language()),
+    )  # fmt: skip

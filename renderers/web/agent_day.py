@@ -1,0 +1,152 @@
+"""The day of an office: who comes, who is there, who did not come; a sheet for the door."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import cast
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, session
+
+from engine.office.bookings import DayLine, What, day, mark
+from engine.office.office import NotFound
+from engine.problems import Refused
+from engine.rules.access import acting_role
+from engine.values import digits_only
+from renderers.search import words_of
+from renderers.web.agent import my_offices
+from renderers.web.agent_dossier import agent_case
+from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
+from renderers.web.cases import label, place_label
+from renderers.web.desk import desk_page
+from renderers.web.refusals import sentence
+
+blueprint = Blueprint("agent_day", __name__)
+
+_MARKS = ("arrived", "attended", "missed")
+_TAGS = {"booked": "", "arrived": "we", "attended": "ok", "missed": "bad", "cancelled": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One line of the day. `marks` are what may be noted now: code and word."""
+
+    number: str
+    href: str
+    hour: str
+    name: str
+    procedure: str
+    office: str
+    bring: tuple[str, ...]
+    appointment: str
+    status: str
+    tag: str
+    word: str
+    marks: tuple[tuple[str, str], ...]
+
+
+@blueprint.get("/agent/rendez-vous")
+@agent()
+def today() -> Response:
+    return go(f"/agent/rendez-vous/{office().day().isoformat()}")
+
+
+@blueprint.get("/agent/rendez-vous/<when>")
+@agent()
+def show(when: str) -> Response:
+    """`bureau` and `q` narrow the list; `porte=1` is the sheet for the door, without names."""
+    return _page(_day(when))
+
+
+def _page(when: date, status: int = 200, note: str = "") -> Response:
+    places = my_offices()
+    chosen = request.values.get("bureau", "")
+    chosen = chosen if chosen in {name for name, _ in places} else ""
+    query = request.values.get("q", "").strip()[:100]
+    lines = day(office(), actor(), when, chosen or None)
+    visits = [_visit(line) for line in lines if line.booking.status != "cancelled"]
+    counts = Counter(one.status for one in visits)
+    found = [one for one in visits if _matches(one, query)]
+    kept = {"bureau": chosen, "q": query}
+    return desk_page(
+        "agent/door.html" if request.args.get("porte") else "agent/day.html", status,
+        day_=when, visits=found, places=places, chosen=chosen, place=place_label(chosen), q=query, token=new_token(),
+        counts=[say(f"day.{key}", count=counts[name]) for key, name in
+                (("expected", "booked"), ("here", "arrived"), ("received", "attended"), ("away", "missed"))
+                if counts[name] or name == "booked"],
+        before=_address(when - timedelta(days=1), **kept), after=_address(when + timedelta(days=1), **kept),
+        today=_address(office().day(), **kept) if when != office().day() else "", any=bool(visits),
+        here=_address(when, **kept), door=_address(when, **kept, porte="1"), note=note or session.pop("desk_note", ""),
+    )  # fmt: skip
+
+
+def _day(when: str) -> date:
+    try:
+        found = date.fromisoformat(when)
+    except ValueError:
+        raise NotFound from None
+    if not 2000 <= found.year <= 2999:
+        raise NotFound
+    return found
+
+
+def _address(when: date, **kept: str) -> str:
+    query = urlencode({name: value for name, value in kept.items() if value})
+    return f"/agent/rendez-vous/{when.isoformat()}" + (f"?{query}" if query else "")
+
+
+def _matches(one: Visit, query: str) -> bool:
+    if not query:
+        return True
+    digits = digits_only(query)
+    if digits:
+        return digits in one.number
+    names = words_of(one.name)
+    return all(any(name.startswith(word) for name in names) for word in words_of(query))
+
+
+def _visit(line: DayLine) -> Visit:
+    booking, dossier = line.booking, line.dossier
+    arrived = booking.status == "booked" and booking.arrived_at is not None
+    status = "arrived" if arrived else booking.status
+    at = site().words.clock(booking.arrived_at, language()) if booking.arrived_at else ""
+    return Visit(
+        dossier.number, f"/agent/dossiers/{dossier.number}", site().words.clock(booking.start, language()),
+        dossier.label or "–", f"{label(line.procedure_title)} : {label(line.appointment.label)}", place_label(booking.office),
+        tuple(label(one) for one in line.to_bring), booking.appointment, status, _TAGS[status],
+        say(f"day.status_{status}", at=at), tuple(_marks(line, status)),
+    )  # fmt: skip
+
+
+def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
+    """Nobody is absent before the hour of the visit; what others hold is not marked."""
+    book = agent_case(line.dossier.number).procedure
+    if status not in ("booked", "arrived") or not acting_role(book, line.dossier, actor(), line.appointment.by):
+        return
+    for what in _MARKS:
+        if what == "arrived" and status == "arrived":
+            continue
+        if what == "missed" and (status == "arrived" or line.booking.start > office().now()):
+            continue
+        yield what, say(f"day.{what}")
+
+
+@blueprint.post("/agent/rendez-vous/<when>")
+@agent()
+def note(when: str) -> Response:
+    """The button touched carries `number/appointment/what`."""
+    chosen, _, rest = request.form.get("mark", "")[:200].partition("/")
+    appointment, _, what = rest.partition("/")
+    if what not in _MARKS:
+        raise NotFound
+    one, token = agent_case(chosen), form_token()
+    own_token = f"{token}:{chosen}:{what}" if token else None
+    try:
+        mark(office(), actor(), one.id, appointment, cast(What, what), token=own_token)
+    except Refused as closed:
+        return _page(_day(when), 409, sentence(closed.reason))
+    session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=say(f"day.{what}"))
+    return go(_address(_day(when), bureau=request.form.get("bureau", "")[:100], q=request.form.get("q", "")[:100]))

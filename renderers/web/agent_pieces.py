@@ -1,0 +1,74 @@
+"""Papers at an agent's desk: those handed in, looked at one after the other, and those delivered."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from engine.office.casework import offers
+from engine.office.intake import read_attachment
+from engine.office.office import NotFound
+from engine.office.verification import read_document
+from engine.rules.access import may_read
+from renderers.certificate import document_pdf
+from renderers.web.agent_dossier import agent_case, correctable_of, correction_offer
+from renderers.web.base import actor, agent, file_response, language, office
+from renderers.web.cases import label
+from renderers.web.desk import desk_page
+from renderers.web.hardening import FILE_POLICY
+
+blueprint = Blueprint("agent_pieces", __name__)
+
+_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
+
+
+@blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>")
+@agent()
+def piece(number: str, attachment_id: str) -> Response:
+    """The viewer: a picture in the page, a PDF behind a link, and the pieces before and after."""
+    one = agent_case(number)
+    attachment, _ = read_attachment(office(), actor(), one.id, attachment_id)
+    order = [kept for kept in one.dossier.attachments if may_read(one.procedure, one.dossier, _root(kept.field), actor())]
+    place = [kept.id for kept in order].index(attachment.id)
+    correcting = correction_offer(offers(office(), actor(), one.id))
+    field = _root(attachment.field)
+    correct = ""
+    if correcting and field in correctable_of(one, correcting.transition):
+        correct = one.at(f"/acte/{correcting.transition.id}?champ={field}")
+    asked = one.procedure.fields.get(field)
+    return desk_page(
+        "agent/piece.html", dossier=one.dossier, procedure=one.title, base=one.at(), attachment=attachment,
+        label=label(asked.label) if asked else attachment.name, place=place + 1, count=len(order), correct=correct,
+        file=one.at(f"/pieces/{attachment.id}/fichier"), picture=attachment.kind in ("jpg", "png"),
+        before=one.at(f"/pieces/{order[place - 1].id}") if place else "",
+        after=one.at(f"/pieces/{order[place + 1].id}") if place + 1 < len(order) else "",
+    )  # fmt: skip
+
+
+def _root(path: str) -> str:
+    return path.split(".")[0]
+
+
+@blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>/fichier")
+@agent()
+def file(number: str, attachment_id: str) -> Response:
+    """The file itself. Only pictures, which the house saved anew, are shown in place; nothing in it may run."""
+    one = agent_case(number)
+    attachment, body = read_attachment(office(), actor(), one.id, attachment_id)
+    if attachment.kind not in _TYPES:
+        raise NotFound
+    answer = file_response(body, _TYPES[attachment.kind], attachment.name, attachment.kind in ("jpg", "png"))
+    answer.headers["Content-Security-Policy"] = FILE_POLICY
+    return answer
+
+
+@blueprint.get("/agent/dossiers/<number>/documents/<document_id>.pdf")
+@agent()
+def document(number: str, document_id: str) -> Response:
+    one = agent_case(number)
+    issued = read_document(office(), actor(), one.id, document_id)
+    agency = office().directory.agencies.get(one.procedure.identity.agency)
+    body = document_pdf(
+        issued, one.procedure, label(agency.label) if agency else "", f"{office().settings.short_url}/v",
+        office().wording, language(),
+    )  # fmt: skip
+    return file_response(body, "application/pdf", f"{issued.number}.pdf")
