@@ -20,11 +20,10 @@ from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
-from engine.records.sqlite_schema import migrate, prepare, read_settings
+from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
 from engine.records.store import Busy, Damaged, Finding, Unit
 
 MEMORY: Final = ":memory:"
-PATIENCE: Final = 10.0  # seconds a writer waits for its turn, as `busy_timeout` does among processes
 BATCH: Final = 1000
 
 # What may pass: somebody holds the lock, the disk is full, read-only, cut. Any other error is a fault of ours.

@@ -8,9 +8,12 @@ A migration that was released is never edited: the next one corrects it.
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Final
 
 from sqlite_utils import Database, Migrations
+
+PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
 MIGRATIONS: Final = Migrations("guichet")
 NAMES: Final = ("0001 facts",)
@@ -38,7 +41,7 @@ class ForeignSchema(RuntimeError):
 def prepare(connection: sqlite3.Connection, journal_mode: str) -> None:
     """Sets the connection up and reads back what it really runs with. Raises `UnsafeSettings`."""
     connection.execute(f"PRAGMA busy_timeout={SETTINGS['busy_timeout']}")
-    connection.execute(f"PRAGMA journal_mode={journal_mode}")
+    _switch_journal(connection, journal_mode)
     for name, value in SETTINGS.items():
         connection.execute(f"PRAGMA {name}={value}")
     for pragma in SPEED:
@@ -47,6 +50,20 @@ def prepare(connection: sqlite3.Connection, journal_mode: str) -> None:
     asked = {"journal_mode": journal_mode, **SETTINGS}
     if wrong := [f"{name}={found[name]}" for name, value in asked.items() if found[name] != value]:
         raise UnsafeSettings(", ".join(wrong))
+
+
+def _switch_journal(connection: sqlite3.Connection, journal_mode: str) -> None:
+    """SQLite lets nobody wait for this switch, so of several processes that begin on one new file the others ask again."""
+    deadline = time.monotonic() + PATIENCE
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != journal_mode:
+        try:
+            connection.execute(f"PRAGMA journal_mode={journal_mode}")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return  # what it became is read back with all the rest
 
 
 def read_settings(connection: sqlite3.Connection) -> dict[str, str]:

@@ -175,6 +175,7 @@ def a_claimed_png(width: int, height: int) -> bytes:
         pytest.param(b"\0\0\0\x18ftypheic\0\0", "file_type", id="heic"),
     ],
 )
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_what_is_no_good_picture_is_refused(store: AttachmentStore, data: bytes, code: str) -> None:
     assert why_refused(store, data, "a.png") == code
 
