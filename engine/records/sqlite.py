@@ -22,6 +22,7 @@ from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
 from engine.records.store import Busy, Damaged, Finding, Unit
+from engine.records.turns import Turns
 
 MEMORY: Final = ":memory:"
 BATCH: Final = 1000
@@ -53,7 +54,7 @@ class SqliteStore:
         """A connection never crosses a fork: the child begins with none, and closes none of its parent's."""
         self._process = os.getpid()
         self._idle: list[sqlite3.Connection] = []
-        self._turn = threading.Lock()
+        self._turns = Turns()
         self._inside = threading.local()
 
     def _connect(self) -> sqlite3.Connection:
@@ -81,7 +82,7 @@ class SqliteStore:
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
         alone = alone or self._in_memory
-        if alone and not self._turn.acquire(timeout=PATIENCE):
+        if alone and not self._turns.take(PATIENCE):
             raise Busy("turn")
         self._inside.unit = True
         try:
@@ -92,7 +93,7 @@ class SqliteStore:
         finally:
             self._inside.unit = False
             if alone:
-                self._turn.release()
+                self._turns.give()
 
     @contextmanager
     def _given_back(self, connection: sqlite3.Connection) -> Iterator[None]:
