@@ -1,7 +1,7 @@
 """The words of the house, by language and key: interface, statuses, notices, refusals; plurals, dates, money.
 
-`words*.<language>.yaml` hold the sentences, each file a part of the house. A key with the children `one` and `many` is a plural chosen by its fact
-`count`. What is missing in a language is said in French, the reference.
+`words*.<language>.yaml` hold the sentences, each file a part of the house. A key with the children `one` and `many` is
+a plural chosen by its fact `count`. What is missing in a language is said in French, the reference.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ REFERENCE: Final = "fr"
 OFFERED: Final = ("fr", "en")
 FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
+_BEFORE: Final = re.compile(r" (?=[:;?!»%])")
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
 _FOLDER: Final = Path(__file__).parent
 
@@ -187,8 +188,15 @@ def _flat(tree: object, prefix: str = "") -> dict[str, str]:
     return {prefix: str(tree)}
 
 
+def typographic(text: str, language: str) -> str:
+    """French signs keep to their word: no line begins with « : », « ? » or a closing quote."""
+    if language != REFERENCE:
+        return text
+    return _BEFORE.sub(FIXED_SPACE, text).replace("« ", f"«{FIXED_SPACE}")
+
+
 def in_language(text: Text | None, language: str) -> str:
-    return text.in_(language) if text else ""
+    return typographic(text.in_(language), text.language_for(language)) if text else ""
 
 
 @lru_cache(maxsize=1)
@@ -197,6 +205,9 @@ def load_words() -> Words:
     texts: dict[str, dict[str, str]] = {}
     for language in OFFERED:
         for path in sorted(_FOLDER.glob(f"words*.{language}.yaml")):
-            own = _flat(read_source(path.read_text(encoding="utf-8"), path.name).tree)
-            texts.setdefault(language, {}).update(own)
+            said = texts.setdefault(language, {})
+            for key, sentence in _flat(read_source(path.read_text(encoding="utf-8"), path.name).tree).items():
+                if key in said:
+                    raise ValueError(f"{path.name} says {key} again")
+                said[key] = sentence if key.endswith(".sms") else typographic(sentence, language)
     return Words(texts)

@@ -27,6 +27,8 @@ def line_public(line: DossierLine) -> str:
     state = procedure.states.get(line.state) if procedure else None
     if state is None:
         return "closed" if line.closed else "in_review"
+    if state.mode == "attend" and line.due_paused:  # its time stands still while a slot is held
+        return "appointment"
     return state.public
 
 

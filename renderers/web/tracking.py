@@ -20,7 +20,8 @@ from engine.records.store import DossierLine
 from engine.rules.decision import Act, Offer
 from engine.rules.documents import status_of
 from engine.rules.progress import Milestone, PublicStatus, public_status, timeline
-from renderers.web.answers import AnswerSection, answer_sections
+from engine.rules.view import FileView, FormView
+from renderers.web.answers import answer_sections
 from renderers.web.base import (
     actor,
     form_revision,
@@ -169,11 +170,12 @@ def follow(number: str) -> Response:
     if one.dossier.is_draft and not one.dossier.closed_at:
         return go(one.at("/demande"))
     status = public_status(one.procedure, one.dossier, office().now())
+    form = see_form(office(), actor(), one.id)
     refused = status.public == "refused"
     return page(
         "citizen/tracking.html", dossier=one.dossier, procedure=one.title, note=session.pop("note", ""),
         box=status_box(one, status), steps=time_steps(one), documents=_documents(one), bookings=_bookings(one),
-        payments=_payments(one), letters=_letters(one), files=_files(one), sections=_sections(one), acts=_acts(one),
+        payments=_payments(one), letters=_letters(one), files=_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
         appeals=writer(one.procedure).appeals() if refused else (),
     )  # fmt: skip
 
@@ -314,19 +316,20 @@ def _letters(one: Case) -> list[Message]:
     return [Message(_moment(letter.created_at), letter.body) for letter in mine_only][-10:]
 
 
-def _files(one: Case) -> list[Linked]:
-    found = []
-    for file in one.dossier.attachments:
-        field = one.procedure.fields.get(file.field.partition(".")[0])
-        at = site().words.clock(file.received_at, language())
-        text = say("track.file_received", day=_plain_day(file.received_at), at=at)
-        title = label(field.label) if field else file.field
-        found.append(Linked(label=title, href=one.at(f"/pieces/{file.id}"), name=file.name, text=text))
-    return found
+def _files(one: Case, form: FormView) -> list[Linked]:
+    """The files that answer a question now, each with the proof that it was received."""
+    views = (view for part in form.pages for view in part.fields)
+    asked = (inner for view in views for inner in (view, *(cell for row in view.rows for cell in row.fields)))
+    return [
+        Linked(label=label(view.label), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
+        for view in asked
+        for file in view.files
+    ]  # fmt: skip
 
 
-def _sections(one: Case) -> list[AnswerSection]:
-    return answer_sections(one, see_form(office(), actor(), one.id))
+def _received(file: FileView) -> str:
+    at = datetime.fromisoformat(file.received)
+    return say("track.file_received", day=_plain_day(at), at=site().words.clock(at, language()))
 
 
 # -- acts of the applicant ---------------------------------------------------------------------------------------------
