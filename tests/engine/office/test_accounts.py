@@ -196,6 +196,12 @@ class TestPasswords:
         closed = refused(accounts.sign_in, world.office, "agent", "mensah", "un mot de passe")
         assert closed.reason.code == "sign_in_wrong"
 
+    def test_closed_by_another_server_too(self, world: World, account: Account) -> None:
+        token = accounts.sign_in(world.office, "agent", "mensah", "un mot de passe").token
+        with world.office.store.unit(write=True) as unit:
+            unit.put_account(replace(account, disabled=True))
+        assert accounts.actor_of(world.office, token) is None
+
     def test_a_login_belongs_to_one_person(self, world: World, account: Account) -> None:
         closed = refused(accounts.add_account, world.office, replace(account, id="a2"))
         assert closed.reason.code == "login_taken"

@@ -313,6 +313,11 @@ class TestTooMuch:
         world.wait(minutes=3)
         late = cashier.check_payment(world.office, first.id)
         assert late.status == "overpaid"
+        headers, body = world.operator.callback(first.reference) or ({}, b"")
+        again = cashier.record_callback(world.office, "sandbox", headers, body)
+        assert again.payment
+        assert again.payment.status == "overpaid"
+        assert "overpaid" not in world.kinds(dossier)
         assert sorted(amount for _, amount in credits(world)) == [500, 500]
         assert world.kept(dossier).state == "signature"
         assert fsck(world.office) == ()

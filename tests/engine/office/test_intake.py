@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from engine.definition.model import Sensitive
 from engine.office import intake
 from engine.office.intake import Upload
 from engine.office.office import NotFound, WrongAnswers
@@ -171,6 +173,21 @@ class TestFiles:
         with pytest.raises(NotFound):
             intake.attach(world.office, world.applicant(), world.draft().id, path, Upload("a.pdf", pdf()))
 
+    def test_a_sensitive_file_is_for_those_the_book_names(self, world: World) -> None:
+        book = world.office.catalogue.procedures[PASSPORT]
+        kept_close = replace(
+            book.personal_data, sensitive={**book.personal_data.sensitive, "cni": Sensitive(("dgdn/production",))}
+        )
+        books = {**world.office.catalogue.procedures, PASSPORT: replace(book, personal_data=kept_close)}
+        world.office = replace(world.office, catalogue=replace(world.office.catalogue, procedures=books))
+        dossier = world.sent(PASSPORT)
+        card = next(one for one in dossier.attachments if one.field == "cni")
+        for reader in (world.applicant(), world.agent("maker", "dgdn/production")):
+            assert intake.read_attachment(world.office, reader, dossier.id, card.id)
+        for stranger in (world.agent("checker", "dgdn/controleur"), world.auditor()):
+            with pytest.raises(NotFound):
+                intake.read_attachment(world.office, stranger, dossier.id, card.id)
+
     def test_taken_away_it_is_missing_again(self, world: World) -> None:
         owner, dossier = world.applicant(), world.filled()
         after = intake.detach(world.office, owner, dossier.id, dossier.attachments[0].id)
@@ -196,7 +213,7 @@ class TestSending:
         as_person = world.filled()
         as_company = world.draft(qualite="morale")  # the same draft, now for a company
         assert as_company.id == as_person.id
-        kept = world.force(as_company, answers={**as_person.answers, **as_company.answers})
+        kept = world.force(as_company, answers={**as_company.answers, **as_person.answers, "qualite": "morale"})
         intake.attach(world.office, owner, kept.id, "extrait_rccm", Upload("r.pdf", pdf()))
         sent = intake.submit(world.office, owner, kept.id, declared=True)
         assert "raison_sociale" in sent.answers
@@ -284,6 +301,8 @@ class TestCorrections:
         assert saved.dossier.correction.made == {"lieu_naissance"}
         empty = intake.save_corrections(world.office, world.applicant(), dossier.id, {"lieu_naissance": [""]})
         assert [one.at for one in empty.errors] == ["lieu_naissance"]
+        assert empty.dossier.correction is not None
+        assert empty.dossier.correction.made == frozenset()
         with pytest.raises(WrongAnswers):
             intake.send_corrections(world.office, world.applicant(), dossier.id)
 

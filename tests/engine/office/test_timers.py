@@ -77,6 +77,14 @@ class TestTime:
             assert [taken.transition for taken in world.kept(dossier).taken] == ["a_payer.late"]
         assert fsck(world.office) == ()
 
+    def test_eight_workers_remind_once(self, tmp_path: Path) -> None:
+        world = a_world(tmp_path, SqliteStore(tmp_path / "office.db"))
+        drafts = [world.draft(owner=world.applicant(f"+228901{number:05d}")) for number in range(10)]
+        world.wait(days=24)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: timers.run_timers(world.office), range(8)))
+        assert [world.kinds(draft).count("reminded") for draft in drafts] == [1] * 10
+
     def test_a_clock_that_goes_back_fires_nothing_twice(self, world: World) -> None:
         dossier = world.sent()
         world.wait(days=16)
@@ -229,6 +237,21 @@ class TestRegisters:
         slow = replace(world.office, registers={"casier_national": Slow()})
         timers.ask_registers(slow)
         assert world.kept(dossier).answers["recherche"] == "unavailable"
+
+    def test_an_answer_about_what_the_dossier_was_is_asked_again(self, tmp_path: Path) -> None:
+        """Something changed meanwhile: perhaps the very answers that were sent."""
+        register = Silent()
+        world = a_world(tmp_path, registers={"casier_national": register})
+        dossier = world.paid(world.sent())
+
+        class Slow(Silent):
+            def ask(self, register_id: str, sent: Any) -> RegisterAnswer:
+                kept = world.kept(dossier)
+                world.force(kept, label=f"{kept.label} bis", language="en")
+                return RegisterAnswer("not_found")
+
+        timers.ask_registers(replace(world.office, registers={"casier_national": Slow()}))
+        assert world.kept(dossier).state == "interrogation"
 
 
 class TestSweeping:
