@@ -27,6 +27,8 @@ from engine.records.turns import Turns
 MEMORY: Final = ":memory:"
 BATCH: Final = 1000
 
+_OF_A_PARENT: Final[list[sqlite3.Connection]] = []  # held so that a child never closes what its parent uses
+
 # What may pass: somebody holds the lock, the disk is full, read-only, cut. Any other error is a fault of ours.
 _PASSING: Final = frozenset(
     {
@@ -51,7 +53,7 @@ class SqliteStore:
             self._idle.append(_fresh_memory() if self._in_memory else self._connect())
 
     def _forget(self) -> None:
-        """A connection never crosses a fork: the child begins with none, and closes none of its parent's."""
+        """A connection never crosses a fork: the child begins with none."""
         self._process = os.getpid()
         self._idle: list[sqlite3.Connection] = []
         self._turns = Turns()
@@ -78,6 +80,7 @@ class SqliteStore:
         if os.getpid() != self._process:
             if self._in_memory:
                 raise RuntimeError("a store in memory does not cross a fork")
+            _OF_A_PARENT.extend(self._idle)
             self._forget()
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import threading
@@ -248,6 +249,20 @@ def test_a_reader_keeps_its_snapshot_while_another_writes(store: SqliteStore) ->
         assert unit.count_dossiers(Tray()) == 1
     with store.unit() as unit:
         assert unit.count_dossiers(Tray()) == 2
+
+
+def test_a_child_process_begins_with_its_own_connection(store: SqliteStore) -> None:
+    opened(store)
+    child = os.fork()
+    if child == 0:
+        try:
+            opened(store, a_dossier("d2"))
+        finally:
+            os._exit(0 if store._idle and sqlite._OF_A_PARENT else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert list(store.all_dossiers()) == ["d1", "d2"]
+    opened(store, a_dossier("d3"))
+    assert list(store.findings()) == []
 
 
 # -- lists stay on their indexes ---------------------------------------------------------------------------------------
