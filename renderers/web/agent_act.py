@@ -17,7 +17,7 @@ from engine.rules import forms
 from engine.rules.decision import Act, Offer
 from engine.rules.notices import ROLE_ADDRESS
 from engine.rules.progress import public_key
-from engine.rules.sms import sms_parts
+from engine.sms import sms_parts
 from engine.values import Plain
 from renderers.diagram import kind_of
 from renderers.web.agent_dossier import (

@@ -1,0 +1,166 @@
+"""What the definition in words is made of, and how each word of it is found: names, roles, conditions, texts of law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from engine.definition.directory import Directory
+from engine.definition.expressions import Expression
+from engine.definition.model import (
+    APPLICANT,
+    SYSTEM,
+    Procedure,
+    Thing,
+)
+from engine.rules.access import role_key
+from engine.values import Span, Text
+from renderers.expression_text import ExpressionWriter
+from renderers.html import span_text
+from renderers.words import Words, in_language
+
+
+@dataclass(frozen=True, slots=True)
+class LawText:
+    id: str
+    title: str
+    status: str  # of the words
+    kind: str  # colour of its tag
+    details: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One thing of the book: its name, what is said of it, and its text of law."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    law: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    title: str
+    condition: str
+    questions: tuple[Clause, ...]
+    rules: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    label: str
+    amount: str
+    condition: str
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeeText:
+    title: str
+    condition: str
+    lines: tuple[PriceLine, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateText:
+    title: str
+    shown_as: str
+    waits: str
+    time: str
+    leads: tuple[str, ...]
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """An act and, for each role of the matrix, whether it may take it."""
+
+    title: str
+    notes: tuple[str, ...]
+    may: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeText:
+    when: str
+    to: str
+    channel: str
+    text: str
+    length: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionText:
+    """The definition, chapter by chapter, in one language."""
+
+    facts: tuple[tuple[str, str], ...]
+    laws: tuple[LawText, ...]
+    eligibility: tuple[Clause, ...]
+    pages: tuple[PageText, ...]
+    evidence: tuple[Clause, ...]
+    fees: tuple[FeeText, ...]
+    visits: tuple[Clause, ...]
+    later: tuple[PageText, ...]
+    look_ups: tuple[Clause, ...]
+    states: tuple[StateText, ...]
+    roles: tuple[str, ...]
+    matrix: tuple[MatrixRow, ...]
+    timers: tuple[str, ...]
+    documents: tuple[Clause, ...]
+    notices: tuple[NoticeText, ...]
+    data: tuple[tuple[str, str], ...]
+    sensitive: tuple[str, ...]
+    appeals: tuple[str, ...]
+    accepted: tuple[str, ...]
+    stories: tuple[str, ...] = field(default=())
+
+
+class Reader:
+    """Reads one book aloud, in one language."""
+
+    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
+        self.book, self.directory, self.words, self.language = procedure, directory, words, language
+        self.expressions = ExpressionWriter(procedure, directory, words, language)
+
+    def say(self, key: str, /, **facts: object) -> str:
+        return self.words.say(f"definition.{key}", self.language, {name: str(value) for name, value in facts.items()})
+
+    def t(self, text: Text | None) -> str:
+        return in_language(text, self.language)
+
+    def span(self, span: Span) -> str:
+        return span_text(self.words, span, self.language)
+
+    def when(self, key: str, expression: Expression) -> str:
+        """A sentence with a condition; nothing when it always holds."""
+        said = self.expressions.condition(expression)
+        return self.say(key, condition=said) if said else ""
+
+    def role(self, key: str) -> str:
+        if key in (APPLICANT, SYSTEM):
+            return self.words.say(f"desk.{'applicant_capital' if key == APPLICANT else 'system'}", self.language, {})
+        role = self.directory.role(role_key(self.book, key))
+        return self.t(role.label) if role else key
+
+    def roles_text(self, roles: Iterable[str]) -> str:
+        return ", ".join(dict.fromkeys(self.role(one) for one in roles))
+
+    def label(self, name: str) -> str:
+        thing = self.book.fields.get(name) or self.book.tasks.get(name) or self.book.things.get(name)
+        label = getattr(thing, "label", None) or getattr(thing, "title", None)
+        return self.t(label) if isinstance(label, Text) else name
+
+    def basis(self, thing: Thing, *keys: str) -> str:
+        """The texts that these keys of a thing rest on, each with its worth."""
+        laws = dict.fromkeys(thing.law_of(key) for key in (*keys, "*") if thing.law_of(key))
+        named = [law for name in laws if (law := self.book.laws.get(name or ""))]
+        said = [self.t(law.title) + ("" if law.status == "sourced" else f" ({self.say(f'status_{law.status}')})") for law in named]
+        return self.say("basis", law=" ; ".join(said)) if said else ""
+
+
+def capital(text: str) -> str:
+    """The sentence with its first letter raised; acronyms stay as they are."""
+    return text[:1].upper() + text[1:]
