@@ -40,7 +40,7 @@ DOORS = {
     "waitress": ("server", "renderers.commands", "renderers.console"),
 }
 FORBIDDEN_IN_RULES = re.compile(r"\b(datetime\.now|date\.today|time\.time|random\.|secrets\.|os\.environ|(?<!def )open\()")
-NO_WAY_TO_CODE = re.compile(r"\b(eval|exec)\(|from_string|render_template_string|\|\s*safe\b|Markup\(")
+NO_WAY_TO_CODE = re.compile(r"(?<![.\w])(eval|exec)\(|from_string|render_template_string|\|\s*safe\b|Markup\(")
 
 
 def modules() -> Iterator[tuple[str, Path]]:
