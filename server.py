@@ -29,18 +29,15 @@ from engine.gateways.payments import PaymentProvider
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
-from engine.office.accounts import add_account
-from engine.office.editions import publish
+from engine.office.demo import PASSWORD, open_demo
 from engine.office.keys import SigningKeys
-from engine.office.office import Office, OfficeSettings
-from engine.office.secrets import hash_secret
+from engine.office.office import Office, OfficeSettings, publish_editions
 from engine.office.timers import tour
 from engine.records.attachments import AttachmentStore
-from engine.records.dossier import Account
 from engine.records.sqlite import SqliteStore
 from renderers.console import console
 from renderers.html import Pages
-from renderers.web import citizen, refusals
+from renderers.web import citizen, desks, refusals
 from renderers.web.assets import Assets
 from renderers.web.base import Site, SiteSettings, check_guards
 from renderers.web.hardening import harden
@@ -48,10 +45,9 @@ from renderers.words import load_words
 
 log = logging.getLogger("guichet")
 
-DEMO_PASSWORD: Final = "demonstration"
+DEMO_PASSWORD: Final = PASSWORD
 DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}
 TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
-HANDS_A_ROLE: Final = 2  # demo people for each role: some acts want two pairs of eyes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +112,9 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
             payment_lasts=timedelta(minutes=10),
         ),
     )  # fmt: skip
-    office = replace(office, catalogue=publish(office.catalogue, store, office.now()))
+    office = publish_editions(office)
     if settings.demo:
-        _seat_demo_people(office)
+        open_demo(office)
     return office, operator
 
 
@@ -137,25 +133,6 @@ def _secret(settings: Settings) -> str:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(secrets.token_urlsafe(48))
     return path.read_text("utf-8")
-
-
-def _seat_demo_people(office: Office) -> None:
-    """Two agents for each role of the directory, and an auditor, all with the same password: `agency.role`,
-    `agency.role.2`, `auditeur`."""
-    with office.store.unit() as unit:
-        known = {account.login for kind in ("agent", "auditor") for account in unit.accounts(kind)}
-    people = [
-        Account(login, "agent", f"{role.label} n° {hand}", login, roles=(role.key,))
-        for agency in office.directory.agencies.values()
-        for name, role in agency.roles.items()
-        for hand in range(1, HANDS_A_ROLE + 1)
-        for login in [f"{agency.id}.{name}" + (f".{hand}" if hand > 1 else "")]
-    ]
-    people.append(Account("auditeur", "auditor", "Contrôleur", "auditeur"))
-    new = [person for person in people if person.login not in known]
-    secret = hash_secret(DEMO_PASSWORD) if new else ""
-    for person in new:
-        add_account(office, replace(person, secret=secret))
 
 
 # -- the web -----------------------------------------------------------------------------------------------------------
@@ -192,7 +169,7 @@ def create_app(settings: Settings, office: Office | None = None, operator: Sandb
 
 def blueprints() -> tuple:  # type: ignore[type-arg]
     """Every desk of the site."""
-    return citizen.BLUEPRINTS
+    return (*citizen.BLUEPRINTS, *desks.BLUEPRINTS)
 
 
 def _warning(office: Office) -> str:

@@ -17,7 +17,7 @@ from engine.records.dossier import Actor
 from engine.records.store import Conflict, DossierLine
 from engine.rules.access import holds, role_key, roles_of
 from engine.values import digits_only
-from renderers.web.base import AGENT_DESK, actor, agent, dossier_id, form_token, go, new_token, office, public, say
+from renderers.web.base import AGENT_DESK, actor, agent, dossier_number, form_token, go, new_token, office, public, say
 from renderers.web.cases import label
 from renderers.web.desk import Tag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
 
@@ -208,7 +208,7 @@ def acts_in(book: Procedure, state_id: str, who: Actor) -> bool:
 def take() -> Response:
     """Takes the dossier of the button touched, and opens it."""
     number = request.form.get("number", "")[:20]
-    assign(office(), actor(), dossier_id(number), actor().id, token=_token_for(number))
+    assign(office(), actor(), dossier_number(number), actor().id, token=_token_for(number))
     return go(f"/agent/dossiers/{number}")
 
 

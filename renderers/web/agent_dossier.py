@@ -26,7 +26,7 @@ from renderers.web.agent import acts_in
 from renderers.web.base import (
     actor,
     agent,
-    dossier_id,
+    dossier_number,
     form_token,
     go,
     language,
@@ -54,7 +54,7 @@ class AgentCase(Case):
 
 def agent_case(number: str) -> AgentCase:
     """Raises `NotFound` for an unknown dossier and for one of other services."""
-    dossier = see(office(), actor(), dossier_id(number))
+    dossier = see(office(), actor(), dossier_number(number))
     return AgentCase(dossier, procedure_of(office(), dossier))
 
 

@@ -1,0 +1,266 @@
+"""The controller's desk: what runs, since when, how many dossiers; and the trail of one dossier, proven or broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+
+from engine.clock import local_day
+from engine.definition.model import Procedure
+from engine.office.casework import tray
+from engine.office.inspection import export, trail
+from engine.office.intake import procedure_of, see
+from engine.office.office import NotFound
+from engine.office.readings import note_reading, noted_motive
+from engine.problems import Refused
+from engine.records.dossier import Dossier
+from engine.records.journal import Break, Entry
+from engine.records.store import Tray
+from engine.values import Plain, digits_only
+from renderers.web.base import (
+    AUDITOR_DESK,
+    actor,
+    auditor,
+    dossier_number,
+    file_response,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    public,
+    say,
+    site,
+)
+from renderers.web.cases import label, place_label
+from renderers.web.definitions import edition_lines
+from renderers.web.desk import book_of, desk_page, editions_of, known, leave_desk, role_label, sign_in_page
+from renderers.web.refusals import refused
+
+blueprint = Blueprint("auditor", __name__)
+
+_SHORT = 8  # signs of a hash that a line shows
+_LAST = 50
+_LISTS = ("fields", "done", "reopened", "changed", "correction")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureLine:
+    slug: str
+    title: str
+    agency: str
+    edition: int
+    since: str
+    open: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """One entry of a journal as it is read."""
+
+    rank: int
+    at: str
+    actor: str
+    actor_id: str
+    kind: str
+    facts: tuple[tuple[str, str], ...]
+    edition: str
+    hash: str
+    previous: str
+    broken: bool
+
+
+# -- the door ----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/audit/connexion", methods=["GET", "POST"])
+@public
+def door() -> Response:
+    return sign_in_page(AUDITOR_DESK, "auditor", "/audit")
+
+
+@blueprint.post("/audit/deconnexion")
+@auditor
+def leave() -> Response:
+    return leave_desk(AUDITOR_DESK, "/audit/connexion")
+
+
+# -- what runs ---------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/audit")
+@auditor
+def home() -> Response:
+    """`numero` opens the dossier of that number."""
+    typed = request.args.get("numero", "").strip()[:40]
+    digits = digits_only(typed)
+    if len(digits) == 11:
+        return go(f"/audit/dossiers/{digits}")
+    errors = [("#numero", say("follow.number_wrong"))] if typed else []
+    return desk_page("auditor/home.html", 422 if errors else 200, lines=_procedures(), typed=typed, errors=errors)
+
+
+@blueprint.get("/audit/demarches")
+@auditor
+def procedures() -> Response:
+    return desk_page("auditor/home.html", lines=_procedures(), typed="", errors=[])
+
+
+def _procedures() -> list[ProcedureLine]:
+    books = sorted(office().catalogue.procedures.values(), key=lambda one: label(one.identity.title))
+    return [_procedure_line(book) for book in books]
+
+
+def _procedure_line(book: Procedure) -> ProcedureLine:
+    kept = next((one for one in editions_of(book.id) if one.fingerprint == book.fingerprint), None)
+    agency = office().directory.agencies.get(book.identity.agency)
+    with office().store.unit() as unit:
+        count = unit.count_dossiers(Tray(tuple((book.id, state) for state in book.states)))
+    since = site().words.plain_day(local_day(kept.published_at), language()) if kept else "–"
+    return ProcedureLine(
+        book.id, label(book.identity.title), label(agency.label) if agency else book.identity.agency, book.edition, since,
+        count, book.fingerprint[:12],
+    )  # fmt: skip
+
+
+@blueprint.get("/audit/demarches/<slug>")
+@auditor
+def procedure(slug: str) -> Response:
+    book = known(book_of(slug))
+    found = tray(office(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST)
+    with office().store.unit() as unit:
+        counts = [(label(one.label), unit.count_dossiers(Tray(((slug, one.id),), open_only=False))) for one in book.states.values()]
+    return desk_page(
+        "auditor/procedure.html", slug=slug, procedure=label(book.identity.title), editions=edition_lines(slug),
+        counts=counts, dossiers=[(one.number, one.edition, _state(one.procedure, one.edition, one.state), one.submitted_at)
+                                 for one in found.lines],
+        next=f"/audit/demarches/{slug}?{urlencode({'apres': found.after})}" if found.after else "",
+    )  # fmt: skip
+
+
+def _state(slug: str, edition: int, state: str) -> str:
+    book = book_of(slug, edition)
+    found = book.states.get(state) if book else None
+    return label(found.label) if found else state
+
+
+# -- one dossier -------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/audit/dossiers/<number>")
+@auditor
+def dossier(number: str) -> Response:
+    """Asks why first; the trail is shown under the reading that was noted."""
+    one = see(office(), actor(), dossier_number(number))
+    reading = request.args.get("lecture", "")[:60]
+    motive = noted_motive(office(), actor(), one.id, reading) if reading else None
+    if motive is None:
+        return _ask_motive(one)
+    entries, broken = trail(office(), actor(), one.id)
+    book = procedure_of(office(), one)
+    query = urlencode({"lecture": reading})
+    return desk_page(
+        "auditor/trail.html", dossier=one, slug=one.procedure, procedure=label(book.identity.title), motive=motive, broken=broken,
+        because=say(f"audit.because_{broken.reason}") if broken else "",
+        lines=[_entry_line(book, entry, broken) for entry in entries], count=len(entries),
+        head=entries[-1].hash if entries else "", again=f"/audit/dossiers/{number}?{query}",
+        export=f"/audit/dossiers/{number}/journal.json?{query}", file=f"{number}.json",
+    )  # fmt: skip
+
+
+def _ask_motive(one: Dossier, error: str = "") -> Response:
+    book = procedure_of(office(), one)
+    errors = [("#motive", error)] if error else []
+    return desk_page(
+        "auditor/motive.html", 422 if error else 200, dossier=one, procedure=label(book.identity.title), errors=errors,
+        token=new_token(),
+    )  # fmt: skip
+
+
+@blueprint.post("/audit/dossiers/<number>")
+@auditor
+def read(number: str) -> Response:
+    """Seals the reading into the dossier's journal, then shows it."""
+    one = see(office(), actor(), dossier_number(number))
+    try:
+        reading = note_reading(office(), actor(), one.id, request.form.get("motive", ""), token=form_token())
+    except Refused as closed:
+        if closed.reason.code == "reason_missing":
+            return _ask_motive(one, say("audit.motive_empty"))
+        return refused(closed.reason, f"/audit/dossiers/{number}")
+    return go(f"/audit/dossiers/{number}?{urlencode({'lecture': reading})}")
+
+
+@blueprint.get("/audit/dossiers/<number>/journal.json")
+@auditor
+def evidence(number: str) -> Response:
+    """The journal as a file that anybody verifies without us."""
+    one = see(office(), actor(), dossier_number(number))
+    if noted_motive(office(), actor(), one.id, request.args.get("lecture", "")[:60]) is None:
+        raise NotFound
+    body = json.dumps(export(office(), actor(), one.id), ensure_ascii=False, indent=1).encode()
+    return file_response(body, "application/json", f"{one.number}.json")
+
+
+def _entry_line(book: Procedure, entry: Entry, broken: Break | None) -> EntryLine:
+    words = site().words
+    kind = say(f"journal.{entry.kind}") if words.has(f"journal.{entry.kind}") else say("journal.other", kind=entry.kind)
+    return EntryLine(
+        entry.n, words.moment(entry.at, language()), say(f"journal.{_actor_kind(entry)}"),
+        entry.actor[:_SHORT] if entry.actor != entry.actor_kind else "", kind, tuple(_facts(book, entry.body)),
+        entry.edition[:_SHORT], entry.hash[:_SHORT], entry.previous[:_SHORT], broken is not None and entry.n >= broken.n,
+    )  # fmt: skip
+
+
+def _actor_kind(entry: Entry) -> str:
+    return entry.actor_kind if site().words.has(f"journal.{entry.actor_kind}") else "anonymous"
+
+
+def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str]]:
+    """What an entry says, codes turned into the words of its edition; what changed only by being counted is left out."""
+    for name, value in body.items() if isinstance(body, dict) else ():
+        if value in (None, "", [], {}) or name == "revision":
+            continue
+        key = f"journal.fact.{name}"
+        title = say(key) if site().words.has(key) else name
+        yield title, ", ".join(_said(book, name, one) for one in _each(name, value))
+
+
+def _each(name: str, value: Plain) -> list[Plain]:
+    """Commitments are told by the names they are kept under."""
+    if isinstance(value, dict):
+        return list(value) if name == "commits" else [f"{key} : {item}" for key, item in value.items()]
+    return value if isinstance(value, list) else [value]
+
+
+def _said(book: Procedure, name: str, value: Plain) -> str:
+    words = site().words
+    if isinstance(value, bool):
+        return words.yes_no(value, language())
+    if isinstance(value, int):
+        return words.money(value, language()) if name == "amount" else str(value)
+    text = str(value)
+    if name in ("state", "source", "target") and text in book.states:
+        return label(book.states[text].label)
+    if name == "by":
+        return role_label(text)
+    if name == "office":
+        return place_label(text) or text
+    if name in ("due", "paused", "start"):
+        return words.facts({"at": text}, language())["at"]
+    return _named(book, text)
+
+
+def _named(book: Procedure, text: str) -> str:
+    """A code of the book by its label; anything else as it is written."""
+    code = text.removeprefix("answers.")
+    thing = book.fields.get(code) or book.tasks.get(code) or book.things.get(code)
+    found = getattr(thing, "label", None) or getattr(thing, "title", None)
+    if found is None:
+        found = next((way.label for way in book.transitions if way.id == code), None)
+    return f"« {label(found)} »" if found else text

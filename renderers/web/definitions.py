@@ -1,0 +1,184 @@
+"""What the administration committed itself to, open to everyone: editions, the definition in words and as a file, the
+circuit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+
+from engine.definition.model import Procedure
+from engine.office.office import NotFound
+from engine.records.dossier import Edition
+from engine.values import Span
+from renderers.definition_text import definition_text
+from renderers.diagram import Way, kind_of, ways, workflow_svg
+from renderers.html import span_text
+from renderers.web.base import file_response, language, office, page, public, say, site
+from renderers.web.cases import label
+from renderers.web.desk import book_of, editions_of, known, role_label, writer_of
+
+blueprint = Blueprint("definitions", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EditionLine:
+    """One edition as a list shows it."""
+
+    number: int
+    current: bool
+    published: str
+    by: str
+    commit: str
+    fingerprint: str
+    definition: str
+    yaml: str
+    circuit: str
+
+
+@dataclass(frozen=True, slots=True)
+class WayLine:
+    """One line of the circuit's table."""
+
+    number: int
+    source: str
+    action: str
+    who: str
+    delay: str
+    target: str
+    message: str
+
+
+def edition_lines(slug: str) -> list[EditionLine]:
+    """Every edition of a procedure, the newest first. Raises `NotFound` for an unknown procedure."""
+    current = known(book_of(slug))
+    return [_edition_line(one, current) for one in editions_of(slug)]
+
+
+def _edition_line(one: Edition, current: Procedure) -> EditionLine:
+    base = f"/demarches/{one.procedure}"
+    query = f"?fingerprint={one.fingerprint}"
+    return EditionLine(
+        one.edition, one.fingerprint == current.fingerprint,
+        say("audit.published", moment=site().words.moment(one.published_at, language())), one.published_by,
+        (one.commit or "")[:10], one.fingerprint, f"{base}/definition{query}", f"{base}/definition.yaml{query}",
+        f"{base}/circuit{query}",
+    )  # fmt: skip
+
+
+def asked_edition(slug: str) -> Procedure:
+    """The edition the address asks for, else the one in service. Raises `NotFound`."""
+    fingerprint = request.args.get("fingerprint", "")[:64]
+    book = book_of(slug, fingerprint=fingerprint) if fingerprint else book_of(slug)
+    if book is None and fingerprint:
+        with office().store.unit() as unit:
+            kept = unit.edition(slug, fingerprint)
+        book = office().catalogue.rebuild(kept) if kept else None
+    return known(book)
+
+
+@blueprint.get("/demarches/<slug>/historique")
+@public
+def history(slug: str) -> Response:
+    book = known(book_of(slug))
+    return page("auditor/history.html", slug=slug, procedure=label(book.identity.title), editions=edition_lines(slug))
+
+
+@blueprint.get("/demarches/<slug>/definition")
+@public
+def definition(slug: str) -> Response:
+    book = asked_edition(slug)
+    text = definition_text(book, office().directory, site().words, language())
+    return page(
+        "auditor/definition.html", slug=slug, procedure=label(book.identity.title), edition=book.edition, text=text,
+        fingerprint=book.fingerprint, yaml=f"/demarches/{slug}/definition.yaml?fingerprint={book.fingerprint}",
+        circuit=f"/demarches/{slug}/circuit?fingerprint={book.fingerprint}",
+    )  # fmt: skip
+
+
+@blueprint.get("/demarches/<slug>/definition.yaml")
+@public
+def source(slug: str) -> Response:
+    """The file as it was published, to the byte."""
+    fingerprint = request.args.get("fingerprint", "")[:64] or known(book_of(slug)).fingerprint
+    with office().store.unit() as unit:
+        kept = unit.edition(slug, fingerprint)
+    if kept is None:
+        raise NotFound
+    return file_response(kept.source.encode(), "application/yaml; charset=utf-8", f"{slug}-{kept.edition}.yaml")
+
+
+# -- the circuit -------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/demarches/<slug>/circuit")
+@public
+def circuit(slug: str) -> Response:
+    book = asked_edition(slug)
+    return page(
+        "auditor/circuit.html", slug=slug, procedure=label(book.identity.title), edition=book.edition,
+        lines=[_way_line(book, way) for way in ways(book, language())],
+        svg=f"/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}",
+        definition=f"/demarches/{slug}/definition?fingerprint={book.fingerprint}",
+    )  # fmt: skip
+
+
+@blueprint.get("/demarches/<slug>/circuit.svg")
+@public
+def picture(slug: str) -> Response:
+    book = asked_edition(slug)
+    return file_response(workflow_svg(book, language()).encode(), "image/svg+xml", f"{slug}.svg", inline=True)
+
+
+def _way_line(book: Procedure, way: Way) -> WayLine:
+    return WayLine(
+        way.number, way.source_label, _action(book, way), _who(way), _delay(book, way), way.target_label, _message(book, way)
+    )  # fmt: skip
+
+
+def _action(book: Procedure, way: Way) -> str:
+    """The act, or what makes it pass by itself; with its condition."""
+    if way.event is None:
+        said = way.label
+    elif site().words.has(f"event.short_{way.event}"):
+        said = say(f"event.short_{way.event}")
+    else:
+        thing = book.tasks.get(way.event) or book.clocks.get(way.event)
+        said = label(thing.label) if thing else way.event
+    condition = writer_of(book).condition(way.transition.when)
+    return f"{said} ({say('definition.when', condition=condition)})" if condition else said
+
+
+def _who(way: Way) -> str:
+    if way.event is not None:
+        return say("desk.system")
+    return ", ".join(_role(role) for role in way.by)
+
+
+def _role(role: str) -> str:
+    said = role_label(role)
+    return say("desk.applicant_capital") if role == "applicant" else said
+
+
+def _delay(book: Procedure, way: Way) -> str:
+    """How long the act stays open, else the time the step allows."""
+    if way.transition.within is not None:
+        return say("audit.within", span=_span(way.transition.within))
+    due = book.state(way.source).due
+    return writer_of(book).value(due) if due is not None and way.event in (None, "due") else ""
+
+
+def _span(span: Span) -> str:
+    return span_text(site().words, span, language())
+
+
+def _message(book: Procedure, way: Way) -> str:
+    """What the applicant is told on arriving: the book's own words, else the house's for that label."""
+    own = next((one for one in book.notices if one.event in (way.target, way.transition.id) and one.to == "applicant"), None)
+    template = (own.sms or own.inbox or own.email_body) if own else None
+    if template is not None:
+        return template.text.in_(language())
+    before, after = book.state(way.source), book.state(way.target)
+    if before.public == after.public and kind_of(before) == kind_of(after):
+        return ""
+    return say("definition.notice_house")
