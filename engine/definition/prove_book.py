@@ -1,0 +1,173 @@
+"""What the proofs read of a procedure, laid out once: its questions by name, who fills them, the rules across them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from engine.definition.countries import COUNTRIES
+from engine.definition.directory import Directory
+from engine.definition.expression_compiler import tree
+from engine.definition.expression_nodes import Ambient, Call, Node, walk
+from engine.definition.expressions import TEXT, Constant, Expression, Type
+from engine.definition.model import APPLICATION, Check, Criterion, Fee, Field, Form, Option, Page, Procedure
+
+LOOK_UP: Final = ("found", "not_found", "unavailable")
+_MOST_DAYS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Must:
+    """A check that refuses, on the page where it stands."""
+
+    check: Check
+    page: Page
+    owner: str | None
+
+    @property
+    def id(self) -> str:
+        return self.check.id
+
+    @property
+    def key(self) -> str:
+        return f"{self.page.id}.{self.check.id}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.check.holds.names | self.check.when.names
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A question before the form that nobody passes with the wrong answer."""
+
+    criterion: Criterion
+
+    @property
+    def id(self) -> str:
+        return self.criterion.id
+
+    @property
+    def key(self) -> str:
+        return f"stop.{self.criterion.id}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.criterion.stop_when.names | {self.criterion.id}
+
+
+class Book:
+    """A procedure and its directory, as the proofs need them."""
+
+    def __init__(self, procedure: Procedure, directory: Directory) -> None:
+        self.procedure, self.directory = procedure, directory
+        self.fields: dict[str, Field] = dict(procedure.fields)
+        self.guards: dict[str, Expression] = {}
+        self.owners: dict[str, str] = {}
+        self.added: dict[str, tuple[tuple[Field, str], ...]] = {}  # by rows: columns of forms filled once a row
+        self._read_forms()
+        for criterion in procedure.eligibility:
+            self.fields.setdefault(criterion.id, criterion.field)
+        self.rules: tuple[Must | Stop, ...] = (*map(Stop, procedure.eligibility), *self._musts())
+        self.rules_on: dict[str, list[Must | Stop]] = {}
+        for rule in self.rules:
+            for name in rule.names:
+                self.rules_on.setdefault(name, []).append(rule)
+        self.lists: Mapping[str, frozenset[str]] = {name: one.codes for name, one in procedure.lists.items()}
+        self.places = frozenset(
+            code for one in self.fields.values() if one.type == "place" for code in one.value_type.codes or ()
+        )
+
+    def _read_forms(self) -> None:
+        for page in self.procedure.form.pages:
+            for field in page.fields:
+                self.fields.setdefault(field.id, field)
+                self.guards[field.id] = page.when
+        for task in self.later_forms():
+            for field in task.fields:
+                if task.each is not None:
+                    self.added[task.each] = (*self.added.get(task.each, ()), (field, task.id))
+                else:
+                    self.fields.setdefault(field.id, field)
+                    self.owners[field.id] = task.id
+
+    def later_forms(self) -> Iterator[Form]:
+        for task in self.procedure.tasks.values():
+            if isinstance(task, Form) and task.id != APPLICATION:
+                yield task
+
+    def _musts(self) -> Iterator[Must]:
+        forms = (self.procedure.form, *self.later_forms())
+        for form in forms:
+            if form.each is None:
+                owner = None if form.id == APPLICATION else form.id
+                for page in form.pages:
+                    yield from (Must(check, page, owner) for check in page.checks if not check.warns)
+
+    # -- questions -----------------------------------------------------------------------------------------------------
+
+    def is_look_up(self, task: str) -> bool:
+        form = self.procedure.tasks.get(task)
+        return isinstance(form, Form) and form.register is not None
+
+    def type_of(self, name: str) -> Type:
+        known = self.fields.get(name)
+        if known is not None:
+            return known.value_type
+        return Type("choice", frozenset(LOOK_UP)) if name in self.procedure.tasks else TEXT
+
+    def options_of(self, field: Field) -> tuple[Option, ...]:
+        return field.evidence.any_of if field.evidence is not None else field.options
+
+    def codes_of(self, field: Field) -> frozenset[str] | None:
+        """The codes a choice may take; None when nobody can list them."""
+        if field.type == "office":
+            return frozenset(one.id for one in self.directory.offices_of(self.procedure.identity.agency)) or None
+        if field.type == "country":
+            return frozenset(COUNTRIES)
+        options = frozenset(option.code for option in self.options_of(field))
+        return options or field.value_type.codes
+
+    # -- days ----------------------------------------------------------------------------------------------------------
+
+    def days(self, day: date) -> tuple[date, ...]:
+        """The day of the proof, then the days around the dates that the file compares with the present."""
+        written = sorted({found for expression in self.expressions() for found in _dates_beside_today(expression)})
+        written += sorted({found for fee in self.procedure.fees() for found in _dates_of(fee)})
+        around = (one + timedelta(days=shift) for one in written for shift in (-1, 0, 1))
+        return tuple(dict.fromkeys((day, *around)))[: 1 + 3 * _MOST_DAYS]
+
+    def expressions(self) -> Iterator[Expression]:
+        """The expressions that may compare the present with a date."""
+        procedure = self.procedure
+        for field in self.fields.values():
+            yield from (field.when, field.required)
+            yield from (one for one in (field.value, field.bounds.minimum, field.bounds.maximum) if one is not None)
+            yield from (option.when for option in field.options)
+        for rule in self.rules:
+            if isinstance(rule, Must):
+                yield from (rule.check.holds, rule.check.when)
+            else:
+                yield rule.criterion.stop_when
+        yield from (way.when for way in procedure.transitions)
+        yield from (task.when for task in procedure.tasks.values())
+        for fee in procedure.fees():
+            for line in fee.lines:
+                yield from (one for one in (line.when, line.amount, line.times) if one is not None)
+
+
+def _dates_beside_today(expression: Expression) -> Iterator[date]:
+    nodes = list(walk(tree(expression)))
+    if any(_reads_the_present(node) for node in nodes):
+        yield from (node.value for node in nodes if isinstance(node, Constant) and isinstance(node.value, date))
+
+
+def _reads_the_present(node: Node) -> bool:
+    return isinstance(node, Ambient) or (isinstance(node, Call) and node.function == "age")
+
+
+def _dates_of(fee: Fee) -> Iterator[date]:
+    for line in fee.lines:
+        yield from (one for one in (line.from_, line.until) if one is not None)

@@ -1,0 +1,309 @@
+"""Questions put to the solver, within a time: can these conditions hold together, and with which answers?
+
+Three answers: yes, no, or not known (out of time, or beyond what the terms can say). A yes that somebody acts on comes
+with a witness, read again by the real evaluator; when they disagree the answer is "not known", never a guess.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, Literal, TypeAlias
+
+import z3
+
+from engine.definition.expression_compiler import tree
+from engine.definition.expression_nodes import Node
+from engine.definition.expressions import Constant, History, Type, Value
+from engine.definition.prove_book import Book
+from engine.definition.prove_calendar import FIRST, LAST
+from engine.definition.prove_domains import Domain, Question
+from engine.definition.prove_terms import NotExpressible, Slot, Term
+from engine.definition.prove_witness import Witness
+
+Z: TypeAlias = Any
+Verdict: TypeAlias = Literal["yes", "no", "unknown"]
+
+SHALLOW, DEEP = 3, 20  # rows unrolled first, and when more rows might change the answer
+_QUERY_MS: Final = 400
+_LONGEST: Final = 5_000  # signs of a text made up
+_PREFERENCES: Final = 6  # rounds of giving up examples that do not fit
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Conditions to hold together: `holds` all true, `fails` all false, inside the first row of each of `rows`.
+
+    `sure` are tasks done by then, `open_forms` those being filled now; `without` leaves out checks and criteria.
+    """
+
+    holds: tuple[Node, ...] = ()
+    fails: tuple[Node, ...] = ()
+    rows: tuple[str, ...] = ()
+    sure: frozenset[str] = frozenset()
+    filling: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+    done: Mapping[str, bool] | None = None  # what a path did, where one is followed
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the solver said; a witness only with a yes that was read again."""
+
+    verdict: Verdict
+    witness: Witness | None = None
+
+
+class Prover:
+    """Puts questions about one procedure. `seconds` bound all of them together."""
+
+    def __init__(self, book: Book, day: date, seconds: float) -> None:
+        self.book = book
+        self.day = max(day, book.procedure.identity.from_ or day)
+        self.days = book.days(self.day)
+        self._until = time.monotonic() + seconds
+        self._domains: dict[tuple[date, int], Domain] = {}
+
+    def possible(self, query: Query) -> Verdict:
+        """Whether some answers make it so, on some day. A no is exact: all rows that may be are looked at."""
+        for depth in (SHALLOW, DEEP):
+            found = [self._solved(query, day, depth) for day in self.days[:1]]
+            if found[0].verdict != "yes":
+                found += [self._solved(query, day, depth) for day in self.days[1:]]
+            if any(one.verdict == "yes" for one in found):
+                return "yes"
+            if any(one.verdict == "unknown" for one in found):
+                return "unknown"
+            if not any(one.truncated for one in found):
+                return "no"
+        return "unknown"
+
+    def example(self, query: Query) -> Answer:
+        """Answers that make it so, from the day of the proof on; a no is for as many rows as were unrolled."""
+        unknown = False
+        for day in self.days:
+            if day < self.day:
+                continue
+            found = self._solved(query, day, SHALLOW, with_witness=True)
+            if found.witness is not None and self.confirms(query, found.witness):
+                return Answer("yes", found.witness)
+            unknown = unknown or found.verdict != "no"
+        return Answer("unknown" if unknown else "no")
+
+    def confirms(self, query: Query, witness: Witness) -> bool:
+        """Our evaluator's word on what the solver found."""
+        return all(witness.holds(self.book, node, query.rows) for node in query.holds) and not any(
+            witness.holds(self.book, node, query.rows) for node in query.fails
+        )
+
+    def _solved(self, query: Query, day: date, depth: int, with_witness: bool = False) -> _Solved:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            return _Solved("unknown")
+        domain = self._domain(day, depth)
+        try:
+            formulas, names = _formulas(domain, query)
+        except NotExpressible:
+            return _Solved("unknown")
+        solver = z3.Solver()
+        solver.set("timeout", max(10, min(_QUERY_MS, int(left * 1000))))
+        solver.add(*formulas)
+        found = z3.unknown
+        if domain.terms.multiplied:  # the examples of the file first: what they satisfy needs no search
+            found = _check_with(solver, list(_wishes(domain, names)))
+        if found != z3.sat:
+            found = solver.check()
+        if found != z3.sat:
+            return _Solved("no" if found == z3.unsat else "unknown", bool(domain.truncated & names))
+        if not with_witness:
+            return _Solved("yes")
+        model = _preferred(solver, domain, names)
+        return _Solved("yes", witness=None if model is None else _Reading(domain, model, names).witness())
+
+    def _domain(self, day: date, depth: int) -> Domain:
+        if (day, depth) not in self._domains:
+            self._domains[(day, depth)] = Domain(self.book, day, min(self.day, day), depth)
+        return self._domains[(day, depth)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """One run of the solver. `truncated`: there may be more rows than it looked at."""
+
+    verdict: Verdict
+    truncated: bool = False
+    witness: Witness | None = None
+
+
+def _formulas(domain: Domain, query: Query) -> tuple[list[Z], frozenset[str]]:
+    """The query with all that bears on it, and the names met."""
+
+    def build() -> list[Z]:
+        row, found = _row_of(domain, query.rows)
+        found += [domain.terms.holds(node, row) for node in query.holds]
+        found += [z3.Not(domain.terms.holds(node, row)) for node in query.fails]
+        return found
+
+    wanted, trace = domain.traced(build)
+    for task, done in (query.done or {}).items():
+        trace.formulas.append(z3.Bool(f"done:{task}") == done)
+    formulas, names = domain.cone(trace, query.without, query.sure)
+    filling = [z3.Bool(f"filled:{form}") for form in query.filling]
+    return [*wanted, *formulas, *filling], names
+
+
+def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[Slot | None, list[Z]]:
+    """The first row of the rows, inside one another, and that it is there."""
+    row: Slot | None = None
+    found: list[Z] = []
+    for name in rows:
+        term = (row.column(name) if row is not None else None) or domain.name(name, domain.book.type_of(name))
+        if not isinstance(term.value, tuple) or not term.value:
+            raise NotExpressible("rows")
+        row = Slot(term.value[0].present, term.value[0].column, term.value[0].outer or row)
+        found.append(row.present)
+    return row, found
+
+
+def _check_with(solver: Any, wishes: list[Z]) -> Any:
+    solver.push()
+    solver.add(*wishes)
+    found = solver.check()
+    solver.pop()
+    return found
+
+
+# -- examples ----------------------------------------------------------------------------------------------------------
+
+
+def _preferred(solver: Any, domain: Domain, names: frozenset[str]) -> Any:
+    """A model as near to the examples of the file as may be: people read it. Nothing when time is over."""
+    wishes = {z3.Bool(f"wish!{at}"): wish for at, wish in enumerate(_wishes(domain, names))}
+    for mark, wish in wishes.items():
+        solver.add(z3.Implies(mark, wish))
+    left = list(wishes)
+    for _ in range(_PREFERENCES):
+        found = solver.check(*left)
+        if found == z3.sat:
+            return solver.model()
+        core = {str(one) for one in solver.unsat_core()} if found == z3.unsat else set()
+        if not core:
+            break
+        left = [one for one in left if str(one) not in core]
+    return solver.model() if solver.check() == z3.sat else None
+
+
+def _wishes(domain: Domain, names: frozenset[str]) -> Iterator[Z]:
+    for key, question in sorted({**domain.questions, **domain.columns}.items()):
+        if key in names or key.split(".")[0] in names:
+            yield from _wished(domain, question)
+    for name in sorted(names):
+        if name == "submitted_on":
+            yield z3.Int(name) == domain.today.toordinal()
+
+
+def _wished(domain: Domain, question: Question) -> Iterator[Z]:
+    term, example = question.term, question.field.example
+    node = tree(example) if example is not None else None
+    if isinstance(node, Constant) and not isinstance(term.value, (tuple, Mapping)):
+        wanted = domain.terms.constant(node.value, question.field.value_type.kind)
+        yield z3.Implies(term.answered, term.value == wanted.value)
+    elif question.field.value_type.kind == "date":
+        yield z3.And(term.value >= date(1990, 1, 1).toordinal(), term.value <= domain.today.toordinal() + 400)
+    if isinstance(term.value, tuple) and len(term.value) > 1:
+        yield z3.Not(term.value[1].present)
+
+
+class _Reading:
+    """A model read back as answers."""
+
+    def __init__(self, domain: Domain, model: Any, names: frozenset[str]) -> None:
+        self.domain, self.model, self.names = domain, model, names
+
+    def witness(self) -> Witness:
+        domain = self.domain
+        answers: dict[str, Value] = {}
+        for name in sorted(self.names):
+            if name in domain.known:
+                asked = domain.book.fields.get(name)
+                if asked is None or asked.value is None:
+                    answers[name] = self._value(domain.known[name], domain.book.type_of(name), name)
+        submitted = self._number(z3.Int("submitted_on")) if "submitted_on" in self.names else 0
+        channel = domain.codes.text(self._number(z3.Int("channel"))) if "channel" in self.names else None
+        return Witness(
+            answers,
+            domain.today,
+            date.fromordinal(submitted) if FIRST <= submitted <= LAST else domain.today,
+            channel or domain.book.procedure.identity.channels[0],
+            self._history(),
+            names=self.names,
+        )
+
+    def _history(self) -> History:
+        done, counts = set[str](), {"missed": dict[str, int](), "taken": dict[str, int]()}
+        for name in self.names:
+            kind, _, task = name.partition(":")
+            if kind == "done" and self._true(z3.Bool(name)):
+                done.add(task)
+            elif kind in counts and task:
+                counts[kind][task] = self._number(z3.Int(name))
+        return History(frozenset(done), counts["missed"], counts["taken"])
+
+    def _true(self, formula: Z) -> bool:
+        return bool(z3.is_true(self.model.eval(formula, model_completion=True)))
+
+    def _number(self, value: Z) -> int:
+        found = self.model.eval(value, model_completion=True)
+        return int(found.as_long())
+
+    def _value(self, term: Term, type_: Type, name: str) -> Value:
+        if not self._true(term.answered):
+            return None
+        if isinstance(term.value, Mapping):
+            return tuple(code for code, ticked in term.value.items() if self._true(ticked))
+        if isinstance(term.value, tuple):
+            rows = (slot for slot in term.value if self._true(slot.present))
+            return tuple(self._row(slot, type_) for slot in rows)
+        match type_.kind:
+            case "yes_no":
+                return self._true(term.value)
+            case "integer" | "money":
+                return self._number(term.value)
+            case "decimal" | "percent":
+                found = self.model.eval(term.value, model_completion=True)
+                return Decimal(found.numerator_as_long()) / Decimal(found.denominator_as_long())
+            case "date":
+                number = self._number(term.value)
+                return date.fromordinal(number) if FIRST <= number <= LAST else None
+            case "time":
+                hours, minutes = divmod(self._number(term.value), 60)
+                return f"{hours:02d}:{minutes:02d}"
+            case "partial_date":
+                return f"{self._number(term.value):04d}"
+            case "file":
+                return ("example",)
+        return self._text(term, name)
+
+    def _row(self, slot: Slot, type_: Type) -> Mapping[str, Value]:
+        found: dict[str, Value] = {}
+        for column, column_type in (type_.row or {}).items():
+            term = slot.column(column)
+            if term is not None:
+                found[column] = self._value(term, column_type, column)
+        return found
+
+    def _text(self, term: Term, name: str) -> str:
+        """The text that a number stands for; one of the right length for a number that no text of the file has."""
+        number = self._number(term.value)
+        known = self.domain.codes.text(number)
+        if known is not None:
+            return known
+        asked = self.domain.book.fields.get(name)
+        example = asked.example.node if asked is not None and asked.example is not None else None
+        text = str(example.value) if isinstance(example, Constant) else "texte"
+        text = f"{text}{abs(number)}"
+        length = self._number(self.domain.length(term.value)) if self.domain.measured else 0
+        return (text + "x" * length)[:length] if 1 <= length <= _LONGEST else text

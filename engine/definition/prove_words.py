@@ -1,0 +1,82 @@
+"""A witness as facts of a problem: which answers, in the language of the file; the sentences are made elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Final
+
+from engine.definition.expression_functions import years_between
+from engine.definition.expression_nodes import Call, Name, Node, children
+from engine.definition.expressions import Value
+from engine.definition.prove_book import Book
+from engine.definition.prove_witness import Answers, Witness
+from engine.problems import Fact
+
+_MOST: Final = 6
+_LONGEST: Final = 40
+
+
+def facts_of(book: Book, witness: Witness | None, nodes: Iterable[Node], rows: tuple[str, ...] = ()) -> dict[str, Fact]:
+    """`with`: the answers that these conditions read, as `age(date_naissance) = 17`; `missing`: those that are not
+    there; `day`, when it is not the day of the proof. Nothing when there is no witness."""
+    if witness is None:
+        return {}
+    scope = witness.scope(book)
+    for name in rows:
+        found = scope.get(name)
+        if isinstance(found, tuple) and found and isinstance(found[0], Answers):
+            scope = found[0].scope
+    given: dict[str, None] = {}
+    missing: dict[str, None] = {}
+    for name, aged in _read(nodes):
+        value = scope.get(name)
+        if value is None:
+            missing[name] = None
+        elif aged and isinstance(value, date):
+            given[f"age({name}) = {years_between(value, witness.today)}"] = None
+        else:
+            given[f"{name} = {written(value)}"] = None
+    for task in sorted(witness.history.done):
+        if f"done:{task}" in witness.names and any(_asks_about(node, task) for node in nodes):
+            given[f"done({task}) = true"] = None
+    facts: dict[str, Fact] = {}
+    if given:
+        facts["with"] = tuple(given)[:_MOST]
+    if missing:
+        facts["missing"] = tuple(missing)[:_MOST]
+    return facts
+
+
+def _read(nodes: Iterable[Node]) -> Iterator[tuple[str, bool]]:
+    """The names read, in the order of the text, and whether only the age is."""
+    seen: dict[str, bool] = {}
+    for node in nodes:
+        for name, aged in _names(node, False):
+            seen[name] = seen.get(name, True) and aged
+    yield from seen.items()
+
+
+def _names(node: Node, aged: bool) -> Iterator[tuple[str, bool]]:
+    if isinstance(node, Name):
+        yield node.id, aged
+    inside = isinstance(node, Call) and node.function == "age" and len(node.arguments) == 1
+    for child in children(node):
+        yield from _names(child, inside)
+
+
+def _asks_about(node: Node, task: str) -> bool:
+    return getattr(node, "id", None) == task or any(_asks_about(child, task) for child in children(node))
+
+
+def written(value: Value) -> str:
+    """A value as a file writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"'{value if len(value) <= _LONGEST else value[:_LONGEST] + '…'}'"
+    if isinstance(value, tuple):
+        if any(isinstance(one, Mapping) for one in value):
+            return f"{len(value)} × {{…}}"
+        return "[" + ", ".join(str(one) for one in value) + "]"
+    return str(value)
