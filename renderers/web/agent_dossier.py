@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import Blueprint, Response, request, session
 
@@ -36,13 +36,22 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, label, place_label
-from renderers.web.desk import Tag, book_of, desk_page, due_tag, editions_of, people, role_label, who_did, writer_of
+from renderers.web.desk import (
+    Tag,
+    book_of,
+    desk_page,
+    due_tag,
+    editions_of,
+    event_label,
+    people,
+    role_label,
+    who_did,
+    writer_of,
+)
 from renderers.web.refusals import sentence
 from renderers.web.statuses import TAGS
 
 blueprint = Blueprint("agent_dossier", __name__)
-
-_TOGETHER = timedelta(seconds=5)  # a letter made within so long of an act is that act's
 
 
 class AgentCase(Case):
@@ -125,7 +134,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         "agent/dossier.html", 422 if error else 200,
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
         name=dossier.label or group_number(dossier.number),
-        status=(TAGS[public_key(one.procedure, dossier)], label(state.label) if state else dossier.state),
+        standing=(TAGS[public_key(one.procedure, dossier)], label(state.label) if state else dossier.state),
         tag=due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
         flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
         sections=answer_sections(one, ticks), later=later_sections(one),
@@ -294,10 +303,7 @@ def act_label(book: Procedure, name: str, source: str = "") -> str:
         return label(task.label) if task else name
     if way.event is None:
         return label(way.label)
-    if way.event in ("done", "booked", "missed", "due"):
-        return say(f"event.short_{way.event}")
-    task = book.tasks.get(way.event) or book.clocks.get(way.event)
-    return label(task.label) if task else say("event.other")
+    return event_label(book, way)
 
 
 # -- history -----------------------------------------------------------------------------------------------------------
@@ -310,7 +316,7 @@ def _events(one: Case, names: Mapping[str, str]) -> list[Event]:
     moments = [sent, *(taken.at for taken in one.dossier.taken)]
     by_moment: dict[int, list[Letter]] = {}
     for letter in letters:
-        place = max((at for at, moment in enumerate(moments) if moment <= letter.created_at + _TOGETHER), default=0)
+        place = max((at for at, moment in enumerate(moments) if moment <= letter.created_at), default=0)
         by_moment.setdefault(place, []).append(letter)
     events = [Event("done", say("case.history_sent"), site().words.moment(sent, language()), letters=_said_letters(by_moment.get(0, ())))]
     for number, taken in enumerate(one.dossier.taken, 1):
@@ -349,7 +355,7 @@ def _payments(one: Case) -> list[tuple[str, str, str]]:
     for payment in payments(office(), actor(), one.id):
         key = f"payment.line_{payment.status}" if payment.status in ("paid", "pending", "unknown") else "payment.line_failed"
         day = site().words.plain_day(local_day(payment.ended_at or payment.started_at), language())
-        lines.append((say(key, amount=money(payment.amount, language()), day=day), "", payment.reference))
+        lines.append((say(key, amount=money(payment.amount, language()), day=day), "", payment.receipt or payment.provider_ref or ""))
     return lines
 
 

@@ -45,7 +45,7 @@ blueprint = Blueprint("auditor", __name__)
 
 _SHORT = 8  # signs of a hash that a line shows
 _LAST = 50
-_LISTS = ("fields", "done", "reopened", "changed", "correction")
+_UNSAID = frozenset({"revision", "sequence", "extra", "seat"})  # kept for `fsck`, no news to a reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _actor_kind(entry: Entry) -> str:
 def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str]]:
     """What an entry says, codes turned into the words of its edition; what changed only by being counted is left out."""
     for name, value in body.items() if isinstance(body, dict) else ():
-        if value in (None, "", [], {}) or name == "revision":
+        if value in (None, "", [], {}) or name in _UNSAID or (name == "state" and "target" in body):
             continue
         key = f"journal.fact.{name}"
         title = say(key) if site().words.has(key) else name
@@ -232,9 +232,11 @@ def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str]]:
 
 
 def _each(name: str, value: Plain) -> list[Plain]:
-    """Commitments are told by the names they are kept under."""
+    """Commitments are counted; sums are told by what they are for."""
+    if name == "commits":
+        return [str(len(value))] if isinstance(value, dict) else []
     if isinstance(value, dict):
-        return list(value) if name == "commits" else [f"{key} : {item}" for key, item in value.items()]
+        return list(value)
     return value if isinstance(value, list) else [value]
 
 

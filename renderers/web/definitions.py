@@ -16,7 +16,7 @@ from renderers.diagram import Way, kind_of, ways, workflow_svg
 from renderers.html import span_text
 from renderers.web.base import file_response, language, office, page, public, say, site
 from renderers.web.cases import label
-from renderers.web.desk import book_of, editions_of, known, role_label, writer_of
+from renderers.web.desk import book_of, editions_of, event_label, known, role_label, writer_of
 
 blueprint = Blueprint("definitions", __name__)
 
@@ -138,13 +138,7 @@ def _way_line(book: Procedure, way: Way) -> WayLine:
 
 def _action(book: Procedure, way: Way) -> str:
     """The act, or what makes it pass by itself; with its condition."""
-    if way.event is None:
-        said = way.label
-    elif site().words.has(f"event.short_{way.event}"):
-        said = say(f"event.short_{way.event}")
-    else:
-        thing = book.tasks.get(way.event) or book.clocks.get(way.event)
-        said = label(thing.label) if thing else way.event
+    said = way.label if way.event is None else event_label(book, way.transition)
     condition = writer_of(book).condition(way.transition.when)
     return f"{said} ({say('definition.when', condition=condition)})" if condition else said
 
@@ -164,8 +158,9 @@ def _delay(book: Procedure, way: Way) -> str:
     """How long the act stays open, else the time the step allows."""
     if way.transition.within is not None:
         return say("audit.within", span=_span(way.transition.within))
-    due = book.state(way.source).due
-    return writer_of(book).value(due) if due is not None and way.event in (None, "due") else ""
+    state = book.state(way.source)
+    theirs = way.event == "due" or set(way.by) & set(state.by)
+    return writer_of(book).value(state.due) if state.due is not None and theirs else ""
 
 
 def _span(span: Span) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from flask import Response, g, request, session
 
 from engine.clock import local_day
-from engine.definition.model import Procedure, State
+from engine.definition.model import Procedure, State, Transition
 from engine.office.accounts import Kind, SignedIn, sign_in
 from engine.office.demo import AUDITOR, PASSWORD, demo_agents
 from engine.office.office import NotFound
@@ -81,8 +81,8 @@ def who_did(by: str, kind: str, names: Mapping[str, str]) -> str:
     """The hand behind an act: a name for our people, a word for everyone else."""
     if kind == "agent":
         return names.get(by) or say("desk.unknown_person")
-    known = {"applicant": "applicant_capital", "system": "system", "provider": "provider", "anonymous": "anonymous"}
-    return names.get(by, "") if kind == "auditor" else say(f"desk.{known.get(kind, 'system')}")
+    known = {"applicant": "applicant_capital", "system": "by_itself", "provider": "provider", "anonymous": "anonymous"}
+    return names.get(by, "") if kind == "auditor" else say(f"desk.{known.get(kind, 'by_itself')}")
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
@@ -143,6 +143,17 @@ def book_of(procedure_id: str, edition: int | None = None, fingerprint: str = ""
         if one.id == procedure_id and (one.edition == edition or (fingerprint and one.fingerprint == fingerprint)):
             return one
     return None
+
+
+def event_label(book: Procedure, way: Transition) -> str:
+    """What makes a dossier pass by itself: the thing that was waited for, or time."""
+    event = way.event or ""
+    if event == "done" and site().words.has(f"event.done_{book.state(way.source).mode}"):
+        return say(f"event.done_{book.state(way.source).mode}")
+    if site().words.has(f"event.short_{event}"):
+        return say(f"event.short_{event}")
+    thing = book.tasks.get(event) or book.clocks.get(event)
+    return label(thing.label) if thing else say("event.other")
 
 
 def editions_of(procedure_id: str) -> tuple[Edition, ...]:
@@ -217,9 +228,9 @@ def leave_desk(desk: str, door: str) -> Response:
     return close_session(go(door), desk)
 
 
-def desk_page(template: str, status: int = 200, **context: object) -> Response:
+def desk_page(template: str, http: int = 200, /, **context: object) -> Response:
     """A page of a desk, with who stands there."""
-    return page(template, status, badge=badge(), **context)
+    return page(template, http, badge=badge(), **context)
 
 
 def known(procedure: Procedure | None) -> Procedure:
