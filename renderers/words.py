@@ -56,7 +56,7 @@ class Words:
                 return texts[f"{key}.{'one' if _is_one(facts.get('count', ''), language) else 'many'}"]
         raise LookupError(key)
 
-    def keys(self, language: str = REFERENCE) -> frozenset[str]:
+    def every_key(self, language: str = REFERENCE) -> frozenset[str]:
         return frozenset(self._texts.get(language, {}))
 
     # -- numbers and dates ---------------------------------------------------------------------------------------------

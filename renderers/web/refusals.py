@@ -101,7 +101,7 @@ def _plain(title: str, lines: list[str], status: int, *, code: str = "", back: s
     if _wants_json():
         return problem_json(status, say(title), " ".join(lines), kind or title.removeprefix("error."))
     links = [("/", say("error.home")), ("/suivi", say("error.follow"))]
-    address = back or _dossier_address()
+    address = back or (_dossier_address() if status != 404 else "")  # what is not found tells nothing of what exists
     if address and address != request.path:
         links.insert(0, (address, say("error.back")))
     return page("error.html", status, title=say(title), lines=lines, code=code, links=links)

@@ -1,0 +1,176 @@
+"""The words of the house: every sentence a page or the engine may ask for exists; dates, money, plurals; SMS in one part."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from engine.definition.model import DRAFT
+from engine.rules.answers import CODES
+from engine.rules.field_kinds.kind import KINDS
+from engine.rules.view import AnswerProblem
+from engine.sms import sms_parts, to_gsm
+from engine.values import Text
+from renderers.words import Words, load_words, typographic
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLIC = ("draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed")  # fmt: skip
+LONGEST = {
+    "dossier": "26 4829 1137 4", "link": "https://services.gouv.tg/d/26482911374", "due": "30/11/2026",
+    "meeting": "01/12/2026 08h15", "office": "Centre de traitement d'Atakpamé", "amount": "1 000 000",
+    "receipt": "Q-2026-000123", "code": "482913", "minutes": "10", "host": "services.gouv.tg",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def words() -> Words:
+    return load_words()
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [(date(2026, 12, 1), "mardi 1er décembre 2026"), (date(2026, 8, 15), "samedi 15 août 2026")],
+)
+def test_days(words: Words, day: date, said: str) -> None:
+    assert words.day(day, "fr").replace("\u00a0", " ") == said
+
+
+def test_moments_hours_and_money(words: Words) -> None:
+    assert words.moment(datetime(2026, 12, 1, 8, 15, tzinfo=UTC), "fr").endswith("2026 à 8\u00a0h\u00a015")
+    assert words.hour(9 * 60, "fr") == "9\u00a0h"
+    assert words.money(30000, "fr") == "30\u00a0000\u00a0FCFA"
+    assert words.money(30000, "en") == "30,000\u00a0FCFA"
+    assert words.short_day(date(2026, 12, 1), "fr") == "01/12/2026"
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"), [(430_000, "430 Ko"), (12, "1 Ko"), (1_200_000, "1,2 Mo"), (5_000_000, "5 Mo")]
+)
+def test_sizes(words: Words, octets: int, said: str) -> None:
+    assert words.size(octets, "fr").replace("\u00a0", " ") == said
+
+
+@pytest.mark.parametrize(("count", "said"), [("0", "0 jour"), ("1", "1 jour"), ("3", "3 jours"), ("20", "20 jours")])
+def test_plurals(words: Words, count: str, said: str) -> None:
+    assert words.span(int(count), "day", False, "fr").replace("1 jour", f"{count} jour") == said
+
+
+def test_a_line_never_begins_with_a_sign(words: Words) -> None:
+    assert typographic("« Nom » : quoi ?", "fr") == "«\u00a0Nom\u00a0»\u00a0: quoi\u00a0?"
+    assert typographic("What ?", "en") == "What ?"
+
+
+def test_what_is_missing_in_a_language_is_said_in_french(words: Words) -> None:
+    assert words.say("sheet.steps", "kbp", {}) == "Étapes"
+
+
+def test_an_unknown_key_is_a_fault_of_ours(words: Words) -> None:
+    with pytest.raises(LookupError):
+        words.say("no.such.key", "fr", {})
+
+
+def test_a_fact_is_never_read_as_a_hole(words: Words) -> None:
+    assert "{label}" in words.say("problem.any.empty", "fr", {"label": "{label}"})
+
+
+# -- nothing is left unsaid --------------------------------------------------------------------------------------------
+
+
+def asked_by_templates() -> set[str]:
+    found: set[str] = set()
+    for path in (ROOT / "renderers/templates").rglob("*.html"):
+        found |= set(re.findall(r"""\bw\(\s*['"]([a-z_0-9.]+)['"]\s*[,)]""", path.read_text()))
+    return found
+
+
+def asked_by_code() -> set[str]:
+    found: set[str] = set()
+    for folder in ("renderers", "engine"):
+        for path in (ROOT / folder).rglob("*.py"):
+            pattern = r"""(?:\bsay|\b_say|\.say)\(\s*(?:wording,\s*)?["']([a-z_]+\.[a-z_0-9.]+)["']"""
+            found |= set(re.findall(pattern, path.read_text()))
+    return found
+
+
+def test_every_key_of_the_templates_is_said(words: Words) -> None:
+    keys = asked_by_templates()
+    assert len(keys) > 200
+    assert sorted(key for key in keys if not words.has(key)) == []
+
+
+def test_every_key_of_the_code_is_said(words: Words) -> None:
+    keys = asked_by_code()
+    assert len(keys) > 100
+    assert sorted(key for key in keys if not words.has(key)) == []
+
+
+def test_every_refusal_of_the_engine_has_its_sentence(words: Words) -> None:
+    codes: set[str] = set()
+    for path in (ROOT / "engine").rglob("*.py"):
+        codes |= set(re.findall(r"""\brefusal\(\s*["']([a-z_]+)["']""", path.read_text()))
+    assert len(codes) > 30
+    assert sorted(code for code in codes if not words.has(f"refusal.{code}")) == []
+
+
+def test_every_public_label_has_its_words(words: Words) -> None:
+    for key in PUBLIC:
+        assert words.has(f"status.{key}")
+        assert words.has(f"track.title.{key}") or key == DRAFT
+        assert words.has(f"notice.{key}.sms")
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_fault_names_its_question(words: Words, code: str) -> None:
+    """For each kind of field: a whole sentence, no hole left, no code shown."""
+    facts = {
+        "minimum": "1", "maximum": "9", "over": 2, "missing": ("day", "month"), "day": 30, "month": 2, "year": 1990,
+        "name": "NIU", "example": "123", "span": "3 months", "label": "Prénom", "wanted": "100", "found": "90", "row": 2,
+    }  # fmt: skip
+    for kind in (*KINDS, "rows"):
+        problem = AnswerProblem("x", code, facts, label=Text.of("Nom"))
+        said = words.problem(problem, kind, "Nom", "fr")
+        assert "{" not in said
+        assert code not in said.split() or code in ("date", "total")
+        assert len(said.split()) <= 22, said
+
+
+def test_the_definitions_own_words_win(words: Words) -> None:
+    problem = AnswerProblem("x", "check", message=Text.of({"fr": "Trop tôt.", "en": "Too early."}))
+    assert words.problem(problem, "date", "Nom", "fr") == "Trop tôt."
+    assert words.problem(problem, "date", "Nom", "en") == "Too early."
+
+
+# -- messages ----------------------------------------------------------------------------------------------------------
+
+
+def messages(words: Words) -> list[str]:
+    return sorted(key for key in words.every_key() if key.endswith(".sms"))
+
+
+def test_each_sms_fits_one_part_with_its_longest_facts(words: Words) -> None:
+    keys = messages(words)
+    assert len(keys) > 15
+    for key in keys:
+        counted = sms_parts(to_gsm(words.say(key, "fr", LONGEST)))
+        assert not counted.foreign, (key, counted.foreign)
+        assert counted.count == 1, (key, counted)
+
+
+def test_the_code_is_bound_to_the_site(words: Words) -> None:
+    body = words.say("letter.code.sms", "fr", LONGEST)
+    assert body.startswith("482913 ")
+    assert body.endswith("\n\n@services.gouv.tg #482913")
+
+
+# -- plain language ----------------------------------------------------------------------------------------------------
+
+
+def test_sentences_are_short_and_plain(words: Words) -> None:
+    texts = {key: words.say(key, "fr", {}) for key in words.every_key() if not key.endswith((".one", ".many"))}
+    for key, text in texts.items():
+        assert not re.search(r"\bveuillez\b|\boups\b", text, re.IGNORECASE), key
+        longest = max(len(sentence.split()) for sentence in re.split(r"[.!?:]\s", text))
+        assert longest <= 25, (key, longest)

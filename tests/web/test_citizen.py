@@ -1,0 +1,570 @@
+"""The public's desk: from finding a procedure to holding its document, and everything that goes wrong on the way."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.office.bookings import mark
+from engine.records.store import Busy
+from renderers.web.base import check_guards
+from tests.web.visitor import ANSWERS, MAYOR, PHONE, Visitor, a_visitor, another, later, picture
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> Visitor:
+    return a_visitor(tmp_path, demo=True)
+
+
+@pytest.fixture
+def known(visitor: Visitor) -> Visitor:
+    return visitor.sign_in()
+
+
+# -- finding -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", ["étal", "ETAL", "marchés", "louer etal"])
+def test_search_forgives_accents_capitals_and_plurals(visitor: Visitor, query: str) -> None:
+    assert "1 démarche trouvée" in visitor.open(f"/demarches?q={query}").text
+
+
+def test_a_search_that_finds_nothing_proposes_the_nearest(visitor: Visitor) -> None:
+    page = visitor.open("/demarches?q=marcher+etale")
+    assert "Aucun résultat pour « marcher etale »" in page.text
+    assert "Étal de marché" in page.text
+
+
+def test_a_search_is_shown_as_text(visitor: Visitor) -> None:
+    page = visitor.open("/demarches?q=<script>alert(1)</script>")
+    assert "<script>alert" not in page.html
+    assert "&lt;script&gt;" in page.html
+
+
+def test_the_sheet_says_price_papers_steps_and_edition(visitor: Visitor) -> None:
+    text = visitor.open("/demarches/essai").text
+    for said in ("5 000 FCFA", "5 jours ouvrés", "Carte d'identité", "Remise de la clé", "Version 1", "1 an"):
+        assert said in text, said
+
+
+# -- eligibility -------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_stops_is_explained_and_is_not_an_error(visitor: Visitor) -> None:
+    page = visitor.open("/demarches/essai/verifier?majeur=non")
+    assert page.status == 200
+    assert "Un parent doit le demander pour vous." in page.text
+    assert "Erreur" not in page.title
+
+
+def test_no_answer_is_asked_again(visitor: Visitor) -> None:
+    page = visitor.open("/demarches/essai/verifier?etape=majeur")
+    assert page.status == 422
+    assert page.title.startswith("Erreur : ")
+    assert "Répondez oui ou non" in page.text
+
+
+def test_the_form_cannot_be_reached_around_the_question(known: Visitor) -> None:
+    form = known.open("/demarches/essai/verifier?majeur=oui").form()
+    form["majeur"] = ["non"]
+    assert known.post("/demarches/essai/commencer", **form).address.startswith("/demarches/essai/verifier")
+
+
+# -- signing in --------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_begun_goes_on_after_the_code(visitor: Visitor) -> None:
+    visitor.post("/demarches/essai/commencer", **visitor.open("/demarches/essai/verifier?majeur=oui").form())
+    assert visitor.page.address == "/connexion"
+    visitor.send("/connexion", phone="+228 90-11-22-33")
+    visitor.send("/connexion/code", code=visitor.code())
+    assert re.fullmatch(r"/dossiers/\d{11}/demande/vous", visitor.page.address)
+
+
+@pytest.mark.parametrize(("code", "said"), [("12", "Le code a 6 chiffres"), ("000000", "Ce code n’est pas le bon")])
+def test_a_wrong_code_is_told(visitor: Visitor, code: str, said: str) -> None:
+    visitor.send("/connexion", phone=PHONE)
+    page = visitor.send("/connexion/code", code=code)
+    assert page.status == 422
+    assert said in page.text
+
+
+def test_a_wrong_phone_keeps_what_was_typed(visitor: Visitor) -> None:
+    page = visitor.send("/connexion", phone="12")
+    assert page.status == 422
+    assert page.value("phone") == "12"
+
+
+@pytest.mark.parametrize(
+    "suite", ["//evil.tg", "https://evil.tg", "/\\evil.tg", "\t//evil.tg", "/nowhere", "javascript:alert(1)", "/v\u2028"]
+)
+def test_signing_in_never_leads_elsewhere(visitor: Visitor, suite: str) -> None:
+    visitor.send("/connexion", phone=PHONE, suite=suite)
+    assert visitor.send("/connexion/code", code=visitor.code()).address == "/dossiers"
+
+
+def test_the_session_cookie_is_for_the_server_only(visitor: Visitor) -> None:
+    visitor.sign_in()
+    cookies = [value for name, value in visitor.page.response.headers if name == "Set-Cookie"]
+    mine = next(value for value in cookies if value.startswith("guichet="))
+    assert "HttpOnly" in mine
+    assert "SameSite=Lax" in mine
+
+
+def test_over_https_cookies_belong_to_the_host(tmp_path: Path) -> None:
+    visitor = a_visitor(tmp_path, base_url="https://localhost")
+    page = visitor.open("/connexion")
+    assert page.response.headers["Strict-Transport-Security"]
+    cookie = next(value for name, value in page.response.headers if name == "Set-Cookie")
+    assert cookie.startswith("__Host-session=")
+    assert "Secure" in cookie
+
+
+def test_signing_out_closes_the_session(known: Visitor) -> None:
+    known.send("/deconnexion")
+    assert known.open("/dossiers").address.startswith("/connexion")
+
+
+# -- filling -----------------------------------------------------------------------------------------------------------
+
+
+def test_wrong_answers_are_kept_and_named_beside_their_question(known: Visitor) -> None:
+    number = known.begin()
+    page = known.send(f"/dossiers/{number}/demande/vous", nom="", naissance_day="30", naissance_month="2",
+                      naissance_year="1990", commerce="tissus", go="next")  # fmt: skip
+    assert page.status == 422
+    assert page.title.startswith("Erreur : ")
+    assert "Remplissez « Nom »" in page.text
+    assert "Cette date n’existe pas : 30/2/1990" in page.text
+    assert 'href="#f-naissance_day"' in page.html
+    again = known.open(f"/dossiers/{number}/demande/vous")
+    assert again.value("naissance_day") == "30"
+    assert "Remplissez" not in again.text, "a page just opened accuses nobody"
+
+
+def test_a_question_opened_by_an_answer_is_asked_on_the_same_page(known: Visitor) -> None:
+    """What the browser reveals with a script comes, without one, when the page is shown again."""
+    number = known.begin()
+    address = f"/dossiers/{number}/demande/vous"
+    first = known.open(address)
+    assert 'data-when="{&#34;field&#34;:&#34;commerce&#34;,&#34;in&#34;:[&#34;legumes&#34;]}" hidden' in first.html
+    known.send(address, **{**ANSWERS, "commerce": "legumes"}, go="next")
+    assert known.page.address == address
+    assert "Il reste 1 question sur cette page" in known.follow().text
+    known.send(address, bio="true", go="next")
+    assert known.page.address.endswith("/demande/aides")
+
+
+def test_the_other_answer_wants_its_detail(known: Visitor) -> None:
+    number = known.begin()
+    page = known.send(f"/dossiers/{number}/demande/vous", **{**ANSWERS, "commerce": "other"}, go="next")
+    assert "Précisez votre réponse à « Que vendez-vous ? »" in page.text
+
+
+def test_rows_come_and_go_without_losing_the_others(known: Visitor) -> None:
+    number = known.begin()
+    address = f"/dossiers/{number}/demande/aides"
+    known.send(address, add_row="personnes")
+    known.send(address, **{"personnes.0.prenom": "Koffi", "add_row": "personnes"})
+    page = known.open(address)
+    assert page.value("personnes.0.prenom") == "Koffi"
+    assert "Vous pouvez en ajouter 2 au plus." in page.text
+    known.send(address, **{"personnes.1.prenom": "Ama", "remove_row": "personnes.0"})
+    assert known.open(address).value("personnes.0.prenom") == "Ama"
+
+
+def test_each_file_stands_alone(known: Visitor) -> None:
+    number = known.begin()
+    known.send(f"/dossiers/{number}/demande/vous", **ANSWERS, go="next")
+    known.send(f"/dossiers/{number}/demande/aides", go="next")
+    address = known.page.address
+    bad = (io.BytesIO(b"#!/bin/sh"), "photo.jpg")
+    page = known.send(address, **{"file:carte": picture(), "file:photo": bad, "go": "next"})
+    assert page.status == 422
+    assert "Document reçu à 12 h" in page.text
+    assert "Ce fichier n’est ni une photo ni un PDF" in page.text
+    again = known.open(address)
+    attachment = re.search(r'name="detach" value="([^"]+)"', again.html)
+    assert attachment
+    known.send(address, detach=attachment[1])
+    assert "Document reçu" not in known.follow().text
+
+
+def test_a_file_is_sandboxed_and_only_its_owner_reads_it(known: Visitor) -> None:
+    number = known.fill()
+    page = known.open(f"/dossiers/{number}/verification")
+    found = re.search(rf'href="(/dossiers/{number}/pieces/[^"]+)"', page.html)
+    assert found
+    answer = known.open(found[1]).response
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox")
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert another(known).sign_in("91223344").open(found[1]).status == 404
+
+
+def test_later_means_later(known: Visitor) -> None:
+    number = known.begin()
+    known.send(f"/dossiers/{number}/demande/vous", nom="Amegan", go="later")
+    assert known.page.address == "/dossiers"
+    assert "Brouillon" in known.follow().text
+    tasks = known.open(f"/dossiers/{number}/demande").text
+    assert "À compléter" in tasks
+    assert known.begin() == number, "one draft for one procedure"
+
+
+def test_a_draft_is_dropped_on_its_own_page(known: Visitor) -> None:
+    number = known.begin()
+    known.send(f"/dossiers/{number}/supprimer")
+    assert "Votre brouillon est supprimé." in known.follow().text
+
+
+# -- sending -----------------------------------------------------------------------------------------------------------
+
+
+def test_check_says_what_is_missing_and_offers_no_button(known: Visitor) -> None:
+    number = known.begin()
+    page = known.open(f"/dossiers/{number}/verification")
+    assert "Il manque" in page.text
+    assert "Envoyer ma demande" not in page.text
+
+
+def test_sending_wants_the_declaration(known: Visitor) -> None:
+    number = known.fill()
+    page = known.send(f"/dossiers/{number}/verification")
+    assert page.status == 422
+    assert "Cochez la case" in page.text
+
+
+def test_a_double_tap_sends_once(known: Visitor) -> None:
+    number = known.fill()
+    form = known.open(f"/dossiers/{number}/verification").form("token")
+    form["declared"] = ["1"]
+    first = known.post(f"/dossiers/{number}/verification", **form)
+    second = known.post(f"/dossiers/{number}/verification", **form)
+    assert first.address == second.address == f"/dossiers/{number}/envoye"
+    page = known.open(f"/dossiers/{number}/envoye")
+    assert "Votre demande est envoyée" in page.text
+    assert known.open(f"/dossiers/{number}/verification").address == f"/dossiers/{number}/envoye"
+
+
+def test_two_tabs_see_both_versions_and_choose(known: Visitor) -> None:
+    number = known.begin()
+    address = f"/dossiers/{number}/demande/vous"
+    old = known.open(address).form()
+    known.send(address, **{**ANSWERS, "nom": "Lawson"}, go="next")
+    page = known.post(address, **{**old, **ANSWERS, "nom": "Amegan", "go": "next"})
+    assert page.status == 409
+    assert "LAWSON" in page.text
+    assert "Amegan" in page.text
+    known.post(address, **page.form())
+    assert known.page.status == 303
+    assert known.open(address).value("nom") == "AMEGAN"
+
+
+# -- after -------------------------------------------------------------------------------------------------------------
+
+
+def test_correcting_opens_only_what_was_asked(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "corriger", reason="Un point", correction={"nom": "Écrire en entier", "carte": "Illisible"})
+    assert "Nous attendons 2 choses de vous" in known.open(f"/dossiers/{number}").text
+    address = f"/dossiers/{number}/corrections"
+    page = known.open(address)
+    assert "Écrire en entier" in page.text
+    assert "Que vendez-vous" not in page.text
+    known.send(address, nom="Amegan Afi", go="save")
+    assert "1 sur 2 faites" in known.follow().text
+    known.send(address, **{"file:carte": picture(), "go": "save"})
+    assert "Tout est corrigé" in known.follow().text
+    known.send(address, go="send")
+    assert "Un agent vérifie votre dossier" in known.follow().text
+
+
+def test_paying_has_several_ends(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    address = f"/dossiers/{number}/paiement"
+    assert known.send(address, payer="90000001").status == 303, "one way of paying is chosen at once"
+    known.open(f"/dossiers/{number}")
+    assert "Prendre rendez-vous" in known.page.text
+    receipt = re.search(r'href="([^"]+/recu/[^"]+\.pdf)"', known.page.html)
+    assert receipt
+    assert known.open(receipt[1]).response.data.startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("payer", "said"),
+    [
+        ("90000002", "Le solde du 90 00 00 02 est insuffisant. Rien n’a été débité."),
+        ("90000003", "Vous avez annulé ou refusé"),
+        ("90000004", "Vous n’avez pas confirmé à temps"),
+        ("90000005", "Ne payez pas une deuxième fois"),
+        ("90000006", "Vous avez payé deux fois"),
+        ("90000007", "a atteint sa limite du jour"),
+        ("90000008", "Nous vérifions votre paiement"),
+    ],
+)
+def test_each_ending_says_what_became_of_the_money(known: Visitor, payer: str, said: str) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer=payer)
+    assert said in known.follow().text
+
+
+def test_the_payer_confirms_on_the_operators_page(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="91223344")
+    waiting = known.page.address
+    assert "Tapez votre code secret" in known.follow().text
+    assert known.open(f"{waiting}.json").response.get_json() == {"status": "pending"}
+    known.send("/_operateur", pin="12", do="confirm")
+    assert "4 chiffres" in known.follow().text
+    known.send("/_operateur", pin="1234", do="confirm")
+    assert "Paiement reçu" in known.open(waiting).text
+
+
+def test_a_forged_callback_is_refused(visitor: Visitor) -> None:
+    answer = visitor.client.post("/retours/argent", data=b'{"status": "paid"}')
+    assert answer.status_code == 400
+    assert answer.content_type == "application/problem+json"
+    assert visitor.client.post("/retours/inconnu", data=b"{}").status_code == 404
+
+
+def ready_to_book(known: Visitor) -> str:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
+    return number
+
+
+def test_booking_changing_and_giving_back(known: Visitor) -> None:
+    number = ready_to_book(known)
+    address = f"/dossiers/{number}/rendez-vous"
+    page = known.open(address)
+    if 'name="start"' not in page.html:  # several offices: the first is chosen
+        pytest.fail(page.text)
+    starts = re.findall(r'name="start" value="([^"]+)"', page.html)
+    bureau = page.value("bureau")
+    known.send(f"{address}/confirmer?start={starts[1].replace('+', '%2B')}&bureau={bureau}&quoi=remise")
+    known.post(address, **known.open(f"{address}/confirmer?start={starts[1].replace('+', '%2B')}&bureau={bureau}").form())
+    assert "Votre rendez-vous est confirmé" in known.follow().text
+    assert "BEGIN:VEVENT" in known.open(f"{address}.ics").html
+    assert "Vous le gardez tant que le nouveau n’est pas confirmé" in known.open(f"{address}?changer=1").text
+    known.send(f"{address}/annuler")
+    assert "Votre rendez-vous est annulé" in known.follow().text
+
+
+def test_the_last_seat_is_sold_once(known: Visitor) -> None:
+    other = another(known).sign_in("91223344")
+    numbers = ready_to_book(known), ready_to_book(other)
+    addresses = [f"/dossiers/{number}/rendez-vous" for number in numbers]
+    page = known.open(addresses[0])
+    start = re.findall(r'name="start" value="([^"]+)"', page.html)[1]
+    wanted = f"/confirmer?start={start.replace('+', '%2B')}&bureau={page.value('bureau')}"
+    forms = [one.open(address + wanted).form() for one, address in zip((known, other), addresses, strict=True)]
+    assert known.post(addresses[0], **forms[0]).status == 303
+    late = other.post(addresses[1], **forms[1])
+    assert late.status == 409
+    assert "Ce créneau vient d’être pris. Les plus proches" in late.text
+
+
+def test_withdrawing_wants_a_reason(known: Visitor) -> None:
+    number = known.sent()
+    address = f"/dossiers/{number}/actes/retirer"
+    assert known.send(address).status == 422
+    known.send(address, reason="Je pars")
+    assert "Ce dossier est clos" in known.follow().text
+
+
+def test_a_document_is_downloaded_and_anyone_checks_it(known: Visitor) -> None:
+    number = ready_to_book(known)
+    address = f"/dossiers/{number}/rendez-vous"
+    page = known.open(address)
+    start = re.findall(r'name="start" value="([^"]+)"', page.html)[1].replace("+", "%2B")
+    known.post(address, **known.open(f"{address}/confirmer?start={start}&bureau={page.value('bureau')}").form())
+    later(known, days=10)
+    mark(known.office, MAYOR, known.dossier_id(number), "remise", "attended")
+    known.sign_in()
+    page = known.open(f"/dossiers/{number}")
+    link = re.search(r'href="([^"]+/documents/[^"]+\.pdf)"', page.html)
+    assert link, page.text
+    assert known.open(link[1]).response.data.startswith(b"%PDF")
+    with known.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(number)
+    assert dossier
+    document = dossier.documents[0]
+    stranger = another(known)
+    for code in (document.token, document.code):
+        text = stranger.open(f"/v/{code}").text
+        assert "Document authentique" in text
+        assert "AMEGAN" not in text, "a stranger sees initials only"
+    stranger.open(f"/v?code={document.code[:4]}+{document.code[4:]}")
+    assert stranger.page.address == f"/v/{document.code}"
+    unknown = stranger.open("/v/123456789012")
+    assert unknown.status == 404
+    assert "Document inconnu" in unknown.text
+
+
+# -- what is nobody's business -----------------------------------------------------------------------------------------
+
+
+def test_a_foreign_dossier_and_none_are_the_same_page(known: Visitor) -> None:
+    number = known.sent()
+    stranger = another(known).sign_in("91223344")
+    pages = [stranger.open(f"/dossiers/{one}{rest}") for one in (number, "26000000000") for rest in ("", "/paiement")]
+    assert {page.status for page in pages} == {404}
+    assert len({page.text for page in pages}) == 1
+
+
+def test_following_needs_the_phone_of_the_dossier(known: Visitor) -> None:
+    number = known.sent()
+    stranger = another(known)
+    stranger.send("/suivi", number=number, phone="91223344")
+    stranger.send("/connexion/code", code=stranger.code("91223344"))
+    assert "Nous ne trouvons pas de dossier" in stranger.follow().text
+    later(known, minutes=2)
+    owner = another(known)
+    owner.send("/suivi", number=f"{number[:2]} {number[2:6]} {number[6:]}", phone=PHONE)
+    owner.send("/connexion/code", code=owner.code())
+    assert owner.page.address == f"/dossiers/{number}"
+
+
+def test_every_route_says_who_may_open_it(visitor: Visitor) -> None:
+    app = visitor.client.application
+    check_guards(app)
+    for rule in app.url_map.iter_rules():
+        guard = app.view_functions[rule.endpoint].guard
+        private = rule.rule.startswith(("/dossiers", "/agent", "/audit")) and not rule.rule.endswith("/connexion")
+        assert (guard == "public") == (not private), rule.rule
+
+
+def test_a_route_without_a_guard_stops_the_start(tmp_path: Path) -> None:
+    app = a_visitor(tmp_path).client.application
+    app._got_first_request = False
+    app.add_url_rule("/nu", "naked", lambda: "")
+    with pytest.raises(RuntimeError, match="/nu"):
+        check_guards(app)
+
+
+# -- bad days ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_old_tab_gives_its_answers_back(known: Visitor) -> None:
+    number = known.begin()
+    address = f"/dossiers/{number}/demande/vous"
+    form = known.open(address).form()
+    form.update({name: [value] for name, value in ANSWERS.items()})
+    form["csrf_token"] = ["stale"]
+    answer = known.client.post(address, data=form, headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.status_code == 400
+    assert "Vos réponses sont là" in answer.text
+    assert 'value="Amegan"' in answer.text
+    foreign = known.client.post(address, data=form, headers={"Sec-Fetch-Site": "cross-site"})
+    assert foreign.status_code == 400
+    assert "Amegan" not in foreign.text
+
+
+def test_a_lost_session_finds_its_answers_again(known: Visitor) -> None:
+    number = known.begin()
+    address = f"/dossiers/{number}/demande/vous"
+    form = {**known.open(address).form(), **ANSWERS, "go": "next"}
+    later(known, hours=2)
+    known.post(address, **form)
+    assert known.page.address == "/connexion?suite=%2Freprendre"
+    assert "Vos réponses sont gardées" in known.open(known.page.address).text
+    known.send(known.page.response.request.full_path, phone=PHONE)
+    known.send("/connexion/code", code=known.code())
+    page = known.follow()
+    assert page.value("nom") == "Amegan"
+    known.post(address, **page.form())
+    assert known.page.status == 303
+    assert known.open(address).value("nom") == "AMEGAN"
+
+
+def test_floods_are_refused(known: Visitor) -> None:
+    number = known.begin()
+    address = f"/dossiers/{number}/demande/vous"
+    form = known.open(address).form()
+    assert known.post(address, **form, **{f"x{n}": "1" for n in range(600)}).status == 413
+    assert known.post(address, **{**form, "nom": "a" * 70_000}).status == 413
+    cut = {name: value for name, value in form.items() if name != "end"}
+    assert known.post(address, **cut, **{"file:carte": picture()}).status == 400
+
+
+def test_a_busy_store_is_told_with_a_time_to_come_back(known: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise Busy("locked")
+
+    monkeypatch.setattr("renderers.web.tracking.mine", busy)
+    page = known.open("/dossiers")
+    assert page.status == 503
+    assert page.response.headers["Retry-After"]
+    assert "Rien n’est perdu" in page.text
+
+
+def test_an_accident_gives_a_code_and_no_trace(
+    known: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr("renderers.web.tracking.mine", broken)
+    page = known.open("/dossiers")
+    assert page.status == 500
+    code = re.search(r"E-[0-9A-F]{6}", page.text)
+    assert code
+    assert "secret detail" not in page.html
+    assert code[0] in caplog.text
+
+
+def test_machines_get_problems_in_json(visitor: Visitor) -> None:
+    page = visitor.open("/nowhere", Accept="application/json")
+    assert page.response.content_type == "application/problem+json"
+    assert page.response.get_json()["status"] == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/demarches/essai", "/connexion", "/nowhere", "/healthz", "/static/nothing.css"])
+def test_every_answer_carries_its_shields(visitor: Visitor, path: str) -> None:
+    page = visitor.open(path)
+    policy = page.response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.response.headers["X-Content-Type-Options"] == "nosniff"
+    assert not re.search(r"<script(?![^>]*src)|\son\w+=|\sstyle=|javascript:", page.html)
+
+
+def test_personal_pages_are_not_stored_and_static_files_for_ever(known: Visitor) -> None:
+    assert known.open("/dossiers").response.headers["Cache-Control"] == "no-store"
+    assert "public" in another(known).open("/demarches/essai").response.headers["Cache-Control"]
+    sheet = re.search(r'href="(/static/guichet\.[^"]+\.css)"', known.open("/").html)
+    assert sheet
+    assert "immutable" in known.open(sheet[1]).response.headers["Cache-Control"]
+
+
+def test_pages_are_light(known: Visitor) -> None:
+    """The whole of a first view, compressed: page, sheet, script and mark."""
+    html = known.client.get("/demarches/essai", headers={"Accept-Encoding": "gzip"})
+    assert html.headers["Content-Encoding"] == "gzip"
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', known.open("/demarches/essai").html)
+    weights = {one: len(known.client.get(one, headers={"Accept-Encoding": "gzip"}).data) for one in files}
+    assert len(files) == 3
+    assert len(html.data) <= 14_000
+    assert all(size <= 8_000 for name, size in weights.items() if name.endswith(".css"))
+    assert all(size <= 6_000 for name, size in weights.items() if name.endswith(".js"))
+    assert len(html.data) + sum(weights.values()) <= 30_000
+
+
+def test_demonstration_pages_exist_in_demonstrations_only(tmp_path: Path) -> None:
+    visitor = a_visitor(tmp_path)
+    assert visitor.open("/_boite").status == 404
+    assert visitor.open("/_operateur").status == 404
+
+
+def test_security_txt_names_a_contact_when_there_is_one(tmp_path: Path) -> None:
+    assert a_visitor(tmp_path).open("/.well-known/security.txt").status == 404
+    visitor = a_visitor(tmp_path, security_contact="mailto:securite@exemple.tg")
+    assert "Contact: mailto:securite@exemple.tg" in visitor.open("/.well-known/security.txt").html
+
