@@ -34,7 +34,10 @@ class CircuitReader(Reader):
         return self.say(f"wait_{state.mode}", roles=self.roles_text(state.by), tasks=tasks, outcome=outcome)
 
     def _lead(self, way: Transition) -> str:
-        what = self.words.say(f"event.short_{way.event}", self.language, {}) if self.words.has(f"event.short_{way.event}") else self.label(way.event or "")
+        mode = self.book.state(way.source).mode
+        known = (key for key in (f"event.{way.event}_{mode}", f"event.short_{way.event}") if self.words.has(key))
+        key = next(known, "")
+        what = self.words.say(key, self.language, {}) if key else self.label(way.event or "")
         said = f"{what} : {self.say('to', state=self._state_label(way.target))}"
         condition = self.when("when", way.when)
         return f"{said} ({condition})" if condition else said

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.definition.expression_compiler import tree
+from engine.definition.expression_nodes import Name, Not
 from engine.definition.expressions import FALSE, TRUE, Constant, Expression
 from engine.definition.model import (
     APPLICATION,
     Appointment,
     Check,
+    Criterion,
     Fee,
     Field,
     Form,
@@ -29,9 +32,18 @@ class FormReader(Reader):
 
     def eligibility(self) -> Iterator[Clause]:
         for one in self.book.eligibility:
-            lines = [self.say("stops_when", condition=self.expressions.condition(one.stop_when)),
-                     self.say("answer", because=self.t(one.because))]  # fmt: skip
-            yield Clause(self.t(one.field.label), tuple(lines), self.basis(one))
+            lines = (self._stop(one), self.say("answer", because=self.t(one.because)))
+            yield Clause(self.t(one.field.label), lines, self.basis(one))
+
+    def _stop(self, one: Criterion) -> str:
+        """The answer that stops; the question is not said twice."""
+        match tree(one.stop_when):
+            case Name(id=name) if name == one.id:
+                return self.say("stops_yes")
+            case Not(item=Name(id=name)) if name == one.id:
+                return self.say("stops_no")
+            case _:
+                return self.say("stops_when", condition=self.expressions.condition(one.stop_when))
 
     def page(self, page: Page) -> PageText:
         questions = tuple(self._question(one) for one in page.fields if one.evidence is None)
