@@ -105,7 +105,7 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     )
     office = Office(
         catalogue=load_catalogue(settings.procedures), store=store, attachments=AttachmentStore(settings.data / "files"),
-        providers=providers, senders=_senders(settings), registers={"*": FileRegister(settings.data / "registers")},
+        providers=providers, senders=_senders(settings), registers={"*": FileRegister(settings.procedures / "registers")},
         clock=clock, wording=load_words(), keys=SigningKeys.open(settings.data / "keys.json", make=True),
         settings=OfficeSettings(
             base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
@@ -203,6 +203,8 @@ def serve(demo: bool, host: str, port: int, threads: int) -> None:
     from waitress import serve as listen
 
     settings = Settings.from_environment(os.environ)
+    if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
+        settings = replace(settings, base_url=f"http://localhost:{port}")
     settings = replace(settings, demo=demo or settings.demo)
     office, operator = open_office(settings)
     app = create_app(settings, office, operator)

@@ -267,11 +267,18 @@ def _page(
     controls: tuple[Control, ...] = page_controls(view, draw)
     returning = "verification" if request.values.get("retour") == "verification" else ""
     return page(
-        "citizen/question.html", status, page=view, procedure=one.title, back=_back(one, view, returning),
+        "citizen/question.html", status, page=view, steps=view.count if _is_length_sure(one) else 0, procedure=one.title, back=_back(one, view, returning),
         errors=error_summary(view, draw), controls=controls, multipart=has_files(view), token=new_token(),
         revision=case(one.dossier.number).dossier.revision, returning=returning, follow_up=follow_up, note=note,
         note_kind=note_kind,
     )  # fmt: skip
+
+
+def _is_length_sure(one: Case) -> bool:
+    """Are the answers that pages hang on all given? Until then nobody can say how many steps there are."""
+    answered = one.dossier.answers.keys()
+    names = (page.when.names for page in one.procedure.form.pages)
+    return all(needed <= answered or not needed & one.procedure.fields.keys() for needed in names)
 
 
 def _back(one: Case, view: PageView, returning: str) -> str:

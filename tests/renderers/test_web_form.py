@@ -172,7 +172,7 @@ def rendered(page: PageView) -> str:
     return Pages(load_words()).render(
         "citizen/question.html", "fr",
         {
-            "frame": Frame, "page": page, "procedure": "Essai", "back": "/", "errors": error_summary(page, DRAW),
+            "frame": Frame, "page": page, "steps": 1, "procedure": "Essai", "back": "/", "errors": error_summary(page, DRAW),
             "controls": page_controls(page, DRAW), "multipart": has_files(page), "token": "t", "revision": 1,
             "returning": "", "follow_up": 0, "note": "", "note_kind": "",
         },
