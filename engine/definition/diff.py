@@ -75,7 +75,9 @@ class _Comparison:
         self.moves = _followed(self.declared, before)
         self.around = Around(before, after, before.edition in after.migrate, counts.bookings)
         self.then, self.now = Sameness(self.moves), Sameness(MappingProxyType({}))
-        self.pairs = {self._moved(one): one for one in self.old.values()}
+        self.pairs: dict[Path, Element] = {}
+        self.merged: list[tuple[Element, Path]] = []
+        self._pair()
 
     def changes(self) -> Iterator[Change]:
         gone = self._outermost(path for path in self.pairs if path not in self.new)
@@ -93,8 +95,21 @@ class _Comparison:
                 yield from self._changed(former, element)
             elif path in come and path not in taken and (path[0] not in _FOLLOWS or len(path) > 2):
                 yield self._added(element)
+        yield from (self._merged(one, into) for one, into in self.merged)
         yield from self._cut_off()
         yield from self._lost_moves()
+
+    def _pair(self) -> None:
+        """Each element of the earlier edition under its path in the later one. Where two come to one, that which keeps
+        its name is compared, and the other is merged into it."""
+        for element in sorted(self.old.values(), key=lambda one: self._moved(one) != one.path):
+            path = self._moved(element)
+            if path not in self.pairs:
+                self.pairs[path] = element
+            elif path not in self.new:
+                self.pairs[element.path] = element
+            elif len(path) == 2 or element.noun == "options":
+                self.merged.append((element, path))
 
     def _moved(self, element: Element) -> Path:
         """The path of an element of the earlier edition in the names of the later one."""
@@ -178,6 +193,13 @@ class _Comparison:
         return Change(
             kind="removed", path=element.path, at=element.at, label=element.label, before=element,
             impact=weight.impact, code=code, facts=MappingProxyType(facts), where_before=element.where,
+        )  # fmt: skip
+
+    def _merged(self, element: Element, into: Path) -> Change:
+        facts: dict[str, Fact] = {"feel": "merged", "into": into[-1], **self._counted(element, "")}
+        return Change(
+            kind="removed", path=element.path, at=element.at, label=element.label, before=element, impact="safe",
+            facts=MappingProxyType(facts), where_before=element.where, where_after=self.new[into].where,
         )  # fmt: skip
 
     def _reused(self, old: Element, new: Element) -> Change:
