@@ -15,7 +15,7 @@ install: $(VENV)/.ready ## make the environment and install the packages
 
 $(VENV)/.ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[prove,tests]'
 	touch $@
 
 run: install ## the portal with all procedures, demo people and a simulated operator, on http://localhost:8000

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,12 @@ import click
 if TYPE_CHECKING:
     from engine.definition.catalogue import Checked
     from engine.definition.shared_files import Shared
+    from engine.problems import Problem
 
 LANGUAGES = click.Choice(["fr", "en"])
 DEFAULT_FOLDER = Path("procedures")
+SECONDS_IN_LINT = 2.0  # of proofs for one file: a shipped one takes a tenth of that
+SECONDS_TO_PROVE = 30.0
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,8 +81,10 @@ def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list
 @click.option("--format", "form", type=click.Choice(["text", "short", "json", "github", "sarif"]), default="text")
 @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
 @click.option("--strict", is_flag=True, help="advice counts as a problem")
-def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool) -> None:
-    """Tell everything that is wrong with definitions (files or folders; `procedures` by default)."""
+@click.option("--no-proofs", is_flag=True, help="leave the proofs P4 to P10 out")
+def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_proofs: bool) -> None:
+    """Tell everything that is wrong with definitions (files or folders; `procedures` by default), proofs included when
+    the solver is installed."""
     from engine.problems import Problem, Report
     from renderers.problem_text import render_report
 
@@ -86,12 +92,59 @@ def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool) -> Non
     checked, beside, sources = check_files(files)
     problems = [problem for problem in beside if isinstance(problem, Problem)]
     problems += [problem for _, one in checked for problem in one.report]
+    if can_prove() and not no_proofs:
+        problems += proofs_of(checked, SECONDS_IN_LINT)
     report = Report.of(problems)
     text = render_report(
         report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
     )
     click.echo(text, nl=not text.endswith("\n"))
     sys.exit(1 if report.errors or (strict and report.problems) else 0)
+
+
+def can_prove() -> bool:
+    """Is the solver installed (`pip install guichet-unique[prove]`)?"""
+    return find_spec("z3") is not None
+
+
+def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float) -> list[Problem]:
+    """What the proofs find in the definitions that can be published otherwise, so many seconds each at most."""
+    from engine.clock import SystemClock, local_day
+    from engine.definition.prove import prove as run_proofs
+
+    day, known = local_day(SystemClock().now()), {}
+    found: list[Problem] = []
+    for file, one in checked:
+        if one.procedure is not None:
+            shared, _ = shared_for(file, known)
+            found += run_proofs(one.procedure, shared.directory, day, seconds)
+    return found
+
+
+@console.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "short", "json", "github", "sarif"]), default="text")
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+@click.option("--seconds", type=click.FloatRange(min=0.1), default=SECONDS_TO_PROVE, help="at most, for each file")
+def prove(paths: tuple[Path, ...], form: str, language: str, seconds: float) -> None:
+    """Prove definitions (files or folders; `procedures` by default): no way around a fee, no dead end, no empty amount.
+
+    What could not be settled in its time is said to be not proved; it does not fail the command.
+    """
+    from engine.problems import Report
+    from renderers.problem_text import render_report
+
+    if not can_prove():
+        raise click.UsageError("the solver is not here; install it: pip install 'guichet-unique[prove]'")
+    files = definition_files(paths)
+    checked, _, sources = check_files(files)
+    unread = [problem for _, one in checked if one.procedure is None for problem in one.report.errors]
+    report = Report.of([*unread, *proofs_of(checked, seconds)])
+    text = render_report(
+        report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
+    )
+    click.echo(text, nl=not text.endswith("\n"))
+    sys.exit(1 if report.errors else 0)
 
 
 @console.command()

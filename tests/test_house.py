@@ -37,6 +37,8 @@ DOORS = {
     "joserfc": ("engine.office.keys",),
     "argon2": ("engine.office.accounts", "engine.office.secrets"),
     "icalendar": ("renderers.calendar_file",),
+    "z3": tuple(f"engine.definition.prove_{room}" for room in ("world", "terms", "calendar", "variables", "domains",
+                                                               "solver")),
     "waitress": ("server", "renderers.commands", "renderers.console"),
 }
 FORBIDDEN_IN_RULES = re.compile(r"\b(datetime\.now|date\.today|time\.time|random\.|secrets\.|os\.environ|(?<!def )open\()")

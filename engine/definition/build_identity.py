@@ -69,7 +69,7 @@ def _delay(shop: Workshop) -> Delay:
     bench = shop.bench
     single = bench.span(("delay",))
     if single is not None:
-        return Delay(((TRUE, single),))
+        return Delay(((TRUE, single),), where=bench.where(("delay",)))
     words = shop.words.at(shop.words.form)
     entries = []
     for at, _ in enumerate(bench.items(("delay",))):
@@ -77,7 +77,7 @@ def _delay(shop: Workshop) -> Delay:
         when = bench.or_else(("delay", at, "when"), words, YES_NO, TRUE)
         if span is not None:
             entries.append((when, span))
-    return Delay(tuple(entries))
+    return Delay(tuple(entries), where=bench.where(("delay",), key=True))
 
 
 def _contact(bench: Bench) -> Contact | None:

@@ -457,6 +457,7 @@ class Delay:
 
     entries: tuple[tuple[Expression, Span], ...] = ()
     law: bool = False
+    where: Position = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

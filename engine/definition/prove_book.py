@@ -12,7 +12,7 @@ from engine.definition.directory import Directory
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import Ambient, Call, Node, walk
 from engine.definition.expressions import TEXT, Constant, Expression, Type
-from engine.definition.model import APPLICATION, Check, Criterion, Fee, Field, Form, Option, Page, Procedure
+from engine.definition.model import APPLICATION, Check, Consulted, Criterion, Fee, Field, Form, Option, Page, Procedure
 
 LOOK_UP: Final = ("found", "not_found", "unavailable")
 _MOST_DAYS: Final = 8
@@ -67,6 +67,8 @@ class Book:
         self.guards: dict[str, Expression] = {}
         self.owners: dict[str, str] = {}
         self.added: dict[str, tuple[tuple[Field, str], ...]] = {}  # by rows: columns of forms filled once a row
+        self.rounds: dict[str, Form] = {form.id: form for form in self.later_forms() if form.services}
+        self.services: dict[str, Consulted] = {one.id: one for form in self.rounds.values() for one in form.services}
         self._read_forms()
         for criterion in procedure.eligibility:
             self.fields.setdefault(criterion.id, criterion.field)

@@ -31,7 +31,7 @@ def fees_that_are_no_amount(places: Places) -> Iterator[Problem]:
             for amount in (line.amount, line.times):
                 if amount is not None:
                     yield from _empty(places, fee, line, amount, owed, sure)
-        for total in (_total(places, fee), fee.at_most and tree(fee.at_most)):
+        for total in (_total(places, fee), tree(fee.at_most) if fee.at_most is not None else None):
             if total is not None:
                 yield from _negative(places, fee, total, owed, sure)
 
@@ -53,9 +53,7 @@ def _empty(
         yield not_proved("P7", fee)
 
 
-def _negative(
-    places: Places, fee: Fee, total: Node, owed: tuple[Node, ...], sure: frozenset[str]
-) -> Iterator[Problem]:
+def _negative(places: Places, fee: Fee, total: Node, owed: tuple[Node, ...], sure: frozenset[str]) -> Iterator[Problem]:
     if isinstance(total, Constant) and not (isinstance(total.value, int) and total.value < 0):
         return
     answer = places.prover.example(Query((*owed, Compare(total, "<", _NOTHING_OWED)), (), sure=sure))

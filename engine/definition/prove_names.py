@@ -51,7 +51,7 @@ def _too_early(places: Places, use: Use) -> Iterator[Problem]:
     """The names that a later form or a register gives, where it is not surely done."""
     guarded = frozenset[str]().union(*(_asked_about(node) for node in (use.node, *use.around)))
     for name, task in _later_names(places, use.node):
-        if task not in use.sure | use.filling and not guarded & {name, task}:
+        if not {task, name} & (use.sure | use.filling) and not guarded & {name, task}:
             yield problem("P8", use.where, at=use.thing.id, name=name, task=task, fault="later")
 
 
@@ -83,7 +83,7 @@ def _asked_about(node: Node) -> frozenset[str]:
 
 def _left_out(places: Places, use: Use) -> Iterator[Problem]:
     """For each name, answers where it is missing and the whole is empty; or where the whole is empty without that."""
-    late = {name for name, task in _later_names(places, use.node) if task not in use.sure | use.filling}
+    late = {name for name, task in _later_names(places, use.node) if not {task, name} & (use.sure | use.filling)}
     names = sorted(names_of(use.node))
     if not use.whole or late or not names:
         return

@@ -34,7 +34,7 @@ class Places:
         done = set(self.sure[way.source])
         if way.event == "done" and state is not None:
             done |= set(state.waits)
-        if way.event in self.procedure.tasks:
+        if way.event in self.procedure.tasks or way.event in self.book.services:
             done.add(str(way.event))
         return frozenset(done)
 

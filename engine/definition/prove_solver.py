@@ -20,9 +20,10 @@ from engine.definition.expression_nodes import Node
 from engine.definition.expressions import Constant, History, Type, Value
 from engine.definition.prove_book import Book
 from engine.definition.prove_calendar import FIRST, LAST
-from engine.definition.prove_domains import Domain, Question
-from engine.definition.prove_terms import NotExpressible, Slot, Term
+from engine.definition.prove_domains import Domain
+from engine.definition.prove_variables import Question
 from engine.definition.prove_witness import Witness
+from engine.definition.prove_world import NotExpressible, Slot, Term
 
 Z: TypeAlias = Any
 Verdict: TypeAlias = Literal["yes", "no", "unknown"]
@@ -37,7 +38,7 @@ _PREFERENCES: Final = 6  # rounds of giving up examples that do not fit
 class Query:
     """Conditions to hold together: `holds` all true, `fails` all false, inside the first row of each of `rows`.
 
-    `sure` are tasks done by then, `open_forms` those being filled now; `without` leaves out checks and criteria.
+    `sure` are tasks done by then, `filling` the forms being filled now; `without` leaves out checks and criteria.
     """
 
     holds: tuple[Node, ...] = ()
@@ -46,7 +47,8 @@ class Query:
     sure: frozenset[str] = frozenset()
     filling: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
-    done: Mapping[str, bool] | None = None  # what a path did, where one is followed
+    at_most: frozenset[str] | None = None  # where a path is followed: no other task is done
+    also: frozenset[str] = frozenset()  # answers that the witness must give besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +144,22 @@ def _formulas(domain: Domain, query: Query) -> tuple[list[Z], frozenset[str]]:
     """The query with all that bears on it, and the names met."""
 
     def build() -> list[Z]:
+        for name in sorted(query.also):
+            domain.name(name, domain.book.type_of(name))
         row, found = _row_of(domain, query.rows)
         found += [domain.terms.holds(node, row) for node in query.holds]
         found += [z3.Not(domain.terms.holds(node, row)) for node in query.fails]
         return found
 
     wanted, trace = domain.traced(build)
-    for task, done in (query.done or {}).items():
-        trace.formulas.append(z3.Bool(f"done:{task}") == done)
     formulas, names = domain.cone(trace, query.without, query.sure)
+    if query.at_most is not None:
+        happened = (name.partition(":") for name in sorted(names))
+        formulas += [
+            z3.Not(z3.Bool(f"done:{task}"))
+            for kind, _, task in happened
+            if kind == "done" and task not in query.at_most
+        ]
     filling = [z3.Bool(f"filled:{form}") for form in query.filling]
     return [*wanted, *formulas, *filling], names
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
@@ -15,6 +15,7 @@ from engine.definition.prove_book import Book
 from engine.definition.tables import table_function
 
 _NO_ROW: Final[tuple[str, ...]] = ()
+_NOTHING_YET: Final = History()
 
 
 class Answers(Mapping[str, Value]):
@@ -84,9 +85,13 @@ class Witness:
     today: date
     submitted_on: date
     channel: str = "web"
-    history: History = History()
+    history: History = _NOTHING_YET
     path: tuple[str, ...] = ()
     names: frozenset[str] = field(default=frozenset(), compare=False)
+
+    def along(self, path: tuple[str, ...]) -> Witness:
+        """This witness at the end of these ways."""
+        return replace(self, path=path)
 
     def scope(self, book: Book) -> Scope:
         """What every name is worth here, computed answers included."""

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from engine.definition.expression_functions import years_between
-from engine.definition.expression_nodes import Call, Name, Node, children
+from engine.definition.expression_nodes import Call, Name, Node, Over, children
 from engine.definition.expressions import Value
 from engine.definition.prove_book import Book
 from engine.definition.prove_witness import Answers, Witness
@@ -35,6 +35,8 @@ def facts_of(book: Book, witness: Witness | None, nodes: Iterable[Node], rows: t
             missing[name] = None
         elif aged and isinstance(value, date):
             given[f"age({name}) = {years_between(value, witness.today)}"] = None
+        elif isinstance(value, tuple) and any(isinstance(one, Mapping) for one in value):
+            given[f"count({name}) = {len(value)}"] = None
         else:
             given[f"{name} = {written(value)}"] = None
     for task in sorted(witness.history.done):
@@ -49,20 +51,22 @@ def facts_of(book: Book, witness: Witness | None, nodes: Iterable[Node], rows: t
 
 
 def _read(nodes: Iterable[Node]) -> Iterator[tuple[str, bool]]:
-    """The names read, in the order of the text, and whether only the age is."""
+    """The names read, in the order of the text, and whether only the age is. Columns of whole rows are left out."""
     seen: dict[str, bool] = {}
     for node in nodes:
-        for name, aged in _names(node, False):
+        for name, aged in _names(node, False, frozenset()):
             seen[name] = seen.get(name, True) and aged
     yield from seen.items()
 
 
-def _names(node: Node, aged: bool) -> Iterator[tuple[str, bool]]:
-    if isinstance(node, Name):
+def _names(node: Node, aged: bool, columns: frozenset[str]) -> Iterator[tuple[str, bool]]:
+    if isinstance(node, Name) and not (node.in_row and node.id in columns):
         yield node.id, aged
+    if isinstance(node, Over) and node.body is not None:
+        columns = columns | frozenset(node.rows.type.row or ())
     inside = isinstance(node, Call) and node.function == "age" and len(node.arguments) == 1
     for child in children(node):
-        yield from _names(child, inside)
+        yield from _names(child, inside, columns)
 
 
 def _asks_about(node: Node, task: str) -> bool:
@@ -76,7 +80,5 @@ def written(value: Value) -> str:
     if isinstance(value, str):
         return f"'{value if len(value) <= _LONGEST else value[:_LONGEST] + '…'}'"
     if isinstance(value, tuple):
-        if any(isinstance(one, Mapping) for one in value):
-            return f"{len(value)} × {{…}}"
         return "[" + ", ".join(str(one) for one in value) + "]"
     return str(value)

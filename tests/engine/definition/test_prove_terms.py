@@ -18,7 +18,8 @@ from engine.definition.expression_nodes import Node  # noqa: E402
 from engine.definition.expression_reader import parse_expression  # noqa: E402
 from engine.definition.expressions import INTEGER, MONEY, Expression, History, Scope, Type, Value  # noqa: E402
 from engine.definition.model import Key, Table  # noqa: E402
-from engine.definition.prove_terms import Codes, Slot, Term, Terms  # noqa: E402
+from engine.definition.prove_terms import Terms  # noqa: E402
+from engine.definition.prove_world import Codes, Slot, Term  # noqa: E402
 from engine.definition.tables import table_function  # noqa: E402
 from tests.engine.definition.test_expression_properties import COLUMNS, HERE, NAMES, WORDS, grow  # noqa: E402
 
@@ -65,7 +66,9 @@ class Given:
             return self.rows(value if isinstance(value, tuple) else ())
         if type_.kind == "choices":
             ticked = value if isinstance(value, tuple) else ()
-            return Term({code: z3.BoolVal(code in ticked) for code in sorted(type_.codes or ())}, z3.BoolVal(bool(value)))
+            return Term(
+                {code: z3.BoolVal(code in ticked) for code in sorted(type_.codes or ())}, z3.BoolVal(bool(value))
+            )
         return self.terms.constant(value, type_.kind)
 
     def rows(self, rows: tuple[Any, ...]) -> Term:
@@ -148,7 +151,9 @@ def agree(text: str, answers: Mapping[str, Value], done: bool) -> None:
 GIVEN = st.fixed_dictionaries({name: st.none() | one for name, one in ANSWERS.items()})
 WELL_TYPED = TYPED["yes_no"] | TYPED["integer"] | TYPED["decimal"] | TYPED["date"]
 EXACT = WELL_TYPED.filter(lambda text: "/" not in text and "working_days" not in text)
-usual = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+usual = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 
 
 @usual

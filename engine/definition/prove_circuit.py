@@ -1,0 +1,217 @@
+"""P4: nobody gets a document around what another went through. P5: in each situation one way on, and only one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from typing import Final
+
+from engine.definition.circuit import closure, edges
+from engine.definition.expression_compiler import tree
+from engine.definition.expression_nodes import Happened, Node, Or, names_of, walk
+from engine.definition.expressions import TRUE
+from engine.definition.model import (
+    APPLICANT,
+    APPLICATION,
+    Appointment,
+    Fee,
+    Form,
+    Output,
+    Procedure,
+    State,
+    Task,
+    Transition,
+)
+from engine.definition.prove_forms import not_proved
+from engine.definition.prove_paths import Path, TooManyPaths, done_after, paths
+from engine.definition.prove_places import Places
+from engine.definition.prove_solver import Query
+from engine.definition.prove_words import facts_of
+from engine.problems import Problem, problem
+
+_MOST_COMPARED: Final = 12
+_MUST_LEAD_ON: Final = ("done", "booked", "missed", "due")
+
+# -- P4 ----------------------------------------------------------------------------------------------------------------
+
+
+def ways_around(places: Places) -> Iterator[Problem]:
+    for output in places.procedure.outputs.values():
+        if output.grants:
+            yield from _around(places, output)
+
+
+def _around(places: Places, output: Output) -> Iterator[Problem]:
+    """For each task that some path to the document waits for, a path to it that did not go through that task."""
+    procedure = places.procedure
+    before = _states_before(procedure, output)
+    for task in procedure.tasks.values():
+        waiting = [state for state in before if task.id in procedure.states[state].waits]
+        if waiting and _is_owed(task):
+            yield from _without(places, output, task, before, waiting)
+
+
+def _is_owed(task: Task) -> bool:
+    """A fee, a visit, a round, a form that somebody fills; not the application, not what a register says."""
+    if isinstance(task, Form):
+        return task.id != APPLICATION and task.register is None
+    return isinstance(task, (Fee, Appointment))
+
+
+def _issues(procedure: Procedure, output: Output, way: Transition) -> bool:
+    state = procedure.states.get(way.target)
+    return output.id in way.effects.issues or (state is not None and output.id in state.effects.issues)
+
+
+def _states_before(procedure: Procedure, output: Output) -> frozenset[str]:
+    """The states met before the document is first issued, and from which it may still be."""
+    forward: dict[str, list[str]] = {}
+    backward: dict[str, list[str]] = {}
+    last: set[str] = set()
+    for way in edges(procedure):
+        if _issues(procedure, output, way):
+            last.add(way.source)
+        else:
+            forward.setdefault(way.source, []).append(way.target)
+            backward.setdefault(way.target, []).append(way.source)
+    return closure([procedure.start], forward) & closure(last, backward)
+
+
+def _without(
+    places: Places, output: Output, task: Task, before: frozenset[str], waiting: list[str]
+) -> Iterator[Problem]:
+    procedure = places.procedure
+    avoiding: list[Path] = []
+    through: list[Path] = []
+    try:
+        for path in paths(procedure, lambda way: _issues(procedure, output, way), lambda way: way.target in before):
+            (through if _covered(procedure, path, task.id) else avoiding).append(path)
+    except TooManyPaths:
+        if not avoiding:
+            yield not_proved("P4", output)
+            return
+    if not avoiding:
+        return
+    unknown = False
+    for path in avoiding[:_MOST_COMPARED]:
+        for other in through[:_MOST_COMPARED] or [Path()]:
+            query = path.query(tree(task.when), *_shared_guards(places, other))
+            answer = places.prover.example(query)
+            unknown = unknown or answer.verdict == "unknown"
+            if answer.verdict == "yes":
+                facts = facts_of(places.book, answer.witness, query.holds)
+                where = _turning(procedure, path, waiting, before).where
+                yield problem(
+                    "P4", where, at=output.id, name=output.id, task=task.id, path=path.states, **facts
+                )  # fmt: skip
+                return
+    if unknown or len(avoiding) > _MOST_COMPARED:
+        yield not_proved("P4", output)
+
+
+def _covered(procedure: Procedure, path: Path, task: str) -> bool:
+    """The task is done at the end of the path, or a way declared that it does without (`without`)."""
+    covered = False
+    for way in path.ways:
+        done = task in done_after(procedure, way, frozenset({task} if covered else ()))
+        covered = done or task in way.without
+    return covered
+
+
+def _shared_guards(places: Places, path: Path) -> Iterator[Node]:
+    """What another's path asks of the answers both gave: those of the application."""
+    for guard in path.guards:
+        later = any(name in places.book.owners or name in places.procedure.tasks for name in names_of(guard))
+        if not later and not any(isinstance(one, Happened) for one in walk(guard)):
+            yield guard
+
+
+def _turning(procedure: Procedure, path: Path, waiting: list[str], before: frozenset[str]) -> Transition:
+    """The way where the path leaves behind every state that waits for the task: the line to mend."""
+    backward: dict[str, list[str]] = {}
+    for way in edges(procedure):
+        if way.target in before:
+            backward.setdefault(way.target, []).append(way.source)
+    may_still = closure(waiting, backward)
+    leaving = [way for way in path.ways if way.source in may_still and way.target not in may_still]
+    return leaving[-1] if leaving else path.ways[-1]
+
+
+# -- P5 ----------------------------------------------------------------------------------------------------------------
+
+
+def cases_that_lack_or_overlap(places: Places) -> Iterator[Problem]:
+    """First-match lists are closed by their shape; ways written apart for one event, and acts, are put to the solver."""
+    for state in places.procedure.states.values():
+        groups: dict[str, dict[str, list[Transition]]] = {}
+        for way in places.procedure.leaving.get(state.id, ()):
+            if way.event is not None:
+                groups.setdefault(way.event, {}).setdefault(way.id, []).append(way)
+        for event, ways in groups.items():
+            yield from _overlapping(places, state, ways)
+            if event in _MUST_LEAD_ON:
+                yield from _lacking(places, state, ways)
+        yield from _nothing_open(places, state)
+
+
+def _when(ways: Iterable[Transition]) -> Node:
+    guards = tuple(tree(way.when) for way in ways)
+    return guards[0] if len(guards) == 1 else Or(guards)
+
+
+def _overlapping(places: Places, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
+    for (first, ones), (second, others) in combinations(ways.items(), 2):
+        query = Query((_when(ones), _when(others)), sure=places.before(others[0]))
+        answer = places.prover.example(query)
+        if answer.verdict == "yes":
+            facts = facts_of(places.book, answer.witness, query.holds)
+            where = others[0].where
+            yield problem("P5", where, at=second, state=state.id, fault="overlap", names=(first, second), **facts)
+        elif answer.verdict == "unknown":
+            yield not_proved("P5", others[0])
+
+
+def _lacking(places: Places, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
+    """Answers with which the event leads nowhere. A list closed by its shape needs no question."""
+    if any(_is_closed(group) for group in ways.values()):
+        return
+    every = [way for group in ways.values() for way in group]
+    query = Query((), tuple(tree(way.when) for way in every), sure=places.before(every[0]))
+    answer = places.prover.example(query)
+    if answer.verdict == "yes":
+        facts = facts_of(places.book, answer.witness, query.fails)
+        yield problem("P5", every[-1].where, at=every[-1].id, state=state.id, fault="lack", **facts)
+    elif answer.verdict == "unknown":
+        yield not_proved("P5", every[-1])
+
+
+def _is_closed(ways: list[Transition]) -> bool:
+    """A way without condition, or the list of a `then`, `late` or `missed`."""
+    return any(way.when == TRUE or "." in way.id for way in ways)
+
+
+def _nothing_open(places: Places, state: State) -> Iterator[Problem]:
+    """Answers with which nobody of those a state waits for may act, where nothing else ever moves it."""
+    procedure = places.procedure
+    leaving = procedure.leaving.get(state.id, ())
+    moved = any(way.event is not None for way in leaving) or any(
+        state.id in clock.runs_in for clock in procedure.clocks.values()
+    )
+    acts = [way for way in leaving if way.event is None and (APPLICANT in state.by or set(way.by) - {APPLICANT})]
+    if state.mode != "by" or moved or not acts or any(_may_be_opened(places, way) for way in acts):
+        return
+    query = Query((), tuple(tree(way.when) for way in acts), sure=places.sure[state.id])
+    answer = places.prover.example(query)
+    if answer.verdict == "yes":
+        facts = facts_of(places.book, answer.witness, query.fails)
+        yield problem("P5", state.where, at=state.id, state=state.id, fault="closed", **facts)
+    elif answer.verdict == "unknown":
+        yield not_proved("P5", state)
+
+
+def _may_be_opened(places: Places, way: Transition) -> bool:
+    """An act without condition; or one whose own form decides: whoever fills it can open it."""
+    if way.when == TRUE:
+        return True
+    filled = {name for name, form in places.book.owners.items() if form == way.fills}
+    return bool(filled & names_of(tree(way.when)))

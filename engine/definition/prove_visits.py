@@ -1,0 +1,125 @@
+"""P9: whoever must come finds a slot, and every role has somebody who may hold it. Plain arithmetic on the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Final
+
+from engine.definition.directory import Calendar, Office
+from engine.definition.expression_compiler import tree
+from engine.definition.expression_nodes import Call, If, Name, Node
+from engine.definition.expressions import Constant, Expression
+from engine.definition.model import APPLICANT, SYSTEM, Appointment, Hours, Procedure, Thing
+from engine.definition.prove_places import Places
+from engine.problems import Problem, problem
+from engine.values import Span
+
+_MOST_DAYS: Final = 400
+_TRIED: Final = 7  # a lead and a horizon that fail on one day of the week only are no fault
+_MINUTES: Final = {"minute": 1, "hour": 60}
+
+
+def visits_nobody_can_make(places: Places, day: date) -> Iterator[Problem]:
+    for visit in places.procedure.appointments():
+        for office in _offices(places, visit):
+            if not any(_has_slot(visit, office, day + timedelta(days=ahead), places) for ahead in range(_TRIED)):
+                yield problem("P9", visit.where, at=visit.id, name=visit.id, fault="slot", office=office.id)
+                break
+
+
+def roles_of_nobody(places: Places) -> Iterator[Problem]:
+    told: set[str] = set()
+    for thing, key in _roles(places.procedure):
+        role = places.book.directory.role(key)
+        if role is not None and role.seats < 1 and key not in told:
+            told.add(key)
+            yield problem("P9", thing.where, at=thing.id, name=thing.id, fault="role", role=key)
+
+
+def _roles(procedure: Procedure) -> Iterator[tuple[Thing, str]]:
+    for state in procedure.states.values():
+        yield from ((state, key) for key in (*state.by, *([state.escalate] if state.escalate else [])))
+    for way in procedure.transitions:
+        yield from ((way, key) for key in way.by if key not in (APPLICANT, SYSTEM))
+    for task in procedure.tasks.values():
+        yield from ((task, key) for key in task.by)
+        if isinstance(task, Appointment) and task.proposed_by is not None:
+            yield task, task.proposed_by
+    for output in procedure.outputs.values():
+        if output.signed_by is not None:
+            yield output, output.signed_by
+    for notice in procedure.notices:
+        yield notice, notice.to
+
+
+# -- where a visit may take place --------------------------------------------------------------------------------------
+
+
+def _offices(places: Places, visit: Appointment) -> tuple[Office, ...]:
+    """Each office the visit may use: what it says, else where the dossier is."""
+    directory, agency = places.book.directory, places.procedure.identity.agency
+    said = visit.office or places.procedure.office
+    codes = _codes(places, said) if said is not None else None
+    if codes is None:
+        return directory.offices_of(agency)[:1]
+    return tuple(directory.offices[code] for code in sorted(codes) if code in directory.offices)
+
+
+def _codes(places: Places, said: Expression) -> frozenset[str] | None:
+    return _worth(places, tree(said))
+
+
+def _worth(places: Places, node: Node) -> frozenset[str] | None:
+    """The offices an expression may come to; None when nobody can list them."""
+    match node:
+        case Constant(value=str(code)):
+            return frozenset({code})
+        case Name(id=name) if name in places.book.fields:
+            return places.book.codes_of(places.book.fields[name])
+        case If(then=then, otherwise=otherwise):
+            branches = (_worth(places, then), _worth(places, otherwise))
+            return None if None in branches else frozenset[str]().union(*(one for one in branches if one))
+        case Call(function="otherwise", arguments=arguments):
+            found = [_worth(places, one) for one in arguments]
+            return None if None in found else frozenset[str]().union(*(one for one in found if one))
+        case Call(function="office_serving"):
+            directory, agency = places.book.directory, places.procedure.identity.agency
+            serving = (directory.office_serving(place, agency) for place in places.book.places)
+            return frozenset(office for office in serving if office is not None) or None
+    return None
+
+
+# -- slots -------------------------------------------------------------------------------------------------------------
+
+
+def _has_slot(visit: Appointment, office: Office, today: date, places: Places) -> bool:
+    """A slot between the lead and the horizon, were all of them free."""
+    if visit.quota is not None and visit.quota < 1:
+        return False
+    calendar = places.book.directory.calendar
+    first, last = _moved(today, visit.lead, calendar), _moved(today, visit.horizon, calendar)
+    last = min(last, first + timedelta(days=_MOST_DAYS))
+    length = visit.lasts.count * _MINUTES.get(visit.lasts.unit, 1440)
+    while first <= last:
+        if any(hours.end - hours.start >= length for hours in _openings(visit, office, first, calendar)):
+            return True
+        first += timedelta(days=1)
+    return False
+
+
+def _openings(visit: Appointment, office: Office, day: date, calendar: Calendar) -> Iterator[Hours]:
+    doors = office.hours.get(day.weekday(), ())
+    closed = day in calendar.holidays or office.closure_on(day) is not None
+    if closed or (visit.weekdays and day.weekday() not in visit.weekdays):
+        return
+    for open_ in doors:
+        for asked in visit.hours or (open_,):
+            yield Hours(max(open_.start, asked.start), min(open_.end, asked.end))
+
+
+def _moved(day: date, span: Span, calendar: Calendar) -> date:
+    if span.working and span.unit == "day":
+        return calendar.add_working_days(day, span.count)
+    days = {"day": 1, "week": 7, "month": 30, "year": 365}.get(span.unit)
+    return day + timedelta(days=span.count * days if days else span.count * _MINUTES.get(span.unit, 1) // 1440)
