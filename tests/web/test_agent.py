@@ -1,0 +1,434 @@
+"""Agents: the door, the queues, a dossier read and decided, what happens when somebody was faster, the day of an office."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.office import casework, intake
+from engine.office.demo import open_demo
+from engine.records.dossier import Account, Dossier
+from engine.values import new_id
+from tests.engine.office.world import B3, PASSPORT, pdf
+from tests.web.desks import CLERK, DESK, GATEKEEPER, MAKER, OTHER_CLERK, Desks, Seat, hidden, open_desks, read
+from tests.web.portal import photograph
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> Desks:
+    return open_desks(tmp_path)
+
+
+@pytest.fixture
+def passport(desks: Desks) -> Dossier:
+    return desks.world.sent(PASSPORT)
+
+
+def at(dossier: Dossier, rest: str = "") -> str:
+    return f"/agent/dossiers/{dossier.number}{rest}"
+
+
+def confirm(seat: Seat, dossier: Dossier, act: str, **typed: object) -> tuple[int, str]:
+    """Fills, previews and confirms an act; the status and where it leads."""
+    path = at(dossier, f"/acte/{act}")
+    preview = seat.post(path, go="preview", **typed) if typed else seat.get(path)
+    assert preview.status_code == 200, read(preview)
+    done = seat.client.post(path, data={**hidden(preview), "go": "confirm"})
+    return done.status_code, done.headers.get("Location", "")
+
+
+# -- the door ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_failure_at_the_door_says_the_same(desks: Desks) -> None:
+    said = set()
+    for login, password in ((GATEKEEPER, "faux"), ("personne", "demo"), ("controle", "demo")):
+        answer = desks.stranger().client.post("/agent/connexion", data={"login": login, "password": password})
+        assert answer.status_code == 422
+        said.add(read(answer).replace(login, ""))
+    assert len(said) == 1
+    assert "L’identifiant ou le mot de passe n’est pas le bon." in said.pop()
+
+
+def test_too_many_tries_close_the_door_for_a_while(desks: Desks) -> None:
+    seat = desks.stranger()
+    tries = [seat.client.post("/agent/connexion", data={"login": GATEKEEPER, "password": "x"}) for _ in range(11)]
+    assert [one.status_code for one in tries] == [422] * 10 + [429]
+    assert tries[-1].headers["Retry-After"]
+
+
+def test_the_header_says_who_and_which_role(desks: Desks) -> None:
+    assert "– Agent de conformité" in desks.agent(GATEKEEPER).see("/agent")
+
+
+def test_signing_in_leads_back_and_signing_out_closes(desks: Desks, passport: Dossier) -> None:
+    seat = desks.stranger()
+    sent = seat.get(at(passport))
+    assert sent.status_code == 303
+    door = sent.headers["Location"]
+    entered = seat.post(door, login=GATEKEEPER, password="demo")
+    assert entered.headers["Location"] == at(passport)
+    assert seat.post("/agent/deconnexion", at="/agent").headers["Location"] == "/agent/connexion"
+    assert seat.get("/agent").status_code == 303
+
+
+def test_no_page_of_a_desk_opens_without_signing_in(desks: Desks) -> None:
+    """Every address of the two desks, asked by a stranger and by somebody of the other desk."""
+    rules = [one for one in desks.app.url_map.iter_rules() if one.rule.startswith(("/agent", "/audit"))]
+    assert len(rules) > 15
+    strangers = {"": desks.stranger(), "/audit": desks.agent(GATEKEEPER), "/agent": desks.auditor()}
+    for rule in rules:
+        if rule.rule.endswith("/connexion"):
+            continue
+        path = re.sub(r"<[^>]+>", "1", rule.rule)
+        for desk, seat in strangers.items():
+            if not rule.rule.startswith(desk):
+                continue
+            for method in rule.methods & {"GET", "POST"}:
+                answer = seat.client.open(path, method=method)
+                refused = answer.status_code == 401 or (
+                    answer.status_code == 303 and "/connexion" in answer.headers["Location"]
+                )
+                assert refused, (method, path, answer.status_code)
+
+
+def test_a_form_without_its_secret_changes_nothing(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    desks.app.config["WTF_CSRF_ENABLED"] = True
+    answer = seat.client.post(at(passport, "/attribution"), data={"vers": "moi"})
+    assert answer.status_code == 400
+    assert desks.kept(passport).assigned is None
+
+
+def test_demo_people_are_seated_once_and_listed_only_in_a_demonstration(desks: Desks) -> None:
+    office = desks.world.office
+    def secrets() -> dict[str, str]:
+        kinds = ("agent", "auditor")
+        return {one.id: one.secret for kind in kinds for one in desks.world.read(lambda unit: unit.accounts(kind))}  # noqa: B023
+
+    before = secrets()
+    people = open_demo(office)
+    assert secrets() == before
+    roles = [role.key for agency in office.directory.agencies.values() for role in agency.roles.values()]
+    assert sorted(one.role for one in people if one.role) == sorted(roles * 2)
+    assert len({one.name for one in people}) == len(people)
+    assert "démonstration" not in desks.stranger().see("/agent/connexion")
+
+
+# -- queues ------------------------------------------------------------------------------------------------------------
+
+
+def test_taking_a_dossier_takes_it_from_the_queue(desks: Desks, passport: Dossier) -> None:
+    mine, other = desks.agent(GATEKEEPER), desks.agent(f"{GATEKEEPER}.2")
+    assert "AMEGAN" in other.see("/agent")
+    taken = mine.post("/agent/prendre", at="/agent", number=passport.number)
+    assert taken.headers["Location"] == at(passport)
+    assert "AMEGAN" not in other.see("/agent")
+    assert "Aucun dossier dans cette file." in other.see("/agent")
+    assert "AMEGAN" in mine.see("/agent?file=miens")
+    assert "Attribué à" in other.see(at(passport))
+    mine.post(at(passport, "/attribution"), at=at(passport), vers="file")
+    assert desks.kept(passport).assigned is None
+
+
+def test_the_next_one_is_the_first_due(desks: Desks, passport: Dossier) -> None:
+    desks.world.wait(hours=30)
+    other = desks.world._person(Account("kofi", "applicant", "", "+22890000099"))
+    later = desks.world.sent(PASSPORT, other)
+    seat = desks.agent(GATEKEEPER)
+    first = seat.post("/agent/suivant", at="/agent")
+    assert first.headers["Location"] == at(passport)
+    assert seat.post("/agent/suivant", at="/agent").headers["Location"] == at(later)
+    assert seat.post("/agent/suivant", at="/agent").headers["Location"] == "/agent"
+    assert "Il n’y a plus rien à prendre." in seat.see("/agent")
+
+
+def test_a_double_touch_takes_one_dossier(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    carried = hidden(seat.get("/agent"))
+    for _ in range(2):
+        answer = seat.client.post("/agent/prendre", data={**carried, "number": passport.number})
+        assert answer.headers["Location"] == at(passport)
+    assert desks.world.kinds(passport).count("assigned") == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=amegan", True), ("q=Afi", True), ("q=mensah", False), ("demarche=" + PASSPORT, True), ("demarche=nulle-part", True),
+        (f"demarche={PASSPORT}&etape=conformite", True), (f"demarche={PASSPORT}&etape=pret", False),
+        ("bureau=dgdn_lome", True), ("bureau=dgdn_kara", False), ("file=termines", False), ("file=attente", False),
+    ],
+)  # fmt: skip
+def test_filters_narrow_a_queue(desks: Desks, passport: Dossier, query: str, found: bool) -> None:
+    text = desks.agent(GATEKEEPER).see(f"/agent?{query}")
+    assert (passport.label in text) is found
+    assert found or "Aucun dossier" in text
+
+
+def test_a_number_is_found_with_its_spaces(desks: Desks, passport: Dossier) -> None:
+    number = passport.number
+    spaced = f"{number[:2]} {number[2:6]} {number[6:10]} {number[10:]}"
+    assert passport.label in desks.agent(GATEKEEPER).see(f"/agent?q={spaced.replace(' ', '+')}")
+
+
+def test_due_dates_are_told_in_words(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    assert "Reste 3 jours ouvrés" in seat.see("/agent")
+    desks.world.clock.instant = passport.due_at - timedelta(hours=2)  # type: ignore[operator]
+    assert "Reste 2 heures" in desks.agent(GATEKEEPER).see("/agent")
+    desks.world.clock.instant = passport.due_at + timedelta(days=2)  # type: ignore[operator]
+    text = desks.agent(GATEKEEPER).see("/agent")
+    assert "En retard de 2 jours" in text
+    assert "1 dossier en retard" in text
+
+
+# -- one dossier -------------------------------------------------------------------------------------------------------
+
+
+def test_a_dossier_of_another_service_does_not_exist(desks: Desks, passport: Dossier) -> None:
+    mine, other = desks.agent(GATEKEEPER), desks.agent(CLERK)
+    draft = desks.world.draft(B3)
+    gone = read(other.get(at(passport)))
+    for seat, path in ((other, at(passport)), (other, "/agent/dossiers/26000000000"), (other, at(draft)), (mine, at(draft))):
+        answer = seat.get(path)
+        assert answer.status_code == 404
+        assert read(answer).split("Page introuvable")[1] == gone.split("Page introuvable")[1]
+
+
+def test_sensitive_answers_are_for_the_roles_the_book_names(desks: Desks, passport: Dossier) -> None:
+    assert "Signes particuliers Exemple" in desks.agent(GATEKEEPER).see(at(passport))
+    hidden_text = desks.agent(DESK).see(at(passport))
+    assert "Signes particuliers Masqué pour votre rôle" in hidden_text
+    assert "Exemple" not in hidden_text
+
+
+def test_closed_acts_say_why(desks: Desks, passport: Dossier) -> None:
+    text = desks.agent(DESK).see(at(passport))
+    assert "Rien n’est ouvert pour vous à cette étape." in text
+    assert "Déclarer conforme Réservé à : Agent de conformité." in text
+    assert "À corriger" not in text
+
+
+def test_choosing_no_act_is_said(desks: Desks, passport: Dossier) -> None:
+    text = desks.agent(GATEKEEPER).see(at(passport, "/acte"), 422)
+    assert "Choisissez une action" in text
+
+
+def test_the_preview_shows_the_very_message_that_leaves(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    answer, before = seat.get(at(passport, "/acte/conforme")), desks.world.letters()
+    shown = html.unescape(re.findall(r'<div class="sms mono">(.*?)</div>', answer.get_data(as_text=True), re.S)[0])
+    text = read(answer)
+    assert desks.kept(passport).revision == passport.revision
+    assert desks.world.letters() == before
+    assert f"{len(shown)} caractères, 1 SMS" in text
+    assert "Nouvelle étape À payer" in text
+    status, where = confirm(seat, passport, "conforme")
+    assert (status, where) == (303, at(passport))
+    assert desks.world.letters()[-1] == shown
+    after = seat.see(where)
+    assert "C’est fait : Déclarer conforme. Le dossier passe à « À payer »." in after
+    assert shown in after.replace("  ", " ")
+
+
+def test_a_double_touch_on_confirm_is_one_act(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    carried = {**hidden(seat.get(at(passport, "/acte/conforme"))), "go": "confirm"}
+    answers = [seat.client.post(at(passport, "/acte/conforme"), data=carried) for _ in range(2)]
+    assert [one.status_code for one in answers] == [303, 303]
+    assert len(desks.kept(passport).taken) == 1
+
+
+def test_a_reason_is_asked_and_what_was_typed_is_kept(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    path = at(passport, "/acte/refuser")
+    empty = seat.post(path, go="preview")
+    assert empty.status_code == 422
+    assert "Écrivez le motif." in read(empty)
+    typed = "Identité <douteuse> & illisible"
+    preview = seat.post(path, go="preview", **{"act-reason": typed})
+    assert f"Motif : « {typed} »" in read(preview)
+    assert "Cette décision termine le dossier." in read(preview)
+    edited = seat.client.post(path, data={**hidden(preview), "go": "edit"})
+    assert html.escape(typed, quote=True) in edited.get_data(as_text=True)
+    assert confirm(seat, passport, "refuser", **{"act-reason": typed})[0] == 303
+    assert desks.kept(passport).taken[-1].reason == typed
+
+
+def test_corrections_name_fields_with_a_reason_each(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    path = at(passport, "/acte/faire_corriger")
+    page = seat.see(f"{path}?champ=nom&champ=acte_naissance&champ=inconnu")
+    assert "2 réponses à corriger" in page
+    typed = {
+        "act-field": ["nom", "acte_naissance"], "act-why-nom": "Autre nom sur l’acte", "act-why-acte_naissance": "Photo floue",
+        "act-reason": "Deux points.",
+    }  # fmt: skip
+    preview = read(seat.post(path, go="preview", **typed))
+    assert "Nom : « Autre nom sur l’acte »" in preview
+    assert "Acte de naissance : « Photo floue »" in preview
+    assert confirm(seat, passport, "faire_corriger", **typed)[0] == 303
+    correction = desks.kept(passport).correction
+    assert correction is not None
+    assert dict(correction.fields) == {"nom": "Autre nom sur l’acte", "acte_naissance": "Photo floue"}
+    text = seat.see(at(passport))
+    assert "Corrections attendues" in text
+    assert "Correction attendue : « Photo floue »" in text
+
+
+def test_no_field_chosen_is_no_correction(desks: Desks, passport: Dossier) -> None:
+    answer = desks.agent(GATEKEEPER).post(at(passport, "/acte/faire_corriger"), go="preview", **{"act-reason": "Vague"})
+    assert answer.status_code == 422
+    assert "Choisissez au moins une réponse à corriger" in read(answer)
+    assert "Vague" in answer.get_data(as_text=True)
+
+
+def test_who_was_faster_is_named_and_the_text_is_kept(desks: Desks, passport: Dossier) -> None:
+    """Two agents on one dossier: the slower one loses nothing but the decision."""
+    slow, fast = desks.agent(GATEKEEPER), desks.agent(f"{GATEKEEPER}.2")
+    path = at(passport, "/acte/refuser")
+    preview = slow.post(path, go="preview", **{"act-reason": "Mon texte patient"})
+    assert confirm(fast, passport, "faire_corriger", **{
+        "act-field": "nom", "act-why-nom": "x", "act-reason": "y"})[0] == 303  # fmt: skip
+    late = slow.client.post(path, data={**hidden(preview), "go": "confirm"})
+    assert late.status_code == 409
+    text = read(late)
+    assert f"{desks.actor(f'{GATEKEEPER}.2').name} : « Faire corriger »" in text
+    assert "Votre action « Refuser » n’a pas été enregistrée." in text
+    assert "Mon texte patient" in text
+    assert desks.kept(passport).state == "a_corriger"
+
+
+def test_an_act_still_open_may_be_resumed_on_the_new_state(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    path = at(passport, "/acte/refuser")
+    preview = seat.post(path, go="preview", **{"act-reason": "Texte"})
+    casework.assign(desks.world.office, desks.actor(f"{GATEKEEPER}.2"), passport.id, None, token=new_id())
+    late = seat.client.post(path, data={**hidden(preview), "go": "confirm"})
+    assert late.status_code == 409
+    resumed = seat.client.post(path, data={**hidden(late), "go": "edit"})
+    assert resumed.status_code == 200
+    assert "Texte" in resumed.get_data(as_text=True)
+    again = seat.client.post(path, data={**hidden(resumed), "act-reason": "Texte", "go": "preview"})
+    assert seat.client.post(path, data={**hidden(again), "go": "confirm"}).status_code == 303
+    assert desks.kept(passport).state == "refuse"
+
+
+def test_what_was_typed_survives_a_session_that_ended(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    path = at(passport, "/acte/refuser")
+    form = hidden(seat.get(path))
+    desks.world.wait(hours=2)
+    sent = seat.client.post(path, data={**form, "act-reason": "Écrit avant la pause", "go": "preview"})
+    assert sent.status_code == 303
+    entered = seat.post(sent.headers["Location"], login=GATEKEEPER, password="demo")
+    assert entered.headers["Location"] == path
+    assert "Écrit avant la pause" in seat.get(path).get_data(as_text=True)
+
+
+def test_a_later_form_is_drawn_judged_and_kept(desks: Desks, passport: Dossier) -> None:
+    world = desks.world
+    dossier = world.take(passport, desks.actor(GATEKEEPER), "conforme")
+    dossier = world.booked(world.paid(dossier), "depot")
+    world.clock.instant = dossier.bookings["depot"].start + timedelta(minutes=5)
+    seat = desks.agent(DESK)
+    day = f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}"
+    seat.post(day, mark=f"{dossier.number}/depot/attended")
+    assert confirm(seat, dossier, "originaux_conformes")[0] == 303
+    maker = desks.agent(MAKER)
+    path = at(dossier, "/acte/fabriquer")
+    wrong = maker.post(path, go="preview", numero_livret="bof")
+    assert wrong.status_code == 422
+    assert 'value="BOF"' in wrong.get_data(as_text=True) or 'value="bof"' in wrong.get_data(as_text=True)
+    scheme = desks.world.office.catalogue.procedures[PASSPORT].schemes["passport"]
+    preview = maker.post(path, go="preview", numero_livret=scheme.example)
+    carried = {**hidden(preview), "go": "confirm"}
+    assert [maker.client.post(path, data=carried).status_code for _ in range(2)] == [303, 303]
+    kept = desks.kept(dossier)
+    assert (kept.state, kept.answers["numero_livret"]) == ("pret", scheme.example)
+    assert scheme.example in maker.see(at(dossier))
+
+
+def test_four_eyes_are_two_people(desks: Desks) -> None:
+    world = desks.world
+    dossier = world.paid(world.sent(B3, nom="GBEKOU", prenoms="Komi Selom", date_naissance="1984-02-17"))
+    assert desks.kept(dossier).state == "controle"
+    first, second = desks.agent(CLERK), desks.agent(OTHER_CLERK)
+    assert confirm(first, dossier, "verifier", meme_personne="false")[0] == 303
+    text = first.see(at(dossier))
+    assert "Une autre personne doit le faire : vous avez déjà fait « Rendre la vérification »." in text
+    assert first.get(at(dossier, "/acte/signer")).status_code == 409
+    assert confirm(second, dossier, "signer")[0] == 303
+    delivered = second.see(at(dossier))
+    assert "Bulletin n° 3" in delivered
+    document = desks.kept(dossier).documents[0]
+    pdf = second.get(at(dossier, f"/documents/{document.id}.pdf"))
+    assert pdf.data.startswith(b"%PDF")
+
+
+# -- papers ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_shown_and_a_pdf_is_not_run(desks: Desks) -> None:
+    world = desks.world
+    draft = world.draft(PASSPORT)
+    owner = world.applicant()
+    intake.attach(world.office, owner, draft.id, "acte_naissance", intake.Upload("acte.jpg", photograph(300, 200)))
+    for problem in intake.check(world.office, owner, draft.id).errors:
+        intake.attach(world.office, owner, draft.id, problem.at, intake.Upload("acte.pdf", pdf()))
+    dossier = intake.submit(world.office, owner, draft.id, declared=True, token=new_id())
+    seat, stranger = desks.agent(GATEKEEPER), desks.agent(CLERK)
+    for attachment in dossier.attachments:
+        page = seat.see(at(dossier, f"/pieces/{attachment.id}"))
+        assert f"sur {len(dossier.attachments)}" in page
+        file = seat.get(at(dossier, f"/pieces/{attachment.id}/fichier"))
+        shown = "inline" if attachment.kind == "jpg" else "attachment"
+        assert file.headers["Content-Disposition"].startswith(shown)
+        assert file.headers["Content-Security-Policy"].startswith("sandbox")
+        assert file.headers["X-Content-Type-Options"] == "nosniff"
+        assert stranger.get(at(dossier, f"/pieces/{attachment.id}/fichier")).status_code == 404
+
+
+# -- the day of an office ----------------------------------------------------------------------------------------------
+
+
+def test_the_day_of_an_office(desks: Desks, passport: Dossier) -> None:
+    world = desks.world
+    dossier = world.booked(world.paid(world.take(passport, desks.actor(GATEKEEPER), "conforme")), "depot")
+    start = dossier.bookings["depot"].start
+    path = f"/agent/rendez-vous/{start.date()}"
+    seat = desks.agent(DESK)
+    assert "Absent" not in seat.see(path)
+    assert "1 attendu" in seat.see(path)
+    assert "Aucun rendez-vous" in seat.see(f"{path}?bureau=dgdn_kara")
+    assert dossier.label in seat.see(f"{path}?q=amegan")
+    assert "Aucun rendez-vous ne correspond." in seat.see(f"{path}?q=mensah")
+    door = seat.see(f"{path}?porte=1")
+    assert dossier.label not in door
+    world.clock.instant = start + timedelta(minutes=20)
+    seat = desks.agent(DESK)
+    assert "Absent" in seat.see(path)
+    assert seat.post(path, mark=f"{dossier.number}/depot/arrived").status_code == 303
+    assert "Arrivé à" in seat.see(path)
+    assert seat.post(path, mark=f"{dossier.number}/depot/attended").status_code == 303
+    assert desks.kept(dossier).state == "originaux"
+    assert "1 reçu" in seat.see(path)
+
+
+@pytest.mark.parametrize("when", ["hier", "2026-13-01", "0001-01-01"])
+def test_a_day_that_is_none_is_not_found(desks: Desks, when: str) -> None:
+    assert desks.agent(DESK).get(f"/agent/rendez-vous/{when}").status_code == 404
+
+
+def test_nobody_is_absent_before_the_hour(desks: Desks, passport: Dossier) -> None:
+    world = desks.world
+    dossier = world.booked(world.paid(world.take(passport, desks.actor(GATEKEEPER), "conforme")), "depot")
+    path = f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}"
+    answer = desks.agent(DESK).post(path, mark=f"{dossier.number}/depot/missed")
+    assert answer.status_code == 409
+    assert desks.kept(dossier).bookings["depot"].status == "booked"

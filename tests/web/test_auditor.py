@@ -1,0 +1,214 @@
+"""Controllers and everyone: editions, the definition in words, the circuit; a dossier's journal, proven or broken."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from engine.definition.build import build_procedure
+from engine.definition.catalogue import Catalogue
+from engine.definition.source import read_source
+from engine.office.editions import publish
+from engine.records.dossier import Dossier
+from engine.records.journal import read_export, verify_export
+from engine.records.sqlite import SqliteStore
+from renderers.diagram import ways
+from tests.engine.office.world import B3, PASSPORT
+from tests.makers import PROCEDURES, the_shared
+from tests.web.desks import GATEKEEPER, Desks, Seat, open_desks, read
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> Desks:
+    return open_desks(tmp_path)
+
+
+@pytest.fixture
+def passport(desks: Desks) -> Dossier:
+    return desks.world.sent(PASSPORT)
+
+
+def open_trail(seat: Seat, dossier: Dossier, motive: str = "Contrôle mensuel") -> str:
+    """Says why; the address of the trail."""
+    answer = seat.post(f"/audit/dossiers/{dossier.number}", motive=motive)
+    assert answer.status_code == 303
+    return answer.headers["Location"]
+
+
+# -- what runs ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_desk_lists_what_runs(desks: Desks, passport: Dossier) -> None:
+    seat = desks.auditor()
+    for path in ("/audit", "/audit/demarches"):
+        text = seat.see(path)
+        for book in desks.world.office.catalogue.all():
+            assert book.identity.title.in_("fr") in text
+            assert book.fingerprint[:12] in text
+    page = seat.see(f"/audit/demarches/{PASSPORT}")
+    assert "Contrôle de conformité 1" in page
+    assert "AMEGAN" not in page
+    assert seat.get("/audit/demarches/nulle-part").status_code == 404
+
+
+def test_a_dossier_is_found_by_its_number(desks: Desks, passport: Dossier) -> None:
+    seat = desks.auditor()
+    number = passport.number
+    assert seat.get(f"/audit?numero={number[:2]}+{number[2:]}").headers["Location"] == f"/audit/dossiers/{number}"
+    assert "Le numéro de dossier a 11 chiffres." in seat.see("/audit?numero=12", 422)
+
+
+# -- editions ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_edition_leaves_the_first_readable(desks: Desks, passport: Dossier) -> None:
+    world = desks.world
+    first = world.office.catalogue.procedures[PASSPORT]
+    text = first.source.replace("edition: 1", "edition: 2").replace("amount: 30000", "amount: 35000")
+    second, _ = build_procedure(read_source(text, f"{PASSPORT}.yaml"), the_shared())
+    assert second is not None
+    new = publish(Catalogue.of([second], the_shared()), world.office.store, world.office.now())
+    # the site keeps its own office: the edition in service is swapped under it
+    site = desks.app.extensions["guichet"]
+    object.__setattr__(site.office, "catalogue", new)
+    seat = desks.stranger()
+    history = seat.see(f"/demarches/{PASSPORT}/historique")
+    assert "Édition 2 en vigueur" in history
+    assert first.fingerprint in history
+    assert second.fingerprint in history
+    assert "35 000 FCFA" in seat.see(f"/demarches/{PASSPORT}/definition")
+    assert "30 000 FCFA" in seat.see(f"/demarches/{PASSPORT}/definition?fingerprint={first.fingerprint}")
+    for book, source in ((first, first.source), (second, text)):
+        file = seat.get(f"/demarches/{PASSPORT}/definition.yaml?fingerprint={book.fingerprint}")
+        assert file.get_data(as_text=True) == source
+    agent = desks.agent(GATEKEEPER).see(f"/agent/dossiers/{passport.number}")
+    assert "Édition 1 de la démarche" in agent
+    assert "L’édition 2 vaut pour les nouveaux dossiers." in agent
+
+
+@pytest.mark.parametrize("rest", ["historique", "definition", "definition.yaml", "circuit", "circuit.svg"])
+def test_an_unknown_edition_is_not_found(desks: Desks, rest: str) -> None:
+    seat = desks.stranger()
+    assert seat.get(f"/demarches/{PASSPORT}/{rest}").status_code == 200
+    assert seat.get(f"/demarches/nulle-part/{rest}").status_code == 404
+    if rest != "historique":
+        assert seat.get(f"/demarches/{PASSPORT}/{rest}?fingerprint=00").status_code == 404
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROCEDURES.glob("*.yaml")))
+def test_the_definition_in_words_leaves_nothing_out(desks: Desks, name: str) -> None:
+    """Every question, act, state, law, document and message of the book is on the page, conditions said in words."""
+    book = desks.world.office.catalogue.procedures[name]
+    text = desks.stranger().see(f"/demarches/{name}/definition")
+    labels = [one.label for page in book.form.pages for one in page.fields]
+    labels += [one.label for one in (*book.states.values(), *(way for way in book.transitions if way.event is None))]
+    labels += [one.title for one in (*book.laws.values(), *book.outputs.values())]
+    labels += [check.message for page in book.form.pages for check in page.checks]
+    labels += [template.text for one in book.notices for template in (one.sms, one.inbox, one.email_body) if template]
+    for label in labels:
+        assert " ".join(label.in_("fr").replace("\u00a0", " ").split()) in text, label
+    conditions = [one.when for page in book.form.pages for one in (page, *page.fields)]
+    for expression in conditions:
+        assert " " not in expression.text or expression.text not in text
+    assert book.fingerprint in text
+
+
+def test_the_circuit_is_a_picture_and_a_table_that_says_the_same(desks: Desks) -> None:
+    book = desks.world.office.catalogue.procedures[B3]
+    page = desks.stranger().get(f"/demarches/{B3}/circuit")
+    assert page.get_data(as_text=True).count("<tr>") == len(ways(book, "fr")) + 1
+    picture = desks.stranger().get(f"/demarches/{B3}/circuit.svg?fingerprint={book.fingerprint}")
+    assert picture.mimetype == "image/svg+xml"
+    for state in book.states.values():
+        assert state.label.in_("fr") in read(page)
+
+
+# -- one dossier -------------------------------------------------------------------------------------------------------
+
+
+def test_a_reading_begins_with_its_reason(desks: Desks, passport: Dossier) -> None:
+    seat = desks.auditor()
+    path = f"/audit/dossiers/{passport.number}"
+    assert "Pourquoi lisez-vous ce dossier ?" in seat.see(path)
+    assert "Chaîne vérifiée" not in seat.see(f"{path}?lecture=devine")
+    assert "Écrivez la raison" in read(seat.post(path, motive="  "))
+    assert desks.world.kinds(passport).count("consulted") == 0
+    trail = open_trail(seat, passport)
+    assert desks.world.kinds(passport).count("consulted") == 1
+    text = seat.see(trail)
+    assert "Chaîne vérifiée" in text
+    assert f"{len(desks.world.kinds(passport))} événements, aucun manquant." in text
+    assert "Raison notée : « Contrôle mensuel »" in text
+    assert seat.get(trail).status_code == 200  # verifying again is no new reading
+    assert desks.world.kinds(passport).count("consulted") == 1
+
+
+def test_a_reading_is_one_persons_and_one_dossiers(desks: Desks, passport: Dossier) -> None:
+    trail = open_trail(desks.auditor(), passport)
+    other = desks.world.sent(B3)
+    seat = desks.auditor()
+    query = trail.partition("?")[2]
+    assert "Pourquoi lisez-vous" in seat.see(f"/audit/dossiers/{other.number}?{query}")
+    assert seat.get(f"/audit/dossiers/{other.number}/journal.json?{query}").status_code == 404
+
+
+def test_no_value_is_in_the_trail(desks: Desks, passport: Dossier) -> None:
+    seat = desks.auditor()
+    text = seat.see(open_trail(seat, passport))
+    assert "« Nom »" in text
+    for said in ("AMEGAN", "Afi", "+228"):
+        assert said not in text
+
+
+def test_drafts_are_nobodys_to_read(desks: Desks) -> None:
+    draft = desks.world.draft(B3)
+    assert desks.auditor().get(f"/audit/dossiers/{draft.number}").status_code == 404
+
+
+def test_the_export_verifies_without_us(desks: Desks, passport: Dossier) -> None:
+    seat = desks.auditor()
+    trail = open_trail(seat, passport)
+    file = seat.get(trail.replace("?", "/journal.json?"))
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    export = read_export(file.data)
+    assert verify_export(export) is None
+    changed = json.loads(file.data)
+    changed["entries"][2]["actor"] = "somebody"
+    broken = verify_export(changed)
+    assert broken is not None
+    assert broken.n == 3
+
+
+def test_a_broken_chain_is_named_with_both_values(tmp_path: Path) -> None:
+    path = tmp_path / "guichet.db"
+    desks = open_desks(tmp_path, SqliteStore(path))
+    passport = desks.world.sent(PASSPORT)
+    seat = desks.auditor()
+    trail = open_trail(seat, passport)
+    with sqlite3.connect(path) as hand:
+        (seal,) = hand.execute("SELECT hash FROM entry WHERE dossier = ? AND n = 3", [passport.id]).fetchone()
+        hand.execute("DROP TRIGGER entry_stays")
+        hand.execute("UPDATE entry SET actor = 'somebody' WHERE dossier = ? AND n = 3", [passport.id])
+    hand.close()
+    text = seat.see(trail)
+    assert "Chaîne rompue à l’événement 3" in text
+    assert "Les événements 1 à 2 sont intacts." in text
+    assert f"Valeur trouvée {seal}" in text
+    assert "Chaîne vérifiée" not in text
+
+
+def test_a_controller_changes_nothing(desks: Desks, passport: Dossier) -> None:
+    """The only post a controller has notes why they read."""
+    seat = desks.auditor()
+    posts = {
+        one.rule for one in desks.app.url_map.iter_rules() if one.rule.startswith("/audit") and "POST" in one.methods
+    }
+    assert posts == {"/audit/connexion", "/audit/deconnexion", "/audit/dossiers/<number>"}
+    before = desks.kept(passport)
+    open_trail(seat, passport)
+    assert desks.kept(passport) == before
+    assert seat.client.post(f"/agent/dossiers/{passport.number}/attribution", data={"vers": "moi"}).status_code == 303
+    assert desks.kept(passport) == before
