@@ -40,7 +40,8 @@ class Person:
     def press(self, text: str) -> None:
         """Presses a button or follows a link by its words, and looks at the page that comes."""
         self._requests.clear()
-        target = self.page.get_by_role("button", name=text).or_(self.page.get_by_role("link", name=text)).first
+        main = self.page.locator("main")
+        target = main.get_by_role("button", name=text).or_(main.get_by_role("link", name=text)).first
         with self.page.expect_navigation():
             target.click()
         self.arrived()
@@ -103,6 +104,8 @@ class Person:
         elif kind == "checkbox":
             wanted = control if value is True else page.locator(f'[name="{name}"][value="{value}"]')
             wanted.first.check(force=True)
+        elif kind == "submit":
+            raise AssertionError(f"{name} is a button")
         elif kind == "select":
             control.first.select_option(str(value))
         elif kind == "file":
@@ -130,5 +133,6 @@ class Person:
     def check(self) -> None:
         """Everything seen so far was right and light."""
         assert not self.faults, "\n".join(dict.fromkeys(self.faults))
-        heavy = {path: weight for path, weight in self.weights.items() if weight[0] > self.limit or weight[1] > MOST_REQUESTS}
+        most = MOST_REQUESTS if self.limit == MOST_BYTES else MOST_REQUESTS + 1  # the desks have a sheet of their own
+        heavy = {path: weight for path, weight in self.weights.items() if weight[0] > self.limit or weight[1] > most}
         assert not heavy, heavy

@@ -17,10 +17,21 @@ from waitress.server import create_server
 from engine.gateways.sandbox import SandboxOperator
 from engine.office.office import Office
 from engine.office.timers import tour
+from engine.records.dossier import Dossier
 from server import DEMO_PASSWORD, Settings, create_app, open_office
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = DEMO_PASSWORD
+
+
+class MovableClock:
+    """The real time, and as much later as a test says."""
+
+    def __init__(self) -> None:
+        self.later = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.later
 
 
 @dataclass
@@ -30,6 +41,18 @@ class Portal:
     url: str
     office: Office
     operator: SandboxOperator
+    clock: MovableClock
+
+    def move_to(self, instant: datetime) -> None:
+        """Lets time pass until then."""
+        self.clock.later += max(timedelta(), instant - self.clock.now())
+        self.tour()
+
+    def dossier(self, number: str) -> Dossier:
+        with self.office.store.unit() as unit:
+            found = unit.dossier_numbered(number)
+        assert found is not None
+        return found
 
     def tour(self) -> None:
         tour(self.office)
@@ -58,14 +81,16 @@ def open_portal(folder: Path) -> Iterator[Portal]:
     assert operator is not None
     listener = create_server(_later, host="127.0.0.1", port=0, threads=4)
     url = f"http://127.0.0.1:{listener.effective_port}"
-    office = replace(office, settings=replace(office.settings, base_url=url, short_url=url))
+    clock = MovableClock()
+    operator._clock = clock
+    office = replace(office, clock=clock, settings=replace(office.settings, base_url=url, short_url=url))
     listener.application = create_app(replace(settings, base_url=url), office, operator)
     threading.Thread(target=listener.run, daemon=True).start()
     stop = threading.Event()
     worker = threading.Thread(target=_work, args=(office, stop), daemon=True)
     worker.start()
     try:
-        yield Portal(url, office, operator)
+        yield Portal(url, office, operator, clock)
     finally:
         stop.set()
         worker.join(5)
@@ -89,14 +114,6 @@ def photograph(width: int = 1200, height: int = 900) -> bytes:
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=85)
     return out.getvalue()
-
-
-def next_weekday(weekday: int, after_days: int = 2) -> datetime:
-    """A day of the week to come, at midnight UTC."""
-    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=after_days)
-    while day.weekday() != weekday:
-        day += timedelta(days=1)
-    return day
 
 
 def wait_until(true: object, seconds: float = 10.0) -> None:

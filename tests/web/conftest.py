@@ -1,0 +1,54 @@
+"""A portal and a browser for the journeys. A missing browser fails the run: a skipped journey proves nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser import FLAGS, browser_path
+from tests.web.browsing import PHONE, Person
+from tests.web.portal import Portal, open_portal
+
+Enter = Callable[..., Person]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = browser_path()
+    assert path, "no Chromium here: `make browser` installs one, or say where it is with CHROMIUM=/path"
+    with sync_playwright() as player:
+        opened = player.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def portal(tmp_path: Path) -> Iterator[Portal]:
+    with open_portal(tmp_path / "data") as opened:
+        yield opened
+
+
+@pytest.fixture
+def enter(browser: Browser, portal: Portal, request: pytest.FixtureRequest) -> Iterator[Enter]:
+    """Lets somebody in with a browser of their own. `GUICHET_SHOTS=folder` keeps a picture of every screen."""
+    contexts = []
+    folder = os.environ.get("GUICHET_SHOTS")
+
+    def someone(name: str, viewport: dict[str, int] = PHONE, scripts: bool = True, **options: object) -> Person:
+        context = browser.new_context(viewport=viewport, java_script_enabled=scripts, locale="fr-FR")  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        person = Person(page, portal.url, **options)  # type: ignore[arg-type]
+        if folder:
+            person.shots = Path(folder) / f"{request.node.name}-{name}"
+            person.shots.mkdir(parents=True, exist_ok=True)
+        return person
+
+    yield someone
+    for context in contexts:
+        context.close()
