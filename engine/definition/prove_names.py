@@ -93,11 +93,17 @@ def _left_out(places: Places, use: Use) -> Iterator[Problem]:
         fails = (missing,) if isinstance(use.node, Name) else (missing, empty)
         answer = places.prover.example(Query(use.around, fails, use.rows, use.sure, use.filling))
         if answer.verdict == "yes":
-            facts = facts_of(places.book, answer.witness, use.around, use.rows)
+            facts = facts_of(places.book, answer.witness, [*use.around, *_shown_by(places, name)], use.rows)
             facts.pop("missing", None)
             yield problem("P8", use.where, at=use.thing.id, name=name, fault="empty", **facts)
         elif answer.verdict == "unknown":
             yield not_proved("P8", use.thing)
+
+
+def _shown_by(places: Places, name: str) -> Iterator[Node]:
+    """What shows the question of that name: why it may be missing."""
+    field, page = places.book.fields.get(name), places.book.guards.get(name)
+    yield from (tree(one) for one in (page, field.when if field is not None else None) if one is not None)
 
 
 # -- where names are read ----------------------------------------------------------------------------------------------
