@@ -131,12 +131,10 @@ def _compile(bench: Bench) -> Procedure | None:
 
 def _not_yet(bench: Bench) -> None:
     """Sections that the language has and the engine has not."""
-    for section in ("opinions", "links"):
+    for section in ("links",):
         for name in bench.entries((section,)):
             bench.say("S299", (section, name), key=True, name=section)
             bench.broken.add(name)
-        for name, path in bench.each((section,)):
-            bench.broken.update(bench.entries((*path, "of")), bench.entries((*path, "fields")), (name,))
 
 
 def _fields(eligibility: tuple[Criterion, ...], tasks: Mapping[str, Task]) -> dict[str, Field]:

@@ -8,7 +8,7 @@ from typing import Final, Literal, cast, get_args
 from engine.definition.expression_vocabulary import Vocabulary
 from engine.definition.expressions import DATE, SPAN, TRUE, YES_NO
 from engine.definition.model import APPLICANT, Notice, Output, Template
-from engine.definition.namespace import TASKS
+from engine.definition.namespace import PARTS
 from engine.definition.source import Path
 from engine.definition.templates import MESSAGE, NUMBER, read_pattern, read_template
 from engine.definition.vocabularies import Workshop
@@ -77,7 +77,7 @@ def build_notices(shop: Workshop) -> Iterator[Notice]:
     """The key is the event: a state entered, a transition taken, a task done, a clock over."""
     for event in shop.bench.entries(("notices",)):
         path: Path = ("notices", event)
-        if not shop.names.check(shop.bench, event, path, "state", "transition", "clock", *TASKS):
+        if not shop.names.check(shop.bench, event, path, "state", "transition", "clock", *PARTS):
             continue
         written = shop.bench.at(path)
         places = [(*path, at) for at, _ in enumerate(written)] if isinstance(written, list) else [path]

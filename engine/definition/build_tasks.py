@@ -12,19 +12,22 @@ from engine.definition.expressions import INTEGER, MONEY, TEXT, TRUE, YES_NO, Ex
 from engine.definition.model import (
     SYSTEM,
     Appointment,
+    Consulted,
     Cut,
     Fee,
     Field,
     Form,
     Instalments,
     Line,
+    Option,
     Page,
+    Silence,
     Task,
 )
-from engine.definition.namespace import TASKS
+from engine.definition.namespace import OPINION_COLUMNS, TASKS
 from engine.definition.notation import WEEKDAYS, read_hours
 from engine.definition.source import Path
-from engine.definition.vocabularies import Workshop
+from engine.definition.vocabularies import OPINION, Workshop
 from engine.definition.workbench import Bench
 from engine.values import Span, Text
 
@@ -35,7 +38,8 @@ _OFFICE: Final = Type("choice")
 def build_tasks(shop: Workshop) -> Iterator[Task]:
     """In the order of the language's sections; the application comes from elsewhere."""
     for section, build in (
-        ("fees", _fee), ("appointments", _appointment), ("later_forms", _later_form), ("look_ups", _look_up),
+        ("fees", _fee), ("appointments", _appointment), ("opinions", _round), ("later_forms", _later_form),
+        ("look_ups", _look_up),
     ):  # fmt: skip
         for name, path in shop.bench.each((section,)):
             yield build(shop, name, path)
@@ -192,12 +196,98 @@ def _appointment(shop: Workshop, name: str, path: Path) -> Appointment:
     )
 
 
+# -- rounds of opinions ------------------------------------------------------------------------------------------------
+
+_OPINION: Final = Text((("fr", "Avis"), ("en", "Opinion")))
+_SERVICE: Final = Text((("fr", "Service"), ("en", "Service")))
+_WEIGHT: Final = Text((("fr", "Voix"), ("en", "Votes")))
+_GIVEN: Final = (
+    Option("favourable", Text((("fr", "Favorable"), ("en", "Favourable")))),
+    Option("reserved", Text((("fr", "Favorable avec réserves"), ("en", "Favourable with reservations")))),
+    Option("unfavourable", Text((("fr", "Défavorable"), ("en", "Unfavourable")))),
+)
+_SILENT: Final = Option("silent", Text((("fr", "Sans réponse"), ("en", "No answer"))))
+
+
+def _round(shop: Workshop, name: str, path: Path) -> Form:
+    """A round: its rows and one choice per service for whoever reads, what each service is asked for whoever answers."""
+    bench = shop.bench
+    services = tuple(_service(shop, one, there, path) for one, there in bench.each((*path, "of")))
+    questions = Questions(shop, shop.words.everywhere, bench.at((*path, "when")), rows=name)
+    own, where, title = questions.fields(path), bench.where(path, key=True), bench.title((*path, "label"))
+    rows = Field(
+        id=name, where=where, type="rows", value_type=shop.words.types[name], label=title,
+        rows=(*_opinion_columns(services), *own),
+    )  # fmt: skip
+    opinions = tuple(_opinion(one.id, one.label, (*_GIVEN, _SILENT)) for one in services)
+    shown = Page(id=name, where=where, title=title, fields=(rows, *opinions))
+    asked = Page(id=name, where=where, title=title, fields=(_opinion(OPINION_COLUMNS[1], _OPINION, _GIVEN), *own))
+    return Form(
+        id=name,
+        where=where,
+        basis=bench.basis(path),
+        label=title,
+        by=tuple(dict.fromkeys(role for one in services for role in one.by)),
+        when=_when(shop, path),
+        after=_after(shop, path),
+        pages=(shown,),
+        services=services,
+        asked=asked,
+        quorum=_quorum(shop, (*path, "quorum")),
+        due=bench.span((*path, "due")),
+        seen_by=bench.roles((*path, "confidential")),
+    )
+
+
+def _service(shop: Workshop, name: str, path: Path, around: Path) -> Consulted:
+    bench = shop.bench
+    silence = bench.words((*path, "silence")) or bench.words((*around, "silence"))
+    words = shop.words.at(shop.words.everywhere, bench.at((*around, "when")))
+    return Consulted(
+        id=name,
+        where=bench.where(path, key=True),
+        basis=bench.basis(path) or bench.basis(around),
+        label=bench.title((*path, "label")),
+        by=bench.roles((*path, "by")),
+        when=bench.or_else((*path, "when"), words, YES_NO, TRUE),
+        weight=bench.number((*path, "weight"), 1),
+        silence=cast(Silence, silence if silence in ("favourable", "unfavourable") else "none"),
+        due=bench.span((*path, "due")),
+    )
+
+
+def _quorum(shop: Workshop, path: Path) -> Expression | None:
+    """How many opinions finish a round; none for all of them."""
+    written = shop.bench.words(path)
+    if written == "any":
+        return constant(1, INTEGER, shop.bench.where(path))
+    return None if written == "all" else shop.bench.expression(path, shop.words.at(shop.words.everywhere), INTEGER)
+
+
+def _opinion_columns(services: tuple[Consulted, ...]) -> tuple[Field, ...]:
+    service, opinion, weight = OPINION_COLUMNS
+    codes = tuple(Option(one.id, one.label) for one in services)
+    consulted = Type("choice", frozenset(one.id for one in services))
+    return (
+        Field(id=service, type="choice", value_type=consulted, label=_SERVICE, options=codes),
+        _opinion(opinion, _OPINION, (*_GIVEN, _SILENT)),
+        Field(id=weight, type="integer", value_type=INTEGER, label=_WEIGHT),
+    )
+
+
+def _opinion(name: str, label: Text, options: tuple[Option, ...]) -> Field:
+    example = constant(options[0].code, OPINION)
+    return Field(id=name, type="choice", value_type=OPINION, label=label, options=options, example=example)
+
+
 # -- later forms, look-ups ---------------------------------------------------------------------------------------------
 
 
 def _later_form(shop: Workshop, name: str, path: Path) -> Form:
     bench = shop.bench
     each = _rows(shop, (*path, "each"))
+    if each is None and bench.at((*path, "each")) is not None:
+        bench.broken.update(bench.entries((*path, "fields")))
     questions = Questions(shop, shop.words.everywhere, bench.at((*path, "when")), rows=each)
     page = build_page(questions, name, path)
     return Form(

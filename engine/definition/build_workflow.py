@@ -25,7 +25,7 @@ from engine.definition.model import (
     Task,
     Transition,
 )
-from engine.definition.namespace import TASKS
+from engine.definition.namespace import PARTS, TASKS
 from engine.definition.source import Path
 from engine.definition.vocabularies import Workshop
 from engine.definition.workbench import frozen
@@ -207,7 +207,7 @@ class _Circuits:
         branches = tuple(self.branches((*path, "to"), when))
         written = bench.roles((*path, "by"))
         without = self.names.checked(bench, (*path, "without"), *TASKS)
-        reopens = self.names.checked(bench, (*path, "reopens"), *TASKS)
+        reopens = self.names.checked(bench, (*path, "reopens"), *PARTS)
         like = Transition(
             id=name,
             where=bench.where(path, key=True),
@@ -220,8 +220,8 @@ class _Circuits:
             asks=frozenset(one for one in bench.ids((*path, "asks")) if one in _ASKS),
             correctable=self.names.checked(bench, (*path, "correctable"), "question", "evidence"),
             fills=next(iter(self.names.checked(bench, (*path, "fills"), "form")), None),
-            other_than=self.names.checked(bench, (*path, "not_same_as"), "transition", *TASKS),
-            same_as=next(iter(self.names.checked(bench, (*path, "same_as"), "transition", *TASKS)), None),
+            other_than=self.names.checked(bench, (*path, "not_same_as"), "transition", *PARTS),
+            same_as=next(iter(self.names.checked(bench, (*path, "same_as"), "transition", *PARTS)), None),
             within=bench.span((*path, "within")),
             confirm=bench.text((*path, "confirm")),
             effects=self.effects(path),
@@ -251,7 +251,7 @@ class _Circuits:
         event = self.bench.words(path)
         if event is None or event in ("done", "booked", "missed", "due"):
             return event
-        return event if self.names.check(self.bench, event, path, "clock", *TASKS) else None
+        return event if self.names.check(self.bench, event, path, "clock", *PARTS) else None
 
     def branches(self, path: Path, when: Expression) -> Iterator[Branch]:
         """A state id, or a first-match list: each entry holds when none before it does."""
@@ -272,7 +272,7 @@ class _Circuits:
                     rank,
                     here,
                     self.names.checked(self.bench, (*here, "without"), *TASKS),
-                    self.names.checked(self.bench, (*here, "reopens"), *TASKS),
+                    self.names.checked(self.bench, (*here, "reopens"), *PARTS),
                 )
             earlier = either(earlier, own)
 

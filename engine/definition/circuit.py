@@ -125,4 +125,5 @@ def _after(
         done.add(way.fills)
     if covers is not None:
         done |= set(covers(way))
-    return frozenset(done - set(way.reopens))
+    reopened = {asked.id for one in way.reopens if (asked := procedure.round_of(one)) is not None}
+    return frozenset(done - set(way.reopens) - reopened)

@@ -31,6 +31,7 @@ Public: TypeAlias = Literal[
     "closed",
 ]  # fmt: skip
 Mode: TypeAlias = Literal["by", "pay", "book", "attend", "correct", "gather", "look_up", "await", "wait", "end"]
+Silence: TypeAlias = Literal["favourable", "unfavourable", "none"]
 How: TypeAlias = Literal["upload", "show_original", "legalised_copy", "hand_over", "sign_at_counter"]
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -202,20 +203,41 @@ class Task(Thing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consulted(Thing):
+    """One service of a round. Its id is an answer: the opinion given, or what its silence came to."""
+
+    label: Text
+    by: tuple[str, ...]
+    when: Expression = TRUE
+    weight: int = 1
+    silence: Silence = "none"
+    due: Span | None = None  # none = the round's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Form(Task):
-    """Questions answered at once: the application, a later form, a register's answer, a round of opinions."""
+    """Questions answered at once: the application, a later form, a register's answer; or in parts: one filling per row
+    (`each`), one opinion per service of a round (`services`).
+
+    The pages of a round hold its rows and one choice per service, asked of nobody; `asked` is what each service answers.
+    """
 
     pages: tuple[Page, ...] = ()
     each: str | None = None  # rows: one filling per row
-    quorum: Expression | None = None
+    services: tuple[Consulted, ...] = ()
+    asked: Page | None = None
+    quorum: Expression | None = None  # how many opinions finish the round; none = all
     due: Span | None = None
-    seen_by: tuple[str, ...] = ()
+    seen_by: tuple[str, ...] = ()  # a confidential round: these roles and the author
     register: str | None = None  # a look-up: filled by the system from this register
     sends: tuple[str, ...] = ()  # the answers a look-up hands to the register
 
     @property
     def fields(self) -> tuple[Field, ...]:
         return tuple(one for page in self.pages for one in page.fields)
+
+    def service(self, service_id: str) -> Consulted | None:
+        return next((one for one in self.services if one.id == service_id), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -623,6 +645,14 @@ class Procedure:
 
     def fees(self) -> tuple[Fee, ...]:
         return tuple(task for task in self.tasks.values() if isinstance(task, Fee))
+
+    def forms(self) -> tuple[Form, ...]:
+        """Later forms, look-ups and rounds; the application apart."""
+        return tuple(task for task in self.tasks.values() if isinstance(task, Form) and task.id != APPLICATION)
+
+    def round_of(self, service: str) -> Form | None:
+        """The round of opinions that a service is consulted in."""
+        return next((form for form in self.forms() if form.service(service) is not None), None)
 
     def appointments(self) -> tuple[Appointment, ...]:
         return tuple(task for task in self.tasks.values() if isinstance(task, Appointment))

@@ -14,9 +14,11 @@ from engine.definition.workbench import Bench, frozen
 
 BUILT_IN: Final = frozenset({APPLICATION, DRAFT, APPLICANT, SYSTEM, *AMBIENT})
 CALLED: Final = frozenset({*FUNCTIONS, *ROW_FUNCTIONS, *HISTORY_FUNCTIONS})
-ANSWERS: Final = ("question", "detail", "evidence", "answer", "look_up")  # what an expression may name
-NOT_YET: Final = ("opinion", "link")
-TASKS: Final = ("fee", "appointment", "form", "look_up")
+ANSWERS: Final = ("question", "detail", "evidence", "answer", "look_up", "opinion", "service")  # what an expression may name
+NOT_YET: Final = ("link",)
+TASKS: Final = ("fee", "appointment", "opinion", "form", "look_up")
+PARTS: Final = (*TASKS, "service")  # what may be done, reopened, told of
+OPINION_COLUMNS: Final = ("service", "opinion", "weight")  # of the rows that a round is
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ def _declared(bench: Bench) -> Iterator[Named]:
                 yield from _questions(bench, path)
             if section == "look_ups":
                 yield from _answers(bench, path)
+            for service, there in bench.each((*path, "of")) if section == "opinions" else ():
+                yield Named(service, "service", there)
     yield from _circuit(bench)
 
 
@@ -146,6 +150,10 @@ def _circuit(bench: Bench) -> Iterator[Named]:
 
 
 def _columns(bench: Bench) -> Iterator[Column]:
+    for name, path in bench.each(("opinions",)):
+        for column in OPINION_COLUMNS:
+            yield Column(column, name, (*path, "of"), {})
+        yield from _columns_of(bench, name, path, {})
     for section in ("form", "later_forms"):
         for _, page in bench.each((section,)):
             rows = bench.words((*page, "each")) if section == "later_forms" else None

@@ -27,7 +27,7 @@ from engine.definition.expressions import (
     Type,
 )  # fmt: skip
 from engine.definition.model import APPLICATION
-from engine.definition.namespace import ANSWERS, TASKS, Column, Namespace
+from engine.definition.namespace import ANSWERS, OPINION_COLUMNS, PARTS, Column, Namespace
 from engine.definition.source import Path, Tree
 from engine.definition.workbench import Bench, frozen, plain, plain_number
 from engine.problems import problem
@@ -40,6 +40,7 @@ _SIMPLE: Final[Mapping[str, Type]] = {
     "choices": Type("choices"), "place": Type("choice"),
 }  # fmt: skip
 LOOK_UP: Final = Type("choice", frozenset({"found", "not_found", "unavailable"}))
+OPINION: Final = Type("choice", frozenset({"favourable", "reserved", "unfavourable", "silent"}))
 
 
 def option_codes(bench: Bench, path: Path) -> frozenset[str] | None:
@@ -114,6 +115,8 @@ class Sureness:
             return False
         if kind == "look_up":
             return True
+        if kind == "service" and self.bench.at((*path[:2], "quorum")) not in (None, "all"):
+            return False
         page = self.bench.at((*path[:2], "when")) if path[0] == "form" else None
         if not guard(page, self.bench.at((*path, "when"))) <= holds:
             return False
@@ -134,7 +137,7 @@ def read_vocabularies(bench: Bench, names: Namespace) -> Vocabularies:
     whole = replace(
         work.vocabulary,
         names=types,
-        tasks=frozenset({*names.of(*TASKS, "opinion"), APPLICATION}),
+        tasks=frozenset({*names.of(*PARTS), APPLICATION}),
         appointments=frozenset(names.of("appointment")),
         acts=frozenset(names.of("transition")),
     )
@@ -217,6 +220,10 @@ class _Typing:
             self.types[name] = evidence_type(self.bench, path)
         elif kind == "look_up":
             self.types[name] = LOOK_UP
+        elif kind == "service":
+            self.types[name] = OPINION
+        elif kind == "opinion":
+            self.types[name] = Type("rows", row=MappingProxyType({}))
         elif kind == "answer":
             register = self.bench.library.directory.registers[self.bench.words((*path, "register")) or ""]
             self.types[name] = _SIMPLE.get(register.answers[name], TEXT)
@@ -227,6 +234,9 @@ class _Typing:
     def _declare_column(self, column: Column) -> None:
         own = self.own_rows.setdefault(column.rows, {})
         seen = self.rows.setdefault(column.rows, {})
+        if column.path[0] == "opinions" and column.path[-1] == "of":
+            own[column.id] = seen[column.id] = self._opinion_column(column)
+            return
         for name, path in column.outer.items():
             declared = declared_type(self.bench, path)
             if declared is not None and name not in seen:
@@ -242,6 +252,11 @@ class _Typing:
         self.columns[column.path] = own[column.id] = seen[column.id] = declared
         if self.bench.flag((*column.path, "other"), False):
             own[f"{column.id}_other"] = seen[f"{column.id}_other"] = TEXT
+
+    def _opinion_column(self, column: Column) -> Type:
+        """What every round has as rows: which service, its opinion, how much it weighs."""
+        services = frozenset(self.bench.entries(column.path))
+        return dict(zip(OPINION_COLUMNS, (Type("choice", services), OPINION, INTEGER), strict=True))[column.id]
 
     # -- computed values -----------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from engine.problems import Refused, refusal
 from engine.records.dossier import Actor, Dossier, Letter
 from engine.records.store import Slice, Tray, Unit
 from engine.rules import forms
-from engine.rules.access import acting_role, holds, role_key, roles_of
+from engine.rules.access import acting_role, awaited_roles, holds, roles_of
 from engine.rules.decision import Act, Decision, EntryDraft, Offer
 from engine.rules.view import AnswerProblem, FormView
 from engine.rules.workflow import open_transitions, take
@@ -165,9 +165,7 @@ def assign(
 
 
 def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:
-    state = procedure.states.get(dossier.state)
-    acting = (*state.by, *(role for way in procedure.leaving.get(state.id, ()) for role in way.by)) if state else ()
-    return acting_role(procedure, dossier, agent, acting) is not None
+    return acting_role(procedure, dossier, agent, sorted(awaited_roles(procedure, dossier.state))) is not None
 
 
 # -- trays -------------------------------------------------------------------------------------------------------------
@@ -227,8 +225,7 @@ def _acting(procedure: Procedure, actor: Actor) -> tuple[str, ...]:
 
 
 def _acts_in(procedure: Procedure, state_id: str, actor: Actor) -> bool:
-    named = (*procedure.states[state_id].by, *(role for way in procedure.leaving.get(state_id, ()) for role in way.by))
-    return holds(actor, (role_key(procedure, role) for role in named))
+    return holds(actor, awaited_roles(procedure, state_id))
 
 
 def _waiting(procedure: Procedure, actor: Actor) -> tuple[str, ...]:

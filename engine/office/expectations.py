@@ -14,6 +14,7 @@ from engine.definition.model import Procedure
 from engine.office.office import Office
 from engine.problems import Fact
 from engine.records.dossier import Dossier
+from engine.rules.due_dates import clock_left
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.progress import public_key
 from engine.rules.scopes import Standing, standing_of
@@ -79,7 +80,8 @@ def _fee(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
 
 def _value(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
     for name, want in wanted.items() if isinstance(wanted, dict) else ():
-        found = seen.scope.get(name)
+        defined = seen.procedure.definitions.get(name)
+        found = defined.value(seen.scope) if defined is not None else seen.scope.get(name)
         yield (
             name,
             want if isinstance(want, (int, bool)) else str(want),
@@ -131,11 +133,9 @@ def _sms(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
 
 def _left(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
     for name, want in wanted.items() if isinstance(wanted, dict) else ():
-        clock = seen.dossier.clocks.get(name)
-        lasts = seen.procedure.clocks[name].lasts.value(seen.scope) if name in seen.procedure.clocks else None
-        whole = getattr(lasts, "count", 0)
-        used = round(clock.consumed / 86400) if clock else 0
-        yield f"left {name}", want, whole - used
+        clock, calendar = seen.procedure.clocks.get(name), seen.office.directory.calendar
+        left = clock_left(seen.dossier, clock, seen.office.now(), seen.scope, calendar) if clock else None
+        yield f"left {name}", want, "nothing" if left is None else left
 
 
 def _names(wanted: Plain) -> list[str]:

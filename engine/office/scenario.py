@@ -13,16 +13,17 @@ from typing import Final, NoReturn
 
 from engine.clock import ZONE
 from engine.definition.catalogue import Catalogue
-from engine.definition.model import APPLICANT, DRAFT, Appointment, Procedure, Scenario, Step
+from engine.definition.model import APPLICANT, DRAFT, Appointment, Form, Procedure, Scenario, Step
 from engine.definition.notation import read_span
 from engine.gateways.registers import RegisterAnswer
 from engine.office.bookings import book_slot, mark
 from engine.office.casework import take_transition
 from engine.office.cashier import check_payment, owed, start_payment
 from engine.office.expectations import Seen, unmet
+from engine.office.gathering import fill_form, fill_row, give_opinion
 from engine.office.intake import open_dossier, send_corrections, submit
 from engine.office.lookups import ask_now
-from engine.office.office import WrongAnswers
+from engine.office.office import NotFound, WrongAnswers
 from engine.office.stage import PAYERS, Stage, fresh_token
 from engine.problems import NOWHERE, Fact, Position, Problem, Refused, problem, refusal
 from engine.records.dossier import Actor, Dossier
@@ -31,6 +32,8 @@ from engine.rules.calendars import add_span
 from engine.rules.criteria import adopt_criteria, stopped_by
 from engine.rules.decision import Act
 from engine.rules.examples import adopt_answers, example_answers, example_filling
+from engine.rules.part_forms import example_part
+from engine.rules.parts import parts_left
 from engine.rules.view import AnswerProblem
 from engine.rules.wording import Wording
 from engine.values import Plain
@@ -154,7 +157,13 @@ class _Told:
         except Refused as refused:
             if not refused_on_purpose:
                 self._fail("T902", what=_called(step), why=refused.reason.code, state=self._dossier().state)
+        except NotFound:  # the dossier is not for this person to see
+            if not refused_on_purpose:
+                self._fail("T902", what=_called(step), why="role", state=self._dossier().state)
         except WrongAnswers as wrong:
+            if refused_on_purpose:
+                self.dossier = self.stage.dossier(self._dossier().id)
+                return
             found = tuple(sorted({_spot(one) for one in wrong.problems}))
             self._fail("T902", what=_called(step), why="answers", found=found)
         else:
@@ -217,6 +226,49 @@ class _Told:
         self.stage.pass_time(booking.start if step.value == "attended" else end)
         what = "attended" if step.value == "attended" else "missed"
         mark(self.stage.office, self._person(step, task.by), dossier.id, booking.appointment, what, token=fresh_token())  # type: ignore[arg-type]
+
+    def _fill(self, step: Step) -> None:
+        """A later form that the state gathers, whole or row by row."""
+        form, given = self.procedure.tasks.get(str(step.value)), step.options.get("with")
+        if not isinstance(form, Form):
+            self._fail("T902", what=str(step.value), why="unknown")
+        person, office = self._person(step, form.by), self.stage.office
+        if form.each is None:
+            filling = example_filling(
+                self.procedure, form.id, self._dossier(), given if isinstance(given, dict) else {}, self._today(),
+                office.directory,
+            )  # fmt: skip
+            fill_form(office, person, self._dossier().id, form.id, filling, token=fresh_token())
+            return
+        rows = step.options.get("rows")
+        seen = Seen(self.procedure, self._dossier(), office, self._today())
+        left = parts_left(form, self._dossier(), seen.scope)
+        said = rows if isinstance(rows, list) else [{} for _ in left]
+        if len(said) > len(left):
+            self._fail("T902", what=form.id, why="rows", found=len(left))
+        for part, row in zip(left, said, strict=False):  # those not filled yet, in order
+            filling = self._part(form, part, row if isinstance(row, dict) else {})
+            self.dossier = fill_row(
+                office, person, self._dossier().id, form.id, int(part), filling, token=fresh_token()
+            )  # fmt: skip
+
+    def _give(self, step: Step) -> None:
+        """Opinions, each by somebody of its service."""
+        for name, said in self._pairs(step):
+            asked = self.procedure.round_of(name)
+            service = asked.service(name) if asked else None
+            if asked is None or service is None:
+                self._fail("T902", what=name, why="unknown")
+            given: dict[str, Plain] = said if isinstance(said, dict) else {"opinion": said}
+            person, answers = self._person(step, service.by), self._part(asked, name, given)
+            self.dossier = give_opinion(
+                self.stage.office, person, self._dossier().id, name, answers, token=fresh_token()
+            )
+
+    def _part(self, form: Form, part: str, given: Mapping[str, Plain]) -> dict[str, Plain]:
+        return example_part(
+            self.procedure, form, part, self._dossier(), given, self._today(), self.stage.office.directory
+        )
 
     def _correct(self, step: Step) -> None:
         """Answers the fields that were named, and sends them back."""
@@ -327,5 +379,5 @@ def _local(text: str) -> datetime:
 
 _VERBS: Final[Mapping[str, Callable[[_Told, Step], None]]] = {
     "take": _Told._take, "pay": _Told._pay, "book": _Told._book, "visit": _Told._visit, "correct": _Told._correct,
-    "look_up": _Told._look_up, "wait": _Told._wait,
+    "look_up": _Told._look_up, "wait": _Told._wait, "do": _Told._fill, "opinion": _Told._give,
 }  # fmt: skip

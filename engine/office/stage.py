@@ -43,7 +43,7 @@ class TellingRegister:
 
 @dataclass
 class Stage:
-    """One story's world. `people` are made when first named: `role` or `role:somebody`."""
+    """One story's world. `people` are made when first named: a role, or a name."""
 
     office: Office
     clock: FixedClock
@@ -70,12 +70,14 @@ class Stage:
         return cls(office, clock, registers, account.actor())
 
     def person(self, role: str, who: str = "") -> Actor:
-        """Somebody who holds the role, always the same for the same name."""
+        """Somebody who holds the role. A name is always the same person, who holds every role they were named with."""
         if role == APPLICANT:
             return self.applicant
-        name = f"{role}:{who}" if who else role
-        if name not in self.people:
-            account = Account(name, "agent", who or role, name, roles=(role,))
+        name = who or role
+        known = self.people.get(name)
+        if known is None or role not in known.roles:
+            roles = (*sorted(known.roles), role) if known else (role,)
+            account = Account(name, "agent", name, name, roles=roles)
             with self.office.store.unit(write=True) as unit:
                 unit.put_account(account)
             self.people[name] = account.actor()

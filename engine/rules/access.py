@@ -79,10 +79,33 @@ def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
     return actor.kind == "system"
 
 
+def _is_open_to(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
+    """A confidential opinion is for the roles that the round names and for its author."""
+    asked = procedure.round_of(name) or procedure.tasks.get(name)
+    if not isinstance(asked, Form) or not asked.seen_by or actor.kind == "system":
+        return True
+    given = dossier.done.get(name)
+    readers = tuple(role_key(procedure, role) for role in asked.seen_by)
+    return holds(actor, readers) or (given is not None and given.by == actor.id)
+
+
+def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:
+    """The roles (`agency/role`) that a state waits for: its own, its acts', those of the forms and rounds it gathers."""
+    state = procedure.states.get(state_id)
+    if state is None:
+        return frozenset()
+    tasks = (procedure.tasks[one] for one in state.waits)
+    gathered = (role for task in tasks if isinstance(task, Form) for role in task.by)
+    acting = (role for way in procedure.leaving.get(state_id, ()) for role in way.by)
+    return frozenset(role_key(procedure, role) for role in (*state.by, *gathered, *acting))
+
+
 def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
     """Whether the actor may read this answer: a sensitive one is for its owner and the roles the book names, in the
     states it names."""
     if not may_see(procedure, dossier, actor):
+        return False
+    if not _is_open_to(procedure, dossier, field_id, actor):
         return False
     sensitive = procedure.personal_data.sensitive.get(field_id)
     if sensitive is None or actor.kind in ("applicant", "system"):

@@ -16,6 +16,7 @@ from engine.definition.model import Appointment, Hours
 from engine.values import Span
 
 WORKING_HOURS: Final = (Hours(450, 720), Hours(870, 1020))  # 07:30–12:00 and 14:30–17:00, the civil service's
+DAY: Final = 86_400  # seconds
 MORNING: Final = 8 * 60  # when reminders counted in days leave
 _LONGEST_WAIT: Final = 3660  # days
 _LAST_SECOND: Final = time(23, 59, 59)
@@ -71,6 +72,43 @@ def _add_working_time(instant: datetime, left: timedelta, calendar: Calendar) ->
                 return start + left
             left -= max(timedelta(), end - start)
     return end_of_day(first + timedelta(days=_LONGEST_WAIT))  # a calendar without working days
+
+
+# -- time spent and left, for clocks that stop and run again -----------------------------------------------------------
+
+
+def elapsed(start: datetime, end: datetime, span: Span, calendar: Calendar) -> int:
+    """The seconds of a span's own time between two instants: whole days by midnights passed (working days only, where
+    the span says so), hours by the clock (open hours only, the same)."""
+    if not counts_days(span):
+        length = _working_time(start, end, calendar) if span.working else end - start
+        return int(length.total_seconds())
+    first, last = local_day(start), local_day(end)
+    if not span.working:
+        return (last - first).days * DAY
+    days = ((first + timedelta(days=ahead)) for ahead in range(1, (last - first).days + 1))
+    return sum(calendar.works(day) for day in days) * DAY
+
+
+def end_after(start: datetime, span: Span, spent: int, calendar: Calendar) -> datetime:
+    """When a span is over that runs again from `start`, `spent` seconds of its own time being used."""
+    if not counts_days(span):
+        left = timedelta(minutes=minutes_of(span)) - timedelta(seconds=spent)
+        return _add_working_time(start, left, calendar) if span.working else start + left
+    if span.working:
+        left_days = Span(max(0, span.count - spent // DAY), "day", working=True)
+        return end_of_day(add_days(local_day(start), left_days, calendar))
+    return end_of_day(add_days(local_day(start), span, calendar) - timedelta(days=spent // DAY))
+
+
+def _working_time(start: datetime, end: datetime, calendar: Calendar) -> timedelta:
+    found, day = timedelta(), local_day(start)
+    while day <= local_day(end):
+        for hours in WORKING_HOURS if calendar.works(day) else ():
+            opens, shuts = max(start, at_minute(day, hours.start)), min(end, at_minute(day, hours.end))
+            found += max(timedelta(), shuts - opens)
+        day += timedelta(days=1)
+    return found
 
 
 def before_instant(instant: datetime, span: Span, calendar: Calendar) -> datetime:

@@ -26,6 +26,13 @@ def page_problems(standing: Standing, page: Page, among: frozenset[str] | None =
     return found
 
 
+def row_page_problems(standing: Standing, page: Page, row: Values) -> Iterator[AnswerProblem]:
+    """What is wrong with a page that is answered for one row."""
+    yield from _problems(standing, page.fields, row, "")
+    for check in page.checks:
+        yield from _check_problems(check, page.fields, row.scope, "")
+
+
 def _problems(standing: Standing, fields: Iterable[Field], values: Values, prefix: str) -> Iterator[AnswerProblem]:
     for field in fields:
         if not is_asked(field) or not values.shows(field.id):

@@ -10,14 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 
+from engine.clock import local_day
 from engine.definition.directory import Calendar, Directory
 from engine.definition.expressions import Expression, Scope
-from engine.definition.model import Appointment, Clock, Form, Procedure
+from engine.definition.model import APPLICATION, Appointment, Clock, Form, Procedure
 from engine.records.dossier import Booking, ClockState, Dossier, Timer
-from engine.rules.calendars import add_span, before_instant, due_instant
+from engine.rules.calendars import (
+    DAY,
+    add_days,
+    add_span,
+    before_instant,
+    counts_days,
+    due_instant,
+    elapsed,
+    end_after,
+)  # fmt: skip
+from engine.rules.parts import opened_at, parts_left
 from engine.values import Span
 
 DRAFT_KEPT: Final = Span(30, "day")
@@ -50,7 +61,9 @@ def resume_due(dossier: Dossier, now: datetime) -> Dossier:
 # -- clocks of the law -------------------------------------------------------------------------------------------------
 
 
-def turn_clocks(procedure: Procedure, dossier: Dossier, state_id: str, now: datetime) -> Mapping[str, ClockState]:
+def turn_clocks(
+    procedure: Procedure, dossier: Dossier, state_id: str, now: datetime, scope: Scope, calendar: Calendar
+) -> Mapping[str, ClockState]:
     """The legal clocks as they stand once the dossier has entered a state."""
     turned = dict(dossier.clocks)
     for clock in procedure.clocks.values():
@@ -58,15 +71,40 @@ def turn_clocks(procedure: Procedure, dossier: Dossier, state_id: str, now: date
         if known is None and state_id in clock.runs_in:
             turned[clock.id] = ClockState(0, now)
         elif known is not None and not known.over:
-            turned[clock.id] = _turned(clock, known, state_id, now)
+            spent = consumed(clock, known, now, scope, calendar)
+            turned[clock.id] = _turned(clock, known, state_id, now, spent)
     return turned
 
 
-def _turned(clock: Clock, known: ClockState, state_id: str, now: datetime) -> ClockState:
-    spent = known.consumed + (int((now - known.since).total_seconds()) if known.since else 0)
+def _turned(clock: Clock, known: ClockState, state_id: str, now: datetime, spent: int) -> ClockState:
     if state_id in clock.runs_in:
         return known if known.since else ClockState(known.consumed, now)
     return ClockState(spent, None, over=state_id not in clock.paused_in)
+
+
+def consumed(clock: Clock, known: ClockState, now: datetime, scope: Scope, calendar: Calendar) -> int:
+    """The seconds of its time that a clock has used by `now`, counted as its span counts (`calendars.elapsed`)."""
+    lasts = clock.lasts.value(scope)
+    if known.since is None or not isinstance(lasts, Span):
+        return known.consumed
+    return known.consumed + elapsed(known.since, now, lasts, calendar)
+
+
+def clock_left(dossier: Dossier, clock: Clock, now: datetime, scope: Scope, calendar: Calendar) -> int | None:
+    """The days left of a clock counted in days, working ones where its span says so; none when it is not."""
+    known, lasts = dossier.clocks.get(clock.id), clock.lasts.value(scope)
+    if not isinstance(lasts, Span) or not counts_days(lasts):
+        return None
+    if known is None:
+        return _days_of(lasts, now, calendar)
+    spent = consumed(clock, known, now, scope, calendar) // DAY
+    return max(0, _days_of(lasts, known.since or now, calendar) - spent)
+
+
+def _days_of(span: Span, start: datetime, calendar: Calendar) -> int:
+    if span.unit == "day":
+        return span.count
+    return (add_days(local_day(start), span, calendar) - local_day(start)).days
 
 
 def clock_end(dossier: Dossier, clock: Clock, scope: Scope, calendar: Calendar) -> datetime | None:
@@ -74,8 +112,8 @@ def clock_end(dossier: Dossier, clock: Clock, scope: Scope, calendar: Calendar) 
     known = dossier.clocks.get(clock.id)
     if known is None or known.since is None or known.over:
         return None
-    end = instant_of(clock.lasts, known.since, scope, calendar)
-    return end - timedelta(seconds=known.consumed) if end else None
+    lasts = clock.lasts.value(scope)
+    return end_after(known.since, lasts, known.consumed, calendar) if isinstance(lasts, Span) else None
 
 
 # -- the list of timers ------------------------------------------------------------------------------------------------
@@ -121,8 +159,8 @@ def _moments(
         yield "wait", over
     for task_id in state.waits:
         task = procedure.tasks[task_id]
-        if isinstance(task, Form) and task.register and task_id not in dossier.done and task.when.holds(scope):
-            yield task_id, add_span(dossier.entered_at, task.due or LOOK_UP_DUE, calendar)
+        if isinstance(task, Form) and task_id not in dossier.done and task.when.holds(scope):
+            yield from _of_form(procedure, task, dossier, calendar, scope)
     for clock in procedure.clocks.values():
         end = clock_end(dossier, clock, scope, calendar)
         if end is not None:
@@ -138,6 +176,22 @@ def _moments(
             meeting = dossier.bookings.get(notice.event)
             name = f"before:{number}:{meeting.sequence}" if meeting else f"before:{number}"
             yield from _if_ahead(name, before_instant(at, notice.before, calendar), now)
+
+
+def _of_form(
+    procedure: Procedure, form: Form, dossier: Dossier, calendar: Calendar, scope: Scope
+) -> Iterator[tuple[str, datetime]]:
+    """The time of a form that is awaited: a register's, each service's of a round, its own once it is open."""
+    if form.register is not None:
+        yield form.id, add_span(dossier.entered_at, form.due or LOOK_UP_DUE, calendar)
+    elif all(one in dossier.done or not procedure.tasks[one].when.holds(scope) for one in form.after):
+        start, left = opened_at(form, dossier), parts_left(form, dossier, scope)
+        for service in form.services:
+            due = service.due or form.due
+            if due is not None and service.id in left:
+                yield service.id, add_span(start, due, calendar)
+        if not form.services and form.due is not None and form.id != APPLICATION:
+            yield form.id, add_span(start, form.due, calendar)
 
 
 def _if_ahead(name: str, at: datetime, now: datetime) -> Iterator[tuple[str, datetime]]:

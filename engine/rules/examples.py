@@ -119,6 +119,19 @@ def _adopted(field: Field, given: Mapping[str, Plain], standing: Standing, askin
     return {field.id: _rows(field, rows if isinstance(rows, list) else [], standing, standing.values)}
 
 
+def example_row(
+    fields: Iterable[Field], given: Mapping[str, Plain], standing: Standing, row: Values
+) -> dict[str, Plain]:
+    """Questions answered for one row: what is given, else their examples, those shown by the ones before."""
+    answers: dict[str, Plain] = {}
+    for column in fields:
+        if is_asked(column):
+            inside = Values({one.id: one for one in fields}, {**row.answers, **given, **answers}, {})
+            inside.scope = row.scope.inside(inside)
+            answers.update(_column(column, given, standing, inside))
+    return answers
+
+
 def _rows(group: Field, given: list[Plain], standing: Standing, values: Values) -> Plain:
     rows: list[Plain] = []
     columns = [column for column in group.rows if is_asked(column)]

@@ -100,7 +100,9 @@ def enter(passage: Passage, moment: Moment, state_id: str) -> Passage:
     state = procedure.state(state_id)
     passage = passage.with_(
         state=state_id, entered_at=now, closed_at=now if state.is_end else None, due_at=None, due_paused_at=None,
-        clocks=turn_clocks(procedure, passage.dossier, state_id, now),
+        clocks=turn_clocks(
+            procedure, passage.dossier, state_id, now, moment.scope(passage.dossier), moment.directory.calendar
+        ),
     )  # fmt: skip
     passage = replace(passage, moved=True)
     passage = ask_tasks(passage, moment, state)

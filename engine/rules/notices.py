@@ -24,8 +24,8 @@ from engine.rules.field_kinds.kind import Speech
 from engine.rules.progress import public_key
 from engine.rules.saying import answer_words
 from engine.rules.scopes import Standing, standing_of
-from engine.sms import to_gsm
 from engine.rules.wording import Wording
+from engine.sms import to_gsm
 from engine.values import group_number
 
 Channel: TypeAlias = Literal["sms", "email", "inbox"]
@@ -88,7 +88,9 @@ def _letters_on(telling: _Telling, event: str) -> Iterator[Letter]:
     if kind == "remind":
         yield from _standard(telling, event, public_key(telling.procedure, telling.dossier))
     if kind == "late":
-        yield from _escalated(telling, event)
+        yield from _escalated(telling, event, telling.procedure.state(telling.dossier.state).by)
+    if kind == "overdue":
+        yield from _overdue(telling, event, rest)
 
 
 def _is_theirs(telling: _Telling) -> bool:
@@ -249,14 +251,22 @@ def _facts(telling: _Telling, short: bool) -> dict[str, str]:
     return {**own, "amount": telling.wording.amount(amount, telling.language)}
 
 
-def _escalated(telling: _Telling, event: str) -> Iterator[Letter]:
+def _overdue(telling: _Telling, event: str, form: str) -> Iterator[Letter]:
+    """A form that a state gathers is late: the applicant is reminded of theirs, agents find it in their inbox."""
+    by = telling.procedure.tasks[form].by if form in telling.procedure.tasks else ()
+    if APPLICANT in by:
+        yield from _standard(telling, event, public_key(telling.procedure, telling.dossier))
+    yield from _escalated(telling, event, by)
+
+
+def _escalated(telling: _Telling, event: str, by: tuple[str, ...]) -> Iterator[Letter]:
     """The administration is late: those who handle the dossier, and whom the state escalates to, find it in their
     inbox."""
     state = telling.procedure.state(telling.dossier.state)
     if not telling.wording.has("notice.late.inbox"):
         return
     body = telling.wording.say("notice.late.inbox", telling.language, _facts(telling, short=False))
-    for role in dict.fromkeys((*state.by, *((state.escalate,) if state.escalate else ()))):
+    for role in dict.fromkeys((*by, *((state.escalate,) if state.escalate else ()))):
         if role != APPLICANT:
             address = ROLE_ADDRESS + role_key(telling.procedure, role)
             yield telling.letter(event, "inbox", address, _title(telling), body)

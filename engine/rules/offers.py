@@ -20,6 +20,7 @@ from engine.rules.answers import OTHER
 from engine.rules.calendars import add_span
 from engine.rules.decision import Act, Offer
 from engine.rules.fields import is_asked
+from engine.rules.parts import hands
 from engine.rules.passage import Moment
 
 People = Mapping[str, Actor]  # by account id: who holds which roles today
@@ -51,7 +52,7 @@ def closed_because(
     return (
         _role(procedure, dossier, way, actor)
         or _time(dossier, way, moment.now, moment.directory)
-        or _four_eyes(dossier, way, actor)
+        or _four_eyes(procedure, dossier, way, actor)
         or _same_as(procedure, dossier, way, actor, people)
         or _correction(dossier, way)
         or _guard(procedure, ways, scope)
@@ -78,9 +79,15 @@ def _time(dossier: Dossier, way: Transition, now: datetime, directory: Directory
     return refusal("too_late", way.where, until=until.isoformat(timespec="seconds"), within=str(way.within))
 
 
-def _four_eyes(dossier: Dossier, way: Transition, actor: Actor) -> Refusal | None:
-    mine = next((one for one in way.other_than if last_hand(dossier, one) == actor.id), None)
+def _four_eyes(procedure: Procedure, dossier: Dossier, way: Transition, actor: Actor) -> Refusal | None:
+    mine = next((one for one in way.other_than if actor.id in _hands(procedure, dossier, one)), None)
     return refusal("four_eyes", way.where, act=mine) if mine else None
+
+
+def _hands(procedure: Procedure, dossier: Dossier, act_or_task: str) -> frozenset[str]:
+    """Who last took that transition or did that task, its parts included."""
+    last = last_hand(dossier, act_or_task)
+    return hands(procedure, dossier, act_or_task) | ({last} if last else set())
 
 
 def _same_as(

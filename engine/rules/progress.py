@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from engine.definition.expressions import Scope
-from engine.definition.model import APPLICANT, Appointment, Fee, Procedure, Public, State, Transition
+from engine.definition.model import APPLICANT, Appointment, Fee, Form, Procedure, Public, State, Transition
 from engine.records.dossier import Booking, Dossier
 from engine.rules.due_dates import held_bookings
 from engine.values import Text
 
 Who: TypeAlias = Literal["applicant", "us", "nobody"]
+_OF_PARTS = frozenset({"in_review", "to_pay", "to_book", "to_correct"})  # a parallel wait says whose part is left
 _THEIR_TURN = frozenset({"draft", "to_pay", "to_correct", "to_book", "appointment", "ready"})
 
 
@@ -51,8 +52,8 @@ def public_key(procedure: Procedure, dossier: Dossier) -> Public:
     state = procedure.state(dossier.state)
     if state.mode in ("attend", "gather") and _held(state, dossier):
         return "appointment"
-    if state.mode == "gather" and state.public == "in_review":
-        return _applicants_part(procedure, state, dossier) or state.public
+    if state.mode == "gather" and state.public in _OF_PARTS:
+        return _applicants_part(procedure, state, dossier) or "in_review"
     if state.public == "in_review" and _is_granted(procedure, dossier):
         return "accepted"
     return state.public
@@ -64,11 +65,14 @@ def _held(state: State, dossier: Dossier) -> Booking | None:
 
 def _applicants_part(procedure: Procedure, state: State, dossier: Dossier) -> Public | None:
     """In a parallel wait, what the applicant has to do comes first."""
-    left = [procedure.tasks[one] for one in state.waits if one not in dossier.done]
+    awaited = (procedure.tasks[one] for one in state.waits if one not in dossier.done)
+    left = [task for task in awaited if all(one in dossier.done for one in task.after)]
     if any(isinstance(task, Fee) and task.id in dossier.owed for task in left):
         return "to_pay"
     if any(isinstance(task, Appointment) and not task.proposed_by for task in left):
         return "to_book"
+    if any(isinstance(task, Form) and APPLICANT in task.by for task in left):
+        return "to_correct"
     return None
 
 

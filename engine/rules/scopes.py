@@ -21,6 +21,7 @@ from engine.rules.answers import OTHER
 from engine.rules.field_kinds.choices import other_chosen
 from engine.rules.field_kinds.kind import Asking
 from engine.rules.fields import typed
+from engine.rules.parts import filling_at, forms_in_parts, opinion_rows
 from engine.values import Plain
 
 _DETAIL: Final = f"_{OTHER}"
@@ -30,15 +31,17 @@ class Values(Mapping[str, Value]):
     """The values of some questions, from their stored answers. `scope` and `own_scopes` are set once it exists, since a
     scope holds the values and the values are worked out in it."""
 
-    __slots__ = ("_busy", "_fields", "_guards", "_known", "_shown", "answers", "own_scopes", "scope")
+    __slots__ = ("_busy", "_fields", "_forms", "_guards", "_known", "_shown", "answers", "own_scopes", "scope")
 
     scope: Scope
     own_scopes: Mapping[str, Scope]  # of the questions that see another day
 
     def __init__(
-        self, fields: Mapping[str, Field], answers: Mapping[str, Plain], guards: Mapping[str, Expression]
-    ) -> None:
-        self._fields, self.answers, self._guards = fields, answers, guards
+        self, fields: Mapping[str, Field], answers: Mapping[str, Plain], guards: Mapping[str, Expression],
+        forms: Mapping[str, tuple[Form, ...]] | None = None,
+    ) -> None:  # fmt: skip
+        """`forms` are those that add to rows, by the id of the rows: filled once per row, or a round itself."""
+        self._fields, self.answers, self._guards, self._forms = fields, answers, guards, forms or {}
         self._known: dict[str, Value] = {}
         self._shown: dict[str, bool] = {}
         self._busy: set[str] = set()
@@ -91,13 +94,25 @@ class Values(Mapping[str, Value]):
         return found
 
     def _rows(self, field: Field) -> Iterator[Values]:
-        stored = self.answers.get(field.id)
         columns = {column.id: column for column in field.rows}
-        for answers in stored if isinstance(stored, list) else []:
-            if isinstance(answers, dict):
-                row = Values(columns, answers, {})
-                row.scope = self.scope_for(field.id).inside(row)
-                yield row
+        for number, answers in enumerate(self._kept_rows(field)):
+            filled = [filling_at(form.id, self.answers, number) or {} for form in self._filled_in(field)]
+            row = Values(columns, {**answers, **{name: one for each in filled for name, one in each.items()}}, {})
+            row.scope = self.scope_for(field.id).inside(row)
+            later = (one.id for form in self._filled_in(field) for one in form.fields)
+            row.own_scopes = {one: self.own_scopes[one].inside(row) for one in later if one in self.own_scopes}
+            yield row
+
+    def _kept_rows(self, field: Field) -> Iterable[dict[str, Plain]]:
+        asked = next((form for form in self._forms.get(field.id, ()) if form.services), None)
+        if asked is not None:
+            return opinion_rows(asked, self.answers, self.scope)
+        stored = self.answers.get(field.id)
+        return [row for row in stored if isinstance(row, dict)] if isinstance(stored, list) else []
+
+    def _filled_in(self, field: Field) -> tuple[Form, ...]:
+        """The later forms filled once per row of this question."""
+        return tuple(form for form in self._forms.get(field.id, ()) if form.each == field.id)
 
     def _detail(self, name: str) -> Value:
         field = self._fields.get(name.removesuffix(_DETAIL))
@@ -198,7 +213,13 @@ def _standing(
             guards[field.id] = page.when
     for criterion in procedure.eligibility:
         fields.setdefault(criterion.id, criterion.field)
-    values = Values(fields, answers, guards)
+    forms: dict[str, tuple[Form, ...]] = {}
+    for form in forms_in_parts(procedure):
+        rows = form.each or form.id
+        forms[rows] = (*forms.get(rows, ()), form)
+        if form.each in fields:
+            fields[rows] = with_columns(fields[rows], form)
+    values = Values(fields, answers, guards, forms)
     agency = procedure.identity.agency
     scope = replace(
         base,
@@ -211,6 +232,11 @@ def _standing(
     values.scope = replace(scope, today=form_day)
     values.own_scopes = {name: replace(scope, today=day) for name, day in days.items() if day != form_day}
     return Standing(procedure, directory, answers, base.today, values, scope)
+
+
+def with_columns(rows: Field, *forms: Form) -> Field:
+    """A question of rows with the columns that forms filled once per row add."""
+    return replace(rows, rows=(*rows.rows, *(field for form in forms for field in form.fields)))
 
 
 def _counts(names: Iterable[str]) -> Mapping[str, int]:

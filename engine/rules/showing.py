@@ -55,6 +55,11 @@ def field_views(showing: Showing, fields: tuple[Field, ...]) -> Iterator[FieldVi
     return _views(showing, fields, place)
 
 
+def row_views(showing: Showing, fields: tuple[Field, ...], row: Values) -> Iterator[FieldView]:
+    """The questions of a page that is answered for one row."""
+    return _views(showing, fields, _Place(row, "", _controls(fields, ""), False, False))
+
+
 def by_place(problems: Iterable[AnswerProblem]) -> Mapping[str, tuple[AnswerProblem, ...]]:
     """Problems by the path of their control."""
     found: dict[str, tuple[AnswerProblem, ...]] = {}

@@ -14,10 +14,11 @@ from engine.definition.model import (
     State,
     Task,
 )
-from engine.records.dossier import Correction, Done, Dossier, Owed
+from engine.records.dossier import SYSTEM_ACTOR, Correction, Done, Dossier, Owed
 from engine.rules.due_dates import resume_due
 from engine.rules.fees import quote
 from engine.rules.fields import is_asked
+from engine.rules.parts import is_finished, is_in_parts, parts_left, without_parts
 from engine.rules.passage import Moment, Passage
 
 
@@ -47,9 +48,14 @@ def mark_done(passage: Passage, moment: Moment, *tasks: str) -> Passage:
 
 def undo(passage: Passage, moment: Moment, task_id: str) -> Passage:
     """A task is not done any more and is asked anew: its price, its slot and its answers are forgotten."""
+    if task_id not in moment.procedure.tasks:
+        return _undo_opinion(passage, moment, task_id)
     task = moment.procedure.tasks[task_id]
     dossier = passage.dossier
-    passage = passage.with_(done={name: done for name, done in dossier.done.items() if name != task_id})
+    gone = {task_id, *(one.id for one in task.services)} if isinstance(task, Form) else {task_id}
+    passage = passage.with_(done={name: done for name, done in dossier.done.items() if name not in gone})
+    if isinstance(task, Form) and is_in_parts(task):
+        return passage.with_(answers=without_parts(task, dossier.answers))
     if isinstance(task, Fee):
         return passage.with_(owed={name: owed for name, owed in dossier.owed.items() if name != task_id})
     if isinstance(task, Appointment):
@@ -58,6 +64,20 @@ def undo(passage: Passage, moment: Moment, task_id: str) -> Passage:
         asked = {one.id for one in task.fields} | {task_id}
         return passage.with_(answers={name: kept for name, kept in dossier.answers.items() if name not in asked})
     return passage
+
+
+def _undo_opinion(passage: Passage, moment: Moment, service: str) -> Passage:
+    """One service is asked anew; what the others answered stays."""
+    asked = moment.procedure.round_of(service)
+    if asked is None:
+        return passage
+    dossier = passage.dossier
+    besides = dossier.answers.get(asked.id)
+    kept = {name: one for name, one in dossier.answers.items() if name != service}
+    if isinstance(besides, dict):
+        kept[asked.id] = {name: one for name, one in besides.items() if name != service}
+    gone = {service, asked.id}
+    return passage.with_(answers=kept, done={name: one for name, one in dossier.done.items() if name not in gone})
 
 
 def drop_slot(passage: Passage, moment: Moment, appointment: str) -> Passage:
@@ -82,10 +102,24 @@ def ask_tasks(passage: Passage, moment: Moment, state: State) -> Passage:
         task = moment.procedure.tasks[task_id]
         if isinstance(task, Fee):
             passage = _fix_price(passage, moment, task)
+        elif isinstance(task, Form) and is_in_parts(task):
+            passage = ask_parts(passage, moment, task)
         elif isinstance(task, Form) and task.register is not None:
             passage = undo(passage, moment, task_id)
             if task.when.holds(moment.scope(passage.dossier)):
                 passage = replace(passage, look_ups=(*(one for one in passage.look_ups if one != task_id), task_id))
+    return passage
+
+
+def ask_parts(passage: Passage, moment: Moment, form: Form) -> Passage:
+    """A round or a form per row is done when nothing is left of it: rows that came, or a service asked since, open it
+    again; where nobody is asked, it is done at once."""
+    dossier, scope = passage.dossier, moment.scope(passage.dossier)
+    finished = is_finished(form, dossier, scope)
+    if finished and form.id not in dossier.done and form.when.holds(scope) and not parts_left(form, dossier, scope):
+        return mark_done(passage, replace(moment, actor=SYSTEM_ACTOR), form.id)
+    if not finished and form.id in dossier.done:
+        return passage.with_(done={name: one for name, one in dossier.done.items() if name != form.id})
     return passage
 
 

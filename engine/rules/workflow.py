@@ -30,9 +30,11 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
 from engine.rules.access import acting_role, is_owner, role_key
 from engine.rules.decision import Act, Decision, Offer
 from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due
+from engine.rules.gathering import part_over
 from engine.rules.machine import act_trigger, circuit_of, event_trigger
 from engine.rules.moves import enter, finish_task, move, settle
 from engine.rules.offers import People, guard_refusal, missing_from, offers_of
+from engine.rules.parts import forms_in_parts, is_in_parts, realigned
 from engine.rules.passage import Moment, Passage, codes, finished
 from engine.rules.tasks import is_satisfied, mark_done, task_blockers
 from engine.rules.wording import Wording
@@ -156,6 +158,8 @@ def _task_closed(moment: Moment, dossier: Dossier, task: Task | None, task_id: s
         return None if task_id in dossier.owed else refusal("not_now", task=task_id)
     if isinstance(task, Appointment):
         return _visit_closed(moment, dossier, task)
+    if isinstance(task, Form) and is_in_parts(task):
+        return refusal("in_parts", task.where, task=task_id)
     scope = moment.scope(dossier)
     if task_id not in procedure.state(dossier.state).waits or is_satisfied(task, dossier, scope):
         return refusal("not_now", task=task_id, state=dossier.state)
@@ -191,7 +195,10 @@ def _carried_out(passage: Passage, moment: Moment, task_id: str, answers: Mappin
     """What doing a task changes besides: its answers, the correction it ends, the booking it uses."""
     dossier = passage.dossier
     if task_id == APPLICATION:
-        return passage.with_(correction=None)
+        answers = passage.dossier.answers
+        for form in forms_in_parts(moment.procedure):
+            answers = realigned(form, answers) if form.each and form.id in answers else answers
+        return passage.with_(correction=None, answers=answers)
     booking = dossier.bookings.get(task_id)
     if booking is not None:
         used = replace(booking, status="attended", arrived_at=booking.arrived_at or moment.now)
@@ -280,7 +287,10 @@ def time_over(
         return _state_over(moment, dossier, kind)
     if kind in procedure.clocks:
         return _clock_over(moment, dossier, kind)
-    if kind in procedure.tasks and kind in procedure.state(dossier.state).waits and kind not in dossier.done:
+    task = procedure.tasks.get(kind)
+    if (isinstance(task, Form) and task.register is None) or procedure.round_of(kind) is not None:
+        return part_over(procedure, dossier, kind, now, directory, wording)
+    if task is not None and kind in procedure.state(dossier.state).waits and kind not in dossier.done:
         return answer_look_up(procedure, dossier, kind, "unavailable", {}, now, directory, wording)
     raise Refused(refusal("void_timer", timer=timer_name))
 

@@ -482,10 +482,18 @@ def test_a_preset_lies_under_the_file() -> None:
     assert ("N301", "p") in codes(text.replace("frais: ", "taxe: "), shared)
 
 
-def test_parts_of_the_next_version_are_refused_and_nothing_follows_from_it() -> None:
-    found = codes("""
+def test_a_round_is_rows_one_choice_per_service_and_what_each_is_asked() -> None:
+    procedure = compiled("""
     opinions:
-      services: {label: S, due: 3 days, of: {avis: {label: A, by: instructeur}}}
+      services:
+        label: Services
+        due: 3 days
+        quorum: any
+        silence: favourable
+        fields: {remarque: {label: Remarque, required: false}}
+        of:
+          avis: {label: Avis, by: instructeur, silence: unfavourable, weight: 2}
+          autre: {label: Autre, by: sncja/reclamations}
     workflow:
       start: examen
       states:
@@ -493,7 +501,18 @@ def test_parts_of_the_next_version_are_refused_and_nothing_follows_from_it() -> 
         fin: {label: F, end: granted}
     scenarios: {s: {story: S, steps: [{opinion: {avis: favourable}}]}}
     """)
-    assert found == [("S299", "services")]
+    asked = procedure.tasks["services"]
+    assert isinstance(asked, Form)
+    assert asked.by == ("obac/instructeur", "sncja/reclamations")
+    assert [(one.id, one.silence, one.weight) for one in asked.services] == [
+        ("avis", "unfavourable", 2), ("autre", "favourable", 1),
+    ]  # fmt: skip
+    assert asked.quorum is not None
+    assert [column.id for column in procedure.fields["services"].rows] == ["service", "opinion", "weight", "remarque"]
+    assert procedure.fields["avis"].value_type.codes == {"favourable", "reserved", "unfavourable", "silent"}
+    assert asked.asked is not None
+    assert [field.id for field in asked.asked.fields] == ["opinion", "remarque"]
+    assert procedure.round_of("avis") == asked
 
 
 def test_everything_is_frozen(circuit: Procedure) -> None:

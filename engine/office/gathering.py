@@ -1,0 +1,238 @@
+"""What several hands give while a dossier waits: a service's opinion, a later form, a form filled row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.definition.model import Form, Procedure
+from engine.office.carrying import carry_out
+from engine.office.command import DOSSIER, once
+from engine.office.lookups import ask_now
+from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
+from engine.problems import Refusal, Refused, refusal
+from engine.records.dossier import Actor, Dossier
+from engine.records.store import Unit
+from engine.rules import forms, gathering, part_forms
+from engine.rules.parts import consulted, is_in_parts, parts_left
+from engine.rules.passage import Moment
+from engine.rules.scopes import scope_of
+from engine.rules.tasks import open_tasks
+from engine.rules.view import AnswerProblem, PageView
+from engine.rules.workflow import task_done
+from engine.values import Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One thing that a state waits for from somebody: a later form, one row of it, one service's opinion. `part` is the
+    service or the number of the row (from 0), none for a whole form. `closed` tells why this person may not do it."""
+
+    form: Form
+    part: str | None
+    done: bool
+    closed: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An errand being answered: what would be kept, what is wrong with it, how to draw it."""
+
+    answers: Mapping[str, Plain]
+    problems: tuple[AnswerProblem, ...]
+    page: PageView
+
+
+# -- looking -----------------------------------------------------------------------------------------------------------
+
+
+def errands(office: Office, actor: Actor, dossier_id: str) -> tuple[Errand, ...]:
+    """The forms and opinions that are open on the dossier now, done in part or not at all, as this person sees them."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+    moment = _moment(office, procedure, actor)
+    scope = scope_of(procedure, dossier, office.day(), office.directory)
+    found: list[Errand] = []
+    for form in open_tasks(procedure, dossier, scope):
+        if not isinstance(form, Form) or form.register is not None or form.id == procedure.form.id:
+            continue
+        if not is_in_parts(form):
+            found.append(Errand(form, None, False, gathering.filling_closed(moment, dossier, form)))
+            continue
+        left = parts_left(form, dossier, scope)
+        if form.services:
+            parts = [(one.id, gathering.opinion_closed(moment, dossier, one.id)) for one in consulted(form, scope)]
+        else:
+            rows, closed = scope.get(form.each or ""), gathering.filling_closed(moment, dossier, form)
+            parts = [(str(at), closed) for at in range(len(rows) if isinstance(rows, tuple) else 0)]
+        found += [Errand(form, part, part not in left, closed) for part, closed in parts]
+    return tuple(found)
+
+
+def read_errand(
+    office: Office, actor: Actor, dossier_id: str, form_id: str, part: str | None = None,
+    raw: Mapping[str, Sequence[str]] | None = None,
+) -> Answered:  # fmt: skip
+    """The questions of an errand as they stand, or as a post would answer them. Keeps nothing. Raises `NotFound` when the
+    dossier waits for no such thing, Refused when this person may not do it."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+    form = _form(procedure, form_id)
+    closed = _closed(_moment(office, procedure, actor), dossier, form, part)
+    if closed is not None:
+        raise Refused(closed)
+    answered = _whole(office, procedure, dossier, form, raw, actor) if part is None else _part(
+        office, procedure, dossier, form, part, raw, actor
+    )  # fmt: skip
+    if answered is None:
+        raise NotFound
+    return answered
+
+
+def _whole(
+    office: Office, procedure: Procedure, dossier: Dossier, form: Form, raw: Mapping[str, Sequence[str]] | None,
+    actor: Actor,
+) -> Answered | None:  # fmt: skip
+    day, directory, words = office.day(), office.directory, office.wording
+    answers: Mapping[str, Plain] = {}
+    found: tuple[AnswerProblem, ...] = ()
+    if raw is not None:
+        answers = forms.read_filling(procedure, form.id, dossier, raw, day, directory).answers
+        found = forms.check_filling(procedure, form.id, dossier, answers, day, directory)
+    view = forms.view_filling(procedure, form.id, dossier, day, directory, words, found, answers, actor)
+    return Answered(answers, found, view.pages[0]) if view.pages else None
+
+
+def _part(
+    office: Office, procedure: Procedure, dossier: Dossier, form: Form, part: str,
+    raw: Mapping[str, Sequence[str]] | None, actor: Actor,
+) -> Answered | None:  # fmt: skip
+    day, directory, words = office.day(), office.directory, office.wording
+    answers = part_forms.kept_part(form, part, dossier)
+    found: tuple[AnswerProblem, ...] = ()
+    if raw is not None:
+        answers = part_forms.read_part(procedure, form, part, dossier, raw, day, directory)
+        found = part_forms.check_part(procedure, form, part, dossier, answers, day, directory)
+    page = part_forms.view_part(procedure, form, part, dossier, day, directory, words, found, answers, actor)
+    return Answered(answers, found, page) if page is not None else None
+
+
+# -- doing -------------------------------------------------------------------------------------------------------------
+
+
+def give_opinion(
+    office: Office, actor: Actor, dossier_id: str, service: str, answers: Mapping[str, Plain], *,
+    revision: int | None = None, token: str | None = None,
+) -> Dossier:  # fmt: skip
+    """A service answers its round: `opinion` and the round's own questions. Raises WrongAnswers, NotFound, Conflict,
+    Refused: not_now, not_yet, already_done, role."""
+
+    def work(unit: Unit) -> Dossier:
+        dossier = seen(unit, office, actor, dossier_id, revision)
+        procedure, now = pinned(office, unit, dossier), office.now()
+        form = procedure.round_of(service)
+        if form is None:
+            raise NotFound
+        _refuse(_closed(_moment(office, procedure, actor), dossier, form, service))
+        _check_part(office, procedure, dossier, form, service, answers)
+        decision = gathering.give_opinion(
+            procedure, dossier, service, answers, actor, now, office.directory, office.wording
+        )
+        return carry_out(office, unit, dossier, decision, actor)
+
+    arguments = (dossier_id, service, answers, revision)
+    return ask_now(office, once(office, actor, "give_opinion", token, arguments, work, DOSSIER))
+
+
+def fill_form(
+    office: Office, actor: Actor, dossier_id: str, form_id: str, filling: Mapping[str, Plain], *,
+    revision: int | None = None, token: str | None = None,
+) -> Dossier:  # fmt: skip
+    """Fills a later form that the dossier waits for. Raises as `give_opinion` does."""
+
+    def work(unit: Unit) -> Dossier:
+        dossier = seen(unit, office, actor, dossier_id, revision)
+        procedure, now = pinned(office, unit, dossier), office.now()
+        form = _form(procedure, form_id)
+        _refuse(_closed(_moment(office, procedure, actor), dossier, form, None))
+        _check_form(office, procedure, dossier, form, filling)
+        decision = task_done(
+            procedure, dossier, form_id, actor, now, office.directory, office.wording, filling
+        )  # fmt: skip
+        return carry_out(office, unit, dossier, decision, actor)
+
+    arguments = (dossier_id, form_id, filling, revision)
+    return ask_now(office, once(office, actor, "fill_form", token, arguments, work, DOSSIER))
+
+
+def fill_row(
+    office: Office, actor: Actor, dossier_id: str, form_id: str, number: int, filling: Mapping[str, Plain], *,
+    revision: int | None = None, token: str | None = None,
+) -> Dossier:  # fmt: skip
+    """Fills a later form for one row (from 0). Raises as `give_opinion` does."""
+
+    def work(unit: Unit) -> Dossier:
+        dossier = seen(unit, office, actor, dossier_id, revision)
+        procedure, now = pinned(office, unit, dossier), office.now()
+        form = _form(procedure, form_id)
+        _refuse(_closed(_moment(office, procedure, actor), dossier, form, str(number)))
+        _check_part(office, procedure, dossier, form, str(number), filling)
+        decision = gathering.fill_row(
+            procedure, dossier, form_id, number, filling, actor, now, office.directory, office.wording
+        )
+        return carry_out(office, unit, dossier, decision, actor)
+
+    arguments = (dossier_id, form_id, number, filling, revision)
+    return ask_now(office, once(office, actor, "fill_row", token, arguments, work, DOSSIER))
+
+
+def _form(procedure: Procedure, form_id: str) -> Form:
+    form = procedure.tasks.get(form_id)
+    if not isinstance(form, Form) or form.register is not None or form_id == procedure.form.id:
+        raise NotFound
+    return form
+
+
+def _closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) -> Refusal | None:
+    if is_in_parts(form) != (part is not None) or (part is not None and part_forms.part_page(form, part) is None):
+        raise NotFound
+    if form.services and part is not None:
+        return gathering.opinion_closed(moment, dossier, part)
+    return gathering.filling_closed(moment, dossier, form)
+
+
+def _refuse(closed: Refusal | None) -> None:
+    """Whoever may not do it learns why before what they typed is judged."""
+    if closed is not None:
+        raise Refused(closed)
+
+
+def _check_form(
+    office: Office, procedure: Procedure, dossier: Dossier, form: Form, filling: Mapping[str, Plain]
+) -> None:
+    known = {name for field in form.fields for name in (field.id, f"{field.id}_other")}
+    strange = sorted(filling.keys() - known)
+    if strange:
+        raise Refused(refusal("unknown_answer", form.where, field=strange[0]))
+    found = forms.check_filling(procedure, form.id, dossier, filling, office.day(), office.directory)
+    if any(not one.warns for one in found):
+        raise WrongAnswers(found)
+
+
+def _check_part(
+    office: Office, procedure: Procedure, dossier: Dossier, form: Form, part: str, answers: Mapping[str, Plain]
+) -> None:
+    page = part_forms.part_page(form, part)
+    known = {name for field in page.fields for name in (field.id, f"{field.id}_other")} if page else set()
+    strange = sorted(answers.keys() - known)
+    if strange:
+        raise Refused(refusal("unknown_answer", form.where, field=strange[0]))
+    found = part_forms.check_part(procedure, form, part, dossier, answers, office.day(), office.directory)
+    if any(not one.warns for one in found):
+        raise WrongAnswers(found)
+
+
+def _moment(office: Office, procedure: Procedure, actor: Actor) -> Moment:
+    return Moment(procedure, actor, office.now(), office.directory, office.wording)
