@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from engine.problems import NOWHERE, Problem, Report
+from renderers.annotations import annotation
 from renderers.problem_words import REFERENCE, advice, explanation, message, visible
 
 Sources: TypeAlias = Mapping[str, str]  # the text of each file, by the name problems give it
@@ -218,20 +219,12 @@ def _github(report: Report, sources: Sources, language: str) -> str:
     lines = []
     for one in report:
         level, where = "error" if one.is_error else "warning", one.where
-        end = where.column + where.width
-        place = f"file={_property(where.file)},line={where.line},col={where.column},endColumn={end},title={one.code}"
         help_ = advice(one, language)
         said = message(one, language) + (f"\n{help_}" if help_ else "")
-        lines.append(f"::{level} {place}::{_escaped(said)}\n")
+        end = where.column + where.width
+        place: dict[str, str | int] = {"file": where.file, "line": where.line, "col": where.column, "endColumn": end}
+        lines.append(annotation(level, said, **place, title=one.code))
     return "".join(lines)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _sarif(report: Report, sources: Sources, language: str) -> str:

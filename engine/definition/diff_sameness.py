@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from engine.definition.expression_nodes import And, Compare, Happened, Lookup, Name, Node, OneOf, Or
@@ -53,8 +54,10 @@ class Sameness:
 
     def _key(self, value: Any, ids: bool) -> object:
         match value:
-            case bool() | int():
-                return (type(value).__name__, value)
+            case bool():
+                return ("yes_no", value)
+            case int() | Decimal():  # a question that becomes decimal does not change its bounds
+                return ("number", value)
             case str():
                 return self.name(value) if ids else value
             case Expression():
@@ -95,7 +98,7 @@ class Sameness:
             case Name(id=name):
                 return ("Name", self.name(name))
             case Constant(value=value):
-                return ("Constant", node.type.kind, self._key(value, False))
+                return ("Constant", self._key(value, False))
             case And(items) | Or(items):
                 return (type(node).__name__, *sorted((self._node(one) for one in items), key=repr))
             case Compare(left=left, sign=sign, right=right):
@@ -119,7 +122,7 @@ class Sameness:
     def _coded(self, beside: Node, node: Node) -> object:
         """The code of an option follows its own rename, known by the answer it is compared with."""
         if isinstance(node, Constant):
-            return ("Constant", node.type.kind, self._key(self._code(beside, node.value), False))
+            return ("Constant", self._key(self._code(beside, node.value), False))
         return self._node(node)
 
     def _code(self, beside: object, value: object) -> object:
