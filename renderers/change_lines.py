@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
-from engine.definition.diff import CHAPTERS, Change, Chapter, Snapshot, compare, renamed, unchanged
+from engine.definition.diff import CHAPTERS, Change, Chapter, Snapshot, compare, renamed, severity, unchanged
 from engine.definition.diff_portrait import Element
 from engine.definition.diff_weight import money_steps, percent
 from engine.definition.directory import Directory
 from engine.definition.expressions import Expression
 from engine.definition.model import Procedure, Template
-from engine.problems import Fact
+from engine.problems import Fact, Position
 from engine.sms import sms_parts
 from renderers.change_values import ChangeValues, span_of
-from renderers.words import FIXED_SPACE, Words, typographic
+from renderers.words import Words, typographic
 
 MARKS: Final[Mapping[str, str]] = {"added": "+", "changed": "~", "removed": "-"}
 LONG: Final = 90  # signs; past this, before and after stand on their own lines
@@ -74,6 +74,19 @@ class Comparison:
     ) -> Comparison:
         return cls(before, after, directory, compare(before, after, counts), counts)
 
+    def placed(self, name: Callable[[str], str]) -> Comparison:
+        """The same with the files of its places under other names: those of a temporary folder mean nothing."""
+
+        def moved(where: Position) -> Position:
+            return replace(where, file=name(where.file)) if where.file else where
+
+        changes = (replace(one, where_before=moved(one.where_before)) for one in self.changes)
+        return replace(self, changes=tuple(changes))
+
+    @property
+    def severity(self) -> int:
+        return severity(self.changes)
+
     @property
     def identical(self) -> bool:
         return self.before.fingerprint == self.after.fingerprint and self.before.source == self.after.source
@@ -104,12 +117,12 @@ class ChangeWriter:
         self.now = ChangeValues(compared.after, compared.directory, words, language)
 
     def say(self, key: str, /, **facts: object) -> str:
-        return self.words.say(f"changes.{key}", self.language, {name: str(value) for name, value in facts.items()})
+        return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
 
     def chapters(self) -> tuple[ChapterLines, ...]:
         lines = [self.line(change) for change in self.compared.changes]
         found = ((one, tuple(line for line in lines if line.change.chapter == one)) for one in CHAPTERS)
-        return tuple(ChapterLines(one, self.say(f"chapter.{one}"), own) for one, own in found if own)
+        return tuple(ChapterLines(one, self.say(f"changes.chapter.{one}"), own) for one, own in found if own)
 
     def line(self, change: Change) -> ChangeLine:
         what, before, after = (typographic(said, self.language) for said in self._what(change))
@@ -121,10 +134,10 @@ class ChangeWriter:
             before=before,
             after=after,
             impact=change.weighs,
-            tag=self.say(f"impact.{change.impact}"),
+            tag=self.say(f"changes.impact.{change.impact}"),
             notes=tuple(self._notes(change)),
             repair=self._repair(change),
-            accepted=self.say("accepted", because=change.accepted.because) if change.accepted else "",
+            accepted=self.say("changes.accepted", because=change.accepted.because) if change.accepted else "",
         )
 
     # -- what it is called ---------------------------------------------------------------------------------------------
@@ -141,17 +154,17 @@ class ChangeWriter:
         noun = path[-2] if len(path) > 1 else path[0]
         name = label or path[-1]
         if len(path) == 1 and self.words.has(f"changes.name.{noun}"):
-            return self.say(f"name.{noun}")
+            return self.say(f"changes.name.{noun}")
         if noun == "keep":
-            return self.say("name.keep", outcome=self.say(f"word.{path[-1]}"))
+            return self.say("changes.name.keep", outcome=self.say(f"changes.word.{path[-1]}"))
         if noun == "rows":
-            return self.say("name.row", table=path[1], key=self._key_of_row(path[-1], side))
+            return self.say("changes.name.row", table=path[1], key=self._key_of_row(path[-1], side))
         if noun == "options" and len(path) > 2:
-            return self.say("name.option", question=self._title(path[-3], side), option=name)
+            return self.say("changes.name.option", question=self._title(path[-3], side), option=name)
         if noun == "lines" and path[-1] != "total":
-            return self.say("name.line", fee=self._title(path[1], side), line=name)
+            return self.say("changes.name.line", fee=self._title(path[1], side), line=name)
         if noun in _NAMED:
-            return self.say(f"name.{_NAMED[noun]}", name=name)
+            return self.say(f"changes.name.{_NAMED[noun]}", name=name)
         return name
 
     def _title(self, name: str, side: ChangeValues) -> str:
@@ -171,18 +184,18 @@ class ChangeWriter:
             return self._came_or_went(change), "", ""
         feel = self._feel(change)
         if change.key == "leads_to" or change.path[0] in ("migrate", "accept"):
-            return feel or self.say("facet.leads_to"), "", ""
+            return feel or self.say("changes.facet.leads_to"), "", ""
         facet = self.now.facet(change.noun, change.key)
         money = self._money(change)
         if money:
-            return f"{feel}{FIXED_SPACE}: {money}" if feel else self.say("value", facet=facet, value=money), "", ""
+            return self.say("changes.value", facet=feel or facet, value=money), "", ""
         short, before, after = self._values(change)
         if not short:
             return self._felt(facet, feel), before, after
-        return self._felt(self.say("value", facet=facet, value=short), feel), "", ""
+        return self._felt(self.say("changes.value", facet=facet, value=short), feel), "", ""
 
     def _felt(self, what: str, feel: str) -> str:
-        return self.say("felt", what=what, feel=feel) if feel else what
+        return self.say("changes.felt", what=what, feel=feel) if feel else what
 
     def _feel(self, change: Change) -> str:
         feel = str(change.facts.get("feel", ""))
@@ -194,7 +207,7 @@ class ChangeWriter:
             side = self.now if change.kind == "added" else self.then
             condition = side.condition(element.facets.get("when"))
         into = str(change.facts.get("into", ""))
-        return self.say(f"feel.{feel}", condition=condition, into=self.now.reader.label(into) if into else "")
+        return self.say(f"changes.feel.{feel}", condition=condition, into=self.now.reader.label(into) if into else "")
 
     def _came_or_went(self, change: Change) -> str:
         added = change.kind == "added"
@@ -222,11 +235,11 @@ class ChangeWriter:
 
     def _step(self, old: int, new: int) -> str:
         sign = "+" if new > old else "−"
-        by = self.say("by_francs", sign=sign, francs=self.words.amount(abs(new - old), self.language))
+        by = self.say("changes.by_francs", sign=sign, francs=self.words.amount(abs(new - old), self.language))
         share = percent(old, new)
-        shares = [by] if share is None else [by, self.say("percent", sign=sign, percent=abs(share))]
+        shares = [by] if share is None else [by, self.say("changes.percent", sign=sign, percent=abs(share))]
         arrow = self.say(
-            "arrow", before=self.words.amount(old, self.language), after=self.words.money(new, self.language)
+            "changes.arrow", before=self.words.amount(old, self.language), after=self.words.money(new, self.language)
         )
         return f"{arrow} ({', '.join(shares)})"
 
@@ -234,12 +247,12 @@ class ChangeWriter:
         """Both values in one short piece; else nothing short, and each apart."""
         spans = span_of(change.before), span_of(change.after)
         if spans[0] and spans[1] and (spans[0].unit, spans[0].working) == (spans[1].unit, spans[1].working):
-            return self.say("arrow", before=spans[0].count, after=self.now.span(spans[1])), "", ""
+            return self.say("changes.arrow", before=spans[0].count, after=self.now.span(spans[1])), "", ""
         if change.key == "order":
             return "", "", ""
         if change.key == "kind":
-            words = (self.say(f"word.{one}") for one in (change.before, change.after))
-            return self.say("arrow", before=next(words), after=next(words)), "", ""
+            words = (self.say(f"changes.word.{one}") for one in (change.before, change.after))
+            return self.say("changes.arrow", before=next(words), after=next(words)), "", ""
         if change.key in _SETS and not isinstance(change.before, str):
             moved = self._moved(change)
             if moved:
@@ -247,7 +260,7 @@ class ChangeWriter:
         before, after = self.then.of(change.key, change.before), self.now.of(change.key, change.after)
         if len(before) + len(after) > LONG:
             return "", before, after
-        return self.say("arrow", before=before, after=after), "", ""
+        return self.say("changes.arrow", before=before, after=after), "", ""
 
     def _moved(self, change: Change) -> str:
         """What a set lost and won. Nothing when an empty one means all: then both are said."""
@@ -258,7 +271,9 @@ class ChangeWriter:
         came = {name: said for name, said in after.items() if name not in before and name not in moves.values()}
         gone = {name: said for name, said in before.items() if name not in after and name not in moves}
         parts = [
-            self.say(key, names=", ".join(names.values())) for key, names in (("less", gone), ("more", came)) if names
+            self.say(f"changes.{key}", names=", ".join(names.values()))
+            for key, names in (("less", gone), ("more", came))
+            if names
         ]
         return " ; ".join(parts)
 
@@ -271,27 +286,27 @@ class ChangeWriter:
         moved = change.code == "R804" and self.compared.before.edition in self.compared.after.migrate
         for name in _COUNTED:
             if facts.get(name):
-                key = f"note.{name}_moved" if name == "priced" and moved else f"note.{name}"
+                key = f"changes.note.{name}_moved" if name == "priced" and moved else f"changes.note.{name}"
                 yield self.say(key, count=self._count(facts[name]))
         if moved and change.chapter != "data":
-            yield self.say("note.moved")
+            yield self.say("changes.note.moved")
         if facts.get("used_by"):
-            yield self.say("note.used_by", names=self._labels(facts["used_by"]))
+            yield self.say("changes.note.used_by", names=self._labels(facts["used_by"]))
         if facts.get("near") and change.code == "R801":
             names = ", ".join(f"« {name} »" for name in _names(facts["near"]))
-            yield self.say("note.near", at=change.at, names=names)
+            yield self.say("changes.note.near", at=change.at, names=names)
         if facts.get("too_much"):
-            yield self.say("note.too_much", percent=facts["too_much"])
+            yield self.say("changes.note.too_much", percent=facts["too_much"])
         if facts.get("no_law"):
-            yield self.say("note.no_law")
+            yield self.say("changes.note.no_law")
 
     def _length(self, before: object, after: Template) -> str:
         """`98 → 117 signes, 1 segment`, variables as they are written."""
         parts = sms_parts(str(after.text))
         signs = str(parts.signs)
         if isinstance(before, Template):
-            signs = self.say("arrow", before=sms_parts(str(before.text)).signs, after=signs)
-        return self.say("sms", signs=signs, count=parts.count)
+            signs = self.say("changes.arrow", before=sms_parts(str(before.text)).signs, after=signs)
+        return self.say("changes.sms", signs=signs, count=parts.count)
 
     def _count(self, count: Fact) -> str:
         return self.words.amount(count, self.language) if isinstance(count, int) else str(count)
@@ -303,7 +318,7 @@ class ChangeWriter:
         if not change.code or change.accepted:
             return ""
         near = _names(change.facts.get("near", ()))
-        key = "repair.R801_near" if change.code == "R801" and near else f"repair.{change.code}"
+        key = "changes.repair.R801_near" if change.code == "R801" and near else f"changes.repair.{change.code}"
         facts = {"at": change.at, "near": near[0] if near else "", "name": str(change.facts.get("name", ""))}
         edition = self.compared.after.edition if change.code == "R804" else self.compared.before.edition
         return self.say(key, edition=edition, **facts)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from engine.definition.diff import Change, severity
+from engine.definition.diff import Change
 from engine.definition.model import Procedure
 from engine.problems import Position
 from renderers.annotations import annotation
@@ -65,7 +65,7 @@ def render_changes(
 def title(writer: ChangeWriter, sides: Sides) -> str:
     before, after = writer.compared.before, writer.compared.after
     return writer.say(
-        "title", name=in_language(after.identity.title, writer.language), before=before.edition, after=after.edition,
+        "changes.title", name=in_language(after.identity.title, writer.language), before=before.edition, after=after.edition,
         before_print=sides.before, after_print=sides.after,
     )  # fmt: skip
 
@@ -74,7 +74,7 @@ def nothing(writer: ChangeWriter) -> str:
     """What is said when no change is felt; empty when some is."""
     if writer.compared.changes:
         return ""
-    return writer.say("identical" if writer.compared.identical else "no_effect")
+    return writer.say("changes.identical" if writer.compared.identical else "changes.no_effect")
 
 
 def summary(writer: ChangeWriter) -> str:
@@ -82,27 +82,28 @@ def summary(writer: ChangeWriter) -> str:
     compared = writer.compared
     counts = [(one, compared.count(one)) for one in _COUNTS]
     said = writer.say(
-        "summary", counts=", ".join(writer.say(f"count.{one}", count=count) for one, count in counts if count)
+        "changes.summary",
+        counts=", ".join(writer.say(f"changes.count.{one}", count=count) for one, count in counts if count),
     )
     running = compared.counts.dossiers if compared.counts else 0
     if running:
-        said += " " + writer.say("dossiers", count=writer.words.amount(running, writer.language))
+        said += " " + writer.say("changes.dossiers", count=writer.words.amount(running, writer.language))
     return said
 
 
 def refused(writer: ChangeWriter) -> str:
     """Why it cannot be published; empty when it can."""
-    breaks = [writer.say("refused_one", code=one.code, at=one.at) for one in writer.compared.refused()]
-    return writer.say("refused", breaks=" ; ".join(dict.fromkeys(breaks))) if breaks else ""
+    breaks = [writer.say("changes.refused_one", code=one.code, at=one.at) for one in writer.compared.refused()]
+    return writer.say("changes.refused", breaks=" ; ".join(dict.fromkeys(breaks))) if breaks else ""
 
 
 def _remarks(writer: ChangeWriter) -> Iterator[str]:
     compared = writer.compared
     if compared.changes and compared.before.edition == compared.after.edition:
-        yield writer.say("same_edition")
+        yield writer.say("changes.same_edition")
     renames = compared.renames()
     if renames:
-        yield writer.say("renamed", names=", ".join(f"{old} → {new}" for old, new in renames.items()))
+        yield writer.say("changes.renamed", names=", ".join(f"{old} → {new}" for old, new in renames.items()))
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
@@ -114,15 +115,15 @@ def changes_text(writer: ChangeWriter, sides: Sides, show_all: bool = False, col
     if said and not show_all:
         return "\n".join([said, *_remarks(writer)]) + "\n"
     untouched = writer.compared.untouched()
-    hidden = writer.say("kept" if show_all else "hidden", count=len(untouched))
-    lines = [title(writer, sides), f"  {writer.say('legend')}   {hidden}"]
+    hidden = writer.say("changes.kept" if show_all else "changes.hidden", count=len(untouched))
+    lines = [title(writer, sides), f"  {writer.say('changes.legend')}   {hidden}"]
     lines += [f"  {remark}" for remark in _remarks(writer)]
     for chapter in writer.chapters():
         lines += ["", chapter.title.upper()]
         for one in chapter.lines:
             lines += _text_of(one, writer, colour)
     if show_all:
-        lines += ["", writer.say("kept", count=len(untouched)).upper()]
+        lines += ["", writer.say("changes.kept", count=len(untouched)).upper()]
         lines += [f"    {writer.element_label(one)}" for one in untouched]
     lines += ["", said] if said else ["", summary(writer), *filter(None, [refused(writer)])]
     return "\n".join(visible_line(line) for line in lines) + "\n"
@@ -147,15 +148,14 @@ def _text_of(one: ChangeLine, writer: ChangeWriter, colour: bool) -> Iterator[st
     yield f"{head + '  ' + first:<{_WIDE}}  {tag}"
     for other in others:
         yield " " * (_NAME + 2) + other
-    if one.before or one.after:
-        yield f"      {writer.say('before')} : {one.before}"
-        yield f"      {writer.say('after')} : {one.after}"
+    for apart in _apart(one, writer):
+        yield f"      {apart}"
     for note in one.notes:
         yield f"      {note}"
     if one.accepted:
         yield f"      {one.accepted}"
     if one.repair:
-        yield f"      = {writer.say('help')} : {one.repair}"
+        yield "      = " + writer.say("changes.value", facet=writer.say("changes.help"), value=one.repair)
 
 
 # -- a forge -----------------------------------------------------------------------------------------------------------
@@ -186,9 +186,10 @@ def _line_of(change: Change, after: Procedure) -> Position:
 
 
 def _apart(one: ChangeLine, writer: ChangeWriter) -> Iterator[str]:
+    """Before and after, each on its line when the sentence could not hold them."""
     if one.before or one.after:
-        yield f"{writer.say('before')} : {one.before}"
-        yield f"{writer.say('after')} : {one.after}"
+        yield writer.say("changes.value", facet=writer.say("changes.before"), value=one.before)
+        yield writer.say("changes.value", facet=writer.say("changes.after"), value=one.after)
 
 
 # -- machines ----------------------------------------------------------------------------------------------------------
@@ -202,7 +203,7 @@ def changes_json(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> 
         "before": _edition(compared.before, sides.before),
         "after": _edition(compared.after, sides.after),
         "identical": compared.identical,
-        "exit_code": severity(compared.changes),
+        "exit_code": compared.severity,
         "summary": {one: compared.count(one) for one in _COUNTS} | {"unchanged": len(compared.untouched())},
         "renamed": dict(compared.renames()),
         "changes": [_plain(one, chapter, writer) for chapter in writer.chapters() for one in chapter.lines],
@@ -291,7 +292,7 @@ def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> Chang
         refused=refused(writer),
         remarks=tuple(_remarks(writer)),
         chapters=tuple(PageChapter(one.title, tuple(map(_page_line, one.lines))) for one in writer.chapters()),
-        hidden=writer.say("kept", count=len(untouched)),
+        hidden=writer.say("changes.kept", count=len(untouched)),
         untouched=tuple(map(writer.element_label, untouched)) if show_all else (),
         file=_file_difference(writer, sides),
     )
@@ -312,7 +313,7 @@ def _file_difference(writer: ChangeWriter, sides: Sides) -> str:
     )
     shown = list(islice(lines, _LINES_OF_FILE))
     left = sum(1 for _ in lines)
-    return "\n".join([*shown, *([writer.say("cut", count=left)] if left else [])])
+    return "\n".join([*shown, *([writer.say("changes.cut", count=left)] if left else [])])
 
 
 _FORMS: Final[Mapping[str, Callable[[ChangeWriter, Sides, bool], str]]] = {

@@ -36,7 +36,7 @@ class ChangeValues:
         }  # fmt: skip
 
     def say(self, key: str, /, **facts: object) -> str:
-        return self.words.say(f"changes.{key}", self.language, {name: str(value) for name, value in facts.items()})
+        return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
 
     def of(self, facet: str, value: object) -> str:
         """The value of a facet, in words; what an empty one means is said."""
@@ -45,7 +45,7 @@ class ChangeValues:
         if not value and value is not False and value != 0:
             return self._empty(facet)
         if facet in _CONDITIONS and isinstance(value, Expression):
-            return self.reader.expressions.condition(value) or self.say("always")
+            return self.reader.expressions.condition(value) or self.say("changes.always")
         if facet in _ROLES:
             return self._roles(value)
         return self._any(value)
@@ -68,7 +68,7 @@ class ChangeValues:
             "weekdays": "every_day", "hours": "all_hours", "desks": "by_office", "by": "whoever", "seen_by": "everyone",
             "states": "all_states", "when": "always", "required": "required",
         }.get(facet, "none")  # fmt: skip
-        return self.say(key)
+        return self.say(f"changes.{key}")
 
     def _any(self, value: Any) -> str:
         match value:
@@ -95,7 +95,7 @@ class ChangeValues:
             case Cut():
                 return self._cut(value)
             case Instalments():
-                return f"{self.say('instalments', count=value.most)}, {self.span(value.every)}"
+                return f"{self.say('changes.instalments', count=value.most)}, {self.span(value.every)}"
             case Total():
                 return f"{self.reader.label(value.of)} = {self._worth(value.equals)}"
             case Contact():
@@ -148,10 +148,10 @@ class ChangeValues:
 
     def _required(self, value: Any) -> str:
         if value == TRUE:
-            return self.say("required")
+            return self.say("changes.required")
         if value == FALSE:
-            return self.say("optional")
-        return self.say("required_if", condition=self.condition(value))
+            return self.say("changes.optional")
+        return self.say("changes.required_if", condition=self.condition(value))
 
     def _agency(self, value: str) -> str:
         agency = self.reader.directory.agencies.get(value)
@@ -161,31 +161,39 @@ class ChangeValues:
         return self.words.say(f"{_DAYS}.n{day}", self.language, {})
 
     def _weekdays(self, days: tuple[int, ...]) -> str:
-        return ", ".join(map(self._weekday, days)) or self.say("every_day")
+        return ", ".join(map(self._weekday, days)) or self.say("changes.every_day")
 
     def _hours(self, hours: tuple[Hours, ...]) -> str:
         spans = (
             f"{self.words.hour(one.start, self.language)}–{self.words.hour(one.end, self.language)}" for one in hours
         )
-        return ", ".join(spans) or self.say("all_hours")
+        return ", ".join(spans) or self.say("changes.all_hours")
 
     def _delay(self, delay: Delay) -> str:
         cases = ((self.condition(when), self.span(span)) for when, span in delay.entries)
-        return " ; ".join(self.say("per_case", value=span, condition=when) if when else span for when, span in cases)
+        return " ; ".join(
+            self.say("changes.per_case", value=span, condition=when) if when else span for when, span in cases
+        )
 
     def _way(self, way: Way) -> str:
         state = self.reader.book.states.get(way.to)
         name = self.reader.t(state.label) if state else way.to
         condition = self.condition(way.when)
-        said = self.say("then_if", state=name, condition=condition) if condition else self.say("then", state=name)
+        said = (
+            self.say("changes.then_if", state=name, condition=condition)
+            if condition
+            else self.say("changes.then", state=name)
+        )
         for key, tasks in (("then_again", way.reopens), ("then_without", way.without)):
             if tasks:
-                said = self.say(key, way=said, tasks=", ".join(map(self.reader.label, tasks)))
+                said = self.say(f"changes.{key}", way=said, tasks=", ".join(map(self.reader.label, tasks)))
         return said
 
     def _cut(self, cut: Cut) -> str:
         value = f"{self._worth(cut.percent)} %" if cut.percent is not None else self._worth(cut.amount)
-        return self.say("cut_of", value=value, condition=self.condition(cut.when), because=self.reader.t(cut.because))
+        return self.say(
+            "changes.cut_of", value=value, condition=self.condition(cut.when), because=self.reader.t(cut.because)
+        )
 
     # -- spans, facets -------------------------------------------------------------------------------------------------
 
@@ -193,7 +201,7 @@ class ChangeValues:
         return f"{self.words.amount(span.count, self.language)} {self.unit(span)}"
 
     def unit(self, span: Span) -> str:
-        return self.say(f"unit.{'working_' if span.working else ''}{span.unit}", count=span.count)
+        return self.say(f"changes.unit.{'working_' if span.working else ''}{span.unit}", count=span.count)
 
     def facet(self, noun: str, facet: str) -> str:
         """What a facet is called, for that kind of thing."""

@@ -168,14 +168,70 @@ def graph(slug_or_path: str, form: str, language: str) -> None:
     """Draw the circuit of a procedure."""
     from renderers.diagram import workflow_mermaid, workflow_svg
 
-    path = Path(slug_or_path)
-    if not path.suffix:
-        path = DEFAULT_FOLDER / f"{slug_or_path}.yaml"
+    path = definition_path(slug_or_path)
     [(_, checked)], _, _ = check_files(definition_files([path]))
     if checked.procedure is None:
         raise click.ClickException(f"{path} has errors; run: guichet lint {path}")
     draw = workflow_svg if form == "svg" else workflow_mermaid
     click.echo(draw(checked.procedure, language))
+
+
+class ComparingCommand(click.Command):
+    """A command whose exit codes from 2 up say what was found: a wrong use ends with 1 like any other fault."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.exit_code = 1
+            raise
+
+
+@console.command(cls=ComparingCommand)
+@click.argument("definitions", nargs=-1, required=True)
+@click.option("--against", metavar="REF", help="compare one definition with what it was at a git branch, tag or commit")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github", "html"]), default="text")
+@click.option("--snapshot", type=click.Path(path_type=Path), help="anonymous counts of running dossiers (JSON)")
+@click.option("--all", "show_all", is_flag=True, help="also list what did not change")
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
+def diff(
+    definitions: tuple[str, ...], against: str | None, form: str, snapshot: Path | None, show_all: bool, language: str
+) -> None:
+    """Tell what changes between two definitions, or between one and a git reference, for people and running dossiers.
+
+    Ends with 0: no change, 2: safe changes only, 3: something to review, 4: a break, 1: it could not be told.
+    """
+    from engine.problems import Refused
+    from renderers.change_lines import Comparison
+    from renderers.change_sheet import render_changes
+    from renderers.console_editions import compared_sides, read_counts
+    from renderers.words import load_words
+
+    words = load_words()
+    try:
+        with compared_sides(
+            [definition_path(one) for one in definitions],
+            against,
+            lambda file: shared_for(file, {})[0],
+            words,
+            language,
+        ) as sides:
+            counts = read_counts(snapshot, words, language) if snapshot else None
+            compared = Comparison.of(sides.before, sides.after, sides.directory, counts).placed(sides.place)
+    except Refused as refused:
+        raise click.ClickException(words.refusal(refused.reason.code, refused.reason.facts, language)) from refused
+    text = render_changes(
+        compared, words, form=form, language=language, sides=sides.names, show_all=show_all,
+        colour=sys.stdout.isatty() and form == "text",
+    )  # fmt: skip
+    click.echo(text, nl=not text.endswith("\n"))
+    sys.exit(compared.severity)
+
+
+def definition_path(slug_or_path: str) -> Path:
+    """A definition by its path, or by its address among the procedures."""
+    path = Path(slug_or_path)
+    return path if path.suffix else DEFAULT_FOLDER / f"{slug_or_path}.yaml"
 
 
 @console.command()
