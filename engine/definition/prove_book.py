@@ -58,6 +58,11 @@ class Stop:
         return self.criterion.stop_when.names | {self.criterion.id}
 
 
+def is_in_force(option: Option, day: date) -> bool:
+    """The option is within its dates."""
+    return (option.from_ is None or option.from_ <= day) and (option.until is None or day <= option.until)
+
+
 class Book:
     """A procedure and its directory, as the proofs need them."""
 

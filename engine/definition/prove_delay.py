@@ -95,8 +95,7 @@ def _journeys(procedure: Procedure) -> Iterator[Journey]:
 
 def _grants(procedure: Procedure, way: Transition, granting: set[str]) -> bool:
     state = procedure.states[way.target]
-    issued = {*way.effects.issues, *state.effects.issues}
-    return bool(issued & granting) or (not granting and state.outcome == "granted")
+    return bool({*way.effects.issues, *state.effects.issues} & granting)
 
 
 def _from_end(procedure: Procedure, way: Transition) -> bool:

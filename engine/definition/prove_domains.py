@@ -10,26 +10,28 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import partial
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import z3
 
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import needed_names
-from engine.definition.model import Check, Field, Form, Option
-from engine.definition.prove_book import LOOK_UP, Book, Must, Stop
-from engine.definition.prove_calendar import FIRST, LAST
+from engine.definition.model import Check, Form, Option
+from engine.definition.prove_book import LOOK_UP, Book, Must, Stop, is_in_force
 from engine.definition.prove_variables import MOST, Question, Trace, Variables
 from engine.definition.prove_world import NO, YES, Slot, Term, all_of, any_of
 
 Z: TypeAlias = Any
 
+EARLIEST: Final = date(1800, 1, 1).toordinal()  # no answer is a day before, nor after
+LATEST: Final = date(2399, 12, 31).toordinal()
+
 
 class Domain(Variables):
     """The answers of one procedure on one day: its variables, and what holds of them."""
 
-    def __init__(self, book: Book, today: date, floor: date, depth: int) -> None:
-        super().__init__(book, today, floor, depth)
+    def __init__(self, book: Book, today: date, floor: date, depth: int, dated: bool = True) -> None:
+        super().__init__(book, today, floor, depth, dated)
         self._groups: dict[str, Trace] = {}
 
     # -- what bears on what --------------------------------------------------------------------------------------------
@@ -58,9 +60,29 @@ class Domain(Variables):
         for rule in self.book.rules_on.get(name, ()):
             if rule.id not in without:
                 yield self._group(f"rule:{rule.key}", partial(self._ruled, rule))
+        yield from self._around_column(name)
         kind, _, task = name.partition(":")
         if kind in ("done", "filled") and task in sure:
             yield self._group(f"sure:{name}", lambda: [z3.Implies(self.awaited(task), z3.Bool(name))])
+
+    def _around_column(self, key: str) -> Iterator[Trace]:
+        """The checks of its row, what must differ from row to row, the total its rows make."""
+        row, _, column = key.rpartition(".")
+        if row not in self.rows_of:
+            return
+        rows, slot = self.rows_of[row]
+        for check in rows.field.checks:
+            if column in check.holds.names | check.when.names and not check.warns:
+                yield self._group(f"rule:{row}:{check.id}", partial(self._row_check, check, slot))
+        slots = rows.term.value
+        for names in rows.field.unique:
+            if column in names:
+                yield self._group(f"unique:{rows.key}:{names}", partial(self._twins, names, slots))
+        if rows.field.total is not None and rows.field.total.of == column:
+            yield self._group(f"total:{rows.key}", partial(self._total, rows, slots))
+
+    def _row_check(self, check: Check, slot: Slot) -> list[Z]:
+        return [z3.Implies(slot.present, self.check(check, slot))]
 
     def _group(self, key: str, build: Callable[[], Iterable[Z]]) -> Trace:
         if key not in self._groups:
@@ -76,8 +98,8 @@ class Domain(Variables):
         procedure, kind, task = self.book.procedure, *name.partition(":")[::2]
         if name in self.book.services:
             yield from self._opinion_rules(name)
-        elif name in self.questions:
-            yield from self._question_rules(self.questions[name])
+        elif name in self.questions or name in self.columns:
+            yield from self._question_rules(self.questions.get(name) or self.columns[name])
         elif name == "submitted_on":
             day = z3.Int(name)
             yield z3.And(day >= self.floor.toordinal(), day <= self.today.toordinal())
@@ -175,7 +197,7 @@ class Domain(Variables):
             case "decimal" | "percent":
                 yield from self._bounded(one, z3.IntVal(-MOST), z3.IntVal(MOST))
             case "date":
-                yield from self._bounded(one, z3.IntVal(FIRST), z3.IntVal(LAST))
+                yield from self._bounded(one, z3.IntVal(EARLIEST), z3.IntVal(LATEST))
             case "time":
                 yield z3.And(value >= 0, value < 1440)
             case "partial_date":
@@ -215,7 +237,7 @@ class Domain(Variables):
 
     def open_option(self, one: Question, option: Option) -> Z:
         """The option may be chosen: within its dates, under its parent, its condition holds."""
-        if (option.from_ and self.today < option.from_) or (option.until and self.today > option.until):
+        if self.dated and not is_in_force(option, self.today):
             return NO
         opened = self.terms.holds(tree(option.when), one.row)
         if one.field.under is not None and option.parent is not None:
@@ -226,9 +248,6 @@ class Domain(Variables):
     def _rows_rules(self, one: Question, shown: Z, required: Z) -> Iterator[Z]:
         asked, slots = one.field, one.term.value
         if not slots or asked.id in self.book.rounds:
-            for key, inside in list(self.columns.items()):
-                if key.startswith(f"{asked.id}."):
-                    yield from self._question_rules(inside)
             return
         least = asked.bounds.min_items
         yield z3.Implies(slots[0].present, shown)
@@ -237,27 +256,15 @@ class Domain(Variables):
             yield z3.Implies(slot.present, before.present)
         if least > 1:
             yield z3.Implies(slots[0].present, slots[least - 1].present)
-        columns = [*asked.rows, *(column for column, _ in self.book.added.get(asked.id, ()))]
-        for at, slot in enumerate(slots):
-            for column in columns:
-                slot.column(column.id)
-                question = self.columns.get(f"{one.key}.{at}.{column.id}")
-                if question is not None:
-                    yield from self._question_rules(question)
-            for check in asked.checks:
-                yield z3.Implies(slot.present, self.check(check, slot))
-        yield from self._twins(asked, slots)
-        yield from self._total(one, slots)
 
-    def _twins(self, asked: Field, slots: tuple[Slot, ...]) -> Iterator[Z]:
+    def _twins(self, names: tuple[str, ...], slots: tuple[Slot, ...]) -> Iterator[Z]:
         """What is said once is not said again in another row."""
-        for names in asked.unique:
-            for at, slot in enumerate(slots):
-                mine = [slot.column(name) for name in names]
-                for other in slots[:at]:
-                    pairs = zip(mine, [other.column(name) for name in names], strict=True)
-                    same = [all_of(a.answered, b.answered, a.value == b.value) for a, b in pairs if a and b]
-                    yield z3.Not(all_of(slot.present, other.present, *same))
+        for at, slot in enumerate(slots):
+            mine = [slot.column(name) for name in names]
+            for other in slots[:at]:
+                pairs = zip(mine, [other.column(name) for name in names], strict=True)
+                same = [all_of(a.answered, b.answered, a.value == b.value) for a, b in pairs if a and b]
+                yield z3.Not(all_of(slot.present, other.present, *same))
 
     def _total(self, one: Question, slots: tuple[Slot, ...]) -> Iterator[Z]:
         total = one.field.total

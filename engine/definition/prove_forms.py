@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import Call, Node, needed_names
 from engine.definition.expressions import TRUE, YES_NO, Constant, Expression
-from engine.definition.model import APPLICATION, Check, Fee, Field, Form, Option, Thing
-from engine.definition.prove_book import Must
+from engine.definition.model import APPLICATION, Check, Fee, Field, Form, Thing
+from engine.definition.prove_book import Must, is_in_force
 from engine.definition.prove_places import NOTHING, Places
 from engine.definition.prove_solver import Query, Verdict
 from engine.definition.prove_words import facts_of
@@ -225,7 +225,7 @@ def _shut(
     places: Places, field: Field, shown: tuple[Node, ...], rows: tuple[str, ...], filling: frozenset[str]
 ) -> Iterator[Problem]:
     """Answers with which every option is shut, though the question must be answered."""
-    opened = [tree(option.when) for option in field.options if _in_force(option, places)]
+    opened = [tree(option.when) for option in field.options if is_in_force(option, places.prover.day)]
     if not field.options or any(node == tree(TRUE) for node in opened):
         return
     own = frozenset({f"answer:{field.id}"})
@@ -236,11 +236,6 @@ def _shut(
         yield problem("P6", field.where, at=field.id, name=field.id, fault="shut", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P6", field)
-
-
-def _in_force(option: Option, places: Places) -> bool:
-    day = places.prover.day
-    return (option.from_ is None or option.from_ <= day) and (option.until is None or day <= option.until)
 
 
 def _passable(

@@ -28,7 +28,8 @@ from engine.definition.prove_world import NotExpressible, Slot, Term
 Z: TypeAlias = Any
 Verdict: TypeAlias = Literal["yes", "no", "unknown"]
 
-SHALLOW, DEEP = 3, 20  # rows unrolled first, and when more rows might change the answer
+ROWS: Final = (1, 3)  # rows unrolled at first, then when more rows may change the answer
+MOST_ROWS: Final = 20  # before no answer is said to exist
 _QUERY_MS: Final = 400
 _LONGEST: Final = 5_000  # signs of a text made up
 _PREFERENCES: Final = 6  # rounds of giving up examples that do not fit
@@ -67,33 +68,37 @@ class Prover:
         self.day = max(day, book.procedure.identity.from_ or day)
         self.days = book.days(self.day)
         self._until = time.monotonic() + seconds
-        self._domains: dict[tuple[date, int], Domain] = {}
+        self._domains: dict[tuple[date, int, bool], Domain] = {}
 
     def possible(self, query: Query) -> Verdict:
-        """Whether some answers make it so, on some day. A no is exact: all rows that may be are looked at."""
-        for depth in (SHALLOW, DEEP):
-            found = [self._solved(query, day, depth) for day in self.days[:1]]
+        """Whether some answers make it so, on some day. A no is exact: all rows that may be are looked at, and options
+        count before and after their dates: what is suspended may come back."""
+        for depth in (*ROWS, MOST_ROWS):
+            found = [self._solved(query, day, depth, dated=False) for day in self.days[:1]]
             if found[0].verdict != "yes":
-                found += [self._solved(query, day, depth) for day in self.days[1:]]
+                found += [self._solved(query, day, depth, dated=False) for day in self.days[1:]]
             if any(one.verdict == "yes" for one in found):
                 return "yes"
-            if any(one.verdict == "unknown" for one in found):
-                return "unknown"
             if not any(one.truncated for one in found):
-                return "no"
+                return "unknown" if any(one.verdict == "unknown" for one in found) else "no"
         return "unknown"
 
     def example(self, query: Query) -> Answer:
         """Answers that make it so, from the day of the proof on; a no is for as many rows as were unrolled."""
-        unknown = False
-        for day in self.days:
-            if day < self.day:
-                continue
-            found = self._solved(query, day, SHALLOW, with_witness=True)
-            if found.witness is not None and self.confirms(query, found.witness):
-                return Answer("yes", found.witness)
-            unknown = unknown or found.verdict != "no"
-        return Answer("unknown" if unknown else "no")
+        for depth in ROWS:
+            verdicts: set[Verdict] = set()
+            more_rows = False
+            for day in self.days:
+                if day < self.day:
+                    continue
+                found = self._solved(query, day, depth, with_witness=True)
+                if found.witness is not None and self.confirms(query, found.witness):
+                    return Answer("yes", found.witness)
+                verdicts.add("no" if found.verdict == "no" else "unknown")
+                more_rows = more_rows or found.truncated
+            if not more_rows:
+                break
+        return Answer("unknown" if "unknown" in verdicts else "no")
 
     def confirms(self, query: Query, witness: Witness) -> bool:
         """Our evaluator's word on what the solver found."""
@@ -101,11 +106,11 @@ class Prover:
             witness.holds(self.book, node, query.rows) for node in query.fails
         )
 
-    def _solved(self, query: Query, day: date, depth: int, with_witness: bool = False) -> _Solved:
+    def _solved(self, query: Query, day: date, depth: int, with_witness: bool = False, dated: bool = True) -> _Solved:
         left = self._until - time.monotonic()
         if left <= 0:
             return _Solved("unknown")
-        domain = self._domain(day, depth)
+        domain = self._domain(day, depth, dated)
         try:
             formulas, names = _formulas(domain, query)
         except NotExpressible:
@@ -125,10 +130,11 @@ class Prover:
         model = _preferred(solver, domain, names)
         return _Solved("yes", witness=None if model is None else _Reading(domain, model, names).witness())
 
-    def _domain(self, day: date, depth: int) -> Domain:
-        if (day, depth) not in self._domains:
-            self._domains[(day, depth)] = Domain(self.book, day, min(self.day, day), depth)
-        return self._domains[(day, depth)]
+    def _domain(self, day: date, depth: int, dated: bool) -> Domain:
+        key = (day, depth, dated)
+        if key not in self._domains:
+            self._domains[key] = Domain(self.book, day, min(self.day, day), depth, dated)
+        return self._domains[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,7 @@ def _formulas(domain: Domain, query: Query) -> tuple[list[Z], frozenset[str]]:
 
     def build() -> list[Z]:
         for name in sorted(query.also):
-            domain.name(name, domain.book.type_of(name))
+            _all_columns(domain.name(name, domain.book.type_of(name)), domain.book.type_of(name))
         row, found = _row_of(domain, query.rows)
         found += [domain.terms.holds(node, row) for node in query.holds]
         found += [z3.Not(domain.terms.holds(node, row)) for node in query.fails]
@@ -164,6 +170,15 @@ def _formulas(domain: Domain, query: Query) -> tuple[list[Z], frozenset[str]]:
     return [*wanted, *formulas, *filling], names
 
 
+def _all_columns(term: Term, type_: Type) -> None:
+    """Brings in every question of every row."""
+    for slot in term.value if isinstance(term.value, tuple) else ():
+        for name, column_type in (type_.row or {}).items():
+            column = slot.column(name)
+            if column is not None:
+                _all_columns(column, column_type)
+
+
 def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[Slot | None, list[Z]]:
     """The first row of the rows, inside one another, and that it is there."""
     row: Slot | None = None
@@ -172,7 +187,7 @@ def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[Slot | None, list[Z]
         term = (row.column(name) if row is not None else None) or domain.name(name, domain.book.type_of(name))
         if not isinstance(term.value, tuple) or not term.value:
             raise NotExpressible("rows")
-        row = Slot(term.value[0].present, term.value[0].column, term.value[0].outer or row)
+        row = Slot(term.value[0].present, term.value[0].column, term.value[0].outer or row, term.value[0].key)
         found.append(row.present)
     return row, found
 
@@ -207,7 +222,7 @@ def _preferred(solver: Any, domain: Domain, names: frozenset[str]) -> Any:
 
 def _wishes(domain: Domain, names: frozenset[str]) -> Iterator[Z]:
     for key, question in sorted({**domain.questions, **domain.columns}.items()):
-        if key in names or key.split(".")[0] in names:
+        if key in names:
             yield from _wished(domain, question)
     for name in sorted(names):
         if name == "submitted_on":
@@ -297,9 +312,12 @@ class _Reading:
         return self._text(term, name)
 
     def _row(self, slot: Slot, type_: Type) -> Mapping[str, Value]:
+        """The columns that matter: those the query met, and what a round says of itself."""
         found: dict[str, Value] = {}
+        said = slot.key.partition(".")[0] in self.domain.book.rounds
         for column, column_type in (type_.row or {}).items():
-            term = slot.column(column)
+            known = said or f"{slot.key}.{column}" in self.names
+            term = slot.column(column) if known else None
             if term is not None:
                 found[column] = self._value(term, column_type, column)
         return found

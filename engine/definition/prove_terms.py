@@ -341,7 +341,7 @@ class Terms:
         rows = self.term(node.rows, row)
         if not isinstance(rows.value, tuple):
             raise NotExpressible("rows")
-        slots = [Slot(one.present, one.column, one.outer or row) for one in rows.value]
+        slots = [Slot(one.present, one.column, one.outer or row, one.key) for one in rows.value]
         if node.body is None:
             return Term(_count(slot.present for slot in slots))
         match node.function:

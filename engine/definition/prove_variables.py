@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
 import z3
@@ -23,6 +24,7 @@ Z: TypeAlias = Any
 T = TypeVar("T")
 
 MOST: Final = 10**15 - 1
+_NOTHING: Final[Mapping[str, Term]] = MappingProxyType({})
 THOUSANDTHS: Final = 1_000  # decimal answers are tried to three places
 _NUMBERS: Final = ("integer", "money")
 
@@ -51,14 +53,16 @@ class Question:
 class Variables:
     """The answers of one procedure on one day, rows unrolled to `depth`. The world of its terms."""
 
-    def __init__(self, book: Book, today: date, floor: date, depth: int) -> None:
-        self.book, self.today, self.floor, self.depth = book, today, floor, depth
+    def __init__(self, book: Book, today: date, floor: date, depth: int, dated: bool = True) -> None:
+        """`floor` is the first day a dossier may have been sent; `dated` options are shut out of their dates."""
+        self.book, self.today, self.floor, self.depth, self.dated = book, today, floor, depth, dated
         self.codes = Codes()
         self.terms = Terms(self)
         self.truncated: set[str] = set()  # rows that may be more than unrolled
         self.known: dict[str, Term] = {}
         self.questions: dict[str, Question] = {}
         self.columns: dict[str, Question] = {}  # by key `rows.0.column`
+        self.rows_of: dict[str, tuple[Question, Slot]] = {}  # by key of the row `rows.0`
         self.needs: dict[str, Trace] = {}
         self._traces: list[Trace] = [Trace()]
         self.length = z3.Function("length", z3.IntSort(), z3.IntSort())
@@ -140,6 +144,8 @@ class Variables:
             return Term(term.value, all_of(shown, term.answered))
         term = self._rows(asked, key, row) if asked.type == "rows" else self._free(key, asked.value_type)
         question = Question(asked, key, term, guard, row, owner, present)
+        if isinstance(term.value, tuple):
+            self.rows_of |= {f"{key}.{at}": (question, slot) for at, slot in enumerate(term.value)}
         if row is None:
             self.questions[key] = question
         else:
@@ -174,7 +180,7 @@ class Variables:
         bounds = asked.bounds
         count = min(bounds.max_items, max(bounds.min_items, self.depth))
         if count < bounds.max_items:
-            self.truncated.add(asked.id)
+            self.truncated.add(key)
         columns: dict[str, tuple[Field, str | None]] = {one.id: (one, None) for one in asked.rows}
         columns |= {one.id: (one, form) for one, form in self.book.added.get(asked.id, ())}
         slots = []
@@ -191,39 +197,43 @@ class Variables:
         present = self.awaited(service.id)
         opinion = self.name(service.id, self.book.type_of(service.id))
         given = all_of(present, opinion.answered, opinion.value != self.codes.number("silent"))
-        made: dict[str, Term] = {
+        said = {
             "service": Term(z3.IntVal(self.codes.number(service.id))),
             "opinion": opinion,
             "weight": Term(z3.IntVal(service.weight)),
         }
-        slot = Slot(present, made.get)
-        for column in asked.rows:
-            if column.id not in made:
-                key = f"{asked.id}.{service.id}.{column.id}"
-                made[column.id] = self._question(column, key, None, slot, None, given)
-        return slot
+        asked_besides = {column.id: (column, None) for column in asked.rows if column.id not in said}
+        return self._slot(f"{asked.id}.{service.id}", asked_besides, None, said, present, given)
 
-    def _slot(self, key: str, columns: Mapping[str, tuple[Field, str | None]], outer: Slot | None) -> Slot:
+    def _slot(
+        self, key: str, columns: Mapping[str, tuple[Field, str | None]], outer: Slot | None,
+        said: Mapping[str, Term] = _NOTHING, present: Z = None, asked_when: Z = None,
+    ) -> Slot:  # fmt: skip
+        """One row. Its questions are made when something reads them; `said` are columns known otherwise."""
         made: dict[str, tuple[Term | None, Trace]] = {}
 
         def column(name: str) -> Term | None:
+            if name in said:
+                return said[name]
             if name not in made:
-                made[name] = self.traced(lambda: self._column(name, key, columns, slot))
+                made[name] = self.traced(lambda: self._column(name, key, columns, slot, asked_when))
             term, trace = made[name]
-            self._traces[-1].names |= trace.names
-            self._traces[-1].formulas += trace.formulas
+            if term is not None:
+                self._traces[-1].names |= trace.names | {f"{key}.{name}"}
+                self._traces[-1].formulas += trace.formulas
             return term
 
-        slot = Slot(z3.Bool(f"{key}!"), column, outer)
+        slot = Slot(z3.Bool(f"{key}!") if present is None else present, column, outer, key)
         return slot
 
     def _column(
-        self, name: str, key: str, columns: Mapping[str, tuple[Field, str | None]], slot: Slot
+        self, name: str, key: str, columns: Mapping[str, tuple[Field, str | None]], slot: Slot, asked_when: Z
     ) -> Term | None:  # fmt: skip
         main = name.removesuffix("_other")
         if name in columns:
             asked, owner = columns[name]
-            return self._question(asked, f"{key}.{name}", None, slot, owner, slot.present)
+            present = slot.present if asked_when is None else asked_when
+            return self._question(asked, f"{key}.{name}", None, slot, owner, present)
         if name != main and main in columns:
             return Term(z3.Int(f"{key}.{name}"), z3.Bool(f"{key}.{name}?"))
         return None
@@ -240,9 +250,12 @@ class Variables:
         columns = type_.row or {}
 
         def column(name: str) -> Term | None:
-            return self._free(f"{key}.{name}", columns[name]) if name in columns else None
+            if name not in columns:
+                return None
+            self._traces[-1].names.add(f"{key}.{name}")
+            return self._free(f"{key}.{name}", columns[name])
 
-        return Slot(z3.Bool(f"{key}!"), column)
+        return Slot(z3.Bool(f"{key}!"), column, key=key)
 
     def traced(self, build: Callable[[], T]) -> tuple[T, Trace]:
         """What `build` makes, and what making it needed."""

@@ -40,6 +40,7 @@ class Slot:
     present: Z
     column: Callable[[str], Term | None]
     outer: Slot | None = None
+    key: str = ""  # `rows.0`
 
 
 @dataclass(frozen=True, slots=True)
