@@ -1,6 +1,7 @@
 """The front door: settings from the environment, everything wired once, the web served and the worker run.
 
-`create_app(settings)` is all a WSGI server needs; `guichet serve` and `guichet worker` are added to the command line here.
+`create_app(settings)` is all a WSGI server needs; the commands `serve`, `worker` and `fsck` are found by the command line
+under the entry points `guichet.commands`, so that `guichet lint` loads none of this.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ import logging
 import os
 import secrets
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import click
 from flask import Flask
 from flask_wtf import CSRFProtect
+from waitress.server import create_server
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.clock import SystemClock
@@ -30,12 +31,14 @@ from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
 from engine.office.demo import PASSWORD, open_demo
+from engine.office.inspection import fsck
 from engine.office.keys import SigningKeys
 from engine.office.office import Office, OfficeSettings, publish_editions
 from engine.office.timers import tour
 from engine.records.attachments import AttachmentStore
 from engine.records.sqlite import SqliteStore
 from renderers.console import console
+from renderers.console_text import findings_report
 from renderers.html import Pages
 from renderers.web import citizen, desks, refusals
 from renderers.web.assets import Assets
@@ -47,6 +50,7 @@ log = logging.getLogger("guichet")
 
 DEMO_PASSWORD: Final = PASSWORD
 DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}
+MOST_BYTES: Final = 64 * 1024 * 1024  # of one request, before the desks' own limits
 TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
 
 
@@ -154,7 +158,7 @@ def create_app(settings: Settings, office: Office | None = None, operator: Sandb
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
     words, assets = load_words(), Assets()
     site_settings = SiteSettings(
-        settings.https, settings.demo, settings.phone, settings.security_contact, lambda: _warning(office)
+        settings.https, settings.demo, settings.phone, settings.security_contact, lambda: _warning(serving(app))
     )
     app.extensions["guichet"] = Site(office, words, Pages(words, assets.address), assets, site_settings, operator)
     harden(app, settings.https)
@@ -183,67 +187,110 @@ def _warning(office: Office) -> str:
 # -- running -----------------------------------------------------------------------------------------------------------
 
 
-def work(office: Office, stop: threading.Event) -> None:
-    """Tours until told to stop; a tour that fails is logged and the next one goes on."""
+def serving(app: Flask) -> Office:
+    """The office that the site works with at this moment."""
+    site: Site = app.extensions["guichet"]
+    return site.office
+
+
+def renew(office: Office) -> Office:
+    """The office with the definitions as they are on disk now; itself when nothing changed. A file that became wrong
+    leaves its last good edition in service, with a warning on every page."""
+    catalogue = office.catalogue.refresh()
+    return office if catalogue is office.catalogue else publish_editions(replace(office, catalogue=catalogue))
+
+
+def work(current: Callable[[], Office], changed: Callable[[Office], None], stop: threading.Event) -> None:
+    """Reads changed definitions and tours until told to stop; a turn that fails is logged and the next one goes on."""
     while not stop.is_set():
         try:
+            office = renew(current())
+            if office is not current():
+                changed(office)
             tour(office)
         except Exception:
             log.exception("a tour failed")
         stop.wait(TOUR_EVERY)
 
 
-@console.command()
+def start_worker(app: Flask) -> threading.Event:
+    """A worker beside the web, in a thread of its own; set the event to stop it."""
+    stop = threading.Event()
+
+    def changed(office: Office) -> None:
+        app.extensions["guichet"] = replace(app.extensions["guichet"], office=office)
+
+    arguments = (lambda: serving(app), changed, stop)
+    threading.Thread(target=work, args=arguments, name="worker", daemon=True).start()
+    return stop
+
+
+def _settings(demo: bool) -> Settings:
+    settings = Settings.from_environment(os.environ)
+    return replace(settings, demo=demo or settings.demo)
+
+
+@click.command()
 @click.option("--demo", is_flag=True, help="demo people, a simulated operator, messages on a page")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=int, envvar="PORT", default=8000, show_default=True)
 @click.option("--threads", type=int, default=8, show_default=True)
 def serve(demo: bool, host: str, port: int, threads: int) -> None:
     """Serve the portal, with a worker beside it."""
-    from waitress import serve as listen
-
-    settings = Settings.from_environment(os.environ)
+    _speak()
+    settings = _settings(demo)
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
-    settings = replace(settings, demo=demo or settings.demo)
     office, operator = open_office(settings)
     app = create_app(settings, office, operator)
-    stop = threading.Event()
-    threading.Thread(target=work, args=(office, stop), name="worker", daemon=True).start()
+    try:
+        listener = create_server(
+            app, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=MOST_BYTES
+        )
+    except OSError as taken:
+        raise click.ClickException(f"{host}:{port} : {taken.strerror}. PORT={port + 1} make run") from None
+    stop = start_worker(app)
     where = f"http://{urlsplit(settings.base_url).hostname or 'localhost'}:{port}"
     click.echo(f"Guichet : {where}")
     if settings.demo:
         click.echo(f"  SMS : {where}/_boite   payer : {where}/_operateur")
-        click.echo(f"  agents : {where}/agent (agency.role, e.g. {_some_login(office)})   mot de passe : {DEMO_PASSWORD}")
+        click.echo(f"  agents : {where}/agent   contrôleur : {where}/audit   mot de passe : {DEMO_PASSWORD}")
     try:
-        listen(app, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=64 * 1024 * 1024)
+        listener.run()
     finally:
         stop.set()
+        listener.close()
 
 
-def _some_login(office: Office) -> str:
-    return next((f"{one.id}.{name}" for one in office.directory.agencies.values() for name in one.roles), "")
-
-
-@console.command()
-def worker() -> None:
+@click.command()
+@click.option("--demo", is_flag=True, help="with the simulated operator")
+def worker(demo: bool) -> None:
     """Do what falls due with time: letters, due dates, payments to check. Stops on Ctrl-C."""
-    office, _ = open_office(Settings.from_environment(os.environ))
-    stop = threading.Event()
-    thread = threading.Thread(target=work, args=(office, stop), name="worker", daemon=True)
-    thread.start()
+    _speak()
+    kept = [open_office(_settings(demo))[0]]
+
+    def changed(office: Office) -> None:
+        kept[0] = office
+
     try:
-        while thread.is_alive():
-            time.sleep(1)
+        work(lambda: kept[0], changed, threading.Event())
     except KeyboardInterrupt:
-        stop.set()
+        click.echo("Fin de la tournée.")
 
 
-def main() -> None:
-    """The command `guichet`."""
+@click.command()
+@click.option("--lang", "language", type=click.Choice(["fr", "en"]), default="fr")
+def check_store(language: str) -> None:
+    """Check every promise of the store: journals, money, seats, documents, files. Repairs nothing."""
+    office, _ = open_office(_settings(False))
+    found = fsck(office)
+    click.echo(findings_report(found, sum(1 for _ in office.store.all_dossiers()), language))
+    raise SystemExit(1 if found else 0)
+
+
+def _speak() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    console()
 
 
 if __name__ == "__main__":
-    main()
+    console()

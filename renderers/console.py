@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,21 @@ SECONDS_IN_LINT = 2.0  # of proofs for one file: a shipped one takes a tenth of 
 SECONDS_TO_PROVE = 30.0
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands of this room, and those that other rooms sign in under the entry points `guichet.commands`."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted({*super().list_commands(context), *entry_points(group="guichet.commands").names})
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        known = super().get_command(context, name)
+        if known is not None:
+            return known
+        found = entry_points(group="guichet.commands", name=name)
+        return next((one.load() for one in found), None)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="guichet-unique", prog_name="guichet")
 def console() -> None:
     """Write, check, play and serve administrative procedures written in YAML."""
@@ -201,6 +216,7 @@ def diff(
 
     Ends with 0: no change, 2: safe changes only, 3: something to review, 4: a break, 1: it could not be told.
     """
+    from engine.clock import SystemClock, local_day
     from engine.problems import Refused
     from renderers.change_lines import Comparison
     from renderers.change_sheet import render_changes
@@ -217,7 +233,8 @@ def diff(
             language,
         ) as sides:
             counts = read_counts(snapshot, words, language) if snapshot else None
-            compared = Comparison.of(sides.before, sides.after, sides.directory, counts).placed(sides.place)
+            today = local_day(SystemClock().now())
+            compared = Comparison.of(sides.before, sides.after, sides.directory, counts, today).placed(sides.place)
     except Refused as refused:
         raise click.ClickException(words.refusal(refused.reason.code, refused.reason.facts, language)) from refused
     text = render_changes(

@@ -78,11 +78,11 @@ def audit(enter: Enter, portal: Portal, number: str, tmp_path: Path) -> None:
     """The auditor says why, sees the chain hold, and verifies its export without us; one changed sign is found."""
     auditor = enter("auditor", DESK, limit=60_000)
     auditor.go("/audit/connexion")
-    auditor.fill(login="auditeur", password=PASSWORD)
+    auditor.fill(login="controle", password=PASSWORD)
     auditor.press("Se connecter")
     auditor.go(f"/audit/dossiers/{number}")
     auditor.fill(motive="Contrôle annuel des dossiers")
-    auditor.press("Ouvrir le journal")
+    auditor.press("Lire le journal")
     assert "vérifi" in auditor.text().lower()
     exported = auditor.page.request.get(f"{portal.url}/audit/dossiers/{number}/journal.json").body()
     assert verify_export(read_export(exported)) is None
@@ -185,13 +185,13 @@ def correct_once(enter: Enter, portal: Portal, me: Person, number: str, scripts:
 def pay_after_a_failure(me: Person, portal: Portal, number: str) -> None:
     """The first number has no money, the second pays; the receipt is a light PDF."""
     me.go(f"/dossiers/{number}")
-    me.press("Payer 30 000 FCFA")
+    me.press("Payer")
     me.fill(provider="mixx", payer="90 00 00 02")
     me.press("Payer 30 000 FCFA")
     wait_until(lambda: _ended(portal, number, "failed"))
     me.go(me.page.url)
     assert me.sees("Rien n’a été débité")
-    me.press("Réessayer")
+    me.press("Payer avec un autre numéro")
     me.fill(provider="flooz", payer="90 00 00 01")
     me.press("Payer 30 000 FCFA")
     wait_until(lambda: _ended(portal, number, "paid"))
@@ -203,14 +203,15 @@ def pay_after_a_failure(me: Person, portal: Portal, number: str) -> None:
 
 
 def _ended(portal: Portal, number: str, status: str) -> bool:
+    dossier = portal.dossier(number)
     with portal.office.store.unit() as unit:
-        return any(one.status == status for one in unit.payments_of(portal.dossier(number).id))
+        return any(one.status == status for one in unit.payments_of(dossier.id))
 
 
 def book_first(me: Person, number: str) -> str:
     """Takes the first free slot, on one of the days of the definition, and an entry for the calendar."""
     me.go(f"/dossiers/{number}")
-    me.press("Choisir un rendez-vous")
+    me.press("Prendre rendez-vous")
     me.press("Prendre ce créneau")
     me.press("Confirmer ce rendez-vous")
     me.go(f"/dossiers/{number}/rendez-vous")

@@ -1,0 +1,114 @@
+"""Every page of the desks in a real browser without JavaScript, at the width of a small phone and of a desk: axe finds
+nothing, nothing scrolls sideways, nothing is heavy; clicks are counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.office import bookings, casework, cashier, intake
+from engine.records.dossier import Account, Dossier
+from engine.rules.decision import Act
+from engine.values import new_id
+from tests.engine.office.world import B3, PASSPORT, World, pdf
+from tests.web.browsing import DESK, Person
+from tests.web.conftest import Enter
+from tests.web.portal import PASSWORD, Portal, photograph
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SMALL = {"width": 320, "height": 640}
+MOST_CLICKS = 9  # for a correction of two answers, from the inbox
+
+
+def sent(portal: Portal, procedure: str, phone: str) -> Dossier:
+    """A request with a picture and PDFs."""
+    world = World(portal.office, None, portal.operator)  # type: ignore[arg-type]
+    owner = world._person(Account(f"applicant {phone}", "applicant", "", phone))
+    draft = world.draft(procedure, owner)
+    for number, problem in enumerate(intake.check(portal.office, owner, draft.id).errors):
+        file = intake.Upload("acte.pdf", pdf()) if number else intake.Upload("photo.jpg", photograph(400, 300))
+        intake.attach(portal.office, owner, draft.id, problem.at, file)
+    return intake.submit(portal.office, owner, draft.id, declared=True, token=new_id())
+
+
+def booked(portal: Portal, dossier: Dossier) -> Dossier:
+    """The same, found right, paid, its visit taken."""
+    office = portal.office
+    with office.store.unit() as unit:
+        gatekeeper, owner = unit.account_of("agent", "dgdn.controleur"), unit.account(dossier.owner)
+    assert gatekeeper is not None
+    assert owner is not None
+    casework.take_transition(office, gatekeeper.actor(), dossier.id, Act("conforme"), token=new_id())
+    provider = next(iter(office.providers))
+    cashier.start_payment(office, owner.actor(), dossier.id, provider=provider, payer="+22890000001", token=new_id())
+    sheet = bookings.slots(office, owner.actor(), dossier.id, "depot")
+    slot = next(slot for day in sheet.days for slot in day.slots)
+    return bookings.book_slot(office, owner.actor(), dossier.id, "depot", slot.office, slot.start, token=new_id())
+
+
+def at_desk(enter: Enter, login: str, door: str, viewport: dict[str, int]) -> Person:
+    person = enter(login, viewport, scripts=False, limit=60_000)
+    person.go(door)
+    person.fill(login=login, password=PASSWORD)
+    person.press("Se connecter")
+    return person
+
+
+@pytest.mark.parametrize("viewport", [SMALL, DESK], ids=["320", "1280"])
+def test_every_page_of_the_desks(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
+    fresh, visit = sent(portal, PASSPORT, "+22890110001"), booked(portal, sent(portal, PASSPORT, "+22890110002"))
+    sent(portal, B3, "+22890110003")
+    base = f"/agent/dossiers/{fresh.number}"
+    day = visit.bookings["depot"].start.date()
+
+    agent = at_desk(enter, "dgdn.controleur", "/agent/connexion", viewport)
+    for path in (
+        "/agent", "/agent?file=tous", "/agent?file=retard&q=rien", f"/agent?file=attente&demarche={PASSPORT}", base,
+        f"{base}/acte", f"{base}/acte/conforme", f"{base}/acte/refuser", f"{base}/acte/faire_corriger?champ=nom",
+        f"/agent/dossiers/{visit.number}", *(f"{base}/pieces/{one.id}" for one in fresh.attachments[:2]),
+        "/agent/dossiers/26000000000",
+    ):  # fmt: skip
+        agent.go(path)
+    agent.go(f"{base}/acte/refuser")
+    agent.press("Voir avant d’envoyer")
+    assert agent.sees("Écrivez le motif.")
+    agent.check()
+
+    guichet = at_desk(enter, "dgdn.guichet", "/agent/connexion", viewport)
+    for path in ("/agent/rendez-vous", f"/agent/rendez-vous/{day}", f"/agent/rendez-vous/{day}?porte=1", base):
+        guichet.go(path)
+    guichet.check()
+
+    auditor = at_desk(enter, "controle", "/audit/connexion", viewport)
+    for path in ("/audit", f"/audit/demarches/{PASSPORT}", f"/audit/dossiers/{visit.number}"):
+        auditor.go(path)
+    auditor.fill(motive="Contrôle")
+    auditor.press("Lire le journal")
+    assert auditor.sees("Chaîne vérifiée")
+    for name in (PASSPORT, B3):
+        for rest in ("historique", "definition", "circuit"):
+            auditor.go(f"/demarches/{name}/{rest}")
+    auditor.check()
+
+
+def test_two_answers_are_sent_back_in_few_clicks(enter: Enter, portal: Portal) -> None:
+    dossier = sent(portal, PASSPORT, "+22890110001")
+    agent = at_desk(enter, "dgdn.controleur", "/agent/connexion", DESK)
+    agent.looks = False
+    clicks = 0
+    for step in ("Prendre", "#c-nom", "#c-acte_naissance", "Demander une correction"):
+        agent.page.locator(step).check() if step.startswith("#") else agent.press(step)
+        clicks += 1
+    for name, text in (("nom", "Autre nom sur l’acte"), ("acte_naissance", "Photo floue")):
+        agent.page.locator(f"[name=act-why-{name}]").fill(text)
+        clicks += 1
+    agent.page.locator("[name=act-reason]").fill("Deux points à revoir.")
+    clicks += 1
+    for step in ("Voir avant d’envoyer", "Confirmer"):
+        agent.press(step)
+        clicks += 1
+    assert clicks <= MOST_CLICKS
+    assert agent.sees("C’est fait : Faire corriger.")
+    correction = portal.dossier(dossier.number).correction
+    assert correction is not None
+    assert set(correction.fields) == {"nom", "acte_naissance"}

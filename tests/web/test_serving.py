@@ -1,0 +1,72 @@
+"""What is served while it runs: files on disk change, and a broken one never takes a procedure away."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from server import Settings, create_app, open_office, renew, serving
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    shutil.copytree(ROOT / "procedures", tmp_path / "procedures")
+    settings = Settings(procedures=tmp_path / "procedures", data=tmp_path / "data", demo=True)
+    office, operator = open_office(settings)
+    return create_app(settings, office, operator)
+
+
+def turn(app: Flask) -> None:
+    """What the worker does at each turn."""
+    app.extensions["guichet"] = replace(app.extensions["guichet"], office=renew(serving(app)))
+
+
+def a_file(app: Flask) -> Path:
+    folder = serving(app).catalogue.folder
+    assert folder is not None
+    return sorted(folder.glob("*.yaml"))[0]
+
+
+def test_nothing_changed_nothing_read(app: Flask) -> None:
+    before = serving(app)
+    assert renew(before) is before
+
+
+def test_a_broken_file_leaves_its_last_good_edition_in_service(app: Flask) -> None:
+    client, file = app.test_client(), a_file(app)
+    good = file.read_text("utf-8")
+    file.write_text(good.replace("workflow:", "workflou:", 1), "utf-8")
+    turn(app)
+    page = client.get(f"/demarches/{file.stem}")
+    assert page.status_code == 200
+    assert "Avertissement" in page.text
+    assert file.stem in page.text
+    file.write_text(good, "utf-8")
+    turn(app)
+    assert "Avertissement" not in client.get("/").text
+
+
+def test_a_new_edition_is_in_service_at_the_next_turn(app: Flask) -> None:
+    client, file = app.test_client(), a_file(app)
+    text = file.read_text("utf-8").replace("edition: 1", "edition: 2", 1)
+    lines = ["title: Un autre titre" if line.startswith("title:") else line for line in text.split("\n")]
+    file.write_text("\n".join(lines), "utf-8")
+    turn(app)
+    assert "Un autre titre" in client.get(f"/demarches/{file.stem}").text
+
+
+def test_a_broken_file_is_survived_by_a_new_start(app: Flask, tmp_path: Path) -> None:
+    """The edition published before is in the store: a restart serves it."""
+    file = a_file(app)
+    file.write_text("procedure: [", "utf-8")
+    settings = Settings(procedures=tmp_path / "procedures", data=tmp_path / "data", demo=True)
+    client = create_app(settings).test_client()
+    page = client.get(f"/demarches/{file.stem}")
+    assert page.status_code == 200
+    assert "Avertissement" in page.text
