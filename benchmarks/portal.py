@@ -139,11 +139,16 @@ def bare_page() -> Iterator[Server]:
         yield server
 
 
+def write_procedures(folder: Path) -> None:
+    """The shipped procedures and the long one."""
+    shutil.copytree(ROOT / "procedures", folder)
+    (folder / "trente-questions.yaml").write_text(definition(), "utf-8")
+
+
 @contextmanager
 def portal(folder: Path) -> Iterator[Server]:
     """The portal over the shipped procedures and the long one, on a new store in `folder`."""
-    shutil.copytree(ROOT / "procedures", folder / "procedures")
-    (folder / "procedures" / "trente-questions.yaml").write_text(definition(), "utf-8")
+    write_procedures(folder / "procedures")
     port = free_port()
     environment = {"GUICHET_PROCEDURES": str(folder / "procedures"), "GUICHET_DATA": str(folder / "data")}
     command = [sys.executable, "server.py", "serve", "--demo", "--port", str(port), "--threads", THREADS]

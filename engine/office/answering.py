@@ -14,7 +14,7 @@ from engine.records.dossier import Actor, Dossier
 from engine.records.store import Unit
 from engine.rules.access import is_owner
 from engine.rules.decision import EntryDraft
-from engine.rules.forms import dossier_label, view_form
+from engine.rules.forms import check_answers, dossier_label, view_form, view_page
 from engine.rules.passage import codes
 from engine.rules.view import AnswerProblem, FormView, PageView
 from engine.values import Plain
@@ -23,14 +23,11 @@ from engine.values import Plain
 @dataclass(frozen=True, slots=True)
 class Saved:
     """What came of saving: kept even with faults. `next_page` is the page to show: the same one while something is wrong
-    or was just opened on it, none after the last. `page` is the one saved, as it now stands (none for corrections,
-    whose whole is `form`)."""
+    or was just opened on it, none after the last."""
 
     dossier: Dossier
-    page: PageView | None
     problems: tuple[AnswerProblem, ...]
     next_page: str | None
-    form: FormView
 
     @property
     def errors(self) -> tuple[AnswerProblem, ...]:
@@ -96,6 +93,13 @@ def shown_form(
     )  # fmt: skip
 
 
+def shown_page(
+    office: Office, procedure: Procedure, dossier: Dossier, actor: Actor | None, page_id: str
+) -> PageView | None:
+    """One page of it; none when it is not on the path."""
+    return view_page(procedure, page_id, dossier, office.day(), office.directory, office.wording, reader=actor)
+
+
 def files_named(answers: Plain | Mapping[str, Plain]) -> frozenset[str]:
     """Every text that stands in answers: attachment ids are among them."""
     if isinstance(answers, str):
@@ -119,7 +123,7 @@ def dossier_again(unit: Unit, dossier_id: str) -> Dossier:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What one saving wrote, before it is drawn. `problems` is none for a saving found again by its token: `wrong` then
+    """What one saving wrote. `problems` is none for a saving found again by its token: `wrong` then
     tells where there was something to say."""
 
     procedure: Procedure
@@ -130,7 +134,7 @@ class Written:
 
 
 def remember_written(office: Office) -> Memory[Written]:
-    """A saving is remembered by its places; found again, it is shown as the dossier stands."""
+    """A saving is remembered by its places; found again, it is told as the dossier stands."""
 
     def keep_written(written: Written) -> Plain:
         wrong: list[Plain] = [one.at for one in written.problems or ()]
@@ -147,13 +151,10 @@ def remember_written(office: Office) -> Memory[Written]:
     return Memory(keep_written, recall)
 
 
-def drawn(
-    office: Office, actor: Actor, written: Written, page_id: str | None, only: frozenset[str] | None = None
-) -> Saved:
-    """A saving as its page shows it, drawn once the unit is over."""
+def saved_from(office: Office, written: Written) -> Saved:
+    """What is told of a saving; one found again by its token has what is still wrong of what was wrong then."""
     problems = written.problems
-    form = shown_form(office, written.procedure, written.dossier, actor, problems or (), only)
     if problems is None:
-        problems = tuple(one for page in form.pages for one in page.problems if one.at in written.wrong)
-    page = form.page(page_id) if page_id is not None else None
-    return Saved(written.dossier, page, problems, written.following, form)
+        found = check_answers(written.procedure, written.dossier, office.day(), office.directory)
+        problems = tuple(one for one in found if one.at in written.wrong)
+    return Saved(written.dossier, problems, written.following)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.definition.model import APPLICATION, Procedure
-from engine.office.answering import Saved, Written, drawn, keep_answers, own, remember_written, shown_form
+from engine.office.answering import Saved, Written, keep_answers, own, remember_written, saved_from, shown_form
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
 from engine.office.lookups import ask_now
@@ -49,7 +49,7 @@ def save_corrections(
     digests = {spot.path: kept.sha256 if isinstance(kept, Kept) else kept.code for spot, kept in judged}
     arguments = (dossier_id, raw, digests, revision)
     written = once(office, actor, "save_corrections", token, arguments, work, remember_written(office))
-    return drawn(office, actor, written, None, open_fields(written.procedure, written.dossier))
+    return saved_from(office, written)
 
 
 def _save(

@@ -11,11 +11,12 @@ from engine.definition.model import DRAFT, Procedure
 from engine.office.answering import (
     Saved,
     Written,
-    drawn,
     keep_answers,
     own_draft,
     remember_written,
+    saved_from,
     shown_form,
+    shown_page,
     without_orphans,
 )
 from engine.office.carrying import carry_out, journalise, keep
@@ -55,9 +56,12 @@ __all__ = [
     "save_corrections",
     "save_page",
     "see",
+    "see_case",
     "see_corrections",
     "see_form",
     "send_corrections",
+    "shown_form",
+    "shown_page",
     "submit",
 ]
 
@@ -187,11 +191,16 @@ def see(office: Office, actor: Actor, dossier_id: str) -> Dossier:
         return seen(unit, office, actor, dossier_id)
 
 
-def see_form(office: Office, actor: Actor, dossier_id: str) -> FormView:
-    """The application on its path, as this person may read it."""
+def see_case(office: Office, actor: Actor, dossier_id: str) -> tuple[Dossier, Procedure]:
+    """The dossier and the edition it is judged by."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+        return dossier, pinned(office, unit, dossier)
+
+
+def see_form(office: Office, actor: Actor, dossier_id: str) -> FormView:
+    """The application on its path, as this person may read it."""
+    dossier, procedure = see_case(office, actor, dossier_id)
     return shown_form(office, procedure, dossier, actor)
 
 
@@ -233,7 +242,7 @@ def save_page(
 
     arguments = (dossier_id, page_id, raw, revision)
     written = once(office, actor, "save_page", token, arguments, work, remember_written(office))
-    return drawn(office, actor, written, page_id)
+    return saved_from(office, written)
 
 
 def _page_after(office: Office, procedure: Procedure, dossier: Dossier, page_id: str) -> str | None:

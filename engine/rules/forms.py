@@ -259,9 +259,9 @@ def view_form(
     visited, or when `problems` are handed in. `only` keeps some questions, as a correction does."""
     standing = standing_of(procedure, dossier, day, directory)
     given = tuple(problems)
-    pages = [page for page in procedure.form.pages if any(_asks(field, standing.values.scope) for field in page.fields)]
+    pages = path(procedure, standing.values.scope)
     showing = Showing(standing, Speech(wording, dossier.language), dossier, open_fields(procedure, dossier), reader)
-    views = [_page_view(showing, page, number, len(pages), given, only) for number, page in enumerate(pages, 1)]
+    views = [_page_view(showing, pages, number, given, only) for number in range(1, len(pages) + 1)]
     return FormView(procedure.identity.title, tuple(view for view in views if view.fields or only is None))
 
 
@@ -273,11 +273,16 @@ def view_page(
     directory: Directory,
     wording: Wording,
     problems: Iterable[AnswerProblem] = (),
-    only: frozenset[str] | None = None,
     reader: Actor | None = None,
 ) -> PageView | None:
-    """One page of that view; none when it is not on the path."""
-    return view_form(procedure, dossier, day, directory, wording, problems, only, reader).page(page_id)
+    """One page of that view, the others not worked out; none when it is not on the path."""
+    standing = standing_of(procedure, dossier, day, directory)
+    pages = path(procedure, standing.values.scope)
+    number = next((number for number, page in enumerate(pages, 1) if page.id == page_id), None)
+    if number is None:
+        return None
+    showing = Showing(standing, Speech(wording, dossier.language), dossier, open_fields(procedure, dossier), reader)
+    return _page_view(showing, pages, number, tuple(problems), None)
 
 
 def view_filling(
@@ -296,28 +301,27 @@ def view_filling(
     pages = form.pages if isinstance(form, Form) else ()
     standing = standing_of(procedure, dossier, day, directory, {**dossier.answers, **(filling or {})})
     showing = Showing(standing, Speech(wording, dossier.language), dossier, None, reader)
-    views = [
-        _page_view(showing, page, number, len(pages), tuple(problems), None) for number, page in enumerate(pages, 1)
-    ]
+    views = [_page_view(showing, pages, number, tuple(problems), None) for number in range(1, len(pages) + 1)]
     return FormView(form.label if form else Text(()), tuple(views))
 
 
 def _page_view(
     showing: Showing,
-    page: Page,
+    pages: tuple[Page, ...],
     position: int,
-    count: int,
     given: tuple[AnswerProblem, ...],
     only: frozenset[str] | None,
 ) -> PageView:
-    standing = showing.standing
+    """The page at this place of the path, the first being 1."""
+    standing, page = showing.standing, pages[position - 1]
+    before = pages[position - 2].id if position > 1 else ""
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
     found = tuple(page_problems(standing, page, only))
     visited = all(_was_put(field, standing) for field in page.fields)
     said = given or (found if visited else ())
     views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
     complete = not any(not one.warns for one in found)
-    return PageView(page.id, page.title, page.help, views, position, count, complete, visited, found)
+    return PageView(page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before)
 
 
 def _was_put(field: Field, standing: Standing) -> bool:

@@ -109,6 +109,7 @@ class PageView:
     complete: bool
     visited: bool
     problems: tuple[AnswerProblem, ...] = ()
+    before: str = ""  # the page before it on the path; none before the first
 
     @property
     def errors(self) -> tuple[AnswerProblem, ...]:

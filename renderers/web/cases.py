@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from engine.clock import local_day
 from engine.definition.directory import Office as Place
 from engine.definition.model import Procedure
-from engine.office.intake import procedure_of, see
+from engine.office.intake import see_case, shown_form, shown_page
 from engine.office.office import NotFound
 from engine.records.dossier import Dossier
 from engine.rules.scopes import Standing, standing_of
+from engine.rules.view import FormView, PageView
 from engine.values import Text
 from renderers.procedure_page import SheetWriter
 from renderers.web.base import actor, dossier_number, language, office, say, site
@@ -43,11 +44,18 @@ class Case:
         """What every name of the book is worth on this dossier today."""
         return standing_of(self.procedure, self.dossier, local_day(office().now()), office().directory)
 
+    def form(self) -> FormView:
+        """The application on its path, as this reader may see it."""
+        return shown_form(office(), self.procedure, self.dossier, actor())
+
+    def page(self, page_id: str) -> PageView | None:
+        """One page of it; none when it is not on the path."""
+        return shown_page(office(), self.procedure, self.dossier, actor(), page_id)
+
 
 def case(number: str) -> Case:
     """Raises `NotFound` for an unknown dossier and for somebody else's."""
-    dossier = see(office(), actor(), dossier_number(number))
-    return Case(dossier, procedure_of(office(), dossier))
+    return Case(*see_case(office(), actor(), dossier_number(number)))
 
 
 def drawing(one: Case) -> Drawing:

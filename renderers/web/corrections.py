@@ -36,6 +36,7 @@ def save(number: str) -> Response:
             office(), actor(), one.id, posted_answers(), posted_files(), revision=form_revision(), token=form_token()
         )  # fmt: skip
     except Conflict:
+        one = case(number)
         return versions_page(one, asked_page(see_corrections(office(), actor(), one.id)), one.at("/corrections"))
     one = case(number)
     errors = [problem for problem in saved.problems if not problem.warns]

@@ -15,10 +15,10 @@ from engine.office.intake import (
     drop_draft,
     read_attachment,
     save_page,
-    see_form,
 )
 from engine.office.office import NotFound
 from engine.records.store import Conflict
+from engine.rules.forms import path
 from engine.rules.view import AnswerProblem, FieldView, PageView
 from renderers.web.base import (
     actor,
@@ -65,7 +65,7 @@ def tasks(number: str) -> Response:
     one = case(number)
     if not one.dossier.is_draft:
         return go(one.at())
-    form = see_form(office(), actor(), one.id)
+    form = one.form()
     lines = [_task_line(one, view) for view in form.pages]
     left = sum(1 for view in form.pages if not view.complete or not view.visited)
     following = first_to_do(form)
@@ -108,7 +108,7 @@ def show(number: str, page_id: str) -> Response:
     one = case(number)
     if not one.dossier.is_draft:
         return go(one.at())
-    view = see_form(office(), actor(), one.id).page(page_id)
+    view = one.page(page_id)
     if view is None:
         session["note"] = say("form.form_gone")
         return go(one.at("/demande"))
@@ -128,13 +128,14 @@ def save(number: str, page_id: str) -> Response:
             office(), actor(), one.id, page_id, posted_answers(), revision=form_revision(), token=form_token()
         )  # fmt: skip
     except Conflict:
-        view = see_form(office(), actor(), one.id).page(page_id)
-        return versions_page(one, view, one.at(f"/demande/{page_id}"))
-    received = _receive(one, saved.page)
+        one = case(number)
+        return versions_page(one, one.page(page_id), one.at(f"/demande/{page_id}"))
+    received = _receive(one, page_id)
     if request.form.get("go") == "later":
         return go("/dossiers")
+    one = case(number)  # as saved, with its files
     staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
-    view = see_form(office(), actor(), one.id).page(page_id)
+    view = one.page(page_id)
     faults = [*received.problems, *(() if staying else _left_wrong(view, saved.errors, received.problems))]
     if faults and view is not None:
         return _page(one, page_with(view, faults), status=422, note=received.note, note_kind="ok")
@@ -160,8 +161,7 @@ def _opened(view: PageView | None) -> int:
 
 def _next(one: Case, page_id: str) -> str:
     """The page after this one; after the last, what is still to complete, else check-your-answers."""
-    form = see_form(office(), actor(), one.id)
-    ids = [view.id for view in form.pages]
+    ids = [found.id for found in path(one.procedure, one.standing().values.scope)]
     after = ids[ids.index(page_id) + 1 :] if page_id in ids else ids
     if after:
         return one.at(f"/demande/{after[0]}")
@@ -193,30 +193,30 @@ class _Received:
     note: str = ""
 
 
-def _receive(one: Case, view: PageView | None) -> _Received:
+def _receive(one: Case, page_id: str) -> _Received:
     """Keeps every file that was chosen, each by itself; takes away the one whose « Supprimer » was touched."""
     if taken := request.form.get("detach"):
         detach(office(), actor(), one.id, taken, token=form_token())
         return _Received((), say("piece.removed"))
     details = {name: value for name, value in request.form.items() if name not in OWN_FIELDS}
     problems, stored = [], 0
-    for path, upload in posted_files().items():
-        token = f"{form_token()}:{path}" if form_token() else None
-        attached = attach(office(), actor(), one.id, path, upload, details, token=token)
+    for at, upload in posted_files().items():
+        token = f"{form_token()}:{at}" if form_token() else None
+        attached = attach(office(), actor(), one.id, at, upload, details, token=token)
         problems += [attached.problem] if attached.problem else []
         stored += attached.problem is None
     sent = request.form.get("send")
     if sent and not stored and not problems:
-        problems.append(_no_file(view, sent))
+        problems.append(_no_file(case(one.dossier.number).page(page_id), sent))
     return _Received(tuple(problems), say("piece.stored", count=stored) if stored else "")
 
 
-def _no_file(view: PageView | None, path: str) -> AnswerProblem:
+def _no_file(view: PageView | None, at: str) -> AnswerProblem:
     """« Envoyer cette pièce » without a file."""
-    asked = next((field for field in (file_fields(view) if view else ()) if field.path == path), None)
+    asked = next((field for field in (file_fields(view) if view else ()) if field.path == at), None)
     if asked is None:
         raise NotFound
-    return AnswerProblem(path, "file", {"type": asked.type}, label=asked.label)
+    return AnswerProblem(at, "file", {"type": asked.type}, label=asked.label)
 
 
 def posted_files() -> dict[str, Upload]:
@@ -269,7 +269,7 @@ def _page(
     return page(
         "citizen/question.html", status, page=view, steps=view.count if _is_length_sure(one) else 0, procedure=one.title, back=_back(one, view, returning),
         errors=error_summary(view, draw), controls=controls, multipart=has_files(view), token=new_token(),
-        revision=case(one.dossier.number).dossier.revision, returning=returning, follow_up=follow_up, note=note,
+        revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note,
         note_kind=note_kind,
     )  # fmt: skip
 
@@ -284,9 +284,7 @@ def _is_length_sure(one: Case) -> bool:
 def _back(one: Case, view: PageView, returning: str) -> str:
     if returning:
         return one.at("/verification")
-    ids = [other.id for other in see_form(office(), actor(), one.id).pages]
-    place = ids.index(view.id) if view.id in ids else 0
-    return one.at(f"/demande/{ids[place - 1]}") if place else one.at("/demande")
+    return one.at(f"/demande/{view.before}" if view.before else "/demande")
 
 
 def versions_page(one: Case, view: PageView | None, back: str) -> Response:
@@ -299,7 +297,7 @@ def versions_page(one: Case, view: PageView | None, back: str) -> Response:
         if yours and yours != (str(typed(field.value) or "")):
             versions.append({"label": label(field.label), "yours": yours, "kept": field.text})
     fields = [(name, value) for name, values in request.form.lists() for value in values if name not in _OWN_TO_DROP]
-    fields += [("revision", str(case(one.dossier.number).dossier.revision)), ("token", new_token())]
+    fields += [("revision", str(one.dossier.revision)), ("token", new_token())]
     return conflict(versions, fields, back)
 
 

@@ -12,7 +12,7 @@ from engine.clock import local_day
 from engine.definition.model import APPLICANT
 from engine.office.casework import letters_of, offers, take_transition
 from engine.office.cashier import owed, payments
-from engine.office.intake import mine, see_form
+from engine.office.intake import mine
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records.dossier import IssuedDocument, Payment
@@ -170,7 +170,7 @@ def follow(number: str) -> Response:
     if one.dossier.is_draft and not one.dossier.closed_at:
         return go(one.at("/demande"))
     status = public_status(one.procedure, one.dossier, office().now())
-    form = see_form(office(), actor(), one.id)
+    form = one.form()
     refused = status.public == "refused"
     return page(
         "citizen/tracking.html", dossier=one.dossier, procedure=one.title, note=session.pop("note", ""),

@@ -1,0 +1,151 @@
+"""`python -m benchmarks.inside`: the same pages asked inside this process, to see where the time of a request goes.
+
+Prints processor time a request (median of several rounds) and, with `--profile home|form|post`, who spent it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import io
+import platform
+import pstats
+import secrets
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.test import Client, EnvironBuilder
+
+from benchmarks.portal import PHONE, answers, hidden, write_procedures
+from engine.office.accounts import check_code, send_code
+from engine.office.office import Office
+from server import Settings, create_app, open_office
+
+ROUNDS, REQUESTS = 9, 60
+Ask = Callable[[], int]
+
+
+class Inside:
+    """The portal in this process, and a person signed in on a draft of the long page."""
+
+    def __init__(self, folder: Path) -> None:
+        write_procedures(folder / "procedures")
+        settings = Settings(procedures=folder / "procedures", data=folder / "data", demo=True, secret="measures" * 4)
+        office, operator = open_office(settings)
+        self.app = create_app(settings, office, operator)
+        self.client = Client(self.app)
+        self.client.set_cookie("guichet", _signed_in(office))
+        _, self.path = self._open_draft()
+
+    def _open_draft(self) -> tuple[str, str]:
+        address = "/demarches/trente-questions/commencer"
+        page = self.client.get(address, follow_redirects=True)
+        if "<form" in page.text and not page.request.path.startswith("/dossiers/"):
+            page = self.client.post(address, data=hidden(page.text), follow_redirects=True)
+        place = page.request.path
+        return page.text, place if place.endswith("/longue") else f"{place}/longue"
+
+    def page(self, path: str) -> str:
+        """A page as text, not compressed."""
+        return self.client.get(path).text
+
+    def getting(self, path: str, signed: bool) -> Ask:
+        return self._asking({"method": "GET", "path": path}, signed, lambda: b"")
+
+    def posting(self) -> Ask:
+        fields = {**hidden(self.page(self.path)), **answers(), "go": "later"}
+        fields.pop("revision", None)
+
+        def body() -> bytes:
+            return urlencode({**fields, "token": secrets.token_urlsafe(16), "q0": secrets.token_hex(4)}).encode()
+
+        form = {"method": "POST", "path": self.path, "content_type": "application/x-www-form-urlencoded"}
+        return self._asking(form, True, body)
+
+    def _asking(self, how: Mapping[str, Any], signed: bool, body: Callable[[], bytes]) -> Ask:
+        cookies = {one.key: one.value for one in self.client._cookies.values()} if signed else {}
+        headers = {"Accept-Encoding": "gzip"}
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        environ = EnvironBuilder(**how, headers=headers).get_environ()
+
+        def one() -> int:
+            data, status = body(), [""]
+            asked = {**environ, "wsgi.input": io.BytesIO(data), "CONTENT_LENGTH": str(len(data))}
+
+            def start(line: str, _headers: object, _error: object = None) -> None:
+                status[0] = line
+
+            answer = self.app(asked, start)
+            for _ in answer:
+                pass
+            if hasattr(answer, "close"):
+                answer.close()
+            return int(status[0][:3])
+
+        return one
+
+
+def _signed_in(office: Office) -> str:
+    """The token of a person's session, by the code of the letter they were sent."""
+    send_code(office, PHONE)
+    with office.store.unit() as unit:
+        letter = unit.letters_to(PHONE)[0]
+    digits = next(word for word in letter.body.replace(".", " ").split() if len(word) == 6 and word.isdigit())
+    return check_code(office, PHONE, digits).token
+
+
+def measure(one: Ask, good: frozenset[int]) -> float:
+    """Milliseconds of processor a request: the median round."""
+
+    def round_() -> float:
+        began = time.thread_time()
+        for _ in range(REQUESTS):
+            status = one()
+            if status not in good:
+                raise SystemExit(f"answered {status}")
+        return 1000 * (time.thread_time() - began) / REQUESTS
+
+    round_()
+    return statistics.median(round_() for _ in range(ROUNDS))
+
+
+def profile(one: Ask, lines: int) -> None:
+    for _ in range(20):
+        one()
+    watch = cProfile.Profile()
+    watch.enable()
+    for _ in range(100):
+        one()
+    watch.disable()
+    for order in ("cumulative", "tottime"):
+        pstats.Stats(watch).strip_dirs().sort_stats(order).print_stats(lines)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--profile", choices=("home", "form", "post"))
+    options.add_argument("--lines", type=int, default=45)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        inside = Inside(Path(folder))
+        asks = {
+            "home": inside.getting("/", False),
+            "form": inside.getting(inside.path, True),
+            "post": inside.posting(),
+        }
+        if chosen.profile:
+            profile(asks[chosen.profile], chosen.lines)
+            return
+        print(f"Python {platform.python_version()}, {platform.python_compiler()}; no server, one thread")
+        for name, one in asks.items():
+            print(f"{name:6}{measure(one, frozenset({200, 303})):7.2f} ms a request")
+
+
+if __name__ == "__main__":
+    main()
