@@ -50,6 +50,7 @@ def build_spliced(placed: Spliced, problems: list[Problem], shared: Shared) -> t
     if lacks_preset(problems):  # half a file: whatever else is missing may be in the other half
         return None, problems
     bench = Bench(placed, Library(shared.lists, shared.schemes, shared.directory))
+    bench.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what a preset lacks
     procedure = _compile(bench)
     found = set_once([*problems, *bench.problems])
     return (None if any(one.is_error for one in found) else procedure), found

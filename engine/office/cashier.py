@@ -34,6 +34,7 @@ from engine.records.dossier import (
 from engine.records.store import Unit
 from engine.rules.access import is_owner
 from engine.rules.decision import EntryDraft
+from engine.rules.fees import part_of
 from engine.rules.scopes import scope_of
 from engine.rules.tasks import open_tasks
 from engine.rules.workflow import pay
@@ -76,9 +77,23 @@ def owed(office: Office, actor: Actor, dossier_id: str) -> tuple[Owed, ...]:
 
 def _due(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Owed, ...]:
     scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
-    fees = (task for task in open_tasks(procedure, dossier, scope) if isinstance(task, Fee))
-    priced = (dossier.owed.get(fee.id) for fee in fees)
-    return tuple(one for one in priced if one is not None and one.left)
+    fees = {task.id for task in open_tasks(procedure, dossier, scope) if isinstance(task, Fee)}
+    fees |= {fee.id for fee in procedure.fees() if fee.id in dossier.done}  # the rest of one paid in part
+    return tuple(one for name, one in dossier.owed.items() if name in fees and one.left)
+
+
+def least_owed(office: Office, actor: Actor, dossier_id: str) -> int:
+    """The least that may be paid now: the next instalments where the book allows parts, else all that is owed."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+    return sum(_parts(office, procedure, dossier).values())
+
+
+def _parts(office: Office, procedure: Procedure, dossier: Dossier) -> dict[str, int]:
+    scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
+    fees = {fee.id: fee for fee in procedure.fees()}
+    return {one.fee: part_of(fees[one.fee], one, scope) for one in _due(office, procedure, dossier)}
 
 
 def payments(office: Office, actor: Actor, dossier_id: str) -> tuple[Payment, ...]:
@@ -99,9 +114,10 @@ def see_payment(office: Office, actor: Actor, dossier_id: str, payment_id: str) 
 
 
 def start_payment(
-    office: Office, actor: Actor, dossier_id: str, *, provider: str, payer: str, token: str | None = None
-) -> Payment:
-    """Asks the provider to collect all that is owed now. Raises Refused: phone_format, unknown_provider, role,
+    office: Office, actor: Actor, dossier_id: str, *, provider: str, payer: str, part: bool = False,
+    token: str | None = None,
+) -> Payment:  # fmt: skip
+    """Asks the provider to collect all that is owed now, or only the next instalments (`part`). Raises Refused: phone_format, unknown_provider, role,
     nothing_owed, payment_pending (payment, until)."""
     phone = read_phone(payer)
     if provider not in office.providers:
@@ -111,14 +127,16 @@ def start_payment(
         dossier = seen(unit, office, actor, dossier_id)
         if not is_owner(dossier, actor):
             raise Refused(refusal("role", roles=("applicant",)))
-        return _open_payment(office, unit, dossier, provider, phone, actor)
+        return _open_payment(office, unit, dossier, provider, phone, actor, part)
 
-    arguments = (dossier_id, provider, phone)
+    arguments = (dossier_id, provider, phone, *((part,) if part else ()))
     payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
     return _place(office, payment)
 
 
-def _open_payment(office: Office, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor) -> Payment:
+def _open_payment(
+    office: Office, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor, part: bool
+) -> Payment:
     procedure, now = pinned(office, unit, dossier), office.now()
     due = _due(office, procedure, dossier)
     if not due:
@@ -127,8 +145,9 @@ def _open_payment(office: Office, unit: Unit, dossier: Dossier, provider: str, p
         if other.status == "pending" and now < other.expires_at:
             until = other.expires_at.isoformat(timespec="seconds")
             raise Refused(refusal("payment_pending", payment=other.id, until=until))
+    amount = sum(_parts(office, procedure, dossier).values()) if part else sum(one.left for one in due)
     payment = Payment(
-        new_id(), new_id(), dossier.id, tuple(one.fee for one in due), sum(one.left for one in due), provider,
+        new_id(), new_id(), dossier.id, tuple(one.fee for one in due), amount, provider,
         "mobile_money", phone, "pending", now, now + office.settings.payment_lasts,
     )  # fmt: skip
     unit.add_payment(payment)
@@ -360,8 +379,9 @@ def _credit(
         unit.put_payment(payment)
         _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
         return payment, None
-    left = sum(dossier.owed[fee].left for fee in payment.fees if fee in dossier.owed)
-    extra = received if dossier.closed_at is not None else max(0, received - left)
+    open_fees = [fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done]
+    left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)
+    extra = max(0, received - left)
     year = local_day(now).year
     receipt = f"Q-{year}-{unit.next_serial(f'receipt/{year}'):06d}"
     payment = replace(payment, status="overpaid" if extra else "paid", ended_at=now, receipt=receipt)

@@ -123,13 +123,26 @@ def timers_of(
     procedure: Procedure, dossier: Dossier, now: datetime, directory: Directory, scope: Scope
 ) -> tuple[Timer, ...]:
     """Everything that falls due with time on the dossier as it stands. Replaces any earlier list."""
-    if dossier.closed_at is not None:
-        return ()
-    found = _draft_moments(dossier, now, directory.calendar) if dossier.is_draft else _moments(
-        procedure, dossier, now, directory.calendar, scope
-    )  # fmt: skip
+    found = list(_instalments(procedure, dossier, now, directory.calendar))
+    if dossier.closed_at is None:
+        found += _draft_moments(dossier, now, directory.calendar) if dossier.is_draft else _moments(
+            procedure, dossier, now, directory.calendar, scope
+        )  # fmt: skip
     entry = len(dossier.taken)
     return tuple(Timer(dossier.id, name, entry, at) for name, at in found)
+
+
+def _instalments(
+    procedure: Procedure, dossier: Dossier, now: datetime, calendar: Calendar
+) -> Iterator[tuple[str, datetime]]:
+    """When the parts still owed of a fee that was paid in part are reminded, even once the dossier is closed."""
+    for fee in procedure.fees():
+        owed, done, plan = dossier.owed.get(fee.id), dossier.done.get(fee.id), fee.instalments
+        if owed is None or done is None or plan is None or not owed.left:
+            continue
+        for number in range(1, plan.most):
+            at = add_span(done.at, replace(plan.every, count=plan.every.count * number), calendar)
+            yield from _if_ahead(f"instalment:{fee.id}:{number}", at, now)
 
 
 def draft_end(dossier: Dossier, calendar: Calendar) -> datetime:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from math import floor
+from math import ceil, floor
 from typing import Literal
 
 from engine.definition.expressions import TRUE, Constant, Expression, Scope, Value
 from engine.definition.model import Cut, Fee, Line, Procedure
-from engine.records.dossier import OwedLine
+from engine.records.dossier import Owed, OwedLine
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.wording import Wording
 from engine.values import Text
@@ -50,6 +50,21 @@ def quote(procedure: Procedure, fee_id: str, scope: Scope, language: str, wordin
         lines += _to_bounds(fee, sum(line.amount for line in lines), scope, speech)
     total = max(0, sum(line.amount for line in lines))
     return Quote(fee.id, fee.label.in_(language), total, tuple(lines), exempt, tuple(missing))
+
+
+def part_of(fee: Fee, owed: Owed, scope: Scope) -> int:
+    """The least that may be paid of a fee at once: its next instalment where the book allows parts, else all of it."""
+    plan = fee.instalments
+    if plan is None or plan.most < 2 or not plan.when.holds(scope):
+        return owed.left
+    return min(owed.left, ceil(owed.amount / plan.most))
+
+
+def opens_way(fee: Fee, owed: Owed, scope: Scope) -> bool:
+    """Whether what was paid is enough to pass on: all of it, or the first part where the book says so."""
+    plan = fee.instalments
+    first = plan is not None and plan.opens == "first" and plan.when.holds(scope)
+    return not owed.left or (first and owed.paid >= part_of(fee, replace(owed, paid=0), scope))
 
 
 def quotes(procedure: Procedure, scope: Scope, language: str, wording: Wording) -> tuple[Quote, ...]:

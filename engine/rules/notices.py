@@ -85,6 +85,8 @@ def _letters_on(telling: _Telling, event: str) -> Iterator[Letter]:
     kind, _, rest = event.partition(":")
     if rest and kind in _STANDARD and not (kind == "late" and _is_theirs(telling)):
         yield from _standard(telling, event, _STANDARD[kind])
+    if kind == "instalment":
+        yield from _standard(telling, event, "instalment")
     if kind == "remind":
         yield from _standard(telling, event, public_key(telling.procedure, telling.dossier))
     if kind == "late":

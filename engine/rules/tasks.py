@@ -15,6 +15,7 @@ from engine.definition.model import (
     Task,
 )
 from engine.records.dossier import SYSTEM_ACTOR, Correction, Done, Dossier, Owed
+from engine.rules.calendars import add_span
 from engine.rules.due_dates import resume_due
 from engine.rules.fees import quote
 from engine.rules.fields import is_asked
@@ -143,6 +144,9 @@ def _fix_price(passage: Passage, moment: Moment, fee: Fee) -> Passage:
     if is_satisfied(fee, dossier, scope):
         unpaid = before is not None and not before.paid and fee.id not in dossier.done
         return passage.with_(owed={name: one for name, one in dossier.owed.items() if name != fee.id}) if unpaid else passage
+    guaranteed = add_span(before.at, fee.valid_for, moment.directory.calendar) if before and fee.valid_for else None
+    if guaranteed is not None and moment.now <= guaranteed:
+        return passage
     priced = quote(moment.procedure, fee.id, scope, dossier.language, moment.wording)
     owed = Owed(fee.id, priced.label, priced.amount, tuple(priced.lines), moment.now, before.paid if before else 0)
     passage = passage.with_(owed={**dossier.owed, fee.id: owed})

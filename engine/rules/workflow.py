@@ -13,6 +13,7 @@ from typing import Final
 
 from engine.clock import local_day
 from engine.definition.directory import Directory
+from engine.definition.expressions import Scope
 from engine.definition.model import (
     APPLICANT,
     APPLICATION,
@@ -28,8 +29,10 @@ from engine.definition.model import (
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
 from engine.rules.access import acting_role, is_owner, role_key
+from engine.rules.calendars import add_span
 from engine.rules.decision import Act, Decision, Offer
 from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due
+from engine.rules.fees import opens_way, part_of
 from engine.rules.gathering import part_over
 from engine.rules.machine import act_trigger, circuit_of, event_trigger
 from engine.rules.moves import enter, finish_task, move, settle
@@ -213,17 +216,53 @@ def pay(
     """Money came in for these fees, in whole francs. It is credited wherever the dossier stands by now; what is paid in
     full is done, and the dossier passes on when all is. Money over the price stays on the last fee."""
     moment = Moment(procedure, actor, now, directory, wording)
-    owed, left, credited = dict(dossier.owed), amount, {}
-    known = [name for name in fees if name in owed]
-    for name in known:
-        part = left if name == known[-1] else min(left, owed[name].left)
-        owed[name], left, credited[name] = replace(owed[name], paid=owed[name].paid + part), left - part, part
+    scope = moment.scope(dossier)
+    known = [name for name in fees if name in dossier.owed]
+    credited = _shared_out(procedure, dossier, known, amount, scope)
+    owed = {**dossier.owed, **{
+        name: replace(dossier.owed[name], paid=dossier.owed[name].paid + part) for name, part in credited.items()
+    }}  # fmt: skip
     passage = Passage.of(dossier).with_(owed=owed)
-    settled = [name for name in known if not owed[name].left and name not in dossier.done]
+    enough = [name for name in known if opens_way(_fee(procedure, name), owed[name], scope)]
+    settled = [name for name in enough if name not in dossier.done]
+    passage = _more_time(passage, moment, [name for name in known if name not in enough])
     passage = mark_done(passage, moment, *settled).note("paid", {"fees": dict(credited), "amount": amount})
     for name in settled:
         passage = finish_task(passage, moment, name) if name == settled[-1] else passage.happened(name)
     return finished(passage, moment)
+
+
+def _shared_out(
+    procedure: Procedure, dossier: Dossier, fees: list[str], amount: int, scope: Scope
+) -> dict[str, int]:  # fmt: skip
+    """What of an amount goes to each fee: first the part that each awaits, then the rest in order; the last keeps what
+    is over the price."""
+    shares, left = dict.fromkeys(fees, 0), amount
+    for whole in (False, True):
+        for name in fees:
+            owed = dossier.owed[name]
+            awaited = owed.left if whole else part_of(_fee(procedure, name), owed, scope)
+            more = min(left, awaited - shares[name])
+            shares[name], left = shares[name] + more, left - more
+    if fees:
+        shares[fees[-1]] += left
+    return shares
+
+
+def _fee(procedure: Procedure, fee_id: str) -> Fee:
+    fee = procedure.tasks[fee_id]
+    assert isinstance(fee, Fee)
+    return fee
+
+
+def _more_time(passage: Passage, moment: Moment, fees: list[str]) -> Passage:
+    """A part that was paid in time gives until the next one: the state is not late before."""
+    dossier, procedure = passage.dossier, moment.procedure
+    plans = [_fee(procedure, name).instalments for name in fees if name in procedure.state(dossier.state).waits]
+    ends = [add_span(moment.now, plan.every, moment.directory.calendar) for plan in plans if plan is not None]
+    if dossier.due_at is None or not ends:
+        return passage
+    return passage.with_(due_at=max(dossier.due_at, *ends))
 
 
 def answer_look_up(
@@ -277,6 +316,8 @@ def time_over(
     """A timer of the dossier is over (names: `due_dates`). One that no longer stands is refused as `void_timer`."""
     moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
     kind, _, rest = timer_name.partition(":")
+    if kind == "instalment" and dossier.owed.get(rest.partition(":")[0]):
+        return _reminded(moment, dossier, timer_name, kind, rest)
     if dossier.closed_at is not None or dossier.is_draft != (kind in ("draft", "draft_reminder")):
         raise Refused(refusal("void_timer", timer=timer_name))
     if kind == "draft":
@@ -316,6 +357,8 @@ def _reminded(moment: Moment, dossier: Dossier, timer_name: str, kind: str, rest
         if booking is None or booking.status != "booked" or str(booking.sequence) != number.partition(":")[0]:
             raise Refused(refusal("void_timer", timer=timer_name))
         timer_name = f"reminder:{appointment}"
+    if kind == "instalment" and not dossier.owed[rest.partition(":")[0]].left:
+        raise Refused(refusal("void_timer", timer=timer_name))
     passage = Passage.of(dossier).note("reminded", {"timer": timer_name}).happened(timer_name)
     return finished(passage, moment)
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.rules.fees import Quote, announced_price, quote, quotes
+from engine.records.dossier import Owed
+from engine.rules.fees import Quote, announced_price, part_of, quote, quotes
 from engine.rules.scopes import scope_of
 from engine.values import Plain
-from tests.makers import TODAY, a_dossier, a_procedure, the_directory, the_words
+from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_words
 
 HEAD = """
 legal_basis:
@@ -186,3 +187,27 @@ def test_a_quote_is_always_the_sum_of_its_lines_and_never_negative(**answers: An
     assert all(isinstance(line.amount, int) for line in found.lines)
     assert found.exempt or found.amount == sum(line.amount for line in found.lines)
     assert found.exempt or 10 <= found.amount <= 90000
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terms", "amount", "paid", "part"),
+    [
+        ("{most: 3, every: 1 month}", 100_000, 0, 33_334),
+        ("{most: 3, every: 1 month}", 100_000, 66_668, 33_332),
+        ("{most: 3, every: 1 month, when: not est_societe}", 100_000, 0, 33_334),
+        ("{most: 3, every: 1 month, when: est_societe}", 100_000, 0, 100_000),
+        ("{most: 1, every: 1 month}", 100_000, 40_000, 60_000),
+    ],
+)
+def test_a_part_is_rounded_up_so_that_the_last_is_never_larger(terms: str, amount: int, paid: int, part: int) -> None:
+    procedure = a_procedure(f"""
+    form: {{demande: {{title: D, fields: {{est_societe: {{label: S, type: yes_no, example: false}}}}}}}}
+    fees: {{frais: {{label: Frais, amount: {amount}, instalments: {terms}}}}}
+    """)
+    fee = procedure.fees()[0]
+    dossier = a_sent_dossier(procedure, est_societe=False)
+    owed = Owed("frais", "Frais", amount, (), NOW, paid)
+    assert part_of(fee, owed, scope_of(procedure, dossier, TODAY, the_directory())) == part
