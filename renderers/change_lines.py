@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 from engine.definition.diff import CHAPTERS, Change, Chapter, Snapshot, compare, renamed, severity, unchanged
@@ -70,9 +71,11 @@ class Comparison:
 
     @classmethod
     def of(
-        cls, before: Procedure, after: Procedure, directory: Directory, counts: Snapshot | None = None
-    ) -> Comparison:
-        return cls(before, after, directory, compare(before, after, counts), counts)
+        cls, before: Procedure, after: Procedure, directory: Directory, counts: Snapshot | None = None,
+        day: date | None = None,
+    ) -> Comparison:  # fmt: skip
+        """`day` decides whether what the file accepts still counts."""
+        return cls(before, after, directory, compare(before, after, counts, day=day), counts)
 
     def placed(self, name: Callable[[str], str]) -> Comparison:
         """The same with the files of its places under other names: those of a temporary folder mean nothing."""
@@ -318,7 +321,10 @@ class ChangeWriter:
         if not change.code or change.accepted:
             return ""
         near = _names(change.facts.get("near", ()))
-        key = "changes.repair.R801_near" if change.code == "R801" and near else f"changes.repair.{change.code}"
+        kind = change.code
+        if change.code == "R801" and (near or change.noun == "states"):
+            kind = "R801_near" if near else "R801_state"
+        key = f"changes.repair.{kind}"
         facts = {"at": change.at, "near": near[0] if near else "", "name": str(change.facts.get("name", ""))}
         edition = self.compared.after.edition if change.code == "R804" else self.compared.before.edition
         return self.say(key, edition=edition, **facts)

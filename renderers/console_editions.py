@@ -11,11 +11,13 @@ from typing import TypeAlias
 
 import click
 
+from engine.definition.build import build_procedure
 from engine.definition.catalogue import check_definition
 from engine.definition.diff import Snapshot, read_snapshot
 from engine.definition.directory import Directory
 from engine.definition.model import Procedure
 from engine.definition.shared_files import Shared, load_shared
+from engine.definition.source import read_source
 from engine.office.publication import Revision, at_reference
 from renderers.change_sheet import Sides
 from renderers.words import Words
@@ -78,7 +80,10 @@ class _Reader:
         return self._compiled(revision.text, revision.title, shared)
 
     def _compiled(self, text: bytes, name: str, shared: Shared) -> Procedure:
-        procedure = check_definition(text, name, shared, lint=False).procedure
+        checked = check_definition(text, name, shared, lint=False)
+        procedure = checked.procedure
+        if procedure is None and {one.code for one in checked.report.errors} == {"N309"}:
+            procedure, _ = build_procedure(read_source(text, name), shared)  # an older copy under another file name
         if procedure is None:
             raise click.ClickException(self.say("broken", name=name))
         return procedure

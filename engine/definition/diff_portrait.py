@@ -138,7 +138,8 @@ def _element(thing: Any, path: Path, called: Text | None = None, /, **more: obje
 
 def _identity(procedure: Procedure) -> Iterator[Element]:
     identity = procedure.identity
-    yield Element(("identity",), "identity", identity.title, identity.where, MappingProxyType(facets_of(identity)))
+    own = {"procedure": identity.id, **facets_of(identity)}
+    yield Element(("identity",), "identity", identity.title, identity.where, MappingProxyType(own))
     for law in procedure.laws.values():
         yield _element(law, ("law", law.id))
     for appeal in identity.appeals.values():

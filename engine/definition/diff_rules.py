@@ -106,6 +106,7 @@ _ASKED: Final[Mapping[str, Judge]] = {
 
 _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
     "identity": {
+        "procedure": always(BREAKING),  # its address, and the name that its dossiers carry
         **dict.fromkeys(("summary", "category", "life_events", "contact", "dossier_label", "from"), always(SAFE)),
         "languages": by_set(Weight("review", "fewer_languages"), SAFE),
         "channels": by_set(Weight("review", "fewer_channels"), SAFE),
@@ -230,6 +231,11 @@ def weigh(pair: Pair) -> Weight:
     own = _FACETS.get(pair.after.noun, {})
     judge = own.get(pair.facet) or _ANYWHERE.get(pair.facet)
     return judge(pair) if judge else REVIEW
+
+
+def facets_weighed() -> tuple[tuple[str, str], ...]:
+    """Every kind of thing and facet that a rule names."""
+    return tuple((noun, facet) for noun, facets in _FACETS.items() for facet in (*facets, *_ANYWHERE))
 
 
 # -- things that appear or vanish --------------------------------------------------------------------------------------

@@ -520,6 +520,12 @@ def test_an_acceptance_that_serves_nothing_is_told() -> None:
     assert (change.code, change.impact, change.at) == ("R803", "review", "quittance_passeport")
 
 
+def test_another_address_is_another_procedure() -> None:
+    other = compiled(without_stories(FILE).replace(f"procedure: {NAME}", "procedure: passeport"), "passeport.yaml")
+    [change] = compare(edited(), other)
+    assert (change.key, change.code) == ("procedure", "R804")
+
+
 # -- nothing forgotten -------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,239 @@
+"""The sheet of changes, word for word; and `guichet diff`, which prints it and ends with what it weighs.
+
+`python -m tests.renderers.test_change_sheet` writes the golden files again; read their difference before keeping it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import subprocess
+import xml.etree.ElementTree as Tree
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from engine.definition.diff import read_snapshot
+from engine.definition.diff_portrait import portrait
+from engine.definition.diff_rules import facets_weighed
+from engine.definition.model import Procedure
+from engine.definition.source import read_source
+from renderers.change_lines import ChangeWriter, Comparison
+from renderers.change_sheet import Sides, render_changes
+from renderers.console import console
+from tests.makers import PROCEDURES, compiled, the_directory, the_procedure, the_words
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "diff"
+FORMS = {"text": "sheet.txt", "json": "sheet.json", "github": "sheet.github", "html": "sheet.html"}
+RENDERERS = Path(__file__).resolve().parents[2] / "renderers"
+DIFF = sorted((RENDERERS.parent / "engine" / "definition").glob("diff*.py"))
+SIDES = Sides("4be19d0", "9f2c1ab")
+
+
+def read(name: str) -> Procedure:
+    return compiled((GOLDEN / name).read_text("utf-8"), name)
+
+
+def the_comparison() -> Comparison:
+    counts = read_snapshot(json.loads((GOLDEN / "counts.json").read_text("utf-8")))
+    return Comparison.of(read("before.yaml"), read("after.yaml"), the_directory(), counts)
+
+
+def sheet(form: str, language: str = "fr", show_all: bool = False) -> str:
+    text = render_changes(the_comparison(), the_words(), form=form, language=language, sides=SIDES, show_all=show_all)
+    return re.sub(r'"fingerprint": "[0-9a-f]{64}"', '"fingerprint": "…"', text)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_sheet_is_word_for_word(form: str) -> None:
+    assert sheet(form) == (GOLDEN / FORMS[form]).read_text("utf-8")
+
+
+def test_the_sheet_in_english() -> None:
+    text = sheet("text", "en")
+    for said in ("PRICE", "pays more", "15 → 10 working days (waits less)", "BREAK  R801", "is it a rename?"):
+        assert said in text.replace("\u00a0", " ")
+
+
+def test_what_did_not_change_is_masked_and_counted() -> None:
+    untouched = len(the_comparison().untouched())
+    assert f"{untouched} éléments inchangés masqués" in sheet("text")
+    assert "Votre nom" not in sheet("text")
+    assert "Votre nom" in sheet("text", show_all=True)
+    assert json.loads(sheet("json"))["summary"]["unchanged"] == untouched
+
+
+def test_the_page_is_light_and_well_formed() -> None:
+    page = sheet("html")
+    root = Tree.fromstring(page)
+    assert root.tag == "article"
+    assert len(root.findall("table")) == 8
+    assert all(len(row.findall("*")) in (3, 4) for row in root.iter("tr"))
+    assert not list(root.iter("script"))
+    changes = len(json.loads(sheet("json"))["changes"])
+    assert len(gzip.compress(page.encode())) < 1300 + 200 * changes
+
+
+def test_what_a_file_says_is_never_markup_nor_a_command() -> None:
+    evil = "<b>%0A::error::x\\x1b[2J"
+    text = (GOLDEN / "after.yaml").read_text("utf-8").replace("label: Métier exercé", f"label: '{evil}'")
+    compared = Comparison.of(read("before.yaml"), compiled(text, "after.yaml"), the_directory())
+    said = {form: render_changes(compared, the_words(), form=form, sides=SIDES) for form in FORMS}
+    assert "<b>" not in said["html"]
+    assert "%250A" in said["github"]
+    assert all(line.startswith("::") for line in said["github"].splitlines())
+
+
+def test_nothing_changed_is_said() -> None:
+    before = read("before.yaml")
+    same = render_changes(Comparison.of(before, before, the_directory()), the_words())
+    assert same == "Aucun changement\u00a0: la version en ligne est identique.\n"
+    text = (GOLDEN / "before.yaml").read_text("utf-8").replace("edition: 6\n", "edition: 6  # la sixième\n")
+    commented = render_changes(Comparison.of(before, compiled(text, "essai.yaml"), the_directory()), the_words())
+    assert commented.startswith("Aucun effet pour l’usager")
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(PROCEDURES.glob("*.yaml"))])
+def test_every_value_of_a_procedure_can_be_said(name: str) -> None:
+    """From nothing of it to all of it: each facet has its name, each value its words."""
+    procedure = the_procedure(name)
+    writer = ChangeWriter(Comparison.of(procedure, procedure, the_directory()), the_words(), "fr")
+    for element in portrait(procedure).values():
+        assert writer.element_label(element)
+        for facet, value in element.facets.items():
+            assert "«\u00a0" not in writer.now.facet(element.noun, facet), f"{element.noun}.{facet} has no name"
+            assert "object at 0x" not in writer.now.of(facet, value)
+            assert "Constant(" not in writer.now.of(facet, value)
+
+
+def test_every_facet_that_is_weighed_has_its_name() -> None:
+    writer = ChangeWriter(the_comparison(), the_words(), "fr")
+    unnamed = [(noun, facet) for noun, facet in facets_weighed() if writer.now.facet(noun, facet).startswith("«")]
+    assert unnamed == []
+
+
+def test_every_feeling_is_said_in_both_languages() -> None:
+    source = "".join(path.read_text("utf-8") for path in DIFF)
+    feels = set(re.findall(r'Weight\(\s*"(?:safe|review|breaking)", "([a-z_]+)"', source)) - {"wording", "layout"}
+    assert len(feels) > 50
+    for language in ("fr", "en"):
+        path = RENDERERS / f"words_changes.{language}.yaml"
+        tree: Any = read_source(path.read_bytes(), path.name).tree
+        assert sorted(feels - tree["changes"]["feel"].keys()) == []
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def guichet(*arguments: str) -> Result:
+    return CliRunner().invoke(console, ["diff", *arguments])
+
+
+def variant(folder: Path, *edits: tuple[str, str]) -> str:
+    """The golden file with some passages replaced, beside its original."""
+    text = (GOLDEN / "before.yaml").read_text("utf-8")
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = folder / "essai.yaml"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+BEFORE = str(GOLDEN / "before.yaml")
+ENDS = {
+    0: ("edition: 6\n", "edition: 7\n"),
+    2: ("label: Votre nom,", "label: Nom,"),
+    3: ("label: Votre nom,", "label: Votre nom, maxLength: 20,"),
+    4: ("profession: {label: Profession, example: Coiffeuse}", "profession: {label: Profession, type: date}"),
+}
+
+
+@pytest.mark.parametrize(("code", "edit"), ENDS.items())
+def test_the_command_ends_with_what_it_found(tmp_path: Path, code: int, edit: tuple[str, str]) -> None:
+    found = guichet(BEFORE, variant(tmp_path, edit))
+    assert found.exit_code == code, found.output
+    assert json.loads(guichet(BEFORE, variant(tmp_path, edit), "--format", "json").output)["exit_code"] == code
+
+
+def test_an_accepted_break_does_not_forbid_publication(tmp_path: Path) -> None:
+    edit = ENDS[4]
+    accept = ("scenarios:", "accept: [{code: R804, at: profession, because: Vu, edition: 6}]\nscenarios:")
+    found = guichet(BEFORE, variant(tmp_path, edit, accept))
+    assert found.exit_code == 3
+    assert "rupture acceptée\u00a0: Vu" in found.output
+    assert "Publication refusée" not in found.output
+
+
+FAULTS = {
+    "one file": (BEFORE,),
+    "three files": (BEFORE, BEFORE, BEFORE),
+    "two files and a reference": (BEFORE, BEFORE, "--against", "HEAD"),
+    "no such file": (BEFORE, "nowhere.yaml"),
+    "no such option": (BEFORE, BEFORE, "--frmat", "json"),
+    "no such form": (BEFORE, BEFORE, "--format", "pdf"),
+    "no such snapshot": (BEFORE, BEFORE, "--snapshot", "nowhere.json"),
+    "a snapshot that is a definition": (BEFORE, BEFORE, "--snapshot", BEFORE),
+    "a file with errors": (BEFORE, str(GOLDEN.parents[1] / "bad" / "N301_unknown_name.yaml")),
+    "no argument": (),
+}
+
+
+@pytest.mark.parametrize("arguments", FAULTS.values(), ids=FAULTS)
+def test_what_cannot_be_told_ends_with_one(arguments: tuple[str, ...]) -> None:
+    found = guichet(*arguments)
+    assert found.exit_code == 1
+    assert "Traceback" not in found.output
+    assert isinstance(found.exception, SystemExit)
+
+
+def test_a_snapshot_says_whom_it_touches(tmp_path: Path) -> None:
+    path = variant(tmp_path, ("amount: 25000", "amount: 26000"))
+    found = guichet(BEFORE, path, "--snapshot", str(GOLDEN / "counts.json"))
+    assert "212 dossiers déjà chiffrés gardent leur prix" in found.output
+    assert "1\u00a0742 dossiers en cours" in found.output
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"states": {"controle": "40"}}', "utf-8")
+    assert "states.controle" in guichet(BEFORE, path, "--snapshot", str(wrong)).output
+
+
+def test_against_a_reference_shared_files_of_the_time_are_read(tmp_path: Path) -> None:
+    """A block changed beside an unchanged file is seen, at its place in the past and now."""
+    folder = tmp_path / "procedures"
+    (folder / "shared").mkdir(parents=True)
+    for name in ("agencies", "offices", "calendar", "schemes", "registers"):
+        (folder / "shared" / f"{name}.yaml").write_bytes((PROCEDURES / "shared" / f"{name}.yaml").read_bytes())
+    (folder / "blocks").mkdir()
+    block = "block: qui\ntitle: Qui\nfields:\n  age: {label: Âge, type: integer, maximum: 99}\n"
+    (folder / "blocks" / "qui.yaml").write_text(block, "utf-8")
+    use = ("    title: Votre demande\n", "    title: Votre demande\n    use: qui\n")
+    path = variant(folder, use)
+
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=Ama", "-c", "user.email=ama@example.org", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", str(tmp_path), *who, *arguments], check=True, capture_output=True)
+
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-q", "-m", "premier")
+    assert guichet(path, "--against", "main").exit_code == 0
+    (folder / "blocks" / "qui.yaml").write_text(block.replace("99", "80"), "utf-8")
+    found = guichet(path, "--against", "main", "--format", "json")
+    assert found.exit_code == 3
+    [change] = json.loads(found.output)["changes"]
+    assert (change["key"], change["before"], change["after"]) == ("maximum", "99", "80")
+    assert change["where_before"].startswith("main:procedures/blocks/qui.yaml:4:")
+    assert change["where_after"].startswith(f"{folder}/blocks/qui.yaml:4:")
+    assert guichet(path, "--against", "nowhere").exit_code == 1
+
+
+def write() -> None:
+    for form, name in FORMS.items():
+        (GOLDEN / name).write_text(sheet(form), "utf-8")
+
+
+if __name__ == "__main__":
+    write()
