@@ -151,7 +151,7 @@ def field_control(view: FieldView, drawing: Drawing) -> Control:
         options=view.options,
         has_other=view.has_other,
         other_value=view.other_value,
-        other_condition=_json({"field": view.path, "in": ["other"]}),
+        other_condition=_json({"field": view.path, "in": ["other"]}) if view.has_other else "",
         input_type=_INPUT_TYPES.get(view.type, "text"),
         inputmode=_INPUTMODES.get(view.type, ""),
         autocomplete=_AUTOCOMPLETE.get(view.type, ""),

@@ -96,7 +96,7 @@ def shown_form(
 def shown_page(
     office: Office, procedure: Procedure, dossier: Dossier, actor: Actor | None, page_id: str
 ) -> PageView | None:
-    """One page of it; none when it is not on the path."""
+    """One page of it, its questions showing no fault; none when it is not on the path."""
     return view_page(procedure, page_id, dossier, office.day(), office.directory, office.wording, reader=actor)
 
 

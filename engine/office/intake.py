@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.clock import local_day
-from engine.definition.expressions import Scope
 from engine.definition.model import DRAFT, Procedure
 from engine.office.answering import (
     Saved,
@@ -35,7 +34,7 @@ from engine.rules.due_dates import timers_of
 from engine.rules.fees import Quote, quotes
 from engine.rules.forms import check_answers, dossier_label, live_answers, path, prefilled, read_page
 from engine.rules.forms import next_page as page_after
-from engine.rules.scopes import scope_of, standing_of
+from engine.rules.scopes import scope_of
 from engine.rules.view import AnswerProblem, FormView
 from engine.rules.workflow import submit as decide_submit
 from engine.values import Plain, new_id, new_number
@@ -232,26 +231,18 @@ def save_page(
     def work(unit: Unit) -> Written:
         before = own_draft(unit, office, actor, dossier_id, revision)
         procedure = pinned(office, unit, before)
-        if page_id not in {page.id for page in path(procedure, _form_scope(office, procedure, before))}:
-            raise NotFound
         read = read_page(procedure, before, page_id, raw, office.day(), office.directory)
+        if page_id not in {page.id for page in path(procedure, read.before.values.scope)}:
+            raise NotFound
         after = without_orphans(replace(before, answers=read.answers))
         dossier = keep_answers(office, unit, before, after, "saved", actor, page=page_id)
-        following = page_id if read.stays else _page_after(office, procedure, dossier, page_id)
-        return Written(procedure, dossier, following, read.problems)
+        following = page_after(procedure, read.after.values.scope, page_id)
+        next_page = page_id if read.stays else following.id if following else None
+        return Written(procedure, dossier, next_page, read.problems)
 
     arguments = (dossier_id, page_id, raw, revision)
     written = once(office, actor, "save_page", token, arguments, work, remember_written(office))
     return saved_from(office, written)
-
-
-def _page_after(office: Office, procedure: Procedure, dossier: Dossier, page_id: str) -> str | None:
-    page = page_after(procedure, _form_scope(office, procedure, dossier), page_id)
-    return page.id if page else None
-
-
-def _form_scope(office: Office, procedure: Procedure, dossier: Dossier) -> Scope:
-    return standing_of(procedure, dossier, office.day(), office.directory).values.scope
 
 
 # -- sending -----------------------------------------------------------------------------------------------------------

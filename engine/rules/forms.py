@@ -33,9 +33,12 @@ _ANSWERED_BY_NOBODY: Final = frozenset({"empty", "file", "declaration", "rows_fe
 @dataclass(frozen=True, slots=True)
 class PageRead:
     """What a post comes to. `answers` are all those to keep, wrong ones as typed. `opened` are the questions this post
-    brings onto its own page: not a fault, the page is simply shown again. `closed` had an answer and are now hidden."""
+    brings onto its own page: not a fault, the page is simply shown again. `closed` had an answer and are now hidden.
+    `before` and `after` are the dossier without and with the post."""
 
     answers: Mapping[str, Plain]
+    before: Standing
+    after: Standing
     problems: tuple[AnswerProblem, ...] = ()
     changed: frozenset[str] = frozenset()
     opened: tuple[str, ...] = ()
@@ -154,10 +157,12 @@ def _read(
     before = standing_of(procedure, dossier, day, directory)
     answers = dict(kept)
     answers.update(read_answers(fields, kept, before.values, posted, "", before.asking()))
-    restore_hidden(fields, answers, kept, standing_of(procedure, dossier, day, directory, answers).values)
+    after = standing_of(procedure, dossier, day, directory, answers)
+    restored = restore_hidden(fields, answers, kept, after.values)
     with_rows = change_rows(fields, answers, posted)
     answers = answers if with_rows is None else with_rows
-    after = standing_of(procedure, dossier, day, directory, answers)
+    if restored or with_rows is not None:
+        after = standing_of(procedure, dossier, day, directory, answers)
     opened = tuple(field.id for field in fields if _is_opened(field, before, after))
     names = frozenset(field.id for field in fields)
     problems = [
@@ -168,6 +173,8 @@ def _read(
     ]
     return PageRead(
         answers,
+        before,
+        after,
         tuple(problems),
         frozenset(name for name, plain in answers.items() if plain != kept.get(name)),
         opened,
@@ -275,14 +282,15 @@ def view_page(
     problems: Iterable[AnswerProblem] = (),
     reader: Actor | None = None,
 ) -> PageView | None:
-    """One page of that view, the others not worked out; none when it is not on the path."""
+    """One page of that view, the others not worked out; none when it is not on the path. Its questions show `problems`
+    and no others; the page itself still carries all that is wrong with it."""
     standing = standing_of(procedure, dossier, day, directory)
     pages = path(procedure, standing.values.scope)
     number = next((number for number, page in enumerate(pages, 1) if page.id == page_id), None)
     if number is None:
         return None
     showing = Showing(standing, Speech(wording, dossier.language), dossier, open_fields(procedure, dossier), reader)
-    return _page_view(showing, pages, number, tuple(problems), None)
+    return _page_view(showing, pages, number, tuple(problems), None, tells=False)
 
 
 def view_filling(
@@ -311,14 +319,15 @@ def _page_view(
     position: int,
     given: tuple[AnswerProblem, ...],
     only: frozenset[str] | None,
+    tells: bool = True,
 ) -> PageView:
-    """The page at this place of the path, the first being 1."""
+    """The page at this place of the path, the first being 1. `tells`: of its own, without problems `given`."""
     standing, page = showing.standing, pages[position - 1]
     before = pages[position - 2].id if position > 1 else ""
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
     found = tuple(page_problems(standing, page, only))
     visited = all(_was_put(field, standing) for field in page.fields)
-    said = given or (found if visited else ())
+    said = given or (found if visited and tells else ())
     views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
     complete = not any(not one.warns for one in found)
     return PageView(page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from engine.definition.model import Field
 from engine.rules.answers import OTHER, Raw, is_blank
@@ -20,6 +20,7 @@ from engine.values import Plain
 
 ADD: Final = "add_row"
 REMOVE: Final = "remove_row"
+_NOTHING: Final = object()
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 
 
@@ -88,20 +89,23 @@ def _rows_of(plain: Plain) -> list[dict[str, Plain]]:
 
 def restore_hidden(
     fields: Iterable[Field], answers: dict[str, Plain], before: Mapping[str, Plain], values: Values
-) -> None:
-    """Puts back, in place, what was kept for the questions that these answers hide: a post cannot touch them."""
+) -> bool:
+    """Puts back, in place, what was kept for the questions that these answers hide: a post cannot touch them. Did that
+    change anything?"""
+    changed = False
     for field in fields:
         if not is_asked(field):
             continue
         if not values.shows(field.id):
             for key in keys_of(field):
-                _put_back(answers, before, key)
+                changed |= _put_back(answers, before, key)
         elif field.type == "rows":
             kept = _rows_of(before.get(field.id))
             for number, (row, inside) in enumerate(
                 zip(_rows_of(answers.get(field.id)), values.rows(field.id), strict=True)
             ):
-                restore_hidden(field.rows, row, kept[number] if number < len(kept) else {}, inside)
+                changed |= restore_hidden(field.rows, row, kept[number] if number < len(kept) else {}, inside)
+    return changed
 
 
 def keys_of(field: Field) -> tuple[str, ...]:
@@ -109,11 +113,12 @@ def keys_of(field: Field) -> tuple[str, ...]:
     return (field.id, f"{field.id}_{OTHER}") if field.other else (field.id,)
 
 
-def _put_back(answers: dict[str, Plain], before: Mapping[str, Plain], key: str) -> None:
-    if key in before:
-        answers[key] = before[key]
-    else:
-        answers.pop(key, None)
+def _put_back(answers: dict[str, Any], before: Mapping[str, Plain], key: str) -> bool:
+    if key not in before:
+        return answers.pop(key, _NOTHING) is not _NOTHING
+    changed = answers.get(key) != before[key]
+    answers[key] = before[key]
+    return changed
 
 
 def change_rows(fields: Iterable[Field], answers: Mapping[str, Plain], raw: Raw) -> dict[str, Plain] | None:

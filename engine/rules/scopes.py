@@ -12,7 +12,7 @@ from datetime import date
 from typing import Final
 
 from engine.clock import local_day
-from engine.definition.directory import Directory
+from engine.definition.directory import Directory, Office
 from engine.definition.expressions import Expression, History, Scope, Value
 from engine.definition.model import APPLICATION, Field, Form, Procedure
 from engine.definition.tables import table_function
@@ -146,6 +146,7 @@ class Standing:
     day: date
     values: Values
     scope: Scope  # as the circuit sees it: `today` is the present day
+    offices: tuple[Office, ...] = ()  # of the agency
 
     def shows(self, field: Field) -> bool:
         return self.values.shows(field.id)
@@ -160,13 +161,7 @@ class Standing:
         return self.asking(reopened)
 
     def asking_in(self, scope: Scope) -> Asking:
-        return Asking(
-            scope,
-            self.procedure.lists,
-            self.procedure.schemes,
-            self.directory.offices_of(self.procedure.identity.agency),
-            self.directory.calendar,
-        )
+        return Asking(scope, self.procedure.lists, self.procedure.schemes, self.offices, self.directory.calendar)
 
 
 def standing_of(
@@ -224,14 +219,13 @@ def _standing(
     scope = replace(
         base,
         values=values,
-        lists={name: listed.codes for name, listed in procedure.lists.items()},
         add_working_days=directory.calendar.add_working_days,
         office_serving=lambda place: directory.office_serving(place, agency),
         tables={name: table_function(table) for name, table in procedure.tables.items()},
     )
     values.scope = replace(scope, today=form_day)
     values.own_scopes = {name: replace(scope, today=day) for name, day in days.items() if day != form_day}
-    return Standing(procedure, directory, answers, base.today, values, scope)
+    return Standing(procedure, directory, answers, base.today, values, scope, directory.offices_of(agency))
 
 
 def with_columns(rows: Field, *forms: Form) -> Field:

@@ -49,7 +49,7 @@ class Case:
         return shown_form(office(), self.procedure, self.dossier, actor())
 
     def page(self, page_id: str) -> PageView | None:
-        """One page of it; none when it is not on the path."""
+        """One page of it, its questions showing no fault; none when it is not on the path."""
         return shown_page(office(), self.procedure, self.dossier, actor(), page_id)
 
 

@@ -113,7 +113,7 @@ def show(number: str, page_id: str) -> Response:
         session["note"] = say("form.form_gone")
         return go(one.at("/demande"))
     note, kind = session.pop("note", ""), session.pop("note_kind", "")
-    return _page(one, page_with(view, ()), note=note, note_kind=kind, follow_up=session.pop("follow_up", 0))
+    return _page(one, replace(view, problems=()), note=note, note_kind=kind, follow_up=session.pop("follow_up", 0))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>")
@@ -248,7 +248,7 @@ def posted_answers() -> dict[str, list[str]]:
 
 
 def page_with(view: PageView, problems: Iterable[AnswerProblem]) -> PageView:
-    """The page showing these faults and no others: a page just opened shows none."""
+    """The page showing these faults and no others."""
     told = tuple(problems)
     fields = tuple(_field_with(one, told) for one in view.fields)
     return replace(view, fields=fields, problems=told)
