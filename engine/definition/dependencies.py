@@ -50,8 +50,9 @@ def _needs(field: Field, page_when: Expression | None, fields: Mapping[str, Fiel
 
 
 def _expressions(field: Field) -> Iterator[Expression | None]:
-    """What the shown, required, computed or bounded answer hangs on; a column's outer names count for its rows."""
-    yield from (field.when, field.required, field.value, field.default, field.bounds.minimum, field.bounds.maximum)
+    """What the shown, computed or bounded answer hangs on; a column's outer names count for its rows. Not what makes
+    it required: two answers may each be required unless the other is given."""
+    yield from (field.when, field.value, field.default, field.bounds.minimum, field.bounds.maximum)
     for option in field.options:
         yield option.when
     for column in field.rows:

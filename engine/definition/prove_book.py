@@ -9,13 +9,14 @@ from typing import Final
 
 from engine.definition.countries import COUNTRIES
 from engine.definition.directory import Directory
-from engine.definition.expression_compiler import tree
-from engine.definition.expression_nodes import Ambient, Call, Node, walk
-from engine.definition.expressions import TEXT, Constant, Expression, Type
+from engine.definition.expression_compiler import expression_of, tree
+from engine.definition.expression_nodes import Ambient, Call, Happened, Lookup, Name, Node, walk
+from engine.definition.expressions import TEXT, Constant, Expression, Scope, Type
 from engine.definition.model import APPLICATION, Check, Consulted, Criterion, Fee, Field, Form, Option, Page, Procedure
 
 LOOK_UP: Final = ("found", "not_found", "unavailable")
-_MOST_DAYS: Final = 8
+_MOST_DAYS: Final = 12
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,26 @@ class Book:
 
 
 def _dates_beside_today(expression: Expression) -> Iterator[date]:
+    """The dates written in an expression that reads the present, the years it names, the months to come if it names
+    months."""
     nodes = list(walk(tree(expression)))
-    if any(_reads_the_present(node) for node in nodes):
-        yield from (node.value for node in nodes if isinstance(node, Constant) and isinstance(node.value, date))
+    if not any(_reads_the_present(node) for node in nodes):
+        return
+    called = {node.function for node in nodes if isinstance(node, Call)}
+    for node in nodes:
+        value = node.value if isinstance(node, Constant) else None
+        if node.type.kind == "date" and not any(_is_open(below) for below in walk(node)):
+            value = expression_of(node, "").value(Scope({}, date.min))
+        if isinstance(value, date):
+            yield value
+        elif isinstance(value, int) and "year" in called and _FIRST_YEAR <= value <= _LAST_YEAR:
+            yield date(value, 1, 1)
+        elif isinstance(value, int) and "month" in called and 1 <= value <= 12:
+            yield date(_FIRST_YEAR, value, 1)
+
+
+def _is_open(node: Node) -> bool:
+    return isinstance(node, (Name, Ambient, Happened, Lookup))
 
 
 def _reads_the_present(node: Node) -> bool:

@@ -52,8 +52,13 @@ def _is_leap(year: int) -> bool:
 class Calendar:
     """`given` receives the formulas that define the symbols made here; `working_days` counts on the real calendar."""
 
-    def __init__(self, given: Callable[[Z], None], working_days: Callable[[date, int], date | None]) -> None:
-        self.given, self.working_days = given, working_days
+    def __init__(
+        self,
+        given: Callable[[Z], None],
+        working_days: Callable[[date, int], date | None],
+        mark: Callable[[str], None],
+    ) -> None:
+        self.given, self.working_days, self.mark = given, working_days, mark
         self._parts: dict[int, tuple[Z, Parts]] = {}
         self._worked = z3.Function("working_days", z3.IntSort(), z3.IntSort(), z3.IntSort())
 
@@ -64,7 +69,9 @@ class Calendar:
         if known is None:
             known = (value, self._taken_apart(value))  # the value is kept: its id stays its own
             self._parts[value.get_id()] = known
-        self.given(known[1].given)
+        if not z3.is_true(known[1].given):
+            self.given(known[1].given)
+            self.mark("calendar")
         return known[1]
 
     def _taken_apart(self, value: Z) -> Parts:

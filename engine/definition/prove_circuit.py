@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.definition.circuit import closure, edges
 from engine.definition.expression_compiler import tree
-from engine.definition.expression_nodes import Happened, Node, Or, names_of, walk
+from engine.definition.expression_nodes import Node, Or, names_of
 from engine.definition.expressions import TRUE
 from engine.definition.model import (
     APPLICANT,
@@ -29,7 +29,7 @@ from engine.definition.prove_solver import Query
 from engine.definition.prove_words import facts_of
 from engine.problems import Problem, problem
 
-_MOST_COMPARED: Final = 12
+_MOST_TRIED: Final = 60
 _MUST_LEAD_ON: Final = ("done", "booked", "missed", "due")
 
 # -- P4 ----------------------------------------------------------------------------------------------------------------
@@ -82,30 +82,25 @@ def _without(
 ) -> Iterator[Problem]:
     procedure = places.procedure
     avoiding: list[Path] = []
-    through: list[Path] = []
     try:
         for path in paths(procedure, lambda way: _issues(procedure, output, way), lambda way: way.target in before):
-            (through if _covered(procedure, path, task.id) else avoiding).append(path)
+            if not _covered(procedure, path, task.id):
+                avoiding.append(path)
     except TooManyPaths:
         if not avoiding:
             yield not_proved("P4", output)
             return
-    if not avoiding:
-        return
-    unknown = False
-    for path in avoiding[:_MOST_COMPARED]:
-        for other in through[:_MOST_COMPARED] or [Path()]:
-            query = path.query(tree(task.when), *_shared_guards(places, other))
-            answer = places.prover.example(query)
-            unknown = unknown or answer.verdict == "unknown"
-            if answer.verdict == "yes":
-                facts = facts_of(places.book, answer.witness, query.holds)
-                where = _turning(procedure, path, waiting, before).where
-                yield problem(
-                    "P4", where, at=output.id, name=output.id, task=task.id, path=path.states, **facts
-                )  # fmt: skip
-                return
-    if unknown or len(avoiding) > _MOST_COMPARED:
+    unknown = len(avoiding) > _MOST_TRIED
+    for path in avoiding[:_MOST_TRIED]:
+        query = path.query(tree(task.when))
+        answer = places.prover.example(query)
+        unknown = unknown or answer.verdict == "unknown"
+        if answer.verdict == "yes":
+            facts = facts_of(places.book, answer.witness, query.holds)
+            where = _turning(procedure, path, waiting, before).where
+            yield problem("P4", where, at=output.id, name=output.id, task=task.id, path=path.states, **facts)
+            return
+    if unknown:
         yield not_proved("P4", output)
 
 
@@ -116,14 +111,6 @@ def _covered(procedure: Procedure, path: Path, task: str) -> bool:
         done = task in done_after(procedure, way, frozenset({task} if covered else ()))
         covered = done or task in way.without
     return covered
-
-
-def _shared_guards(places: Places, path: Path) -> Iterator[Node]:
-    """What another's path asks of the answers both gave: those of the application."""
-    for guard in path.guards:
-        later = any(name in places.book.owners or name in places.procedure.tasks for name in names_of(guard))
-        if not later and not any(isinstance(one, Happened) for one in walk(guard)):
-            yield guard
 
 
 def _turning(procedure: Procedure, path: Path, waiting: list[str], before: frozenset[str]) -> Transition:

@@ -19,7 +19,7 @@ from engine.definition.expression_nodes import needed_names
 from engine.definition.model import Check, Form, Option
 from engine.definition.prove_book import LOOK_UP, Book, Must, Stop, is_in_force
 from engine.definition.prove_variables import MOST, Question, Trace, Variables
-from engine.definition.prove_world import NO, YES, Slot, Term, all_of, any_of
+from engine.definition.prove_world import NO, YES, Slot, Term, all_of, any_of, implies
 
 Z: TypeAlias = Any
 
@@ -63,7 +63,7 @@ class Domain(Variables):
         yield from self._around_column(name)
         kind, _, task = name.partition(":")
         if kind in ("done", "filled") and task in sure:
-            yield self._group(f"sure:{name}", lambda: [z3.Implies(self.awaited(task), z3.Bool(name))])
+            yield self._group(f"sure:{name}", lambda: [implies(self.awaited(task), z3.Bool(name))])
 
     def _around_column(self, key: str) -> Iterator[Trace]:
         """The checks of its row, what must differ from row to row, the total its rows make."""
@@ -82,7 +82,7 @@ class Domain(Variables):
             yield self._group(f"total:{rows.key}", partial(self._total, rows, slots))
 
     def _row_check(self, check: Check, slot: Slot) -> list[Z]:
-        return [z3.Implies(slot.present, self.check(check, slot))]
+        return [implies(slot.present, self.check(check, slot))]
 
     def _group(self, key: str, build: Callable[[], Iterable[Z]]) -> Trace:
         if key not in self._groups:
@@ -112,7 +112,7 @@ class Domain(Variables):
             if task == procedure.form.id:
                 yield z3.Bool(name)
             elif isinstance(form, Form):
-                yield z3.Implies(z3.Bool(name), z3.Or(z3.Not(self.awaited(task)), self.filled(task)))
+                yield implies(z3.Bool(name), z3.Or(z3.Not(self.awaited(task)), self.filled(task)))
         elif name in procedure.tasks and name not in self.book.fields:
             yield any_of(*(z3.Int(name) == self.codes.number(one) for one in LOOK_UP))
         elif name.endswith("_other") and name not in self.book.fields:
@@ -121,10 +121,10 @@ class Domain(Variables):
     def _opinion_rules(self, name: str) -> Iterator[Z]:
         """One service's opinion: asked of the consulted only; all are there once a round without quorum is done."""
         one, round_ = self.questions[name], self.book.rounds[self.book.owners[name]]
-        yield z3.Implies(one.term.answered, self.awaited(name))
-        yield z3.Implies(one.term.answered, all_of(*self._allowed(one)))
+        yield implies(one.term.answered, self.awaited(name))
+        yield implies(one.term.answered, all_of(*self._allowed(one)))
         if round_.quorum is None:
-            yield z3.Implies(all_of(self.filled(round_.id), self.awaited(name)), one.term.answered)
+            yield implies(all_of(self.filled(round_.id), self.awaited(name)), one.term.answered)
 
     def _detail_rules(self, name: str) -> Iterator[Z]:
         """« Autre, précisez »: there when, and only when, that is the answer."""
@@ -149,7 +149,7 @@ class Domain(Variables):
 
     def check(self, check: Check, row: Slot | None) -> Z:
         """A rule across answers is read only when each answer it needs is there."""
-        return z3.Implies(self.check_applies(check, row), self.terms.holds(tree(check.holds), row))
+        return implies(self.check_applies(check, row), self.terms.holds(tree(check.holds), row))
 
     def check_applies(self, check: Check, row: Slot | None) -> Z:
         there = [self._answer(name, row).answered for name in sorted(needed_names(tree(check.holds)))]
@@ -176,17 +176,17 @@ class Domain(Variables):
         elif asked.evidence is not None and not asked.evidence.any_of:
             yield term.answered == shown
             given = required if asked.evidence.uploaded else YES
-            yield z3.Implies(all_of(shown, given), term.value)
+            yield implies(all_of(shown, given), term.value)
         elif asked.type == "rows":
             yield from self._rows_rules(one, shown, required)
         elif one.owner is not None and self.book.is_look_up(one.owner):
             found = z3.Int(one.owner) == self.codes.number("found")
-            yield z3.Implies(term.answered, all_of(self.filled(one.owner), found))
+            yield implies(term.answered, all_of(self.filled(one.owner), found))
             self.name(one.owner, self.book.type_of(one.owner))
         else:
-            yield z3.Implies(term.answered, shown)
-            yield z3.Implies(all_of(shown, required), term.answered)
-            yield z3.Implies(term.answered, all_of(*self._allowed(one)))
+            yield implies(term.answered, shown)
+            yield implies(all_of(shown, required), term.answered)
+            yield implies(term.answered, all_of(*self._allowed(one)))
 
     def _allowed(self, one: Question) -> Iterator[Z]:
         """The values a question takes."""
@@ -210,7 +210,7 @@ class Domain(Variables):
                 for option in asked.options:
                     ticked = value.get(option.code)
                     if ticked is not None:
-                        yield z3.Implies(ticked, self.open_option(one, option))
+                        yield implies(ticked, self.open_option(one, option))
 
     def _bounded(self, one: Question, least: Z, most: Z) -> Iterator[Z]:
         value = one.term.value
@@ -218,7 +218,7 @@ class Domain(Variables):
         for bound, above in ((one.field.bounds.minimum, True), (one.field.bounds.maximum, False)):
             if bound is not None:
                 limit = self.terms.term(tree(bound), one.row)
-                yield z3.Implies(limit.answered, value >= limit.value if above else value <= limit.value)
+                yield implies(limit.answered, value >= limit.value if above else value <= limit.value)
 
     def _chosen(self, one: Question) -> Iterator[Z]:
         codes = self.book.codes_of(one.field)
@@ -233,7 +233,7 @@ class Domain(Variables):
         for option in self.book.options_of(one.field):
             opened = self.open_option(one, option)
             if not z3.is_true(opened):
-                yield z3.Implies(value == self.codes.number(option.code), opened)
+                yield implies(value == self.codes.number(option.code), opened)
 
     def open_option(self, one: Question, option: Option) -> Z:
         """The option may be chosen: within its dates, under its parent, its condition holds."""
@@ -250,12 +250,12 @@ class Domain(Variables):
         if not slots or asked.id in self.book.rounds:
             return
         least = asked.bounds.min_items
-        yield z3.Implies(slots[0].present, shown)
-        yield z3.Implies(all_of(shown, required, z3.BoolVal(least > 0)), slots[0].present)
+        yield implies(slots[0].present, shown)
+        yield implies(all_of(shown, required, z3.BoolVal(least > 0)), slots[0].present)
         for before, slot in pairwise(slots):
-            yield z3.Implies(slot.present, before.present)
+            yield implies(slot.present, before.present)
         if least > 1:
-            yield z3.Implies(slots[0].present, slots[least - 1].present)
+            yield implies(slots[0].present, slots[least - 1].present)
 
     def _twins(self, names: tuple[str, ...], slots: tuple[Slot, ...]) -> Iterator[Z]:
         """What is said once is not said again in another row."""
@@ -272,6 +272,6 @@ class Domain(Variables):
             return
         parts = [(slot.present, slot.column(total.of)) for slot in slots]
         equals = self.terms.term(tree(total.equals), one.row)
-        known = [z3.Implies(present, term.answered) for present, term in parts if term]
+        known = [implies(present, term.answered) for present, term in parts if term]
         added = z3.Sum(*(z3.If(present, term.value, z3.IntVal(0)) for present, term in parts if term))
-        yield z3.Implies(all_of(slots[0].present, equals.answered, *known), added == equals.value)
+        yield implies(all_of(slots[0].present, equals.answered, *known), added == equals.value)

@@ -115,20 +115,14 @@ class Prover:
             formulas, names = _formulas(domain, query)
         except NotExpressible:
             return _Solved("unknown")
-        solver = z3.Solver()
-        solver.set("timeout", max(10, min(_QUERY_MS, int(left * 1000))))
-        solver.add(*formulas)
-        found = z3.unknown
-        if domain.terms.multiplied:  # the examples of the file first: what they satisfy needs no search
-            found = _check_with(solver, list(_wishes(domain, names)))
-        if found != z3.sat:
-            found = solver.check()
+        time_left = max(10, min(_QUERY_MS, int(left * 1000)))
+        solver, found = _checked(domain, formulas, names, time_left)
         if found != z3.sat:
             return _Solved("no" if found == z3.unsat else "unknown", bool(domain.truncated & names))
         if not with_witness:
             return _Solved("yes")
-        model = _preferred(solver, domain, names)
-        return _Solved("yes", witness=None if model is None else _Reading(domain, model, names).witness())
+        model = _preferred(formulas, domain, names, time_left) or solver.model()
+        return _Solved("yes", witness=_Reading(domain, model, names).witness())
 
     def _domain(self, day: date, depth: int, dated: bool) -> Domain:
         key = (day, depth, dated)
@@ -192,22 +186,31 @@ def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[Slot | None, list[Z]
     return row, found
 
 
-def _check_with(solver: Any, wishes: list[Z]) -> Any:
-    solver.push()
-    solver.add(*wishes)
-    found = solver.check()
-    solver.pop()
-    return found
+def _checked(domain: Domain, formulas: list[Z], names: frozenset[str], milliseconds: int) -> tuple[Any, Any]:
+    """A solver that has settled the formulas, and what it found. Where one unknown multiplies another, the examples of
+    the file are tried first: what they satisfy needs no search. Days taken apart have a quicker solver of their own."""
+    product, calendar = "!product" in names, "!calendar" in names
+    tries: list[list[Z]] = [list(_wishes(domain, names)), []] if product or calendar else [[]]
+    for more in tries:
+        plain = product or not calendar or "!real" in names
+        solver = z3.Solver() if plain else z3.SolverFor("QF_UFLIA")
+        solver.set("timeout", milliseconds)
+        solver.add(*formulas, *more)
+        found = solver.check()
+        if found == z3.sat:
+            break
+    return solver, found
 
 
 # -- examples ----------------------------------------------------------------------------------------------------------
 
 
-def _preferred(solver: Any, domain: Domain, names: frozenset[str]) -> Any:
-    """A model as near to the examples of the file as may be: people read it. Nothing when time is over."""
+def _preferred(formulas: list[Z], domain: Domain, names: frozenset[str], milliseconds: int) -> Any:
+    """A model as near to the examples of the file as may be: people read it. Nothing when none was found in time."""
+    solver = z3.Solver()
+    solver.set("timeout", milliseconds)
     wishes = {z3.Bool(f"wish!{at}"): wish for at, wish in enumerate(_wishes(domain, names))}
-    for mark, wish in wishes.items():
-        solver.add(z3.Implies(mark, wish))
+    solver.add(*formulas, *(z3.Implies(mark, wish) for mark, wish in wishes.items()))
     left = list(wishes)
     for _ in range(_PREFERENCES):
         found = solver.check(*left)
@@ -217,7 +220,7 @@ def _preferred(solver: Any, domain: Domain, names: frozenset[str]) -> Any:
         if not core:
             break
         left = [one for one in left if str(one) not in core]
-    return solver.model() if solver.check() == z3.sat else None
+    return None
 
 
 def _wishes(domain: Domain, names: frozenset[str]) -> Iterator[Z]:

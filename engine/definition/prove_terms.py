@@ -67,8 +67,7 @@ class Terms:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.calendar = Calendar(world.given, world.working_days)
-        self.multiplied = False  # unknown by unknown: the solver may search for long
+        self.calendar = Calendar(world.given, world.working_days, world.mark)
 
     def holds(self, node: Node, row: Slot | None = None) -> Z:
         """The condition holds: it is there, and true."""
@@ -123,6 +122,7 @@ class Terms:
             case int():
                 return Term(z3.IntVal(value))
             case Decimal():
+                self.world.mark("real")
                 return Term(z3.RealVal(f"{value:f}"))
             case date():
                 return Term(z3.IntVal(value.toordinal()))
@@ -225,8 +225,10 @@ class Terms:
                 return Term(left.value - right.value, both)
             case "*":
                 known = [z3.is_rational_value(z3.simplify(real(one.value))) for one in (left, right)]
-                self.multiplied = self.multiplied or not any(known)
+                if not any(known):
+                    self.world.mark("product")
                 return Term(left.value * right.value, both)
+        self.world.mark("product")
         below = real(right.value)
         return Term(real(left.value) / z3.If(below == 0, z3.RealVal(1), below), all_of(both, below != 0))
 

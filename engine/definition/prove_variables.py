@@ -74,6 +74,9 @@ class Variables:
         if not z3.is_true(formula):
             self._traces[-1].formulas.append(formula)
 
+    def mark(self, kind: str) -> None:
+        self._traces[-1].names.add(f"!{kind}")
+
     def name(self, name: str, type_: Type) -> Term:
         self._traces[-1].names.add(name)
         if name not in self.known:
@@ -163,6 +166,7 @@ class Variables:
             case "yes_no":
                 return Term(z3.Bool(key), answered)
             case "decimal" | "percent":
+                self.mark("real")
                 return Term(z3.ToReal(z3.Int(key)) / THOUSANDTHS, answered)
             case "choices":
                 ticks = {code: z3.Bool(f"{key}={code}") for code in sorted(type_.codes or ())}

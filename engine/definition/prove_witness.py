@@ -13,6 +13,7 @@ from engine.definition.expressions import Expression, History, Row, Scope, Value
 from engine.definition.model import Field
 from engine.definition.prove_book import Book
 from engine.definition.tables import table_function
+from engine.values import Plain
 
 _NO_ROW: Final[tuple[str, ...]] = ()
 _NOTHING_YET: Final = History()
@@ -93,6 +94,11 @@ class Witness:
         """This witness at the end of these ways."""
         return replace(self, path=path)
 
+    def given(self) -> dict[str, Plain]:
+        """The answers as a story writes them; files, which no story writes, are left to examples."""
+        found = {name: _plain(value) for name, value in self.answers.items() if value is not None}
+        return {name: plain for name, plain in found.items() if plain != ["example"]}
+
     def scope(self, book: Book) -> Scope:
         """What every name is worth here, computed answers included."""
         procedure, directory = book.procedure, book.directory
@@ -120,3 +126,16 @@ class Witness:
                 return False
             scope = first.scope if isinstance(first, Answers) else scope.inside(first)
         return expression_of(node, "").holds(scope)
+
+
+def _plain(value: Value) -> Plain:
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, tuple):
+        return [_plain_row(one) if isinstance(one, Mapping) else str(one) for one in value]
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _plain_row(row: Row) -> Plain:
+    cells = {name: _plain(value) for name, value in row.items()}
+    return {name: plain for name, plain in cells.items() if plain not in (None, ["example"])}

@@ -93,6 +93,9 @@ class World(Protocol):
     def given(self, formula: Z) -> None:
         """A formula that defines a symbol made on the way."""
 
+    def mark(self, kind: str) -> None:
+        """What makes a formula hard: `product` (unknown by unknown), `calendar` (an unknown day taken apart)."""
+
     def length_of(self, node: Node, value: Z) -> Z: ...
 
 
@@ -109,3 +112,7 @@ def any_of(*items: Z) -> Z:
 def minutes(written: str) -> int:
     """`08:30` as minutes since midnight."""
     return int(written[:2]) * 60 + int(written[3:5])
+
+
+def implies(condition: Z, consequence: Z) -> Z:
+    return consequence if z3.is_true(condition) else z3.Implies(condition, consequence)
