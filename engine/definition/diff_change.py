@@ -25,7 +25,7 @@ _CHAPTER_OF: Final[Mapping[str, Chapter]] = {
     "questions": "questions", "evidence": "questions", "checks": "questions", "lists": "questions",
     "schemes": "questions",
     "workflow": "steps", "states": "steps", "acts": "steps", "clocks": "steps", "later_forms": "steps",
-    "look_ups": "steps", "opinions": "steps", "appeals": "steps",
+    "look_ups": "steps", "opinions": "steps", "links": "steps", "appeals": "steps",
     "appointments": "visits", "notices": "messages", "definitions": "messages", "outputs": "documents",
     "personal_data": "data",
 }  # fmt: skip

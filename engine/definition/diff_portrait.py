@@ -54,7 +54,8 @@ LEFT_OUT: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
 
 # Sections whose ids a dossier keeps: they vanish only when `migrate` says what becomes of them.
 KEPT: Final = frozenset({
-    "eligibility", "questions", "evidence", "fees", "appointments", "later_forms", "look_ups", "opinions", "states",
+    "eligibility", "questions", "evidence", "fees", "appointments", "later_forms", "look_ups", "opinions", "links",
+    "states",
     "acts", "clocks", "outputs",
 })  # fmt: skip
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -183,8 +184,7 @@ def _page(page: Page) -> Element:
 
 
 def _later(form: Form) -> Iterator[Element]:
-    section = "look_ups" if form.register else "opinions" if form.services else "later_forms"
-    path = (section, form.id)
+    path = (_section(form), form.id)
     yield _element(form, path, **_order(form.fields))
     for service in form.services:  # its id is an answer of its own
         own = MappingProxyType(facets_of(service))
@@ -192,6 +192,13 @@ def _later(form: Form) -> Iterator[Element]:
     if form.asked is not None:
         for asked in form.asked.fields:
             yield from _question(asked, (*path, "questions", asked.id), form.id, form.asked.id)
+
+
+def _section(form: Form) -> str:
+    """Where a form other than the application is written."""
+    if hasattr(form, "relation"):
+        return "links"
+    return "look_ups" if form.register else "opinions" if form.services else "later_forms"
 
 
 def _questions(page: Page, form: Form) -> Iterator[Element]:

@@ -172,6 +172,7 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
     },
     "later_forms": {"due": by_size(WAITS_LONGER, WAITS_LESS), "seen_by": confidential},
     "opinions": {"due": by_size(WAITS_LONGER, WAITS_LESS), "seen_by": confidential},
+    "links": {"required": required, "when": by_condition(REVIEW, SAFE)},
     "services": {"due": by_size(WAITS_LONGER, WAITS_LESS)},
     "look_ups": {"due": by_size(WAITS_LONGER, WAITS_LESS), "sends": by_set(SAFE, RECIPIENT)},
     "states": {
@@ -250,6 +251,7 @@ _ADDED: Final[Mapping[str, Weight]] = {
     "options": Weight("safe", "one_more_choice"),
     "opinions": Weight("review", "one_more_opinion"),
     "services": Weight("review", "one_more_opinion"),
+    "links": REVIEW,
     "appointments": Weight("review", "one_more_visit"),
     "look_ups": RECIPIENT,
     "notices": Weight("safe", "told_more"),

@@ -24,7 +24,7 @@ from engine.definition.source import read_source
 from renderers.change_lines import ChangeWriter, Comparison
 from renderers.change_sheet import Sides, render_changes
 from renderers.console import console
-from tests.makers import PROCEDURES, compiled, the_directory, the_procedure, the_words
+from tests.makers import PROCEDURES, compiled, the_directory, the_words
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "diff"
 FORMS = {"text": "sheet.txt", "json": "sheet.json", "github": "sheet.github", "html": "sheet.html"}
@@ -96,10 +96,14 @@ def test_nothing_changed_is_said() -> None:
     assert commented.startswith("Aucun effet pour l’usager")
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(PROCEDURES.glob("*.yaml"))])
-def test_every_value_of_a_procedure_can_be_said(name: str) -> None:
-    """From nothing of it to all of it: each facet has its name, each value its words."""
-    procedure = the_procedure(name)
+ALL = [*sorted(PROCEDURES.glob("*.yaml")), *sorted((GOLDEN.parents[1] / "good").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_every_value_of_a_procedure_can_be_said(path: Path) -> None:
+    """Each facet has its name, each value its words, whatever the language can hold; and nothing differs from itself."""
+    procedure = compiled(path.read_text("utf-8"), path.name)
+    assert Comparison.of(procedure, procedure, the_directory()).changes == ()
     writer = ChangeWriter(Comparison.of(procedure, procedure, the_directory()), the_words(), "fr")
     for element in portrait(procedure).values():
         assert writer.element_label(element)

@@ -537,7 +537,7 @@ def test_every_attribute_of_the_model_is_compared_or_left_out_by_name() -> None:
     for name, left in LEFT_OUT.items():
         assert left <= {one.name for one in dataclasses.fields(kinds[name])}, name
     compared = {"Identity", "Law", "Appeal", "Criterion", "Page", "Field", "Check", "Option", "Bounds", "EvidenceTerms",
-                "Form", "Consulted", "Fee", "Line", "Cut", "Instalments", "Appointment", "Hours", "State", "Effects",
+                "Form", "Consulted", "Link", "Fee", "Line", "Cut", "Instalments", "Appointment", "Hours", "State", "Effects",
                 "Transition", "Clock", "Table", "Output", "Notice", "PersonalData", "Sensitive", "CodeList", "Scheme",
                 "Delay", "Contact", "Total", "Template", "Key"}  # fmt: skip
     apart = {
