@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from engine.clock import local, local_day
+from engine.rules.view import PageView
 from engine.values import Span, Text, group_number
+from renderers.drawn_questions import Questions
+from renderers.web_form import Drawing
 from renderers.words import FIXED_SPACE, Words, in_language
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -23,10 +27,19 @@ class Pages:
         self.words = words
         self._asset = asset
         self._environments: dict[str, Environment] = {}
+        self._questions: dict[str, Questions] = {}
 
     def render(self, template: str, language: str, context: Mapping[str, object]) -> str:
         """The page as text. `context` must hold every name the template uses."""
         return self._in(language).get_template(template).render(context)
+
+    def questions(self, page: PageView, drawing: Drawing) -> Markup:
+        """The questions of a page, ready to be placed in it."""
+        language = drawing.language
+        if language not in self._questions:
+            macros = self._in(language).get_template("ui.html").module
+            self._questions[language] = Questions(macros.champ)  # type: ignore[attr-defined]
+        return self._questions[language].page(page, drawing)
 
     def _in(self, language: str) -> Environment:
         if language not in self._environments:

@@ -109,8 +109,18 @@ def control_id(path: str) -> str:
 
 
 def page_controls(page: PageView, drawing: Drawing) -> tuple[Control, ...]:
+    """The questions of a page, ready to be placed."""
+    return tuple(field_control(view, drawing) for view in asked_views(page))
+
+
+def asked_views(page: PageView) -> Iterator[FieldView]:
     """The questions of a page, in order; those hidden by a condition of the page too, for the browser to reveal."""
-    return tuple(field_control(view, drawing) for view in page.fields if view.shown or view.condition is not None)
+    return (view for view in page.fields if view.shown or view.condition is not None)
+
+
+def condition_text(view: FieldView) -> str:
+    """When the browser shows the question: JSON, or nothing."""
+    return _json(view.condition) if view.condition is not None else ""
 
 
 def has_files(page: PageView) -> bool:
@@ -135,17 +145,17 @@ def _takes_files(view: FieldView) -> bool:
 def field_control(view: FieldView, drawing: Drawing) -> Control:
     """One question of any kind."""
     return Control(
-        kind=_kind(view),
+        kind=control_kind(view),
         id=control_id(view.path),
         name=view.path,
         label=_label(view, drawing),
         shown=view.shown,
-        condition=_json(view.condition) if view.condition is not None else "",
+        condition=condition_text(view),
         hint=_hint(view, drawing),
         error=_said(view, drawing, warns=False),
         warning=_said(view, drawing, warns=True),
         reason=view.reason or "",
-        value=_value(view),
+        value=control_value(view),
         text=view.text,
         boxes=(*view.boxes, "", "", "")[:3],
         options=view.options,
@@ -206,7 +216,8 @@ def _all_fields(page: PageView) -> Iterator[FieldView]:
             yield from row.fields
 
 
-def _kind(view: FieldView) -> str:
+def control_kind(view: FieldView) -> str:
+    """The word by which `ui.html` knows the control of a question."""
     if view.computed or view.locked:
         return "computed"
     if view.type in _FILES:
@@ -258,7 +269,8 @@ def _said(view: FieldView, drawing: Drawing, warns: bool) -> str:
     return ""
 
 
-def _value(view: FieldView) -> str:
+def control_value(view: FieldView) -> str:
+    """The answer as its control holds it."""
     value = typed(view.value)
     if isinstance(value, bool):
         return "true" if value else "false"

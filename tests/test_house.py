@@ -26,6 +26,7 @@ DOORS = {
     "sqlite_utils": ("engine.records.",),
     "sqlite3": ("engine.records.", "engine.gateways.sandbox"),
     "jinja2": ("renderers.html",),
+    "markupsafe": ("renderers.html", "renderers.drawn_questions"),
     "flask": ("renderers.web.", "server"),
     "flask_wtf": ("renderers.web.", "server"),
     "typst": ("renderers.pdf",),

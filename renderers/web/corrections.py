@@ -7,10 +7,10 @@ from flask import Blueprint, Response, request, session
 from engine.office.intake import save_corrections, see_corrections, send_corrections
 from engine.records.store import Conflict
 from engine.rules.view import FieldView, FormView, PageView
-from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in
+from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in, site
 from renderers.web.cases import Case, case, drawing
 from renderers.web.form import page_with, posted_answers, posted_files, versions_page
-from renderers.web_form import Drawing, error_summary, page_controls
+from renderers.web_form import Drawing, error_summary
 
 blueprint = Blueprint("corrections", __name__)
 
@@ -73,7 +73,7 @@ def _page(one: Case, view: PageView, status: int = 200) -> Response:
     return page(
         "citizen/corrections.html", status, dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
         asked=len(correction.fields) if correction else 0, left=left, due=one.dossier.due_at,
-        reason=correction.reason if correction else "", controls=page_controls(view, draw), token=new_token(),
+        reason=correction.reason if correction else "", questions=site().pages.questions(view, draw), token=new_token(),
         revision=one.dossier.revision,
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ from renderers.web.cases import Case, case, drawing, label
 from renderers.web.catalogue import first_to_do
 from renderers.web.hardening import FILE_POLICY
 from renderers.web.refusals import conflict
-from renderers.web_form import Control, control_id, error_summary, file_fields, has_files, page_controls, typed
+from renderers.web_form import control_id, error_summary, file_fields, has_files, typed
 
 blueprint = Blueprint("form", __name__)
 
@@ -264,11 +264,10 @@ def _page(
     one: Case, view: PageView, status: int = 200, note: str = "", note_kind: str = "", follow_up: int = 0
 ) -> Response:
     draw = drawing(one)
-    controls: tuple[Control, ...] = page_controls(view, draw)
     returning = "verification" if request.values.get("retour") == "verification" else ""
     return page(
         "citizen/question.html", status, page=view, steps=view.count if _is_length_sure(one) else 0, procedure=one.title, back=_back(one, view, returning),
-        errors=error_summary(view, draw), controls=controls, multipart=has_files(view), token=new_token(),
+        errors=error_summary(view, draw), questions=site().pages.questions(view, draw), multipart=has_files(view), token=new_token(),
         revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note,
         note_kind=note_kind,
     )  # fmt: skip

@@ -169,11 +169,12 @@ class Frame:
 
 
 def rendered(page: PageView) -> str:
-    return Pages(load_words()).render(
+    pages = Pages(load_words())
+    return pages.render(
         "citizen/question.html", "fr",
         {
             "frame": Frame, "page": page, "steps": 1, "procedure": "Essai", "back": "/", "errors": error_summary(page, DRAW),
-            "controls": page_controls(page, DRAW), "multipart": has_files(page), "token": "t", "revision": 1,
+            "questions": pages.questions(page, DRAW), "multipart": has_files(page), "token": "t", "revision": 1,
             "returning": "", "follow_up": 0, "note": "", "note_kind": "",
         },
     )  # fmt: skip

@@ -1,0 +1,105 @@
+"""A question drawn from kept pieces is the question as the macro draws it, sign for sign, whatever was typed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.rules.field_kinds.kind import KINDS
+from engine.rules.view import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
+from engine.values import Text
+from renderers import drawn_questions
+from renderers.drawn_questions import Questions
+from renderers.html import Pages
+from renderers.web_form import Drawing, field_control, page_controls
+from renderers.words import load_words
+
+PAGES = {language: Pages(load_words()) for language in ("fr", "en")}
+DRAW = {language: Drawing(load_words(), language) for language in ("fr", "en")}
+LABELS = (Text.of("Nom & prénoms"), Text.of({"fr": "Ville", "en": "Town"}), Text.of('Un "mot" <b>'))
+NASTY = st.text(st.sampled_from("a<&>\"'{}é \n\u00a01,.+-"), max_size=12)
+
+
+@cache
+def macro(language: str) -> Any:
+    return PAGES[language]._in(language).get_template("ui.html").module.champ  # type: ignore[attr-defined]
+
+
+def options(draw: Any) -> tuple[OptionView, ...]:
+    count = draw(st.sampled_from((0, 1, 3, 21)))
+    flags = st.booleans()
+    return tuple(
+        OptionView(f"o{n}", LABELS[n % 3], LABELS[1] if n % 2 else None, draw(flags), draw(flags), LABELS[0])
+        for n in range(count)
+    )
+
+
+@st.composite
+def views(draw: Any) -> FieldView:
+    type_ = draw(st.sampled_from(sorted({*KINDS, "rows"})))
+    text = draw(NASTY)
+    value = draw(st.one_of(st.none(), st.just(text), st.booleans(), st.integers(0, 9_999_999),
+                           st.just({"?": text}), st.just(["o1"]), st.just("+22890112233"), st.just("1.5")))  # fmt: skip
+    maybe = st.booleans()
+    view = FieldView(
+        "nom", draw(st.sampled_from(("nom", "voyageurs.0.nom"))), type_, draw(st.sampled_from(LABELS)), value,
+        draw(st.sampled_from(((), (text, "2", "1990")))), text, draw(st.sampled_from((None, *LABELS))),
+        draw(st.sampled_from((None, "cm"))), required=draw(maybe), computed=draw(maybe) and draw(maybe),
+        locked=draw(maybe) and draw(maybe), lines=draw(st.sampled_from((1, 4))),
+        max_length=draw(st.sampled_from((None, 8, 80))), accept=("pdf", "jpg"), max_size=2_000_000,
+        example=draw(st.sampled_from(("", "1990-05-01", "+22890112233", "AB"))), options=options(draw),
+        other_value=draw(NASTY), has_other=draw(maybe),
+        condition=draw(st.sampled_from((None, {"field": "x", "in": ["true"]}, {"all": [{"field": "y", "out": ["a"]}]}))),
+        shown=draw(maybe), copies=draw(st.sampled_from((1, 3))), how=draw(st.sampled_from(((), ("upload", "hand_over")))),
+        reason=draw(st.sampled_from((None, None, "Illisible <"))),
+    )  # fmt: skip
+    if draw(st.integers(0, 5)) == 0:
+        view = replace(view, problems=(AnswerProblem(view.path, "empty", {"type": type_, "id": "nom"}),))
+    if draw(st.integers(0, 5)) == 0:
+        view = replace(view, files=(FileView("a1", "acte.jpg", "jpg", 430_000, "2026-11-24T10:44:00+00:00"),))
+    if type_ == "rows":
+        view = replace(view, rows=(RowView(1, "", (replace(view, type="text", path="nom.0.a"),)),))
+    return view
+
+
+KEPT = {language: Questions(macro(language)) for language in ("fr", "en")}  # shared: later examples meet kept pieces
+
+
+@settings(max_examples=400, deadline=None)
+@given(views(), st.sampled_from(("fr", "en")))
+def test_kept_pieces_say_what_the_macro_says(view: FieldView, language: str) -> None:
+    plain = macro(language)(field_control(view, DRAW[language]))
+    assert KEPT[language].question(view, DRAW[language]) == plain
+    assert KEPT[language].question(view, DRAW[language]) == plain
+
+
+def test_a_page_is_its_questions_in_order() -> None:
+    fields = tuple(
+        FieldView(f"q{n}", f"q{n}", type_, LABELS[n % 3], shown=n != 1) for n, type_ in enumerate(sorted(KINDS))
+    )
+    page = PageView("p", LABELS[0], None, fields, 1, 1, True, True)
+    plain = "".join(macro("fr")(one) for one in page_controls(page, DRAW["fr"]))
+    assert str(PAGES["fr"].questions(page, DRAW["fr"])) == plain
+
+
+def test_no_answer_is_kept() -> None:
+    questions = Questions(macro("fr"))
+    for kind in ("text", "date", "phone", "integer"):
+        view = FieldView("nom", "nom", kind, LABELS[1], "SECRET", ("SECRET", "SECRET", "SECRET"), "SECRET", has_other=True,
+                         other_value="SECRET")  # fmt: skip
+        assert "SECRET" in questions.question(view, DRAW["fr"])
+    assert questions._kept
+    assert "SECRET" not in repr(questions._kept)
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawn_questions, "MOST", 3)
+    questions = Questions(macro("fr"))
+    for n in range(10):
+        questions.question(FieldView("nom", f"q{n}", "text", LABELS[1]), DRAW["fr"])
+        assert len(questions._kept) <= 3
