@@ -84,7 +84,6 @@ def fingerprint_of(expanded: str) -> str:
 def _compile(bench: Bench) -> Procedure | None:
     """Everything, whatever is missing; None when there is no state to start from."""
     names = read_namespace(bench)
-    _not_yet(bench)
     shop = Workshop(bench, names, read_vocabularies(bench, names))
     eligibility = build_eligibility(shop)
     form = build_application(shop)
@@ -128,14 +127,6 @@ def _compile(bench: Bench) -> Procedure | None:
         expanded=expanded,
     )
     return procedure if circuit.start else None
-
-
-def _not_yet(bench: Bench) -> None:
-    """Sections that the language has and the engine has not."""
-    for section in ("links",):
-        for name in bench.entries((section,)):
-            bench.say("S299", (section, name), key=True, name=section)
-            bench.broken.add(name)
 
 
 def _fields(eligibility: tuple[Criterion, ...], tasks: Mapping[str, Task]) -> dict[str, Field]:

@@ -16,7 +16,7 @@ from engine.values import Plain, Text
 
 USUAL_DAY: Final = date(2026, 11, 24)
 _NAMED: Final[Mapping[str, tuple[str, ...]]] = {  # what the keys under a verb name
-    "book": ("appointment",), "opinion": ("service",), "look_up": ("look_up",), "correct": ("question", "detail", "evidence"),
+    "book": ("appointment",), "opinion": ("service",), "look_up": ("look_up",), "linked": ("link",), "correct": ("question", "detail", "evidence"),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal, cast
+from typing import Final, Literal, cast, get_args
 
 from engine.definition.build_fields import Questions
 from engine.definition.build_form import build_page
@@ -19,16 +19,18 @@ from engine.definition.model import (
     Form,
     Instalments,
     Line,
+    Link,
     Option,
     Page,
+    Relation,
     Silence,
     Task,
 )
 from engine.definition.namespace import OPINION_COLUMNS, TASKS
 from engine.definition.notation import WEEKDAYS, read_hours
 from engine.definition.source import Path
-from engine.definition.vocabularies import OPINION, Workshop
-from engine.definition.workbench import Bench
+from engine.definition.vocabularies import OPINION, OUTCOME, Workshop
+from engine.definition.workbench import Bench, frozen
 from engine.values import Span, Text
 
 PERCENT: Final = Type("percent")
@@ -39,7 +41,7 @@ def build_tasks(shop: Workshop) -> Iterator[Task]:
     """In the order of the language's sections; the application comes from elsewhere."""
     for section, build in (
         ("fees", _fee), ("appointments", _appointment), ("opinions", _round), ("later_forms", _later_form),
-        ("look_ups", _look_up),
+        ("look_ups", _look_up), ("links", _link),
     ):  # fmt: skip
         for name, path in shop.bench.each((section,)):
             yield build(shop, name, path)
@@ -350,3 +352,37 @@ def _answers(shop: Workshop, name: str, path: Path) -> tuple[Page, ...]:
         for one, word in register.answers.items()
     )
     return (Page(id=name, where=where, title=bench.title((*path, "label")), fields=fields),)
+
+
+# -- links -------------------------------------------------------------------------------------------------------------
+
+_ENDS: Final = tuple(
+    Option(code, Text((("fr", french), ("en", english))))
+    for code, french, english in (
+        ("granted", "Accordé", "Granted"), ("refused", "Refusé", "Refused"), ("withdrawn", "Retiré", "Withdrawn"),
+        ("abandoned", "Sans suite", "Abandoned"), ("expired", "Expiré", "Expired"), ("revoked", "Annulé", "Revoked"),
+    )
+)  # fmt: skip
+
+
+def _link(shop: Workshop, name: str, path: Path) -> Link:
+    bench, words = shop.bench, _words(shop, path)
+    where, label = bench.where(path, key=True), bench.title((*path, "label"))
+    end = Field(id=name, where=where, type="choice", value_type=OUTCOME, label=label, options=_ENDS)
+    copies = bench.entries((*path, "copies"))
+    mine = [one for one in copies if shop.names.check(bench, one, (*path, "copies", one), "question")]
+    return Link(
+        id=name,
+        where=where,
+        basis=bench.basis(path),
+        label=label,
+        by=(SYSTEM,),
+        when=_when(shop, path),
+        after=_after(shop, path),
+        pages=(Page(id=name, where=where, title=label, fields=(end,)),),
+        relation=cast(Relation, bench.choice((*path, "relation"), get_args(Relation), "needs")),
+        procedure=bench.words((*path, "procedure")) or "",
+        required=bench.or_else((*path, "required"), words, YES_NO, TRUE),
+        copies=frozen({one: theirs for one in mine if isinstance(theirs := copies[one], str)}),
+        row=bench.words((*path, "row")),
+    )

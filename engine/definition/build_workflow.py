@@ -36,7 +36,8 @@ _MODES: Final[tuple[Mode, ...]] = (
     "by", "pay", "book", "attend", "correct", "gather", "look_up", "await", "wait", "end",
 )  # fmt: skip
 _AWAITED: Final[Mapping[str, tuple[str, ...]]] = {
-    "pay": ("fee",), "book": ("appointment",), "attend": ("appointment",), "look_up": ("look_up",), "gather": TASKS,
+    "pay": ("fee",), "book": ("appointment",), "attend": ("appointment",), "look_up": ("look_up",), "await": ("link",),
+    "gather": TASKS,
 }  # fmt: skip
 _OUTCOMES: Final = ("granted", "refused", "withdrawn", "abandoned", "expired", "revoked")
 _PUBLIC: Final = (
@@ -138,8 +139,6 @@ class _Circuits:
     def waits(self, mode: Mode, path: Path) -> tuple[str, ...]:
         if mode == "correct":
             return (APPLICATION,)
-        if mode == "await":
-            self.bench.say("S299", (*path, mode), key=True, name=mode)
         return self.names.checked(self.bench, (*path, mode), *_AWAITED[mode]) if mode in _AWAITED else ()
 
     def effects(self, path: Path) -> Effects:

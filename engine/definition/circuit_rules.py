@@ -15,7 +15,7 @@ from engine.definition.circuit import (
     surely_done,
 )  # fmt: skip
 from engine.definition.directory import Directory
-from engine.definition.model import APPLICATION, Appointment, Fee, Form, Procedure
+from engine.definition.model import APPLICATION, Appointment, Fee, Form, Link, Procedure
 from engine.definition.rulebook import rule
 from engine.problems import Problem, problem
 
@@ -76,7 +76,7 @@ def task_never_awaited(procedure: Procedure, directory: Directory) -> Iterator[P
     used = awaited(procedure) | filled(procedure) | {APPLICATION}
     used |= {str(way.event) for way in procedure.transitions if way.event in procedure.tasks}
     for task in procedure.tasks.values():
-        if task.id not in used:
+        if task.id not in used and not (isinstance(task, Link) and task.relation != "needs"):
             yield problem("C507", task.where, at=task.id, name=task.id)
 
 

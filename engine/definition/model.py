@@ -31,6 +31,7 @@ Public: TypeAlias = Literal[
     "closed",
 ]  # fmt: skip
 Mode: TypeAlias = Literal["by", "pay", "book", "attend", "correct", "gather", "look_up", "await", "wait", "end"]
+Relation: TypeAlias = Literal["renews", "amends", "duplicates", "revokes", "needs"]
 Silence: TypeAlias = Literal["favourable", "unfavourable", "none"]
 How: TypeAlias = Literal["upload", "show_original", "legalised_copy", "hand_over", "sign_at_counter"]
 
@@ -238,6 +239,17 @@ class Form(Task):
 
     def service(self, service_id: str) -> Consulted | None:
         return next((one for one in self.services if one.id == service_id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link(Form):
+    """An earlier dossier that this one hangs on. Its only question, asked of nobody, is how that dossier ended."""
+
+    relation: Relation
+    procedure: str
+    required: Expression = TRUE
+    copies: Mapping[str, str] = field(default_factory=lambda: _NONE)  # mine → theirs
+    row: str | None = None  # a question of rows of the earlier dossier, one of which is picked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -649,6 +661,9 @@ class Procedure:
     def forms(self) -> tuple[Form, ...]:
         """Later forms, look-ups and rounds; the application apart."""
         return tuple(task for task in self.tasks.values() if isinstance(task, Form) and task.id != APPLICATION)
+
+    def links(self) -> tuple[Link, ...]:
+        return tuple(task for task in self.tasks.values() if isinstance(task, Link))
 
     def round_of(self, service: str) -> Form | None:
         """The round of opinions that a service is consulted in."""

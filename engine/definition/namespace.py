@@ -14,9 +14,8 @@ from engine.definition.workbench import Bench, frozen
 
 BUILT_IN: Final = frozenset({APPLICATION, DRAFT, APPLICANT, SYSTEM, *AMBIENT})
 CALLED: Final = frozenset({*FUNCTIONS, *ROW_FUNCTIONS, *HISTORY_FUNCTIONS})
-ANSWERS: Final = ("question", "detail", "evidence", "answer", "look_up", "opinion", "service")  # what an expression may name
-NOT_YET: Final = ("link",)
-TASKS: Final = ("fee", "appointment", "opinion", "form", "look_up")
+ANSWERS: Final = ("question", "detail", "evidence", "answer", "look_up", "opinion", "service", "link")  # named in expressions
+TASKS: Final = ("fee", "appointment", "opinion", "form", "look_up", "link")
 PARTS: Final = (*TASKS, "service")  # what may be done, reopened, told of
 OPINION_COLUMNS: Final = ("service", "opinion", "weight")  # of the rows that a round is
 
@@ -63,7 +62,7 @@ class Namespace:
             return True
         if found is None and name not in bench.broken:  # what its own fault told is not told again
             bench.unknown("N301", path, name, self.of(*kinds))
-        elif found is not None and found not in NOT_YET:  # their own S299 is enough
+        elif found is not None:
             bench.say("N305", path, name=name, found=found, wanted=kinds)
         return False
 

@@ -40,6 +40,9 @@ _SIMPLE: Final[Mapping[str, Type]] = {
     "choices": Type("choices"), "place": Type("choice"),
 }  # fmt: skip
 LOOK_UP: Final = Type("choice", frozenset({"found", "not_found", "unavailable"}))
+OUTCOME: Final = Type(
+    "choice", frozenset({"granted", "refused", "withdrawn", "abandoned", "expired", "revoked"})
+)
 OPINION: Final = Type("choice", frozenset({"favourable", "reserved", "unfavourable", "silent"}))
 
 
@@ -220,6 +223,8 @@ class _Typing:
             self.types[name] = evidence_type(self.bench, path)
         elif kind == "look_up":
             self.types[name] = LOOK_UP
+        elif kind == "link":
+            self.types[name] = OUTCOME
         elif kind == "service":
             self.types[name] = OPINION
         elif kind == "opinion":

@@ -12,12 +12,13 @@ from engine.office.letters import dossier_link
 from engine.office.office import Office, pinned
 from engine.office.secrets import random_digits
 from engine.problems import Refused, refusal
-from engine.records.dossier import Actor, Booking, Dossier, IssuedDocument, Letter
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, Letter
 from engine.records.journal import seal, with_commitments
 from engine.records.store import Taken, Unit
 from engine.rules.appointments import resource_key
 from engine.rules.decision import Decision, EntryDraft, IssueOrder
 from engine.rules.documents import content_digest, document_claims, document_number, prepare_document, series_of
+from engine.rules.linking import succeeded
 from engine.rules.notices import letters_for
 from engine.rules.scopes import scope_of
 from engine.values import check_digit, new_id
@@ -35,6 +36,7 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     unit.put_dossier(dossier, before.revision)
     _keep_seats(unit, procedure, before, dossier, decision.releases)
     _keep_documents(unit, dossier, issued, decision)
+    _succeed(office, unit, procedure, before, dossier, issued, now)
     drafts = (*decision.entries, *_issued_entries(dossier, issued), *_other_entries(dossier, decision))
     journalise(unit, dossier, drafts, actor, now)
     for letter in letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now):
@@ -110,6 +112,29 @@ def _keep_documents(unit: Unit, dossier: Dossier, issued: tuple[IssuedDocument, 
         document = dossier.document(document_id)
         if document is not None and document_id not in new:
             unit.put_document(document)
+
+
+def _succeed(
+    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier,
+    issued: tuple[IssuedDocument, ...], now: datetime,
+) -> None:  # fmt: skip
+    """Documents of earlier dossiers that this one replaces or revokes."""
+    for link in procedure.links():
+        linked = after.links.get(link.id)
+        earlier = unit.dossier(linked.dossier) if linked else None
+        if earlier is None:
+            continue
+        ended = succeeded(procedure, link, before, after, issued, earlier, pinned(office, unit, earlier), now)
+        if not ended:
+            continue
+        kept = {one.id: one for one in ended}
+        documents = tuple(kept.get(one.id, one) for one in earlier.documents)
+        changed = replace(earlier, documents=documents, revision=earlier.revision + 1)
+        unit.put_dossier(changed, earlier.revision)
+        for document in ended:
+            unit.put_document(document)
+        order = Decision(changed, documents=tuple((one.id, one.status) for one in ended))
+        journalise(unit, changed, _other_entries(changed, order), SYSTEM_ACTOR, now)
 
 
 def _issued_entries(dossier: Dossier, issued: tuple[IssuedDocument, ...]) -> tuple[EntryDraft, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.definition.model import Form, Procedure
+from engine.definition.model import SYSTEM, Form, Procedure
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
 from engine.office.lookups import ask_now
@@ -55,7 +55,7 @@ def errands(office: Office, actor: Actor, dossier_id: str) -> tuple[Errand, ...]
     scope = scope_of(procedure, dossier, office.day(), office.directory)
     found: list[Errand] = []
     for form in open_tasks(procedure, dossier, scope):
-        if not isinstance(form, Form) or form.register is not None or form.id == procedure.form.id:
+        if not isinstance(form, Form) or SYSTEM in form.by or form.id == procedure.form.id:
             continue
         if not is_in_parts(form):
             found.append(Errand(form, None, False, gathering.filling_closed(moment, dossier, form)))
@@ -190,7 +190,7 @@ def fill_row(
 
 def _form(procedure: Procedure, form_id: str) -> Form:
     form = procedure.tasks.get(form_id)
-    if not isinstance(form, Form) or form.register is not None or form_id == procedure.form.id:
+    if not isinstance(form, Form) or SYSTEM in form.by or form_id == procedure.form.id:
         raise NotFound
     return form
 

@@ -17,6 +17,7 @@ from engine.definition.model import APPLICANT, DRAFT, Appointment, Form, Procedu
 from engine.definition.notation import read_span
 from engine.gateways.registers import RegisterAnswer
 from engine.office.bookings import book_slot, mark
+from engine.office.carrying import carry_out
 from engine.office.casework import take_transition
 from engine.office.cashier import check_payment, least_owed, owed, start_payment
 from engine.office.expectations import Seen, unmet
@@ -26,12 +27,13 @@ from engine.office.lookups import ask_now
 from engine.office.office import NotFound, WrongAnswers
 from engine.office.stage import PAYERS, Stage, fresh_token
 from engine.problems import NOWHERE, Fact, Position, Problem, Refused, problem, refusal
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
 from engine.rules.access import role_key
 from engine.rules.calendars import add_span
 from engine.rules.criteria import adopt_criteria, stopped_by
 from engine.rules.decision import Act
 from engine.rules.examples import adopt_answers, example_answers, example_filling
+from engine.rules.linking import link_ended
 from engine.rules.part_forms import example_part
 from engine.rules.parts import parts_left
 from engine.rules.view import AnswerProblem
@@ -124,8 +126,9 @@ class _Told:
             stage.office, stage.applicant, self.procedure.id, criteria=dict(criteria), channel=channel, token=token()
         )
         kept = {**opened.answers, **answers}
+        links = {link.id: Linked("", "") for link in self.procedure.links()}  # earlier dossiers of nobody
         filled = replace(
-            opened, answers=kept, attachments=stage.papers(self.procedure, kept), revision=opened.revision + 1
+            opened, answers=kept, links=links, attachments=stage.papers(self.procedure, kept), revision=opened.revision + 1
         )
         with stage.office.store.unit(write=True) as unit:
             unit.put_dossier(filled, opened.revision)
@@ -308,6 +311,18 @@ class _Told:
             if after.revision == before.revision:
                 self._fail("T902", what=task_id, why="not_awaited", state=before.state)
 
+    def _linked(self, step: Step) -> None:
+        """The earlier dossier ends so."""
+        office = self.stage.office
+        for link, said in self._pairs(step):
+            ended = str(said.get("end", "granted")) if isinstance(said, dict) else str(said)
+            dossier = self._dossier()
+            decision = link_ended(
+                self.procedure, dossier, link, ended, office.now(), office.directory, office.wording
+            )  # fmt: skip
+            with office.store.unit(write=True) as unit:
+                self.dossier = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+
     def _wait(self, step: Step) -> None:
         span = read_span(str(step.value))
         if span is None:
@@ -382,4 +397,5 @@ def _local(text: str) -> datetime:
 _VERBS: Final[Mapping[str, Callable[[_Told, Step], None]]] = {
     "take": _Told._take, "pay": _Told._pay, "book": _Told._book, "visit": _Told._visit, "correct": _Told._correct,
     "look_up": _Told._look_up, "wait": _Told._wait, "do": _Told._fill, "opinion": _Told._give,
+    "linked": _Told._linked,
 }  # fmt: skip

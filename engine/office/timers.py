@@ -14,6 +14,7 @@ from typing import Final
 from engine.gateways.senders import NotSent
 from engine.office.carrying import carry_out, journalise
 from engine.office.cashier import reconcile
+from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
 from engine.office.office import Office, pinned
 from engine.problems import Refused
@@ -40,9 +41,10 @@ class Tour:
     registers: int
     payments: int
     swept: int
+    links: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.timers or self.letters or self.registers or self.payments or self.swept)
+        return any((self.timers, self.letters, self.registers, self.payments, self.swept, self.links))
 
 
 def tour(office: Office) -> Tour:
@@ -50,7 +52,8 @@ def tour(office: Office) -> Tour:
     payments = reconcile(office)
     registers = ask_registers(office)
     timers = run_timers(office)
-    return Tour(timers, deliver_letters(office), registers, payments, sweep(office))
+    links = follow_links(office)
+    return Tour(timers, deliver_letters(office), registers, payments, sweep(office), links)
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

@@ -164,6 +164,15 @@ class ClockState:
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """The earlier dossier of a link: its id and number, and the row picked of it, if one is."""
+
+    dossier: str
+    number: str
+    row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """One request and all its facts. `revision` counts its changes; `fingerprint` pins the edition it is judged by."""
 
@@ -199,6 +208,7 @@ class Dossier:
     documents: tuple[IssuedDocument, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     clocks: Mapping[str, ClockState] = field(default_factory=lambda: MappingProxyType({}))
+    links: Mapping[str, Linked] = field(default_factory=lambda: MappingProxyType({}))  # by link of the book
 
     @property
     def is_draft(self) -> bool:

@@ -18,7 +18,7 @@ from engine.rules.calendars import add_days, counts_days
 from engine.rules.decision import IssueOrder
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.saying import answer_words, column_words
-from engine.rules.scopes import Standing, standing_of
+from engine.rules.scopes import Standing, standing_of, with_columns
 from engine.rules.wording import Wording
 from engine.values import Plain, Span, fingerprint
 
@@ -114,8 +114,10 @@ def _content(standing: Standing, output: Output, row: int | None, speech: Speech
 
 
 def _columns(standing: Standing, output: Output) -> Mapping[str, Field]:
+    """The columns of the rows that an output is given for, those of later forms among them."""
     rows = standing.procedure.fields.get(output.per) if output.per else None
-    return {column.id: column for column in rows.rows} if rows else {}
+    later = (form for form in standing.procedure.forms() if form.each == output.per)
+    return {column.id: column for column in with_columns(rows, *later).rows} if rows else {}
 
 
 # -- what is signed ----------------------------------------------------------------------------------------------------

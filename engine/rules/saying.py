@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -35,12 +34,10 @@ def answer_words(standing: Standing, name: str, speech: Speech) -> str:
 
 def column_words(standing: Standing, rows: str, number: int, column: Field, speech: Speech) -> str:
     """The same for one column of one row."""
-    kept, values = standing.answers.get(rows), standing.scope.get(rows)
-    if not isinstance(kept, list) or not isinstance(values, tuple) or not number < min(len(kept), len(values)):
+    values = standing.values.rows(rows)
+    if not number < len(values) or values[number].get(column.id) is None:
         return ""
-    row, answers = values[number], kept[number]
-    if not isinstance(row, Mapping) or not isinstance(answers, dict) or row.get(column.id) is None:
-        return ""
+    row, answers = values[number], values[number].answers
     plain: Plain = kind_of(column).plain(row[column.id]) if column.value is not None else answers.get(column.id)
     return text(column, plain, standing.asking(rows).inside(row), speech, answers.get(f"{column.id}_{OTHER}"))
 

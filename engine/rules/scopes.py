@@ -14,7 +14,7 @@ from typing import Final
 from engine.clock import local_day
 from engine.definition.directory import Directory, Office
 from engine.definition.expressions import Expression, History, Scope, Value
-from engine.definition.model import APPLICATION, Field, Form, Procedure
+from engine.definition.model import APPLICATION, CodeList, Field, Form, Procedure
 from engine.definition.tables import table_function
 from engine.records.dossier import Dossier
 from engine.rules.answers import OTHER
@@ -131,6 +131,24 @@ class Values(Mapping[str, Value]):
         return len({*self._fields, *self.answers})
 
 
+class _Codes(Mapping[str, frozenset[str]]):
+    """The codes of the shared lists, made when `in_list` asks for them."""
+
+    __slots__ = ("_lists",)
+
+    def __init__(self, lists: Mapping[str, CodeList]) -> None:
+        self._lists = lists
+
+    def __getitem__(self, name: str) -> frozenset[str]:
+        return self._lists[name].codes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lists)
+
+    def __len__(self) -> int:
+        return len(self._lists)
+
+
 def _loose(plain: Plain) -> Value:
     """An answer of no question: what a look-up found, the detail of « Autre »."""
     return plain if isinstance(plain, bool | int | str) and plain != "" else None
@@ -219,6 +237,7 @@ def _standing(
     scope = replace(
         base,
         values=values,
+        lists=_Codes(procedure.lists),
         add_working_days=directory.calendar.add_working_days,
         office_serving=lambda place: directory.office_serving(place, agency),
         tables={name: table_function(table) for name, table in procedure.tables.items()},

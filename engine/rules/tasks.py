@@ -10,6 +10,7 @@ from engine.definition.model import (
     Appointment,
     Fee,
     Form,
+    Link,
     Procedure,
     State,
     Task,
@@ -24,8 +25,9 @@ from engine.rules.passage import Moment, Passage
 
 
 def is_satisfied(task: Task, dossier: Dossier, scope: Scope) -> bool:
-    """Nothing is left to wait for: done, or nobody waits for it."""
-    return task.id in dossier.done or not task.when.holds(scope)
+    """Nothing is left to wait for: done, nobody waits for it, or no earlier dossier was named."""
+    unlinked = isinstance(task, Link) and task.id not in dossier.links
+    return task.id in dossier.done or unlinked or not task.when.holds(scope)
 
 
 def open_tasks(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Task, ...]:

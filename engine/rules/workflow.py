@@ -34,6 +34,7 @@ from engine.rules.decision import Act, Decision, Offer
 from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due
 from engine.rules.fees import opens_way, part_of
 from engine.rules.gathering import part_over
+from engine.rules.linking import missing_link
 from engine.rules.machine import act_trigger, circuit_of, event_trigger
 from engine.rules.moves import enter, finish_task, move, settle
 from engine.rules.offers import People, guard_refusal, missing_from, offers_of
@@ -67,6 +68,9 @@ def submit(
     if not is_owner(dossier, actor) and actor.kind != "system":
         raise Refused(refusal("role", roles=(APPLICANT,)))
     moment = Moment(procedure, actor, now, directory, wording)
+    missing = missing_link(procedure, dossier, moment.scope(dossier))
+    if missing is not None:
+        raise Refused(missing)
     passage = Passage.of(dossier).with_(submitted_at=now, form_day=local_day(now), due_at=None)
     passage = passage.with_(office=office_of(moment, passage.dossier))
     passage = enter(mark_done(passage, moment, APPLICATION), moment, procedure.start)
