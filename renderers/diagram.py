@@ -93,7 +93,8 @@ def workflow_svg(
         '<defs><marker id="fleche" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
         'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="#3c4a53"/></marker></defs>',
     ]
-    parts += [_edge(drawing, pair, numbers, numbered) for pair, numbers in pairs.items() if pair[0] != pair[1]]
+    drawn = [_edge(drawing, pair, numbers, numbered) for pair, numbers in pairs.items() if pair[0] != pair[1]]
+    parts += [line for line, _ in drawn] + [badge for _, badge in drawn]
     parts += [_box(drawing, state, language, current, counts or {}) for state in procedure.states.values()]
     parts += [_loop(drawing, pair[0], numbers) for pair, numbers in pairs.items() if pair[0] == pair[1]]
     return "".join([*parts, "</svg>"])
@@ -119,7 +120,10 @@ def _centre(point: tuple[float, int]) -> tuple[float, float]:
     return MARGIN + column * (WIDTH + GAP_X), MARGIN + layer * (HEIGHT + GAP_Y) + HEIGHT / 2
 
 
-def _edge(drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[Way]) -> str:
+def _edge(
+    drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[Way]
+) -> tuple[str, str]:
+    """The line, and its numbers, which are drawn above all lines."""
     points = [_centre(point) for point in drawing.path[pair]]
     down = points[-1][1] > points[0][1]
     half = HEIGHT / 2 if down else -HEIGHT / 2
@@ -131,11 +135,19 @@ def _edge(drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbe
         path.append(f"C{x1:.0f} {y1 + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}")
     automatic = all(numbered[number - 1].event for number in numbers)
     dash = ' stroke-dasharray="5 4"' if automatic else ""
-    (x1, y1), (x2, y2) = points[0], points[1]
-    return (
-        f'<path d="{"".join(path)}" fill="none" stroke="#3c4a53" stroke-width="1.4"{dash} marker-end="url(#fleche)"/>'
-        + _badge((x1 + x2) / 2, (y1 + y2) / 2, numbers)
-    )
+    x, y = _along(points[0], points[1])
+    line = f'<path d="{"".join(path)}" fill="none" stroke="#3c4a53" stroke-width="1.4"{dash} marker-end="url(#fleche)"/>'
+    return line, _badge(x, y, numbers)
+
+
+def _along(start: tuple[float, float], end: tuple[float, float], part: float = 0.36) -> tuple[float, float]:
+    """A point of the first bend, nearer its start: two ways between the same boxes keep their numbers apart."""
+    (x1, y1), (x2, y2) = start, end
+    back = 1 - part
+    x = x1 * (back**3 + 3 * back**2 * part) + x2 * (3 * back * part**2 + part**3)
+    middle = (y1 + y2) / 2
+    y = y1 * back**3 + middle * (3 * back**2 * part + 3 * back * part**2) + y2 * part**3
+    return x, y
 
 
 def _badge(x: float, y: float, numbers: Sequence[int]) -> str:
