@@ -1,0 +1,59 @@
+"""The pages say what the code does: generated references, links, commands, make targets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from renderers import reference
+from renderers.console import console
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("name", sorted(reference.pages()))
+def test_a_generated_reference_is_up_to_date(name: str) -> None:
+    """`make reference` writes them again."""
+    assert (reference.FOLDER / name).read_text("utf-8") == reference.pages()[name]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.S)
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (page.parent / target).exists(), f"{page.name} leads to {target}"
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    named = set(re.findall(r"^guichet (\w+)", text, re.M))
+    assert named
+    assert named <= set(console.list_commands(None))  # type: ignore[arg-type]
+
+
+def test_every_target_of_the_readme_is_made() -> None:
+    text, makefile = (ROOT / "README.md").read_text("utf-8"), (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"^make (\w+)", text, re.M)):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_every_decision_is_in_the_list() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
+    for page in (ROOT / "docs" / "decisions").glob("0*.md"):
+        assert page.name in index, page.name
+
+
+def test_every_dependency_has_its_reason() -> None:
+    declared = (ROOT / "pyproject.toml").read_text("utf-8").split("dependencies = [", 1)[1].split("]", 1)[0]
+    reasons = (ROOT / "docs" / "decisions" / "0006-dependencies.md").read_text("utf-8")
+    for name in re.findall(r'"([a-z0-9-]+)', declared):
+        assert name in reasons, name
+
+
+def test_the_pages_speak_of_the_project_alone() -> None:
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        assert not re.search(r"/(work|tmp|root|home)/", text), page.name
