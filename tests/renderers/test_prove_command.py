@@ -23,7 +23,10 @@ def run(*arguments: str) -> Result:
 def test_a_dead_end_is_told_with_the_answers_that_lead_there() -> None:
     result = run("prove", str(BAD / "P5_nothing_open_for_minors.yaml"))
     assert result.exit_code == 1
-    assert "erreur[P5] avec age_declare = 0 et motif = 'perte', aucune étape n'est ouverte dans « examen »" in result.output
+    assert (
+        "erreur[P5] avec age_declare = 0 et motif = 'perte', aucune étape n'est ouverte dans « examen »"
+        in result.output
+    )
     assert "P5_nothing_open_for_minors.yaml:22:5" in result.output
 
 
