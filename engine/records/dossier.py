@@ -156,11 +156,12 @@ class IssuedDocument:
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """A clock of the law: seconds consumed until `since`; running if `since` is set."""
+    """A clock of the law: seconds consumed until `since`; running if `since` is set. It began first at `began`."""
 
     consumed: int
     since: datetime | None
     over: bool = False
+    began: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

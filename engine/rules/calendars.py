@@ -90,15 +90,26 @@ def elapsed(start: datetime, end: datetime, span: Span, calendar: Calendar) -> i
     return sum(calendar.works(day) for day in days) * DAY
 
 
-def end_after(start: datetime, span: Span, spent: int, calendar: Calendar) -> datetime:
-    """When a span is over that runs again from `start`, `spent` seconds of its own time being used."""
+def end_after(
+    start: datetime, span: Span, spent: int, calendar: Calendar, began: datetime | None = None
+) -> datetime:
+    """When a span is over that runs again from `start`, `spent` seconds of its own time being used. Months and years
+    count the days they had from `began`, their first start."""
     if not counts_days(span):
         left = timedelta(minutes=minutes_of(span)) - timedelta(seconds=spent)
         return _add_working_time(start, left, calendar) if span.working else start + left
     if span.working:
         left_days = Span(max(0, span.count - spent // DAY), "day", working=True)
         return end_of_day(add_days(local_day(start), left_days, calendar))
-    return end_of_day(add_days(local_day(start), span, calendar) - timedelta(days=spent // DAY))
+    days = length_in_days(span, began or start, calendar) - spent // DAY
+    return end_of_day(local_day(start) + timedelta(days=days))
+
+
+def length_in_days(span: Span, start: datetime, calendar: Calendar) -> int:
+    """How many days a span counts, from its start; working days, where it says so."""
+    if span.unit == "day":
+        return span.count
+    return (add_days(local_day(start), span, calendar) - local_day(start)).days
 
 
 def _working_time(start: datetime, end: datetime, calendar: Calendar) -> timedelta:

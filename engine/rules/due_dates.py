@@ -13,20 +13,19 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
-from engine.clock import local_day
 from engine.definition.directory import Calendar, Directory
 from engine.definition.expressions import Expression, Scope
 from engine.definition.model import APPLICATION, Appointment, Clock, Form, Procedure
 from engine.records.dossier import Booking, ClockState, Dossier, Timer
 from engine.rules.calendars import (
     DAY,
-    add_days,
     add_span,
     before_instant,
     counts_days,
     due_instant,
     elapsed,
     end_after,
+    length_in_days,
 )  # fmt: skip
 from engine.rules.parts import opened_at, parts_left
 from engine.values import Span
@@ -69,7 +68,7 @@ def turn_clocks(
     for clock in procedure.clocks.values():
         known = turned.get(clock.id)
         if known is None and state_id in clock.runs_in:
-            turned[clock.id] = ClockState(0, now)
+            turned[clock.id] = ClockState(0, now, began=now)
         elif known is not None and not known.over:
             spent = consumed(clock, known, now, scope, calendar)
             turned[clock.id] = _turned(clock, known, state_id, now, spent)
@@ -78,8 +77,8 @@ def turn_clocks(
 
 def _turned(clock: Clock, known: ClockState, state_id: str, now: datetime, spent: int) -> ClockState:
     if state_id in clock.runs_in:
-        return known if known.since else ClockState(known.consumed, now)
-    return ClockState(spent, None, over=state_id not in clock.paused_in)
+        return known if known.since else replace(known, since=now)
+    return replace(known, consumed=spent, since=None, over=state_id not in clock.paused_in)
 
 
 def consumed(clock: Clock, known: ClockState, now: datetime, scope: Scope, calendar: Calendar) -> int:
@@ -96,15 +95,9 @@ def clock_left(dossier: Dossier, clock: Clock, now: datetime, scope: Scope, cale
     if not isinstance(lasts, Span) or not counts_days(lasts):
         return None
     if known is None:
-        return _days_of(lasts, now, calendar)
+        return length_in_days(lasts, now, calendar)
     spent = consumed(clock, known, now, scope, calendar) // DAY
-    return max(0, _days_of(lasts, known.since or now, calendar) - spent)
-
-
-def _days_of(span: Span, start: datetime, calendar: Calendar) -> int:
-    if span.unit == "day":
-        return span.count
-    return (add_days(local_day(start), span, calendar) - local_day(start)).days
+    return max(0, length_in_days(lasts, known.began or known.since or now, calendar) - spent)
 
 
 def clock_end(dossier: Dossier, clock: Clock, scope: Scope, calendar: Calendar) -> datetime | None:
@@ -113,7 +106,7 @@ def clock_end(dossier: Dossier, clock: Clock, scope: Scope, calendar: Calendar) 
     if known is None or known.since is None or known.over:
         return None
     lasts = clock.lasts.value(scope)
-    return end_after(known.since, lasts, known.consumed, calendar) if isinstance(lasts, Span) else None
+    return end_after(known.since, lasts, known.consumed, calendar, known.began) if isinstance(lasts, Span) else None
 
 
 # -- the list of timers ------------------------------------------------------------------------------------------------

@@ -11,9 +11,20 @@ from hypothesis import strategies as some
 from engine.clock import local_day
 from engine.definition.directory import Calendar
 from engine.definition.model import Hours
-from engine.rules.calendars import add_months, add_span, before_instant, counts_days, due_instant, openings
+from engine.rules.calendars import (
+    DAY,
+    add_months,
+    add_span,
+    before_instant,
+    counts_days,
+    due_instant,
+    elapsed,
+    end_after,
+    openings,
+)
 from engine.values import Span, Text
 from tests.engine.rules.small_book import DEPOT, DIRECTORY, MONDAY, span
+from tests.makers import the_directory
 
 CALENDAR = Calendar(holidays={date(2026, 12, 25): Text.of("Noël"), date(2027, 1, 1): Text.of("Nouvel An")})
 
@@ -106,3 +117,26 @@ def test_openings_are_the_office_s_less_what_is_shut() -> None:
     }
     assert {day: openings(centre, day, DEPOT, DIRECTORY.calendar) for day in table} == table
     assert openings(port, date(2026, 12, 2), DEPOT, DIRECTORY.calendar) == ()
+
+
+# -- clocks that stop and run again ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("span", "start", "stop", "spent"),
+    [
+        (Span(30, "day"), "2026-11-24 16:00", "2026-12-04 09:00", 10 * DAY),
+        (Span(30, "day"), "2026-11-24 09:00", "2026-11-24 23:00", 0),
+        (Span(10, "day", working=True), "2026-11-24 09:00", "2026-12-04 09:00", 8 * DAY),
+        (Span(10, "day", working=True), "2026-12-24 09:00", "2026-12-28 09:00", DAY),  # Christmas, a week-end
+        (Span(2, "month"), "2026-11-24 09:00", "2026-12-24 09:00", 30 * DAY),
+        (Span(72, "hour"), "2026-11-24 09:00", "2026-11-25 10:30", 25 * 3600 + 1800),
+        (Span(9, "hour", working=True), "2026-11-24 11:00", "2026-11-25 08:00", 3600 + 9000 + 1800),
+    ],
+)
+def test_time_spent_and_time_left_make_the_whole(span: Span, start: str, stop: str, spent: int) -> None:
+    """A clock stopped and at once run again ends when it would have."""
+    calendar = the_directory().calendar
+    begun, paused = (datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=UTC) for text in (start, stop))
+    assert elapsed(begun, paused, span, calendar) == spent
+    assert end_after(paused, span, spent, calendar, begun) == end_after(begun, span, 0, calendar)

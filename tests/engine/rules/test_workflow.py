@@ -620,7 +620,7 @@ def test_one_task_may_decide_alone() -> None:
 
 def test_the_clock_of_the_law_keeps_its_count() -> None:
     story = Story(gather_book()).submit().wait("10 days").take("demander", correction={"nom": "flou"})
-    assert story.dossier.clocks["silence"] == ClockState(10 * 86_400, None)
+    assert story.dossier.clocks["silence"] == ClockState(10 * 86_400, None, began=MONDAY)
     story.wait("25 days").corrected().wait("19 days")
     assert story.state == "instruction"
     story.wait("2 days")
