@@ -1,6 +1,6 @@
 """`python -m benchmarks.inside`: the same pages asked inside this process, to see where the time of a request goes.
 
-Prints processor time a request (median of several rounds) and, with `--profile home|form|post`, who spent it.
+Prints processor time a request, beside that of a bare Flask page, in turns; and, with `--profile home|form|post`, who spent it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from flask import Flask
 from werkzeug.test import Client, EnvironBuilder
 
 from benchmarks.portal import PHONE, answers, hidden, write_procedures
@@ -100,19 +101,28 @@ def _signed_in(office: Office) -> str:
     return check_code(office, PHONE, digits).token
 
 
-def measure(one: Ask, good: frozenset[int]) -> float:
-    """Milliseconds of processor a request: the median round."""
+def bare() -> Ask:
+    """A page of nothing but Flask, to hold the others against."""
+    app = Flask("bare")
+    app.add_url_rule("/", view_func=lambda: "Bonjour")
+    environ = EnvironBuilder(path="/").get_environ()
 
-    def round_() -> float:
-        began = time.thread_time()
-        for _ in range(REQUESTS):
-            status = one()
-            if status not in good:
-                raise SystemExit(f"answered {status}")
-        return 1000 * (time.thread_time() - began) / REQUESTS
+    def one() -> int:
+        status = [""]
+        for _ in app({**environ}, lambda line, _headers, _error=None: status.__setitem__(0, line)):  # type: ignore[arg-type]
+            pass
+        return int(status[0][:3])
 
-    round_()
-    return statistics.median(round_() for _ in range(ROUNDS))
+    return one
+
+
+def round_of(one: Ask) -> float:
+    """Milliseconds of processor a request, over one round."""
+    began = time.thread_time()
+    for _ in range(REQUESTS):
+        if (status := one()) not in (200, 303):
+            raise SystemExit(f"answered {status}")
+    return 1000 * (time.thread_time() - began) / REQUESTS
 
 
 def profile(one: Ask, lines: int) -> None:
@@ -135,6 +145,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         inside = Inside(Path(folder))
         asks = {
+            "bare": bare(),
             "home": inside.getting("/", False),
             "form": inside.getting(inside.path, True),
             "post": inside.posting(),
@@ -143,8 +154,11 @@ def main() -> None:
             profile(asks[chosen.profile], chosen.lines)
             return
         print(f"Python {platform.python_version()}, {platform.python_compiler()}; no server, one thread")
-        for name, one in asks.items():
-            print(f"{name:6}{measure(one, frozenset({200, 303})):7.2f} ms a request")
+        rounds = [{name: round_of(one) for name, one in asks.items()} for _ in range(ROUNDS + 1)][1:]
+        for name in asks:
+            times = [one[name] for one in rounds]
+            ratio = statistics.median(one[name] / one["bare"] for one in rounds)
+            print(f"{name:6}{statistics.median(times):7.2f} ms a request (least {min(times):.2f}), {ratio:5.1f} bare")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, cast
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
+from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
 from engine.clock import local, local_day
@@ -47,8 +49,35 @@ class Pages:
         return self._environments[language]
 
 
+class _SaidAhead(NodeTransformer):
+    """Writes what a template says the same on every page (a sentence without facts, the address of a file) into it when
+    it is compiled."""
+
+    def __init__(self, say: Mapping[str, Callable[[str], str]]) -> None:
+        self._say = say
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Expr:
+        self.generic_visit(node)
+        name = node.node.name if isinstance(node.node, nodes.Name) else ""
+        facts = (*node.args[1:], *node.kwargs, node.dyn_args, node.dyn_kwargs)
+        key = node.args[0] if node.args else None
+        if name not in self._say or any(facts) or not isinstance(key, nodes.Const):
+            return node
+        return nodes.Const(self._say[name](key.value), lineno=node.lineno)
+
+
+class _Environment(Environment):
+    """An environment whose globals named in `said_ahead` are called when a template is compiled, where they can be."""
+
+    said_ahead: Mapping[str, Callable[[str], str]] = MappingProxyType({})
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        return cast(nodes.Template, _SaidAhead(self.said_ahead).visit(tree))
+
+
 def _environment(words: Words, language: str, asset: Callable[[str], str]) -> Environment:
-    environment = Environment(
+    environment = _Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -69,6 +98,7 @@ def _environment(words: Words, language: str, asset: Callable[[str], str]) -> En
     def plain_day(value: date | datetime) -> str:
         return words.plain_day(local_day(value) if isinstance(value, datetime) else value, language)
 
+    environment.said_ahead = {"w": say, "asset": asset}
     environment.globals.update(
         {
             "lang": language,

@@ -91,7 +91,10 @@ _LINES: Final = re.compile(r"\r\n?|[\u0085\u2028\u2029\v\f]")
 def tidy(text: str, lines: bool = False) -> str:
     """Text as it is kept: NFC, no invisible sign, single spaces, no space around. A control sign becomes U+FFFD, which
     `has_control` finds. With `lines`, new lines are kept."""
-    text = _LINES.sub("\n", text[:LONGEST_KEPT])
+    text = text[:LONGEST_KEPT]
+    if text.isascii() and text.isprintable():  # most answers: nothing to tidy but the spaces
+        return " ".join(text.split())
+    text = _LINES.sub("\n", text)
     text = "".join(_sign(sign) for sign in text)
     text = unicodedata.normalize("NFC", text)
     text = _SPACES.sub(" ", text)

@@ -184,12 +184,12 @@ def _read(
 
 
 def _is_opened(field: Field, before: Standing, after: Standing) -> bool:
-    return is_asked(field) and after.shows(field) and not before.shows(field) and field.id not in after.answers
+    return field.id not in after.answers and not before.shows(field) and after.shows(field) and is_asked(field)
 
 
 def _is_closed(field: Field, before: Standing, after: Standing) -> bool:
-    answered = is_asked(field) and not is_blank(before.answers.get(field.id))
-    return answered and before.shows(field) and not after.shows(field)
+    hidden = before.shows(field) and not after.shows(field)
+    return hidden and is_asked(field) and not is_blank(before.answers.get(field.id))
 
 
 # -- checking ----------------------------------------------------------------------------------------------------------

@@ -123,6 +123,8 @@ def _put_back(answers: dict[str, Any], before: Mapping[str, Plain], key: str) ->
 
 def change_rows(fields: Iterable[Field], answers: Mapping[str, Plain], raw: Raw) -> dict[str, Plain] | None:
     """The answers with the rows the person asked to add or to remove; none when they asked nothing possible."""
+    if ADD not in raw and REMOVE not in raw:
+        return None
     columns = {field.id: field for field in fields if field.type == "rows" and is_asked(field)}
     changed = copy.deepcopy({name: plain for name, plain in answers.items() if name in columns})
     done = [_change(columns, changed, str(path).split("."), False) for path in raw.get(REMOVE, ())[:1]]

@@ -241,9 +241,12 @@ def _frame() -> Frame:
 
 
 def _csrf() -> str:
-    """The token of the forms. It lasts as long as the browser keeps its cookie: phones open old tabs again."""
+    """The token of the forms. It lasts as long as the browser keeps its cookie, which is handed out anew on each day that
+    it is used: phones open old tabs again."""
     g.shareable = False
-    session.permanent = True
+    today = office().day().isoformat()
+    if session.get("day") != today:
+        session.permanent, session["day"] = True, today
     return generate_csrf()
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
 
 from engine.clock import local_day
+from engine.definition.catalogue import Catalogue
 from engine.definition.model import Criterion, Procedure
 from engine.office.intake import mine, open_dossier, see_form
 from engine.records.dossier import Actor
@@ -36,6 +38,19 @@ class Theme:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """The cards of a catalogue on one day, in the order of their titles."""
+
+    catalogue: Catalogue
+    day: date
+    cards: list[ProcedureCard]
+    themes: list[Theme]
+
+
+_shelves: dict[str, Shelf] = {}  # by language
+
+
+@dataclass(frozen=True, slots=True)
 class HomeNotice:
     kind: str
     title: str
@@ -50,24 +65,31 @@ class HomeNotice:
 @blueprint.get("/")
 @public
 def home() -> Response:
-    cards = _cards()
-    return page("citizen/home.html", cards=cards[:8], categories=_themes(cards), notices=_notices())
+    shelf = _shelf()
+    return page("citizen/home.html", cards=shelf.cards[:8], categories=shelf.themes, notices=_notices())
 
 
 @blueprint.get("/demarches")
 @public
 def catalogue() -> Response:
     query, theme = request.args.get("q", "").strip()[:100], request.args.get("theme", "")
-    cards = _cards()
-    themes = _themes(cards)
-    heading = next((one.title for one in themes if one.id == theme), say("catalogue.heading"))
-    if theme:
-        cards = [card for card in cards if card.category == theme]
+    shelf = _shelf()
+    heading = next((one.title for one in shelf.themes if one.id == theme), say("catalogue.heading"))
+    cards = [card for card in shelf.cards if not theme or card.category == theme]
     found = search(cards, query)
     return page(
-        "citizen/catalogue.html", q=query, theme=theme, cards=found.cards, closest=found.closest, categories=themes,
+        "citizen/catalogue.html", q=query, theme=theme, cards=found.cards, closest=found.closest, categories=shelf.themes,
         heading=heading,
     )  # fmt: skip
+
+
+def _shelf() -> Shelf:
+    """All procedures as listed today, put in order once a day in each language; at once for a new catalogue."""
+    kept = _shelves.get(language())
+    if kept is None or kept.catalogue is not office().catalogue or kept.day != office().day():
+        cards = _cards()
+        kept = _shelves[language()] = Shelf(office().catalogue, office().day(), cards, _themes(cards))
+    return kept
 
 
 def _cards() -> list[ProcedureCard]:
