@@ -354,11 +354,13 @@ def _asked(book: Procedure, name: str) -> str:
 
 def _happened(dossier: Dossier, book: Procedure) -> str:
     """Who did what last, so that the agent knows whom to ask."""
-    if not dossier.taken:
-        return say("stale.unknown", moment=site().words.moment(dossier.entered_at, language()))
-    last = dossier.taken[-1]
-    name = who_did(last.by, last.by_kind, people([last.by]))
-    return say(
-        "stale.by", name=name[:1].upper() + name[1:], act=act_label(book, last.transition, last.source),
-        moment=site().words.moment(last.at, language()),
-    )  # fmt: skip
+    with office().store.unit() as unit:
+        last = unit.entries(dossier.id)[-1]
+    body = last.body if isinstance(last.body, dict) else {}
+    if last.kind == "transition":
+        what = act_label(book, str(body.get("transition")), str(body.get("source")))
+    else:
+        what = say(f"journal.{last.kind}") if site().words.has(f"journal.{last.kind}") else last.kind
+    name = who_did(last.actor, last.actor_kind, people([last.actor]))
+    moment = site().words.moment(last.at, language())
+    return say("stale.by", name=name[:1].upper() + name[1:], act=what, moment=moment)
