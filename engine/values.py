@@ -73,18 +73,23 @@ def canonical_json(value: Plain) -> bytes:
     return text.encode("utf-8")
 
 
+_SCALARS: Final = frozenset({bool, int, str, type(None)})
+
+
 def _refuse_floats(value: object) -> None:
-    if value is None or isinstance(value, (bool, int, str)):
+    if isinstance(value, (bool, int, str)) or value is None:
         return
     if isinstance(value, (list, tuple)):
         for item in value:
-            _refuse_floats(item)
+            if type(item) not in _SCALARS:
+                _refuse_floats(item)
         return
     if isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"key {key!r} is not text")
-            _refuse_floats(item)
+            if type(item) not in _SCALARS:
+                _refuse_floats(item)
         return
     raise TypeError(f"{type(value).__name__} is not a plain value")
 

@@ -80,6 +80,8 @@ def digestible(value: object) -> Plain:
     """Arguments as plain values, so that equal ones have one digest; bytes by their own digest."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
+    if isinstance(value, (list, tuple)):
+        return [digestible(item) for item in value]
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()
     if isinstance(value, (date, datetime)):
@@ -90,8 +92,6 @@ def digestible(value: object) -> Plain:
         return {one.name: digestible(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, (set, frozenset)):
         return sorted((digestible(item) for item in value), key=str)
-    if isinstance(value, (list, tuple)):
-        return [digestible(item) for item in value]
     raise TypeError(f"{type(value).__name__} is no argument of a command")
 
 

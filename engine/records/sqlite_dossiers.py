@@ -20,7 +20,6 @@ ENTRIES: Final = Shape(Entry, "entry", ("dossier", "n"))
 
 _BODY: Final = "SELECT body FROM dossier_body WHERE dossier = "
 _ADD: Final = LINES.insert("revision")
-_PUT: Final = LINES.update.replace("SET ", "SET revision = ?, ", 1) + " AND revision = ?"
 _ADD_ENTRY: Final = ENTRIES.insert()
 _ADD_SALT: Final = "INSERT INTO salt (dossier, n, name, salt) VALUES (?, ?, ?, ?)"
 _ADD_WORD: Final = "INSERT INTO dossier_word (word, dossier) VALUES (?, ?)"
@@ -82,12 +81,16 @@ class DossierVerbs(Verbs):
     def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
         if dossier.revision != expected_revision + 1:
             raise ValueError("a kept dossier carries the revision after the expected one")
-        row = self._row("SELECT label FROM dossier WHERE id = ? AND revision = ?", (dossier.id, expected_revision))
-        cells = [dossier.revision, *LINES.cells(line_of(dossier)), dossier.id, expected_revision]
-        if row is None or self._change(_PUT, cells) != 1:
+        row = self._row(f"{LINES.select} WHERE id = ? AND revision = ?", (dossier.id, expected_revision))
+        if row is None:
             raise Conflict(dossier.id)
+        cells = zip(LINES.names, LINES.cells(line_of(dossier)), row, strict=True)
+        changed = {name: cell for name, cell, kept in cells if cell != kept}
+        sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only when a column of it is set
+        sql = f"UPDATE dossier SET revision = ?{sets} WHERE id = ?"
+        self._change(sql, [dossier.revision, *changed.values(), dossier.id])
         self._change("UPDATE dossier_body SET body = ? WHERE dossier = ?", (_body_of(dossier), dossier.id))
-        if row[0] != dossier.label:
+        if "label" in changed:
             self._change("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
             self._add_words(dossier)
 
