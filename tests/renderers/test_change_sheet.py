@@ -157,12 +157,14 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("code", "edit"), ENDS.items())
+@pytest.mark.slow
 def test_the_command_ends_with_what_it_found(tmp_path: Path, code: int, edit: tuple[str, str]) -> None:
     found = guichet(BEFORE, variant(tmp_path, edit))
     assert found.exit_code == code, found.output
     assert json.loads(guichet(BEFORE, variant(tmp_path, edit), "--format", "json").output)["exit_code"] == code
 
 
+@pytest.mark.slow
 def test_an_accepted_break_does_not_forbid_publication(tmp_path: Path) -> None:
     edit = ENDS[4]
     accept = ("scenarios:", "accept: [{code: R804, at: profession, because: Vu, edition: 6}]\nscenarios:")
@@ -187,6 +189,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("arguments", FAULTS.values(), ids=FAULTS)
+@pytest.mark.slow
 def test_what_cannot_be_told_ends_with_one(arguments: tuple[str, ...]) -> None:
     found = guichet(*arguments)
     assert found.exit_code == 1
@@ -194,6 +197,7 @@ def test_what_cannot_be_told_ends_with_one(arguments: tuple[str, ...]) -> None:
     assert isinstance(found.exception, SystemExit)
 
 
+@pytest.mark.slow
 def test_a_snapshot_says_whom_it_touches(tmp_path: Path) -> None:
     path = variant(tmp_path, ("amount: 25000", "amount: 26000"))
     found = guichet(BEFORE, path, "--snapshot", str(GOLDEN / "counts.json"))
@@ -204,6 +208,7 @@ def test_a_snapshot_says_whom_it_touches(tmp_path: Path) -> None:
     assert "states.controle" in guichet(BEFORE, path, "--snapshot", str(wrong)).output
 
 
+@pytest.mark.slow
 def test_against_a_reference_shared_files_of_the_time_are_read(tmp_path: Path) -> None:
     """A block changed beside an unchanged file is seen, at its place in the past and now."""
     folder = tmp_path / "procedures"

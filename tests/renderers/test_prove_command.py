@@ -36,6 +36,7 @@ def test_it_is_told_in_english_too() -> None:
     assert "“attestation” can be issued without “taxe”, by: a_payer → accorde" in result.output
 
 
+@pytest.mark.slow
 def test_the_shipped_procedures_are_proven() -> None:
     result = run("prove", str(PROCEDURES))
     assert result.exit_code == 0, result.output

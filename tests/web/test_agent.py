@@ -44,6 +44,7 @@ def confirm(seat: Seat, dossier: Dossier, act: str, **typed: object) -> tuple[in
 # -- the door ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_failure_at_the_door_says_the_same(desks: Desks) -> None:
     said = set()
     for login, password in ((GATEKEEPER, "faux"), ("personne", "demo"), ("controle", "demo")):
@@ -54,6 +55,7 @@ def test_every_failure_at_the_door_says_the_same(desks: Desks) -> None:
     assert "L’identifiant ou le mot de passe n’est pas le bon." in said.pop()
 
 
+@pytest.mark.slow
 def test_too_many_tries_close_the_door_for_a_while(desks: Desks) -> None:
     seat = desks.stranger()
     tries = [seat.client.post("/agent/connexion", data={"login": GATEKEEPER, "password": "x"}) for _ in range(11)]

@@ -555,6 +555,7 @@ JUNK = [
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_no_tree_of_any_shape_is_a_traceback(path: Path) -> None:
     dice = random.Random(path.stem)
     source = read_source(path.read_bytes(), str(path))

@@ -233,6 +233,7 @@ def test_an_office_closed_beyond_the_horizon_has_no_slot() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.slow
 def test_a_shipped_procedure_is_proven_on_any_day(name: str) -> None:
     for days in (0, 1, 2, 3, 4, 5, 6, 100, 500):
         assert found(the_procedure(name), day=TODAY + timedelta(days=days)) == []
@@ -344,6 +345,7 @@ def the_form() -> Procedure:
 
 @honest
 @given(CONDITION)
+@pytest.mark.slow
 def test_what_the_solver_holds_possible_is_true_and_what_it_denies_is_never_seen(text: str) -> None:
     procedure, directory = the_form(), the_directory()
     condition = read(procedure, text)

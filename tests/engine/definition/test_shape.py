@@ -283,6 +283,7 @@ def mutant(tree: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_misshapen_trees_never_crash_the_check(path: Path) -> None:
     source = read_source(path.read_bytes(), path.name)
     chance = random.Random(path.stem)

@@ -245,6 +245,7 @@ def mutants(count: int, seed: int) -> list[str]:
     return made
 
 
+@pytest.mark.slow
 def test_mutants_of_the_shipped_files_never_crash_the_reader() -> None:
     for text in mutants(400, seed=7):
         begin = time.thread_time()

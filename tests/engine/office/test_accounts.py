@@ -181,6 +181,7 @@ class TestPasswords:
         closed = refused(accounts.sign_in, world.office, kind, login, password).reason
         assert (closed.code, dict(closed.facts)) == ("sign_in_wrong", {})
 
+    @pytest.mark.slow
     def test_ten_tries_then_even_the_right_one_waits(self, world: World, account: Account) -> None:
         for _ in range(10):
             refused(accounts.sign_in, world.office, "agent", "mensah", "autre")

@@ -128,6 +128,7 @@ def test_a_large_photo_is_made_smaller(store: AttachmentStore) -> None:
     assert kept_picture(store, kept).size == (LONGEST_SIDE, LONGEST_SIDE * 3 // 5)
 
 
+@pytest.mark.slow
 def test_a_png_that_is_a_photo_becomes_a_jpeg_where_that_is_accepted(store: AttachmentStore) -> None:
     out = io.BytesIO()
     Image.effect_noise((1200, 1000), 90).convert("RGB").save(out, "PNG")
@@ -281,6 +282,7 @@ def test_what_is_no_good_pdf_is_refused(store: AttachmentStore, data: bytes, cod
     assert why_refused(store, data) == code
 
 
+@pytest.mark.slow
 def test_no_mutant_of_a_pdf_or_a_picture_raises_anything_else(store: AttachmentStore) -> None:
     for original in (a_pdf(pages=2), a_picture(), a_picture("PNG"), with_script()):
         for place in range(0, len(original), max(1, len(original) // 120)):

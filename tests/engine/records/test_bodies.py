@@ -92,6 +92,7 @@ def test_every_record_round_trips(kind: type[Any]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(values_of(Dossier))
+@pytest.mark.slow
 def test_every_dossier_round_trips_through_the_store(dossier: Dossier) -> None:
     store = SqliteStore(":memory:")
     opened(store, dossier)

@@ -808,6 +808,7 @@ def _try(story: Story, verb: str, name: str, who: Actor, number: int) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(some.sampled_from(BOOKS), STEPS)
+@pytest.mark.slow
 def test_chance_finds_no_way_out_of_the_book(procedure: Procedure, steps: list[tuple[str, str, Actor, int]]) -> None:
     story = Story(procedure).submit()
     for verb, name, who, number in steps:
