@@ -30,7 +30,7 @@ from engine.gateways.payments import PaymentProvider
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
-from engine.office.demo import PASSWORD, open_demo
+from engine.office.demo import PASSWORD, close_demo, open_demo
 from engine.office.inspection import fsck
 from engine.office.keys import SigningKeys
 from engine.office.office import Office, OfficeSettings, publish_editions
@@ -70,18 +70,21 @@ class Settings:
     hosts: tuple[str, ...] = ()  # names the site answers to; empty = any
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+    def from_environment(cls, environ: Mapping[str, str], demo: bool = False) -> Settings:
+        """`demo` asks for a demonstration whatever the environment says; it keeps its data apart."""
+
         def read(name: str, otherwise: str = "") -> str:
             file = environ.get(f"GUICHET_{name}_FILE")
             return Path(file).read_text("utf-8").strip() if file else environ.get(f"GUICHET_{name}", otherwise)
 
         port = environ.get("PORT", "8000")
+        demo = demo or read("DEMO") in ("1", "true", "yes")
         return cls(
             procedures=Path(read("PROCEDURES", "procedures")),
-            data=Path(read("DATA", "var")),
+            data=Path(read("DATA", "var/demo" if demo else "var")),
             base_url=read("BASE_URL", f"http://localhost:{port}").rstrip("/"),
             short_url=read("SHORT_URL").rstrip("/"),
-            demo=read("DEMO") in ("1", "true", "yes"),
+            demo=demo,
             secret=read("SECRET"),
             phone=read("PHONE", "22 00 00 00"),
             security_contact=read("SECURITY_CONTACT"),
@@ -119,6 +122,8 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     office = publish_editions(office)
     if settings.demo:
         open_demo(office)
+    else:
+        close_demo(office)
     return office, operator
 
 
@@ -226,8 +231,7 @@ def start_worker(app: Flask) -> threading.Event:
 
 
 def _settings(demo: bool) -> Settings:
-    settings = Settings.from_environment(os.environ)
-    return replace(settings, demo=demo or settings.demo)
+    return Settings.from_environment(os.environ, demo)
 
 
 @click.command()

@@ -1,10 +1,10 @@
 """People for a demonstration: two holders of every role of the directory, so that what needs four eyes can be shown,
-and a controller. Their password is public: never call this where real requests are kept."""
+and a controller. Their password is public: where real requests are kept, `close_demo` shuts their doors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
@@ -15,6 +15,7 @@ from engine.records.dossier import Account
 
 PASSWORD: Final = "demo"
 AUDITOR: Final = "controle"
+_OURS: Final = "demo-"  # how the id of every invented account begins
 _FAMILIES: Final = (
     "Mensah", "Agbeko", "Lawson", "Kpodar", "Amouzou", "Tchalla", "Koffi", "Ayité", "Bawa", "Djobo", "Gbeho", "Sossou",
     "Akakpo", "Nabine", "Tchakondo", "Adjovi",
@@ -32,16 +33,32 @@ class DemoPerson:
 
 
 def open_demo(office: Office) -> tuple[DemoPerson, ...]:
-    """Gives every person of the demonstration an account, once. All those who may sign in."""
+    """Gives every person of the demonstration an open account. All those who may sign in."""
     people = (*demo_agents(office.directory), DemoPerson(AUDITOR, "S. Edoh", ""))
     with office.store.unit() as unit:
-        missing = [one for one in people if unit.account_of(_kind(one), one.login) is None]
-    if missing:
+        known = [unit.account_of(_kind(one), one.login) for one in people]
+    missing = [one for one, account in zip(people, known, strict=True) if account is None]
+    closed = [account for account in known if account and account.disabled and account.id.startswith(_OURS)]
+    if missing or closed:
         secret = hash_secret(PASSWORD)  # one for all: it is no secret
         with office.store.unit(write=True) as unit:
             for one in missing:
                 unit.put_account(_account(one, secret))
+            for account in closed:
+                unit.put_account(replace(account, secret=secret, disabled=False))
     return people
+
+
+def close_demo(office: Office) -> None:
+    """Shuts the door to every person of a demonstration held on this store before, and ends their sessions."""
+    with office.store.unit() as unit:
+        everyone = (*unit.accounts("agent"), *unit.accounts("auditor"))
+    ours = [one for one in everyone if one.id.startswith(_OURS) and not one.disabled]
+    if ours:
+        with office.store.unit(write=True) as unit:
+            for one in ours:
+                unit.put_account(replace(one, secret="", disabled=True))
+                unit.drop_sessions(one.id)
 
 
 def demo_agents(directory: Directory) -> tuple[DemoPerson, ...]:
@@ -65,4 +82,4 @@ def _kind(one: DemoPerson) -> str:
 
 def _account(one: DemoPerson, secret: str) -> Account:
     roles = (one.role,) if one.role else ()
-    return Account(f"demo-{one.login}", "agent" if one.role else "auditor", one.name, one.login, secret, roles)
+    return Account(f"{_OURS}{one.login}", "agent" if one.role else "auditor", one.name, one.login, secret, roles)

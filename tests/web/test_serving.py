@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from server import Settings, create_app, open_office, renew, serving
+from engine.office.accounts import actor_of, sign_in
+from engine.problems import Refused
+from server import DEMO_PASSWORD, Settings, create_app, open_office, renew, serving
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -70,3 +72,26 @@ def test_a_broken_file_is_survived_by_a_new_start(app: Flask, tmp_path: Path) ->
     page = client.get(f"/demarches/{file.stem}")
     assert page.status_code == 200
     assert "Avertissement" in page.text
+
+
+def test_people_of_a_demonstration_stay_out_of_a_real_portal(app: Flask, tmp_path: Path) -> None:
+    """The same data served without the demonstration: their password is public, so neither it nor a session opens."""
+    office = serving(app)
+    before = sign_in(office, "auditor", "controle", DEMO_PASSWORD)
+    settings = Settings(procedures=tmp_path / "procedures", data=tmp_path / "data")
+    real, _ = open_office(settings)
+    assert actor_of(real, before.token) is None
+    with pytest.raises(Refused, match="sign_in_wrong"):
+        sign_in(real, "auditor", "controle", DEMO_PASSWORD)
+    with real.store.unit() as unit:
+        assert all(one.disabled for kind in ("agent", "auditor") for one in unit.accounts(kind))
+    again, _ = open_office(replace(settings, demo=True))
+    assert actor_of(again, before.token) is None
+    assert sign_in(again, "auditor", "controle", DEMO_PASSWORD)
+
+
+def test_a_demonstration_keeps_its_data_apart() -> None:
+    assert Settings.from_environment({}).data == Path("var")
+    assert Settings.from_environment({}, demo=True).data == Path("var/demo")
+    assert Settings.from_environment({"GUICHET_DEMO": "1"}).data == Path("var/demo")
+    assert Settings.from_environment({"GUICHET_DATA": "there"}, demo=True).data == Path("there")
