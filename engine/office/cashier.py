@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain, zip_longest
 from typing import Final, Literal, TypeAlias
 
 from engine.clock import local_day
@@ -43,6 +44,7 @@ from engine.values import Plain, new_id
 RANK: Final[Mapping[PaymentStatus, int]] = {
     "pending": 0, "unknown": 1, "expired": 2, "failed": 3, "paid": 4, "overpaid": 5,
 }  # fmt: skip
+OPEN: Final = frozenset({"pending", "unknown"})
 RECEIVED: Final = frozenset({"paid", "overpaid"})
 FORGERIES_NOTED: Final = 200  # an hour and provider; beyond, only counted
 # how long ago a silent payment must have been asked about, by its age
@@ -52,6 +54,9 @@ PATIENCE: Final = (
     (timedelta(hours=24), timedelta(minutes=10)),
     (timedelta(days=30), timedelta(days=1)),
 )
+# an operator may say failed, then collect: so long we ask again, and so often
+SECOND_THOUGHTS: Final = timedelta(hours=24)
+ENDED_PAUSE: Final = timedelta(minutes=10)
 
 CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider", "later"]
 
@@ -179,7 +184,7 @@ def _change(office: Office, payment_id: str, **changes: object) -> Payment:
     """Notes something on a payment that is still open; one that ended stays as it is."""
     with office.store.unit(write=True) as unit:
         payment = _kept(unit, payment_id)
-        if payment.status not in ("pending", "unknown"):
+        if payment.status not in OPEN:
             return payment
         changed: Payment = replace(payment, **changes)  # type: ignore[arg-type]
         unit.put_payment(changed)
@@ -222,7 +227,7 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
         is_new = unit.add_event(told)
     if ours is None:
         return CallbackOutcome("unmatched")
-    if not is_new and ours.status not in ("pending", "unknown"):
+    if not is_new and ours.status not in OPEN:
         return CallbackOutcome("repeated", ours)
     try:
         checked = _ask(office, ours)
@@ -246,29 +251,34 @@ def check_payment(office: Office, payment_id: str) -> Payment:
     """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing."""
     with office.store.unit() as unit:
         payment = _kept(unit, payment_id)
-    if payment.status not in ("pending", "unknown"):
-        return payment
+    return _ask_again(office, payment) if payment.status in OPEN else payment
+
+
+def reconcile(office: Office, limit: int = 50) -> int:
+    """Asks again about silent payments and those that ended without money lately. How many were asked about."""
+    with office.store.unit() as unit:
+        due = _to_ask(unit, office.now(), limit)
+    for payment in due:
+        _ask_again(office, payment)
+    return len(due)
+
+
+def _to_ask(unit: Unit, now: datetime, limit: int) -> list[Payment]:
+    """A few of each age in turn, the youngest first: neither the many old ones nor the many new ones starve the others."""
+    ages, younger = [], timedelta()
+    for until, pause in PATIENCE:
+        ages.append(unit.pending_payments(now - pause, limit, started_after=now - until, started_by=now - younger))
+        younger = until
+    ages.append(unit.ended_payments(now - SECOND_THOUGHTS, now - ENDED_PAUSE, limit))
+    in_turn = chain.from_iterable(zip_longest(*ages))
+    return [payment for payment in in_turn if payment is not None][:limit]
+
+
+def _ask_again(office: Office, payment: Payment) -> Payment:
     try:
         return _ask(office, payment)
     except ProviderDown:
         return _unanswered(office, payment)
-
-
-def reconcile(office: Office, limit: int = 50) -> int:
-    """Asks again about silent payments, the oldest question first. How many were asked about."""
-    now = office.now()
-    with office.store.unit() as unit:
-        silent = unit.pending_payments(now - PATIENCE[0][1], limit * 10)
-    due = [payment for payment in silent if _is_due(payment, now)][:limit]
-    for payment in due:
-        check_payment(office, payment.id)
-    return len(due)
-
-
-def _is_due(payment: Payment, now: datetime) -> bool:
-    age, asked = now - payment.started_at, payment.checked_at or payment.started_at
-    wait = next((pause for until, pause in PATIENCE if age < until), None)
-    return wait is not None and now - asked >= wait
 
 
 def _ask(office: Office, payment: Payment) -> Payment:
@@ -285,9 +295,14 @@ def _ask(office: Office, payment: Payment) -> Payment:
 
 
 def _unanswered(office: Office, payment: Payment) -> Payment:
+    """Only when it was asked changes; one whose time is over is unknown from now on."""
     now = office.now()
-    status: PaymentStatus = "unknown" if now >= payment.expires_at else payment.status
-    return _change(office, payment.id, status=status, checked_at=now)
+    with office.store.unit(write=True) as unit:
+        kept = replace(_kept(unit, payment.id), checked_at=now)
+        if kept.status == "pending" and now >= kept.expires_at:
+            kept = replace(kept, status="unknown")
+        unit.put_payment(kept)
+    return kept
 
 
 def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus) -> tuple[Payment, Dossier | None]:

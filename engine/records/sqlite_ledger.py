@@ -10,6 +10,7 @@ from engine.records.bodies import instant_text, read_instant
 from engine.records.dossier import Booking, Edition, IssuedDocument, Payment, PaymentEvent
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
+from engine.records.store import EARLIEST, LATEST
 
 PAYMENTS: Final = Shape(Payment, "payment")
 EVENTS: Final = Shape(PaymentEvent, "pay_event", ("provider", "event_id"))
@@ -19,7 +20,11 @@ EDITIONS: Final = Shape(Edition, "edition", ("procedure", "fingerprint"))
 
 _PENDING: Final = (
     f"{PAYMENTS.select} WHERE status IN ('pending', 'unknown') AND coalesce(checked_at, started_at) <= ?"
-    " ORDER BY coalesce(checked_at, started_at), id LIMIT ?"
+    " AND started_at > ? AND started_at <= ? ORDER BY coalesce(checked_at, started_at), id LIMIT ?"
+)
+_ENDED: Final = (
+    f"{PAYMENTS.select} WHERE status IN ('expired', 'failed') AND ended_at > ?"
+    " AND coalesce(checked_at, started_at) <= ? ORDER BY coalesce(checked_at, started_at), id LIMIT ?"
 )
 _ADD_EVENT: Final = EVENTS.insert() + " ON CONFLICT DO NOTHING"
 _ADD_CREDIT: Final = "INSERT INTO credit (payment, dossier, amount, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -50,8 +55,17 @@ class LedgerVerbs(Verbs):
         sql = f"{PAYMENTS.select} WHERE dossier = ? ORDER BY started_at, rowid"
         return PAYMENTS.read_all(self._rows(sql, (dossier_id,)))
 
-    def pending_payments(self, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]:
-        return PAYMENTS.read_all(self._rows(_PENDING, (instant_text(checked_before), limit)))
+    def pending_payments(
+        self, checked_before: datetime, limit: int = 50, *, started_after: datetime = EARLIEST,
+        started_by: datetime = LATEST,
+    ) -> tuple[Payment, ...]:  # fmt: skip
+        between = (instant_text(checked_before), instant_text(started_after), instant_text(started_by))
+        return PAYMENTS.read_all(self._rows(_PENDING, (*between, limit)))
+
+    def ended_payments(
+        self, ended_after: datetime, checked_before: datetime, limit: int = 50
+    ) -> tuple[Payment, ...]:
+        return PAYMENTS.read_all(self._rows(_ENDED, (instant_text(ended_after), instant_text(checked_before), limit)))
 
     def add_event(self, event: PaymentEvent) -> bool:
         return self._change(_ADD_EVENT, EVENTS.cells(event)) == 1

@@ -16,7 +16,7 @@ from sqlite_utils import Database, Migrations
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
 MIGRATIONS: Final = Migrations("guichet")
-NAMES: Final = ("0001 facts",)
+NAMES: Final = ("0001 facts", "0002 ended payments")
 
 SETTINGS: Final = {
     "synchronous": "2",  # FULL: a commit that was acknowledged survives a power cut
@@ -354,3 +354,9 @@ def facts(db: Database) -> None:
     """Dossiers, their journal, and what is kept beside them."""
     for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, DOOR):
         db.executescript(part)
+
+
+@MIGRATIONS(name=NAMES[1])
+def ended_payments(db: Database) -> None:
+    """Those that ended without money are asked about for a day more: found by when they ended."""
+    db.execute("CREATE INDEX payment_ended ON payment (ended_at) WHERE status IN ('expired', 'failed')")

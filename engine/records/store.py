@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
 from engine.records.dossier import (
     Account,
@@ -28,6 +28,9 @@ from engine.records.dossier import (
 )  # fmt: skip
 from engine.records.journal import Entry
 from engine.values import Plain
+
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Conflict(Exception):
@@ -164,8 +167,18 @@ class Unit(Protocol):
     def payment(self, payment_id: str) -> Payment | None: ...
     def payment_referenced(self, reference: str) -> Payment | None: ...
     def payments_of(self, dossier_id: str) -> tuple[Payment, ...]: ...
-    def pending_payments(self, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]:
-        """Payments pending or unknown, last asked about (else started) by then; the longest unasked first."""
+    def pending_payments(
+        self, checked_before: datetime, limit: int = 50, *, started_after: datetime = EARLIEST,
+        started_by: datetime = LATEST,
+    ) -> tuple[Payment, ...]:  # fmt: skip
+        """Payments pending or unknown, last asked about (else started) by then, started after the one instant and not
+        after the other; the longest unasked first."""
+        ...
+
+    def ended_payments(
+        self, ended_after: datetime, checked_before: datetime, limit: int = 50
+    ) -> tuple[Payment, ...]:
+        """Payments that failed or expired lately, last asked about by then; the longest unasked first."""
         ...
 
     def add_event(self, event: PaymentEvent) -> bool:

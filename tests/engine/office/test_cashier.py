@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -374,3 +375,69 @@ def test_silent_payments_are_asked_less_and_less(tmp_path: Path) -> None:
         world.wait(**step)
         asked.append(cashier.reconcile(world.office))
     assert asked == [1, 1, 1, 1, 1, 0, 1, 0, 1, 0]
+
+
+def test_many_old_silent_payments_starve_no_new_one(tmp_path: Path) -> None:
+    told = Told()
+    world = a_world(tmp_path, providers={"told": told})
+    dossier = world.sent()
+    first = pay(world, dossier, provider="told")
+    with world.office.store.unit(write=True) as unit:
+        for number in range(600):
+            old = first.started_at - timedelta(days=31 + number % 40 if number % 2 else 3)
+            unit.add_payment(
+                replace(first, id=f"old{number}", reference=f"old{number}", provider_ref=None, started_at=old,
+                        expires_at=old, status="unknown", checked_at=first.started_at - timedelta(minutes=1))
+            )  # fmt: skip
+    told.says = {"kind": "paid"}
+    world.wait(seconds=10)
+    assert cashier.reconcile(world.office) == 1, "those asked about this minute wait, those of over 30 days are left"
+    assert world.kept(dossier).state == "signature"
+
+
+def test_the_old_that_are_due_share_the_tour_with_the_new(tmp_path: Path) -> None:
+    told = Told()
+    world = a_world(tmp_path, providers={"told": told})
+    dossier = world.sent()
+    first = pay(world, dossier, provider="told")
+    old = first.started_at - timedelta(days=3)
+    with world.office.store.unit(write=True) as unit:
+        for number in range(600):
+            told.orders[f"old{number}"] = told.orders[first.reference]
+            unit.add_payment(
+                replace(first, id=f"old{number}", reference=f"old{number}", provider_ref=None, started_at=old,
+                        expires_at=old, status="unknown", checked_at=old)
+            )  # fmt: skip
+    world.wait(seconds=10)
+    assert cashier.reconcile(world.office, limit=10) == 10
+    assert cashier.see_payment(world.office, world.applicant(), dossier.id, first.id).checked_at == world.office.now()
+
+
+@pytest.mark.parametrize("kind", ["failed", "expired"])
+def test_money_that_comes_after_the_operator_said_no_is_credited_without_a_call(tmp_path: Path, kind: str) -> None:
+    told = Told()
+    world = a_world(tmp_path, providers={"told": told})
+    dossier = world.sent()
+    payment = pay(world, dossier, provider="told")
+    told.says = {"kind": kind}
+    assert cashier.check_payment(world.office, payment.id).status == kind
+    assert cashier.reconcile(world.office) == 0, "not at once"
+    told.down = True
+    world.wait(minutes=10)
+    assert [cashier.reconcile(world.office) for _ in range(2)] == [1, 0]
+    told.down, told.says = False, {"kind": "paid"}
+    world.wait(minutes=10)
+    assert cashier.reconcile(world.office) == 1
+    assert world.kept(dossier).state == "signature"
+    assert credits(world) == [(payment.id, 500)]
+    assert fsck(world.office) == ()
+
+
+def test_an_end_is_believed_after_a_day(tmp_path: Path) -> None:
+    told = Told()
+    world = a_world(tmp_path, providers={"told": told})
+    payment = pay(world, world.sent(), provider="told")
+    told.says = {"kind": "failed"}
+    cashier.check_payment(world.office, payment.id)
+    world.wait(days=1, seconds=1)
+    assert cashier.reconcile(world.office) == 0
