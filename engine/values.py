@@ -137,3 +137,9 @@ def group_number(number: str) -> str:
 
 def digits_only(text: str) -> str:
     return "".join(sign for sign in text if sign.isascii() and sign.isdigit())
+
+
+def has_local_length(phone: str) -> bool:
+    """Whether a telephone number has the eight figures of this country, with or without its prefix."""
+    digits = digits_only(phone)
+    return len(digits) == 8 or (len(digits) in (11, 13) and digits.removeprefix("00").startswith("228"))

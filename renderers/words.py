@@ -25,6 +25,7 @@ FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
 _BEFORE: Final = re.compile(r" (?=[:;?!»%])")
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _FOLDER: Final = Path(__file__).parent
 
 
@@ -122,15 +123,29 @@ class Words:
             return problem.message.in_(language)
         code, facts = _told(problem)
         said = {**self.facts(facts, language), "label": label}
+        if code in ("minimum", "maximum", "between"):
+            said |= self._bounds(code, kind, said, language)
         if code == "date_incomplete":
             parts = [self.say(f"part.{part}", language, {}) for part in _tuple(facts.get("missing"))]
             said["missing"] = self.say("part.joined", language, {}).join(parts)
-        keys = (f"problem.{kind}.{code}", f"problem.any.{code}", "problem.any.other")
+        keys = (
+            f"problem.{kind}.{code}", f"problem.any.{code}_{facts.get('why')}", f"problem.any.{code}", "problem.any.other"
+        )  # fmt: skip
         return self.first(keys, language, said)
+
+    def _bounds(self, code: str, kind: str, said: Mapping[str, str], language: str) -> dict[str, str]:
+        """The limits of a number with its unit: `120 cm`, `entre 50 et 250 cm`, `10 000 FCFA`."""
+        bounds = {name: said[name] for name in ("minimum", "maximum") if name in said}
+        if kind == "money":
+            bounds = {name: self.amount(int(text), language) if text.isdecimal() else text for name, text in bounds.items()}
+        unit = "FCFA" if kind == "money" else said.get("unit", "")
+        last = "maximum" if code == "between" else code
+        return {**bounds, last: f"{bounds[last]}{FIXED_SPACE}{unit}"} if unit and last in bounds else bounds
 
     def refusal(self, code: str, facts: Mapping[str, Fact], language: str) -> str:
         """The sentence of a closed act."""
-        return self.first((f"refusal.{code}", "refusal.other"), language, self.facts(facts, language))
+        keys = (f"refusal.{code}_{facts.get('why')}", f"refusal.{code}", "refusal.other")
+        return self.first(keys, language, self.facts(facts, language))
 
     def facts(self, facts: Mapping[str, Fact], language: str) -> dict[str, str]:
         """Facts as a sentence holds them: numbers grouped, ISO dates and instants in full, lists joined."""
@@ -144,7 +159,7 @@ class Words:
         if span := _SPAN.fullmatch(value):
             return self.span(int(span[1]), span[3], bool(span[2]), language)
         try:
-            if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            if _DAY.fullmatch(value):
                 return self.plain_day(date.fromisoformat(value), language)
             if re.match(r"\d{4}-\d\d-\d\dT", value):
                 return self.moment(datetime.fromisoformat(value), language)
@@ -161,6 +176,8 @@ def _told(problem: AnswerProblem) -> tuple[str, Mapping[str, Fact]]:
         if over is not None:
             return "too_long", {**facts, "count": over}
         return ("length", facts) if under is None else ("too_short", {**facts, "count": under})
+    if code in ("minimum", "maximum") and _DAY.fullmatch(str(facts.get(code))):
+        return f"date_{code}", facts
     if code in ("minimum", "maximum") and "minimum" in facts and "maximum" in facts:
         return "between", facts
     if code in ("files_many", "rows_many"):

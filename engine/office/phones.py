@@ -7,6 +7,7 @@ from typing import Final
 import phonenumbers
 
 from engine.problems import Refused, refusal
+from engine.values import has_local_length
 
 COUNTRY: Final = "TG"
 
@@ -18,5 +19,5 @@ def read_phone(raw: str) -> str:
     except phonenumbers.NumberParseException:
         raise Refused(refusal("phone_format")) from None
     if not phonenumbers.is_valid_number(number):
-        raise Refused(refusal("phone_format"))
+        raise Refused(refusal("phone_format", why="unassigned") if has_local_length(raw) else refusal("phone_format"))
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

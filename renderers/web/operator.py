@@ -52,7 +52,9 @@ def answer() -> Response:
     operator = _operator()
     reference, refuses = request.form.get("reference", ""), request.form.get("do") == "refuse"
     done = operator.refuse(reference) if refuses else operator.confirm(reference, request.form.get("pin", ""))
-    key = "wrong_pin" if not done else "refused" if refuses else "confirmed"
+    waits = any(order.reference == reference for order in operator.pending_orders())  # still, so only the code was wrong
+    missed = "wrong_pin" if waits else "too_late"
+    key = missed if not done else "refused" if refuses else "confirmed"
     session["operator_note"], session["operator_kind"] = say(f"operator.{key}"), "ok" if done else "bad"
     told = operator.callback(reference) if done else None
     if told is not None:

@@ -296,14 +296,18 @@ def _bookings(one: Case) -> list[Linked]:
 
 
 def _payments(one: Case) -> list[Linked]:
-    return [_payment(one, payment) for payment in payments(office(), actor(), one.id)]
+    back = to_give_back(office(), actor(), one.id)
+    return [_payment(one, payment, back.get(payment.id, 0)) for payment in payments(office(), actor(), one.id)]
 
 
-def _payment(one: Case, payment: Payment) -> Linked:
+def _payment(one: Case, payment: Payment, back: int) -> Linked:
     amount = site().words.money(payment.amount, language())
     received = payment.status in ("paid", "overpaid")
-    key = {"pending": "pending", "unknown": "unknown"}.get(payment.status, "paid" if received else "failed")
-    text = say(f"payment.line_{key}", amount=amount, day=_plain_day(payment.ended_at or payment.started_at))
+    key = payment.status if received or payment.status in ("pending", "unknown") else "failed"
+    text = say(
+        f"payment.line_{key}", amount=amount, day=_plain_day(payment.ended_at or payment.started_at),
+        back=site().words.money(back, language()),
+    )  # fmt: skip
     if received:
         return Linked(text=text, href=one.at(f"/recu/{payment.id}.pdf"), link=say("payment.receipt"))
     open_one = key in ("pending", "unknown")
@@ -363,7 +367,7 @@ def act(number: str, act_id: str) -> Response:
     if request.method == "POST" and (reason or not wants_reason):
         taken = Act(act_id, reason or None)
         take_transition(office(), actor(), one.id, taken, revision=form_revision(), token=form_token())
-        session["note"] = say("track.act_done")
+        session["note"] = say("track.act_done", act=label(offer.transition.label))
         return go(one.at())
     missing = request.method == "POST"
     errors = [("#reason", say("refusal.reason_missing"))] if missing else []

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.definition.model import DRAFT
+from engine.office.phones import read_phone
+from engine.problems import Refused
 from engine.rules.answers import CODES
 from engine.rules.field_kinds.kind import KINDS
 from engine.rules.view import AnswerProblem
@@ -74,6 +76,31 @@ def test_an_unknown_key_is_a_fault_of_ours(words: Words) -> None:
 
 def test_a_fact_is_never_read_as_a_hole(words: Words) -> None:
     assert "{label}" in words.say("problem.any.empty", "fr", {"label": "{label}"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "facts", "said"),
+    [
+        ("integer", "minimum", {"minimum": "50", "unit": "cm"}, "« Taille » doit être au moins 50 cm"),
+        ("integer", "maximum", {"minimum": "50", "maximum": "250", "unit": "cm"}, "« Taille » doit être entre 50 et 250 cm"),
+        ("money", "maximum", {"maximum": "10000"}, "« Taille » doit être au plus 10 000 FCFA"),
+        ("date", "minimum", {"minimum": "1900-01-01"}, "« Taille » doit être le 1er janvier 1900 ou plus tard"),
+        ("phone", "phone", {}, "Le numéro « Taille » doit avoir 8 chiffres, par exemple 90 12 34 56"),
+        (
+            "phone", "phone", {"why": "unassigned"},
+            "Ce numéro n’est pas un numéro togolais. Un mobile commence par 70 à 73, 78, 79, 90 à 93 ou 96 à 99",
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_says_the_limit_as_people_read_it(words: Words, kind: str, code: str, facts: dict, said: str) -> None:
+    assert words.problem(AnswerProblem("x", code, facts), kind, "Taille", "fr").replace("\u00a0", " ") == said
+
+
+@pytest.mark.parametrize(("typed", "why"), [("60 12 34 56", "unassigned"), ("+228 60123456", "unassigned"), ("9012", None)])
+def test_eight_figures_that_are_no_number_are_not_counted_again(typed: str, why: str | None) -> None:
+    with pytest.raises(Refused) as closed:
+        read_phone(typed)
+    assert closed.value.reason.facts.get("why") == why
 
 
 # -- nothing is left unsaid --------------------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ class _NumberKind(FieldKind):
         facts = {
             name: f"{limit:f}" for name, limit in (("minimum", minimum), ("maximum", maximum)) if limit is not None
         }
+        if field.unit:
+            facts["unit"] = field.unit
         if minimum is not None and value < minimum:
             return [fault("minimum", field.bounds.message, **facts)]
         if maximum is not None and value > maximum:

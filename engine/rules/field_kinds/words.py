@@ -13,7 +13,7 @@ from email_validator import EmailNotValidError, validate_email
 from engine.definition.model import Field, Scheme
 from engine.rules.answers import Fault, fault, has_control, typed_text
 from engine.rules.field_kinds.kind import Asking, FieldKind, Speech, field_kind
-from engine.values import Plain, has_check_digit
+from engine.values import Plain, has_check_digit, has_local_length
 
 REGION: Final = "TG"
 
@@ -122,7 +122,7 @@ class PhoneKind(FieldKind):
         except phonenumbers.NumberParseException:
             return fault("phone")
         if number.extension or not phonenumbers.is_valid_number(number):
-            return fault("phone")
+            return fault("phone", why="unassigned") if has_local_length(typed) else fault("phone")
         return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
     def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
