@@ -7,6 +7,7 @@ count. Of a session only the digest of its token is kept, of a code only a keyed
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
@@ -17,7 +18,7 @@ from engine.office.phones import read_phone
 from engine.office.secrets import hash_secret, is_secret, new_code, new_token, token_digest
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Account, Actor, Letter, Session, SignInCode
-from engine.records.store import Taken, Unit
+from engine.records.store import Busy, Taken, Unit
 from engine.values import new_id
 
 __all__ = [
@@ -199,10 +200,15 @@ def actor_of(office: Office, token: str) -> Actor | None:
     if session is None or account is None or account.disabled or not _alive(office, session, account, now):
         return None
     if now - session.seen_at >= TOUCH_EVERY:
-        with office.store.unit(write=True) as unit:
-            if unit.session(digest) is not None:  # signed out meanwhile: stays out
-                unit.put_session(replace(session, seen_at=now))
+        with suppress(Busy):  # a store that cannot write now still lets people read; the next page notes it
+            _touch(office, session, now)
     return account.actor()
+
+
+def _touch(office: Office, session: Session, now: datetime) -> None:
+    with office.store.unit(write=True) as unit:
+        if unit.session(session.token_sha256) is not None:  # signed out meanwhile: stays out
+            unit.put_session(replace(session, seen_at=now))
 
 
 def sign_out(office: Office, token: str) -> None:

@@ -21,6 +21,7 @@ from engine.gateways.sandbox import SandboxOperator
 from engine.office.accounts import SignedIn, actor_of, sign_out
 from engine.office.office import NotFound, Office
 from engine.records.dossier import ANONYMOUS, Actor
+from engine.records.store import Busy
 from engine.values import digits_only, new_id
 from renderers.html import Pages
 from renderers.web.assets import Assets
@@ -103,6 +104,22 @@ def actor() -> Actor:
     if desk not in known:
         known[desk] = _who(desk)
     return known[desk]
+
+
+def _known_actor() -> Actor:
+    """Who asks, as far as it can be told: the frame of a page, an error's above all, never fails for want of a name."""
+    if g.get("broken", False):
+        known: dict[str, Actor] = g.get("actors", {})
+        return known.get(g.get("desk", APPLICANT_DESK), ANONYMOUS)
+    try:
+        return actor()
+    except Busy:
+        return ANONYMOUS
+
+
+def broken() -> None:
+    """Says that something failed under this request: its page is drawn without asking the store for anything."""
+    g.broken = True
 
 
 def _who(desk: str) -> Actor:
@@ -226,7 +243,7 @@ def html(template: str, **context: object) -> str:
 
 def _frame() -> Frame:
     settings = site().settings
-    who = actor()
+    who = _known_actor()
     return Frame(
         home=_HOMES[g.get("desk", APPLICANT_DESK)],
         demo=settings.demo,

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refusal, Refused
 from engine.records.store import Busy, Conflict
-from renderers.web.base import go, language, page, public, say, site, taken_aside
+from renderers.web.base import broken, go, language, page, public, say, site, taken_aside
 from renderers.web.hardening import LARGEST_BODY
 
 log = logging.getLogger("guichet.web")
@@ -72,6 +72,7 @@ def conflict(versions: Iterable[Mapping[str, str]] = (), fields: Iterable[tuple[
 
 
 def _busy() -> Response:
+    broken()
     answer = _plain("error.busy", [say("error.busy_text")], 503)
     answer.headers["Retry-After"] = _WAIT
     return answer
@@ -92,6 +93,7 @@ def _http(error: HTTPException) -> Response:
 
 def _accident(error: Exception) -> Response:
     """A fault of ours: its trace goes to the log under a code that the person can read to us."""
+    broken()
     code = f"E-{secrets.token_hex(3).upper()}"
     log.error("%s %s %s", code, request.method, request.path, exc_info=error)
     return _plain("error.server", [say("error.server_text")], 500, code=code)
@@ -100,11 +102,19 @@ def _accident(error: Exception) -> Response:
 def _plain(title: str, lines: list[str], status: int, *, code: str = "", back: str = "", kind: str = "") -> Response:
     if _wants_json():
         return problem_json(status, say(title), " ".join(lines), kind or title.removeprefix("error."))
-    links = [("/", say("error.home")), ("/suivi", say("error.follow"))]
+    links = _ways_on()
     address = back or (_dossier_address() if status != 404 else "")  # what is not found tells nothing of what exists
     if address and address != request.path:
         links.insert(0, (address, say("error.back")))
     return page("error.html", status, title=say(title), lines=lines, code=code, links=links)
+
+
+def _ways_on() -> list[tuple[str, str]]:
+    """Where to go instead: each desk has its own."""
+    for desk in ("agent", "audit"):
+        if request.path == f"/{desk}" or request.path.startswith(f"/{desk}/"):
+            return [(f"/{desk}", say(f"error.home_{desk}"))]
+    return [("/", say("error.home")), ("/suivi", say("error.follow"))]
 
 
 def problem_json(status: int, title: str, detail: str, kind: str, **more: object) -> Response:

@@ -1,0 +1,68 @@
+"""Bad days at the public's desk: a store that is stuck, a session that ended, a form sent twice, an address made up."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.records.store import Busy, Store, Unit
+from tests.web.visitor import ANSWERS, Visitor, a_visitor, later
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Visitor:
+    return a_visitor(tmp_path).sign_in()
+
+
+# -- a store that is stuck ---------------------------------------------------------------------------------------------
+
+
+class _Stuck:
+    """A store on a full disk: it reads, unless told otherwise, and writes nothing."""
+
+    def __init__(self, store: Store, reads: bool = True) -> None:
+        self._store, self._reads = store, reads
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def unit(self, write: bool = False) -> AbstractContextManager[Unit]:
+        if write or not self._reads:
+            raise Busy("SQLITE_FULL")
+        return self._store.unit()
+
+
+def stuck(visitor: Visitor, reads: bool = True) -> None:
+    app, office = visitor.client.application, visitor.office
+    serving = replace(office, store=_Stuck(office.store, reads))
+    app.extensions["guichet"] = replace(app.extensions["guichet"], office=serving)
+
+
+def test_a_full_store_still_lets_people_read(known: Visitor) -> None:
+    later(known, minutes=2)  # the session would note that it was seen
+    stuck(known)
+    assert known.open("/dossiers").status == 200
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_stuck_store_refuses_what_writes_with_a_page_of_ours(known: Visitor, reads: bool) -> None:
+    number = known.begin()
+    address = f"/dossiers/{number}/demande/vous"
+    form = {**known.open(address).form(), **ANSWERS, "go": "next"}
+    form["token"] = []  # without a token nothing is tried again
+    later(known, minutes=2)
+    stuck(known, reads)
+    page = known.post(address, **form)
+    assert page.status == 503
+    assert page.response.headers["Retry-After"]
+    assert page.response.headers["X-Frame-Options"] == "DENY"
+    assert "Rien n’est perdu" in page.text
+
+
+def test_a_store_that_answers_nothing_still_gives_pages_of_errors(known: Visitor) -> None:
+    stuck(known, reads=False)
+    assert known.open("/nowhere").status == 404
+    assert known.open("/").status == 503
