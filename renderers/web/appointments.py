@@ -58,15 +58,20 @@ class DayOfSlots:
 
 
 def wanted(one: Case) -> Appointment:
-    """The visit a page is about: the one named, else the one to take now, else the one already held."""
+    """The visit a page is about. Raises `NotFound` when there is none."""
+    found = visit_of(one)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def visit_of(one: Case) -> Appointment | None:
+    """The visit named, else the one to take now, else the one already held; none before its time and after it."""
     tasks = {task.id: task for task in one.procedure.appointments()}
     named = tasks.get(request.values.get("quoi", ""))
     awaited = [task for task in open_tasks(one.procedure, one.dossier, one.standing().scope) if task.id in tasks]
     held = [tasks[name] for name, booking in one.dossier.bookings.items() if name in tasks and booking.status == "booked"]
-    found = named or next((task for task in (*awaited, *held) if isinstance(task, Appointment)), None)
-    if found is None:
-        raise NotFound
-    return found
+    return named or next((task for task in (*awaited, *held) if isinstance(task, Appointment)), None)
 
 
 def held(one: Case, appointment: Appointment) -> Booking | None:
@@ -80,8 +85,11 @@ def held(one: Case, appointment: Appointment) -> Booking | None:
 @blueprint.get("/dossiers/<number>/rendez-vous")
 @signed_in
 def choose(number: str) -> Response:
+    """Diaries and letters keep this address for long: without a visit it leads to the dossier."""
     one = case(number)
-    appointment = wanted(one)
+    appointment = visit_of(one)
+    if appointment is None:
+        return go(one.at())
     booking = held(one, appointment)
     if booking is not None and not request.args.get("changer") and not request.args.get("bureau"):
         return _booking_page(one, appointment, booking, fresh=session.pop("booked", "") == booking.id)
@@ -255,9 +263,9 @@ def _address(one: Case, appointment: Appointment) -> str:
 def _instant(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the first and last hours of the calendar have no UTC
         return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _day(text: str) -> date | None:

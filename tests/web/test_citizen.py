@@ -301,7 +301,7 @@ def test_paying_has_several_ends(known: Visitor) -> None:
         ("90000003", "Vous avez annulé ou refusé"),
         ("90000004", "Vous n’avez pas confirmé à temps"),
         ("90000005", "Ne payez pas une deuxième fois"),
-        ("90000006", "Vous avez payé deux fois"),
+        ("90000006", "Vous avez payé en trop"),
         ("90000007", "a atteint sa limite du jour"),
         ("90000008", "Nous vérifions votre paiement"),
     ],
@@ -311,6 +311,16 @@ def test_each_ending_says_what_became_of_the_money(known: Visitor, payer: str, s
     known.decide(number, "accorder")
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer=payer)
     assert said in known.follow().text
+
+
+def test_what_was_paid_twice_is_told_on_the_dossier(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000006")
+    told = known.open(f"/dossiers/{number}").text
+    assert "Payé en trop" in told
+    assert "sera remboursée" in told
+    assert "non abouti" not in told
 
 
 def test_the_payer_confirms_on_the_operators_page(known: Visitor) -> None:
@@ -355,6 +365,21 @@ def test_booking_changing_and_giving_back(known: Visitor) -> None:
     assert "Vous le gardez tant que le nouveau n’est pas confirmé" in known.open(f"{address}?changer=1").text
     known.send(f"{address}/annuler")
     assert "Votre rendez-vous est annulé" in known.follow().text
+
+
+def test_the_address_in_a_diary_never_leads_nowhere(known: Visitor) -> None:
+    number = known.sent()
+    answer = known.open(f"/dossiers/{number}/rendez-vous")
+    assert (answer.status, answer.response.headers["Location"]) == (303, f"/dossiers/{number}")
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "demain", "0001-01-01T00:00"])
+def test_a_time_out_of_the_calendar_is_no_slot(known: Visitor, start: str) -> None:
+    address = f"/dossiers/{ready_to_book(known)}/rendez-vous"
+    answer = known.open(f"{address}/confirmer?start={start.replace('+', '%2B')}&bureau=rien")
+    assert (answer.status, answer.response.headers["Location"]) == (303, address)
+    form = {**known.open(address).form(), "start": start, "bureau": known.page.value("bureau")}
+    assert known.post(address, **form).status in (303, 409)
 
 
 def test_the_last_seat_is_sold_once(known: Visitor) -> None:
