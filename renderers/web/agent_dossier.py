@@ -13,6 +13,7 @@ from engine.definition.model import APPLICATION, Form, Procedure, Transition
 from engine.office.casework import assign, letters_of, offers
 from engine.office.cashier import payments
 from engine.office.intake import procedure_of, see, see_form
+from engine.office.surplus import to_give_back
 from engine.problems import Refused
 from engine.records.dossier import Correction, Letter, Taken
 from engine.rules.decision import Offer
@@ -352,10 +353,15 @@ def _payments(one: Case) -> list[tuple[str, str, str]]:
     for owed in one.dossier.owed.values():
         text = say("case.owed", label=owed.label, amount=money(owed.amount, language()))
         lines.append((text, "ok" if owed.left == 0 else "act", say("case.paid" if owed.left == 0 else "status.to_pay")))
+    back = to_give_back(office(), actor(), one.id)
     for payment in payments(office(), actor(), one.id):
-        key = f"payment.line_{payment.status}" if payment.status in ("paid", "pending", "unknown") else "payment.line_failed"
+        status = "paid" if payment.status == "overpaid" else payment.status
+        key = f"payment.line_{status}" if status in ("paid", "pending", "unknown") else "payment.line_failed"
         day = site().words.plain_day(local_day(payment.ended_at or payment.started_at), language())
-        lines.append((say(key, amount=money(payment.amount, language()), day=day), "", payment.receipt or payment.provider_ref or ""))
+        facts = {"amount": money(payment.amount, language()), "day": day}
+        lines.append((say(key, **facts), "", payment.receipt or payment.provider_ref or ""))
+        if payment.id in back:
+            lines.append((say("case.give_back_money", back=money(back[payment.id], language())), "act", say("case.to_give_back")))
     return lines
 
 

@@ -45,7 +45,7 @@ blueprint = Blueprint("auditor", __name__)
 
 _SHORT = 8  # signs of a hash that a line shows
 _LAST = 50
-_UNSAID = frozenset({"revision", "sequence", "extra", "seat"})  # kept for `fsck`, no news to a reader
+_UNSAID = frozenset({"revision", "sequence", "seat"})  # kept for `fsck`, no news to a reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _actor_kind(entry: Entry) -> str:
 def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str]]:
     """What an entry says, codes turned into the words of its edition; what changed only by being counted is left out."""
     for name, value in body.items() if isinstance(body, dict) else ():
-        if value in (None, "", [], {}) or name in _UNSAID or (name == "state" and "target" in body):
+        if value in (None, "", [], {}) or name in _UNSAID or (name == "extra" and not value) or (name == "state" and "target" in body):
             continue
         key = f"journal.fact.{name}"
         title = say(key) if site().words.has(key) else name
@@ -245,7 +245,7 @@ def _said(book: Procedure, name: str, value: Plain) -> str:
     if isinstance(value, bool):
         return words.yes_no(value, language())
     if isinstance(value, int):
-        return words.money(value, language()) if name == "amount" else str(value)
+        return words.money(value, language()) if name in ("amount", "extra") else str(value)
     text = str(value)
     if name in ("state", "source", "target") and text in book.states:
         return label(book.states[text].label)

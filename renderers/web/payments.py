@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from engine.definition.model import Appointment
 from engine.office.cashier import check_payment, owed, payments, record_callback, see_payment, start_payment
 from engine.office.office import NotFound
+from engine.office.surplus import to_give_back
 from engine.problems import Refused
 from engine.records.dossier import Owed, OwedLine, Payment
 from engine.rules.tasks import open_tasks
@@ -215,8 +216,11 @@ def _why(payment: Payment) -> list[str]:
     facts = {"phone": national(payment.payer), "amount": site().words.money(payment.amount, language())}
     if payment.status == "unknown":
         return [say(f"payment.because.{key}") for key in ("unknown", "unknown_wait", "unknown_kept")]
-    if payment.status in ("expired", "overpaid"):
-        return [say(f"payment.because.{payment.status}", **facts)]
+    if payment.status == "overpaid":
+        back = to_give_back(office(), actor(), payment.dossier).get(payment.id, 0)
+        return [say("payment.because.overpaid", back=site().words.money(back, language()))]
+    if payment.status == "expired":
+        return [say("payment.because.expired", **facts)]
     key = f"payment.because.{payment.reason}"
     return [say(key if payment.reason and site().words.has(key) else "payment.because.other", **facts)]
 

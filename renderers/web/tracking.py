@@ -14,6 +14,7 @@ from engine.office.casework import letters_of, offers, take_transition
 from engine.office.cashier import owed, payments
 from engine.office.intake import mine
 from engine.office.office import NotFound
+from engine.office.surplus import to_give_back
 from engine.problems import Refused
 from engine.records.dossier import IssuedDocument, Payment
 from engine.records.store import DossierLine

@@ -11,6 +11,7 @@ import pytest
 from engine.definition.build import build_procedure
 from engine.definition.catalogue import Catalogue
 from engine.definition.source import read_source
+from engine.office.cashier import start_payment
 from engine.office.editions import publish
 from engine.records.dossier import Dossier
 from engine.records.journal import read_export, verify_export
@@ -18,7 +19,7 @@ from engine.records.sqlite import SqliteStore
 from renderers.diagram import ways
 from tests.engine.office.world import B3, PASSPORT
 from tests.makers import PROCEDURES, the_shared
-from tests.web.desks import GATEKEEPER, Desks, Seat, open_desks, read
+from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, open_desks, read
 
 
 @pytest.fixture
@@ -51,7 +52,10 @@ def test_the_desk_lists_what_runs(desks: Desks, passport: Dossier) -> None:
     page = seat.see(f"/audit/demarches/{PASSPORT}")
     assert "Contrôle de conformité 1" in page
     assert "AMEGAN" not in page
-    assert seat.get("/audit/demarches/nulle-part").status_code == 404
+    lost = seat.get("/audit/demarches/nulle-part")
+    assert lost.status_code == 404
+    assert 'href="/audit">Aller au contrôle' in lost.get_data(as_text=True)
+    assert "Suivre un dossier" not in lost.get_data(as_text=True).split("<main")[1].split("</main>")[0]
 
 
 def test_a_dossier_is_found_by_its_number(desks: Desks, passport: Dossier) -> None:
@@ -212,3 +216,15 @@ def test_a_controller_changes_nothing(desks: Desks, passport: Dossier) -> None:
     assert desks.kept(passport) == before
     assert seat.client.post(f"/agent/dossiers/{passport.number}/attribution", data={"vers": "moi"}).status_code == 303
     assert desks.kept(passport) == before
+
+
+def test_money_to_give_back_is_told_to_desk_and_controller(desks: Desks) -> None:
+    dossier = desks.world.sent(B3)
+    provider = next(iter(desks.world.office.providers))
+    owner = desks.world.applicant()
+    start_payment(desks.world.office, owner, dossier.id, provider=provider, payer="+22890000006")
+    seat = desks.auditor()
+    assert "Payé en trop, à rendre" in seat.see(open_trail(seat, dossier))
+    shown = desks.agent(CLERK).see(f"/agent/dossiers/{dossier.number}")
+    assert "À rembourser" in shown
+    assert "paiement non abouti" not in shown

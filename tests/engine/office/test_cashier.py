@@ -15,6 +15,7 @@ from engine.gateways.sandbox import SIGNATURE
 from engine.office import cashier
 from engine.office.inspection import fsck
 from engine.office.office import NotFound
+from engine.office.surplus import to_give_back
 from engine.office.timers import run_timers
 from engine.problems import Refused
 from engine.records.dossier import Dossier, Payment
@@ -116,6 +117,7 @@ class TestEndings:
         assert world.kept(dossier).owed["bulletin_b3"].paid == 1000
         entry = next(one for one in world.read(lambda unit: unit.entries(dossier.id)) if one.kind == "credited")
         assert entry.body["extra"] == 500
+        assert to_give_back(world.office, world.applicant(), dossier.id) == {payment.id: 500}
 
     def test_an_operator_that_was_down_knows_no_order_in_the_end(self, world: World) -> None:
         dossier = world.sent()
@@ -347,6 +349,7 @@ class TestTooMuch:
         told.says = {"kind": "paid"}
         assert cashier.check_payment(world.office, payment.id).status == "overpaid"
         assert world.kept(dossier).state == "abandonne"
+        assert to_give_back(world.office, world.applicant(), dossier.id) == {payment.id: 500}
         assert fsck(world.office) == ()
 
     def test_a_second_debit_learnt_after_the_credit(self, tmp_path: Path) -> None:
@@ -362,6 +365,7 @@ class TestTooMuch:
         assert outcome.payment.status == "overpaid"
         assert credits(world) == [(payment.id, 500)]
         assert "overpaid" in world.kinds(dossier)
+        assert to_give_back(world.office, world.applicant(), dossier.id) == {payment.id: 500}
         assert fsck(world.office) == ()
 
 
