@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from num2words import num2words
 
 from engine.clock import local_day
-from engine.definition.model import Procedure
+from engine.definition.model import Output, Procedure
 from engine.records.dossier import Dossier, IssuedDocument, OwedLine, Payment
 from engine.rules.view import FormView
 from engine.rules.wording import Wording
@@ -24,6 +24,7 @@ def group_code(code: str) -> str:
 def document_pdf(
     document: IssuedDocument,
     procedure: Procedure,
+    dossier_number: str,
     agency_label: str,
     verify_url: str,
     wording: Wording,
@@ -40,9 +41,10 @@ def document_pdf(
     title = output.title.in_(language)
     data: dict[str, Plain] = {
         **_frame(agency_label, wording, language, title=title, number=document.number),
-        "intro": _say(wording, "pdf.intro", language),
-        "rows": [[label, text] for label, text in document.content],
-        "body": "",
+        "intro": _intro(output, wording, language),
+        "rows": _holder(document, output, dossier_number, wording, language),
+        "sections": _sections(document.content),
+        "body": [words for label, words in document.content if not label],
         "terms": [list(term) for term in terms],
         "signed_intro": _say(wording, "pdf.signed", language),
         "signed_by": document.signed_by or "",
@@ -69,7 +71,7 @@ def receipt_pdf(
             [_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)],
             [_say(wording, "pdf.dossier", language), group_number(dossier.number)],
             [_say(wording, "pdf.paid_on", language), wording.moment(payment.ended_at or payment.started_at, language)],
-            [_say(wording, "pdf.paid_by", language), payment.payer],
+            [_say(wording, "pdf.paid_by", language), _phone(payment.payer)],
             [_say(wording, "pdf.operator_reference", language), payment.provider_ref or payment.reference],
         ],
         "lines_title": _say(wording, "pdf.lines", language),
@@ -78,7 +80,7 @@ def receipt_pdf(
         ],
         "total_label": _say(wording, "pdf.total", language),
         "total": f"{wording.amount(payment.amount, language)} {francs}",
-        "in_words": f"{_in_words(payment.amount, language)} {_say(wording, 'pdf.francs_long', language)}".capitalize(),
+        "in_words": f"{_in_words(payment.amount, language)} {_say(wording, 'pdf.francs_long', language)}",
         **_verification(group_number(dossier.number), verify_url, wording, language, "pdf.verify_receipt"),
     }
     return render_pdf("receipt", data, {"qr": qr_svg(verify_url).encode()})
@@ -117,6 +119,34 @@ def _frame(agency: str, wording: Wording, language: str, *, title: str, number: 
     }
 
 
+def _intro(output: Output, wording: Wording, language: str) -> str:
+    """How the paper begins: only a certificate certifies."""
+    own = f"pdf.intro.{output.kind}"
+    return _say(wording, own if wording.has(own) else "pdf.intro", language)
+
+
+def _holder(
+    document: IssuedDocument, output: Output, dossier_number: str, wording: Wording, language: str
+) -> list[Plain]:
+    """Whose paper it is and from which dossier. A paper of one row is about somebody else than the dossier is."""
+    holds = output.grants and document.row is None
+    rows: list[Plain] = []
+    if document.holder:
+        rows.append([_say(wording, "pdf.holder" if holds else "pdf.applicant", language), document.holder])
+    return [*rows, [_say(wording, "pdf.dossier", language), group_number(dossier_number)]]
+
+
+def _sections(content: Sequence[tuple[str, str]]) -> list[Plain]:
+    """The lines under their headings (`""` before the first one)."""
+    sections: list[tuple[str, list[Plain]]] = [("", [])]
+    for label, words in content:
+        if label and words:
+            sections[-1][1].append([label, words])
+        elif label:
+            sections.append((label, []))
+    return [{"title": title, "rows": rows} for title, rows in sections if rows]
+
+
 def _verification(
     code: str, url: str, wording: Wording, language: str, text_key: str = "pdf.verify_text"
 ) -> dict[str, Plain]:
@@ -134,7 +164,16 @@ def _lines(dossier: Dossier, fees: Sequence[str]) -> tuple[OwedLine, ...]:
 
 
 def _in_words(amount: int, language: str) -> str:
-    return str(num2words(amount, lang="en" if language == "en" else "fr"))
+    words = str(num2words(amount, lang="en" if language == "en" else "fr"))
+    return words[:1].upper() + words[1:]
+
+
+def _phone(number: str) -> str:
+    """A Togolese number as it is read aloud: `90 00 00 01`; any other as it is."""
+    local = number.removeprefix("+228")
+    if not (local.isdigit() and len(local) == 8):
+        return number
+    return " ".join(local[start : start + 2] for start in range(0, 8, 2))
 
 
 def _say(wording: Wording, key: str, language: str) -> str:

@@ -10,15 +10,15 @@ from typing import Final, Literal, TypeAlias
 from engine.clock import local_day
 from engine.definition.directory import Directory
 from engine.definition.expressions import Scope
-from engine.definition.model import Field, Output, Procedure
+from engine.definition.model import Output, Procedure
 from engine.records.dossier import Dossier, IssuedDocument
 from engine.rules.access import role_key
 from engine.rules.answers import fill_template
 from engine.rules.calendars import add_days, counts_days
 from engine.rules.decision import IssueOrder
+from engine.rules.document_content import content_of
 from engine.rules.field_kinds.kind import Speech
-from engine.rules.saying import answer_words, column_words
-from engine.rules.scopes import Standing, standing_of, with_columns
+from engine.rules.scopes import standing_of
 from engine.rules.wording import Wording
 from engine.values import Plain, Span, fingerprint
 
@@ -74,9 +74,18 @@ def prepare_document(
     return IssuedDocument(
         id=code, output=output.id, title=output.title.in_(dossier.language), number=number, issued_at=now,
         valid_until=_valid_until(output, _inside(scope, output, order.row), now, directory), code=code, token=token,
-        content=_content(standing, output, order.row, Speech(wording, dossier.language)), holder=dossier.label,
-        signed_by=role_key(procedure, output.signed_by) if output.signed_by else None, jws="", row=order.row,
+        content=content_of(standing, dossier, output, order.row, Speech(wording, dossier.language)), holder=dossier.label,
+        signed_by=_signatory(procedure, output, directory, dossier.language), jws="", row=order.row,
     )  # fmt: skip
+
+
+def _signatory(procedure: Procedure, output: Output, directory: Directory, language: str) -> str | None:
+    """The function and the agency of who signs, as people call them; none where the directory knows neither."""
+    if output.signed_by is None:
+        return None
+    key = role_key(procedure, output.signed_by)
+    role, agency = directory.role(key), directory.agencies.get(key.partition("/")[0])
+    return ", ".join(one.label.in_(language) for one in (role, agency) if one is not None) or None
 
 
 def _inside(scope: Scope, output: Output, row: int | None) -> Scope:
@@ -93,31 +102,6 @@ def _valid_until(output: Output, scope: Scope, now: datetime, directory: Directo
     if isinstance(value, Span):
         return add_days(local_day(now), value, directory.calendar) if counts_days(value) else local_day(now)
     return value if isinstance(value, date) else None
-
-
-def _content(standing: Standing, output: Output, row: int | None, speech: Speech) -> tuple[tuple[str, str], ...]:
-    """(label, words) of all that the output shows and that is answered; the body last, without label."""
-    columns = _columns(standing, output)
-
-    def words(name: str) -> str:
-        if name in columns and output.per and row is not None:
-            return column_words(standing, output.per, row, columns[name], speech)
-        return answer_words(standing, name, speech)
-
-    known = {**standing.procedure.fields, **columns}
-    shown = ((known[name].label.in_(speech.language), words(name)) for name in output.shows if name in known)
-    lines = [(label, said) for label, said in shown if said]
-    if output.body is not None:
-        names = {name: words(name) for name in output.body.names}
-        lines.append(("", fill_template(output.body.text.in_(speech.language), names)))
-    return tuple(lines)
-
-
-def _columns(standing: Standing, output: Output) -> Mapping[str, Field]:
-    """The columns of the rows that an output is given for, those of later forms among them."""
-    rows = standing.procedure.fields.get(output.per) if output.per else None
-    later = (form for form in standing.procedure.forms() if form.each == output.per)
-    return {column.id: column for column in with_columns(rows, *later).rows} if rows else {}
 
 
 # -- what is signed ----------------------------------------------------------------------------------------------------

@@ -30,6 +30,10 @@ class Wording(Protocol):
         """`mardi 1er décembre 2026 à 8 h 15`, on local clocks."""
         ...
 
+    def span(self, count: int, unit: str, working: bool, language: str) -> str:
+        """`20 jours ouvrés`."""
+        ...
+
     def yes_no(self, value: bool, language: str) -> str: ...
 
     def say(self, key: str, language: str, facts: Mapping[str, str]) -> str:

@@ -68,7 +68,7 @@ def document(number: str, document_id: str) -> Response:
     issued = read_document(office(), actor(), one.id, document_id)
     agency = office().directory.agencies.get(one.procedure.identity.agency)
     body = document_pdf(
-        issued, one.procedure, label(agency.label) if agency else "", f"{office().settings.short_url}/v",
+        issued, one.procedure, one.dossier.number, label(agency.label) if agency else "", f"{office().settings.short_url}/v",
         office().wording, language(),
     )  # fmt: skip
     return file_response(body, "application/pdf", f"{issued.number}.pdf")

@@ -31,7 +31,7 @@ def download(number: str, document_id: str) -> Response:
     agency = office().directory.agencies.get(one.procedure.identity.agency)
     address = f"{office().settings.short_url}/v"
     body = document_pdf(
-        document, one.procedure, label(agency.label) if agency else "", address, office().wording, language()
+        document, one.procedure, one.dossier.number, label(agency.label) if agency else "", address, office().wording, language()
     )  # fmt: skip
     return file_response(body, "application/pdf", f"{document.number}.pdf")
 

@@ -61,6 +61,9 @@ class PlainWords:
     def moment(self, instant: datetime, language: str) -> str:
         return instant.strftime("%d/%m/%Y %H:%M")
 
+    def span(self, count: int, unit: str, working: bool, language: str) -> str:
+        return str(Span(count, unit, working))
+
     def yes_no(self, value: bool, language: str) -> str:
         return "oui" if value else "non"
 

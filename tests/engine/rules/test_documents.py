@@ -9,8 +9,8 @@ import pytest
 
 from engine.clock import local_day
 from engine.definition.expressions import TEXT, Type
-from engine.definition.model import Field, Output, Procedure, Template
-from engine.records.dossier import Dossier, IssuedDocument
+from engine.definition.model import Appeal, EvidenceTerms, Field, Output, Procedure, Sensitive, Template
+from engine.records.dossier import Dossier, IssuedDocument, Taken
 from engine.rules.decision import IssueOrder
 from engine.rules.documents import (
     check_claims,
@@ -38,6 +38,7 @@ from tests.engine.rules.small_book import (
     lasting,
     on,
     passport,
+    span,
     text_field,
 )
 
@@ -61,7 +62,7 @@ def test_what_a_document_shows_is_frozen() -> None:
     found = prepared()
     assert found.content == (("Nom", "AMEGAN"), ("Prenoms", "Ama"))  # the booklet's number is not known yet
     assert (found.number, found.code, found.token, found.jws) == ("N-1", "123456789012", "secret", "")
-    assert (found.holder, found.signed_by, found.valid_until) == ("AMEGAN Ama", "ville/directeur", date(2031, 11, 23))
+    assert (found.holder, found.signed_by, found.valid_until) == ("AMEGAN Ama", "La Ville", date(2031, 11, 23))
 
 
 def test_hidden_answers_are_not_printed() -> None:
@@ -75,6 +76,53 @@ def test_options_are_said_by_their_label_and_the_body_is_filled() -> None:
     )
     found = prepared(with_output(output), "formulaire")
     assert found.content == (("Mode", "Centre"), ("", "AMEGAN retire au Centre."))
+
+
+def test_who_signs_is_said_as_people_call_them() -> None:
+    assert prepared(with_output(replace(PASSEPORT, signed_by="chef"))).signed_by == "chef, La Ville"
+    assert prepared(with_output(replace(PASSEPORT, signed_by="ailleurs/chef"))).signed_by is None
+    assert prepared(with_output(replace(PASSEPORT, signed_by=None))).signed_by is None
+
+
+def refusal_letter(state: str, *taken: Taken, appeals: bool = True) -> tuple[tuple[str, str], ...]:
+    """What the letter of a dossier in this state says."""
+    gracious = Appeal(id="gracieux", label=Text.of("Recours gracieux"), within=span("2 months"))
+    identity = replace(PASSPORT.identity, appeals={"gracieux": gracious} if appeals else {})
+    procedure = replace(PASSPORT, identity=identity)
+    dossier = draft(procedure, state=state, taken=taken)
+    return prepare_document(
+        procedure, dossier, IssueOrder("lettre"), scope_of(procedure, dossier, local_day(MONDAY), DIRECTORY),
+        "N-1", "123456789012", "secret", MONDAY, DIRECTORY, WORDS,
+    ).content  # fmt: skip
+
+
+def taken(target: str, reason: str | None) -> Taken:
+    return Taken("refuser", "conformite", target, MONDAY, "agent_1", "agent", reason)
+
+
+def test_a_letter_of_refusal_says_why_and_how_it_is_contested() -> None:
+    found = refusal_letter("refuse", taken("a_corriger", "Acte illisible"), taken("refuse", "Identité douteuse"))
+    assert [words for _, words in found] == [
+        "Refuse", "Identité douteuse", "pdf.appeal_within appeal=Recours gracieux span=2 months",
+    ]  # fmt: skip
+    assert [words for _, words in refusal_letter("refuse", taken("refuse", None), appeals=False)] == ["Refuse"]
+
+
+def test_a_letter_that_refuses_nothing_says_the_reason_alone() -> None:
+    assert [words for _, words in refusal_letter("a_corriger", taken("a_corriger", "Acte illisible"))] == ["Acte illisible"]
+
+
+def test_a_form_holds_the_answers_shown_and_what_to_bring() -> None:
+    paper = replace(text_field("photos"), type="evidence", evidence=EvidenceTerms(how=("hand_over",), copies=2))
+    sent = replace(text_field("acte"), type="evidence", evidence=EvidenceTerms(how=("upload",)))
+    fields = (text_field("nom"), text_field("signes"), text_field("prenoms", when=is_("nom", "X")), paper, sent)
+    secret = {"signes": Sensitive(seen_by=("controleur",))}
+    procedure = passport(fields=fields, sensitive=secret)
+    found = prepared(procedure, "formulaire", answers={"nom": "AMEGAN", "signes": "Cicatrice"})
+    assert found.content == (
+        ("Vous", ""), ("Nom", "AMEGAN"),
+        ("pdf.bring ", ""), ("Photos", "pdf.bring_hand_over , pdf.copies count=2"),
+    )  # fmt: skip
 
 
 def test_one_document_a_row() -> None:
