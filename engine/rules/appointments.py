@@ -2,7 +2,7 @@
 
 A slot is an instant at an office; `desks` people come at once, each on a numbered seat. `taken` are the seats others
 hold, by slot, as the store reads them. A booking is refused as `not_now`, `too_early`, `slot_closed`, `slot_full`,
-`too_many_moves`, `too_late_to_move` or `not_booked`.
+`too_many_moves`, `too_late_to_move`, `not_booked` or `visit_ahead`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.rules.moves import settle
 from engine.rules.passage import Moment, Passage, finished
 from engine.rules.tasks import drop_slot, is_satisfied, task_blockers
 from engine.rules.wording import Wording
-from engine.rules.workflow import no_show, task_done
+from engine.rules.workflow import no_show, task_done, visit_ahead
 from engine.values import Plain, Span
 
 Seats = Mapping[datetime, frozenset[int]]
@@ -301,6 +301,9 @@ def arrived(
         raise Refused(refusal("not_booked", task=appointment))
     if actor.kind != "system" and not acting_role(procedure, dossier, actor, task.by):
         raise Refused(refusal("role", task.where, roles=tuple(task.by)))
+    ahead = visit_ahead(booking, now)
+    if ahead is not None:
+        raise Refused(ahead)
     came = replace(booking, arrived_at=booking.arrived_at or now)
     passage = Passage.of(dossier).with_(bookings={**dossier.bookings, appointment: came})
     return finished(passage.note("arrived", {"appointment": appointment}), moment)

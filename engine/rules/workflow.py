@@ -27,7 +27,7 @@ from engine.definition.model import (
     Transition,
 )
 from engine.problems import Refusal, Refused, refusal
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier
 from engine.rules.access import acting_role, is_owner, role_key
 from engine.rules.calendars import add_span
 from engine.rules.decision import Act, Decision, Offer
@@ -164,7 +164,7 @@ def _task_closed(moment: Moment, dossier: Dossier, task: Task | None, task_id: s
     if isinstance(task, Fee):
         return None if task_id in dossier.owed else refusal("not_now", task=task_id)
     if isinstance(task, Appointment):
-        return _visit_closed(moment, dossier, task)
+        return _visit_closed(moment, dossier, task) or visit_ahead(dossier.bookings[task_id], moment.now)
     if isinstance(task, Form) and is_in_parts(task):
         return refusal("in_parts", task.where, task=task_id)
     scope = moment.scope(dossier)
@@ -188,6 +188,12 @@ def _visit_closed(moment: Moment, dossier: Dossier, task: Appointment) -> Refusa
     if _hand(moment, dossier, task) is None:
         return refusal("role", task.where, roles=tuple(role_key(moment.procedure, role) for role in task.by))
     return None
+
+
+def visit_ahead(booking: Booking, now: datetime) -> Refusal | None:
+    """Nobody has come nor been received before the local day of the visit."""
+    day = local_day(booking.start)
+    return refusal("visit_ahead", task=booking.appointment, day=day.isoformat()) if local_day(now) < day else None
 
 
 def _hand(moment: Moment, dossier: Dossier, task: Task | None) -> str | None:

@@ -15,6 +15,7 @@ from engine.office.bookings import DayLine, What, day, mark
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.rules.access import acting_role
+from engine.rules.workflow import visit_ahead
 from engine.values import digits_only
 from renderers.search import words_of
 from renderers.web.agent import my_offices
@@ -79,6 +80,7 @@ def _page(when: date, status: int = 200, note: str = "") -> Response:
                 if counts[name] or name == "booked"],
         before=_address(when - timedelta(days=1), **kept), after=_address(when + timedelta(days=1), **kept),
         today=_address(office().day(), **kept) if when != office().day() else "", any=bool(visits),
+        ahead=when > office().day() and any(one.status == "booked" for one in visits),
         here=_address(when, **kept), door=_address(when, **kept, porte="1"), note=note or session.pop("desk_note", ""),
     )  # fmt: skip
 
@@ -122,9 +124,11 @@ def _visit(line: DayLine) -> Visit:
 
 
 def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
-    """Nobody is absent before the hour of the visit; what others hold is not marked."""
+    """Nothing is noted before the day of the visit, nobody is absent before its hour; what others hold is not marked."""
     book = agent_case(line.dossier.number).procedure
     if status not in ("booked", "arrived") or not acting_role(book, line.dossier, actor(), line.appointment.by):
+        return
+    if visit_ahead(line.booking, office().now()):
         return
     for what in _MARKS:
         if what == "arrived" and status == "arrived":

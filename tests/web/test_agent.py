@@ -306,6 +306,16 @@ def test_who_was_faster_is_named_and_the_text_is_kept(desks: Desks, passport: Do
     assert desks.kept(passport).state == "a_corriger"
 
 
+def test_an_act_of_a_page_grown_old_says_what_happened(desks: Desks, passport: Dossier) -> None:
+    """The panel was drawn before a colleague moved the dossier: choosing an act of that time is not a mistake."""
+    slow, fast = desks.agent(GATEKEEPER), desks.agent(f"{GATEKEEPER}.2")
+    confirm(fast, passport, "faire_corriger", **{"act-field": "nom", "act-why-nom": "x", "act-reason": "y"})
+    for late in (slow.get(at(passport, "/acte?acte=refuser")), slow.get(at(passport, "/acte/refuser"))):
+        assert late.status_code == 409
+        assert f"{desks.actor(f'{GATEKEEPER}.2').name} : « Faire corriger »" in read(late)
+    assert slow.get(at(passport, "/acte/inconnu")).status_code == 404
+
+
 def test_an_act_still_open_may_be_resumed_on_the_new_state(desks: Desks, passport: Dossier) -> None:
     seat = desks.agent(GATEKEEPER)
     path = at(passport, "/acte/refuser")
@@ -434,3 +444,22 @@ def test_nobody_is_absent_before_the_hour(desks: Desks, passport: Dossier) -> No
     answer = desks.agent(DESK).post(path, mark=f"{dossier.number}/depot/missed")
     assert answer.status_code == 409
     assert desks.kept(dossier).bookings["depot"].status == "booked"
+
+
+def test_nothing_is_noted_before_the_day_of_the_visit(desks: Desks, passport: Dossier) -> None:
+    world = desks.world
+    dossier = world.booked(world.paid(world.take(passport, desks.actor(GATEKEEPER), "conforme")), "depot")
+    path = f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}"
+    seat = desks.agent(DESK)
+    html = seat.get(path).get_data(as_text=True)
+    assert "se notent à partir du" in html
+    assert 'name="mark"' not in html
+    for what in ("arrived", "attended"):
+        answer = seat.post(path, mark=f"{dossier.number}/depot/{what}")
+        assert answer.status_code == 409
+        assert "Rien ne peut être noté avant ce jour" in answer.get_data(as_text=True)
+    assert (desks.kept(dossier).bookings["depot"].arrived_at, desks.kept(dossier).state) == (None, "rendez_vous")
+    world.clock.instant = dossier.bookings["depot"].start.replace(hour=6)
+    html = desks.agent(DESK).get(path).get_data(as_text=True)
+    assert "se notent à partir du" not in html
+    assert f"{dossier.number}/depot/attended" in html

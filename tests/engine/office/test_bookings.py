@@ -172,6 +172,7 @@ class TestDay:
 
     def test_arrived_then_attended(self, world: World, clerk: Actor) -> None:
         dossier = world.booked(to_book(world), "depot")
+        world.clock.instant = dossier.bookings["depot"].start
         came = bookings.mark(world.office, clerk, dossier.id, "depot", "arrived")
         assert came.bookings["depot"].arrived_at
         assert bookings.mark(world.office, clerk, dossier.id, "depot", "attended").state == "originaux"

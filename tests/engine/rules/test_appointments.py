@@ -292,6 +292,8 @@ def test_giving_a_slot_back() -> None:
 
 def test_arriving_is_noted_once() -> None:
     dossier = booked().dossier
+    eve = at("2026-12-01 23:59")
+    assert refused(lambda: arrived(PASSPORT, dossier, "depot", CLERK, eve, DIRECTORY, WORDS)).code == "visit_ahead"
     came = arrived(PASSPORT, dossier, "depot", CLERK, at("2026-12-02 08:20"), DIRECTORY, WORDS).dossier
     again = arrived(PASSPORT, came, "depot", CLERK, at("2026-12-02 08:40"), DIRECTORY, WORDS).dossier
     assert again.bookings["depot"].arrived_at == at("2026-12-02 08:20")

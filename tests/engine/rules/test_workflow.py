@@ -104,6 +104,9 @@ class Story:
         return self.keep(pay(self.book, self.dossier, (fee,), amount, SYSTEM_ACTOR, self.now, DIRECTORY, WORDS))
 
     def done(self, task: str, who: Actor = SYSTEM_ACTOR, **answers: object) -> Story:
+        booking = self.dossier.bookings.get(task)
+        if booking is not None and booking.status == "booked":
+            self.now = max(self.now, booking.start)  # nobody is received before the day
         return self.keep(task_done(self.book, self.dossier, task, who, self.now, DIRECTORY, WORDS, answers))  # type: ignore[arg-type]
 
     def book_slot(self, start: str, name: str = "depot") -> Story:
@@ -562,6 +565,9 @@ def test_a_book_state_is_left_as_soon_as_the_slot_is_taken() -> None:
     ways = (auto("reserver", "booked", "venir"), auto("venir", "done", "fini"))
     story = Story(book(states, ways, (DEPOT,))).submit().book_slot("2026-12-02 08:30")
     assert (story.state, story.dossier.due_paused_at) == ("venir", MONDAY)
+    eve = datetime(2026, 12, 1, 23, 59, tzinfo=UTC)
+    refused("visit_ahead", lambda: attended(story.book, story.dossier, "depot", CLERK, eve, DIRECTORY, WORDS))
+    story.now = datetime(2026, 12, 2, tzinfo=UTC)  # the first minute of the day of the visit
     story.keep(attended(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS))
     assert (story.state, story.folds()) == ("fini", True)
 
