@@ -7,6 +7,7 @@ count. Of a session only the digest of its token is kept, of a code only a keyed
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from engine.office.secrets import hash_secret, is_secret, new_code, new_token, t
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Account, Actor, Letter, Session, SignInCode
 from engine.records.store import Busy, Taken, Unit
-from engine.values import new_id
+from engine.values import Plain, new_id
 
 __all__ = [
     "CodeSent",
@@ -27,7 +28,9 @@ __all__ = [
     "actor_of",
     "add_account",
     "check_code",
+    "hand_back",
     "hash_secret",
+    "put_aside",
     "send_code",
     "sign_in",
     "sign_out",
@@ -44,6 +47,7 @@ CODES_PER_CLIENT: Final = 40
 TRIES_PER_PHONE: Final = 15
 TRIES_PER_LOGIN: Final = 10
 TRIES_PER_CLIENT: Final = 60
+ASIDE_PER_CLIENT: Final = 20  # answers of nobody known
 TOUCH_EVERY: Final = timedelta(seconds=60)  # a session notes that it was seen no more often than this
 
 Kind: TypeAlias = Literal["agent", "auditor"]
@@ -209,6 +213,50 @@ def _touch(office: Office, session: Session, now: datetime) -> None:
     with office.store.unit(write=True) as unit:
         if unit.session(session.token_sha256) is not None:  # signed out meanwhile: stays out
             unit.put_session(replace(session, seen_at=now))
+
+
+# -- what a lost session must find again -------------------------------------------------------------------------------
+
+
+def put_aside(office: Office, token: str, address: str, fields: Sequence[tuple[str, str]], *, client: str = "") -> str:
+    """Keeps what was posted to `address` for whoever the session was of, although it ended; its key. Of a session that
+    is not known, so much and no more from one client: Refused("too_many_tries", minutes)."""
+    key, now = new_id(), office.now()
+    with office.store.unit(write=True) as unit:
+        session = unit.session(token_digest(token)) if token else None
+        closed = None if session else _too_many(unit, now, (f"aside@{client}", ASIDE_PER_CLIENT))
+        if closed is None:
+            kept: Plain = [[name, value] for name, value in fields]
+            account = session.account if session else ""
+            unit.keep_aside(f"aside/{key}", {"account": account, "address": address, "fields": kept}, now)
+    if closed:
+        raise Refused(closed)
+    return key
+
+
+def hand_back(office: Office, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:
+    """What was put aside under this key, once: the address it was posted to, and its fields. None for anybody but the
+    account it is of, and when it is of another address than `at`. What is of nobody known goes to the owner of the
+    dossier it was posted to."""
+    with office.store.unit() as unit:
+        kept = unit.taken_aside(f"aside/{key}")
+        if not isinstance(kept, Mapping) or (at and kept.get("address") != at):
+            return None
+        if not actor.id or actor.id != (kept.get("account") or _owner_at(unit, str(kept.get("address", "")))):
+            return None
+    with office.store.unit(write=True) as unit:
+        if unit.taken_aside(f"aside/{key}") is None:
+            return None
+    pairs = kept.get("fields")
+    fields = [(str(one[0]), str(one[1])) for one in pairs if isinstance(one, list)] if isinstance(pairs, list) else []
+    return str(kept.get("address", "/")), fields
+
+
+def _owner_at(unit: Unit, address: str) -> str:
+    """Whose the dossier of an applicant's address is; nobody's for any other address."""
+    parts = address.split("/")
+    dossier = unit.dossier_numbered(parts[2]) if len(parts) > 2 and parts[1] == "dossiers" else None
+    return dossier.owner if dossier else ""
 
 
 def sign_out(office: Office, token: str) -> None:

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from engine.gateways.sandbox import SandboxOperator
-from engine.office.accounts import SignedIn, actor_of, sign_out
+from engine.office.accounts import SignedIn, actor_of, hand_back, put_aside, sign_out
 from engine.office.office import NotFound, Office
 from engine.records.dossier import ANONYMOUS, Actor
 from engine.records.store import Busy
@@ -213,7 +213,7 @@ def _to_sign_in(desk: str) -> Response:
         abort(401)
     back = request.full_path.rstrip("?")
     if request.method == "POST":
-        set_aside(request.path, request.form.lists())
+        set_aside(desk, request.path, request.form.lists())
         back = "/reprendre" if desk == APPLICANT_DESK else request.path
     return go(f"{_SIGN_IN[desk]}?{urlencode({'suite': back})}")
 
@@ -315,26 +315,21 @@ def safe_next(address: str | None, otherwise: str) -> str:
 # -- what a lost session must find again -------------------------------------------------------------------------------
 
 
-def set_aside(address: str, fields: Iterable[tuple[str, list[str]]]) -> None:
-    """Keeps posted answers until the person has signed in again."""
-    key = new_id()
-    kept = [[name, value] for name, values in fields if name not in ("csrf_token", "token") for value in values]
-    with office().store.unit(write=True) as unit:
-        unit.keep_aside(f"aside/{key}", {"address": address, "fields": kept}, office().now())
-    session["aside"] = key
+def set_aside(desk: str, address: str, fields: Iterable[tuple[str, list[str]]]) -> None:
+    """Keeps posted answers until the person has signed in again at this desk."""
+    kept = [(name, value) for name, values in fields if name not in ("csrf_token", "token") for value in values]
+    token = request.cookies.get(_cookie(desk), "")
+    session["aside"] = put_aside(office(), token, address, kept, client=client())
 
 
-def taken_aside() -> tuple[str, list[tuple[str, str]]] | None:
-    """What was kept for this browser: the address it was posted to, and its fields."""
+def taken_aside(anywhere: bool = False) -> tuple[str, list[tuple[str, str]]] | None:
+    """What was kept for who is signed in now, handed back once: the address it was posted to, and its fields. Unless
+    `anywhere`, only when it was posted to the address of this page."""
     key = session.get("aside", "")
-    if not key:
-        return None
-    with office().store.unit() as unit:
-        body = unit.taken_aside(f"aside/{key}")
-    if not isinstance(body, dict) or not isinstance(body.get("fields"), list):
-        return None
-    fields = [(str(pair[0]), str(pair[1])) for pair in body["fields"] if isinstance(pair, list) and len(pair) == 2]
-    return str(body.get("address", "/")), fields
+    found = hand_back(office(), actor(), key, "" if anywhere else request.path) if key else None
+    if found is not None:
+        session.pop("aside", None)
+    return found
 
 
 # -- dossiers ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refusal, Refused
 from engine.records.store import Busy, Conflict
-from renderers.web.base import broken, go, language, page, public, say, site, taken_aside
+from renderers.web.base import actor, broken, go, language, page, public, say, site, taken_aside
 from renderers.web.hardening import LARGEST_BODY
 
 log = logging.getLogger("guichet.web")
@@ -167,8 +167,10 @@ def _from_elsewhere() -> bool:
 
 @public
 def resume() -> Response:
-    """What was posted before the session ended, ready to be sent again."""
-    kept = taken_aside()
+    """What was posted before the session ended, ready to be sent again by the same person."""
+    if not actor().id:
+        return go("/connexion?suite=/reprendre")
+    kept = taken_aside(anywhere=True)
     session.pop("aside", None)
     if kept is None:
         return go("/dossiers")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.records.store import Busy, Store, Unit
-from tests.web.visitor import ANSWERS, Visitor, a_visitor, later
+from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, later
 
 
 @pytest.fixture
@@ -66,3 +66,53 @@ def test_a_store_that_answers_nothing_still_gives_pages_of_errors(known: Visitor
     stuck(known, reads=False)
     assert known.open("/nowhere").status == 404
     assert known.open("/").status == 503
+
+
+# -- a session that ended ----------------------------------------------------------------------------------------------
+
+
+def left_unsent(visitor: Visitor) -> str:
+    """Somebody types, and their session has ended meanwhile; where they typed."""
+    address = f"/dossiers/{visitor.begin()}/demande/vous"
+    form = {**visitor.open(address).form(), **ANSWERS, "go": "next"}
+    later(visitor, hours=2)
+    assert visitor.post(address, **form).address == "/connexion?suite=%2Freprendre"
+    return address
+
+
+def come_back(visitor: Visitor, phone: str) -> str:
+    """Signs in where the lost session led, and reads the page that follows."""
+    visitor.send("/connexion?suite=%2Freprendre", phone=phone)
+    visitor.send("/connexion/code", code=visitor.code(phone))
+    return visitor.follow().html
+
+
+def test_what_was_typed_is_handed_back_once_and_to_its_author_only(known: Visitor) -> None:
+    left_unsent(known)
+    assert known.open("/reprendre").address == "/connexion?suite=/reprendre"  # nothing before signing in
+    assert "Amegan" in come_back(known, PHONE)
+    assert known.open("/reprendre").address == "/dossiers"
+
+
+def test_what_was_typed_is_not_shown_to_the_next_person(known: Visitor) -> None:
+    left_unsent(known)
+    assert "Amegan" not in come_back(known, "91223344")
+    assert known.open("/reprendre").address == "/dossiers"
+
+
+@pytest.mark.parametrize(("phone", "seen"), [(PHONE, True), ("91223344", False)])
+def test_without_a_session_the_owner_of_the_dossier_is_the_author(known: Visitor, phone: str, seen: bool) -> None:
+    address = f"/dossiers/{known.begin()}/demande/vous"
+    form = {**known.open(address).form(), **ANSWERS, "go": "next"}
+    known.client.delete_cookie("guichet")
+    known.post(address, **form)
+    later(known, minutes=2)
+    assert ("Amegan" in come_back(known, phone)) == seen
+
+
+def test_nobody_known_fills_the_store(known: Visitor) -> None:
+    address = f"/dossiers/{known.begin()}/demande/vous"
+    form = {**known.open(address).form(), **ANSWERS}
+    known.client.delete_cookie("guichet")
+    answers = [known.post(address, **form).status for _ in range(25)]
+    assert answers == [303] * 20 + [429] * 5
