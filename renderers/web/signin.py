@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, session
 from engine.office.accounts import SignedIn, check_code, send_code
 from engine.office.intake import see
 from engine.office.office import NotFound
+from engine.office.phones import read_phone
 from engine.problems import Refused
 from engine.values import digits_only
 from renderers.web.base import (
@@ -48,7 +49,7 @@ def send() -> Response:
     try:
         sent = send_code(office(), typed, client=client(), language=language())
     except Refused as closed:
-        if closed.reason.code == "code_too_soon" and session.get("phone"):
+        if closed.reason.code == "code_too_soon" and _is_awaited(typed):
             session["note"] = sentence(closed.reason)
             return go("/connexion/code")
         if closed.reason.code == "too_many_tries":
@@ -58,6 +59,14 @@ def send() -> Response:
     if again:
         session["note"] = say("code.sent_again")
     return go("/connexion/code")
+
+
+def _is_awaited(typed: str) -> bool:
+    """Is this the number whose code this browser waits for? Another number's page is never shown instead."""
+    try:
+        return read_phone(typed) == session.get("phone")
+    except Refused:
+        return False
 
 
 def _phone_page(following: str, typed: str = "", error: str = "") -> Response:
@@ -143,7 +152,7 @@ def follow() -> Response:
     try:
         sent = send_code(office(), phone, client=client(), language=language())
     except Refused as closed:
-        if closed.reason.code == "code_too_soon" and session.get("phone"):
+        if closed.reason.code == "code_too_soon" and _is_awaited(phone):
             session["followed"] = digits
             return go("/connexion/code")
         if closed.reason.code == "too_many_tries":
