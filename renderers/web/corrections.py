@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, session
 
 from engine.office.intake import save_corrections, see_corrections, send_corrections
+from engine.problems import Refused
 from engine.records.store import Conflict
 from engine.rules.view import FieldView, FormView, PageView
 from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in, site
 from renderers.web.cases import Case, case, drawing
-from renderers.web.form import page_with, posted_answers, posted_files, versions_page
+from renderers.web.form import is_clash, page_with, posted_answers, posted_files, versions_page
 from renderers.web_form import Drawing, error_summary
 
 blueprint = Blueprint("corrections", __name__)
@@ -35,7 +36,9 @@ def save(number: str) -> Response:
         saved = save_corrections(
             office(), actor(), one.id, posted_answers(), posted_files(), revision=form_revision(), token=form_token()
         )  # fmt: skip
-    except Conflict:
+    except (Conflict, Refused) as clash:
+        if not is_clash(clash):
+            raise
         one = case(number)
         return versions_page(one, asked_page(see_corrections(office(), actor(), one.id)), one.at("/corrections"))
     one = case(number)

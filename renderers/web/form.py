@@ -17,6 +17,7 @@ from engine.office.intake import (
     save_page,
 )
 from engine.office.office import NotFound
+from engine.problems import Refused
 from engine.records.store import Conflict
 from engine.rules.forms import path
 from engine.rules.view import AnswerProblem, FieldView, PageView
@@ -127,7 +128,9 @@ def save(number: str, page_id: str) -> Response:
         saved = save_page(
             office(), actor(), one.id, page_id, posted_answers(), revision=form_revision(), token=form_token()
         )  # fmt: skip
-    except Conflict:
+    except (Conflict, Refused) as clash:
+        if not is_clash(clash):
+            raise
         one = case(number)
         return versions_page(one, one.page(page_id), one.at(f"/demande/{page_id}"))
     received = _receive(one, page_id)
@@ -143,6 +146,11 @@ def save(number: str, page_id: str) -> Response:
         return _again(one, page_id, received, 0 if staying else _opened(view))
     following = request.form.get("retour") == "verification"
     return go(one.at("/verification") if following else _next(one, page_id))
+
+
+def is_clash(error: Exception) -> bool:
+    """Is something else kept than what this page knew? So it is when the page served already, with other answers."""
+    return isinstance(error, Conflict) or (isinstance(error, Refused) and error.reason.code == "token_reused")
 
 
 def _left_wrong(

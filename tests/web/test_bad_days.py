@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.records.store import Busy, Store, Unit
-from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, later
+from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, another, later
 
 
 @pytest.fixture
@@ -116,3 +116,47 @@ def test_nobody_known_fills_the_store(known: Visitor) -> None:
     known.client.delete_cookie("guichet")
     answers = [known.post(address, **form).status for _ in range(25)]
     assert answers == [303] * 20 + [429] * 5
+
+
+# -- a page that served already ----------------------------------------------------------------------------------------
+
+
+def test_back_and_another_answer_loses_nothing(known: Visitor) -> None:
+    """« Retour » shows the page with its old token; what is typed then stays, beside what was kept."""
+    address = f"/dossiers/{known.begin()}/demande/vous"
+    form = {**known.open(address).form(), **ANSWERS, "go": "next"}
+    assert known.post(address, **form).status == 303
+    page = known.post(address, **{**form, "nom": "Ameganvi"})
+    assert page.status == 409
+    assert page.value("nom") == "Ameganvi"
+    assert "AMEGAN" in page.text
+    assert known.post(address, **page.form()).status == 303
+    assert known.open(address).value("nom") == "AMEGANVI"
+
+
+def test_back_and_another_correction_loses_nothing(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "corriger", correction={"nom": "Illisible", "commerce": "Lequel ?"}, reason="À revoir.")
+    address = f"/dossiers/{number}/corrections"
+    form = {**known.open(address).form(), "nom": "Afi", "go": "save"}
+    assert known.post(address, **form).status == 303
+    page = known.post(address, **{**form, "nom": "Afiwa"})
+    assert page.status == 409
+    assert page.value("nom") == "Afiwa"
+    assert known.post(address, **page.form()).status == 303
+    assert known.open(address).value("nom") == "AFIWA"
+
+
+# -- a code asked too soon ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", ["/connexion", "/suivi"])
+def test_a_number_asked_too_soon_never_leads_to_the_page_of_another(known: Visitor, door: str) -> None:
+    more = {"number": "26000000000"} if door == "/suivi" else {}
+    another(known).send("/connexion", phone="91223344")
+    someone = another(known)
+    someone.send("/connexion", phone="92112233")
+    page = someone.send(door, phone="91223344", **more)
+    assert page.status == 422
+    assert "secondes" in page.text
+    assert someone.send(door, phone="92 11 22 33", **more).address == "/connexion/code"
