@@ -104,6 +104,7 @@ class TestActs:
 def _in_production(world: World) -> Dossier:
     checker, clerk = world.agent("checker", "dgdn/controleur"), world.agent("clerk", "dgdn/guichet")
     dossier = world.booked(world.paid(world.take(world.sent(PASSPORT), checker, "conforme")), "depot")
+    world.clock.instant = dossier.bookings["depot"].start
     dossier = bookings.mark(world.office, clerk, dossier.id, "depot", "attended")
     return world.take(dossier, clerk, "originaux_conformes")
 
