@@ -1,7 +1,8 @@
 """When things fall due on one dossier: the state's own time, waits, look-ups, legal clocks, reminders, drafts.
 
 Names of timers: `due` (the state's time), `wait`, a look-up's id, a clock's id, `remind:<i>`, `before:<notice>` (then
-`:<sequence>` when it is about a meeting), `reminder:<appointment>:<sequence>:<i>`, `draft`, `draft_reminder:<days>`.
+`:<sequence>` when it is about a meeting), `reminder:<appointment>:<sequence>:<i>`,
+`visit:<appointment>:<sequence>` (its day is over), `draft`, `draft_reminder:<days>`.
 Their `entry` counts the moves made, so a timer that fired stays fired as long as the dossier has not moved, however
 often the list is made anew.
 """
@@ -13,6 +14,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
+from engine.clock import local_day
 from engine.definition.directory import Calendar, Directory
 from engine.definition.expressions import Expression, Scope
 from engine.definition.model import APPLICATION, Appointment, Clock, Form, Procedure
@@ -25,6 +27,7 @@ from engine.rules.calendars import (
     due_instant,
     elapsed,
     end_after,
+    end_of_day,
     length_in_days,
 )  # fmt: skip
 from engine.rules.parts import opened_at, parts_left
@@ -51,10 +54,20 @@ def pause_due(dossier: Dossier, now: datetime) -> Dossier:
 
 
 def resume_due(dossier: Dossier, now: datetime) -> Dossier:
-    """The time runs again, later by as long as it stood still."""
-    if dossier.due_at is None or dossier.due_paused_at is None:
+    """The time runs again with what was left of it: as many days where it ends with a day, else to the second."""
+    due, paused = dossier.due_at, dossier.due_paused_at
+    if due is None or paused is None:
         return replace(dossier, due_paused_at=None)
-    return replace(dossier, due_at=dossier.due_at + (now - dossier.due_paused_at), due_paused_at=None)
+    if due == end_of_day(local_day(due)):
+        later = end_of_day(local_day(due) + (local_day(now) - local_day(paused)))
+    else:
+        later = due + (now - paused)
+    return replace(dossier, due_at=later, due_paused_at=None)
+
+
+def visit_end(booking: Booking) -> datetime:
+    """When a visit that nobody marked holds the time no more: its local day is over."""
+    return end_of_day(local_day(booking.start))
 
 
 # -- clocks of the law -------------------------------------------------------------------------------------------------
@@ -172,6 +185,8 @@ def _moments(
         if end is not None:
             yield clock.id, end
     for booking in held_bookings(dossier):
+        if dossier.due_at is not None and dossier.due_paused_at is not None and booking.appointment in state.waits:
+            yield f"visit:{booking.appointment}:{booking.sequence}", visit_end(booking)
         visit = procedure.tasks.get(booking.appointment)
         for number, span in enumerate(visit.reminders if isinstance(visit, Appointment) else ()):
             name = f"reminder:{booking.appointment}:{booking.sequence}:{number}"

@@ -31,7 +31,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier
 from engine.rules.access import acting_role, is_owner, role_key
 from engine.rules.calendars import add_span
 from engine.rules.decision import Act, Decision, Offer
-from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due
+from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due, visit_end
 from engine.rules.fees import opens_way, part_of
 from engine.rules.gathering import part_over
 from engine.rules.linking import missing_link
@@ -334,6 +334,8 @@ def time_over(
         return _draft_over(moment, dossier)
     if kind in ("remind", "reminder", "before", "draft_reminder"):
         return _reminded(moment, dossier, timer_name, kind, rest)
+    if kind == "visit" and rest:
+        return _visit_over(moment, dossier, timer_name, rest)
     if kind in ("due", "wait"):
         return _state_over(moment, dossier, kind)
     if kind in procedure.clocks:
@@ -386,6 +388,17 @@ def _state_over(moment: Moment, dossier: Dossier, kind: str) -> Decision:
         return finished(settle(move(passage, moment, way), moment), moment)
     body: dict[str, Plain] = {"timer": kind, "escalate": state.escalate}
     return finished(passage.note("due", body).happened(f"late:{state.id}"), moment)
+
+
+def _visit_over(moment: Moment, dossier: Dossier, timer_name: str, rest: str) -> Decision:
+    """The day of a visit passed and nobody marked it: the state's time runs again, nothing else changes."""
+    appointment, _, sequence = rest.partition(":")
+    booking = dossier.bookings.get(appointment)
+    held = booking is not None and booking.status == "booked" and str(booking.sequence) == sequence
+    if booking is None or not held or dossier.due_paused_at is None or moment.now < visit_end(booking):
+        raise Refused(refusal("void_timer", timer=timer_name))
+    passage = replace(Passage.of(dossier), dossier=resume_due(dossier, visit_end(booking)))
+    return finished(passage.note("unmarked", {"appointment": appointment}), moment)
 
 
 def _clock_over(moment: Moment, dossier: Dossier, clock_id: str) -> Decision:

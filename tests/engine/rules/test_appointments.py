@@ -187,6 +187,7 @@ def test_a_slot_is_taken() -> None:
     assert (booking.start, booking.seat, booking.minutes, booking.sequence) == (at("2026-12-02 08:30"), 1, 20, 0)
     assert decision.events == ("booked:depot",)
     assert [(one.name, one.due_at) for one in decision.timers] == [
+        ("visit:depot:0", at("2026-12-02 23:59:59")),
         ("reminder:depot:0:0", at("2026-11-29 08:00")),
         ("reminder:depot:0:1", at("2026-12-01 08:00")),
     ]

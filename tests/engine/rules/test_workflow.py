@@ -536,12 +536,46 @@ def test_the_due_date_stands_still_while_a_slot_is_held() -> None:
     assert story.dossier.due_paused_at == MONDAY
     assert story.folds()
     assert story.last
-    assert [one.name for one in story.last.timers] == ["reminder:depot:0:0", "reminder:depot:0:1"]
+    assert [one.name for one in story.last.timers] == ["visit:depot:0", "reminder:depot:0:0", "reminder:depot:0:1"]
     story.now = MONDAY + timedelta(days=2)
     story.keep(release(story.book, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS))
     assert (story.dossier.due_at, story.dossier.due_paused_at) == (due + timedelta(days=2), None)
     assert story.last.releases == ("b1",)
     assert story.folds()
+
+
+def test_two_minutes_with_a_slot_give_no_day_more() -> None:
+    story = Story(passport()).submit().take("conforme").pay(30_000)
+    due = story.dossier.due_at
+    story.book_slot("2026-12-02 08:30")
+    story.now = MONDAY + timedelta(minutes=2)
+    story.keep(release(story.book, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS))
+    assert (story.dossier.due_at, story.dossier.due_paused_at) == (due, None)
+
+
+def test_a_visit_that_nobody_marks_holds_the_time_no_longer_than_its_day() -> None:
+    story = Story(passport()).submit().take("conforme").pay(30_000)
+    due = story.dossier.due_at
+    assert due
+    story.book_slot("2026-12-02 08:30")
+    over = datetime(2026, 12, 2, 23, 59, 59, tzinfo=UTC)
+    assert story.last
+    assert [one.due_at for one in story.last.timers if one.name == "visit:depot:0"] == [over]
+
+    def day_over(now: datetime) -> Decision:
+        return time_over(story.book, story.dossier, "visit:depot:0", now, DIRECTORY, WORDS)
+
+    refused("void_timer", lambda: day_over(over - timedelta(seconds=1)))
+    story.now = over + timedelta(days=3)  # however late the tour comes
+    story.keep(day_over(story.now))
+    assert (story.state, story.dossier.bookings["depot"].status) == ("rendez_vous", "booked")
+    assert (story.dossier.missed, story.last.events) == ({}, ())
+    assert (story.dossier.due_at, story.dossier.due_paused_at) == (due + timedelta(days=9), None)
+    assert [one.name for one in story.last.timers if one.name.partition(":")[0] in ("due", "visit")] == ["due"]
+    refused("void_timer", lambda: day_over(story.now))
+    assert story.folds()
+    late = time_over(story.book, story.dossier, "due", due + timedelta(days=9), DIRECTORY, WORDS)
+    assert late.dossier.state != "rendez_vous"
 
 
 def test_an_end_gives_the_slot_back() -> None:
