@@ -65,6 +65,18 @@ def keep(
     return dossier
 
 
+def forget_draft(office: Office, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
+    """Closes a draft, if time has not yet, and forgets what was written in it: answers, files, label, and the salts that
+    could tell them. Its journal says that it was there."""
+    closed_at = before.closed_at or office.now()
+    after = replace(before, closed_at=closed_at, answers={}, attachments=(), label="")
+    body = {"revision": before.revision + 1, "closed": True}
+    dossier = keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
+    unit.erase_salts(before.id)
+    unit.set_timers(before.id, ())
+    return dossier
+
+
 def journalise(unit: Unit, dossier: Dossier, drafts: Iterable[EntryDraft], actor: Actor, now: datetime) -> None:
     """Seals entries to the dossier's chain; the salts of what they commit to are kept apart from them."""
     head = unit.head(dossier.id)

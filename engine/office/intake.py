@@ -18,7 +18,7 @@ from engine.office.answering import (
     shown_page,
     without_orphans,
 )
-from engine.office.carrying import carry_out, journalise, keep
+from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.command import DOSSIER, NOTHING, once
 from engine.office.corrections import save_corrections, see_corrections, send_corrections
 from engine.office.lookups import ask_now
@@ -294,11 +294,6 @@ def drop_draft(office: Office, actor: Actor, dossier_id: str, *, token: str | No
     """Forgets a draft: its answers, its files and the salts that could tell them. Its journal says that it was there."""
 
     def work(unit: Unit) -> None:
-        before = own_draft(unit, office, actor, dossier_id)
-        after = replace(before, closed_at=office.now(), answers={}, attachments=(), label="")
-        body = {"revision": before.revision + 1, "closed": True}
-        keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
-        unit.erase_salts(before.id)
-        unit.set_timers(before.id, ())
+        forget_draft(office, unit, own_draft(unit, office, actor, dossier_id), actor)
 
     once(office, actor, "drop_draft", token, (dossier_id,), work, NOTHING)

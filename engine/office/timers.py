@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.gateways.senders import NotSent
-from engine.office.carrying import carry_out, journalise
+from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.cashier import reconcile
 from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
@@ -101,7 +101,9 @@ def _fire(office: Office, timer: Timer) -> Dossier | None:
                 body = {"timer": timer.name, "why": closed.reason.code}
                 journalise(unit, dossier, [EntryDraft("timer_refused", body)], SYSTEM_ACTOR, now)
             return None
-        return carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+        moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+        expired = moved.is_draft and moved.closed_at is not None
+        return forget_draft(office, unit, moved, SYSTEM_ACTOR) if expired else moved
 
 
 # -- letters -----------------------------------------------------------------------------------------------------------

@@ -52,7 +52,12 @@ class TestTime:
         for _ in range(32):
             world.wait(days=1)
             timers.tour(world.office)
-        assert world.kept(dossier).closed_at
+        kept = world.kept(dossier)
+        assert kept.closed_at
+        assert (dict(kept.answers), kept.attachments, kept.label) == ({}, (), "")
+        assert world.read(lambda unit: unit.salts(dossier.id)) == {}
+        assert world.kinds(dossier)[-2:] == ["abandoned", "dropped"]
+        assert fsck(world.office) == ()
         assert [body for body in world.letters() if body.startswith("notice.draft.sms")].__len__() == 2
         assert intake.mine(world.office, world.applicant()) == ()
         assert world.draft().id != dossier.id
