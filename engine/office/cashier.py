@@ -54,7 +54,7 @@ PATIENCE: Final = (
     (timedelta(hours=24), timedelta(minutes=10)),
     (timedelta(days=30), timedelta(days=1)),
 )
-# an operator may say failed, then collect: so long we ask again, and so often
+# an operator may say failed, or nothing, then collect: so long we ask again, so often, and nobody pays twice
 SECOND_THOUGHTS: Final = timedelta(hours=24)
 ENDED_PAUSE: Final = timedelta(minutes=10)
 
@@ -123,10 +123,12 @@ def start_payment(
     token: str | None = None,
 ) -> Payment:  # fmt: skip
     """Asks the provider to collect all that is owed now, or only the next instalments (`part`). Raises Refused: phone_format, unknown_provider, role,
-    nothing_owed, payment_pending (payment, until)."""
+    nothing_owed, payment_pending or payment_unknown (payment, until): money may still come, nobody pays twice."""
     phone = read_phone(payer)
     if provider not in office.providers:
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
+
+    _ask_whose_time_is_over(office, actor, dossier_id)
 
     def work(unit: Unit) -> Payment:
         dossier = seen(unit, office, actor, dossier_id)
@@ -146,10 +148,9 @@ def _open_payment(
     due = _due(office, procedure, dossier)
     if not due:
         raise Refused(refusal("nothing_owed"))
-    for other in unit.payments_of(dossier.id):
-        if other.status == "pending" and now < other.expires_at:
-            until = other.expires_at.isoformat(timespec="seconds")
-            raise Refused(refusal("payment_pending", payment=other.id, until=until))
+    if (other := _awaited(unit, dossier, now)) is not None:
+        until = (other.started_at + SECOND_THOUGHTS).isoformat(timespec="seconds")
+        raise Refused(refusal(f"payment_{other.status}", payment=other.id, until=until))
     amount = sum(_parts(office, procedure, dossier).values()) if part else sum(one.left for one in due)
     payment = Payment(
         new_id(), new_id(), dossier.id, tuple(one.fee for one in due), amount, provider,
@@ -162,6 +163,24 @@ def _open_payment(
     }  # fmt: skip
     journalise(unit, dossier, [EntryDraft("payment_started", started)], actor, now)
     return payment
+
+
+def awaited_payment(office: Office, actor: Actor, dossier_id: str) -> Payment | None:
+    """The payment of today whose end nobody knows yet; while there is one, no other may be started."""
+    with office.store.unit() as unit:
+        return _awaited(unit, seen(unit, office, actor, dossier_id), office.now())
+
+
+def _awaited(unit: Unit, dossier: Dossier, now: datetime) -> Payment | None:
+    still = (one for one in unit.payments_of(dossier.id) if one.status in OPEN)
+    return next((one for one in still if now < one.started_at + SECOND_THOUGHTS), None)
+
+
+def _ask_whose_time_is_over(office: Office, actor: Actor, dossier_id: str) -> None:
+    """Who wants to pay again is not held up by a payment that ended and that the tour has not asked about yet."""
+    other = awaited_payment(office, actor, dossier_id)
+    if other is not None and (other.status == "unknown" or office.now() >= other.expires_at):
+        check_payment(office, other.id)
 
 
 def _place(office: Office, payment: Payment) -> Payment:

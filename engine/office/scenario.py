@@ -207,8 +207,6 @@ class _Told:
         )  # fmt: skip
         stage.later(5)
         check_payment(stage.office, payment.id)
-        if ending == "unknown":  # whoever waits may try again once the first try is over
-            stage.later(15 * 60)
 
     def _book(self, step: Step) -> None:
         for appointment, start in self._pairs(step):

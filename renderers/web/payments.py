@@ -9,7 +9,15 @@ from typing import Final
 from flask import Blueprint, Response, jsonify, request
 
 from engine.definition.model import Appointment
-from engine.office.cashier import check_payment, owed, payments, record_callback, see_payment, start_payment
+from engine.office.cashier import (
+    awaited_payment,
+    check_payment,
+    owed,
+    payments,
+    record_callback,
+    see_payment,
+    start_payment,
+)
 from engine.office.office import NotFound
 from engine.office.surplus import to_give_back
 from engine.problems import Refused
@@ -95,6 +103,10 @@ def choose(number: str) -> Response:
     due = owed(office(), actor(), one.id)
     if not due:
         return _nothing(one)
+    if (awaited := awaited_payment(office(), actor(), one.id)) is not None:
+        awaited = check_payment(office(), awaited.id)
+        if awaited.status not in ("failed", "expired"):
+            return go(one.at(f"/paiement/{awaited.id}"))
     phone = one.dossier.contact_phone or ""
     return _choose_page(one, due, "", national(phone))
 
@@ -112,7 +124,7 @@ def begin(number: str) -> Response:
     try:
         payment = start_payment(office(), actor(), one.id, provider=provider, payer=payer, token=form_token())
     except Refused as closed:
-        if closed.reason.code == "payment_pending":
+        if closed.reason.code in ("payment_pending", "payment_unknown"):
             return go(one.at(f"/paiement/{closed.reason.facts['payment']}"))
         if closed.reason.code == "phone_format":
             return _choose_page(one, due, provider, payer, payer_error=sentence(closed.reason))

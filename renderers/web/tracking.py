@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request, session
 from engine.clock import local_day
 from engine.definition.model import APPLICANT
 from engine.office.casework import letters_of, offers, take_transition
-from engine.office.cashier import owed, payments
+from engine.office.cashier import awaited_payment, owed, payments
 from engine.office.intake import mine
 from engine.office.office import NotFound
 from engine.office.surplus import to_give_back
@@ -185,8 +185,9 @@ def status_box(one: Case, status: PublicStatus) -> StatusBox:
     key = status.public
     late = status.late or (status.who == "applicant" and status.until is not None and office().now() > status.until)
     href, action = _what_to_do(one, key)
+    checked = "payment.unknown" if _awaited(one, key) is not None else ""
     return StatusBox(
-        kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status), where=label(status.label),
+        kind=BOXES[key], tag=TAGS[key], label=say(checked or f"status.{key}"), title=_title(one, status), where=label(status.label),
         who=say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who]),
         when=_when(one, status), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
         href=href, action=action,
@@ -194,12 +195,19 @@ def status_box(one: Case, status: PublicStatus) -> StatusBox:
 
 
 def _title(one: Case, status: PublicStatus) -> str:
+    if _awaited(one, status.public) is not None:
+        return say("track.title.checking")
     amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if status.public == "to_pay" else 0
     moment = site().words.moment(status.booking.start, language()) if status.booking else ""
     count = len(status.to_correct) or 1
     return say(
         f"track.title.{status.public}", amount=site().words.money(amount, language()), moment=moment, count=count
     ).strip()  # fmt: skip
+
+
+def _awaited(one: Case, key: str) -> Payment | None:
+    """The payment whose end is not known yet: who waits for it must not pay again."""
+    return awaited_payment(office(), actor(), one.id) if key == "to_pay" else None
 
 
 def _when(one: Case, status: PublicStatus) -> str:
@@ -238,6 +246,8 @@ def _asked(one: Case, status: PublicStatus) -> Iterator[AskedLine]:
 
 
 def _what_to_do(one: Case, key: str) -> tuple[str, str]:
+    if (payment := _awaited(one, key)) is not None:
+        return one.at(f"/paiement/{payment.id}"), say("track.do.checking")
     addresses = {
         "to_pay": "/paiement", "to_correct": "/corrections", "to_book": "/rendez-vous", "appointment": "/rendez-vous",
     }  # fmt: skip

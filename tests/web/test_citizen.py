@@ -313,6 +313,17 @@ def test_each_ending_says_what_became_of_the_money(known: Visitor, payer: str, s
     assert said in known.follow().text
 
 
+def test_while_a_payment_is_checked_nobody_is_told_to_pay(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000005")
+    told = known.open(f"/dossiers/{number}").text
+    assert "Nous vérifions votre paiement. Ne payez pas une deuxième fois." in told
+    assert "Payez " not in told.replace("Ne payez", "")
+    known.open(f"/dossiers/{number}/paiement")
+    assert "Ne payez pas une deuxième fois." in known.follow().text
+
+
 def test_what_was_paid_twice_is_told_on_the_dossier(known: Visitor) -> None:
     number = known.sent()
     known.decide(number, "accorder")

@@ -150,6 +150,29 @@ class TestStarting:
             pay(world, dossier)
         assert closed.value.reason.facts["payment"] == payment.id
 
+    def test_nobody_pays_again_while_the_operator_is_silent(self, world: World) -> None:
+        dossier = world.sent()
+        first = pay(world, dossier, "90000005")
+        cashier.check_payment(world.office, first.id)
+        with pytest.raises(Refused, match="payment_unknown") as closed:
+            pay(world, dossier)
+        assert closed.value.reason.facts["payment"] == first.id
+        awaited = cashier.awaited_payment(world.office, world.applicant(), dossier.id)
+        assert awaited is not None
+        assert awaited.id == first.id
+        world.wait(minutes=3)
+        with pytest.raises(Refused, match="nothing_owed"):
+            pay(world, dossier)
+        assert world.kept(dossier).state == "signature"
+
+    def test_who_comes_back_after_a_try_that_nobody_confirmed_pays_again(self, world: World) -> None:
+        dossier = world.sent()
+        first = pay(world, dossier)
+        world.wait(minutes=11)
+        assert pay(world, dossier, "90000001").status == "paid"
+        after = cashier.see_payment(world.office, world.applicant(), dossier.id, first.id)
+        assert after.status == "expired"
+
     def test_a_double_click_is_one_order(self, world: World) -> None:
         dossier = world.sent()
         first, again = pay(world, dossier, token="t"), pay(world, dossier, token="t")
@@ -307,21 +330,24 @@ class TestOnlyToTheFranc:
 
 
 class TestTooMuch:
-    def test_two_payments_both_paid_are_both_credited_and_the_second_is_to_give_back(self, world: World) -> None:
+    def test_two_payments_both_paid_are_both_credited_and_the_second_is_to_give_back(self, tmp_path: Path) -> None:
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
         dossier = world.sent()
-        first = pay(world, dossier, "90000005")  # silent for two minutes
+        first = pay(world, dossier, provider="told")
+        told.says = {"kind": "unknown"}
         cashier.check_payment(world.office, first.id)
-        second = pay(world, dossier, "90000001")
-        assert second.status == "paid"
-        world.wait(minutes=3)
-        late = cashier.check_payment(world.office, first.id)
-        assert late.status == "overpaid"
-        headers, body = world.operator.callback(first.reference) or ({}, b"")
-        again = cashier.record_callback(world.office, "sandbox", headers, body)
+        world.wait(days=1)
+        second = pay(world, dossier, provider="told")
+        told.says = {"kind": "paid"}
+        assert cashier.check_payment(world.office, second.id).status == "paid"
+        assert cashier.check_payment(world.office, first.id).status == "overpaid"
+        again = cashier.record_callback(world.office, "told", {}, f"{first.reference} again".encode())
         assert again.payment
         assert again.payment.status == "overpaid"
         assert "overpaid" not in world.kinds(dossier)
         assert sorted(amount for _, amount in credits(world)) == [500, 500]
+        assert to_give_back(world.office, world.applicant(), dossier.id) == {first.id: 500}
         assert world.kept(dossier).state == "signature"
         assert fsck(world.office) == ()
 
