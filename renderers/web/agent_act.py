@@ -114,10 +114,10 @@ def choose(number: str) -> Response:
     """The radio of the panel leads to its act."""
     one = agent_case(number)
     chosen = request.args.get("acte", "")
-    known = {offer.transition.id for offer in offers(office(), actor(), one.id) if offer.open}
-    if chosen not in known:
-        return dossier_page(one, say("case.choose"))
-    return go(one.at(f"/acte/{chosen}"))
+    offer = _known(one, chosen)
+    if offer is not None and offer.open:
+        return go(one.at(f"/acte/{chosen}"))
+    return _stale(one, chosen, Typed()) if _exists(one, chosen) else dossier_page(one, say("case.choose"))
 
 
 @blueprint.get("/agent/dossiers/<number>/acte/<transition>")
@@ -125,7 +125,11 @@ def choose(number: str) -> Response:
 def ask(number: str, transition: str) -> Response:
     """What the act asks; one that asks nothing is previewed at once."""
     one = agent_case(number)
-    offer = _offer(one, transition)
+    offer = _known(one, transition)
+    if offer is None and _exists(one, transition):  # the page was drawn before somebody else moved the dossier
+        return _stale(one, transition, Typed())
+    if offer is None:
+        raise NotFound
     if not offer.open:
         return _closed(one, offer, Typed())
     kept = taken_aside()
@@ -166,6 +170,11 @@ def _offer(one: AgentCase, transition: str) -> Offer:
     if offer is None:
         raise NotFound
     return offer
+
+
+def _exists(one: AgentCase, transition: str) -> bool:
+    """Whether the procedure has such an act at any step."""
+    return any(way.id == transition and way.event is None for way in one.procedure.transitions)
 
 
 def _asks(way: Transition) -> bool:

@@ -71,6 +71,7 @@ def _check_page(one: Case, sheet: CheckSheet, undeclared: bool = False, status: 
         today=site().words.plain_day(local_day(office().now()), language()), pay_later=total > 0 and not pays_now,
         missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
         back=one.at(f"/demande/{last}"), number_raw=one.dossier.number,
+        grand=site().words.money(total, language()) if len(sheet.quotes) > 1 else "",
     )  # fmt: skip
 
 
