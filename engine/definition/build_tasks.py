@@ -8,7 +8,7 @@ from typing import Final, Literal, cast, get_args
 from engine.definition.build_fields import Questions
 from engine.definition.build_form import build_page
 from engine.definition.expression_vocabulary import Vocabulary
-from engine.definition.expressions import INTEGER, MONEY, TEXT, TRUE, YES_NO, Expression, Type, constant
+from engine.definition.expressions import EMPTY, INTEGER, MONEY, TEXT, TRUE, YES_NO, Expression, Type, constant
 from engine.definition.model import (
     SYSTEM,
     Appointment,
@@ -218,7 +218,7 @@ def _round(shop: Workshop, name: str, path: Path) -> Form:
     questions = Questions(shop, shop.words.everywhere, bench.at((*path, "when")), rows=name)
     own, where, title = questions.fields(path), bench.where(path, key=True), bench.title((*path, "label"))
     rows = Field(
-        id=name, where=where, type="rows", value_type=shop.words.types[name], label=title,
+        id=name, where=where, type="rows", value_type=shop.words.types.get(name, EMPTY), label=title,
         rows=(*_opinion_columns(services), *own),
     )  # fmt: skip
     opinions = tuple(_opinion(one.id, one.label, (*_GIVEN, _SILENT)) for one in services)

@@ -32,6 +32,7 @@ _HABITS: Final = (
     ("greater_or_equal", re.compile(r"=>|≥")),
     ("less_or_equal", re.compile(r"=<|≤")),
     ("different", re.compile(r"<>|≠")),
+    ("equals_truth", re.compile(r"(?<![=!<>])=(?!=)(?=\s*(true|false)\b)", re.IGNORECASE)),
     ("equals", re.compile(r"(?<![=!<>])=(?!=)")),
     ("keyword", re.compile(rf"\b({'|'.join(sorted(set(keyword.kwlist) - _SPOKEN))})\b")),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Final
 
 from engine.definition.expression_functions import FUNCTIONS
@@ -17,6 +18,10 @@ CALLED: Final = frozenset({*FUNCTIONS, *ROW_FUNCTIONS, *HISTORY_FUNCTIONS})
 ANSWERS: Final = ("question", "detail", "evidence", "answer", "look_up", "opinion", "service", "link")  # named in expressions
 TASKS: Final = ("fee", "appointment", "opinion", "form", "look_up", "link")
 PARTS: Final = (*TASKS, "service")  # what may be done, reopened, told of
+FORM_WORDS: Final = frozenset({  # what a form sends beside the answers
+    "token", "go", "send", "end", "revision", "retour", "detach", "add_row", "remove_row", "declared", "csrf_token",
+})  # fmt: skip
+_ASKED: Final = ("question", "detail", "evidence", "note")
 OPINION_COLUMNS: Final = ("service", "opinion", "weight")  # of the rows that a round is
 
 
@@ -83,6 +88,7 @@ def read_namespace(bench: Bench) -> Namespace:
         else:
             ids[one.id] = one
     columns = tuple(_columns(bench))
+    _refuse_reserved(bench, ids, columns)
     for column in columns:
         hidden = ids.get(column.id)
         place = column.outer.get(column.id) or (
@@ -92,6 +98,39 @@ def read_namespace(bench: Bench) -> Namespace:
             line = bench.where(place, True).line
             bench.say("N303", column.path, key=True, name=column.id, rows=column.rows, line=line)
     return Namespace(frozen(ids), columns)
+
+
+def _refuse_reserved(bench: Bench, ids: Mapping[str, Named], columns: Iterable[Column]) -> None:
+    """A word of the expressions names nothing; a question is named like no control of a form."""
+    asked = {one.id: one.path for one in ids.values() if one.kind in _ASKED}
+    groups: dict[Path, dict[str, Path]] = {(): asked}
+    for column in columns:
+        if column.path[-1] == column.id:  # the columns of a round are nobody's to name
+            groups.setdefault(column.path[:-1], {})[column.id] = column.path
+    for one in ids.values():
+        if iskeyword(one.id):
+            bench.say("N302", one.path, key=True, name=one.id, kind="built_in", line=0)
+    for group, questions in groups.items():
+        boxes = {box: name for name, path in questions.items() for box in _boxes(bench, name, path)}
+        for name, path in questions.items():
+            if group and iskeyword(name):
+                bench.say("N302", path, key=True, name=name, kind="built_in", line=0)
+            elif name in FORM_WORDS:
+                bench.say("N302", path, key=True, name=name, kind="form", line=0)
+            elif name in boxes and questions[boxes[name]] != path:
+                line = bench.where(questions[boxes[name]], True).line
+                bench.say("N302", path, key=True, name=name, kind="box", of=boxes[name], line=line)
+
+
+def _boxes(bench: Bench, name: str, path: Path) -> Iterator[str]:
+    """The other controls that a question is drawn with, so that none of them is taken for an answer."""
+    type_ = bench.words((*path, "type"))
+    if path[:1] == ("evidence",):
+        yield from (f"{name}_issued", *(f"{name}_issued_{part}" for part in ("day", "month", "year")))
+    elif type_ == "date" and not name.endswith("_other"):
+        yield from (f"{name}_{part}" for part in ("day", "month", "year"))
+    if bench.flag((*path, "other"), False):
+        yield f"{name}_other"
 
 
 def _declared(bench: Bench) -> Iterator[Named]:

@@ -53,7 +53,7 @@ def option_codes(bench: Bench, path: Path) -> frozenset[str] | None:
         listed = bench.library.lists.get(options)
         codes = listed.codes if listed else None
     else:
-        codes = frozenset(options) if isinstance(options, dict) else None
+        codes = frozenset(options) if isinstance(options, dict) and options else None
     return codes | {"other"} if codes is not None and bench.flag((*path, "other"), False) else codes
 
 
