@@ -32,4 +32,9 @@ def page_start(after: str | None) -> tuple[str, str] | None:
         order, last = json.loads(base64.urlsafe_b64decode((after or "") + "=" * (-len(after or "") % 4)))
     except (ValueError, TypeError, RecursionError):
         return None
-    return (order, last) if isinstance(order, str) and isinstance(last, str) else None
+    return (order, last) if _is_mark(order) and _is_mark(last) else None
+
+
+def _is_mark(part: object) -> bool:
+    """Instants and ids are plain letters; half a sign could not even be asked for."""
+    return isinstance(part, str) and part.isascii()
