@@ -35,6 +35,7 @@ AUDITOR_DESK: Final = "audit"
 _SIGN_IN: Final = {APPLICANT_DESK: "/connexion", AGENT_DESK: "/agent/connexion", AUDITOR_DESK: "/audit/connexion"}
 _KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor"}
 _HOMES: Final = {APPLICANT_DESK: "/", AGENT_DESK: "/agent", AUDITOR_DESK: "/audit"}
+_LONGEST_TOKEN: Final = 200
 _THIRTY_DAYS: Final = 30 * 24 * 3600
 
 
@@ -162,11 +163,11 @@ def close_session(response: Response, desk: str = APPLICANT_DESK) -> Response:
 
 
 def public(view: View) -> View:
-    """For everyone, without signing in."""
+    """For everyone, without signing in. What an address asks may be personal (an age, a code): such pages are not kept."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.shareable = request.method in ("GET", "HEAD") and not actor().id
+        g.shareable = request.method in ("GET", "HEAD") and not request.query_string and not actor().id
         return view(*args, **kwargs)
 
     return _marked(guarded, "public")
@@ -287,7 +288,11 @@ def new_token() -> str:
 
 
 def form_token() -> str | None:
-    return request.form.get("token") or None
+    """The token of the form sent, if it carries one; no form of ours carries a long one."""
+    token = request.form.get("token", "")
+    if len(token) > _LONGEST_TOKEN:
+        abort(400)
+    return token or None
 
 
 def form_revision() -> int | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.office.secrets import hash_secret
+from engine.records.dossier import Account
 from engine.records.store import Busy, Store, Unit
 from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, another, later
 
@@ -160,3 +164,36 @@ def test_a_number_asked_too_soon_never_leads_to_the_page_of_another(known: Visit
     assert page.status == 422
     assert "secondes" in page.text
     assert someone.send(door, phone="92 11 22 33", **more).address == "/connexion/code"
+
+
+# -- what no page of ours sends ----------------------------------------------------------------------------------------
+
+
+def test_a_token_longer_than_any_of_ours_is_refused(known: Visitor) -> None:
+    address = f"/dossiers/{known.begin()}/demande/vous"
+    form = {**known.open(address).form(), **ANSWERS, "go": "next"}
+    assert known.post(address, **{**form, "token": "a" * 201}).status == 400
+    assert known.post(address, **{**form, "token": "a" * 200}).status == 303
+
+
+@pytest.mark.parametrize("mark", [["\ud800", "x"], ["~", "\udfff"], ["é", "x"], [1, 2], {"a": 1}])
+def test_a_mark_nobody_made_begins_at_the_start(known: Visitor, mark: object) -> None:
+    known.sent()
+    clerk = another(known)
+    with known.office.store.unit(write=True) as unit:
+        unit.put_account(Account("mayor", "agent", "Maire", "maire", hash_secret("clef"), ("mairie/maire",)))
+    clerk.client.post(
+        "/agent/connexion", data={**clerk.open("/agent/connexion").form(), "login": "maire", "password": "clef"}
+    )
+    after = base64.urlsafe_b64encode(json.dumps(mark).encode()).decode()
+    page = clerk.open(f"/agent?apres={after}")
+    assert page.status == 200
+    assert page.text.replace("Début de la liste ", "") == clerk.open("/agent").text
+
+
+def test_answers_in_an_address_are_not_kept_by_anybody(tmp_path: Path) -> None:
+    visitor = a_visitor(tmp_path)
+    for answer in ("oui", "non"):
+        page = visitor.open(f"/demarches/essai/verifier?majeur={answer}")
+        assert page.response.headers["Cache-Control"] == "no-store"
+    assert "public" in visitor.open("/demarches/essai").response.headers["Cache-Control"]
