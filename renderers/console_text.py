@@ -24,7 +24,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "cut": "la fin annoncée manque",
         "opening": "la réponse montrée n'est pas celle qui a été scellée",
         "clean": "Tout tient : {n} dossiers vérifiés, aucun constat.",
+        "clean_one": "Tout tient : 1 dossier vérifié, aucun constat.",
         "found": "{n} constats.",
+        "found_one": "1 constat.",
     },
     "en": {
         "intact": "Journal intact: {n} entries, none changed, none missing. Last hash {hash}.",
@@ -40,7 +42,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "cut": "the stated end is missing",
         "opening": "the answer shown is not the one that was sealed",
         "clean": "All holds: {n} dossiers verified, nothing found.",
+        "clean_one": "All holds: 1 dossier verified, nothing found.",
         "found": "{n} findings.",
+        "found_one": "1 finding.",
     },
 }  # fmt: skip
 
@@ -66,9 +70,9 @@ def findings_report(findings: Sequence[Finding], dossiers: int, language: str) -
     """One line a finding: its code, the dossier, the facts."""
     words = _WORDS[language]
     if not findings:
-        return words["clean"].format(n=dossiers)
+        return words["clean_one" if dossiers == 1 else "clean"].format(n=dossiers)
     lines = [
         f"{one.code}  {one.dossier or '-'}  " + ", ".join(f"{name}={value}" for name, value in one.facts.items())
         for one in findings
     ]
-    return "\n".join([*lines, words["found"].format(n=len(findings))])
+    return "\n".join([*lines, words["found_one" if len(findings) == 1 else "found"].format(n=len(findings))])

@@ -15,14 +15,14 @@ from renderers.words import load_words
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "fr": {
-        "steps": "{n} pas", "passed": "{ok} histoires jouées, aucune en échec.",
-        "failed": "{bad} histoires en échec sur {all}.", "broken": "{file} : pas jouée, elle a des erreurs (guichet lint {file})",
+        "steps": "{n} pas", "passed": "{ok} histoires jouées, aucune en échec.", "passed_one": "1 histoire jouée, sans échec.",
+        "failed": "{bad} histoires en échec sur {all}.", "failed_one": "1 histoire en échec sur {all}.", "broken": "{file} : pas jouée, elle a des erreurs (guichet lint {file})",
         "states": "États jamais atteints : {names}", "acts": "Passages jamais pris : {names}",
         "whole": "Tous les états et tous les passages sont joués.",
     },
     "en": {
-        "steps": "{n} steps", "passed": "{ok} stories played, none failed.",
-        "failed": "{bad} stories failed of {all}.", "broken": "{file}: not played, it has errors (guichet lint {file})",
+        "steps": "{n} steps", "passed": "{ok} stories played, none failed.", "passed_one": "1 story played, and passed.",
+        "failed": "{bad} stories failed of {all}.", "failed_one": "1 story failed of {all}.", "broken": "{file}: not played, it has errors (guichet lint {file})",
         "states": "States never reached: {names}", "acts": "Ways never taken: {names}",
         "whole": "Every state and every way is played.",
     },
@@ -76,7 +76,7 @@ def story_report(
             text = render_problem(outcome.failure, sources, language, colour)
             lines += ["", *(f"      {line}" for line in text.rstrip().split("\n")), ""]
     bad = sum(outcome.failure is not None for outcome in played.outcomes)
-    key = "failed" if bad else "passed"
+    key = ("failed" if bad else "passed") + ("_one" if (bad or len(played.outcomes)) == 1 else "")
     lines.append(words[key].format(ok=len(played.outcomes), bad=bad, all=len(played.outcomes)))
     if coverage:
         left = [("states", played.states_left), ("acts", played.acts_left)]
