@@ -570,6 +570,7 @@ def hidden(fields: tuple[Field, ...], dossier: Dossier) -> set[str]:
     return {field.id for field in fields} - shown
 
 
+@settings(deadline=None)
 @given(
     raw=st.dictionaries(KEYS, VALUES, max_size=8), stored=STORED, page=st.sampled_from([p.id for p in BOOK.form.pages])
 )
@@ -589,6 +590,7 @@ def test_a_post_writes_only_the_questions_shown_on_its_page(
     check_answers(BOOK, after, TODAY, DIRECTORY)
 
 
+@settings(deadline=None)
 @given(raw=st.dictionaries(KEYS, VALUES, max_size=8), stored=STORED)
 def test_a_sent_dossier_changes_only_where_it_is_open(raw: dict[str, list[str]], stored: dict[str, Plain]) -> None:
     sent = a_sent_dossier(BOOK, **{**FULL, **stored})
