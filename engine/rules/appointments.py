@@ -184,12 +184,16 @@ def _immovable(task: Appointment, booking: Booking, moment: Moment) -> Refusal |
     """A slot held can be moved so many times, and until some time before it."""
     if booking.moves >= task.moves:
         return refusal("too_many_moves", task.where, most=task.moves)
+    return too_near(task, booking, moment.now, moment.directory.calendar)
+
+
+def too_near(task: Appointment, booking: Booking, now: datetime, calendar: Calendar) -> Refusal | None:
+    """Why a slot held cannot be changed nor given back any more, so near to it."""
     span = Span(-task.moves_until.count, task.moves_until.unit, task.moves_until.working)
-    calendar = moment.directory.calendar
     if counts_days(span):
-        late = local_day(moment.now) > add_days(local_day(booking.start), span, calendar)
+        late = local_day(now) > add_days(local_day(booking.start), span, calendar)
     else:
-        late = moment.now > booking.start + timedelta(minutes=minutes_of(span))
+        late = now > booking.start + timedelta(minutes=minutes_of(span))
     return refusal("too_late_to_move", task.where, until=str(task.moves_until)) if late else None
 
 
@@ -198,7 +202,8 @@ def place(
     actor: Actor, now: datetime, directory: Directory, wording: Wording, *, booking_id: str,
 ) -> Decision:  # fmt: skip
     """Takes a slot, or moves the visit to it. The old seat is in `releases`; the new booking, under a new id, is the
-    dossier's. `taken` must cover the whole day, the dossier's own seat left out or not."""
+    dossier's. `taken` must cover the whole day, the dossier's own seat left out or not. Who gave back a slot with no move
+    left may take another, so that nobody is stranded, but the state's time then runs on."""
     moment = Moment(procedure, actor, now, directory, wording)
     closed = bookable(moment, dossier, appointment)
     if closed is not None:
@@ -218,7 +223,7 @@ def place(
     passage = Passage.of(dossier).with_(bookings={**dossier.bookings, appointment: booking})
     if held is not None:
         passage = replace(passage, releases=(held.id,))
-    if procedure.state(dossier.state).mode == "attend":
+    if procedure.state(dossier.state).mode == "attend" and booking.moves <= task.moves:
         passage = replace(passage, dossier=pause_due(passage.dossier, now))
     kind = "moved" if held else "booked"
     body: dict[str, Plain] = {"appointment": appointment, "office": office, "start": iso_minute(start), "seat": seat}
@@ -276,15 +281,19 @@ def release(
     procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
     wording: Wording,
 ) -> Decision:  # fmt: skip
-    """Gives the slot back before it begins. The state's time runs again; another slot may be taken."""
+    """Gives the slot back before it begins, the applicant as long as it may be moved (`moves_until`). The state's time
+    runs again; another slot may be taken."""
     moment = Moment(procedure, actor, now, directory, wording)
     task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
-    if task is None or booking is None or booking.status != "booked":
+    if not isinstance(task, Appointment) or booking is None or booking.status != "booked":
         raise Refused(refusal("not_booked", task=appointment))
     if not _may_handle(moment, dossier, task.by):
         raise Refused(refusal("role", task.where, roles=("applicant",)))
     if booking.start <= now:
         raise Refused(refusal("too_late_to_move", task.where, until="0 minutes"))
+    near = too_near(task, booking, now, directory.calendar) if is_owner(dossier, actor) else None
+    if near is not None:
+        raise Refused(near)
     passage = drop_slot(Passage.of(dossier), moment, appointment)
     passage = passage.note("cancelled", {"appointment": appointment}).happened(f"cancelled:{appointment}")
     return finished(passage, moment)

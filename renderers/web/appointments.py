@@ -13,6 +13,7 @@ from engine.office.bookings import SlotSheet, book_slot, cancel_booking, slots
 from engine.office.office import NotFound
 from engine.problems import Refusal, Refused
 from engine.records.dossier import Booking
+from engine.rules.appointments import too_near
 from engine.rules.tasks import open_tasks
 from renderers.calendar_file import ics
 from renderers.web.base import (
@@ -211,10 +212,13 @@ def _minutes(appointment: Appointment) -> int:
 
 def _booking_page(one: Case, appointment: Appointment, booking: Booking, fresh: bool) -> Response:
     left = max(0, appointment.moves - booking.moves)
+    now = office().now()
+    near = too_near(appointment, booking, now, office().directory.calendar)
     return page(
         "citizen/booking.html", dossier=one.dossier, procedure=one.title, fresh=fresh, bring=to_bring(one),
         facts=_facts(booking.start, booking.office, booking.minutes), action=one.at("/rendez-vous"),
-        query=f"quoi={appointment.id}", may_change=booking.start > office().now(), moves_left=left,
+        query=f"quoi={appointment.id}", may_change=booking.start > now and near is None, moves_left=left,
+        near=sentence(near) if near and booking.start > now else "",
     )  # fmt: skip
 
 
@@ -230,9 +234,11 @@ def cancel(number: str) -> Response:
         cancel_booking(office(), actor(), one.id, appointment.id, token=form_token())
         session["note"] = say("booking.cancelled")
         return go(one.at())
-    text = say("booking.cancel_text", moment=_moment(booking.start), office=place_label(booking.office))
+    lines = [say("booking.cancel_text", moment=_moment(booking.start), office=place_label(booking.office))]
+    if booking.moves >= appointment.moves:
+        lines.append(say("booking.cancel_last"))
     return page(
-        "citizen/confirm.html", title=say("booking.cancel_title"), procedure=one.title, lines=[text],
+        "citizen/confirm.html", title=say("booking.cancel_title"), procedure=one.title, lines=lines,
         button=say("booking.cancel_button"), keep=say("booking.cancel_keep"), back=one.at("/rendez-vous"), warn=True,
         errors=[], ask_reason="", reason="", files=False, token=new_token(), revision=None,
     )  # fmt: skip

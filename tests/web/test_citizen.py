@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -391,6 +392,25 @@ def test_a_time_out_of_the_calendar_is_no_slot(known: Visitor, start: str) -> No
     assert (answer.status, answer.response.headers["Location"]) == (303, address)
     form = {**known.open(address).form(), "start": start, "bureau": known.page.value("bureau")}
     assert known.post(address, **form).status in (303, 409)
+
+
+def test_a_visit_too_near_is_not_given_back_here(known: Visitor) -> None:
+    number = ready_to_book(known)
+    address = f"/dossiers/{number}/rendez-vous"
+    page = known.open(address)
+    start = re.findall(r'name="start" value="([^"]+)"', page.html)[1]
+    wanted = f"{address}/confirmer?start={start.replace('+', '%2B')}&bureau={page.value('bureau')}"
+    known.post(address, **known.open(wanted).form())
+    known.open(address)
+    form = known.open(f"{address}/annuler").form()
+    later(known, seconds=(datetime.fromisoformat(start) - known.office.now()).total_seconds() - 60)
+    known.sign_in()
+    text = known.open(address)
+    assert "Il est trop tard pour changer ce rendez-vous" in text.text
+    assert "/annuler" not in text.html
+    answer = known.post(f"{address}/annuler", **{**form, **known.open(f"{address}/annuler").form()})
+    assert answer.status == 409
+    assert "Il est trop tard" in answer.text
 
 
 def test_the_last_seat_is_sold_once(known: Visitor) -> None:

@@ -287,8 +287,29 @@ def test_giving_a_slot_back() -> None:
     assert refused(lambda: release(PASSPORT, dossier, "depot", STRANGER, *where)).code == "role"
     begun = at("2026-12-02 08:30")
     assert refused(lambda: release(PASSPORT, dossier, "depot", OWNER, begun, DIRECTORY, WORDS)).code == "too_late_to_move"
+    the_day, eve = at("2026-12-02 07:00"), at("2026-12-01 20:00")
+    near = refused(lambda: release(PASSPORT, dossier, "depot", OWNER, the_day, DIRECTORY, WORDS))
+    assert (near.code, near.facts["until"]) == ("too_late_to_move", "1 day")
+    for who, when in ((CLERK, the_day), (OWNER, eve)):
+        given = release(PASSPORT, dossier, "depot", who, when, DIRECTORY, WORDS).dossier
+        assert given.bookings["depot"].status == "cancelled"
     again = booked(decision.dossier, name="b2").dossier.bookings["depot"]
     assert (again.moves, again.sequence) == (1, 2)  # the calendar entry of before is replaced
+
+
+def test_giving_back_and_taking_again_gains_no_time() -> None:
+    dossier = booked().dossier
+    for name in ("b2", "b3"):
+        given = release(PASSPORT, dossier, "depot", OWNER, MONDAY, DIRECTORY, WORDS).dossier
+        dossier = booked(given, name=name).dossier
+        assert dossier.due_paused_at == MONDAY
+    assert refused(lambda: booked(dossier, "2026-12-09 08:30", name="b4")).code == "too_many_moves"
+    given = release(PASSPORT, dossier, "depot", OWNER, MONDAY, DIRECTORY, WORDS).dossier
+    last = booked(given, name="b4")  # nobody is stranded, but the time runs on
+    assert (last.dossier.bookings["depot"].status, last.dossier.due_paused_at) == ("booked", None)
+    assert last.dossier.due_at == READY.due_at
+    assert "due" in {one.name for one in last.timers}
+    assert refused(lambda: booked(last.dossier, "2026-12-09 08:30", name="b5")).code == "too_many_moves"
 
 
 def test_arriving_is_noted_once() -> None:
