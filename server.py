@@ -50,6 +50,8 @@ log = logging.getLogger("guichet")
 
 DEMO_PASSWORD: Final = PASSWORD
 DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}
+DATABASE: Final = "guichet.db"  # in the data folder, as are the keys
+KEYS: Final = "keys.json"
 MOST_BYTES: Final = 64 * 1024 * 1024  # of one request, before the desks' own limits
 TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
 
@@ -103,28 +105,37 @@ class Settings:
 def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore(settings.data / "guichet.db")
+    store = SqliteStore(settings.data / DATABASE)
     store.migrate()
-    clock = SystemClock()
-    operator = SandboxOperator(settings.data / "operator.db", clock, _secret(settings).encode()) if settings.demo else None
+    operator = (
+        SandboxOperator(settings.data / "operator.db", SystemClock(), _secret(settings).encode())
+        if settings.demo
+        else None
+    )
     providers: dict[str, PaymentProvider] = (
         {name: SandboxProvider(operator, name, label) for name, label in DEMO_PROVIDERS.items()} if operator else {}
     )
-    office = Office(
-        catalogue=load_catalogue(settings.procedures), store=store, attachments=AttachmentStore(settings.data / "files"),
-        providers=providers, senders=_senders(settings), registers={"*": FileRegister(settings.procedures / "registers")},
-        clock=clock, wording=load_words(), keys=SigningKeys.open(settings.data / "keys.json", make=True),
-        settings=OfficeSettings(
-            base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
-            payment_lasts=timedelta(minutes=10),
-        ),
-    )  # fmt: skip
+    office = _office(settings, store, SigningKeys.open(settings.data / KEYS, make=True), providers)
     office = publish_editions(office)
     if settings.demo:
         open_demo(office)
     else:
         close_demo(office)
     return office, operator
+
+
+def _office(
+    settings: Settings, store: SqliteStore, keys: SigningKeys, providers: Mapping[str, PaymentProvider]
+) -> Office:
+    return Office(
+        catalogue=load_catalogue(settings.procedures), store=store, attachments=AttachmentStore(settings.data / "files"),
+        providers=providers, senders=_senders(settings), registers={"*": FileRegister(settings.procedures / "registers")},
+        clock=SystemClock(), wording=load_words(), keys=keys,
+        settings=OfficeSettings(
+            base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
+            payment_lasts=timedelta(minutes=10),
+        ),
+    )  # fmt: skip
 
 
 def _senders(settings: Settings) -> dict[str, Sender]:
@@ -286,14 +297,25 @@ def worker(demo: bool) -> None:
 @click.option("--lang", "language", type=click.Choice(["fr", "en"]), default="fr")
 def check_store(language: str) -> None:
     """Check every promise of the store: journals, money, seats, documents, files. Repairs nothing."""
-    office, _ = open_office(_settings(False))
+    office = _office_kept(_settings(False))
     found = fsck(office)
     click.echo(findings_report(found, sum(1 for _ in office.store.all_dossiers()), language))
     raise SystemExit(1 if found else 0)
 
 
+def _office_kept(settings: Settings) -> Office:
+    """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with 2
+    when there is none."""
+    database, ring = settings.data / DATABASE, settings.data / KEYS
+    if missing := [one for one in (database, ring) if not one.is_file() or not one.stat().st_size]:
+        click.echo(f"{missing[0]} : introuvable, rien à vérifier. Not found, nothing to check.", err=True)
+        raise SystemExit(2)
+    return _office(settings, SqliteStore(database), SigningKeys.open(ring, make=False), {})
+
+
 def _speak() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells each step of each dossier
 
 
 if __name__ == "__main__":

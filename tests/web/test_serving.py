@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
 from engine.office.accounts import actor_of, sign_in
 from engine.problems import Refused
-from server import DEMO_PASSWORD, Settings, create_app, open_office, renew, serving
+from server import DEMO_PASSWORD, Settings, check_store, create_app, open_office, renew, serving
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -95,3 +96,19 @@ def test_a_demonstration_keeps_its_data_apart() -> None:
     assert Settings.from_environment({}, demo=True).data == Path("var/demo")
     assert Settings.from_environment({"GUICHET_DEMO": "1"}).data == Path("var/demo")
     assert Settings.from_environment({"GUICHET_DATA": "there"}, demo=True).data == Path("there")
+
+
+def test_checking_an_empty_place_makes_nothing_and_does_not_say_all_is_well(tmp_path: Path) -> None:
+    data = tmp_path / "nothing"
+    told = CliRunner().invoke(
+        check_store, env={"GUICHET_DATA": str(data), "GUICHET_PROCEDURES": str(ROOT / "procedures")}
+    )
+    assert told.exit_code == 2
+    assert not data.exists()
+
+
+def test_checking_what_is_kept(app: Flask, tmp_path: Path) -> None:
+    given = {"GUICHET_DATA": str(tmp_path / "data"), "GUICHET_PROCEDURES": str(tmp_path / "procedures")}
+    told = CliRunner().invoke(check_store, env=given)
+    assert told.exit_code == 0, told.output
+    assert sign_in(serving(app), "auditor", "controle", DEMO_PASSWORD), "looking closes no door"
