@@ -73,21 +73,35 @@ class Passage:
 
 
 def changes(before: Dossier, after: Dossier) -> dict[str, Plain]:
-    """What an entry says of the dossier: where it stands, and the tasks done or undone since `before`."""
+    """What an entry says of the dossier: where it stands, and since `before` the tasks done (by which hand) or undone, and
+    the prices frozen or forgotten (null)."""
     body: dict[str, Plain] = {
         "revision": before.revision + 1,
         "state": after.state,
         "due": instant_text(after.due_at),
         "paused": instant_text(after.due_paused_at),
     }
-    done, reopened = after.done.keys() - before.done.keys(), before.done.keys() - after.done.keys()
+    done = {name for name, one in after.done.items() if before.done.get(name) != one}
+    reopened = before.done.keys() - after.done.keys()
     if done:
         body["done"] = codes(done)
+        body["hands"] = {name: after.done[name].by for name in sorted(done)}
     if reopened:
         body["reopened"] = codes(reopened)
     if (after.closed_at is None) != (before.closed_at is None):
         body["closed"] = after.closed_at is not None
+    priced = _prices(before, after)
+    if priced:
+        body["priced"] = priced
     return body
+
+
+def _prices(before: Dossier, after: Dossier) -> dict[str, Plain]:
+    """The amounts owed that are not what they were, in whole francs; one that is not owed any more is null."""
+    if after.owed is before.owed:
+        return {}
+    was, now = ({name: one.amount for name, one in each.owed.items()} for each in (before, after))
+    return {name: now.get(name) for name in sorted(was.keys() | now.keys()) if was.get(name) != now.get(name)}
 
 
 def codes(names: Iterable[str]) -> list[Plain]:

@@ -72,11 +72,11 @@ class Story:
         self.last: Decision | None = None
         self.seats = 0
 
-    def keep(self, decision: Decision) -> Story:
+    def keep(self, decision: Decision, who: Actor = SYSTEM_ACTOR) -> Story:
         """What the office does, as far as the rules can tell."""
         for one in decision.entries:
             self.journal.append(
-                Entry("d1", len(self.journal) + 1, self.now, "agent", "x", one.kind, "f", dict(one.body), "", "")
+                Entry("d1", len(self.journal) + 1, self.now, who.kind, who.id, one.kind, "f", dict(one.body), "", "")
             )
         new = tuple(self._issued(order) for order in decision.issue)
         self.dossier = replace(
@@ -94,11 +94,11 @@ class Story:
         )
 
     def submit(self) -> Story:
-        return self.keep(submit(self.book, self.dossier, OWNER, self.now, DIRECTORY, WORDS))
+        return self.keep(submit(self.book, self.dossier, OWNER, self.now, DIRECTORY, WORDS), OWNER)
 
     def take(self, name: str, who: Actor = CHECKER, **more: object) -> Story:
         decided = Act(name, **more)  # type: ignore[arg-type]
-        return self.keep(take(self.book, self.dossier, decided, who, self.now, DIRECTORY, WORDS))
+        return self.keep(take(self.book, self.dossier, decided, who, self.now, DIRECTORY, WORDS), who)
 
     def pay(self, amount: int, fee: str = "frais") -> Story:
         return self.keep(pay(self.book, self.dossier, (fee,), amount, SYSTEM_ACTOR, self.now, DIRECTORY, WORDS))
@@ -107,14 +107,16 @@ class Story:
         booking = self.dossier.bookings.get(task)
         if booking is not None and booking.status == "booked":
             self.now = max(self.now, booking.start)  # nobody is received before the day
-        return self.keep(task_done(self.book, self.dossier, task, who, self.now, DIRECTORY, WORDS, answers))  # type: ignore[arg-type]
+        decision = task_done(self.book, self.dossier, task, who, self.now, DIRECTORY, WORDS, answers)  # type: ignore[arg-type]
+        return self.keep(decision, who)
 
     def book_slot(self, start: str, name: str = "depot") -> Story:
         self.seats += 1
         at = datetime.fromisoformat(start).replace(tzinfo=UTC)
         return self.keep(
             place(self.book, self.dossier, name, "centre", at, {}, OWNER, self.now, DIRECTORY, WORDS,
-                  booking_id=f"b{self.seats}")
+                  booking_id=f"b{self.seats}"),
+            OWNER,
         )  # fmt: skip
 
     def looked_up(self, value: str, name: str = "recherche", **answers: object) -> Story:
@@ -211,12 +213,12 @@ def test_one_absence_is_made_good_the_second_closes() -> None:
     story = Story(passport()).submit().take("conforme").pay(30_000).book_slot("2026-12-02 08:30")
     refused("too_soon", lambda: no_show(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS))
     story.now = datetime(2026, 12, 2, 9, tzinfo=UTC)
-    story.keep(missed(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS))
+    story.keep(missed(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.dossier.missed["depot"]) == ("rendez_vous", 1)
     story.book_slot("2026-12-07 08:30")
     assert story.dossier.bookings["depot"].moves == 0  # a new visit, not a moved one
     story.now = datetime(2026, 12, 7, 9, tzinfo=UTC)
-    story.keep(missed(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS))
+    story.keep(missed(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.folds()) == ("abandonne", True)
 
 
@@ -538,7 +540,7 @@ def test_the_due_date_stands_still_while_a_slot_is_held() -> None:
     assert story.last
     assert [one.name for one in story.last.timers] == ["visit:depot:0", "reminder:depot:0:0", "reminder:depot:0:1"]
     story.now = MONDAY + timedelta(days=2)
-    story.keep(release(story.book, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS))
+    story.keep(release(story.book, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS), OWNER)
     assert (story.dossier.due_at, story.dossier.due_paused_at) == (due + timedelta(days=2), None)
     assert story.last.releases == ("b1",)
     assert story.folds()
@@ -549,7 +551,7 @@ def test_two_minutes_with_a_slot_give_no_day_more() -> None:
     due = story.dossier.due_at
     story.book_slot("2026-12-02 08:30")
     story.now = MONDAY + timedelta(minutes=2)
-    story.keep(release(story.book, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS))
+    story.keep(release(story.book, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS), OWNER)
     assert (story.dossier.due_at, story.dossier.due_paused_at) == (due, None)
 
 
@@ -602,7 +604,7 @@ def test_a_book_state_is_left_as_soon_as_the_slot_is_taken() -> None:
     eve = datetime(2026, 12, 1, 23, 59, tzinfo=UTC)
     refused("visit_ahead", lambda: attended(story.book, story.dossier, "depot", CLERK, eve, DIRECTORY, WORDS))
     story.now = datetime(2026, 12, 2, tzinfo=UTC)  # the first minute of the day of the visit
-    story.keep(attended(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS))
+    story.keep(attended(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.folds()) == ("fini", True)
 
 
@@ -760,7 +762,7 @@ def test_entries_hold_codes_and_never_what_was_written() -> None:
 def test_a_changed_byte_of_the_dossier_is_seen() -> None:
     story = Story(passport()).submit()
     assert differences(fold(story.journal), projection_of(replace(story.dossier, state="pret"))) == ("state",)
-    assert differences(fold([]), projection_of(story.dossier)) == ("state", "due", "done", "revision")
+    assert differences(fold([]), projection_of(story.dossier)) == ("state", "due", "done", "revision", "hands")
     assert fold([]) == Projection()
 
 
@@ -814,7 +816,7 @@ def _try(story: Story, verb: str, name: str, who: Actor, number: int) -> None:
             name, who = chosen
             given = {"avis": "bon"} if any(w.fills == "rapport" for w in story.book.transitions if w.id == name) else {}
             story.keep(
-                take(story.book, story.dossier, Act(name, "motif", {"nom": "flou"}, given), who, *where[1:])
+                take(story.book, story.dossier, Act(name, "motif", {"nom": "flou"}, given), who, *where[1:]), who
             )
     elif verb == "settle":
         for task in open_tasks(story.book, story.dossier, Moment(story.book, *where).scope(story.dossier)):
@@ -822,21 +824,21 @@ def _try(story: Story, verb: str, name: str, who: Actor, number: int) -> None:
             break
     elif verb == "take":
         given = Act(name, "motif", {"nom": "flou"}, {"avis": "bon"} if number % 2 else {})
-        story.keep(take(story.book, story.dossier, given, *where))
+        story.keep(take(story.book, story.dossier, given, *where), where[0])
     elif verb == "done":
         if name == APPLICATION and story.dossier.correction:
             made = frozenset(story.dossier.correction.fields)
             story.dossier = replace(story.dossier, correction=replace(story.dossier.correction, made=made))
-        story.keep(task_done(story.book, story.dossier, name, *where))
+        story.keep(task_done(story.book, story.dossier, name, *where), where[0])
     elif verb == "pay":
-        story.keep(pay(story.book, story.dossier, ("frais", "envoi"), number * 1_000, *where))
+        story.keep(pay(story.book, story.dossier, ("frais", "envoi"), number * 1_000, *where), where[0])
     elif verb == "book":
         day = (story.now + timedelta(days=number % 20)).replace(hour=8, minute=30, second=0, microsecond=0)
         story.book_slot(day.replace(tzinfo=None).isoformat())
     elif verb == "missed":
-        story.keep(no_show(story.book, story.dossier, "depot", *where))
+        story.keep(no_show(story.book, story.dossier, "depot", *where), where[0])
     elif verb == "release":
-        story.keep(release(story.book, story.dossier, "depot", *where))
+        story.keep(release(story.book, story.dossier, "depot", *where), where[0])
     elif verb == "time":
         timer = TIMERS[number % len(TIMERS)]
         story.keep(time_over(story.book, story.dossier, timer, story.now, DIRECTORY, WORDS))
