@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
-from engine.definition.model import Appointment, Procedure
+from engine.definition.model import Appointment, Form, Procedure
 from engine.office.editions import LostEdition
 from engine.office.office import Office, pinned, seen
 from engine.office.verification import is_intact
@@ -14,6 +15,8 @@ from engine.records.store import Finding
 from engine.rules.access import is_owner
 from engine.rules.appointments import desks_of
 from engine.rules.history import differences, fold, projection_of
+from engine.rules.parts import is_in_parts
+from engine.rules.passage import codes
 from engine.values import Plain
 
 
@@ -62,7 +65,7 @@ def fsck(office: Office) -> tuple[Finding, ...]:
             dossier = unit.dossier(dossier_id)
             if dossier is None:
                 continue
-            entries, payments = unit.entries(dossier_id), unit.payments_of(dossier_id)
+            entries, payments, salts = unit.entries(dossier_id), unit.payments_of(dossier_id), unit.salts(dossier_id)
             try:
                 procedure = pinned(office, unit, dossier)
             except LostEdition:
@@ -70,6 +73,7 @@ def fsck(office: Office) -> tuple[Finding, ...]:
                 continue
         files.update({one.sha256: dossier_id for one in dossier.attachments})
         found += _of_journal(dossier, entries)
+        found += _of_written(procedure, dossier, entries, salts)
         found += _of_money(dossier, entries, payments)
         found += _of_documents(office, procedure, dossier)
         found += _of_seats(office, procedure, dossier)
@@ -84,6 +88,74 @@ def _of_journal(dossier: Dossier, entries: tuple[Entry, ...]) -> Iterator[Findin
     strangers = sorted({entry.edition for entry in entries} - {dossier.fingerprint})
     if strangers:
         yield Finding("edition_moved", dossier.id, {"fingerprint": strangers[0]})
+
+
+def _of_written(
+    procedure: Procedure, dossier: Dossier, entries: tuple[Entry, ...], salts: Mapping[int, Mapping[str, str]]
+) -> Iterator[Finding]:
+    """Answers, files and reasons against what the journal committed to; nothing can be told once the salts are erased."""
+    if not salts:
+        return
+    seals = _seals(entries, salts)
+    answers = {f"answers.{name}": answer for whole, answer in dossier.answers.items()
+               for name, answer in _parts(procedure, whole, answer)}  # fmt: skip
+    changed = [name for name, answer in answers.items() if not _is_sealed(seals, name, answer)]
+    if changed:
+        yield Finding("answers_differ", dossier.id, {"answers": codes(changed)})
+    files = {one.id for one in dossier.attachments if _is_sealed(seals, f"files.{one.id}", one.sha256)}
+    strange = {one.id for one in dossier.attachments} ^ files | (set(_files(dict(dossier.answers))) - files)
+    if strange:
+        yield Finding("files_differ", dossier.id, {"files": codes(strange)})
+    moves = [entry for entry in entries if entry.kind == "transition"]
+    for entry, taken in zip(moves, dossier.taken, strict=False):
+        told = _seals((entry,), salts)
+        if ("reason" in told) != bool(taken.reason) or (taken.reason and not _is_sealed(told, "reason", taken.reason)):
+            yield Finding("reason_differs", dossier.id, {"transition": taken.transition})
+
+
+_Seals: TypeAlias = Mapping[str, tuple[tuple[Plain, str | None], ...]]
+
+
+def _seals(entries: tuple[Entry, ...], salts: Mapping[int, Mapping[str, str]]) -> _Seals:
+    """Every commitment to each name, oldest first, with its salt. The fillings of a form per row are of one name."""
+    found: dict[str, tuple[tuple[Plain, str | None], ...]] = {}
+    for entry in entries:
+        commits = entry.body.get(COMMITS) if isinstance(entry.body, dict) else None
+        for name, sealed in commits.items() if isinstance(commits, dict) else ():
+            found[name] = (*found.get(name, ()), (sealed, salts.get(entry.n, {}).get(name)))
+    return found
+
+
+def _is_sealed(seals: _Seals, name: str, value: Plain) -> bool:
+    """Whether the last commitment to a name is to this value; a row may have moved: any filling of its form will do."""
+    form, _, row = name.rpartition(".")
+    if row.endswith("*"):
+        rows = (one for told, all_ in seals.items() if told.rpartition(".")[0] == form for one in all_)
+        return any(salt is not None and sealed == commit_value(salt, value) for sealed, salt in rows)
+    last = seals.get(name, ())[-1:]
+    return any(salt is not None and sealed == commit_value(salt, value) for sealed, salt in last)
+
+
+def _parts(procedure: Procedure, name: str, answer: Plain) -> Iterator[tuple[str, Plain]]:
+    """An answer under the names that the journal commits to: one given in parts is told part by part."""
+    form = procedure.tasks.get(name)
+    if not isinstance(form, Form) or not is_in_parts(form):
+        yield name, answer
+    elif isinstance(answer, dict):
+        yield from ((f"{name}.{service}", said) for service, said in answer.items())
+    elif isinstance(answer, list):
+        fillings = (one.get("answers") for one in answer if isinstance(one, dict))
+        yield from ((f"{name}.{at}*", filling) for at, filling in enumerate(fillings))
+
+
+def _files(answers: Plain) -> Iterator[str]:
+    """The files that answers name."""
+    if isinstance(answers, dict):
+        files = answers.get("files")
+        yield from (one for one in files if isinstance(one, str)) if isinstance(files, list) else ()
+    inner = answers.values() if isinstance(answers, dict) else answers if isinstance(answers, list) else ()
+    for one in inner:
+        yield from _files(one)
 
 
 def _of_money(dossier: Dossier, entries: tuple[Entry, ...], payments: tuple[Payment, ...]) -> Iterator[Finding]:

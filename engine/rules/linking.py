@@ -102,7 +102,8 @@ def link_ended(
     if link_id not in {link.id for link in awaited_links(procedure, dossier, moment.scope(dossier))}:
         raise Refused(refusal("not_now", task=link_id, state=dossier.state))
     passage = Passage.of(dossier).with_(answers={**dossier.answers, link_id: outcome})
-    passage = mark_done(passage, moment, link_id).note("task_done", {"task": link_id, "by": "system", "end": outcome})
+    body: dict[str, Plain] = {"task": link_id, "by": "system", "end": outcome}
+    passage = mark_done(passage, moment, link_id).note("task_done", body, {f"answers.{link_id}": outcome})
     return finished(finish_task(passage, moment, link_id), moment)
 
 

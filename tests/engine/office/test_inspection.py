@@ -1,0 +1,122 @@
+"""What somebody changes straight in the database is told by the journal: hands, ways, prices, answers, files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine.office.inspection import fsck
+from engine.office.office import Office
+from engine.records.dossier import Dossier
+from engine.records.store import Finding
+from tests.engine.office.world import PASSPORT, World
+
+Body = dict[str, Any]
+
+
+def issued(world: World) -> Dossier:
+    dossier = world.paid(world.sent())
+    return world.take(dossier, world.agent("chief", "sncja/greffier_en_chef"), "signer")
+
+
+def rewrite(office: Office, dossier: Dossier, change: Callable[[Body], None]) -> None:
+    """Edits the kept row by SQL, as whoever holds the file could."""
+    with office.store.unit(write=True) as unit:
+        rows = unit._rows("SELECT body FROM dossier_body WHERE dossier = ?", (dossier.id,))  # type: ignore[attr-defined]
+        body = json.loads(next(iter(rows))[0])
+        change(body)
+        text = json.dumps(body)
+        unit._change("UPDATE dossier_body SET body = ? WHERE dossier = ?", (text, dossier.id))  # type: ignore[attr-defined]
+
+
+def differing(findings: tuple[Finding, ...]) -> list[str]:
+    return [str(name) for one in findings if one.code == "projection" for name in one.facts["differs"]]  # type: ignore[union-attr]
+
+
+def _other_hand(body: Body) -> None:
+    body["taken"][-1]["by"] = "agent somebody else"
+
+
+def _other_way(body: Body) -> None:
+    body["taken"][-1]["transition"] = "refuser"
+
+
+def _other_day(body: Body) -> None:
+    body["taken"][-1]["at"] = "2026-01-05T09:00:00.000000Z"
+
+
+def _no_way(body: Body) -> None:
+    body["taken"].pop()
+
+
+def _other_doer(body: Body) -> None:
+    next(iter(body["done"].values()))["by"] = "agent somebody else"
+
+
+def _cheaper(body: Body) -> None:
+    next(iter(body["owed"].values()))["amount"] -= 100
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_other_hand, "taken"), (_other_way, "taken"), (_other_day, "taken"), (_no_way, "taken"),
+        (_other_doer, "hands"), (_cheaper, "priced"),
+    ],
+)  # fmt: skip
+def test_what_was_done_is_not_rewritten(world: World, change: Callable[[Body], None], named: str) -> None:
+    dossier = issued(world)
+    assert fsck(world.office) == ()
+    rewrite(world.office, dossier, change)
+    assert named in differing(fsck(world.office))
+
+
+def _said_otherwise(body: Body) -> None:
+    name = next(name for name, answer in body["answers"].items() if isinstance(answer, str))
+    body["answers"][name] = "KOFFI"
+
+
+def _said_besides(body: Body) -> None:
+    body["answers"]["never_asked"] = "yes"
+
+
+@pytest.mark.parametrize("change", [_said_otherwise, _said_besides])
+@pytest.mark.parametrize("sent", [True, False], ids=["sent", "draft"])
+def test_what_was_said_is_not_rewritten(world: World, change: Callable[[Body], None], sent: bool) -> None:
+    dossier = world.sent() if sent else world.draft()
+    assert fsck(world.office) == ()
+    rewrite(world.office, dossier, change)
+    assert "answers_differ" in {one.code for one in fsck(world.office)}
+
+
+def _another_paper(body: Body) -> None:
+    body["attachments"][0]["sha256"] = body["attachments"][-1]["sha256"] = "0" * 64
+
+
+def _a_paper_less(body: Body) -> None:
+    body["attachments"].pop()
+
+
+def _a_paper_more(body: Body) -> None:
+    body["attachments"].append({**body["attachments"][0], "id": "slipped-in"})
+
+
+@pytest.mark.parametrize("change", [_another_paper, _a_paper_less, _a_paper_more])
+def test_what_was_handed_in_is_not_exchanged(world: World, change: Callable[[Body], None]) -> None:
+    dossier = world.filled(PASSPORT)
+    assert dossier.attachments
+    assert fsck(world.office) == ()
+    rewrite(world.office, dossier, change)
+    assert "files_differ" in {one.code for one in fsck(world.office)}
+
+
+def test_honest_journeys_raise_no_alarm(world: World) -> None:
+    issued(world)
+    checker = world.agent("checker", "dgdn/controleur")
+    passport = world.take(world.sent(PASSPORT, world.applicant("+22891112233")), checker, "conforme")
+    world.booked(world.paid(passport), "depot")
+    world.draft(PASSPORT, world.applicant("+22892112233"))
+    assert fsck(world.office) == ()
