@@ -208,6 +208,27 @@ def _longest_value(procedure: Procedure, name: str) -> str:
     return "x" * _LONGEST_ANSWER
 
 
+@rule("N310")
+def sensitive_answer_told(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """An answer few may read stands neither in the name of a dossier nor in a message."""
+    said: list[tuple[Thing, Template | None]] = [(procedure.identity, procedure.identity.dossier_label)]
+    for notice in procedure.notices:
+        said += [(notice, one) for one in (notice.sms, notice.email_subject, notice.email_body, notice.inbox)]
+    told = dict.fromkeys((thing.id, name, thing.where) for thing, text in said if text for name in sorted(text.names))
+    for at, name, where in told:
+        if name in procedure.personal_data.sensitive:
+            yield problem("N310", where, at=at, name=name)
+
+
+@rule("V760")
+def sensitive_answer_shown(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A document shows an answer that few may read: whoever is handed it will read it."""
+    for output in procedure.outputs.values():
+        for name in output.shows:
+            if name in procedure.personal_data.sensitive:
+                yield problem("V760", output.where, at=output.id, name=name)
+
+
 @rule("V750")
 def channel_impossible(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """USSD cannot carry a file: a procedure open to it asks no upload that everybody must give."""
