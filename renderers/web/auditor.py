@@ -45,7 +45,10 @@ blueprint = Blueprint("auditor", __name__)
 
 _SHORT = 8  # signs of a hash that a line shows
 _LAST = 50
-_UNSAID = frozenset({"revision", "sequence", "seat"})  # kept for `fsck`, no news to a reader
+_UNSAID = frozenset({"revision", "sequence", "seat", "hands"})  # kept for `fsck`, no news to a reader
+
+
+_CODED = frozenset({"status", "why", "event", "timer", "channel", "end"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +229,8 @@ def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str]]:
     for name, value in body.items() if isinstance(body, dict) else ():
         if value in (None, "", [], {}) or name in _UNSAID or (name == "extra" and not value) or (name == "state" and "target" in body):
             continue
+        if name == "transition" and "event" in body:  # nobody acted: where from, where to and why say it all
+            continue
         key = f"journal.fact.{name}"
         title = say(key) if site().words.has(key) else name
         yield title, ", ".join(_said(book, name, one) for one in _each(name, value))
@@ -249,13 +254,23 @@ def _said(book: Procedure, name: str, value: Plain) -> str:
     text = str(value)
     if name in ("state", "source", "target") and text in book.states:
         return label(book.states[text].label)
-    if name == "by":
-        return role_label(text)
+    if name in ("by", "escalate"):
+        return _coded(text) or role_label(text)
+    if name in _CODED and _coded(text):
+        return _coded(text)
+    if name == "page":
+        return next((label(page.title) for page in book.form.pages if page.id == text), text)
     if name == "office":
         return place_label(text) or text
     if name in ("due", "paused", "start"):
         return words.facts({"at": text}, language())["at"]
     return _named(book, text)
+
+
+def _coded(text: str) -> str:
+    """A word of the engine in French; a timer's by what it is for. Nothing when it is not one."""
+    key = f"journal.value.{text.partition(':')[0]}"
+    return say(key) if site().words.has(key) else ""
 
 
 def _named(book: Procedure, text: str) -> str:

@@ -134,6 +134,26 @@ def test_every_key_of_the_code_is_said(words: Words) -> None:
     assert sorted(key for key in keys if not words.has(key)) == []
 
 
+def test_every_entry_of_a_journal_has_its_words(words: Words) -> None:
+    """What the engine writes, read from its source: kinds of entries, and the names of their facts."""
+    kinds, facts = set[str](), set[str]()
+    for room in ("rules", "office"):
+        for path in sorted((Path(__file__).parents[2] / "engine" / room).rglob("*.py")):
+            text = path.read_text()
+            kinds |= set(re.findall(r"""(?:EntryDraft|\.note)\(\s*"([a-z_]+)\"""", text))
+            kinds |= set(re.findall(r"""(?:\b_note\(unit, \w+|keep_answers\(office, unit, \w+, after), "([a-z_]+)\"""", text))
+            facts |= set(re.findall(r"""\bbody\["([a-z_]+)"\]""", text))
+            for line in re.findall(r"(?:\.note\(|EntryDraft\(|\bbody(?:: dict\[str, Plain\])? = \{)[^\n]*", text):
+                facts |= set(re.findall(r"""[{,] ?"([a-z_]+)":""", line))
+            for line in re.findall(r"(?:\b_note\(unit|keep_answers\(office)[^\n]*", text):
+                facts |= set(re.findall(r" ([a-z_]+)=", line))
+    assert {"payment_ended", "saved", "part_done", "overpaid"} <= kinds
+    assert {"why", "part", "event", "page"} <= facts
+    facts.discard("motive")  # sealed, never shown
+    assert sorted(kind for kind in kinds if not words.has(f"journal.{kind}")) == []
+    assert sorted(fact for fact in facts if not words.has(f"journal.fact.{fact}")) == []
+
+
 def test_every_refusal_of_the_engine_has_its_sentence(words: Words) -> None:
     codes: set[str] = set()
     for path in (ROOT / "engine").rglob("*.py"):
