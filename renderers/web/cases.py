@@ -101,3 +101,9 @@ def to_bring(one: Case) -> list[str]:
             how.insert(0, say("piece.copies", count=terms.copies))
         found.append(f"{label(field.label)} ({', '.join(how)})")
     return found
+
+
+def agency_of(one: Case) -> str:
+    """What the agency of a dossier's procedure is called."""
+    agency = office().directory.agencies.get(one.procedure.identity.agency)
+    return label(agency.label) if agency else ""

@@ -7,14 +7,15 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, jsonify, request
 
 from engine.clock import local_day
+from engine.office.intake import see_form
 from engine.office.office import NotFound
 from engine.office.verification import Verdict, jwks, read_document
 from engine.office.verification import verify as verdict_on
 from engine.rules.documents import status_of
 from engine.values import digits_only
-from renderers.certificate import document_pdf
+from renderers.certificate import document_pdf, summary_pdf
 from renderers.web.base import actor, client, file_response, go, language, office, page, public, say, signed_in, site
-from renderers.web.cases import case, label
+from renderers.web.cases import agency_of, case
 from renderers.words import in_language
 
 blueprint = Blueprint("documents", __name__)
@@ -28,12 +29,23 @@ def download(number: str, document_id: str) -> Response:
     document = read_document(office(), actor(), one.id, document_id)
     if status_of(document, local_day(office().now())) in ("revoked", "suspended"):
         raise NotFound
-    agency = office().directory.agencies.get(one.procedure.identity.agency)
     address = f"{office().settings.short_url}/v"
     body = document_pdf(
-        document, one.procedure, one.dossier.number, label(agency.label) if agency else "", address, office().wording, language()
+        document, one.procedure, one.dossier.number, agency_of(one), address, office().wording, language()
     )  # fmt: skip
     return file_response(body, "application/pdf", f"{document.number}.pdf")
+
+
+@blueprint.get("/dossiers/<number>/recapitulatif.pdf")
+@signed_in
+def summary(number: str) -> Response:
+    """What was answered, to keep."""
+    one = case(number)
+    if one.dossier.is_draft:
+        raise NotFound
+    view = see_form(office(), actor(), one.id)
+    body = summary_pdf(view, one.dossier, one.procedure, agency_of(one), office().wording, language())
+    return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")
 
 
 @blueprint.get("/v")

@@ -38,7 +38,7 @@ from renderers.web.base import (
     signed_in,
     site,
 )
-from renderers.web.cases import Case, case, label
+from renderers.web.cases import Case, agency_of, case, label
 from renderers.web.refusals import problem_json, sentence
 from renderers.web_form import national
 
@@ -260,7 +260,7 @@ def receipt(number: str, payment_id: str) -> Response:
     if payment.status not in _RECEIVED:
         raise NotFound
     address = f"{office().settings.short_url}/d/{one.dossier.number}"
-    body = receipt_pdf(payment, one.dossier, one.procedure, office().wording, language(), address)
+    body = receipt_pdf(payment, one.dossier, one.procedure, office().wording, language(), address, agency_of(one))
     return file_response(body, "application/pdf", f"quittance-{payment.receipt or payment.id}.pdf")
 
 
