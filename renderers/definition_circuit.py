@@ -66,7 +66,9 @@ class CircuitReader(Reader):
         for ways in acts.values():
             first = ways[0]
             by = {role for way in ways for role in way.by}
-            yield MatrixRow(self.t(first.label), tuple(self._act_notes(ways)), tuple(role in by for role in self.roles()))
+            yield MatrixRow(
+                self.t(first.label), tuple(self._act_notes(ways)), tuple(role in by for role in self.roles())
+            )
 
     def _act_notes(self, ways: list[Transition]) -> Iterator[str]:
         first = ways[0]
@@ -99,7 +101,12 @@ class CircuitReader(Reader):
                 yield self.say("timer_remind", spans=", ".join(self.span(one) for one in state.remind))
         for way in self.book.transitions:
             if way.within is not None and way.event is None:
-                yield self.say("timer_within", act=self.t(way.label), span=self.span(way.within), state=self._state_label(way.source))
+                yield self.say(
+                    "timer_within",
+                    act=self.t(way.label),
+                    span=self.span(way.within),
+                    state=self._state_label(way.source),
+                )
         for clock in self.book.clocks.values():
             yield self.say("timer_clock", clock=self.t(clock.label), span=self.expressions.value(clock.lasts))
         yield self.say("timer_draft")
@@ -108,7 +115,9 @@ class CircuitReader(Reader):
         assert state.due is not None
         due = self.say("timer_due", state=self.t(state.label), span=self.expressions.value(state.due))
         late = next((way for way in self.book.leaving.get(state.id, ()) if way.event == "due"), None)
-        after = self.say("timer_late_to", state=self._state_label(late.target)) if late else self.say("timer_late_nothing")
+        after = (
+            self.say("timer_late_to", state=self._state_label(late.target)) if late else self.say("timer_late_nothing")
+        )
         said = f"{due}. {after}"
         if state.escalate:
             said += f", {self.say('timer_escalate', role=self.role(state.escalate))}"
@@ -128,7 +137,9 @@ class CircuitReader(Reader):
         for public, states in house.items():
             holes = {name: f"{{{name}}}" for name in ("dossier", "due", "link", "meeting", "office")}
             text = to_gsm(self.words.say(f"notice.{public}.sms", self.language, holes))
-            yield NoticeText(", ".join(states), self.role(APPLICANT), self.say("notice_house"), text, self._length(text))
+            yield NoticeText(
+                ", ".join(states), self.role(APPLICANT), self.say("notice_house"), text, self._length(text)
+            )
 
     def _notice(self, one: Notice) -> Iterator[NoticeText]:
         when = self._label_of_event(one.event)
@@ -143,7 +154,9 @@ class CircuitReader(Reader):
                 continue
             text = template.text.in_(self.language)
             name = self.words.say(f"case.channel_{channel}", self.language, {})
-            yield NoticeText(when, to, f"{name} – {self.say('notice_own')}", text, self._length(text) if channel == "sms" else "")
+            yield NoticeText(
+                when, to, f"{name} – {self.say('notice_own')}", text, self._length(text) if channel == "sms" else ""
+            )
 
     def _length(self, text: str) -> str:
         parts = sms_parts(to_gsm(text))

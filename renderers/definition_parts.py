@@ -157,7 +157,10 @@ class Reader:
         """The texts that these keys of a thing rest on, each with its worth."""
         laws = dict.fromkeys(thing.law_of(key) for key in (*keys, "*") if thing.law_of(key))
         named = [law for name in laws if (law := self.book.laws.get(name or ""))]
-        said = [self.t(law.title) + ("" if law.status == "sourced" else f" ({self.say(f'status_{law.status}')})") for law in named]
+        said = [
+            self.t(law.title) + ("" if law.status == "sourced" else f" ({self.say(f'status_{law.status}')})")
+            for law in named
+        ]
         return self.say("basis", law=" ; ".join(said)) if said else ""
 
 

@@ -65,12 +65,17 @@ class _Reader(Reader):
         audience = (self.words.say(f"sheet.audience_{one}", self.language, {}) for one in identity.audience)
         yield self.say("audience"), " ; ".join(audience)
         yield self.say("channels"), ", ".join(self.say(f"channel_{one}") for one in identity.channels)
-        yield self.say("office"), self.expressions.value(self.book.office) if self.book.office else self.say("office_first")
+        yield (
+            self.say("office"),
+            self.expressions.value(self.book.office) if self.book.office else self.say("office_first"),
+        )
         yield self.say("start"), self.t(self.book.state(self.book.start).label)
 
     def _in_force(self) -> str:
         first, last = self.book.identity.from_, self.book.identity.until
-        day = {name: self.words.plain_day(one, self.language) for name, one in (("first", first), ("last", last)) if one}
+        day = {
+            name: self.words.plain_day(one, self.language) for name, one in (("first", first), ("last", last)) if one
+        }
         if first and last:
             return self.say("in_force_both", **day)
         if first or last:
@@ -92,7 +97,14 @@ class _Reader(Reader):
             self.t(law.note),
         ]
         kind = {"sourced": "ok", "to_confirm": "act", "plausible": "act"}[law.status]
-        return LawText(law.id, self.t(law.title), self.say(f"status_{law.status}"), kind, ", ".join(filter(None, details)), law.url or "")
+        return LawText(
+            law.id,
+            self.t(law.title),
+            self.say(f"status_{law.status}"),
+            kind,
+            ", ".join(filter(None, details)),
+            law.url or "",
+        )
 
     # -- what is given, said and kept ----------------------------------------------------------------------------------
 
@@ -117,9 +129,15 @@ class _Reader(Reader):
         yield self.say("ground"), self.say(f"ground_{data.ground}")
         if data.declaration:
             yield self.say("declaration"), data.declaration
-        kept = [self.say("keep_line", outcome=self.say(f"outcome_{name}"), span=self.span(span)) for name, span in data.keep.items()]
+        kept = [
+            self.say("keep_line", outcome=self.say(f"outcome_{name}"), span=self.span(span))
+            for name, span in data.keep.items()
+        ]
         law = self.basis(data, "keep")
-        yield self.say("keep"), f"{' ; '.join(kept)}, {self.say(f'afterwards_{data.afterwards}')}." + (f" {law}." if law else "")
+        yield (
+            self.say("keep"),
+            f"{' ; '.join(kept)}, {self.say(f'afterwards_{data.afterwards}')}." + (f" {law}." if law else ""),
+        )
 
     def appeals(self) -> Iterator[str]:
         agency = self.directory.agencies.get(self.book.identity.agency)
@@ -130,7 +148,9 @@ class _Reader(Reader):
     def accepted(self) -> Iterator[str]:
         for one in self.book.accept:
             until = self.say("accepted_until", day=self.words.plain_day(one.until, self.language)) if one.until else ""
-            yield ", ".join(filter(None, (self.say("accepted_line", code=one.id, at=one.at, because=one.because), until)))
+            yield ", ".join(
+                filter(None, (self.say("accepted_line", code=one.id, at=one.at, because=one.because), until))
+            )
 
     def sensitive(self) -> Iterator[str]:
         for name, terms in self.book.personal_data.sensitive.items():

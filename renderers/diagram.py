@@ -120,9 +120,7 @@ def _centre(point: tuple[float, int]) -> tuple[float, float]:
     return MARGIN + column * (WIDTH + GAP_X), MARGIN + layer * (HEIGHT + GAP_Y) + HEIGHT / 2
 
 
-def _edge(
-    drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[Way]
-) -> tuple[str, str]:
+def _edge(drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[Way]) -> tuple[str, str]:
     """The line, and its numbers, which are drawn above all lines."""
     points = [_centre(point) for point in drawing.path[pair]]
     down = points[-1][1] > points[0][1]
@@ -136,7 +134,9 @@ def _edge(
     automatic = all(numbered[number - 1].event for number in numbers)
     dash = ' stroke-dasharray="5 4"' if automatic else ""
     x, y = _along(points[0], points[1])
-    line = f'<path d="{"".join(path)}" fill="none" stroke="#3c4a53" stroke-width="1.4"{dash} marker-end="url(#fleche)"/>'
+    line = (
+        f'<path d="{"".join(path)}" fill="none" stroke="#3c4a53" stroke-width="1.4"{dash} marker-end="url(#fleche)"/>'
+    )
     return line, _badge(x, y, numbers)
 
 

@@ -248,7 +248,11 @@ class ExpressionWriter:
         if isinstance(value, date):
             return self._words.plain_day(value, self._language)
         if isinstance(value, int):
-            return self._words.money(value, self._language) if kind == "money" else self._words.amount(value, self._language)
+            return (
+                self._words.money(value, self._language)
+                if kind == "money"
+                else self._words.amount(value, self._language)
+            )
         if isinstance(value, Decimal):
             text = format(value.normalize(), "f")
             return text.replace(".", ",") if self._language == "fr" else text

@@ -306,7 +306,9 @@ class SheetWriter:
         for fee, line in self._lines():
             basis = line.law_of("amount") or fee.law_of("amount")
             law = self.procedure.laws.get(basis or "")
-            conditions = (condition_text(one, self.procedure, self.words, self.language) for one in (fee.when, line.when))
+            conditions = (
+                condition_text(one, self.procedure, self.words, self.language) for one in (fee.when, line.when)
+            )
             yield SheetFee(
                 in_language(line.label, self.language), self._amount(line), " ".join(filter(None, conditions)),
                 in_language(law.title, self.language) if law and law.status == "sourced" else "", self.mark(basis),
@@ -318,7 +320,11 @@ class SheetWriter:
         if not isinstance(value, int) or isinstance(value, bool):
             return self.say("sheet.amount_formula")
         amount = self.words.money(value, self.language)
-        return self.say("sheet.amount_each", amount=amount, per=in_language(line.per, self.language)) if line.per else amount
+        return (
+            self.say("sheet.amount_each", amount=amount, per=in_language(line.per, self.language))
+            if line.per
+            else amount
+        )
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
@@ -384,7 +390,11 @@ def opening_hours(office: Office, words: Words, language: str) -> str:
     said: list[tuple[int, int, str]] = []
     for weekday in range(7):
         text = ", ".join(
-            words.say("sheet.hours", language, {"start": words.hour(one.start, language), "end": words.hour(one.end, language)})
+            words.say(
+                "sheet.hours",
+                language,
+                {"start": words.hour(one.start, language), "end": words.hour(one.end, language)},
+            )
             for one in office.hours.get(weekday, ())
         )
         if text and said and said[-1][1] == weekday - 1 and said[-1][2] == text:

@@ -12,7 +12,9 @@ from typing import Final
 from renderers.procedure_page import ProcedureCard
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
-_SMALL: Final = frozenset({"de", "du", "des", "le", "la", "les", "un", "une", "et", "ou", "d", "l", "a", "au", "mon", "ma"})
+_SMALL: Final = frozenset(
+    {"de", "du", "des", "le", "la", "les", "un", "une", "et", "ou", "d", "l", "a", "au", "mon", "ma"}
+)
 _NEAR: Final = 0.75
 
 

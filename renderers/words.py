@@ -137,7 +137,9 @@ class Words:
         """The limits of a number with its unit: `120 cm`, `entre 50 et 250 cm`, `10 000 FCFA`."""
         bounds = {name: said[name] for name in ("minimum", "maximum") if name in said}
         if kind == "money":
-            bounds = {name: self.amount(int(text), language) if text.isdecimal() else text for name, text in bounds.items()}
+            bounds = {
+                name: self.amount(int(text), language) if text.isdecimal() else text for name, text in bounds.items()
+            }
         unit = "FCFA" if kind == "money" else said.get("unit", "")
         last = "maximum" if code == "between" else code
         return {**bounds, last: f"{bounds[last]}{FIXED_SPACE}{unit}"} if unit and last in bounds else bounds

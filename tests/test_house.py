@@ -38,11 +38,14 @@ DOORS = {
     "joserfc": ("engine.office.keys",),
     "argon2": ("engine.office.accounts", "engine.office.secrets"),
     "icalendar": ("renderers.calendar_file",),
-    "z3": tuple(f"engine.definition.prove_{room}" for room in ("world", "terms", "calendar", "variables", "domains",
-                                                               "solver")),
+    "z3": tuple(
+        f"engine.definition.prove_{room}" for room in ("world", "terms", "calendar", "variables", "domains", "solver")
+    ),
     "waitress": ("server", "renderers.commands", "renderers.console"),
 }
-FORBIDDEN_IN_RULES = re.compile(r"\b(datetime\.now|date\.today|time\.time|random\.|secrets\.|os\.environ|(?<!def )open\()")
+FORBIDDEN_IN_RULES = re.compile(
+    r"\b(datetime\.now|date\.today|time\.time|random\.|secrets\.|os\.environ|(?<!def )open\()"
+)
 NO_WAY_TO_CODE = re.compile(r"(?<![.\w])(eval|exec)\(|from_string|render_template_string|\|\s*safe\b|Markup\(")
 
 
@@ -100,7 +103,9 @@ def test_one_door_a_package(module: str, path: Path) -> None:
 def test_every_import_stands_at_the_top(module: str, path: Path) -> None:
     tree = ast.parse(path.read_text())
     top = {id(node) for node in tree.body}
-    lazy_allowed = module.startswith(("renderers.console", "renderers.commands", "server"))  # `lint` must not load flask
+    lazy_allowed = module.startswith(
+        ("renderers.console", "renderers.commands", "server")
+    )  # `lint` must not load flask
     for _, node in imports(tree):
         assert lazy_allowed or id(node) in top, f"hidden import in {module}, line {node.lineno}"
 
@@ -117,7 +122,7 @@ def test_no_circles() -> None:
     def visit(module: str) -> None:
         if module in done:
             return
-        assert module not in trail, "circle: " + " → ".join([*trail[trail.index(module):], module])
+        assert module not in trail, "circle: " + " → ".join([*trail[trail.index(module) :], module])
         trail.append(module)
         for name in sorted(arrows[module]):
             visit(name)

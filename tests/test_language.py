@@ -176,7 +176,9 @@ def _mutated(text: str, dice: random.Random) -> str:
             case 5:
                 lines[at] = re.sub(r"\w+", lambda word: word.group()[::-1], line, count=1)
             case 6:
-                lines[at] = re.sub(r":\s.*$", dice.choice([": null", ": []", ": {}", ": 1", ": 'x'", ":", ": true"]), line)
+                lines[at] = re.sub(
+                    r":\s.*$", dice.choice([": null", ": []", ": {}", ": 1", ": 'x'", ":", ": true"]), line
+                )
             case 7:
                 other = dice.randrange(len(lines))
                 lines[at], lines[other] = lines[other], lines[at]

@@ -638,7 +638,9 @@ class Procedure:
     schemes: Mapping[str, Scheme]
     fingerprint: str
     source: str = field(compare=False, repr=False)  # the text of the file, kept with the edition
-    expanded: str = field(compare=False, repr=False)  # JSON of the whole in the order of the file, presets and blocks in
+    expanded: str = field(
+        compare=False, repr=False
+    )  # JSON of the whole in the order of the file, presets and blocks in
 
     @property
     def id(self) -> str:

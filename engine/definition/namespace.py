@@ -15,7 +15,16 @@ from engine.definition.workbench import Bench, frozen
 
 BUILT_IN: Final = frozenset({APPLICATION, DRAFT, APPLICANT, SYSTEM, *AMBIENT})
 CALLED: Final = frozenset({*FUNCTIONS, *ROW_FUNCTIONS, *HISTORY_FUNCTIONS})
-ANSWERS: Final = ("question", "detail", "evidence", "answer", "look_up", "opinion", "service", "link")  # named in expressions
+ANSWERS: Final = (
+    "question",
+    "detail",
+    "evidence",
+    "answer",
+    "look_up",
+    "opinion",
+    "service",
+    "link",
+)  # named in expressions
 TASKS: Final = ("fee", "appointment", "opinion", "form", "look_up", "link")
 PARTS: Final = (*TASKS, "service")  # what may be done, reopened, told of
 FORM_WORDS: Final = frozenset({  # what a form sends beside the answers

@@ -40,9 +40,7 @@ _SIMPLE: Final[Mapping[str, Type]] = {
     "choices": Type("choices"), "place": Type("choice"),
 }  # fmt: skip
 LOOK_UP: Final = Type("choice", frozenset({"found", "not_found", "unavailable"}))
-OUTCOME: Final = Type(
-    "choice", frozenset({"granted", "refused", "withdrawn", "abandoned", "expired", "revoked"})
-)
+OUTCOME: Final = Type("choice", frozenset({"granted", "refused", "withdrawn", "abandoned", "expired", "revoked"}))
 OPINION: Final = Type("choice", frozenset({"favourable", "reserved", "unfavourable", "silent"}))
 
 

@@ -128,7 +128,11 @@ class _Told:
         kept = {**opened.answers, **answers}
         links = {link.id: Linked("", "") for link in self.procedure.links()}  # earlier dossiers of nobody
         filled = replace(
-            opened, answers=kept, links=links, attachments=stage.papers(self.procedure, kept), revision=opened.revision + 1
+            opened,
+            answers=kept,
+            links=links,
+            attachments=stage.papers(self.procedure, kept),
+            revision=opened.revision + 1,
         )
         with stage.office.store.unit(write=True) as unit:
             unit.put_dossier(filled, opened.revision)

@@ -62,9 +62,7 @@ class LedgerVerbs(Verbs):
         between = (instant_text(checked_before), instant_text(started_after), instant_text(started_by))
         return PAYMENTS.read_all(self._rows(_PENDING, (*between, limit)))
 
-    def ended_payments(
-        self, ended_after: datetime, checked_before: datetime, limit: int = 50
-    ) -> tuple[Payment, ...]:
+    def ended_payments(self, ended_after: datetime, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]:
         return PAYMENTS.read_all(self._rows(_ENDED, (instant_text(ended_after), instant_text(checked_before), limit)))
 
     def add_event(self, event: PaymentEvent) -> bool:

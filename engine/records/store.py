@@ -175,9 +175,7 @@ class Unit(Protocol):
         after the other; the longest unasked first."""
         ...
 
-    def ended_payments(
-        self, ended_after: datetime, checked_before: datetime, limit: int = 50
-    ) -> tuple[Payment, ...]:
+    def ended_payments(self, ended_after: datetime, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]:
         """Payments that failed or expired lately, last asked about by then; the longest unasked first."""
         ...
 

@@ -59,9 +59,7 @@ def office_for(procedure: Procedure, appointment: Appointment, dossier: Dossier,
     return known if known in moment.directory.offices else None
 
 
-def offices_for(
-    procedure: Procedure, appointment: Appointment, dossier: Dossier, moment: Moment
-) -> tuple[Office, ...]:
+def offices_for(procedure: Procedure, appointment: Appointment, dossier: Dossier, moment: Moment) -> tuple[Office, ...]:
     """Where the visit may be booked: its office alone; all that receive for the agency where none is named."""
     known = office_for(procedure, appointment, dossier, moment)
     if known is not None:
@@ -76,9 +74,7 @@ def slot_starts(appointment: Appointment, office: Office, day: date, calendar: C
     """Every slot of a day, taken or not: one after another while doors are open."""
     length = max(1, minutes_of(appointment.lasts))
     hours = openings(office, day, appointment, calendar)
-    return tuple(
-        at_minute(day, minute) for one in hours for minute in range(one.start, one.end - length + 1, length)
-    )
+    return tuple(at_minute(day, minute) for one in hours for minute in range(one.start, one.end - length + 1, length))
 
 
 def first_bookable(appointment: Appointment, now: datetime, calendar: Calendar) -> datetime:
@@ -135,7 +131,9 @@ def seat_for(appointment: Appointment, office: Office, start: datetime, taken: S
     return next((seat for seat in range(1, desks_of(appointment, office) + 1) if seat not in held), None)
 
 
-def why_closed(appointment: Appointment, office: Office, day: date, now: datetime, calendar: Calendar) -> Refusal | None:
+def why_closed(
+    appointment: Appointment, office: Office, day: date, now: datetime, calendar: Calendar
+) -> Refusal | None:
     """Why no slot of that day can be taken, were they all free; none when some can."""
     if day < local_day(first_bookable(appointment, now, calendar)):
         return refusal("too_early", day=day.isoformat(), office=office.id, lead=str(appointment.lead))
@@ -242,9 +240,7 @@ def _without_own(taken: Seats, held: Booking | None, office: str) -> Seats:
     return {**taken, held.start: taken[held.start] - {held.seat}}
 
 
-def _seat(
-    task: Appointment, office: Office, start: datetime, taken: Seats, now: datetime, calendar: Calendar
-) -> int:
+def _seat(task: Appointment, office: Office, start: datetime, taken: Seats, now: datetime, calendar: Calendar) -> int:
     """The place taken in a slot. Refuses times that do not exist, are too near, too far or full."""
     day, at = local_day(start), iso_minute(start)
     closed = why_closed(task, office, day, now, calendar)

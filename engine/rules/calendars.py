@@ -90,9 +90,7 @@ def elapsed(start: datetime, end: datetime, span: Span, calendar: Calendar) -> i
     return sum(calendar.works(day) for day in days) * DAY
 
 
-def end_after(
-    start: datetime, span: Span, spent: int, calendar: Calendar, began: datetime | None = None
-) -> datetime:
+def end_after(start: datetime, span: Span, spent: int, calendar: Calendar, began: datetime | None = None) -> datetime:
     """When a span is over that runs again from `start`, `spent` seconds of its own time being used. Months and years
     count the days they had from `began`, their first start."""
     if not counts_days(span):

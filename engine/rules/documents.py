@@ -128,7 +128,9 @@ def content_digest(document: IssuedDocument) -> str:
     return fingerprint({"title": document.title, "holder": document.holder, "content": lines})
 
 
-def check_claims(document: IssuedDocument, claims: Mapping[str, Plain], procedure: Procedure, agency: str) -> tuple[str, ...]:
+def check_claims(
+    document: IssuedDocument, claims: Mapping[str, Plain], procedure: Procedure, agency: str
+) -> tuple[str, ...]:
     """The names of the signed claims that the kept document no longer fits; none = intact."""
     expected = document_claims(document, procedure, agency)
     return tuple(sorted(name for name in expected.keys() | claims.keys() if expected.get(name) != claims.get(name)))

@@ -221,9 +221,7 @@ def _if_ahead(name: str, at: datetime, now: datetime) -> Iterator[tuple[str, dat
         yield name, at
 
 
-def _announced(
-    procedure: Procedure, dossier: Dossier, event: str, scope: Scope, calendar: Calendar
-) -> datetime | None:
+def _announced(procedure: Procedure, dossier: Dossier, event: str, scope: Scope, calendar: Calendar) -> datetime | None:
     """The instant that a notice's `before` counts back from."""
     if event == dossier.state and dossier.due_paused_at is None:
         return dossier.due_at

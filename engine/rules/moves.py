@@ -135,7 +135,9 @@ def ripe_event(procedure: Procedure, dossier: Dossier, scope: Scope, moment: Mom
     if state.is_end:
         return None
     if state.booked:
-        held = all(holds_slot(dossier, one) or is_satisfied(procedure.tasks[one], dossier, scope) for one in state.waits)
+        held = all(
+            holds_slot(dossier, one) or is_satisfied(procedure.tasks[one], dossier, scope) for one in state.waits
+        )
         return "booked" if held else None
     if state.mode == "wait":
         over = instant_of(state.wait, dossier.entered_at, scope, moment.directory.calendar)

@@ -112,7 +112,9 @@ def timeline(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Mile
     if dossier.is_draft:
         return ()
     present = procedure.state(dossier.state)
-    here = Milestone(present.id, present.label, "present", public_key(procedure, dossier), dossier.entered_at, dossier.due_at)
+    here = Milestone(
+        present.id, present.label, "present", public_key(procedure, dossier), dossier.entered_at, dossier.due_at
+    )
     ahead = (procedure.state(one) for one in likely_path(procedure, dossier.state, scope))
     future = (Milestone(state.id, state.label, "future", state.public) for state in ahead)
     return (*_past(procedure, dossier), here, *future)

@@ -145,7 +145,11 @@ def _fix_price(passage: Passage, moment: Moment, fee: Fee) -> Passage:
     before = dossier.owed.get(fee.id)
     if is_satisfied(fee, dossier, scope):
         unpaid = before is not None and not before.paid and fee.id not in dossier.done
-        return passage.with_(owed={name: one for name, one in dossier.owed.items() if name != fee.id}) if unpaid else passage
+        return (
+            passage.with_(owed={name: one for name, one in dossier.owed.items() if name != fee.id})
+            if unpaid
+            else passage
+        )
     guaranteed = add_span(before.at, fee.valid_for, moment.directory.calendar) if before and fee.valid_for else None
     if guaranteed is not None and moment.now <= guaranteed:
         return passage

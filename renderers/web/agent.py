@@ -141,7 +141,9 @@ def _searched(text: str) -> str:
 def my_procedures() -> tuple[Procedure, ...]:
     """The procedures in service in which the agent has a part, by title."""
     books = office().catalogue.procedures.values()
-    return tuple(sorted((one for one in books if holds(actor(), roles_of(one))), key=lambda one: label(one.identity.title)))
+    return tuple(
+        sorted((one for one in books if holds(actor(), roles_of(one))), key=lambda one: label(one.identity.title))
+    )
 
 
 def my_offices() -> list[tuple[str, str]]:

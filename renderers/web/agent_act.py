@@ -181,7 +181,9 @@ def _asks(way: Transition) -> bool:
     return bool(way.asks or way.fills)
 
 
-def _form(one: AgentCase, offer: Offer, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False) -> Response:
+def _form(
+    one: AgentCase, offer: Offer, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False
+) -> Response:
     way = offer.transition
     filling = _filling(one, way, typed, judged)
     controls = _controls(one, filling)
@@ -302,7 +304,10 @@ def _told(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
     """What the applicant reads on the tracking page: the reason, and each point to correct."""
     lines = [say("case.reason", reason=typed.reason.strip())] if typed.reason.strip() else []
     chosen, _ = _to_correct(one, way, typed)
-    return [*lines, *(f"{each.label} : « {each.said.strip()} »" if each.said.strip() else each.label for each in chosen)]
+    return [
+        *lines,
+        *(f"{each.label} : « {each.said.strip()} »" if each.said.strip() else each.label for each in chosen),
+    ]
 
 
 # -- done --------------------------------------------------------------------------------------------------------------

@@ -150,7 +150,10 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
 
 
 def _edition(one: Case) -> str:
-    since = next((kept.published_at for kept in editions_of(one.procedure.id) if kept.fingerprint == one.procedure.fingerprint), None)
+    since = next(
+        (kept.published_at for kept in editions_of(one.procedure.id) if kept.fingerprint == one.procedure.fingerprint),
+        None,
+    )
     day = one.procedure.identity.from_ or (local_day(since) if since else None)
     if day is None:
         return say("case.edition", edition=one.procedure.edition)
@@ -319,7 +322,14 @@ def _events(one: Case, names: Mapping[str, str]) -> list[Event]:
     for letter in letters:
         place = max((at for at, moment in enumerate(moments) if moment <= letter.created_at), default=0)
         by_moment.setdefault(place, []).append(letter)
-    events = [Event("done", say("case.history_sent"), site().words.moment(sent, language()), letters=_said_letters(by_moment.get(0, ())))]
+    events = [
+        Event(
+            "done",
+            say("case.history_sent"),
+            site().words.moment(sent, language()),
+            letters=_said_letters(by_moment.get(0, ())),
+        )
+    ]
     for number, taken in enumerate(one.dossier.taken, 1):
         events.append(_event(one, taken, names, _said_letters(by_moment.get(number, ()))))
     return events
@@ -361,7 +371,9 @@ def _payments(one: Case) -> list[tuple[str, str, str]]:
         facts = {"amount": money(payment.amount, language()), "day": day}
         lines.append((say(key, **facts), "", payment.receipt or payment.provider_ref or ""))
         if payment.id in back:
-            lines.append((say("case.give_back_money", back=money(back[payment.id], language())), "act", say("case.to_give_back")))
+            lines.append(
+                (say("case.give_back_money", back=money(back[payment.id], language())), "act", say("case.to_give_back"))
+            )
     return lines
 
 
@@ -371,11 +383,15 @@ def _bookings(one: Case) -> list[tuple[str, str, str]]:
     for name, booking in one.dossier.bookings.items():
         task = one.procedure.tasks.get(name)
         moment = site().words.moment(booking.start, language())
-        said = say("case.booking", label=label(task.label) if task else name, moment=moment, office=place_label(booking.office))
+        said = say(
+            "case.booking", label=label(task.label) if task else name, moment=moment, office=place_label(booking.office)
+        )
         state = say(f"day.status_{booking.status}")
         if booking.status == "booked" and booking.arrived_at:
             state = say("day.status_arrived", at=site().words.clock(booking.arrived_at, language()))
-        found.append((said, state, f"/agent/rendez-vous/{local_day(booking.start).isoformat()}?bureau={booking.office}"))
+        found.append(
+            (said, state, f"/agent/rendez-vous/{local_day(booking.start).isoformat()}?bureau={booking.office}")
+        )
     return found
 
 
@@ -384,7 +400,11 @@ def _documents(one: Case) -> list[tuple[str, str, str, str]]:
     found = []
     for document in one.dossier.documents:
         worth = status_of(document, local_day(office().now()))
-        text = say("case.document", number=document.number, day=site().words.plain_day(local_day(document.issued_at), language()))
+        text = say(
+            "case.document",
+            number=document.number,
+            day=site().words.plain_day(local_day(document.issued_at), language()),
+        )
         tag = "" if worth == "valid" else say(f"track.document_{worth}")
         found.append((document.title, text, one.at(f"/documents/{document.id}.pdf"), tag))
     return found

@@ -27,7 +27,9 @@ def piece(number: str, attachment_id: str) -> Response:
     """The viewer: a picture in the page, a PDF behind a link, and the pieces before and after."""
     one = agent_case(number)
     attachment, _ = read_attachment(office(), actor(), one.id, attachment_id)
-    order = [kept for kept in one.dossier.attachments if may_read(one.procedure, one.dossier, _root(kept.field), actor())]
+    order = [
+        kept for kept in one.dossier.attachments if may_read(one.procedure, one.dossier, _root(kept.field), actor())
+    ]
     place = [kept.id for kept in order].index(attachment.id)
     correcting = correction_offer(offers(office(), actor(), one.id))
     field = _root(attachment.field)

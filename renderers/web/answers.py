@@ -80,4 +80,3 @@ def _row_lines(one: Case, view: FieldView, href: str, wrong: set[str]) -> Iterat
         for inner in row.fields:
             if inner.shown and inner.type != "note":
                 yield _line(one, inner, f"{title} – {label(inner.label)}", href, wrong)
-

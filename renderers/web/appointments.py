@@ -71,7 +71,9 @@ def visit_of(one: Case) -> Appointment | None:
     tasks = {task.id: task for task in one.procedure.appointments()}
     named = tasks.get(request.values.get("quoi", ""))
     awaited = [task for task in open_tasks(one.procedure, one.dossier, one.standing().scope) if task.id in tasks]
-    held = [tasks[name] for name, booking in one.dossier.bookings.items() if name in tasks and booking.status == "booked"]
+    held = [
+        tasks[name] for name, booking in one.dossier.bookings.items() if name in tasks and booking.status == "booked"
+    ]
     return named or next((task for task in (*awaited, *held) if isinstance(task, Appointment)), None)
 
 

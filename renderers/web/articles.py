@@ -34,7 +34,11 @@ def help_() -> Response:
     phone = site().settings.phone
     offices = [one for one in office().directory.offices.values() if one.hours]
     points = tuple(
-        Point(". ".join(filter(None, (label(one.label), label(one.address), opening_hours(one, site().words, language())))))
+        Point(
+            ". ".join(
+                filter(None, (label(one.label), label(one.address), opening_hours(one, site().words, language())))
+            )
+        )
         for one in offices
     )
     questions = [(f"help.task_{name}", f"help.task_{name}_text") for name in ("code", "pay", "fix")]

@@ -135,9 +135,14 @@ def _procedure_line(book: Procedure) -> ProcedureLine:
 @auditor
 def procedure(slug: str) -> Response:
     book = known(book_of(slug))
-    found = tray(office(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST)
+    found = tray(
+        office(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST
+    )
     with office().store.unit() as unit:
-        counts = [(label(one.label), unit.count_dossiers(Tray(((slug, one.id),), open_only=False))) for one in book.states.values()]
+        counts = [
+            (label(one.label), unit.count_dossiers(Tray(((slug, one.id),), open_only=False)))
+            for one in book.states.values()
+        ]
     return desk_page(
         "auditor/procedure.html", slug=slug, procedure=label(book.identity.title), editions=edition_lines(slug),
         counts=counts, dossiers=[(one.number, one.edition, _state(one.procedure, one.edition, one.state), one.submitted_at)
@@ -227,7 +232,12 @@ def _actor_kind(entry: Entry) -> str:
 def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str]]:
     """What an entry says, codes turned into the words of its edition; what changed only by being counted is left out."""
     for name, value in body.items() if isinstance(body, dict) else ():
-        if value in (None, "", [], {}) or name in _UNSAID or (name == "extra" and not value) or (name == "state" and "target" in body):
+        if (
+            value in (None, "", [], {})
+            or name in _UNSAID
+            or (name == "extra" and not value)
+            or (name == "state" and "target" in body)
+        ):
             continue
         if name == "transition" and "event" in body:  # nobody acted: where from, where to and why say it all
             continue

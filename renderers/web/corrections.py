@@ -79,4 +79,3 @@ def _page(one: Case, view: PageView, status: int = 200) -> Response:
         reason=correction.reason if correction else "", questions=site().pages.questions(view, draw), token=new_token(),
         revision=one.dossier.revision,
     )  # fmt: skip
-

@@ -169,7 +169,9 @@ def _span(span: Span) -> str:
 
 def _message(book: Procedure, way: Way) -> str:
     """What the applicant is told on arriving: the book's own words, else the house's for that label."""
-    own = next((one for one in book.notices if one.event in (way.target, way.transition.id) and one.to == "applicant"), None)
+    own = next(
+        (one for one in book.notices if one.event in (way.target, way.transition.id) and one.to == "applicant"), None
+    )
     template = (own.sms or own.inbox or own.email_body) if own else None
     if template is not None:
         return template.text.in_(language())

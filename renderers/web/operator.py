@@ -52,7 +52,9 @@ def answer() -> Response:
     operator = _operator()
     reference, refuses = request.form.get("reference", ""), request.form.get("do") == "refuse"
     done = operator.refuse(reference) if refuses else operator.confirm(reference, request.form.get("pin", ""))
-    waits = any(order.reference == reference for order in operator.pending_orders())  # still, so only the code was wrong
+    waits = any(
+        order.reference == reference for order in operator.pending_orders()
+    )  # still, so only the code was wrong
     missed = "wrong_pin" if waits else "too_late"
     key = missed if not done else "refused" if refuses else "confirmed"
     session["operator_note"], session["operator_kind"] = say(f"operator.{key}"), "ok" if done else "bad"
@@ -83,7 +85,13 @@ def inbox() -> Response:
     with office().store.unit() as unit:
         letters = unit.letters_to(to, 30) if to else ()
     shown = [
-        DemoLetter(one.channel.upper(), national(one.to), site().words.moment(one.created_at, language()), one.subject, one.body)
+        DemoLetter(
+            one.channel.upper(),
+            national(one.to),
+            site().words.moment(one.created_at, language()),
+            one.subject,
+            one.body,
+        )
         for one in sorted(letters, key=lambda letter: letter.created_at, reverse=True)
     ]
     return page("operator/inbox.html", letters=shown, to=national(to))

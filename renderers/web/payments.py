@@ -241,7 +241,11 @@ def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
     follow_it = {"href": one.at(), "label": say("payment.follow")}
     if payment.status in _RECEIVED:
         receipt = {"href": one.at(f"/recu/{payment.id}.pdf"), "label": say("payment.receipt")}
-        visits = [task for task in open_tasks(one.procedure, one.dossier, one.standing().scope) if isinstance(task, Appointment)]
+        visits = [
+            task
+            for task in open_tasks(one.procedure, one.dossier, one.standing().scope)
+            if isinstance(task, Appointment)
+        ]
         book = [{"href": one.at("/rendez-vous"), "label": say("payment.book")}] if visits else []
         return [*book, follow_it, receipt] if book else [follow_it, receipt]
     if payment.status == "unknown":

@@ -61,14 +61,14 @@ def not_found() -> Response:
     return _plain("error.not_found", [say("error.not_found_text")], 404)
 
 
-def conflict(versions: Iterable[Mapping[str, str]] = (), fields: Iterable[tuple[str, str]] = (), back: str = "") -> Response:
+def conflict(
+    versions: Iterable[Mapping[str, str]] = (), fields: Iterable[tuple[str, str]] = (), back: str = ""
+) -> Response:
     """The dossier changed meanwhile: what was typed and what is kept, side by side, and both ways on."""
     back = back or _dossier_address()
     if _wants_json():
         return problem_json(409, say("conflict.h1"), say("conflict.text"), "conflict")
-    return page(
-        "conflict.html", 409, versions=list(versions), carried=_carried(fields), action=request.path, back=back
-    )
+    return page("conflict.html", 409, versions=list(versions), carried=_carried(fields), action=request.path, back=back)
 
 
 def _busy() -> Response:

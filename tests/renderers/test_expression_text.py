@@ -33,7 +33,11 @@ form:
 
 def said(condition: str) -> str:
     book = a_procedure(BOOK.replace("WHEN", condition))
-    return ExpressionWriter(book, the_directory(), the_words(), "fr").condition(book.fields["essai"].when).replace("\u00a0", " ")
+    return (
+        ExpressionWriter(book, the_directory(), the_words(), "fr")
+        .condition(book.fields["essai"].when)
+        .replace("\u00a0", " ")
+    )
 
 
 @pytest.mark.parametrize(

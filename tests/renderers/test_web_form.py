@@ -123,7 +123,10 @@ def test_an_error_leads_to_what_must_be_changed(view: FieldView, at: str, target
 def test_a_hidden_question_waits_for_the_browser() -> None:
     condition = {"field": "commerce", "in": ["legumes"]}
     hidden = a_field(shown=False, condition=condition)
-    assert page_controls(a_page(hidden, a_field(shown=False)), DRAW)[0].condition == '{"field":"commerce","in":["legumes"]}'
+    assert (
+        page_controls(a_page(hidden, a_field(shown=False)), DRAW)[0].condition
+        == '{"field":"commerce","in":["legumes"]}'
+    )
     html = rendered(a_page(hidden))
     assert " hidden>" in html
     assert " disabled" in html, "what is hidden is not posted"

@@ -96,7 +96,9 @@ def test_a_fault_says_the_limit_as_people_read_it(words: Words, kind: str, code:
     assert words.problem(AnswerProblem("x", code, facts), kind, "Taille", "fr").replace("\u00a0", " ") == said
 
 
-@pytest.mark.parametrize(("typed", "why"), [("60 12 34 56", "unassigned"), ("+228 60123456", "unassigned"), ("9012", None)])
+@pytest.mark.parametrize(
+    ("typed", "why"), [("60 12 34 56", "unassigned"), ("+228 60123456", "unassigned"), ("9012", None)]
+)
 def test_eight_figures_that_are_no_number_are_not_counted_again(typed: str, why: str | None) -> None:
     with pytest.raises(Refused) as closed:
         read_phone(typed)
@@ -141,7 +143,9 @@ def test_every_entry_of_a_journal_has_its_words(words: Words) -> None:
         for path in sorted((Path(__file__).parents[2] / "engine" / room).rglob("*.py")):
             text = path.read_text()
             kinds |= set(re.findall(r"""(?:EntryDraft|\.note)\(\s*"([a-z_]+)\"""", text))
-            kinds |= set(re.findall(r"""(?:\b_note\(unit, \w+|keep_answers\(office, unit, \w+, after), "([a-z_]+)\"""", text))
+            kinds |= set(
+                re.findall(r"""(?:\b_note\(unit, \w+|keep_answers\(office, unit, \w+, after), "([a-z_]+)\"""", text)
+            )
             facts |= set(re.findall(r"""\bbody\["([a-z_]+)"\]""", text))
             for line in re.findall(r"(?:\.note\(|EntryDraft\(|\bbody(?:: dict\[str, Plain\])? = \{)[^\n]*", text):
                 facts |= set(re.findall(r"""[{,] ?"([a-z_]+)":""", line))

@@ -108,6 +108,7 @@ def test_a_form_without_its_secret_changes_nothing(desks: Desks, passport: Dossi
 
 def test_demo_people_are_seated_once_and_listed_only_in_a_demonstration(desks: Desks) -> None:
     office = desks.world.office
+
     def secrets() -> dict[str, str]:
         kinds = ("agent", "auditor")
         return {one.id: one.secret for kind in kinds for one in desks.world.read(lambda unit: unit.accounts(kind))}  # noqa: B023
@@ -196,7 +197,12 @@ def test_a_dossier_of_another_service_does_not_exist(desks: Desks, passport: Dos
     mine, other = desks.agent(GATEKEEPER), desks.agent(CLERK)
     draft = desks.world.draft(B3)
     gone = read(other.get(at(passport)))
-    for seat, path in ((other, at(passport)), (other, "/agent/dossiers/26000000000"), (other, at(draft)), (mine, at(draft))):
+    for seat, path in (
+        (other, at(passport)),
+        (other, "/agent/dossiers/26000000000"),
+        (other, at(draft)),
+        (mine, at(draft)),
+    ):
         answer = seat.get(path)
         assert answer.status_code == 404
         assert read(answer).split("Page introuvable")[1] == gone.split("Page introuvable")[1]

@@ -100,7 +100,8 @@ def test_a_wrong_phone_keeps_what_was_typed(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    "suite", ["//evil.tg", "https://evil.tg", "/\\evil.tg", "\t//evil.tg", "/nowhere", "javascript:alert(1)", "/v\u2028"]
+    "suite",
+    ["//evil.tg", "https://evil.tg", "/\\evil.tg", "\t//evil.tg", "/nowhere", "javascript:alert(1)", "/v\u2028"],
 )
 def test_signing_in_never_leads_elsewhere(visitor: Visitor, suite: str) -> None:
     visitor.send("/connexion", phone=PHONE, suite=suite)
@@ -371,7 +372,9 @@ def test_booking_changing_and_giving_back(known: Visitor) -> None:
     starts = re.findall(r'name="start" value="([^"]+)"', page.html)
     bureau = page.value("bureau")
     known.send(f"{address}/confirmer?start={starts[1].replace('+', '%2B')}&bureau={bureau}&quoi=remise")
-    known.post(address, **known.open(f"{address}/confirmer?start={starts[1].replace('+', '%2B')}&bureau={bureau}").form())
+    known.post(
+        address, **known.open(f"{address}/confirmer?start={starts[1].replace('+', '%2B')}&bureau={bureau}").form()
+    )
     assert "Votre rendez-vous est confirmé" in known.follow().text
     assert "BEGIN:VEVENT" in known.open(f"{address}.ics").html
     assert "Vous le gardez tant que le nouveau n’est pas confirmé" in known.open(f"{address}?changer=1").text
@@ -623,4 +626,3 @@ def test_security_txt_names_a_contact_when_there_is_one(tmp_path: Path) -> None:
     assert a_visitor(tmp_path).open("/.well-known/security.txt").status == 404
     visitor = a_visitor(tmp_path, security_contact="mailto:securite@exemple.tg")
     assert "Contact: mailto:securite@exemple.tg" in visitor.open("/.well-known/security.txt").html
-

@@ -242,7 +242,13 @@ class Visitor:
 
 
 MAYOR = Actor("agent", "mayor", "Maire", frozenset({"mairie/maire"}))
-ANSWERS = {"nom": "Amegan", "naissance_day": "27", "naissance_month": "3", "naissance_year": "1990", "commerce": "tissus"}
+ANSWERS = {
+    "nom": "Amegan",
+    "naissance_day": "27",
+    "naissance_month": "3",
+    "naissance_year": "1990",
+    "commerce": "tissus",
+}
 
 
 def picture(name: str = "carte.jpg") -> tuple[io.BytesIO, str]:

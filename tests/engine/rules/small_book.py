@@ -260,4 +260,3 @@ def draft(procedure: Procedure, **more: Any) -> Dossier:
         label="AMEGAN Ama", answers=MappingProxyType(answers),
     )  # fmt: skip
     return replace(base, **more)
-

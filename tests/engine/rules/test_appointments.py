@@ -286,7 +286,9 @@ def test_giving_a_slot_back() -> None:
     assert refused(lambda: release(PASSPORT, decision.dossier, "depot", OWNER, *where)).code == "not_booked"
     assert refused(lambda: release(PASSPORT, dossier, "depot", STRANGER, *where)).code == "role"
     begun = at("2026-12-02 08:30")
-    assert refused(lambda: release(PASSPORT, dossier, "depot", OWNER, begun, DIRECTORY, WORDS)).code == "too_late_to_move"
+    assert (
+        refused(lambda: release(PASSPORT, dossier, "depot", OWNER, begun, DIRECTORY, WORDS)).code == "too_late_to_move"
+    )
     the_day, eve = at("2026-12-02 07:00"), at("2026-12-01 20:00")
     near = refused(lambda: release(PASSPORT, dossier, "depot", OWNER, the_day, DIRECTORY, WORDS))
     assert (near.code, near.facts["until"]) == ("too_late_to_move", "1 day")

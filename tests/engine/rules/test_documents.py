@@ -45,13 +45,13 @@ from tests.engine.rules.small_book import (
 PASSPORT = passport()
 
 
-def prepared(procedure: Procedure = PASSPORT, output: str = "passeport", row: int | None = None, **more: object) -> IssuedDocument:
+def prepared(
+    procedure: Procedure = PASSPORT, output: str = "passeport", row: int | None = None, **more: object
+) -> IssuedDocument:
     dossier = submit(procedure, draft(procedure, **more), OWNER, MONDAY, DIRECTORY, WORDS).dossier
     scope = scope_of(procedure, dossier, local_day(MONDAY), DIRECTORY)
     order = IssueOrder(output, row)
-    return prepare_document(
-        procedure, dossier, order, scope, "N-1", "123456789012", "secret", MONDAY, DIRECTORY, WORDS
-    )
+    return prepare_document(procedure, dossier, order, scope, "N-1", "123456789012", "secret", MONDAY, DIRECTORY, WORDS)
 
 
 def with_output(output: Output, **more: object) -> Procedure:
@@ -72,7 +72,9 @@ def test_hidden_answers_are_not_printed() -> None:
 
 def test_options_are_said_by_their_label_and_the_body_is_filled() -> None:
     output = replace(
-        FORMULAIRE, shows=("mode",), body=Template(Text.of("{nom} retire au {mode}{rien}."), frozenset({"nom", "mode", "rien"}))
+        FORMULAIRE,
+        shows=("mode",),
+        body=Template(Text.of("{nom} retire au {mode}{rien}."), frozenset({"nom", "mode", "rien"})),
     )
     found = prepared(with_output(output), "formulaire")
     assert found.content == (("Mode", "Centre"), ("", "AMEGAN retire au Centre."))
@@ -109,7 +111,9 @@ def test_a_letter_of_refusal_says_why_and_how_it_is_contested() -> None:
 
 
 def test_a_letter_that_refuses_nothing_says_the_reason_alone() -> None:
-    assert [words for _, words in refusal_letter("a_corriger", taken("a_corriger", "Acte illisible"))] == ["Acte illisible"]
+    assert [words for _, words in refusal_letter("a_corriger", taken("a_corriger", "Acte illisible"))] == [
+        "Acte illisible"
+    ]
 
 
 def test_a_form_holds_the_answers_shown_and_what_to_bring() -> None:

@@ -103,7 +103,11 @@ def test_sending_says_it_was_received() -> None:
 
 
 def test_work_among_agents_says_nothing() -> None:
-    states = (state("a", "by", by=("controleur",)), state("b", "by", by=("chef",)), state("c", "end", outcome="granted"))
+    states = (
+        state("a", "by", by=("controleur",)),
+        state("b", "by", by=("chef",)),
+        state("c", "end", outcome="granted"),
+    )
     procedure = book(states, (act("x", "a", "b", "controleur"), act("y", "b", "c", "chef")))
     dossier = sent(procedure)
     assert letters(procedure, dossier, take(procedure, dossier, Act("x"), CHECKER, MONDAY, DIRECTORY, WORDS)) == ()
@@ -111,7 +115,9 @@ def test_work_among_agents_says_nothing() -> None:
 
 def test_states_passed_at_once_say_nothing() -> None:
     procedure = passport(notices=(A_PAYER,))
-    free = replace(procedure, tasks={**procedure.tasks, "frais": replace(procedure.tasks["frais"], when=is_("nom", "x"))})
+    free = replace(
+        procedure, tasks={**procedure.tasks, "frais": replace(procedure.tasks["frais"], when=is_("nom", "x"))}
+    )
     (letter,) = accepted(free, sent(free))
     assert letter.body.startswith("notice.to_book.sms ")
 
@@ -245,7 +251,7 @@ def test_parts_of_an_sms(text: str, parts: Parts) -> None:
 
 
 def test_typographic_signs_are_made_plain() -> None:
-    assert to_gsm("L’œuvre « 30\u00a0000 » – suite…") == "L'oeuvre \" 30 000 \" - suite..."
+    assert to_gsm("L’œuvre « 30\u00a0000 » – suite…") == 'L\'oeuvre " 30 000 " - suite...'
     assert to_gsm("Kɔfi ê") == "Kɔfi ê"  # a name is not respelt
 
 

@@ -69,7 +69,9 @@ def test_lateness_of_the_administration_is_owned_up() -> None:
 
 def test_a_slot_held_is_the_date_that_counts() -> None:
     start = datetime(2026, 12, 2, 8, 30, tzinfo=UTC)
-    dossier = pay(PASSPORT, after(sent(), "conforme"), ("frais",), 30_000, SYSTEM_ACTOR, MONDAY, DIRECTORY, WORDS).dossier
+    dossier = pay(
+        PASSPORT, after(sent(), "conforme"), ("frais",), 30_000, SYSTEM_ACTOR, MONDAY, DIRECTORY, WORDS
+    ).dossier
     assert public_key(PASSPORT, dossier) == "to_book"
     booked = replace(dossier, bookings={"depot": Booking("b", "depot", "centre", start, 20, 1)})
     status = public_status(PASSPORT, booked, MONDAY)

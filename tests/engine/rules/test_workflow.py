@@ -374,7 +374,9 @@ ENVOI = Fee(
     id="envoi", label=Text.of("Envoi"), when=is_("mode", "poste"),
     lines=(Line(id="envoi", label=Text.of("Envoi"), amount=constant(1_500, Type("money"))),),
 )  # fmt: skip
-FREE = Fee(id="libre", label=Text.of("Libre"), lines=(Line(id="l", label=Text.of("L"), amount=constant(0, Type("money"))),))
+FREE = Fee(
+    id="libre", label=Text.of("Libre"), lines=(Line(id="l", label=Text.of("L"), amount=constant(0, Type("money"))),)
+)
 
 
 def two_fees() -> Procedure:
@@ -386,11 +388,15 @@ def two_fees() -> Procedure:
     return book(states, (auto("a_payer", "done", "gratuit"), auto("gratuit", "done", "fini")), (FRAIS, ENVOI, FREE))
 
 
-@pytest.mark.parametrize(("mode", "owed"), [("centre", {"frais": 30_000}), ("poste", {"frais": 30_000, "envoi": 1_500})])
+@pytest.mark.parametrize(
+    ("mode", "owed"), [("centre", {"frais": 30_000}), ("poste", {"frais": 30_000, "envoi": 1_500})]
+)
 def test_each_fee_whose_condition_holds_is_owed(mode: str, owed: dict[str, int]) -> None:
     story = Story(two_fees(), answers={"mode": mode}).submit()
     assert {name: one.amount for name, one in story.dossier.owed.items()} == owed
-    everything = pay(story.book, story.dossier, ("frais", "envoi"), sum(owed.values()), SYSTEM_ACTOR, MONDAY, DIRECTORY, WORDS)
+    everything = pay(
+        story.book, story.dossier, ("frais", "envoi"), sum(owed.values()), SYSTEM_ACTOR, MONDAY, DIRECTORY, WORDS
+    )
     story.keep(everything)
     assert story.state == "fini"  # nothing owed is paid at once
     assert story.dossier.owed["libre"].amount == 0
@@ -400,7 +406,8 @@ def test_each_fee_whose_condition_holds_is_owed(mode: str, owed: dict[str, int])
 def test_a_price_is_frozen_until_it_is_asked_anew() -> None:
     price = {"now": 100}
     fee = replace(
-        FRAIS, lines=(Line(id="l", label=Text.of("L"), amount=rule("p", lambda scope: price["now"], type_=Type("money"))),)
+        FRAIS,
+        lines=(Line(id="l", label=Text.of("L"), amount=rule("p", lambda scope: price["now"], type_=Type("money"))),),
     )
     states = (
         state("a_payer", "pay", "to_pay", waits=("frais",)),
@@ -505,7 +512,9 @@ def test_an_agent_s_lateness_only_escalates_once() -> None:
     assert story.folds()
 
 
-@pytest.mark.parametrize("name", ["due", "wait", "remind:0", "nothing", "recherche", "reminder:depot:0:0", "draft", ":"])
+@pytest.mark.parametrize(
+    "name", ["due", "wait", "remind:0", "nothing", "recherche", "reminder:depot:0:0", "draft", ":"]
+)
 def test_a_timer_that_no_longer_stands_changes_nothing(name: str) -> None:
     story = Story(passport()).submit().take("refuser", reason="non")
     refused("void_timer", lambda: time_over(story.book, story.dossier, name, MONDAY, DIRECTORY, WORDS))
@@ -710,7 +719,11 @@ def test_an_agent_keeps_a_dossier_until_other_roles_have_it() -> None:
 
 
 def test_kept_to_the_hand_that_began_unless_it_left() -> None:
-    states = (state("a", "by", by=("controleur",)), state("b", "by", by=("controleur",)), state("c", "end", outcome="granted"))
+    states = (
+        state("a", "by", by=("controleur",)),
+        state("b", "by", by=("controleur",)),
+        state("c", "end", outcome="granted"),
+    )
     ways = (act("ouvrir", "a", "b", "controleur"), act("fermer", "b", "c", "controleur", same_as="ouvrir"))
     story = Story(book(states, ways)).submit().take("ouvrir")
     refused("same_as", lambda: story.take("fermer", SECOND))
@@ -767,9 +780,15 @@ def test_a_changed_byte_of_the_dossier_is_seen() -> None:
 
 
 def test_two_books_of_one_name_do_not_share_a_machine() -> None:
-    first = book((state("a", "by", by=("controleur",)), state("b", "end", outcome="granted")), (act("x", "a", "b", "controleur"),))
+    first = book(
+        (state("a", "by", by=("controleur",)), state("b", "end", outcome="granted")),
+        (act("x", "a", "b", "controleur"),),
+    )
     second = replace(
-        book((state("a", "by", by=("controleur",)), state("c", "end", outcome="granted")), (act("x", "a", "c", "controleur"),)),
+        book(
+            (state("a", "by", by=("controleur",)), state("c", "end", outcome="granted")),
+            (act("x", "a", "c", "controleur"),),
+        ),
         fingerprint=first.fingerprint,
     )
     assert Story(first).submit().take("x").state == "b"
@@ -784,10 +803,28 @@ NAMES = sorted({way.id for one in BOOKS for way in one.transitions} | {name for 
 TIMERS = ["due", "wait", "remind:0", "silence", "recherche", "reminder:depot:0:0", "before:0", "draft"]
 STEPS = some.lists(
     some.tuples(
-        some.sampled_from([
-            "open", "open", "open", "open", "settle", "settle", "settle", "book", "book", "book",
-            "take", "done", "pay", "missed", "release", "time", "look_up", "wait",
-        ]),
+        some.sampled_from(
+            [
+                "open",
+                "open",
+                "open",
+                "open",
+                "settle",
+                "settle",
+                "settle",
+                "book",
+                "book",
+                "book",
+                "take",
+                "done",
+                "pay",
+                "missed",
+                "release",
+                "time",
+                "look_up",
+                "wait",
+            ]
+        ),
         some.sampled_from(NAMES),
         some.sampled_from(PEOPLE),
         some.integers(0, 60),
