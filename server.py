@@ -193,11 +193,11 @@ def blueprints() -> tuple:  # type: ignore[type-arg]
 
 
 def _warning(office: Office) -> str:
-    """What everybody should know: a definition on disk that could not be put in service."""
-    names = sorted(office.catalogue.warnings)
-    if not names:
-        return ""
-    return load_words().say("frame.warning", "fr", {"names": ", ".join(names)})
+    """What staff should know: definitions on disk that could not be put in service, served as before or not at all."""
+    broken, served = frozenset(office.catalogue.warnings), {procedure.id for procedure in office.catalogue.all()}
+    kinds = (("frame.warning", broken & served), ("frame.warning_absent", broken - served))
+    words = load_words()
+    return " ".join(words.say(key, "fr", {"names": ", ".join(sorted(names))}) for key, names in kinds if names)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------

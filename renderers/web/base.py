@@ -47,7 +47,7 @@ class SiteSettings:
     demo: bool = False
     phone: str = "22 00 00 00"
     security_contact: str = ""
-    warning: Callable[[], str] = field(default=lambda: "")  # shown on every page: an edition that could not be read
+    warning: Callable[[], str] = field(default=lambda: "")  # for those who can mend it: a file that could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ def _frame() -> Frame:
     return Frame(
         home=_HOMES[g.get("desk", APPLICANT_DESK)],
         demo=settings.demo,
-        warning=settings.warning(),
+        warning=settings.warning() if settings.demo or who.kind in ("agent", "auditor") else "",
         signed_in=bool(who.id),
         phone=settings.phone,
         phone_link="+228" + digits_only(settings.phone),

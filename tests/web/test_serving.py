@@ -112,3 +112,13 @@ def test_checking_what_is_kept(app: Flask, tmp_path: Path) -> None:
     told = CliRunner().invoke(check_store, env=given)
     assert told.exit_code == 0, told.output
     assert sign_in(serving(app), "auditor", "controle", DEMO_PASSWORD), "looking closes no door"
+
+
+def test_a_file_that_was_never_right_is_said_so(app: Flask) -> None:
+    folder = serving(app).catalogue.folder
+    assert folder is not None
+    (folder / "a-naitre.yaml").write_text("procedure: a-naitre\n", "utf-8")
+    turn(app)
+    text = app.test_client().get("/").text
+    assert "Pas encore en ligne" in text
+    assert "version précédente" not in text
