@@ -17,6 +17,8 @@ from tests.engine.office.world import B3, PASSPORT, pdf
 from tests.web.desks import CLERK, DESK, GATEKEEPER, MAKER, OTHER_CLERK, Desks, Seat, hidden, open_desks, read
 from tests.web.portal import photograph
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 
 @pytest.fixture
 def desks(tmp_path: Path) -> Desks:

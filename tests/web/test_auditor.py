@@ -21,6 +21,8 @@ from tests.engine.office.world import B3, PASSPORT
 from tests.makers import PROCEDURES, the_shared
 from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, open_desks, read
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 
 @pytest.fixture
 def desks(tmp_path: Path) -> Desks:

