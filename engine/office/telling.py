@@ -1,0 +1,373 @@
+"""One story being told to the real office, on a stage of its own: each verb of a step, and what is then expected.
+
+Each verb of a story is the verb of the office that a person, an operator or time would cause. Nothing is faked past the
+gateways: fees are paid through a simulated operator, days pass through the tour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Final, NoReturn
+
+from engine.clock import ZONE
+from engine.definition.model import APPLICANT, Appointment, Form, Procedure, Scenario, Step
+from engine.definition.notation import read_span
+from engine.gateways.registers import RegisterAnswer
+from engine.office.bookings import book_slot, mark
+from engine.office.carrying import carry_out
+from engine.office.casework import take_transition
+from engine.office.cashier import check_payment, least_owed, owed, start_payment
+from engine.office.expectations import Seen, unmet
+from engine.office.gathering import fill_form, fill_row, give_opinion
+from engine.office.intake import open_dossier, send_corrections, submit
+from engine.office.lookups import ask_now
+from engine.office.office import NotFound, WrongAnswers
+from engine.office.stage import PAYERS, Stage, fresh_token
+from engine.problems import NOWHERE, Fact, Position, Problem, Refused, problem, refusal
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
+from engine.rules.access import role_key
+from engine.rules.calendars import add_span
+from engine.rules.criteria import adopt_criteria, stopped_by
+from engine.rules.decision import Act
+from engine.rules.examples import adopt_answers, example_answers, example_filling
+from engine.rules.linking import link_ended
+from engine.rules.part_forms import example_part
+from engine.rules.parts import parts_left
+from engine.rules.view import AnswerProblem
+from engine.values import Plain
+
+
+class StoryFailed(Exception):
+    """A step did not go as told; `found` says which, and what was seen."""
+
+    def __init__(self, found: Problem) -> None:
+        super().__init__(found.code)
+        self.found = found
+
+
+class Told:
+    """One story being told: where it is, and the dossier as it stands."""
+
+    def __init__(self, procedure: Procedure, scenario: Scenario, stage: Stage) -> None:
+        self.procedure = procedure
+        self.scenario = scenario
+        self.stage = stage
+        self.dossier: Dossier | None = None
+        self.played = 0
+        self.step: Step | None = None
+
+    # -- the story
+
+    def tell(self) -> None:
+        self._check_names()
+        day, directory = self.scenario.at, self.stage.office.directory
+        answers = example_answers(self.procedure, self.scenario.given, day, directory, self.scenario.without)
+        criteria = adopt_criteria(self.procedure, answers, day, directory)
+        stop = stopped_by(self.procedure, criteria, day, directory)
+        if self.scenario.stops is not None:
+            if stop is None or stop.id != self.scenario.stops:
+                self._fail("T901", what="stops", expected=self.scenario.stops, found=stop.id if stop else "nothing")
+            return
+        if stop is not None:
+            self._fail("T901", what="stops", expected="nothing", found=stop.id)
+        self.send(answers, criteria)
+        for step in self.scenario.steps:
+            self.step = step
+            self.do(step)
+            self._check(step)
+            self.played += 1
+
+    def _check_names(self) -> None:
+        known = set(self.procedure.fields) | {criterion.id for criterion in self.procedure.eligibility}
+        known |= {f"{field.id}_other" for field in self.procedure.fields.values() if field.other}
+        for name in self.scenario.given:
+            if name not in known:
+                self._fail("T905", name=name, allowed=tuple(sorted(known)))
+
+    def send(self, answers: Mapping[str, Plain], criteria: Mapping[str, Plain]) -> None:
+        """Opens the draft, answers everything at once, and sends."""
+        stage, token = self.stage, fresh_token
+        channel = self.scenario.channel
+        opened = open_dossier(
+            stage.office, stage.applicant, self.procedure.id, criteria=dict(criteria), channel=channel, token=token()
+        )
+        kept = {**opened.answers, **answers}
+        links = {link.id: Linked("", "") for link in self.procedure.links()}  # earlier dossiers of nobody
+        filled = replace(
+            opened,
+            answers=kept,
+            links=links,
+            attachments=stage.papers(self.procedure, kept),
+            revision=opened.revision + 1,
+        )
+        with stage.office.store.unit(write=True) as unit:
+            unit.put_dossier(filled, opened.revision)
+        self.dossier = filled
+        wanted = set(self.scenario.refuses)
+        try:
+            self.dossier = submit(
+                stage.office, stage.applicant, opened.id, declared=True, revision=filled.revision, token=token()
+            )
+        except WrongAnswers as wrong:
+            found = {_spot(one) for one in wrong.problems if not one.warns}
+            if found != wanted:
+                self._fail("T904", expected=tuple(sorted(wanted)), found=tuple(sorted(found)))
+        else:
+            if wanted:
+                self._fail("T904", expected=tuple(sorted(wanted)), found=())
+
+    # -- verbs
+
+    def do(self, step: Step) -> None:
+        if not step.verb:
+            return
+        verb = _VERBS.get(step.verb)
+        if verb is None:
+            self._fail("T902", what=step.verb, why="unknown")
+        refused_on_purpose = step.options.get("refused") is True
+        try:
+            verb(self, step)
+        except Refused as refused:
+            if not refused_on_purpose:
+                self._fail("T902", what=_called(step), why=refused.reason.code, state=self._dossier().state)
+        except NotFound:  # the dossier is not for this person to see
+            if not refused_on_purpose:
+                self._fail("T902", what=_called(step), why="role", state=self._dossier().state)
+        except WrongAnswers as wrong:
+            if refused_on_purpose:
+                self.dossier = self.stage.dossier(self._dossier().id)
+                return
+            found = tuple(sorted({_spot(one) for one in wrong.problems}))
+            self._fail("T902", what=_called(step), why="answers", found=found)
+        else:
+            if refused_on_purpose:
+                self._fail("T901", what="refused", expected="refused", found="accepted")
+        self.dossier = self.stage.dossier(self._dossier().id)
+
+    def _take(self, step: Step) -> None:
+        name, dossier = str(step.value), self._dossier()
+        ways = [way for way in self.procedure.leaving.get(dossier.state, ()) if way.id == name and way.event is None]
+        roles = ways[0].by if ways else tuple(self._roles_of(name))
+        filling: Mapping[str, Plain] = {}
+        if ways and ways[0].fills:
+            given = step.options.get("with")
+            filling = example_filling(
+                self.procedure, ways[0].fills, dossier, given if isinstance(given, dict) else {},
+                self._today(), self.stage.office.directory,
+            )  # fmt: skip
+        reason = str(step.options["reason"]) if "reason" in step.options else None
+        fields = step.options.get("fields")
+        names = [str(one) for one in fields] if isinstance(fields, list) else [str(fields)] if fields else []
+        act = Act(name, reason, dict.fromkeys(names, reason or ""), filling)
+        take_transition(
+            self.stage.office, self._person(step, roles), dossier.id, act, revision=dossier.revision,
+            token=fresh_token(),
+        )  # fmt: skip
+
+    def _pay(self, step: Step) -> None:
+        stage, dossier = self.stage, self._dossier()
+        due = sum(one.left for one in owed(stage.office, stage.applicant, dossier.id))
+        least = least_owed(stage.office, stage.applicant, dossier.id)
+        if step.value not in ("owed", due, least):
+            self._fail("T903", expected=due, found=step.value if isinstance(step.value, int) else 0)
+        ending = str(step.options.get("ends", "paid"))
+        payment = start_payment(
+            stage.office, stage.applicant, dossier.id, provider="sandbox", payer=PAYERS[ending],
+            part=step.value == least != due, token=fresh_token(),
+        )  # fmt: skip
+        stage.later(5)
+        check_payment(stage.office, payment.id)
+
+    def _book(self, step: Step) -> None:
+        for appointment, start in self._pairs(step):
+            task = self.procedure.tasks.get(appointment)
+            by = task.proposed_by if isinstance(task, Appointment) else None
+            person = self._person(step, (by or APPLICANT,))
+            book_slot(
+                self.stage.office, person, self._dossier().id, appointment, self._office_of(appointment),
+                _local(str(start)), token=fresh_token(),
+            )  # fmt: skip
+
+    def _visit(self, step: Step) -> None:
+        dossier = self._dossier()
+        held = [one for one in dossier.bookings.values() if one.status == "booked"]
+        if not held:
+            self._fail("T902", what="visit", why="nothing_booked", state=dossier.state)
+        booking = held[0]
+        task = self.procedure.tasks[booking.appointment]
+        end = booking.start + timedelta(minutes=booking.minutes)
+        self.stage.pass_time(booking.start if step.value == "attended" else end)
+        what = "attended" if step.value == "attended" else "missed"
+        mark(self.stage.office, self._person(step, task.by), dossier.id, booking.appointment, what, token=fresh_token())  # type: ignore[arg-type]
+
+    def _fill(self, step: Step) -> None:
+        """A later form that the state gathers, whole or row by row."""
+        form, given = self.procedure.tasks.get(str(step.value)), step.options.get("with")
+        if not isinstance(form, Form):
+            self._fail("T902", what=str(step.value), why="unknown")
+        person, office = self._person(step, form.by), self.stage.office
+        if form.each is None:
+            filling = example_filling(
+                self.procedure, form.id, self._dossier(), given if isinstance(given, dict) else {}, self._today(),
+                office.directory,
+            )  # fmt: skip
+            fill_form(office, person, self._dossier().id, form.id, filling, token=fresh_token())
+            return
+        rows = step.options.get("rows")
+        seen = Seen(self.procedure, self._dossier(), office, self._today())
+        left = parts_left(form, self._dossier(), seen.scope)
+        said = rows if isinstance(rows, list) else [{} for _ in left]
+        if len(said) > len(left):
+            self._fail("T902", what=form.id, why="rows", found=len(left))
+        for part, row in zip(left, said, strict=False):  # those not filled yet, in order
+            filling = self._part(form, part, row if isinstance(row, dict) else {})
+            self.dossier = fill_row(
+                office, person, self._dossier().id, form.id, int(part), filling, token=fresh_token()
+            )  # fmt: skip
+
+    def _give(self, step: Step) -> None:
+        """Opinions, each by somebody of its service."""
+        for name, said in self._pairs(step):
+            asked = self.procedure.round_of(name)
+            service = asked.service(name) if asked else None
+            if asked is None or service is None:
+                self._fail("T902", what=name, why="unknown")
+            given: dict[str, Plain] = said if isinstance(said, dict) else {"opinion": said}
+            person, answers = self._person(step, service.by), self._part(asked, name, given)
+            self.dossier = give_opinion(
+                self.stage.office, person, self._dossier().id, name, answers, token=fresh_token()
+            )
+
+    def _part(self, form: Form, part: str, given: Mapping[str, Plain]) -> dict[str, Plain]:
+        return example_part(
+            self.procedure, form, part, self._dossier(), given, self._today(), self.stage.office.directory
+        )
+
+    def _correct(self, step: Step) -> None:
+        """Answers the fields that were named, and sends them back."""
+        stage, dossier = self.stage, self._dossier()
+        given = dict(self._pairs(step))
+        office = stage.office
+        changed = adopt_answers(self.procedure, dossier, given, self._today(), office.directory)
+        asked = dossier.correction.fields if dossier.correction else {}
+        if not asked:
+            self._fail("T902", what="correct", why="nothing_to_correct", state=dossier.state)
+        for name in given:
+            if name not in asked:
+                self._fail("T902", what=name, why="not_asked", state=dossier.state)
+        answers = {**dossier.answers, **changed}
+        made = replace(dossier.correction, made=frozenset(given)) if dossier.correction else None
+        kept = replace(
+            dossier, answers=answers, attachments=stage.papers(self.procedure, answers), correction=made,
+            revision=dossier.revision + 1,
+        )  # fmt: skip
+        with office.store.unit(write=True) as unit:
+            unit.put_dossier(kept, dossier.revision)
+        send_corrections(office, stage.applicant, dossier.id, revision=kept.revision, token=fresh_token())
+
+    def _look_up(self, step: Step) -> None:
+        for task_id, value in self._pairs(step):
+            register = getattr(self.procedure.tasks.get(task_id), "register", None)
+            if register is None:
+                self._fail("T902", what=task_id, why="unknown")
+            given = step.options.get("with")
+            answers = given if isinstance(given, dict) else {}
+            self.stage.registers.told[str(register)] = RegisterAnswer(str(value), answers)  # type: ignore[arg-type]
+            before = self._dossier()
+            after = ask_now(self.stage.office, before)
+            self.stage.registers.told.pop(str(register))
+            if after.revision == before.revision:
+                self._fail("T902", what=task_id, why="not_awaited", state=before.state)
+
+    def _linked(self, step: Step) -> None:
+        """The earlier dossier ends so."""
+        office = self.stage.office
+        for link, said in self._pairs(step):
+            ended = str(said.get("end", "granted")) if isinstance(said, dict) else str(said)
+            dossier = self._dossier()
+            decision = link_ended(
+                self.procedure, dossier, link, ended, office.now(), office.directory, office.wording
+            )  # fmt: skip
+            with office.store.unit(write=True) as unit:
+                self.dossier = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+
+    def _wait(self, step: Step) -> None:
+        span = read_span(str(step.value))
+        if span is None:
+            self._fail("T902", what=str(step.value), why="span")
+        now, calendar = self.stage.clock.now(), self.stage.office.directory.calendar
+        self.stage.pass_time(add_span(now, span, calendar))
+
+    # -- what was expected
+
+    def _check(self, step: Step) -> None:
+        dossier = self._dossier()
+        if step.then is not None and dossier.state != step.then:
+            self._fail("T901", what="state", expected=step.then, found=dossier.state)
+        if step.expect:
+            seen = Seen(self.procedure, dossier, self.stage.office, self._today())
+            found = unmet(seen, step.expect)
+            if found is not None:
+                self._fail("T901", **found)
+
+    # -- small things
+
+    def _fail(self, code: str, **facts: Fact) -> NoReturn:
+        where = self.step.where if self.step else self.scenario.where
+        raise StoryFailed(
+            problem(code, where if where != NOWHERE else Position("", 1, 1), at=self.scenario.id, **facts)
+        )
+
+    def _dossier(self) -> Dossier:
+        if self.dossier is None:
+            raise StoryFailed(problem("T902", self.scenario.where, what="dossier", why="not_sent"))
+        return self.dossier
+
+    def _today(self) -> date:
+        return self.stage.clock.now().astimezone(ZONE).date()
+
+    def _person(self, step: Step, roles: Iterable[str]) -> Actor:
+        role = str(step.options.get("as", next(iter(roles), APPLICANT)))
+        who = str(step.options.get("who", ""))
+        return self.stage.person(role if role == APPLICANT else role_key(self.procedure, role), who)
+
+    def _roles_of(self, name: str) -> Iterable[str]:
+        return next((way.by for way in self.procedure.transitions if way.id == name), ())
+
+    def _office_of(self, appointment: str) -> str:
+        task = self.procedure.tasks.get(appointment)
+        chosen: Plain = None
+        if isinstance(task, Appointment) and task.office is not None:
+            seen = Seen(self.procedure, self._dossier(), self.stage.office, self._today())
+            found = task.office.value(seen.scope)
+            chosen = found if isinstance(found, str) else None
+        return str(chosen or self._dossier().office or "")
+
+    def _pairs(self, step: Step) -> list[tuple[str, Plain]]:
+        return list(step.value.items()) if isinstance(step.value, dict) else []
+
+
+def _spot(found: AnswerProblem) -> str:
+    """What a story names: the check's id, else the question."""
+    return str(found.facts["id"]) if found.code == "check" and "id" in found.facts else found.at.split(".")[0]
+
+
+def _called(step: Step) -> str:
+    return str(step.value) if isinstance(step.value, str) else step.verb
+
+
+def _local(text: str) -> datetime:
+    """`2026-12-02 08:30` on local clocks."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=ZONE)
+    except ValueError:
+        raise Refused(refusal("date", value=text[:40])) from None
+
+
+_VERBS: Final[Mapping[str, Callable[[Told, Step], None]]] = {
+    "take": Told._take, "pay": Told._pay, "book": Told._book, "visit": Told._visit, "correct": Told._correct,
+    "look_up": Told._look_up, "wait": Told._wait, "do": Told._fill, "opinion": Told._give,
+    "linked": Told._linked,
+}  # fmt: skip
