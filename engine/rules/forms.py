@@ -6,7 +6,7 @@ that neither a hidden question nor a computed, locked or foreign one can be writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -163,13 +163,13 @@ def _read(
     answers = answers if with_rows is None else with_rows
     if restored or with_rows is not None:
         after = standing_of(procedure, dossier, day, directory, answers)
-    opened = tuple(field.id for field in fields if _is_opened(field, before, after))
+    opened = tuple(_opened(fields, before.values, after.values, ""))
     names = frozenset(field.id for field in fields)
     problems = [
         one
         for page in pages
         for one in page_problems(after, page, names)
-        if not (one.facts.get("id") in opened and one.code in _ANSWERED_BY_NOBODY)
+        if not (one.at in opened and one.code in _ANSWERED_BY_NOBODY)
     ]
     return PageRead(
         answers,
@@ -183,8 +183,15 @@ def _read(
     )
 
 
-def _is_opened(field: Field, before: Standing, after: Standing) -> bool:
-    return field.id not in after.answers and not before.shows(field) and after.shows(field) and is_asked(field)
+def _opened(fields: Iterable[Field], before: Values, after: Values, prefix: str) -> Iterator[str]:
+    """The paths of the questions that nobody was put before; in a row, of one that was there before."""
+    for field in (one for one in fields if is_asked(one) and after.shows(one.id)):
+        if not before.shows(field.id):
+            if field.id not in after.answers or (prefix and is_blank(after.answers[field.id])):
+                yield prefix + field.id
+        elif field.type == "rows":
+            for number, rows in enumerate(zip(before.rows(field.id), after.rows(field.id), strict=False)):
+                yield from _opened(field.rows, *rows, f"{prefix}{field.id}.{number}.")
 
 
 def _is_closed(field: Field, before: Standing, after: Standing) -> bool:

@@ -33,8 +33,9 @@ def read_answers(
     asking: Asking,
 ) -> dict[str, Plain]:
     """The answers a post gives to these questions, hidden or not. `values` tells which ones stood on the page that was
-    posted; none for a row that was not there."""
+    posted; none for a row that was not there. A row of which only inner rows are posted had no control of its own there."""
     answers: dict[str, Plain] = {}
+    spoken = not prefix or any("." not in name[len(prefix) :] for name in raw if name.startswith(prefix))
     for field in fields:
         if not is_asked(field):
             continue
@@ -44,7 +45,7 @@ def read_answers(
             continue
         kind = kind_of(field)
         posted = any(name in raw for name in kind.controls(field, path))
-        if kind.ticked and not posted and stood:
+        if kind.ticked and not posted and stood and spoken:
             answers[field.id] = None
         elif posted or stood or field.id in before:
             answers.update(read_field(field, raw, path, before, asking))
@@ -64,6 +65,9 @@ def _read_rows(
         if len(rows) >= max(field.bounds.max_items, len(kept)):
             break
         old = kept[number] if number < len(kept) else {}
+        if number < len(kept) and number not in posted:  # it stands on a page of its own
+            rows.append(old)
+            continue
         inside = shown[number] if number < len(shown) else None
         row = read_answers(field.rows, old, inside, raw, f"{path}.{number}.", asking)
         if number < len(kept) or not all(_says_nothing(plain) for plain in row.values()):
