@@ -22,6 +22,7 @@ FLOORS = {
 DOORS = {
     "yaml": ("engine.definition.source",),
     "jsonschema": ("engine.definition.shape",),
+    "jsonschema_rs": ("engine.definition.shape",),
     "transitions": ("engine.rules.workflow", "engine.rules.machine"),
     "sqlite_utils": ("engine.records.",),
     "sqlite3": ("engine.records.", "engine.gateways.sandbox"),

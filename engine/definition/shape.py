@@ -1,6 +1,7 @@
-"""The shape of a definition: which keys, which types, one wait a state. The only door to jsonschema.
+"""The shape of a definition: which keys, which types, one wait a state. The only door to jsonschema and jsonschema-rs.
 
-`procedure.schema.json` is closed and says every key; it holds no `oneOf`, so that each fault has one precise cause.
+What jsonschema-rs accepts is accepted; what it refuses is judged and told by jsonschema, the reference (their verdicts are
+compared by a test). `procedure.schema.json` is closed and says every key; it holds no `oneOf`, so that each fault has one precise cause.
 What a schema would say badly (one wait among ten, keys of a type) is in `definition/shape_rules.py`.
 """
 
@@ -9,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path as FilePath
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
+from jsonschema_rs import Draft202012Validator as Gate
 
 from engine.definition.near import close_names, plain
 from engine.definition.notation import likely_span, read_date, read_hours
@@ -22,25 +23,52 @@ from engine.definition.shape_rules import laid_over, rules_of_procedure, rules_o
 from engine.definition.source import Path, Placed
 from engine.problems import Fact, Problem, problem
 
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+
 SharedKind: TypeAlias = Literal["block", "list", "preset", "agencies", "offices", "calendar", "schemes", "registers"]
 
 META_SCHEMA_PATH: Final = FilePath(__file__).with_name("procedure.schema.json")
 SCHEMA: Final[Mapping[str, Any]] = json.loads(META_SCHEMA_PATH.read_text(encoding="utf-8"))
 
-_FORMATS: Final = FormatChecker(formats=())
-_FORMATS.checks("date")(lambda value: not isinstance(value, str) or read_date(value) is not None)
-_FORMATS.checks("hours")(lambda value: not isinstance(value, str) or read_hours(value) is not None)
-
-
-def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
-    return Draft202012Validator(schema, format_checker=_FORMATS)
-
-
-_PROCEDURE: Final = _validator(SCHEMA)
-_SHARED: Final[Mapping[str, Draft202012Validator]] = {
-    kind: _validator({"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]})
-    for kind in ("block", "list", "preset", "agencies", "offices", "calendar", "schemes", "registers")
+_FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
+    "date": lambda value: read_date(value) is not None,
+    "hours": lambda value: read_hours(value) is not None,
 }
+
+
+@cache
+def _schema(kind: SharedKind | None) -> dict[str, Any]:
+    """The schema of one kind of shared file; of a procedure for None."""
+    return {"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]} if kind else dict(SCHEMA)
+
+
+@cache
+def gate(kind: SharedKind | None) -> Gate:
+    """Says yes in microseconds to what is sound."""
+    return Gate(_schema(kind), validate_formats=True, formats=dict(_FORMATS))
+
+
+@cache
+def reference(kind: SharedKind | None) -> Draft202012Validator:
+    """The judge, which names each fault. It takes longer to load than most files take to be checked."""
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    formats = FormatChecker(formats=())
+    for name, fits in _FORMATS.items():
+        formats.checks(name)(lambda value, fits=fits: not isinstance(value, str) or fits(value))
+    return Draft202012Validator(_schema(kind), format_checker=formats)
+
+
+def errors_of(kind: SharedKind | None, tree: object) -> Iterator[ValidationError]:
+    """What the schema finds wrong in a tree."""
+    try:
+        if gate(kind).is_valid(tree):
+            return iter(())
+    except ValueError:  # a value that it cannot read: the reference can
+        pass
+    return reference(kind).iter_errors(tree)
 
 
 def check_shape(source: Placed, partial: bool | None = None) -> list[Problem]:
@@ -54,7 +82,7 @@ def check_shape(source: Placed, partial: bool | None = None) -> list[Problem]:
     if partial is None:
         partial = isinstance(tree, dict) and "extends" in tree
     faults = _Faults(source, partial)
-    found = [one for error in _PROCEDURE.iter_errors(tree) for one in faults.of(error)]
+    found = [one for error in errors_of(None, tree) for one in faults.of(error)]
     return _once([*found, *rules_of_procedure(source, partial)])
 
 
@@ -62,7 +90,7 @@ def check_shared_shape(source: Placed, kind: SharedKind) -> list[Problem]:
     """Every fault of shape of a shared file. Presets are partial procedures."""
     partial = kind == "preset"
     faults = _Faults(source, partial)
-    found = [one for error in _SHARED[kind].iter_errors(source.tree) for one in faults.of(error)]
+    found = [one for error in errors_of(kind, source.tree) for one in faults.of(error)]
     rules = rules_of_procedure(source, partial=True) if partial else rules_of_shared(source)
     own = [one for one in found if not partial or one.code != "S202"]
     if partial and isinstance(source.tree, dict):

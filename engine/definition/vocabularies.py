@@ -98,6 +98,14 @@ class Vocabularies:
         return replace(base, row=row, elsewhere=base.elsewhere - frozenset(row), maybe_empty=empty)
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """A name has a value wherever the conditions `shown` hold and every name it `needs` has one."""
+
+    shown: frozenset[str]
+    needs: frozenset[str]
+
+
 class Sureness:
     """What may be empty: all but what is required and shown whenever the place is."""
 
@@ -106,26 +114,34 @@ class Sureness:
         self.paths: dict[str, Path] = {one.id: one.path for one in names.ids.values() if one.kind in ANSWERS}
         self.kinds = {one.id: one.kind for one in names.ids.values()}
         self.paths.update({column.id: column.path for column in names.columns if column.id not in self.paths})
+        self._terms: dict[str, _Terms | None] = {}
 
     def maybe_empty(self, holds: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
         return frozenset(name for name in names if not self._sure(name, holds, frozenset()))
 
     def _sure(self, name: str, holds: frozenset[str], above: frozenset[str]) -> bool:
+        if name not in self._terms:
+            self._terms[name] = self._read(name)
+        terms = self._terms[name]
+        if terms is None or name in above:
+            return False
+        return terms.shown <= holds and all(self._sure(one, holds, above | {name}) for one in terms.needs)
+
+    def _read(self, name: str) -> _Terms | None:
+        """On what it hangs that a name has a value; None when nothing makes it sure."""
         path, kind = self.paths.get(name), self.kinds.get(name, "question")
-        if path is None or name in above or kind in ("answer", "detail"):
-            return False
+        if path is None or kind in ("answer", "detail"):
+            return None
         if kind == "look_up":
-            return True
+            return _Terms(frozenset(), frozenset())
         if kind == "service" and self.bench.at((*path[:2], "quorum")) not in (None, "all"):
-            return False
+            return None
         page = self.bench.at((*path[:2], "when")) if path[0] == "form" else None
-        if not guard(page, self.bench.at((*path, "when"))) <= holds:
-            return False
+        shown = guard(page, self.bench.at((*path, "when")))
         value = self.bench.at((*path, "value"))
         if value is not None:
-            needed = all_names(value, self.definitions) & self.paths.keys()
-            return all(self._sure(one, holds, above | {name}) for one in needed)
-        return self.bench.at((*path, "required")) in (None, True)
+            return _Terms(shown, all_names(value, self.definitions) & self.paths.keys())
+        return _Terms(shown, frozenset()) if self.bench.at((*path, "required")) in (None, True) else None
 
 
 def read_vocabularies(bench: Bench, names: Namespace) -> Vocabularies:
