@@ -50,7 +50,8 @@ def _rank(value: Value) -> Decimal:
 
 def build_tables(shop: Workshop) -> Iterator[Table]:
     for name, path in shop.bench.each(("tables",)):
-        yield _table(shop, name, path)
+        if name in shop.words.everywhere.tables:  # else its name is taken, and was told (N302)
+            yield _table(shop, name, path)
 
 
 def _table(shop: Workshop, name: str, path: Path) -> Table:
