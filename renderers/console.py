@@ -253,25 +253,27 @@ def definition_path(slug_or_path: str) -> Path:
 
 @console.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--coverage", is_flag=True, help="also list the states and acts that no story passes through")
+@click.option("--coverage", is_flag=True, help="also list what no story exercises: states, ways, conditions, fee lines")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("--lang", "language", type=LANGUAGES, default="fr")
-def test(paths: tuple[Path, ...], coverage: bool, language: str) -> None:
+def test(paths: tuple[Path, ...], coverage: bool, form: str, language: str) -> None:
     """Play the stories written in definitions (files or folders; `procedures` by default)."""
-    from renderers.story_report import not_playable, play_all, story_report
+    from renderers.story_report import not_playable, play_all, stories_json, story_report
 
     files = definition_files(paths)
     checked, _, sources = check_files(files)
-    failed = False
+    told = []
     for file, one in checked:
         shared, _ = shared_for(file, {})
-        if one.procedure is None:
+        played = play_all(one.procedure, shared, coverage) if one.procedure is not None else None
+        told.append((str(file), played))
+        if form == "text" and played is None:
             click.echo(not_playable(str(file), language))
-            failed = True
-            continue
-        played = play_all(one.procedure, shared)
-        failed = failed or not played.succeeded
-        click.echo(story_report(played, sources, language, coverage=coverage, colour=sys.stdout.isatty()))
-    sys.exit(1 if failed else 0)
+        elif form == "text" and played is not None:
+            click.echo(story_report(played, sources, language, coverage=coverage, colour=sys.stdout.isatty()))
+    if form == "json":
+        click.echo(stories_json(told, language), nl=False)
+    sys.exit(0 if all(played is not None and played.succeeded for _, played in told) else 1)
 
 
 @console.command()

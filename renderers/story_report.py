@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from engine.definition.catalogue import Catalogue
+from engine.definition.coverage import Record, recorded
 from engine.definition.model import Procedure
 from engine.definition.shared_files import Shared
 from engine.office.scenario import Outcome, play
+from engine.problems import Problem, problem
 from renderers.problem_text import render_problem
+from renderers.problem_words import message, visible
 from renderers.words import load_words
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -19,12 +23,14 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "failed": "{bad} histoires en échec sur {all}.", "failed_one": "1 histoire en échec sur {all}.", "broken": "{file} : pas jouée, elle a des erreurs (guichet lint {file})",
         "states": "États jamais atteints : {names}", "acts": "Passages jamais pris : {names}",
         "whole": "Tous les états et tous les passages sont joués.",
+        "sides": "Conditions, lignes de frais et de tableaux : {seen} côtés joués sur {all}.",
     },
     "en": {
         "steps": "{n} steps", "passed": "{ok} stories played, none failed.", "passed_one": "1 story played, and passed.",
         "failed": "{bad} stories failed of {all}.", "failed_one": "1 story failed of {all}.", "broken": "{file}: not played, it has errors (guichet lint {file})",
         "states": "States never reached: {names}", "acts": "Ways never taken: {names}",
         "whole": "Every state and every way is played.",
+        "sides": "Conditions, lines of fees and of tables: {seen} sides played of {all}.",
     },
 }  # fmt: skip
 
@@ -35,6 +41,7 @@ class Played:
 
     procedure: Procedure
     outcomes: tuple[Outcome, ...]
+    record: Record | None = None  # what was exercised, when it was asked for
 
     @property
     def succeeded(self) -> bool:
@@ -51,11 +58,24 @@ class Played:
         named = dict.fromkeys(f"{way.source}.{way.id}" for way in self.procedure.transitions)
         return tuple(name for name in named if name not in seen)
 
+    def never_played(self) -> Iterator[Problem]:
+        """V740 for each state, each way, each side of a condition, each line that no story goes through."""
+        ways = {f"{way.source}.{way.id}": way.where for way in reversed(self.procedure.transitions)}
+        for state in self.states_left:
+            yield problem("V740", self.procedure.states[state].where, name=state)
+        for name in self.acts_left:
+            yield problem("V740", ways[name], name=name)
+        if self.record is not None:
+            yield from self.record.problems()
 
-def play_all(procedure: Procedure, shared: Shared) -> Played:
-    """Plays every story of a procedure, each on a stage of its own."""
-    catalogue, words = Catalogue.of([procedure], shared), load_words()
-    return Played(procedure, tuple(play(procedure, catalogue, words, story) for story in procedure.scenarios))
+
+def play_all(procedure: Procedure, shared: Shared, coverage: bool = False) -> Played:
+    """Plays every story of a procedure, each on a stage of its own; with `coverage`, on a copy that notes what it
+    evaluates."""
+    played, record = recorded(procedure) if coverage else (procedure, None)
+    catalogue, words = Catalogue.of([played], shared), load_words()
+    outcomes = tuple(play(played, catalogue, words, story) for story in procedure.scenarios)
+    return Played(procedure, outcomes, record)
 
 
 def not_playable(file: str, language: str) -> str:
@@ -79,10 +99,51 @@ def story_report(
     key = ("failed" if bad else "passed") + ("_one" if (bad or len(played.outcomes)) == 1 else "")
     lines.append(words[key].format(ok=len(played.outcomes), bad=bad, all=len(played.outcomes)))
     if coverage:
-        left = [("states", played.states_left), ("acts", played.acts_left)]
-        missed = [words[key].format(names=", ".join(names)) for key, names in left if names]
-        lines += missed or [words["whole"]]
+        lines += _coverage_lines(played, words, language)
     return "\n".join(lines) + "\n"
+
+
+def _coverage_lines(played: Played, words: Mapping[str, str], language: str) -> Iterator[str]:
+    """States and ways never passed through, in a line each; then the conditions and lines with their places."""
+    left = [("states", played.states_left), ("acts", played.acts_left)]
+    missed = [words[key].format(names=", ".join(names)) for key, names in left if names]
+    yield from missed or [words["whole"]]
+    if played.record is None:
+        return
+    seen, every = played.record.counts
+    yield words["sides"].format(seen=seen, all=every)
+    for one in played.record.problems():
+        yield f"  {visible(str(one.where))}  {message(one, language)}"
+
+
+def stories_json(files: Iterable[tuple[str, Played | None]], language: str) -> str:
+    """How the stories of each file went, for machines; `null` stories for a file with errors. `coverage` is null unless
+    it was asked for."""
+    told = [{"file": file, **(_plain(played, language) if played else {"stories": None})} for file, played in files]
+    return json.dumps({"procedures": told}, ensure_ascii=False, indent=2) + "\n"
+
+
+def _plain(played: Played, language: str) -> dict[str, Any]:
+    stories = [
+        {"id": one.scenario, "story": one.story, "steps": one.steps,
+         "failure": _plain_problem(one.failure, language) if one.failure else None}
+        for one in played.outcomes
+    ]  # fmt: skip
+    return {"procedure": played.procedure.id, "stories": stories, "coverage": _plain_coverage(played, language)}
+
+
+def _plain_coverage(played: Played, language: str) -> dict[str, Any] | None:
+    if played.record is None:
+        return None
+    seen, every = played.record.counts
+    never = [_plain_problem(one, language) for one in played.never_played()]
+    return {"sides": {"played": seen, "all": every}, "never_played": never}
+
+
+def _plain_problem(one: Problem, language: str) -> dict[str, Any]:
+    facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in one.facts.items()}
+    where = {"file": one.where.file, "line": one.where.line, "column": one.where.column}
+    return {"code": one.code, **where, "message": message(one, language), "facts": facts}
 
 
 def _painted(text: str, code: str, colour: bool) -> str:
