@@ -6,6 +6,7 @@ Exit codes: 0 clean, 1 problems found, 2 wrong use.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import entry_points
@@ -16,7 +17,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from engine.definition.catalogue import Checked
+    from engine.definition.directory import Directory
+    from engine.definition.model import Procedure
     from engine.definition.shared_files import Shared
     from engine.problems import Problem
 
@@ -108,7 +113,7 @@ def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_pro
     problems = [problem for problem in beside if isinstance(problem, Problem)]
     problems += [problem for _, one in checked for problem in one.report]
     if can_prove() and not no_proofs:
-        problems += proofs_of(checked, SECONDS_IN_LINT)
+        problems += proofs_of(checked, SECONDS_IN_LINT, again=False)
     report = Report.of(problems)
     text = render_report(
         report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
@@ -122,18 +127,42 @@ def can_prove() -> bool:
     return find_spec("z3") is not None
 
 
-def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float) -> list[Problem]:
-    """What the proofs find in the definitions that can be published otherwise, so many seconds each at most."""
+def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again: bool = True) -> list[Problem]:
+    """What the proofs find in the definitions that can be published otherwise, so many seconds each at most. Without
+    `again`, what was proved clean since it last changed is not proved once more."""
     from engine.clock import SystemClock, local_day
-    from engine.definition.prove import prove as run_proofs
+    from engine.definition.proved import Proved, proof_key
 
     day, known = local_day(SystemClock().now()), {}
+    proved = Proved() if again else Proved.load(cache_folder() / "proved.json")
     found: list[Problem] = []
+    clean: dict[str, date] = {}
     for file, one in checked:
-        if one.procedure is not None:
-            shared, _ = shared_for(file, known)
-            found += run_proofs(one.procedure, shared.directory, day, seconds)
+        if one.procedure is None:
+            continue
+        directory = shared_for(file, known)[0].directory
+        key = proof_key(one.procedure, directory, day)
+        if proved.knows(key):
+            continue
+        told = run_proofs(one.procedure, directory, day, seconds)
+        found += told
+        if not told:
+            clean[key] = day
+    if clean:
+        proved.learn(clean).save()
     return found
+
+
+def run_proofs(procedure: Procedure, directory: Directory, day: date, seconds: float) -> list[Problem]:
+    """The solver is loaded for a definition that needs it only."""
+    from engine.definition.prove import prove as proofs
+
+    return proofs(procedure, directory, day, seconds)
+
+
+def cache_folder() -> Path:
+    """Where what can be found again may be kept (XDG base directories)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "guichet"
 
 
 @console.command()

@@ -1,0 +1,77 @@
+"""What was proved clean is not proved again; all that a proof depends on changes its key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from engine.definition.catalogue import check_definition
+from engine.definition.model import Procedure
+from engine.definition.proved import Proved, proof_key
+from engine.definition.shared_files import load_shared
+from renderers import console
+
+ROOT = Path(__file__).parents[3]
+MINIMAL = ROOT / "tests" / "good" / "minimal.yaml"
+DAY = date(2026, 11, 25)
+SHARED, _ = load_shared(ROOT / "procedures")
+
+
+def minimal() -> Procedure:
+    found = check_definition(MINIMAL.read_bytes(), "minimal.yaml", SHARED).procedure
+    assert found is not None
+    return found
+
+
+def test_all_that_a_proof_depends_on_changes_its_key() -> None:
+    book, directory = minimal(), SHARED.directory
+    fewer = replace(directory, agencies={})
+    keys = {
+        proof_key(book, directory, DAY),
+        proof_key(replace(book, fingerprint="0" * 64), directory, DAY),
+        proof_key(book, fewer, DAY),
+        proof_key(book, directory, date(2026, 11, 26)),
+    }
+    assert len(keys) == 4
+    assert proof_key(minimal(), directory, DAY) in keys
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"a": 1}', "\x00", "[" * 5000])
+def test_a_file_that_is_not_one_of_ours_remembers_nothing(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "proved.json"
+    file.write_text(content)
+    assert not Proved.load(file).days
+
+
+def test_what_is_learnt_is_known_by_the_next_run(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "proved.json"
+    Proved.load(file).learn({"k": DAY}).save()
+    assert Proved.load(file).knows("k")
+    Proved(Path("/proc/nowhere/proved.json")).learn({"k": DAY}).save()  # nothing may be written: nothing happens
+
+
+def test_lint_proves_a_definition_once_and_again_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def counted(book: Procedure, *_: object) -> list[object]:
+        calls.append(book.id)
+        return []
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(console, "run_proofs", counted)
+    file = tmp_path / "minimal.yaml"
+    file.write_bytes(MINIMAL.read_bytes())
+    monkeypatch.chdir(ROOT)
+    for _ in range(2):
+        assert CliRunner().invoke(console.console, ["lint", str(file)]).exit_code == 0
+    assert len(calls) == 1
+    file.write_text(MINIMAL.read_text("utf-8").replace("title: ", "title: Autre ", 1), "utf-8")
+    CliRunner().invoke(console.console, ["lint", str(file)])
+    CliRunner().invoke(console.console, ["prove", str(file)])  # `prove` always proves
+    assert len(calls) == 3
