@@ -14,6 +14,7 @@ from typing import Final
 
 from engine.rules.view import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from engine.values import Plain
+from renderers.row_pages import RowCard, RowPages, cards, find_row, is_long, row_at
 from renderers.words import FIXED_SPACE, Words, in_language
 
 RADIOS_AT_MOST: Final = 20
@@ -31,11 +32,13 @@ _BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_coun
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """In which words and language a form is drawn; `file_href` is the address of a received file."""
+    """In which words and language a form is drawn; `file_href` is the address of a received file, `row_pages` the screens
+    of rows that have one (without, every row is answered where it stands)."""
 
     words: Words
     language: str
     file_href: Callable[[str], str] = lambda attachment_id: f"#{attachment_id}"
+    row_pages: RowPages | None = None
 
     def say(self, key: str, **facts: str) -> str:
         return self.words.say(key, self.language, facts)
@@ -95,6 +98,7 @@ class Control:
     issue: Control | None = None
     rows: tuple[RowControl, ...] = ()
     may_add: bool = False
+    cards: tuple[RowCard, ...] = ()
 
     @property
     def described(self) -> str:
@@ -130,11 +134,7 @@ def has_files(page: PageView) -> bool:
 
 def file_fields(page: PageView) -> Iterator[FieldView]:
     """Every file question of a page, those inside rows too."""
-    for view in page.fields:
-        if view.type in _FILES:
-            yield view
-        for row in view.rows:
-            yield from (inner for inner in row.fields if inner.type in _FILES)
+    return (view for view in every_field(page) if view.type in _FILES)
 
 
 def _takes_files(view: FieldView) -> bool:
@@ -144,6 +144,9 @@ def _takes_files(view: FieldView) -> bool:
 
 def field_control(view: FieldView, drawing: Drawing) -> Control:
     """One question of any kind."""
+    pages = drawing.row_pages
+    if pages is not None and view.type == "rows" and not view.locked and is_long(view):
+        return _row_list(view, pages, drawing)
     return Control(
         kind=control_kind(view),
         id=control_id(view.path),
@@ -180,6 +183,17 @@ def field_control(view: FieldView, drawing: Drawing) -> Control:
     )
 
 
+def _row_list(view: FieldView, pages: RowPages, drawing: Drawing) -> Control:
+    """A group whose rows each have a screen: what was added, and the way to it."""
+    listed = tuple(cards(view, pages, lambda number: drawing.say("rows.number", number=str(number))))
+    return Control(
+        kind="row_list", id=control_id(view.path), name=view.path, label=_label(view, drawing), shown=view.shown,
+        condition=condition_text(view), hint=_hint(view, drawing), error=_said(view, drawing, warns=False),
+        warning=_said(view, drawing, warns=True), reason=view.reason or "", cards=listed,
+        may_add=len(listed) < view.max_items,
+    )  # fmt: skip
+
+
 def error_summary(page: PageView, drawing: Drawing) -> tuple[tuple[str, str], ...]:
     """Where each fault of the page is, and its sentence: the box at the top."""
     return tuple((href, sentence) for href, sentence in (_fault(one, page, drawing) for one in page.errors))
@@ -193,12 +207,26 @@ def problem_sentence(problem: AnswerProblem, drawing: Drawing) -> str:
 
 
 def _fault(problem: AnswerProblem, page: PageView, drawing: Drawing) -> tuple[str, str]:
+    row = row_at(page, problem.at) if drawing.row_pages else ""
+    if row and drawing.row_pages:
+        view = next((view for view in every_field(page) if view.path == problem.at), None)
+        anchor = ("piece-" if view and view.type in _FILES else "") + control_id(problem.at)
+        return f"{drawing.row_pages.at(row)}#{anchor}", _of_row(page, row, problem_sentence(problem, drawing), drawing)
     return f"#{_target(problem.at, page)}", problem_sentence(problem, drawing)
+
+
+def _of_row(page: PageView, row: str, sentence: str, drawing: Drawing) -> str:
+    """The same fault may stand in several rows: it says of which one it is."""
+    found = find_row(page, row)
+    if found is None:
+        return sentence
+    number = drawing.say("rows.number", number=str(found.row.number))
+    return drawing.say("row.of", group=found.row.label or number, label=sentence)
 
 
 def _target(at: str, page: PageView) -> str:
     """The id that gets the focus: the first box of a date, the control itself otherwise."""
-    views = {view.path: view for view in _all_fields(page)}
+    views = {view.path: view for view in every_field(page)}
     view = views.get(at)
     if at.endswith("_issued") and view is None:
         return control_id(at) + "_day"
@@ -209,11 +237,13 @@ def _target(at: str, page: PageView) -> str:
     return control_id(at)
 
 
-def _all_fields(page: PageView) -> Iterator[FieldView]:
-    for view in page.fields:
+def every_field(page: PageView) -> Iterator[FieldView]:
+    """Every question of a page, those inside rows too."""
+    views = list(page.fields)
+    while views:
+        view = views.pop(0)
         yield view
-        for row in view.rows:
-            yield from row.fields
+        views += [inner for row in view.rows for inner in row.fields]
 
 
 def control_kind(view: FieldView) -> str:
@@ -223,7 +253,8 @@ def control_kind(view: FieldView) -> str:
     if view.type in _FILES:
         return "file"
     if view.type in _PICKED:
-        return "choice" if len(view.options) <= RADIOS_AT_MOST else "select"
+        few = len(view.options) <= RADIOS_AT_MOST and not any(option.group for option in view.options)
+        return "choice" if few else "select"
     if view.type in ("text", "address") and view.lines > 1:
         return "lines"
     return _KINDS.get(view.type, "text")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.clock import local_day
-from engine.definition.model import DRAFT, Procedure
+from engine.definition.model import DRAFT, Link, Procedure
 from engine.office.answering import (
     Saved,
     Written,
@@ -34,6 +34,7 @@ from engine.rules.due_dates import timers_of
 from engine.rules.fees import Quote, quotes
 from engine.rules.forms import check_answers, dossier_label, live_answers, path, prefilled, read_page
 from engine.rules.forms import next_page as page_after
+from engine.rules.linking import missing_links
 from engine.rules.scopes import scope_of
 from engine.rules.view import AnswerProblem, FormView
 from engine.rules.workflow import submit as decide_submit
@@ -75,6 +76,7 @@ class CheckSheet:
     form: FormView
     problems: tuple[AnswerProblem, ...]
     quotes: tuple[Quote, ...]
+    links: tuple[Link, ...] = ()  # earlier dossiers that must be named first
 
     @property
     def errors(self) -> tuple[AnswerProblem, ...]:
@@ -222,25 +224,28 @@ def mine(office: Office, actor: Actor) -> tuple[DossierLine, ...]:
 
 
 def save_page(
-    office: Office, actor: Actor, dossier_id: str, page_id: str, raw: Mapping[str, Sequence[str]], *,
+    office: Office, actor: Actor, dossier_id: str, page_id: str, raw: Mapping[str, Sequence[str]], *, row: str = "",
     revision: int | None = None, token: str | None = None,
 ) -> Saved:  # fmt: skip
-    """Keeps what was typed on a page, right or wrong. Raises NotFound (no such page on the path), Conflict, Refused: role,
-    closed, already_submitted."""
+    """Keeps what was typed on a page, or on one row of it that stands alone (`voyageurs.0`), right or wrong. Raises
+    NotFound (no such page on the path), Conflict, Refused: role, closed, already_submitted."""
 
     def work(unit: Unit) -> Written:
         before = own_draft(unit, office, actor, dossier_id, revision)
         procedure = pinned(office, unit, before)
-        read = read_page(procedure, before, page_id, raw, office.day(), office.directory)
+        only = frozenset({row.partition(".")[0]}) if row else None
+        read = read_page(procedure, before, page_id, raw, office.day(), office.directory, only)
         if page_id not in {page.id for page in path(procedure, read.before.values.scope)}:
             raise NotFound
         after = without_orphans(replace(before, answers=read.answers))
         dossier = keep_answers(office, unit, before, after, "saved", actor, page=page_id)
         following = page_after(procedure, read.after.values.scope, page_id)
-        next_page = page_id if read.stays else following.id if following else None
-        return Written(procedure, dossier, next_page, read.problems)
+        problems = tuple(one for one in read.problems if not row or one.at.startswith(f"{row}."))
+        stays = read.opened or read.rows_changed or any(not one.warns for one in problems)
+        next_page = page_id if stays else following.id if following else None
+        return Written(procedure, dossier, next_page, problems)
 
-    arguments = (dossier_id, page_id, raw, revision)
+    arguments = (dossier_id, page_id, raw, *((row,) if row else ()), revision)
     written = once(office, actor, "save_page", token, arguments, work, remember_written(office))
     return saved_from(office, written)
 
@@ -257,7 +262,8 @@ def check(office: Office, actor: Actor, dossier_id: str) -> CheckSheet:
     problems = check_answers(procedure, dossier, day, directory)
     scope = scope_of(procedure, dossier, day, directory)
     priced = quotes(procedure, scope, dossier.language, office.wording)
-    return CheckSheet(dossier, shown_form(office, procedure, dossier, actor, problems), problems, priced)
+    form = shown_form(office, procedure, dossier, actor, problems)
+    return CheckSheet(dossier, form, problems, priced, missing_links(procedure, dossier, scope))
 
 
 def submit(

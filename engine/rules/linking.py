@@ -5,7 +5,7 @@ A link is refused as `link_unfit` (another procedure, nothing issued), `not_now`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -27,11 +27,19 @@ from engine.values import Plain
 _LIVE = ("valid", "suspended")
 
 
+def missing_links(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Link, ...]:
+    """The earlier dossiers that must be named before sending, and were not."""
+    return tuple(
+        link
+        for link in procedure.links()
+        if link.id not in dossier.links and link.when.holds(scope) and link.required.holds(scope)
+    )
+
+
 def missing_link(procedure: Procedure, dossier: Dossier, scope: Scope) -> Refusal | None:
-    """The first earlier dossier that must be named before sending, and was not."""
-    for link in procedure.links():
-        if link.id not in dossier.links and link.when.holds(scope) and link.required.holds(scope):
-            return refusal("link_missing", link.where, link=link.id, label=str(link.label))
+    """Why a request cannot be sent yet: the first of those."""
+    for link in missing_links(procedure, dossier, scope):
+        return refusal("link_missing", link.where, link=link.id, label=str(link.label))
     return None
 
 
@@ -111,25 +119,25 @@ def link_ended(
 
 
 def succeeded(
-    procedure: Procedure, link: Link, before: Dossier, after: Dossier, issued: tuple[IssuedDocument, ...],
+    procedure: Procedure, link: Link, before: Dossier, after: Dossier, outputs: Collection[str],
     earlier: Dossier, book: Procedure, now: datetime,
 ) -> tuple[IssuedDocument, ...]:  # fmt: skip
-    """The documents of the earlier dossier that this one puts an end to, as they become: replaced by what was just issued
+    """The documents of the earlier dossier that this one puts an end to, as they become: replaced by what is issued (`outputs`)
     (`renews`, `amends`), revoked once this dossier is granted (`revokes`)."""
-    status = _status(procedure, link, before, after, issued)
+    status = _status(procedure, link, before, after, outputs)
     if status is None:
         return ()
     row = after.links[link.id].row
     live = [one for one in _granting(earlier, book) if one.status in _LIVE and row in (None, one.row)]
-    same = [one for one in live if any(one.output == new.output for new in issued)]
+    same = [one for one in live if one.output in outputs]
     return tuple(replace(one, status=status, changed_at=now) for one in same or live)
 
 
 def _status(
-    procedure: Procedure, link: Link, before: Dossier, after: Dossier, issued: tuple[IssuedDocument, ...]
+    procedure: Procedure, link: Link, before: Dossier, after: Dossier, outputs: Collection[str]
 ) -> DocumentStatus | None:
     if link.relation in ("renews", "amends"):
-        return "replaced" if any(procedure.outputs[one.output].grants for one in issued) else None
+        return "replaced" if any(procedure.outputs[one].grants for one in outputs) else None
     granted = after.closed_at is not None and procedure.state(after.state).outcome == "granted"
     return "revoked" if link.relation == "revokes" and granted and before.closed_at is None else None
 

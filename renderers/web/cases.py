@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.clock import local_day
@@ -39,6 +40,16 @@ class Case:
     def at(self, rest: str = "") -> str:
         """An address of the dossier: `case.at("/paiement")`."""
         return f"/dossiers/{self.dossier.number}{rest}"
+
+    def rows_kept(self, path: str) -> int:
+        """How many rows a group holds (`voyageurs`, `foyers.0.enfants`)."""
+        found: object = self.dossier.answers
+        for part in path.split("."):
+            if isinstance(found, list):
+                found = found[int(part)] if part.isdecimal() and int(part) < len(found) else None
+            else:
+                found = found.get(part) if isinstance(found, Mapping) else None
+        return len(found) if isinstance(found, list) else 0
 
     def standing(self) -> Standing:
         """What every name of the book is worth on this dossier today."""

@@ -8,19 +8,14 @@ from dataclasses import dataclass, replace
 from flask import Blueprint, Response, request, session
 
 from engine.clock import local_day
-from engine.office.intake import (
-    Upload,
-    attach,
-    detach,
-    drop_draft,
-    read_attachment,
-    save_page,
-)
-from engine.office.office import NotFound
+from engine.definition.expressions import TRUE, Expression
+from engine.definition.model import Procedure
+from engine.office.intake import drop_draft, read_attachment, save_page
 from engine.problems import Refused
 from engine.records.store import Conflict
 from engine.rules.forms import path
 from engine.rules.view import AnswerProblem, FieldView, PageView
+from renderers.row_pages import RowPages, find_row, is_long, row_page
 from renderers.web.base import (
     actor,
     file_response,
@@ -38,14 +33,13 @@ from renderers.web.base import (
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.catalogue import first_to_do
 from renderers.web.hardening import FILE_POLICY
+from renderers.web.receiving import OWN_FIELDS, Received, as_refused, receive
 from renderers.web.refusals import conflict
-from renderers.web_form import control_id, error_summary, file_fields, has_files, typed
+from renderers.web_form import control_id, error_summary, every_field, has_files, typed
 
 blueprint = Blueprint("form", __name__)
 
-OWN_FIELDS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "retour", "end"})
 _OWN_TO_DROP = frozenset({"csrf_token", "token", "revision", "end"})
-_FILE = "file:"
 _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 
@@ -100,52 +94,111 @@ def drop(number: str) -> Response:
     )  # fmt: skip
 
 
-# -- a page of questions -----------------------------------------------------------------------------------------------
+# -- one screen of questions -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A page of the form, or one row of a group on it (`voyageurs.0`)."""
+
+    one: Case
+    page_id: str
+    row: str = ""
+
+    @property
+    def address(self) -> str:
+        return self.one.at(f"/demande/{self.page_id}") + (f"/{self.row}" if self.row else "")
+
+    @property
+    def above(self) -> str:
+        """Where this screen is listed: the page of a row, or the row that holds it."""
+        outer = self.row.rpartition(".")[0].rpartition(".")[0]
+        return self.one.at(f"/demande/{self.page_id}") + (f"/{outer}" if outer else "")
+
+    def again(self) -> Screen:
+        """The same screen of the dossier as it stands by now."""
+        return replace(self, one=case(self.one.dossier.number))
+
+    def view(self) -> PageView | None:
+        """Its questions, showing no fault; it carries all that is wrong with them."""
+        whole = self.one.page(self.page_id)
+        return row_page(whole, self.row) if whole and self.row else whole
+
+    def row_pages(self) -> RowPages:
+        whole = self.one.page(self.page_id)
+        wrong = frozenset(problem.at for problem in whole.errors) if whole else frozenset()
+        return RowPages(self.one.at(f"/demande/{self.page_id}"), _return(), self.one.rows_kept, wrong)
+
+
+def show_screen(screen: Screen) -> Response:
+    one = screen.one
+    if not one.dossier.is_draft:
+        return go(one.at())
+    view = screen.view()
+    if view is None:
+        session["note"] = say("form.form_gone")
+        return go(screen.above if screen.row and one.page(screen.page_id) else one.at("/demande"))
+    note, kind = session.pop("note", ""), session.pop("note_kind", "")
+    return _page(
+        screen, replace(view, problems=()), note=note, note_kind=kind, follow_up=session.pop("follow_up", 0)
+    )  # fmt: skip
+
+
+def save_screen(screen: Screen) -> Response:
+    """Keeps what was typed, then each file by itself: a bad one is refused, the others stay."""
+    one = screen.one
+    if not one.dossier.is_draft:
+        return go(one.at())
+    try:
+        saved = save_page(
+            office(), actor(), one.id, screen.page_id, posted_answers(), row=screen.row, revision=form_revision(),
+            token=form_token(),
+        )  # fmt: skip
+    except (Conflict, Refused) as clash:
+        if not is_clash(clash):
+            raise
+        screen = screen.again()
+        return versions_page(screen.one, screen.view(), screen.address)
+    screen = screen.again()
+    received = receive(screen.one, screen.view())
+    if request.form.get("go") == "later":
+        return go("/dossiers")
+    screen = screen.again()  # as saved, with its files
+    staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
+    view = screen.view()
+    faults = [*received.problems, *(() if staying else _left_wrong(screen.one, view, saved.errors, received.problems))]
+    if faults and view is not None:
+        return _page(screen, page_with(view, faults), status=422, note=received.note, note_kind="ok")
+    if added := _added_row(screen):
+        return go(screen.row_pages().at(added))
+    if staying or (saved.next_page == screen.page_id and not saved.errors):
+        return _again(screen, received, 0 if staying else _opened(view))
+    if request.form.get("retour") == "verification":
+        return go(screen.one.at("/verification"))
+    if screen.row:
+        return go(f"{screen.above}#{control_id(screen.row.rpartition('.')[0])}")
+    return go(_next(screen.one, screen.page_id))
+
+
+def _added_row(screen: Screen) -> str:
+    """The row that a post has just added, when it fills a screen of its own."""
+    group, view = request.form.get("add_row", ""), screen.view()
+    fields = every_field(view) if view else ()
+    asked = next((one for one in fields if one.path == group and one.type == "rows"), None)
+    kept = screen.one.rows_kept(group) if asked else 0
+    return f"{group}.{kept - 1}" if asked and is_long(asked) and kept else ""
 
 
 @blueprint.get("/dossiers/<number>/demande/<page_id>")
 @signed_in
 def show(number: str, page_id: str) -> Response:
-    one = case(number)
-    if not one.dossier.is_draft:
-        return go(one.at())
-    view = one.page(page_id)
-    if view is None:
-        session["note"] = say("form.form_gone")
-        return go(one.at("/demande"))
-    note, kind = session.pop("note", ""), session.pop("note_kind", "")
-    return _page(one, replace(view, problems=()), note=note, note_kind=kind, follow_up=session.pop("follow_up", 0))
+    return show_screen(Screen(case(number), page_id))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>")
 @signed_in
 def save(number: str, page_id: str) -> Response:
-    """Keeps what was typed, then each file by itself: a bad one is refused, the others stay."""
-    one = case(number)
-    if not one.dossier.is_draft:
-        return go(one.at())
-    try:
-        saved = save_page(
-            office(), actor(), one.id, page_id, posted_answers(), revision=form_revision(), token=form_token()
-        )  # fmt: skip
-    except (Conflict, Refused) as clash:
-        if not is_clash(clash):
-            raise
-        one = case(number)
-        return versions_page(one, one.page(page_id), one.at(f"/demande/{page_id}"))
-    received = _receive(one, page_id)
-    if request.form.get("go") == "later":
-        return go("/dossiers")
-    one = case(number)  # as saved, with its files
-    staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
-    view = one.page(page_id)
-    faults = [*received.problems, *(() if staying else _left_wrong(view, saved.errors, received.problems))]
-    if faults and view is not None:
-        return _page(one, page_with(view, faults), status=422, note=received.note, note_kind="ok")
-    if staying or (saved.next_page == page_id and not saved.errors):
-        return _again(one, page_id, received, 0 if staying else _opened(view))
-    following = request.form.get("retour") == "verification"
-    return go(one.at("/verification") if following else _next(one, page_id))
+    return save_screen(Screen(case(number), page_id))
 
 
 def is_clash(error: Exception) -> bool:
@@ -154,12 +207,13 @@ def is_clash(error: Exception) -> bool:
 
 
 def _left_wrong(
-    view: PageView | None, told: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
+    one: Case, view: PageView | None, told: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
 ) -> list[AnswerProblem]:
     """Of what was wrong when the page was saved, what still is once its files have come in."""
     still = {(problem.at, problem.code) for problem in view.errors} if view else set()
     refused = {problem.at for problem in received}
-    return [problem for problem in told if (problem.at, problem.code) in still and problem.at not in refused]
+    left = (problem for problem in told if (problem.at, problem.code) in still and problem.at not in refused)
+    return [as_refused(one, problem) for problem in left]
 
 
 def _opened(view: PageView | None) -> int:
@@ -176,14 +230,14 @@ def _next(one: Case, page_id: str) -> str:
     return one.at("/verification")
 
 
-def _again(one: Case, page_id: str, received: _Received, opened: int) -> Response:
+def _again(screen: Screen, received: Received, opened: int) -> Response:
     """The same page by its address, so that a reload sends nothing twice."""
     session["note"], session["note_kind"] = received.note, "ok"
     if opened:
         session["follow_up"] = opened
     anchor = request.form.get("send") or request.form.get("add_row") or ""
     prefix = "piece-" if request.form.get("send") else ""
-    return go(one.at(f"/demande/{page_id}{_return()}") + (f"#{prefix}{control_id(anchor)}" if anchor else ""))
+    return go(f"{screen.address}{_return()}" + (f"#{prefix}{control_id(anchor)}" if anchor else ""))
 
 
 def _return() -> str:
@@ -191,49 +245,6 @@ def _return() -> str:
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Received:
-    """What became of the files of a post: those refused, and what to say of those kept."""
-
-    problems: tuple[AnswerProblem, ...] = ()
-    note: str = ""
-
-
-def _receive(one: Case, page_id: str) -> _Received:
-    """Keeps every file that was chosen, each by itself; takes away the one whose « Supprimer » was touched."""
-    if taken := request.form.get("detach"):
-        detach(office(), actor(), one.id, taken, token=form_token())
-        return _Received((), say("piece.removed"))
-    details = {name: value for name, value in request.form.items() if name not in OWN_FIELDS}
-    problems, stored = [], 0
-    for at, upload in posted_files().items():
-        token = f"{form_token()}:{at}" if form_token() else None
-        attached = attach(office(), actor(), one.id, at, upload, details, token=token)
-        problems += [attached.problem] if attached.problem else []
-        stored += attached.problem is None
-    sent = request.form.get("send")
-    if sent and not stored and not problems:
-        problems.append(_no_file(case(one.dossier.number).page(page_id), sent))
-    return _Received(tuple(problems), say("piece.stored", count=stored) if stored else "")
-
-
-def _no_file(view: PageView | None, at: str) -> AnswerProblem:
-    """« Envoyer cette pièce » without a file."""
-    asked = next((field for field in (file_fields(view) if view else ()) if field.path == at), None)
-    if asked is None:
-        raise NotFound
-    return AnswerProblem(at, "file", {"type": asked.type}, label=asked.label)
-
-
-def posted_files() -> dict[str, Upload]:
-    """The files of a post by the path of their question; empty controls are not files."""
-    found = {}
-    for name, file in request.files.items():
-        if name.startswith(_FILE) and file.filename:
-            found[name.removeprefix(_FILE)] = Upload(file.filename, file.read())
-    return found
 
 
 @blueprint.get("/dossiers/<number>/pieces/<attachment_id>")
@@ -269,29 +280,64 @@ def _field_with(view: FieldView, told: tuple[AnswerProblem, ...]) -> FieldView:
 
 
 def _page(
-    one: Case, view: PageView, status: int = 200, note: str = "", note_kind: str = "", follow_up: int = 0
+    screen: Screen, view: PageView, status: int = 200, note: str = "", note_kind: str = "", follow_up: int = 0
 ) -> Response:
-    draw = drawing(one)
+    one, draw = screen.one, replace(drawing(screen.one), row_pages=screen.row_pages())
     returning = "verification" if request.values.get("retour") == "verification" else ""
+    steps, sure = _steps(one, view)
     return page(
-        "citizen/question.html", status, page=view, steps=view.count if _is_length_sure(one) else 0, procedure=one.title, back=_back(one, view, returning),
-        errors=error_summary(view, draw), questions=site().pages.questions(view, draw), multipart=has_files(view), token=new_token(),
-        revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note,
-        note_kind=note_kind,
+        "citizen/question.html", status, page=view, steps=steps, sure=sure, procedure=one.title,
+        back=_back(screen, view, returning), errors=error_summary(view, draw), title=_title(screen, view),
+        questions=site().pages.questions(view, draw), multipart=has_files(view), token=new_token(),
+        revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind,
+        in_row=bool(screen.row),
     )  # fmt: skip
 
 
-def _is_length_sure(one: Case) -> bool:
-    """Are the answers that pages hang on all given? Until then nobody can say how many steps there are."""
-    answered = one.dossier.answers.keys()
-    names = (page.when.names for page in one.procedure.form.pages)
-    return all(needed <= answered or not needed & one.procedure.fields.keys() for needed in names)
+def _title(screen: Screen, view: PageView) -> str:
+    """The page's own, or which row it is."""
+    whole = screen.one.page(screen.page_id) if screen.row else None
+    found = find_row(whole, screen.row) if whole else None
+    if found is None:
+        return label(view.title)
+    name = found.row.label or say("rows.number", number=found.row.number)
+    return say("row.of", group=label(found.group.label), label=name)
 
 
-def _back(one: Case, view: PageView, returning: str) -> str:
+def _steps(one: Case, view: PageView) -> tuple[int, bool]:
+    """How many steps there are, and whether that is sure: until the answers that pages hang on are given, the most there
+    may be."""
+    answered, shown = one.dossier.answers.keys(), {page.id for page in path(one.procedure, one.standing().values.scope)}
+
+    def is_open(when: Expression) -> bool:
+        return bool(_asked_names(one.procedure, when.names) - answered)
+
+    may_come = [
+        found.id not in shown and (is_open(found.when) or (found.when == TRUE and any(is_open(field.when) for field in found.fields)))
+        for found in one.procedure.form.pages
+    ]  # fmt: skip
+    may_go = any(is_open(found.when) for found in one.procedure.form.pages if found.id in shown)
+    return view.count + sum(may_come), not any(may_come) and not may_go
+
+
+def _asked_names(procedure: Procedure, names: Iterable[str], seen: frozenset[str] = frozenset()) -> set[str]:
+    """The questions that these names hang on, through those that are computed."""
+    found: set[str] = set()
+    for name in frozenset(names) - seen:
+        field = procedure.fields.get(name)
+        if field is not None and field.value is not None:
+            found |= _asked_names(procedure, field.value.names, seen | {name})
+        elif field is not None:
+            found.add(name)
+    return found
+
+
+def _back(screen: Screen, view: PageView, returning: str) -> str:
+    if screen.row:
+        return f"{screen.above}{_return()}"
     if returning:
-        return one.at("/verification")
-    return one.at(f"/demande/{view.before}" if view.before else "/demande")
+        return screen.one.at("/verification")
+    return screen.one.at(f"/demande/{view.before}" if view.before else "/demande")
 
 
 def versions_page(one: Case, view: PageView | None, back: str) -> Response:

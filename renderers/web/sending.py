@@ -9,6 +9,7 @@ from engine.office.cashier import owed
 from engine.office.intake import CheckSheet, check, submit
 from engine.office.office import WrongAnswers
 from engine.rules.fees import Quote
+from renderers.row_pages import find_row, row_at
 from renderers.web.answers import answer_sections
 from renderers.web.base import (
     actor,
@@ -85,12 +86,16 @@ def _table(one: Case, quote: Quote) -> PriceTable:
 
 
 def _missing(one: Case, sheet: CheckSheet) -> list[tuple[str, str]]:
-    """Where to complete, question by question."""
-    found = []
+    """Where to complete: an earlier dossier to name, then question by question."""
+    found = [(one.at(f"/lien/{link.id}"), label(link.label)) for link in sheet.links]
     for view in sheet.form.pages:
         for problem in view.errors:
             name = label(problem.label) or label(view.title)
-            found.append((one.at(f"/demande/{view.id}{RETURN}#{control_id(problem.at)}"), name))
+            row = row_at(view, problem.at)
+            if in_row := find_row(view, row) if row else None:
+                name = say("row.of", group=in_row.row.label or say("rows.number", number=in_row.row.number), label=name)
+            address = one.at(f"/demande/{view.id}") + (f"/{row}" if row else "")
+            found.append((f"{address}{RETURN}#{control_id(problem.at)}", name))
     return found
 
 

@@ -1,0 +1,92 @@
+"""Files that come with a post: each kept or refused by itself, so that a bad one never loses the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from flask import request, session
+
+from engine.office.intake import Upload, attach, detach
+from engine.office.office import NotFound
+from engine.problems import Fact
+from engine.rules.view import AnswerProblem, PageView
+from renderers.web.base import actor, form_token, office, say
+from renderers.web.cases import Case
+from renderers.web_form import file_fields
+
+OWN_FIELDS: Final = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "retour", "end"})
+_FILE: Final = "file:"
+_REFUSED: Final = "refused_files"  # what the small cookie keeps of files that were refused, by dossier and question
+_MOST_REFUSED: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of the files of a post: those refused, and what to say of those kept."""
+
+    problems: tuple[AnswerProblem, ...] = ()
+    note: str = ""
+
+
+def receive(one: Case, view: PageView | None) -> Received:
+    """Keeps every file that was chosen, each by itself; takes away the one whose « Supprimer » was touched. `view` is the
+    page they were posted from."""
+    if taken := request.form.get("detach"):
+        detach(office(), actor(), one.id, taken, token=form_token())
+        return Received((), say("piece.removed"))
+    details = {name: value for name, value in request.form.items() if name not in OWN_FIELDS}
+    problems, stored = [], 0
+    for at, upload in posted_files().items():
+        token = f"{form_token()}:{at}" if form_token() else None
+        attached = attach(office(), actor(), one.id, at, upload, details, token=token)
+        problems += [attached.problem] if attached.problem else []
+        stored += attached.problem is None
+        _remember(one, at, attached.problem)
+    sent = request.form.get("send")
+    if sent and not stored and not problems:
+        problems.append(_no_file(view, sent))
+    return Received(tuple(problems), say("piece.stored", count=stored) if stored else "")
+
+
+def posted_files() -> dict[str, Upload]:
+    """The files of a post by the path of their question; empty controls are not files."""
+    found = {}
+    for name, file in request.files.items():
+        if name.startswith(_FILE) and file.filename:
+            found[name.removeprefix(_FILE)] = Upload(file.filename, file.read())
+    return found
+
+
+def _no_file(view: PageView | None, at: str) -> AnswerProblem:
+    """« Envoyer cette pièce » without a file."""
+    asked = next((field for field in (file_fields(view) if view else ()) if field.path == at), None)
+    if asked is None:
+        raise NotFound
+    return AnswerProblem(at, "file", {"type": asked.type}, label=asked.label)
+
+
+# -- why the last one was refused --------------------------------------------------------------------------------------
+
+
+def _remember(one: Case, at: str, problem: AnswerProblem | None) -> None:
+    """A script sends a file as soon as it is chosen: the page that says why it was refused may be left at once."""
+    kept = session.get(_REFUSED)
+    refused = dict(kept) if isinstance(kept, Mapping) else {}
+    refused.pop(f"{one.dossier.number}/{at}", None)
+    if problem is not None:
+        plain = {name: fact for name, fact in problem.facts.items() if isinstance(fact, str | int)}
+        refused[f"{one.dossier.number}/{at}"] = [problem.code, plain]
+    if kept or refused:
+        session[_REFUSED] = dict(list(refused.items())[-_MOST_REFUSED:])
+
+
+def as_refused(one: Case, problem: AnswerProblem) -> AnswerProblem:
+    """A paper said to be missing, when one was sent and refused: why it was."""
+    kept = session.get(_REFUSED)
+    known = kept.get(f"{one.dossier.number}/{problem.at}") if isinstance(kept, Mapping) else None
+    if problem.code != "file" or not isinstance(known, list) or len(known) != 2 or not isinstance(known[1], Mapping):
+        return problem
+    facts: dict[str, Fact] = {**problem.facts, **known[1]}
+    return replace(problem, code=str(known[0]), facts=facts)

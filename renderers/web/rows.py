@@ -1,0 +1,54 @@
+"""One row of a group on a screen of its own, and taking a row away."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request, session
+
+from engine.office.intake import save_page
+from renderers.row_pages import find_row
+from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in
+from renderers.web.cases import case
+from renderers.web.form import Screen, save_screen, show_screen
+from renderers.web_form import control_id
+
+blueprint = Blueprint("rows", __name__)
+
+
+@blueprint.get("/dossiers/<number>/demande/<page_id>/<row>")
+@signed_in
+def show(number: str, page_id: str, row: str) -> Response:
+    return show_screen(Screen(case(number), page_id, row))
+
+
+@blueprint.post("/dossiers/<number>/demande/<page_id>/<row>")
+@signed_in
+def save(number: str, page_id: str, row: str) -> Response:
+    screen = Screen(case(number), page_id, row)
+    return save_screen(screen) if screen.one.dossier.is_draft and screen.view() else show_screen(screen)
+
+
+@blueprint.route("/dossiers/<number>/demande/<page_id>/<row>/supprimer", methods=["GET", "POST"])
+@signed_in
+def remove(number: str, page_id: str, row: str) -> Response:
+    """Asks first, naming the row; the others keep their order."""
+    screen = Screen(case(number), page_id, row)
+    one = screen.one
+    whole = one.page(page_id) if one.dossier.is_draft else None
+    found = find_row(whole, row) if whole else None
+    if found is None:
+        return show_screen(screen)
+    name = found.row.label or say("rows.number", number=found.row.number)
+    pages = screen.row_pages()
+    back = f"{screen.above}{pages.query}#{control_id(row.rpartition('.')[0])}"
+    if request.method == "POST":
+        save_page(
+            office(), actor(), one.id, page_id, {"remove_row": [row]}, row=row, revision=form_revision(),
+            token=form_token(),
+        )  # fmt: skip
+        session["note"], session["note_kind"] = say("row.removed", label=name), "ok"
+        return go(back)
+    return page(
+        "citizen/confirm.html", title=say("row.remove_title", label=name), procedure=one.title,
+        lines=[say("row.remove_text")], button=say("row.remove"), keep=say("row.keep"), back=back, warn=True, errors=[],
+        ask_reason="", reason="", files=False, token=new_token(), revision=one.dossier.revision,
+    )  # fmt: skip
