@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 from engine.clock import ZONE
 from engine.definition.model import APPLICANT, Appointment, Form, Procedure, Scenario, Step
 from engine.definition.notation import read_span
-from engine.gateways.registers import RegisterAnswer
+from engine.gateways.registers import Found, RegisterAnswer
 from engine.office.bookings import book_slot, mark
 from engine.office.carrying import carry_out
 from engine.office.casework import take_transition
@@ -160,11 +160,20 @@ class Told:
         reason = str(step.options["reason"]) if "reason" in step.options else None
         fields = step.options.get("fields")
         names = [str(one) for one in fields] if isinstance(fields, list) else [str(fields)] if fields else []
-        act = Act(name, reason, dict.fromkeys(names, reason or ""), filling)
+        person = self._person(step, roles)
+        joined: tuple[str, ...] = ()
+        if ways and "attachment" in ways[0].asks:
+            dossier, joined = self._joined(dossier, name, person)
+        act = Act(name, reason, dict.fromkeys(names, reason or ""), filling, joined)
         take_transition(
-            self.stage.office, self._person(step, roles), dossier.id, act, revision=dossier.revision,
-            token=fresh_token(),
+            self.stage.office, person, dossier.id, act, revision=dossier.revision, token=fresh_token()
         )  # fmt: skip
+
+    def _joined(self, dossier: Dossier, act: str, person: Actor) -> tuple[Dossier, tuple[str, ...]]:
+        """A piece joined to the act that asks for one, as if it had been handed in."""
+        paper = self.stage.paper(new_id(), act, by=person.id)
+        after = replace(dossier, attachments=(*dossier.attachments, paper))
+        return self._force(dossier, after, "attached"), (paper.id,)
 
     def _pay(self, step: Step) -> None:
         stage, dossier = self.stage, self._dossier()
@@ -268,16 +277,21 @@ class Told:
         send_corrections(office, stage.applicant, dossier.id, revision=kept.revision, token=fresh_token())
 
     def _look_up(self, step: Step) -> None:
-        for task_id, value in self._pairs(step):
-            register = getattr(self.procedure.tasks.get(task_id), "register", None)
-            if register is None:
+        """A register answers: one word, or what it knows of whom it found."""
+        for task_id, said in self._pairs(step):
+            task = self.procedure.tasks.get(task_id)
+            if not isinstance(task, Form) or task.register is None:
                 self._fail("T902", what=task_id, why="unknown")
-            given = step.options.get("with")
-            answers = given if isinstance(given, dict) else {}
-            self.stage.registers.told[str(register)] = RegisterAnswer(str(value), answers)  # type: ignore[arg-type]
+            answers = said if isinstance(said, dict) else {}
+            known = {field.id for field in task.fields}
+            for name in answers:
+                if name not in known:
+                    self._fail("T905", name=name, allowed=tuple(sorted(known)))
+            found: Found = "found" if isinstance(said, dict) else said  # type: ignore[assignment]
+            self.stage.registers.told[task.register] = RegisterAnswer(found, answers)
             before = self._dossier()
             after = ask_now(self.stage.office, before)
-            self.stage.registers.told.pop(str(register))
+            self.stage.registers.told.pop(task.register)
             if after.revision == before.revision:
                 self._fail("T902", what=task_id, why="not_awaited", state=before.state)
 

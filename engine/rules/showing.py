@@ -11,13 +11,13 @@ from engine.records.dossier import Actor, Dossier
 from engine.rules.access import may_read
 from engine.rules.answers import OTHER, fill_template, is_wrong, typed_text
 from engine.rules.conditions import plain_condition
-from engine.rules.field_kinds.choices import is_open
-from engine.rules.field_kinds.kind import Speech
+from engine.rules.field_kinds.choices import ChoiceKind, is_open
+from engine.rules.field_kinds.kind import Asking, Speech
 from engine.rules.field_kinds.papers import files_of
 from engine.rules.fields import is_asked, kind_of, text
 from engine.rules.scopes import Standing, Values
 from engine.rules.view import AnswerProblem, FieldView, FileView, OptionView, RowView
-from engine.values import Plain
+from engine.values import Plain, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +117,7 @@ def _view(
         accept=bounds.accept,
         upper=one.upper,
         example=str(example) if isinstance(example, str | int) and not isinstance(example, bool) else "",
-        options=tuple(
-            OptionView(
-                option.code,
-                option.label,
-                option.help,
-                chosen=_is_chosen(option, plain),
-                shut=not is_open(option, scope),
-                because=option.because,
-            )
-            for option in kind.options(one, asking)
-        ),
+        options=tuple(_options(showing, one, asking, plain)),
         other_value=detail if isinstance(detail, str) else "",
         has_other=one.other,
         condition=condition,
@@ -153,6 +143,26 @@ def _answer(one: Field, values: Values, locked: bool) -> Plain:
     if one.id not in values.answers and one.default is not None and not locked:
         return kind_of(one).plain(one.default.value(values.scope_for(one.id)))
     return values.answers.get(one.id)
+
+
+def _options(showing: Showing, one: Field, asking: Asking, plain: Plain) -> Iterator[OptionView]:
+    """What may be picked. While the answer it hangs on is blank, everything, sorted by that answer: without scripts both
+    are answered on one page."""
+    kind, above = kind_of(one), showing.standing.procedure.fields.get(one.under or "")
+    offered, groups = kind.options(one, asking), dict[str | None, Text]()
+    if above and isinstance(kind, ChoiceKind) and asking.scope.get(above.id) is None:
+        offered = kind.all_options(one, asking)
+        groups = {option.code: option.label for option in kind_of(above).options(above, asking)}
+    for option in offered:
+        yield OptionView(
+            option.code,
+            option.label,
+            option.help,
+            chosen=_is_chosen(option, plain),
+            shut=not is_open(option, asking.scope),
+            because=option.because,
+            group=groups.get(option.parent),
+        )
 
 
 def _is_chosen(option: Option, plain: Plain) -> bool:

@@ -34,6 +34,7 @@ class OptionView:
     chosen: bool = False
     shut: bool = False
     because: Text | None = None
+    group: Text | None = None  # the answer it belongs to, while that answer is blank
 
 
 @dataclass(frozen=True, slots=True)
