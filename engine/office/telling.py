@@ -61,6 +61,18 @@ class Told:
     # -- the story
 
     def tell(self) -> None:
+        """The whole story. Raises `StoryFailed` at the first step that does not go as told."""
+        if not self.prepare():
+            return
+        self.hand_in()
+        for step in self.scenario.steps:
+            self.step = step
+            self.do(step)
+            self._check(step)
+            self.played += 1
+
+    def prepare(self) -> bool:
+        """A draft with everything answered, not sent yet; false when the story stops before the form, as it says."""
         self._check_names()
         day, directory = self.scenario.at, self.stage.office.directory
         answers = example_answers(self.procedure, self.scenario.given, day, directory, self.scenario.without)
@@ -69,15 +81,11 @@ class Told:
         if self.scenario.stops is not None:
             if stop is None or stop.id != self.scenario.stops:
                 self._fail("T901", what="stops", expected=self.scenario.stops, found=stop.id if stop else "nothing")
-            return
+            return False
         if stop is not None:
             self._fail("T901", what="stops", expected="nothing", found=stop.id)
-        self.send(answers, criteria)
-        for step in self.scenario.steps:
-            self.step = step
-            self.do(step)
-            self._check(step)
-            self.played += 1
+        self._fill_draft(answers, criteria)
+        return True
 
     def _check_names(self) -> None:
         known = set(self.procedure.fields) | {criterion.id for criterion in self.procedure.eligibility}
@@ -86,13 +94,13 @@ class Told:
             if name not in known:
                 self._fail("T905", name=name, allowed=tuple(sorted(known)))
 
-    def send(self, answers: Mapping[str, Plain], criteria: Mapping[str, Plain]) -> None:
-        """Opens the draft, answers everything at once, and sends."""
-        stage, token = self.stage, fresh_token
-        channel = self.scenario.channel
+    def _fill_draft(self, answers: Mapping[str, Plain], criteria: Mapping[str, Plain]) -> None:
+        """Opens the draft and answers everything at once."""
+        stage, channel = self.stage, self.scenario.channel
         opened = open_dossier(
-            stage.office, stage.applicant, self.procedure.id, criteria=dict(criteria), channel=channel, token=token()
-        )
+            stage.office, stage.applicant, self.procedure.id, criteria=dict(criteria), channel=channel,
+            token=fresh_token(),
+        )  # fmt: skip
         kept = {**opened.answers, **answers}
         links = {link.id: Linked("", "") for link in self.procedure.links()}  # earlier dossiers of nobody
         filled = replace(
@@ -105,10 +113,13 @@ class Told:
         with stage.office.store.unit(write=True) as unit:
             unit.put_dossier(filled, opened.revision)
         self.dossier = filled
-        wanted = set(self.scenario.refuses)
+
+    def hand_in(self) -> None:
+        """Sends the draft; a story may want it refused."""
+        stage, draft, wanted = self.stage, self._dossier(), set(self.scenario.refuses)
         try:
             self.dossier = submit(
-                stage.office, stage.applicant, opened.id, declared=True, revision=filled.revision, token=token()
+                stage.office, stage.applicant, draft.id, declared=True, revision=draft.revision, token=fresh_token()
             )
         except WrongAnswers as wrong:
             found = {_spot(one) for one in wrong.problems if not one.warns}
@@ -173,7 +184,9 @@ class Told:
         """A piece joined to the act that asks for one, as if it had been handed in."""
         paper = self.stage.paper(new_id(), act, by=person.id)
         after = replace(dossier, attachments=(*dossier.attachments, paper))
-        return self._force(dossier, after, "attached"), (paper.id,)
+        draft = EntryDraft("attached", {"revision": dossier.revision + 1}, {f"files.{paper.id}": paper.sha256})
+        with self.stage.office.store.unit(write=True) as unit:
+            return keep(self.stage.office, unit, dossier, after, [draft], person), (paper.id,)
 
     def _pay(self, step: Step) -> None:
         stage, dossier = self.stage, self._dossier()
@@ -195,7 +208,7 @@ class Told:
             by = task.proposed_by if isinstance(task, Appointment) else None
             person = self._person(step, (by or APPLICANT,))
             book_slot(
-                self.stage.office, person, self._dossier().id, appointment, self._office_of(appointment),
+                self.stage.office, person, self._dossier().id, appointment, self.office_of(appointment),
                 _local(str(start)), token=fresh_token(),
             )  # fmt: skip
 
@@ -350,7 +363,7 @@ class Told:
     def _roles_of(self, name: str) -> Iterable[str]:
         return next((way.by for way in self.procedure.transitions if way.id == name), ())
 
-    def _office_of(self, appointment: str) -> str:
+    def office_of(self, appointment: str) -> str:
         task = self.procedure.tasks.get(appointment)
         chosen: Plain = None
         if isinstance(task, Appointment) and task.office is not None:
