@@ -241,6 +241,29 @@ def test_a_tray_finds_and_counts(store: Store, tray: Tray, expected: str) -> Non
         assert unit.count_dossiers(tray, most=2) == min(2, len(expected))
 
 
+def test_a_tray_tells_whose_part_is_left(store: Store) -> None:
+    roads, land = "hall/roads", "land/keeper"
+
+    def sent(name: str, **more: object) -> object:
+        return a_dossier(name, submitted_at=NOON, state="review", **more)
+
+    opened(
+        store, sent("a", awaits=(land, roads), assigned="afi"), sent("b", awaits=(land,)), sent("c", awaits=()),
+        sent("d", assigned="afi"), sent("e"),
+    )  # fmt: skip
+    asked = [
+        (Tray(unassigned=True, roles=(roads,)), "ae"), (Tray(unassigned=True, roles=(land, roads)), "abe"),
+        (Tray(unassigned=True, roles=("l",)), "e"), (Tray(parts_done=True, roles=(roads,)), "bcde"),
+        (Tray(parts_done=True, roles=(land,), places=(REVIEW,)), "cde"), (Tray(parts_done=True), "abcde"),
+    ]  # fmt: skip
+    with store.unit() as unit:
+        for tray, expected in asked:
+            assert "".join(sorted(line.id for line in unit.find_dossiers(tray).lines)) == expected, tray
+            assert unit.count_dossiers(tray) == len(expected)
+        kept = {line.id: line.awaits for line in unit.find_dossiers(Tray()).lines}
+        assert kept == {"a": (land, roads), "b": (land,), "c": (), "d": None, "e": None}
+
+
 @pytest.mark.parametrize("tray", [Tray(), Tray(places=(REVIEW, PRINTING, OTHER)), Tray(text="koffi", open_only=False)])
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_of_a_tray_follow_each_other(store: Store, tray: Tray, limit: int) -> None:

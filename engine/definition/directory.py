@@ -5,7 +5,7 @@ An administrator may change it without a new edition: opening hours, closures, h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -56,6 +56,10 @@ class Office:
         return next((one for one in self.closed if one.from_ <= day <= one.until), None)
 
 
+def _meet(one: Office, other: Office) -> bool:
+    return not one.serves or not other.serves or bool(set(one.serves) & set(other.serves))
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """Which days the administration works."""
@@ -103,6 +107,13 @@ class Directory:
             if place in office.serves and agency in (None, office.agency):
                 return office.id
         return None
+
+    def within_reach(self, offices: Iterable[str]) -> frozenset[str]:
+        """The offices whose dossiers people bound to `offices` may handle: these, and those of other agencies that serve a
+        place in common, for an agency that is consulted holds no dossier itself. One that names no place serves them all."""
+        mine = [self.offices[one] for one in offices if one in self.offices]
+        others = (one for one in self.offices.values() for own in mine if one.agency != own.agency and _meet(one, own))
+        return frozenset(offices) | {one.id for one in others}
 
     def role(self, key: str) -> Role | None:
         agency_id, _, role_id = key.partition("/")

@@ -206,7 +206,7 @@ def actor_of(office: Office, token: str) -> Actor | None:
     if now - session.seen_at >= TOUCH_EVERY:
         with suppress(Busy):  # a store that cannot write now still lets people read; the next page notes it
             _touch(office, session, now)
-    return account.actor()
+    return office.person(account)
 
 
 def _touch(office: Office, session: Session, now: datetime) -> None:
@@ -270,7 +270,7 @@ def _open_session(office: Office, unit: Unit, account: Account, now: datetime, k
     token = new_token()
     lasts = office.settings.kept_lasts if keep else office.settings.session_lasts
     unit.put_session(Session(token_digest(token), account.id, now, now, now + lasts, keep))
-    return SignedIn(token, account.actor())
+    return SignedIn(token, office.person(account))
 
 
 def _alive(office: Office, session: Session, account: Account, now: datetime) -> bool:

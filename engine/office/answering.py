@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.definition.model import Procedure
@@ -10,7 +9,7 @@ from engine.office.carrying import keep
 from engine.office.command import Memory
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refused, refusal
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import Actor, Dossier, files_named
 from engine.records.store import Unit
 from engine.rules.access import is_owner
 from engine.rules.decision import EntryDraft
@@ -98,14 +97,6 @@ def shown_page(
 ) -> PageView | None:
     """One page of it, its questions showing no fault; none when it is not on the path."""
     return view_page(procedure, page_id, dossier, office.day(), office.directory, office.wording, reader=actor)
-
-
-def files_named(answers: Plain | Mapping[str, Plain]) -> frozenset[str]:
-    """Every text that stands in answers: attachment ids are among them."""
-    if isinstance(answers, str):
-        return frozenset({answers})
-    inner = answers.values() if isinstance(answers, Mapping) else answers if isinstance(answers, list) else ()
-    return frozenset().union(*(files_named(one) for one in inner))
 
 
 def without_orphans(dossier: Dossier) -> Dossier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, Issued
 from engine.records.journal import seal, with_commitments
 from engine.records.store import Taken, Unit
 from engine.rules.appointments import resource_key
+from engine.rules.awaited import roles_awaited
 from engine.rules.decision import Decision, EntryDraft, IssueOrder
 from engine.rules.documents import content_digest, document_claims, document_number, prepare_document, series_of
 from engine.rules.linking import succeeded
@@ -32,7 +33,10 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     now = office.now()
     procedure = pinned(office, unit, before)
     issued = tuple(_issue(office, unit, procedure, decision.dossier, order, now) for order in decision.issue)
-    dossier = replace(decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1)
+    dossier = replace(
+        decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1,
+        awaits=roles_awaited(procedure, decision.dossier, local_day(now), office.directory),
+    )  # fmt: skip
     unit.put_dossier(dossier, before.revision)
     _keep_seats(unit, procedure, before, dossier, decision.releases)
     _keep_documents(unit, dossier, issued, decision)
@@ -131,14 +135,8 @@ def _succeed(
     issued: tuple[IssuedDocument, ...], now: datetime,
 ) -> None:  # fmt: skip
     """Documents of earlier dossiers that this one replaces or revokes."""
-    for link in procedure.links():
-        linked = after.links.get(link.id)
-        earlier = unit.dossier(linked.dossier) if linked else None
-        if earlier is None:
-            continue
-        ended = succeeded(procedure, link, before, after, issued, earlier, pinned(office, unit, earlier), now)
-        if not ended:
-            continue
+    outputs = tuple(one.output for one in issued)
+    for earlier, ended in succession(office, unit, procedure, before, after, outputs, now):
         kept = {one.id: one for one in ended}
         documents = tuple(kept.get(one.id, one) for one in earlier.documents)
         changed = replace(earlier, documents=documents, revision=earlier.revision + 1)
@@ -147,6 +145,21 @@ def _succeed(
             unit.put_document(document)
         order = Decision(changed, documents=tuple((one.id, one.status) for one in ended))
         journalise(unit, changed, _other_entries(changed, order), SYSTEM_ACTOR, now)
+
+
+def succession(
+    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, outputs: Collection[str],
+    now: datetime,
+) -> Iterator[tuple[Dossier, tuple[IssuedDocument, ...]]]:  # fmt: skip
+    """Each earlier dossier to whose documents this one puts an end, issuing `outputs`, and these as they become."""
+    for link in procedure.links():
+        linked = after.links.get(link.id)
+        earlier = unit.dossier(linked.dossier) if linked else None
+        if earlier is None:
+            continue
+        ended = succeeded(procedure, link, before, after, outputs, earlier, pinned(office, unit, earlier), now)
+        if ended:
+            yield earlier, ended
 
 
 def _issued_entries(dossier: Dossier, issued: tuple[IssuedDocument, ...]) -> tuple[EntryDraft, ...]:

@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from engine.definition.model import Procedure
-from engine.office.carrying import carry_out, keep, letters_owed
+from engine.definition.model import Form, Procedure
+from engine.office.carrying import carry_out, keep, letters_owed, succession
 from engine.office.command import DOSSIER, once
 from engine.office.letters import letters_of
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
 from engine.problems import Refused, refusal
-from engine.records.dossier import Actor, Dossier, Letter
+from engine.records.dossier import Actor, Dossier, IssuedDocument, Letter
 from engine.records.store import Slice, Tray, Unit
 from engine.rules import forms
 from engine.rules.access import acting_role, awaited_roles, holds, roles_of
 from engine.rules.decision import Act, Decision, EntryDraft, Offer
+from engine.rules.enclosed import pending_files, with_pending
 from engine.rules.view import AnswerProblem, FormView
 from engine.rules.workflow import open_transitions, take
 from engine.values import Plain
@@ -51,11 +52,13 @@ QUEUES: Final = ("to_take", "mine", "waiting", "late", "all", "done")
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an act would do, nothing kept: the decision, the messages, the documents (output ids)."""
+    """What an act would do, nothing kept: the decision, the messages, the documents (output ids), and those whose worth
+    would change, of this dossier and of the ones it is linked to."""
 
     decision: Decision
     letters: tuple[Letter, ...]
     outputs: tuple[str, ...]
+    changed: tuple[IssuedDocument, ...]
 
 
 # -- acts --------------------------------------------------------------------------------------------------------------
@@ -66,7 +69,7 @@ def offers(office: Office, actor: Actor, dossier_id: str) -> tuple[Offer, ...]:
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
-        people = people_of(unit)
+        people = people_of(office, unit)
     return open_transitions(procedure, dossier, actor, office.now(), office.directory, office.wording, people)
 
 
@@ -90,18 +93,30 @@ def preview_transition(office: Office, actor: Actor, dossier_id: str, act: Act) 
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
         decision = _decide(office, unit, dossier, act, actor)
-    letters = letters_owed(office, procedure, dossier, decision, actor, office.now())
-    return Preview(decision, letters, tuple(order.output for order in decision.issue))
+        return foreseen(office, unit, procedure, dossier, decision, actor)
+
+
+def foreseen(
+    office: Office, unit: Unit, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor
+) -> Preview:  # fmt: skip
+    """What carrying a decision out would come to."""
+    now, after = office.now(), decision.dossier
+    outputs = tuple(order.output for order in decision.issue)
+    own = (after.document(document_id) for document_id, _ in decision.documents)
+    ended = (one for _, those in succession(office, unit, procedure, before, after, outputs, now) for one in those)
+    letters = letters_owed(office, procedure, before, decision, actor, now)
+    return Preview(decision, letters, outputs, (*(one for one in own if one is not None), *ended))
 
 
 def _decide(office: Office, unit: Unit, dossier: Dossier, act: Act, actor: Actor) -> Decision:
-    procedure, now, people = pinned(office, unit, dossier), office.now(), people_of(unit)
+    procedure, now, people = pinned(office, unit, dossier), office.now(), people_of(office, unit)
     known = open_transitions(procedure, dossier, actor, now, office.directory, office.wording, people)
     offer = next((one for one in known if one.transition.id == act.transition), None)
     if offer is not None and offer.open:  # a closed act says why before anything typed is judged
         _check_filling(office, procedure, dossier, offer, act)
-    if any(dossier.attachment(one) is None for one in act.attachments):
-        raise Refused(refusal("attachment_missing"))
+        pending = {one.id for one in pending_files(dossier, actor.id, act.transition)}
+        if not pending.issuperset(act.attachments):
+            raise Refused(refusal("attachment_missing"))
     return take(procedure, dossier, act, actor, now, office.directory, office.wording, people)
 
 
@@ -127,6 +142,8 @@ def read_filling(
     if form is None:
         raise NotFound
     day, directory, words = office.day(), office.directory, office.wording
+    task = procedure.tasks[form]
+    dossier = with_pending(task, None, dossier, actor.id) if isinstance(task, Form) else dossier
     if raw is None:
         return Filling({}, (), forms.view_filling(procedure, form, dossier, day, directory, words, reader=actor))
     read = forms.read_filling(procedure, form, dossier, raw, day, directory)
@@ -135,9 +152,9 @@ def read_filling(
     return Filling(read.answers, found, view)
 
 
-def people_of(unit: Unit) -> Mapping[str, Actor]:
+def people_of(office: Office, unit: Unit) -> Mapping[str, Actor]:
     """Agents who still hold their roles, by account id."""
-    return {account.id: account.actor() for account in unit.accounts("agent") if not account.disabled}
+    return {account.id: office.person(account) for account in unit.accounts("agent") if not account.disabled}
 
 
 # -- hands -------------------------------------------------------------------------------------------------------------
@@ -154,7 +171,7 @@ def assign(
         procedure = pinned(office, unit, dossier)
         if dossier.closed_at is not None or dossier.is_draft:
             raise Refused(refusal("closed"))
-        hands = {actor.id: actor, **people_of(unit)}
+        hands = {actor.id: actor, **people_of(office, unit)}
         for hand in (actor, hands.get(to) if to else actor):
             if hand is None or hand.kind != "agent" or not _may_handle(procedure, dossier, hand):
                 raise Refused(refusal("role"))
@@ -213,6 +230,7 @@ def _tray(
         return None
     return Tray(
         places, offices, assigned=actor.id if queue == "mine" else None, unassigned=queue == "to_take",
+        roles=tuple(sorted(actor.roles)), parts_done=queue == "waiting",
         late_at=office.now() if queue == "late" else None, text=text, open_only=queue not in ("done", "all"),
     )  # fmt: skip
 
@@ -229,8 +247,9 @@ def _acts_in(procedure: Procedure, state_id: str, actor: Actor) -> bool:
 
 
 def _waiting(procedure: Procedure, actor: Actor) -> tuple[str, ...]:
-    """States that wait for somebody else: the applicant, money, a register, another service."""
-    acting = set(_acting(procedure, actor))
+    """States that wait for somebody else: the applicant, money, a register, another service. Where several hands are
+    waited for, a dossier is there as soon as the person has done their part."""
+    acting = {state for state in _acting(procedure, actor) if procedure.state(state).mode != "gather"}
     return tuple(state.id for state in procedure.states.values() if not state.is_end and state.id not in acting)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.definition.model import SYSTEM, Form, Procedure
 from engine.office.carrying import carry_out
+from engine.office.casework import Preview, foreseen
 from engine.office.command import DOSSIER, once
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
@@ -14,6 +15,8 @@ from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Dossier
 from engine.records.store import Unit
 from engine.rules import forms, gathering, part_forms
+from engine.rules.decision import Decision
+from engine.rules.enclosed import with_pending
 from engine.rules.parts import consulted, is_in_parts, parts_left
 from engine.rules.passage import Moment
 from engine.rules.scopes import scope_of
@@ -80,9 +83,10 @@ def read_errand(
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
     form = _form(procedure, form_id)
-    closed = _closed(_moment(office, procedure, actor), dossier, form, part)
+    closed = errand_closed(_moment(office, procedure, actor), dossier, form, part)
     if closed is not None:
         raise Refused(closed)
+    dossier = with_pending(form, part, dossier, actor.id)
     answered = _whole(office, procedure, dossier, form, raw, actor) if part is None else _part(
         office, procedure, dossier, form, part, raw, actor
     )  # fmt: skip
@@ -131,16 +135,10 @@ def give_opinion(
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, office, actor, dossier_id, revision)
-        procedure, now = pinned(office, unit, dossier), office.now()
-        form = procedure.round_of(service)
+        form = pinned(office, unit, dossier).round_of(service)
         if form is None:
             raise NotFound
-        _refuse(_closed(_moment(office, procedure, actor), dossier, form, service))
-        _check_part(office, procedure, dossier, form, service, answers)
-        decision = gathering.give_opinion(
-            procedure, dossier, service, answers, actor, now, office.directory, office.wording
-        )
-        return carry_out(office, unit, dossier, decision, actor)
+        return _done(office, unit, dossier, form.id, service, answers, actor)
 
     arguments = (dossier_id, service, answers, revision)
     return ask_now(office, once(office, actor, "give_opinion", token, arguments, work, DOSSIER))
@@ -153,15 +151,9 @@ def fill_form(
     """Fills a later form that the dossier waits for. Raises as `give_opinion` does."""
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, office, actor, dossier_id, revision)
-        procedure, now = pinned(office, unit, dossier), office.now()
-        form = _form(procedure, form_id)
-        _refuse(_closed(_moment(office, procedure, actor), dossier, form, None))
-        _check_form(office, procedure, dossier, form, filling)
-        decision = task_done(
-            procedure, dossier, form_id, actor, now, office.directory, office.wording, filling
+        return _done(
+            office, unit, seen(unit, office, actor, dossier_id, revision), form_id, None, filling, actor
         )  # fmt: skip
-        return carry_out(office, unit, dossier, decision, actor)
 
     arguments = (dossier_id, form_id, filling, revision)
     return ask_now(office, once(office, actor, "fill_form", token, arguments, work, DOSSIER))
@@ -175,17 +167,63 @@ def fill_row(
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, office, actor, dossier_id, revision)
-        procedure, now = pinned(office, unit, dossier), office.now()
-        form = _form(procedure, form_id)
-        _refuse(_closed(_moment(office, procedure, actor), dossier, form, str(number)))
-        _check_part(office, procedure, dossier, form, str(number), filling)
-        decision = gathering.fill_row(
-            procedure, dossier, form_id, number, filling, actor, now, office.directory, office.wording
-        )
-        return carry_out(office, unit, dossier, decision, actor)
+        return _done(office, unit, dossier, form_id, str(number), filling, actor)
 
     arguments = (dossier_id, form_id, number, filling, revision)
     return ask_now(office, once(office, actor, "fill_row", token, arguments, work, DOSSIER))
+
+
+def do_errand(
+    office: Office, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
+    revision: int | None = None, token: str | None = None,
+) -> Dossier:  # fmt: skip
+    """Whichever of these an errand is."""
+    if part is None:
+        return fill_form(office, actor, dossier_id, form_id, answers, revision=revision, token=token)
+    if not part.isdecimal():
+        return give_opinion(office, actor, dossier_id, part, answers, revision=revision, token=token)
+    return fill_row(office, actor, dossier_id, form_id, int(part), answers, revision=revision, token=token)
+
+
+def preview_errand(
+    office: Office, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain]
+) -> Preview:
+    """What doing an errand would do and say. Raises as doing it does; keeps nothing."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        decision = _decided(office, procedure, dossier, form_id, part, answers, actor)
+        return foreseen(office, unit, procedure, dossier, decision, actor)
+
+
+def _done(
+    office: Office, unit: Unit, dossier: Dossier, form_id: str, part: str | None, answers: Mapping[str, Plain],
+    actor: Actor,
+) -> Dossier:  # fmt: skip
+    decision = _decided(office, pinned(office, unit, dossier), dossier, form_id, part, answers, actor)
+    return carry_out(office, unit, dossier, decision, actor)
+
+
+def _decided(
+    office: Office, procedure: Procedure, dossier: Dossier, form_id: str, part: str | None,
+    answers: Mapping[str, Plain], actor: Actor,
+) -> Decision:  # fmt: skip
+    """Whoever may not do it learns why before what they typed is judged."""
+    form, now = _form(procedure, form_id), office.now()
+    closed = errand_closed(_moment(office, procedure, actor), dossier, form, part)
+    if closed is not None:
+        raise Refused(closed)
+    if part is None:
+        _check_form(office, procedure, dossier, form, answers)
+        return task_done(procedure, dossier, form_id, actor, now, office.directory, office.wording, answers)
+    _check_part(office, procedure, dossier, form, part, answers)
+    if form.services:
+        return gathering.give_opinion(
+            procedure, dossier, part, answers, actor, now, office.directory, office.wording
+        )  # fmt: skip
+    return gathering.fill_row(
+        procedure, dossier, form_id, int(part), answers, actor, now, office.directory, office.wording
+    )  # fmt: skip
 
 
 def _form(procedure: Procedure, form_id: str) -> Form:
@@ -195,18 +233,13 @@ def _form(procedure: Procedure, form_id: str) -> Form:
     return form
 
 
-def _closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) -> Refusal | None:
+def errand_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) -> Refusal | None:
+    """Why this person may not do an errand now; none when they may. Raises `NotFound` when it has no such part."""
     if is_in_parts(form) != (part is not None) or (part is not None and part_forms.part_page(form, part) is None):
         raise NotFound
     if form.services and part is not None:
         return gathering.opinion_closed(moment, dossier, part)
     return gathering.filling_closed(moment, dossier, form)
-
-
-def _refuse(closed: Refusal | None) -> None:
-    """Whoever may not do it learns why before what they typed is judged."""
-    if closed is not None:
-        raise Refused(closed)
 
 
 def _check_form(

@@ -17,10 +17,12 @@ from engine.definition.model import Procedure
 from engine.gateways.payments import PaymentProvider
 from engine.gateways.registers import RegisterConnector
 from engine.gateways.senders import Sender
-from engine.office.editions import EditionShelf, publish
+from engine.office.editions import EditionShelf
+from engine.office.gates import Judge
 from engine.office.keys import SigningKeys
+from engine.office.publishing import OriginOf, publish
 from engine.records.attachments import AttachmentStore
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import Account, Actor, Dossier
 from engine.records.store import Conflict, Store, Unit
 from engine.rules.access import may_see
 from engine.rules.due_dates import DRAFT_KEPT
@@ -79,6 +81,7 @@ class Office:
     keys: SigningKeys
     settings: OfficeSettings = OfficeSettings()
     shelf: EditionShelf = field(default_factory=EditionShelf)
+    published: int = 0  # number of the last publication that `catalogue` follows
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -87,15 +90,21 @@ class Office:
     def directory(self) -> Directory:
         return self.catalogue.directory
 
+    def person(self, account: Account) -> Actor:
+        """Whoever holds an account, as they act here: bound to offices, they handle what is within reach of these."""
+        actor = account.actor()
+        return replace(actor, offices=self.directory.within_reach(actor.offices)) if actor.offices else actor
+
     def day(self) -> date:
         """Today, on the wall clocks of the country."""
         return local_day(self.clock.now())
 
 
-def publish_editions(office: Office) -> Office:
-    """At start, and after a refresh: keeps every edition in service once for ever. The same office with a catalogue that
-    also holds those of the past."""
-    return replace(office, catalogue=publish(office.catalogue, office.store, office.now()))
+def publish_editions(office: Office, judge: Judge | None = None, origin_of: OriginOf | None = None) -> Office:
+    """At start, and after a refresh: puts the files of the folder in service, and keeps every edition for ever. With a
+    `judge` each goes through every gate first. The same office with a catalogue that serves what was decided."""
+    catalogue, published = publish(office.catalogue, office.store, office.now(), judge, origin_of)
+    return replace(office, catalogue=catalogue, published=published)
 
 
 def pinned(office: Office, unit: Unit, dossier: Dossier) -> Procedure:

@@ -15,7 +15,7 @@ from engine.records.attachment_content import Rejected
 from engine.records.attachments import Kept, Lost
 from engine.records.dossier import Actor, Attachment, Dossier
 from engine.records.store import Unit
-from engine.rules.access import may_read
+from engine.rules.access import may_read_file
 from engine.rules.answers import Raw
 from engine.rules.field_kinds.papers import files_of, with_file, without_file
 from engine.rules.forms import open_fields, read_corrections, read_page
@@ -110,7 +110,7 @@ def read_attachment(office: Office, actor: Actor, dossier_id: str, attachment_id
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
     attachment = dossier.attachment(attachment_id)
-    if attachment is None or not may_read(procedure, dossier, attachment.field.split(".")[0], actor):
+    if attachment is None or not may_read_file(procedure, dossier, attachment, actor):
         raise NotFound
     try:
         return attachment, office.attachments.read(attachment.sha256)

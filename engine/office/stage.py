@@ -108,11 +108,15 @@ class Stage:
     def papers(self, procedure: Procedure, answers: Mapping[str, Plain]) -> tuple[Attachment, ...]:
         """The files that placeholder answers name, as if they had been handed in."""
         return tuple(
-            Attachment(name, field.id, f"{field.id}.pdf", "pdf", 1000, "0" * 64, self.clock.now())
+            self.paper(name, field.id)
             for field in procedure.form.fields
             if field.type in FILE_TYPES
             for name in files_of(answers.get(field.id))
         )
+
+    def paper(self, name: str, place: str, by: str | None = None) -> Attachment:
+        """One file that was never read."""
+        return Attachment(name, place, f"{place}.pdf", "pdf", 1000, "0" * 64, self.clock.now(), by=by)
 
 
 def fresh_token() -> str:

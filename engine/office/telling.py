@@ -16,7 +16,7 @@ from engine.definition.model import APPLICANT, Appointment, Form, Procedure, Sce
 from engine.definition.notation import read_span
 from engine.gateways.registers import Found, RegisterAnswer
 from engine.office.bookings import book_slot, mark
-from engine.office.carrying import carry_out
+from engine.office.carrying import carry_out, keep
 from engine.office.casework import take_transition
 from engine.office.cashier import check_payment, least_owed, owed, start_payment
 from engine.office.expectations import Seen, unmet
@@ -30,13 +30,13 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
 from engine.rules.access import role_key
 from engine.rules.calendars import add_span
 from engine.rules.criteria import adopt_criteria, stopped_by
-from engine.rules.decision import Act
+from engine.rules.decision import Act, EntryDraft
 from engine.rules.examples import adopt_answers, example_answers, example_filling
 from engine.rules.linking import link_ended
 from engine.rules.part_forms import example_part
 from engine.rules.parts import parts_left
 from engine.rules.view import AnswerProblem
-from engine.values import Plain
+from engine.values import Plain, new_id
 
 
 class StoryFailed(Exception):

@@ -38,7 +38,8 @@ ANONYMOUS: Final = Actor("anonymous", "")
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One file handed in, kept by content. `kind` is what the bytes are: pdf, jpg or png."""
+    """One file handed in, kept by content. `kind` is what the bytes are: pdf, jpg or png. `field` is its place: a question
+    (`acte`, `enfants.0.acte`), or where an agent joined it (`by`, their account id): an act, `form[.part].question`."""
 
     id: str
     field: str
@@ -48,6 +49,7 @@ class Attachment:
     sha256: str
     received_at: datetime
     pages: int = 1
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Taken:
     by: str
     by_kind: ActorKind
     reason: str | None = None
+    attachments: tuple[str, ...] = ()  # files joined to the act
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,16 +213,30 @@ class Dossier:
     attachments: tuple[Attachment, ...] = ()
     clocks: Mapping[str, ClockState] = field(default_factory=lambda: MappingProxyType({}))
     links: Mapping[str, Linked] = field(default_factory=lambda: MappingProxyType({}))  # by link of the book
+    awaits: tuple[str, ...] | None = None  # where several hands are waited for: the roles that still owe their part
 
     @property
     def is_draft(self) -> bool:
         return self.submitted_at is None
+
+    @property
+    def files_used(self) -> frozenset[str]:
+        """The files that an answer or an act names."""
+        return files_named(self.answers) | {name for taken in self.taken for name in taken.attachments}
 
     def attachment(self, attachment_id: str) -> Attachment | None:
         return next((one for one in self.attachments if one.id == attachment_id), None)
 
     def document(self, document_id: str) -> IssuedDocument | None:
         return next((one for one in self.documents if one.id == document_id), None)
+
+
+def files_named(answers: Plain | Mapping[str, Plain]) -> frozenset[str]:
+    """Every text that stands in answers: attachment ids are among them."""
+    if isinstance(answers, str):
+        return frozenset({answers})
+    inner = answers.values() if isinstance(answers, Mapping) else answers if isinstance(answers, list) else ()
+    return frozenset().union(*(files_named(one) for one in inner))
 
 
 # -- kept beside the dossier -------------------------------------------------------------------------------------------

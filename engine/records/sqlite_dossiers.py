@@ -43,6 +43,7 @@ def line_of(dossier: Dossier) -> DossierLine:
         due_paused=dossier.due_paused_at is not None,
         closed=dossier.closed_at is not None,
         created_at=dossier.created_at,
+        awaits=dossier.awaits,
     )
 
 

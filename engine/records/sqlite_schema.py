@@ -16,7 +16,7 @@ from sqlite_utils import Database, Migrations
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
 MIGRATIONS: Final = Migrations("guichet")
-NAMES: Final = ("0001 facts", "0002 ended payments")
+NAMES: Final = ("0001 facts", "0002 ended payments", "0003 parts awaited", "0004 publications")
 
 SETTINGS: Final = {
     "synchronous": "2",  # FULL: a commit that was acknowledged survives a power cut
@@ -348,6 +348,49 @@ CREATE TABLE reply (
 ) STRICT;
 """
 
+PUBLICATIONS: Final = """
+CREATE TABLE publication (
+  n INTEGER PRIMARY KEY CHECK (n > 0),
+  at TEXT NOT NULL,
+  outcome TEXT NOT NULL CHECK (outcome IN ('published', 'refused', 'rolled_back')),
+  origin TEXT NOT NULL,
+  placed TEXT NOT NULL,
+  removed TEXT NOT NULL,
+  gates TEXT NOT NULL,
+  "by" TEXT NOT NULL,
+  because TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER publication_stays BEFORE UPDATE ON publication
+  BEGIN SELECT RAISE(ABORT, 'a publication is for ever'); END;
+CREATE TRIGGER publication_kept BEFORE DELETE ON publication
+  BEGIN SELECT RAISE(ABORT, 'a publication is for ever'); END;
+CREATE TABLE publication_entry (
+  dossier TEXT NOT NULL CHECK (dossier = 'publications'),
+  n INTEGER PRIMARY KEY CHECK (n > 0),
+  at TEXT NOT NULL,
+  actor_kind TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  edition TEXT NOT NULL,
+  body TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  hash TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TRIGGER publication_entry_stays BEFORE UPDATE ON publication_entry
+  BEGIN SELECT RAISE(ABORT, 'the journal is never rewritten'); END;
+CREATE TRIGGER publication_entry_kept BEFORE DELETE ON publication_entry
+  BEGIN SELECT RAISE(ABORT, 'the journal is never cut'); END;
+CREATE TABLE watch (
+  source TEXT PRIMARY KEY,
+  at TEXT NOT NULL,
+  "commit" TEXT NOT NULL,
+  trouble TEXT NOT NULL,
+  facts TEXT NOT NULL,
+  since TEXT,
+  tries INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
 
 @MIGRATIONS(name=NAMES[0])
 def facts(db: Database) -> None:
@@ -360,3 +403,19 @@ def facts(db: Database) -> None:
 def ended_payments(db: Database) -> None:
     """Those that ended without money are asked about for a day more: found by when they ended."""
     db.execute("CREATE INDEX payment_ended ON payment (ended_at) WHERE status IN ('expired', 'failed')")
+
+
+@MIGRATIONS(name=NAMES[2])
+def parts_awaited(db: Database) -> None:
+    """Which roles a dossier still waits for, where it waits for several; `null` elsewhere, and until it moves again."""
+    db.execute("ALTER TABLE dossier ADD COLUMN awaits TEXT NOT NULL DEFAULT 'null'")
+    db.execute("DROP INDEX dossier_tray")
+    db.execute(
+        "CREATE INDEX dossier_tray ON dossier (procedure, state, due_order, id, office, assigned, closed, awaits)"
+    )
+
+
+@MIGRATIONS(name=NAMES[3])
+def publications(db: Database) -> None:
+    """What was decided about the editions in service, and how following a repository goes."""
+    db.executescript(PUBLICATIONS)

@@ -72,11 +72,21 @@ def _terms(tray: Tray) -> Terms:
         terms.append((f"office IN ({', '.join('?' * len(tray.offices))})", sorted(tray.offices)))
     if tray.assigned is not None:
         terms.append(("assigned = ?", [tray.assigned]))
-    if tray.unassigned:
+    owed, roles = _owed(tray.roles), [f'"{role}"' for role in tray.roles]
+    if tray.unassigned and roles:
+        terms.append((f"((assigned IS NULL AND awaits = 'null') OR {owed})", roles))
+    elif tray.unassigned:
         terms.append(("assigned IS NULL", []))
+    if tray.parts_done:
+        terms.append((f"NOT {owed}", roles))
     if tray.late_at is not None:
         terms.append(("due_at < ? AND due_paused = 0", [instant_text(tray.late_at)]))
     return terms
+
+
+def _owed(roles: Sequence[str]) -> str:
+    """Whether one of these roles still owes its part."""
+    return f"({' OR '.join(['instr(awaits, ?) > 0'] * len(roles)) or '0'})"
 
 
 def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:

@@ -27,6 +27,7 @@ from engine.records.dossier import (
     Timer,
 )  # fmt: skip
 from engine.records.journal import Entry
+from engine.records.publications import Publication, Watch
 from engine.values import Plain
 
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -80,16 +81,20 @@ class DossierLine:
     due_paused: bool
     closed: bool
     created_at: datetime
+    awaits: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tray:
-    """Which dossiers a list asks for. `places` are (procedure, state) pairs; None = any. Sorted by due date, then id."""
+    """Which dossiers a list asks for. `places` are (procedure, state) pairs; None = any. Sorted by due date, then id.
+    Where several hands are waited for, `roles` tell a person's part: left to do (`unassigned`), or done (`parts_done`)."""
 
     places: tuple[tuple[str, str], ...] | None = None
     offices: frozenset[str] | None = None
     assigned: str | None = None
-    unassigned: bool = False
+    unassigned: bool = False  # nobody's; with `roles`, those that wait for their part too, whoever holds them
+    roles: tuple[str, ...] = ()
+    parts_done: bool = False  # only those that wait for no part of `roles`
     late_at: datetime | None = None  # only those due before, their time not standing still
     text: str = ""  # number, or words of the label
     open_only: bool = True
@@ -221,6 +226,35 @@ class Unit(Protocol):
     def edition(self, procedure: str, fingerprint: str) -> Edition | None: ...
     def editions(self, procedure: str) -> tuple[Edition, ...]: ...
 
+    # publications
+    def last_publication(self) -> int:
+        """The number of the last one, 0 before the first: what every process asks to learn that something was decided."""
+        ...
+
+    def add_publication(self, publication: Publication) -> None:
+        """Raises `Conflict` when its number does not follow the last."""
+        ...
+
+    def publications(self, after: int = 0) -> tuple[Publication, ...]:
+        """All, in their order."""
+        ...
+
+    def recent_publications(self, limit: int = 50, before: int | None = None) -> tuple[Publication, ...]:
+        """The newest first; `before` a number, where a page ended."""
+        ...
+
+    def deed_head(self) -> tuple[int, str]:
+        """Number and hash of the last entry of the publications' own chain; (0, "") before the first."""
+        ...
+
+    def add_deed(self, entry: Entry) -> None:
+        """One entry of that chain. Raises `Conflict` when it is not sealed to the head."""
+        ...
+
+    def deeds(self) -> tuple[Entry, ...]: ...
+    def watch(self, source: str) -> Watch | None: ...
+    def put_watch(self, watch: Watch) -> None: ...
+
     # people at the door
     def account(self, account_id: str) -> Account | None: ...
     def account_of(self, kind: str, login: str) -> Account | None: ...
@@ -265,7 +299,10 @@ class Store(Protocol):
         """What the store really runs with (journal mode, synchronous…), for `doctor` and the start's assertion."""
         ...
 
-    def all_dossiers(self) -> Iterator[str]: ...
+    def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
+        """Every dossier by id, read in slices; of one procedure when it is named."""
+        ...
+
     def findings(self) -> Iterator[Finding]:
         """What the store itself finds broken in its own tables (integrity, orphans): the store's part of `fsck`."""
         ...

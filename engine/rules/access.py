@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from engine.definition.model import APPLICANT, SYSTEM, Appointment, Form, Procedure
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import Actor, Attachment, Dossier
 
 
 def role_key(procedure: Procedure, role: str) -> str:
@@ -98,6 +98,24 @@ def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:
     gathered = (role for task in tasks if isinstance(task, Form) for role in task.by)
     acting = (role for way in procedure.leaving.get(state_id, ()) for role in way.by)
     return frozenset(role_key(procedure, role) for role in (*state.by, *gathered, *acting))
+
+
+def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment, actor: Actor) -> bool:
+    """Whether the actor may open a file: that of an answer is for whoever may read the answer; one joined to an act, for
+    the agents who see the dossier; one that nothing names yet, for its author alone."""
+    place = attachment.field.split(".")
+    if attachment.by is None:
+        return may_read(procedure, dossier, place[0], actor)
+    if not may_see(procedure, dossier, actor):
+        return False
+    if attachment.by == actor.id:
+        return True
+    if attachment.id not in dossier.files_used:
+        return False
+    if len(place) == 1:
+        return actor.kind == "agent"
+    asked = place[1] if procedure.round_of(place[1]) is not None else place[0]
+    return all(may_read(procedure, dossier, name, actor) for name in (asked, place[-1]))
 
 
 def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:

@@ -179,7 +179,7 @@ def _moments(
     for task_id in state.waits:
         task = procedure.tasks[task_id]
         if isinstance(task, Form) and task_id not in dossier.done and task.when.holds(scope):
-            yield from _of_form(procedure, task, dossier, calendar, scope)
+            yield from form_ends(procedure, task, dossier, calendar, scope)
     for clock in procedure.clocks.values():
         end = clock_end(dossier, clock, scope, calendar)
         if end is not None:
@@ -199,7 +199,7 @@ def _moments(
             yield from _if_ahead(name, before_instant(at, notice.before, calendar), now)
 
 
-def _of_form(
+def form_ends(
     procedure: Procedure, form: Form, dossier: Dossier, calendar: Calendar, scope: Scope
 ) -> Iterator[tuple[str, datetime]]:
     """The time of a form that is awaited: a register's, each service's of a round, its own once it is open."""

@@ -34,7 +34,7 @@ def move(passage: Passage, moment: Moment, way: Transition, role: str = "system"
     actor = moment.actor if way.event is None else None
     taken = Taken(
         way.id, way.source, way.target, moment.now, actor.id if actor else "system",
-        actor.kind if actor else "system", act.reason if act else None,
+        actor.kind if actor else "system", act.reason if act else None, act.attachments if act else (),
     )  # fmt: skip
     orders = len(passage.issue)
     for task_id in way.reopens:

@@ -70,6 +70,14 @@ def filling_at(form_id: str, answers: Answers, number: int) -> dict[str, Plain] 
     return filled if isinstance(filled, dict) else None
 
 
+def hand_of(form_id: str, answers: Answers, number: int) -> str | None:
+    """Who filled one row (account id); none while nobody did."""
+    kept = fillings(form_id, answers)
+    one = kept[number] if number < len(kept) else None
+    by = one.get("by") if isinstance(one, dict) else None
+    return by if isinstance(by, str) and by else None
+
+
 def with_filling(form: Form, answers: Answers, number: int, filling: Answers, by: str) -> dict[str, Plain]:
     """The answers with one row filled."""
     rows = _rows(form, answers)

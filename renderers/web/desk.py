@@ -57,7 +57,9 @@ def badge() -> Badge | None:
         return None
     if who.kind == "auditor":
         return Badge(who.name, say("desk.auditor"), "")
-    places = [label(there.label) for key in sorted(who.offices) if (there := office().directory.offices.get(key))]
+    agencies = {role.partition("/")[0] for role in who.roles}
+    offices = (office().directory.offices.get(key) for key in sorted(who.offices))
+    places = [label(there.label) for there in offices if there and there.agency in agencies]
     return Badge(who.name, ", ".join(role_label(key) for key in sorted(who.roles)), ", ".join(places))
 
 

@@ -8,17 +8,19 @@ from pathlib import Path
 import pytest
 
 from engine.definition.catalogue import Catalogue, check_definition
+from engine.definition.directory import Directory
+from engine.definition.directory import Office as Place
 from engine.definition.model import Procedure
 from engine.definition.shared_files import load_shared
 from engine.office import bookings, casework, gathering, intake, linking
 from engine.office.office import NotFound, WrongAnswers
 from engine.office.timers import tour
 from engine.problems import Refused
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import Account, Actor, Dossier
 from engine.records.store import Conflict
 from engine.rules.access import may_read
 from engine.rules.decision import Act
-from engine.values import new_id
+from engine.values import Text, new_id
 from tests.engine.office.world import ROOT, World, a_world
 
 GOOD = ROOT / "tests" / "good"
@@ -113,6 +115,43 @@ class TestOpinions:
             dossier.id
         ]
         assert not casework.tray(world.office, world.agent("zoe", "sncja/reclamations"), "to_take").lines
+
+    def test_it_leaves_their_tray_with_their_part_whoever_holds_it(self, world: World) -> None:
+        dossier, land, roads = world.sent("opinions"), world.agent("yao", FONCIER), world.agent("kossi", VOIRIE)
+        planner = world.agent("afi", "mairie/urbaniste")
+        casework.assign(world.office, planner, dossier.id, planner.id)
+
+        def trays(agent: Actor) -> set[str]:
+            found = {queue: casework.tray(world.office, agent, queue).lines for queue in ("to_take", "waiting")}
+            assert {queue: len(lines) for queue, lines in found.items()} == {
+                queue: casework.tray_counts(world.office, agent)[queue] for queue in found
+            }
+            return {queue for queue, lines in found.items() if lines}
+
+        assert trays(roads) == {"to_take"}
+        dossier = opinion(world, roads, dossier, "avis_voirie")
+        assert dossier.awaits == (FONCIER, FEU)
+        assert (trays(roads), trays(land), trays(planner)) == ({"waiting"}, {"to_take"}, {"waiting"})
+        opinion(world, land, dossier, "avis_foncier")
+        dossier = opinion(world, world.agent("zoe", FEU), dossier, "avis_feu")
+        assert (dossier.state, dossier.awaits) == ("decision", None)
+        assert (trays(roads), trays(planner)) == ({"waiting"}, set())  # the planner still holds it
+        assert [line.id for line in casework.tray(world.office, planner, "mine").lines] == [dossier.id]
+
+    def test_people_of_another_agency_handle_what_their_offices_reach(self, world: World) -> None:
+        def place(name: str, agency: str, *serves: str) -> Place:
+            return Place(name, Text.of(name), agency, serves=serves)
+
+        offices = (place("hall_north", "mairie", "north"), place("hall_south", "mairie", "south"),
+                   place("land_north", "gfu", "north", "east"), place("land_all", "gfu"))  # fmt: skip
+        directory = Directory(offices={one.id: one for one in offices})
+        assert directory.within_reach(["land_north"]) == {"land_north", "hall_north"}
+        assert directory.within_reach(["land_all"]) == {"land_all", "hall_north", "hall_south"}
+        assert directory.within_reach(["hall_south"]) == {"hall_south", "land_all"}
+        assert directory.within_reach(["gone"]) == {"gone"}
+        bound = Account("x", "agent", "", "x", roles=(FONCIER,), offices=("mairie_golfe_1",))
+        assert "mairie_golfe_1" in world.office.person(bound).offices
+        assert world.office.person(replace(bound, offices=())).offices == frozenset()
 
     def test_silence_is_written_once_by_time(self, world: World) -> None:
         dossier = world.sent("opinions")

@@ -276,6 +276,8 @@ def test_a_child_process_begins_with_its_own_connection(store: SqliteStore) -> N
         Tray(places=(("permit", "review"),)),
         Tray(places=(("permit", "review"), ("permit", "printing"), ("other", "review")), offices=frozenset({"lome"})),
         Tray(places=(("permit", "review"),), unassigned=True, late_at=NOON),
+        Tray(places=(("permit", "review"),), unassigned=True, roles=("hall/roads", "land/keeper")),
+        Tray(places=(("permit", "review"), ("other", "review")), parts_done=True, roles=("hall/roads",)),
         Tray(assigned="afi"),
         Tray(assigned="afi", places=(("permit", "review"), ("other", "review"))),
     ],
