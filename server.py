@@ -38,6 +38,7 @@ from engine.office.timers import tour
 from engine.records.attachments import AttachmentStore
 from engine.records.sqlite import SqliteStore
 from renderers.console import console
+from renderers.console_dossiers import migrate_command
 from renderers.console_text import findings_report
 from renderers.html import Pages
 from renderers.web import citizen, desks, refusals
@@ -303,14 +304,22 @@ def check_store(language: str) -> None:
     raise SystemExit(1 if found else 0)
 
 
-def _office_kept(settings: Settings) -> Office:
-    """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with 2
-    when there is none."""
+def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
+    """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with
+    `missing_code` when there is none."""
     database, ring = settings.data / DATABASE, settings.data / KEYS
     if missing := [one for one in (database, ring) if not one.is_file() or not one.stat().st_size]:
         click.echo(f"{missing[0]} : introuvable, rien à vérifier. Not found, nothing to check.", err=True)
-        raise SystemExit(2)
+        raise SystemExit(missing_code)
     return _office(settings, SqliteStore(database), SigningKeys.open(ring, make=False), {})
+
+
+def _kept_office() -> Office:
+    """The same for commands whose codes from 2 up say what was found."""
+    return _office_kept(_settings(False), missing_code=1)
+
+
+migrate = migrate_command(_kept_office)
 
 
 def _speak() -> None:

@@ -85,9 +85,12 @@ def _of_journal(dossier: Dossier, entries: tuple[Entry, ...]) -> Iterator[Findin
     differing = differences(fold(entries), projection_of(dossier))
     if differing:
         yield Finding("projection", dossier.id, {"differs": list(differing)})
-    strangers = sorted({entry.edition for entry in entries} - {dossier.fingerprint})
-    if strangers:
-        yield Finding("edition_moved", dossier.id, {"fingerprint": strangers[0]})
+    pairs = zip(entries, (*entries[1:], None), strict=True)
+    for entry, following in pairs:  # an edition changes only where an entry says that the dossier came over
+        later = dossier.fingerprint if following is None else following.edition
+        if entry.edition != later and (following is None or following.kind != "migrated"):
+            yield Finding("edition_moved", dossier.id, {"fingerprint": entry.edition})
+            return
 
 
 def _of_written(

@@ -124,12 +124,12 @@ class SqliteStore:
         with self._connection(alone=False) as connection:
             return {"store": "sqlite", "version": sqlite3.sqlite_version, **read_settings(connection)}
 
-    def all_dossiers(self) -> Iterator[str]:
-        last = ""
+    def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
+        last, of = "", () if procedure is None else (procedure,)
+        sql = f"SELECT id FROM dossier WHERE id > ?{' AND procedure = ?' if of else ''} ORDER BY id LIMIT ?"
         while True:
             with self._connection(alone=False) as connection:
-                sql = "SELECT id FROM dossier WHERE id > ? ORDER BY id LIMIT ?"
-                batch = [row[0] for row in connection.execute(sql, (last, BATCH))]
+                batch = [row[0] for row in connection.execute(sql, (last, *of, BATCH))]
             yield from batch
             if len(batch) < BATCH:
                 return

@@ -11,6 +11,7 @@ from engine.definition.model import DRAFT
 from engine.records.dossier import Dossier
 from engine.records.journal import Entry
 from engine.rules.passage import instant_text
+from engine.rules.translation import way_name
 from engine.values import Plain
 
 _SAME_ACT: Final = timedelta(minutes=5)  # an act is decided just before its entry is sealed
@@ -57,6 +58,7 @@ def fold(entries: Iterable[Entry]) -> Projection:
 
 
 def _after(before: Projection, entry: Entry, body: dict[str, Plain]) -> Projection:
+    before = _renamed(before, body.get("names"))
     revision, closed = body.get("revision"), body.get("closed")
     done = (before.done | _names(body.get("done"))) - _names(body.get("reopened"))
     after = replace(
@@ -71,6 +73,29 @@ def _after(before: Projection, entry: Entry, body: dict[str, Plain]) -> Projecti
     if "state" in body and "due" in body:
         after = replace(after, state=str(body["state"]), due=_text(body["due"]), paused=_text(body.get("paused")))
     return after
+
+
+def _renamed(before: Projection, names: Plain) -> Projection:
+    """The same under the names of a later edition, when an entry says that the dossier came over to it."""
+    if not isinstance(names, dict):
+        return before
+    moves = {old: new if isinstance(new, str) else None for old, new in names.items()}
+    kept = {old: new for old in (*before.done, *before.priced) if (new := moves.get(old, old)) is not None}
+    return replace(
+        before,
+        done=frozenset(kept[one] for one in before.done if one in kept),
+        hands={kept[name]: by for name, by in before.hands.items() if name in kept},
+        priced={kept[name]: amount for name, amount in before.priced.items() if name in kept},
+        taken=tuple(
+            replace(
+                way,
+                transition=way_name(moves, way.transition),
+                source=moves.get(way.source) or way.source,
+                target=moves.get(way.target) or way.target,
+            )
+            for way in before.taken
+        ),
+    )
 
 
 def _hands(entry: Entry, body: dict[str, Plain]) -> dict[str, str]:

@@ -1,0 +1,76 @@
+"""Commands about dossiers that run: those that open the store of an installation, which `server.py` hands in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from renderers.console import LANGUAGES, ComparingCommand
+
+if TYPE_CHECKING:
+    from engine.office.office import Office
+    from renderers.words import Words
+
+
+def migrate_command(opened: Callable[[], Office]) -> click.Command:
+    """`guichet migrate`, over the office that `opened` opens."""
+
+    @click.command("migrate", cls=ComparingCommand)
+    @click.argument("slug")
+    @click.option(
+        "--to", "edition", type=click.IntRange(min=1), help="the edition to come over to; else the one in force"
+    )
+    @click.option("--dry-run", is_flag=True, help="say what would happen, change nothing")
+    @click.option("--limit", type=click.IntRange(min=1), help="move so many dossiers at most")
+    @click.option("--yes", is_flag=True, help="do not ask")
+    @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
+    def migrate(
+        slug: str, edition: int | None, dry_run: bool, limit: int | None, yes: bool, form: str, language: str
+    ) -> None:
+        """Bring running dossiers over to a later edition, as its `migrate` says.
+
+        Ends with 0: none is left to move, 2: some can be moved, 3: some stay, 1: it could not be done.
+        """
+        from engine.office.migration import migrate as bring_over
+        from engine.office.office import NotFound
+        from engine.problems import Refused
+        from engine.records.store import Busy
+        from renderers.migration_text import MigrationWriter, exit_code
+        from renderers.words import load_words
+
+        words, office = load_words(), opened()
+        try:
+            found = bring_over(office, slug, edition, dry_run=True, limit=limit)
+            if not dry_run and found.moved:
+                if not yes:
+                    _confirmed(MigrationWriter(found, words, language).text(), words, language)
+                office.store.migrate()
+                found = bring_over(office, slug, edition, limit=limit)
+        except NotFound:
+            _fail(words.say("migration.unknown", language, {"name": slug}))
+        except Refused as refused:
+            _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
+        except Busy:
+            _fail(words.say("migration.lent", language, {}))
+        writer = MigrationWriter(found, words, language)
+        click.echo(writer.text() if form == "text" else writer.json(), nl=False)
+        sys.exit(exit_code(found))
+
+    return migrate
+
+
+def _confirmed(said: str, words: Words, language: str) -> None:
+    """Shows what would happen and asks; leaves when nobody is there to answer, or the answer is no."""
+    click.echo(said, err=True)
+    if not sys.stdin.isatty():
+        _fail(words.say("migration.unattended", language, {}))
+    if not click.confirm(words.say("migration.confirm", language, {}), err=True):
+        _fail(words.say("migration.given_up", language, {}))
+
+
+def _fail(said: str) -> NoReturn:
+    raise click.ClickException(said)
