@@ -39,6 +39,9 @@ class Kept(Protocol):
     def procedure(self) -> str: ...
 
     @property
+    def fingerprint(self) -> str: ...
+
+    @property
     def source(self) -> str: ...
 
     @property
@@ -109,7 +112,8 @@ class _Seen:
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """The book of an administration. `procedures` are those in service, by id; `warnings` say, by id, why the file now
-    on disk is not the one in service."""
+    on disk is not the one in service. `standing`: where it was decided, the fingerprints of the editions that may be in
+    force, the one that comes first last."""
 
     shared: Shared
     procedures: Mapping[str, Procedure]
@@ -117,6 +121,7 @@ class Catalogue:
     shared_problems: Report = field(default_factory=Report)
     warnings: Mapping[str, Report] = field(default_factory=lambda: MappingProxyType({}))
     older: Mapping[tuple[str, str], Procedure] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    standing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     seen: Mapping[str, _Seen] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     shared_stamps: Mapping[str, Stamp] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
@@ -134,12 +139,24 @@ class Catalogue:
         """What was found in each file of the folder, by the name of the file."""
         return MappingProxyType({name: seen.checked.report for name, seen in self.seen.items()})
 
+    @property
+    def written(self) -> tuple[Procedure, ...]:
+        """What the files of the folder say now, broken ones left out; without a folder, what is in service."""
+        if self.folder is None:
+            return self.all()
+        files = (self.seen[name].checked.procedure for name in sorted(self.seen))
+        return tuple(one for one in files if one is not None)
+
     def all(self) -> tuple[Procedure, ...]:
         """The procedures in service, in the order of their ids."""
         return tuple(self.procedures[name] for name in sorted(self.procedures))
 
     def current(self, procedure_id: str, day: date) -> Procedure | None:
-        """The edition in force on a day: the newest that has begun and is not over."""
+        """The edition in force on a day: of those that stand, the last that has begun and is not over; where nothing was
+        decided, the newest such."""
+        if procedure_id in self.standing:
+            line = (self.edition(procedure_id, one) for one in reversed(self.standing[procedure_id]))
+            return next((one for one in line if one is not None and _in_force(one, day)), None)
         newest = self.procedures.get(procedure_id)
         if newest is not None and _in_force(newest, day):
             return newest
@@ -163,12 +180,13 @@ class Catalogue:
         what cannot be rebuilt is left out."""
         older = dict(self.older)
         for one in kept:
+            if (one.procedure, one.fingerprint) in older or self.edition(one.procedure, one.fingerprint) is not None:
+                continue
             try:
                 procedure = self.rebuild(one)
             except InvalidDefinition:
                 continue
-            if self.edition(procedure.id, procedure.fingerprint) is None:
-                older[(procedure.id, procedure.fingerprint)] = procedure
+            older[(procedure.id, procedure.fingerprint)] = procedure
         rescued = {}
         for name in self.warnings.keys() - self.procedures.keys():
             editions = [one for (procedure_id, _), one in older.items() if procedure_id == name]
@@ -178,6 +196,41 @@ class Catalogue:
             self,
             older=MappingProxyType(older),
             procedures=MappingProxyType({**self.procedures, **rescued}),
+        )
+
+    def standing_as(
+        self, standing: Mapping[str, tuple[str, ...]], refused: Mapping[str, Report], day: date
+    ) -> Catalogue:
+        """The catalogue as it was decided: `refused` files serve nothing, what stood before them does, with a warning.
+        Its older editions must be at hand (`with_editions`)."""
+        kept = {name: one for name, one in self.procedures.items() if name not in refused}
+        last = {name: one for name in refused for one in [self._last(name, standing)] if one is not None}
+        return replace(
+            self,
+            procedures=MappingProxyType({**kept, **last}),
+            warnings=MappingProxyType({**self.warnings, **refused}),
+            standing=MappingProxyType(dict(standing)),
+        ).on(day)
+
+    def _last(self, procedure_id: str, standing: Mapping[str, tuple[str, ...]]) -> Procedure | None:
+        line = (self.edition(procedure_id, one) for one in reversed(standing.get(procedure_id, ())))
+        return next((one for one in line if one is not None), None)
+
+    def on(self, day: date) -> Catalogue:
+        """The catalogue of a day: an edition enters service on its date. Itself when that changes nothing."""
+        moved: dict[str, Procedure] = {}
+        for name, serving in self.procedures.items():
+            if name in self.standing:
+                now = self.current(name, day) or self._last(name, self.standing)
+                if now is not None and now is not serving:
+                    moved[name] = now
+        if not moved:
+            return self
+        left = {(name, self.procedures[name].fingerprint): self.procedures[name] for name in moved}
+        return replace(
+            self,
+            procedures=MappingProxyType({**self.procedures, **moved}),
+            older=MappingProxyType({**self.older, **left}),
         )
 
     def refresh(self) -> Catalogue:
@@ -225,6 +278,9 @@ def _read(folder: Path, before: Catalogue | None, anew: bool) -> Catalogue:
             serving[promised] = procedure
         if former is not None and procedure is not None and former.fingerprint != procedure.fingerprint:
             older[(promised, former.fingerprint)] = former
+    for gone, former in before.procedures.items() if before else ():
+        if gone not in serving:
+            older[(gone, former.fingerprint)] = former  # its dossiers go on
     return Catalogue(
         shared,
         MappingProxyType(serving),
@@ -232,8 +288,9 @@ def _read(folder: Path, before: Catalogue | None, anew: bool) -> Catalogue:
         faults,
         MappingProxyType(warnings),
         MappingProxyType(older),
-        MappingProxyType(seen),
-        MappingProxyType(stamps),
+        before.standing if before else MappingProxyType({}),
+        seen=MappingProxyType(seen),
+        shared_stamps=MappingProxyType(stamps),
     )
 
 

@@ -6,14 +6,13 @@ every edition for ever; the shelf remembers those that another process published
 
 from __future__ import annotations
 
-from datetime import datetime
 from threading import Lock
 
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import Procedure
 from engine.problems import InvalidDefinition
-from engine.records.dossier import Dossier, Edition
-from engine.records.store import Store, Unit
+from engine.records.dossier import Dossier
+from engine.records.store import Unit
 
 
 class LostEdition(LookupError):
@@ -53,16 +52,3 @@ class EditionShelf:
         return tuple(
             {**current, **{name: one for name, one in {**older, **found}.items() if name not in current}}.values()
         )
-
-
-def publish(catalogue: Catalogue, store: Store, now: datetime) -> Catalogue:
-    """Keeps every edition in service once, for ever. The catalogue with all that were ever kept: a file that is broken
-    today is served by its last good edition."""
-    names = sorted({*catalogue.procedures, *catalogue.warnings})
-    with store.unit(write=True) as unit:
-        for procedure in catalogue.all():
-            unit.add_edition(Edition(
-                procedure.id, procedure.edition, procedure.fingerprint, procedure.source, procedure.expanded, now
-            ))  # fmt: skip
-        kept = [edition for name in names for edition in unit.editions(name)]
-    return catalogue.with_editions(kept)

@@ -1,28 +1,50 @@
-"""The only door to git: what a file and the shared files beside it were at a reference. Reads, never checks out.
+"""The only door to git: a definition as it was at a reference, and the definitions of a commit laid out to be read.
 
-Everything is asked of the `git` command by the hash of a commit, with no hook, filter nor pager that a repository could
-configure; what comes back is bytes. A folder of procedures of the past is laid out in a temporary folder for as long as
-it is read.
+Everything is asked of the `git` command by the hash of a commit, with no hook, filter, pager nor signing program that a
+repository could configure; what comes back is bytes, of plain files only. Nothing is ever checked out.
 """
 
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.problems import Refused, refusal
+from engine.records.publications import Origin
 
-_SECONDS: Final = 20
-_MOST_FILES: Final = 2_000
+SECONDS: Final = 20
+MOST_FILES: Final = 2_000
+MOST_BYTES: Final = 16 * 1024 * 1024  # of all the definitions of a commit
 _SHARED: Final = ("blocks", "lists", "presets", "shared")
-_ALONE: Final = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=", "-c", "core.quotePath=false", "--no-pager")
+_ALONE: Final = (
+    "-c", "core.fsmonitor=false", "-c", "core.hooksPath=", "-c", "core.quotePath=false", "-c", "log.showSignature=false",
+    "-c", "log.mailmap=false", "-c", "i18n.logOutputEncoding=UTF-8", "-c", "gpg.program=gpg", "-c", "gpg.openpgp.program=gpg",
+    "-c", "gpg.x509.program=gpgsm", "-c", "gpg.ssh.program=ssh-keygen", "--no-pager",
+)  # fmt: skip
 _HASH: Final = frozenset("0123456789abcdef")
+_PLAIN: Final = ("100644", "100755", "100664")
+_TOLD: Final = (
+    "%H",
+    "%P",
+    "%an",
+    "%aI",
+    "%cn",
+    "%G?",
+    "%GS",
+    "%s",
+    "%(trailers:key=Reviewed-by,valueonly,separator=%x1f)",
+)
+_ON_BEHALF: Final = frozenset({"GitHub", "GitLab"})  # a forge commits what somebody merged on its pages
+_LONGEST: Final = 200  # signs of a name or a subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +74,39 @@ class Revision:
 @contextmanager
 def at_reference(file: Path, reference: str) -> Iterator[Revision]:
     """A definition and its shared files at a branch, a tag or a commit. Raises Refused: `git_missing`,
-    `git_no_repository`, `git_unknown_reference`, `git_no_such_file`, `git_failed`."""
-    root = _root(file)
-    commit = _commit(root, reference)
+    `git_no_repository`, `git_unknown_reference`, `git_no_such_file`, `git_link`, `git_too_big`, `git_failed`."""
+    root = root_of(file)
+    commit = commit_at(root, reference)
     name = file.resolve().relative_to(root).as_posix()
-    text = _blob(root, commit, name)
+    text = ask_git(root, "show", "--no-textconv", "--no-ext-diff", f"{commit}:{name}")
     if text is None:
         raise Refused(refusal("git_no_such_file", name=name, reference=reference))
     beside = PurePosixPath(name).parent
     with tempfile.TemporaryDirectory(prefix="guichet-") as place:
         folder = Path(place).resolve()
-        for path in _listed(root, commit, beside):
-            content = _blob(root, commit, path)
-            if content is not None:
-                there = folder / PurePosixPath(path).relative_to(beside)
-                there.parent.mkdir(parents=True, exist_ok=True)
-                there.write_bytes(content)
+        _write(root, _blobs_of(root, commit, [str(beside / one) for one in _SHARED], recursive=True), beside, folder)
         yield Revision(commit, reference, name, text, folder)
 
 
-def _root(file: Path) -> Path:
-    found = _git(file.resolve().parent, "rev-parse", "--show-toplevel")
+# -- references --------------------------------------------------------------------------------------------------------
+
+
+def root_of(file: Path) -> Path:
+    """The top of the repository that a file or a folder stands in. Raises Refused: `git_no_repository`."""
+    near = file.resolve()
+    found = ask_git(near if near.is_dir() else near.parent, "rev-parse", "--show-toplevel")
     if found is None:
         raise Refused(refusal("git_no_repository", name=str(file)))
-    return Path(found.decode().rstrip("\n")).resolve()
+    return Path(os.fsdecode(found).rstrip("\n")).resolve()
 
 
-def _commit(root: Path, reference: str) -> str:
+def commit_at(root: Path, reference: str) -> str:
     """The hash of what is asked for. A reference that could be an option of git is none."""
     asked = f"{reference}^{{commit}}"
     found = (
-        None if reference.startswith("-") else _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
+        None
+        if reference.startswith("-")
+        else ask_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
     )
     commit = (found or b"").decode("ascii", "replace").strip()
     if not commit or not set(commit) <= _HASH:
@@ -90,36 +114,165 @@ def _commit(root: Path, reference: str) -> str:
     return commit
 
 
-def _listed(root: Path, commit: str, folder: PurePosixPath) -> list[str]:
-    """The YAML files that procedures of a folder may share: plain files only, no link, no module."""
-    inside = [str(folder / name) for name in _SHARED]
-    found = _git(root, "ls-tree", "-r", "-z", "--full-tree", commit, "--", *inside) or b""
-    paths = []
-    for line in found.decode("utf-8", "replace").split("\0"):
-        kind, _, path = line.partition("\t")
-        if kind.startswith("100") and path.endswith(".yaml") and ".." not in PurePosixPath(path).parts:
-            paths.append(path)
-    if len(paths) > _MOST_FILES:
-        raise Refused(refusal("git_failed", reason=f"{len(paths)} files"))
-    return paths
+def follows(root: Path, earlier: str, later: str) -> bool:
+    """Whether a commit is still in the past of another: nobody rewrote what was published."""
+    return ask_git(root, "merge-base", "--is-ancestor", earlier, later) is not None
 
 
-def _blob(root: Path, commit: str, path: str) -> bytes | None:
-    return _git(root, "show", "--no-textconv", "--no-ext-diff", f"{commit}:{path}")
+def tree_of(root: Path, commit: str, folder: str) -> str:
+    """What a folder holds at a commit, as one hash; empty when it is not there."""
+    found = ask_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{_within(folder)}")
+    return (found or b"").decode("ascii", "replace").strip()
 
 
-def _git(folder: Path, *arguments: str) -> bytes | None:
-    """What git answers; None when it says no. Raises Refused when it cannot be asked at all."""
-    command: Sequence[str] = ("git", "-C", str(folder), *_ALONE, *arguments)
+def origin_of(root: Path, commit: str, source: str, branch: str = "", *, file: str = "", since: str = "") -> Origin:
+    """The people behind a commit; with `file`, behind the last commit that touched it `since` another, if any did."""
+    if file:
+        span = [f"{since}..{commit}"] if since else [commit]
+        found = ask_git(root, "log", "-1", "--format=%H", *span, "--", f":(literal){file}")
+        commit = (found or b"").decode("ascii", "replace").strip() or commit
+    said = ask_git(root, "log", "-1", f"--format={'%x00'.join(_TOLD)}", commit, "--") or b""
+    parts = [_told(one) for one in said.decode("utf-8", "replace").rstrip("\n").split("\0")]
+    if len(parts) != len(_TOLD):
+        raise Refused(refusal("git_unknown_reference", reference=commit[:12]))
+    full, parents, author, at, committer, signature, signer, subject, trailers = parts
+    reviewers = [_name(one) for one in trailers.split("\x1f") if _name(one)]
+    if " " in parents:  # a merge: who merged has read over what another wrote
+        reviewers.append(author if committer in _ON_BEHALF else committer)
+        author = _author(root, parents.split(" ")[1]) or author
+    return Origin(
+        source, branch, full, subject, author, _instant(at), tuple(dict.fromkeys(one for one in reviewers if one != author)),
+        signature, signer,
+    )  # fmt: skip
+
+
+def _author(root: Path, commit: str) -> str:
+    return _told((ask_git(root, "log", "-1", "--format=%an", commit, "--") or b"").decode("utf-8", "replace").strip())
+
+
+def _told(text: str) -> str:
+    """A text of a commit as it may be shown: one line, no sign that moves a cursor, cut when it is long."""
+    kept = "".join(sign if sign.isprintable() or sign == "\x1f" else " " for sign in text)
+    return kept.strip(" ")[:_LONGEST]
+
+
+def _name(text: str) -> str:
+    """`Kodjo Agbeko <k.agbeko@example.org>` is shown without the address."""
+    return text.partition("<")[0].strip()
+
+
+def _instant(text: str) -> datetime | None:
     try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL, env=_surroundings()
-        )
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+# -- the definitions of a commit ---------------------------------------------------------------------------------------
+
+
+class _Blob(NamedTuple):
+    path: str
+    name: str  # its hash
+    size: int
+
+
+def lay_out(root: Path, commit: str, folder: str, into: Path) -> None:
+    """Writes the definitions of a commit and their shared files into an empty folder. Raises Refused, having written
+    nothing: `git_no_definitions`, `git_link`, `git_too_big`, `git_failed`."""
+    within = PurePosixPath(_within(folder) or ".")
+    blobs = _blobs_of(root, commit, [f"{within}/"] if str(within) != "." else [], recursive=False)
+    if not blobs:
+        raise Refused(refusal("git_no_definitions", name=folder, reference=commit[:12]))
+    shared = _blobs_of(root, commit, [str(within / one) for one in _SHARED], recursive=True)
+    _write(root, [*blobs, *shared], within, into)
+
+
+def _within(folder: str) -> str:
+    """A folder of a repository as git names it: no way up, no way out."""
+    path = PurePosixPath(folder.strip("/"))
+    if ".." in path.parts:
+        raise Refused(refusal("git_no_definitions", name=folder, reference=""))
+    return "" if str(path) == "." else str(path)
+
+
+def _blobs_of(root: Path, commit: str, paths: Sequence[str], *, recursive: bool) -> list[_Blob]:
+    """The YAML files of some folders at a commit. A link or a module in their place is refused: it would lead elsewhere."""
+    asked = ("ls-tree", "-l", "-z", "--full-tree", *(["-r"] if recursive else []), commit, "--", *paths)
+    blobs = []
+    for line in (ask_git(root, *asked) or b"").decode("utf-8", "replace").split("\0"):
+        about, _, path = line.partition("\t")
+        mode, kind, name, size = (*about.split(), "", "", "", "")[:4]
+        if kind == "tree" or not (path.endswith(".yaml") or (recursive and mode not in ("", *_PLAIN))):
+            continue
+        if mode not in _PLAIN or ".." in PurePosixPath(path).parts or not path.isprintable():
+            raise Refused(refusal("git_link", name=_told(path)))
+        blobs.append(_Blob(path, name, int(size) if size.isdecimal() else 0))
+    if len(blobs) > MOST_FILES or sum(one.size for one in blobs) > MOST_BYTES:
+        raise Refused(refusal("git_too_big", count=len(blobs), size=sum(one.size for one in blobs) // 1024))
+    return blobs
+
+
+def _write(root: Path, blobs: Sequence[_Blob], within: PurePosixPath, into: Path) -> None:
+    texts = _texts(root, [one.name for one in blobs])
+    for one in blobs:
+        there = into / PurePosixPath(one.path).relative_to(within)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_bytes(texts[one.name])
+
+
+def _texts(root: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """The content of blobs by their hash, all asked at once."""
+    said = ask_git(root, "cat-file", "--batch", given="".join(f"{one}\n" for one in names).encode()) or b""
+    found: dict[str, bytes] = {}
+    at = 0
+    for _ in names:
+        head, _, _ = said[at : at + 200].partition(b"\n")
+        name, kind, size = (*head.decode("ascii", "replace").split(" "), "", "")[:3]
+        if kind != "blob" or not size.isdecimal():
+            raise Refused(refusal("git_failed", reason="cat-file"))
+        start = at + len(head) + 1
+        found[name] = said[start : start + int(size)]
+        at = start + int(size) + 1
+    return found
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def ask_git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes | None:
+    """What git answers; None when it says no. Raises Refused when it cannot be asked at all."""
+    done = run_git(["-C", str(folder), *arguments], given=given)
+    return done.stdout if done.returncode == 0 else None
+
+
+def run_git(
+    arguments: Sequence[str], *, given: bytes | None = None, seconds: float = SECONDS,
+    more: Mapping[str, str] | None = None, options: Sequence[str] = (), most_bytes: int = 0,
+) -> subprocess.CompletedProcess[bytes]:  # fmt: skip
+    """Runs git alone, within a time; with `most_bytes`, writing no file that is larger. Raises Refused: `git_missing`,
+    `git_failed`."""
+    command: Sequence[str] = ("git", *_ALONE, *options, *arguments)
+    surroundings = {**_surroundings(), **(more or {})}
+    try:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings,
+            start_new_session=True,
+        ) as running:  # fmt: skip
+            try:
+                if most_bytes and hasattr(resource, "prlimit"):
+                    resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+                out, told = running.communicate(given or b"", timeout=seconds)
+            except BaseException:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(running.pid, signal.SIGKILL)  # ssh, index-pack and all
+                raise
+        return subprocess.CompletedProcess(command, running.returncode, out, told)
     except FileNotFoundError as error:
         raise Refused(refusal("git_missing")) from error
     except (OSError, ValueError, subprocess.SubprocessError) as error:  # ValueError: a sign no command may hold
         raise Refused(refusal("git_failed", reason=type(error).__name__)) from error
-    return done.stdout if done.returncode == 0 else None
 
 
 def _surroundings() -> dict[str, str]:

@@ -20,6 +20,7 @@ from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
+from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
 from engine.records.store import Busy, Damaged, Finding, Unit
 from engine.records.turns import Turns
@@ -38,7 +39,7 @@ _PASSING: Final = frozenset(
 )  # fmt: skip
 
 
-class SqliteUnit(DossierVerbs, OutboxVerbs, LedgerVerbs, DoorVerbs):
+class SqliteUnit(DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs):
     """One transaction, speaking every verb of `Unit`."""
 
 

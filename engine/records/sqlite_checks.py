@@ -14,6 +14,7 @@ from engine.records.dossier import Dossier
 from engine.records.journal import Entry, verify
 from engine.records.sqlite_dossiers import ENTRIES, LINES, line_of, read_body
 from engine.records.sqlite_ledger import BOOKINGS, ISSUED
+from engine.records.sqlite_publications import DEEDS
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_search import label_words
 from engine.records.store import Finding
@@ -79,9 +80,10 @@ def _broken_chains(connection: sqlite3.Connection) -> Iterator[Finding]:
     rows = connection.execute(f"{ENTRIES.select} ORDER BY dossier, n")
     for dossier, chain in groupby(rows, key=lambda row: row[0]):
         yield from _broken_chain(dossier, list(chain))
+    yield from _broken_chain(None, connection.execute(f"{DEEDS.select} ORDER BY n").fetchall())
 
 
-def _broken_chain(dossier: str, rows: list[Sequence[Any]]) -> Iterator[Finding]:
+def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[Finding]:
     entries: list[Entry] = []
     for row in rows:
         try:

@@ -12,7 +12,7 @@ from engine.definition.build import build_procedure
 from engine.definition.catalogue import Catalogue
 from engine.definition.source import read_source
 from engine.office.cashier import start_payment
-from engine.office.editions import publish
+from engine.office.publishing import publish
 from engine.records.dossier import Dossier
 from engine.records.journal import read_export, verify_export
 from engine.records.sqlite import SqliteStore
@@ -76,7 +76,7 @@ def test_a_second_edition_leaves_the_first_readable(desks: Desks, passport: Doss
     text = first.source.replace("edition: 1", "edition: 2").replace("amount: 30000", "amount: 35000")
     second, _ = build_procedure(read_source(text, f"{PASSPORT}.yaml"), the_shared())
     assert second is not None
-    new = publish(Catalogue.of([second], the_shared()), world.office.store, world.office.now())
+    new, _ = publish(Catalogue.of([second], the_shared()), world.office.store, world.office.now())
     # the site keeps its own office: the edition in service is swapped under it
     site = desks.app.extensions["guichet"]
     object.__setattr__(site.office, "catalogue", new)

@@ -27,10 +27,11 @@ class Kept:
     procedure: str
     source: str
     expanded: str
+    fingerprint: str
 
 
 def kept(procedure: Procedure) -> Kept:
-    return Kept(procedure.id, procedure.source, procedure.expanded)
+    return Kept(procedure.id, procedure.source, procedure.expanded, procedure.fingerprint)
 
 
 @pytest.fixture

@@ -1,0 +1,185 @@
+"""The gates between a text and service: it is read and linted, its number is new, it is proven, its stories are played,
+and what it changes breaks nothing for running dossiers.
+
+`examine` only looks. Each gate says everything it found; a publication passes when all are open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Protocol
+
+from engine.definition.catalogue import Catalogue
+from engine.definition.diff import Change, compare
+from engine.definition.directory import Directory
+from engine.definition.model import Procedure
+from engine.definition.shared_files import Shared
+from engine.definition.source import read_source
+from engine.problems import Fact, InvalidDefinition, Position, Problem, Refusal, Report, problem
+from engine.records.dossier import Edition
+from engine.records.publications import Found, Gate
+from engine.values import Plain
+
+HISTORY: Final = "history"  # the branch still holds what was published
+SIGNATURE: Final = "signature"
+FILES: Final = "files"  # the commit can be laid out
+LINT: Final = "lint"
+EDITION: Final = "edition"
+PROOFS: Final = "proofs"
+STORIES: Final = "stories"
+CHANGES: Final = "changes"
+MOST_TOLD: Final = 20  # findings of one gate
+_WIDEST: Final = 400  # signs of a line that is kept beside a finding
+
+
+class Prover(Protocol):
+    """What the proofs find on a day (`engine.definition.prove`), which is loaded only where the solver is."""
+
+    def __call__(self, procedure: Procedure, directory: Directory, day: date) -> Iterable[Problem]: ...
+
+
+class Player(Protocol):
+    """The steps that fail in the stories of a procedure (`engine.office.scenario`)."""
+
+    def __call__(self, procedure: Procedure, shared: Shared) -> Iterable[Problem]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What gates need besides the definitions: the two rooms that work hardest, handed in."""
+
+    prove: Prover
+    play: Player
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An edition that would enter service: what is in force before it, every edition kept of its procedure."""
+
+    procedure: Procedure
+    before: Procedure | None
+    kept: Sequence[Edition] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How a file is called to the people who wrote it, and its text."""
+
+    name: Callable[[str], str] = str
+    text: Callable[[str], str] = lambda file: ""
+
+
+# -- one number, one meaning -------------------------------------------------------------------------------------------
+
+
+def same_meaning(before: Procedure, after: Procedure) -> bool:
+    """Whether an edition says what another says: stories, comments, layout and acceptances are no part of it."""
+    if before.fingerprint == after.fingerprint:
+        return True
+    return all(one.path[0] == "accept" for one in compare(before, after))
+
+
+def renumbered(catalogue: Catalogue, procedure: Procedure, kept: Sequence[Edition]) -> Problem | None:
+    """R805: a number that was given to another meaning, or that comes before one given already."""
+    if any(one.fingerprint == procedure.fingerprint for one in kept):
+        return None
+    for one in kept:
+        if one.edition == procedure.edition:
+            book = _book(catalogue, one)
+            if book is not None and same_meaning(book, procedure):
+                return None
+    highest = max((one.edition for one in kept), default=0)
+    if procedure.edition > highest:
+        return None
+    where = _written(procedure)
+    return problem("R805", where, edition=procedure.edition, put=highest + 1)
+
+
+def _book(catalogue: Catalogue, kept: Edition) -> Procedure | None:
+    try:
+        return catalogue.edition(kept.procedure, kept.fingerprint) or catalogue.rebuild(kept)
+    except InvalidDefinition:
+        return None
+
+
+def _written(procedure: Procedure) -> Position:
+    """Where a file says its number."""
+    file = procedure.identity.where.file
+    try:
+        return read_source(procedure.source, file).position(("edition",))
+    except InvalidDefinition:
+        return procedure.identity.where
+
+
+# -- the gates ---------------------------------------------------------------------------------------------------------
+
+
+def examine(
+    catalogue: Catalogue, candidates: Sequence[Candidate], judge: Judge, day: date, places: Places
+) -> tuple[Gate, ...]:
+    """Every gate over the definitions of a folder and those of them that would enter service."""
+    problems = [*catalogue.shared_problems, *(one for report in catalogue.reports.values() for one in report)]
+    found: dict[str, list[Problem]] = {LINT: [one for one in problems if one.is_error]}
+    for name in (EDITION, PROOFS, STORIES, CHANGES):
+        found[name] = []
+    for one in candidates:
+        for gate, problem_ in faults_of(catalogue, one, judge, day):
+            found[gate].append(problem_)
+    return tuple(_gate(name, told, places) for name, told in found.items())
+
+
+def faults_of(catalogue: Catalogue, one: Candidate, judge: Judge, day: date) -> Iterator[tuple[str, Problem]]:
+    """What forbids one edition to enter service, each with its gate."""
+    number = renumbered(catalogue, one.procedure, one.kept)
+    if number is not None:
+        yield EDITION, number
+    for fault in judge.prove(one.procedure, catalogue.directory, day):
+        if fault.is_error:
+            yield PROOFS, fault
+    for failure in judge.play(one.procedure, catalogue.shared):
+        yield STORIES, failure
+    if one.before is not None:
+        for change in compare(one.before, one.procedure, day=day):
+            if change.weighs == "breaking":
+                yield CHANGES, _break(change, one.procedure)
+
+
+def _break(change: Change, procedure: Procedure) -> Problem:
+    where = change.where_after if change.where_after.file else _written(procedure)
+    return problem(change.code, where, **{**change.facts, "name": change.at})
+
+
+def _gate(name: str, problems: Iterable[Problem], places: Places) -> Gate:
+    told = Report.of(problems).problems
+    shown = tuple(found_of(one, places) for one in told[:MOST_TOLD])
+    return Gate(name, not told, shown, max(0, len(told) - MOST_TOLD))
+
+
+def shut(name: str, reason: Refusal) -> Gate:
+    """A gate that something outside of any file keeps shut."""
+    return Gate(name, False, (Found(reason.code, facts=_plain(reason.facts)),))
+
+
+def found_of(one: Problem, places: Places) -> Found:
+    lines = places.text(one.where.file).split("\n") if one.where.file else []
+    line = lines[one.where.line - 1] if 1 <= one.where.line <= len(lines) else ""
+    where = one.where
+    return Found(
+        one.code, places.name(where.file) if where.file else "", where.line, where.column, where.width, _plain(one.facts),
+        line.rstrip("\r")[:_WIDEST],
+    )  # fmt: skip
+
+
+def _plain(facts: Mapping[str, Fact]) -> dict[str, Plain]:
+    return {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in facts.items()}
+
+
+def problem_of(found: Found) -> Problem:
+    """The finding as it was told, to be said in words."""
+    facts = {name: tuple(map(str, fact)) if isinstance(fact, list) else fact for name, fact in found.facts.items()}
+    where = Position(found.file, found.line, found.column, found.width)
+    return Problem(
+        found.code, where, {name: fact for name, fact in facts.items() if isinstance(fact, (str, int, tuple))}
+    )
