@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from renderers.web import (
+    acts,
     appointments,
     articles,
     catalogue,
     corrections,
     documents,
+    errands,
     form,
     operator,
     payments,
@@ -26,6 +28,8 @@ BLUEPRINTS = (
     payments.blueprint,
     appointments.blueprint,
     tracking.blueprint,
+    errands.blueprint,
+    acts.blueprint,
     corrections.blueprint,
     documents.blueprint,
     articles.blueprint,

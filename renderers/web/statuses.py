@@ -11,11 +11,11 @@ from renderers.web.cases import label
 
 TAGS: Final = {
     "draft": "act", "to_pay": "act", "sent": "we", "in_review": "we", "to_correct": "act", "to_book": "act",
-    "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "",
+    "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "", "to_do": "act",
 }  # fmt: skip
 BOXES: Final = {
     "draft": "act", "to_pay": "act", "sent": "", "in_review": "", "to_correct": "act", "to_book": "act",
-    "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "off",
+    "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "off", "to_do": "act",
 }  # fmt: skip
 
 

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask import Blueprint, Response, request, session
 
 from engine.clock import local_day
-from engine.definition.model import APPLICANT
-from engine.office.casework import letters_of, offers, take_transition
-from engine.office.cashier import awaited_payment, owed, payments
+from engine.office.casework import letters_of
+from engine.office.cashier import awaited_payment, owed
 from engine.office.intake import mine
-from engine.office.office import NotFound
-from engine.office.surplus import to_give_back
-from engine.problems import Refused
-from engine.records.dossier import IssuedDocument, Payment
+from engine.records.dossier import Payment
 from engine.records.store import DossierLine
-from engine.rules.decision import Act, Offer
-from engine.rules.documents import status_of
 from engine.rules.progress import Milestone, PublicStatus, public_status, timeline
 from engine.rules.view import FileView, FormView
+from renderers.web.acts import theirs
 from renderers.web.answers import answer_sections
 from renderers.web.base import (
     actor,
-    form_revision,
-    form_token,
     go,
     language,
-    new_token,
     office,
     page,
     public,
@@ -38,8 +30,11 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, case, label, place_label, writer
+from renderers.web.money import money_lines, payment_lines
 from renderers.web.refusals import sentence
+from renderers.web.results import RowResult, document_line, row_results
 from renderers.web.statuses import BOXES, TAGS, line_public, line_title
+from renderers.web.todo import ToDo, to_do
 
 blueprint = Blueprint("tracking", __name__)
 
@@ -145,15 +140,11 @@ class TimeStep:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A line with a link: a document, a payment, a booking, an act, a file."""
+    """A line with a link: a booking, an act, a file."""
 
     label: str = ""
     text: str = ""
     href: str = ""
-    link: str = ""
-    title: str = ""
-    tag: str = ""
-    kind: str = ""
     name: str = ""
     because: str = ""
 
@@ -171,37 +162,64 @@ def follow(number: str) -> Response:
     if one.dossier.is_draft and not one.dossier.closed_at:
         return go(one.at("/demande"))
     status = public_status(one.procedure, one.dossier, office().now())
-    form = one.form()
-    refused = status.public == "refused"
+    form, ahead = one.form(), to_do(one)
+    results, box = row_results(one, form), status_box(one, status, ahead)
+    if status.public == "accepted":
+        box = replace(box, lines=(*box.lines, *_some_only(results)))
+    shown = {document.href for result in results for document in result.documents}
+    documents = [document_line(one, document) for document in one.dossier.documents]
     return page(
-        "citizen/tracking.html", dossier=one.dossier, procedure=one.title, note=session.pop("note", ""),
-        box=status_box(one, status), steps=time_steps(one), documents=_documents(one), bookings=_bookings(one),
-        payments=_payments(one), letters=_letters(one), files=_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
-        appeals=writer(one.procedure).appeals() if refused else (),
+        "citizen/tracking.html", dossier=one.dossier, procedure=one.title, note=session.pop("note", ""), box=box,
+        ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href != box.href) else [], results=results,
+        documents=[document for document in documents if not document.href or document.href not in shown],
+        steps=time_steps(one), bookings=_bookings(one), money=money_lines(one), payments=payment_lines(one),
+        letters=_letters(one), files=_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
+        appeals=writer(one.procedure).appeals() if status.public == "refused" else (),
     )  # fmt: skip
 
 
-def status_box(one: Case, status: PublicStatus) -> StatusBox:
-    key = status.public
+def _some_only(results: list[RowResult]) -> Iterator[str]:
+    """An accepted request may hold refusals."""
+    told = [result for result in results if result.tag]
+    granted = sum(1 for result in told if result.kind == "ok")
+    if granted < len(told):
+        yield say("result.some", granted=granted, all=len(told))
+
+
+def status_box(one: Case, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
+    key = _key(one, status)
     late = status.late or (status.who == "applicant" and status.until is not None and office().now() > status.until)
-    href, action = _what_to_do(one, key)
+    href, action = _what_to_do(one, key, ahead)
     checked = "payment.unknown" if _awaited(one, key) is not None else ""
     return StatusBox(
-        kind=BOXES[key], tag=TAGS[key], label=say(checked or f"status.{key}"), title=_title(one, status), where=label(status.label),
-        who=say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who]),
+        kind=BOXES[key], tag=TAGS[key], label=say(checked or f"status.{key}"), title=_title(one, status, key, ahead),
+        where=label(status.label), who=say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who]),
         when=_when(one, status), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
         href=href, action=action,
     )  # fmt: skip
 
 
-def _title(one: Case, status: PublicStatus) -> str:
-    if _awaited(one, status.public) is not None:
+def _key(one: Case, status: PublicStatus) -> str:
+    """The label of the box. What is asked besides corrections is to do, and so is an act that only they can take."""
+    state = one.procedure.states.get(one.dossier.state)
+    mine = status.who == "applicant"
+    if mine and (
+        status.public in ("in_review", "sent") or (status.public == "to_correct" and state and state.mode == "gather")
+    ):
+        return "to_do"
+    return status.public
+
+
+def _title(one: Case, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
+    if _awaited(one, key) is not None:
         return say("track.title.checking")
-    amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if status.public == "to_pay" else 0
+    amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if key == "to_pay" else 0
     moment = site().words.moment(status.booking.start, language()) if status.booking else ""
+    if key == "to_do":
+        return say("errand.box", count=len(ahead)) if ahead else label(status.label)
     count = len(status.to_correct) or 1
     return say(
-        f"track.title.{status.public}", amount=site().words.money(amount, language()), moment=moment, count=count
+        f"track.title.{key}", amount=site().words.money(amount, language()), moment=moment, count=count
     ).strip()  # fmt: skip
 
 
@@ -245,9 +263,14 @@ def _asked(one: Case, status: PublicStatus) -> Iterator[AskedLine]:
         yield AskedLine(label(field.label) if field else name, correction.fields.get(name, "") if correction else "")
 
 
-def _what_to_do(one: Case, key: str) -> tuple[str, str]:
+def _what_to_do(one: Case, key: str, ahead: list[ToDo]) -> tuple[str, str]:
     if (payment := _awaited(one, key)) is not None:
         return one.at(f"/paiement/{payment.id}"), say("track.do.checking")
+    if key == "to_do":
+        acts = [act for act in _acts(one) if act.href]
+        if ahead:
+            return ahead[0].href, ahead[0].title
+        return (acts[0].href, acts[0].label) if len(acts) == 1 else ("", "")
     addresses = {
         "to_pay": "/paiement", "to_correct": "/corrections", "to_book": "/rendez-vous", "appointment": "/rendez-vous",
     }  # fmt: skip
@@ -281,22 +304,6 @@ def _step(one: Case, milestone: Milestone) -> TimeStep:
 # -- its parts ---------------------------------------------------------------------------------------------------------
 
 
-def _documents(one: Case) -> list[Linked]:
-    return [_document(one, document) for document in one.dossier.documents]
-
-
-def _document(one: Case, document: IssuedDocument) -> Linked:
-    state = status_of(document, local_day(office().now()))
-    text = say("track.document_text", number=document.number, day=_plain_day(document.issued_at))
-    if document.valid_until is not None:
-        text += ". " + say("track.document_until", day=site().words.plain_day(document.valid_until, language()))
-    open_to_reader = state in ("valid", "expired", "replaced")
-    return Linked(
-        title=document.title, text=text, href=one.at(f"/documents/{document.id}.pdf") if open_to_reader else "",
-        tag="" if state == "valid" else say(f"track.document_{state}"), kind="" if state == "valid" else "bad",
-    )  # fmt: skip
-
-
 def _bookings(one: Case) -> list[Linked]:
     held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked"]
     return [
@@ -304,25 +311,6 @@ def _bookings(one: Case) -> list[Linked]:
                href=one.at(f"/rendez-vous?quoi={booking.appointment}"))
         for booking in held
     ]  # fmt: skip
-
-
-def _payments(one: Case) -> list[Linked]:
-    back = to_give_back(office(), actor(), one.id)
-    return [_payment(one, payment, back.get(payment.id, 0)) for payment in payments(office(), actor(), one.id)]
-
-
-def _payment(one: Case, payment: Payment, back: int) -> Linked:
-    amount = site().words.money(payment.amount, language())
-    received = payment.status in ("paid", "overpaid")
-    key = payment.status if received or payment.status in ("pending", "unknown") else "failed"
-    text = say(
-        f"payment.line_{key}", amount=amount, day=_plain_day(payment.ended_at or payment.started_at),
-        back=site().words.money(back, language()),
-    )  # fmt: skip
-    if received:
-        return Linked(text=text, href=one.at(f"/recu/{payment.id}.pdf"), link=say("payment.receipt"))
-    open_one = key in ("pending", "unknown")
-    return Linked(text=text, href=one.at(f"/paiement/{payment.id}") if open_one else "", link=say("payment.see"))
 
 
 def _letters(one: Case) -> list[Message]:
@@ -350,45 +338,13 @@ def _received(file: FileView) -> str:
 # -- acts of the applicant ---------------------------------------------------------------------------------------------
 
 
-def _theirs(one: Case) -> list[Offer]:
-    found = offers(office(), actor(), one.id)
-    return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
-
-
 def _acts(one: Case) -> list[Linked]:
     """Open ones with their page; a closed one says why."""
     return [
         Linked(label=label(offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
                because=sentence(offer.closed).rstrip(".") if offer.closed else "")
-        for offer in _theirs(one)
+        for offer in theirs(one)
     ]  # fmt: skip
-
-
-@blueprint.route("/dossiers/<number>/actes/<act_id>", methods=["GET", "POST"])
-@signed_in
-def act(number: str, act_id: str) -> Response:
-    one = case(number)
-    offer = next((offer for offer in _theirs(one) if offer.transition.id == act_id), None)
-    if offer is None:
-        raise NotFound
-    if offer.closed:
-        raise Refused(offer.closed)
-    wants_reason = "reason" in offer.transition.asks
-    reason = request.form.get("reason", "").strip()[:2000]
-    if request.method == "POST" and (reason or not wants_reason):
-        taken = Act(act_id, reason or None)
-        take_transition(office(), actor(), one.id, taken, revision=form_revision(), token=form_token())
-        session["note"] = say("track.act_done", act=label(offer.transition.label))
-        return go(one.at())
-    missing = request.method == "POST"
-    errors = [("#reason", say("refusal.reason_missing"))] if missing else []
-    confirm = offer.transition.confirm
-    return page(
-        "citizen/confirm.html", 422 if missing else 200, title=label(offer.transition.label), procedure=one.title,
-        lines=[label(confirm)] if confirm else [], ask_reason=say("track.act_reason") if wants_reason else "",
-        reason=reason, button=label(offer.transition.label), keep=say("track.act_keep"), back=one.at(), warn=not wants_reason,
-        errors=errors, files=False, token=new_token(), revision=one.dossier.revision,
-    )  # fmt: skip
 
 
 def _plain_day(instant: datetime) -> str:

@@ -1,0 +1,129 @@
+"""What became of each price of a dossier: what is paid, what is left and until when, part by part; what is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import ceil
+from typing import Literal, TypeAlias
+
+from engine.definition.model import Fee, Instalments, Procedure
+from engine.office.office import Office, pinned, seen
+from engine.records.dossier import Actor, Dossier, OwedLine
+from engine.records.journal import Entry
+from engine.rules.calendars import add_span
+from engine.rules.scopes import scope_of
+
+DepositFate: TypeAlias = Literal["none", "held", "returned", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One instalment: its amount, when it is due (none when no day is set), whether it is paid."""
+
+    amount: int
+    due: datetime | None
+    paid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeeAccount:
+    """One price as it was frozen. `parts` are its instalments where the book allows several; `open`: it can be paid now;
+    `due` is the day of the next payment. `returned` francs are given back to the payer; `deposit` says what became of one."""
+
+    fee: str
+    label: str
+    amount: int
+    paid: int
+    lines: tuple[OwedLine, ...]
+    open: bool
+    due: datetime | None
+    parts: tuple[Part, ...]
+    deposit: DepositFate
+    returned: int
+
+    @property
+    def left(self) -> int:
+        return max(0, self.amount - self.paid)
+
+    @property
+    def next_part(self) -> Part | None:
+        return next((part for part in self.parts if not part.paid), None)
+
+
+def fee_accounts(office: Office, actor: Actor, dossier_id: str) -> tuple[FeeAccount, ...]:
+    """Every price that fell due on the dossier, in the order of the file."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        given_back = refunds(unit.entries(dossier.id))
+    return tuple(
+        _account(office, procedure, dossier, fee, given_back) for fee in procedure.fees() if fee.id in dossier.owed
+    )
+
+
+def refunds(entries: Iterable[Entry]) -> dict[str, int]:
+    """Francs that a state or an act gives back, by the fee they were paid for, as the journal has it."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        if entry.kind != "refund_owed" or not isinstance(entry.body, Mapping):
+            continue
+        fee, amount = entry.body.get("fee"), entry.body.get("amount")
+        if isinstance(fee, str) and isinstance(amount, int):
+            found[fee] = found.get(fee, 0) + amount
+    return found
+
+
+def _account(
+    office: Office, procedure: Procedure, dossier: Dossier, fee: Fee, given_back: Mapping[str, int]
+) -> FeeAccount:
+    owed, returned = dossier.owed[fee.id], given_back.get(fee.id, 0)
+    state = procedure.states.get(dossier.state)
+    awaited = dossier.closed_at is None and state is not None and fee.id in state.waits
+    is_open = bool(owed.left) and (awaited or fee.id in dossier.done)
+    parts = tuple(_parts(office, procedure, dossier, fee)) if is_open or owed.left == 0 else ()
+    upcoming = next((part.due for part in parts if not part.paid), None)
+    due = (upcoming if parts else dossier.due_at if awaited else None) if is_open else None
+    return FeeAccount(
+        fee.id, owed.label, owed.amount, owed.paid, owed.lines, is_open, due, parts,
+        _fate(dossier, fee, owed.paid, returned), returned,
+    )  # fmt: skip
+
+
+def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositFate:
+    if not fee.deposit or not paid:
+        return "none"
+    if returned:
+        return "returned"
+    return "kept" if dossier.closed_at is not None else "held"
+
+
+def _parts(office: Office, procedure: Procedure, dossier: Dossier, fee: Fee) -> Iterator[Part]:
+    """The instalments, the last one smaller when the price does not divide: the state's own day for the first that is
+    left while the state waits for the money, then one after each span."""
+    plan, owed = fee.instalments, dossier.owed[fee.id]
+    scope = scope_of(procedure, dossier, office.day(), office.directory)
+    if plan is None or plan.most < 2 or not owed.amount or not plan.when.holds(scope):
+        return
+    share, done, left = ceil(owed.amount / plan.most), dossier.done.get(fee.id), owed.amount
+    number = ahead = 0
+    while left > 0:
+        amount = min(share, left)
+        left -= amount
+        paid = owed.paid >= owed.amount - left
+        yield Part(
+            amount, None if paid else _due(office, plan, dossier, done.at if done else None, number, ahead), paid
+        )
+        number, ahead = number + 1, ahead + (not paid)
+
+
+def _due(
+    office: Office, plan: Instalments, dossier: Dossier, opened: datetime | None, number: int, ahead: int
+) -> datetime | None:
+    calendar = office.directory.calendar
+    if opened is not None:  # paid enough to pass on: the rest follows from that day
+        return add_span(opened, replace(plan.every, count=plan.every.count * number), calendar) if number else opened
+    if dossier.due_at is None or not ahead:
+        return dossier.due_at
+    return add_span(dossier.due_at, replace(plan.every, count=plan.every.count * ahead), calendar)

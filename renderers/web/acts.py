@@ -1,0 +1,109 @@
+"""What the applicant may still do with a request that is sent: withdraw, declare, contest; each act on its own page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request, session
+
+from engine.definition.model import APPLICANT
+from engine.office.casework import offers, take_transition
+from engine.office.enclosures import OF_AN_ACT
+from engine.office.office import NotFound, WrongAnswers
+from engine.problems import Refused
+from engine.rules.decision import Act, Offer
+from engine.rules.enclosed import pending_files, place_of
+from engine.rules.view import FieldView, FileView, PageView
+from engine.values import Text
+from renderers.web.base import actor, form_revision, form_token, go, office, say, signed_in
+from renderers.web.cases import Case, case, drawing, label
+from renderers.web.errands import Filled, Sheet, filled_by_act
+from renderers.web_form import Control, field_control
+
+blueprint = Blueprint("acts", __name__)
+
+
+def theirs(one: Case) -> list[Offer]:
+    """The acts of the present state that are the applicant's, open or closed."""
+    found = offers(office(), actor(), one.id)
+    return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
+
+
+@blueprint.get("/dossiers/<number>/actes/<act_id>")
+@signed_in
+def ask(number: str, act_id: str) -> Response:
+    one = case(number)
+    return _sheet(one, _open(one, act_id)).drawn()
+
+
+@blueprint.post("/dossiers/<number>/actes/<act_id>")
+@signed_in
+def take(number: str, act_id: str) -> Response:
+    one = case(number)
+    offer = _open(one, act_id)
+    way, sheet = offer.transition, _sheet(one, offer)
+    reason = request.form.get(sheet.reason_name, "").strip()[:2000]
+    if (answer := sheet.files()) is not None:
+        return answer
+    files = _joined(case(number), act_id)
+    errors = []
+    if "reason" in way.asks and not reason:
+        errors.append((f"#{sheet.reason_name}", say("refusal.reason_missing")))
+    if "attachment" in way.asks and not files:
+        errors.append((f"#f-{act_id}", say("refusal.attachment_missing")))
+    filled = filled_by_act(one, act_id, True) if way.fills else Filled(_nothing())
+    if errors or any(not problem.warns for problem in filled.problems):
+        return sheet.refused(tuple(errors), reason)
+    act = Act(act_id, reason or None, {}, filled.answers, tuple(file.id for file in files))
+    try:
+        take_transition(office(), actor(), one.id, act, revision=form_revision(), token=form_token())
+    except WrongAnswers:
+        return sheet.refused((), reason)
+    session["note"] = say("track.act_done", act=label(way.label))
+    return go(one.at())
+
+
+def _open(one: Case, act_id: str) -> Offer:
+    offer = next((offer for offer in theirs(one) if offer.transition.id == act_id), None)
+    if offer is None:
+        raise NotFound
+    if offer.closed:
+        raise Refused(offer.closed)
+    return offer
+
+
+def _sheet(one: Case, offer: Offer) -> Sheet:
+    way = offer.transition
+    form = one.procedure.tasks[way.fills] if way.fills else None
+    plain = not way.asks and not way.fills
+
+    def place(field: str) -> str:
+        return place_of(form, None, field) if form is not None and field != way.id else way.id
+
+    return Sheet(
+        one, label(way.label), one.at(f"/actes/{way.id}"), one.at(), place,
+        lambda raw: filled_by_act(one, way.id, raw) if way.fills else Filled(_nothing()), label(way.label),
+        lines=(label(way.confirm),) if way.confirm else (),
+        ask_reason=say("track.act_reason") if "reason" in way.asks else "",
+        reason_name="act-reason" if way.fills else "reason",  # no question of a form it fills has a hyphen
+        extra=_attachment(one, way.id) if "attachment" in way.asks else None, warn=plain,
+    )  # fmt: skip
+
+
+def _nothing() -> PageView:
+    """An act that fills no form asks no question."""
+    return PageView("act", Text(()), None, (), 1, 1, True, True)
+
+
+def _joined(one: Case, act_id: str) -> tuple[FileView, ...]:
+    return tuple(
+        FileView(file.id, file.name, file.kind, file.size, file.received_at.isoformat(), file.pages)
+        for file in pending_files(one.dossier, actor().id, act_id)
+    )
+
+
+def _attachment(one: Case, act_id: str) -> Control:
+    """The papers that an act asks to join."""
+    view = FieldView(
+        act_id, act_id, "file", Text.of(say("errand.attachment")), max_items=OF_AN_ACT.max_items,
+        max_size=OF_AN_ACT.max_size, accept=OF_AN_ACT.accept, files=_joined(one, act_id),
+    )  # fmt: skip
+    return field_control(view, drawing(one))

@@ -1,0 +1,107 @@
+"""What each price of a dossier has come to, in words: paid, left, until when, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.clock import local_day
+from engine.office.cashier import payments
+from engine.office.fee_accounts import FeeAccount, fee_accounts
+from engine.office.surplus import to_give_back
+from engine.records.dossier import Payment
+from renderers.web.base import actor, language, office, say, site
+from renderers.web.cases import Case
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLine:
+    """One try to pay, with its receipt or its page."""
+
+    text: str
+    href: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartLine:
+    amount: str
+    when: str
+    paid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyLine:
+    """One price: its sentences, then its instalments where there are several."""
+
+    title: str
+    lines: tuple[str, ...]
+    parts: tuple[PartLine, ...] = ()
+    open: bool = False
+
+
+def francs(amount: int) -> str:
+    return site().words.money(amount, language())
+
+
+def day_of(instant: datetime) -> str:
+    return site().words.plain_day(local_day(instant), language())
+
+
+def money_lines(one: Case) -> list[MoneyLine]:
+    """Every price that fell due, with what became of it."""
+    return [money_line(account) for account in fee_accounts(office(), actor(), one.id)]
+
+
+def money_line(account: FeeAccount) -> MoneyLine:
+    parts = tuple(
+        PartLine(francs(part.amount), say("money.part_before", day=day_of(part.due)) if part.due else "", part.paid)
+        for part in account.parts
+    )
+    several = len(parts) > 1 and (account.open or account.paid < account.amount)
+    return MoneyLine(account.label, tuple(_said(account)), parts if several else (), account.open)
+
+
+def _said(account: FeeAccount) -> Iterator[str]:
+    facts = {"paid": francs(account.paid), "amount": francs(account.amount), "left": francs(account.left)}
+    if not account.amount:
+        yield say("money.nothing")
+    elif not account.left:
+        yield say("money.all_paid", **facts)
+    elif account.paid:
+        yield say("money.some_paid", **facts)
+    elif account.open:
+        yield say("money.none_paid", **facts)
+    else:
+        yield say("money.not_asked", **facts)
+    upcoming = account.next_part if account.open else None
+    if upcoming is not None and upcoming.due is not None and account.paid:
+        yield say("money.next", amount=francs(upcoming.amount), day=day_of(upcoming.due))
+    elif account.open and account.due is not None:
+        yield say("money.before", day=day_of(account.due))
+    if account.deposit != "none":
+        kept = francs(max(0, account.paid - account.returned))
+        key = "returned_part" if account.deposit == "returned" and account.returned < account.paid else account.deposit
+        yield say(f"money.deposit_{key}", returned=francs(account.returned), kept=kept)
+    elif account.returned:
+        yield say("money.returned", returned=francs(account.returned))
+
+
+def payment_lines(one: Case) -> list[PaymentLine]:
+    """Every try to pay, oldest first."""
+    back = to_give_back(office(), actor(), one.id)
+    return [_payment(one, payment, back.get(payment.id, 0)) for payment in payments(office(), actor(), one.id)]
+
+
+def _payment(one: Case, payment: Payment, back: int) -> PaymentLine:
+    received = payment.status in ("paid", "overpaid")
+    key = payment.status if received or payment.status in ("pending", "unknown") else "failed"
+    text = say(
+        f"payment.line_{key}", amount=francs(payment.amount), day=day_of(payment.ended_at or payment.started_at),
+        back=francs(back),
+    )  # fmt: skip
+    if received:
+        return PaymentLine(text, one.at(f"/recu/{payment.id}.pdf"), say("payment.receipt"))
+    open_one = key in ("pending", "unknown")
+    return PaymentLine(text, one.at(f"/paiement/{payment.id}") if open_one else "", say("payment.see"))

@@ -1,0 +1,95 @@
+"""What was decided for each row: a visa granted to one traveller, refused to another; with the paper of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.clock import local_day
+from engine.definition.model import Form
+from engine.records.dossier import IssuedDocument
+from engine.rules.access import may_read
+from engine.rules.documents import status_of
+from engine.rules.view import FieldView, FormView, RowView
+from renderers.web.base import actor, language, office, say, site
+from renderers.web.cases import Case, label
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """A document delivered; no address while it must not be shown."""
+
+    title: str
+    text: str
+    href: str
+    tag: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """`kind` and `tag`: granted or refused, where the book tells them apart; `lines`: question and answer."""
+
+    title: str
+    tag: str
+    kind: str
+    lines: tuple[tuple[str, str], ...]
+    documents: tuple[DocumentLine, ...]
+
+
+def document_line(one: Case, document: IssuedDocument) -> DocumentLine:
+    state = status_of(document, local_day(office().now()))
+    issued = site().words.plain_day(local_day(document.issued_at), language())
+    text = say("track.document_text", number=document.number, day=issued)
+    if document.valid_until is not None:
+        text += ". " + say("track.document_until", day=site().words.plain_day(document.valid_until, language()))
+    open_to_reader = state in ("valid", "expired", "replaced")
+    return DocumentLine(
+        document.title, text, one.at(f"/documents/{document.id}.pdf") if open_to_reader else "",
+        "" if state == "valid" else say(f"track.document_{state}"), "" if state == "valid" else "bad",
+    )  # fmt: skip
+
+
+def row_results(one: Case, form: FormView) -> list[RowResult]:
+    """Row by row, once the dossier is decided: papers given for a row, and what the agents answered of it. Nothing
+    before, for a decision may still be gone over."""
+    outputs = one.procedure.outputs
+    given = [
+        document for document in one.dossier.documents if document.row is not None and outputs[document.output].per
+    ]
+    groups = {outputs[document.output].per for document in given}
+    decided = [task for task in one.procedure.forms() if task.each and task.id in one.dossier.done]
+    if one.dossier.closed_at is not None:
+        groups |= {task.each for task in decided}
+    found: list[RowResult] = []
+    for view in (view for page in form.pages for view in page.fields if view.id in groups and not view.masked):
+        papers = [document for document in given if outputs[document.output].per == view.id]
+        forms = [task for task in decided if task.each == view.id]
+        found += _of_group(one, view, papers, forms)
+    return found
+
+
+def _of_group(
+    one: Case, view: FieldView, papers: list[IssuedDocument], forms: list[Form]
+) -> Iterator[RowResult]:  # fmt: skip
+    outputs = one.procedure.outputs
+    told_apart = any(output.per == view.id and output.grants for output in outputs.values())
+    for at, row in enumerate(view.rows):
+        mine = [document for document in papers if document.row == at]
+        granted = any(outputs[document.output].grants for document in mine)
+        tag = ("granted" if granted else "refused") if told_apart and (mine or one.dossier.closed_at) else ""
+        yield RowResult(
+            row.label or say("rows.number", number=row.number), say(f"result.{tag}") if tag else "",
+            {"granted": "ok", "refused": "bad"}.get(tag, ""), tuple(_answers(one, row, forms)),
+            tuple(document_line(one, document) for document in mine),
+        )  # fmt: skip
+
+
+def _answers(one: Case, row: RowView, forms: list[Form]) -> Iterator[tuple[str, str]]:
+    """What was answered for the row, where its owner may read it."""
+    asked = {
+        field.id for form in forms for field in form.fields if may_read(one.procedure, one.dossier, field.id, actor())
+    }
+    for view in row.fields:
+        if view.id in asked and view.shown and view.text and not view.masked:
+            yield label(view.label), view.text
