@@ -57,8 +57,8 @@ def _texts(procedure: Procedure) -> Iterator[tuple[Thing, Text]]:
             yield check, check.message
     for field in _fields(procedure):
         yield field, field.label
-        for option in field.options:
-            yield field, option.label
+        if field.type != "place":  # a place has one name, whatever the language
+            yield from ((field, option.label) for option in field.options)
     for task in procedure.tasks.values():
         yield task, task.label
     for state in procedure.states.values():

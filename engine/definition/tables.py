@@ -95,7 +95,7 @@ def _read_rows(
     for written, value in entries.items():
         here = (*path, written)
         key = _key(shop, here, written, first)
-        if key is None:
+        if key is None or (value is None and before):  # `null`: no such case; P7 holds that nobody needs it
             continue
         if others:
             if isinstance(value, dict):
