@@ -26,10 +26,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.clock import SystemClock
 from engine.definition.catalogue import load_catalogue
-from engine.gateways.payments import PaymentProvider
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
+from engine.gateways.settings import Gateways, WrongGateways, read_gateways
 from engine.office.demo import PASSWORD, close_demo, open_demo
 from engine.office.inspection import fsck
 from engine.office.keys import SigningKeys
@@ -66,6 +66,7 @@ class Settings:
     base_url: str = "http://localhost:8000"
     short_url: str = ""  # what messages and QR codes carry; the base address when empty
     demo: bool = False
+    gateways: Path | None = None  # the file of operators, SMS gateway and mail server (`engine/gateways/settings.py`)
     secret: str = ""  # signs the browser's small cookie; made and kept in the data folder when empty
     phone: str = "22 00 00 00"
     security_contact: str = ""
@@ -88,6 +89,7 @@ class Settings:
             base_url=read("BASE_URL", f"http://localhost:{port}").rstrip("/"),
             short_url=read("SHORT_URL").rstrip("/"),
             demo=demo,
+            gateways=Path(read("GATEWAYS")) if read("GATEWAYS") else None,
             secret=read("SECRET"),
             phone=read("PHONE", "22 00 00 00"),
             security_contact=read("SECURITY_CONTACT"),
@@ -113,10 +115,8 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
         if settings.demo
         else None
     )
-    providers: dict[str, PaymentProvider] = (
-        {name: SandboxProvider(operator, name, label) for name, label in DEMO_PROVIDERS.items()} if operator else {}
-    )
-    office = _office(settings, store, SigningKeys.open(settings.data / KEYS, make=True), providers)
+    keys = SigningKeys.open(settings.data / KEYS, make=True)
+    office = _office(settings, store, keys, _gateways(settings, operator))
     office = publish_editions(office)
     if settings.demo:
         open_demo(office)
@@ -125,12 +125,10 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     return office, operator
 
 
-def _office(
-    settings: Settings, store: SqliteStore, keys: SigningKeys, providers: Mapping[str, PaymentProvider]
-) -> Office:
+def _office(settings: Settings, store: SqliteStore, keys: SigningKeys, gateways: Gateways) -> Office:
     return Office(
         catalogue=load_catalogue(settings.procedures), store=store, attachments=AttachmentStore(settings.data / "files"),
-        providers=providers, senders=_senders(settings), registers={"*": FileRegister(settings.procedures / "registers")},
+        providers=gateways.operators, senders=gateways.senders, registers={"*": FileRegister(settings.procedures / "registers")},
         clock=SystemClock(), wording=load_words(), keys=keys,
         settings=OfficeSettings(
             base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
@@ -139,9 +137,21 @@ def _office(
     )  # fmt: skip
 
 
-def _senders(settings: Settings) -> dict[str, Sender]:
-    out: Sender = InboxSender() if settings.demo else ConsoleSender()
-    return {"sms": out, "email": out, "inbox": InboxSender()}
+def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
+    """What leaves the house. A demonstration's operator is simulated and its letters stay in the inbox, whatever the file
+    of gateways says; elsewhere a channel without a gateway writes to the terminal."""
+    if operator is not None:
+        inbox = InboxSender()
+        simulated = {name: SandboxProvider(operator, name, label) for name, label in DEMO_PROVIDERS.items()}
+        return Gateways(simulated, {"sms": inbox, "email": inbox, "inbox": inbox})
+    senders: dict[str, Sender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
+    if settings.gateways is None:
+        return Gateways({}, senders)
+    try:
+        said = read_gateways(settings.gateways, SystemClock(), settings.base_url)
+    except WrongGateways as wrong:
+        raise click.ClickException(f"{settings.gateways}: {wrong}") from None
+    return Gateways(said.operators, {**senders, **said.senders})
 
 
 def _secret(settings: Settings) -> str:

@@ -23,6 +23,7 @@ DOORS = {
     "yaml": ("engine.definition.source",),
     "jsonschema": ("engine.definition.shape",),
     "jsonschema_rs": ("engine.definition.shape",),
+    "urllib3": ("engine.gateways.wire",),
     "transitions": ("engine.rules.workflow", "engine.rules.machine"),
     "sqlite_utils": ("engine.records.",),
     "sqlite3": ("engine.records.", "engine.gateways.sandbox"),

@@ -35,10 +35,12 @@ class PaymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The provider took the order. `pending`: the payer must still confirm on their own phone."""
+    """The provider took the order. `pending`: the payer must still confirm, on their own phone or on the provider's
+    `page` (an https address) when it has one."""
 
     provider_ref: str | None = None
     pending: bool = True
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,10 @@ class PaymentNotice:
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
     """The provider's answer to our question. `amount` is all it received for this order: twice ours if it took twice
-    (`overpaid`). `reference` is the order it speaks of; `reason` says why it failed: balance, cancelled, limit…"""
+    (`overpaid`); None when it does not say, and takes an order for its exact amount only. `reference` is the order it speaks of; `reason` says why it failed: balance, cancelled, limit…"""
 
     kind: PaymentStatus
-    amount: int
+    amount: int | None
     currency: str
     reference: str
     reason: str | None = None

@@ -243,7 +243,9 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
             provider, f"told:{notice.event_id}"[:200], ours.id if ours else None, notice.kind, notice.amount,
             notice.currency, now, verified=False, note="told" if ours else "unmatched",
         )  # fmt: skip
-        is_new = unit.add_event(told)
+        is_new = ours is not None and unit.add_event(told)
+        if ours is None:
+            _note_some(unit, told)
     if ours is None:
         return CallbackOutcome("unmatched")
     if not is_new and ours.status not in OPEN:
@@ -256,11 +258,16 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
 
 
 def _note_forgery(office: Office, provider: str, body: bytes, reason: str, now: datetime) -> None:
-    """What proves nothing is kept as a trace, so many an hour: a flood must not fill the store."""
     event_id = "refused:" + hashlib.sha256(body).hexdigest()
     with office.store.unit(write=True) as unit:
-        if unit.count_try(f"refused@{provider}", f"{now:%Y-%m-%dT%H}") <= FORGERIES_NOTED:
-            unit.add_event(PaymentEvent(provider, event_id, None, "unknown", 0, CURRENCY, now, False, reason))
+        _note_some(unit, PaymentEvent(provider, event_id, None, "unknown", 0, CURRENCY, now, False, reason))
+
+
+def _note_some(unit: Unit, event: PaymentEvent) -> None:
+    """What proves nothing, or is about nothing of ours, is kept as a trace, so many an hour: a flood must not fill the
+    store."""
+    if unit.count_try(f"refused@{event.provider}", f"{event.at:%Y-%m-%dT%H}") <= FORGERIES_NOTED:
+        unit.add_event(event)
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------
@@ -328,24 +335,25 @@ def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus)
     """Keeps a provider's answer: the payment as it stands now, and the dossier if money moved it."""
     now = office.now()
     payment = replace(_kept(unit, payment_id), checked_at=now)
+    amount = payment.amount if status.amount is None else status.amount
     dossier = unit.dossier(payment.dossier)
     if dossier is None:
         raise NotFound
-    mismatch = _mismatch(payment, status)
+    mismatch = _mismatch(payment, status, amount)
     event = PaymentEvent(
-        payment.provider, f"asked:{payment.reference}:{status.kind}:{status.amount}:{status.currency}:{mismatch or ''}",
-        payment.id, status.kind, status.amount, status.currency, now, verified=mismatch is None, note=mismatch or "asked",
+        payment.provider, f"asked:{payment.reference}:{status.kind}:{amount}:{status.currency}:{mismatch or ''}",
+        payment.id, status.kind, amount, status.currency, now, verified=mismatch is None, note=mismatch or "asked",
     )  # fmt: skip
     is_new = unit.add_event(event)
     if mismatch:
         unit.put_payment(payment)
         if is_new:
-            _note(unit, dossier, "payment_mismatch", now, payment=payment.id, why=mismatch, amount=status.amount)
+            _note(unit, dossier, "payment_mismatch", now, payment=payment.id, why=mismatch, amount=amount)
         return payment, None
     return _become(office, unit, payment, dossier, _folded(office, unit, payment, status, now), now)
 
 
-def _mismatch(payment: Payment, status: ProviderStatus) -> str | None:
+def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | None:
     """Why an answer cannot be about our order; money is believed only to the franc."""
     if status.reference != payment.reference:
         return "reference"
@@ -353,7 +361,7 @@ def _mismatch(payment: Payment, status: ProviderStatus) -> str | None:
         return None
     if status.currency != CURRENCY:
         return "currency"
-    right = status.amount == payment.amount if status.kind == "paid" else status.amount > payment.amount
+    right = amount == payment.amount if status.kind == "paid" else amount > payment.amount
     return None if right else "amount"
 
 

@@ -1,0 +1,124 @@
+"""FedaPay: a transaction, its token, then a push to the payer's phone. Callbacks are signed over `t.body`.
+
+The transaction is made under our reference (`merchant_reference`); when its making got no answer, the payer was asked
+for nothing yet, so that starting again does no harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+from urllib.parse import quote
+
+from engine.clock import Clock
+from engine.gateways.payments import (
+    BadCallback,
+    PaymentNotice,
+    PaymentOrder,
+    ProviderDown,
+    ProviderStatus,
+    Started,
+)  # fmt: skip
+from engine.gateways.wire import Answer, Wire, whole_francs
+from engine.records.dossier import PaymentStatus
+from engine.values import Plain
+
+ADDRESS: Final = "https://api.fedapay.com"
+SIGNATURE: Final = "x-fedapay-signature"
+SKEW: Final = timedelta(seconds=300)
+Mode = Literal["moov_tg", "togocel"]
+_KINDS: Final[Mapping[str, tuple[PaymentStatus, str | None]]] = {
+    "pending": ("pending", None), "approved": ("paid", None), "transferred": ("paid", None),
+    "declined": ("failed", "balance"), "canceled": ("failed", "cancelled"), "expired": ("expired", None),
+}  # fmt: skip
+
+
+class FedaPay:
+    """One wallet of FedaPay. `secret` asks for payments, `signing` is what its callbacks are signed with."""
+
+    def __init__(
+        self, id: str, label: str, wire: Wire, secret: str, signing: str, mode: Mode, clock: Clock
+    ) -> None:  # fmt: skip
+        self.id, self.label = id, label
+        self._wire, self._signing, self._mode, self._clock = wire, signing, mode, clock
+        self._headers = {"Authorization": f"Bearer {secret}"}
+
+    def start(self, order: PaymentOrder) -> Started:
+        made = self._wire.post("/v1/transactions", {
+            "description": order.label, "amount": order.amount, "currency": {"iso": order.currency},
+            "merchant_reference": order.reference, "custom_metadata": {"reference": order.reference},
+            "customer": {"phone_number": {"number": order.payer, "country": "tg"}},
+        }, self._headers)  # fmt: skip
+        number = _transaction(made).get("id")
+        if made.status >= 400 or not isinstance(number, (int, str)):
+            raise ProviderDown(f"refused_{made.status}")
+        try:
+            token = self._wire.post(f"/v1/transactions/{quote(str(number), safe='')}/token", {}, self._headers)
+            self._wire.post(f"/v1/{self._mode}", {"token": token.text("token")}, self._headers)
+        except ProviderDown:  # the transaction is theirs: what becomes of it is asked
+            pass
+        return Started(str(number))
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
+        at = self._check_signature(headers, body)
+        try:
+            told = json.loads(body)
+            event, entity = f"{told['name']}:{told['entity']['id']}", told["entity"]
+            reference = str(entity.get("merchant_reference") or entity["custom_metadata"]["reference"])
+            kind, _ = _KINDS[entity["status"]]
+        except (ValueError, TypeError, KeyError, RecursionError) as wrong:
+            raise BadCallback("unreadable") from wrong
+        amount = whole_francs(entity.get("amount"))
+        if amount is None:
+            raise BadCallback("unreadable")
+        return PaymentNotice(event, reference, str(entity["id"]), kind, amount, _currency(entity), at)
+
+    def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+        by = quote(provider_ref, safe="") if provider_ref else f"merchant/{quote(reference, safe='')}"
+        answer = self._wire.get(f"/v1/transactions/{by}", self._headers)
+        if answer.status == 404:
+            return ProviderStatus("unknown", 0, "XOF", reference, "no_such_order")
+        if answer.status >= 400:
+            raise ProviderDown(f"refused_{answer.status}")
+        found = _transaction(answer)
+        kind, reason = _KINDS.get(str(found.get("status")), ("unknown", None))
+        metadata = found.get("custom_metadata")
+        told = metadata.get("reference") if isinstance(metadata, dict) else None
+        named = str(found.get("merchant_reference") or told or "")
+        amount = whole_francs(found.get("amount"))
+        return ProviderStatus(
+            kind, amount or 0, _currency(found), named, reason, str(found.get("id") or "") or None
+        )  # fmt: skip
+
+    def _check_signature(self, headers: Mapping[str, str], body: bytes) -> datetime:
+        """`t=<unix>,s=<hex>`, several `s` possible while a secret is being changed."""
+        given = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE, "")
+        parts = [part.strip().split("=", 1) for part in given.split(",") if "=" in part]
+        stamp = next((value for name, value in parts if name == "t"), "")
+        message = stamp.encode("utf-8", "replace") + b"." + body
+        expected = hmac.new(self._signing.encode(), message, hashlib.sha256).hexdigest().encode()
+        tried = [
+            hmac.compare_digest(expected, value.encode("utf-8", "replace")) for name, value in parts if name == "s"
+        ]
+        if not any(tried) or not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12):
+            raise BadCallback("signature")
+        at = datetime.fromtimestamp(int(stamp), UTC)
+        if abs(self._clock.now() - at) > SKEW:
+            raise BadCallback("too_old")
+        return at
+
+
+def _transaction(answer: Answer) -> Mapping[str, Plain]:
+    """FedaPay wraps a transaction under its version: `{"v1/transaction": {…}}`."""
+    wrapped = answer.at("v1/transaction")
+    return wrapped if isinstance(wrapped, dict) else answer.body
+
+
+def _currency(found: Mapping[str, Plain]) -> str:
+    currency = found.get("currency")
+    iso = currency.get("iso") if isinstance(currency, dict) else currency
+    return str(iso) if iso else "XOF"

@@ -1,0 +1,85 @@
+"""A mail server: one message a letter, over TLS, named after the letter so that a second copy can be told.
+
+RFC 5322 for the message, RFC 3834 for what was written by a machine, RFC 3207 for STARTTLS.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from typing import Final, Literal
+
+from engine.gateways.senders import NotSent
+from engine.records.dossier import Letter
+
+Security = Literal["starttls", "tls", "none"]
+_PATIENCE: Final = 20.0
+_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class MailServer:
+    """Where e-mail leaves by. Without TLS on this machine only. `sender` is who writes, `Guichet <a@b.tg>`."""
+
+    def __init__(
+        self, host: str, port: int, security: Security, sender: str, user: str = "", password: str = ""
+    ) -> None:  # fmt: skip
+        """Raises ValueError for a sender that is no address, or secrets that would travel in clear."""
+        if security == "none" and host not in _LOCAL:
+            raise ValueError("security none is for this machine only")
+        name, address = parseaddr(sender)
+        local, _, domain = address.partition("@")
+        if not local or not domain:
+            raise ValueError("from must be an address")
+        self._sender = Address(name, local, domain)
+        self._host, self._port, self._security = host, port, security
+        self._user, self._password = user, password
+
+    def send(self, letter: Letter) -> None:
+        try:
+            message = self._message(letter)
+            with self._open() as server:
+                server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as refused:
+            code = max((code for code, _ in refused.recipients.values()), default=550)
+            raise NotSent("recipient_refused", for_good=code >= 500) from None
+        except smtplib.SMTPResponseException as error:  # a 5xx about this message; not about who we are
+            known = not isinstance(error, (smtplib.SMTPAuthenticationError, smtplib.SMTPHeloError))
+            raise NotSent(f"smtp_{error.smtp_code}", for_good=known and error.smtp_code >= 500) from None
+        except (smtplib.SMTPException, OSError) as error:
+            raise NotSent(type(error).__name__) from None
+        except ValueError:
+            raise NotSent("no_such_address", for_good=True) from None
+
+    def _message(self, letter: Letter) -> EmailMessage:
+        message = EmailMessage(policy=SMTP)
+        local, _, domain = letter.to.rpartition("@")
+        if not local or not domain or any(sign.isspace() for sign in letter.to):
+            raise ValueError("no address")
+        message["From"] = self._sender
+        message["To"] = Address("", local, domain)
+        message["Subject"] = " ".join(letter.subject.split())
+        message["Date"] = format_datetime(letter.created_at)
+        message["Message-ID"] = f"<{letter.id}@{self._sender.domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(letter.body, cte="quoted-printable")
+        return message
+
+    def _open(self) -> smtplib.SMTP:
+        context = ssl.create_default_context()
+        if self._security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=_PATIENCE, context=context)
+        else:
+            server = smtplib.SMTP(self._host, self._port, timeout=_PATIENCE)
+        try:
+            if self._security == "starttls":
+                server.starttls(context=context)
+            if self._user:
+                server.login(self._user, self._password)
+        except BaseException:
+            server.close()
+            raise
+        return server

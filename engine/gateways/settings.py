@@ -1,0 +1,204 @@
+"""What leaves the house: the payment operators, the SMS gateway and the mail server, from one TOML file that an
+administrator keeps.
+
+    [operators.mixx]
+    kind = "paygate"                       # paygate, fedapay, paydunya, cinetpay
+    label = "Mixx by Yas (T-Money)"        # as citizens read it
+    network = "TMONEY"
+    token_file = "/run/secrets/paygate"    # every secret: in the file (`token`), or in a file of its own (`token_file`)
+
+    [sms]
+    address = "https://sms.example/send"   # a POST in JSON
+    token_file = "/run/secrets/sms"
+    fields = {to = "phone", text = "message"}
+    fixed = {sender = "GUICHET"}
+
+    [email]
+    host = "mail.example"
+    from = "Guichet <ne-pas-repondre@exemple.tg>"
+    user = "guichet"
+    password_file = "/run/secrets/mail"
+
+The name of an operator's table is its id, in addresses and in the journal: it never changes meaning.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from engine.clock import Clock
+from engine.gateways.cinetpay import ADDRESS as CINETPAY
+from engine.gateways.cinetpay import CinetPay
+from engine.gateways.fedapay import ADDRESS as FEDAPAY
+from engine.gateways.fedapay import FedaPay, Mode
+from engine.gateways.mail import MailServer, Security
+from engine.gateways.paydunya import ADDRESS as PAYDUNYA
+from engine.gateways.paydunya import PayDunya, Wallet
+from engine.gateways.paygate import ADDRESS as PAYGATE
+from engine.gateways.paygate import Network, PayGate
+from engine.gateways.payments import PaymentProvider
+from engine.gateways.senders import Sender
+from engine.gateways.sms import SmsGateway
+from engine.gateways.wire import InsecureAddress, Wire
+
+_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+class WrongGateways(ValueError):
+    """The file of gateways cannot be used; `str()` says which table, which key, and why, never a secret."""
+
+
+class _Table:
+    """One table being read: every key must be known, every needed one there."""
+
+    def __init__(self, name: str, keys: Mapping[str, Any], folder: Path) -> None:
+        self.name, self._keys, self._folder = name, dict(keys), folder
+
+    def wrong(self, key: str, why: str) -> WrongGateways:
+        return WrongGateways(f"[{self.name}] {key}: {why}")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._keys.pop(key, default)
+        if value is None:
+            raise self.wrong(key, "is missing")
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(key, "must be a text")
+        return value.strip()
+
+    def secret(self, key: str) -> str:
+        path = self._keys.pop(f"{key}_file", None)
+        if path is None:
+            return self.text(key)
+        try:
+            return (self._folder / str(path)).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise self.wrong(f"{key}_file", type(error).__name__) from None
+
+    def number(self, key: str, default: int) -> int:
+        value = self._keys.pop(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
+            raise self.wrong(key, "must be a number")
+        return value
+
+    def texts(self, key: str) -> dict[str, str]:
+        value = self._keys.pop(key, {})
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise self.wrong(key, 'must be a table of texts, as in {to = "phone"}')
+        return dict(value)
+
+    def one_of(self, key: str, *allowed: str, default: str | None = None) -> str:
+        value = self.text(key, default)
+        if value not in allowed:
+            raise self.wrong(key, "must be one of " + ", ".join(allowed))
+        return value
+
+    def wire(self, otherwise: str | None) -> Wire:
+        try:
+            return Wire(self.text("address", otherwise))
+        except InsecureAddress:
+            raise self.wrong("address", "must be an https address") from None
+
+    def close(self) -> None:
+        if self._keys:
+            raise self.wrong(min(self._keys), "is not a key of this table")
+
+
+_Made = Callable[[_Table, str, str, Clock, str], PaymentProvider]
+
+
+def _paygate(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
+    network = cast(Network, table.one_of("network", "TMONEY", "FLOOZ"))
+    return PayGate(name, label, table.wire(PAYGATE), table.secret("token"), network, clock)
+
+
+def _fedapay(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
+    mode = cast(Mode, table.one_of("mode", "moov_tg", "togocel"))
+    secret, signing = table.secret("secret"), table.secret("signing")
+    return FedaPay(name, label, table.wire(FEDAPAY), secret, signing, mode, clock)
+
+
+def _paydunya(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
+    wallet = cast(Wallet, table.one_of("wallet", "t-money-togo", "moov-togo"))
+    master, private, token = (table.secret(key) for key in ("master", "private", "token"))
+    store = table.text("store", label)
+    return PayDunya(name, label, table.wire(PAYDUNYA), master, private, token, wallet, store, clock)
+
+
+def _cinetpay(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
+    key, site, secret = table.secret("key"), table.text("site"), table.secret("secret")
+    notify, back = f"{base_url}/retours/{name}", f"{base_url}/dossiers"
+    return CinetPay(name, label, table.wire(CINETPAY), key, site, secret, notify, back, clock)
+
+
+_KINDS: Final[Mapping[str, _Made]] = {
+    "paygate": _paygate, "fedapay": _fedapay, "paydunya": _paydunya, "cinetpay": _cinetpay,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """Operators by id, in the order in which citizens see them; senders by channel."""
+
+    operators: Mapping[str, PaymentProvider]
+    senders: Mapping[str, Sender]
+
+
+def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
+    """What the file says. Secrets' own files are found from its folder. Raises `WrongGateways`."""
+    try:
+        tables = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise WrongGateways(f"{file.name}: {type(error).__name__}: {error}") from None
+    senders: dict[str, Sender] = {}
+    operators: dict[str, PaymentProvider] = {}
+    for name, keys in tables.items():
+        if not isinstance(keys, dict) or name not in ("operators", *_SENDERS):
+            raise WrongGateways(f"{name}: is none of [operators.…], [sms], [email]")
+        if name == "operators":
+            operators = {one: _operator(one, said, file.parent, clock, base_url) for one, said in keys.items()}
+        else:
+            table = _Table(name, keys, file.parent)
+            senders[name] = _SENDERS[name](table)
+            table.close()
+    return Gateways(operators, senders)
+
+
+def _operator(name: str, keys: object, folder: Path, clock: Clock, base_url: str) -> PaymentProvider:
+    if not isinstance(keys, dict):
+        raise WrongGateways(f"operators.{name}: must be a table, as in [operators.{name}]")
+    table = _Table(f"operators.{name}", keys, folder)
+    if not _ID.fullmatch(name):
+        raise table.wrong("name", "small letters, digits and _ only")
+    kind = table.one_of("kind", *_KINDS)
+    operator = _KINDS[kind](table, name, table.text("label"), clock, base_url)
+    table.close()
+    return operator
+
+
+def _sms(table: _Table) -> Sender:
+    fields, fixed = table.texts("fields"), table.texts("fixed")
+    if strange := fields.keys() - {"to", "text"}:
+        raise table.wrong("fields", f"knows to and text, not {min(strange)}")
+    named = {"to": "to", "text": "text", **fields}
+    return SmsGateway(table.wire(None), table.secret("token"), named, fixed)
+
+
+def _email(table: _Table) -> Sender:
+    security = table.one_of("security", "starttls", "tls", "none", default="starttls")
+    user = table.text("user", "-")
+    password = "" if user == "-" else table.secret("password")
+    host, port = table.text("host"), table.number("port", 465 if security == "tls" else 587)
+    try:
+        return MailServer(
+            host, port, cast(Security, security), table.text("from"), "" if user == "-" else user, password
+        )
+    except ValueError as wrong:
+        raise table.wrong("from" if "from" in str(wrong) else "security", str(wrong)) from None
+
+
+_SENDERS: Final[Mapping[str, Callable[[_Table], Sender]]] = {"sms": _sms, "email": _email}

@@ -1,0 +1,110 @@
+"""Speaking to an operator over HTTPS. The only door to urllib3.
+
+One call, one answer: a short patience, no redirect, no retry (our reference is the idempotency key, so the cashier asks
+again by itself), an answer of bounded size. Whatever is not a readable answer is `ProviderDown`: nothing is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import urllib3
+
+from engine.gateways.payments import ProviderDown
+from engine.values import Plain
+
+_LARGEST: Final = 256 * 1024
+_NOT_NOW: Final = frozenset({408, 425, 429})
+_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class InsecureAddress(ValueError):
+    """Secrets would travel in clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the operator answered: its status and its JSON object."""
+
+    status: int
+    body: Mapping[str, Plain]
+
+    def text(self, *path: str) -> str:
+        """The text or number at a path, as text; empty when there is none."""
+        found = self.at(*path)
+        return str(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else ""
+
+    def at(self, *path: str) -> Plain:
+        found: Plain = dict(self.body)
+        for step in path:
+            found = found.get(step) if isinstance(found, dict) else None
+        return found
+
+
+class Wire:
+    """One operator's address. Safe to share between threads."""
+
+    def __init__(self, base: str, seconds: float = 10.0) -> None:
+        """`base` without its last slash. Raises `InsecureAddress` for plain HTTP to another machine."""
+        split = urlsplit(base)
+        if split.scheme != "https" and split.hostname not in _LOCAL:
+            raise InsecureAddress(base)
+        self.base = base.rstrip("/")
+        self._pool = urllib3.PoolManager(
+            num_pools=4, maxsize=8, retries=False, timeout=urllib3.Timeout(connect=min(5.0, seconds), read=seconds)
+        )
+
+    def post(
+        self, path: str, body: Mapping[str, Plain], headers: Mapping[str, str] | None = None, *, bare: bool = False
+    ) -> Answer:  # fmt: skip
+        """`bare`: only the status of the answer counts. Raises `ProviderDown`."""
+        return self._ask("POST", path, json.dumps(dict(body)).encode(), headers, bare)
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Raises `ProviderDown`."""
+        return self._ask("GET", path, None, headers)
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None, bare: bool = False
+    ) -> Answer:  # fmt: skip
+        wanted = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
+        try:
+            response = self._pool.request(
+                method, self.base + path, body=body, headers={**wanted, **(headers or {})}, redirect=False,
+                preload_content=False,
+            )  # fmt: skip
+            try:
+                content = response.read(_LARGEST + 1, decode_content=True)
+            finally:
+                response.drain_conn()
+                response.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise ProviderDown(type(error).__name__) from None  # an address may hold a secret: it is not chained
+        if response.status >= 500 or response.status in _NOT_NOW or len(content) > _LARGEST:
+            raise ProviderDown(f"status_{response.status}")
+        return Answer(response.status, {} if bare else _read(content))
+
+
+def _read(content: bytes) -> Mapping[str, Plain]:
+    try:
+        read = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ProviderDown("unreadable") from None
+    if not isinstance(read, dict):
+        raise ProviderDown("unreadable")
+    return read
+
+
+def whole_francs(found: Plain) -> int | None:
+    """An amount as operators write it: `5000`, `"5000"`, `5000.0`; none when it is not a whole number of francs."""
+    if isinstance(found, bool) or not isinstance(found, (int, float, str)):
+        return None
+    text = str(found).strip()
+    whole, _, cents = text.partition(".")
+    if not whole.isascii() or not whole.isdigit() or len(whole) > 12 or cents.strip("0"):
+        return None
+    return int(whole)

@@ -1,0 +1,176 @@
+"""Letters leave the house by a real mail server and an SMS gateway of this machine; what fails is told apart."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from engine.clock import FixedClock
+from engine.gateways.mail import MailServer
+from engine.gateways.senders import NotSent
+from engine.gateways.settings import WrongGateways, read_gateways
+from engine.gateways.sms import SmsGateway
+from engine.gateways.wire import Wire
+from engine.records.dossier import Letter
+from tests.engine.gateways.local_operators import LocalOperator, serving
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+LETTER = Letter(
+    "l1", "d1", "email", "afi@example.tg", "Dossier reçu", "Bonjour,\nŋɔŋlɔ ƒe dɔ. Voilà : é ê ç.", NOW, "k", NOW
+)
+SMS = replace(LETTER, channel="sms", to="+22890112233", subject="", body="Dossier 123 recu")
+
+
+class Post:
+    """The handler of a real SMTP server: keeps messages, refuses whom the test says."""
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+        self.refuses: dict[str, str] = {}
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address in self.refuses:
+            return self.refuses[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.kept.append(message_from_bytes(envelope.content, policy=policy.default))
+        return self.refuses.get("data", "250 OK")
+
+
+@contextmanager
+def post_office() -> Iterator[tuple[Post, MailServer]]:
+    post = Post()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(post, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield post, MailServer("127.0.0.1", port, "none", "Guichet du service public <rien@guichet.tg>")
+    finally:
+        controller.stop()
+
+
+def test_a_letter_arrives_whole() -> None:
+    with post_office() as (post, server):
+        server.send(replace(LETTER, subject="Dossier\r\nBcc: x@example.tg"))
+    [message] = post.kept
+    assert message["To"] == "afi@example.tg"
+    assert message["Bcc"] is None
+    assert message["Subject"] == "Dossier Bcc: x@example.tg"
+    assert message["Message-ID"] == "<l1@guichet.tg>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message.get_content().replace("\r\n", "\n").strip() == LETTER.body
+
+
+@pytest.mark.parametrize(
+    ("refuses", "for_good"),
+    [
+        ({"afi@example.tg": "550 no such user"}, True), ({"afi@example.tg": "450 busy"}, False),
+        ({"data": "554 refused"}, True), ({"data": "451 later"}, False),
+    ],
+)  # fmt: skip
+def test_what_a_mail_server_refuses(refuses: dict[str, str], for_good: bool) -> None:
+    with post_office() as (post, server):
+        post.refuses = refuses
+        with pytest.raises(NotSent) as told:
+            server.send(LETTER)
+    assert told.value.for_good is for_good
+
+
+@pytest.mark.parametrize("to", ["afi", "a b@example.tg", "a@x.tg\nBcc: y@x.tg", "@"])
+def test_no_address_is_no_crash(to: str) -> None:
+    with post_office() as (post, server), pytest.raises(NotSent):
+        server.send(replace(LETTER, to=to))
+    assert not post.kept
+
+
+def test_a_server_that_is_not_there() -> None:
+    with pytest.raises(NotSent) as told:
+        MailServer("127.0.0.1", 1, "none", "a@b.tg").send(LETTER)
+    assert not told.value.for_good
+
+
+def test_mail_never_leaves_this_machine_in_clear() -> None:
+    with pytest.raises(ValueError, match="machine"):
+        MailServer("mail.example", 25, "none", "a@b.tg")
+
+
+class Texts(LocalOperator):
+    code = 202
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        return self.code, {}
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "for_good"),
+    [(200, True, False), (202, True, False), (422, False, True), (401, False, False), (429, False, False), (503, False, False), (302, False, False)],
+)  # fmt: skip
+def test_an_sms_gateway(code: int, sent: bool, for_good: bool) -> None:
+    with serving(Texts()) as gateway:
+        gateway.code = code  # type: ignore[attr-defined]
+        sender = SmsGateway(Wire(gateway.address), "jeton", {"to": "phone", "text": "message"}, {"sender": "GUICHET"})
+        if sent:
+            sender.send(SMS)
+        else:
+            with pytest.raises(NotSent) as told:
+                sender.send(SMS)
+            assert told.value.for_good is for_good
+            assert SMS.to not in str(told.value)
+        method, _, body, headers = gateway.asked[-1]
+    assert method == "POST"
+    assert body == {"sender": "GUICHET", "phone": SMS.to, "message": SMS.body}
+    assert (headers["authorization"], headers["idempotency-key"]) == ("Bearer jeton", "l1")
+
+
+CHANNELS = """
+[sms]
+address = "https://sms.example/send"
+token = "s3cr3t"
+fields = {to = "phone"}
+
+[email]
+host = "mail.example"
+from = "Guichet <rien@guichet.tg>"
+user = "guichet"
+password = "s3cr3t"
+"""
+
+
+def test_the_channels_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "gateways.toml"
+    file.write_text(CHANNELS)
+    assert set(read_gateways(file, FixedClock(NOW), "https://x").senders) == {"sms", "email"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"https://sms.example/send"', '"http://sms.example"', "[sms] address"),
+        ('{to = "phone"}', '{a = "phone"}', "[sms] fields"),
+        ('{to = "phone"}', "3", "[sms] fields"),
+        ('from = "Guichet <rien@guichet.tg>"', 'from = "x"', "[email] from"),
+        ('host = "mail.example"', 'host = "mail.example"\nsecurity = "none"', "[email] security"),
+        ('host = "mail.example"', 'host = "mail.example"\nport = 0', "[email] port"),
+        ('password = "s3cr3t"', "", "[email] password"),
+        ("[email]", "[mail]", "mail"),
+    ],
+)
+def test_wrong_channels_say_where(tmp_path: Path, old: str, new: str, told: str) -> None:
+    file = tmp_path / "gateways.toml"
+    file.write_text(CHANNELS.replace(old, new, 1))
+    with pytest.raises(WrongGateways) as wrong:
+        read_gateways(file, FixedClock(NOW), "https://x")
+    assert str(wrong.value).startswith(told)
+    assert "s3cr3t" not in str(wrong.value)
