@@ -224,6 +224,14 @@ def test_every_control_has_its_label_and_every_description_exists() -> None:
     assert page.headings.count("h1") == 1
 
 
+def test_sorted_options_are_a_list_with_headings() -> None:
+    groups = {"a1": "A", "a2": "A", "b1": "B"}
+    grouped = tuple(OptionView(code, Text.of(code), group=Text.of(group)) for code, group in groups.items())
+    html = rendered(a_page(a_field("place", options=grouped)))
+    assert [html.count(f'<optgroup label="{group}">') for group in "AB"] == [1, 1]
+    assert html.index('label="A"') < html.index('value="a2"') < html.index('label="B"') < html.index('value="b1"')
+
+
 def test_what_people_write_stays_text() -> None:
     nasty = '"><script>alert(1)</script>'
     view = a_field(value=nasty, label=Text.of(nasty), help=Text.of(nasty), options=(OptionView(nasty, Text.of(nasty)),))

@@ -149,6 +149,35 @@ def field_of(page: str, name: str, dossier: Dossier, **keys: Any) -> FieldView:
     return next(field for field in page_of(page, dossier, **keys).fields if field.id == name)
 
 
+ADDRESS = a_procedure("""
+form:
+  demande:
+    title: Votre adresse
+    fields:
+      prefecture: {label: Préfecture, type: place, level: prefecture, example: golfe}
+      commune: {label: Commune, type: place, under: prefecture, example: golfe_1}
+""")
+
+
+def communes(**answers: Plain) -> list[tuple[str, str]]:
+    found = view_page(ADDRESS, "demande", a_dossier(ADDRESS, **answers), TODAY, DIRECTORY, the_words())
+    assert found is not None
+    options = next(field for field in found.fields if field.id == "commune").options
+    return [(option.code, str(option.group or "")) for option in options]
+
+
+def test_a_choice_under_a_blank_answer_offers_everything_sorted_by_it() -> None:
+    """Both stand on one page, and a page works without scripts."""
+    every = communes()
+    assert len(every) == 117
+    assert ("golfe_1", "Golfe") in every
+    assert ("mo_2", "Mô") in every
+    assert communes(prefecture="mo") == [("mo_1", ""), ("mo_2", "")]
+    both = {"prefecture": ["mo"], "commune": ["golfe_1"]}
+    wrong = read_page(ADDRESS, a_dossier(ADDRESS), "demande", both, TODAY, DIRECTORY)
+    assert faults(wrong.problems) == [("commune", "choice")]
+
+
 # -- the path ----------------------------------------------------------------------------------------------------------
 
 
