@@ -319,7 +319,7 @@ def schema() -> None:
 def verify(export: Path, language: str) -> None:
     """Verify the journal export of a dossier, offline: intact, or the first entry that is not."""
     from engine.problems import Refused
-    from engine.records.journal import read_export, verify_export
+    from engine.records.journal import erased_at, read_export, verify_export
     from renderers.console_text import broken_chain, intact_chain, unreadable_export
 
     try:
@@ -333,4 +333,6 @@ def verify(export: Path, language: str) -> None:
         sys.exit(1)
     head = plain.get("head") if isinstance(plain, dict) else None
     count, last = (head.get("n"), head.get("hash")) if isinstance(head, dict) else (0, "")
-    click.echo(intact_chain(count if isinstance(count, int) else 0, str(last), language))
+    gone = erased_at(plain)
+    day = gone.date().isoformat() if gone else ""
+    click.echo(intact_chain(count if isinstance(count, int) else 0, str(last), language, day))

@@ -12,6 +12,7 @@ from engine.records.store import Finding
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "fr": {
         "intact": "Journal intact : {n} écritures, aucune modifiée, aucune manquante. Dernière empreinte {hash}.",
+        "erased": "Les données personnelles de ce dossier ont été effacées le {day} : le journal reste entier.",
         "broken": "JOURNAL ROMPU à l'écriture {n} : {why}.\n  attendu : {expected}\n  trouvé  : {found}",
         "before": "Les écritures 1 à {n} sont intactes.",
         "unreadable": "Ce fichier n'est pas un journal exporté ({code}).",
@@ -30,6 +31,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "en": {
         "intact": "Journal intact: {n} entries, none changed, none missing. Last hash {hash}.",
+        "erased": "The personal data of this dossier were erased on {day}: the journal stays whole.",
         "broken": "JOURNAL BROKEN at entry {n}: {why}.\n  expected: {expected}\n  found:    {found}",
         "before": "Entries 1 to {n} are intact.",
         "unreadable": "This file is not an exported journal ({code}).",
@@ -49,8 +51,11 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 }  # fmt: skip
 
 
-def intact_chain(count: int, last: str, language: str) -> str:
-    return _WORDS[language]["intact"].format(n=count, hash=last[:16])
+def intact_chain(count: int, last: str, language: str, erased_on: str = "") -> str:
+    """`erased_on`: the ISO day when what the dossier held was erased, if it was."""
+    words = _WORDS[language]
+    said = words["intact"].format(n=count, hash=last[:16])
+    return f"{said}\n{words['erased'].format(day=erased_on)}" if erased_on else said
 
 
 def broken_chain(found: Break, language: str) -> str:

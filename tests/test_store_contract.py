@@ -109,6 +109,7 @@ def test_migrating_twice_changes_nothing(store: Store) -> None:
     opened(store)
     store.migrate()
     assert list(store.all_dossiers()) == ["d1"]
+    assert list(store.all_dossiers("another-procedure")) == []
 
 
 # -- dossiers ----------------------------------------------------------------------------------------------------------
@@ -310,6 +311,9 @@ def test_a_journal_grows_from_its_head(store: Store) -> None:
         assert [entry.kind for entry in entries] == ["opened", "saved"]
         assert verify(entries) is None
         assert list(unit.salts("d1")[2]) == ["nom"]
+        names = sorted({name for named in unit.salts("d1").values() for name in named})
+        unit.erase_salts("d1", names[:1])
+        assert sorted({name for named in unit.salts("d1").values() for name in named}) == names[1:]
         unit.erase_salts("d1")
         assert unit.salts("d1") == {}
         assert unit.entries("d1") == entries
@@ -364,6 +368,9 @@ def test_letters_of_a_dossier_and_to_an_address(store: Store) -> None:
         assert [one.id for one in unit.letters_of("d1")] == ["l1", "l2"]
         assert [one.id for one in unit.letters_to("+22890000000")] == ["l3", "l1"]
         assert unit.letters_to("+22890000000", limit=1) == (a_letter("l3", created_at=later(minutes=2)),)
+        unit.erase_letters("d1")
+        assert unit.letters_of("d1") == ()
+        assert [one.id for one in unit.letters_to("+22890000000")] == ["l3"]
 
 
 def test_timers_are_replaced_unless_they_fired(store: Store) -> None:

@@ -14,6 +14,7 @@ from engine.records.journal import COMMITS, Break, Entry, commit_value, export_p
 from engine.records.store import Finding
 from engine.rules.access import is_owner
 from engine.rules.appointments import desks_of
+from engine.rules.documents import is_erased
 from engine.rules.history import differences, fold, projection_of
 from engine.rules.parts import is_in_parts
 from engine.rules.passage import codes
@@ -97,7 +98,7 @@ def _of_written(
     procedure: Procedure, dossier: Dossier, entries: tuple[Entry, ...], salts: Mapping[int, Mapping[str, str]]
 ) -> Iterator[Finding]:
     """Answers, files and reasons against what the journal committed to; nothing can be told once the salts are erased."""
-    if not salts:
+    if not salts or dossier.erased_at is not None:
         return
     seals = _seals(entries, salts)
     answers = {f"answers.{name}": answer for whole, answer in dossier.answers.items()
@@ -195,7 +196,8 @@ def _forgot_a_price(entries: tuple[Entry, ...]) -> bool:
 
 def _of_documents(office: Office, procedure: Procedure, dossier: Dossier) -> Iterator[Finding]:
     for document in dossier.documents:
-        if not is_intact(office, procedure, document):
+        emptied = is_erased(document) and dossier.erased_at is None
+        if emptied or not is_intact(office, procedure, document):
             yield Finding("document_forged", dossier.id, {"number": document.number})
 
 

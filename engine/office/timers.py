@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,9 +15,11 @@ from typing import Final
 from engine.gateways.senders import NotSent
 from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.cashier import reconcile
+from engine.office.editions import LostEdition
 from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
 from engine.office.office import Office, pinned
+from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
 from engine.rules.decision import EntryDraft
@@ -94,6 +97,8 @@ def _fire(office: Office, timer: Timer) -> Dossier | None:
         if dossier is None:
             return None
         procedure = pinned(office, unit, dossier)
+        if is_of_keeping(timer.name):
+            return forget(office, unit, procedure, dossier, timer.name)
         try:
             decision = time_over(procedure, dossier, timer.name, now, office.directory, office.wording)
         except Refused as closed:
@@ -122,7 +127,8 @@ def deliver_letters(office: Office) -> int:
         settled = [_carry(office, letter, now) for letter in lent]
         with office.store.unit(write=True) as unit:
             for letter in settled:
-                unit.settle_letter(letter)
+                with suppress(LookupError):  # its dossier was erased meanwhile, and it with it
+                    unit.settle_letter(letter)
         sent += sum(letter.sent_at is not None for letter in settled)
     return sent
 
@@ -160,8 +166,24 @@ def sweep(office: Office) -> int:
         if last == today:
             return 0
         forgotten = unit.sweep(now - MOMENTS_KEPT)
+    forgotten += _forget_overdue(office)
     named = {one.sha256 for dossier in _all(office) for one in dossier.attachments}
     return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))
+
+
+def _forget_overdue(office: Office) -> int:
+    """Closed dossiers kept longer than the book says, whose timer was never set; so many a day at most."""
+    late: list[str] = []
+    for dossier in _all(office):
+        if len(late) == AT_ONCE:
+            break
+        try:
+            with office.store.unit() as unit:
+                if overdue(office, unit, dossier):
+                    late.append(dossier.id)
+        except LostEdition:
+            log.warning("the edition of %s cannot be read", dossier.id)
+    return sum(forget_overdue(office, one) for one in late)
 
 
 def _all(office: Office) -> Iterator[Dossier]:

@@ -12,7 +12,7 @@ from engine.definition.model import Procedure
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refused, refusal
 from engine.records.dossier import Actor, IssuedDocument
-from engine.rules.documents import check_claims, masked, status_of
+from engine.rules.documents import check_claims, is_erased, masked, status_of
 from engine.values import Plain, Text, digits_only, has_check_digit
 
 Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
@@ -70,9 +70,12 @@ def _verdict(office: Office, procedure: Procedure, document: IssuedDocument) -> 
 
 
 def is_intact(office: Office, procedure: Procedure, document: IssuedDocument) -> bool:
-    """Whether the kept document is still the one that was signed."""
+    """Whether the kept document is still the one that was signed, as far as it was not erased."""
     claims = office.keys.check(document.jws)
-    return claims is not None and not check_claims(document, claims, procedure, procedure.identity.agency)
+    if claims is None:
+        return False
+    faults = check_claims(document, claims, procedure, procedure.identity.agency)
+    return not faults or (is_erased(document) and faults == ("digest",))
 
 
 def _count(office: Office, client: str) -> None:

@@ -213,6 +213,7 @@ class Dossier:
     attachments: tuple[Attachment, ...] = ()
     clocks: Mapping[str, ClockState] = field(default_factory=lambda: MappingProxyType({}))
     links: Mapping[str, Linked] = field(default_factory=lambda: MappingProxyType({}))  # by link of the book
+    erased_at: datetime | None = None  # its personal data were kept as long as the book says, and are gone
     awaits: tuple[str, ...] | None = None  # where several hands are waited for: the roles that still owe their part
 
     @property

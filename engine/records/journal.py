@@ -192,6 +192,16 @@ def verify_export(export: Plain) -> Break | None:
     return next((broken for one in openings if (broken := _broken_opening(bodies, one))), None)
 
 
+def erased_at(export: Plain) -> datetime | None:
+    """When what the dossier of an export held was erased; None when it was not. Raises `Refused` as `verify_export`."""
+    entries, _, _, _ = _parts(export)
+    return next((one.at for one in entries if one.kind == "erased" and _says_how(one.body)), None)
+
+
+def _says_how(body: Plain) -> bool:
+    return isinstance(body, dict) and "how" in body
+
+
 @dataclass(frozen=True, slots=True)
 class _Head:
     n: int

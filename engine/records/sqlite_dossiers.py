@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from engine.records.bodies import from_plain, to_plain
@@ -137,5 +137,8 @@ class DossierVerbs(Verbs):
             kept.setdefault(n, {})[name] = salt
         return kept
 
-    def erase_salts(self, dossier_id: str) -> None:
-        self._change("DELETE FROM salt WHERE dossier = ?", (dossier_id,))
+    def erase_salts(self, dossier_id: str, names: Collection[str] | None = None) -> None:
+        if names is None:
+            self._change("DELETE FROM salt WHERE dossier = ?", (dossier_id,))
+        for name in names or ():
+            self._change("DELETE FROM salt WHERE dossier = ? AND name = ?", (dossier_id, name))

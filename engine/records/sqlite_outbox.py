@@ -47,6 +47,9 @@ class OutboxVerbs(Verbs):
         sql = f"{LETTERS.select} WHERE dossier = ? ORDER BY created_at, rowid"
         return LETTERS.read_all(self._rows(sql, (dossier_id,)))
 
+    def erase_letters(self, dossier_id: str) -> None:
+        self._change("DELETE FROM letter WHERE dossier = ?", (dossier_id,))
+
     def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
         self._change("DELETE FROM timer WHERE dossier = ? AND fired_at IS NULL", (dossier_id,))
         for timer in timers:

@@ -16,7 +16,7 @@ from sqlite_utils import Database, Migrations
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
 MIGRATIONS: Final = Migrations("guichet")
-NAMES: Final = ("0001 facts", "0002 ended payments", "0003 parts awaited", "0004 publications")
+NAMES: Final = ("0001 facts", "0002 ended payments", "0003 parts awaited", "0004 publications", "0005 forgotten")
 
 SETTINGS: Final = {
     "synchronous": "2",  # FULL: a commit that was acknowledged survives a power cut
@@ -419,3 +419,15 @@ def parts_awaited(db: Database) -> None:
 def publications(db: Database) -> None:
     """What was decided about the editions in service, and how following a repository goes."""
     db.executescript(PUBLICATIONS)
+
+
+@MIGRATIONS(name=NAMES[4])
+def forgotten(db: Database) -> None:
+    """What an issued document shows may be erased, whole, once its dossier is kept no more; nothing else of it changes."""
+    db.execute("DROP TRIGGER document_stays")
+    db.execute("""
+        CREATE TRIGGER document_stays BEFORE UPDATE ON document
+          WHEN (old.id, old.dossier, old.output, old.number, old.issued_at, old.code, old.token, old.jws) IS NOT
+               (new.id, new.dossier, new.output, new.number, new.issued_at, new.code, new.token, new.jws)
+            OR (old.content IS NOT new.content AND NOT (new.content = '[]' AND new.holder = ''))
+          BEGIN SELECT RAISE(ABORT, 'an issued document changes its status only'); END""")

@@ -7,7 +7,7 @@ make the answer kinder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -138,8 +138,9 @@ class Unit(Protocol):
 
     def entries(self, dossier_id: str) -> tuple[Entry, ...]: ...
     def salts(self, dossier_id: str) -> Mapping[int, Mapping[str, str]]: ...
-    def erase_salts(self, dossier_id: str) -> None:
-        """Makes every value committed to in this dossier's journal unknowable; the chain still verifies."""
+    def erase_salts(self, dossier_id: str, names: Collection[str] | None = None) -> None:
+        """Makes every value committed to in this dossier's journal (those of these names) unknowable; the chain still
+        verifies."""
         ...
 
     # letters and timers
@@ -157,6 +158,10 @@ class Unit(Protocol):
 
     def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]: ...
     def letters_of(self, dossier_id: str) -> tuple[Letter, ...]: ...
+    def erase_letters(self, dossier_id: str) -> None:
+        """Forgets every message about this dossier, sent or not."""
+        ...
+
     def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
         """Replaces all the timers of the dossier that have not fired."""
         ...

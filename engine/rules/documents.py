@@ -41,6 +41,11 @@ def is_in_hand(dossier: Dossier, output: str, row: int | None, day: date) -> boo
     return any(status_of(one, day) in ("valid", "suspended") for one in mine)
 
 
+def is_erased(document: IssuedDocument) -> bool:
+    """Whether what it shows was erased: its number, its days and its signature are left."""
+    return not document.content and not document.holder
+
+
 def series_of(output: Output, procedure: Procedure, dossier: Dossier, now: datetime) -> str:
     """Which series of numbers the document counts in: `dgdn/2026`. Shared by all the documents that count so: the number
     printed does not name the output, and two papers never carry the same."""

@@ -2,7 +2,8 @@
 
 Names of timers: `due` (the state's time), `wait`, a look-up's id, a clock's id, `remind:<i>`, `before:<notice>` (then
 `:<sequence>` when it is about a meeting), `reminder:<appointment>:<sequence>:<i>`,
-`visit:<appointment>:<sequence>` (its day is over), `draft`, `draft_reminder:<days>`.
+`visit:<appointment>:<sequence>` (its day is over), `draft`, `draft_reminder:<days>`; what a closed dossier is kept for
+(`retention`).
 Their `entry` counts the moves made, so a timer that fired stays fired as long as the dossier has not moved, however
 often the list is made anew.
 """
@@ -31,6 +32,7 @@ from engine.rules.calendars import (
     length_in_days,
 )  # fmt: skip
 from engine.rules.parts import opened_at, parts_left
+from engine.rules.retention import keep_moments
 from engine.values import Span
 
 DRAFT_KEPT: Final = Span(30, "day")
@@ -129,7 +131,8 @@ def timers_of(
     procedure: Procedure, dossier: Dossier, now: datetime, directory: Directory, scope: Scope
 ) -> tuple[Timer, ...]:
     """Everything that falls due with time on the dossier as it stands. Replaces any earlier list."""
-    found = list(_instalments(procedure, dossier, now, directory.calendar))
+    found = [*_instalments(procedure, dossier, now, directory.calendar)] if dossier.erased_at is None else []
+    found += keep_moments(procedure, dossier, directory.calendar)
     if dossier.closed_at is None:
         found += _draft_moments(dossier, now, directory.calendar) if dossier.is_draft else _moments(
             procedure, dossier, now, directory.calendar, scope

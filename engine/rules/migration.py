@@ -19,7 +19,7 @@ from engine.rules.decision import Decision
 from engine.rules.due_dates import instant_of, turn_clocks
 from engine.rules.forms import check_answers, open_fields
 from engine.rules.moves import settle
-from engine.rules.parts import is_in_parts
+from engine.rules.parts import is_in_parts, sealed_anew
 from engine.rules.passage import Moment, Passage, finished
 from engine.rules.tasks import ask_parts, is_satisfied
 from engine.rules.translation import Translation
@@ -61,7 +61,9 @@ def cross(translation: Translation, kept: Dossier, payments: Iterable[Payment], 
     body: dict[str, Plain] = {
         "from": translation.before.edition, "edition": translation.after.edition, "names": dict(names),
     }  # fmt: skip
-    passage = _stood(Passage.of(there), moment).note("migrated", body, _sealed_anew(translation.after, kept, there))
+    passage = _stood(Passage.of(there), moment).note(
+        "migrated", body, sealed_anew(translation.after, kept.answers, there.answers)
+    )
     if not kept.is_draft:
         try:
             passage = settle(passage, moment)
@@ -190,20 +192,3 @@ def _stood(passage: Passage, moment: Moment) -> Passage:
         if isinstance(task, Form) and not isinstance(task, Appointment) and is_in_parts(task):
             passage = ask_parts(passage, moment, task)
     return passage
-
-
-def _sealed_anew(book: Procedure, kept: Dossier, there: Dossier) -> dict[str, Plain]:
-    """The answers that are not what they were, to commit to under their new names, one given in parts part by part."""
-    found: dict[str, Plain] = {}
-    for name, answer in there.answers.items():
-        if kept.answers.get(name) == answer and name in kept.answers:
-            continue
-        form = book.tasks.get(name)
-        if not isinstance(form, Form) or not is_in_parts(form):
-            found[f"answers.{name}"] = answer
-        elif isinstance(answer, dict):
-            found |= {f"answers.{name}.{service}": said for service, said in answer.items()}
-        elif isinstance(answer, list):
-            fillings = ((at, one.get("answers")) for at, one in enumerate(answer) if isinstance(one, dict))
-            found |= {f"answers.{name}.{at}": filling for at, filling in fillings}
-    return found

@@ -155,3 +155,20 @@ def without_parts(form: Form, answers: Answers) -> dict[str, Plain]:
 
 def forms_in_parts(procedure: Procedure) -> Iterator[Form]:
     return (form for form in procedure.forms() if is_in_parts(form))
+
+
+def sealed_anew(book: Procedure, before: Answers, after: Answers) -> dict[str, Plain]:
+    """The answers that are not what they were, as the journal commits to them: one given in parts part by part."""
+    found: dict[str, Plain] = {}
+    for name, answer in after.items():
+        if name in before and before[name] == answer:
+            continue
+        form = book.tasks.get(name)
+        if not isinstance(form, Form) or not is_in_parts(form):
+            found[f"answers.{name}"] = answer
+        elif isinstance(answer, dict):
+            found |= {f"answers.{name}.{service}": said for service, said in answer.items()}
+        elif isinstance(answer, list):
+            fillings = ((at, one.get("answers")) for at, one in enumerate(answer) if isinstance(one, dict))
+            found |= {f"answers.{name}.{at}": filling for at, filling in fillings}
+    return found
