@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from renderers.console_files import LANGUAGES, check_files, definition_files, definition_path, shared_for
 
 if TYPE_CHECKING:
     from datetime import date
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from engine.definition.shared_files import Shared
     from engine.problems import Problem
 
-LANGUAGES = click.Choice(["fr", "en"])
-DEFAULT_FOLDER = Path("procedures")
 SECONDS_IN_LINT = 2.0  # of proofs for one file: a shipped one takes a tenth of that
 SECONDS_TO_PROVE = 30.0
 
@@ -49,51 +49,6 @@ class Commands(click.Group):
 @click.version_option(package_name="guichet-unique", prog_name="guichet")
 def console() -> None:
     """Write, check, play and serve administrative procedures written in YAML."""
-
-
-def definition_files(paths: Sequence[Path]) -> list[Path]:
-    """The definitions named, or those of the folders named; shared files beside them are not definitions."""
-    files: list[Path] = []
-    for path in paths or [DEFAULT_FOLDER]:
-        if path.is_dir():
-            files += sorted(path.glob("*.yaml"))
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise click.UsageError(f"{path}: no such file or folder")
-    if not files:
-        raise click.UsageError("no definition here (a folder of .yaml files is expected)")
-    return files
-
-
-def shared_for(file: Path, known: dict[Path, tuple[Shared, list[object]]]) -> tuple[Shared, list[object]]:
-    """The blocks, lists and directory beside a file; read once a folder."""
-    from engine.definition.shared_files import load_shared
-
-    folder = file.parent if any((file.parent / name).is_dir() for name in ("shared", "blocks")) else DEFAULT_FOLDER
-    if folder not in known:
-        shared, problems = load_shared(folder)
-        known[folder] = (shared, list(problems))
-    return known[folder]
-
-
-def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list[object], dict[str, str]]:
-    """Each file checked; the problems of the shared files; the text of every file a problem may point at."""
-    from engine.definition.catalogue import check_definition
-
-    known: dict[Path, tuple[Shared, list[object]]] = {}
-    sources: dict[str, str] = {}
-    checked: list[tuple[Path, Checked]] = []
-    for file in files:
-        shared, _ = shared_for(file, known)
-        data = file.read_bytes()
-        sources[str(file)] = data.decode("utf-8", "replace")
-        checked.append((file, check_definition(data, str(file), shared)))
-    beside = [problem for _, problems in known.values() for problem in problems]
-    for folder in known:
-        for file in sorted(folder.glob("*/*.yaml")):
-            sources.setdefault(str(file), file.read_text("utf-8", "replace"))
-    return checked, beside, sources
 
 
 @console.command()
@@ -274,35 +229,62 @@ def diff(
     sys.exit(compared.severity)
 
 
-def definition_path(slug_or_path: str) -> Path:
-    """A definition by its path, or by its address among the procedures."""
-    path = Path(slug_or_path)
-    return path if path.suffix else DEFAULT_FOLDER / f"{slug_or_path}.yaml"
-
-
 @console.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--coverage", is_flag=True, help="also list what no story exercises: states, ways, conditions, fee lines")
+@click.option("--explore", is_flag=True, help="also play every branch within reach, and tell what breaks")
+@click.option("--seconds", type=click.FloatRange(min=1), default=60.0, help="of exploration at most, for each file")
+@click.option("--seed", type=int, default=0, help="the order of exploration; the same seed, the same order")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("--lang", "language", type=LANGUAGES, default="fr")
-def test(paths: tuple[Path, ...], coverage: bool, form: str, language: str) -> None:
+def test(
+    paths: tuple[Path, ...], coverage: bool, explore: bool, seconds: float, seed: int, form: str, language: str
+) -> None:
     """Play the stories written in definitions (files or folders; `procedures` by default)."""
     from renderers.story_report import not_playable, play_all, stories_json, story_report
 
     files = definition_files(paths)
     checked, _, sources = check_files(files)
-    told = []
+    exploring = exploration(seconds, seed, language) if explore else None
+    told, failed = [], False
     for file, one in checked:
         shared, _ = shared_for(file, {})
-        played = play_all(one.procedure, shared, coverage) if one.procedure is not None else None
-        told.append((str(file), played))
-        if form == "text" and played is None:
-            click.echo(not_playable(str(file), language))
-        elif form == "text" and played is not None:
+        if one.procedure is None:
+            failed = True
+            told.append((str(file), None, None))
+            click.echo(not_playable(str(file), language), err=form == "json")
+            continue
+        played = play_all(one.procedure, shared, coverage)
+        failed = failed or not played.succeeded
+        if form == "text":
             click.echo(story_report(played, sources, language, coverage=coverage, colour=sys.stdout.isatty()))
+        plain = None
+        if exploring is not None:
+            found, text, plain = exploring(one.procedure, shared)
+            failed = failed or found
+            if form == "text":
+                click.echo(text)
+        told.append((str(file), played, plain))
     if form == "json":
         click.echo(stories_json(told, language), nl=False)
-    sys.exit(0 if all(played is not None and played.succeeded for _, played in told) else 1)
+    sys.exit(1 if failed else 0)
+
+
+def exploration(
+    seconds: float, seed: int, language: str
+) -> Callable[[Procedure, Shared], tuple[bool, str, dict[str, object]]]:
+    """Explores a procedure: whether something breaks, the report, the same for machines."""
+    from engine.clock import SystemClock, local_day
+    from renderers import exploration_report as report
+
+    day = local_day(SystemClock().now())
+
+    def explored(procedure: Procedure, shared: Shared) -> tuple[bool, str, dict[str, object]]:
+        found = report.explore(procedure, shared, day, seconds, seed, language)
+        text = report.exploration_report(found, language)
+        return bool(found.findings), text, report.exploration_plain(found, language)
+
+    return explored
 
 
 @console.command()

@@ -15,6 +15,7 @@ from typing import Any, Final
 from engine.definition.directory import Directory, Register
 from engine.definition.model import CodeList, Option, Scheme
 from engine.definition.notation import read_date
+from engine.definition.shape import SECTIONS
 from engine.definition.source import Tree, walk
 from engine.definition.splice import Spliced
 from engine.definition.workbench import Library, frozen, plain
@@ -24,16 +25,23 @@ _IN_LIST: Final = re.compile(r"\bin_list\([^'\"]*['\"]([a-z0-9_]+)['\"]\s*\)")
 
 
 def expand(placed: Spliced, library: Library) -> str:
-    """The whole as JSON without spaces, keys in the order of the file: that of pages and of states means something."""
+    """The whole as JSON without spaces, keys in the order of the file: that of pages and of states means something.
+    Only that of the sections means nothing: they come in theirs."""
     lists = {name: _plain_list(library.lists[name]) for name in sorted(_lists_used(placed.tree, library))}
     schemes = {name: _plain_scheme(library.schemes[name]) for name in sorted(_schemes_used(placed.tree, library))}
     registers = {
         name: dict(library.directory.registers[name].answers) for name in sorted(_registers_used(placed.tree, library))
     }
     whole: dict[str, Any] = {
-        "procedure": plain(placed.tree), "lists": lists, "schemes": schemes, "registers": registers,
+        "procedure": _in_sections(plain(placed.tree)), "lists": lists, "schemes": schemes, "registers": registers,
     }  # fmt: skip
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _in_sections(procedure: Plain) -> Plain:
+    if not isinstance(procedure, dict):
+        return procedure
+    return {key: procedure[key] for key in (*SECTIONS, *procedure) if key in procedure}
 
 
 def contract(expanded: str, directory: Directory) -> tuple[Tree, Library]:

@@ -120,8 +120,18 @@ class Operators(Place):
         if type_.kind == "choice" and not self.own_codes(one, other, left, right):
             return None
         if type_.kind == "yes_no" and (isinstance(one, Constant) or isinstance(other, Constant)):
-            self.say("V722", place, name=self.source.written(right if isinstance(one, Constant) else left))
+            self.needless(place, comparison, (one, left), (other, right))
         return Compare(retyped(one, type_), comparison, retyped(other, type_))
+
+    def needless(
+        self, place: ast.expr, comparison: str, left: tuple[Node, ast.expr], right: tuple[Node, ast.expr]
+    ) -> None:
+        """`x == true` says `x`, nothing else, also when x is empty; `x == false` is not `not x`."""
+        (constant, _), (_, side) = (left, right) if isinstance(left[0], Constant) else (right, left)
+        name = self.source.written(side)
+        says_itself = isinstance(constant, Constant) and constant.value is (comparison == "==")
+        exact = says_itself and isinstance(side, (ast.Name, ast.Call)) and isinstance(place, ast.Compare)
+        self.say("V722", place, name=name, **({"put": name} if exact else {}))
 
     def own_codes(self, one: Node, other: Node, left: ast.expr, right: ast.expr) -> bool:
         """A choice is compared with its own codes only."""

@@ -30,6 +30,12 @@ _AMBIGUOUS: Final = re.compile(
 )
 
 
+def is_plain_text(text: str) -> bool:
+    """Whether what is written so without quotes is a text, and looks like nothing else."""
+    typed = text in ("", "null", "true", "false") or _INTEGER.fullmatch(text) or _DECIMAL.fullmatch(text)
+    return not typed and not _AMBIGUOUS.fullmatch(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a file may weigh: bytes, levels, nodes, signs of one scalar; and how many problems are told at once."""

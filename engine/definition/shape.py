@@ -31,6 +31,7 @@ SharedKind: TypeAlias = Literal["block", "list", "preset", "agencies", "offices"
 
 META_SCHEMA_PATH: Final = FilePath(__file__).with_name("procedure.schema.json")
 SCHEMA: Final[Mapping[str, Any]] = json.loads(META_SCHEMA_PATH.read_text(encoding="utf-8"))
+SECTIONS: Final = tuple(SCHEMA["properties"])  # of a procedure, in the order they are read in (`docs/language.md` §2)
 
 _FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "date": lambda value: read_date(value) is not None,

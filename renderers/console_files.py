@@ -1,0 +1,67 @@
+"""The definitions that a command is given, and what stands beside them: shared files, places of problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from engine.definition.catalogue import Checked
+    from engine.definition.shared_files import Shared
+
+LANGUAGES = click.Choice(["fr", "en"])
+DEFAULT_FOLDER = Path("procedures")
+
+
+def definition_files(paths: Sequence[Path]) -> list[Path]:
+    """The definitions named, or those of the folders named; shared files beside them are not definitions."""
+    files: list[Path] = []
+    for path in paths or [DEFAULT_FOLDER]:
+        if path.is_dir():
+            files += sorted(path.glob("*.yaml"))
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise click.UsageError(f"{path}: no such file or folder")
+    if not files:
+        raise click.UsageError("no definition here (a folder of .yaml files is expected)")
+    return files
+
+
+def shared_for(file: Path, known: dict[Path, tuple[Shared, list[object]]]) -> tuple[Shared, list[object]]:
+    """The blocks, lists and directory beside a file; read once a folder."""
+    from engine.definition.shared_files import load_shared
+
+    folder = file.parent if any((file.parent / name).is_dir() for name in ("shared", "blocks")) else DEFAULT_FOLDER
+    if folder not in known:
+        shared, problems = load_shared(folder)
+        known[folder] = (shared, list(problems))
+    return known[folder]
+
+
+def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list[object], dict[str, str]]:
+    """Each file checked; the problems of the shared files; the text of every file a problem may point at."""
+    from engine.definition.catalogue import check_definition
+
+    known: dict[Path, tuple[Shared, list[object]]] = {}
+    sources: dict[str, str] = {}
+    checked: list[tuple[Path, Checked]] = []
+    for file in files:
+        shared, _ = shared_for(file, known)
+        data = file.read_bytes()
+        sources[str(file)] = data.decode("utf-8", "replace")
+        checked.append((file, check_definition(data, str(file), shared)))
+    beside = [problem for _, problems in known.values() for problem in problems]
+    for folder in known:
+        for file in sorted(folder.glob("*/*.yaml")):
+            sources.setdefault(str(file), file.read_text("utf-8", "replace"))
+    return checked, beside, sources
+
+
+def definition_path(slug_or_path: str) -> Path:
+    """A definition by its path, or by its address among the procedures."""
+    path = Path(slug_or_path)
+    return path if path.suffix else DEFAULT_FOLDER / f"{slug_or_path}.yaml"
