@@ -65,6 +65,10 @@ def receipt_pdf(
     """The receipt of a payment: what was paid, for which lines, by which phone, under which reference."""
     reference = payment.receipt or payment.reference
     francs = _say(wording, "pdf.francs", language)
+    lines = _lines(dossier, payment.fees)
+    whole = sum(line.amount for line in lines)
+    if whole != payment.amount:  # a part of the price, or the rest of it
+        lines = (*lines, OwedLine("whole", _say(wording, "pdf.whole_price", language), whole))
     data: dict[str, Plain] = {
         **_frame(agency_label, wording, language, title=_say(wording, "pdf.receipt", language), number=reference),
         "rows": [
@@ -75,10 +79,8 @@ def receipt_pdf(
             [_say(wording, "pdf.operator_reference", language), payment.provider_ref or payment.reference],
         ],
         "lines_title": _say(wording, "pdf.lines", language),
-        "lines": [
-            [line.label, f"{wording.amount(line.amount, language)} {francs}"] for line in _lines(dossier, payment.fees)
-        ],
-        "total_label": _say(wording, "pdf.total", language),
+        "lines": [[line.label, f"{wording.amount(line.amount, language)} {francs}"] for line in lines],
+        "total_label": _say(wording, "pdf.total" if whole == payment.amount else "pdf.paid_here", language),
         "total": f"{wording.amount(payment.amount, language)} {francs}",
         "in_words": f"{_in_words(payment.amount, language)} {_say(wording, 'pdf.francs_long', language)}",
         **_verification(group_number(dossier.number), verify_url, wording, language, "pdf.verify_receipt"),

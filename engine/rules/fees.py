@@ -162,6 +162,14 @@ def _to_bounds(fee: Fee, total: int, scope: Scope, speech: Speech) -> Iterator[O
             total = floor(limit)
 
 
+def fee_names(fee: Fee) -> frozenset[str]:
+    """Every name that an amount hangs on."""
+    of_lines = (one for line in fee.lines for one in (line.amount, line.times, line.when))
+    of_cuts = (one for cut in fee.reductions for one in (cut.when, cut.percent, cut.amount))
+    all_of_them = (fee.when, fee.exempt, fee.at_least, fee.at_most, *of_lines, *of_cuts)
+    return frozenset(name for one in all_of_them if one is not None for name in one.names)
+
+
 # -- what the public sheet says before anything is answered ------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
 
@@ -154,8 +155,11 @@ def _because(sheet: SlotSheet) -> str:
 @blueprint.route("/dossiers/<number>/rendez-vous/confirmer", methods=["GET", "POST"])
 @signed_in
 def confirm(number: str) -> Response:
-    """Shows what is about to be booked; nothing is kept yet."""
+    """Shows what is about to be booked; nothing is kept yet. A slot that was posted is asked by its address."""
     one = case(number)
+    if request.method == "POST":
+        chosen = {name: request.form.get(name, "")[:80] for name in ("quoi", "bureau", "start")}
+        return go(f"{one.at('/rendez-vous/confirmer')}?{urlencode(chosen)}")
     appointment = wanted(one)
     start, office_id = _instant(request.values.get("start", "")), request.values.get("bureau", "")
     if start is None or place(office_id) is None:

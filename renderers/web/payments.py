@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from flask import Blueprint, Response, jsonify, request
@@ -12,16 +14,18 @@ from engine.definition.model import Appointment
 from engine.office.cashier import (
     awaited_payment,
     check_payment,
+    least_owed,
     owed,
     payments,
     record_callback,
     see_payment,
     start_payment,
 )
+from engine.office.fee_accounts import FeeAccount, fee_accounts
 from engine.office.office import NotFound
 from engine.office.surplus import to_give_back
 from engine.problems import Refused
-from engine.records.dossier import Owed, OwedLine, Payment
+from engine.records.dossier import OwedLine, Payment
 from engine.rules.tasks import open_tasks
 from renderers.certificate import receipt_pdf
 from renderers.web.base import (
@@ -39,6 +43,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, agency_of, case, label
+from renderers.web.money import day_of, francs, money_line
 from renderers.web.refusals import problem_json, sentence
 from renderers.web_form import national
 
@@ -67,6 +72,8 @@ class PriceTable:
     label: str
     lines: tuple[PriceLine, ...]
     total: int
+    left: bool = False  # some of it was paid
+    note: str = ""
 
 
 def price_table(one: Case, title: str, lines: tuple[OwedLine, ...], total: int) -> PriceTable:
@@ -100,15 +107,14 @@ class ProviderChoice:
 @signed_in
 def choose(number: str) -> Response:
     one = case(number)
-    due = owed(office(), actor(), one.id)
-    if not due:
+    if not owed(office(), actor(), one.id):
         return _nothing(one)
     if (awaited := awaited_payment(office(), actor(), one.id)) is not None:
         awaited = check_payment(office(), awaited.id)
         if awaited.status not in ("failed", "expired"):
             return go(one.at(f"/paiement/{awaited.id}"))
     phone = one.dossier.contact_phone or ""
-    return _choose_page(one, due, "", national(phone))
+    return _choose_page(one, _Typed(payer=national(phone)))
 
 
 @blueprint.post("/dossiers/<number>/paiement")
@@ -118,35 +124,76 @@ def begin(number: str) -> Response:
     due = owed(office(), actor(), one.id)
     if not due:
         return _nothing(one)
-    provider, payer = request.form.get("provider", ""), request.form.get("payer", "")[:40]
-    if provider not in office().providers:
-        return _choose_page(one, due, provider, payer, provider_error=say("pay.choose"))
+    typed = _Typed(
+        request.form.get("provider", ""), request.form.get("payer", "")[:40], request.form.get("how_much", "")
+    )  # fmt: skip
+    several = _least(one) < sum(fee.left for fee in due)
+    faults = {
+        "how_much": say("money.how_much_choose") if several and typed.how_much not in ("part", "all") else "",
+        "provider": "" if typed.provider in office().providers else say("pay.choose"),
+    }
+    if any(faults.values()):
+        return _choose_page(one, typed, faults)
     try:
-        payment = start_payment(office(), actor(), one.id, provider=provider, payer=payer, token=form_token())
+        payment = start_payment(
+            office(), actor(), one.id, provider=typed.provider, payer=typed.payer, part=typed.how_much == "part",
+            token=form_token(),
+        )  # fmt: skip
     except Refused as closed:
         if closed.reason.code in ("payment_pending", "payment_unknown"):
             return go(one.at(f"/paiement/{closed.reason.facts['payment']}"))
         if closed.reason.code == "phone_format":
-            return _choose_page(one, due, provider, payer, payer_error=sentence(closed.reason))
+            return _choose_page(one, typed, {"payer": sentence(closed.reason)})
         raise
     return go(one.at(f"/paiement/{payment.id}"))
 
 
-def _choose_page(
-    one: Case, due: tuple[Owed, ...], provider: str, payer: str, provider_error: str = "", payer_error: str = ""
-) -> Response:
+def _least(one: Case) -> int:
+    return least_owed(office(), actor(), one.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What was chosen so far."""
+
+    provider: str = ""
+    payer: str = ""
+    how_much: str = ""
+
+
+def _choose_page(one: Case, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({})) -> Response:
     providers = [ProviderChoice(name, choice.label) for name, choice in office().providers.items()]
-    if len(providers) == 1:
-        provider = providers[0].id
-    faults = (("#provider", provider_error), ("#payer", payer_error))
-    errors = [(href, said) for href, said in faults if said]
-    tables = [price_table(one, fee.label, fee.lines, fee.left) for fee in due]
+    provider = providers[0].id if len(providers) == 1 else typed.provider
+    errors = [(f"#{name}", said) for name, said in faults.items() if said]
+    accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.open]
+    total, least = sum(account.left for account in accounts), _least(one)
+    days = [account.due for account in accounts if account.due is not None]
     return page(
         "citizen/pay.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, errors=errors,
-        total=sum(fee.left for fee in due), quotes=tables, due=one.dossier.due_at, providers=providers,
-        provider=provider, payer=payer, provider_error=provider_error, payer_error=payer_error, note="",
-        token=new_token(), revision=None,
+        total=total, part=least if least < total else 0, how_much=typed.how_much,
+        quotes=[_table(one, account) for account in accounts], plans=[money_line(account) for account in accounts],
+        due=min(days) if days else None, providers=providers, provider=provider, payer=typed.payer,
+        how_much_error=faults.get("how_much", ""), provider_error=faults.get("provider", ""),
+        payer_error=faults.get("payer", ""), note="", token=new_token(), revision=None, estimates=_estimates(one),
     )  # fmt: skip
+
+
+def _table(one: Case, account: FeeAccount) -> PriceTable:
+    """What a price is made of; of one paid in part, what is left."""
+    table = price_table(one, account.label, account.lines, account.left)
+    if not account.paid:
+        return table
+    paid = PriceLine(say("money.already"), -account.paid, "", "", False, False)
+    return replace(table, lines=(*table.lines, paid), left=True)
+
+
+def _estimates(one: Case) -> list[tuple[str, str]]:
+    """The quotes that an office has issued: the paper a price rests on."""
+    return [
+        (document.title, one.at(f"/documents/{document.id}.pdf"))
+        for document in one.dossier.documents
+        if document.status == "valid" and one.procedure.outputs[document.output].kind == "quote"
+    ]
 
 
 def _nothing(one: Case) -> Response:
@@ -216,6 +263,11 @@ def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
     ]
     if payment.provider_ref:
         facts.append((say("payment.operator_reference"), payment.provider_ref))
+    accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.fee in payment.fees]
+    if left := sum(account.left for account in accounts):
+        days = [account.due for account in accounts if account.due is not None and account.left]
+        text = say("money.left_before", left=francs(left), day=day_of(min(days))) if days else francs(left)
+        facts.append((say("money.left"), text))
     return facts
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from dataclasses import replace
+
+from flask import Blueprint, Response, request, session
 
 from engine.clock import local_day
+from engine.definition.model import APPLICATION, Fee
 from engine.office.cashier import owed
 from engine.office.intake import CheckSheet, check, submit
 from engine.office.office import WrongAnswers
-from engine.rules.fees import Quote
+from engine.problems import Refused
+from engine.rules.fees import Quote, fee_names
+from engine.values import group_number
 from renderers.row_pages import find_row, row_at
-from renderers.web.answers import answer_sections
+from renderers.web.answers import AnswerLine, AnswerSection, answer_sections
 from renderers.web.base import (
     actor,
     form_revision,
@@ -25,6 +30,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, case, drawing, label, to_bring
+from renderers.web.money import francs
 from renderers.web.payments import PriceTable, price_table
 from renderers.web.tracking import time_steps
 from renderers.web_form import control_id, national, problem_sentence
@@ -39,50 +45,73 @@ def verify(number: str) -> Response:
     one = case(number)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
-    return _check_page(one, check(office(), actor(), one.id))
+    undeclared = session.pop("undeclared", "") == number
+    return _check_page(one, check(office(), actor(), one.id), undeclared=undeclared)
 
 
 @blueprint.post("/dossiers/<number>/verification")
 @signed_in
 def send(number: str) -> Response:
-    """Sends the request. Sent already, by a double tap or from another page: the confirmation again."""
+    """Sends the request. Sent already, by a double tap or from another page: the confirmation again. Whatever hinders it
+    is said by the page itself, so that going back never sends anything."""
     one = case(number)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
     if request.form.get("declared") != "1":
-        return _check_page(one, check(office(), actor(), one.id), undeclared=True)
+        session["undeclared"] = number
+        return go(one.at("/verification"))
     try:
         submit(office(), actor(), one.id, declared=True, revision=form_revision(), token=form_token())
     except WrongAnswers:
-        return _check_page(one, check(office(), actor(), one.id), status=422)
+        return go(one.at("/verification"))
+    except Refused as closed:
+        if closed.reason.code != "link_missing":
+            raise
+        return go(one.at("/verification"))
     return go(one.at("/paiement" if owed(office(), actor(), one.id) else "/envoye"))
 
 
-def _check_page(one: Case, sheet: CheckSheet, undeclared: bool = False, status: int = 200) -> Response:
+def _check_page(one: Case, sheet: CheckSheet, undeclared: bool = False) -> Response:
     errors = [("#declared", say("check.undeclared"))] if undeclared else []
     draw = drawing(one)
     warnings = [problem_sentence(problem, draw) for problem in sheet.problems if problem.warns]
-    total = sum(quote.amount for quote in sheet.quotes)
-    pays_now = _pays_now(one) and total > 0
-    button = say("check.send_pay", amount=site().words.money(total, language())) if pays_now else say("check.send")
+    total, now = sum(quote.amount for quote in sheet.quotes), sum(quote.amount for quote in _at_once(one, sheet))
+    button = say("check.send_pay", amount=francs(now)) if now else say("check.send")
     last = sheet.form.pages[-1].id if sheet.form.pages else ""
     return page(
-        "citizen/check.html", 422 if undeclared else status, procedure=one.title, errors=errors, warnings=warnings,
-        sections=answer_sections(one, sheet.form, RETURN), quotes=[_table(one, quote) for quote in sheet.quotes],
-        today=site().words.plain_day(local_day(office().now()), language()), pay_later=total > 0 and not pays_now,
+        "citizen/check.html", procedure=one.title, errors=errors, warnings=warnings,
+        sections=[*_links(one), *answer_sections(one, sheet.form, RETURN)],
+        quotes=[_table(one, quote) for quote in sheet.quotes],
+        today=site().words.plain_day(local_day(office().now()), language()), pay_later=total > 0 and not now,
         missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
-        back=one.at(f"/demande/{last}"), number_raw=one.dossier.number,
-        grand=site().words.money(total, language()) if len(sheet.quotes) > 1 else "",
+        back=one.at(f"/demande/{last}"), number_raw=one.dossier.number, grand=francs(total) if len(sheet.quotes) > 1 else "",
+        now=say("money.now", amount=francs(now)) if 0 < now < total else "",
     )  # fmt: skip
 
 
-def _pays_now(one: Case) -> bool:
-    """Is paying the first thing after sending?"""
-    return one.procedure.state(one.procedure.start).mode == "pay"
+def _at_once(one: Case, sheet: CheckSheet) -> list[Quote]:
+    """What is paid first thing after sending."""
+    start = one.procedure.state(one.procedure.start)
+    return [quote for quote in sheet.quotes if start.mode == "pay" and quote.fee in start.waits]
 
 
 def _table(one: Case, quote: Quote) -> PriceTable:
-    return price_table(one, quote.label, quote.lines, quote.amount)
+    """A price that hangs on what an agent will write says so: the amount shown is what is known."""
+    table = price_table(one, quote.label, quote.lines, quote.amount)
+    fee = one.procedure.tasks[quote.fee]
+    later = frozenset(field.id for form in one.procedure.forms() if form.id != APPLICATION for field in form.fields)
+    decided = isinstance(fee, Fee) and bool(fee_names(fee) & later)
+    return replace(table, note=say("money.decided_later")) if decided or quote.missing else table
+
+
+def _links(one: Case) -> list[AnswerSection]:
+    """The earlier dossiers that were named."""
+    lines = [
+        AnswerLine(label(link.label), f"{say('frame.number')} {group_number(linked.number)}", (), one.at(f"/lien/{link.id}"))
+        for link in one.procedure.links()
+        if (linked := one.dossier.links.get(link.id)) is not None
+    ]  # fmt: skip
+    return [AnswerSection(say("link.section"), tuple(lines))] if lines else []
 
 
 def _missing(one: Case, sheet: CheckSheet) -> list[tuple[str, str]]:

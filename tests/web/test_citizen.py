@@ -234,9 +234,10 @@ def test_check_says_what_is_missing_and_offers_no_button(known: Visitor) -> None
 
 def test_sending_wants_the_declaration(known: Visitor) -> None:
     number = known.fill()
-    page = known.send(f"/dossiers/{number}/verification")
-    assert page.status == 422
-    assert "Cochez la case" in page.text
+    assert known.send(f"/dossiers/{number}/verification").address == f"/dossiers/{number}/verification"
+    assert "Cochez la case" in known.follow().text
+    assert known.page.title.startswith("Erreur : ")
+    assert "Cochez la case" not in known.open(f"/dossiers/{number}/verification").text, "said once"
 
 
 def test_a_double_tap_sends_once(known: Visitor) -> None:
