@@ -116,10 +116,13 @@ def _coverage_lines(played: Played, words: Mapping[str, str], language: str) -> 
         yield f"  {visible(str(one.where))}  {message(one, language)}"
 
 
-def stories_json(files: Iterable[tuple[str, Played | None]], language: str) -> str:
-    """How the stories of each file went, for machines; `null` stories for a file with errors. `coverage` is null unless
-    it was asked for."""
-    told = [{"file": file, **(_plain(played, language) if played else {"stories": None})} for file, played in files]
+def stories_json(files: Iterable[tuple[str, Played | None, dict[str, Any] | None]], language: str) -> str:
+    """How the stories of each file went, for machines; `null` stories for a file with errors. Coverage and exploration
+    are null unless they were asked for."""
+    told = [
+        {"file": file, **(_plain(played, language) | {"exploration": explored} if played else {"stories": None})}
+        for file, played, explored in files
+    ]
     return json.dumps({"procedures": told}, ensure_ascii=False, indent=2) + "\n"
 
 

@@ -91,7 +91,7 @@ def test_the_report_says_where_and_machines_read_it() -> None:
     text = story_report(found, {}, "fr", coverage=True)
     assert "la condition « pourquoi.when » n'est vraie dans aucune histoire" in text
     assert "essai.yaml:" in text
-    [plain] = json.loads(stories_json([("essai.yaml", found)], "en"))["procedures"]
+    [plain] = json.loads(stories_json([("essai.yaml", found, None)], "en"))["procedures"]
     assert plain["stories"][0]["failure"] is None
     assert {"code": "V740", "facts": {"name": "frais.vite"}}.items() <= {
         key: one[key]
@@ -103,4 +103,6 @@ def test_the_report_says_where_and_machines_read_it() -> None:
 
 
 def test_a_file_with_errors_has_no_stories() -> None:
-    assert json.loads(stories_json([("x.yaml", None)], "fr")) == {"procedures": [{"file": "x.yaml", "stories": None}]}
+    assert json.loads(stories_json([("x.yaml", None, None)], "fr")) == {
+        "procedures": [{"file": "x.yaml", "stories": None}]
+    }
