@@ -19,7 +19,7 @@ REPLIES: Final = Shape(Reply, "reply", ("principal", "route", "key"))
 
 _COUNT: Final = (
     'INSERT INTO rate (key, "window", n) VALUES (?, ?, 1)'
-    ' ON CONFLICT (key, "window") DO UPDATE SET n = n + 1 RETURNING n'
+    ' ON CONFLICT (key, "window") DO UPDATE SET n = rate.n + 1 RETURNING n'
 )
 _ASIDE: Final = (
     "INSERT INTO aside (key, body, at) VALUES (?, ?, ?)"
@@ -63,7 +63,7 @@ class DoorVerbs(Verbs):
             self._change("DELETE FROM session WHERE account = ? AND token_sha256 = ?", (account_id, token_sha256))
 
     def code(self, phone: str) -> SignInCode | None:
-        row = self._row(f"{CODES.select} WHERE phone = ?", (phone,))
+        row = self._row(f"{CODES.select} WHERE phone = ?{self.lock}", (phone,))
         return CODES.read(row) if row else None
 
     def put_code(self, code: SignInCode) -> None:
@@ -80,12 +80,10 @@ class DoorVerbs(Verbs):
         self._change(_ASIDE, (key, canonical_json(body).decode(), instant_text(at)))
 
     def taken_aside(self, key: str) -> Plain:
-        row = self._row("SELECT body FROM aside WHERE key = ?", (key,))
-        if row is None:
-            return None
-        if self._writes:
-            self._change("DELETE FROM aside WHERE key = ?", (key,))
-        body: Plain = read_json(row[0])
+        taking = self._writes
+        sql = "DELETE FROM aside WHERE key = ? RETURNING body" if taking else "SELECT body FROM aside WHERE key = ?"
+        rows = self._changed(sql, (key,)) if taking else self._rows(sql, (key,))
+        body: Plain = read_json(rows[0][0]) if rows else None
         return body
 
     def reply(self, principal: str, route: str, key: str) -> Reply | None:

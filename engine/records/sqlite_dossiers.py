@@ -11,7 +11,7 @@ from engine.records.journal import Entry
 from engine.records.sqlite_rows import Shape, read_json
 from engine.records.sqlite_search import label_words, tray_query
 from engine.records.sqlite_verbs import Verbs
-from engine.records.store import Conflict, DossierLine, Slice, Tray
+from engine.records.store import Conflict, DossierLine, Slice, Taken, Tray
 from engine.records.trays import next_page, page_start
 from engine.values import canonical_json
 
@@ -58,18 +58,18 @@ def _body_of(dossier: Dossier) -> str:
 
 class DossierVerbs(Verbs):
     def dossier(self, dossier_id: str) -> Dossier | None:
-        row = self._row(_BODY + "?", (dossier_id,))
+        row = self._row(_BODY + "?" + self.lock, (dossier_id,))
         return read_body(row[0]) if row else None
 
     def dossier_numbered(self, number: str) -> Dossier | None:
-        row = self._row(_BODY + "(SELECT id FROM dossier WHERE number = ?)", (number,))
+        row = self._row(_BODY + "(SELECT id FROM dossier WHERE number = ?)" + self.lock, (number,))
         return read_body(row[0]) if row else None
 
     def draft_of(self, owner: str, procedure: str) -> Dossier | None:
         """The newest draft: only owner “” may have several."""
         row = self._row(
             _BODY + "(SELECT id FROM dossier WHERE owner = ? AND procedure = ? AND submitted_at IS NULL AND closed = 0"
-            " ORDER BY created_at DESC LIMIT 1)",
+            " ORDER BY created_at DESC LIMIT 1)" + self.lock,
             (owner, procedure),
         )
         return read_body(row[0]) if row else None
@@ -112,7 +112,7 @@ class DossierVerbs(Verbs):
 
     def count_dossiers(self, tray: Tray, most: int = 1000) -> int:
         sql, cells = tray_query(self._row, tray, "1")
-        count: int = self._row(f"SELECT count(*) FROM ({sql} LIMIT ?)", [*cells, most])[0]
+        count: int = self._row(f"SELECT count(*) FROM ({sql} LIMIT ?) AS found", [*cells, most])[0]
         return count
 
     # journal
@@ -124,7 +124,10 @@ class DossierVerbs(Verbs):
     def add_entry(self, entry: Entry, salts: Mapping[str, str]) -> None:
         if (entry.n - 1, entry.previous) != self.head(entry.dossier):
             raise Conflict(entry.dossier)
-        self._change(_ADD_ENTRY, ENTRIES.cells(entry))
+        try:
+            self._change(_ADD_ENTRY, ENTRIES.cells(entry))
+        except Taken:  # another unit sealed its own meanwhile
+            raise Conflict(entry.dossier) from None
         for name, salt in salts.items():
             self._change(_ADD_SALT, (entry.dossier, entry.n, name, salt))
 

@@ -28,9 +28,7 @@ _ENDED: Final = (
 )
 _ADD_EVENT: Final = EVENTS.insert() + " ON CONFLICT DO NOTHING"
 _ADD_CREDIT: Final = "INSERT INTO credit (payment, dossier, amount, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_NEXT_SERIAL: Final = (
-    "INSERT INTO serial (series, last) VALUES (?, 1) ON CONFLICT (series) DO UPDATE SET last = last + 1 RETURNING last"
-)
+_NEXT_SERIAL: Final = "INSERT INTO serial (series, last) VALUES (?, 1) ON CONFLICT (series) DO UPDATE SET last = serial.last + 1 RETURNING last"
 
 
 class LedgerVerbs(Verbs):
@@ -44,11 +42,11 @@ class LedgerVerbs(Verbs):
             raise LookupError(payment.id)
 
     def payment(self, payment_id: str) -> Payment | None:
-        row = self._row(f"{PAYMENTS.select} WHERE id = ?", (payment_id,))
+        row = self._row(f"{PAYMENTS.select} WHERE id = ?{self.lock}", (payment_id,))
         return PAYMENTS.read(row) if row else None
 
     def payment_referenced(self, reference: str) -> Payment | None:
-        row = self._row(f"{PAYMENTS.select} WHERE reference = ?", (reference,))
+        row = self._row(f"{PAYMENTS.select} WHERE reference = ?{self.lock}", (reference,))
         return PAYMENTS.read(row) if row else None
 
     def payments_of(self, dossier_id: str) -> tuple[Payment, ...]:

@@ -15,12 +15,6 @@ LETTERS: Final = Shape(Letter, "letter")
 TIMERS: Final = Shape(Timer, "timer", ("dossier", "name", "entry"))
 
 _ADD_LETTER: Final = LETTERS.insert() + " ON CONFLICT (dedupe) DO NOTHING"
-_CLAIM: Final = f"""
-UPDATE letter SET claimed_until = ?, attempts = attempts + 1 WHERE rowid IN (
-  SELECT rowid FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?
-    AND (claimed_until IS NULL OR claimed_until <= ?) ORDER BY due_at, rowid LIMIT ?)
-RETURNING {LETTERS.columns}, rowid
-"""
 _SETTLE: Final = LETTERS.update.replace("SET ", "SET claimed_until = NULL, ", 1)
 _ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # one that fired under this entry never fires again
 
@@ -30,8 +24,17 @@ class OutboxVerbs(Verbs):
         return self._change(_ADD_LETTER, LETTERS.cells(letter)) == 1
 
     def claim_letters(self, now: datetime, lease_until: datetime, limit: int = 50) -> tuple[Letter, ...]:
-        cells = (instant_text(lease_until), instant_text(now), instant_text(now), limit)
-        rows = self._changed(_CLAIM, cells)  # in no order
+        due_first = (
+            "SELECT id FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
+            " AND (claimed_until IS NULL OR claimed_until <= ?) ORDER BY due_at, rowid LIMIT ?"
+        )
+        sql = (
+            f"UPDATE letter SET claimed_until = ?, attempts = attempts + 1 WHERE id IN ({due_first}{self.claim})"
+            f" RETURNING {LETTERS.columns}, rowid"
+        )
+        rows = self._changed(
+            sql, (instant_text(lease_until), instant_text(now), instant_text(now), limit)
+        )  # in no order
         due, rowid = LETTERS.names.index("due_at"), len(LETTERS.names)
         return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))
 

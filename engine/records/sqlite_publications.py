@@ -8,7 +8,7 @@ from engine.records.journal import Entry
 from engine.records.publications import Publication, Watch
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
-from engine.records.store import Conflict
+from engine.records.store import Conflict, Taken
 
 PUBLICATIONS: Final = Shape(Publication, "publication", ("n",))
 DEEDS: Final = Shape(Entry, "publication_entry", ("n",))
@@ -23,7 +23,10 @@ class PublicationVerbs(Verbs):
     def add_publication(self, publication: Publication) -> None:
         if publication.n != self.last_publication() + 1:
             raise Conflict(f"publication {publication.n}")
-        self._change(PUBLICATIONS.insert(), PUBLICATIONS.cells(publication))
+        try:
+            self._change(PUBLICATIONS.insert(), PUBLICATIONS.cells(publication))
+        except Taken:  # another process was faster
+            raise Conflict(f"publication {publication.n}") from None
 
     def publications(self, after: int = 0) -> tuple[Publication, ...]:
         return PUBLICATIONS.read_all(self._rows(f"{PUBLICATIONS.select} WHERE n > ? ORDER BY n", (after,)))
@@ -40,7 +43,10 @@ class PublicationVerbs(Verbs):
     def add_deed(self, entry: Entry) -> None:
         if (entry.n - 1, entry.previous) != self.deed_head():
             raise Conflict(entry.dossier)
-        self._change(DEEDS.insert(), DEEDS.cells(entry))
+        try:
+            self._change(DEEDS.insert(), DEEDS.cells(entry))
+        except Taken:
+            raise Conflict(entry.dossier) from None
 
     def deeds(self) -> tuple[Entry, ...]:
         return DEEDS.read_all(self._rows(f"{DEEDS.select} ORDER BY n"))

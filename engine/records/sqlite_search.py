@@ -49,7 +49,7 @@ def tray_query(row: Row, tray: Tray, columns: str, after: tuple[str, str] | None
     if places is None:
         return _select(columns, terms)
     if not places:
-        return _select(columns, [("0", [])])
+        return _select(columns, [("1 = 0", [])])
     if selective or tray.assigned or len(places) > MOST_STREAMS:
         among = ", ".join(["(?, ?)"] * len(places))
         terms.append((f"(procedure, state) IN (VALUES {among})", [cell for place in places for cell in place]))
@@ -60,7 +60,7 @@ def tray_query(row: Row, tray: Tray, columns: str, after: tuple[str, str] | None
 
 
 def _select(columns: str, terms: Terms) -> tuple[str, list[Any]]:
-    where = " AND ".join(sql for sql, _ in terms) or "1"
+    where = " AND ".join(sql for sql, _ in terms) or "1 = 1"
     return f"SELECT {columns} FROM dossier WHERE {where}", [cell for _, cells in terms for cell in cells]
 
 
@@ -86,15 +86,15 @@ def _terms(tray: Tray) -> Terms:
 
 def _owed(roles: Sequence[str]) -> str:
     """Whether one of these roles still owes its part."""
-    return f"({' OR '.join(['instr(awaits, ?) > 0'] * len(roles)) or '0'})"
+    return f"({' OR '.join(['instr(awaits, ?) > 0'] * len(roles)) or '1 = 0'})"
 
 
 def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
     """The terms of the words typed, and whether one of them is rare enough to begin with."""
     ranges = [[word, word + "\U0010ffff"] for word in search_words(text)]
     if text.strip() and not ranges:
-        return [("0", [])], True
-    counted = "SELECT count(*) FROM (SELECT 1 FROM dossier_word WHERE word >= ? AND word < ? LIMIT ?)"
+        return [("1 = 0", [])], True
+    counted = "SELECT count(*) FROM (SELECT 1 FROM dossier_word WHERE word >= ? AND word < ? LIMIT ?) AS found"
     sizes = [row(counted, [*cells, FEW + 1])[0] for cells in ranges]
     rarest = min(range(len(ranges)), key=sizes.__getitem__, default=0)
     selective = bool(ranges) and sizes[rarest] <= FEW

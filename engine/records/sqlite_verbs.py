@@ -16,7 +16,14 @@ _UNIQUE: Final = (
 
 
 class Verbs:
-    """One transaction's connection. Only a writing unit may change anything: a reading one holds no lock to do it under."""
+    """One transaction's connection. Only a writing unit may change anything: a reading one holds no lock to do it under.
+
+    `lock` and `claim` end a SELECT of rows that this unit is about to change, where a store lets several units write at
+    once: wait for whoever has them, or leave them to whoever has them. SQLite lets one unit write at a time.
+    """
+
+    lock = ""
+    claim = ""
 
     def __init__(self, connection: sqlite3.Connection, writes: bool) -> None:
         self._connection = connection
