@@ -130,4 +130,6 @@ def lines_of(
             line = lines.get(placed.procedure, Line())
             back = one.outcome == "rolled_back"
             lines[placed.procedure] = (line.back_to if back else line.with_placed)(placed.fingerprint)
+        for name in one.removed if one.stands else ():
+            lines[name] = Line((), lines.get(name, Line()).withdrawn)
     return lines

@@ -138,12 +138,27 @@ class SqliteStore:
 
     def findings(self) -> Iterator[Finding]:
         with self._connection(alone=False) as connection, _transaction(connection, write=False):
-            found = list(broken_promises(connection))
+            found = list(_found(connection))
         yield from found
 
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
+
+
+def _found(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """The file itself first: on a damaged file the rest may not be answerable."""
+    try:
+        for (said,) in connection.execute("PRAGMA integrity_check"):
+            if said != "ok":
+                yield Finding("damaged", None, {"said": said})
+        for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+            yield Finding("orphan", None, {"table": table, "row": row, "parent": parent})
+        yield from broken_promises(connection.execute)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        yield Finding("damaged", None, {"said": error.sqlite_errorname})
 
 
 def _open(path: str) -> sqlite3.Connection:

@@ -4,10 +4,9 @@ walk over the dossiers and their chains. What needs a definition to be judged is
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from engine.records.bodies import Unreadable, to_plain
 from engine.records.dossier import Dossier
@@ -20,12 +19,15 @@ from engine.records.sqlite_search import label_words
 from engine.records.store import Finding
 from engine.values import Plain, canonical_json
 
+# A question in SQL and its cells → its rows, read as they are asked for.
+Ask: TypeAlias = Callable[[str, Sequence[Any]], Iterable[Sequence[Any]]]
+
 # Code of the finding → rows of (dossier or NULL, what it is about).
 QUESTIONS: Final = {
     "no_body": "SELECT id, number FROM dossier WHERE NOT EXISTS (SELECT 1 FROM dossier_body WHERE dossier = dossier.id)",
     "unjournaled": """
         SELECT id, revision FROM dossier
-        WHERE coalesce((SELECT max(n) FROM entry WHERE entry.dossier = dossier.id), 0) < max(1, revision)""",
+        WHERE coalesce((SELECT max(n) FROM entry WHERE entry.dossier = dossier.id), 0) < CASE WHEN revision > 1 THEN revision ELSE 1 END""",
     "credit_unverified": """
         SELECT dossier, payment FROM credit WHERE NOT EXISTS (
           SELECT 1 FROM pay_event e
@@ -53,34 +55,20 @@ QUESTIONS: Final = {
 }  # fmt: skip
 
 
-def broken_promises(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """Everything found, the file itself first: on a damaged file the rest may not be answerable."""
-    try:
-        yield from _damage(connection)
-        for code, sql in QUESTIONS.items():
-            for dossier, about in connection.execute(sql):
-                yield Finding(code, dossier, {"about": about})
-        yield from _broken_chains(connection)
-        yield from _broken_bodies(connection)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        yield Finding("damaged", None, {"said": error.sqlite_errorname})
+def broken_promises(ask: Ask) -> Iterator[Finding]:
+    """Everything found, whatever the store; what the store itself can say of its own health comes apart."""
+    for code, sql in QUESTIONS.items():
+        for dossier, about in ask(sql, ()):
+            yield Finding(code, dossier, {"about": about})
+    yield from _broken_chains(ask)
+    yield from _broken_bodies(ask)
 
 
-def _damage(connection: sqlite3.Connection) -> Iterator[Finding]:
-    for (said,) in connection.execute("PRAGMA integrity_check"):
-        if said != "ok":
-            yield Finding("damaged", None, {"said": said})
-    for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
-        yield Finding("orphan", None, {"table": table, "row": row, "parent": parent})
-
-
-def _broken_chains(connection: sqlite3.Connection) -> Iterator[Finding]:
-    rows = connection.execute(f"{ENTRIES.select} ORDER BY dossier, n")
+def _broken_chains(ask: Ask) -> Iterator[Finding]:
+    rows = ask(f"{ENTRIES.select} ORDER BY dossier, n", ())
     for dossier, chain in groupby(rows, key=lambda row: row[0]):
         yield from _broken_chain(dossier, list(chain))
-    yield from _broken_chain(None, connection.execute(f"{DEEDS.select} ORDER BY n").fetchall())
+    yield from _broken_chain(None, list(ask(f"{DEEDS.select} ORDER BY n", ())))
 
 
 def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[Finding]:
@@ -99,11 +87,11 @@ def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[Fi
         yield Finding("chain", dossier, {"n": broken.n, "reason": broken.reason})
 
 
-def _broken_bodies(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _broken_bodies(ask: Ask) -> Iterator[Finding]:
     """The row that lists read, the words, the seats and the documents all say what the body says."""
     columns = ", ".join(f'd."{name}"' for name in LINES.names)
     sql = f"SELECT {columns}, d.revision, b.body FROM dossier d JOIN dossier_body b ON b.dossier = d.id"
-    for *cells, revision, body in connection.execute(sql):
+    for *cells, revision, body in ask(sql, ()):
         try:
             dossier = read_body(body)
         except Unreadable as error:
@@ -111,30 +99,26 @@ def _broken_bodies(connection: sqlite3.Connection) -> Iterator[Finding]:
             continue
         if [*LINES.cells(line_of(dossier)), dossier.revision] != [*cells, revision]:
             yield Finding("row_differs", dossier.id)
-        words = {
-            word for (word,) in connection.execute("SELECT word FROM dossier_word WHERE dossier = ?", (dossier.id,))
-        }
+        words = {word for (word,) in ask("SELECT word FROM dossier_word WHERE dossier = ?", (dossier.id,))}
         if words != {dossier.number, *label_words(dossier.label)}:
             yield Finding("words_differ", dossier.id)
-        yield from _broken_copies(connection, dossier)
+        yield from _broken_copies(ask, dossier)
 
 
-def _broken_copies(connection: sqlite3.Connection, dossier: Dossier) -> Iterator[Finding]:
+def _broken_copies(ask: Ask, dossier: Dossier) -> Iterator[Finding]:
     """A booking still to come stands in the dossier and holds its seat; a document stands in both, the same."""
-    seats = _kept(connection, BOOKINGS, dossier.id, " AND status = 'booked'")
+    seats = _kept(ask, BOOKINGS, dossier.id, " AND status = 'booked'")
     booked = {one.id: to_plain(one) for one in dossier.bookings.values() if one.status == "booked"}
     for booking in sorted(seats.keys() ^ booked.keys()) + sorted(_differ(seats, booked)):
         yield Finding("booking_differs", dossier.id, {"about": booking})
-    kept = _kept(connection, ISSUED, dossier.id)
+    kept = _kept(ask, ISSUED, dossier.id)
     shown = {one.id: to_plain(one) for one in dossier.documents}
     for document in sorted(kept.keys() ^ shown.keys()) + sorted(_differ(kept, shown)):
         yield Finding("document_differs", dossier.id, {"about": document})
 
 
-def _kept(
-    connection: sqlite3.Connection, shape: Shape[Any], dossier_id: str, also: str = ""
-) -> dict[str, dict[str, Plain]]:
-    rows = connection.execute(f"{shape.select} WHERE dossier = ?{also}", (dossier_id,))
+def _kept(ask: Ask, shape: Shape[Any], dossier_id: str, also: str = "") -> dict[str, dict[str, Plain]]:
+    rows = ask(f"{shape.select} WHERE dossier = ?{also}", (dossier_id,))
     return {one.id: to_plain(one) for one in shape.read_all(rows)}
 
 
