@@ -159,7 +159,7 @@ def _gate(name: str, problems: Iterable[Problem], places: Places) -> Gate:
 
 def shut(name: str, reason: Refusal) -> Gate:
     """A gate that something outside of any file keeps shut."""
-    return Gate(name, False, (Found(reason.code, facts=_plain(reason.facts)),))
+    return Gate(name, False, (Found(reason.code, facts=plain_facts(reason.facts)),))
 
 
 def found_of(one: Problem, places: Places) -> Found:
@@ -167,19 +167,22 @@ def found_of(one: Problem, places: Places) -> Found:
     line = lines[one.where.line - 1] if 1 <= one.where.line <= len(lines) else ""
     where = one.where
     return Found(
-        one.code, places.name(where.file) if where.file else "", where.line, where.column, where.width, _plain(one.facts),
+        one.code, places.name(where.file) if where.file else "", where.line, where.column, where.width, plain_facts(one.facts),
         line.rstrip("\r")[:_WIDEST],
     )  # fmt: skip
 
 
-def _plain(facts: Mapping[str, Fact]) -> dict[str, Plain]:
+def plain_facts(facts: Mapping[str, Fact]) -> dict[str, Plain]:
+    """Facts as they are kept."""
     return {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in facts.items()}
 
 
 def problem_of(found: Found) -> Problem:
     """The finding as it was told, to be said in words."""
-    facts = {name: tuple(map(str, fact)) if isinstance(fact, list) else fact for name, fact in found.facts.items()}
-    where = Position(found.file, found.line, found.column, found.width)
-    return Problem(
-        found.code, where, {name: fact for name, fact in facts.items() if isinstance(fact, (str, int, tuple))}
-    )
+    return Problem(found.code, Position(found.file, found.line, found.column, found.width), facts_of(found.facts))
+
+
+def facts_of(kept: Mapping[str, Plain]) -> dict[str, Fact]:
+    """Facts as they were before they were kept."""
+    facts = {name: tuple(map(str, fact)) if isinstance(fact, list) else fact for name, fact in kept.items()}
+    return {name: fact for name, fact in facts.items() if isinstance(fact, (str, int, tuple))}

@@ -103,13 +103,13 @@ def publish(
                 refused[one.procedure.id] = Report.of(faults)
             else:
                 placed.append(one.procedure)
-        gone = _gone(catalogue, known) if catalogue.folder is not None else ()
-        if not placed:
+        removed = gone(catalogue, known)
+        if not placed and not removed:
             return arranged(catalogue, known, refused, now), known.n
-        origin, each = origin_of(placed) if origin_of else (FOLDER, {})
+        origin, each = origin_of(placed) if origin_of and placed else (FOLDER, {})
         try:
             with store.unit(write=True) as unit:
-                decide(unit, known.n, now, "published", origin, placed, each=each, removed=gone)
+                decide(unit, known.n, now, "published", origin, placed, each=each, removed=removed)
         except Conflict:
             continue  # another process decided meanwhile: look again
         return arranged(catalogue, decided(store, names), refused, now), known.n + 1
@@ -123,9 +123,11 @@ def _faults(catalogue: Catalogue, one: Candidate, judge: Judge | None, now: date
     return [fault for _, fault in faults_of(catalogue, one, judge, local_day(now))]
 
 
-def _gone(catalogue: Catalogue, known: Decided) -> tuple[str, ...]:
-    """Procedures that stand and have no file any more."""
+def gone(catalogue: Catalogue, known: Decided) -> tuple[str, ...]:
+    """Procedures that stand and have no file any more. A folder without any file is no decision: it was not found."""
     present = {*catalogue.procedures, *catalogue.warnings}
+    if catalogue.folder is None or not present:
+        return ()
     return tuple(sorted(name for name, line in known.lines.items() if line.standing and name not in present))
 
 

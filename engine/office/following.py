@@ -1,0 +1,277 @@
+"""A procedure is published by a commit: the branch is looked at, its newest commit goes through the gates, and what the
+store then says is served by every process.
+
+One process at a time looks (a lock in the data folder); all learn of a decision from the store, by one number. A commit
+passes whole or not at all. Nothing here raises for what a repository may hold, nor for one that does not answer: the
+editions in force stay, the reason is kept where people see it, and it is tried again, less and less often.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from engine.clock import local_day
+from engine.definition.catalogue import Catalogue, load_catalogue
+from engine.definition.model import Procedure
+from engine.definition.shared_files import Shared
+from engine.office.gates import FILES, HISTORY, SIGNATURE, Candidate, Judge, Places, examine, plain_facts, shut
+from engine.office.mirror import Mirror
+from engine.office.office import Office, publish_editions
+from engine.office.publishing import Decided, arranged, candidates, decide, decided, gone
+from engine.office.scenario import play
+from engine.problems import Problem, Refusal, Refused, refusal
+from engine.records.publications import Gate, Origin, Publication, Watch
+from engine.records.store import Busy, Conflict, Damaged, Store
+from engine.rules.wording import Wording
+
+log = logging.getLogger("guichet")
+
+LOCAL_EVERY: Final = timedelta(seconds=2)  # between two looks at a repository on this machine
+REMOTE_EVERY: Final = timedelta(seconds=30)
+AT_MOST: Final = timedelta(minutes=10)  # between two tries, however long it has not answered
+_GOOD: Final = "G"
+_FORGED: Final = "B"
+
+
+def stories_of(wording: Wording) -> Callable[[Procedure, Shared], Iterable[Problem]]:
+    """Plays the stories of a procedure alone, for the gates."""
+
+    def failures(procedure: Procedure, shared: Shared) -> Iterator[Problem]:
+        catalogue = Catalogue.of([procedure], shared)
+        outcomes = (play(procedure, catalogue, wording, one) for one in procedure.scenarios)
+        return (one.failure for one in outcomes if one.failure is not None)
+
+    return failures
+
+
+# -- a folder of the installation --------------------------------------------------------------------------------------
+
+
+def renew(office: Office, judge: Judge | None = None) -> Office:
+    """The office with the files of its folder as they are on disk now, with what another process decided, and on the day
+    it is; itself when nothing changed. A file that became wrong leaves its last good edition in service, with a warning."""
+    catalogue = office.catalogue.refresh()
+    if catalogue is office.catalogue and _last(office.store) == office.published:
+        return _on_this_day(office)
+    return publish_editions(replace(office, catalogue=catalogue), judge)
+
+
+def _on_this_day(office: Office) -> Office:
+    catalogue = office.catalogue.on(office.day())
+    return office if catalogue is office.catalogue else replace(office, catalogue=catalogue)
+
+
+def _last(store: Store) -> int:
+    with store.unit() as unit:
+        return unit.last_publication()
+
+
+# -- a repository ------------------------------------------------------------------------------------------------------
+
+
+class Follower:
+    """Follows one branch for one process. `look` may decide; `serve` gives the office that serves what was decided."""
+
+    def __init__(self, mirror: Mirror, judge: Judge, data: Path, every: timedelta | None = None) -> None:
+        self.mirror, self.judge = mirror, judge
+        self.every = every or (LOCAL_EVERY if mirror.followed.is_local else REMOTE_EVERY)
+        self._lock = data / "following.lock"
+        self._next: datetime | None = None
+        self._seen = ""  # the last commit this process looked at, whatever became of it
+
+    @property
+    def source(self) -> str:
+        return self.mirror.followed.source
+
+    def renew(self, office: Office) -> Office:
+        """Looks at the branch when it is time to, then serves what was decided, by this process or another."""
+        if self._next is None or office.now() >= self._next:
+            self.look(office)
+        return self.serve(office)
+
+    # -- looking
+
+    def look(self, office: Office) -> None:
+        """One look at the branch, unless another process is looking."""
+        self._next = office.now() + self.every
+        with _alone(self._lock) as mine:
+            if not mine:
+                return
+            try:
+                self._look(office)
+            except Refused as refused:
+                self._troubled(office, refused.reason)
+            except Conflict:
+                self._next = office.now()  # something else was decided meanwhile: look again
+
+    def _look(self, office: Office) -> None:
+        head = self.mirror.fetch()
+        self._well(office, head)
+        published = self._published(office.store)
+        if head == self._seen or (published is not None and published.origin.commit == head):
+            return
+        if published is None or not self._says_the_same(published.origin.commit, head):
+            self.judge_commit(office, head)
+        self._seen = head
+
+    def _says_the_same(self, published: str, head: str) -> bool:
+        return self.mirror.follows(published, head) and self.mirror.same(published, head)
+
+    def _published(self, store: Store) -> Publication | None:
+        """The last commit of this repository that was published."""
+        with store.unit() as unit:
+            told = unit.publications()
+        ours = (one for one in reversed(told) if one.outcome == "published" and one.origin.source == self.source)
+        return next(ours, None)
+
+    # -- deciding
+
+    def judge_commit(self, office: Office, commit: str, *, rewritten: bool = False) -> Publication:
+        """Takes a commit through the gates and keeps what comes of it. `rewritten`: somebody answers for a branch whose
+        past was changed. Raises `Conflict`."""
+        now, origin = office.now(), self.mirror.origin(commit)
+        published = self._published(office.store)
+        outside = list(self._outside(commit, origin, published, rewritten))
+        if outside:
+            return self._refuse(office, origin, outside)
+        try:
+            catalogue = load_catalogue(self.mirror.laid_out(commit))
+            known = decided(office.store, catalogue.procedures)
+            found = candidates(catalogue, known, now)
+            gates = examine(catalogue, found, self.judge, local_day(now), Places(self.mirror.place, _text))
+        except Refused as refused:
+            return self._refuse(office, origin, [shut(FILES, refused.reason)])
+        except (Busy, Damaged):
+            raise
+        except Exception as fault:  # a fault of ours that a text brought out: that text is not published
+            log.exception("judging %s", commit[:12])
+            return self._refuse(office, origin, [shut(FILES, refusal("gate_failed", reason=type(fault).__name__))])
+        if not all(one.passed for one in gates):
+            return self._refuse(office, origin, gates)
+        return self._publish(office, known, catalogue, origin, found, published, gates)
+
+    def _outside(self, commit: str, origin: Origin, published: Publication | None, rewritten: bool) -> Iterator[Gate]:
+        """What is wrong with a commit before its files are opened."""
+        before = published.origin.commit if published is not None else ""
+        if before and not rewritten and not self.mirror.follows(before, commit):
+            at = published.at.isoformat() if published is not None else ""
+            yield shut(HISTORY, refusal("git_rewritten", commit=before[:7], at=at, reference=commit[:7]))
+        if origin.signature == _FORGED:
+            yield shut(SIGNATURE, refusal("git_forged", commit=commit[:7], name=origin.author))
+        elif self.mirror.followed.signed and origin.signature != _GOOD:
+            yield shut(SIGNATURE, refusal("git_unsigned", commit=commit[:7], name=origin.author))
+
+    def _publish(
+        self, office: Office, known: Decided, catalogue: Catalogue, origin: Origin, found: list[Candidate],
+        published: Publication | None, gates: Iterable[Gate],
+    ) -> Publication:  # fmt: skip
+        before = published.origin.commit if published is not None else ""
+        each = {one.procedure.id: self.mirror.origin(origin.commit, one.procedure.id, before) for one in found}
+        self.mirror.keep(origin.commit)
+        with office.store.unit(write=True) as unit:
+            told = decide(
+                unit, known.n, office.now(), "published", origin, [one.procedure for one in found], each=each,
+                removed=gone(catalogue, known), gates=tuple(gates),
+            )  # fmt: skip
+        self.mirror.forget({origin.commit, before})
+        log.info("published %s: %s", origin.commit[:12], ", ".join(one.procedure for one in told.placed) or "-")
+        return told
+
+    def _refuse(self, office: Office, origin: Origin, gates: Iterable[Gate]) -> Publication:
+        """Keeps why, once: the same reasons for the same commit are not told again."""
+        with office.store.unit(write=True) as unit:
+            [last] = unit.recent_publications(1) or (None,)
+            if last is not None and (last.outcome, last.origin, last.gates) == ("refused", origin, tuple(gates)):
+                return last
+            told = decide(unit, unit.last_publication(), office.now(), "refused", origin, gates=tuple(gates))
+        log.warning(
+            "not published %s: %s", origin.commit[:12], ", ".join(one.name for one in told.gates if not one.passed)
+        )
+        return told
+
+    # -- how following goes
+
+    def _well(self, office: Office, head: str) -> None:
+        known = self._watch(office.store)
+        if known is None or known.trouble or known.commit != head:
+            self._put(office.store, Watch(self.source, office.now(), head))
+
+    def _troubled(self, office: Office, reason: Refusal) -> None:
+        known, now = self._watch(office.store), office.now()
+        tries = known.tries + 1 if known is not None else 1
+        since = known.since if known is not None and known.trouble else now
+        facts = plain_facts(reason.facts)
+        self._put(
+            office.store, Watch(self.source, now, known.commit if known else "", reason.code, facts, since, tries)
+        )
+        self._next = now + min(self.every * 2 ** min(tries, 20), AT_MOST)
+        log.warning("the followed repository: %s (%s)", reason.code, facts.get("reason", ""))
+
+    def _watch(self, store: Store) -> Watch | None:
+        with store.unit() as unit:
+            return unit.watch(self.source)
+
+    def _put(self, store: Store, watch: Watch) -> None:
+        with store.unit(write=True) as unit:
+            unit.put_watch(watch)
+
+    # -- serving
+
+    def serve(self, office: Office) -> Office:
+        """The office that serves what the store says was decided; itself when it does."""
+        if office.published == _last(office.store) and office.published:
+            return _on_this_day(office)
+        published = self._published(office.store)
+        if published is None:
+            return office
+        try:
+            folder = self.mirror.laid_out(published.origin.commit)
+        except Refused as refused:  # the copy was lost: what is at hand goes on being served
+            self._troubled(office, refused.reason)
+            return office
+        catalogue = office.catalogue if office.catalogue.folder == folder else load_catalogue(folder)
+        known = decided(office.store, catalogue.procedures)
+        return replace(office, catalogue=arranged(catalogue, known, {}, office.now()), published=known.n)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Whether this process is the only one here; it is let go when the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+# -- what people are told ----------------------------------------------------------------------------------------------
+
+
+def waiting(store: Store, source: str) -> tuple[Publication | None, Watch | None]:
+    """The commit that could not be published, if the last one could not; and why the repository does not answer, if it
+    does not."""
+    with store.unit() as unit:
+        last, watch = unit.recent_publications(1), unit.watch(source)
+    refused = last[0] if last and last[0].outcome == "refused" else None
+    return refused, watch if watch is not None and watch.trouble else None
