@@ -17,6 +17,7 @@ from engine.rules.scopes import standing_before
 from engine.values import Span
 from renderers.condition_text import condition_text
 from renderers.html import span_text
+from renderers.visits import visit_lines, visits_of, visits_tag
 from renderers.words import Words, in_language
 
 _SECONDS_A_QUESTION: Final = 35
@@ -157,7 +158,7 @@ class SheetWriter:
     def tag(self) -> str:
         if "web" not in self.procedure.identity.channels:
             return self.say("catalogue.counter")
-        return self.say("catalogue.with_visit" if self.procedure.appointments() else "catalogue.online")
+        return visits_tag(visits_of(self.procedure, self.language), self.say)
 
     def minutes(self) -> int:
         """A guess of the time to fill the form, by steps of five minutes."""
@@ -196,8 +197,8 @@ class SheetWriter:
             channels=tuple(
                 self.say(f"sheet.channel_{one}") for one in ("counter", "paper", "ussd") if one in identity.channels
             ) or (self.say("sheet.channel_web"),),
-            agency=self._agency(),
-            offices=tuple(self._office(one) for one in self.directory.offices_of(identity.agency)),
+            agency=self.agency(),
+            offices=self.offices(),
             version=self._version(),
             fingerprint=self.procedure.fingerprint[:12],
         )  # fmt: skip
@@ -216,7 +217,7 @@ class SheetWriter:
             text = self.say("sheet.joined_or", first=text, second=part)
         return text
 
-    def _agency(self) -> str:
+    def agency(self) -> str:
         agency = self.directory.agencies.get(self.procedure.identity.agency)
         return in_language(agency.label, self.language) if agency else self.procedure.identity.agency
 
@@ -244,7 +245,7 @@ class SheetWriter:
         if identity.delay.entries:
             yield SheetFact(self.say("sheet.delay"), tuple(self._delays()), self.mark(identity.law_of("delay")))
         yield SheetFact(self.say("sheet.time"), (self.say("sheet.minutes", minutes=self.minutes()),))
-        yield SheetFact(self.say("sheet.visit"), (self._visits(),))
+        yield SheetFact(self.say("sheet.visit"), visit_lines(visits_of(self.procedure, self.language), self.say))
         for output in self.procedure.outputs.values():
             if output.grants and (span := _span(output.valid)):
                 text = span_text(self.words, span, self.language)
@@ -255,14 +256,6 @@ class SheetWriter:
             said = condition_text(when, self.procedure, self.words, self.language)
             text = span_text(self.words, span, self.language)
             yield f"{text} {said}" if said else text
-
-    def _visits(self) -> str:
-        visits = self.procedure.appointments()
-        if visits:
-            what = ", ".join(in_language(one.label, self.language) for one in visits)
-            return self.say("sheet.visits", count=len(visits), what=what)
-        on_paper = any(set(one.evidence.how) - {"upload"} for one in self._evidence() if one.evidence)
-        return self.say("sheet.no_visit_papers" if on_paper else "sheet.no_visit")
 
     # -- papers --------------------------------------------------------------------------------------------------------
 
@@ -350,6 +343,8 @@ class SheetWriter:
     def _step(self, mode: str, waits: tuple[str, ...], public: str) -> str:
         tasks = self.procedure.tasks
         what = ", ".join(in_language(tasks[one].label, self.language) for one in waits if one in tasks)
+        if public == "ready":
+            return self.say("sheet.step_pickup")
         if mode == "pay":
             return self.say("sheet.step_pay", what=what)
         if mode in ("book", "attend"):
@@ -377,6 +372,10 @@ class SheetWriter:
         return SheetLine(
             in_language(law.title, self.language), mark=self.mark(law.id), url=url, article=law.article or ""
         )
+
+    def offices(self) -> tuple[SheetLine, ...]:
+        """Where the agency has doors."""
+        return tuple(self._office(one) for one in self.directory.offices_of(self.procedure.identity.agency))
 
     def _office(self, office: Office) -> SheetLine:
         return SheetLine(

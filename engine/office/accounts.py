@@ -30,6 +30,7 @@ __all__ = [
     "check_code",
     "hand_back",
     "hash_secret",
+    "prove_phone",
     "put_aside",
     "send_code",
     "sign_in",
@@ -98,21 +99,43 @@ def send_code(office: Office, phone_raw: str, *, client: str = "", language: str
 def check_code(office: Office, phone_raw: str, code: str, *, client: str = "", keep: bool = False) -> SignedIn:
     """Signs in whoever holds this phone, known or new. Raises Refused: code_format, code_wrong (left), code_expired,
     too_many_tries (minutes)."""
-    phone = read_phone(phone_raw)
-    digits = "".join(code.split())
-    if not (len(digits) == 6 and digits.isascii() and digits.isdigit()):
-        raise Refused(refusal("code_format"))
-    now = office.now()
+    phone, digits, now = read_phone(phone_raw), _digits(code), office.now()
     signed_in: SignedIn | None = None
     with office.store.unit(write=True) as unit:
-        closed = _too_many(unit, now, (f"try:{phone}", TRIES_PER_PHONE), (f"try@{client}", TRIES_PER_CLIENT))
-        closed = closed or _wrong_code(office, unit, phone, digits, now)
+        closed = _taken_code(office, unit, phone, digits, client, now)
         if closed is None:
-            unit.drop_code(phone)
             signed_in = _open_session(office, unit, _applicant(unit, phone), now, keep)
     if signed_in is None:  # the count of tries is kept: nothing was raised inside the unit
         raise Refused(closed or refusal("code_expired"))
     return signed_in
+
+
+def prove_phone(office: Office, phone_raw: str, code: str, *, client: str = "") -> str:
+    """Whoever typed this code holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code` does."""
+    phone, digits = read_phone(phone_raw), _digits(code)
+    with office.store.unit(write=True) as unit:
+        closed = _taken_code(office, unit, phone, digits, client, office.now())
+    if closed is not None:
+        raise Refused(closed)
+    return phone
+
+
+def _digits(code: str) -> str:
+    digits = "".join(code.split())
+    if not (len(digits) == 6 and digits.isascii() and digits.isdigit()):
+        raise Refused(refusal("code_format"))
+    return digits
+
+
+def _taken_code(
+    office: Office, unit: Unit, phone: str, digits: str, client: str, now: datetime
+) -> Refusal | None:
+    """Uses a code up; why it is not the one otherwise."""
+    closed = _too_many(unit, now, (f"try:{phone}", TRIES_PER_PHONE), (f"try@{client}", TRIES_PER_CLIENT))
+    closed = closed or _wrong_code(office, unit, phone, digits, now)
+    if closed is None:
+        unit.drop_code(phone)
+    return closed
 
 
 def _too_soon(kept: SignInCode | None, now: datetime) -> Refusal | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from engine.clock import local_day
 from engine.definition.model import Link, Procedure
-from engine.office.answering import keep_answers, own_draft
+from engine.office.accounts import prove_phone, send_code
+from engine.office.answering import keep_answers, own_draft, shown_form
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned, seen
-from engine.problems import Refused
+from engine.problems import Refusal, Refused
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
 from engine.records.store import Conflict, Tray, Unit
 from engine.rules.linking import awaited_links, copied, link_ended, link_unfit
@@ -20,10 +22,11 @@ from engine.rules.scopes import scope_of
 
 def name_earlier(
     office: Office, actor: Actor, dossier_id: str, link_id: str, number: str, row: int | None = None, *,
-    revision: int | None = None, token: str | None = None,
+    phone: str | None = None, revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """Names the earlier dossier (id or number, the person's own) that a draft hangs on; what the book copies of it is
-    filled in. Raises NotFound, Conflict, Refused: link_unfit, link_row, not_now, role, closed, already_submitted."""
+    """Names the earlier dossier (id or number) that a draft hangs on; what the book copies of it is filled in. It is the
+    person's own, or one followed on the `phone` that they have proven to hold (`accounts.prove_phone`). Raises NotFound,
+    Conflict, Refused: link_unfit, link_row, not_now, role, closed, already_submitted."""
 
     def work(unit: Unit) -> Dossier:
         before = own_draft(unit, office, actor, dossier_id, revision)
@@ -31,7 +34,7 @@ def name_earlier(
         link = procedure.tasks.get(link_id)
         if not isinstance(link, Link):
             raise NotFound
-        earlier = seen(unit, office, actor, number)
+        earlier = _earlier(unit, office, actor, number, phone)
         scope = scope_of(procedure, before, day, office.directory)
         unfit = link_unfit(link, earlier, pinned(office, unit, earlier), row, scope)
         if unfit is not None:
@@ -43,6 +46,90 @@ def name_earlier(
 
     arguments = (dossier_id, link_id, number, row, revision)
     return once(office, actor, "name_earlier", token, arguments, work, DOSSIER)
+
+
+def _earlier(unit: Unit, office: Office, actor: Actor, number: str, phone: str | None) -> Dossier:
+    """The earlier dossier, for who may name it: its owner, or who holds the phone that its messages go to."""
+    other = unit.dossier_numbered(number) if phone else None
+    if other is not None and not other.is_draft and other.contact_phone == phone:
+        return other
+    return seen(unit, office, actor, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An earlier dossier that may be named. `rows` are those to pick one of, where the link wants one; `unfit` tells why it
+    cannot be named after all."""
+
+    dossier: Dossier
+    book: Procedure
+    rows: tuple[str, ...] = ()
+    unfit: Refusal | None = None
+
+
+def candidate(
+    office: Office, actor: Actor, dossier_id: str, link_id: str, number: str, phone: str | None = None
+) -> Candidate:
+    """One earlier dossier as it could be named on a draft. Raises NotFound as `name_earlier` does."""
+    with office.store.unit() as unit:
+        draft = own_draft(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, draft)
+        link = procedure.tasks.get(link_id)
+        if not isinstance(link, Link):
+            raise NotFound
+        earlier = _earlier(unit, office, actor, number, phone)
+        book = pinned(office, unit, earlier)
+    rows = _rows(office, link, earlier, book)
+    scope = scope_of(procedure, draft, office.day(), office.directory)
+    return Candidate(earlier, book, rows, link_unfit(link, earlier, book, 0 if rows else None, scope))
+
+
+def candidates(office: Office, actor: Actor, dossier_id: str, link_id: str) -> tuple[Candidate, ...]:
+    """The person's own dossiers that may be named, newest first."""
+    with office.store.unit() as unit:
+        draft = own_draft(unit, office, actor, dossier_id)
+        link = pinned(office, unit, draft).tasks.get(link_id)
+        lines = unit.dossiers_of(actor.id)
+    if not isinstance(link, Link):
+        raise NotFound
+    sent = (line for line in lines if line.procedure == link.procedure and line.submitted_at is not None)
+    found = (candidate(office, actor, dossier_id, link_id, line.number) for line in sent)
+    return tuple(one for one in found if one.unfit is None)
+
+
+def _rows(office: Office, link: Link, earlier: Dossier, book: Procedure) -> tuple[str, ...]:
+    """What the rows of an earlier dossier are called, where one of them is picked; empty for one without a name."""
+    if link.row is None:
+        return ()
+    form = shown_form(office, book, earlier, None)
+    group = next((view for page in form.pages for view in page.fields if view.id == link.row), None)
+    return tuple(row.label for row in group.rows) if group is not None else ()
+
+
+def send_proof(office: Office, number: str, *, client: str = "", language: str = "fr") -> None:
+    """Sends a code to the phone of a dossier, so that who holds it may name that dossier. Whether there is such a dossier,
+    and whether a code has just left, is told to nobody."""
+    phone = _phone_of(office, number)
+    if phone is not None:
+        with suppress(Refused):
+            send_code(office, phone, client=client, language=language)
+
+
+def prove_earlier(office: Office, number: str, code: str, *, client: str = "") -> str | None:
+    """The phone of a dossier, once the code sent to it was typed; none when they do not go together."""
+    phone = _phone_of(office, number)
+    if phone is None:
+        return None
+    try:
+        return prove_phone(office, phone, code, client=client)
+    except Refused:
+        return None
+
+
+def _phone_of(office: Office, number: str) -> str | None:
+    with office.store.unit() as unit:
+        dossier = unit.dossier_numbered(number)
+    return dossier.contact_phone if dossier is not None and not dossier.is_draft else None
 
 
 def follow_links(office: Office, limit: int = 50) -> int:

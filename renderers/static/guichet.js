@@ -71,7 +71,29 @@ const patiently = async (form, data, onProgress, status) => {
     }
   }
 };
+// While a file is on its way, « Continuer » waits for it: the reason why it is refused is read before the page is left.
+const leaving = new WeakMap();
+const underWay = new WeakMap();
+const arrived = (form, well) => {
+  underWay.set(form, underWay.get(form) - 1);
+  const button = leaving.get(form);
+  if (!button || underWay.get(form)) return;
+  leaving.delete(form);
+  if (well) form.requestSubmit(button);
+};
+const holdBack = (event) => {
+  const form = event.currentTarget;
+  if (!underWay.get(form)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  leaving.set(form, event.submitter);
+};
 const sendPiece = async (form, input) => {
+  underWay.set(form, (underWay.get(form) || 0) + 1);
+  let well = false;
+  try { well = await sendOne(form, input); } finally { arrived(form, well); }
+};
+const sendOne = async (form, input) => {
   const piece = input.closest(".piece");
   const status = document.createElement("p");
   status.setAttribute("role", "status");
@@ -97,7 +119,7 @@ const sendPiece = async (form, input) => {
     }, status);
     const page = answer.response;
     const fresh = page && page.getElementById(piece.id);
-    if (!fresh) { location.reload(); return; }
+    if (!fresh) { location.reload(); return false; }
     for (const name of ["token", "revision", "csrf_token"]) {
       const mine = form.elements[name], theirs = page.querySelector(`form[data-form] [name=${name}]`);
       if (mine && theirs) mine.value = theirs.value;
@@ -107,9 +129,11 @@ const sendPiece = async (form, input) => {
     watch(form, kept);
     const told = kept.querySelector(".error, .got b");
     if (told) { told.setAttribute("role", "status"); told.tabIndex = -1; told.focus(); }
+    return !kept.querySelector(".error");
   } catch (error) {
     bar.remove();
     status.textContent = say.cut;
+    return false;
   }
 };
 const watch = (form, root) => {
@@ -117,7 +141,7 @@ const watch = (form, root) => {
     input.addEventListener("change", () => { if (input.files.length) sendPiece(form, input); });
   }
 };
-safely(() => { for (const form of all("form[data-form]")) watch(form, form); });
+safely(() => { for (const form of all("form[data-form]")) { watch(form, form); form.addEventListener("submit", holdBack); } });
 
 // A payment that ends is shown at once.
 safely(() => {

@@ -103,7 +103,7 @@ def _joined(one: Case, act_id: str) -> tuple[FileView, ...]:
 def _attachment(one: Case, act_id: str) -> Control:
     """The papers that an act asks to join."""
     view = FieldView(
-        act_id, act_id, "file", Text.of(say("errand.attachment")), max_items=OF_AN_ACT.max_items,
+        act_id, act_id, "file", Text.of(say("todo.attachment")), max_items=OF_AN_ACT.max_items,
         max_size=OF_AN_ACT.max_size, accept=OF_AN_ACT.accept, files=_joined(one, act_id),
     )  # fmt: skip
     return field_control(view, drawing(one))

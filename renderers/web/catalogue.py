@@ -154,7 +154,7 @@ def check_right(slug: str) -> Response:
         earlier = {name: value for name, value in walk.carried.items() if name != walk.criterion.id}
         return page(
             "citizen/ineligible.html", procedure=label(procedure.identity.title), because=label(walk.criterion.because),
-            instead=_instead(walk.criterion), back=f"{back}/verifier?{urlencode(earlier)}",
+            instead=_instead(walk.criterion), elsewhere=_offices(procedure, walk.criterion), back=f"{back}/verifier?{urlencode(earlier)}",
         )  # fmt: skip
     if walk.criterion is not None:
         return _question(procedure, walk, walk.criterion)
@@ -222,6 +222,14 @@ def _instead(criterion: Criterion) -> Mapping[str, str] | None:
     return {"href": f"/demarches/{other.id}", "title": label(other.identity.title)} if other else None
 
 
+def _offices(procedure: Procedure, criterion: Criterion) -> Mapping[str, object] | None:
+    """Where to ask for the procedure that suits better, while it is not online."""
+    if criterion.instead is None or criterion.instead in office().catalogue.procedures:
+        return None
+    sheet = writer(procedure)
+    return {"agency": sheet.agency(), "offices": sheet.offices()}
+
+
 # -- beginning ---------------------------------------------------------------------------------------------------------
 
 
@@ -265,7 +273,8 @@ def open_draft(who: Actor, procedure_id: str, given: Mapping[str, Plain], token:
     form = see_form(office(), who, dossier.id)
     base = f"/dossiers/{dossier.number}/demande"
     begun = any(one.visited for one in form.pages)
-    return base if begun or not form.pages else f"{base}/{form.pages[0].id}"
+    asks_earlier = bool(current_procedure(procedure_id).links())  # named from the list of steps, before the questions
+    return base if begun or asks_earlier or not form.pages else f"{base}/{form.pages[0].id}"
 
 
 def first_to_do(form: FormView) -> str:

@@ -108,7 +108,7 @@ def _over(one: Case, form_id: str) -> Response:
     form = one.procedure.tasks.get(form_id)
     if not isinstance(form, Form) or APPLICANT not in form.by:
         raise NotFound
-    session["note"] = say("errand.over")
+    session["note"] = say("todo.over")
     return go(one.at())
 
 
@@ -131,7 +131,7 @@ def _sheet(one: Case, form: Form, part: str | None) -> Sheet:
     return Sheet(
         one, title, one.at(f"/a-faire/{form.id}" + (f"/{part}" if part is not None else "")), above,
         lambda name: place_of(form, part, name), lambda raw: _answered(one, form, part, raw),
-        say("row.done") if part is not None else say("errand.send"),
+        say("row.done") if part is not None else say("todo.send"),
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def _fill(number: str, form_id: str, part: str | None) -> Response:
         if not is_clash(clash):
             raise
         return versions_page(case(number), read_errand(office(), actor(), one.id, form_id, part).page, sheet.address)
-    session["note"] = say("errand.done", title=sheet.title)
+    session["note"] = say("todo.done", title=sheet.title)
     left = next((one_left for one_left in asked_of(case(number)) if one_left.form.id == form_id), None)
     return go(sheet.above if part is not None and left is not None and left.left else one.at())
 

@@ -33,6 +33,7 @@ from renderers.web.base import (
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.catalogue import first_to_do
 from renderers.web.hardening import FILE_POLICY
+from renderers.web.links import LinkLine, link_lines
 from renderers.web.receiving import OWN_FIELDS, Received, as_refused, receive
 from renderers.web.refusals import conflict
 from renderers.web_form import control_id, error_summary, every_field, has_files, typed
@@ -63,13 +64,21 @@ def tasks(number: str) -> Response:
     form = one.form()
     lines = [_task_line(one, view) for view in form.pages]
     left = sum(1 for view in form.pages if not view.complete or not view.visited)
+    links = link_lines(one)
+    left += sum(1 for link in links if link.required and not link.named)
     following = first_to_do(form)
     expires = local_day(one.dossier.created_at + office().settings.draft_lasts)
     return page(
-        "citizen/tasks.html", dossier=one.dossier, procedure=one.title, pages=lines, left=left,
-        resume=one.at(f"/demande/{following}") if following else one.at("/verification"), check=one.at("/verification"),
+        "citizen/tasks.html", dossier=one.dossier, procedure=one.title, pages=lines, left=left, links=links,
+        resume=_resume(one, links, following), check=one.at("/verification"),
         expires=site().words.plain_day(expires, language()),
     )  # fmt: skip
+
+
+def _resume(one: Case, links: Iterable[LinkLine], following: str) -> str:
+    """Where the draft goes on: first the earlier dossiers, for they fill answers in."""
+    unnamed = next((link.href for link in links if link.required and not link.named), "")
+    return unnamed or (one.at(f"/demande/{following}") if following else one.at("/verification"))
 
 
 def _task_line(one: Case, view: PageView) -> TaskLine:

@@ -31,7 +31,7 @@ def to_do(one: Case) -> list[ToDo]:
 
 def _forms(one: Case) -> Iterator[ToDo]:
     for asked in asked_of(one):
-        text = say("errand.parts_left", count=asked.left) if asked.parts else ""
+        text = say("todo.parts_left", count=asked.left) if asked.parts else ""
         yield ToDo(asked.href, asked.title, text)
 
 
@@ -41,10 +41,10 @@ def _money(one: Case) -> Iterator[ToDo]:
         return
     days = [account.due for account in accounts if account.due is not None]
     text = say("money.before", day=day_of(min(days))) if days else ""
-    yield ToDo(one.at("/paiement"), say("errand.pay", amount=francs(sum(account.left for account in accounts))), text)
+    yield ToDo(one.at("/paiement"), say("todo.pay", amount=francs(sum(account.left for account in accounts))), text)
 
 
 def _visits(one: Case) -> Iterator[ToDo]:
     for task in open_tasks(one.procedure, one.dossier, one.standing().scope):
         if isinstance(task, Appointment) and not task.proposed_by and not holds_slot(one.dossier, task.id):
-            yield ToDo(one.at(f"/rendez-vous?quoi={task.id}"), say("errand.book", what=label(task.label)))
+            yield ToDo(one.at(f"/rendez-vous?quoi={task.id}"), say("todo.book", what=label(task.label)))

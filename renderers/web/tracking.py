@@ -216,7 +216,7 @@ def _title(one: Case, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
     amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if key == "to_pay" else 0
     moment = site().words.moment(status.booking.start, language()) if status.booking else ""
     if key == "to_do":
-        return say("errand.box", count=len(ahead)) if ahead else label(status.label)
+        return say("todo.box", count=len(ahead)) if ahead else label(status.label)
     count = len(status.to_correct) or 1
     return say(
         f"track.title.{key}", amount=site().words.money(amount, language()), moment=moment, count=count

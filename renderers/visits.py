@@ -1,0 +1,65 @@
+"""How far a person must go for a procedure: visits to an office, papers to hand over, somebody who comes to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.definition.expressions import TRUE
+from engine.definition.model import Procedure
+from renderers.words import in_language
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """`here` are what one comes to an office for, the papers one fetches included; `perhaps` those of them that hang on
+    one's answers; `there` what somebody comes for. `papers`: some are shown or handed over."""
+
+    here: tuple[str, ...]
+    perhaps: frozenset[str]
+    there: tuple[str, ...]
+    booked: bool
+    papers: bool
+
+
+def visits_of(procedure: Procedure, language: str) -> Visits:
+    """As the circuit has it: appointments, and states where a document waits to be fetched."""
+    tasks = procedure.appointments()
+    here = [in_language(one.label, language) for one in tasks if one.place == "office"]
+    there = tuple(in_language(one.label, language) for one in tasks if one.place == "applicant")
+    perhaps, booked = set(), bool(here)
+    for state in procedure.states.values():
+        if state.public != "ready" or state.is_end:
+            continue
+        name = in_language(state.label, language)
+        here.append(name)
+        ways = [way for way in procedure.transitions if way.target == state.id and way.source != state.id]
+        if all(way.when != TRUE for way in ways):
+            perhaps.add(name)
+    terms = (field.evidence for field in procedure.form.fields)
+    papers = any(set(one.how) - {"upload"} for one in terms if one is not None)
+    return Visits(tuple(here), frozenset(perhaps), there, booked, papers)
+
+
+def visits_tag(visits: Visits, say: Callable[..., str]) -> str:
+    """In a word; only what is all done online is said to be."""
+    if visits.booked:
+        return say("catalogue.with_visit")
+    if visits.here:
+        return say(
+            "catalogue.with_pickup_perhaps" if visits.perhaps.issuperset(visits.here) else "catalogue.with_pickup"
+        )
+    if visits.papers:
+        return say("catalogue.with_papers")
+    return say("catalogue.with_our_visit" if visits.there else "catalogue.online")
+
+
+def visit_lines(visits: Visits, say: Callable[..., str]) -> tuple[str, ...]:
+    """How often one comes and what for; then who comes to them."""
+    here = [say("sheet.visit_perhaps", what=one) if one in visits.perhaps else one for one in visits.here]
+    lines = [say("sheet.visits", count=len(here), what=", ".join(here))] if here else []
+    if not here:
+        lines.append(say("sheet.no_visit_papers" if visits.papers else "sheet.no_visit"))
+    if visits.there:
+        lines.append(say("sheet.our_visit", what=", ".join(visits.there)))
+    return tuple(lines)

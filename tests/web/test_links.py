@@ -1,0 +1,153 @@
+"""Naming an earlier dossier: one's own, one whose phone one holds, one row of it; what does not fit, and nobody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.definition.catalogue import Catalogue
+from engine.office.casework import take_transition
+from engine.office.office import publish_editions
+from engine.records.dossier import Actor
+from engine.rules.decision import Act
+from server import Settings, create_app
+from tests.makers import compiled, the_shared
+from tests.web.visitor import Visitor, a_visitor, another
+
+MAYOR = Actor("agent", "mayor", "Maire", frozenset({"mairie/maire"}))
+REST = """
+summary: Un permis.
+agency: mairie
+delay: 5 working days
+workflow:
+  start: examen
+  states:
+    examen:
+      {label: Examen, by: maire, due: 5 working days, transitions: {accorder: {label: Accorder, to: accorde}}}
+    accorde: {label: Accordé, end: granted, issues: permis}
+outputs:
+  permis: {title: Permis, kind: permit, per: personnes, shows: [nom]}
+personal_data: {purpose: Essayer, keep: {granted: 2 years}}
+scenarios:
+  simple: {story: Une demande, steps: [{take: accorder, then: accorde}]}
+"""
+FORM = """
+    title: Vous
+    fields:
+      personnes:
+        {label: Personnes, type: rows, maxItems: 3, row_label: '{nom}', fields: {nom: {label: Nom, example: LEE}}}
+"""
+FIRST = f"procedure: permis\nedition: 1\ntitle: Permis de stand\n{REST}form:\n  vous:{FORM}"
+AGAIN = f"""procedure: renouvellement
+edition: 1
+title: Renouveler un permis
+links:
+  ancien:
+    label: Votre ancien permis
+    relation: renews
+    procedure: permis
+    row: personnes
+    copies: {{chef: nom}}
+form:
+  moi:
+    title: Moi
+    fields:
+      chef: {{label: Qui tient le stand, example: LEE}}
+{REST.replace("per: personnes, shows: [nom]", "shows: [chef]")}"""
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> Visitor:
+    plain = a_visitor(tmp_path)
+    books = [compiled(FIRST, "permis.yaml"), compiled(AGAIN, "renouvellement.yaml")]
+    office = publish_editions(replace(plain.office, catalogue=Catalogue.of(books, the_shared())))
+    app = create_app(Settings(data=tmp_path, secret="test"), office, plain.operator)
+    return replace(plain, client=app.test_client(), office=office).sign_in()
+
+
+def begin(visitor: Visitor, slug: str) -> str:
+    visitor.post(f"/demarches/{slug}/commencer", **visitor.open(f"/demarches/{slug}/commencer").form())
+    return visitor.page.address.split("/")[2]
+
+
+def a_permit(visitor: Visitor, *names: str, granted: bool = True) -> str:
+    number = begin(visitor, "permis")
+    page = f"/dossiers/{number}/demande/vous"
+    for at, name in enumerate(names):
+        visitor.send(page, **{f"personnes.{at}.nom": name, "go": "next"})
+    visitor.send(f"/dossiers/{number}/verification", declared="1")
+    if granted:
+        take_transition(visitor.office, MAYOR, visitor.dossier_id(number), Act("accorder"))
+    return number
+
+
+def kept(visitor: Visitor, number: str) -> tuple[str, object]:
+    with visitor.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(number)
+    assert dossier
+    return (dossier.links["ancien"].number if "ancien" in dossier.links else "", dossier.answers.get("chef"))
+
+
+def test_ones_own_dossier_is_offered_and_one_row_of_it_picked(visitor: Visitor) -> None:
+    earlier = a_permit(visitor, "LEE", "DOSSOU")
+    a_permit(visitor, "KPODAR", granted=False)
+    number = begin(visitor, "renouvellement")
+    assert visitor.page.address.endswith("/demande"), "the earlier dossier is asked before the questions"
+    assert "À indiquer" in visitor.follow().text
+    address = f"/dossiers/{number}/lien/ancien"
+    page = visitor.open(address)
+    assert page.html.count('name="earlier"') == 2, "the granted one and « Un autre dossier »"
+    assert visitor.send(address).status == 422
+    visitor.send(address, earlier=earlier)
+    rows = visitor.page.address
+    assert "DOSSOU" in visitor.follow().text
+    assert visitor.send(rows).status == 422
+    visitor.send(rows, row="1")
+    assert visitor.page.address == f"/dossiers/{number}/verification", "what was copied answers everything"
+    assert kept(visitor, number) == (earlier, "DOSSOU")
+    assert "Dossiers déjà faits" in visitor.open(f"/dossiers/{number}/verification").text
+
+
+def test_a_draft_is_not_sent_without_it(visitor: Visitor) -> None:
+    number = begin(visitor, "renouvellement")
+    visitor.send(f"/dossiers/{number}/demande/moi", chef="LEE", go="next")
+    page = visitor.open(f"/dossiers/{number}/verification")
+    assert "Compléter : Votre ancien permis" in page.text
+    assert "Envoyer ma demande" not in page.text
+    form = {"csrf_token": visitor.open(f"/dossiers/{number}/lien/ancien").value("csrf_token"), "declared": "1"}
+    assert visitor.post(f"/dossiers/{number}/verification", **form).address == f"/dossiers/{number}/verification"
+
+
+def test_another_ones_dossier_wants_the_code_sent_to_its_phone(visitor: Visitor) -> None:
+    theirs = another(visitor).sign_in("91020304")
+    earlier = a_permit(theirs, "LEE")
+    number = begin(visitor, "renouvellement")
+    address = f"/dossiers/{number}/lien/ancien"
+    visitor.send(address, number=earlier)
+    assert visitor.page.address == f"{address}/code"
+    assert visitor.open(f"{address}/{earlier}").status == 404, "not before the code"
+    assert visitor.send(f"{address}/code", code="000000").status == 422
+    visitor.send(f"{address}/code", code=visitor.code("91020304"))
+    visitor.send(visitor.page.address, row="0")
+    assert kept(visitor, number) == (earlier, "LEE")
+    assert visitor.open(f"/dossiers/{earlier}").status == 404, "it is still theirs"
+
+
+@pytest.mark.parametrize("typed", ["26482911374", "99999999999"])
+def test_an_unknown_dossier_looks_like_a_known_one(visitor: Visitor, typed: str) -> None:
+    address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"
+    visitor.send(address, number=typed)
+    assert visitor.page.address == f"{address}/code"
+    assert "ne vont pas ensemble" in visitor.send(f"{address}/code", code="123456").text
+
+
+def test_what_does_not_fit_says_why(visitor: Visitor) -> None:
+    pending = a_permit(visitor, "LEE", granted=False)
+    number = begin(visitor, "renouvellement")
+    address = f"/dossiers/{number}/lien/ancien"
+    assert "11 chiffres" in visitor.send(address, number="123").text
+    page = visitor.send(address, number=pending)
+    assert (page.status, kept(visitor, number)) == (422, ("", None))
+    assert "Il faut un dossier « Permis de stand »" in page.text
