@@ -111,6 +111,13 @@ class Comparison:
         return tuple(one for one in self.changes if one.weighs == "breaking")
 
 
+def counted(words: Words, count: Fact, language: str) -> str:
+    """A number of dossiers as it is said; one that a snapshot hides is told as its bound."""
+    if isinstance(count, int):
+        return words.amount(count, language)
+    return words.say("changes.fewer", language, {"count": str(count).removeprefix("<")})
+
+
 class ChangeWriter:
     """Says the changes of one comparison, in one language."""
 
@@ -312,7 +319,7 @@ class ChangeWriter:
         return self.say("changes.sms", signs=signs, count=parts.count)
 
     def _count(self, count: Fact) -> str:
-        return self.words.amount(count, self.language) if isinstance(count, int) else str(count)
+        return counted(self.words, count, self.language)
 
     def _labels(self, names: Fact) -> str:
         return ", ".join(f"« {self.then.reader.label(name)} »" for name in _names(names))

@@ -5,12 +5,9 @@ Pure functions of a `Comparison`. What did not change is masked, and counted.
 
 from __future__ import annotations
 
-import difflib
 import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from engine.definition.diff import Change
@@ -18,27 +15,16 @@ from engine.definition.model import Procedure
 from engine.problems import Position
 from renderers.annotations import annotation
 from renderers.change_lines import ChangeLine, ChangeWriter, ChapterLines, Comparison, plain
-from renderers.html import Pages
+from renderers.change_page import changes_html
+from renderers.change_summary import COUNTS, Sides, nothing, refused, remarks, summary, title
 from renderers.problem_words import visible
-from renderers.words import Words, in_language
+from renderers.words import Words
 
 _NAME: Final = 34  # columns
 _WIDE: Final = 98
 _TONES: Final[Mapping[str, str]] = {"safe": "\x1b[32m", "review": "\x1b[33m", "breaking": "\x1b[1;31m"}
 _PLAIN: Final = "\x1b[0m"
 _LEVELS: Final[Mapping[str, str]] = {"safe": "notice", "review": "warning", "breaking": "error"}
-_KINDS: Final[Mapping[str, str]] = {"safe": "ok", "review": "act", "breaking": "bad"}
-_COUNTS: Final = ("safe", "review", "accepted", "breaking")
-_LINES_OF_FILE: Final = 400
-TEMPLATE: Final = "auditor/changes.html"
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """How each edition is called: a commit, a file name."""
-
-    before: str = ""
-    after: str = ""
 
 
 def render_changes(
@@ -59,53 +45,6 @@ def render_changes(
     return _FORMS[form](writer, named, show_all)
 
 
-# -- what all forms say ------------------------------------------------------------------------------------------------
-
-
-def title(writer: ChangeWriter, sides: Sides) -> str:
-    before, after = writer.compared.before, writer.compared.after
-    return writer.say(
-        "changes.title", name=in_language(after.identity.title, writer.language), before=before.edition, after=after.edition,
-        before_print=sides.before, after_print=sides.after,
-    )  # fmt: skip
-
-
-def nothing(writer: ChangeWriter) -> str:
-    """What is said when no change is felt; empty when some is."""
-    if writer.compared.changes:
-        return ""
-    return writer.say("changes.identical" if writer.compared.identical else "changes.no_effect")
-
-
-def summary(writer: ChangeWriter) -> str:
-    """`Bilan : 5 sûrs, 1 à revoir, 2 ruptures. 1 742 dossiers en cours.`"""
-    compared = writer.compared
-    counts = [(one, compared.count(one)) for one in _COUNTS]
-    said = writer.say(
-        "changes.summary",
-        counts=", ".join(writer.say(f"changes.count.{one}", count=count) for one, count in counts if count),
-    )
-    running = compared.counts.dossiers if compared.counts else 0
-    if running:
-        said += " " + writer.say("changes.dossiers", count=writer.words.amount(running, writer.language))
-    return said
-
-
-def refused(writer: ChangeWriter) -> str:
-    """Why it cannot be published; empty when it can."""
-    breaks = [writer.say("changes.refused_one", code=one.code, at=one.at) for one in writer.compared.refused()]
-    return writer.say("changes.refused", breaks=" ; ".join(dict.fromkeys(breaks))) if breaks else ""
-
-
-def _remarks(writer: ChangeWriter) -> Iterator[str]:
-    compared = writer.compared
-    if compared.changes and compared.before.edition == compared.after.edition:
-        yield writer.say("changes.same_edition")
-    renames = compared.renames()
-    if renames:
-        yield writer.say("changes.renamed", names=", ".join(f"{old} → {new}" for old, new in renames.items()))
-
-
 # -- text --------------------------------------------------------------------------------------------------------------
 
 
@@ -113,11 +52,11 @@ def changes_text(writer: ChangeWriter, sides: Sides, show_all: bool = False, col
     """What `guichet diff` prints."""
     said = nothing(writer)
     if said and not show_all:
-        return "\n".join([said, *_remarks(writer)]) + "\n"
+        return "\n".join([said, *remarks(writer)]) + "\n"
     untouched = writer.compared.untouched()
     hidden = writer.say("changes.kept" if show_all else "changes.hidden", count=len(untouched))
     lines = [title(writer, sides), f"  {writer.say('changes.legend')}   {hidden}"]
-    lines += [f"  {remark}" for remark in _remarks(writer)]
+    lines += [f"  {remark}" for remark in remarks(writer)]
     for chapter in writer.chapters():
         lines += ["", chapter.title.upper()]
         for one in chapter.lines:
@@ -204,7 +143,7 @@ def changes_json(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> 
         "after": _edition(compared.after, sides.after),
         "identical": compared.identical,
         "exit_code": compared.severity,
-        "summary": {one: compared.count(one) for one in _COUNTS} | {"unchanged": len(compared.untouched())},
+        "summary": {one: compared.count(one) for one in COUNTS} | {"unchanged": len(compared.untouched())},
         "renamed": dict(compared.renames()),
         "changes": [_plain(one, chapter, writer) for chapter in writer.chapters() for one in chapter.lines],
     }
@@ -238,82 +177,6 @@ def _plain(one: ChangeLine, chapter: ChapterLines, writer: ChangeWriter) -> dict
         "where_before": str(change.where_before) if change.where_before.file else None,
         "where_after": str(change.where_after) if change.where_after.file else None,
     }
-
-
-# -- a page ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PageLine:
-    """One row of a table: `kind` is the colour of its tag."""
-
-    label: str
-    what: str
-    before: str
-    after: str
-    running: tuple[str, ...]
-    tag: str
-    kind: str
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class PageChapter:
-    title: str
-    lines: tuple[PageLine, ...]
-
-
-def changes_html(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> str:
-    """A fragment that stands alone: a page may hold it, or a browser open it."""
-    return Pages(writer.words).render(TEMPLATE, writer.language, {"sheet": page_of(writer, sides, show_all)})
-
-
-@dataclass(frozen=True, slots=True)
-class ChangePage:
-    """What the template shows. `file` is the difference between the two files, line by line."""
-
-    title: str
-    nothing: str
-    summary: str
-    refused: str
-    remarks: tuple[str, ...]
-    chapters: tuple[PageChapter, ...]
-    hidden: str
-    untouched: tuple[str, ...]
-    file: str
-
-
-def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> ChangePage:
-    untouched = writer.compared.untouched()
-    return ChangePage(
-        title=title(writer, sides),
-        nothing=nothing(writer),
-        summary=summary(writer) if writer.compared.changes else "",
-        refused=refused(writer),
-        remarks=tuple(_remarks(writer)),
-        chapters=tuple(PageChapter(one.title, tuple(map(_page_line, one.lines))) for one in writer.chapters()),
-        hidden=writer.say("changes.kept", count=len(untouched)),
-        untouched=tuple(map(writer.element_label, untouched)) if show_all else (),
-        file=_file_difference(writer, sides),
-    )
-
-
-def _page_line(one: ChangeLine) -> PageLine:
-    running = tuple(filter(None, [*one.notes, one.accepted, one.repair]))
-    return PageLine(
-        one.label, one.what, one.before, one.after, running, one.tag, _KINDS[one.impact], one.change.code
-    )  # fmt: skip
-
-
-def _file_difference(writer: ChangeWriter, sides: Sides) -> str:
-    """The unified difference of the files as written, cut when it is long."""
-    before, after = writer.compared.before, writer.compared.after
-    lines = difflib.unified_diff(
-        before.source.splitlines(), after.source.splitlines(), sides.before, sides.after, lineterm="", n=2
-    )
-    shown = list(islice(lines, _LINES_OF_FILE))
-    left = sum(1 for _ in lines)
-    return "\n".join([*shown, *([writer.say("changes.cut", count=left)] if left else [])])
 
 
 _FORMS: Final[Mapping[str, Callable[[ChangeWriter, Sides, bool], str]]] = {

@@ -216,7 +216,7 @@ def diff(
             words,
             language,
         ) as sides:
-            counts = read_counts(snapshot, words, language) if snapshot else None
+            counts = read_counts(snapshot, sides.before, words, language) if snapshot else None
             today = local_day(SystemClock().now())
             compared = Comparison.of(sides.before, sides.after, sides.directory, counts, today).placed(sides.place)
     except Refused as refused:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -61,6 +63,36 @@ def migrate_command(opened: Callable[[], Office]) -> click.Command:
         sys.exit(exit_code(found))
 
     return migrate
+
+
+def snapshot_command(opened: Callable[[], Office]) -> click.Command:
+    """`guichet snapshot`, over the office that `opened` opens."""
+
+    @click.command("snapshot", cls=ComparingCommand)
+    @click.option(
+        "--out", type=click.Path(dir_okay=False, path_type=Path), help="write it there instead of printing it"
+    )
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
+    def snapshot(out: Path | None, language: str) -> None:
+        """Count the dossiers that run, without any personal data, for `guichet diff --snapshot`."""
+        from engine.definition.snapshot import counts_of
+        from engine.office.snapshot import take_snapshot
+        from renderers.change_lines import counted
+        from renderers.words import load_words
+
+        words, plain = load_words(), take_snapshot(opened())
+        text = json.dumps(plain, ensure_ascii=False, indent=1) + "\n"
+        if out is None:
+            click.echo(text, nl=False)
+            return
+        try:
+            out.write_text(text, "utf-8")
+        except OSError:
+            _fail(words.say("snapshot.unwritable", language, {"name": str(out)}))
+        facts = {"count": counted(words, counts_of(plain), language), "name": str(out)}
+        click.echo(words.say("snapshot.written", language, facts), err=True)
+
+    return snapshot
 
 
 def _confirmed(said: str, words: Words, language: str) -> None:

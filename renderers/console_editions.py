@@ -19,7 +19,7 @@ from engine.definition.model import Procedure
 from engine.definition.shared_files import Shared, load_shared
 from engine.definition.source import read_source
 from engine.office.publication import Revision, at_reference
-from renderers.change_sheet import Sides
+from renderers.change_summary import Sides
 from renderers.words import Words
 
 SharedFor: TypeAlias = Callable[[Path], Shared]  # the shared files beside a definition
@@ -89,15 +89,16 @@ class _Reader:
         return procedure
 
 
-def read_counts(path: Path, words: Words, language: str) -> Snapshot:
-    """The anonymous counts of a snapshot file. Raises ClickException."""
+def read_counts(path: Path, before: Procedure, words: Words, language: str) -> Snapshot:
+    """The anonymous counts of a snapshot file, of the dossiers that run under an edition or those before it. Raises
+    ClickException."""
     try:
         plain = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         unreadable = words.say("changes.problem.unreadable", language, {"name": str(path)})
         raise click.ClickException(unreadable) from error
     try:
-        return read_snapshot(plain)
+        return read_snapshot(plain, before.id, before.edition)
     except ValueError as error:
         wrong = words.say("changes.problem.snapshot", language, {"name": str(path), "what": str(error)})
         raise click.ClickException(wrong) from error

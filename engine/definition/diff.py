@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from engine.definition.circuit import closure, successors
-from engine.definition.diff_change import CHAPTERS, Change, Chapter, Kind, Snapshot, read_snapshot
+from engine.definition.diff_change import CHAPTERS, Change, Chapter, Kind
 from engine.definition.diff_portrait import KEPT, Element, Path, portrait
 from engine.definition.diff_rules import weigh, weigh_added, weigh_removed
 from engine.definition.diff_sameness import Sameness, moves_between
@@ -23,6 +23,7 @@ from engine.definition.diff_weight import Around, Impact, Pair, Weight
 from engine.definition.expressions import Expression
 from engine.definition.model import Fee, Procedure, Template
 from engine.definition.near import close_names
+from engine.definition.snapshot import Count, Snapshot, read_snapshot
 from engine.problems import Fact, Position
 from engine.values import Text
 
@@ -229,7 +230,7 @@ class _Comparison:
     def _counted(self, element: Element, facet: str) -> dict[str, Fact]:
         """How many running dossiers it touches, when the snapshot says so. `element` is of the earlier edition."""
         counts, name = self.counts, element.path[1] if len(element.path) > 1 else ""
-        found: dict[str, int] = {}
+        found: dict[str, Count] = {}
         if element.section in ("questions", "evidence", "eligibility") and facet in ("", "type", "kind"):
             found["answered"] = counts.answers.get(element.at, 0)
         elif element.section == "states" and facet not in ("label", "help"):

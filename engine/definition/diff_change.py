@@ -1,4 +1,4 @@
-"""One difference between two editions, the chapter it is told in, and the counts that say whom it touches."""
+"""One difference between two editions, and the chapter it is told in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.definition.diff_portrait import Path
 from engine.definition.diff_weight import Impact
 from engine.definition.model import Accept
 from engine.problems import NOWHERE, Fact, Position
-from engine.values import Plain, Text
+from engine.values import Text
 
 Kind: TypeAlias = Literal["added", "changed", "removed"]
 Chapter: TypeAlias = Literal["price", "questions", "steps", "visits", "messages", "documents", "data", "texts"]
@@ -33,21 +33,6 @@ _FELT_ELSEWHERE: Final[Mapping[tuple[str, str], Chapter]] = {
     ("identity", "delay"): "steps", ("identity", "audience"): "questions", ("identity", "representative"): "questions",
 }  # fmt: skip
 _NO_FACTS: Final[Mapping[str, Fact]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Anonymous counts of what runs: how many dossiers, in which state, having answered what. Nobody's name or number.
-
-    `answers` and `fees` count dossiers by question, option (`motif.perte`) or priced fee; `bookings` meetings to come.
-    """
-
-    dossiers: int = 0
-    drafts: int = 0
-    states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    answers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    fees: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    bookings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,25 +70,3 @@ class Change:
     def weighs(self) -> Impact:
         """Its impact once an accepted break is only to be reviewed."""
         return "review" if self.impact == "breaking" and self.accepted else self.impact
-
-
-def read_snapshot(plain: Plain) -> Snapshot:
-    """The counts of a snapshot file: `{"dossiers": 12, "drafts": 3, "states": {"a_payer": 4}, …}`. Raises ValueError
-    naming the key that is not a count."""
-    if not isinstance(plain, dict):
-        raise ValueError("a map of counts is expected")
-    whole = {key: _count(key, plain.get(key, 0)) for key in ("dossiers", "drafts")}
-    maps = {key: _counts(key, plain.get(key, {})) for key in ("states", "answers", "fees", "bookings")}
-    return Snapshot(whole["dossiers"], whole["drafts"], maps["states"], maps["answers"], maps["fees"], maps["bookings"])
-
-
-def _counts(key: str, plain: Plain) -> Mapping[str, int]:
-    if not isinstance(plain, dict):
-        raise ValueError(key)
-    return MappingProxyType({name: _count(f"{key}.{name}", one) for name, one in plain.items()})
-
-
-def _count(key: str, plain: Plain) -> int:
-    if not isinstance(plain, int) or isinstance(plain, bool) or plain < 0:
-        raise ValueError(key)
-    return plain

@@ -15,6 +15,7 @@ from engine.definition.diff_portrait import Element
 from engine.definition.expression_nodes import Arithmetic, Call, If
 from engine.definition.expressions import FALSE, TRUE, Constant, Expression, Type
 from engine.definition.model import Procedure
+from engine.definition.snapshot import Count
 from engine.problems import Fact, Position
 from engine.values import Span
 
@@ -51,7 +52,7 @@ class Around:
     before: Procedure
     after: Procedure
     moved: bool
-    booked: Mapping[str, int]  # meetings still to come, by appointment
+    booked: Mapping[str, Count]  # meetings still to come, by appointment
 
 
 @dataclass(frozen=True, slots=True)

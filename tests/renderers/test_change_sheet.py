@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import xml.etree.ElementTree as Tree
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ from engine.definition.diff_rules import facets_weighed
 from engine.definition.model import Procedure
 from engine.definition.source import read_source
 from renderers.change_lines import ChangeWriter, Comparison
-from renderers.change_sheet import Sides, render_changes
+from renderers.change_page import changes_fragment
+from renderers.change_sheet import render_changes
+from renderers.change_summary import Sides
 from renderers.console import console
+from renderers.words import Words
 from tests.makers import PROCEDURES, compiled, the_directory, the_words
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "diff"
@@ -38,7 +42,7 @@ def read(name: str) -> Procedure:
 
 
 def the_comparison() -> Comparison:
-    counts = read_snapshot(json.loads((GOLDEN / "counts.json").read_text("utf-8")))
+    counts = read_snapshot(json.loads((GOLDEN / "counts.json").read_text("utf-8")), "essai", 6)
     return Comparison.of(read("before.yaml"), read("after.yaml"), the_directory(), counts)
 
 
@@ -66,15 +70,53 @@ def test_what_did_not_change_is_masked_and_counted() -> None:
     assert json.loads(sheet("json"))["summary"]["unchanged"] == untouched
 
 
-def test_the_page_is_light_and_well_formed() -> None:
+def test_the_page_stands_alone_light_and_well_formed() -> None:
     page = sheet("html")
     root = Tree.fromstring(page)
-    assert root.tag == "article"
-    assert len(root.findall("table")) == 8
+    assert root.tag == "html"
+    assert len(list(root.iter("table"))) == 8
     assert all(len(row.findall("*")) in (3, 4) for row in root.iter("tr"))
-    assert not list(root.iter("script"))
+    assert not re.search(r"<script|<link|<img|src=|href=|url\(|@import", page), "nothing is fetched"
     changes = len(json.loads(sheet("json"))["changes"])
-    assert len(gzip.compress(page.encode())) < 1300 + 200 * changes
+    assert len(gzip.compress(page.encode())) < 2200 + 200 * changes
+
+
+def test_a_page_of_the_site_holds_the_same_under_its_own_title() -> None:
+    writer = ChangeWriter(the_comparison(), the_words(), "fr")
+    fragment = changes_fragment(writer, SIDES)
+    assert Tree.fromstring(fragment).tag == "article"
+    assert fragment in sheet("html")
+    assert "<style" not in fragment
+
+
+def test_the_page_tells_both_sides_whom_it_touches_and_what_is_accepted() -> None:
+    page = sheet("html").replace("\u00a0", " ")
+    assert "<del>25 000 FCFA</del></td><td><ins>30 000 FCFA</ins>" in page
+    assert "212 dossiers déjà chiffrés gardent leur prix" in page
+    assert "moins de 5 dossiers y ont répondu" in page
+    assert "1 742 dossiers en cours" in page
+    assert "rupture acceptée : Lu par son auteur" in page
+    assert "<summary>Voir le YAML</summary>" in page
+
+
+class OwnWords(Words):
+    """Words that may not be said in another language than the one asked for."""
+
+    def _sentence(self, key: str, language: str, facts: Mapping[str, str]) -> str:
+        assert {key, f"{key}.one"} & self.every_key(language), f"{key} is said in French"
+        return super()._sentence(key, language, facts)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_sentence_of_the_english_sheet_is_french(form: str) -> None:
+    words = OwnWords(the_words()._texts)
+    compared = the_comparison()
+    assert render_changes(compared, words, form=form, language="en", sides=SIDES, show_all=True)
+    writer = ChangeWriter(compared, words, "en")
+    for element in portrait(compared.after).values():
+        for facet, value in element.facets.items():
+            assert writer.now.facet(element.noun, facet)
+            writer.now.of(facet, value)
 
 
 def test_what_a_file_says_is_never_markup_nor_a_command() -> None:
@@ -204,8 +246,10 @@ def test_a_snapshot_says_whom_it_touches(tmp_path: Path) -> None:
     assert "212 dossiers déjà chiffrés gardent leur prix" in found.output
     assert "1\u00a0742 dossiers en cours" in found.output
     wrong = tmp_path / "wrong.json"
-    wrong.write_text('{"states": {"controle": "40"}}', "utf-8")
-    assert "states.controle" in guichet(BEFORE, path, "--snapshot", str(wrong)).output
+    counts = json.loads((GOLDEN / "counts.json").read_text("utf-8"))
+    counts["procedures"]["essai"]["editions"]["6"]["states"]["controle"] = "40"
+    wrong.write_text(json.dumps(counts), "utf-8")
+    assert "editions.6.states.controle" in guichet(BEFORE, path, "--snapshot", str(wrong)).output
 
 
 @pytest.mark.slow

@@ -14,7 +14,6 @@ from engine.definition.diff import (
     Change,
     Snapshot,
     compare,
-    read_snapshot,
     renamed,
     severity,
     unchanged,
@@ -564,10 +563,3 @@ def test_every_compared_facet_is_plain(name: str) -> None:
     first = compiled(text, f"{name}.yaml")
     compiled.cache_clear()
     assert compare(first, compiled(text, f"{name}.yaml")) == ()
-
-
-def test_the_counts_of_a_snapshot_are_counts() -> None:
-    assert read_snapshot({"dossiers": 3, "states": {"a": 1}}) == Snapshot(3, 0, {"a": 1})
-    for wrong in ([], {"dossiers": "3"}, {"states": {"a": -1}}, {"answers": 4}, {"dossiers": True}):
-        with pytest.raises(ValueError, match=r"."):
-            read_snapshot(wrong)
