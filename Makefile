@@ -6,7 +6,7 @@ PORT ?= 8000
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker test quick lint format bench reference clean
+.PHONY: help install browser run worker database test quick lint format bench reference clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -27,10 +27,13 @@ worker: install ## what falls due with time: letters, due dates, payments to che
 browser: install ## a real Chromium for the tests (Debian's package; asks for root when it is missing)
 	@$(BIN)/python tests/browser.py --install
 
-test: browser ## every test, as the continuous integration runs them
+database: install ## a PostgreSQL server for the tests (Debian's package; asks for root when it is missing)
+	@$(BIN)/python -m tests.postgres --install
+
+test: browser database ## every test, as the continuous integration runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-quick: install ## the fast tests only, under a minute
+quick: database ## the fast tests only, under a minute
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not browser'
 
 lint: install ## style, types and the shipped procedures

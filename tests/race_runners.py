@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.records.sqlite import SqliteStore
 from engine.records.store import Store, Taken
+from engine.records.stores import open_store
 from tests.engine.records.makers import a_booking, a_dossier, a_letter, a_timer, journal, later
 
 
@@ -45,8 +45,8 @@ def books(store: Store, dossier: str, booking_id: str, day: int) -> bool:
     return True
 
 
-def book_from_a_process(path: Path, process: int, threads: int, days: int, start: Any, won: Any) -> None:
-    store = SqliteStore(path)
+def book_from_a_process(address: str, process: int, threads: int, days: int, start: Any, won: Any) -> None:
+    store = open_store(address)
     store.migrate()
 
     def clicks(thread: int) -> None:
@@ -59,9 +59,9 @@ def book_from_a_process(path: Path, process: int, threads: int, days: int, start
     store.close()
 
 
-def write_until_killed(path: Path, acknowledged: Path, run: str) -> None:
+def write_until_killed(address: str, acknowledged: Path, run: str) -> None:
     """Four threads keep whole commands; each id goes to the log, for good, only after its unit returned."""
-    store = SqliteStore(path)
+    store = open_store(address)
     log = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def command(dossier_id: str) -> None:
@@ -89,4 +89,4 @@ def write_until_killed(path: Path, acknowledged: Path, run: str) -> None:
 
 
 if __name__ == "__main__":
-    write_until_killed(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    write_until_killed(sys.argv[1], Path(sys.argv[2]), sys.argv[3])

@@ -82,7 +82,7 @@ class DossierVerbs(Verbs):
     def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
         if dossier.revision != expected_revision + 1:
             raise ValueError("a kept dossier carries the revision after the expected one")
-        row = self._row(f"{LINES.select} WHERE id = ? AND revision = ?", (dossier.id, expected_revision))
+        row = self._row(f"{LINES.select} WHERE id = ? AND revision = ?{self.lock}", (dossier.id, expected_revision))
         if row is None:
             raise Conflict(dossier.id)
         cells = zip(LINES.names, LINES.cells(line_of(dossier)), row, strict=True)
@@ -118,6 +118,7 @@ class DossierVerbs(Verbs):
     # journal
 
     def head(self, dossier_id: str) -> tuple[int, str]:
+        self._hold(dossier_id)
         row = self._row("SELECT n, hash FROM entry WHERE dossier = ? ORDER BY n DESC LIMIT 1", (dossier_id,))
         return (row[0], row[1]) if row else (0, "")
 

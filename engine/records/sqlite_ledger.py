@@ -95,7 +95,7 @@ class LedgerVerbs(Verbs):
     def bookings_on(
         self, offices: Sequence[str], from_: datetime, to: datetime
     ) -> tuple[tuple[str, str, Booking], ...]:
-        among = ", ".join("?" * len(offices))
+        among = ", ".join("?" * len(offices)) or "NULL"
         sql = (
             f"SELECT {BOOKINGS.columns}, dossier, resource FROM booking"
             f" WHERE office IN ({among}) AND start >= ? AND start < ? AND status <> 'cancelled' ORDER BY start, seat, id"

@@ -69,7 +69,7 @@ def _terms(tray: Tray) -> Terms:
     if tray.open_only:
         terms.append(("closed = 0", []))
     if tray.offices is not None:
-        terms.append((f"office IN ({', '.join('?' * len(tray.offices))})", sorted(tray.offices)))
+        terms.append((f"office IN ({', '.join('?' * len(tray.offices)) or 'NULL'})", sorted(tray.offices)))
     if tray.assigned is not None:
         terms.append(("assigned = ?", [tray.assigned]))
     owed, roles = _owed(tray.roles), [f'"{role}"' for role in tray.roles]

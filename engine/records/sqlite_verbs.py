@@ -29,6 +29,9 @@ class Verbs:
         self._connection = connection
         self._writes = writes
 
+    def _hold(self, dossier_id: str) -> None:
+        """Whoever seals an entry has the dossier to themselves until their unit ends."""
+
     def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
         return self._connection.execute(sql, cells).fetchone()
 

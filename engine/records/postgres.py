@@ -1,0 +1,221 @@
+"""The store on PostgreSQL: several machines, several writers at once, the same verbs and the same promises.
+
+Units that change the same dossier queue at its row, which they read `FOR UPDATE`; everything else is the work of unique
+constraints. A reading unit sees one snapshot. Where two units cross so that neither can go on, PostgreSQL undoes one, which
+is `Busy`: nothing was written, and the office tries a command with a token again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+from itertools import count
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from engine.records.postgres_schema import SAFE, check_settings, migrate
+from engine.records.sqlite_checks import broken_promises
+from engine.records.sqlite_door import DoorVerbs
+from engine.records.sqlite_dossiers import DossierVerbs
+from engine.records.sqlite_ledger import LedgerVerbs
+from engine.records.sqlite_outbox import OutboxVerbs
+from engine.records.sqlite_publications import PublicationVerbs
+from engine.records.sqlite_verbs import Verbs
+from engine.records.store import Busy, Damaged, Finding, Taken, Unit
+
+BATCH: Final = 1000
+PATIENCE: Final = 10.0  # seconds to wait for a connection or a row
+MOST: Final = 16  # connections of one process
+_OPTIONS: Final = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+
+_OF_A_PARENT: Final[list[Any]] = []  # held so that a child never closes what its parent uses
+
+# What may pass: a row or the server is busy, the line was cut, it starts or stops. Any other error is a fault of ours.
+_PASSING: Final = (
+    errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable, errors.QueryCanceled,
+    errors.ReadOnlySqlTransaction, PoolTimeout, errors.DiskFull, errors.OutOfMemory, errors.TooManyConnections,
+    errors.CannotConnectNow, errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException,
+    errors.IdleInTransactionSessionTimeout,
+)  # fmt: skip
+_BROKEN: Final = (errors.DataCorrupted, errors.IndexCorrupted)
+_MAY_COLLIDE: Final = (
+    "UPDATE payment",
+    "UPDATE booking",
+    "INSERT INTO account",
+)  # with a unique thing beside their key
+
+
+@lru_cache(4096)
+def in_postgres(sql: str) -> str:
+    """The shared text of a verb in PostgreSQL's words."""
+    return sql.replace("%", "%%").replace("?", "%s").replace("instr(", "strpos(")
+
+
+class PostgresVerbs(Verbs):
+    """A verb's SQL on a PostgreSQL connection. A row that exists already is found without breaking the transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any], writes: bool) -> None:
+        self._postgres = connection
+        self._writes = writes
+        self._held: set[str] = set()
+        if writes:
+            self.lock, self.claim = " FOR UPDATE", " FOR UPDATE SKIP LOCKED"
+
+    def _hold(self, dossier_id: str) -> None:
+        if self._writes and dossier_id not in self._held:
+            self._row("SELECT dossier FROM dossier_body WHERE dossier = ?" + self.lock, (dossier_id,))
+            self._held.add(dossier_id)
+
+    def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
+        return self._postgres.execute(in_postgres(sql), cells).fetchone()
+
+    def _rows(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
+        return self._postgres.execute(in_postgres(sql), cells).fetchall()
+
+    def _change(self, sql: str, cells: Sequence[Any] = ()) -> int:
+        return self._told(sql, cells).rowcount
+
+    def _changed(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
+        return self._told(sql, cells).fetchall()
+
+    def _told(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
+        if not self._writes:
+            raise RuntimeError("a reading unit was asked to write")
+        plain = sql.startswith("INSERT") and "ON CONFLICT" not in sql
+        whole = in_postgres(f"{sql} ON CONFLICT DO NOTHING" if plain else sql)
+        try:
+            with self._postgres.transaction() if sql.startswith(_MAY_COLLIDE) else nullcontext():
+                done = self._postgres.execute(whole, cells)
+        except errors.UniqueViolation as error:
+            raise Taken(str(error.diag.constraint_name)) from error
+        if plain and done.rowcount == 0:
+            raise Taken(sql.split(None, 3)[2])
+        return done
+
+
+class PostgresUnit(PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs):
+    """One transaction, speaking every verb of `Unit`."""
+
+
+class PostgresStore:
+    """`address` is a connection address (`postgresql://…`), its password best kept in a file of libpq's own."""
+
+    def __init__(self, address: str, most: int = MOST, patience: float = PATIENCE) -> None:
+        self.address, self._most, self._patience = address, most, patience
+        self._inside = threading.local()
+        self._process = 0
+        self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
+        with self._connection() as connection:
+            check_settings(_settings(connection))
+
+    @property
+    def _connections(self) -> ConnectionPool[psycopg.Connection[Any]]:
+        """The pool of this process: a connection never crosses a fork."""
+        if self._pool is None or self._process != os.getpid():
+            if self._pool is not None:
+                _OF_A_PARENT.append(self._pool)
+            self._process = os.getpid()
+            self._inside = threading.local()
+            self._pool = ConnectionPool(
+                self.address, min_size=1, max_size=self._most, timeout=self._patience, open=True, max_idle=60.0,
+                check=ConnectionPool.check_connection, kwargs={"autocommit": True, "options": _OPTIONS},
+            )  # fmt: skip
+        return self._pool
+
+    # -- the transaction ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def unit(self, write: bool = False) -> Iterator[Unit]:
+        if getattr(self._inside, "unit", False):
+            raise RuntimeError("this thread is inside a unit already")
+        with self._connection() as connection:
+            self._inside.unit = True
+            try:
+                connection.isolation_level = (
+                    psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
+                )
+                connection.read_only = not write
+                with connection.transaction():
+                    yield PostgresUnit(connection, write)
+            finally:
+                self._inside.unit = False
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+        with _passing(), self._connections.connection() as connection:
+            yield connection
+
+    # -- the house of it ---------------------------------------------------------------------------------------------
+
+    def migrate(self) -> None:
+        with self._connection() as connection:
+            connection.isolation_level, connection.read_only = psycopg.IsolationLevel.READ_COMMITTED, False
+            migrate(connection)
+
+    def settings(self) -> Mapping[str, str]:
+        with self._connection() as connection:
+            return {"store": "postgresql", **_settings(connection)}
+
+    def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
+        last, of = "", () if procedure is None else (procedure,)
+        sql = f"SELECT id FROM dossier WHERE id > ?{' AND procedure = ?' if of else ''} ORDER BY id LIMIT ?"
+        while True:
+            with self._connection() as connection:
+                batch = [row[0] for row in connection.execute(in_postgres(sql), (last, *of, BATCH)).fetchall()]
+            yield from batch
+            if len(batch) < BATCH:
+                return
+            last = batch[-1]
+
+    def findings(self) -> Iterator[Finding]:
+        with self._connection() as connection:
+            connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+            with connection.transaction():
+                found = list(_found(connection))
+        yield from found
+
+    def close(self) -> None:
+        if self._pool is not None and self._process == os.getpid():
+            self._pool.close()
+        self._pool = None
+
+
+def _found(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    numbers = count()
+
+    def ask(sql: str, cells: Sequence[Any]) -> Iterable[Sequence[Any]]:
+        with connection.cursor(name=f"ask{next(numbers)}") as cursor:  # read in slices, not all at once
+            cursor.itersize = BATCH
+            yield from cursor.execute(in_postgres(sql), cells)
+
+    try:
+        yield from broken_promises(ask)
+    except _BROKEN as error:
+        yield Finding("damaged", None, {"said": str(error.sqlstate)})
+
+
+def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """What the server really runs with, for this connection."""
+    names = ("server_version", *SAFE)
+    return {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in names}  # type: ignore[index]
+
+
+@contextmanager
+def _passing() -> Iterator[None]:
+    """What may pass with time is `Busy`; what cannot be read is `Damaged`."""
+    try:
+        yield
+    except _BROKEN as error:
+        raise Damaged(str(error.sqlstate)) from error
+    except _PASSING as error:
+        raise Busy(type(error).__name__) from error
+    except psycopg.OperationalError as error:
+        if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57", "53", "58")):
+            raise
+        raise Busy("connection") from error

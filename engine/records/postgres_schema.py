@@ -1,0 +1,171 @@
+"""The tables of the PostgreSQL store: the same numbered migrations as SQLite's, in PostgreSQL's words.
+
+Tables and indexes are translated from the one text that SQLite runs, so that the two cannot drift apart. Texts are compared
+byte by byte (`COLLATE "C"`), as SQLite does. What guards the journal is a trigger that fires for a change only: nothing of
+plpgsql, no sequence and no advisory lock stands on the road of a command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import psycopg
+
+from engine.records.sqlite_schema import (
+    DOCUMENTS,
+    DOOR,
+    DOSSIERS,
+    EDITIONS,
+    JOURNAL,
+    MONEY,
+    NAMES,
+    OUTBOX,
+    PUBLICATIONS,
+    SEATS,
+    ForeignSchema,
+    UnsafeSettings,
+)
+
+# What must be so for an acknowledged commit to survive a power cut.
+SAFE: Final[Mapping[str, str]] = {"synchronous_commit": "on", "fsync": "on", "full_page_writes": "on"}
+
+_INSERTED: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_INSTANT: Final = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+_COLUMN: Final = re.compile(r"^(\s*(?:\"?\w+\"?)) (TEXT|INTEGER)\b", re.MULTILINE)
+_TYPES: Final = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT"}
+_ORDERED: Final = frozenset({"letter", "payment", "pay_event", "edition"})  # read in the order of their insertion
+
+_GUARD: Final = """
+CREATE OR REPLACE FUNCTION guichet_stays() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'restrict_violation'; END $$
+"""
+_DOCUMENT: Final = ("id", "dossier", "output", "number", "issued_at", "code", "token", "jws")
+
+
+def translated(text: str) -> Iterator[str]:
+    """The statements of one part of the schema, without its triggers."""
+    for statement in _statements(text):
+        head = statement.lstrip().split(None, 3)
+        if head[:2] == ["CREATE", "TABLE"]:
+            yield _table(statement, head[2])
+        elif head[1] != "TRIGGER":
+            yield statement
+
+
+def _statements(text: str) -> Iterator[str]:
+    """One by one; a trigger ends with its END."""
+    left = text
+    while left.strip():
+        end = re.search(r"\bEND;|;", left) if left.lstrip().startswith("CREATE TRIGGER") else re.search(";", left)
+        if left.lstrip().startswith("CREATE TRIGGER"):
+            end = re.search(r"\bEND;", left)
+        if end is None:
+            raise ValueError(f"a statement without end: {left.strip()[:60]}")
+        yield left[: end.start()].strip()
+        left = left[end.end() :]
+
+
+def _table(statement: str, name: str) -> str:
+    whole = re.sub(r"\)\s*STRICT(, WITHOUT ROWID)?\s*$", ")", statement)
+    whole = _one_line(whole)
+    whole = _COLUMN.sub(lambda found: f"{found.group(1)} {_TYPES[found.group(2)]}", whole)
+    whole = whole.replace(" CHECK (json_valid(body))", "").replace("VIRTUAL", "STORED")
+    whole = re.sub(r"DEFAULT \(strftime\([^)]*\)\)", f"DEFAULT {_INSTANT}", whole)
+    if name in _ORDERED:
+        whole = whole[: whole.rindex(")")].rstrip() + f",\n  rowid BIGINT NOT NULL DEFAULT {_INSERTED}\n)"
+    return whole
+
+
+def _one_line(statement: str) -> str:
+    """Each column on a line of its own, also where a short table is written on one."""
+    if "\n" in statement:
+        return statement
+    head, _, columns = statement.partition("(")
+    return f"{head}(\n" + ",\n".join(f"  {one.strip()}" for one in columns[:-1].split(", ")) + "\n)"
+
+
+def _guards(table: str, said: str, kept: str) -> Iterator[str]:
+    for event, message in (("UPDATE", said), ("DELETE", kept)):
+        yield (
+            f"CREATE TRIGGER {table}_{event.lower()} BEFORE {event} ON {table}"
+            f" FOR EACH ROW EXECUTE FUNCTION guichet_stays('{message}')"
+        )
+
+
+def _document_guards(*columns: str, also: str = "") -> Iterator[str]:
+    """An issued document is never deleted, and only what is not among these columns may change."""
+    changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in columns)
+    yield (
+        f"CREATE TRIGGER document_update BEFORE UPDATE ON document FOR EACH ROW WHEN ({changed}{also})"
+        " EXECUTE FUNCTION guichet_stays('an issued document changes its status only')"
+    )
+
+
+def _facts() -> Iterator[str]:
+    yield _GUARD
+    for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, DOOR):
+        yield from translated(part)
+    yield from _guards("entry", "the journal is never rewritten", "the journal is never cut")
+    yield from _guards("credit", "a credit is for ever", "a credit is for ever")
+    yield from _guards("edition", "an edition is for ever", "an edition is for ever")
+    yield from _document_guards(*_DOCUMENT, "content")
+    yield (
+        "CREATE TRIGGER document_delete BEFORE DELETE ON document"
+        " FOR EACH ROW EXECUTE FUNCTION guichet_stays('an issued document is never deleted')"
+    )
+
+
+def _ended_payments() -> Iterator[str]:
+    yield "CREATE INDEX payment_ended ON payment (ended_at) WHERE status IN ('expired', 'failed')"
+
+
+def _parts_awaited() -> Iterator[str]:
+    yield """ALTER TABLE dossier ADD COLUMN awaits TEXT COLLATE "C" NOT NULL DEFAULT 'null'"""
+    yield "DROP INDEX dossier_tray"
+    yield "CREATE INDEX dossier_tray ON dossier (procedure, state, due_order, id, office, assigned, closed, awaits)"
+
+
+def _publications() -> Iterator[str]:
+    yield from translated(PUBLICATIONS)
+    yield from _guards("publication", "a publication is for ever", "a publication is for ever")
+    yield from _guards("publication_entry", "the journal is never rewritten", "the journal is never cut")
+
+
+def _forgotten() -> Iterator[str]:
+    yield "DROP TRIGGER document_update ON document"
+    erased = "new.content = '[]' AND new.holder = ''"
+    also = f" OR (old.content IS DISTINCT FROM new.content AND NOT ({erased}))"
+    yield from _document_guards(*_DOCUMENT, also=also)
+
+
+MIGRATIONS: Final = dict(zip(NAMES, (_facts, _ended_payments, _parts_awaited, _publications, _forgotten), strict=True))
+
+
+def migrate(connection: psycopg.Connection[Any]) -> None:
+    """Applies what is pending, each migration with its record in one transaction. Safe to start several times at once."""
+    with connection.transaction():
+        run(connection, 'CREATE TABLE IF NOT EXISTS migration (name TEXT COLLATE "C" PRIMARY KEY, at TEXT NOT NULL)')
+    for name, statements in MIGRATIONS.items():
+        with connection.transaction():
+            run(connection, "LOCK TABLE migration IN EXCLUSIVE MODE")
+            applied = {row[0] for row in run(connection, "SELECT name FROM migration").fetchall()}
+            if strangers := applied - set(NAMES):
+                raise ForeignSchema(min(strangers))
+            if name in applied:
+                continue
+            for statement in statements():
+                run(connection, statement)
+            run(connection, f"INSERT INTO migration (name, at) VALUES ('{name}', {_INSTANT})")
+
+
+def check_settings(found: Mapping[str, str]) -> None:
+    """Raises `UnsafeSettings`: the program does not start on a server that may lose what it acknowledged."""
+    if wrong := [f"{name}={found.get(name)}" for name, value in SAFE.items() if found.get(name) != value]:
+        raise UnsafeSettings(", ".join(wrong))
+
+
+def run(connection: psycopg.Connection[Any], statement: str) -> psycopg.Cursor[Any]:
+    """A statement of our own schema: no value stands in it."""
+    return connection.execute(statement)

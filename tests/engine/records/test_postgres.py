@@ -1,0 +1,183 @@
+"""What is PostgreSQL's own: its settings, its migrations, its guards, its crossings and its cuts."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from engine.records.postgres import PostgresStore
+from engine.records.postgres_schema import NAMES, check_settings
+from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
+from engine.records.store import Busy
+from engine.records.stores import open_store
+from tests.engine.records.makers import NOON, a_document, a_dossier, a_payment, an_edition, journal, opened
+from tests.postgres import an_empty_store, database
+
+
+@pytest.fixture
+def store() -> Iterator[PostgresStore]:
+    one = an_empty_store()
+    yield one
+    one.close()
+
+
+def said(store: PostgresStore, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(store.address, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_it_runs_with_what_was_asked(store: PostgresStore) -> None:
+    settings = store.settings()
+    assert settings["store"] == "postgresql"
+    assert settings["fsync"] == settings["synchronous_commit"] == settings["full_page_writes"] == "on"
+
+
+@pytest.mark.parametrize("name", ["synchronous_commit", "fsync", "full_page_writes"])
+def test_a_server_that_may_lose_what_it_acknowledged_is_refused(store: PostgresStore, name: str) -> None:
+    with pytest.raises(UnsafeSettings, match=name):
+        check_settings({**store.settings(), name: "off"})
+
+
+def test_every_migration_is_recorded_and_a_newer_release_refused(store: PostgresStore) -> None:
+    store.migrate()
+    assert [name for (name,) in said(store, "SELECT name FROM migration ORDER BY name")] == list(NAMES)
+    said(store, "INSERT INTO migration VALUES ('9999 later', '')")
+    try:
+        with pytest.raises(ForeignSchema):
+            store.migrate()
+    finally:
+        said(store, "DELETE FROM migration WHERE name = '9999 later'")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entry SET kind = 'x'", "DELETE FROM entry", "UPDATE credit SET amount = 1", "DELETE FROM credit",
+        "UPDATE edition SET source = 'x'", "DELETE FROM edition", "UPDATE document SET number = 'x'",
+        "UPDATE document SET content = 'x'", "DELETE FROM document",
+    ],
+)  # fmt: skip
+def test_what_is_sealed_is_never_rewritten(store: PostgresStore, statement: str) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.add_edition(an_edition())
+        unit.add_document("d1", a_document())
+        unit.add_payment(a_payment())
+        unit.add_credit("p1", "d1", 500, NOON)
+    with pytest.raises(psycopg.errors.RestrictViolation):
+        said(store, statement)
+
+
+def test_texts_are_ordered_byte_by_byte(store: PostgresStore) -> None:
+    opened(store, *(a_dossier(f"d-{sign}", created_at=NOON) for sign in ("É", "a", "Z", "é", "_")))
+    assert list(store.all_dossiers()) == sorted(f"d-{sign}" for sign in ("É", "a", "Z", "é", "_"))
+
+
+def test_two_units_that_change_one_dossier_take_turns(store: PostgresStore) -> None:
+    opened(store)
+    inside, go_on, seen = threading.Event(), threading.Event(), []
+
+    def first() -> None:
+        with store.unit(write=True) as unit:
+            dossier = unit.dossier("d1")
+            assert dossier is not None
+            inside.set()
+            go_on.wait(5)
+            unit.put_dossier(replace(dossier, revision=1, state="first"), 0)
+
+    def second() -> None:
+        inside.wait(5)
+        with store.unit(write=True) as unit:
+            dossier = unit.dossier("d1")
+            assert dossier is not None
+            seen.append(dossier.state)
+
+    threads = [threading.Thread(target=one) for one in (first, second)]
+    for thread in threads:
+        thread.start()
+    inside.wait(5)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert seen == ["first"]
+
+
+def test_two_units_that_cross_are_one_busy_and_nothing_half(store: PostgresStore) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    start, answers = threading.Barrier(2), []
+
+    def crosses(one: str, other: str) -> None:
+        try:
+            with store.unit(write=True) as unit:
+                journal(unit, one, "noted")
+                start.wait(5)
+                journal(unit, other, "noted")
+        except Busy as busy:
+            answers.append(str(busy))
+        else:
+            answers.append("kept")
+
+    threads = [threading.Thread(target=crosses, args=pair) for pair in (("d1", "d2"), ("d2", "d1"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == ["DeadlockDetected", "kept"]
+    with store.unit() as unit:
+        assert unit.head("d1")[0] == unit.head("d2")[0] == 2
+
+
+def test_a_line_that_is_cut_is_busy_then_not(store: PostgresStore) -> None:
+    opened(store)
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"  # fmt: skip
+
+    def is_cut() -> None:
+        with store.unit(write=True) as unit:
+            said(store, cut)
+            unit.dossier("d1")
+
+    with pytest.raises(Busy):
+        is_cut()
+    with store.unit() as unit:
+        assert unit.dossier("d1") is not None
+
+
+def test_no_server_is_busy() -> None:
+    with pytest.raises(Busy):
+        PostgresStore("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1", patience=1.0)
+
+
+def test_a_child_process_begins_with_its_own_connections() -> None:
+    with database() as address:
+        store = open_store(address)
+        store.migrate()
+        opened(store)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                with store.unit() as unit:
+                    code = 0 if unit.dossier("d1") is not None else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        with store.unit() as unit:
+            assert unit.dossier("d1") is not None
+        store.close()
+
+
+def test_what_somebody_broke_is_found(store: PostgresStore) -> None:
+    opened(store)
+    said(store, "ALTER TABLE entry DISABLE TRIGGER USER")
+    try:
+        said(store, "UPDATE entry SET kind = 'x'")
+        said(store, "UPDATE dossier SET state = 'elsewhere'")
+    finally:
+        said(store, "ALTER TABLE entry ENABLE TRIGGER USER")
+    assert {one.code for one in store.findings()} == {"chain", "row_differs"}

@@ -1,0 +1,102 @@
+"""A PostgreSQL server for the tests: the one `GUICHET_TEST_POSTGRESQL` names, else that of this machine, started or
+installed when it is not there (Debian's package). Missing, it fails the tests; it never skips them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final
+from uuid import uuid4
+
+import psycopg
+
+from engine.records.postgres import PostgresStore
+
+SERVERS: Final = (
+    os.environ.get("GUICHET_TEST_POSTGRESQL", ""),
+    "postgresql://postgres@127.0.0.1:5432/postgres",
+    "postgresql://postgres:postgres@127.0.0.1:5432/postgres",
+    "postgresql:///postgres?host=/var/run/postgresql",
+)  # fmt: skip
+
+
+@cache
+def server() -> str:
+    """The address of a server that answers."""
+    said = ""
+    for address in filter(None, SERVERS):
+        try:
+            psycopg.connect(address, connect_timeout=5).close()
+        except psycopg.OperationalError as error:
+            said = str(error)
+        else:
+            return address
+    raise RuntimeError(f"no PostgreSQL server answers; run `make database`, or set GUICHET_TEST_POSTGRESQL. {said}")
+
+
+def _run(address: str, statement: str) -> None:
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """The address of a database of one's own, gone afterwards."""
+    name = f"guichet_test_{uuid4().hex[:12]}"
+    _run(server(), f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    try:
+        yield psycopg.conninfo.make_conninfo(server(), dbname=name)
+    finally:
+        _run(server(), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+_kept: dict[str, Any] = {}
+
+
+def an_empty_store() -> PostgresStore:
+    """A store without a row, in the one database of this process."""
+    if not _kept:
+        keeper = database()
+        _kept.update(keeper=keeper, address=keeper.__enter__())
+        store = PostgresStore(_kept["address"])
+        store.migrate()
+        store.close()
+    with psycopg.connect(_kept["address"], autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
+        )
+        names = ", ".join(row[0] for row in tables.fetchall())
+        connection.execute(f"TRUNCATE {names}")
+    return PostgresStore(_kept["address"])
+
+
+def drop_database() -> None:
+    """At the end of the process."""
+    if _kept:
+        _kept.pop("keeper").__exit__(None, None, None)
+        _kept.clear()
+
+
+def install() -> None:
+    """What a fresh machine needs. Asks for root when a package is missing."""
+    try:
+        server()
+    except RuntimeError:
+        subprocess.run(["apt-get", "install", "-y", "postgresql"], check=True)
+        subprocess.run(
+            "pg_ctlcluster $(pg_lsclusters -h | head -1 | cut -d' ' -f1,2) start || true", shell=True, check=True
+        )
+        trust = "ALTER USER postgres PASSWORD 'postgres'"
+        subprocess.run(["runuser", "-u", "postgres", "--", "psql", "-c", trust], check=True)
+        server.cache_clear()
+        server()
+
+
+if __name__ == "__main__":
+    if "--install" in sys.argv:
+        install()
+    print(server().rsplit("@", 1)[-1])
