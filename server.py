@@ -39,8 +39,6 @@ from engine.records.attachments import AttachmentStore
 from engine.records.sqlite import SqliteStore
 from renderers.console import console
 from renderers.console_dossiers import migrate_command, snapshot_command
-from renderers.console_publish import publish_command
-from renderers.console_preview import preview_command
 from renderers.console_text import findings_report
 from renderers.html import Pages
 from renderers.web import citizen, desks, refusals
@@ -331,28 +329,6 @@ def _kept_office() -> Office:
     return _office_kept(_settings(False), missing_code=1)
 
 
-def _publishing() -> tuple[Office, Keeper]:
-    """The office of this installation, opened as if to serve, and what keeps it up to date."""
-    settings = _settings(False)
-    settings.data.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore(settings.data / DATABASE)
-    store.migrate()
-    keys = SigningKeys.open(settings.data / KEYS, make=True)
-    keeper = open_keeper(settings)
-    office = _office(settings, store, keys, Gateways({}, {}))
-    return keeper.serve(office) if settings.follow is not None else office, keeper
-
-
-def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | None) -> Flask:
-    """A site of its own over one file, in a folder that nobody else uses."""
-    rehearsal = Rehearsal.open(data, manuscript.folder / "registers", load_words(), address)
-    app = create_app(Settings(data=data, base_url=address, demo=True), rehearsal.office, rehearsal.operator)
-    install(app, Preview(manuscript, rehearsal, leads))
-    return app
-
-
-preview = preview_command(_previewed)
-publish = publish_command(_publishing)
 migrate = migrate_command(_kept_office)
 snapshot = snapshot_command(_kept_office)
 
