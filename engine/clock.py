@@ -34,6 +34,27 @@ class FixedClock:
         self.instant += by
 
 
+class MovedClock:
+    """The real time, moved by as much as told: for whoever looks at what a procedure will be like later."""
+
+    def __init__(self) -> None:
+        self._by = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._by
+
+    @property
+    def instant(self) -> datetime:
+        return self.now()
+
+    @instant.setter
+    def instant(self, instant: datetime) -> None:
+        self._by = instant - datetime.now(UTC)
+
+    def advance(self, by: timedelta) -> None:
+        self._by += by
+
+
 def local(instant: datetime) -> datetime:
     """The instant on the wall clocks of the country."""
     return instant.astimezone(ZONE)

@@ -45,7 +45,7 @@ from engine.values import Plain, Span
 SECOND: Final = "second"  # who acts where four eyes are wanted
 FAR: Final = timedelta(days=20_000)
 _MOST_WAITED: Final = 20_000  # days
-_QUIET: Final = ("remind", "reminder", "before", "draft", "draft_reminder", "instalment")  # timers that move nothing
+QUIET: Final = ("remind", "reminder", "before", "draft", "instalment")  # how timers that move nothing begin
 _SAID_OF_LINKS: Final = ("granted", "refused")
 _PAYMENTS: Final = ("failed", "expired")
 _VARIED: Final = frozenset({"yes_no", "choice", "radio"})
@@ -245,7 +245,7 @@ class Outlook:
         return [
             (one.name, one.due_at)
             for one in timers
-            if one.dossier == self.dossier.id and one.name.partition(":")[0] not in _QUIET
+            if one.dossier == self.dossier.id and not one.name.startswith(QUIET)
         ]
 
 

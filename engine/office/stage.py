@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from engine.clock import ZONE, FixedClock
+from engine.clock import ZONE, FixedClock, MovedClock
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import APPLICANT, Procedure
 from engine.gateways.registers import RegisterAnswer
@@ -46,7 +46,7 @@ class Stage:
     """One story's world. `people` are made when first named: a role, or a name."""
 
     office: Office
-    clock: FixedClock
+    clock: FixedClock | MovedClock
     registers: TellingRegister
     applicant: Actor
     people: dict[str, Actor] = field(default_factory=dict)

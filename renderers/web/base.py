@@ -48,6 +48,7 @@ class SiteSettings:
     phone: str = "22 00 00 00"
     security_contact: str = ""
     warning: Callable[[], str] = field(default=lambda: "")  # for those who can mend it: a file that could not be read
+    cookie: str = "guichet"  # how the names of the session cookies begin: ports of one machine share them
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,8 @@ def _who(desk: str) -> Actor:
 
 
 def _cookie(desk: str) -> str:
-    name = "guichet" if desk == APPLICANT_DESK else f"guichet-{desk}"
+    own = site().settings.cookie
+    name = own if desk == APPLICANT_DESK else f"{own}-{desk}"
     return f"__Host-{name}" if site().settings.https else name
 
 

@@ -1,0 +1,278 @@
+"""A procedure tried out by its author: the real office on a store of its own, people of every role, a clock that obeys.
+
+What happens here happens by the verbs of stories (`telling`), so that a form is filled, a state reached and time passed
+as they would be. Nothing is shared with an installation: the folder is the tryout's own.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from threading import RLock
+from typing import Final, Protocol
+
+from engine.clock import MovedClock, local, local_day
+from engine.definition.catalogue import Catalogue
+from engine.definition.model import Procedure, Scenario, Step
+from engine.definition.shared_files import Shared
+from engine.gateways.registers import FileRegister, RegisterAnswer
+from engine.gateways.sandbox import SandboxOperator, SandboxProvider
+from engine.gateways.senders import InboxSender
+from engine.office.accounts import SignedIn
+from engine.office.demo import open_demo
+from engine.office.editions import publish
+from engine.office.intake import drop_draft
+from engine.office.keys import SigningKeys
+from engine.office.next_steps import FAR, QUIET, Outlook
+from engine.office.office import Office, OfficeSettings
+from engine.office.secrets import new_token, token_digest
+from engine.office.stage import OPENING, PHONE, Stage, TellingRegister, fresh_token
+from engine.office.telling import Told
+from engine.records.attachments import AttachmentStore
+from engine.records.dossier import Account, Attachment, Dossier, Session, Timer
+from engine.records.sqlite import SqliteStore
+from engine.rules.wording import Wording
+from engine.values import Plain, Text
+
+APPLICANT_ID: Final = "applicant"
+NEVER: Final = timedelta(days=36_500)  # nobody is signed out because the clock was moved
+_SIDE: Final = 480  # dots of the picture that stands for any paper
+
+
+class Leads(Protocol):
+    """Finds a story that ends in a state, from that day on; None when it finds none."""
+
+    def __call__(self, procedure: Procedure, shared: Shared, day: date, state: str) -> Scenario | None: ...
+
+
+class _Registers(TellingRegister):
+    """Registers of files, but while a story says itself what they answer."""
+
+    def __init__(self, files: FileRegister) -> None:
+        super().__init__()
+        self.files, self.telling = files, False
+
+    def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
+        return super().ask(register_id, sent) if self.telling else self.files.ask(register_id, sent)
+
+
+class _RealStage(Stage):
+    """A stage whose papers can be opened."""
+
+    def paper(self, name: str, place: str, by: str | None = None) -> Attachment:
+        kept = self.office.attachments.keep(_picture(), f"{place}.png", ("png",), 5_000_000)
+        now = self.clock.now()
+        return Attachment(name, place, kept.name, kept.kind, kept.size, kept.sha256, now, kept.pages, by=by)
+
+
+@dataclass
+class Tryout:
+    """The author's own installation. One act at a time."""
+
+    stage: Stage
+    operator: SandboxOperator
+    registers: _Registers
+    lock: RLock
+
+    @classmethod
+    def open(cls, folder: Path, registers: Path, wording: Wording, address: str) -> Tryout:
+        """An empty one in `folder`, without a procedure yet."""
+        clock = MovedClock()
+        store = SqliteStore(folder / "tryout.db")
+        store.migrate()
+        operator = SandboxOperator(folder / "operator.db", clock, new_token().encode())
+        inbox, files = InboxSender(), _Registers(FileRegister(registers))
+        office = Office(
+            Catalogue.of([], Shared()), store, AttachmentStore(folder / "files"), {"sandbox": SandboxProvider(operator)},
+            {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": files}, clock, wording, SigningKeys.generate(),
+            OfficeSettings(
+                base_url=address, short_url=address, demo=True, idle=NEVER, agent_idle=NEVER, session_lasts=NEVER,
+                kept_lasts=NEVER,
+            ),
+        )  # fmt: skip
+        account = Account(APPLICANT_ID, "applicant", "", PHONE)
+        with store.unit(write=True) as unit:
+            unit.put_account(account)
+        return cls(_RealStage(office, clock, files, account.actor()), operator, files, RLock())
+
+    @property
+    def office(self) -> Office:
+        return self.stage.office
+
+    @property
+    def procedure(self) -> Procedure | None:
+        return next(iter(self.office.catalogue.all()), None)
+
+    # -- the file changed ----------------------------------------------------------------------------------------------
+
+    def renew(self, procedure: Procedure, shared: Shared) -> None:
+        """Serves the procedure as it is now. Dossiers already there go on under it where they still have a state."""
+        with self.lock:
+            catalogue = publish(Catalogue.of([procedure], shared), self.office.store, self.office.now())
+            self.stage.office = replace(self.office, catalogue=catalogue)
+            for one in open_demo(self.office):
+                if one.role:
+                    self._cast(one.role, one.login)
+            for dossier_id in list(self.office.store.all_dossiers()):
+                self._carry_over(procedure, dossier_id)
+
+    def _cast(self, role: str, login: str) -> None:
+        """The first holder of a role plays it in stories."""
+        if role not in self.stage.people:
+            with self.office.store.unit() as unit:
+                account = unit.account_of("agent", login)
+            if account is not None:
+                self.stage.people[role] = account.actor()
+
+    def _carry_over(self, procedure: Procedure, dossier_id: str) -> None:
+        with self.office.store.unit(write=True) as unit:
+            dossier = unit.dossier(dossier_id)
+            if dossier is None or dossier.fingerprint == procedure.fingerprint or dossier.procedure != procedure.id:
+                return
+            if dossier.is_draft or dossier.state in procedure.states:
+                moved = replace(
+                    dossier, fingerprint=procedure.fingerprint, edition=procedure.edition, revision=dossier.revision + 1
+                )
+                unit.put_dossier(moved, dossier.revision)
+
+    # -- people --------------------------------------------------------------------------------------------------------
+
+    def let_in(self, account_id: str) -> SignedIn:
+        """A session without code nor password: everybody here is invented."""
+        now, token = self.office.now(), new_token()
+        with self.office.store.unit(write=True) as unit:
+            account = unit.account(account_id)
+            if account is None:
+                raise LookupError(account_id)
+            unit.put_session(Session(token_digest(token), account.id, now, now, now + NEVER))
+        return SignedIn(token, self.office.person(account))
+
+    def holder(self, role: str) -> str | None:
+        """The account of who plays a role (`agency/role`)."""
+        known = self.stage.people.get(role)
+        return known.id if known is not None else None
+
+    def auditor(self) -> str | None:
+        """The account of the controller."""
+        with self.office.store.unit() as unit:
+            return next((account.id for account in unit.accounts("auditor")), None)
+
+    def newest(self) -> Dossier | None:
+        """The dossier that the applicant opened last."""
+        with self.office.store.unit() as unit:
+            lines = unit.dossiers_of(APPLICANT_ID, 1)
+            return unit.dossier(lines[0].id) if lines else None
+
+    # -- what the author asks ------------------------------------------------------------------------------------------
+
+    def fill(self) -> Dossier:
+        """The draft at hand, or a new one, answered with examples; what was answered stays. Raises `StoryFailed`."""
+        with self.lock:
+            draft, day = self._draft(), local_day(self.office.now())
+            own = dict(draft.answers) if draft is not None else {}
+            told = self._told(Scenario(id="tryout", story=Text(()), at=day, given=self._as_told(own)))
+            told.prepare()
+            assert told.dossier is not None
+            made, papers = self.stage.dossier(told.dossier.id), draft.attachments if draft is not None else ()
+            heavy = {name: kept for name, kept in own.items() if kept and not self._is_plain(name, kept)}
+            return self._put(replace(made, answers={**made.answers, **heavy}, attachments=(*papers, *made.attachments)))
+
+    def _draft(self) -> Dossier | None:
+        newest = self.newest()
+        return newest if newest is not None and newest.is_draft and newest.closed_at is None else None
+
+    def _as_told(self, answers: Mapping[str, Plain]) -> dict[str, Plain]:
+        """The answers that a story writes as they are kept."""
+        return {name: kept for name, kept in answers.items() if kept not in (None, "") and self._is_plain(name, kept)}
+
+    def _is_plain(self, name: str, kept: Plain) -> bool:
+        known = self.procedure.fields.get(name) if self.procedure is not None else None
+        return known is not None and known.value is None and not isinstance(kept, (dict, list))
+
+    def play(self, story: Scenario) -> Dossier | None:
+        """A whole story, from the morning of its day. Raises `StoryFailed` where it does not go as told."""
+        with self.lock:
+            self._turn_to(story)
+            told = self._told(story)
+            self.registers.telling = True
+            try:
+                if told.prepare():
+                    told.hand_in()
+                    self._follow(told, story.steps)
+            finally:
+                self.registers.telling = False
+            return self.stage.dossier(told.dossier.id) if told.dossier is not None else None
+
+    def _follow(self, told: Told, steps: tuple[Step, ...]) -> None:
+        for step in steps:
+            told.step = step
+            told.do(self._now_free(told, step))
+
+    def _now_free(self, told: Told, step: Step) -> Step:
+        """A slot that another dossier of the tryout may hold is the first free one here."""
+        if step.verb != "book" or not isinstance(step.value, dict):
+            return step
+        free = [one for one in Outlook(told, {}, "").steps() if one.verb == "book"]
+        return next(
+            (one for one in free if isinstance(one.value, dict) and one.value.keys() == step.value.keys()), step
+        )
+
+    def _turn_to(self, story: Scenario) -> None:
+        """The draft at hand is dropped, one at a time is allowed; the clock goes to the morning of the story."""
+        draft = self._draft()
+        if draft is not None:
+            drop_draft(self.office, self.stage.applicant, draft.id, token=fresh_token())
+        day, morning = story.at, {"hour": OPENING, "minute": 0, "second": 0}
+        now = local(self.office.now())
+        self.stage.clock.instant = now.replace(year=day.year, month=day.month, day=day.day, **morning)  # type: ignore[arg-type]
+
+    def next_day(self) -> date:
+        """The first day whose morning is still to come: stories begin in the morning."""
+        now = local(self.office.now())
+        return now.date() if now.hour < OPENING else now.date() + timedelta(days=1)
+
+    def _told(self, story: Scenario) -> Told:
+        procedure = self.procedure
+        assert procedure is not None
+        return Told(procedure, story, self.stage)
+
+    def _put(self, dossier: Dossier) -> Dossier:
+        kept = replace(dossier, revision=dossier.revision + 1)
+        with self.office.store.unit(write=True) as unit:
+            unit.put_dossier(kept, dossier.revision)
+        return kept
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def due(self) -> Timer | None:
+        """What falls due next on the newest dossier, or on another when it waits for nothing."""
+        newest = self.newest()
+        with self.office.store.unit() as unit:
+            timers = [one for one in unit.due_timers(self.office.now() + FAR, 50) if not one.name.startswith(QUIET)]
+        own = [one for one in timers if newest is not None and one.dossier == newest.id]
+        return next(iter(own or timers), None)
+
+    def move(self, by: timedelta) -> None:
+        """Lets that much time pass, and everything that falls due meanwhile happen at its hour."""
+        with self.lock:
+            self.stage.pass_time(self.office.now() + by)
+
+    def move_to_due(self) -> None:
+        timer = self.due()
+        if timer is not None:
+            self.move(max(timedelta(), timer.due_at - self.office.now()) + timedelta(seconds=1))
+
+
+def _picture() -> bytes:
+    """A picture that stands for any paper: a pale square with a line across (PNG, 8-bit grey)."""
+    rows = b"".join(b"\x00" + bytes(200 if abs(x - y) < 3 else 240 for x in range(_SIDE)) for y in range(_SIDE))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -1,0 +1,102 @@
+"""`guichet preview`: a definition shown to its author as people will see it, on this machine, while it is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from renderers.console import LANGUAGES, can_prove, definition_path
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from engine.definition.manuscript import Manuscript
+    from engine.definition.model import Procedure, Scenario
+    from engine.definition.shared_files import Shared
+    from engine.office.tryout import Leads
+
+HOST = "127.0.0.1"  # never another: what is here is for its author
+PORT = 8100
+THREADS = 16  # a browser that waits for a change holds one
+SECONDS_TO_A_STATE = 8.0
+
+Opened = Callable[["Manuscript", Path, str, "Leads | None"], Any]
+
+
+def shared_folder(file: Path) -> Path:
+    """The folder whose shared files a definition uses: its own when it has some, else `procedures`."""
+    from renderers.console import DEFAULT_FOLDER
+
+    has_own = any((file.parent / name).is_dir() for name in ("shared", "blocks", "presets", "lists"))
+    return file.parent if has_own else DEFAULT_FOLDER
+
+
+def solver(language: str) -> Leads | None:
+    """What finds the way to a state; none where the solver is not installed."""
+    if not can_prove():
+        return None
+    from engine.definition.catalogue import Catalogue
+    from engine.office.exploration import Explorer
+    from renderers.words import load_words
+
+    words = load_words()
+    reason = words.say("explore.reason", language, {})
+
+    def leads(procedure: Procedure, shared: Shared, day: date, state: str) -> Scenario | None:
+        explorer = Explorer(procedure, Catalogue.of([procedure], shared), words, day, reason)
+        return explorer.lead_to(state, SECONDS_TO_A_STATE)
+
+    return leads
+
+
+def preview_command(opened: Opened) -> click.Command:
+    """The command; `opened` makes the site: its manuscript, its own folder, its address, what leads to a state."""
+
+    @click.command()
+    @click.argument("slug_or_path")
+    @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
+    @click.option("--story", "title", help="begin at the end of this story of the file")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr")
+    def preview(slug_or_path: str, port: int, title: str | None, language: str) -> None:
+        """Show a definition as people will see it, while it is written.
+
+        The pages of citizens and agents, on this machine only, with invented people and a clock that moves. They follow
+        the file each time it is saved, and its errors are shown over them. Nothing is kept.
+        """
+        from waitress.server import create_server
+
+        from engine.definition.manuscript import Manuscript
+        from renderers.words import load_words
+
+        words = load_words()
+
+        def say(key: str, **facts: object) -> str:
+            return words.say(f"preview.{key}", language, {name: str(fact) for name, fact in facts.items()})
+
+        file = definition_path(slug_or_path)
+        if not file.is_file():
+            raise click.UsageError(say("missing", file=file))
+        manuscript = Manuscript(file, shared_folder(file))
+        with TemporaryDirectory(prefix="guichet-preview-") as folder:
+            address = f"http://{HOST}:{port}"
+            app = opened(manuscript, Path(folder), address, solver(language))
+            if title is not None and not app.extensions["preview"].begin_with(title):
+                raise click.ClickException(say("no_story", title=title))
+            try:
+                listener = create_server(app, host=HOST, port=port, threads=THREADS, ident="guichet")
+            except OSError:
+                raise click.ClickException(say("taken", port=port, other=port % 65535 + 1)) from None
+            click.echo(say("started", file=file, address=f"{address}/_apercu"))
+            sys.stdout.flush()
+            try:
+                listener.run()
+            finally:
+                listener.close()
+                click.echo(say("stopped"))
+
+    return preview

@@ -1,0 +1,364 @@
+"""The author's preview: the real pages in a frame, beside them what an author wants to try. On this machine only.
+
+`install` makes an ordinary site a preview: it follows the file, serves its last good version, and answers to nobody
+else. Every tool is a form, so that it works without a script; the script only reloads when the file is saved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from threading import Lock
+from typing import Any, Final
+
+from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request, session
+
+from engine.definition.manuscript import Draft, Manuscript
+from engine.definition.model import APPLICANT, DRAFT, Procedure
+from engine.office.next_steps import roles_named
+from engine.office.office import WrongAnswers
+from engine.office.telling import StoryFailed
+from engine.office.tryout import APPLICANT_ID, Leads, Tryout
+from engine.problems import Refused, Report
+from engine.records.dossier import Dossier
+from renderers.problem_text import render_report
+from renderers.problem_words import message
+from renderers.web.base import (
+    AGENT_DESK,
+    APPLICANT_DESK,
+    AUDITOR_DESK,
+    Site,
+    check_guards,
+    close_session,
+    go,
+    language,
+    open_session,
+    page,
+    public,
+    safe_next,
+    say,
+    site,
+)
+from renderers.web.hardening import POLICY
+from renderers.words import OFFERED, in_language
+
+blueprint = Blueprint("preview", __name__)
+
+HOME: Final = "/_apercu"
+VISITOR: Final = "visitor"
+AUDITOR: Final = "auditor"
+WIDTHS: Final = ("320", "360", "768", "1280")
+STEPS_OF_TIME: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+COOKIE: Final = "apercu"
+_NAMES: Final = ("127.0.0.1", "localhost")
+_HERE: Final = frozenset({"127.0.0.1", "::1"})
+_LOOK_EVERY: Final = 0.03  # seconds, while a browser waits to hear of a change
+_LONGEST_WAIT: Final = 15.0
+_TOUR_EVERY: Final = 2.0  # seconds between two looks at what falls due
+_MOST_SHOWN: Final = 20  # problems in the overlay
+
+
+@dataclass
+class Preview:
+    """What a preview follows and where it happens. `leads` finds the way to a state; none without the solver."""
+
+    manuscript: Manuscript
+    tryout: Tryout
+    leads: Leads | None
+    served: int = 0
+    toured: float = 0.0
+    lock: Lock = field(default_factory=Lock)
+
+    def look(self, app: Flask) -> Draft:
+        """The file as it is now, served when it is new and good."""
+        self.manuscript.look()
+        draft = self.manuscript.draft
+        with self.lock:
+            if draft.n != self.served:
+                self.served = draft.n
+                if draft.good is not None:
+                    self.tryout.renew(draft.good, draft.shared)
+                    app.extensions["guichet"] = replace(app.extensions["guichet"], office=self.tryout.office)
+            if time.monotonic() - self.toured > _TOUR_EVERY:
+                self.tryout.move(timedelta())
+                self.toured = time.monotonic()
+        return draft
+
+    def begin_with(self, title: str) -> bool:
+        """Plays a story of the file, by its id or its title; whether there is one. Raises `StoryFailed`."""
+        procedure = self.tryout.procedure
+        stories = procedure.scenarios if procedure is not None else ()
+        story = next((one for one in stories if title in (one.id, *(words for _, words in one.story.versions))), None)
+        if story is not None:
+            self.tryout.play(story)
+        return story is not None
+
+
+def install(app: Flask, preview: Preview) -> None:
+    """Makes a site that serves nobody yet a preview: local, following its file, shown in its own frame. Its cookies have
+    names of their own: ports of one machine share them."""
+    known: Site = app.extensions["guichet"]
+    app.extensions["guichet"] = replace(known, settings=replace(known.settings, cookie=COOKIE))
+    app.extensions["preview"] = preview
+    app.config.update(SESSION_COOKIE_NAME=f"{COOKIE}-session", TRUSTED_HOSTS=list(_NAMES))
+    app.register_blueprint(blueprint)
+    app.before_request(_only_here)
+    app.before_request(_follow)
+    app.after_request(_let_frame)
+    preview.look(app)
+    check_guards(app)
+
+
+def _preview() -> Preview:
+    found: Preview = current_app.extensions["preview"]
+    return found
+
+
+def _only_here() -> None:
+    """Nobody else: neither another machine, nor a name that was made to lead here."""
+    if request.remote_addr not in _HERE:
+        abort(403)
+
+
+def _follow() -> None:
+    g.language = _chosen("language", OFFERED[0])
+    _preview().look(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+def _let_frame(response: Response) -> Response:
+    policy = response.headers.get("Content-Security-Policy", POLICY)
+    framed = policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'; frame-src 'self'")
+    response.headers["Content-Security-Policy"] = framed
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+# -- what the browser keeps --------------------------------------------------------------------------------------------
+
+
+def _chosen(name: str, otherwise: str) -> str:
+    kept = session.get("preview")
+    return str(kept.get(name, otherwise)) if isinstance(kept, dict) else otherwise
+
+
+def _choose(**values: str) -> None:
+    kept = session.get("preview")
+    session["preview"] = {**(kept if isinstance(kept, dict) else {}), **values}
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get(HOME)
+@public
+def bench() -> Response:
+    preview, draft = _preview(), _preview().manuscript.draft
+    procedure, newest = draft.good, preview.tryout.newest()
+    note = _chosen("note", "")
+    if note:
+        _choose(note="")
+    return page(
+        "preview/bench.html", draft=draft, procedure=procedure, file=preview.manuscript.file.name, note=note,
+        fault=_report(draft, errors=True) if draft.is_broken else "", advice=_report(draft, errors=False),
+        advices=len(draft.report.advice), seats=_seats(procedure, draft) if procedure else [],
+        seat=_chosen("seat", VISITOR), states=_states(procedure) if procedure else [],
+        stories=[(one.id, in_language(one.story, language())) for one in procedure.scenarios] if procedure else [],
+        number=newest.number if newest else "", state=newest.state if newest else "", leads=preview.leads is not None,
+        now=site().words.moment(preview.tryout.office.now(), language()), due=_due(preview.tryout),
+        width=_width(), widths=WIDTHS, languages=_languages(procedure), spoken=language(), view=_view(procedure),
+    )  # fmt: skip
+
+
+def _report(draft: Draft, errors: bool) -> str:
+    chosen = draft.report.errors if errors else draft.report.advice
+    report = Report.of(chosen[:_MOST_SHOWN])
+    return render_report(report, draft.sources, language=language()) if report else ""
+
+
+def _seats(procedure: Procedure, draft: Draft) -> list[tuple[str, str]]:
+    """From whose place the procedure can be looked at, with a name for each."""
+    directory = draft.shared.directory
+    seats = [(VISITOR, say("preview.visitor")), (APPLICANT, say("preview.applicant"))]
+    for key in roles_named(procedure):
+        role = directory.role(key)
+        if role is not None:
+            seats.append((key, in_language(role.label, language())))
+    return [*seats, (AUDITOR, say("preview.auditor"))]
+
+
+def _states(procedure: Procedure) -> list[tuple[str, str]]:
+    ends = [(one.id, in_language(one.label, language())) for one in procedure.states.values()]
+    return [(DRAFT, say("preview.draft")), *ends]
+
+
+def _languages(procedure: Procedure | None) -> list[str]:
+    own = procedure.identity.languages if procedure is not None else ()
+    return list(dict.fromkeys((*OFFERED, *own)))
+
+
+def _due(tryout: Tryout) -> str:
+    timer = tryout.due()
+    return site().words.moment(timer.due_at, language()) if timer is not None else ""
+
+
+def _width() -> str:
+    chosen = _chosen("width", "360")
+    return chosen if chosen in WIDTHS else "360"
+
+
+def _view(procedure: Procedure | None) -> str:
+    """The page in the frame: where the author was, else the sheet of the procedure."""
+    sheet = f"/demarches/{procedure.id}" if procedure is not None else ""
+    return safe_next(_chosen("view", ""), sheet) if procedure is not None else ""
+
+
+@blueprint.get(f"{HOME}/version.json")
+@public
+def version() -> Response:
+    """Answers once the file is no longer the version that the browser knows, or after a while."""
+    app, preview = current_app._get_current_object(), _preview()  # type: ignore[attr-defined]
+    known, until = request.args.get("n", ""), time.monotonic() + _LONGEST_WAIT
+    while (draft := preview.look(app)) and str(draft.n) == known and time.monotonic() < until:
+        time.sleep(_LOOK_EVERY)
+    return jsonify({"n": draft.n, "broken": draft.is_broken})
+
+
+# -- the tools ---------------------------------------------------------------------------------------------------------
+
+
+@blueprint.post(f"{HOME}/place")
+@public
+def look_as() -> Response:
+    """From another place: a visitor, the applicant, somebody of a role, the controller."""
+    seat = request.form.get("seat", "")
+    if seat not in {one for one, _ in _seats(_procedure(), _preview().manuscript.draft)}:
+        abort(400)
+    return _seated(seat, _preview().tryout.newest())
+
+
+@blueprint.post(f"{HOME}/exemple")
+@public
+def fill() -> Response:
+    """Answers the draft at hand with examples."""
+    return _tried(lambda: _preview().tryout.fill(), "preview.filled", check=True)
+
+
+@blueprint.post(f"{HOME}/etat")
+@public
+def reach() -> Response:
+    """A dossier that stands in a state: answers and acts that lead there, found by the solver."""
+    wanted, preview = request.form.get("state", ""), _preview()
+    procedure, draft = _procedure(), preview.manuscript.draft
+    if wanted == DRAFT:
+        return _tried(lambda: preview.tryout.fill(), "preview.filled", check=True)
+    if wanted not in procedure.states or preview.leads is None:
+        abort(400)
+    story = preview.leads(procedure, draft.shared, preview.tryout.next_day(), wanted)
+    if story is None:
+        _choose(note=say("preview.no_way"))
+        return go(HOME)
+    return _tried(lambda: preview.tryout.play(story), "preview.reached")
+
+
+@blueprint.post(f"{HOME}/histoire")
+@public
+def tell() -> Response:
+    """The end of a story of the file."""
+    story = next((one for one in _procedure().scenarios if one.id == request.form.get("story", "")), None)
+    if story is None:
+        abort(400)
+    return _tried(lambda: _preview().tryout.play(story), "preview.told")
+
+
+@blueprint.post(f"{HOME}/horloge")
+@public
+def move_clock() -> Response:
+    by, tryout = request.form.get("by", ""), _preview().tryout
+    _remember_view()
+    if by == "due":
+        tryout.move_to_due()
+    elif by in STEPS_OF_TIME:
+        tryout.move(STEPS_OF_TIME[by])
+    else:
+        abort(400)
+    return go(HOME)
+
+
+@blueprint.post(f"{HOME}/affichage")
+@public
+def show() -> Response:
+    """The width of the phone, the language."""
+    _remember_view()
+    width, spoken = request.form.get("width", _width()), request.form.get("language", language())
+    if width not in WIDTHS or spoken not in _languages(_procedure()):
+        abort(400)
+    _choose(width=width, language=spoken)
+    return go(HOME)
+
+
+def _procedure() -> Procedure:
+    """The version served; without one there is nothing to try yet."""
+    procedure = _preview().tryout.procedure
+    if procedure is None:
+        abort(404)
+    return procedure
+
+
+def _remember_view() -> None:
+    """The page in the frame, when the script told it."""
+    view = request.form.get("view", "")
+    if view:
+        _choose(view=view)
+
+
+def _tried(act: Callable[[], Dossier | None], done: str, check: bool = False) -> Response:
+    """What the author asked, done or told why it cannot be; then the dossier from the same place as before."""
+    try:
+        dossier = act()
+    except StoryFailed as failed:
+        _choose(note=message(failed.found, language()))
+        return go(HOME)
+    except Refused as refused:
+        _choose(note=site().words.refusal(refused.reason.code, refused.reason.facts, language()))
+        return go(HOME)
+    except WrongAnswers as wrong:
+        _choose(note=say("preview.wrong", names=", ".join(one.at for one in wrong.problems)))
+        return go(HOME)
+    _choose(note=say(done))
+    seat = _chosen("seat", VISITOR)
+    return _seated(APPLICANT if check or seat == VISITOR else seat, dossier, check)
+
+
+def _seated(seat: str, dossier: Dossier | None, check: bool = False) -> Response:
+    """Signed in at the desk of that place, before the dossier it may see."""
+    tryout = _preview().tryout
+    desk, account = _desk_of(seat, tryout)
+    _choose(seat=seat, view=_address(seat, dossier, check))
+    response = go(HOME)
+    if account is None:
+        return close_session(response)
+    return open_session(response, tryout.let_in(account), desk)
+
+
+def _desk_of(seat: str, tryout: Tryout) -> tuple[str, str | None]:
+    """The desk of a place, and the account that sits there; none for a visitor."""
+    if seat == VISITOR:
+        return APPLICANT_DESK, None
+    if seat == APPLICANT:
+        return APPLICANT_DESK, APPLICANT_ID
+    if seat == AUDITOR:
+        return AUDITOR_DESK, tryout.auditor()
+    return AGENT_DESK, tryout.holder(seat)
+
+
+def _address(seat: str, dossier: Dossier | None, check: bool) -> str:
+    sent = dossier is not None and not dossier.is_draft
+    if seat == VISITOR or (dossier is None and seat == APPLICANT):
+        return f"/demarches/{_procedure().id}"
+    if seat == APPLICANT and dossier is not None:
+        return f"/dossiers/{dossier.number}" + ("/verification" if check else "")
+    desk: dict[str, Any] = {AUDITOR: "/audit"}
+    home = str(desk.get(seat, "/agent"))
+    return f"{home}/dossiers/{dossier.number}" if sent and dossier is not None else home
