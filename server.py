@@ -10,10 +10,11 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,26 +26,37 @@ from waitress.server import create_server
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.clock import SystemClock
-from engine.definition.catalogue import load_catalogue
+from engine.definition.catalogue import Catalogue, load_catalogue
+from engine.definition.manuscript import Manuscript
+from engine.definition.shared_files import Shared
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
 from engine.gateways.settings import Gateways, WrongGateways, read_gateways
 from engine.office.demo import PASSWORD, close_demo, open_demo
+from engine.office.following import Follower, stories_of, waiting
+from engine.office.gates import Judge, facts_of
 from engine.office.inspection import fsck
+from engine.office.keeping import FolderKeeper, Keeper, Keeping
 from engine.office.keys import SigningKeys
-from engine.office.office import Office, OfficeSettings, publish_editions
+from engine.office.mirror import Followed, Mirror
+from engine.office.office import Office, OfficeSettings
 from engine.office.timers import tour
+from engine.office.tryout import Leads, Tryout
 from engine.records.attachments import AttachmentStore
-from engine.records.sqlite import SqliteStore
+from engine.records.store import Store
+from engine.records.stores import open_store
 from renderers.console import console
 from renderers.console_dossiers import migrate_command, snapshot_command
+from renderers.console_preview import preview_command
+from renderers.console_publish import publish_command
 from renderers.console_text import findings_report
 from renderers.html import Pages
 from renderers.web import citizen, desks, refusals
 from renderers.web.assets import Assets
 from renderers.web.base import Site, SiteSettings, check_guards
 from renderers.web.hardening import harden
+from renderers.web.preview import Preview, install
 from renderers.words import load_words
 
 log = logging.getLogger("guichet")
@@ -66,12 +78,15 @@ class Settings:
     base_url: str = "http://localhost:8000"
     short_url: str = ""  # what messages and QR codes carry; the base address when empty
     demo: bool = False
+    database: str = ""  # a PostgreSQL address; a SQLite file in the data folder when empty
     gateways: Path | None = None  # the file of operators, SMS gateway and mail server (`engine/gateways/settings.py`)
     secret: str = ""  # signs the browser's small cookie; made and kept in the data folder when empty
     phone: str = "22 00 00 00"
     security_contact: str = ""
     proxies: int = 0  # how many trusted proxies stand in front
     hosts: tuple[str, ...] = ()  # names the site answers to; empty = any
+    follow: Followed | None = None  # the repository whose commits publish; without one, the files of `procedures` do
+    follow_every: float = 0  # seconds between two looks at it; 0 = as suits where it lies
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], demo: bool = False) -> Settings:
@@ -90,16 +105,32 @@ class Settings:
             short_url=read("SHORT_URL").rstrip("/"),
             demo=demo,
             gateways=Path(read("GATEWAYS")) if read("GATEWAYS") else None,
+            database=environ.get("DATABASE_URL", "") or read("DATABASE_URL"),
             secret=read("SECRET"),
             phone=read("PHONE", "22 00 00 00"),
             security_contact=read("SECURITY_CONTACT"),
             proxies=int(read("PROXIES", "0")),
             hosts=tuple(filter(None, read("HOSTS").split(","))),
+            follow=_followed(read),
+            follow_every=float(read("FOLLOW_EVERY", "0")),
         )  # fmt: skip
+
+    @property
+    def store(self) -> str:
+        """The address of what is kept: `DATABASE_URL`, else a file in the data folder."""
+        return self.database or str(self.data / DATABASE)
 
     @property
     def https(self) -> bool:
         return self.base_url.startswith("https://")
+
+
+def _followed(read: Callable[..., str]) -> Followed | None:
+    address = read("FOLLOW")
+    if not address:
+        return None
+    signed = read("FOLLOW_SIGNED") in ("1", "true", "yes")
+    return Followed(address, read("BRANCH", "main"), read("FOLLOW_FOLDER", "procedures"), signed)
 
 
 # -- wiring ------------------------------------------------------------------------------------------------------------
@@ -108,7 +139,7 @@ class Settings:
 def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore(settings.data / DATABASE)
+    store = open_store(settings.store)
     store.migrate()
     operator = (
         SandboxOperator(settings.data / "operator.db", SystemClock(), _secret(settings).encode())
@@ -117,7 +148,10 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     )
     keys = SigningKeys.open(settings.data / KEYS, make=True)
     office = _office(settings, store, keys, _gateways(settings, operator))
-    office = publish_editions(office)
+    keeper = open_keeper(settings)
+    office = keeper.serve(office)
+    if not office.published:  # nothing was ever decided here: what can be served is looked for before the doors open
+        office = keeper.renew(office)
     if settings.demo:
         open_demo(office)
     else:
@@ -125,9 +159,27 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     return office, operator
 
 
-def _office(settings: Settings, store: SqliteStore, keys: SigningKeys, gateways: Gateways) -> Office:
+def open_keeper(settings: Settings) -> Keeper:
+    """How this installation learns what to serve: by following a repository, else from its folder. A demonstration is
+    for writing: its files are checked, not proven nor played, before they are served."""
+    if settings.follow is not None:
+        every = timedelta(seconds=settings.follow_every) if settings.follow_every > 0 else None
+        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every)
+    return FolderKeeper(None if settings.demo else _judge())
+
+
+def _judge() -> Judge:
+    """The gates of a publication; the solver is loaded for them alone."""
+    if find_spec("z3") is None:
+        raise click.ClickException("the solver is not here; install it: pip install 'guichet-unique[prove]'")
+    from engine.definition.prove import prove
+
+    return Judge(prove, stories_of(load_words()))
+
+
+def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gateways) -> Office:
     return Office(
-        catalogue=load_catalogue(settings.procedures), store=store, attachments=AttachmentStore(settings.data / "files"),
+        catalogue=_files(settings), store=store, attachments=AttachmentStore(settings.data / "files"),
         providers=gateways.operators, senders=gateways.senders, registers={"*": FileRegister(settings.procedures / "registers")},
         clock=SystemClock(), wording=load_words(), keys=keys,
         settings=OfficeSettings(
@@ -135,6 +187,11 @@ def _office(settings: Settings, store: SqliteStore, keys: SigningKeys, gateways:
             payment_lasts=timedelta(minutes=10),
         ),
     )  # fmt: skip
+
+
+def _files(settings: Settings) -> Catalogue:
+    """The files of the folder; none when a repository is followed, until a commit was published."""
+    return load_catalogue(settings.procedures) if settings.follow is None else Catalogue.of((), Shared())
 
 
 def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
@@ -169,10 +226,17 @@ def _secret(settings: Settings) -> str:
 # -- the web -----------------------------------------------------------------------------------------------------------
 
 
-def create_app(settings: Settings, office: Office | None = None, operator: SandboxOperator | None = None) -> Flask:
-    """The WSGI application. `office` and `operator` are opened from the settings unless they are given."""
+def create_app(
+    settings: Settings,
+    office: Office | None = None,
+    operator: SandboxOperator | None = None,
+    keeper: Keeper | None = None,
+) -> Flask:
+    """The WSGI application. `office` and `operator` are opened from the settings unless they are given; with a `keeper`
+    the site notices what another process publishes."""
     if office is None:
         office, operator = open_office(settings)
+        keeper = keeper or open_keeper(settings)
     app = Flask("guichet", static_folder=None, template_folder=None)
     app.secret_key = _secret(settings)
     app.config.update(
@@ -185,7 +249,11 @@ def create_app(settings: Settings, office: Office | None = None, operator: Sandb
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
     words, assets = load_words(), Assets()
     site_settings = SiteSettings(
-        settings.https, settings.demo, settings.phone, settings.security_contact, lambda: _warning(serving(app))
+        settings.https,
+        settings.demo,
+        settings.phone,
+        settings.security_contact,
+        lambda: _warning(serving(app), settings.follow),
     )
     app.extensions["guichet"] = Site(office, words, Pages(words, assets.address), assets, site_settings, operator)
     harden(app, settings.https)
@@ -195,7 +263,14 @@ def create_app(settings: Settings, office: Office | None = None, operator: Sandb
     csrf.exempt("renderers.web.payments.callback")
     refusals.register(app)
     check_guards(app)
+    if keeper is not None:
+        app.extensions["guichet.keeping"] = keeping = Keeping(keeper, lambda: serving(app), lambda new: _swap(app, new))
+        app.before_request(keeping.notice)
     return app
+
+
+def _swap(app: Flask, office: Office) -> None:
+    app.extensions["guichet"] = replace(app.extensions["guichet"], office=office)
 
 
 def blueprints() -> tuple:  # type: ignore[type-arg]
@@ -203,12 +278,23 @@ def blueprints() -> tuple:  # type: ignore[type-arg]
     return (*citizen.BLUEPRINTS, *desks.BLUEPRINTS)
 
 
-def _warning(office: Office) -> str:
-    """What staff should know: definitions on disk that could not be put in service, served as before or not at all."""
+def _warning(office: Office, followed: Followed | None = None) -> str:
+    """What staff should know: definitions that could not be put in service, served as before or not at all; a commit that
+    was refused, a repository that does not answer."""
     broken, served = frozenset(office.catalogue.warnings), {procedure.id for procedure in office.catalogue.all()}
     kinds = (("frame.warning", broken & served), ("frame.warning_absent", broken - served))
     words = load_words()
-    return " ".join(words.say(key, "fr", {"names": ", ".join(sorted(names))}) for key, names in kinds if names)
+    said = [words.say(key, "fr", {"names": ", ".join(sorted(names))}) for key, names in kinds if names]
+    return " ".join([*said, *(_following(office, followed) if followed is not None else ())])
+
+
+def _following(office: Office, followed: Followed) -> Iterator[str]:
+    words = load_words()
+    refused, troubled = waiting(office.store, followed.source)
+    if refused is not None:
+        yield words.say("publication.warning", "fr", {"commit": refused.origin.commit[:7]})
+    if troubled is not None:
+        yield words.refusal(troubled.trouble, facts_of(troubled.facts), "fr")
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
@@ -220,21 +306,11 @@ def serving(app: Flask) -> Office:
     return site.office
 
 
-def renew(office: Office) -> Office:
-    """The office with the definitions as they are on disk now; itself when nothing changed. A file that became wrong
-    leaves its last good edition in service, with a warning on every page."""
-    catalogue = office.catalogue.refresh()
-    return office if catalogue is office.catalogue else publish_editions(replace(office, catalogue=catalogue))
-
-
-def work(current: Callable[[], Office], changed: Callable[[Office], None], stop: threading.Event) -> None:
-    """Reads changed definitions and tours until told to stop; a turn that fails is logged and the next one goes on."""
+def work(current: Callable[[], Office], stop: threading.Event) -> None:
+    """Tours until told to stop; a turn that fails is logged and the next one goes on."""
     while not stop.is_set():
         try:
-            office = renew(current())
-            if office is not current():
-                changed(office)
-            tour(office)
+            tour(current())
         except Exception:
             log.exception("a tour failed")
         stop.wait(TOUR_EVERY)
@@ -243,12 +319,9 @@ def work(current: Callable[[], Office], changed: Callable[[Office], None], stop:
 def start_worker(app: Flask) -> threading.Event:
     """A worker beside the web, in a thread of its own; set the event to stop it."""
     stop = threading.Event()
-
-    def changed(office: Office) -> None:
-        app.extensions["guichet"] = replace(app.extensions["guichet"], office=office)
-
-    arguments = (lambda: serving(app), changed, stop)
-    threading.Thread(target=work, args=arguments, name="worker", daemon=True).start()
+    threading.Thread(target=work, args=(lambda: serving(app), stop), name="worker", daemon=True).start()
+    keeping: Keeping = app.extensions["guichet.keeping"]
+    threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True).start()
     return stop
 
 
@@ -268,7 +341,7 @@ def serve(demo: bool, host: str, port: int, threads: int) -> None:
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
     office, operator = open_office(settings)
-    app = create_app(settings, office, operator)
+    app = create_app(settings, office, operator, open_keeper(settings))
     try:
         listener = create_server(
             app, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=MOST_BYTES
@@ -293,15 +366,16 @@ def serve(demo: bool, host: str, port: int, threads: int) -> None:
 def worker(demo: bool) -> None:
     """Do what falls due with time: letters, due dates, payments to check. Stops on Ctrl-C."""
     _speak()
-    kept = [open_office(_settings(demo))[0]]
-
-    def changed(office: Office) -> None:
-        kept[0] = office
-
+    settings, stop = _settings(demo), threading.Event()
+    kept = [open_office(settings)[0]]
+    keeping = Keeping(open_keeper(settings), lambda: kept[0], lambda office: kept.__setitem__(0, office))
+    threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True).start()
     try:
-        work(lambda: kept[0], changed, threading.Event())
+        work(lambda: kept[0], stop)
     except KeyboardInterrupt:
         click.echo("Fin de la tournée.")
+    finally:
+        stop.set()
 
 
 @click.command()
@@ -317,11 +391,12 @@ def check_store(language: str) -> None:
 def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
     """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with
     `missing_code` when there is none."""
-    database, ring = settings.data / DATABASE, settings.data / KEYS
-    if missing := [one for one in (database, ring) if not one.is_file() or not one.stat().st_size]:
+    ring = settings.data / KEYS
+    kept = (ring,) if settings.database else (Path(settings.store), ring)
+    if missing := [one for one in kept if not one.is_file() or not one.stat().st_size]:
         click.echo(f"{missing[0]} : introuvable, rien à vérifier. Not found, nothing to check.", err=True)
         raise SystemExit(missing_code)
-    return _office(settings, SqliteStore(database), SigningKeys.open(ring, make=False), {})
+    return _office(settings, open_store(settings.store), SigningKeys.open(ring, make=False), Gateways({}, {}))
 
 
 def _kept_office() -> Office:
@@ -329,6 +404,28 @@ def _kept_office() -> Office:
     return _office_kept(_settings(False), missing_code=1)
 
 
+def _publishing() -> tuple[Office, Keeper]:
+    """The office of this installation, opened as if to serve, and what keeps it up to date."""
+    settings = _settings(False)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    store = open_store(settings.store)
+    store.migrate()
+    keys = SigningKeys.open(settings.data / KEYS, make=True)
+    keeper = open_keeper(settings)
+    office = _office(settings, store, keys, Gateways({}, {}))
+    return keeper.serve(office) if settings.follow is not None else office, keeper
+
+
+def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | None) -> Flask:
+    """A site of its own over one file, in a folder that nobody else uses."""
+    tryout = Tryout.open(data, manuscript.folder / "registers", load_words(), address)
+    app = create_app(Settings(data=data, base_url=address, demo=True), tryout.office, tryout.operator)
+    install(app, Preview(manuscript, tryout, leads))
+    return app
+
+
+preview = preview_command(_previewed)
+publish = publish_command(_publishing)
 migrate = migrate_command(_kept_office)
 snapshot = snapshot_command(_kept_office)
 
