@@ -17,6 +17,7 @@ from engine.rules.scopes import standing_before
 from engine.values import Span
 from renderers.condition_text import condition_text
 from renderers.html import span_text
+from renderers.price_cases import price_cases
 from renderers.visits import visit_lines, visits_of, visits_tag
 from renderers.words import Words, in_language
 
@@ -302,22 +303,21 @@ class SheetWriter:
             conditions = (
                 condition_text(one, self.procedure, self.words, self.language) for one in (fee.when, line.when)
             )
-            yield SheetFee(
-                in_language(line.label, self.language), self._amount(line), " ".join(filter(None, conditions)),
-                in_language(law.title, self.language) if law and law.status == "sourced" else "", self.mark(basis),
-            )  # fmt: skip
+            said = " ".join(filter(None, conditions))
+            title = in_language(law.title, self.language) if law and law.status == "sourced" else ""
+            for case, amount in self._amounts(line):
+                when = ", ".join(filter(None, (case, said)))
+                yield SheetFee(in_language(line.label, self.language), amount, when, title, self.mark(basis))
 
-    def _amount(self, line: Line) -> str:
-        node = line.amount.node
-        value = node.value if isinstance(node, Constant) else None
-        if not isinstance(value, int) or isinstance(value, bool):
-            return self.say("sheet.amount_formula")
-        amount = self.words.money(value, self.language)
-        return (
-            self.say("sheet.amount_each", amount=amount, per=in_language(line.per, self.language))
-            if line.per
-            else amount
-        )
+    def _amounts(self, line: Line) -> Iterator[tuple[str, str]]:
+        """What a line may cost, each with the case it is for; one amount for everyone has no case."""
+        cases = price_cases(line.amount, self.procedure, self.language)
+        if not cases:
+            yield "", self.say("sheet.amount_formula")
+        for case, francs in cases:
+            amount = self.words.money(francs, self.language)
+            per = in_language(line.per, self.language) if line.per else ""
+            yield case, self.say("sheet.amount_each", amount=amount, per=per) if per else amount
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
