@@ -1,0 +1,39 @@
+"""What a price may be, case by case: what a person picks, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.definition.expression_compiler import tree
+from engine.definition.expression_nodes import Lookup, Name
+from engine.definition.expressions import Constant, Expression
+from engine.definition.model import Field, Procedure
+from renderers.words import in_language
+
+_MOST: Final = 24  # beyond, nobody reads them
+
+
+def price_cases(amount: Expression, procedure: Procedure, language: str) -> tuple[tuple[str, int], ...]:
+    """« Pour étudier, 1 an » with its whole francs, in the order of the table; a single case without words for what
+    everyone pays. Nothing when the amount is neither, or when the cases are too many to be told."""
+    node = tree(amount)
+    if isinstance(node, Constant):
+        fixed = isinstance(node.value, int) and not isinstance(node.value, bool)
+        return (("", int(str(node.value))),) if fixed else ()
+    table = procedure.tables.get(node.table) if isinstance(node, Lookup) else None
+    if not isinstance(node, Lookup) or table is None or len(table.rows) > _MOST or any(key.from_ for key in table.keys):
+        return ()
+    fields = [procedure.fields.get(one.id) for one in node.arguments if isinstance(one, Name)]
+    labels = [_labels(field, language) for field in fields if field is not None]
+    if len(labels) < len(table.keys):
+        return ()
+    return tuple(
+        (", ".join(known.get(str(code), str(code)) for known, code in zip(labels, codes, strict=True)), francs)
+        for codes, francs in table.rows.items()
+        if isinstance(francs, int)
+    )
+
+
+def _labels(field: Field, language: str) -> dict[str, str]:
+    alternatives = field.evidence.any_of if field.evidence else field.options
+    return {option.code: in_language(option.label, language) for option in alternatives}
