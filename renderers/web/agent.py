@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
 
-from engine.definition.model import DRAFT, Procedure
+from engine.definition.model import DRAFT, Form, Procedure
 from engine.office.casework import assign, tray, tray_counts
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.records.store import Conflict, DossierLine
-from engine.rules.access import holds, role_key, roles_of
+from engine.rules.access import awaited_roles, holds, role_key, roles_of
 from engine.values import digits_only
 from renderers.web.base import AGENT_DESK, actor, agent, dossier_number, form_token, go, new_token, office, public, say
 from renderers.web.cases import label
@@ -49,6 +49,7 @@ class TrayRow:
     tag: Tag | None
     holder: str
     takeable: bool
+    task: str = ""  # where several hands are waited for: what is awaited of this agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +190,20 @@ def _row(line: DossierLine, names: Mapping[str, str]) -> TrayRow:
         line.number, f"/agent/dossiers/{line.number}", line.label or "–",
         label(book.identity.title) if book else line.procedure, label(state.label) if state else line.state,
         due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
-        book is not None and line.assigned is None and not line.closed and acts_in(book, line.state, actor()),
+        book is not None and line.assigned is None and line.awaits is None and not line.closed
+        and acts_in(book, line.state, actor()),
+        _task(book, line) if book else "",
     )  # fmt: skip
+
+
+def _task(book: Procedure, line: DossierLine) -> str:
+    """What this agent still owes a dossier that waits for several hands: an opinion, or a form."""
+    mine, state = actor().roles & set(line.awaits or ()), book.states.get(line.state)
+    if not mine or state is None:
+        return ""
+    tasks = (book.tasks[task] for task in state.waits)
+    asked = {role_key(book, role) for form in tasks if isinstance(form, Form) and form.services for role in form.by}
+    return say("waits.inbox_opinion" if mine & asked else "waits.inbox_form")
 
 
 def acts_in(book: Procedure, state_id: str, who: Actor) -> bool:
@@ -198,8 +211,7 @@ def acts_in(book: Procedure, state_id: str, who: Actor) -> bool:
     state = book.states.get(state_id)
     if state is None or state_id == DRAFT or state.is_end:
         return False
-    named = (*state.by, *(role for way in book.leaving.get(state_id, ()) for role in way.by))
-    return holds(who, (role_key(book, role) for role in named))
+    return holds(who, awaited_roles(book, state_id))
 
 
 # -- taking ------------------------------------------------------------------------------------------------------------
@@ -224,6 +236,8 @@ def take_next() -> Response:
         office_id=asked["bureau"] or None, text=_searched(asked["q"]), limit=TRIED,
     )  # fmt: skip
     for line in found.lines:
+        if line.awaits is not None:  # several hands: the part is done without holding the dossier
+            return go(f"/agent/dossiers/{line.number}")
         try:
             assign(office(), actor(), line.id, actor().id, token=_token_for(line.number))
         except (Conflict, NotFound, Refused):

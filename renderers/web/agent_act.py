@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flask import Blueprint, Response, request, session
 
-from engine.definition.model import Procedure, Transition
-from engine.office.casework import Filling, offers, preview_transition, read_filling, take_transition
+from engine.definition.model import Form, Procedure, Transition
+from engine.office.casework import offers, preview_transition, read_filling, take_transition
+from engine.office.enclosures import OF_AN_ACT
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refusal, Refused
-from engine.records.dossier import Dossier, Letter
+from engine.records.dossier import Attachment, Dossier
 from engine.records.store import Conflict
 from engine.rules import forms
 from engine.rules.decision import Act, Offer
-from engine.rules.notices import ROLE_ADDRESS
-from engine.rules.progress import public_key
-from engine.sms import sms_parts
+from engine.rules.enclosed import pending_files, with_pending
+from engine.rules.reading import ADD, REMOVE
+from engine.rules.view import AnswerProblem, PageView
 from engine.values import Plain
-from renderers.diagram import kind_of
-from renderers.web.agent_dossier import (
-    AgentCase,
-    act_label,
-    agent_case,
-    correctable_of,
-    dossier_page,
-    why,
-)
+from renderers.web.agent_answers import paper
+from renderers.web.agent_case import AgentCase, act_label, agent_case, correctable_of, why
+from renderers.web.agent_dossier import dossier_page
+from renderers.web.agent_files import receive_files
+from renderers.web.agent_preview import preview_context
 from renderers.web.base import (
     actor,
     agent,
@@ -42,19 +39,20 @@ from renderers.web.base import (
     taken_aside,
 )
 from renderers.web.cases import drawing, label
-from renderers.web.desk import desk_page, people, role_label, who_did
+from renderers.web.desk import desk_page, people, who_did
+from renderers.web.form import page_with
 from renderers.web.refusals import sentence
-from renderers.web.statuses import TAGS
-from renderers.web_form import Control, error_summary, national, page_controls
+from renderers.web_form import error_summary, has_files, problem_sentence
 
 blueprint = Blueprint("agent_act", __name__)
 
 REASON = "act-reason"
 FIELD = "act-field"
 WHY = "act-why-"
-_OURS = frozenset({"csrf_token", "token", "revision", "go", "end", REASON, FIELD})
+FILE = "act-file"
+_OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", REASON, FIELD})
 LONGEST = 2000  # signs of a reason
-_AT_REASON = frozenset({"reason_missing"})
+_PLACES = {"reason_missing": REASON, "attachment_missing": FILE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +61,24 @@ class Typed:
 
     reason: str = ""
     whys: Mapping[str, str] = field(default_factory=dict)  # field to correct → what is wrong with it
+    files: tuple[str, ...] = ()  # attachment ids, as the page before showed them
     raw: Mapping[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Typed:
-        reason, chosen, whys, raw = "", [], {}, {}
+        reason, chosen, files, whys, raw = "", [], [], {}, {}
         for name, value in pairs:
             if name == REASON:
                 reason = value[:LONGEST]
             elif name == FIELD:
                 chosen.append(value[:100])
+            elif name == FILE:
+                files.append(value[:100])
             elif name.startswith(WHY):
                 whys[name.removeprefix(WHY)] = value[:LONGEST]
             elif name not in _OURS:
                 raw.setdefault(name, []).append(value)
-        return cls(reason, {name: whys.get(name, "") for name in dict.fromkeys(chosen)}, raw)
+        return cls(reason, {name: whys.get(name, "") for name in dict.fromkeys(chosen)}, tuple(files), raw)
 
     @classmethod
     def posted(cls) -> Typed:
@@ -90,6 +91,8 @@ class Typed:
         for name, said in self.whys.items():
             yield FIELD, name
             yield f"{WHY}{name}", said
+        for file in self.files:
+            yield FILE, file
         for name, values in self.raw.items():
             for value in values:
                 yield name, value
@@ -155,9 +158,21 @@ def post(number: str, transition: str) -> Response:
         return _stale(one, transition, typed)
     if not offer.open:
         return _closed(one, offer, typed)
-    if request.form.get("go") in ("edit", "add"):
-        return _form(one, offer, typed)
-    return _previewed(one, offer, typed)
+    received = receive_files(one, lambda question: _place(offer.transition, question))
+    one = agent_case(number)
+    if received.touched or request.form.get("go") in ("edit", "add") or ADD in typed.raw or REMOVE in typed.raw:
+        return _form(one, offer, typed, problems=received.problems)
+    return _previewed(one, offer, replace(typed, files=tuple(file.id for file in _joined(one, offer.transition))))
+
+
+def _place(way: Transition, question: str) -> str:
+    """Where a file goes: with the act itself, or to a question of the form it fills."""
+    return way.id if question == FILE else f"{way.fills or way.id}.{question}"
+
+
+def _joined(one: AgentCase, way: Transition) -> tuple[Attachment, ...]:
+    """The files that will go with the act."""
+    return pending_files(one.dossier, actor().id, way.id) if "attachment" in way.asks else ()
 
 
 def _known(one: AgentCase, transition: str) -> Offer | None:
@@ -182,36 +197,46 @@ def _asks(way: Transition) -> bool:
 
 
 def _form(
-    one: AgentCase, offer: Offer, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False
-) -> Response:
-    way = offer.transition
-    filling = _filling(one, way, typed, judged)
-    controls = _controls(one, filling)
-    errors = [*errors, *(_filling_errors(one, filling) if judged else ())]
+    one: AgentCase, offer: Offer, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False,
+    problems: tuple[AnswerProblem, ...] = (),
+) -> Response:  # fmt: skip
+    way, draw = offer.transition, drawing(one)
+    pages = _pages(one, way, typed, judged, problems)
+    own = [problem_sentence(problem, draw) for problem in problems if problem.at == way.id]
+    errors = [
+        *errors,
+        *((f"#{FILE}", said) for said in own),
+        *(fault for page in pages for fault in error_summary(page, draw)),
+    ]
     chosen, others = _to_correct(one, way, typed)
     rounds = sum(1 for taken in one.dossier.taken if taken.transition == way.id) if "correction" in way.asks else 0
     return desk_page(
         "agent/act.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
         act=label(way.label), action=one.at(f"/acte/{way.id}"), asks=way.asks, chosen=chosen, others=others,
-        reason=typed.reason, controls=controls, errors=errors, token=new_token(), revision=one.dossier.revision,
-        reason_error=next((said for at, said in errors if at == f"#{REASON}"), ""), rounds=rounds,
+        reason=typed.reason, questions=[site().pages.questions(page, draw) for page in pages], errors=errors,
+        multipart="attachment" in way.asks or any(has_files(page) for page in pages), token=new_token(),
+        revision=one.dossier.revision, reason_error=_error_at(errors, REASON), file_error=_error_at(errors, FILE),
+        files=[paper(one, file) for file in _joined(one, way)], most=OF_AN_ACT.max_items, rounds=rounds,
     )  # fmt: skip
 
 
-def _filling(one: AgentCase, way: Transition, typed: Typed, judged: bool) -> Filling | None:
+def _error_at(errors: Iterable[tuple[str, str]], control: str) -> str:
+    return next((said for at, said in errors if at == f"#{control}"), "")
+
+
+def _pages(
+    one: AgentCase, way: Transition, typed: Typed, judged: bool, problems: tuple[AnswerProblem, ...]
+) -> list[PageView]:
+    """The later form that the act fills, showing what is wrong with it once it was judged, and with its files."""
     if way.fills is None:
-        return None
-    return read_filling(office(), actor(), one.id, way.id, typed.raw if judged or typed.raw else None)
+        return []
+    filling = read_filling(office(), actor(), one.id, way.id, typed.raw or None)
+    told = (*problems, *(filling.problems if judged else ()))
+    return [page_with(page, [problem for problem in told if _is_on(page, problem)]) for page in filling.view.pages]
 
 
-def _controls(one: AgentCase, filling: Filling | None) -> list[Control]:
-    pages = filling.view.pages if filling else ()
-    return [control for page in pages for control in page_controls(page, drawing(one))]
-
-
-def _filling_errors(one: AgentCase, filling: Filling | None) -> list[tuple[str, str]]:
-    pages = filling.view.pages if filling else ()
-    return [fault for page in pages for fault in error_summary(page, drawing(one))]
+def _is_on(page: PageView, problem: AnswerProblem) -> bool:
+    return problem.at.split(".")[0].removesuffix("_issued") in {view.id for view in page.fields}
 
 
 def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToCorrect], list[ToCorrect]]:
@@ -231,17 +256,6 @@ def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToC
 # -- before it leaves --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ShownLetter:
-    """A message as it will be read: to whom, its text, how long it is."""
-
-    to: str
-    body: str
-    length: str
-    warning: str = ""
-    subject: str = ""
-
-
 def _previewed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
     way = offer.transition
     try:
@@ -250,18 +264,13 @@ def _previewed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
         return _form(one, offer, typed, judged=True)
     except Refused as closed:
         return _form(one, offer, typed, [_refused_at(way, typed, closed.reason)])
-    after = preview.decision.dossier
-    state = one.procedure.state(after.state)
-    public = public_key(one.procedure, after)
     return desk_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
-        act=label(way.label), action=one.at(f"/acte/{way.id}"), carried=list(typed.carried()), editable=_asks(way),
-        state=label(state.label), public=(TAGS[public], say(f"status.{public}")), confirm=label(way.confirm),
-        due=after.due_at, due_key="act.due_theirs" if kind_of(state) == "applicant" else "act.due", final=state.is_end,
-        paused=kind_of(state) == "applicant" and not state.is_end,
-        outputs=[label(one.procedure.outputs[name].title) for name in preview.outputs],
-        letters=[_shown(one, letter) for letter in preview.letters], told=_told(one, way, typed),
-        token=new_token(), revision=one.dossier.revision,
+        title=say("act.preview_title", act=label(way.label)), action=one.at(f"/acte/{way.id}"),
+        carried=list(typed.carried()), editable=_asks(way), confirm=label(way.confirm), told=_told(one, way, typed),
+        given=[(say("join.file"), file.name) for file in _joined(one, way) if file.id in typed.files],
+        button=say("act.confirm", state=label(one.procedure.state(preview.decision.dossier.state).label)),
+        token=new_token(), revision=one.dossier.revision, **preview_context(one, preview),
     )  # fmt: skip
 
 
@@ -269,35 +278,21 @@ def _act(one: AgentCase, way: Transition, typed: Typed) -> Act:
     """The same words make the same act, also after it was taken: a double touch is then one act."""
     filling: Mapping[str, Plain] = {}
     if way.fills is not None:
-        read = forms.read_filling(one.procedure, way.fills, one.dossier, typed.raw, office().day(), office().directory)
+        task = one.procedure.tasks[way.fills]
+        dossier = with_pending(task, None, one.dossier, actor().id) if isinstance(task, Form) else one.dossier
+        read = forms.read_filling(one.procedure, way.fills, dossier, typed.raw, office().day(), office().directory)
         filling = read.answers
     correction = typed.whys if "correction" in way.asks else {}
     reason = typed.reason.strip() if "reason" in way.asks or "correction" in way.asks else ""
-    return Act(way.id, reason or None, {name: said.strip() for name, said in correction.items()}, filling)
+    files = typed.files if "attachment" in way.asks else ()
+    return Act(way.id, reason or None, {name: said.strip() for name, said in correction.items()}, filling, files)
 
 
 def _refused_at(way: Transition, typed: Typed, reason: Refusal) -> tuple[str, str]:
     """Where the agent mends it."""
     if reason.code == "correction_empty":
         return "#others", say("act.none_chosen")
-    return f"#{REASON}" if reason.code in _AT_REASON else "#c", sentence(reason)
-
-
-def _shown(one: AgentCase, letter: Letter) -> ShownLetter:
-    if letter.channel == "sms":
-        parts = sms_parts(letter.body)
-        length = f"{say('act.signs', count=parts.signs)}, {say('act.segments', count=parts.count)}"
-        return ShownLetter(
-            say("act.sms_to", to=national(letter.to)), letter.body, length, say("act.unicode") if parts.unicode else ""
-        )  # fmt: skip
-    length = say("act.signs", count=len(letter.body))
-    if letter.channel == "email":
-        return ShownLetter(say("act.email_to", to=letter.to), letter.body, length, subject=letter.subject)
-    if letter.to.startswith(ROLE_ADDRESS):
-        to = say("act.inbox_to", to=role_label(letter.to.removeprefix(ROLE_ADDRESS)))
-    else:
-        to = say("act.inbox_applicant")
-    return ShownLetter(to, letter.body, length, subject=letter.subject)
+    return f"#{_PLACES[reason.code]}" if reason.code in _PLACES else "#c", sentence(reason)
 
 
 def _told(one: AgentCase, way: Transition, typed: Typed) -> list[str]:

@@ -8,9 +8,9 @@ from engine.office.casework import offers
 from engine.office.intake import read_attachment
 from engine.office.office import NotFound
 from engine.office.verification import read_document
-from engine.rules.access import may_read
+from engine.rules.access import may_read_file
 from renderers.certificate import document_pdf
-from renderers.web.agent_dossier import agent_case, correctable_of, correction_offer
+from renderers.web.agent_case import act_label, agent_case, correctable_of, correction_offer
 from renderers.web.base import actor, agent, file_response, language, office
 from renderers.web.cases import label
 from renderers.web.desk import desk_page
@@ -28,18 +28,19 @@ def piece(number: str, attachment_id: str) -> Response:
     one = agent_case(number)
     attachment, _ = read_attachment(office(), actor(), one.id, attachment_id)
     order = [
-        kept for kept in one.dossier.attachments if may_read(one.procedure, one.dossier, _root(kept.field), actor())
-    ]
+        kept for kept in one.dossier.attachments if may_read_file(one.procedure, one.dossier, kept, actor())
+    ]  # fmt: skip
     place = [kept.id for kept in order].index(attachment.id)
     correcting = correction_offer(offers(office(), actor(), one.id))
     field = _root(attachment.field)
     correct = ""
     if correcting and field in correctable_of(one, correcting.transition):
         correct = one.at(f"/acte/{correcting.transition.id}?champ={field}")
-    asked = one.procedure.fields.get(field)
+    asked = one.procedure.fields.get(field if attachment.by is None else attachment.field.split(".")[-1])
+    name = attachment.name if attachment.by is None else act_label(one.procedure, field)
     return desk_page(
         "agent/piece.html", dossier=one.dossier, procedure=one.title, base=one.at(), attachment=attachment,
-        label=label(asked.label) if asked else attachment.name, place=place + 1, count=len(order), correct=correct,
+        label=label(asked.label) if asked else name, place=place + 1, count=len(order), correct=correct,
         file=one.at(f"/pieces/{attachment.id}/fichier"), picture=attachment.kind in ("jpg", "png"),
         before=one.at(f"/pieces/{order[place - 1].id}") if place else "",
         after=one.at(f"/pieces/{order[place + 1].id}") if place + 1 < len(order) else "",

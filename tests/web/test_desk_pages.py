@@ -8,7 +8,7 @@ import pytest
 from engine.office import bookings, casework, cashier, intake
 from engine.records.dossier import Account, Dossier
 from engine.rules.decision import Act
-from engine.values import new_id
+from engine.values import Plain, new_id
 from tests.engine.office.world import B3, PASSPORT, World, pdf
 from tests.web.browsing import DESK, Person
 from tests.web.conftest import Enter
@@ -20,11 +20,11 @@ SMALL = {"width": 320, "height": 640}
 MOST_CLICKS = 9  # for a correction of two answers, from the inbox
 
 
-def sent(portal: Portal, procedure: str, phone: str) -> Dossier:
+def sent(portal: Portal, procedure: str, phone: str, **given: Plain) -> Dossier:
     """A request with a picture and PDFs."""
     world = World(portal.office, None, portal.operator)  # type: ignore[arg-type]
     owner = world._person(Account(f"applicant {phone}", "applicant", "", phone))
-    draft = world.draft(procedure, owner)
+    draft = world.draft(procedure, owner, **given)
     for number, problem in enumerate(intake.check(portal.office, owner, draft.id).errors):
         file = intake.Upload("acte.pdf", pdf()) if number else intake.Upload("photo.jpg", photograph(400, 300))
         intake.attach(portal.office, owner, draft.id, problem.at, file)

@@ -1,0 +1,184 @@
+"""What a dossier waits for, of whom and until when; what falls due, and what silence would decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from engine.clock import local_day
+from engine.definition.model import APPLICANT, SYSTEM, Appointment, Clock, Fee, Form, Link
+from engine.office.contributions import Wait, waits
+from engine.rules.access import may_read
+from engine.rules.awaited import Awaited
+from engine.rules.due_dates import clock_end, clock_left
+from engine.rules.parts import SILENT
+from engine.rules.view import FormView
+from renderers.diagram import kind_of
+from renderers.web.agent_answers import rows_of
+from renderers.web.agent_case import AgentCase, act_label, row_name
+from renderers.web.base import actor, language, office, say, site
+from renderers.web.cases import label
+from renderers.web.desk import Tag, people, role_label
+
+
+@dataclass(frozen=True, slots=True)
+class WaitLine:
+    """One thing awaited. `href` leads to it for whoever may do it now; `verb` is the link's word."""
+
+    title: str
+    tag: Tag
+    text: str
+    href: str = ""
+    verb: str = ""
+    is_row: bool = False
+    is_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    title: str
+    text: str
+
+
+# -- who is awaited ----------------------------------------------------------------------------------------------------
+
+
+def wait_lines(one: AgentCase, form: FormView) -> list[WaitLine]:
+    """Everything the present step waits for besides a decision, in the order of the file."""
+    found = waits(office(), actor(), one.id)
+    names = people(wait.thing.hand for wait in found)
+    return [_line(one, form, wait, names) for wait in found]
+
+
+def _line(one: AgentCase, form: FormView, wait: Wait, names: Mapping[str, str]) -> WaitLine:
+    thing = wait.thing
+    title = label(thing.label)
+    if isinstance(thing.task, Form) and thing.part is not None and not thing.task.services:
+        title = say("waits.of_row", title=title, row=row_name(rows_of(form, thing.task.each), int(thing.part)))
+    href = one.at(f"/a-faire/{thing.task.id}" + (f"/{thing.part}" if thing.part is not None else ""))
+    verb = _verb(thing) if wait.is_mine else ""
+    tag, text = _standing(one, thing, names)
+    is_row = thing.part is not None and thing.part.isdecimal()
+    return WaitLine(title, tag, text, href if wait.is_mine else "", verb, is_row, thing.status == "done")
+
+
+def _verb(thing: Awaited) -> str:
+    if isinstance(thing.task, Form) and thing.task.services:
+        return say("waits.give_opinion")
+    return say("waits.change" if thing.status == "done" else "waits.fill")
+
+
+def _standing(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Tag, str]:
+    if thing.status == "done":
+        return _done(one, thing, names)
+    if thing.status == "needless":
+        return Tag("", say("waits.needless")), say("waits.needless_text")
+    if thing.status == "later":
+        return Tag("", say("waits.later")), say(
+            "waits.after", tasks=_listed(act_label(one.procedure, task) for task in thing.after)
+        )
+    who = _awaited_of(one, thing)
+    if thing.until is None:
+        return Tag("we", say("waits.open")), who
+    late = office().now() > thing.until
+    until = site().words.moment(thing.until, language())
+    return Tag("bad", say("waits.late")) if late else Tag("we", say("waits.open")), say(
+        "waits.until", who=who, until=until
+    )
+
+
+def _done(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Tag, str]:
+    given, kind = say("waits.done"), "ok"
+    if isinstance(thing.task, Form) and thing.task.services and thing.part is not None:
+        said = one.dossier.answers.get(thing.part)
+        if not may_read(one.procedure, one.dossier, thing.part, actor()):
+            given = say("waits.given_hidden")
+        elif said == SILENT:
+            given, kind = say("waits.silent"), ""
+        else:
+            given = say(f"waits.opinion_{said}")
+            kind = {"favourable": "ok", "unfavourable": "bad"}.get(str(said), "act")
+    return Tag(kind, given), _by(thing, names)
+
+
+def _by(thing: Awaited, names: Mapping[str, str]) -> str:
+    day = site().words.plain_day(local_day(thing.done.at), language()) if thing.done else ""
+    if thing.hand == SYSTEM:
+        return say("waits.time_over", day=day) if isinstance(thing.task, Form) and thing.task.services else day
+    name = names.get(thing.hand or "", "")
+    if thing.part is not None and thing.part.isdecimal():
+        return say("waits.hand", name=name) if name else ""
+    return say("waits.hand_on", name=name, day=day) if name else day
+
+
+def _awaited_of(one: AgentCase, thing: Awaited) -> str:
+    """Of whom a thing is awaited, and how far it is."""
+    task = thing.task
+    if isinstance(task, Appointment):
+        booking = one.dossier.bookings.get(task.id)
+        held = booking is not None and booking.status == "booked"
+        if booking is not None and held:
+            return say("waits.booked", moment=site().words.moment(booking.start, language()))
+        return say("waits.to_book")
+    if isinstance(task, Fee):
+        owed = one.dossier.owed.get(task.id)
+        return say("waits.to_pay", amount=site().words.money(owed.left if owed else 0, language()))
+    if isinstance(task, Link):
+        linked = one.dossier.links.get(task.id)
+        return say("waits.link_end", number=linked.number if linked else "")
+    if SYSTEM in thing.by:
+        return say("waits.register")
+    return _listed(say("desk.applicant_capital") if role == APPLICANT else role_label(role) for role in thing.by)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+# -- what falls due ----------------------------------------------------------------------------------------------------
+
+
+def deadlines(one: AgentCase) -> list[Deadline]:
+    """The time of the step, and what the law's clocks will do: until when, or how long they still have."""
+    state = one.procedure.states.get(one.dossier.state)
+    if state is None or state.is_end or one.dossier.is_draft:
+        return []
+    return [*_of_state(one), *(line for clock in one.procedure.clocks.values() for line in _of_clock(one, clock))]
+
+
+def _of_state(one: AgentCase) -> Iterator[Deadline]:
+    dossier, state = one.dossier, one.procedure.state(one.dossier.state)
+    if dossier.due_at is None:
+        return
+    late = next((way for way in one.procedure.leaving.get(state.id, ()) if way.event == "due"), None)
+    after = say("waits.then", state=label(one.procedure.state(late.target).label)) if late else ""
+    until = site().words.moment(dossier.due_at, language())
+    if dossier.due_paused_at is not None:
+        since = site().words.plain_day(local_day(dossier.due_paused_at), language())
+        said = say("waits.step_paused", since=since)
+    elif kind_of(state) == "applicant":
+        said = say("waits.step_theirs", until=until)
+    else:
+        said = say("waits.step", until=until)
+    yield Deadline(say("waits.this_step"), " ".join(filter(None, (said, after))))
+
+
+def _of_clock(one: AgentCase, clock: Clock) -> Iterator[Deadline]:
+    known = one.dossier.clocks.get(clock.id)
+    if known is None or known.over:
+        return
+    scope, calendar = one.standing().scope, office().directory.calendar
+    left = clock_left(one.dossier, clock, office().now(), scope, calendar)
+    end = clock_end(one.dossier, clock, scope, calendar)
+    if end is None:
+        said = say("waits.clock_paused") if left is None else say("waits.clock_paused_left", count=left)
+        yield Deadline(label(clock.label), said)
+        return
+    ways = one.procedure.leaving.get(one.dossier.state, ())
+    way = next((way for way in ways if way.event == clock.id), None)
+    until = site().words.moment(end, language())
+    if way is None:
+        yield Deadline(label(clock.label), say("waits.clock", until=until))
+        return
+    target = label(one.procedure.state(way.target).label)
+    yield Deadline(label(clock.label), say("waits.clock_to", until=until, state=target))

@@ -1,0 +1,159 @@
+"""A building permit from its sending to its signature, at the desks of five services, in a real browser: opinions asked side
+by side, one against, one silent, the visit and its report, a refusal, an appeal that reopens, the permit signed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from engine.office import bookings, casework, cashier
+from engine.records.dossier import Actor, Dossier
+from engine.rules.decision import Act
+from engine.values import new_id
+from tests.web.browsing import DESK, PHONE, Person
+from tests.web.conftest import Enter
+from tests.web.portal import Portal
+from tests.web.test_desk_pages import at_desk, sent
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PERMIT = "permis-de-construire"
+PLANNER, MAYOR, INSPECTOR = "mairie.urbaniste", "mairie.maire", "mairie.inspecteur"
+ROADS, LAND, FIRE = "mairie.voirie", "gfu.conservateur", "sapeurs_pompiers.prevention"
+
+
+class Case:
+    """One dossier and whoever stands at its desks; what the applicant does goes through the office."""
+
+    def __init__(self, portal: Portal, enter: Enter, viewport: dict[str, int]) -> None:
+        self.portal, self.enter, self.viewport = portal, enter, viewport
+        self.people: dict[str, Person] = {}
+        self.number = sent(portal, PERMIT, "+22890110009", destination="erp").number
+
+    @property
+    def dossier(self) -> Dossier:
+        return self.portal.dossier(self.number)
+
+    @property
+    def base(self) -> str:
+        return f"/agent/dossiers/{self.number}"
+
+    def at(self, login: str) -> Person:
+        """This agent, before the dossier."""
+        if login not in self.people:
+            self.people[login] = at_desk(self.enter, login, "/agent/connexion", self.viewport)
+        self.people[login].go(self.base)
+        return self.people[login]
+
+    def act(self, login: str, act: str, reason: str = "") -> Person:
+        """Reads what the act will do, and confirms it."""
+        person = self.at(login)
+        person.go(f"{self.base}/acte/{act}")
+        if reason:
+            person.page.locator("[name=act-reason]").fill(reason)
+            person.press("Voir avant d’envoyer")
+        person.press("Confirmer")
+        return person
+
+    def opinion(self, login: str, service: str, said: str) -> Person:
+        person = self.at(login)
+        person.press("Donner l’avis")
+        assert person.page.url.endswith(f"/a-faire/services/{service}")
+        person.fill(opinion=said)
+        person.press("Continuer")
+        person.press("Confirmer")
+        assert person.sees("C’est fait")
+        return person
+
+    def report(self) -> Person:
+        person = self.at(INSPECTOR)
+        person.press("Remplir")
+        person.press("Continuer")
+        assert person.sees("Répondez oui ou non à « Le terrain correspond-il aux plans ? »")
+        person.fill(terrain_conforme="true", observations="Bornes en place")
+        person.press("Continuer")
+        person.press("Confirmer")
+        return person
+
+    # -- what others do
+
+    def paid(self) -> None:
+        owner, office = self._owner(), self.portal.office
+        provider = next(iter(office.providers))
+        cashier.start_payment(
+            office, owner, self.dossier.id, provider=provider, payer="+22890000001", token=new_id()
+        )  # fmt: skip
+
+    def visited(self) -> None:
+        office, owner = self.portal.office, self._owner()
+        sheet = bookings.slots(office, owner, self.dossier.id, "visite")
+        slot = next(slot for day in sheet.days for slot in day.slots)
+        bookings.book_slot(office, owner, self.dossier.id, "visite", slot.office, slot.start, token=new_id())
+        self.portal.move_to(slot.start + timedelta(minutes=5))
+        person = self.at(INSPECTOR)
+        person.go(f"/agent/rendez-vous/{slot.start.date()}")
+        person.press("Reçu")
+
+    def _owner(self) -> Actor:
+        owner = self.dossier.owner
+        with self.portal.office.store.unit() as unit:
+            account = unit.account(owner)
+        assert account is not None
+        return account.actor()
+
+    def appeal(self) -> None:
+        casework.take_transition(
+            self.portal.office, self._owner(), self.dossier.id, Act("former_recours", "Deuxième issue dessinée"),
+            token=new_id(),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["360", "1280"])
+def test_a_permit_refused_then_signed(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
+    case = Case(portal, enter, viewport)
+    case.act(PLANNER, "recevoir")
+    case.paid()
+    assert case.dossier.state == "instruction"
+
+    # whoever owes an opinion finds it in the list, and only its author and its readers know what it says
+    land = case.at(LAND)
+    land.go("/agent")
+    assert land.sees("Avis à donner")
+    case.opinion(LAND, "avis_foncier", "unfavourable")
+    land.go("/agent")
+    assert not land.sees(case.dossier.label)
+    fire = case.opinion(FIRE, "avis_feu", "favourable")
+    fire.go(case.base)
+    assert not fire.sees("Défavorable")
+    planner = case.at(PLANNER)
+    assert planner.sees("Défavorable")
+    assert planner.sees("Services techniques, avant le")
+    assert planner.sees("le dossier passe de lui-même à « Permis tacite »")
+
+    # the visit, its report, then time says what the roads did not
+    case.visited()
+    case.report()
+    assert case.dossier.state == "instruction"
+    portal.move_to(case.dossier.entered_at + timedelta(days=17))
+    assert case.dossier.state == "commission"
+    planner = case.at(PLANNER)
+    assert planner.sees("sans réponse, délai passé")
+    assert planner.sees("Possible seulement si")
+    case.act(PLANNER, "proposer_refus", "Titre foncier contesté")
+    case.act(MAYOR, "signer_refus")
+    assert case.dossier.state == "refuse"
+
+    # the appeal asks everyone anew, and the permit is signed
+    case.appeal()
+    case.act(MAYOR, "rouvrir", "Titre foncier produit")
+    for login, service in ((ROADS, "avis_voirie"), (LAND, "avis_foncier"), (FIRE, "avis_feu")):
+        case.opinion(login, service, "favourable")
+    inspector = case.report()
+    assert inspector.sees("Le dossier passe à « Commission d'urbanisme »") or inspector.sees("Commission d’urbanisme")
+    case.act(PLANNER, "proposer_accord")
+    mayor = case.act(MAYOR, "signer")
+    assert case.dossier.state == "permis"
+    assert mayor.sees("Arrêté de permis de construire")
+    for person in case.people.values():
+        person.check()
