@@ -59,7 +59,7 @@ def renew(office: Office, judge: Judge | None = None) -> Office:
     """The office with the files of its folder as they are on disk now, with what another process decided, and on the day
     it is; itself when nothing changed. A file that became wrong leaves its last good edition in service, with a warning."""
     catalogue = office.catalogue.refresh()
-    if catalogue is office.catalogue and _last(office.store) == office.published:
+    if catalogue is office.catalogue and office.published and _last(office.store) == office.published:
         return _on_this_day(office)
     return publish_editions(replace(office, catalogue=catalogue), judge)
 
@@ -121,6 +121,18 @@ class Follower:
         if published is None or not self._says_the_same(published.origin.commit, head):
             self.judge_commit(office, head)
         self._seen = head
+
+    def publish_head(self, office: Office, *, rewritten: bool = False) -> Publication | None:
+        """The newest commit, now, because somebody asks for it; None when it is published already. Raises Refused, and
+        `Busy` while another process looks."""
+        with _alone(self._lock) as mine:
+            if not mine:
+                raise Busy(self._lock.name)
+            head = self.mirror.fetch()
+            published = self._published(office.store)
+            if published is not None and published.origin.commit == head:
+                return None
+            return self.judge_commit(office, head, rewritten=rewritten)
 
     def _says_the_same(self, published: str, head: str) -> bool:
         return self.mirror.follows(published, head) and self.mirror.same(published, head)

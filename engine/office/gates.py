@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from engine.definition.catalogue import Catalogue
 from engine.definition.diff import Change, compare
@@ -40,10 +40,8 @@ class Prover(Protocol):
     def __call__(self, procedure: Procedure, directory: Directory, day: date) -> Iterable[Problem]: ...
 
 
-class Player(Protocol):
-    """The steps that fail in the stories of a procedure (`engine.office.scenario`)."""
-
-    def __call__(self, procedure: Procedure, shared: Shared) -> Iterable[Problem]: ...
+# The steps that fail in the stories of a procedure, played with its shared files (`engine.office.scenario`).
+Player: TypeAlias = Callable[[Procedure, Shared], Iterable[Problem]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from flask import Flask
 
 from engine.office.accounts import actor_of, sign_in
+from engine.office.following import renew
 from engine.problems import Refused
-from server import DEMO_PASSWORD, Settings, check_store, create_app, open_office, renew, serving
+from server import DEMO_PASSWORD, Settings, check_store, create_app, open_office, serving
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
