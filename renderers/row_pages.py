@@ -42,9 +42,7 @@ class RowCard:
 
 def is_long(view: FieldView) -> bool:
     """Does a row of this group fill a screen: papers, rows inside, or more than a few questions?"""
-    row = view.blank_row or next(iter(view.rows), None)
-    asked = [one for one in row.fields if not one.computed and one.type != "note"] if row else []
-    return len(asked) > SHORT_AT_MOST or any(one.type in _FILES or one.type == "rows" for one in asked)
+    return len(view.columns) > SHORT_AT_MOST or any(one in _FILES or one == "rows" for one in view.columns)
 
 
 def cards(view: FieldView, pages: RowPages, number: Callable[[int], str]) -> Iterator[RowCard]:

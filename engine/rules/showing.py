@@ -125,6 +125,7 @@ def _view(
         problems=_problems(showing, path),
         files=_files(showing.dossier, plain) if one.type in ("file", "photo", "evidence") else (),
         rows=tuple(_rows(showing, one, place, path, locked, masked)) if is_rows else (),
+        columns=tuple(column.type for column in one.rows if is_asked(column)),
         blank_row=_blank_row(showing, one, place, path) if is_rows and not locked and not masked else None,
         how=evidence.how if evidence else (),
         copies=evidence.copies if evidence else 1,

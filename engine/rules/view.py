@@ -83,6 +83,7 @@ class FieldView:
     files: tuple[FileView, ...] = ()
     rows: tuple[RowView, ...] = ()
     blank_row: RowView | None = None
+    columns: tuple[str, ...] = ()  # rows: the types of what a row may be asked, hidden now or not
     how: tuple[str, ...] = ()  # evidence: upload, show_original, legalised_copy, hand_over…
     copies: int = 1
     asks_issue_date: bool = False

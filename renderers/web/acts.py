@@ -13,7 +13,7 @@ from engine.rules.decision import Act, Offer
 from engine.rules.enclosed import pending_files, place_of
 from engine.rules.view import FieldView, FileView, PageView
 from engine.values import Text
-from renderers.web.base import actor, form_revision, form_token, go, office, say, signed_in
+from renderers.web.base import actor, form_token, go, office, say, signed_in
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.errands import Filled, Sheet, filled_by_act
 from renderers.web_form import Control, field_control
@@ -54,7 +54,7 @@ def take(number: str, act_id: str) -> Response:
         return sheet.refused(tuple(errors), reason)
     act = Act(act_id, reason or None, {}, filled.answers, tuple(file.id for file in files))
     try:
-        take_transition(office(), actor(), one.id, act, revision=form_revision(), token=form_token())
+        take_transition(office(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
     except WrongAnswers:
         return sheet.refused((), reason)
     session["note"] = say("track.act_done", act=label(way.label))

@@ -152,7 +152,9 @@ def _fill(number: str, form_id: str, part: str | None) -> Response:
     if any(not problem.warns for problem in found.problems):
         return sheet.refused()
     try:
-        do_errand(office(), actor(), one.id, form_id, part, found.answers, revision=form_revision(), token=form_token())
+        do_errand(
+            office(), actor(), one.id, form_id, part, found.answers, revision=sheet.revision(), token=form_token()
+        )
     except WrongAnswers:
         return sheet.refused()
     except (Conflict, Refused) as clash:
@@ -226,6 +228,11 @@ class Sheet:
         if problems:
             return self._again().drawn(self.read(True), problems, 422, note)
         return self._again().drawn(self.read(True), note=note) if request.form.get("send") else None
+
+    def revision(self) -> int | None:
+        """The revision the person saw; the files of the same post have moved it on."""
+        known = form_revision()
+        return case(self.one.dossier.number).dossier.revision if known == self.one.dossier.revision else known
 
     def _again(self) -> Sheet:
         return replace(self, one=case(self.one.dossier.number))

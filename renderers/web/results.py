@@ -10,7 +10,9 @@ from engine.definition.model import Form
 from engine.records.dossier import IssuedDocument
 from engine.rules.access import may_read
 from engine.rules.documents import status_of
-from engine.rules.view import FieldView, FormView, RowView
+from engine.rules.field_kinds.kind import Speech
+from engine.rules.saying import column_words
+from engine.rules.view import FieldView, FormView
 from renderers.web.base import actor, language, office, say, site
 from renderers.web.cases import Case, label
 
@@ -80,16 +82,16 @@ def _of_group(
         tag = ("granted" if granted else "refused") if told_apart and (mine or one.dossier.closed_at) else ""
         yield RowResult(
             row.label or say("rows.number", number=row.number), say(f"result.{tag}") if tag else "",
-            {"granted": "ok", "refused": "bad"}.get(tag, ""), tuple(_answers(one, row, forms)),
+            {"granted": "ok", "refused": "bad"}.get(tag, ""), tuple(_answers(one, view.id, at, forms, bool(tag))),
             tuple(document_line(one, document) for document in mine),
         )  # fmt: skip
 
 
-def _answers(one: Case, row: RowView, forms: list[Form]) -> Iterator[tuple[str, str]]:
-    """What was answered for the row, where its owner may read it."""
-    asked = {
-        field.id for form in forms for field in form.fields if may_read(one.procedure, one.dossier, field.id, actor())
-    }
-    for view in row.fields:
-        if view.id in asked and view.shown and view.text and not view.masked:
-            yield label(view.label), view.text
+def _answers(one: Case, rows: str, number: int, forms: list[Form], tagged: bool) -> Iterator[tuple[str, str]]:
+    """What was answered for the row, where its owner may read it; a yes or no is already said by the tag."""
+    standing, speech = one.standing(), Speech(office().wording, language())
+    for field in (field for form in forms for field in form.fields):
+        if (tagged and field.type == "yes_no") or not may_read(one.procedure, one.dossier, field.id, actor()):
+            continue
+        if text := column_words(standing, rows, number, field, speech):
+            yield label(field.label), text
