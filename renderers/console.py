@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from renderers import console_authoring
 from renderers.console_files import LANGUAGES, check_files, definition_files, definition_path, shared_for
 
 if TYPE_CHECKING:
@@ -57,13 +58,19 @@ def console() -> None:
 @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
 @click.option("--strict", is_flag=True, help="advice counts as a problem")
 @click.option("--no-proofs", is_flag=True, help="leave the proofs P4 to P10 out")
-def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_proofs: bool) -> None:
+@click.option("--fix", is_flag=True, help="first make the repairs that have one meaning only, and show them")
+def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_proofs: bool, fix: bool) -> None:
     """Tell everything that is wrong with definitions (files or folders; `procedures` by default), proofs included when
-    the solver is installed."""
+    the solver is installed.
+
+    Ends with 0: nothing forbids publication, 1: an error (or, with --strict, a piece of advice), 2: a wrong use.
+    """
     from engine.problems import Problem, Report
     from renderers.problem_text import render_report
 
     files = definition_files(paths)
+    if fix:
+        click.echo(console_authoring.mend(files, language), err=form != "text")
     checked, beside, sources = check_files(files)
     problems = [problem for problem in beside if isinstance(problem, Problem)]
     problems += [problem for _, one in checked for problem in one.report]
@@ -318,3 +325,7 @@ def verify(export: Path, language: str) -> None:
     gone = erased_at(plain)
     day = gone.date().isoformat() if gone else ""
     click.echo(intact_chain(count if isinstance(count, int) else 0, str(last), language, day))
+
+
+for _command in (console_authoring.fmt, console_authoring.expand, console_authoring.new):
+    console.add_command(_command)

@@ -88,6 +88,11 @@ def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterato
     return (one for one in built if (one.where.file, one.where.line, one.where.column) not in told)
 
 
+def is_address(name: str) -> bool:
+    """Whether a procedure may be named so: its file, its place among the others, its page."""
+    return bool(_KEBAB.fullmatch(name)) and len(name) <= 64
+
+
 def _misnamed(source: Source) -> Iterator[Problem]:
     """A file is named after its procedure, as its address is. A name that no procedure could have promises nothing."""
     written, promised = source.at(("procedure",)), PurePath(source.file).stem

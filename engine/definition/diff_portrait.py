@@ -17,6 +17,7 @@ from engine.definition.model import (
     Appointment,
     Check,
     Criterion,
+    Effects,
     Fee,
     Field,
     Form,
@@ -293,14 +294,33 @@ def _circuit(procedure: Procedure) -> Iterator[Element]:
     yield Element(("workflow",), "workflow", Text(()), where, MappingProxyType(whole))
     for state in procedure.states.values():
         own = procedure.leaving.get(state.id, ())
-        ways = {key: _ways(way for way in own if way.id == f"{state.id}.{key}") for key in ("then", "late", "missed")}
+        ways = {key: _ways(way for way in own if _short_key(procedure, way) == key) for key in _OF_STATES}
         yield _element(state, ("states", state.id), **facets_of(state.effects), **ways)
     yield from _acts(procedure)
     for clock in procedure.clocks.values():
-        over = [way for way in procedure.transitions if way.id == f"{clock.id}.then"]
+        over = [way for way in procedure.transitions if way.event == clock.id and _short_key(procedure, way)]
         first = over[0].source if over else ""
         then = _ways(way for way in over if way.source == first)
         yield _element(clock, ("clocks", clock.id), then=then)
+
+
+_OF_STATES: Final = ("then", "late", "missed")
+_OF_EVENTS: Final = {"done": "then", "booked": "then", "due": "late", "missed": "missed"}
+
+
+def _short_key(procedure: Procedure, way: Transition) -> str:
+    """The key that says an automatic way in the short form, `then` for a clock's; empty for an act, and for what only
+    the long form can say."""
+    if "." in way.id:
+        return way.id.rpartition(".")[2]
+    clock = procedure.clocks.get(way.event or "")
+    alone = way.effects == Effects() and way.id not in {notice.event for notice in procedure.notices}
+    if way.event is None or not alone or way.correctable or way.within or way.confirm:
+        return ""
+    if clock is not None:
+        sources = {one.source for one in procedure.transitions if one.id == way.id}
+        return "then" if sources == clock.runs_in and set(clock.without) <= set(way.without) else ""
+    return _OF_EVENTS.get(way.event, "")
 
 
 def _ways(ways: Iterable[Transition]) -> tuple[Way, ...]:
@@ -311,7 +331,7 @@ def _acts(procedure: Procedure) -> Iterator[Element]:
     """One element an act, whatever the states it is open in. `by` is empty where it is whoever the state waits for."""
     groups: dict[str, list[Transition]] = {}
     for way in procedure.transitions:
-        if "." not in way.id:
+        if not _short_key(procedure, way):
             groups.setdefault(way.id, []).append(way)
     for name, ways in groups.items():
         first = ways[0]

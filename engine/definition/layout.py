@@ -42,13 +42,15 @@ class Entry:
     beside: str = ""
 
 
-def plain_layout(tree: Tree) -> Node:
-    """The layout of a tree without a text: small collections in braces, no comment."""
+def plain_layout(tree: Tree, in_list: bool = False) -> Node:
+    """The layout of a tree without a text: things in blocks, what says one thing in braces, no comment."""
     if isinstance(tree, dict):
-        entries = [Entry(key, plain_layout(value)) for key, value in tree.items()]
-        return Node("map", tree, flow=True, entries=entries)
+        entries = [Entry(key, plain_layout(value, in_list)) for key, value in tree.items()]
+        of_things = bool(tree) and all(isinstance(value, dict) for value in tree.values())
+        return Node("map", tree, flow=in_list or not of_things, entries=entries)
     if isinstance(tree, list):
-        return Node("list", tree, flow=True, entries=[Entry("", plain_layout(value)) for value in tree])
+        steps = any(isinstance(value, dict) for value in tree) and not in_list
+        return Node("list", tree, flow=not steps, entries=[Entry("", plain_layout(value, True)) for value in tree])
     return Node("scalar", tree, raw=_written(tree))
 
 

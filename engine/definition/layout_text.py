@@ -16,13 +16,14 @@ from engine.definition.layout import Entry, Node, comments_of, plain_layout, rea
 from engine.definition.punctuation import quote
 from engine.definition.reading import is_plain_text
 from engine.definition.shape import SCHEMA, SECTIONS
-from engine.definition.source import Source, Tree, read_source
+from engine.definition.source import Path, Source, Tree, read_source
 
 WIDTH: Final = 120
 _FIRST: Final = "'\"[]{}>|*&!%#@`,:"
 _BROKEN: Final = re.compile(r":(?= |$)|\s#|^[-?:](?= |$)|^(---|\.\.\.)|^(<<|=)$")
 _BROKEN_IN_BRACES: Final = re.compile(r"[,?\[\]{}]")
 _KEY: Final = re.compile(r"[\w./<>=+()-]+( [\w./<>=+()-]+)*")
+_NO_NOTES: Final[Mapping[Path, str]] = {}
 _HEAD: Final = "# yaml-language-server:"
 
 
@@ -42,12 +43,16 @@ def lay_out(source: Source) -> str:
     return text
 
 
-def write_tree(tree: Tree) -> str:
-    """A definition that no file holds, laid out: an empty line before each section that takes several lines."""
+def write_tree(tree: Tree, notes: Mapping[Path, str] = _NO_NOTES) -> str:
+    """A definition that no file holds, laid out: an empty line before each section that takes several lines. `notes`:
+    a comment above a section, by its path."""
     node = plain_layout(tree)
     node.flow = False
-    for entry in node.entries[1:]:
-        entry.above = [""] if _is_tall(entry) else []
+    for before, entry in zip(node.entries, node.entries[1:], strict=False):
+        entry.above = [""] if _is_tall(entry) or _is_tall(before) else []
+    for entry in node.entries:
+        note = notes.get((entry.key,))
+        entry.above += [f"# {line}" for line in textwrap.wrap(note, WIDTH - 2)] if note else []
     _order_sections(node)
     return "\n".join(_block(node, 0)).strip("\n") + "\n"
 
@@ -162,7 +167,7 @@ def _closes(node: Node) -> bool:
             return False
         inner = entry.node
         if inner.kind != "scalar":
-            if not _closes(inner):
+            if not inner.flow or not _closes(inner):
                 return False
         elif isinstance(inner.value, str) and (
             inner.raw[:1] in ("|", ">") or "\n" in inner.value or _wants_a_line(entry)

@@ -1,0 +1,342 @@
+"""The commands that write definitions: laid out, in their long form, begun, repaired."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from renderers.console_files import (
+    DEFAULT_FOLDER,
+    LANGUAGES,
+    check_files,
+    definition_files,
+    definition_path,
+    shared_for,
+)
+
+if TYPE_CHECKING:
+    from engine.definition.directory import Agency, Office
+    from engine.definition.shared_files import Shared
+    from engine.definition.source import Source
+    from engine.problems import Problem, Report
+
+SECONDS_TO_PROVE = 10.0
+
+
+def said(key: str, language: str, **facts: object) -> str:
+    from renderers.words import load_words
+
+    return load_words().say(f"console.{key}", language, {name: str(fact) for name, fact in facts.items()})
+
+
+# -- fmt ---------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="change nothing; end with 1 when a file is not laid out")
+@click.option("--diff", "show", is_flag=True, help="change nothing; show what would change")
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+def fmt(paths: tuple[Path, ...], check: bool, show: bool, language: str) -> None:
+    """Lay definitions out (files or folders, shared files included; `procedures` by default). What they mean, their
+    comments and the order of their keys stay; sections come in the order of the language.
+
+    Ends with 0: done, or nothing to do; 1: with --check or --diff, a file to lay out, or a file that cannot be read.
+    """
+    files = [
+        *definition_files(paths),
+        *(file for path in paths or [DEFAULT_FOLDER] for file in sorted(path.glob("*/*.yaml"))),
+    ]
+    moved, broken = 0, 0
+    for file in files:
+        written = file.read_bytes()
+        source = _readable(written, file, language)
+        text = _laid_out(source, file, language) if source is not None else None
+        if source is None or text is None:
+            broken += 1
+        elif text.encode("utf-8") != written:
+            moved += 1
+            if show:
+                click.echo(_difference(source.text, text, file), nl=False)
+            elif check:
+                click.echo(said("would", language, file=file))
+            else:
+                file.write_text(text, "utf-8", newline="\n")
+                click.echo(said("laid", language, file=file))
+    dry = check or show
+    click.echo(said("would_count" if dry else "laid_count", language, count=moved, all=len(files)), err=dry)
+    sys.exit(1 if broken or (dry and moved) else 0)
+
+
+def _readable(written: bytes, file: Path, language: str) -> Source | None:
+    from engine.definition.source import read_source
+    from engine.problems import InvalidDefinition
+
+    try:
+        return read_source(written, str(file))
+    except InvalidDefinition:
+        click.echo(said("unread", language, file=file), err=True)
+        return None
+
+
+def _laid_out(source: Source, file: Path, language: str) -> str | None:
+    from engine.definition.layout_text import Unsettled, lay_out
+
+    try:
+        return lay_out(source)
+    except Unsettled:
+        click.echo(said("unsettled", language, file=file), err=True)
+        return None
+
+
+def _difference(old: str, new: str, file: Path) -> str:
+    lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), str(file), str(file))
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+# -- expand ------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("slug_or_path")
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+def expand(slug_or_path: str, language: str) -> None:
+    """Print a definition in its long form: presets merged, blocks spliced, every automatic way a transition.
+
+    The long form is a legal file that means the same. Ends with 1 when the definition has errors.
+    """
+    from engine.definition.layout_text import write_tree
+    from engine.definition.long_form import long_form
+    from engine.definition.source import read_source
+    from engine.definition.splice import splice
+
+    [path] = definition_files([definition_path(slug_or_path)])
+    [(_, checked)], _, _ = check_files([path])
+    if checked.report.errors:
+        raise click.ClickException(said("faulty", language, file=path))
+    shared, _ = shared_for(path, {})
+    placed, _ = splice(read_source(path.read_bytes(), str(path)), shared.blocks, shared.presets)
+    click.echo(write_tree(long_form(placed)), nl=False)
+
+
+# -- lint --fix --------------------------------------------------------------------------------------------------------
+
+
+def mend(files: Iterable[Path], language: str) -> str:
+    """Makes the exact repairs of definitions, in the files themselves. Gives what was changed, to be shown."""
+    from engine.definition.catalogue import check_definition
+    from renderers.problem_words import visible
+    from renderers.repairs import repaired
+
+    told: list[str] = []
+    known: dict[Path, tuple[Shared, list[object]]] = {}
+    count = 0
+    for file in files:
+        shared, _ = shared_for(file, known)
+        try:
+            text = file.read_text("utf-8")
+        except UnicodeDecodeError:  # lint says where
+            continue
+        name = str(file)
+        done = repaired(
+            text.removeprefix("\ufeff"),
+            name,
+            lambda one, name=name, shared=shared: check_definition(one, name, shared).report,
+        )
+        if done.repairs:
+            file.write_text(done.text, "utf-8", newline="\n")
+        count += len(done.repairs)
+        for one in done.repairs:
+            told += [
+                f"{file}:{one.line} {one.code}",
+                f"  - {visible(one.old.strip())}",
+                f"  + {visible(one.new.strip())}",
+            ]
+    return "\n".join([*told, said("fixed", language, count=count), ""])
+
+
+# -- new ---------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("slug", required=False)
+@click.option("--title", help="what people ask for")
+@click.option("--agency", help="the administration that answers, by its id")
+@click.option("--decider", help="the role that decides, by its id")
+@click.option("--fee", type=click.IntRange(min=0), help="what it costs, in whole francs; 0 for nothing")
+@click.option("--appointment/--no-appointment", default=None, help="people come to an office of the agency")
+@click.option("--delay", type=click.IntRange(1, 365), help="working days until the answer")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_FOLDER, show_default=True)
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the questions and of the file")
+def new(
+    slug: str | None, title: str | None, agency: str | None, decider: str | None, fee: int | None,
+    appointment: bool | None, delay: int | None, folder: Path, language: str,
+) -> None:  # fmt: skip
+    """Begin a procedure: asks what is not given as an option, writes a file that lints, plays its stories and proves.
+
+    Never writes over a file. Ends with 1 when nothing could be written.
+    """
+    from renderers.starter import Wishes, starter
+    from renderers.words import load_words
+
+    questions = _Questions(folder, language)
+    slug = questions.address(slug)
+    file = folder / f"{slug}.yaml"
+    if file.exists():
+        raise click.ClickException(said("here_already", language, file=file))
+    title = questions.text("title", title)
+    chosen = questions.agency(agency)
+    wishes = Wishes(
+        slug,
+        title,
+        chosen,
+        questions.role(chosen, decider),
+        fee=questions.number("fee", fee, 0, 10_000_000),
+        delay=questions.number("delay", delay, 10, 365),
+        office=questions.office(chosen, appointment),
+        language=language,
+    )
+    text = starter(wishes, questions.shared.directory, questions.shared.blocks, load_words())
+    report = _faults(text, file, questions.shared)
+    if report.problems:
+        from renderers.problem_text import render_report
+
+        click.echo(render_report(report, {str(file): text}, language=language), err=True)
+        sys.exit(1)
+    _write_new(file, _schema_line(folder) + text, language)
+    click.echo(said("written", language, file=file))
+    click.echo(said("then", language, file=file))
+
+
+def is_terminal() -> bool:
+    """Whether somebody is there to answer."""
+    return sys.stdin.isatty()
+
+
+class _Questions:
+    """What the author is asked, one question after the other; what an option says is not asked. Without a terminal,
+    what has no usual answer is a wrong use."""
+
+    def __init__(self, folder: Path, language: str) -> None:
+        from engine.definition.shared_files import load_shared
+
+        self.language = language
+        self.shared: Shared = load_shared(folder)[0]
+        self.asks = is_terminal()
+        if not self.shared.directory.agencies:
+            raise click.UsageError(said("no_agency", language, folder=folder))
+
+    def address(self, given: str | None) -> str:
+        from engine.definition.catalogue import is_address
+
+        if given is None and not self.asks:
+            raise click.UsageError(said("no_slug", self.language))
+        slug = given if given is not None else self._ask("slug")
+        if not is_address(slug):
+            raise click.UsageError(said("bad_slug", self.language, slug=slug))
+        return slug
+
+    def text(self, name: str, given: str | None) -> str:
+        text = (given if given is not None else self._ask(name)).strip()
+        if not text or len(text) > 200 or not text.isprintable():
+            raise click.UsageError(said("bad_text", self.language, name=name))
+        return text
+
+    def number(self, name: str, given: int | None, usual: int, most: int) -> int:
+        if given is not None or not self.asks:
+            return usual if given is None else given
+        return int(click.prompt(said(f"ask_{name}", self.language), default=usual, type=click.IntRange(0, most)))
+
+    def agency(self, given: str | None) -> Agency:
+        known = self.shared.directory.agencies
+        name = self._one_of("agency", given, {one.id: one.label.in_(self.language) for one in known.values()})
+        return known[name]
+
+    def role(self, agency: Agency, given: str | None) -> str:
+        known = {name: role.label.in_(self.language) for name, role in agency.roles.items()}
+        if not known:
+            raise click.UsageError(said("no_role", self.language, agency=agency.id))
+        if given is None and (len(known) == 1 or not self.asks):
+            return next(iter(known))
+        return self._one_of("decider", given, known)
+
+    def office(self, agency: Agency, given: bool | None) -> Office | None:
+        """Where people come: the first office of the agency with opening hours."""
+        from renderers.starter import first_slot
+
+        wanted = given
+        if wanted is None:
+            wanted = self.asks and click.confirm(said("ask_appointment", self.language), default=False)
+        if not wanted:
+            return None
+        directory = self.shared.directory
+        office = next((one for one in directory.offices_of(agency.id) if first_slot(one, directory)), None)
+        if office is None:
+            raise click.UsageError(said("no_office", self.language, agency=agency.id))
+        return office
+
+    def _one_of(self, name: str, given: str | None, known: dict[str, str]) -> str:
+        if given is None and self.asks:
+            for one, label in known.items():
+                click.echo(f"  {one:<24} {label}")
+            given = str(
+                click.prompt(said(f"ask_{name}", self.language), type=click.Choice(list(known)), show_choices=False)
+            )
+        if given is None:
+            raise click.UsageError(said("missing", self.language, name=name))
+        if given not in known:
+            raise click.UsageError(said("unknown", self.language, name=name, value=given, known=", ".join(known)))
+        return given
+
+    def _ask(self, name: str) -> str:
+        if not self.asks:
+            raise click.UsageError(said("missing", self.language, name=name))
+        return str(click.prompt(said(f"ask_{name}", self.language)))
+
+
+def _faults(text: str, file: Path, shared: Shared) -> Report:
+    """All that lint, the stories and the proofs find in a text."""
+    from engine.clock import SystemClock, local_day
+    from engine.definition.catalogue import check_definition
+    from engine.problems import Report
+    from renderers.story_report import play_all
+
+    checked = check_definition(text, str(file), shared)
+    found: list[Problem] = list(checked.report)
+    if checked.procedure is not None:
+        played = play_all(checked.procedure, shared)
+        found += [one.failure for one in played.outcomes if one.failure is not None]
+        if find_spec("z3") is not None:
+            from engine.definition.prove import prove
+
+            found += prove(checked.procedure, shared.directory, local_day(SystemClock().now()), SECONDS_TO_PROVE)
+    return Report.of(found)
+
+
+def _schema_line(folder: Path) -> str:
+    """The line that gives an editor the schema, when it lies in the same tree as the procedures."""
+    from engine.definition.shape import META_SCHEMA_PATH
+
+    here = Path.cwd()
+    if not META_SCHEMA_PATH.is_relative_to(here) or not folder.resolve().is_relative_to(here):
+        return ""
+    return f"# yaml-language-server: $schema={os.path.relpath(META_SCHEMA_PATH, folder.resolve())}\n"
+
+
+def _write_new(file: Path, text: str, language: str) -> None:
+    """Creates the file; one that came meanwhile is left alone."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8", newline="\n") as written:
+            written.write(text)
+    except FileExistsError:
+        raise click.ClickException(said("here_already", language, file=file)) from None
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from None

@@ -1,0 +1,43 @@
+"""`guichet expand`: presets, blocks and automatic ways written out mean what they meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.definition.catalogue import check_definition
+from engine.definition.diff import compare
+from engine.definition.layout_text import write_tree
+from engine.definition.long_form import long_form
+from engine.definition.shared_files import load_shared
+from engine.definition.source import read_source
+from engine.definition.splice import splice
+
+ROOT = Path(__file__).resolve().parents[3]
+FILES = [*sorted((ROOT / "procedures").glob("*.yaml")), *sorted((ROOT / "tests/good").glob("*.yaml"))]
+SHARED, _ = load_shared(ROOT / "procedures")
+
+
+def expanded(file: Path) -> str:
+    placed, problems = splice(read_source(file.read_bytes(), str(file)), SHARED.blocks, SHARED.presets)
+    assert not problems
+    return write_tree(long_form(placed))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_long_form_is_legal_and_means_the_same(file: Path) -> None:
+    text = expanded(file)
+    was = check_definition(file.read_bytes(), str(file), SHARED)
+    now = check_definition(text, str(file), SHARED)
+    assert sorted(one.code for one in now.report) == sorted(one.code for one in was.report)
+    if was.procedure and now.procedure:
+        assert [*compare(was.procedure, now.procedure)] == []
+        assert not [key for key in ("extends:", " use:", "then:", "late:", "missed:") if f"\n    {key}" in text]
+
+
+def test_what_the_short_form_leaves_unsaid_is_written() -> None:
+    text = expanded(ROOT / "tests/good/extends-preset.yaml")
+    assert "\nextends:" not in text
+    assert "event: due" in text
+    assert "event: done" in text
