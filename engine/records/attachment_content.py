@@ -30,7 +30,7 @@ logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it would tell the log a
 
 
 class Rejected(Exception):
-    """A file that is not kept, and why: file_empty file_size file_type file_broken file_locked
+    """A file that is not kept, and why: file_empty file_size file_type file_pdf file_picture file_broken file_locked
     file_active. `facts` are what the sentence needs: size and maximum in bytes, or the most pixels; what was found."""
 
     def __init__(self, code: str, **facts: Fact) -> None:
@@ -51,8 +51,10 @@ class Content:
 def judged(data: bytes, name: str, accept: tuple[str, ...]) -> Content:
     """The bytes to keep of a file handed in. Raises `Rejected`."""
     kind = kind_of(data)
-    if kind is None or kind not in accept:
-        raise Rejected("file_type", found=kind or _claimed_kind(data, name), accept=accept)
+    if kind is None:
+        raise Rejected("file_type", found=_claimed_kind(data, name), accept=accept)
+    if kind not in accept:
+        raise Rejected(_NOT_HERE[kind], found=kind, accept=accept)
     return _pdf(data) if kind == "pdf" else _picture(data, kind, accept)
 
 
@@ -61,6 +63,7 @@ def kind_of(data: bytes) -> str | None:
     return next((kind for start, kind in _BEGINNINGS if data.startswith(start)), None)
 
 
+_NOT_HERE: Final = {"pdf": "file_pdf", "jpg": "file_picture", "png": "file_picture"}  # sound, but not wanted here
 _BEGINNINGS: Final = ((b"%PDF-", "pdf"), (b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"))
 _HEIC: Final = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc", b"ftypmsf1")
 

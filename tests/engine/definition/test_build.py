@@ -184,7 +184,7 @@ def test_answers_that_need_each_other_are_a_circle() -> None:
         ("type: choice, options: series_bac", "a4"),
         ("type: identifier, scheme: niu", "1234567890"),
         ("type: country", "tgo"),
-        ("type: place", "golfe_1"),
+        ("type: place", "agoe_nyive_1"),
         ("example: demande", "demande"),
         ("type: date, example: today + days(2)", date(2026, 11, 26)),
     ],
@@ -203,13 +203,13 @@ def test_usual_bounds() -> None:
           court: {label: Court}
           long: {label: Long, lines: 4}
           lots: {label: Lots, type: rows, unique: [a, [b, c]], fields: {a: {label: A}, b: {label: B}, c: {label: C}}}
-          plan: {label: Plan, type: file, accept: [pdf, dwg], max_size: 20 MB, maxItems: 3}
+          plan: {label: Plan, type: file, accept: [pdf, png], max_size: 20 MB, maxItems: 3}
     """)
     bounds = {name: field.bounds for name, field in procedure.fields.items()}
     assert (bounds["court"].min_length, bounds["court"].max_length) == (1, 100)
     assert bounds["long"].max_length == 2000
     assert (bounds["lots"].min_items, bounds["lots"].max_items) == (1, 20)
-    assert (bounds["plan"].accept, bounds["plan"].max_size, bounds["plan"].max_items) == (("pdf", "dwg"), 20_000_000, 3)
+    assert (bounds["plan"].accept, bounds["plan"].max_size, bounds["plan"].max_items) == (("pdf", "png"), 20_000_000, 3)
     assert procedure.fields["lots"].unique == (("a",), ("b", "c"))
 
 

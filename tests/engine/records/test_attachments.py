@@ -194,6 +194,11 @@ def test_the_sentence_is_told_what_the_file_is(store: AttachmentStore) -> None:
         assert refused.value.facts["found"] == found
 
 
+def test_a_sound_file_of_a_kind_not_wanted_here_is_told_as_such(store: AttachmentStore) -> None:
+    assert why_refused(store, a_picture(), "statuts.jpg", ("pdf",)) == "file_picture"
+    assert why_refused(store, a_pdf(), "photo.pdf", ("jpg", "png")) == "file_pdf"
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL.*")
 def test_notes_that_cannot_be_read_do_not_spoil_a_picture(store: AttachmentStore) -> None:
     data = a_picture()
