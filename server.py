@@ -45,7 +45,8 @@ from engine.records.attachments import AttachmentStore
 from engine.records.store import Store
 from engine.records.stores import open_store
 from renderers.console import console
-from renderers.console_dossiers import migrate_command, snapshot_command
+from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
+from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
 from renderers.console_text import findings_report
 from renderers.html import Pages
@@ -424,3 +425,4 @@ def _speak() -> None:
 
 if __name__ == "__main__":
     console()
+replay = replay_command(_kept_office)

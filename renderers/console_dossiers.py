@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from renderers.console import LANGUAGES, ComparingCommand
+from renderers.console import LANGUAGES, ComparingCommand, definition_path, shared_for
 
 if TYPE_CHECKING:
     from engine.office.office import Office
@@ -63,6 +63,45 @@ def migrate_command(opened: Callable[[], Office]) -> click.Command:
         sys.exit(exit_code(found))
 
     return migrate
+
+
+def replay_command(opened: Callable[[], Office]) -> click.Command:
+    """`guichet replay`, over the office that `opened` opens."""
+
+    @click.command("replay", cls=ComparingCommand)
+    @click.argument("slug")
+    @click.option(
+        "--against", metavar="REF|FILE", required=True, help="the proposed edition: a file, or a git reference"
+    )
+    @click.option("--limit", type=click.IntRange(min=1), help="replay so many dossiers at most")
+    @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
+    def replay(slug: str, against: str, limit: int | None, form: str, language: str) -> None:
+        """Live closed dossiers again under a proposed edition and say what would have gone otherwise. Changes nothing.
+
+        Ends with 0: nothing would, 3: something would, 1: it could not be told.
+        """
+        from engine.office.replay import replay as live_again
+        from engine.problems import Refused
+        from renderers.console_editions import proposed_edition
+        from renderers.replay_text import ReplayWriter, exit_code
+        from renderers.words import load_words
+
+        words = load_words()
+        try:
+            proposed, directory = proposed_edition(
+                definition_path(slug), against, lambda file: shared_for(file, {})[0], words, language
+            )
+        except Refused as refused:
+            _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
+        if proposed.id != definition_path(slug).stem:
+            _fail(words.say("replay.another", language, {"name": proposed.id, "slug": slug}))
+        found = live_again(opened(), proposed, directory, limit)
+        writer = ReplayWriter(found, words, language)
+        click.echo(writer.text() if form == "text" else writer.json(), nl=False)
+        sys.exit(exit_code(found))
+
+    return replay
 
 
 def snapshot_command(opened: Callable[[], Office]) -> click.Command:

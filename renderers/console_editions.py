@@ -57,6 +57,19 @@ def compared_sides(
         yield ComparedSides(before, after, shared.directory, names, revision.place)
 
 
+def proposed_edition(
+    definition: Path, against: str, shared_for: SharedFor, words: Words, language: str
+) -> tuple[Procedure, Directory]:
+    """An edition that is not in service: a file, or what a definition is at a git reference, with the directory beside it.
+    Raises ClickException when it cannot be read, Refused when git cannot."""
+    reader, path = _Reader(shared_for, words, language), Path(against)
+    if path.suffix == ".yaml":
+        return reader.on_disk(path), shared_for(path).directory
+    shared = shared_for(definition)
+    with at_reference(definition, against) as revision:
+        return reader.at(revision, shared), shared.directory
+
+
 class _Reader:
     """Compiles editions. What the rules of the checker find does not prevent a comparison; what cannot be compiled does."""
 

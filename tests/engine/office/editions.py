@@ -17,6 +17,8 @@ title: Ouvrir un kiosque
 summary: Tenir un kiosque sur la voie publique.
 agency: mairie
 delay: 25 working days
+legal_basis:
+  loi: {title: Une loi, status: sourced, source: JO}
 form:
   demande:
     title: Votre kiosque
