@@ -93,6 +93,20 @@ const sendPiece = async (form, input) => {
   let well = false;
   try { well = await sendOne(form, input); } finally { arrived(form, well); }
 };
+// Questions that the answers kept with a file have brought appear in their place.
+const grow = (form, page) => {
+  let after = null;
+  for (const block of page.querySelector("form[data-form]")?.children || []) {
+    const mark = block.querySelector("[id]");
+    const mine = mark && document.getElementById(mark.id);
+    if (mine) after = mine.closest("form[data-form] > *");
+    else if (mark && after) {
+      after.after(document.importNode(block, true));
+      after = after.nextElementSibling;
+      watch(form, after);
+    }
+  }
+};
 const sendOne = async (form, input) => {
   const piece = input.closest(".piece");
   const status = document.createElement("p");
@@ -127,6 +141,7 @@ const sendOne = async (form, input) => {
     const kept = document.importNode(fresh, true);
     piece.replaceWith(kept);
     watch(form, kept);
+    grow(form, page);
     const told = kept.querySelector(".error, .got b");
     if (told) { told.setAttribute("role", "status"); told.tabIndex = -1; told.focus(); }
     return !kept.querySelector(".error");
