@@ -30,10 +30,12 @@ def next_criterion(
 def stopped_by(
     procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory
 ) -> Criterion | None:  # fmt: skip
-    """The first question whose answer means that the procedure is not for this person; none if it may be."""
+    """The first question whose answer means that the procedure is not for this person; none if it may be. A question
+    not answered yet stops nobody, whatever its condition says of an absent answer."""
     standing = standing_before(procedure, given, day, directory)
     for criterion in procedure.eligibility:
-        if standing.shows(criterion.field) and criterion.stop_when.holds(standing.values.scope):
+        answered = standing.shows(criterion.field) and standing.values[criterion.id] is not None
+        if answered and criterion.stop_when.holds(standing.values.scope):
             return criterion
     return None
 

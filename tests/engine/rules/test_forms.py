@@ -538,6 +538,20 @@ def test_eligibility_is_asked_in_order_and_stops() -> None:
     assert stopped_by(BOOK, {"resident": True, "pays": "tgo"}, TODAY, DIRECTORY) is None
 
 
+def test_a_question_not_asked_yet_stops_nobody() -> None:
+    book = a_procedure("""
+eligibility:
+  majeur: {ask: Êtes-vous majeur, stop_when: not majeur, because: Pour les majeurs}
+  resident: {ask: Habitez-vous ici, stop_when: not resident, because: Pour les habitants}
+form:
+  demande: {title: Votre demande, fields: {nom: {label: Votre nom, example: AMEGAN}}}
+""")
+    given_: list[dict[str, Plain]] = [{"majeur": True}, {"majeur": True, "resident": False}]
+    following, stops = ([find(book, one, TODAY, DIRECTORY) for one in given_] for find in (next_criterion, stopped_by))
+    assert [one.id if one else None for one in following] == ["resident", None]
+    assert [one.id if one else None for one in stops] == [None, "resident"]
+
+
 def test_a_criterion_is_read_and_shown() -> None:
     criterion = BOOK.eligibility[1]
     answers, problems = read_criterion(BOOK, criterion, {"pays": ["Togo"]}, {"resident": True}, TODAY, DIRECTORY)
