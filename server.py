@@ -27,6 +27,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.clock import SystemClock
 from engine.definition.catalogue import Catalogue, load_catalogue
+from engine.definition.manuscript import Manuscript
 from engine.definition.shared_files import Shared
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
@@ -41,6 +42,7 @@ from engine.office.keys import SigningKeys
 from engine.office.mirror import Followed, Mirror
 from engine.office.office import Office, OfficeSettings
 from engine.office.timers import tour
+from engine.office.tryout import Leads, Tryout
 from engine.records.attachments import AttachmentStore
 from engine.records.store import Store
 from engine.records.stores import open_store
@@ -54,6 +56,7 @@ from renderers.web import citizen, desks, refusals
 from renderers.web.assets import Assets
 from renderers.web.base import Site, SiteSettings, check_guards
 from renderers.web.hardening import harden
+from renderers.web.preview import Preview, install
 from renderers.words import load_words
 
 log = logging.getLogger("guichet")
@@ -413,6 +416,15 @@ def _publishing() -> tuple[Office, Keeper]:
     return keeper.serve(office) if settings.follow is not None else office, keeper
 
 
+def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | None) -> Flask:
+    """A site of its own over one file, in a folder that nobody else uses."""
+    tryout = Tryout.open(data, manuscript.folder / "registers", load_words(), address)
+    app = create_app(Settings(data=data, base_url=address, demo=True), tryout.office, tryout.operator)
+    install(app, Preview(manuscript, tryout, leads))
+    return app
+
+
+preview = preview_command(_previewed)
 publish = publish_command(_publishing)
 migrate = migrate_command(_kept_office)
 snapshot = snapshot_command(_kept_office)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderers.console import LANGUAGES, can_prove, definition_path
+from renderers.console_files import DEFAULT_FOLDER, LANGUAGES, definition_path
 
 if TYPE_CHECKING:
     from datetime import date
@@ -30,15 +31,13 @@ Opened = Callable[["Manuscript", Path, str, "Leads | None"], Any]
 
 def shared_folder(file: Path) -> Path:
     """The folder whose shared files a definition uses: its own when it has some, else `procedures`."""
-    from renderers.console import DEFAULT_FOLDER
-
-    has_own = any((file.parent / name).is_dir() for name in ("shared", "blocks", "presets", "lists"))
+    has_own = any((file.parent / name).is_dir() for name in ("shared", "blocks"))
     return file.parent if has_own else DEFAULT_FOLDER
 
 
 def solver(language: str) -> Leads | None:
     """What finds the way to a state; none where the solver is not installed."""
-    if not can_prove():
+    if find_spec("z3") is None:
         return None
     from engine.definition.catalogue import Catalogue
     from engine.office.exploration import Explorer

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from engine.clock import MovedClock, local, local_day
@@ -23,18 +24,18 @@ from engine.gateways.registers import FileRegister, RegisterAnswer
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import InboxSender
 from engine.office.accounts import SignedIn
-from engine.office.demo import open_demo
-from engine.office.editions import publish
+from engine.office.demo import AUDITOR, PASSWORD, demo_agents
 from engine.office.intake import drop_draft
 from engine.office.keys import SigningKeys
-from engine.office.next_steps import FAR, QUIET, Outlook
+from engine.office.next_steps import FAR, QUIET, Outlook, roles_named
 from engine.office.office import Office, OfficeSettings
-from engine.office.secrets import new_token, token_digest
+from engine.office.secrets import hash_secret, new_token, token_digest
 from engine.office.stage import OPENING, PHONE, Stage, TellingRegister, fresh_token
 from engine.office.telling import Told
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Account, Attachment, Dossier, Session, Timer
 from engine.records.sqlite import SqliteStore
+from engine.rules.access import roles_of
 from engine.rules.wording import Wording
 from engine.values import Plain, Text
 
@@ -77,6 +78,7 @@ class Tryout:
     operator: SandboxOperator
     registers: _Registers
     lock: RLock
+    secret: str  # of everybody's password, which is no secret
 
     @classmethod
     def open(cls, folder: Path, registers: Path, wording: Wording, address: str) -> Tryout:
@@ -97,7 +99,7 @@ class Tryout:
         account = Account(APPLICANT_ID, "applicant", "", PHONE)
         with store.unit(write=True) as unit:
             unit.put_account(account)
-        return cls(_RealStage(office, clock, files, account.actor()), operator, files, RLock())
+        return cls(_RealStage(office, clock, files, account.actor()), operator, files, RLock(), hash_secret(PASSWORD))
 
     @property
     def office(self) -> Office:
@@ -112,21 +114,26 @@ class Tryout:
     def renew(self, procedure: Procedure, shared: Shared) -> None:
         """Serves the procedure as it is now. Dossiers already there go on under it where they still have a state."""
         with self.lock:
-            catalogue = publish(Catalogue.of([procedure], shared), self.office.store, self.office.now())
-            self.stage.office = replace(self.office, catalogue=catalogue)
-            for one in open_demo(self.office):
-                if one.role:
-                    self._cast(one.role, one.login)
+            before = self.office.catalogue
+            older = {**before.older, **{(one.id, one.fingerprint): one for one in before.all()}}
+            catalogue = replace(Catalogue.of([procedure], shared), older=MappingProxyType(older))
+            self.stage.office = replace(self.office, catalogue=catalogue)  # written, not published: no gate
+            self._cast(procedure)
             for dossier_id in list(self.office.store.all_dossiers()):
                 self._carry_over(procedure, dossier_id)
 
-    def _cast(self, role: str, login: str) -> None:
-        """The first holder of a role plays it in stories."""
-        if role not in self.stage.people:
-            with self.office.store.unit() as unit:
-                account = unit.account_of("agent", login)
-            if account is not None:
-                self.stage.people[role] = account.actor()
+    def _cast(self, procedure: Procedure) -> None:
+        """Two people for each role that has a part, the first plays it in stories; and a controller."""
+        roles = {*roles_named(procedure), *roles_of(procedure)}
+        people = [one for one in demo_agents(self.office.directory) if one.role in roles]
+        with self.office.store.unit(write=True) as unit:
+            if unit.account(AUDITOR) is None:
+                unit.put_account(Account(AUDITOR, "auditor", AUDITOR, AUDITOR, self.secret))
+            for one in people:
+                account = Account(one.login, "agent", one.name, one.login, self.secret, (one.role,))
+                if unit.account(account.id) is None:
+                    unit.put_account(account)
+                self.stage.people.setdefault(one.role, account.actor())
 
     def _carry_over(self, procedure: Procedure, dossier_id: str) -> None:
         with self.office.store.unit(write=True) as unit:
@@ -155,11 +162,6 @@ class Tryout:
         """The account of who plays a role (`agency/role`)."""
         known = self.stage.people.get(role)
         return known.id if known is not None else None
-
-    def auditor(self) -> str | None:
-        """The account of the controller."""
-        with self.office.store.unit() as unit:
-            return next((account.id for account in unit.accounts("auditor")), None)
 
     def newest(self) -> Dossier | None:
         """The dossier that the applicant opened last."""
@@ -252,7 +254,8 @@ class Tryout:
         """What falls due next on the newest dossier, or on another when it waits for nothing."""
         newest = self.newest()
         with self.office.store.unit() as unit:
-            timers = [one for one in unit.due_timers(self.office.now() + FAR, 50) if not one.name.startswith(QUIET)]
+            every = unit.due_timers(self.office.now() + FAR, 50)
+        timers = [one for one in every if one.name == "draft" or not one.name.startswith(QUIET)]
         own = [one for one in timers if newest is not None and one.dossier == newest.id]
         return next(iter(own or timers), None)
 

@@ -17,6 +17,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, re
 
 from engine.definition.manuscript import Draft, Manuscript
 from engine.definition.model import APPLICANT, DRAFT, Procedure
+from engine.office.demo import AUDITOR
 from engine.office.next_steps import roles_named
 from engine.office.office import WrongAnswers
 from engine.office.telling import StoryFailed
@@ -48,7 +49,6 @@ blueprint = Blueprint("preview", __name__)
 
 HOME: Final = "/_apercu"
 VISITOR: Final = "visitor"
-AUDITOR: Final = "auditor"
 WIDTHS: Final = ("320", "360", "768", "1280")
 STEPS_OF_TIME: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 COOKIE: Final = "apercu"
@@ -165,7 +165,7 @@ def bench() -> Response:
         advices=len(draft.report.advice), seats=_seats(procedure, draft) if procedure else [],
         seat=_chosen("seat", VISITOR), states=_states(procedure) if procedure else [],
         stories=[(one.id, in_language(one.story, language())) for one in procedure.scenarios] if procedure else [],
-        number=newest.number if newest else "", state=newest.state if newest else "", leads=preview.leads is not None,
+        number=newest.number if newest else "", state=newest.state if newest else "", standing=_standing(procedure, newest), leads=preview.leads is not None,
         now=site().words.moment(preview.tryout.office.now(), language()), due=_due(preview.tryout),
         width=_width(), widths=WIDTHS, languages=_languages(procedure), spoken=language(), view=_view(procedure),
     )  # fmt: skip
@@ -191,6 +191,12 @@ def _seats(procedure: Procedure, draft: Draft) -> list[tuple[str, str]]:
 def _states(procedure: Procedure) -> list[tuple[str, str]]:
     ends = [(one.id, in_language(one.label, language())) for one in procedure.states.values()]
     return [(DRAFT, say("preview.draft")), *ends]
+
+
+def _standing(procedure: Procedure | None, newest: Dossier | None) -> str:
+    """The state of the newest dossier, in words."""
+    known = dict(_states(procedure)) if procedure is not None else {}
+    return known.get(newest.state, newest.state) if newest is not None else ""
 
 
 def _languages(procedure: Procedure | None) -> list[str]:
@@ -349,7 +355,7 @@ def _desk_of(seat: str, tryout: Tryout) -> tuple[str, str | None]:
     if seat == APPLICANT:
         return APPLICANT_DESK, APPLICANT_ID
     if seat == AUDITOR:
-        return AUDITOR_DESK, tryout.auditor()
+        return AUDITOR_DESK, AUDITOR
     return AGENT_DESK, tryout.holder(seat)
 
 
