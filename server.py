@@ -48,6 +48,7 @@ from engine.records.store import Store
 from engine.records.stores import open_store
 from renderers.console import console
 from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
+from renderers.console_operations import Installation, backup_command, copy_command, restore_command
 from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
 from renderers.console_text import findings_report
@@ -399,6 +400,10 @@ def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
     return _office(settings, open_store(settings.store), SigningKeys.open(ring, make=False), Gateways({}, {}))
 
 
+def _installation(settings: Settings) -> Installation:
+    return Installation(settings.store, settings.data / "files", settings.data / KEYS)
+
+
 def _kept_office() -> Office:
     """The same for commands whose codes from 2 up say what was found."""
     return _office_kept(_settings(False), missing_code=1)
@@ -427,6 +432,7 @@ def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | 
 preview = preview_command(_previewed)
 publish = publish_command(_publishing)
 migrate = migrate_command(_kept_office)
+replay = replay_command(_kept_office)
 snapshot = snapshot_command(_kept_office)
 
 
@@ -437,4 +443,6 @@ def _speak() -> None:
 
 if __name__ == "__main__":
     console()
-replay = replay_command(_kept_office)
+copy = copy_command()
+backup = backup_command(lambda: _installation(_settings(False)))
+restore = restore_command(lambda: _installation(_settings(False)))

@@ -27,7 +27,7 @@ DOORS = {
     "transitions": ("engine.rules.workflow", "engine.rules.machine"),
     "sqlite_utils": ("engine.records.",),
     "sqlite3": ("engine.records.", "engine.gateways.sandbox"),
-    "psycopg": ("engine.records.postgres", "engine.records.postgres_schema"),
+    "psycopg": tuple(f"engine.records.postgres{room}" for room in ("", "_schema", "_tables")),
     "psycopg_pool": ("engine.records.postgres",),
     "jinja2": ("renderers.html",),
     "markupsafe": ("renderers.html", "renderers.drawn_questions"),

@@ -72,6 +72,13 @@ class AttachmentStore:
             raise Lost(sha256)
         return data
 
+    def adopt(self, sha256: str, data: bytes) -> None:
+        """Keeps a file that a store of ours kept before: it was judged then. Raises `Lost` when it is another one."""
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise Lost(sha256)
+        with _disk():
+            self._put(sha256, data)
+
     def sweep(self, known: Collection[str], older_than: datetime) -> tuple[str, ...]:
         """Removes the files that no dossier names and that were kept before; those removed. Half-written ones too."""
         limit = older_than.timestamp()

@@ -20,6 +20,8 @@ from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from engine.records.postgres_schema import SAFE, check_settings, migrate
+from engine.records.postgres_tables import PostgresRows
+from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
@@ -172,6 +174,18 @@ class PostgresStore:
             if len(batch) < BATCH:
                 return
             last = batch[-1]
+
+    @contextmanager
+    def tables(self, use: Use) -> Iterator[PostgresRows]:
+        with self._connection() as connection:
+            level = psycopg.IsolationLevel.REPEATABLE_READ if use == "read" else psycopg.IsolationLevel.READ_COMMITTED
+            connection.isolation_level, connection.read_only = level, use == "read"
+            with connection.transaction():
+                connection.execute("SET LOCAL statement_timeout = 0")
+                rows = PostgresRows(connection)
+                if use != "read":
+                    rows.hold()
+                yield rows
 
     def findings(self) -> Iterator[Finding]:
         with self._connection() as connection:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
+from engine.records.removal import ORDERED
 from engine.records.sqlite_schema import (
     DOCUMENTS,
     DOOR,
@@ -35,7 +36,6 @@ _INSERTED: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _INSTANT: Final = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 _COLUMN: Final = re.compile(r"^(\s*(?:\"?\w+\"?)) (TEXT|INTEGER)\b", re.MULTILINE)
 _TYPES: Final = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT"}
-_ORDERED: Final = frozenset({"letter", "payment", "pay_event", "edition"})  # read in the order of their insertion
 
 _GUARD: Final = """
 CREATE OR REPLACE FUNCTION guichet_stays() RETURNS trigger LANGUAGE plpgsql AS
@@ -73,7 +73,7 @@ def _table(statement: str, name: str) -> str:
     whole = _COLUMN.sub(lambda found: f"{found.group(1)} {_TYPES[found.group(2)]}", whole)
     whole = whole.replace(" CHECK (json_valid(body))", "").replace("VIRTUAL", "STORED")
     whole = re.sub(r"DEFAULT \(strftime\([^)]*\)\)", f"DEFAULT {_INSTANT}", whole)
-    if name in _ORDERED:
+    if name in ORDERED:
         whole = whole[: whole.rindex(")")].rstrip() + f",\n  rowid BIGINT NOT NULL DEFAULT {_INSERTED}\n)"
     return whole
 

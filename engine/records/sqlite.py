@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
@@ -22,6 +23,7 @@ from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
+from engine.records.sqlite_tables import SqliteRows
 from engine.records.store import Busy, Damaged, Finding, Unit
 from engine.records.turns import Turns
 
@@ -135,6 +137,12 @@ class SqliteStore:
             if len(batch) < BATCH:
                 return
             last = batch[-1]
+
+    @contextmanager
+    def tables(self, use: Use) -> Iterator[SqliteRows]:
+        alone = use != "read"
+        with self._connection(alone) as connection, _transaction(connection, write=alone):
+            yield SqliteRows(connection)
 
     def findings(self) -> Iterator[Finding]:
         with self._connection(alone=False) as connection, _transaction(connection, write=False):

@@ -28,6 +28,7 @@ from engine.records.dossier import (
 )  # fmt: skip
 from engine.records.journal import Entry
 from engine.records.publications import Publication, Watch
+from engine.records.removal import Rows, Use
 from engine.values import Plain
 
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -306,6 +307,10 @@ class Store(Protocol):
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         """Every dossier by id, read in slices; of one procedure when it is named."""
+        ...
+
+    def tables(self, use: Use) -> AbstractContextManager[Rows]:
+        """All of it as tables, in one transaction: to move it whole."""
         ...
 
     def findings(self) -> Iterator[Finding]:

@@ -12,9 +12,13 @@ _POSTGRES = ("postgresql://", "postgres://")
 _SQLITE = "sqlite:///"
 
 
+def file_of(address: str | Path) -> Path | None:
+    """The file of a SQLite store; None for a server."""
+    text = str(address)
+    return None if text.startswith(_POSTGRES) else Path(text.removeprefix(_SQLITE))
+
+
 def open_store(address: str | Path) -> Store:
     """The store at an address, not migrated. Raises `UnsafeSettings`, `Busy`, `Damaged`."""
-    text = str(address)
-    if text.startswith(_POSTGRES):
-        return PostgresStore(text)
-    return SqliteStore(text.removeprefix(_SQLITE))
+    file = file_of(address)
+    return PostgresStore(str(address)) if file is None else SqliteStore(file)

@@ -1,0 +1,132 @@
+"""A backup of an installation, and its return: the store at one moment as one SQLite file, the files handed in, the keys.
+
+Whatever the store, the backup is the same, so that it returns into any. The store's moment is taken first, the files after:
+a file is never named before it is there, so all that the moment names are found. A backup is whole when its list of contents is
+there, which is written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from engine.problems import Refused, refusal
+from engine.records.attachments import AttachmentStore, Lost
+from engine.records.removal import NotEmpty, move
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Store
+
+STORE: Final = "guichet.db"
+FILES: Final = "files"
+KEYS: Final = "keys.json"
+CONTENTS: Final = "contents.json"
+FORM: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup holds: rows and their digest by table, how many files, the keys' digest."""
+
+    at: str
+    form: int
+    tables: dict[str, tuple[int, str]]
+    files: int
+    keys: str
+
+    @property
+    def dossiers(self) -> int:
+        return self.tables["dossier"][0]
+
+
+def back_up(
+    source: Store, attachments: AttachmentStore, keys: Path, folder: Path, now: datetime,
+    told: Callable[[str], None] = lambda what: None,
+) -> Backup:  # fmt: skip
+    """Keeps everything in a new folder. Work goes on meanwhile. Raises Refused: `backup_exists`; and `Lost` for a file that
+    is named and not there."""
+    if folder.exists() and any(folder.iterdir()):
+        raise Refused(refusal("backup_exists", name=folder.name))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    copy = SqliteStore(folder / STORE)
+    try:
+        copy.migrate()
+        moved = move(source, copy, lambda one: told(one.table), held=False)
+        named = _named(copy)
+    finally:
+        copy.close()
+    told(FILES)
+    there = AttachmentStore(folder / FILES)
+    for digest in named:
+        there.adopt(digest, attachments.read(digest))
+    shutil.copyfile(keys, folder / KEYS)
+    os.chmod(folder / KEYS, 0o600)
+    tables = {one.table: (one.rows, one.digest) for one in moved}
+    backup = Backup(now.isoformat(), FORM, tables, len(named), _digest(folder / KEYS))
+    beside = folder / f"{CONTENTS}.new"
+    beside.write_text(json.dumps(asdict(backup), indent=1), "utf-8")
+    beside.replace(folder / CONTENTS)
+    return backup
+
+
+def bring_back(
+    folder: Path, target: Store, attachments: AttachmentStore, keys: Path, told: Callable[[str], None] = lambda what: None
+) -> Backup:  # fmt: skip
+    """Puts a backup back into an installation that keeps nothing yet. Raises Refused: `backup_missing`, `backup_form`,
+    `backup_differs` (what), `backup_not_empty` (table)."""
+    backup = read_contents(folder)
+    if _digest(folder / KEYS) != backup.keys:
+        raise Refused(refusal("backup_differs", what=KEYS))
+    if keys.exists() and _digest(keys) != backup.keys:
+        raise Refused(refusal("backup_not_empty", what=KEYS))
+    copy = SqliteStore(folder / STORE)
+    try:
+        for digest in _named(copy):
+            attachments.adopt(digest, AttachmentStore(folder / FILES).read(digest))
+        told(FILES)
+        moved = move(copy, target, lambda one: told(one.table))
+        if wrong := [one.table for one in moved if backup.tables.get(one.table) != (one.rows, one.digest)]:
+            raise Refused(refusal("backup_differs", what=wrong[0]))
+    except Lost as lost:
+        raise Refused(refusal("backup_differs", what=f"{FILES}/{lost}")) from None
+    except NotEmpty as kept:
+        raise Refused(refusal("backup_not_empty", what=str(kept))) from None
+    finally:
+        copy.close()
+    keys.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / KEYS, keys)
+    os.chmod(keys, 0o600)
+    return backup
+
+
+def read_contents(folder: Path) -> Backup:
+    """What a backup says that it holds. Raises Refused: `backup_missing`, `backup_form`."""
+    try:
+        read = json.loads((folder / CONTENTS).read_text("utf-8"))
+        if read["form"] != FORM:
+            raise Refused(refusal("backup_form", form=str(read["form"])[:20]))
+        tables = {str(name): (int(count), str(digest)) for name, (count, digest) in read["tables"].items()}
+        return Backup(str(read["at"]), FORM, tables, int(read["files"]), str(read["keys"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(refusal("backup_missing", name=folder.name)) from None
+
+
+def _named(store: Store) -> list[str]:
+    """The digests of all the files that dossiers name."""
+    found: set[str] = set()
+    for dossier_id in store.all_dossiers():
+        with store.unit() as unit:
+            dossier = unit.dossier(dossier_id)
+        found.update(one.sha256 for one in (dossier.attachments if dossier else ()))
+    return sorted(found)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()

@@ -1,0 +1,111 @@
+"""Moving all that is kept from one store to another, and proving it: every row, table by table, counted and digested.
+
+A source that is `held` lets nobody write meanwhile, so nothing is acknowledged there that would not come along; one that is
+only `read` gives one moment of itself, for a backup. The target must be empty. What is compared afterwards is what each side reads of its own rows, not what was handed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+# In the order in which rows may be put: what others refer to comes first.
+TABLES: Final = (
+    "edition", "publication", "publication_entry", "watch", "account", "dossier", "dossier_body", "dossier_word", "entry",
+    "salt", "letter", "timer", "payment", "pay_event", "credit", "booking", "serial", "document", "session",
+    "sign_in_code", "rate", "aside", "reply",
+)  # fmt: skip
+ORDERED: Final = frozenset({"letter", "payment", "pay_event", "edition"})  # read in the order of their insertion
+_BATCH: Final = 500
+
+
+class NotEmpty(Exception):
+    """The target keeps something already. `str()` is the table."""
+
+
+class NotWhole(Exception):
+    """The two sides do not read the same; the target is as it was. `str()` says where."""
+
+
+class Rows(Protocol):
+    """One store seen as tables."""
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """By name, computed ones apart; `rowid` among them where rows are read in the order of their insertion."""
+        ...
+
+    def key(self, table: str) -> tuple[str, ...]:
+        """The columns of its primary key."""
+        ...
+
+    def count(self, table: str) -> int: ...
+    def read(self, table: str, columns: Sequence[str], order: Sequence[str]) -> Iterator[Sequence[Any]]: ...
+    def write(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None: ...
+
+
+Use: TypeAlias = Literal["read", "hold", "fill"]  # one moment of it; the same and nobody writes; alone, to fill it
+
+
+class Movable(Protocol):
+    """A store that can be read and filled whole."""
+
+    def tables(self, use: Use) -> AbstractContextManager[Rows]:
+        """One transaction over all tables."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one table held: how many rows, and their digest."""
+
+    table: str
+    rows: int
+    digest: str
+
+
+def move(
+    source: Movable, target: Movable, told: Callable[[Moved], None] = lambda moved: None, *, held: bool = True
+) -> tuple[Moved, ...]:
+    """Everything of `source` in `target`, in one transaction of each. Raises `NotEmpty`, `NotWhole`."""
+    done = []
+    with source.tables("hold" if held else "read") as here, target.tables("fill") as there:
+        for table in TABLES:
+            if there.count(table):
+                raise NotEmpty(table)
+        for table in TABLES:
+            columns = here.columns(table)
+            if missing := set(columns) ^ set(there.columns(table)):
+                raise NotWhole(f"{table}: {min(missing)} is not on both sides")
+            there.write(table, columns, here.read(table, columns, here.key(table)))
+        for table in TABLES:
+            columns, key = here.columns(table), here.key(table)
+            mine, theirs = (_digest(side.read(table, columns, key)) for side in (here, there))
+            if mine != theirs:
+                raise NotWhole(f"{table}: {mine} here, {theirs} there")
+            done.append(Moved(table, *mine))
+            told(done[-1])
+    return tuple(done)
+
+
+def _digest(rows: Iterable[Sequence[Any]]) -> tuple[int, str]:
+    whole, count = hashlib.sha256(), 0
+    for row in rows:
+        whole.update(json.dumps(list(row), ensure_ascii=True).encode() + b"\n")
+        count += 1
+    return count, whole.hexdigest()
+
+
+def in_batches(rows: Iterable[Sequence[Any]], size: int = _BATCH) -> Iterator[list[Sequence[Any]]]:
+    """Slices of a stream, none empty."""
+    batch: list[Sequence[Any]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

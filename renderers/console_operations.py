@@ -1,0 +1,168 @@
+"""`guichet copy`, `backup`, `restore`: an installation moved, kept safe, brought back. What opens it is given."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from engine.records.attachments import AttachmentStore
+    from engine.records.store import Store
+    from renderers.words import Words
+
+LANGUAGES = click.Choice(["fr", "en"])
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where an installation keeps: the address of its store, its files, its keys."""
+
+    store: str
+    files: Path
+    keys: Path
+
+
+def copy_command() -> click.Command:
+    @click.command("copy")
+    @click.option("--from", "source", required=True, metavar="ADDRESS", help="sqlite:///file, or postgresql://…")
+    @click.option("--to", "target", required=True, metavar="ADDRESS", help="an empty one")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def copy(source: str, target: str, language: str) -> None:
+        """Move everything kept in one database into an empty one, and prove that all of it arrived.
+
+        Nobody can write to the source meanwhile: people are told to try again. Files handed in and keys stay in the data
+        folder. Ends with 0: all is there; 1: refused, the target is empty; 2: wrong use.
+        """
+        from engine.records.removal import NotEmpty, NotWhole, move
+        from engine.records.store import Busy
+
+        words = _words()
+        if source == target:
+            _fail(words, "same", language, code=2)
+        try:
+            here = _kept(source, words, language)
+            there = _opened(target)
+            there.migrate()
+            moved = move(
+                here, there, lambda one: click.echo(words.say("operations.table", language, {"name": one.table}))
+            )
+        except NotEmpty as kept:
+            _fail(words, "not_empty", language, name=_named(target), table=str(kept))
+        except NotWhole as different:
+            _fail(words, "not_whole", language, why=str(different))
+        except Busy as busy:
+            _fail(words, "busy", language, why=str(busy))
+        rows = {one.table: one.rows for one in moved}
+        facts = {"count": rows["dossier"], "tables": len(moved)}
+        click.echo(words.say("operations.copied", language, facts))
+
+    return copy
+
+
+def backup_command(installed: Callable[[], Installation]) -> click.Command:
+    @click.command("backup")
+    @click.argument("folder", type=click.Path(path_type=Path))
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def backup(folder: Path, language: str) -> None:
+        """Keep everything of this installation in a new FOLDER, at one moment, while it works.
+
+        Ends with 0: whole; 1: refused.
+        """
+        from engine.clock import SystemClock
+        from engine.office.safekeeping import back_up
+        from engine.problems import Refused
+        from engine.records.attachments import Lost
+        from engine.records.store import Busy
+
+        words, place = _words(), installed()
+        try:
+            store = _kept(place.store, words, language)
+            done = back_up(store, _files(place), place.keys, folder, SystemClock().now())
+        except Refused as refused:
+            _refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
+        except Lost as lost:
+            _fail(words, "file_lost", language, digest=str(lost)[:12])
+        except Busy as busy:
+            _fail(words, "busy", language, why=str(busy))
+        facts = {"count": done.dossiers, "files": done.files, "folder": str(folder)}
+        click.echo(words.say("operations.backed_up", language, facts))
+        click.echo(words.say("operations.keep_apart", language, {}))
+
+    return backup
+
+
+def restore_command(installed: Callable[[], Installation]) -> click.Command:
+    @click.command("restore")
+    @click.argument("folder", type=click.Path(path_type=Path))
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def restore(folder: Path, language: str) -> None:
+        """Put the backup in FOLDER back into this installation, which must be empty. Verified row by row; run `guichet fsck`
+        after it.
+
+        Ends with 0: back in service; 1: refused, nothing was put in service.
+        """
+        from engine.office.safekeeping import bring_back, read_contents
+        from engine.problems import Refused
+        from engine.records.store import Busy
+
+        words, place = _words(), installed()
+        try:
+            read_contents(folder)
+            store = _opened(place.store)
+            store.migrate()
+            done = bring_back(folder, store, _files(place), place.keys)
+        except Refused as refused:
+            _refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
+        except Busy as busy:
+            _fail(words, "busy", language, why=str(busy))
+        facts = {"count": done.dossiers, "files": done.files, "at": done.at[:16].replace("T", " ")}
+        click.echo(words.say("operations.brought_back", language, facts))
+
+    return restore
+
+
+def _words() -> Words:
+    from renderers.words import load_words
+
+    return load_words()
+
+
+def _opened(address: str) -> Store:
+    from engine.records.stores import open_store
+
+    return open_store(address)
+
+
+def _kept(address: str, words: Words, language: str) -> Store:
+    """A store that is there already: a file is not made by asking for it."""
+    from engine.records.stores import file_of
+
+    file = file_of(address)
+    if file is not None and not (file.is_file() and file.stat().st_size):
+        _fail(words, "nothing", language, name=str(file))
+    return _opened(address)
+
+
+def _files(place: Installation) -> AttachmentStore:
+    from engine.records.attachments import AttachmentStore
+
+    return AttachmentStore(place.files)
+
+
+def _named(address: str) -> str:
+    """An address without what may be secret in it."""
+    return address.rsplit("@", 1)[-1]
+
+
+def _fail(words: Words, key: str, language: str, code: int = 1, **facts: str) -> NoReturn:
+    _refuse(words.say(f"operations.{key}", language, facts), code)
+
+
+def _refuse(said: str, code: int = 1) -> NoReturn:
+    click.echo(said, err=True)
+    sys.exit(code)

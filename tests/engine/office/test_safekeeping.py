@@ -1,0 +1,161 @@
+"""A backup is taken while people work, says what it holds, and comes back into an empty installation, on any store."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from engine.office.inspection import fsck
+from engine.office.keys import SigningKeys
+from engine.office.safekeeping import CONTENTS, FILES, STORE, back_up, bring_back
+from engine.problems import Refused
+from engine.records.attachments import AttachmentStore, Lost
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Store
+from engine.records.stores import open_store
+from renderers.console_operations import Installation, backup_command, copy_command, restore_command
+from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world, keys
+from tests.postgres import an_empty_store, database
+
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Two sent dossiers, one paid, with their files."""
+    keys().save(tmp_path / "keys.json")
+    made = a_world(tmp_path, SqliteStore(tmp_path / "lived.db"))
+    made.paid(made.sent(B3))
+    made.sent(PASSPORT, made.applicant("+22890445566"))
+    return made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    one = SqliteStore(tmp_path / "new.db") if request.param == "sqlite" else an_empty_store()
+    one.migrate()
+    yield one
+    one.close()
+
+
+def backed_up(world: World, folder: Path) -> Any:
+    return back_up(world.office.store, world.office.attachments, folder.parent / "keys.json", folder, MONDAY)
+
+
+def test_it_comes_back_whole(world: World, tmp_path: Path, empty: Store) -> None:
+    backup = backed_up(world, tmp_path / "backup")
+    assert backup.dossiers == 2
+    assert backup.files
+    there = tmp_path / "there"
+    back = bring_back(tmp_path / "backup", empty, AttachmentStore(there / "files"), there / "keys.json")
+    assert back == backup
+    office = replace(
+        world.office, store=empty, attachments=AttachmentStore(there / "files"), keys=SigningKeys.open(there / "keys.json")
+    )  # fmt: skip
+    assert fsck(office) == ()
+    assert set(empty.all_dossiers()) == set(world.office.store.all_dossiers())
+    assert (there / "keys.json").stat().st_mode & 0o077 == 0
+
+
+def test_people_work_meanwhile(world: World, tmp_path: Path) -> None:
+    stop, opened = threading.Event(), []
+
+    def works() -> None:
+        while not stop.is_set():
+            opened.append(world.draft(B3, world.applicant(f"+2289055{len(opened):04d}")))
+
+    thread = threading.Thread(target=works)
+    thread.start()
+    try:
+        for n in range(3):
+            backed_up(world, tmp_path / f"backup{n}")
+    finally:
+        stop.set()
+        thread.join()
+    assert opened
+    for n in range(3):
+        copy = SqliteStore(tmp_path / f"backup{n}" / STORE)
+        assert list(copy.findings()) == []
+        copy.close()
+
+
+def lose_a_file(folder: Path) -> None:
+    next(path for path in (folder / FILES).glob("??/??/*")).unlink()
+
+
+def change_a_row(folder: Path) -> None:
+    store = SqliteStore(folder / STORE)
+    with store._connection(alone=True) as connection:
+        connection.execute("UPDATE account SET name = 'x'")
+    store.close()
+
+
+def change(key: str, value: Any) -> Any:
+    def changed(folder: Path) -> None:
+        said = json.loads((folder / CONTENTS).read_text())
+        (folder / CONTENTS).write_text(json.dumps({**said, key: value}))
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("harm", "code"),
+    [
+        (lose_a_file, "backup_differs"), (change_a_row, "backup_differs"), (change("form", 9), "backup_form"),
+        (change("keys", ""), "backup_differs"), (change("tables", 3), "backup_missing"),
+        (lambda folder: (folder / CONTENTS).unlink(), "backup_missing"),
+    ],
+)  # fmt: skip
+def test_what_is_not_as_it_says_is_refused(world: World, tmp_path: Path, harm: Any, code: str) -> None:
+    backed_up(world, tmp_path / "backup")
+    harm(tmp_path / "backup")
+    store = SqliteStore(tmp_path / "new.db")
+    store.migrate()
+    with pytest.raises(Refused) as refused:
+        bring_back(tmp_path / "backup", store, AttachmentStore(tmp_path / "there"), tmp_path / "new-keys.json")
+    assert refused.value.reason.code == code
+    store.close()
+
+
+def test_a_file_that_is_gone_gives_the_backup_up(world: World, tmp_path: Path) -> None:
+    next(path for path in world.office.attachments.folder.glob("??/??/*")).unlink()
+    with pytest.raises(Lost):
+        backed_up(world, tmp_path / "backup")
+    assert not (tmp_path / "backup" / CONTENTS).exists()
+
+
+def test_each_backup_has_its_own_folder(world: World, tmp_path: Path) -> None:
+    backed_up(world, tmp_path / "backup")
+    with pytest.raises(Refused):
+        backed_up(world, tmp_path / "backup")
+
+
+def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) -> None:
+    lived = Installation(world.office.store.path, world.office.attachments.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
+    run = CliRunner().invoke
+    said = run(backup_command(lambda: lived), [str(tmp_path / "b")])
+    assert (said.exit_code, "2 dossiers" in said.output) == (0, True)
+    with database() as address:
+        new = Installation(address, tmp_path / "there", tmp_path / "new-keys.json")
+        said = run(restore_command(lambda: new), [str(tmp_path / "b")])
+        assert (said.exit_code, "2 dossiers" in said.output) == (0, True), said.output
+        assert run(restore_command(lambda: new), [str(tmp_path / "b")]).exit_code == 1
+        file = str(tmp_path / "moved.db")
+        said = run(copy_command(), ["--from", address, "--to", file, "--lang", "en"])
+        assert (said.exit_code, "2 dossiers" in said.output) == (0, True), said.output
+        assert run(copy_command(), ["--from", address, "--to", file]).exit_code == 1
+        assert run(copy_command(), ["--from", file, "--to", file]).exit_code == 2
+        moved = open_store(file)
+        assert set(moved.all_dossiers()) == set(world.office.store.all_dossiers())
+        moved.close()
+    assert run(copy_command(), ["--from", str(tmp_path / "none.db"), "--to", file]).exit_code == 1
+    nowhere = "postgresql://nobody@127.0.0.1:1/none?connect_timeout=1"
+    assert "ne répond pas" in run(copy_command(), ["--from", file, "--to", nowhere]).output
