@@ -18,6 +18,7 @@ import click
 
 from renderers import console_authoring
 from renderers.console_files import LANGUAGES, check_files, definition_files, definition_path, shared_for
+from renderers.console_language import SpokenGroup
 
 if TYPE_CHECKING:
     from datetime import date
@@ -32,14 +33,14 @@ SECONDS_IN_LINT = 2.0  # of proofs for one file: a shipped one takes a tenth of 
 SECONDS_TO_PROVE = 30.0
 
 
-class Commands(click.Group):
+class Commands(SpokenGroup):
     """The commands of this room, and those that other rooms sign in under the entry points `guichet.commands`."""
 
-    def list_commands(self, context: click.Context) -> list[str]:
+    def list_commands(self, context: click.Context | None) -> list[str]:
         return sorted({*super().list_commands(context), *entry_points(group="guichet.commands").names})
 
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        known = super().get_command(context, name)
+    def find(self, context: click.Context | None, name: str) -> click.Command | None:
+        known = super().find(context, name)
         if known is not None:
             return known
         found = entry_points(group="guichet.commands", name=name)
@@ -48,6 +49,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="guichet-unique", prog_name="guichet")
+@click.option("--lang", type=LANGUAGES, expose_value=False, help="language of the help and of the messages")
 def console() -> None:
     """Write, check, play and serve administrative procedures written in YAML."""
 

@@ -1,0 +1,92 @@
+"""The command line speaks French, and English when asked; a wrong use is told in the language of its reader."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from click.testing import CliRunner, Result
+
+from renderers.console import console
+from renderers.console_language import in_french, language_of
+from renderers.words import load_words
+
+ENGLISH = re.compile(r"\b(the|Error|Usage|Missing|Invalid|Show|of|such)\b")
+
+
+def guichet(*words: str, language: str = "") -> Result:
+    return CliRunner().invoke(console, list(words), env={"GUICHET_LANG": language})
+
+
+@pytest.mark.parametrize("name", console.list_commands(None))
+def test_every_command_is_said_in_french(name: str) -> None:
+    """Its words are in `words_commands.fr.yaml`: `what`, and a line an option."""
+    assert load_words().has(f"commands.{name}.what")
+    done = guichet(name, "--help")
+    assert done.exit_code == 0
+    assert not ENGLISH.search(done.output), done.output
+
+
+@pytest.mark.parametrize("name", console.list_commands(None))
+def test_every_command_is_said_in_english(name: str) -> None:
+    done = guichet(name, "--help", language="en")
+    assert done.exit_code == 0
+    assert "Usage:" in done.output
+    assert "--help" in done.output
+
+
+def test_the_tour_names_every_command() -> None:
+    for language, first in (("fr", "Premiers pas"), ("en", "First steps")):
+        done = guichet("--help", "--lang", language)
+        assert first in done.output
+        for name in console.list_commands(None):
+            assert re.search(rf"^  {name} ", done.output, re.M), name
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["lnt"], "La commande lnt n’existe pas. Vouliez-vous dire « lint » ?"),
+        (["lint", "--nope"], "L’option --nope n’existe pas."),
+        (["lint", "--format", "x"], "--format : x n’est pas permis. Permis : text"),
+        (["new", "--fee", "beaucoup"], "--fee : beaucoup n’est pas un nombre."),
+        (["new", "--fee", "-1"], "--fee : -1 est hors des bornes"),
+        (["explain"], "Il manque CODE."),
+        (["explain", "X9"], "X9 : code inconnu"),
+        (["graph", "a", "b"], "En trop : b."),
+        (["lint", "nulle-part"], "nulle-part : ni fichier ni dossier"),
+        (["verify", "nulle-part"], "EXPORT : nulle-part n’existe pas"),
+        (["new", "--fee"], "L’option --fee attend une valeur."),
+        (["lint", "--fix=x"], "L’option --fix ne prend pas de valeur."),
+        (["expand", "nulle-part"], "procedures/nulle-part.yaml : ni fichier ni dossier"),
+    ],
+)
+def test_a_wrong_use_is_told_in_french(words: list[str], wanted: str) -> None:
+    done = guichet(*words)
+    assert done.exit_code == 2
+    told = done.output.replace("\u00a0", " ")
+    assert f"Erreur : {wanted}" in told
+    assert not ENGLISH.search(told), told
+    english = guichet(*words, language="en")
+    assert english.exit_code == 2
+    assert "Error: " in english.output
+
+
+def test_the_language_before_a_command_is_that_of_its_messages() -> None:
+    assert "No problem" in guichet("--lang", "en", "lint", "--no-proofs", "tests/good/minimal.yaml").output
+    assert "Aucun" in guichet("lint", "--no-proofs", "tests/good/minimal.yaml").output
+
+
+@pytest.mark.parametrize(
+    ("args", "language"),
+    [([], "fr"), (["--lang", "en"], "en"), (["lint", "--lang=en"], "en"), (["--lang", "xx"], "fr")],
+)
+def test_the_language_is_read_before_anything_else(
+    args: list[str], language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GUICHET_LANG", raising=False)
+    assert language_of(args) == language
+
+
+def test_a_sentence_nobody_foresaw_is_kept() -> None:
+    assert in_french("Something new.") == "Something new."
