@@ -210,7 +210,8 @@ def _row(
     label = ""
     if group.row_label is not None and not masked:
         said = {view.id: view.text for view in views if view.shown}
-        label = " ".join(fill_template(group.row_label.text.in_(showing.speech.language), said).split())
+        if any(said.get(name) for name in group.row_label.names):  # one that says nothing of itself has no name
+            label = " ".join(fill_template(group.row_label.text.in_(showing.speech.language), said).split())
     return RowView(number + 1, label, views)
 
 

@@ -294,10 +294,11 @@ def _page(
     one, draw = screen.one, replace(drawing(screen.one), row_pages=screen.row_pages())
     returning = "verification" if request.values.get("retour") == "verification" else ""
     steps, sure = _steps(one, view)
+    here = replace(view, fields=tuple(asked for asked in view.fields if not is_long(asked)))
     return page(
         "citizen/question.html", status, page=view, steps=steps, sure=sure, procedure=one.title,
         back=_back(screen, view, returning), errors=error_summary(view, draw), title=_title(screen, view),
-        questions=site().pages.questions(view, draw), multipart=has_files(view), token=new_token(),
+        questions=site().pages.questions(view, draw), multipart=has_files(here), token=new_token(),
         revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind,
         in_row=bool(screen.row),
     )  # fmt: skip

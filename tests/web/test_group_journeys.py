@@ -91,7 +91,7 @@ def ask_for_visas(me: Person, portal: Portal) -> str:
     assert me.sees("Ajoutez au moins 1 ligne à « Voyageurs »")
     for at, one in enumerate(FAMILY):
         add_traveller(me, at, *one)
-    me.press("LEE Tom")
+    me.press("Modifier : LEE Tom")
     me.fill(**{"voyageurs.2.passeport": "EB100000"})
     me.press("Continuer")
     assert me.sees("Deux lignes ont la même réponse")
