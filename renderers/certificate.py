@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from num2words import num2words
 
 from engine.clock import local_day
 from engine.definition.model import Output, Procedure
 from engine.records.dossier import Dossier, IssuedDocument, OwedLine, Payment
-from engine.rules.view import FormView
+from engine.rules.view import FieldView, FormView
 from engine.rules.wording import Wording
 from engine.values import Plain, group_number
 from renderers.pdf import render_pdf
@@ -93,13 +93,10 @@ def summary_pdf(
 ) -> bytes:
     """What was answered, page by page, for the applicant to keep."""
     title = procedure.identity.title.in_(language)
-    unanswered = _say(wording, "pdf.unanswered", language)
     sections: list[Plain] = [
-        {
-            "title": page.title.in_(language),
-            "rows": [[field.label.in_(language), field.text or unanswered] for field in page.fields if field.shown],
-        }
+        section
         for page in view.pages
+        for section in _answered(page.title.in_(language), page.fields, wording, language)
     ]
     data: dict[str, Plain] = {
         **_frame(agency_label, wording, language, title=title, number=group_number(dossier.number)),
@@ -107,6 +104,23 @@ def summary_pdf(
         "sections": sections,
     }
     return render_pdf("summary", data)
+
+
+def _answered(title: str, fields: Sequence[FieldView], wording: Wording, language: str) -> Iterator[dict[str, Plain]]:
+    """A page as a section, then one section a row, those inside rows too. Of a paper, the names of its files."""
+    shown = [field for field in fields if field.shown and field.type != "note"]
+    unanswered = _say(wording, "pdf.unanswered", language)
+    lines: list[Plain] = [
+        [field.label.in_(language), field.text or ", ".join(file.name for file in field.files) or unanswered]
+        for field in shown
+        if field.type != "rows" or not field.rows
+    ]
+    if lines:
+        yield {"title": title, "rows": lines}
+    for group in (field for field in shown if field.type == "rows"):
+        for row in group.rows:
+            name = row.label or str(row.number)
+            yield from _answered(f"{group.label.in_(language)} – {name}", row.fields, wording, language)
 
 
 def _frame(agency: str, wording: Wording, language: str, *, title: str, number: str) -> dict[str, Plain]:

@@ -35,6 +35,7 @@ from renderers.web.refusals import sentence
 from renderers.web.results import RowResult, document_line, row_results
 from renderers.web.statuses import BOXES, TAGS, line_public, line_title
 from renderers.web.todo import ToDo, to_do
+from renderers.web_form import every_field
 
 blueprint = Blueprint("tracking", __name__)
 
@@ -193,8 +194,8 @@ def status_box(one: Case, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
     checked = "payment.unknown" if _awaited(one, key) is not None else ""
     return StatusBox(
         kind=BOXES[key], tag=TAGS[key], label=say(checked or f"status.{key}"), title=_title(one, status, key, ahead),
-        where=label(status.label), who=say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who]),
-        when=_when(one, status), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
+        where=label(status.label), who=_who(one, status, ahead),
+        when=_when(one, status, bool(ahead)), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
         href=href, action=action,
     )  # fmt: skip
 
@@ -228,9 +229,18 @@ def _awaited(one: Case, key: str) -> Payment | None:
     return awaited_payment(office(), actor(), one.id) if key == "to_pay" else None
 
 
-def _when(one: Case, status: PublicStatus) -> str:
+def _who(one: Case, status: PublicStatus, ahead: list[ToDo]) -> str:
+    """Who acts. What is granted may go on: a site is opened, a visit booked, when its holder wants."""
+    if status.who == "nobody" and one.dossier.closed_at is None:
+        return say("track.you" if ahead else "todo.free" if any(act.href for act in _acts(one)) else "todo.going_on")
+    return say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who])
+
+
+def _when(one: Case, status: PublicStatus, ahead: bool) -> str:
     if status.booking is not None:
         return site().words.moment(status.booking.start, language()).capitalize()
+    if status.who == "nobody" and (ahead or one.dossier.closed_at is None) and status.until is not None:
+        return say("track.before", day=_plain_day(status.until))
     if status.who == "nobody":
         return say("track.since", day=_plain_day(one.dossier.closed_at or one.dossier.entered_at))
     if status.until is None:
@@ -321,8 +331,7 @@ def _letters(one: Case) -> list[Message]:
 
 def _files(one: Case, form: FormView) -> list[Linked]:
     """The files that answer a question now, each with the proof that it was received."""
-    views = (view for part in form.pages for view in part.fields)
-    asked = (inner for view in views for inner in (view, *(cell for row in view.rows for cell in row.fields)))
+    asked = (view for part in form.pages for view in every_field(part))
     return [
         Linked(label=label(view.label), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
         for view in asked

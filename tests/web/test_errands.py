@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import Procedure
@@ -298,3 +299,15 @@ def test_prices_in_parts_a_deposit_and_one_decision_a_row(visitor: Visitor) -> N
 
 def judge(visitor: Visitor, number: str, row: int, answers: dict[str, Any]) -> None:
     fill_row(visitor.office, MAYOR, visitor.dossier_id(number), "decision", row, answers)
+
+
+def test_the_summary_to_keep_tells_rows_and_rows_inside(visitor: Visitor) -> None:
+    number = begin(visitor)
+    stand = add(visitor, number, **{"stands.0.nom": "Gril", "stands.0.feu": "false", "stands.0.produits": "sale"})
+    visitor.send(stand, add_row="stands.0.aides")
+    visitor.send(visitor.page.address, **{"stands.0.aides.0.prenom": "Ama", "stands.0.aides.0.age": "30"}, go="next")
+    visitor.send(f"/dossiers/{number}/verification", declared="1")
+    body = visitor.open(f"/dossiers/{number}/recapitulatif.pdf").response.get_data()
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(body)).pages)
+    assert "Stands – Gril" in text
+    assert "Aides – Ama" in text
