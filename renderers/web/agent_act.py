@@ -266,7 +266,7 @@ def _previewed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
         return _form(one, offer, typed, [_refused_at(way, typed, closed.reason)])
     return desk_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
-        title=say("act.preview_title", act=label(way.label)), action=one.at(f"/acte/{way.id}"),
+        title=say("act.preview_title", act=label(way.label)), thing="", action=one.at(f"/acte/{way.id}"),
         carried=list(typed.carried()), editable=_asks(way), confirm=label(way.confirm), told=_told(one, way, typed),
         given=[(say("join.file"), file.name) for file in _joined(one, way) if file.id in typed.files],
         button=say("act.confirm", state=label(one.procedure.state(preview.decision.dossier.state).label)),

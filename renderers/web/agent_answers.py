@@ -12,7 +12,7 @@ from engine.office.intake import see_form
 from engine.records.dossier import Attachment, Correction
 from engine.rules.access import may_read_file
 from engine.rules.forms import view_filling
-from engine.rules.parts import is_in_parts
+from engine.rules.parts import SILENT, is_in_parts
 from engine.rules.view import FieldView, FormView, PageView, RowView
 from renderers.web.agent_case import AgentCase, row_name
 from renderers.web.base import actor, language, office, say, site
@@ -99,9 +99,9 @@ def _part(one: AgentCase, given: Contribution, form: FormView, names: Mapping[st
         return
     for number, answer in enumerate(_answers(one, given.page, frozenset())):
         if number == 0 and given.form.services:
-            yield replace(
-                answer, label=title, text=answer.text or say("waits.silent"), note=_hand(given, names), note_kind="by"
-            )
+            silent = one.dossier.answers.get(given.part) == SILENT
+            said = say("waits.silent") if silent else answer.text
+            yield replace(answer, label=title, text=said, note=_hand(given, names), note_kind="by")
         else:
             own = (_hand(given, names), "by") if number == 0 else ("", "")
             yield replace(answer, label=f"{title} – {answer.label}", note=own[0], note_kind=own[1])

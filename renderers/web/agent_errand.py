@@ -238,7 +238,7 @@ def _previewed(errand: Errand, answered: Answered, raw: Raw) -> Response:
     confirm = say("act.confirm", state=str(shown["state"])) if shown["moves"] else say("errand.confirm")
     return desk_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
-        title=say("errand.preview", task=errand.title(view)), action=errand.action, editable=True, confirm="",
+        title=say("errand.preview"), thing=errand.title(view), action=errand.action, editable=True, confirm="",
         carried=[(name, value) for name, values in raw.items() for value in values], button=confirm,
         told=[], given=_said(answered.page), token=new_token(), revision=None, **shown,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from engine.rules.awaited import Awaited
 from engine.rules.due_dates import clock_end, clock_left
 from engine.rules.parts import SILENT
 from engine.rules.view import FormView
+from engine.values import group_number
 from renderers.diagram import kind_of
 from renderers.web.agent_answers import rows_of
 from renderers.web.agent_case import AgentCase, act_label, row_name
@@ -125,7 +126,7 @@ def _awaited_of(one: AgentCase, thing: Awaited) -> str:
         return say("waits.to_pay", amount=site().words.money(owed.left if owed else 0, language()))
     if isinstance(task, Link):
         linked = one.dossier.links.get(task.id)
-        return say("waits.link_end", number=linked.number if linked else "")
+        return say("waits.link_end", number=group_number(linked.number) if linked else "")
     if SYSTEM in thing.by:
         return say("waits.register")
     return _listed(say("desk.applicant_capital") if role == APPLICANT else role_label(role) for role in thing.by)

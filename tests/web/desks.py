@@ -11,7 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from engine.definition.catalogue import Catalogue
 from engine.office.demo import PASSWORD, open_demo
+from engine.office.office import publish_editions
 from engine.records.dossier import Actor, Dossier
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
@@ -94,9 +96,12 @@ class Desks:
         return self.world.kept(dossier)
 
 
-def open_desks(folder: Path, store: Store | None = None) -> Desks:
+def open_desks(folder: Path, store: Store | None = None, catalogue: Catalogue | None = None) -> Desks:
+    """Over the shipped procedures, or those of another catalogue."""
     world = a_world(folder, store or SqliteStore(":memory:"))
     world.office = replace(world.office, wording=load_words())
+    if catalogue is not None:
+        world.office = publish_editions(replace(world.office, catalogue=catalogue))
     open_demo(world.office)
     app = create_app(Settings(data=folder, demo=False), world.office, world.operator)
     app.config["WTF_CSRF_ENABLED"] = False

@@ -13,7 +13,7 @@ from engine.rules.decision import Act
 from engine.values import new_id
 from tests.web.browsing import DESK, PHONE, Person
 from tests.web.conftest import Enter
-from tests.web.portal import Portal
+from tests.web.portal import PASSWORD, Portal
 from tests.web.test_desk_pages import at_desk, sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -43,8 +43,12 @@ class Case:
         """This agent, before the dossier."""
         if login not in self.people:
             self.people[login] = at_desk(self.enter, login, "/agent/connexion", self.viewport)
-        self.people[login].go(self.base)
-        return self.people[login]
+        person = self.people[login]
+        person.go(self.base)
+        if "/connexion" in person.page.url:  # days went by
+            person.fill(login=login, password=PASSWORD)
+            person.press("Se connecter")
+        return person
 
     def act(self, login: str, act: str, reason: str = "") -> Person:
         """Reads what the act will do, and confirms it."""
