@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import DRAFT, Procedure, Scenario
@@ -25,7 +26,10 @@ class Outcome:
 
 
 def play(procedure: Procedure, catalogue: Catalogue, wording: Wording, scenario: Scenario) -> Outcome:
-    """Plays one story from an empty office. Never raises on a wrong story: the failure is a problem with its place."""
+    """Plays one story from an empty office, as when the edition is in force. Never raises on a wrong story: the failure is
+    a problem with its place."""
+    procedure = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
+    catalogue = replace(catalogue, procedures=MappingProxyType({**catalogue.procedures, procedure.id: procedure}))
     stage = Stage.set_for(catalogue, wording, scenario.at)
     told = Told(procedure, scenario, stage)
     failure: Problem | None = None
