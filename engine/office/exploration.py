@@ -95,6 +95,8 @@ class Explorer:
     ahead: deque[Trail] = field(default_factory=deque)
     wanted: str = ""  # the state to reach, when only one matters
     arrived: Scenario | None = None  # the first story that reached it
+    sent: bool = False  # some answers were accepted
+    unsent: Finding | None = None  # the first that were not
 
     def lead_to(self, state: str, seconds: float) -> Scenario | None:
         """A story that ends in a state, the way the solver says when it can be followed; none found in the time."""
@@ -118,8 +120,10 @@ class Explorer:
                     break
                 self.ahead.append(Trail(following))
             _Walk(self, self.ahead.popleft(), chance, until).go()
-        if whole:
+        if whole and self.sent:
             self._never_reached()
+        if self.unsent is not None and not self.sent:
+            self.note(self.unsent)
         return Explored(
             self.procedure, tuple(self.found.values()), self.trails, self.steps, frozenset(self.states),
             frozenset(self.ways), whole,
@@ -173,6 +177,7 @@ class _Walk:
 
     def _sent(self, told: Told) -> bool:
         """The form filled and sent; the price was shown just before."""
+        explorer = self.explorer
         try:
             if not told.prepare():
                 return False
@@ -180,14 +185,14 @@ class _Walk:
             draft = _now(told)
             told.hand_in()
         except StoryFailed as failed:
-            if not self.trail.beginning.goal:  # the examples of the file themselves do not do
-                self._note("form", APPLICATION, failed.found.facts)
+            explorer.unsent = explorer.unsent or Finding("form", APPLICATION, failed.found.facts, self._story(()))
             return False
         except Exception as error:
             self._crashed(APPLICATION, error)
             return False
         if told.dossier is None or told.dossier.state == DRAFT:
             return False
+        explorer.sent = True
         self._look(told, draft, frozenset())
         return True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import InboxSender
 from engine.office.accounts import SignedIn
 from engine.office.demo import AUDITOR, PASSWORD, demo_agents
-from engine.office.intake import drop_draft
+from engine.office.intake import check, drop_draft
 from engine.office.keys import SigningKeys
 from engine.office.next_steps import FAR, QUIET, Outlook, roles_named
 from engine.office.office import Office, OfficeSettings
@@ -171,17 +171,26 @@ class Tryout:
 
     # -- what the author asks ------------------------------------------------------------------------------------------
 
-    def fill(self) -> Dossier:
-        """The draft at hand, or a new one, answered with examples; what was answered stays. Raises `StoryFailed`."""
+    def fill(self, better: Callable[[], Scenario | None]) -> Dossier:
+        """The draft at hand, or a new one, answered with examples; what was answered stays. Where the examples of the file
+        do not agree with one another, those of a story that can be sent (`better`). Raises `StoryFailed`."""
         with self.lock:
-            draft, day = self._draft(), local_day(self.office.now())
-            own = dict(draft.answers) if draft is not None else {}
-            told = self._told(Scenario(id="tryout", story=Text(()), at=day, given=self._as_told(own)))
-            told.prepare()
-            assert told.dossier is not None
-            made, papers = self.stage.dossier(told.dossier.id), draft.attachments if draft is not None else ()
-            heavy = {name: kept for name, kept in own.items() if kept and not self._is_plain(name, kept)}
-            return self._put(replace(made, answers={**made.answers, **heavy}, attachments=(*papers, *made.attachments)))
+            draft = self._draft()
+            filled = self._filled(draft, {})
+            if check(self.office, self.stage.applicant, filled.id).errors:
+                story = better()
+                filled = self._filled(draft, story.given) if story is not None else filled
+            return filled
+
+    def _filled(self, draft: Dossier | None, given: Mapping[str, Plain]) -> Dossier:
+        own = dict(draft.answers) if draft is not None else {}
+        day, said = local_day(self.office.now()), {**given, **self._as_told(own)}
+        told = self._told(Scenario(id="tryout", story=Text(()), at=day, given=said))
+        told.prepare()
+        assert told.dossier is not None
+        made, papers = self.stage.dossier(told.dossier.id), draft.attachments if draft is not None else ()
+        heavy = {name: kept for name, kept in own.items() if kept and not self._is_plain(name, kept)}
+        return self._put(replace(made, answers={**made.answers, **heavy}, attachments=(*papers, *made.attachments)))
 
     def _draft(self) -> Dossier | None:
         newest = self.newest()

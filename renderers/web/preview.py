@@ -16,7 +16,7 @@ from typing import Any, Final
 from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request, session
 
 from engine.definition.manuscript import Draft, Manuscript
-from engine.definition.model import APPLICANT, DRAFT, Procedure
+from engine.definition.model import APPLICANT, DRAFT, Procedure, Scenario
 from engine.office.demo import AUDITOR
 from engine.office.next_steps import roles_named
 from engine.office.office import WrongAnswers
@@ -248,7 +248,7 @@ def look_as() -> Response:
 @public
 def fill() -> Response:
     """Answers the draft at hand with examples."""
-    return _tried(lambda: _preview().tryout.fill(), "preview.filled", check=True)
+    return _tried(lambda: _preview().tryout.fill(lambda: _story_to(_procedure().start)), "preview.filled", check=True)
 
 
 @blueprint.post(f"{HOME}/etat")
@@ -256,16 +256,22 @@ def fill() -> Response:
 def reach() -> Response:
     """A dossier that stands in a state: answers and acts that lead there, found by the solver."""
     wanted, preview = request.form.get("state", ""), _preview()
-    procedure, draft = _procedure(), preview.manuscript.draft
     if wanted == DRAFT:
-        return _tried(lambda: preview.tryout.fill(), "preview.filled", check=True)
-    if wanted not in procedure.states or preview.leads is None:
+        return fill()
+    if wanted not in _procedure().states or preview.leads is None:
         abort(400)
-    story = preview.leads(procedure, draft.shared, preview.tryout.next_day(), wanted)
+    story = _story_to(wanted)
     if story is None:
         _choose(note=say("preview.no_way"))
         return go(HOME)
     return _tried(lambda: preview.tryout.play(story), "preview.reached")
+
+
+def _story_to(state: str) -> Scenario | None:
+    preview = _preview()
+    if preview.leads is None:
+        return None
+    return preview.leads(_procedure(), preview.manuscript.draft.shared, preview.tryout.next_day(), state)
 
 
 @blueprint.post(f"{HOME}/histoire")
