@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from engine.definition.catalogue import Catalogue
 from engine.office.bookings import mark
 from engine.records.store import Busy
 from renderers.web.base import check_guards
-from tests.web.visitor import ANSWERS, MAYOR, PHONE, Visitor, a_visitor, another, later, picture
+from server import Settings, create_app
+from tests.makers import a_procedure, the_shared
+from tests.web.visitor import ANSWERS, MAYOR, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
 
 
 @pytest.fixture
@@ -59,6 +63,16 @@ def test_an_answer_that_stops_is_explained_and_is_not_an_error(visitor: Visitor)
     assert page.status == 200
     assert "Un parent doit le demander pour vous." in page.text
     assert "Erreur" not in page.title
+
+
+def test_who_is_stopped_learns_where_to_go_instead(tmp_path: Path) -> None:
+    book = STALL.replace("because: Un parent doit le demander pour vous.", "because: Trop jeune., instead: autre")
+    office = replace(a_visitor(tmp_path).office, catalogue=Catalogue.of([a_procedure(book)], the_shared()))
+    app = create_app(Settings(data=tmp_path, secret="test"), office)
+    page = Seen(app.test_client().get("/demarches/essai/verifier?majeur=non"))
+    assert "Ce que vous pouvez faire" in page.text
+    assert "Demandez-la à ce service : Mairie" in page.text
+    assert "Adresses et horaires" in page.text
 
 
 def test_no_answer_is_asked_again(visitor: Visitor) -> None:
@@ -372,7 +386,9 @@ def test_booking_changing_and_giving_back(known: Visitor) -> None:
         pytest.fail(page.text)
     starts = re.findall(r'name="start" value="([^"]+)"', page.html)
     bureau = page.value("bureau")
-    known.send(f"{address}/confirmer?start={starts[1].replace('+', '%2B')}&bureau={bureau}&quoi=remise")
+    known.post(f"{address}/confirmer", **{**page.form("bureau"), "start": starts[1]})
+    assert known.page.status == 303, "a slot that is posted is confirmed at an address: going back sends nothing"
+    assert "Ce rendez-vous vous convient" in known.follow().text
     known.post(
         address, **known.open(f"{address}/confirmer?start={starts[1].replace('+', '%2B')}&bureau={bureau}").form()
     )

@@ -84,7 +84,14 @@ workflow:
   states:
     preparation:
       {label: Préparation, gather: [plan, gardien], due: 20 days, then: examen, late: classe}
-    examen: {label: Examen, gather: [decision], due: 5 working days, then: a_payer}
+    examen:
+      label: Examen
+      gather: [decision]
+      due: 5 working days
+      then: a_payer
+      transitions:
+        corriger: {label: Faire corriger, by: maire, to: a_corriger, asks: [correction, reason]}
+    a_corriger: {label: À corriger, correct: requested, due: 20 days, then: examen, late: classe}
     a_payer: {label: À payer, pay: [caution, place], due: 15 days, then: tenue, late: classe}
     tenue:
       label: La fête
@@ -311,3 +318,22 @@ def test_the_summary_to_keep_tells_rows_and_rows_inside(visitor: Visitor) -> Non
     text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(body)).pages)
     assert "Stands – Gril" in text
     assert "Aides – Ama" in text
+
+
+def test_corrections_reach_rows_and_their_papers(visitor: Visitor) -> None:
+    number = sent(visitor)
+    visitor.send(f"/dossiers/{number}/a-faire/plan", musique="false", **{"file:croquis": picture()}, go="next")
+    for at in (0, 1):
+        visitor.send(f"/dossiers/{number}/a-faire/gardien/{at}", gardien="KOFFI")
+    visitor.decide(number, "corriger", reason="À revoir", correction={"stands": "Le gril manque"})
+    address = f"/dossiers/{number}/corrections"
+    assert visitor.open(f"/dossiers/{number}/demande/stands/stands.0").status == 303, "rows have no screen any more"
+    page = visitor.send(address, **{"stands.0.feu": "true"}, go="save")
+    assert page.status == 422
+    assert "Ajoutez « Photo de l'extincteur »" in page.text
+    visitor.post(address, **{**page.form("token"), "file:stands.0.extincteur": picture(), "go": "save"})
+    visitor.follow()
+    assert "Tout est corrigé" in visitor.page.text
+    visitor.post(address, **{**visitor.page.form("token"), "go": "send"})
+    dossier = kept(visitor, number)
+    assert (dossier.state, dossier.answers["stands"][0]["produits"]) == ("examen", ["sucre"])
