@@ -188,13 +188,11 @@ def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[Slot | None, list[Z]
 
 def _checked(domain: Domain, formulas: list[Z], names: frozenset[str], milliseconds: int) -> tuple[Any, Any]:
     """A solver that has settled the formulas, and what it found. Where one unknown multiplies another, the examples of
-    the file are tried first: what they satisfy needs no search. Days taken apart have a quicker solver of their own."""
-    product, calendar = "!product" in names, "!calendar" in names
-    tries: list[list[Z]] = [list(_wishes(domain, names)), []] if product or calendar else [[]]
+    the file are tried first: what they satisfy needs no search."""
+    hard = "!product" in names or "!calendar" in names
+    tries: list[list[Z]] = [list(_wishes(domain, names)), []] if hard else [[]]
     for more in tries:
-        plain = product or not calendar or "!real" in names
-        solver = z3.Solver() if plain else z3.SolverFor("QF_UFLIA")
-        solver.set("timeout", milliseconds)
+        solver = _solver(names, milliseconds)
         solver.add(*formulas, *more)
         found = solver.check()
         if found == z3.sat:
@@ -202,13 +200,20 @@ def _checked(domain: Domain, formulas: list[Z], names: frozenset[str], milliseco
     return solver, found
 
 
+def _solver(names: frozenset[str], milliseconds: int) -> Any:
+    """Days taken apart have a quicker solver of their own."""
+    plain = "!product" in names or "!calendar" not in names or "!real" in names
+    solver = z3.Solver() if plain else z3.SolverFor("QF_UFLIA")
+    solver.set("timeout", milliseconds)
+    return solver
+
+
 # -- examples ----------------------------------------------------------------------------------------------------------
 
 
 def _preferred(formulas: list[Z], domain: Domain, names: frozenset[str], milliseconds: int) -> Any:
     """A model as near to the examples of the file as may be: people read it. Nothing when none was found in time."""
-    solver = z3.Solver()
-    solver.set("timeout", milliseconds)
+    solver = _solver(names, milliseconds)
     wishes = {z3.Bool(f"wish!{at}"): wish for at, wish in enumerate(_wishes(domain, names))}
     solver.add(*formulas, *(z3.Implies(mark, wish) for mark, wish in wishes.items()))
     left = list(wishes)

@@ -14,6 +14,7 @@ from typing import Final
 _ENTRY: Final = re.compile(r"(?P<lead>[ ]*(?:- +)*)(?:(?P<key>[^\s'\"\[\]{}#&*!|>%@`,?:-][^'\"\[\]{}]*?):(?: +|$))?")
 _FLOW_KEY: Final = re.compile(r"\s*('[^']*'|\"[^\"]*\"|[^\s'\"\[\]{},:?#(][^'\"\[\]{},:(]*):(?:\s+|$|(?=[\[{]))")
 _PLAIN_MAP: Final = re.compile(r"\{\s*([^\s'\"\[\]{},:?#]+|'[^']*'|\"[^\"]*\"):(\s|$)")
+_EMPTY_MAP: Final = re.compile(r"\{\s*\}\s*([,}\]]|$)")
 # `N° #3`: no comment for its author. A comment after an unquoted text stands after two spaces, and begins with one.
 _BLOCK_FAULTS: Final = (("Y113", re.compile(r":(?= |$)")), ("Y114", re.compile(r"(?<=\S )#|(?<=\s)#(?=\S)")))
 _FLOW_FAULTS: Final = (
@@ -77,7 +78,7 @@ def _first_fault(text: str, faults: tuple[tuple[str, re.Pattern[str]], ...]) -> 
 
 def _is_collection(value: str) -> bool:
     """Whether a value in brackets is a list or a map, and not a text that begins with a placeholder."""
-    return value[0] == "[" or bool(_PLAIN_MAP.match(value))
+    return value[0] == "[" or bool(_PLAIN_MAP.match(value) or _EMPTY_MAP.match(value))
 
 
 def _quoted(line: str, start: int) -> Repair | None:

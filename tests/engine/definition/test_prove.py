@@ -248,7 +248,7 @@ def sound(procedure: Procedure, witness: Witness | None, directory: Directory) -
     answers = example_answers(procedure, witness.given(), witness.today, directory)
     dossier = a_dossier(procedure, **answers)
     faults = [one for one in check_answers(procedure, dossier, witness.today, directory) if not one.warns]
-    assert not faults, [(one.path, one.code, answers.get(one.path)) for one in faults]
+    assert not faults, [(one.at, one.code, answers.get(one.at)) for one in faults]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
