@@ -255,6 +255,7 @@ def create_app(
         settings.phone,
         settings.security_contact,
         lambda: _warning(serving(app), settings.follow),
+        settings.follow.source if settings.follow is not None else "",
     )
     app.extensions["guichet"] = Site(office, words, Pages(words, assets.address), assets, site_settings, operator)
     harden(app, settings.https)

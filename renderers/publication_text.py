@@ -14,6 +14,7 @@ from engine.clock import local_day
 from engine.office.gates import facts_of, problem_of
 from engine.office.publishing import EditionRecord
 from engine.records.publications import Found, Gate, Origin, Publication
+from engine.values import Plain
 from renderers.change_lines import ChangeWriter, Comparison
 from renderers.problem_text import render_problem
 from renderers.words import Words
@@ -66,12 +67,16 @@ class PublicationWriter:
     def finding(self, found: Found) -> str:
         """A problem as the checker prints it, with the line that was kept beside it; else the sentence of a refusal."""
         if not found.file and self.words.has(f"refusal.{found.code}"):
-            return self.words.refusal(found.code, facts_of(found.facts), self.language)
+            return self.refusal(found.code, found.facts)
         lines = "\n" * max(0, found.line - 1) + found.excerpt
         return render_problem(problem_of(found), {found.file: lines}, self.language).rstrip("\n")
 
     def shut(self, gates: tuple[Gate, ...]) -> str:
         return ", ".join(self.say(f"gate.{one.name}").lower() for one in gates if not one.passed)
+
+    def refusal(self, code: str, facts: Mapping[str, Plain]) -> str:
+        """A reason that was kept, as a sentence."""
+        return self.words.refusal(code, facts_of(facts), self.language)
 
     # -- people
 

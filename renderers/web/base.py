@@ -48,6 +48,7 @@ class SiteSettings:
     phone: str = "22 00 00 00"
     security_contact: str = ""
     warning: Callable[[], str] = field(default=lambda: "")  # for those who can mend it: a file that could not be read
+    followed: str = ""  # the repository whose commits publish, as it may be shown
     cookie: str = "guichet"  # how the names of the session cookies begin: ports of one machine share them
 
 

@@ -9,14 +9,16 @@ from flask import Blueprint, Response, request
 
 from engine.definition.model import Procedure
 from engine.office.office import NotFound
-from engine.records.dossier import Edition
+from engine.office.publishing import EditionRecord, edition_records
 from engine.values import Span
 from renderers.definition_text import definition_text
 from renderers.diagram import Way, kind_of, ways, workflow_svg
 from renderers.html import span_text
+from renderers.publication_text import SignatureText
 from renderers.web.base import file_response, language, office, page, public, say, site
 from renderers.web.cases import label
-from renderers.web.desk import book_of, editions_of, event_label, known, role_label, writer_of
+from renderers.web.desk import book_of, event_label, known, role_label, writer_of
+from renderers.web.publications import history_sentences, writer
 
 blueprint = Blueprint("definitions", __name__)
 
@@ -27,8 +29,8 @@ class EditionLine:
 
     number: int
     current: bool
-    published: str
-    by: str
+    sentences: tuple[str, ...]
+    signature: SignatureText | None
     commit: str
     fingerprint: str
     definition: str
@@ -52,16 +54,17 @@ class WayLine:
 def edition_lines(slug: str) -> list[EditionLine]:
     """Every edition of a procedure, the newest first. Raises `NotFound` for an unknown procedure."""
     current = known(book_of(slug))
-    return [_edition_line(one, current) for one in editions_of(slug)]
+    told = history_sentences(edition_records(office().store, slug), current)
+    return [_edition_line(record, sentences, current) for record, sentences in told]
 
 
-def _edition_line(one: Edition, current: Procedure) -> EditionLine:
+def _edition_line(record: EditionRecord, sentences: list[str], current: Procedure) -> EditionLine:
+    one = record.edition
     base = f"/demarches/{one.procedure}"
     query = f"?fingerprint={one.fingerprint}"
     return EditionLine(
-        one.edition, one.fingerprint == current.fingerprint,
-        say("audit.published", moment=site().words.moment(one.published_at, language())), one.published_by,
-        (one.commit or "")[:10], one.fingerprint, f"{base}/definition{query}", f"{base}/definition.yaml{query}",
+        one.edition, one.fingerprint == current.fingerprint, tuple(sentences),
+        writer().signature(record.told.origin) if record.told else None, (one.commit or "")[:10], one.fingerprint, f"{base}/definition{query}", f"{base}/definition.yaml{query}",
         f"{base}/circuit{query}",
     )  # fmt: skip
 

@@ -6,9 +6,19 @@ from typing import Final
 
 from flask import Blueprint
 
-from renderers.web import agent, agent_act, agent_day, agent_dossier, agent_errand, agent_pieces, auditor, definitions
+from renderers.web import (
+    agent,
+    agent_act,
+    agent_day,
+    agent_dossier,
+    agent_errand,
+    agent_pieces,
+    auditor,
+    definitions,
+    publications,
+)
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint, agent_errand.blueprint, agent_day.blueprint,
-    definitions.blueprint, auditor.blueprint,
+    definitions.blueprint, auditor.blueprint, publications.blueprint,
 )  # fmt: skip
