@@ -48,7 +48,7 @@ def _table(part: Mapping[str, Any]) -> Iterator[str]:
     properties: Mapping[str, Any] = part.get("properties", {})
     if not properties:
         return
-    required = set(part.get("required", ()))
+    required = set(part.get("required", part.get("else", {}).get("required", ())))
     yield "| key | is | meaning |"
     yield "|---|---|---|"
     for key, value in properties.items():

@@ -153,9 +153,16 @@ def test_all_faults_are_told_at_once_and_missing_keys_together() -> None:
 
 def test_what_a_preset_may_bring_is_not_missing_yet() -> None:
     text = minimal_with("edition: 1\n", "edition: 1\nextends: autre\n").split("workflow:")[0]
-    source = read_source(text, "f.yaml")
-    assert check_shape(source) == []
-    assert [one.code for one in check_shape(source, partial=False)] == ["S202"]
+    assert shape_of(text) == []
+    assert [one.code for one in shape_of(text.replace("extends: autre\n", ""))] == ["S202"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_an_editor_finds_nothing_wrong_with_a_shipped_file(path: Path) -> None:
+    """The schema alone, as an editor applies it: `extends` and `use` included."""
+    tree = read_source(path.read_bytes(), path.name).tree
+    assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(tree)] == []
+    assert path.read_text("utf-8").startswith("# yaml-language-server: $schema=../engine/definition/")
 
 
 def test_what_a_block_brings_may_be_completed_or_removed() -> None:
