@@ -27,6 +27,7 @@ from engine.definition.prove_paths import TooManyPaths, paths
 from engine.definition.prove_places import Places
 from engine.definition.prove_solver import Prover, Query
 from engine.definition.prove_visits import roles_of_nobody, visits_nobody_can_make
+from engine.definition.prove_ways import states_behind_closed_doors
 from engine.definition.prove_witness import Witness
 from engine.problems import Problem, problem
 
@@ -42,7 +43,9 @@ __all__ = ["ACCEPTED", "SECONDS", "Witness", "prove", "witness_of_condition", "w
 def prove(procedure: Procedure, directory: Directory, day: date, seconds: float = SECONDS) -> list[Problem]:
     """Everything the proofs find on that day, less what the file accepts; bounded in time."""
     with _ONE_AT_A_TIME:
-        found = list(_once(_proofs(_places(procedure, directory, day, seconds), day)))
+        places = _places(procedure, directory, day, seconds)
+        found = list(_once(_proofs(places, day)))
+        found += states_behind_closed_doors(places, found)
     return _less_accepted(procedure, found, day)
 
 
