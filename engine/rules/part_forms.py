@@ -30,10 +30,11 @@ def part_page(form: Form, part: str) -> Page | None:
     """What is asked of one part; none when the form has no such part."""
     if form.services:
         return form.asked if form.service(part) is not None else None
-    return form.pages[0] if form.each is not None and _is_row(part) and form.pages else None
+    return form.pages[0] if form.each is not None and is_row(part) and form.pages else None
 
 
-def _is_row(part: str) -> bool:
+def is_row(part: str) -> bool:
+    """Whether a part is the number of a row."""
     return part.isascii() and part.isdecimal() and len(part) < 5
 
 

@@ -12,7 +12,7 @@ from engine.office.casework import offers, preview_transition, read_filling, tak
 from engine.office.enclosures import OF_AN_ACT
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refusal, Refused
-from engine.records.dossier import Attachment, Dossier
+from engine.records.dossier import Attachment
 from engine.records.store import Conflict
 from engine.rules import forms
 from engine.rules.decision import Act, Offer
@@ -24,6 +24,7 @@ from renderers.web.agent_answers import paper
 from renderers.web.agent_case import AgentCase, act_label, agent_case, correctable_of, why
 from renderers.web.agent_dossier import dossier_page
 from renderers.web.agent_files import receive_files
+from renderers.web.agent_history import last_event
 from renderers.web.agent_preview import preview_context
 from renderers.web.base import (
     actor,
@@ -31,7 +32,6 @@ from renderers.web.base import (
     form_revision,
     form_token,
     go,
-    language,
     new_token,
     office,
     say,
@@ -39,7 +39,7 @@ from renderers.web.base import (
     taken_aside,
 )
 from renderers.web.cases import drawing, label
-from renderers.web.desk import desk_page, people, who_did
+from renderers.web.desk import desk_page
 from renderers.web.form import page_with
 from renderers.web.refusals import sentence
 from renderers.web_form import error_summary, has_files, problem_sentence
@@ -350,7 +350,7 @@ def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, stil
     written += [(_asked(book, name), ", ".join(values)) for name, values in typed.raw.items() if any(values)]
     return desk_page(
         "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(),
-        happened=_happened(one.dossier, book), act=act_label(book, transition), closed=closed, written=written,
+        happened=last_event(one), act=act_label(book, transition), closed=closed, written=written,
         carried=list(typed.carried()), resume=still_open, action=one.at(f"/acte/{transition}"),
         revision=one.dossier.revision,
     )  # fmt: skip
@@ -359,17 +359,3 @@ def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, stil
 def _asked(book: Procedure, name: str) -> str:
     question = book.fields.get(name)
     return label(question.label) if question else name
-
-
-def _happened(dossier: Dossier, book: Procedure) -> str:
-    """Who did what last, so that the agent knows whom to ask."""
-    with office().store.unit() as unit:
-        last = unit.entries(dossier.id)[-1]
-    body = last.body if isinstance(last.body, dict) else {}
-    if last.kind == "transition":
-        what = act_label(book, str(body.get("transition")), str(body.get("source")))
-    else:
-        what = say(f"journal.{last.kind}") if site().words.has(f"journal.{last.kind}") else last.kind
-    name = who_did(last.actor, last.actor_kind, people([last.actor]))
-    moment = site().words.moment(last.at, language())
-    return say("stale.by", name=name[:1].upper() + name[1:], act=what, moment=moment)

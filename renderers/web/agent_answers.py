@@ -145,7 +145,8 @@ def _answers(one: AgentCase, page: PageView, ticks: frozenset[str]) -> Iterator[
 
 def _row_answers(one: AgentCase, view: FieldView, ticks: frozenset[str]) -> Iterator[Answer]:
     """Each row's answers under the title of the row; a correction is asked of the group as a whole."""
-    yield _answer(one, view, label(view.label), view.id, ticks, "" if view.rows else say("rows.none"))
+    count = say("waits.rows", count=len(view.rows)) if view.rows else say("rows.none")
+    yield _answer(one, view, label(view.label), view.id, ticks, count)
     for row in view.rows:
         for inner in row.fields:
             if inner.shown and inner.type != "note":

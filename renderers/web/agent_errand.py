@@ -14,15 +14,17 @@ from engine.definition.model import Form
 from engine.office.contributions import Wait, waits
 from engine.office.gathering import Answered, do_errand, preview_errand, read_errand
 from engine.office.office import NotFound, WrongAnswers
-from engine.problems import Refused
+from engine.problems import Refused, refusal
 from engine.rules.access import role_key
 from engine.rules.enclosed import place_of
-from engine.rules.parts import is_in_parts
+from engine.rules.part_forms import is_row, part_page
+from engine.rules.parts import hand_of, is_in_parts
 from engine.rules.reading import ADD, REMOVE
 from engine.rules.view import AnswerProblem, FormView, PageView
 from renderers.web.agent_answers import application, row_answers, rows_of
 from renderers.web.agent_case import AgentCase, agent_case, row_name, why_not
 from renderers.web.agent_files import receive_files
+from renderers.web.agent_history import last_event
 from renderers.web.agent_preview import preview_context
 from renderers.web.agent_waits import WaitLine, wait_lines
 from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site, taken_aside
@@ -184,13 +186,14 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
     form = one.procedure.tasks.get(form_id)
     if not isinstance(form, Form):
         raise NotFound
-    try:
-        errand = _errand(one, form_id, part)
-    except NotFound:
-        errand = None
-    if errand is None or not errand.wait.is_mine:  # a double touch, or somebody was faster
-        return _closed(errand) if errand else _gone(one)
     raw = _raw((name, value) for name, values in request.form.lists() for value in values)
+    wait = next(
+        (one for one in waits(office(), actor(), one.id) if (one.thing.task.id, one.thing.part) == (form_id, part)),
+        None,
+    )
+    if wait is None or not wait.is_mine:
+        return _too_late(one, form, part, raw, wait)
+    errand = Errand(one, form, part, wait)
     received = receive_files(one, lambda question: place_of(form, part, question))
     one = agent_case(one.dossier.number)
     errand = replace(errand, one=one)
@@ -204,9 +207,23 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
     return _previewed(errand, answered, raw)
 
 
-def _gone(one: AgentCase) -> Response:
-    session["desk_note"] = say("errand.already")
-    return go(one.at())
+def _too_late(one: AgentCase, form: Form, part: str | None, raw: Raw, wait: Wait | None) -> Response:
+    """A double touch is done already; else somebody was faster, or time: what happened, and the agent's text."""
+    done = one.dossier.done.get(part or form.id)
+    hand = hand_of(form.id, one.dossier.answers, int(part)) if part and is_row(part) else done.by if done else None
+    if hand == actor().id:
+        session["desk_note"] = say("errand.already")
+        return go(one.at())
+    page = part_page(form, part) if part is not None else None
+    asked = {field.id: label(field.label) for field in (page.fields if page else form.fields)}
+    named = wait.thing.label if wait else form.label
+    reason = wait.closed if wait and wait.closed else refusal("not_now")
+    return desk_page(
+        "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), happened=last_event(one),
+        act=label(named), closed=say("stale.closed", why=why_not(one.procedure, reason)), carried=[], resume=False,
+        written=[(asked.get(name, name), ", ".join(said)) for name, said in raw.items() if any(said)], action="",
+        revision=None,
+    )  # fmt: skip
 
 
 def _raw(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -114,3 +114,19 @@ def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
 def _said(letter: Letter) -> tuple[str, str]:
     key = "history_letter_failed" if letter.failed else "history_letter" if letter.sent_at else "history_letter_due"
     return say(f"case.{key}", channel=say(f"case.channel_{letter.channel}")), letter.body
+
+
+def last_event(one: AgentCase) -> str:
+    """Who did what last, so that an agent who came too late knows whom to ask."""
+    with office().store.unit() as unit:
+        last = unit.entries(one.id)[-1]
+    body = last.body if isinstance(last.body, dict) else {}
+    if last.kind == "transition":
+        what = act_label(one.procedure, str(body.get("transition")), str(body.get("source")))
+    elif last.kind in _TOLD:
+        what = _told(one, last, body)
+    else:
+        what = say(f"journal.{last.kind}") if site().words.has(f"journal.{last.kind}") else last.kind
+    name = who_did(last.actor, last.actor_kind, people([last.actor]))
+    moment = site().words.moment(last.at, language())
+    return say("stale.by", name=name[:1].upper() + name[1:], act=what, moment=moment)

@@ -97,6 +97,20 @@ def test_what_is_not_theirs_or_done_is_told_not_shown(desks: Desks) -> None:
         assert land.get(at(dossier, f"/a-faire/{strange}")).status_code == 404, strange
 
 
+def test_a_colleague_who_comes_too_late_keeps_their_text(desks: Desks) -> None:
+    dossier = desks.world.sent("opinions")
+    first, second = desks.agent(ROADS), desks.agent(f"{ROADS}.2")
+    path = at(dossier, "/a-faire/services/avis_voirie")
+    form = hidden(second.get(path))
+    assert done(first, dossier, "services/avis_voirie", opinion="favourable")[0] == 303
+    late = second.client.post(path, data={**form, "go": "preview", "opinion": "reserved", "reserves": "Trop étroit"})
+    assert late.status_code == 409
+    told = read(late)
+    for words in ("Ce dossier a changé entre-temps", "Avis rendu : Services techniques", "Réserves Trop étroit"):
+        assert words in told
+    assert desks.kept(dossier).answers["avis_voirie"] == "favourable"
+
+
 def test_silence_and_its_day_are_told(desks: Desks) -> None:
     dossier = desks.world.sent("opinions")
     desks.world.wait(days=30)
@@ -251,5 +265,24 @@ def test_an_earlier_dossier_and_what_becomes_of_it_are_told(desks: Desks) -> Non
     role = sorted(roles_of(book))[0]
     told = desks.agent(role.replace("/", ".")).see(at(dossier))
     assert "Dossiers liés" in told
+    assert "Attendu" in told
     assert f"Fin du dossier {group_number(needed.number)}" in told
     assert "passe à « Sans suite »" in told
+
+
+def test_what_a_renewal_replaces_is_said_before_it_is_issued(desks: Desks) -> None:
+    office, owner = desks.world.office, desks.world.applicant()
+    planner = desks.actor(PLANNER)
+    first = desks.world.sent("linked-dossiers", avec_travaux=False)
+    granted = desks.world.take(first, planner, "accorder")
+    draft = desks.world.filled("linked-dossiers", avec_travaux=False)
+    linking.name_earlier(office, owner, draft.id, "ancien", granted.number, token=new_id())
+    second = intake.submit(office, owner, draft.id, declared=True, token=new_id())
+    seat = desks.agent(PLANNER)
+    told = seat.see(at(second))
+    assert "Ses documents seront remplacés par ceux de ce dossier." in told
+    assert "valable" not in told
+    preview = seat.see(at(second, "/acte/accorder"))
+    assert f"Permis {granted.documents[0].number} → remplacé" in preview
+    assert acted(seat, second, "accorder") == 303
+    assert "Remplacé" in seat.see(at(first)).split("Documents délivrés")[1]
