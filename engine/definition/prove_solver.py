@@ -30,7 +30,7 @@ Verdict: TypeAlias = Literal["yes", "no", "unknown"]
 
 ROWS: Final = (1, 3)  # rows unrolled at first, then when more rows may change the answer
 MOST_ROWS: Final = 20  # before no answer is said to exist
-_QUERY_MS: Final = 400
+_SHARE: Final = 0.08  # of the whole time, for one question
 _LONGEST: Final = 5_000  # signs of a text made up
 _PREFERENCES: Final = 6  # rounds of giving up examples that do not fit
 
@@ -68,6 +68,7 @@ class Prover:
         self.day = max(day, book.procedure.identity.from_ or day)
         self.days = book.days(self.day)
         self._until = time.monotonic() + seconds
+        self._most = seconds * _SHARE
         self._domains: dict[tuple[date, int, bool], Domain] = {}
 
     def possible(self, query: Query) -> Verdict:
@@ -115,7 +116,7 @@ class Prover:
             formulas, names = _formulas(domain, query)
         except NotExpressible:
             return _Solved("unknown")
-        time_left = max(10, min(_QUERY_MS, int(left * 1000)))
+        time_left = max(10, int(min(self._most, left) * 1000))
         solver, found = _checked(domain, formulas, names, time_left)
         if found != z3.sat:
             return _Solved("no" if found == z3.unsat else "unknown", bool(domain.truncated & names))
