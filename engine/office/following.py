@@ -34,7 +34,7 @@ from engine.rules.wording import Wording
 
 log = logging.getLogger("guichet")
 
-LOCAL_EVERY: Final = timedelta(seconds=2)  # between two looks at a repository on this machine
+LOCAL_EVERY: Final = timedelta(seconds=1)  # between two looks at a repository on this machine
 REMOTE_EVERY: Final = timedelta(seconds=30)
 AT_MOST: Final = timedelta(minutes=10)  # between two tries, however long it has not answered
 _GOOD: Final = "G"
@@ -86,6 +86,7 @@ class Follower:
         self._lock = data / "following.lock"
         self._next: datetime | None = None
         self._seen = ""  # the last commit this process looked at, whatever became of it
+        self._read: Catalogue | None = None  # the files of the last commit it judged
 
     @property
     def source(self) -> str:
@@ -155,7 +156,7 @@ class Follower:
         if outside:
             return self._refuse(office, origin, outside)
         try:
-            catalogue = load_catalogue(self.mirror.laid_out(commit))
+            self._read = catalogue = load_catalogue(self.mirror.laid_out(commit))
             known = decided(office.store, catalogue.procedures)
             found = candidates(catalogue, known, now)
             gates = examine(catalogue, found, self.judge, local_day(now), Places(self.mirror.place, _text))
@@ -249,7 +250,9 @@ class Follower:
         except Refused as refused:  # the copy was lost: what is at hand goes on being served
             self._troubled(office, refused.reason)
             return office
-        catalogue = office.catalogue if office.catalogue.folder == folder else load_catalogue(folder)
+        at_hand = (one for one in (self._read, office.catalogue) if one is not None and one.folder == folder)
+        catalogue = next(at_hand, None) or load_catalogue(folder)
+        self._read = None
         known = decided(office.store, catalogue.procedures)
         return replace(office, catalogue=arranged(catalogue, known, {}, office.now()), published=known.n)
 
