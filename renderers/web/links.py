@@ -8,9 +8,11 @@ from flask import Blueprint, Response, request, session
 
 from engine.clock import local_day
 from engine.definition.model import Link
+from engine.office.intake import see
 from engine.office.linking import Candidate, candidate, candidates, name_earlier, prove_earlier, send_proof
 from engine.office.office import NUMBER_DIGITS, NotFound
 from engine.problems import Refused
+from engine.rules.linking import awaited_links
 from engine.values import digits_only, group_number
 from renderers.web.base import (
     actor,
@@ -52,6 +54,30 @@ def link_lines(one: Case) -> list[LinkLine]:
         for linked in (one.dossier.links.get(link.id),)
         if link.when.holds(scope)
     ]  # fmt: skip
+
+
+def linked_lines(one: Case) -> list[LinkLine]:
+    """The earlier dossiers that were named; those of the reader lead to their page."""
+    found = []
+    for link in one.procedure.links():
+        if (linked := one.dossier.links.get(link.id)) is not None:
+            href = f"/dossiers/{linked.number}" if _is_seen(linked.dossier) else ""
+            found.append(LinkLine(href, label(link.label), group_number(linked.number), True))
+    return found
+
+
+def awaited_ends(one: Case) -> list[str]:
+    """The dossiers whose end this one waits for."""
+    waiting = awaited_links(one.procedure, one.dossier, one.standing().scope)
+    return [say("link.waiting", number=group_number(one.dossier.links[link.id].number)) for link in waiting]
+
+
+def _is_seen(dossier_id: str) -> bool:
+    try:
+        see(office(), actor(), dossier_id)
+    except NotFound:
+        return False
+    return True
 
 
 # -- which dossier -----------------------------------------------------------------------------------------------------
@@ -214,7 +240,8 @@ def _keep(one: Case, link: Link, number: str, row: int | None, phone: str | None
         if closed.reason.code not in ("link_unfit", "link_row"):
             raise
         return _page(one, link, group_number(number), number_error=say("link.unfit", title=_title_of(link)))
-    session["note"], session["note_kind"] = say("link.named", number=group_number(number)), "ok"
+    key = "link.named_copied" if link.copies else "link.named"
+    session["note"], session["note_kind"] = say(key, number=group_number(number)), "ok"
     return go(_after(case(one.dossier.number)))
 
 

@@ -79,7 +79,7 @@ def _check_page(one: Case, sheet: CheckSheet, undeclared: bool = False) -> Respo
     button = say("check.send_pay", amount=francs(now)) if now else say("check.send")
     last = sheet.form.pages[-1].id if sheet.form.pages else ""
     return page(
-        "citizen/check.html", procedure=one.title, errors=errors, warnings=warnings,
+        "citizen/check.html", procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""),
         sections=[*_links(one), *answer_sections(one, sheet.form, RETURN)],
         quotes=[_table(one, quote) for quote in sheet.quotes],
         today=site().words.plain_day(local_day(office().now()), language()), pay_later=total > 0 and not now,

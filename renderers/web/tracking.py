@@ -30,6 +30,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, case, label, place_label, writer
+from renderers.web.links import awaited_ends, linked_lines
 from renderers.web.money import money_lines, payment_lines
 from renderers.web.refusals import sentence
 from renderers.web.results import RowResult, document_line, row_results
@@ -171,9 +172,9 @@ def follow(number: str) -> Response:
     documents = [document_line(one, document) for document in one.dossier.documents]
     return page(
         "citizen/tracking.html", dossier=one.dossier, procedure=one.title, note=session.pop("note", ""), box=box,
-        ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href != box.href) else [], results=results,
+        ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[document for document in documents if not document.href or document.href not in shown],
-        steps=time_steps(one), bookings=_bookings(one), money=money_lines(one), payments=payment_lines(one),
+        steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         letters=_letters(one), files=_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
         appeals=writer(one.procedure).appeals() if status.public == "refused" else (),
     )  # fmt: skip
@@ -251,6 +252,7 @@ def _when(one: Case, status: PublicStatus, ahead: bool) -> str:
 def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
     if status.help:
         yield label(status.help)
+    yield from awaited_ends(one)
     if late and status.until is not None:
         yield say("track.late" if status.who == "us" else "track.late_you", day=_plain_day(status.until))
     if status.booking is not None:
