@@ -8,11 +8,12 @@ from typing import TypeAlias
 from engine.definition.model import Appointment, Form, Procedure
 from engine.office.editions import LostEdition
 from engine.office.office import Office, pinned, seen
+from engine.office.publishing import broken_publications
 from engine.office.verification import is_intact
 from engine.records.dossier import Actor, Dossier, Payment
 from engine.records.journal import COMMITS, Break, Entry, commit_value, export_plain, verify
 from engine.records.store import Finding
-from engine.rules.access import is_owner
+from engine.rules.access import is_owner, may_read, may_read_file
 from engine.rules.appointments import desks_of
 from engine.rules.documents import is_erased
 from engine.rules.history import differences, fold, projection_of
@@ -30,12 +31,27 @@ def trail(office: Office, actor: Actor, dossier_id: str) -> tuple[tuple[Entry, .
 
 def export(office: Office, actor: Actor, dossier_id: str) -> Plain:
     """The journal as a file that verifies offline. Its owner's also opens the commitments to the answers the dossier
-    still holds: they prove what they sent, and when."""
+    still holds: they prove what they sent, and when. What the owner may not read (a confidential opinion, a file of the
+    service) stays sealed."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
         entries = unit.entries(dossier.id)
         salts = unit.salts(dossier.id) if is_owner(dossier, actor) else {}
+        procedure = pinned(office, unit, dossier)
+    salts = {
+        n: {name: salt for name, salt in those.items() if _may_open(procedure, dossier, name, actor)}
+        for n, those in salts.items()
+    }  # fmt: skip
     return export_plain(entries, salts, _opened(dossier, entries, salts))
+
+
+def _may_open(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
+    """Whether the salt of a commitment may be handed to this person: with it, its value could be guessed."""
+    kind, _, rest = name.partition(".")
+    if kind == "files":
+        file = dossier.attachment(rest)
+        return file is None or may_read_file(procedure, dossier, file, actor)
+    return kind != "answers" or all(may_read(procedure, dossier, part, actor) for part in rest.split("."))
 
 
 def _opened(
@@ -59,7 +75,7 @@ def _opened(
 def fsck(office: Office) -> tuple[Finding, ...]:
     """Every broken promise found: the store's own, then each dossier against its journal, its edition, its files, its
     money, its documents. Nothing is repaired."""
-    found = list(office.store.findings())
+    found = [*office.store.findings(), *broken_publications(office.store)]
     files: dict[str, str] = {}
     for dossier_id in office.store.all_dossiers():
         with office.store.unit() as unit:

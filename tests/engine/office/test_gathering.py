@@ -13,6 +13,7 @@ from engine.definition.directory import Office as Place
 from engine.definition.model import Procedure
 from engine.definition.shared_files import load_shared
 from engine.office import bookings, casework, gathering, intake, linking
+from engine.office.inspection import export
 from engine.office.office import NotFound, WrongAnswers
 from engine.office.timers import tour
 from engine.problems import Refused
@@ -108,6 +109,15 @@ class TestOpinions:
         allowed = {name for name, actor in readers.items() if may_read(procedure, dossier, "avis_voirie", actor)}
         assert allowed == {"author", "reader"}
         assert not may_read(procedure, dossier, "services", author)
+
+    def test_a_confidential_opinion_stays_sealed_in_its_owners_export(self, world: World) -> None:
+        author, dossier = world.agent("kossi", VOIRIE), world.sent("opinions")
+        opinion(world, author, dossier, "avis_voirie", "reserved", reserves="Trop étroit")
+        told = export(world.office, world.owner(dossier), dossier.id)
+        assert isinstance(told, dict)
+        opened = {one["name"]: one["value"] for one in told["openings"]}  # type: ignore[index,union-attr,call-overload]
+        assert opened["answers.nom"] == "AMEGAN"
+        assert not [name for name in opened if "avis_voirie" in str(name)]
 
     def test_an_opinion_is_in_the_tray_of_those_who_owe_it(self, world: World) -> None:
         dossier = world.sent("opinions")
