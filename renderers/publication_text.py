@@ -134,8 +134,7 @@ class PublicationWriter:
 
     def _back(self, back: Publication) -> str:
         because = self.say("history.because", because=back.because) if back.because else ""
-        by = self.say("history.by", author=back.by) if back.by else ""
-        return self.say("history.back", moment=self.moment(back.at), by=by, because=because)
+        return self.say("history.back", moment=self.moment(back.at), because=because)
 
 
 def change_sentence(compared: Comparison | None, words: Words, language: str) -> str:

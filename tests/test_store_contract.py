@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.records.dossier import SYSTEM_ACTOR
 from engine.records.journal import seal, verify
+from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Placed, Publication, Watch
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
 from tests.engine.records.makers import (
@@ -621,3 +624,56 @@ def test_a_sound_store_has_no_finding(store: Store) -> None:
     assert list(store.findings()) == []
     assert "".join(store.all_dossiers()) == "abcdefg"
     assert store.settings()
+
+
+# -- publications ------------------------------------------------------------------------------------------------------
+
+
+def a_publication(n: int, outcome: Outcome = "published", **changes: Any) -> Publication:
+    origin = Origin("https://forge.example/a.git", "main", "abc", "Un titre", "Ama", NOON, ("Kossi",), "G", "Ama")
+    found = Found("N301", "procedures/x.yaml", 3, 7, 4, {"name": "x", "near": ["y"]}, "  when: x")
+    given = {"placed": (Placed("permit", 2, "f2"),), "gates": (Gate("lint", False, (found,), 2),), **changes}
+    return Publication(n, later(days=n), outcome, origin, **given)
+
+
+def test_publications_follow_each_other_and_stay(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        assert unit.last_publication() == 0
+        for n in (1, 2, 3):
+            unit.add_publication(a_publication(n, "refused" if n == 2 else "published"))
+        with pytest.raises(Conflict):
+            unit.add_publication(a_publication(3))
+        with pytest.raises(Conflict):
+            unit.add_publication(a_publication(5))
+    with store.unit() as unit:
+        assert unit.last_publication() == 3
+        assert unit.publications()[0] == a_publication(1)
+        assert [one.n for one in unit.publications(after=1)] == [2, 3]
+        assert [one.n for one in unit.recent_publications(2)] == [3, 2]
+        assert [one.n for one in unit.recent_publications(2, before=2)] == [1]
+
+
+def test_publications_have_a_chain_of_their_own(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        first = seal(unit.deed_head(), CHAIN, NOON, SYSTEM_ACTOR, "published", "", {"publication": 1})
+        unit.add_deed(first)
+        with pytest.raises(Conflict):
+            unit.add_deed(first)
+        unit.add_deed(seal(unit.deed_head(), CHAIN, NOON, SYSTEM_ACTOR, "rolled_back", "", {"publication": 2}))
+    with store.unit() as unit:
+        assert [one.n for one in unit.deeds()] == [1, 2]
+        assert verify(unit.deeds()) is None
+        assert unit.deed_head() == (2, unit.deeds()[-1].hash)
+    assert list(store.all_dossiers()) == ["d1"]
+    assert list(store.findings()) == []
+
+
+def test_how_following_goes_is_replaced(store: Store) -> None:
+    one = Watch("a.git", NOON, "abc", "git_unreachable", {"reason": "away", "allowed": ["ssh"]}, NOON, 3)
+    with store.unit(write=True) as unit:
+        assert unit.watch("a.git") is None
+        unit.put_watch(one)
+        unit.put_watch(replace(one, trouble="", tries=0))
+    with store.unit() as unit:
+        assert unit.watch("a.git") == replace(one, trouble="", tries=0)

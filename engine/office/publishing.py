@@ -6,7 +6,7 @@ meaning, and what was taken back by hand stays so until its file says something 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -17,9 +17,9 @@ from engine.definition.model import Procedure
 from engine.office.gates import Candidate, Judge, faults_of, renumbered, same_meaning
 from engine.problems import Problem, Refused, Report, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Edition
-from engine.records.journal import seal
+from engine.records.journal import Entry, seal
 from engine.records.publications import CHAIN, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
-from engine.records.store import Conflict, Store, Unit
+from engine.records.store import Conflict, Finding, Store, Unit
 from engine.values import Plain
 
 FOLDER: Final = Origin("folder")  # the files of the installation, under no commit
@@ -172,6 +172,30 @@ def deed_of(told: Publication) -> dict[str, Plain]:
         "by": told.by,
         "because": told.because,
     }  # fmt: skip
+
+
+def broken_publications(store: Store) -> Iterator[Finding]:
+    """What `fsck` finds wrong: a publication that its chain does not tell as it is kept, or an edition that it placed and
+    that is nowhere."""
+    with store.unit() as unit:
+        told = {one.n: one for one in unit.publications() if one.stands}
+        deeds = {_number(one): one for one in unit.deeds()}
+        for n, one in told.items():
+            deed = deeds.get(n)
+            if deed is None:
+                yield Finding("publication_unjournaled", None, {"publication": n})
+            elif (deed.kind, deed.at, deed.body) != (one.outcome, one.at, deed_of(one)):
+                yield Finding("publication_differs", None, {"publication": n, "n": deed.n})
+            for placed in one.placed:
+                if unit.edition(placed.procedure, placed.fingerprint) is None:
+                    yield Finding("edition_missing", None, {"publication": n, "procedure": placed.procedure})
+    for n in sorted(deeds.keys() - told.keys()):
+        yield Finding("publication_missing", None, {"publication": n, "n": deeds[n].n})
+
+
+def _number(deed: Entry) -> int:
+    n = deed.body.get("publication") if isinstance(deed.body, dict) else None
+    return n if isinstance(n, int) else 0
 
 
 # -- going back --------------------------------------------------------------------------------------------------------
