@@ -34,7 +34,7 @@ class ReplayWriter:
         lines = [self.say("title", name=title, edition=found.proposed.edition), ""]
         lines.append(f"  {self.say('played', count=found.played) if found.played else self.say('none')}")
         if found.played:
-            lines.append(f"  {self.say('same', count=found.same)}")
+            lines.append(f"  {self.say('same', count=found.same) if found.same else self.say('same_none')}")
         for key, kinds in _GROUPS.items():
             lines += self._group(key, [one for one in found.found if one.kind in kinds])
         left = (("erased", found.erased), ("unfaithful", len(found.unfaithful)))

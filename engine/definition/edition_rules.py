@@ -32,6 +32,8 @@ def moves_to_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Pro
 
 
 def _option(old: str, new: str, moves: Mapping[str, str | None]) -> str:
-    """`motif.perte: perdu` means `motif.perdu`, of the question that `motif` has become."""
-    field, dot, _ = old.rpartition(".")
-    return f"{moves.get(field) or field}.{new}" if dot else new
+    """`motif.perte: perdu` means `motif.perdu`, of the question that `motif` has become; so do columns and their options."""
+    parts = old.split(".")
+    paths = [".".join(parts[:end]) for end in range(1, len(parts))]
+    inside = [(moves.get(path) or path).rpartition(".")[2] for path in paths]
+    return ".".join([*inside, new.rpartition(".")[2]])

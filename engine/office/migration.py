@@ -15,6 +15,7 @@ from engine.office.carrying import carry_out
 from engine.office.editions import LostEdition
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned
+from engine.office.publishing import arranged, decided
 from engine.problems import Refused, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
 from engine.records.store import Busy, Damaged, Unit
@@ -93,12 +94,16 @@ def published(office: Office, procedure_id: str, edition: int | None) -> Procedu
         kept = unit.editions(procedure_id)
     if not kept and procedure_id not in office.catalogue.procedures:
         raise NotFound
-    current = office.catalogue.current(procedure_id, office.day())
-    wanted = [one for one in kept if edition in (None, one.edition)]
-    if edition is None:
+    if edition is None:  # what the store decided, whatever the files of this process say
+        known = decided(office.store, [procedure_id])
+        current = arranged(office.catalogue, known, {}, office.now()).current(procedure_id, office.day())
         wanted = [one for one in kept if current is not None and one.fingerprint == current.fingerprint]
+    else:
+        wanted = [one for one in kept if one.edition == edition]
+    if not wanted and edition is None:
+        raise Refused(refusal("edition_none_in_force", name=procedure_id))
     if not wanted:
-        raise Refused(refusal("edition_unpublished", edition=edition or (current.edition if current else "")))
+        raise Refused(refusal("edition_unpublished", edition=edition or 0))
     last = wanted[-1]
     book = office.catalogue.edition(procedure_id, last.fingerprint) or office.catalogue.rebuild(last)
     if not book.migrate:

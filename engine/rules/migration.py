@@ -18,6 +18,7 @@ from engine.records.dossier import Dossier, Payment
 from engine.rules.decision import Decision
 from engine.rules.due_dates import instant_of, turn_clocks
 from engine.rules.forms import check_answers, open_fields
+from engine.rules.in_use import names_in_use
 from engine.rules.moves import settle
 from engine.rules.parts import is_in_parts, sealed_anew
 from engine.rules.passage import Moment, Passage, finished
@@ -57,7 +58,8 @@ def cross(translation: Translation, kept: Dossier, payments: Iterable[Payment], 
     stays = next(_misfits(translation, kept, there, moment), None)
     if stays is not None:
         return stays
-    names = {old: new for old, new in translation.names.items() if old.partition(".")[0] in _held(kept)}
+    held = _held(kept) | frozenset(names_in_use(translation.before, kept.answers))
+    names = {old: new for old, new in translation.names.items() if old in held}
     body: dict[str, Plain] = {
         "from": translation.before.edition, "edition": translation.after.edition, "names": dict(names),
     }  # fmt: skip
