@@ -87,10 +87,11 @@ def _count(office: Office, client: str) -> None:
 
 
 def read_document(office: Office, actor: Actor, dossier_id: str, document_id: str) -> IssuedDocument:
-    """A document of a dossier, to draw it again. An auditor reads that it exists, not what it says."""
+    """A document of a dossier, to draw it again. An auditor reads that it exists, not what it says; nobody reads one
+    whose content was erased."""
     with office.store.unit() as unit:
         document = seen(unit, office, actor, dossier_id).document(document_id)
-    if document is None or actor.kind == "auditor":
+    if document is None or is_erased(document) or actor.kind == "auditor":
         raise NotFound
     return document
 

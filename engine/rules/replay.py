@@ -19,7 +19,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Timer
 from engine.records.journal import Entry
 from engine.rules import appointments, gathering, linking, workflow
 from engine.rules.access import is_owner
-from engine.rules.criteria import stopped_by
+from engine.rules.criteria import next_criterion, stopped_by
 from engine.rules.decision import Act, Decision
 from engine.rules.forms import check_answers, live_answers
 from engine.rules.gathering import OPINION
@@ -160,6 +160,9 @@ class _Life:
         stop = stopped_by(self.book, self.dossier.answers, day, self.directory)
         if stop is not None:
             self.refused.append(Refusal(stop.id, DRAFT, "ineligible"))
+        left = next_criterion(self.book, self.dossier.answers, day, self.directory)
+        if left is not None:
+            self.faults.append((left.id, "empty"))
         found = check_answers(self.book, self.dossier, day, self.directory)
         self.faults += [(one.at, one.code) for one in found if not one.warns]
         live = live_answers(self.book, self.dossier, day, self.directory)

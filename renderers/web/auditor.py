@@ -175,10 +175,15 @@ def dossier(number: str) -> Response:
     return desk_page(
         "auditor/trail.html", dossier=one, slug=one.procedure, procedure=label(book.identity.title), motive=motive, broken=broken,
         because=say(f"audit.because_{broken.reason}") if broken else "",
-        lines=[_entry_line(book, entry, broken) for entry in entries], count=len(entries),
+        lines=[_entry_line(_book_then(one, entry) or book, entry, broken) for entry in entries], count=len(entries),
         head=entries[-1].hash if entries else "", again=f"/audit/dossiers/{number}?{query}",
         export=f"/audit/dossiers/{number}/journal.json?{query}", file=f"{number}.json",
     )  # fmt: skip
+
+
+def _book_then(one: Dossier, entry: Entry) -> Procedure | None:
+    """The edition that a dossier followed at an entry: it may have come over to a later one since."""
+    return office().catalogue.edition(one.procedure, entry.edition)
 
 
 def _ask_motive(one: Dossier, error: str = "") -> Response:
@@ -250,6 +255,8 @@ def _each(name: str, value: Plain) -> list[Plain]:
     """Commitments are counted; sums are told by what they are for."""
     if name == "commits":
         return [str(len(value))] if isinstance(value, dict) else []
+    if name == "names" and isinstance(value, dict):
+        return [f"{old} → {new or '–'}" for old, new in value.items()]
     if isinstance(value, dict):
         return list(value)
     return value if isinstance(value, list) else [value]

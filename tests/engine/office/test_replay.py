@@ -146,9 +146,15 @@ def test_another_end(world: World) -> None:
 
 def test_a_criterion_would_have_stopped_it(world: World) -> None:
     refused(world)
-    asked = "eligibility:\n  voisin: {ask: Êtes-vous voisin, stop_when: voisin == true or not voisin, because: Non}\nform:\n"
-    found = lived(world, ("form:\n", asked))
-    assert ("stopped", "voisin", "", "", "draft") in told(found)
+    asked = "eligibility:\n  voisin: {ask: Êtes-vous voisin, stop_when: voisin, because: Non}\nform:\n"
+    assert told(lived(world, ("form:\n", asked))) == [("missing", "voisin", "", "", "")]
+    publish(world, edition(("form:\n", asked), ("edition: 1\n", "edition: 2\n")))
+    sent_ = world.sent(SLUG, world.applicant("+22890112209"), voisin=False)
+    world.take(sent_, urbaniste(world), "refuser", reason="Trop près")
+    stricter = edition(
+        ("form:\n", asked.replace("stop_when: voisin", "stop_when: not voisin")), ("edition: 1\n", "edition: 2\n")
+    )
+    assert ("stopped", "voisin", "", "", "draft") in told(lived(world, book=stricter))
 
 
 def test_what_cannot_be_replayed_is_counted(world: World) -> None:
