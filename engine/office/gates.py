@@ -125,7 +125,8 @@ def examine(
     for one in candidates:
         for gate, problem_ in faults_of(catalogue, one, judge, day):
             found[gate].append(problem_)
-    return tuple(_gate(name, told, places) for name, told in found.items())
+    unread = bool(found[LINT])  # what cannot be read was not proven: its other gates are not told to be open
+    return tuple(_gate(name, told, places) for name, told in found.items() if told or not unread)
 
 
 def faults_of(catalogue: Catalogue, one: Candidate, judge: Judge, day: date) -> Iterator[tuple[str, Problem]]:

@@ -17,7 +17,7 @@ from engine.clock import local_day
 from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.definition.directory import Directory
 from engine.office.gates import Candidate, Judge, Places, examine
-from engine.office.publication import ask_git, commit_at, lay_out, origin_of, root_of
+from engine.office.publication import ask_git, commit_at, follows, lay_out, origin_of, root_of
 from engine.problems import Refused
 from engine.records.dossier import Edition
 from engine.records.publications import Gate, Origin
@@ -47,15 +47,13 @@ class Trial:
 
 
 @contextmanager
-def tried(
-    folder: Path, reference: str, against: str, branch: str, judge: Judge, now: datetime
-) -> Iterator[Trial]:
+def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge, now: datetime) -> Iterator[Trial]:
     """`against`: a reference, else the branch that is followed (`origin/<branch>`, then `<branch>`), else nothing. The
     places of the trial mean something only while it is open. Raises Refused, as git's door does."""
     root = root_of(folder)
     within = PurePosixPath(folder.resolve().relative_to(root).as_posix())
     commit = commit_at(root, reference)
-    named, other = _other(root, commit, against, branch)
+    named, other = _other(root, reference, commit, against, branch)
     with tempfile.TemporaryDirectory(prefix="guichet-") as place:
         top = Path(place).resolve()
         after = _laid(root, commit, within, top / "after")
@@ -70,8 +68,9 @@ def tried(
         )  # fmt: skip
 
 
-def _other(root: Path, commit: str, against: str, branch: str) -> tuple[str, str]:
-    """What is taken for what is in force. A commit that is that very one is compared with the one before it."""
+def _other(root: Path, reference: str, commit: str, against: str, branch: str) -> tuple[str, str]:
+    """What is taken for what is in force. What is in that branch already is
+    compared with what was before it."""
     if against:
         return against, commit_at(root, against)
     for name in (f"origin/{branch}", branch):
@@ -79,10 +78,10 @@ def _other(root: Path, commit: str, against: str, branch: str) -> tuple[str, str
             found = commit_at(root, name)
         except Refused:
             continue
-        if found != commit:
+        if not follows(root, commit, found):
             return name, found
         try:
-            return f"{name}~1", commit_at(root, f"{name}~1")
+            return f"{reference}~1", commit_at(root, f"{commit}~1")
         except Refused:
             return "", ""  # the first commit of all
     return "", ""
