@@ -247,10 +247,19 @@ class SheetWriter:
             yield SheetFact(self.say("sheet.delay"), tuple(self._delays()), self.mark(identity.law_of("delay")))
         yield SheetFact(self.say("sheet.time"), (self.say("sheet.minutes", minutes=self.minutes()),))
         yield SheetFact(self.say("sheet.visit"), visit_lines(visits_of(self.procedure, self.language), self.say))
-        for output in self.procedure.outputs.values():
-            if output.grants and (span := _span(output.valid)):
-                text = span_text(self.words, span, self.language)
-                yield SheetFact(self.say("sheet.validity"), (text,), self.mark(output.law_of("valid")))
+        yield from self._validity()
+
+    def _validity(self) -> Iterator[SheetFact]:
+        """How long what is granted holds; each by its name when they do not hold as long."""
+        granted = [(one, span) for one in self.procedure.outputs.values() if one.grants and (span := _span(one.valid))]
+        texts = [(one, span_text(self.words, span, self.language)) for one, span in granted]
+        marks = (self.mark(one.law_of("valid")) for one, _ in granted)
+        if len({text for _, text in texts}) > 1:
+            lines = tuple(f"{in_language(one.title, self.language)} : {text}" for one, text in texts)
+        else:
+            lines = tuple(text for _, text in texts[:1])
+        if lines:
+            yield SheetFact(self.say("sheet.validity"), lines, next(filter(None, marks), ""))
 
     def _delays(self) -> Iterator[str]:
         for when, span in self.procedure.identity.delay.entries:
@@ -303,11 +312,15 @@ class SheetWriter:
             conditions = (
                 condition_text(one, self.procedure, self.words, self.language) for one in (fee.when, line.when)
             )
-            said = " ".join(filter(None, conditions))
+            said = " ".join(filter(None, (*conditions, self._exempt(fee))))
             title = in_language(law.title, self.language) if law and law.status == "sourced" else ""
             for case, amount in self._amounts(line):
                 when = ", ".join(filter(None, (case, said)))
                 yield SheetFee(in_language(line.label, self.language), amount, when, title, self.mark(basis))
+
+    def _exempt(self, fee: Fee) -> str:
+        said = condition_text(fee.exempt, self.procedure, self.words, self.language) if fee.exempt else ""
+        return self.say("sheet.exempt", when=said) if said else ""
 
     def _amounts(self, line: Line) -> Iterator[tuple[str, str]]:
         """What a line may cost, each with the case it is for; one amount for everyone has no case."""
