@@ -1,0 +1,59 @@
+"""What desks show of a dossier that came over to another edition, and of one that is kept no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.office.inspection import fsck
+from engine.office.migration import migrate
+from engine.office.timers import tour
+from tests.engine.office.editions import first, publish, renamed
+from tests.engine.office.world import B3
+from tests.web.desks import CLERK, Desks, open_desks
+from tests.web.test_auditor import open_trail
+
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> Desks:
+    return open_desks(tmp_path)
+
+
+def test_an_erased_dossier_says_so_and_shows_nobody(desks: Desks) -> None:
+    world = desks.world
+    dossier = world.paid(world.sent(B3))
+    dossier = world.take(dossier, world.agent("chef", "sncja/greffier_en_chef"), "signer")
+    dossier = world.take(dossier, world.agent("guichet", "sncja/agent_traitement"), "remettre")
+    world.wait(days=30 * 366)
+    tour(world.office)
+    kept = world.kept(dossier)
+    assert kept.erased_at is not None
+    page = desks.agent(CLERK).see(f"/agent/dossiers/{dossier.number}")
+    assert "Données personnelles effacées le" in page
+    assert "AMEGAN" not in page
+    paper = desks.agent(CLERK).get(f"/agent/dossiers/{dossier.number}/documents/{kept.documents[0].id}.pdf")
+    assert paper.status_code == 404
+    seat = desks.auditor()
+    trail = seat.see(open_trail(seat, dossier))
+    assert "Chaîne vérifiée" in trail
+    assert "Données personnelles effacées" in trail
+    assert fsck(world.office) == ()
+
+
+def test_a_journal_is_read_in_the_words_of_each_edition(desks: Desks) -> None:
+    world = desks.world
+    publish(world, first())
+    dossier = world.sent("kiosque")
+    publish(world, renamed(("label: Examen", "label: Instruction du dossier")))
+    desks.app.extensions["guichet"] = replace(desks.app.extensions["guichet"], office=world.office)
+    assert len(migrate(world.office, "kiosque").moved) == 1
+    seat = desks.auditor()
+    trail = seat.see(open_trail(seat, dossier))
+    assert "Dossier passé à une autre édition" in trail
+    assert "examen → instruction" in trail
+    assert "Étape : Examen" in trail
+    assert "Étape : Instruction du dossier" in trail
