@@ -74,12 +74,13 @@ class Person:
             self.faults.append(f"{path}: {wide} px too wide")
 
     def _weigh(self, path: str) -> None:
-        total = 0
-        for response in self._requests:
-            if response.request.resource_type in {"document", "stylesheet", "script", "image", "font"}:
-                sizes = response.request.sizes()
-                total += sizes["responseBodySize"] + sizes["responseHeadersSize"]
-        count = len([one for one in self._requests if one.status < 300 or one.status >= 400])
+        """What the page that came is made of; not the files that a script sent from the one before."""
+        total, kinds = 0, {"document", "stylesheet", "script", "image", "font", "other"}
+        made_of = [response for response in self._requests if response.request.resource_type in kinds]
+        for response in made_of:
+            sizes = response.request.sizes()
+            total += sizes["responseBodySize"] + sizes["responseHeadersSize"]
+        count = len([one for one in made_of if one.status < 300 or one.status >= 400])
         self.weights[path] = (total, count)
 
     # -- filling

@@ -124,7 +124,7 @@ def test_passport(enter: Enter, portal: Portal, scripts: bool, tmp_path: Path) -
 
 
 def apply_for_passport(me: Person, portal: Portal, scripts: bool) -> str:
-    me.go("/")
+    me.go("/demarches?q=passeport")
     me.press("Passeport ordinaire")
     me.press("Commencer ma demande")
     me.fill(togolais="oui")
