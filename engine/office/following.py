@@ -11,11 +11,11 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from engine.clock import local_day
@@ -25,7 +25,8 @@ from engine.definition.shared_files import Shared
 from engine.office.gates import FILES, HISTORY, SIGNATURE, Candidate, Judge, Places, examine, plain_facts, shut
 from engine.office.mirror import Mirror
 from engine.office.office import Office, publish_editions
-from engine.office.publishing import Decided, arranged, candidates, decide, decided, gone
+from engine.office.publication import commit_at, origin_of, root_of, text_at
+from engine.office.publishing import FOLDER, Decided, OriginOf, arranged, candidates, decide, decided, gone
 from engine.office.scenario import play
 from engine.problems import Problem, Refusal, Refused, refusal
 from engine.records.publications import Gate, Origin, Publication, Watch
@@ -55,13 +56,36 @@ def stories_of(wording: Wording) -> Callable[[Procedure, Shared], Iterable[Probl
 # -- a folder of the installation --------------------------------------------------------------------------------------
 
 
+def origins_in(folder: Path) -> OriginOf:
+    """Tells the commit and the people behind the files of a folder, as far as a repository around it says: a file that
+    is not as its commit says comes from nobody."""
+
+    def origin_of_files(placed: Sequence[Procedure]) -> tuple[Origin, Mapping[str, Origin]]:
+        try:
+            root = root_of(folder)
+            head = commit_at(root, "HEAD")
+            within = PurePosixPath(folder.resolve().relative_to(root).as_posix())
+            each = {}
+            for one in placed:
+                name = str(within / f"{one.id}.yaml")
+                if text_at(root, head, name) == one.source.encode():
+                    each[one.id] = origin_of(root, head, FOLDER.source, file=name)
+        except Refused:
+            return FOLDER, {}
+        whole = set(each) == {one.id for one in placed}
+        return (origin_of(root, head, FOLDER.source) if whole else FOLDER), each
+
+    return origin_of_files
+
+
 def renew(office: Office, judge: Judge | None = None) -> Office:
     """The office with the files of its folder as they are on disk now, with what another process decided, and on the day
     it is; itself when nothing changed. A file that became wrong leaves its last good edition in service, with a warning."""
     catalogue = office.catalogue.refresh()
     if catalogue is office.catalogue and office.published and _last(office.store) == office.published:
         return _on_this_day(office)
-    return publish_editions(replace(office, catalogue=catalogue), judge)
+    origins = origins_in(catalogue.folder) if catalogue.folder is not None else None
+    return publish_editions(replace(office, catalogue=catalogue), judge, origins)
 
 
 def _on_this_day(office: Office) -> Office:

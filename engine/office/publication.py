@@ -78,7 +78,7 @@ def at_reference(file: Path, reference: str) -> Iterator[Revision]:
     root = root_of(file)
     commit = commit_at(root, reference)
     name = file.resolve().relative_to(root).as_posix()
-    text = ask_git(root, "show", "--no-textconv", "--no-ext-diff", f"{commit}:{name}")
+    text = text_at(root, commit, name)
     if text is None:
         raise Refused(refusal("git_no_such_file", name=name, reference=reference))
     beside = PurePosixPath(name).parent
@@ -112,6 +112,11 @@ def commit_at(root: Path, reference: str) -> str:
     if not commit or not set(commit) <= _HASH:
         raise Refused(refusal("git_unknown_reference", reference=reference))
     return commit
+
+
+def text_at(root: Path, commit: str, name: str) -> bytes | None:
+    """A file as it was at a commit; None when it was not there."""
+    return ask_git(root, "show", "--no-textconv", "--no-ext-diff", f"{commit}:{name}")
 
 
 def follows(root: Path, earlier: str, later: str) -> bool:

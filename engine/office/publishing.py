@@ -22,7 +22,7 @@ from engine.records.publications import CHAIN, Gate, Line, Origin, Outcome, Plac
 from engine.records.store import Conflict, Finding, Store, Unit
 from engine.values import Plain
 
-FOLDER: Final = Origin("folder")  # the files of the installation, under no commit
+FOLDER: Final = Origin("folder")  # the files of the installation, under no commit that is known
 _TRIES: Final = 5
 
 OriginOf = Callable[[Sequence[Procedure]], tuple[Origin, Mapping[str, Origin]]]  # of all, and of each by its id

@@ -111,8 +111,8 @@ def _card(one: Publication) -> PublicationCard:
 
 
 def _title(origin: Origin, said: PublicationWriter) -> str:
-    if origin.source in ("folder", "hand"):
-        return said.say(f"{origin.source}_title")
+    if origin.source == "hand" or not origin.commit:
+        return said.say("hand_title" if origin.source == "hand" else "folder_title")
     return said.say("commit", commit=origin.commit[:10])
 
 

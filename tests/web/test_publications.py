@@ -257,3 +257,12 @@ def test_a_folder_is_published_by_hand(tmp_path: Path) -> None:
     told = CliRunner().invoke(publish_command(opened), [])
     assert told.exit_code == 1
     assert "R805" in told.output
+
+
+def test_a_folder_under_git_says_whose_commit_its_files_are(agency: Agency, tmp_path: Path) -> None:
+    app = site(Settings(procedures=agency.clone / "procedures", data=tmp_path / "data", demo=True))
+    agency.file.write_text(SECOND, "utf-8")
+    app.extensions["guichet.keeping"].turn()
+    with serving(app).store.unit() as unit:
+        told = [(one.edition, one.published_by, bool(one.commit)) for one in unit.editions(SLUG)]
+    assert told == [(1, "Ama Mensah", True), (2, "", False)]
