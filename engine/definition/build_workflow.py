@@ -198,6 +198,14 @@ class _Circuits:
             if self.is_state(name, there):
                 yield self.states[name]
 
+    def filled(self, path: Path) -> str | None:
+        """The later form that an act fills. One that is filled row by row is gathered: no act can fill all its rows yet."""
+        form = next(iter(self.names.checked(self.bench, path, "form")), None)
+        if form is not None and self.bench.words(("later_forms", form, "each")) is not None:
+            self.bench.say("S299", path, name=f"fills: {form} (each)")
+            return None
+        return form
+
     def act(self, name: str, path: Path, sources: tuple[State, ...]) -> Iterator[Transition]:
         """One way per source and per entry of its target."""
         bench = self.bench
@@ -218,7 +226,7 @@ class _Circuits:
             event=event,
             asks=frozenset(one for one in bench.ids((*path, "asks")) if one in _ASKS),
             correctable=self.names.checked(bench, (*path, "correctable"), "question", "evidence"),
-            fills=next(iter(self.names.checked(bench, (*path, "fills"), "form")), None),
+            fills=self.filled((*path, "fills")),
             other_than=self.names.checked(bench, (*path, "not_same_as"), "transition", *PARTS),
             same_as=next(iter(self.names.checked(bench, (*path, "same_as"), "transition", *PARTS)), None),
             within=bench.span((*path, "within")),
