@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,6 +55,17 @@ def solver(language: str) -> Leads | None:
     return leads
 
 
+def _stop_on_signals(stopping: Event) -> None:
+    """Ctrl-C, or a polite kill: browsers that wait are let go, and the folder is erased."""
+
+    def leave(number: int, frame: object) -> None:
+        stopping.set()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+
+
 def preview_command(opened: Opened) -> click.Command:
     """The command; `opened` makes the site: its manuscript, its own folder, its address, what leads to a state."""
 
@@ -79,7 +92,7 @@ def preview_command(opened: Opened) -> click.Command:
 
         file = definition_path(slug_or_path)
         if not file.is_file():
-            raise click.UsageError(say("missing", file=file))
+            raise click.UsageError(say("missing", file=file, slug=file.stem))
         manuscript = Manuscript(file, shared_folder(file))
         with TemporaryDirectory(prefix="guichet-preview-") as folder:
             address = f"http://{HOST}:{port}"
@@ -90,6 +103,7 @@ def preview_command(opened: Opened) -> click.Command:
                 listener = create_server(app, host=HOST, port=port, threads=THREADS, ident="guichet")
             except OSError:
                 raise click.ClickException(say("taken", port=port, other=port % 65535 + 1)) from None
+            _stop_on_signals(app.extensions["preview"].stopping)
             click.echo(say("started", file=file, address=f"{address}/_apercu"))
             sys.stdout.flush()
             try:

@@ -211,7 +211,7 @@ class _Walk:
         while len(self.steps) < LONGEST and time.monotonic() < self.until and self.explorer.arrived is None:
             dossier = _now(told)
             try:
-                outlook = Outlook(told, self.trail.beginning.given, self.explorer.reason)
+                outlook = Outlook(told, self.trail.beginning.wishes, self.explorer.reason)
                 steps = outlook.steps()
             except Exception as error:
                 self._crashed(dossier.state, error)
@@ -236,7 +236,7 @@ class _Walk:
             return []
         way = way_ahead(self.procedure, outlook.dossier.state, self.trail.beginning.path)
         state, begun = outlook.dossier.state, self.explorer.begun
-        mixed = self.chance.sample(fresh, len(fresh))
+        mixed = fresh if self.explorer.wanted else self.chance.sample(fresh, len(fresh))  # what goes well first
         return sorted(mixed, key=lambda one: (not leads(one, way), (state, _label(one)) in begun))
 
     def _do(self, told: Told, step: Step) -> bool:

@@ -168,17 +168,22 @@ class Outlook:
             yield from self._correct()
         elif isinstance(task, Form) and task.services:
             left = parts_left(task, self.dossier, self.scope)
-            yield from (_step("opinion", {one: said}) for one in left for said in OPINIONS)
+            yield from (_step("opinion", {one: said}) for one in left for said in self._wished_first(one, OPINIONS))
         elif isinstance(task, Form):
             yield from self._fill(task)
 
     def _look_up(self, task: Form) -> Iterator[Step]:
-        """The register knows, each answer that the circuit turns on; then it does not."""
+        """The register knows, each answer that the circuit turns on; or it does not."""
         day, directory = self.office.day(), self.office.directory
-        for given in self._fillings(task.id):
-            told = example_filling(self.procedure, task.id, self.dossier, given, day, directory)
-            yield _step("look_up", {task.id: told or "found"})
-        yield _step("look_up", {task.id: "not_found"})
+        for result in self._wished_first(task.id, ("found", "not_found")):
+            for given in self._fillings(task.id) if result == "found" else ():
+                told = example_filling(self.procedure, task.id, self.dossier, given, day, directory)
+                yield _step("look_up", {task.id: told or result})
+            if result != "found":
+                yield _step("look_up", {task.id: result})
+
+    def _wished_first(self, name: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(choices, key=lambda one: one != self.wishes.get(name)))
 
     def _pay(self) -> Iterator[Step]:
         stage = self.told.stage

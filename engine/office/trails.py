@@ -33,6 +33,12 @@ class Beginning:
     channel: str = "web"
     goal: str = ""
     path: tuple[str, ...] = ()
+    said: Mapping[str, Plain] = field(default_factory=dict)  # by services and registers, once asked
+
+    @property
+    def wishes(self) -> dict[str, Plain]:
+        """What is wanted of everybody, the applicant's answers included."""
+        return {**self.given, **self.said}
 
 
 def beginnings(procedure: Procedure, directory: Directory, day: date, chance: random.Random) -> Iterator[Beginning]:
@@ -78,8 +84,9 @@ def begun(procedure: Procedure, witness: Witness | None, goal: str, day: date) -
     said = {name: value for name, value in witness.given().items() if name in asked and asked[name].value is None}
     fit = {name: _fit(asked[name], value, read) for name, value in said.items() if name in read}
     fit = {name: value for name, value in fit.items() if value is not None}
+    others = {name: value for name, value in witness.given().items() if name not in asked}
     for given in (fit, said):
-        yield Beginning(witness.today, given, witness.channel, goal, witness.path)
+        yield Beginning(witness.today, given, witness.channel, goal, witness.path, others)
 
 
 def _fit(asked: Field, value: Plain, read: frozenset[str]) -> Plain:

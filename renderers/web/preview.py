@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Final
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request, session
@@ -70,6 +70,7 @@ class Preview:
     served: int = 0
     toured: float = 0.0
     lock: Lock = field(default_factory=Lock)
+    stopping: Event = field(default_factory=Event)  # once set, no browser is kept waiting
 
     def look(self, app: Flask) -> Draft:
         """The file as it is now, served when it is new and good."""
@@ -227,7 +228,8 @@ def version() -> Response:
     app, preview = current_app._get_current_object(), _preview()  # type: ignore[attr-defined]
     known, until = request.args.get("n", ""), time.monotonic() + _LONGEST_WAIT
     while (draft := preview.look(app)) and str(draft.n) == known and time.monotonic() < until:
-        time.sleep(_LOOK_EVERY)
+        if preview.stopping.wait(_LOOK_EVERY):
+            break
     return jsonify({"n": draft.n, "broken": draft.is_broken})
 
 

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser
@@ -21,6 +22,7 @@ from renderers.console_preview import HOST, solver
 from renderers.web.preview import HOME
 from server import _previewed
 from tests.makers import PROCEDURES
+from tests.web.browsing import DESK, PHONE
 from tests.web.visitor import STALL, Seen, a_visitor
 
 TEXT = (
@@ -119,6 +121,14 @@ class TestTheBench:
         assert "KOFFI" in framed.text
         assert "AMEGAN" not in framed.text
         assert "carte.png" in framed.text
+
+    def test_examples_that_disagree_give_way_to_answers_that_can_be_sent(self, tmp_path: Path) -> None:
+        check = "    checks:\n      vert: {must: commerce != 'legumes', message: Pas de légumes ici.}\n  aides:"
+        author = an_author(tmp_path, TEXT.replace("  aides:", check, 1))
+        author.use("exemple")
+        draft = author.preview.tryout.newest()
+        assert draft.answers["commerce"] == "tissus"
+        assert "Pas de légumes ici." not in author.framed().text
 
     def test_every_state_is_reached(self, author: Author) -> None:
         for state in author.preview.tryout.procedure.states:
@@ -230,6 +240,8 @@ def address(author: Author) -> Iterator[str]:
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     yield f"http://{HOST}:{server.effective_port}{HOME}"
+    author.preview.stopping.set()
+    server.task_dispatcher.shutdown()
     server.close()
 
 
@@ -240,6 +252,9 @@ def test_the_page_follows_the_file_and_keeps_what_was_typed(author: Author, addr
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
     page.goto(address)
+    for size in (PHONE, DESK):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        assert not Axe().run(page, context="body").response["violations"]
     page.get_by_role("button", name="Citoyen").click()
     frame = page.frame_locator("iframe[name=vue]")
     frame.get_by_role("heading", name="Étal de marché").wait_for()
