@@ -346,7 +346,7 @@ def _answers(shop: Workshop, name: str, path: Path) -> tuple[Page, ...]:
             where=where,
             type=word,
             value_type=shop.words.types.get(one, TEXT),
-            label=Text.of(one),
+            label=register.labels.get(one) or Text.of(one),
             required=TRUE,
         )
         for one, word in register.answers.items()

@@ -83,12 +83,14 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A register of another system that a look-up asks; `answers` are its answers' names and types."""
+    """A register of another system that a look-up asks; `answers` are its answers' names and types, `labels` what people
+    read of them."""
 
     id: str
     label: Text
     agency: str
     answers: Mapping[str, str]
+    labels: Mapping[str, Text] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def load_shared(folder: FilePath) -> tuple[Shared, list[Problem]]:
     offices, registers = _each(live["offices"], _office), _each(live["registers"], _register)
     problems.extend(_unknown_agencies(live["offices"], offices, agencies))
     problems.extend(_unknown_agencies(live["registers"], registers, agencies))
+    problems.extend(_unknown_labels(live["registers"], registers))
     shared = Shared(
         blocks=MappingProxyType(named["blocks"]),
         presets=MappingProxyType(named["presets"]),
@@ -113,6 +114,15 @@ def _unknown_agencies(
             yield problem("N304", where, name=thing.agency, kind="agency", near=near)
 
 
+def _unknown_labels(source: Source | None, registers: Mapping[str, Register]) -> Iterator[Problem]:
+    """A label is of an answer."""
+    for name, register in registers.items():
+        for one in sorted(register.labels.keys() - register.answers.keys()):
+            if source is not None:
+                where = source.position((name, "labels", one), key=True)
+                yield problem("N301", where, name=one, near=close_names(one, register.answers))
+
+
 # -- one thing at a time; shapes were checked --------------------------------------------------------------------------
 
 
@@ -169,7 +179,9 @@ def _office(source: Source, name: str, value: Any) -> Office:
 
 
 def _register(source: Source, name: str, value: Any) -> Register:
-    return Register(name, Text.of(value["label"]), value["agency"], MappingProxyType(dict(value.get("answers", {}))))
+    answers = MappingProxyType(dict(value.get("answers", {})))
+    labels = MappingProxyType({one: Text.of(words) for one, words in value.get("labels", {}).items()})
+    return Register(name, Text.of(value["label"]), value["agency"], answers, labels)
 
 
 def _scheme(source: Source, name: str, value: Any) -> Scheme:
