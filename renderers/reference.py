@@ -16,6 +16,7 @@ from engine.definition.shape import META_SCHEMA_PATH
 from renderers.console import console
 from renderers.problem_text import explain
 from renderers.problem_words import codes
+from renderers.reference_examples import Example, Examples, examples, faulty_files
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "reference"
 _NOTE: Final = "<!-- Written by `make reference`; change the source it names instead. -->\n"
@@ -35,26 +36,53 @@ def pages() -> Mapping[str, str]:
 def keys_page() -> str:
     """Every key, from the JSON Schema of the language."""
     schema: dict[str, Any] = json.loads(META_SCHEMA_PATH.read_text("utf-8"))
+    shown = examples(schema)
     lines = [_NOTE, "# Keys of a definition\n", "From `engine/definition/procedure.schema.json`. The reasons and the",
-             "rules behind them: [the language](../language.md).\n", "## Top of a file\n", *_table(schema)]  # fmt: skip
+             "rules behind them: [the language](../language.md). Each example stands in a file that the tests check.\n",
+             "## Top of a file\n", *_table(schema, "top", shown)]  # fmt: skip
     for name in _SECTIONS:
         part = schema["$defs"].get(name)
         if part is not None:
-            lines += [f"\n## {part.get('title', name)}\n", part.get("description", "") + "\n", *_table(part)]
+            lines += [
+                f"\n## {part.get('title', name)}\n",
+                part.get("description", "") + "\n",
+                *_table(part, name, shown),
+            ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _table(part: Mapping[str, Any]) -> Iterator[str]:
+def without_example() -> tuple[str, ...]:
+    """The keys that no checked file uses: there should be none. A preset's sections are those of a procedure."""
+    schema: dict[str, Any] = json.loads(META_SCHEMA_PATH.read_text("utf-8"))
+    shown = examples(schema)
+    sections = {"top": schema, **{name: schema["$defs"][name] for name in _SECTIONS}}
+    return tuple(
+        f"{name}.{key}"
+        for name, part in sections.items()
+        for key in part.get("properties", {})
+        if (name, key) not in shown and not (name == "preset" and key in schema["properties"])
+    )
+
+
+def _table(part: Mapping[str, Any], name: str, shown: Examples) -> Iterator[str]:
     properties: Mapping[str, Any] = part.get("properties", {})
     if not properties:
         return
     required = set(part.get("required", part.get("else", {}).get("required", ())))
-    yield "| key | is | meaning |"
-    yield "|---|---|---|"
+    yield "| key | is | meaning | example |"
+    yield "|---|---|---|---|"
     for key, value in properties.items():
         mark = "**required** · " if key in required else ""
         meaning = str(value.get("description", value.get("title", ""))).replace("|", "\\|")
-        yield f"| `{key}` | {_kind(value)} | {mark}{meaning} |"
+        yield f"| `{key}` | {_kind(value)} | {mark}{meaning} | {_example(shown.get((name, key)))} |"
+
+
+def _example(one: Example | None) -> str:
+    if one is None:
+        return ""
+    place = f"[{one.file.rpartition('/')[2]}](../../{one.file})"
+    text = one.text.replace("|", "\\|")
+    return f"`{text}` · {place}" if text and "`" not in text else place
 
 
 def _kind(value: Mapping[str, Any]) -> str:
@@ -72,9 +100,12 @@ def _kind(value: Mapping[str, Any]) -> str:
 
 def problems_page() -> str:
     """Every problem code with its explanation, in English, from the words of the checker."""
-    lines = [_NOTE, "# Problems\n", "What `guichet lint` may say, by code. `guichet explain CODE` says the same.\n"]
+    lines = [_NOTE, "# Problems\n", "What `guichet lint` may say, by code. `guichet explain CODE` says the same. The files",
+             "named show each fault in a whole procedure; the tests find it there, at its line and column.\n"]  # fmt: skip
     for code in codes():
         lines += [f"## {code}\n", "```text", (explain(code, "en") or "").strip(), "```\n"]
+        shown = [f"[{file.name}](../../tests/bad/{file.name})" for file in faulty_files(code)]
+        lines += ["Whole files: " + ", ".join(shown) + "\n"] if shown else []
     return "\n".join(lines).rstrip() + "\n"
 
 

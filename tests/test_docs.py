@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.definition.shared_files import load_shared
 from renderers import reference
 from renderers.console import console
 
@@ -18,6 +19,15 @@ PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.m
 def test_a_generated_reference_is_up_to_date(name: str) -> None:
     """`make reference` writes them again."""
     assert (reference.FOLDER / name).read_text("utf-8") == reference.pages()[name]
+
+
+def test_every_key_has_an_example_that_is_checked() -> None:
+    """A key that no file of `tests/good`, `tests/good_shared` or `procedures` uses promises what nothing proves."""
+    assert reference.without_example() == ()
+
+
+def test_the_shared_examples_are_sound() -> None:
+    assert not load_shared(ROOT / "tests" / "good_shared")[1]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
