@@ -251,7 +251,11 @@ def test_later_forms_are_filled_whole_and_row_by_row(visitor: Visitor) -> None:
     page = visitor.send(plan, musique="true", **{"file:croquis": picture("croquis.jpg")}, go="next")
     assert (page.status, "Il reste 1 question" in page.text) == (200, True)
     assert "Document reçu" in page.text
-    page = visitor.post(plan, **{**page.form(), "musique": "true", "fin": "25 h", "go": "next"})
+    piece = re.search(r'href="([^"]+/pieces/[^"]+)"', page.html)
+    form = page.form()
+    assert piece
+    assert visitor.open(piece[1]).status == 200, "its author reads it before it is sent"
+    page = visitor.post(plan, **{**form, "musique": "true", "fin": "25 h", "go": "next"})
     assert (page.status, 'value="25 h"' in page.html) == (422, True)
     visitor.post(plan, **{**page.form(), "musique": "true", "fin": "22 h", "go": "next"})
     assert visitor.page.address == f"/dossiers/{number}"
