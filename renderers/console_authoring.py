@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,7 @@ from renderers.console_files import (
     definition_path,
     shared_for,
 )
+from renderers.console_language import in_french
 
 if TYPE_CHECKING:
     from engine.definition.directory import Agency, Office
@@ -252,7 +253,7 @@ class _Questions:
     def number(self, name: str, given: int | None, usual: int, most: int) -> int:
         if given is not None or not self.asks:
             return usual if given is None else given
-        return int(click.prompt(said(f"ask_{name}", self.language), default=usual, type=click.IntRange(0, most)))
+        return int(self._ask(name, click.IntRange(0, most), usual))
 
     def agency(self, given: str | None) -> Agency:
         known = self.shared.directory.agencies
@@ -272,8 +273,9 @@ class _Questions:
         from renderers.starter import first_slot
 
         wanted = given
-        if wanted is None:
-            wanted = self.asks and click.confirm(said("ask_appointment", self.language), default=False)
+        if wanted is None and self.asks:
+            signs = said("yes_no", self.language)
+            wanted = self._ask("appointment", click.Choice(list(signs), case_sensitive=False), signs[1]) == signs[0]
         if not wanted:
             return None
         directory = self.shared.directory
@@ -286,19 +288,24 @@ class _Questions:
         if given is None and self.asks:
             for one, label in known.items():
                 click.echo(f"  {one:<24} {label}")
-            given = str(
-                click.prompt(said(f"ask_{name}", self.language), type=click.Choice(list(known)), show_choices=False)
-            )
+            given = str(self._ask(name, click.Choice(list(known))))
         if given is None:
             raise click.UsageError(said("missing", self.language, name=name))
         if given not in known:
             raise click.UsageError(said("unknown", self.language, name=name, value=given, known=", ".join(known)))
         return given
 
-    def _ask(self, name: str) -> str:
+    def _ask(self, name: str, kind: click.ParamType | None = None, usual: object = None) -> Any:
+        """The answer to one question, asked again until it can be used."""
         if not self.asks:
             raise click.UsageError(said("missing", self.language, name=name))
-        return str(click.prompt(said(f"ask_{name}", self.language)))
+        while True:
+            text = click.prompt(said(f"ask_{name}", self.language), default=usual, type=str)
+            try:
+                return kind.convert(text, None, None) if kind is not None else text
+            except click.BadParameter as wrong:
+                message = wrong.format_message().removeprefix("Invalid value: ")
+                click.echo(in_french(message) if self.language == "fr" else message, err=True)
 
 
 def _faults(text: str, file: Path, shared: Shared) -> Report:

@@ -178,6 +178,8 @@ class _Starter:
         if came:
             steps: list[Tree] = [*paid, came[0], {"visit": "missed", "then": "abandonne"}]
             found["absence"] = {"story": self.say("story_missed"), "steps": steps}
+            wait: Tree = {"wait": "31 days", "then": "abandonne"}
+            found["sans_rendez_vous"] = {"story": self.say("story_unbooked"), "steps": [*paid, wait]}
         return found
 
     def _came(self) -> list[Tree]:

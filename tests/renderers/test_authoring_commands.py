@@ -95,6 +95,7 @@ def test_a_new_file_is_ready_at_once(folder: Path, options: list[str]) -> None:
     assert check_definition(file.read_bytes(), str(file), load_shared(folder)[0]).report.problems == ()
     again = guichet("new", "attestation", "--title", "Autre", "--agency", "dgdn")
     assert again.exit_code == 1
+    assert "Traceback" not in again.output
     assert "Autre" not in file.read_text("utf-8")
 
 
@@ -106,9 +107,11 @@ def test_a_new_file_needs_no_block(folder: Path) -> None:
 
 def test_new_asks_what_is_not_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_authoring, "is_terminal", lambda: True)
-    done = guichet("new", typed="carte\nCarte d'accès\ndgdn\ncontroleur\n2000\n5\ny\n")
+    done = guichet("new", typed="carte\nCarte d'accès\nnulle\ndgdn\ncontroleur\nx\n2000\n5\no\n")
     assert done.exit_code == 0, done.output
     text = (folder / "carte.yaml").read_text("utf-8")
+    assert "nulle n’est pas permis" in done.output
+    assert "x n’est pas un nombre" in done.output
     assert "amount: 2000" in text
     assert "delay: 5 working days" in text
     assert "attend: rendez_vous" in text
