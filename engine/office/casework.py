@@ -17,6 +17,7 @@ from engine.records.dossier import Actor, Dossier, IssuedDocument, Letter
 from engine.records.store import Slice, Tray, Unit
 from engine.rules import forms
 from engine.rules.access import acting_role, awaited_roles, holds, roles_of
+from engine.rules.awaited import waits_for_many
 from engine.rules.decision import Act, Decision, EntryDraft, Offer
 from engine.rules.enclosed import pending_files, with_pending
 from engine.rules.view import AnswerProblem, FormView
@@ -249,7 +250,7 @@ def _acts_in(procedure: Procedure, state_id: str, actor: Actor) -> bool:
 def _waiting(procedure: Procedure, actor: Actor) -> tuple[str, ...]:
     """States that wait for somebody else: the applicant, money, a register, another service. Where several hands are
     waited for, a dossier is there as soon as the person has done their part."""
-    acting = {state for state in _acting(procedure, actor) if procedure.state(state).mode != "gather"}
+    acting = {state for state in _acting(procedure, actor) if not waits_for_many(procedure, state)}
     return tuple(state.id for state in procedure.states.values() if not state.is_end and state.id not in acting)
 
 

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.definition.model import APPLICATION, SYSTEM, Form, Procedure
+from engine.definition.model import APPLICATION, SYSTEM, Appointment, Form, Procedure
 from engine.office.gathering import errand_closed
 from engine.office.office import Office, pinned, seen
 from engine.problems import Refusal
 from engine.records.dossier import Actor, Dossier
-from engine.rules.access import may_read
+from engine.rules.access import acting_role, may_read
+from engine.rules.appointments import bookable
 from engine.rules.awaited import Awaited, awaited
 from engine.rules.part_forms import view_part
 from engine.rules.parts import filling_at, fillings, hand_of, is_in_parts
 from engine.rules.passage import Moment
+from engine.rules.tasks import holds_slot
 from engine.rules.view import PageView
 from engine.values import Text
 
@@ -39,7 +41,7 @@ class Wait:
 
     thing: Awaited
     closed: Refusal | None
-    is_mine: bool  # an errand, open to this person
+    is_mine: bool  # awaited of this person, and open to them now
 
 
 def contributions(office: Office, actor: Actor, dossier_id: str) -> tuple[Contribution, ...]:
@@ -86,6 +88,12 @@ def waits(office: Office, actor: Actor, dossier_id: str) -> tuple[Wait, ...]:
 
 def _wait(moment: Moment, dossier: Dossier, thing: Awaited) -> Wait:
     form = thing.task
+    if isinstance(form, Appointment):
+        closed = bookable(moment, dossier, form.id)
+        proposes = form.proposed_by is not None and acting_role(
+            moment.procedure, dossier, moment.actor, [form.proposed_by]
+        )
+        return Wait(thing, closed, closed is None and bool(proposes) and not holds_slot(dossier, form.id))
     if not isinstance(form, Form) or SYSTEM in form.by or form.id == APPLICATION:
         return Wait(thing, None, False)
     closed = errand_closed(moment, dossier, form, thing.part)

@@ -90,12 +90,14 @@ def _is_open_to(procedure: Procedure, dossier: Dossier, name: str, actor: Actor)
 
 
 def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:
-    """The roles (`agency/role`) that a state waits for: its own, its acts', those of the forms and rounds it gathers."""
+    """The roles (`agency/role`) that a state waits for: its own, its acts', those of the forms and rounds it gathers, those
+    that propose a visit."""
     state = procedure.states.get(state_id)
     if state is None:
         return frozenset()
-    tasks = (procedure.tasks[one] for one in state.waits)
-    gathered = (role for task in tasks if isinstance(task, Form) for role in task.by)
+    tasks = [procedure.tasks[one] for one in state.waits]
+    gathered = [role for task in tasks if isinstance(task, Form) for role in task.by]
+    gathered += [task.proposed_by for task in tasks if isinstance(task, Appointment) and task.proposed_by]
     acting = (role for way in procedure.leaving.get(state_id, ()) for role in way.by)
     return frozenset(role_key(procedure, role) for role in (*state.by, *gathered, *acting))
 

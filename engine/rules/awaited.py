@@ -12,13 +12,13 @@ from typing import Literal, TypeAlias
 
 from engine.definition.directory import Calendar, Directory
 from engine.definition.expressions import Scope
-from engine.definition.model import APPLICANT, APPLICATION, SYSTEM, Form, Procedure, Task
+from engine.definition.model import APPLICANT, APPLICATION, SYSTEM, Appointment, Form, Procedure, Task
 from engine.records.dossier import Done, Dossier
 from engine.rules.access import role_key
 from engine.rules.due_dates import form_ends
 from engine.rules.parts import consulted, filling_at, hand_of, is_in_parts, parts_left
 from engine.rules.scopes import scope_of
-from engine.rules.tasks import is_satisfied, open_tasks, task_blockers
+from engine.rules.tasks import holds_slot, is_satisfied, open_tasks, task_blockers
 from engine.values import Text
 
 Standing: TypeAlias = Literal["open", "later", "done", "needless"]
@@ -103,19 +103,28 @@ def _keys(procedure: Procedure, roles: tuple[str, ...]) -> tuple[str, ...]:
 def roles_awaited(
     procedure: Procedure, dossier: Dossier, day: date, directory: Directory
 ) -> tuple[str, ...] | None:  # fmt: skip
-    """The roles (`agency/role`) of agents that still owe a form or an opinion now; none where the state does not wait for
-    several hands."""
-    if dossier.is_draft or dossier.closed_at is not None or procedure.state(dossier.state).mode != "gather":
+    """The roles (`agency/role`) of agents that still owe a form, an opinion or the proposal of a slot now; none where the
+    state does not wait for several hands."""
+    if dossier.is_draft or dossier.closed_at is not None or not waits_for_many(procedure, dossier.state):
         return None
     scope = scope_of(procedure, dossier, day, directory)
-    forms = [task for task in open_tasks(procedure, dossier, scope) if isinstance(task, Form)]
-    found = {role_key(procedure, role) for form in forms for role in _owing(form, dossier, scope)}
+    tasks = open_tasks(procedure, dossier, scope)
+    found = {role_key(procedure, role) for task in tasks for role in _owing(task, dossier, scope)}
     return tuple(sorted(found - {APPLICANT, SYSTEM}))
 
 
-def _owing(form: Form, dossier: Dossier, scope: Scope) -> Iterator[str]:
-    if not form.services:
-        yield from form.by
-        return
-    left = parts_left(form, dossier, scope)
-    yield from (role for service in form.services if service.id in left for role in service.by)
+def waits_for_many(procedure: Procedure, state_id: str) -> bool:
+    """Whether a state waits for the parts of several hands, or for a visit that an agent proposes."""
+    state = procedure.state(state_id)
+    visits = (procedure.tasks[one] for one in state.waits)
+    return state.mode == "gather" or any(isinstance(one, Appointment) and one.proposed_by for one in visits)
+
+
+def _owing(task: Task, dossier: Dossier, scope: Scope) -> Iterator[str]:
+    if isinstance(task, Appointment) and task.proposed_by and not holds_slot(dossier, task.id):
+        yield task.proposed_by
+    elif isinstance(task, Form) and not task.services:
+        yield from task.by
+    elif isinstance(task, Form):
+        left = parts_left(task, dossier, scope)
+        yield from (role for service in task.services if service.id in left for role in service.by)

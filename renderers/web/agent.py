@@ -201,9 +201,11 @@ def _task(book: Procedure, line: DossierLine) -> str:
     mine, state = actor().roles & set(line.awaits or ()), book.states.get(line.state)
     if not mine or state is None:
         return ""
-    tasks = (book.tasks[task] for task in state.waits)
+    tasks = [book.tasks[task] for task in state.waits]
     asked = {role_key(book, role) for form in tasks if isinstance(form, Form) and form.services for role in form.by}
-    return say("waits.inbox_opinion" if mine & asked else "waits.inbox_form")
+    filling = {role_key(book, role) for form in tasks if isinstance(form, Form) for role in form.by}
+    key = "inbox_opinion" if mine & asked else "inbox_form" if mine & filling else "inbox_visit"
+    return say(f"waits.{key}")
 
 
 def acts_in(book: Procedure, state_id: str, who: Actor) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.clock import local_day
 from engine.definition.model import APPLICANT, SYSTEM, Appointment, Clock, Fee, Form, Link
 from engine.office.contributions import Wait, waits
-from engine.rules.access import may_read
+from engine.rules.access import may_read, role_key
 from engine.rules.awaited import Awaited
 from engine.rules.due_dates import clock_end, clock_left
 from engine.rules.parts import SILENT
@@ -56,11 +56,23 @@ def _line(one: AgentCase, form: FormView, wait: Wait, names: Mapping[str, str]) 
     title = label(thing.label)
     if isinstance(thing.task, Form) and thing.part is not None and not thing.task.services:
         title = say("waits.of_row", title=title, row=row_name(rows_of(form, thing.task.each), int(thing.part)))
+    tag, text = _standing(one, thing, names)
+    if isinstance(thing.task, Appointment):
+        return _visit_line(one, wait, WaitLine(title, tag, text, is_done=thing.status == "done" or not wait.is_mine))
     href = one.at(f"/a-faire/{thing.task.id}" + (f"/{thing.part}" if thing.part is not None else ""))
     verb = _verb(thing) if wait.is_mine else ""
-    tag, text = _standing(one, thing, names)
     is_row = thing.part is not None and thing.part.isdecimal()
     return WaitLine(title, tag, text, href if wait.is_mine else "", verb, is_row, thing.status == "done")
+
+
+def _visit_line(one: AgentCase, wait: Wait, line: WaitLine) -> WaitLine:
+    """A visit that this agent may propose, take or move for the applicant."""
+    if wait.closed is not None:
+        return line
+    task = wait.thing.task
+    held = task.id in one.dossier.bookings and one.dossier.bookings[task.id].status == "booked"
+    verb = say("visit.propose" if wait.is_mine else "visit.move" if held else "visit.take")
+    return replace(line, href=one.at(f"/creneau/{task.id}"), verb=verb)
 
 
 def _verb(thing: Awaited) -> str:
@@ -120,6 +132,8 @@ def _awaited_of(one: AgentCase, thing: Awaited) -> str:
         held = booking is not None and booking.status == "booked"
         if booking is not None and held:
             return say("waits.booked", moment=site().words.moment(booking.start, language()))
+        if task.proposed_by is not None:
+            return say("visit.awaited", who=role_label(role_key(one.procedure, task.proposed_by)))
         return say("waits.to_book")
     if isinstance(task, Fee):
         owed = one.dossier.owed.get(task.id)

@@ -13,12 +13,14 @@ from renderers.web import (
     agent_dossier,
     agent_errand,
     agent_pieces,
+    agent_slots,
     auditor,
     definitions,
     publications,
 )
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
-    agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint, agent_errand.blueprint, agent_day.blueprint,
-    definitions.blueprint, auditor.blueprint, publications.blueprint,
+    agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
+    agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
+    publications.blueprint,
 )  # fmt: skip

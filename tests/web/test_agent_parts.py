@@ -8,9 +8,11 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
+from engine.definition.catalogue import Catalogue
 from engine.definition.namespace import FORM_WORDS
 from engine.office import cashier, gathering, intake, linking
 from engine.office.demo import demo_agents
@@ -21,6 +23,7 @@ from engine.values import group_number, new_id
 from tests.engine.office.test_enclosures import photograph
 from tests.engine.office.test_gathering import good
 from tests.engine.office.world import PASSPORT, pdf
+from tests.makers import a_procedure, the_shared
 from tests.web.desks import Desks, Seat, hidden, open_desks, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
@@ -286,3 +289,47 @@ def test_what_a_renewal_replaces_is_said_before_it_is_issued(desks: Desks) -> No
     assert f"Permis {granted.documents[0].number} → remplacé" in preview
     assert acted(seat, second, "accorder") == 303
     assert "Remplacé" in seat.see(at(first)).split("Documents délivrés")[1]
+
+
+VISIT = """
+form: {vous: {title: Vous, fields: {nom: {label: Nom, example: AMEGAN}}}}
+appointments:
+  visite: {label: Visite du lieu, by: voirie, proposed_by: urbaniste, lasts: 30 minutes}
+workflow:
+  start: lieu
+  states:
+    lieu: {label: Visite à fixer, attend: visite, due: 30 days, then: accorde, late: classe, missed: classe}
+    accorde: {label: Accordé, end: granted}
+    classe: {label: Classé, end: abandoned}
+scenarios:
+  simple: {story: Une visite, steps: [{book: {visite: 2026-11-26 07:30}}, {visit: attended, then: accorde}]}
+"""
+
+
+def test_a_visit_is_proposed_by_the_role_that_the_book_names(tmp_path: Path) -> None:
+    desks = open_desks(tmp_path, catalogue=Catalogue.of([a_procedure(VISIT)], the_shared()))
+    dossier, planner, roads = desks.world.sent("essai"), desks.agent(PLANNER), desks.agent(ROADS)
+    assert "Créneau à proposer" in planner.see("/agent")
+    assert "Aucun dossier dans cette file." in roads.see("/agent")
+    assert "Service d'urbanisme propose un rendez-vous" in roads.see(at(dossier)).replace("’", "'")
+    page = at(dossier, "/creneau/visite")
+    listed = planner.get(page).get_data(as_text=True)
+    slot = re.search(r'name="start" value="([^"]+)"', listed)
+    office = re.search(r'name="bureau" value="([^"]+)"', listed)
+    assert slot is not None
+    assert office is not None
+    query = urlencode({"bureau": office[1], "start": slot[1]})
+    shown = planner.get(f"{page}?{query}")
+    assert "Le demandeur est prévenu aussitôt." in read(shown)
+    assert desks.kept(dossier).bookings == {}
+    assert planner.client.post(page, data=hidden(shown)).headers["Location"] == at(dossier)
+    kept = desks.kept(dossier)
+    assert kept.bookings["visite"].status == "booked"
+    assert kept.awaits == ()
+    assert "Visite du lieu : rendez-vous le" in planner.see(at(dossier))
+    assert "AMEGAN" in planner.see("/agent?file=attente")
+    stranger = desks.agent(MAYOR)
+    assert stranger.get(page).status_code in (303, 404)
+    for bad in ("start=demain", "start=9999-99-99", "jour=x&bureau=nulle_part"):
+        assert planner.get(f"{page}?{bad}").status_code == 200
+    assert planner.get(at(dossier, "/creneau/nom")).status_code == 404
