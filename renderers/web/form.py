@@ -108,11 +108,12 @@ def drop(number: str) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A page of the form, or one row of a group on it (`voyageurs.0`)."""
+    """A page of the form (`whole`, none when it is not on the path), or one row of a group on it (`voyageurs.0`)."""
 
     one: Case
     page_id: str
-    row: str = ""
+    row: str
+    whole: PageView | None
 
     @property
     def address(self) -> str:
@@ -126,17 +127,19 @@ class Screen:
 
     def again(self) -> Screen:
         """The same screen of the dossier as it stands by now."""
-        return replace(self, one=case(self.one.dossier.number))
+        return screen_of(case(self.one.dossier.number), self.page_id, self.row)
 
     def view(self) -> PageView | None:
         """Its questions, showing no fault; it carries all that is wrong with them."""
-        whole = self.one.page(self.page_id)
-        return row_page(whole, self.row) if whole and self.row else whole
+        return row_page(self.whole, self.row) if self.whole and self.row else self.whole
 
     def row_pages(self) -> RowPages:
-        whole = self.one.page(self.page_id)
-        wrong = frozenset(problem.at for problem in whole.errors) if whole else frozenset()
+        wrong = frozenset(problem.at for problem in self.whole.errors) if self.whole else frozenset()
         return RowPages(self.one.at(f"/demande/{self.page_id}"), _return(), self.one.rows_kept, wrong)
+
+
+def screen_of(one: Case, page_id: str, row: str = "") -> Screen:
+    return Screen(one, page_id, row, one.page(page_id) if one.dossier.is_draft else None)
 
 
 def show_screen(screen: Screen) -> Response:
@@ -146,7 +149,7 @@ def show_screen(screen: Screen) -> Response:
     view = screen.view()
     if view is None:
         session["note"] = say("form.form_gone")
-        return go(screen.above if screen.row and one.page(screen.page_id) else one.at("/demande"))
+        return go(screen.above if screen.row and screen.whole else one.at("/demande"))
     note, kind = session.pop("note", ""), session.pop("note_kind", "")
     return _page(
         screen, replace(view, problems=()), note=note, note_kind=kind, follow_up=session.pop("follow_up", 0)
@@ -168,8 +171,7 @@ def save_screen(screen: Screen) -> Response:
             raise
         screen = screen.again()
         return versions_page(screen.one, screen.view(), screen.address)
-    screen = screen.again()
-    received = receive(screen.one, screen.view())
+    received = receive(one, lambda: screen.again().view())
     if request.form.get("go") == "later":
         return go("/dossiers")
     screen = screen.again()  # as saved, with its files
@@ -201,13 +203,13 @@ def _added_row(screen: Screen) -> str:
 @blueprint.get("/dossiers/<number>/demande/<page_id>")
 @signed_in
 def show(number: str, page_id: str) -> Response:
-    return show_screen(Screen(case(number), page_id))
+    return show_screen(screen_of(case(number), page_id))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>")
 @signed_in
 def save(number: str, page_id: str) -> Response:
-    return save_screen(Screen(case(number), page_id))
+    return save_screen(Screen(case(number), page_id, "", None))
 
 
 def is_clash(error: Exception) -> bool:
@@ -306,8 +308,7 @@ def _page(
 
 def _title(screen: Screen, view: PageView) -> str:
     """The page's own, or which row it is."""
-    whole = screen.one.page(screen.page_id) if screen.row else None
-    found = find_row(whole, screen.row) if whole else None
+    found = find_row(screen.whole, screen.row) if screen.whole and screen.row else None
     if found is None:
         return label(view.title)
     name = found.row.label or say("rows.number", number=found.row.number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,9 +30,9 @@ class Received:
     note: str = ""
 
 
-def receive(one: Case, view: PageView | None) -> Received:
-    """Keeps every file that was chosen, each by itself; takes away the one whose « Supprimer » was touched. `view` is the
-    page they were posted from."""
+def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
+    """Keeps every file that was chosen, each by itself; takes away the one whose « Supprimer » was touched. `view` draws
+    the page they were posted from."""
     if taken := request.form.get("detach"):
         detach(office(), actor(), one.id, taken, token=form_token())
         return Received((), say("piece.removed"))
@@ -46,7 +46,7 @@ def receive(one: Case, view: PageView | None) -> Received:
         _remember(one, at, attached.problem)
     sent = request.form.get("send")
     if sent and not stored and not problems:
-        problems.append(_no_file(view, sent))
+        problems.append(_no_file(view(), sent))
     return Received(tuple(problems), say("piece.stored", count=stored) if stored else "")
 
 

@@ -8,7 +8,7 @@ from engine.office.intake import save_page
 from renderers.row_pages import find_row
 from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in
 from renderers.web.cases import case
-from renderers.web.form import Screen, save_screen, show_screen
+from renderers.web.form import save_screen, screen_of, show_screen
 from renderers.web_form import control_id
 
 blueprint = Blueprint("rows", __name__)
@@ -17,13 +17,13 @@ blueprint = Blueprint("rows", __name__)
 @blueprint.get("/dossiers/<number>/demande/<page_id>/<row>")
 @signed_in
 def show(number: str, page_id: str, row: str) -> Response:
-    return show_screen(Screen(case(number), page_id, row))
+    return show_screen(screen_of(case(number), page_id, row))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>/<row>")
 @signed_in
 def save(number: str, page_id: str, row: str) -> Response:
-    screen = Screen(case(number), page_id, row)
+    screen = screen_of(case(number), page_id, row)
     return save_screen(screen) if screen.one.dossier.is_draft and screen.view() else show_screen(screen)
 
 
@@ -31,10 +31,9 @@ def save(number: str, page_id: str, row: str) -> Response:
 @signed_in
 def remove(number: str, page_id: str, row: str) -> Response:
     """Asks first, naming the row; the others keep their order."""
-    screen = Screen(case(number), page_id, row)
+    screen = screen_of(case(number), page_id, row)
     one = screen.one
-    whole = one.page(page_id) if one.dossier.is_draft else None
-    found = find_row(whole, row) if whole else None
+    found = find_row(screen.whole, row) if screen.whole else None
     if found is None:
         return show_screen(screen)
     name = found.row.label or say("rows.number", number=found.row.number)
