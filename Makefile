@@ -40,6 +40,7 @@ lint: install ## style, types and the shipped procedures
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/guichet fmt --check procedures
 	$(BIN)/guichet lint procedures
 
 format: install ## lay the code out

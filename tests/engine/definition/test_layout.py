@@ -40,6 +40,12 @@ def test_a_file_laid_out_means_the_same_and_stays(file: Path) -> None:
         assert (was and was.fingerprint) == (now and now.fingerprint)
 
 
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_shipped_file_is_laid_out(file: Path) -> None:
+    """`guichet fmt procedures` writes them again."""
+    assert lay_out(read_source(file.read_bytes(), str(file))) == file.read_text("utf-8")
+
+
 # -- rules -------------------------------------------------------------------------------------------------------------
 
 
