@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.definition.shared_files import Shared
     from engine.definition.source import Source
     from engine.problems import Problem, Report
+    from renderers.repairs import Repair
 
 SECONDS_TO_PROVE = 10.0
 
@@ -69,7 +70,7 @@ def fmt(paths: tuple[Path, ...], check: bool, show: bool, language: str) -> None
             elif check:
                 click.echo(said("would", language, file=file))
             else:
-                file.write_text(text, "utf-8", newline="\n")
+                _keep(file, text)
                 click.echo(said("laid", language, file=file))
     dry = check or show
     click.echo(said("would_count" if dry else "laid_count", language, count=moved, all=len(files)), err=dry)
@@ -132,35 +133,42 @@ def expand(slug_or_path: str, language: str) -> None:
 
 def mend(files: Iterable[Path], language: str) -> str:
     """Makes the exact repairs of definitions, in the files themselves. Gives what was changed, to be shown."""
-    from engine.definition.catalogue import check_definition
     from renderers.problem_words import visible
-    from renderers.repairs import repaired
 
     told: list[str] = []
     known: dict[Path, tuple[Shared, list[object]]] = {}
     count = 0
     for file in files:
-        shared, _ = shared_for(file, known)
-        try:
-            text = file.read_text("utf-8")
-        except UnicodeDecodeError:  # lint says where
-            continue
-        name = str(file)
-        done = repaired(
-            text.removeprefix("\ufeff"),
-            name,
-            lambda one, name=name, shared=shared: check_definition(one, name, shared).report,
-        )
-        if done.repairs:
-            file.write_text(done.text, "utf-8", newline="\n")
-        count += len(done.repairs)
-        for one in done.repairs:
+        done = _mended(file, shared_for(file, known)[0])
+        count += len(done)
+        for one in done:
             told += [
                 f"{file}:{one.line} {one.code}",
                 f"  - {visible(one.old.strip())}",
                 f"  + {visible(one.new.strip())}",
             ]
     return "\n".join([*told, said("fixed", language, count=count), ""])
+
+
+def _mended(file: Path, shared: Shared) -> tuple[Repair, ...]:
+    """The repairs made in one file. What is not UTF-8 is left to lint, which says where."""
+    from engine.definition.catalogue import check_definition
+    from renderers.repairs import repaired
+
+    text = file.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
+    if "\ufffd" in text:
+        return ()
+    done = repaired(text, str(file), lambda one: check_definition(one, str(file), shared).report)
+    if done.repairs:
+        _keep(file, done.text)
+    return done.repairs
+
+
+def _keep(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8", newline="\n")
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from None
 
 
 # -- new ---------------------------------------------------------------------------------------------------------------
@@ -295,7 +303,7 @@ class _Questions:
             raise click.UsageError(said("unknown", self.language, name=name, value=given, known=", ".join(known)))
         return given
 
-    def _ask(self, name: str, kind: click.ParamType | None = None, usual: object = None) -> Any:
+    def _ask(self, name: str, kind: click.ParamType[Any] | None = None, usual: object = None) -> Any:
         """The answer to one question, asked again until it can be used."""
         if not self.asks:
             raise click.UsageError(said("missing", self.language, name=name))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from renderers.console import LANGUAGES, ComparingCommand, definition_path, shared_for
+from renderers.console import ComparingCommand
+from renderers.console_files import LANGUAGES, definition_path, shared_for
 
 if TYPE_CHECKING:
     from engine.office.office import Office
