@@ -15,9 +15,9 @@ from engine.office.gates import facts_of, problem_of
 from engine.office.publishing import EditionRecord
 from engine.records.publications import Found, Gate, Origin, Publication
 from engine.values import Plain
-from renderers.change_lines import ChangeWriter, Comparison
+from renderers.change_lines import ChangeLine, ChangeWriter, Comparison
 from renderers.problem_text import render_problem
-from renderers.words import Words
+from renderers.words import Words, typographic
 
 SIGNATURES: Final[Mapping[str, str]] = {
     "G": "good", "U": "uncertified", "B": "forged", "X": "expired", "Y": "key_expired", "R": "revoked", "E": "unchecked",
@@ -146,14 +146,20 @@ def change_sentence(compared: Comparison | None, words: Words, language: str) ->
     if not lines:
         return words.say("publication.history.no_effect", language, {})
     felt = [line for line in lines if line.change.chapter in _DOMAIN] or lines
-    told = [_short(line.label, line.what) for line in felt[:_TOLD]]
+    told = [_short(line, words, language) for line in felt[:_TOLD]]
     left = len(lines) - len(told)
     more = [words.say("publication.history.more", language, {"count": str(left)})] if left else []
     return " ; ".join([*told, *more])
 
 
-def _short(label: str, what: str) -> str:
-    return f"{label} – {what}" if what else label
+def _short(line: ChangeLine, words: Words, language: str) -> str:
+    """`Passeport, 30 000 → 35 000 FCFA`: an amount says enough by itself."""
+    what = line.what
+    if line.change.key in ("amount", "value") and " → " in what:
+        what = what.rpartition(typographic(" : ", language))[2]
+    return (
+        words.say("publication.history.change", language, {"label": line.label, "what": what}) if what else line.label
+    )
 
 
 def placed_day(begins: date | None, at: datetime) -> date | None:

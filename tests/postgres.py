@@ -49,9 +49,15 @@ def database() -> Iterator[str]:
     name = f"guichet_test_{uuid4().hex[:12]}"
     _run(server(), f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
     try:
-        yield psycopg.conninfo.make_conninfo(server(), dbname=name)
+        yield _beside(name)
     finally:
         _run(server(), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _beside(name: str) -> str:
+    """The address of another database of the same server."""
+    place, _, options = server().partition("?")
+    return f"{place.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
 
 
 _kept: dict[str, Any] = {}

@@ -28,7 +28,12 @@ def long_form(placed: Spliced) -> Tree:
     written = workflow.get("transitions")
     acts: dict[str, Tree] = {**written} if isinstance(written, dict) else {}
     acts |= {_free(name, taken): way for name, way in ways}
-    grown: dict[str, Tree] = {**workflow, "states": states, "transitions": acts, **({"clocks": clocks} if clocks else {})}
+    grown: dict[str, Tree] = {
+        **workflow,
+        "states": states,
+        "transitions": acts,
+        **({"clocks": clocks} if clocks else {}),
+    }
     return {**tree, "workflow": grown}
 
 

@@ -127,9 +127,7 @@ def _digits(code: str) -> str:
     return digits
 
 
-def _taken_code(
-    office: Office, unit: Unit, phone: str, digits: str, client: str, now: datetime
-) -> Refusal | None:
+def _taken_code(office: Office, unit: Unit, phone: str, digits: str, client: str, now: datetime) -> Refusal | None:
     """Uses a code up; why it is not the one otherwise."""
     closed = _too_many(unit, now, (f"try:{phone}", TRIES_PER_PHONE), (f"try@{client}", TRIES_PER_CLIENT))
     closed = closed or _wrong_code(office, unit, phone, digits, now)

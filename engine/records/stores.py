@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from engine.records.postgres import PostgresStore
@@ -9,13 +10,15 @@ from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
 
 _POSTGRES = ("postgresql://", "postgres://")
+_KEYWORDS = re.compile(r"(host|hostaddr|port|dbname|user|service)\s*=")
 _SQLITE = "sqlite:///"
 
 
 def file_of(address: str | Path) -> Path | None:
-    """The file of a SQLite store; None for a server."""
+    """The file of a SQLite store; None for a server, whose address is a URL or libpq's `host=… dbname=…`."""
     text = str(address)
-    return None if text.startswith(_POSTGRES) else Path(text.removeprefix(_SQLITE))
+    is_server = text.startswith(_POSTGRES) or _KEYWORDS.match(text)
+    return None if is_server else Path(text.removeprefix(_SQLITE))
 
 
 def open_store(address: str | Path) -> Store:

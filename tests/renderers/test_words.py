@@ -131,9 +131,11 @@ def test_every_key_of_the_templates_is_said(words: Words) -> None:
 
 
 def test_every_key_of_the_code_is_said(words: Words) -> None:
+    """Some rooms speak under a heading of their own: `say("check.refused")` is `publication.check.refused`."""
     keys = asked_by_code()
     assert len(keys) > 100
-    assert sorted(key for key in keys if not words.has(key)) == []
+    headings = ("", "publication.", "commands.", "expr.")
+    assert sorted(key for key in keys if not any(words.has(heading + key) for heading in headings)) == []
 
 
 def test_every_entry_of_a_journal_has_its_words(words: Words) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.office import bookings, casework, cashier
+from engine.office import casework, cashier
 from engine.records.dossier import Actor, Dossier
 from engine.rules.decision import Act
 from engine.values import new_id
@@ -29,6 +29,7 @@ class Case:
     def __init__(self, portal: Portal, enter: Enter, viewport: dict[str, int]) -> None:
         self.portal, self.enter, self.viewport = portal, enter, viewport
         self.people: dict[str, Person] = {}
+        self.looked: set[tuple[str, str]] = set()
         self.number = sent(portal, PERMIT, "+22890110009", destination="erp").number
 
     @property
@@ -43,41 +44,54 @@ class Case:
         """This agent, before the dossier."""
         if login not in self.people:
             self.people[login] = at_desk(self.enter, login, "/agent/connexion", self.viewport)
+            self.people[login].looks = False  # each kind of page is looked at once a step (`looks_at`)
         person = self.people[login]
         person.go(self.base)
         if "/connexion" in person.page.url:  # days went by
             person.fill(login=login, password=PASSWORD)
             person.press("Se connecter")
+        return self.looks_at(person)
+
+    def looks_at(self, person: Person) -> Person:
+        kind = (person.title, self.dossier.state)
+        if kind not in self.looked:
+            self.looked.add(kind)
+            person.look()
         return person
+
+    def press(self, person: Person, text: str) -> Person:
+        person.press(text)
+        return self.looks_at(person)
 
     def act(self, login: str, act: str, reason: str = "") -> Person:
         """Reads what the act will do, and confirms it."""
         person = self.at(login)
         person.go(f"{self.base}/acte/{act}")
+        self.looks_at(person)
         if reason:
             person.page.locator("[name=act-reason]").fill(reason)
-            person.press("Voir avant d’envoyer")
-        person.press("Confirmer")
+            self.press(person, "Voir avant d’envoyer")
+        self.press(person, "Confirmer")
         return person
 
     def opinion(self, login: str, service: str, said: str) -> Person:
         person = self.at(login)
-        person.press("Donner l’avis")
+        self.press(person, "Donner l’avis")
         assert person.page.url.endswith(f"/a-faire/services/{service}")
         person.fill(opinion=said)
-        person.press("Continuer")
-        person.press("Confirmer")
+        self.press(person, "Continuer")
+        self.press(person, "Confirmer")
         assert person.sees("C’est fait")
         return person
 
     def report(self) -> Person:
         person = self.at(INSPECTOR)
-        person.press("Remplir")
-        person.press("Continuer")
+        self.press(person, "Remplir")
+        self.press(person, "Continuer")
         assert person.sees("Répondez oui ou non à « Le terrain correspond-il aux plans ? »")
         person.fill(terrain_conforme="true", observations="Bornes en place")
-        person.press("Continuer")
-        person.press("Confirmer")
+        self.press(person, "Continuer")
+        self.press(person, "Confirmer")
         return person
 
     # -- what others do
@@ -90,14 +104,19 @@ class Case:
         )  # fmt: skip
 
     def visited(self) -> None:
-        office, owner = self.portal.office, self._owner()
-        sheet = bookings.slots(office, owner, self.dossier.id, "visite")
-        slot = next(slot for day in sheet.days for slot in day.slots)
-        bookings.book_slot(office, owner, self.dossier.id, "visite", slot.office, slot.start, token=new_id())
-        self.portal.move_to(slot.start + timedelta(minutes=5))
+        """The applicant telephoned: the inspector takes the slot for them, then receives."""
         person = self.at(INSPECTOR)
-        person.go(f"/agent/rendez-vous/{slot.start.date()}")
-        person.press("Reçu")
+        self.press(person, "Prendre un créneau")
+        with person.page.expect_navigation():
+            person.page.locator("[name=start]").first.click()
+        person.arrived()
+        self.looks_at(person)
+        self.press(person, "Confirmer ce rendez-vous")
+        start = self.dossier.bookings["visite"].start
+        self.portal.move_to(start + timedelta(minutes=5))
+        person = self.at(INSPECTOR)
+        person.go(f"/agent/rendez-vous/{start.date()}")
+        self.press(person, "Reçu")
 
     def _owner(self) -> Actor:
         owner = self.dossier.owner

@@ -24,7 +24,6 @@ from renderers.console_operations import Installation, backup_command, copy_comm
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world, keys
 from tests.postgres import an_empty_store, database
 
-
 pytestmark = pytest.mark.slow
 
 

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ from engine.records.postgres import PostgresStore
 from engine.records.postgres_schema import NAMES, check_settings
 from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
 from engine.records.store import Busy
-from engine.records.stores import open_store
+from engine.records.stores import file_of, open_store
 from tests.engine.records.makers import NOON, a_document, a_dossier, a_payment, an_edition, journal, opened
 from tests.postgres import an_empty_store, database
 
@@ -181,3 +182,20 @@ def test_what_somebody_broke_is_found(store: PostgresStore) -> None:
     finally:
         said(store, "ALTER TABLE entry ENABLE TRIGGER USER")
     assert {one.code for one in store.findings()} == {"chain", "row_differs"}
+
+
+@pytest.mark.parametrize(
+    ("address", "file"),
+    [
+        ("var/guichet.db", "var/guichet.db"),
+        ("sqlite:///var/guichet.db", "var/guichet.db"),
+        ("sqlite:////srv/guichet.db", "/srv/guichet.db"),
+        ("postgresql://guichet@10.0.0.2/guichet", None),
+        ("postgres://guichet@10.0.0.2/guichet", None),
+        ("host=10.0.0.2 dbname=guichet", None),
+        ("dbname = guichet", None),
+    ],
+)
+def test_what_an_address_names(address: str, file: str | None) -> None:
+    """A server's address must never become a file of that name."""
+    assert file_of(address) == (Path(file) if file else None)
