@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.definition.model import Form, Procedure
+from engine.definition.roles import awaited_roles, roles_of, waits_for_many
 from engine.office.carrying import carry_out, keep, letters_owed, succession
 from engine.office.command import DOSSIER, once
 from engine.office.letters import letters_of
@@ -16,8 +17,7 @@ from engine.problems import Refused, refusal
 from engine.records.dossier import Actor, Dossier, IssuedDocument, Letter
 from engine.records.store import Slice, Tray, Unit
 from engine.rules import forms
-from engine.rules.access import acting_role, awaited_roles, holds, roles_of
-from engine.rules.awaited import waits_for_many
+from engine.rules.access import acting_role, holds
 from engine.rules.decision import Act, Decision, EntryDraft, Offer
 from engine.rules.enclosed import pending_files, with_pending
 from engine.rules.view import AnswerProblem, FormView

@@ -25,6 +25,7 @@ from engine.definition.model import (
     Task,
     Transition,
 )
+from engine.definition.roles import role_key
 from engine.office.bookings import slots
 from engine.office.casework import offers
 from engine.office.cashier import least_owed, owed
@@ -32,7 +33,6 @@ from engine.office.office import NotFound
 from engine.office.telling import Told
 from engine.problems import Refusal, refusal
 from engine.records.dossier import Actor, Dossier
-from engine.rules.access import role_key
 from engine.rules.calendars import add_span
 from engine.rules.due_dates import held_bookings
 from engine.rules.examples import example_filling

@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 from engine.clock import ZONE
 from engine.definition.model import APPLICANT, Appointment, Form, Procedure, Scenario, Step
 from engine.definition.notation import read_span
+from engine.definition.roles import role_key
 from engine.gateways.registers import Found, RegisterAnswer
 from engine.office.bookings import book_slot, mark
 from engine.office.carrying import carry_out, keep
@@ -27,7 +28,6 @@ from engine.office.office import NotFound, WrongAnswers
 from engine.office.stage import PAYERS, Stage, fresh_token
 from engine.problems import NOWHERE, Fact, Position, Problem, Refused, problem, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
-from engine.rules.access import role_key
 from engine.rules.calendars import add_span
 from engine.rules.criteria import adopt_criteria, stopped_by
 from engine.rules.decision import Act, EntryDraft

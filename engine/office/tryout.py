@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from engine.clock import MovedClock, local, local_day
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import Procedure, Scenario, Step
+from engine.definition.roles import roles_of
 from engine.definition.shared_files import Shared
 from engine.gateways.registers import FileRegister, RegisterAnswer
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
@@ -35,7 +36,6 @@ from engine.office.telling import Told
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Account, Attachment, Dossier, Session, Timer
 from engine.records.sqlite import SqliteStore
-from engine.rules.access import roles_of
 from engine.rules.wording import Wording
 from engine.values import Plain, Text
 

@@ -6,17 +6,11 @@ offices, once sent. An auditor sees all that was sent, without sensitive answers
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from engine.definition.model import APPLICANT, SYSTEM, Appointment, Form, Procedure
+from engine.definition.model import APPLICANT, SYSTEM, Form, Procedure
+from engine.definition.roles import role_key, roles_of
 from engine.records.dossier import Actor, Attachment, Dossier
-
-
-def role_key(procedure: Procedure, role: str) -> str:
-    """`agency/role` of a role as the book writes it; `applicant` and `system` stay themselves."""
-    if role in (APPLICANT, SYSTEM) or "/" in role:
-        return role
-    return f"{procedure.identity.agency}/{role}"
 
 
 def holds(actor: Actor, roles: Iterable[str]) -> bool:
@@ -46,28 +40,6 @@ def in_their_offices(dossier: Dossier, actor: Actor) -> bool:
     return not actor.offices or dossier.office is None or dossier.office in actor.offices
 
 
-def roles_of(procedure: Procedure) -> frozenset[str]:
-    """Every role (`agency/role`) that has a part in a procedure."""
-    return frozenset(role_key(procedure, role) for role in _named_roles(procedure)) - {APPLICANT, SYSTEM}
-
-
-def _named_roles(procedure: Procedure) -> Iterator[str]:
-    for state in procedure.states.values():
-        yield from state.by
-        if state.escalate:
-            yield state.escalate
-    for way in procedure.transitions:
-        yield from way.by
-    for task in procedure.tasks.values():
-        yield from task.by
-        if isinstance(task, Form):
-            yield from task.seen_by
-        if isinstance(task, Appointment) and task.proposed_by:
-            yield task.proposed_by
-    for sensitive in procedure.personal_data.sensitive.values():
-        yield from sensitive.seen_by
-
-
 def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
     """Whether this dossier exists for this actor."""
     if actor.kind == "applicant":
@@ -87,19 +59,6 @@ def _is_open_to(procedure: Procedure, dossier: Dossier, name: str, actor: Actor)
     given = dossier.done.get(name)
     readers = tuple(role_key(procedure, role) for role in asked.seen_by)
     return holds(actor, readers) or (given is not None and given.by == actor.id)
-
-
-def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:
-    """The roles (`agency/role`) that a state waits for: its own, its acts', those of the forms and rounds it gathers, those
-    that propose a visit."""
-    state = procedure.states.get(state_id)
-    if state is None:
-        return frozenset()
-    tasks = [procedure.tasks[one] for one in state.waits]
-    gathered = [role for task in tasks if isinstance(task, Form) for role in task.by]
-    gathered += [task.proposed_by for task in tasks if isinstance(task, Appointment) and task.proposed_by]
-    acting = (role for way in procedure.leaving.get(state_id, ()) for role in way.by)
-    return frozenset(role_key(procedure, role) for role in (*state.by, *gathered, *acting))
 
 
 def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment, actor: Actor) -> bool:

@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 from engine.definition.directory import Calendar, Directory
 from engine.definition.expressions import Scope
 from engine.definition.model import APPLICANT, APPLICATION, SYSTEM, Appointment, Form, Procedure, Task
+from engine.definition.roles import role_key, waits_for_many
 from engine.records.dossier import Done, Dossier
-from engine.rules.access import role_key
 from engine.rules.due_dates import form_ends
 from engine.rules.parts import consulted, filling_at, hand_of, is_in_parts, parts_left
 from engine.rules.scopes import scope_of
@@ -111,13 +111,6 @@ def roles_awaited(
     tasks = open_tasks(procedure, dossier, scope)
     found = {role_key(procedure, role) for task in tasks for role in _owing(task, dossier, scope)}
     return tuple(sorted(found - {APPLICANT, SYSTEM}))
-
-
-def waits_for_many(procedure: Procedure, state_id: str) -> bool:
-    """Whether a state waits for the parts of several hands, or for a visit that an agent proposes."""
-    state = procedure.state(state_id)
-    visits = (procedure.tasks[one] for one in state.waits)
-    return state.mode == "gather" or any(isinstance(one, Appointment) and one.proposed_by for one in visits)
 
 
 def _owing(task: Task, dossier: Dossier, scope: Scope) -> Iterator[str]:

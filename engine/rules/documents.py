@@ -11,8 +11,8 @@ from engine.clock import local_day
 from engine.definition.directory import Directory
 from engine.definition.expressions import Scope
 from engine.definition.model import Output, Procedure
+from engine.definition.roles import role_key
 from engine.records.dossier import Dossier, IssuedDocument
-from engine.rules.access import role_key
 from engine.rules.answers import fill_template
 from engine.rules.calendars import add_days, counts_days
 from engine.rules.decision import IssueOrder

@@ -11,9 +11,10 @@ from datetime import datetime
 
 from engine.definition.directory import Directory
 from engine.definition.model import Consulted, Form, Procedure
+from engine.definition.roles import role_key
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
-from engine.rules.access import acting_role, role_key
+from engine.rules.access import acting_role
 from engine.rules.answers import OTHER
 from engine.rules.calendars import add_span
 from engine.rules.decision import Decision

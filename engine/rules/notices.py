@@ -14,8 +14,8 @@ from typing import Final, Literal, TypeAlias
 from engine.clock import local, local_day
 from engine.definition.directory import Directory
 from engine.definition.model import APPLICANT, Fee, Notice, Procedure, Template
+from engine.definition.roles import role_key
 from engine.records.dossier import Actor, Booking, Dossier, Letter
-from engine.rules.access import role_key
 from engine.rules.answers import fill_template
 from engine.rules.decision import Decision
 from engine.rules.due_dates import clock_end, draft_end, held_bookings

@@ -13,9 +13,10 @@ from datetime import datetime
 from engine.definition.directory import Directory
 from engine.definition.expressions import Scope
 from engine.definition.model import Form, Procedure, Transition
+from engine.definition.roles import role_key
 from engine.problems import Refusal, refusal
 from engine.records.dossier import Actor, Dossier
-from engine.rules.access import acting_role, holds, in_their_offices, role_key
+from engine.rules.access import acting_role, holds, in_their_offices
 from engine.rules.answers import OTHER
 from engine.rules.calendars import add_span
 from engine.rules.decision import Act, Offer

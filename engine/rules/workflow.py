@@ -26,9 +26,10 @@ from engine.definition.model import (
     Task,
     Transition,
 )
+from engine.definition.roles import role_key
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier
-from engine.rules.access import acting_role, is_owner, role_key
+from engine.rules.access import acting_role, is_owner
 from engine.rules.calendars import add_span
 from engine.rules.decision import Act, Decision, Offer
 from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due, visit_end

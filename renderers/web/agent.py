@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request, session
 
 from engine.definition.model import DRAFT, Form, Procedure
+from engine.definition.roles import awaited_roles, role_key, roles_of
 from engine.office.casework import assign, tray, tray_counts
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.records.store import Conflict, DossierLine
-from engine.rules.access import awaited_roles, holds, role_key, roles_of
+from engine.rules.access import holds
 from engine.values import digits_only
 from renderers.web.base import AGENT_DESK, actor, agent, dossier_number, form_token, go, new_token, office, public, say
 from renderers.web.cases import label

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from flask import Blueprint, Response, request, session
 
 from engine.definition.model import Form
+from engine.definition.roles import role_key
 from engine.office.contributions import Wait, waits
 from engine.office.gathering import Answered, do_errand, preview_errand, read_errand
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refused, refusal
-from engine.rules.access import role_key
 from engine.rules.enclosed import place_of
 from engine.rules.part_forms import is_row, part_page
 from engine.rules.parts import hand_of, is_in_parts

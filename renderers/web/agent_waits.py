@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from engine.clock import local_day
 from engine.definition.model import APPLICANT, SYSTEM, Appointment, Clock, Fee, Form, Link
+from engine.definition.roles import role_key
 from engine.office.contributions import Wait, waits
-from engine.rules.access import may_read, role_key
+from engine.rules.access import may_read
 from engine.rules.awaited import Awaited
 from engine.rules.due_dates import clock_end, clock_left
 from engine.rules.parts import SILENT

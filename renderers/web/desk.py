@@ -10,12 +10,12 @@ from flask import Response, g, request, session
 
 from engine.clock import local_day
 from engine.definition.model import Procedure, State, Transition
+from engine.definition.roles import roles_of
 from engine.office.accounts import Kind, SignedIn, sign_in
 from engine.office.demo import AUDITOR, PASSWORD, demo_agents
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records.dossier import Edition
-from engine.rules.access import roles_of
 from renderers.diagram import kind_of
 from renderers.expression_text import ExpressionWriter
 from renderers.web.base import (

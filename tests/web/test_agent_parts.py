@@ -14,11 +14,11 @@ import pytest
 
 from engine.definition.catalogue import Catalogue
 from engine.definition.namespace import FORM_WORDS
+from engine.definition.roles import roles_of
 from engine.office import cashier, gathering, intake, linking
 from engine.office.demo import demo_agents
 from engine.office.timers import tour
 from engine.records.dossier import Dossier
-from engine.rules.access import roles_of
 from engine.values import group_number, new_id
 from tests.engine.office.test_enclosures import photograph
 from tests.engine.office.test_gathering import good
