@@ -13,6 +13,8 @@ import pytest
 
 from engine.records.dossier import SYSTEM_ACTOR
 from engine.records.journal import seal, verify
+from engine.records.people import CHAIN as RIGHTS
+from engine.records.people import Identifier, Reading, SecondFactor
 from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Placed, Publication, Watch
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
@@ -549,13 +551,77 @@ def test_accounts(store: Store) -> None:
         assert unit.accounts("agent") == (replace(afi, disabled=True),)
 
 
+def test_rights_that_end_and_mandates(store: Store) -> None:
+    day = NOON.date()
+    afi = an_account(
+        "u1", roles=("city/clerk",), ends={"city/clerk": day}, until=day, administers=("*",), procedures=("permit",), fresh=True
+    )  # fmt: skip
+    with store.unit(write=True) as unit:
+        unit.put_account(afi)
+        assert unit.account("u1") == afi
+
+
+def test_a_second_factor(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        unit.put_account(an_account("u1"))
+        assert unit.second_factor("u1") is None
+        unit.put_second_factor(SecondFactor("u1", "sealed"))
+        proven = SecondFactor("u1", "sealed", NOON, 58_000_000, ("a", "b"))
+        unit.put_second_factor(proven)
+        assert unit.second_factor("u1") == proven
+        unit.drop_second_factor("u1")
+        assert unit.second_factor("u1") is None
+
+
+def test_a_way_of_being_known_is_of_one_person(store: Store) -> None:
+    mine = Identifier("email", "afi@example.tg", "u1", NOON)
+    with store.unit(write=True) as unit:
+        unit.put_account(an_account("u1"))
+        unit.put_account(an_account("u2"))
+        unit.add_identifier(mine)
+        with pytest.raises(Taken):
+            unit.add_identifier(replace(mine, account="u2"))
+        assert unit.identifier("email", "afi@example.tg") == mine
+        assert unit.identifiers_of("u1") == (mine,)
+        unit.drop_identifier("email", "afi@example.tg")
+        assert unit.identifiers_of("u1") == ()
+
+
+def test_readings_are_noted_once_a_day(store: Store) -> None:
+    opened(store)
+    first = Reading("d1", "u1", NOON.date(), NOON, "city/clerk")
+    again = replace(first, at=later(hours=1))
+    tomorrow = Reading("d1", "u1", later(days=1).date(), later(days=1))
+    with store.unit(write=True) as unit:
+        for one in (first, again, tomorrow):
+            unit.note_reading(one)
+        assert unit.readings_of("d1") == (tomorrow, again)
+        assert unit.readings_by("u1", 1) == (tomorrow,)
+        assert unit.reading("d1", "u1", NOON.date().isoformat()) == again
+
+
+def test_the_journal_of_rights_is_a_chain(store: Store) -> None:
+    first = seal(None, RIGHTS, NOON, SYSTEM_ACTOR, "added", "", {"account": "u1"})
+    second = seal(first, RIGHTS, NOON, SYSTEM_ACTOR, "closed", "", {"account": "u1"})
+    with store.unit(write=True) as unit:
+        unit.add_right(first)
+        with pytest.raises(Conflict):
+            unit.add_right(first)
+        unit.add_right(second)
+        assert unit.right_head() == (2, second.hash)
+        assert unit.rights() == (second, first)
+        assert unit.rights(1) == (second,)
+    assert list(store.findings()) == []
+
+
 def test_sessions_and_codes(store: Store) -> None:
     with store.unit(write=True) as unit:
         for token in ("t1", "t2", "t3"):
             unit.put_session(a_session(token, kept=True))
         unit.put_session(a_session("t4", account="u2"))
-        unit.put_session(a_session("t1", seen_at=later(minutes=1)))
-        assert unit.session("t1") == a_session("t1", seen_at=later(minutes=1))
+        unit.put_session(a_session("t1", seen_at=later(minutes=1), device="Firefox – Android"))
+        assert unit.session("t1") == a_session("t1", seen_at=later(minutes=1), device="Firefox – Android")
+        assert [one.token_sha256 for one in unit.sessions_of("u1")] == ["t1", "t2", "t3"]
         unit.drop_sessions("u1", "t1")
         assert unit.session("t1") is None
         assert unit.session("t2") == a_session("t2", kept=True)

@@ -6,7 +6,7 @@ Answers and bodies are plain values (`engine.values.Plain`). Instants are UTC wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
@@ -23,13 +23,16 @@ _EMPTY: Final[Mapping[str, Plain]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. `roles` are `agency/role` keys; `offices` empty = all offices of these agencies."""
+    """Who acts. `roles` are `agency/role` keys; `offices` empty = all offices of these agencies. `procedures` bounds what a
+    controller reads, empty = all; `administers` are the agencies whose people are theirs to change, `*` = all."""
 
     kind: ActorKind
     id: str
     name: str = ""
     roles: frozenset[str] = frozenset()
     offices: frozenset[str] = frozenset()
+    procedures: frozenset[str] = frozenset()
+    administers: frozenset[str] = frozenset()
 
 
 SYSTEM_ACTOR: Final = Actor("system", "system")
@@ -263,6 +266,7 @@ class Payment:
     ended_at: datetime | None = None
     receipt: str | None = None
     checked_at: datetime | None = None
+    page: str | None = None  # the operator's own page, https, where the payer confirms
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,9 +325,26 @@ class Account:
     offices: tuple[str, ...] = ()
     disabled: bool = False
     profile: Mapping[str, Plain] = field(default_factory=lambda: _EMPTY)
+    ends: Mapping[str, date] = field(default_factory=lambda: MappingProxyType({}))  # role → its last day
+    until: date | None = None  # last day of the account
+    procedures: tuple[str, ...] = ()  # what a controller's mandate names; empty = all
+    administers: tuple[str, ...] = ()  # agencies; `*` = all
+    fresh: bool = False  # somebody else chose the password
 
     def actor(self) -> Actor:
-        return Actor(self.kind, self.id, self.name, frozenset(self.roles), frozenset(self.offices))
+        """With every right, whatever the day: `on` leaves out those that ended."""
+        return Actor(
+            self.kind, self.id, self.name, frozenset(self.roles), frozenset(self.offices), frozenset(self.procedures),
+            frozenset(self.administers),
+        )  # fmt: skip
+
+    def is_open(self, day: date) -> bool:
+        return not self.disabled and (self.until is None or day <= self.until)
+
+    def on(self, day: date) -> Actor:
+        """As this person acts on a day."""
+        held = frozenset(role for role in self.roles if role not in self.ends or day <= self.ends[role])
+        return replace(self.actor(), roles=held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +357,7 @@ class Session:
     seen_at: datetime
     expires_at: datetime
     kept: bool = False  # “this phone is mine”
+    device: str = ""  # what it runs on, as its owner reads it
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
+from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Busy, Damaged, Finding, Taken, Unit
@@ -101,7 +102,7 @@ class PostgresVerbs(Verbs):
         return done
 
 
-class PostgresUnit(PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs):
+class PostgresUnit(PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs):
     """One transaction, speaking every verb of `Unit`."""
 
 

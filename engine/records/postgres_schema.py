@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
+from engine.records.people_schema import ADDED, PEOPLE
 from engine.records.removal import ORDERED
 from engine.records.sqlite_schema import (
     DOCUMENTS,
@@ -140,7 +141,19 @@ def _forgotten() -> Iterator[str]:
     yield from _document_guards(*_DOCUMENT, also=also)
 
 
-MIGRATIONS: Final = dict(zip(NAMES, (_facts, _ended_payments, _parts_awaited, _publications, _forgotten), strict=True))
+def _payment_page() -> Iterator[str]:
+    yield 'ALTER TABLE payment ADD COLUMN page TEXT COLLATE "C"'
+
+
+def _people() -> Iterator[str]:
+    yield from translated(PEOPLE)
+    yield from _guards("people_entry", "the journal is never rewritten", "the journal is never cut")
+    for table, column, kind, more in ADDED:
+        yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+
+
+_EACH: Final = (_facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people)
+MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 
 
 def migrate(connection: psycopg.Connection[Any]) -> None:

@@ -21,6 +21,7 @@ from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
+from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
 from engine.records.sqlite_tables import SqliteRows
@@ -41,7 +42,7 @@ _PASSING: Final = frozenset(
 )  # fmt: skip
 
 
-class SqliteUnit(DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs):
+class SqliteUnit(DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs):
     """One transaction, speaking every verb of `Unit`."""
 
 

@@ -13,6 +13,7 @@ from engine.records.dossier import Dossier
 from engine.records.journal import Entry, verify
 from engine.records.sqlite_dossiers import ENTRIES, LINES, line_of, read_body
 from engine.records.sqlite_ledger import BOOKINGS, ISSUED
+from engine.records.sqlite_people import RIGHTS
 from engine.records.sqlite_publications import DEEDS
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_search import label_words
@@ -69,6 +70,7 @@ def _broken_chains(ask: Ask) -> Iterator[Finding]:
     for dossier, chain in groupby(rows, key=lambda row: row[0]):
         yield from _broken_chain(dossier, list(chain))
     yield from _broken_chain(None, list(ask(f"{DEEDS.select} ORDER BY n", ())))
+    yield from _broken_chain(None, list(ask(f"{RIGHTS.select} ORDER BY n", ())))
 
 
 def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[Finding]:

@@ -13,10 +13,20 @@ from typing import Final
 
 from sqlite_utils import Database, Migrations
 
+from engine.records.people_schema import ADDED, PEOPLE
+
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
 MIGRATIONS: Final = Migrations("guichet")
-NAMES: Final = ("0001 facts", "0002 ended payments", "0003 parts awaited", "0004 publications", "0005 forgotten")
+NAMES: Final = (
+    "0001 facts",
+    "0002 ended payments",
+    "0003 parts awaited",
+    "0004 publications",
+    "0005 forgotten",
+    "0006 payment page",
+    "0007 people",
+)
 
 SETTINGS: Final = {
     "synchronous": "2",  # FULL: a commit that was acknowledged survives a power cut
@@ -431,3 +441,17 @@ def forgotten(db: Database) -> None:
                (new.id, new.dossier, new.output, new.number, new.issued_at, new.code, new.token, new.jws)
             OR (old.content IS NOT new.content AND NOT (new.content = '[]' AND new.holder = ''))
           BEGIN SELECT RAISE(ABORT, 'an issued document changes its status only'); END""")
+
+
+@MIGRATIONS(name=NAMES[5])
+def payment_page(db: Database) -> None:
+    """Where the payer confirms, when the operator has a page of its own."""
+    db.execute("ALTER TABLE payment ADD COLUMN page TEXT")
+
+
+@MIGRATIONS(name=NAMES[6])
+def people(db: Database) -> None:
+    """Second factors, ways of being known, rights that end, who read what, and the journal of rights."""
+    db.executescript(PEOPLE)
+    for table, column, kind, more in ADDED:
+        db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")

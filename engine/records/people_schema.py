@@ -1,0 +1,62 @@
+"""The tables of people at the door: second factors, ways of being known, readings, and the journal of rights.
+
+One text for both stores: SQLite runs it, PostgreSQL its translation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PEOPLE: Final = """
+CREATE TABLE second_factor (
+  account TEXT PRIMARY KEY REFERENCES account (id) DEFERRABLE INITIALLY DEFERRED,
+  key TEXT NOT NULL,
+  since TEXT,
+  last_step INTEGER NOT NULL,
+  recovery TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE identifier (
+  kind TEXT NOT NULL CHECK (kind IN ('phone', 'email', 'provider')),
+  value TEXT NOT NULL,
+  account TEXT NOT NULL REFERENCES account (id) DEFERRABLE INITIALLY DEFERRED,
+  since TEXT NOT NULL,
+  PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX identifier_account ON identifier (account);
+CREATE TABLE reading (
+  dossier TEXT NOT NULL REFERENCES dossier (id) DEFERRABLE INITIALLY DEFERRED,
+  account TEXT NOT NULL,
+  day TEXT NOT NULL,
+  at TEXT NOT NULL,
+  role TEXT NOT NULL,
+  PRIMARY KEY (dossier, account, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reading_account ON reading (account, at);
+CREATE TABLE people_entry (
+  dossier TEXT NOT NULL CHECK (dossier = 'people'),
+  n INTEGER PRIMARY KEY CHECK (n > 0),
+  at TEXT NOT NULL,
+  actor_kind TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  edition TEXT NOT NULL,
+  body TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  hash TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TRIGGER people_entry_stays BEFORE UPDATE ON people_entry
+  BEGIN SELECT RAISE(ABORT, 'the journal is never rewritten'); END;
+CREATE TRIGGER people_entry_kept BEFORE DELETE ON people_entry
+  BEGIN SELECT RAISE(ABORT, 'the journal is never cut'); END;
+"""
+
+# Added to tables that were there already: roles that end, an account that ends, what a controller's mandate names, the
+# agencies whose people somebody administers, a password chosen by another; what a session runs on.
+ADDED: Final = (
+    ("account", "ends", "TEXT", "NOT NULL DEFAULT '{}'"),
+    ("account", "until", "TEXT", ""),
+    ("account", "procedures", "TEXT", "NOT NULL DEFAULT '[]'"),
+    ("account", "administers", "TEXT", "NOT NULL DEFAULT '[]'"),
+    ("account", "fresh", "INTEGER", "NOT NULL DEFAULT 0"),
+    ("session", "device", "TEXT", "NOT NULL DEFAULT ''"),
+)

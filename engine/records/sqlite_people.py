@@ -1,0 +1,79 @@
+"""People at the door in SQLite, beside their accounts: second factors, identifiers, readings, the journal of rights."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.records.dossier import Session
+from engine.records.journal import Entry
+from engine.records.people import Identifier, Reading, SecondFactor
+from engine.records.sqlite_rows import Shape
+from engine.records.sqlite_verbs import Verbs
+from engine.records.store import Conflict, Taken
+
+FACTORS: Final = Shape(SecondFactor, "second_factor", ("account",))
+IDENTIFIERS: Final = Shape(Identifier, "identifier", ("kind", "value"))
+READINGS: Final = Shape(Reading, "reading", ("dossier", "account", "day"))
+RIGHTS: Final = Shape(Entry, "people_entry", ("n",))
+SESSIONS: Final = Shape(Session, "session", ("token_sha256",))
+
+
+class PeopleVerbs(Verbs):
+    def second_factor(self, account_id: str) -> SecondFactor | None:
+        row = self._row(f"{FACTORS.select} WHERE account = ?{self.lock}", (account_id,))
+        return FACTORS.read(row) if row else None
+
+    def put_second_factor(self, factor: SecondFactor) -> None:
+        self._change(FACTORS.upsert, FACTORS.cells(factor))
+
+    def drop_second_factor(self, account_id: str) -> None:
+        self._change("DELETE FROM second_factor WHERE account = ?", (account_id,))
+
+    def identifier(self, kind: str, value: str) -> Identifier | None:
+        row = self._row(f"{IDENTIFIERS.select} WHERE kind = ? AND value = ?", (kind, value))
+        return IDENTIFIERS.read(row) if row else None
+
+    def identifiers_of(self, account_id: str) -> tuple[Identifier, ...]:
+        rows = self._rows(f"{IDENTIFIERS.select} WHERE account = ? ORDER BY kind, value", (account_id,))
+        return IDENTIFIERS.read_all(rows)
+
+    def add_identifier(self, identifier: Identifier) -> None:
+        self._change(IDENTIFIERS.insert(), IDENTIFIERS.cells(identifier))
+
+    def drop_identifier(self, kind: str, value: str) -> None:
+        self._change("DELETE FROM identifier WHERE kind = ? AND value = ?", (kind, value))
+
+    def sessions_of(self, account_id: str) -> tuple[Session, ...]:
+        rows = self._rows(f"{SESSIONS.select} WHERE account = ? ORDER BY seen_at DESC, token_sha256", (account_id,))
+        return SESSIONS.read_all(rows)
+
+    def note_reading(self, reading: Reading) -> None:
+        self._change(READINGS.upsert, READINGS.cells(reading))
+
+    def reading(self, dossier_id: str, account_id: str, day: str) -> Reading | None:
+        sql = f"{READINGS.select} WHERE dossier = ? AND account = ? AND day = ?"
+        row = self._row(sql, (dossier_id, account_id, day))
+        return READINGS.read(row) if row else None
+
+    def readings_of(self, dossier_id: str) -> tuple[Reading, ...]:
+        return READINGS.read_all(self._rows(f"{READINGS.select} WHERE dossier = ? ORDER BY at DESC", (dossier_id,)))
+
+    def readings_by(self, account_id: str, limit: int = 200) -> tuple[Reading, ...]:
+        sql = f"{READINGS.select} WHERE account = ? ORDER BY at DESC LIMIT ?"
+        return READINGS.read_all(self._rows(sql, (account_id, limit)))
+
+    def right_head(self) -> tuple[int, str]:
+        row = self._row("SELECT n, hash FROM people_entry ORDER BY n DESC LIMIT 1")
+        return (row[0], row[1]) if row else (0, "")
+
+    def add_right(self, entry: Entry) -> None:
+        if (entry.n - 1, entry.previous) != self.right_head():
+            raise Conflict(entry.dossier)
+        try:
+            self._change(RIGHTS.insert(), RIGHTS.cells(entry))
+        except Taken:
+            raise Conflict(entry.dossier) from None
+
+    def rights(self, limit: int = 200) -> tuple[Entry, ...]:
+        rows = self._rows(f"{RIGHTS.select} ORDER BY n DESC LIMIT ?", (limit,))
+        return RIGHTS.read_all(rows)
