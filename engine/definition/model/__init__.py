@@ -1,0 +1,88 @@
+"""The compiled book, frozen: what a procedure IS. Data only.
+
+Everything the surface of a file says compiles to three tasks (`Form`, `Fee`, `Appointment`), states, transitions and
+clocks (`docs/language.md` §14). Every thing knows the place it was written (`where`, left out of comparison) and the
+law each of its keys rests on (`basis`: key of the thing → id of a law; the key `*` covers all the others).
+
+The application form is the task `APPLICATION`; the draft before it is sent is the state `DRAFT`. Evidence is a field
+of type `evidence` on the form's last page.
+"""
+
+from __future__ import annotations
+
+from engine.definition.model.asked import Bounds, Check, Criterion, EvidenceTerms, Field, Option, Page, Total
+from engine.definition.model.circuit import NO_EFFECTS, Clock, Effects, Key, State, Table, Transition
+from engine.definition.model.given import Notice, Output
+from engine.definition.model.stories import Scenario, Step
+from engine.definition.model.tasks import Appointment, Consulted, Cut, Fee, Form, Hours, Instalments, Line, Link, Task
+from engine.definition.model.things import (
+    APPLICANT,
+    APPLICATION,
+    DRAFT,
+    SYSTEM,
+    How,
+    Mode,
+    Outcome,
+    Public,
+    Relation,
+    Silence,
+    Template,
+    Thing,
+)
+from engine.definition.model.who import Accept, Appeal, Contact, Delay, Identity, Law, PersonalData, Sensitive
+from engine.definition.model.whole import CodeList, Procedure, Scheme
+
+__all__ = [
+    "APPLICANT",
+    "APPLICATION",
+    "DRAFT",
+    "NO_EFFECTS",
+    "SYSTEM",
+    "Accept",
+    "Appeal",
+    "Appointment",
+    "Bounds",
+    "Check",
+    "Clock",
+    "CodeList",
+    "Consulted",
+    "Contact",
+    "Criterion",
+    "Cut",
+    "Delay",
+    "Effects",
+    "EvidenceTerms",
+    "Fee",
+    "Field",
+    "Form",
+    "Hours",
+    "How",
+    "Identity",
+    "Instalments",
+    "Key",
+    "Law",
+    "Line",
+    "Link",
+    "Mode",
+    "Notice",
+    "Option",
+    "Outcome",
+    "Output",
+    "Page",
+    "PersonalData",
+    "Procedure",
+    "Public",
+    "Relation",
+    "Scenario",
+    "Scheme",
+    "Sensitive",
+    "Silence",
+    "State",
+    "Step",
+    "Table",
+    "Task",
+    "Template",
+    "Thing",
+    "Total",
+    "Transition",
+]

@@ -1,0 +1,49 @@
+"""What every thing of a book has, and the words that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from engine.problems import NOWHERE, Position
+from engine.values import Text
+
+APPLICATION: Final = "demande"
+DRAFT: Final = "draft"
+APPLICANT: Final = "applicant"
+SYSTEM: Final = "system"
+
+Outcome: TypeAlias = Literal["granted", "refused", "withdrawn", "abandoned", "expired", "revoked"]
+Public: TypeAlias = Literal[
+    "draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused",
+    "closed",
+]  # fmt: skip
+Mode: TypeAlias = Literal["by", "pay", "book", "attend", "correct", "gather", "look_up", "await", "wait", "end"]
+Relation: TypeAlias = Literal["renews", "amends", "duplicates", "revokes", "needs"]
+Silence: TypeAlias = Literal["favourable", "unfavourable", "none"]
+How: TypeAlias = Literal["upload", "show_original", "legalised_copy", "hand_over", "sign_at_counter"]
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """Whatever has a name in a file."""
+
+    id: str
+    where: Position = field(default=NOWHERE, compare=False)
+    basis: Mapping[str, str] = field(default_factory=lambda: _NONE)
+
+    def law_of(self, key: str) -> str | None:
+        """The id of the law that one key of this thing rests on."""
+        return self.basis.get(key, self.basis.get("*"))
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with `{name}` placeholders, checked when the file was read. Never a template language."""
+
+    text: Text
+    names: frozenset[str]
