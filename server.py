@@ -263,6 +263,7 @@ def create_app(
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
     csrf.exempt("renderers.web.payments.callback")
+    csrf.exempt("renderers.web.payments.returned")
     refusals.register(app)
     check_guards(app)
     if keeper is not None:

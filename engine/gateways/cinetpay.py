@@ -53,7 +53,7 @@ class CinetPay:
         answer = self._wire.post("/payment", {
             "apikey": self._key, "site_id": self._site, "transaction_id": order.reference, "amount": order.amount,
             "currency": order.currency, "description": order.label, "notify_url": self._notify,
-            "return_url": self._back, "channels": "MOBILE_MONEY", "lang": "FR", "customer_phone_number": order.payer,
+            "return_url": f"{self._back}?paiement={order.reference}", "channels": "MOBILE_MONEY", "lang": "FR", "customer_phone_number": order.payer,
         })  # fmt: skip
         page = answer.text("data", "payment_url")
         if answer.text("code") != _MADE or not page.startswith("https://"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Final, Literal
 from urllib.parse import parse_qs, quote
 
@@ -23,7 +22,7 @@ from engine.gateways.payments import (
     ProviderStatus,
     Started,
 )  # fmt: skip
-from engine.gateways.wire import Wire, whole_francs
+from engine.gateways.wire import Answer, Wire, whole_francs
 from engine.records.dossier import PaymentStatus
 from engine.values import Plain
 
@@ -58,9 +57,16 @@ class PayDunya:
         token = made.text("token")
         if made.text("response_code") != _DONE or not token:
             raise ProviderDown(f"refused_{made.text('response_code')[:10]}")
-        with suppress(ProviderDown):  # the invoice is theirs: what becomes of it is asked
-            self._wire.post(f"/softpay/{self._wallet}", self._asked(order, token), self._headers)
-        return Started(token)
+        try:
+            pushed = self._wire.post(f"/softpay/{self._wallet}", self._asked(order, token), self._headers)
+        except ProviderDown:  # the invoice is theirs: what becomes of it is asked
+            return Started(token, page=self._page(made))
+        return Started(token, page=None if pushed.at("success") is True else self._page(made))
+
+    def _page(self, made: Answer) -> str | None:
+        """The invoice's own page, for when nothing was put on the payer's phone."""
+        page = made.text("response_text")
+        return page if page.startswith("https://") else None
 
     def _asked(self, order: PaymentOrder, token: str) -> dict[str, Plain]:
         phone = order.payer.removeprefix("+228")

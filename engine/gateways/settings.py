@@ -131,7 +131,8 @@ def _paydunya(table: _Table, name: str, label: str, clock: Clock, base_url: str)
 
 def _cinetpay(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
     key, site, secret = table.secret("key"), table.text("site"), table.secret("secret")
-    notify, back = f"{base_url}/retours/{name}", f"{base_url}/dossiers"
+    notify = f"{base_url}/retours/{name}"
+    back = f"{notify}/payeur"
     return CinetPay(name, label, table.wire(CINETPAY), key, site, secret, notify, back, clock)
 
 

@@ -7,6 +7,7 @@ currency and reference are ours. The state of a payment is the highest of all ve
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -57,6 +58,8 @@ PATIENCE: Final = (
 # an operator may say failed, or nothing, then collect: so long we ask again, so often, and nobody pays twice
 SECOND_THOUGHTS: Final = timedelta(hours=24)
 ENDED_PAUSE: Final = timedelta(minutes=10)
+LONGEST_PAGE: Final = 2000
+_PAGE: Final = re.compile(r"https://[\w.-]+(:\d+)?([/?][\w.~:/?#@!$&()*+,;=%-]*)?", re.ASCII)
 
 CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider", "later"]
 
@@ -113,6 +116,17 @@ def see_payment(office: Office, actor: Actor, dossier_id: str, payment_id: str) 
     if payment is None or payment.dossier != dossier.id:
         raise NotFound
     return payment
+
+
+def returned_payment(office: Office, actor: Actor, provider: str, reference: str) -> tuple[Payment, str] | None:
+    """The payment that an operator's page sends its payer back from, with the dossier's number, when it is theirs. What
+    the address claims counts for nothing."""
+    with office.store.unit() as unit:
+        payment = unit.payment_referenced(reference)
+        dossier = unit.dossier(payment.dossier) if payment is not None and payment.provider == provider else None
+        if payment is None or dossier is None or not is_owner(dossier, actor):
+            return None
+        return payment, dossier.number
 
 
 # -- starting ----------------------------------------------------------------------------------------------------------
@@ -195,8 +209,13 @@ def _place(office: Office, payment: Payment) -> Payment:
         started = office.providers[payment.provider].start(order)
     except ProviderDown:  # perhaps it heard us: only its own answer to our question will tell
         return _change(office, payment.id, status="unknown", reason="operator_down", checked_at=now)
-    placed = _change(office, payment.id, provider_ref=started.provider_ref)
+    placed = _change(office, payment.id, provider_ref=started.provider_ref, page=_safe_page(started.page))
     return placed if started.pending else check_payment(office, payment.id)
+
+
+def _safe_page(page: str | None) -> str | None:
+    """An operator's page is shown as a link: only a whole https address is one."""
+    return page if page is not None and len(page) <= LONGEST_PAGE and _PAGE.fullmatch(page) else None
 
 
 def _change(office: Office, payment_id: str, **changes: object) -> Payment:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -18,6 +19,7 @@ from engine.office.cashier import (
     owed,
     payments,
     record_callback,
+    returned_payment,
     see_payment,
     start_payment,
 )
@@ -321,6 +323,24 @@ def receipt(number: str, payment_id: str) -> Response:
 
 
 # -- the operator's call -----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/retours/<provider>")
+@blueprint.route("/retours/<provider>/payeur", methods=["GET", "POST"])
+@public
+def returned(provider: str) -> Response:
+    """Where an operator sends the payer back, and what it looks at to know that we are there. It only says what we know."""
+    if provider not in office().providers:
+        raise NotFound
+    if request.method == "POST":  # the session does not come with another site's post; it does with what follows
+        return go(f"{request.path}?{urlencode({'paiement': request.args.get('paiement', '')[:60]})}")
+    found = returned_payment(office(), actor(), provider, request.args.get("paiement", "")[:60])
+    known = {}
+    if found is not None:
+        payment, number = found
+        said = say(f"returned.{'received' if payment.status in _RECEIVED else 'ended' if payment.ended_at else 'open'}")
+        known = {"said": said, "amount": payment.amount, "href": f"/dossiers/{number}/paiement/{payment.id}"}
+    return page("citizen/returned.html", provider=_provider_label(provider), known=known)
 
 
 @blueprint.post("/retours/<provider>")
