@@ -60,6 +60,10 @@ class Words:
     def every_key(self, language: str = REFERENCE) -> frozenset[str]:
         return frozenset(self._texts.get(language, {}))
 
+    def texts(self, language: str) -> Mapping[str, str]:
+        """The sentences of a language as written, by key."""
+        return self._texts.get(language, {})
+
     # -- numbers and dates ---------------------------------------------------------------------------------------------
 
     def amount(self, amount: int, language: str) -> str:

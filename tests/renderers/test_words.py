@@ -16,7 +16,7 @@ from engine.rules.field_kinds.kind import KINDS
 from engine.rules.view import AnswerProblem
 from engine.sms import sms_parts, to_gsm
 from engine.values import Text
-from renderers.words import Words, load_words, typographic
+from renderers.words import OFFERED, REFERENCE, Words, load_words, typographic
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = ("draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed")  # fmt: skip
@@ -105,6 +105,44 @@ def test_eight_figures_that_are_no_number_are_not_counted_again(typed: str, why:
     assert closed.value.reason.facts.get("why") == why
 
 
+# -- in every language offered -----------------------------------------------------------------------------------------
+
+
+def of_people(words: Words, language: str) -> set[str]:
+    """The keys of a language; the English of the command line is in its code."""
+    return {key for key in words.every_key(language) if not key.startswith("commands.")}
+
+
+def holes(sentence: str) -> set[str]:
+    return set(re.findall(r"\{([a-z_]+)\}", sentence))
+
+
+@pytest.mark.parametrize("language", [one for one in OFFERED if one != REFERENCE])
+def test_every_key_is_said_in_every_language(words: Words, language: str) -> None:
+    """One key more or fewer in a language, a plural that is no plural there: each would show on a page."""
+    assert sorted(of_people(words, REFERENCE) ^ of_people(words, language)) == []
+
+
+@pytest.mark.parametrize("language", OFFERED)
+def test_a_sentence_takes_the_same_facts_in_every_language(words: Words, language: str) -> None:
+    said, reference = words.texts(language), words.texts(REFERENCE)
+    differing = {key for key in said if holes(said[key]) != holes(reference[key]) and not key.endswith(".one")}
+    assert sorted(differing) == []
+
+
+def test_a_plural_has_both_its_forms(words: Words) -> None:
+    for language in OFFERED:
+        keys = words.every_key(language)
+        ones, manies = ({key.removesuffix(end) for key in keys if key.endswith(end)} for end in (".one", ".many"))
+        assert ones == manies
+
+
+def test_english_is_not_left_in_french(words: Words) -> None:
+    said = words.texts("en")
+    french = re.compile(r"[«»]|\b(?:votre|vous|démarche|pour|avec|une|est|sur|les|du)\b", re.IGNORECASE)
+    assert sorted(key for key in said if french.search(re.sub(r"{\w+}", "", said[key]))) == []
+
+
 # -- nothing is left unsaid --------------------------------------------------------------------------------------------
 
 
@@ -184,10 +222,11 @@ def test_every_fault_names_its_question(words: Words, code: str) -> None:
     }  # fmt: skip
     for kind in (*KINDS, "rows"):
         problem = AnswerProblem("x", code, facts, label=Text.of("Nom"))
-        said = words.problem(problem, kind, "Nom", "fr")
-        assert "{" not in said
-        assert code not in said.split() or code in ("date", "total")
-        assert len(said.split()) <= 22, said
+        for language in OFFERED:
+            said = words.problem(problem, kind, "Nom", language)
+            assert "{" not in said
+            assert code not in said.split() or language == "en" or code in ("date", "total")
+            assert len(said.split()) <= 22, said
 
 
 def test_the_definitions_own_words_win(words: Words) -> None:
@@ -203,17 +242,19 @@ def messages(words: Words) -> list[str]:
     return sorted(key for key in words.every_key() if key.endswith(".sms"))
 
 
-def test_each_sms_fits_one_part_with_its_longest_facts(words: Words) -> None:
+@pytest.mark.parametrize("language", OFFERED)
+def test_each_sms_fits_one_part_with_its_longest_facts(words: Words, language: str) -> None:
     keys = messages(words)
     assert len(keys) > 15
     for key in keys:
-        counted = sms_parts(to_gsm(words.say(key, "fr", LONGEST)))
+        counted = sms_parts(to_gsm(words.say(key, language, LONGEST)))
         assert not counted.foreign, (key, counted.foreign)
         assert counted.count == 1, (key, counted)
 
 
-def test_the_code_is_bound_to_the_site(words: Words) -> None:
-    body = words.say("letter.code.sms", "fr", LONGEST)
+@pytest.mark.parametrize("language", OFFERED)
+def test_the_code_is_bound_to_the_site(words: Words, language: str) -> None:
+    body = words.say("letter.code.sms", language, LONGEST)
     assert body.startswith("482913 ")
     assert body.endswith("\n\n@services.gouv.tg #482913")
 
