@@ -34,7 +34,7 @@ from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
 from engine.gateways.settings import Gateways, WrongGateways, read_gateways
 from engine.office.demo import PASSWORD, close_demo, open_demo
-from engine.office.following import Follower, stories_of, waiting
+from engine.office.following import INDEX, Follower, stories_of, waiting
 from engine.office.gates import Judge, facts_of
 from engine.office.inspection import fsck
 from engine.office.keeping import FolderKeeper, Keeper, Keeping
@@ -192,7 +192,11 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
 
 def _files(settings: Settings) -> Catalogue:
     """The files of the folder; none when a repository is followed, until a commit was published."""
-    return load_catalogue(settings.procedures) if settings.follow is None else Catalogue.of((), Shared())
+    return (
+        load_catalogue(settings.procedures, settings.data / INDEX)
+        if settings.follow is None
+        else Catalogue.of((), Shared())
+    )
 
 
 def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
@@ -284,7 +288,7 @@ def blueprints() -> tuple:  # type: ignore[type-arg]
 def _warning(office: Office, followed: Followed | None = None) -> str:
     """What staff should know: definitions that could not be put in service, served as before or not at all; a commit that
     was refused, a repository that does not answer."""
-    broken, served = frozenset(office.catalogue.warnings), {procedure.id for procedure in office.catalogue.all()}
+    broken, served = frozenset(office.catalogue.warnings), office.catalogue.procedures.keys()
     kinds = (("frame.warning", broken & served), ("frame.warning_absent", broken - served))
     words = load_words()
     said = [words.say(key, "fr", {"names": ", ".join(sorted(names))}) for key, names in kinds if names]

@@ -8,14 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Final
 
-from engine.definition.catalogue import Stamp, check_definition
+from engine.definition.checking import check_definition
+from engine.definition.index import NO_STAMP, Stamp, stamp_of
 from engine.definition.model import Procedure
 from engine.definition.shared_files import Shared, load_shared, shared_files
 from engine.problems import Position, Problem, Report, problem
-
-_NOT_THERE: Final[Stamp] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Manuscript:
     def __init__(self, file: Path, folder: Path) -> None:
         self.file, self.folder = file, folder
         self._lock = Lock()
-        self._stamp: Stamp = _NOT_THERE
+        self._stamp: Stamp = NO_STAMP
         self._stamps: tuple[tuple[str, Stamp], ...] | None = None
         self._faults: list[Problem] = []
         self.draft = Draft(0, Shared(), None, Report(), {})
@@ -83,7 +81,6 @@ def _text(path: Path) -> str:
 
 def _stamp(path: Path) -> Stamp:
     try:
-        status = path.stat()
+        return stamp_of(path.stat())
     except OSError:
-        return _NOT_THERE
-    return (status.st_mtime_ns, status.st_size)
+        return NO_STAMP

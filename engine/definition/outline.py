@@ -83,7 +83,7 @@ def write_outline(outline: Outline) -> str:
         roles,
         states,
     ]
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(whole, separators=(",", ":"))
 
 
 def read_outline(

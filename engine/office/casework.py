@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from engine.definition.model import Form, Procedure
-from engine.definition.roles import awaited_roles, roles_of, waits_for_many
+from engine.definition.outline import Outline, StateOutline
+from engine.definition.roles import awaited_roles
 from engine.office.carrying import carry_out, keep, letters_owed, succession
 from engine.office.command import DOSSIER, once
 from engine.office.letters import letters_of
@@ -215,15 +216,15 @@ def _tray(
     chosen = _PLACES.get(queue)
     if chosen is None or actor.kind not in ("agent", "auditor"):
         return None
-    places = tuple(
-        dict.fromkeys(
-            (book.id, state_id)
-            for book in office.shelf.procedures(office.catalogue)
-            if procedure in (None, book.id) and (actor.kind == "auditor" or holds(actor, roles_of(book)))
-            for state_id in chosen(book, actor)
-            if state in (None, state_id)
+    if procedure is None:
+        name = (queue, actor.kind, actor.roles, actor.procedures)
+        places = office.shelf.worked_out(
+            office.catalogue, name, lambda _: _places(_books(office, actor), chosen, actor)
         )
-    )
+    else:
+        places = _places(office.shelf.outlines(office.catalogue, procedure), chosen, actor)
+    if state is not None:
+        places = tuple(place for place in places if place[1] == state)
     offices = actor.offices or None
     if office_id is not None:
         offices = frozenset({office_id}) if offices is None or office_id in offices else frozenset()
@@ -236,26 +237,34 @@ def _tray(
     )  # fmt: skip
 
 
-def _acting(procedure: Procedure, actor: Actor) -> tuple[str, ...]:
-    """States in which one of the person's roles has something to do."""
+def _books(office: Office, actor: Actor) -> Iterator[Outline]:
+    """The editions that a person handles: all of them, for a controller."""
+    if actor.kind == "auditor":
+        return office.shelf.outlines(office.catalogue)
+    return office.shelf.having(office.catalogue, actor.roles)
+
+
+def _places(books: Iterable[Outline], chosen: _Chosen, actor: Actor) -> tuple[tuple[str, str], ...]:
+    auditor = actor.kind == "auditor"
+    mine = (book for book in books if auditor or holds(actor, book.roles))
     return tuple(
-        state for state in procedure.states if not procedure.states[state].is_end and _acts_in(procedure, state, actor)
-    )
+        dict.fromkeys((book.id, state.id) for book in mine for state in book.states if chosen(state, actor))
+    )  # fmt: skip
 
 
-def _acts_in(procedure: Procedure, state_id: str, actor: Actor) -> bool:
-    return holds(actor, awaited_roles(procedure, state_id))
+def _acting(state: StateOutline, actor: Actor) -> bool:
+    """Has one of the person's roles something to do in it?"""
+    return not state.ends and holds(actor, state.roles)
 
 
-def _waiting(procedure: Procedure, actor: Actor) -> tuple[str, ...]:
-    """States that wait for somebody else: the applicant, money, a register, another service. Where several hands are
+def _waiting(state: StateOutline, actor: Actor) -> bool:
+    """Does it wait for somebody else: the applicant, money, a register, another service? Where several hands are
     waited for, a dossier is there as soon as the person has done their part."""
-    acting = {state for state in _acting(procedure, actor) if not waits_for_many(procedure, state)}
-    return tuple(state.id for state in procedure.states.values() if not state.is_end and state.id not in acting)
+    return not state.ends and (state.many or not _acting(state, actor))
 
 
-_PLACES: Final[Mapping[str, Callable[[Procedure, Actor], tuple[str, ...]]]] = {
+_Chosen: TypeAlias = Callable[[StateOutline, Actor], bool]
+_PLACES: Final[Mapping[str, _Chosen]] = {
     "to_take": _acting, "mine": _acting, "late": _acting, "waiting": _waiting,
-    "all": lambda procedure, actor: tuple(procedure.states),
-    "done": lambda procedure, actor: tuple(state.id for state in procedure.states.values() if state.is_end),
+    "all": lambda state, actor: True, "done": lambda state, actor: state.ends,
 }  # fmt: skip

@@ -1,34 +1,43 @@
 """Every edition ever in service: a dossier is always judged by the one it was opened under.
 
-The catalogue holds those this process read from its folder and, since the start, older ones; the store keeps the text of
+The catalogue knows those of its folder and those that the store kept when it was arranged; the store keeps the text of
 every edition for ever; the shelf remembers those that another process published meanwhile.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from threading import Lock
+from typing import Final, TypeVar, cast
 
-from engine.definition.catalogue import Catalogue
+from engine.definition.catalogue import Catalogue, LostEdition, Outline
 from engine.definition.model import Procedure
+from engine.definition.outline import outline_of
 from engine.problems import InvalidDefinition
 from engine.records.dossier import Dossier
 from engine.records.store import Unit
 
+__all__ = ["EditionShelf", "LostEdition"]
 
-class LostEdition(LookupError):
-    """The edition that a dossier is pinned to is nowhere, or cannot be read any more."""
+_MOST: Final = 128  # things worked out that are kept
+_Worked = TypeVar("_Worked")
 
 
 class EditionShelf:
-    """Editions read from the store, by fingerprint. Safe to share between threads."""
+    """Editions read from the store, by fingerprint; and what was worked out from all those at hand. Safe to share between
+    threads."""
 
     def __init__(self) -> None:
         self._books: dict[str, Procedure] = {}
         self._lock = Lock()
+        self._of: tuple[Catalogue, int] | None = None  # what `_worked` was worked out from
+        self._worked: dict[object, object] = {}
 
     def pinned(self, catalogue: Catalogue, unit: Unit, dossier: Dossier) -> Procedure:
         """The edition a dossier is judged by. Raises `LostEdition`."""
-        at_hand = catalogue.edition(dossier.procedure, dossier.fingerprint) or self._books.get(dossier.fingerprint)
+        at_hand = self._books.get(dossier.fingerprint)
+        at_hand = at_hand or catalogue.edition(dossier.procedure, dossier.fingerprint, unit.edition)
         return at_hand or self._read(catalogue, unit, dossier)
 
     def _read(self, catalogue: Catalogue, unit: Unit, dossier: Dossier) -> Procedure:
@@ -43,12 +52,52 @@ class EditionShelf:
             self._books[dossier.fingerprint] = procedure
         return procedure
 
-    def procedures(self, catalogue: Catalogue) -> tuple[Procedure, ...]:
-        """Every edition at hand: those in service, then older ones."""
+    def book(self, catalogue: Catalogue, procedure_id: str, edition: int, fingerprint: str = "") -> Procedure | None:
+        """An edition at hand, by its fingerprint or else its number; the one in service before others."""
+        if fingerprint:
+            return catalogue.edition(procedure_id, fingerprint) or self._books.get(fingerprint)
+        found = (one for one in list(self._books.values()) if (one.id, one.edition) == (procedure_id, edition))
+        return catalogue.numbered(procedure_id, edition) or next(found, None)
+
+    def outlines(self, catalogue: Catalogue, procedure_id: str | None = None) -> Iterator[Outline]:
+        """Of every edition at hand, or of those of one procedure: the one in service, then older ones."""
+        one = catalogue.outline(procedure_id) if procedure_id is not None else None
+        in_service = catalogue.outlines() if procedure_id is None else filter(None, [one])
+        read = (outline_of(book) for book in list(self._books.values()) if procedure_id in (None, book.id))
+        told: set[str] = set()
+        for outline in chain(in_service, catalogue.older_outlines(procedure_id), read):
+            if outline.fingerprint not in told:
+                told.add(outline.fingerprint)
+                yield outline
+
+    def having(self, catalogue: Catalogue, roles: Iterable[str]) -> Iterator[Outline]:
+        """Of every edition at hand in which one of these roles has a part."""
+        parts = self.worked_out(catalogue, "parts", self._parts)
+        for procedure_id, fingerprint in dict.fromkeys(key for role in sorted(roles) for key in parts.get(role, ())):
+            read = self._books.get(fingerprint)
+            outline = catalogue.outline(procedure_id, fingerprint) or (outline_of(read) if read is not None else None)
+            if outline is not None:
+                yield outline
+
+    def roles(self, catalogue: Catalogue) -> frozenset[str]:
+        """Every role that has a part in an edition at hand."""
+        return frozenset(self.worked_out(catalogue, "parts", self._parts))
+
+    def _parts(self, catalogue: Catalogue) -> Mapping[str, list[tuple[str, str]]]:
+        """By role, the editions in which it has a part."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for outline in self.outlines(catalogue):
+            for role in outline.roles:
+                found.setdefault(role, []).append((outline.id, outline.fingerprint))
+        return found
+
+    def worked_out(self, catalogue: Catalogue, name: object, work: Callable[[Catalogue], _Worked]) -> _Worked:
+        """What `work` makes of all the editions at hand; once for as long as these are the same."""
+        of = (catalogue, len(self._books))
         with self._lock:
-            found = {**self._books}
-        older = {one.fingerprint: one for one in catalogue.older.values()}
-        current = {one.fingerprint: one for one in catalogue.all()}
-        return tuple(
-            {**current, **{name: one for name, one in {**older, **found}.items() if name not in current}}.values()
-        )
+            if self._of is None or self._of[0] is not catalogue or self._of[1] != of[1] or len(self._worked) > _MOST:
+                self._of, self._worked = of, {}
+            kept = self._worked
+        if name not in kept:
+            kept[name] = work(catalogue)
+        return cast(_Worked, kept[name])

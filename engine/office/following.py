@@ -38,6 +38,7 @@ log = logging.getLogger("guichet")
 LOCAL_EVERY: Final = timedelta(seconds=1)  # between two looks at a repository on this machine
 REMOTE_EVERY: Final = timedelta(seconds=30)
 AT_MOST: Final = timedelta(minutes=10)  # between two tries, however long it has not answered
+INDEX: Final = "shelf.index"  # in the data folder: what the files said when they were last read
 _GOOD: Final = "G"
 _FORGED: Final = "B"
 
@@ -107,7 +108,7 @@ class Follower:
     def __init__(self, mirror: Mirror, judge: Judge, data: Path, every: timedelta | None = None) -> None:
         self.mirror, self.judge = mirror, judge
         self.every = every or (LOCAL_EVERY if mirror.followed.is_local else REMOTE_EVERY)
-        self._lock = data / "following.lock"
+        self._lock, self._index = data / "following.lock", data / INDEX
         self._next: datetime | None = None
         self._seen = ""  # the last commit this process looked at, whatever became of it
         self._read: Catalogue | None = None  # the files of the last commit it judged
@@ -180,10 +181,12 @@ class Follower:
         if outside:
             return self._refuse(office, origin, outside)
         try:
-            self._read = catalogue = load_catalogue(self.mirror.laid_out(commit))
+            self._read = catalogue = load_catalogue(self.mirror.laid_out(commit), self._index)
             known = decided(office.store, catalogue.procedures)
             found = candidates(catalogue, known, now)
-            gates = examine(catalogue, found, self.judge, local_day(now), Places(self.mirror.place, _text))
+            gates = examine(
+                arranged(catalogue, known, {}, now), found, self.judge, local_day(now), Places(self.mirror.place, _text)
+            )
         except Refused as refused:
             return self._refuse(office, origin, [shut(FILES, refused.reason)])
         except (Busy, Damaged):
@@ -275,7 +278,7 @@ class Follower:
             self._troubled(office, refused.reason)
             return office
         at_hand = (one for one in (self._read, office.catalogue) if one is not None and one.folder == folder)
-        catalogue = next(at_hand, None) or load_catalogue(folder)
+        catalogue = next(at_hand, None) or load_catalogue(folder, self._index)
         self._read = None
         known = decided(office.store, catalogue.procedures)
         return replace(office, catalogue=arranged(catalogue, known, {}, office.now()), published=known.n)

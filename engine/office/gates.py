@@ -18,7 +18,6 @@ from engine.definition.model import Procedure
 from engine.definition.shared_files import Shared
 from engine.definition.source import read_source
 from engine.problems import Fact, InvalidDefinition, Position, Problem, Refusal, Report, problem
-from engine.records.dossier import Edition
 from engine.records.publications import Found, Gate
 from engine.values import Plain
 
@@ -44,6 +43,16 @@ class Prover(Protocol):
 Player: TypeAlias = Callable[[Procedure, Shared], Iterable[Problem]]
 
 
+class Numbered(Protocol):
+    """An edition by its number and its fingerprint."""
+
+    @property
+    def edition(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """What gates need besides the definitions: the two rooms that work hardest, handed in."""
@@ -58,7 +67,7 @@ class Candidate:
 
     procedure: Procedure
     before: Procedure | None
-    kept: Sequence[Edition] = ()
+    kept: Sequence[Numbered] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +88,14 @@ def same_meaning(before: Procedure, after: Procedure) -> bool:
     return all(one.path[0] == "accept" for one in compare(before, after))
 
 
-def renumbered(catalogue: Catalogue, procedure: Procedure, kept: Sequence[Edition]) -> Problem | None:
-    """R805: a number that was given to another meaning, or that comes before one given already."""
+def renumbered(catalogue: Catalogue, procedure: Procedure, kept: Sequence[Numbered]) -> Problem | None:
+    """R805: a number that was given to another meaning, or that comes before one given already. The catalogue has what was
+    kept at hand."""
     if any(one.fingerprint == procedure.fingerprint for one in kept):
         return None
     for one in kept:
         if one.edition == procedure.edition:
-            book = _book(catalogue, one)
+            book = catalogue.edition(procedure.id, one.fingerprint)
             if book is not None and same_meaning(book, procedure):
                 return None
     highest = max((one.edition for one in kept), default=0)
@@ -93,13 +103,6 @@ def renumbered(catalogue: Catalogue, procedure: Procedure, kept: Sequence[Editio
         return None
     where = _written(procedure)
     return problem("R805", where, edition=procedure.edition, put=highest + 1)
-
-
-def _book(catalogue: Catalogue, kept: Edition) -> Procedure | None:
-    try:
-        return catalogue.edition(kept.procedure, kept.fingerprint) or catalogue.rebuild(kept)
-    except InvalidDefinition:
-        return None
 
 
 def _written(procedure: Procedure) -> Position:

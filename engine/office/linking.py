@@ -134,16 +134,13 @@ def _phone_of(office: Office, number: str) -> str | None:
 
 def follow_links(office: Office, limit: int = 50) -> int:
     """Passes on every dossier that waited for the end of another one. How many did."""
-    places = tuple(
-        (procedure.id, state.id)
-        for procedure in office.shelf.procedures(office.catalogue)
-        for state in procedure.states.values()
-        if any(isinstance(procedure.tasks[one], Link) for one in state.waits)
-    )
+    places = office.shelf.worked_out(office.catalogue, "links", lambda catalogue: tuple(dict.fromkeys(
+        (book.id, state.id) for book in office.shelf.outlines(catalogue) for state in book.states if state.links
+    )))  # fmt: skip
     if not places:
         return 0
     with office.store.unit() as unit:
-        lines = unit.find_dossiers(Tray(places=tuple(dict.fromkeys(places))), None, limit).lines
+        lines = unit.find_dossiers(Tray(places=places), None, limit).lines
     return sum(_follow(office, line.id) for line in lines)
 
 

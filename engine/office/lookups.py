@@ -95,15 +95,12 @@ def ask_registers(office: Office, limit: int = 50) -> int:
 
 
 def _waiting(office: Office, limit: int) -> tuple[Dossier, ...]:
-    places = tuple(
-        (procedure.id, state.id)
-        for procedure in office.shelf.procedures(office.catalogue)
-        for state in procedure.states.values()
-        if any(isinstance(task := procedure.tasks[one], Form) and task.register for one in state.waits)
-    )
+    places = office.shelf.worked_out(office.catalogue, "asks", lambda catalogue: tuple(dict.fromkeys(
+        (book.id, state.id) for book in office.shelf.outlines(catalogue) for state in book.states if state.asks
+    )))  # fmt: skip
     if not places:
         return ()
     with office.store.unit() as unit:
-        lines = unit.find_dossiers(Tray(places=tuple(dict.fromkeys(places))), None, limit).lines
+        lines = unit.find_dossiers(Tray(places=places), None, limit).lines
         found = [unit.dossier(line.id) for line in lines]
     return tuple(dossier for dossier in found if dossier is not None)

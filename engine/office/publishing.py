@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Final
 
 from engine.clock import local_day
-from engine.definition.catalogue import Catalogue
+from engine.definition.catalogue import Catalogue, KeptOf, LostEdition
 from engine.definition.model import Procedure
 from engine.office.gates import Candidate, Judge, faults_of, renumbered, same_meaning
 from engine.problems import Problem, Refused, Report, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Edition
 from engine.records.journal import Entry, seal
-from engine.records.publications import CHAIN, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
+from engine.records.publications import CHAIN, EditionHead, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
 from engine.records.store import Conflict, Finding, Store, Unit
 from engine.values import Plain
 
@@ -30,11 +31,13 @@ OriginOf = Callable[[Sequence[Procedure]], tuple[Origin, Mapping[str, Origin]]] 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What the store says at one moment: the last publication's number, the line and the kept editions of each procedure."""
+    """What the store says at one moment: the last publication's number, the line and the kept editions of each procedure;
+    `text` answers that of an edition."""
 
     n: int
     lines: Mapping[str, Line]
-    kept: Mapping[str, tuple[Edition, ...]]
+    kept: Mapping[str, tuple[EditionHead, ...]]
+    text: KeptOf
 
     def line(self, procedure: str) -> Line:
         return self.lines.get(procedure, Line())
@@ -43,33 +46,42 @@ class Decided:
 def decided(store: Store, names: Iterable[str]) -> Decided:
     """`names`: procedures that may have been kept before publications were."""
     with store.unit() as unit:
-        return _decided(unit, names)
+        told, heads = unit.publications(), unit.edition_heads()
+    known = {*names, *(placed.procedure for one in told for placed in one.placed)}
+    kept: dict[str, tuple[EditionHead, ...]] = {}
+    for name, editions in groupby(heads, lambda one: one.procedure):
+        if name in known:
+            kept[name] = tuple(editions)
+    before = {name: tuple(one.fingerprint for one in editions) for name, editions in kept.items()}
+    return Decided(told[-1].n if told else 0, lines_of(told, before), kept, text_in(store))
 
 
-def _decided(unit: Unit, names: Iterable[str]) -> Decided:
-    told = unit.publications()
-    known = sorted({*names, *(placed.procedure for one in told for placed in one.placed)})
-    kept = {name: unit.editions(name) for name in known}
-    before = {
-        name: tuple(one.fingerprint for one in sorted(editions, key=lambda one: (one.edition, one.published_at)))
-        for name, editions in kept.items()
-        if editions
-    }
-    return Decided(told[-1].n if told else 0, lines_of(told, before), kept)
+def text_in(store: Store) -> KeptOf:
+    """Answers the texts of the editions that a store keeps, outside of any unit of it."""
+
+    def text(procedure: str, fingerprint: str) -> Edition | None:
+        with store.unit() as unit:
+            return unit.edition(procedure, fingerprint)
+
+    return text
 
 
 def arranged(catalogue: Catalogue, known: Decided, refused: Mapping[str, Report], now: datetime) -> Catalogue:
     """The catalogue that serves what was decided, with every edition of the past."""
-    whole = catalogue.with_editions(one for editions in known.kept.values() for one in editions)
+    whole = catalogue.with_editions((one for editions in known.kept.values() for one in editions), known.text)
     return whole.standing_as({name: line.standing for name, line in known.lines.items()}, refused, local_day(now))
 
 
 def candidates(files: Catalogue, known: Decided, now: datetime) -> list[Candidate]:
     """The editions that the files say and that do not come first in their line, those taken back left out."""
+    lines = ((one, known.line(one.id)) for one in files.written)
+    others = [(one, line) for one, line in lines if one.fingerprint not in (*line.standing[-1:], *line.withdrawn)]
+    if not others:
+        return []
     catalogue, day, found = arranged(files, known, {}, now), local_day(now), []
-    for written in files.written:
-        line = known.line(written.id)
-        if written.fingerprint in (*line.standing[-1:], *line.withdrawn) or _taken_back(catalogue, written, line):
+    for entry, line in others:
+        written = files.open(entry)
+        if _taken_back(catalogue, written, line):
             continue
         last = catalogue.edition(written.id, line.standing[-1]) if line.standing else None
         before = catalogue.current(written.id, day) if line.standing else None
@@ -97,8 +109,10 @@ def publish(
         known = decided(store, names)
         refused: dict[str, Report] = {}
         placed: list[Procedure] = []
-        for one in candidates(catalogue, known, now):
-            faults = _faults(catalogue, one, judge, now)
+        found = candidates(catalogue, known, now)
+        whole = arranged(catalogue, known, {}, now) if found else catalogue
+        for one in found:
+            faults = _faults(whole, one, judge, now)
             if faults:
                 refused[one.procedure.id] = Report.of(faults)
             else:
@@ -220,20 +234,22 @@ def roll_back(
         raise Refused(refusal(code, name=procedure, edition=edition or 0, allowed=numbers))
     if serving is not None and target.fingerprint == serving.fingerprint == line.standing[-1]:
         raise Refused(refusal("rollback_same", name=procedure, edition=target.edition))
-    book = whole.edition(procedure, target.fingerprint) or whole.rebuild(target)
+    book = whole.edition(procedure, target.fingerprint)
+    if book is None:
+        raise LostEdition(f"{procedure} {target.fingerprint[:12]}")
     if book.identity.until is not None and book.identity.until < day:
         raise Refused(
             refusal("rollback_over", name=procedure, edition=target.edition, until=book.identity.until.isoformat())
         )
     with store.unit(write=True) as unit:
-        told = {one.fingerprint: one for one in unit.editions(procedure)}[target.fingerprint]
-        origin = Origin("hand", commit=told.commit or "", author=told.published_by)
+        told = unit.edition(procedure, target.fingerprint)
+        origin = Origin("hand", commit=(told and told.commit) or "", author=told.published_by if told else "")
         return decide(unit, known.n, now, "rolled_back", origin, [book], by=by, because=because)
 
 
 def _target(
-    kept: Sequence[Edition], line: Line, serving: Procedure | None, edition: int | None
-) -> Edition | None:  # fmt: skip
+    kept: Sequence[EditionHead], line: Line, serving: Procedure | None, edition: int | None
+) -> EditionHead | None:  # fmt: skip
     """The edition of that number (its last text); without a number, that which stands under the one in force."""
     named = {one.fingerprint: one for one in kept}
     if edition is not None:

@@ -6,11 +6,12 @@ Needs git and the files, no store: an author asks it before a merge, a forge in 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Final
 
 from engine.clock import local_day
@@ -19,7 +20,6 @@ from engine.definition.directory import Directory
 from engine.office.gates import Candidate, Judge, Places, examine
 from engine.office.publication import ask_git, commit_at, follows, lay_out, origin_of, root_of
 from engine.problems import Refused
-from engine.records.dossier import Edition
 from engine.records.publications import Gate, Origin
 
 HERE: Final = "HEAD"
@@ -58,12 +58,12 @@ def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge,
         top = Path(place).resolve()
         after = _laid(root, commit, within, top / "after")
         before = _before(root, other, within, top / "before")
-        found = tuple(_candidates(before, after, now))
+        found = tuple(_candidates(before, after))
         places = Places(lambda file: _named(file, top, within), _text)
         yield Trial(
             reference, origin_of(root, commit, "", branch), named, other, found,
             tuple(sorted(before.procedures.keys() - after.procedures.keys() - after.warnings.keys())),
-            examine(after, found, judge, local_day(now), places), after.directory, places, local_day(now),
+            examine(_with_former(after, found), found, judge, local_day(now), places), after.directory, places, local_day(now),
             reference == HERE and bool(ask_git(root, "status", "--porcelain", "--", f":(literal){within}")),
         )  # fmt: skip
 
@@ -105,14 +105,18 @@ def _before(root: Path, commit: str, within: PurePosixPath, into: Path) -> Catal
     return load_catalogue(into)
 
 
-def _candidates(before: Catalogue, after: Catalogue, now: datetime) -> Iterator[Candidate]:
-    for procedure in after.written:
+def _candidates(before: Catalogue, after: Catalogue) -> Iterator[Candidate]:
+    for procedure in map(after.open, after.written):
         former = before.procedures.get(procedure.id)
         if former is None:
             yield Candidate(procedure, None)
         elif former.fingerprint != procedure.fingerprint:
-            kept = Edition(former.id, former.edition, former.fingerprint, former.source, former.expanded, now)
-            yield Candidate(procedure, former, (kept,))
+            yield Candidate(procedure, former, (former,))
+
+
+def _with_former(after: Catalogue, found: Iterable[Candidate]) -> Catalogue:
+    former = (one.before for one in found if one.before is not None)
+    return replace(after, older=MappingProxyType({(one.id, one.fingerprint): one for one in former}))
 
 
 def _named(file: str, top: Path, within: PurePosixPath) -> str:

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request, session
 
 from engine.definition.model import DRAFT, Form, Procedure
-from engine.definition.roles import awaited_roles, role_key, roles_of
+from engine.definition.outline import Outline
+from engine.definition.roles import awaited_roles, role_key
 from engine.office.casework import assign, tray, tray_counts
 from engine.office.office import NotFound
 from engine.problems import Refused
@@ -18,7 +19,19 @@ from engine.records.dossier import Actor
 from engine.records.store import Conflict, DossierLine
 from engine.rules.access import holds
 from engine.values import digits_only
-from renderers.web.base import AGENT_DESK, actor, agent, dossier_number, form_token, go, new_token, office, public, say
+from renderers.web.base import (
+    AGENT_DESK,
+    actor,
+    agent,
+    dossier_number,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    public,
+    say,
+)
 from renderers.web.cases import label
 from renderers.web.desk import Tag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
 
@@ -110,7 +123,7 @@ def inbox() -> Response:
         rows=_rows(found.lines),
         late=counts["late"] if asked.queue != "retard" else 0,
         late_href=asked.address(file="retard"),
-        procedures=[(one.id, label(one.identity.title)) for one in my_procedures()],
+        procedures=[(one.id, label(one.title)) for one in my_procedures()],
         states=_states(asked.procedure),
         offices=_offices(),
         clear=f"/agent?file={asked.queue}",
@@ -140,17 +153,18 @@ def _searched(text: str) -> str:
     return digits if digits and not text.replace(digits, "").strip(" .-\u00a00123456789") else text
 
 
-def my_procedures() -> tuple[Procedure, ...]:
+def my_procedures() -> tuple[Outline, ...]:
     """The procedures in service in which the agent has a part, by title."""
-    books = office().catalogue.procedures.values()
-    return tuple(
-        sorted((one for one in books if holds(actor(), roles_of(one))), key=lambda one: label(one.identity.title))
-    )
+    shelf, catalogue = office().shelf, office().catalogue
+    return shelf.worked_out(catalogue, ("mine", actor().roles, language()), lambda _: tuple(sorted(
+        (one for one in shelf.having(catalogue, actor().roles) if catalogue.fingerprint(one.id) == one.fingerprint),
+        key=lambda one: label(one.title),
+    )))  # fmt: skip
 
 
 def my_offices() -> list[tuple[str, str]]:
     """The places whose dossiers the agent may see: theirs, else all those of their agencies."""
-    agencies = {one.identity.agency for one in my_procedures()}
+    agencies = {one.agency for one in my_procedures()}
     known = office().directory.offices.values()
     mine = (one for one in known if one.agency in agencies and (not actor().offices or one.id in actor().offices))
     return [(one.id, label(one.label)) for one in mine]

@@ -10,7 +10,6 @@ from flask import Response, g, request, session
 
 from engine.clock import local_day
 from engine.definition.model import Procedure, State, Transition
-from engine.definition.roles import roles_of
 from engine.office.accounts import Kind, SignedIn, sign_in
 from engine.office.demo import AUDITOR, PASSWORD, demo_agents
 from engine.office.office import NotFound
@@ -138,13 +137,9 @@ def _left(due_at: datetime, now: datetime) -> str:
 
 def book_of(procedure_id: str, edition: int | None = None, fingerprint: str = "") -> Procedure | None:
     """An edition at hand: by number or fingerprint, else the one in service."""
-    current = office().catalogue.procedures.get(procedure_id)
     if edition is None and not fingerprint:
-        return current
-    for one in office().shelf.procedures(office().catalogue):
-        if one.id == procedure_id and (one.edition == edition or (fingerprint and one.fingerprint == fingerprint)):
-            return one
-    return None
+        return office().catalogue.procedures.get(procedure_id)
+    return office().shelf.book(office().catalogue, procedure_id, edition or 0, fingerprint)
 
 
 def event_label(book: Procedure, way: Transition) -> str:
@@ -215,7 +210,7 @@ def _guests(desk: str) -> list[Guest]:
         return []
     if desk != AGENT_DESK:
         return [Guest(AUDITOR, say("desk.auditor"), "", "")]
-    acting = {role for one in office().catalogue.procedures.values() for role in roles_of(one)}
+    acting = office().shelf.roles(office().catalogue)
     agencies = office().directory.agencies
     return [
         Guest(one.login, one.name, role_label(one.role), label(agencies[one.role.partition("/")[0]].label))

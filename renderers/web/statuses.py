@@ -33,5 +33,5 @@ def line_public(line: DossierLine) -> str:
 
 
 def line_title(line: DossierLine) -> str:
-    procedure = office().catalogue.procedures.get(line.procedure)
-    return label(procedure.identity.title) if procedure else line.procedure
+    outline = office().catalogue.outline(line.procedure)
+    return label(outline.title) if outline else line.procedure

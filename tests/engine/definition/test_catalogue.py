@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.definition.build import build_from_expanded, build_procedure
-from engine.definition.catalogue import Catalogue, check_definition, load_catalogue
+from engine.definition.catalogue import Catalogue, KeptOf, check_definition, load_catalogue
 from engine.definition.model import Procedure
 from engine.definition.source import read_source
 from engine.values import Span
@@ -25,13 +25,19 @@ class Kept:
     """What the store keeps of an edition."""
 
     procedure: str
+    edition: int
     source: str
     expanded: str
     fingerprint: str
 
 
 def kept(procedure: Procedure) -> Kept:
-    return Kept(procedure.id, procedure.source, procedure.expanded, procedure.fingerprint)
+    return Kept(procedure.id, procedure.edition, procedure.source, procedure.expanded, procedure.fingerprint)
+
+
+def texts(*editions: Kept) -> KeptOf:
+    known = {(one.procedure, one.fingerprint): one for one in editions}
+    return lambda procedure, fingerprint: known.get((procedure, fingerprint))
 
 
 @pytest.fixture
@@ -111,7 +117,7 @@ def test_a_file_broken_from_the_start_is_served_by_its_newest_kept_edition(folde
     write(folder / "essai.yaml", "rien")
     catalogue = load_catalogue(folder)
     assert "essai" not in catalogue.procedures
-    rescued = catalogue.with_editions([kept(first), kept(second)])
+    rescued = catalogue.with_editions([kept(first), kept(second)], texts(kept(first), kept(second)))
     assert rescued.procedures["essai"] == second
     assert rescued.edition("essai", first.fingerprint) == first
     assert rescued.warnings["essai"]

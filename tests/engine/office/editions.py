@@ -156,5 +156,7 @@ def publish(world: World, book: Procedure) -> None:
     with office.store.unit(write=True) as unit:
         unit.add_edition(edition_)
         kept = unit.editions(book.id)
-    catalogue = Catalogue.of([*office.catalogue.all(), book], the_shared()).with_editions(kept)
+    texts = {one.fingerprint: one for one in kept}
+    catalogue = Catalogue.of([*office.catalogue.all(), book], the_shared())
+    catalogue = catalogue.with_editions(kept, lambda _, fingerprint: texts.get(fingerprint))
     world.office = replace(office, catalogue=catalogue)

@@ -1,0 +1,73 @@
+"""One file checked: its text, its shape, its names, then the rules of the circuit. All that is wrong with it, at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePath
+from typing import Final
+
+from engine.definition.build import build_spliced, lacks_preset
+from engine.definition.lint import lint as run_rules
+from engine.definition.lint import set_aside
+from engine.definition.model import Procedure
+from engine.definition.shape import check_shape
+from engine.definition.shared_files import Shared
+from engine.definition.source import Source, read_source
+from engine.definition.splice import splice
+from engine.problems import InvalidDefinition, Problem, Report, problem
+
+_KEBAB: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file once checked: its procedure when nothing forbids publication, and all that was found."""
+
+    procedure: Procedure | None
+    report: Report
+
+
+def check_definition(
+    text: bytes | str, file: str, shared: Shared, *, lint: bool = True, day: date | None = None
+) -> Checked:
+    """Everything that is wrong with a definition: its text, its shape, its names, then the rules of the circuit.
+
+    `day` decides whether what the file accepts still counts; without one it does.
+    """
+    try:
+        source = read_source(text, file)
+    except InvalidDefinition as invalid:
+        return Checked(None, invalid.report)
+    placed, splicing = splice(source, shared.blocks, shared.presets)
+    shape = [*source.advice, *check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
+    procedure, built = build_spliced(placed, splicing, shared)
+    found = [*shape, *_not_said_yet(built, shape), *_misnamed(source)]
+    if procedure is None or any(one.is_error for one in found):
+        return Checked(None, Report.of(found))
+    if lint:
+        found = set_aside(procedure, [*found, *run_rules(procedure, shared.directory)], day)
+    report = Report.of(found)
+    return Checked(None if report.errors else procedure, report)
+
+
+def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterator[Problem]:
+    """Where the shape is wrong, what follows from it is not told."""
+    told = {(one.where.file, one.where.line, one.where.column) for one in shape if one.is_error}
+    return (one for one in built if (one.where.file, one.where.line, one.where.column) not in told)
+
+
+def is_address(name: str) -> bool:
+    """Whether a procedure may be named so: its file, its place among the others, its page."""
+    return bool(_KEBAB.fullmatch(name)) and len(name) <= 64
+
+
+def _misnamed(source: Source) -> Iterator[Problem]:
+    """A file is named after its procedure, as its address is. A name that no procedure could have promises nothing."""
+    written, promised = source.at(("procedure",)), PurePath(source.file).stem
+    if isinstance(written, str) and written != promised and _KEBAB.fullmatch(promised):
+        yield problem(
+            "N309", source.position(("procedure",)), name=written, file=promised, near=(promised,), put=promised
+        )

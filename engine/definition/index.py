@@ -1,0 +1,151 @@
+"""The index: what reading a folder found, kept between two starts, so that only what changed is read again.
+
+One line a file: its stamp, the digest of its text, what was found wrong, the outline of its book; then one a edition of the
+past. It is believed only whole, from the same checker, over the same shared files; a file is believed unread only when its
+stamp is the same and older than the index. Whatever is not believed is read, so that an index is never needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path, PurePath
+from typing import Any, Final, TypeAlias
+
+from engine.definition.proved import checker
+from engine.definition.shared_files import shared_files
+from engine.definition.shelf import Closed, Entry, closed
+from engine.problems import Position, Problem, Report, problem
+
+Stamp: TypeAlias = tuple[int, int, int]  # last change of the text and of the file in nanoseconds, size in bytes
+
+NO_STAMP: Final[Stamp] = (0, 0, 0)
+_FORMAT: Final = "guichet-index-1"
+_GRAIN: Final = 2_000_000_000  # nanoseconds in which two changes of a file may look like one
+_CLEAN: Final = Report()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as it was when last read; its book when nothing forbids publication."""
+
+    stamp: Stamp
+    digest: str
+    entry: Entry | None
+    report: Report
+
+
+@dataclass(slots=True)
+class Index:
+    """The index of one folder, in its file. `older`: what is known of editions of the past, by fingerprint."""
+
+    path: Path
+    older: dict[str, Closed] = field(default_factory=dict)
+    key: str = ""  # what the lines depend on besides the files
+
+    def read(self, folder: Path) -> dict[str, Seen]:
+        """What is known of the files of a folder, by name; nothing when the index is not to be believed."""
+        self.key, self.older = key_of(folder), {}
+        try:
+            limit = self.path.stat().st_mtime_ns - _GRAIN
+            head, _, body = self.path.read_text("utf-8").partition("\n")
+        except (OSError, ValueError):
+            return {}
+        if head != _head(self.key, body):
+            return {}
+        seen: dict[str, Seen] = {}
+        try:
+            for line in body.split("\n"):
+                cells = line.split("\t")
+                if cells[0]:
+                    seen[cells[0]] = _seen(cells, str(folder), limit)
+                elif len(cells) > 1:
+                    self.older[cells[8]] = _closed(cells)
+        except (ValueError, IndexError, TypeError):  # written by nobody we know
+            self.older = {}
+            return {}
+        return seen
+
+    def write(self, folder: Path, seen: Mapping[str, Seen]) -> None:
+        """Written beside, then put in place; where nothing may be written, everything is read again next time."""
+        lines = [_line(name, one, folder) for name, one in seen.items() if name.isprintable()]
+        lines += [_line("", Seen(NO_STAMP, "", one, _CLEAN), folder) for one in self.older.values()]
+        body = "\n".join(lines)
+        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        with suppress(OSError, UnicodeEncodeError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(f"{_head(self.key, body)}\n{body}", "utf-8")
+            beside.replace(self.path)
+
+    def learn(self, editions: Iterable[Closed]) -> None:
+        self.older.update((one.fingerprint, one) for one in editions)
+
+
+def key_of(folder: Path) -> str:
+    """What the reading of every file depends on: the shared files, the checker, the interpreter."""
+    whole = hashlib.sha256(f"{sys.version}\n{checker()}".encode())
+    for path in shared_files(folder):
+        with suppress(OSError):
+            data = path.read_bytes()
+            whole.update(f"\n{path.relative_to(folder)}\n{len(data)}\n".encode())
+            whole.update(data)
+    return whole.hexdigest()
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+
+
+def _head(key: str, body: str) -> str:
+    return f"{_FORMAT}\t{key}\t{hashlib.sha256(body.encode()).hexdigest()}"
+
+
+# -- one line ----------------------------------------------------------------------------------------------------------
+
+
+def _line(name: str, one: Seen, folder: Path) -> str:
+    found = [_plain(problem_, folder) for problem_ in one.report]
+    report = json.dumps(found, separators=(",", ":")) if found else ""
+    cells = [name, *map(str, one.stamp), one.digest, report]
+    if one.entry is not None:
+        book = one.entry if isinstance(one.entry, Closed) else closed(one.entry)
+        days = (day.isoformat() if day else "" for day in (book.from_, book.until))
+        cells += [book.id, str(book.edition), book.fingerprint, *days, book.line]
+    return "\t".join(cells)
+
+
+def _seen(cells: list[str], folder: str, limit: int) -> Seen:
+    changed, touched, size = map(int, cells[1:4])
+    stamp = (changed, touched, size) if touched < limit else NO_STAMP
+    report = Report(tuple(_problem(one, folder) for one in json.loads(cells[5]))) if cells[5] else _CLEAN
+    entry = replace(_closed(cells), file=cells[0], digest=cells[4]) if len(cells) > 6 else None
+    return Seen(stamp, cells[4], entry, report)
+
+
+def _closed(cells: list[str]) -> Closed:
+    name, edition, fingerprint, first, last, line = cells[6:]
+    return Closed(name, int(edition), fingerprint, _day(first), _day(last), line)
+
+
+def _day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _plain(one: Problem, folder: Path) -> list[Any]:
+    """A place within the folder is kept as such: the folder may be called otherwise next time."""
+    where, file = one.where, PurePath(one.where.file)
+    within = file.is_relative_to(folder)
+    name = str(file.relative_to(folder)) if within else where.file
+    return [one.code, within, name, where.line, where.column, where.width, dict(one.facts)]
+
+
+def _problem(one: list[Any], folder: str) -> Problem:
+    code, within, name, line, column, width, facts = one
+    told = {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}
+    return problem(code, Position(str(PurePath(folder, name)) if within else name, line, column, width), **told)
