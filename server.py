@@ -53,7 +53,7 @@ from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
 from renderers.console_text import findings_report
 from renderers.html import Pages
-from renderers.web import citizen, desks, refusals
+from renderers.web import citizen, desks, languages, refusals
 from renderers.web.assets import Assets
 from renderers.web.base import Site, SiteSettings, check_guards
 from renderers.web.hardening import harden
@@ -263,6 +263,7 @@ def create_app(
     )
     app.extensions["guichet"] = Site(office, words, Pages(words, assets.address), assets, site_settings, operator)
     harden(app, settings.https)
+    languages.install(app, settings.https)
     csrf = CSRFProtect(app)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)

@@ -21,6 +21,8 @@ from engine.values import Text
 
 REFERENCE: Final = "fr"
 OFFERED: Final = ("fr", "en")
+SAMPLES: Final = ("ee",)  # a few sentences, not read again yet by people who speak the language
+SPOKEN: Final = OFFERED + SAMPLES
 FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
 _BEFORE: Final = re.compile(r" (?=[:;?!»%])")
@@ -226,7 +228,7 @@ def in_language(text: Text | None, language: str) -> str:
 def load_words() -> Words:
     """The words of the house, read once."""
     texts: dict[str, dict[str, str]] = {}
-    for language in OFFERED:
+    for language in SPOKEN:
         for path in sorted(_FOLDER.glob(f"words*.{language}.yaml")):
             said = texts.setdefault(language, {})
             for key, sentence in _flat(read_source(path.read_text(encoding="utf-8"), path.name).tree).items():

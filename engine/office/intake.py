@@ -237,7 +237,7 @@ def save_page(
         read = read_page(procedure, before, page_id, raw, office.day(), office.directory, only)
         if page_id not in {page.id for page in path(procedure, read.before.values.scope)}:
             raise NotFound
-        after = without_orphans(replace(before, answers=read.answers))
+        after = without_orphans(replace(before, answers=read.answers, language=_spoken(procedure, before, actor)))
         dossier = keep_answers(office, unit, before, after, "saved", actor, page=page_id)
         following = page_after(procedure, read.after.values.scope, page_id)
         problems = tuple(one for one in read.problems if not row or one.at.startswith(f"{row}."))
@@ -261,7 +261,7 @@ def check(office: Office, actor: Actor, dossier_id: str) -> CheckSheet:
     day, directory = office.day(), office.directory
     problems = check_answers(procedure, dossier, day, directory)
     scope = scope_of(procedure, dossier, day, directory)
-    priced = quotes(procedure, scope, dossier.language, office.wording)
+    priced = quotes(procedure, scope, actor.language or dossier.language, office.wording)
     form = shown_form(office, procedure, dossier, actor, problems)
     return CheckSheet(dossier, form, problems, priced, missing_links(procedure, dossier, scope))
 
@@ -282,12 +282,19 @@ def submit(
         if any(not one.warns for one in problems):
             raise WrongAnswers(problems)
         live = replace(before, answers=live_answers(procedure, before, day, office.directory))
-        live = replace(without_orphans(live), contact_email=_email(procedure, live))
+        live = replace(
+            without_orphans(live), contact_email=_email(procedure, live), language=_spoken(procedure, live, actor)
+        )
         live = replace(live, label=dossier_label(procedure, live, day, office.directory, office.wording))
         decision = decide_submit(procedure, live, actor, office.now(), office.directory, office.wording)
         return carry_out(office, unit, before, decision, actor)
 
     return ask_now(office, once(office, actor, "submit", token, (dossier_id, declared, revision), work, DOSSIER))
+
+
+def _spoken(procedure: Procedure, dossier: Dossier, actor: Actor) -> str:
+    """The language in which we write to the applicant: the one the draft is filled in, where the procedure has it."""
+    return actor.language if actor.language in procedure.identity.languages else dossier.language
 
 
 def _email(procedure: Procedure, dossier: Dossier) -> str | None:

@@ -24,7 +24,8 @@ _EMPTY: Final[Mapping[str, Plain]] = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts. `roles` are `agency/role` keys; `offices` empty = all offices of these agencies. `procedures` bounds what a
-    controller reads, empty = all; `administers` are the agencies whose people are theirs to change, `*` = all."""
+    controller reads, empty = all; `administers` are the agencies whose people are theirs to change, `*` = all. `language`
+    is the one they read in, empty = that of the dossier."""
 
     kind: ActorKind
     id: str
@@ -33,6 +34,7 @@ class Actor:
     offices: frozenset[str] = frozenset()
     procedures: frozenset[str] = frozenset()
     administers: frozenset[str] = frozenset()
+    language: str = ""
 
 
 SYSTEM_ACTOR: Final = Actor("system", "system")

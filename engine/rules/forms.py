@@ -22,7 +22,7 @@ from engine.rules.fields import adopt, is_asked
 from engine.rules.reading import change_rows, keys_of, read_answers, restore_hidden
 from engine.rules.saying import answer_words
 from engine.rules.scopes import Standing, Values, standing_of
-from engine.rules.showing import Showing, by_place, field_views
+from engine.rules.showing import Showing, by_place, field_views, speech_for
 from engine.rules.view import AnswerProblem, FieldView, FormView, PageView
 from engine.rules.wording import Wording
 from engine.values import Plain, Text
@@ -274,7 +274,7 @@ def view_form(
     standing = standing_of(procedure, dossier, day, directory)
     given = tuple(problems)
     pages = path(procedure, standing.values.scope)
-    showing = Showing(standing, Speech(wording, dossier.language), dossier, open_fields(procedure, dossier), reader)
+    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
     views = [_page_view(showing, pages, number, given, only) for number in range(1, len(pages) + 1)]
     return FormView(procedure.identity.title, tuple(view for view in views if view.fields or only is None))
 
@@ -296,7 +296,7 @@ def view_page(
     number = next((number for number, page in enumerate(pages, 1) if page.id == page_id), None)
     if number is None:
         return None
-    showing = Showing(standing, Speech(wording, dossier.language), dossier, open_fields(procedure, dossier), reader)
+    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
     return _page_view(showing, pages, number, tuple(problems), None, tells=False)
 
 
@@ -315,7 +315,7 @@ def view_filling(
     form = procedure.tasks.get(form_id)
     pages = form.pages if isinstance(form, Form) else ()
     standing = standing_of(procedure, dossier, day, directory, {**dossier.answers, **(filling or {})})
-    showing = Showing(standing, Speech(wording, dossier.language), dossier, None, reader)
+    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, None, reader)
     views = [_page_view(showing, pages, number, tuple(problems), None) for number in range(1, len(pages) + 1)]
     return FormView(form.label if form else Text(()), tuple(views))
 

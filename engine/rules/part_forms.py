@@ -15,12 +15,11 @@ from engine.records.dossier import Actor, Dossier
 from engine.rules.answers import Raw
 from engine.rules.checking import row_page_problems
 from engine.rules.examples import example_row
-from engine.rules.field_kinds.kind import Speech
 from engine.rules.gathering import OPINION
 from engine.rules.parts import filling_at, with_filling
 from engine.rules.reading import read_answers
 from engine.rules.scopes import Standing, Values, standing_of
-from engine.rules.showing import Showing, by_place, row_views
+from engine.rules.showing import Showing, by_place, row_views, speech_for
 from engine.rules.view import AnswerProblem, PageView
 from engine.rules.wording import Wording
 from engine.values import Plain
@@ -103,7 +102,7 @@ def view_part(
     if page is None or values is None:
         return None
     found = tuple(problems)
-    showing = Showing(standing, Speech(wording, dossier.language), dossier, None, reader, by_place(found))
+    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, None, reader, by_place(found))
     views = tuple(row_views(showing, page.fields, values))
     return PageView(page.id, page.title, page.help, views, 1, 1, not found, bool(said), found)
 

@@ -17,6 +17,7 @@ from engine.rules.field_kinds.papers import files_of
 from engine.rules.fields import is_asked, kind_of, text
 from engine.rules.scopes import Standing, Values
 from engine.rules.view import AnswerProblem, FieldView, FileView, OptionView, RowView
+from engine.rules.wording import Wording
 from engine.values import Plain, Text
 
 
@@ -47,6 +48,11 @@ class _Place:
     controls: Mapping[str, str]
     locked: bool
     masked: bool
+
+
+def speech_for(reader: Actor | None, dossier: Dossier, wording: Wording) -> Speech:
+    """How values are said: in the language of who reads them, else in that of the dossier."""
+    return Speech(wording, reader.language if reader and reader.language else dossier.language)
 
 
 def field_views(showing: Showing, fields: tuple[Field, ...]) -> Iterator[FieldView]:

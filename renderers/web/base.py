@@ -7,7 +7,7 @@ start (`check_guards`). Sessions are the office's: the cookie holds their token 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
@@ -25,6 +25,7 @@ from engine.records.store import Busy
 from engine.values import digits_only, new_id
 from renderers.html import Pages
 from renderers.web.assets import Assets
+from renderers.web.languages import Choice, choices, language
 from renderers.words import Words
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -77,6 +78,7 @@ class Frame:
     phone_hours: str
     csrf: Callable[[], str]
     actor: Actor
+    languages: tuple[Choice, ...]
 
 
 def site() -> Site:
@@ -85,11 +87,6 @@ def site() -> Site:
 
 def office() -> Office:
     return site().office
-
-
-def language() -> str:
-    """The language of the page being made."""
-    return cast(str, g.get("language", "fr"))
 
 
 def say(key: str, /, **facts: object) -> str:
@@ -105,7 +102,8 @@ def actor() -> Actor:
     desk = g.get("desk", APPLICANT_DESK)
     known: dict[str, Actor] = g.setdefault("actors", {})
     if desk not in known:
-        known[desk] = _who(desk)
+        who = _who(desk)
+        known[desk] = who if who is ANONYMOUS else replace(who, language=language())
     return known[desk]
 
 
@@ -258,6 +256,7 @@ def _frame() -> Frame:
         phone_hours=say("frame.phone_hours"),
         csrf=_csrf,
         actor=who,
+        languages=tuple(choices(_HOMES[g.get("desk", APPLICANT_DESK)])),
     )
 
 
