@@ -7,12 +7,24 @@ itself is left as it is, and evaluates at full speed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
 from engine.definition.expressions import Constant, Expression, Scope, Value
-from engine.definition.model import Cut, Field, Instalments, Line, Option, Page, Procedure, Table, Thing, Transition
+from engine.definition.model import (
+    Cut,
+    Field,
+    Instalments,
+    Line,
+    Option,
+    Page,
+    Procedure,
+    Table,
+    Thing,
+    Transition,
+    is_part,
+)
 from engine.problems import NOWHERE, Position, Problem, problem
 from engine.values import fingerprint, new_id
 
@@ -87,7 +99,7 @@ class _Copy:
             return cast(_T, tuple(self._of(one, owner) for one in value))
         if isinstance(value, Mapping):
             return cast(_T, MappingProxyType({key: self._of(one, owner) for key, one in value.items()}))
-        if not is_dataclass(value) or type(value).__module__ != Thing.__module__:
+        if not is_part(value):
             return value
         if id(value) not in self._known:
             self._known[id(value)] = self._thing(value, owner)

@@ -16,7 +16,7 @@ from engine.definition.directory import Directory
 from engine.definition.expression_compiler import negate, tree
 from engine.definition.expression_nodes import Name, reads_a_row, walk
 from engine.definition.expressions import Constant, Expression
-from engine.definition.model import Field, Procedure
+from engine.definition.model import Field, Procedure, is_part
 from engine.definition.prove import Witness, witness_of_condition, witness_of_line, witness_of_state
 from engine.values import Plain, canonical_json
 
@@ -137,6 +137,6 @@ def _inside(value: object) -> Iterator[Expression]:
     elif isinstance(value, tuple):
         for one in value:
             yield from _inside(one)
-    elif is_dataclass(value) and type(value).__module__ == Field.__module__:
+    elif is_dataclass(value) and is_part(value):
         for part in fields(value):
             yield from _inside(getattr(value, part.name))

@@ -10,6 +10,8 @@ of type `evidence` on the form's last page.
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
+
 from engine.definition.model.asked import Bounds, Check, Criterion, EvidenceTerms, Field, Option, Page, Total
 from engine.definition.model.circuit import NO_EFFECTS, Clock, Effects, Key, State, Table, Transition
 from engine.definition.model.given import Notice, Output
@@ -85,4 +87,10 @@ __all__ = [
     "Thing",
     "Total",
     "Transition",
+    "is_part",
 ]
+
+
+def is_part(value: object) -> bool:
+    """Whether a value is a part of a book, whatever room of the model it comes from."""
+    return is_dataclass(value) and type(value).__module__.startswith(f"{__name__}.")
