@@ -9,8 +9,10 @@ editions in force stay, the reason is kept where people see it, and it is tried 
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,12 +34,17 @@ from engine.problems import Problem, Refusal, Refused, refusal
 from engine.records.publications import Gate, Origin, Publication, Watch
 from engine.records.store import Busy, Conflict, Damaged, Store
 from engine.rules.wording import Wording
+from engine.values import Plain
 
 log = logging.getLogger("guichet")
 
 LOCAL_EVERY: Final = timedelta(seconds=1)  # between two looks at a repository on this machine
 REMOTE_EVERY: Final = timedelta(seconds=30)
 AT_MOST: Final = timedelta(minutes=10)  # between two tries, however long it has not answered
+PATIENCE: Final = (
+    150.0  # seconds that somebody who asks waits for a process that is looking: longer than a fetch may last
+)
+_AGAIN: Final = 0.05
 INDEX: Final = "shelf.index"  # in the data folder: what the files said when they were last read
 _GOOD: Final = "G"
 _FORGED: Final = "B"
@@ -149,9 +156,9 @@ class Follower:
         self._seen = head
 
     def publish_head(self, office: Office, *, rewritten: bool = False) -> Publication | None:
-        """The newest commit, now, because somebody asks for it; None when it is published already. Raises Refused, and
-        `Busy` while another process looks."""
-        with _alone(self._lock) as mine:
+        """The newest commit, now, because somebody asks for it; None when it is published already. Waits its turn while
+        another process looks. Raises Refused, and `Busy` when that process does not end."""
+        with _alone(self._lock, PATIENCE) as mine:
             if not mine:
                 raise Busy(self._lock.name)
             head = self.mirror.fetch()
@@ -232,9 +239,7 @@ class Follower:
             if last is not None and (last.outcome, last.origin, last.gates) == ("refused", origin, tuple(gates)):
                 return last
             told = decide(unit, unit.last_publication(), office.now(), "refused", origin, gates=tuple(gates))
-        log.warning(
-            "not published %s: %s", origin.commit[:12], ", ".join(one.name for one in told.gates if not one.passed)
-        )
+        log.warning("not published %s: %s", origin.commit[:12], "; ".join(_reasons(told.gates)))
         return told
 
     # -- how following goes
@@ -253,7 +258,7 @@ class Follower:
             office.store, Watch(self.source, now, known.commit if known else "", reason.code, facts, since, tries)
         )
         self._next = now + min(self.every * 2 ** min(tries, 20), AT_MOST)
-        log.warning("the followed repository: %s (%s)", reason.code, facts.get("reason", ""))
+        log.warning("the followed repository: %s %s", reason.code, _line(facts))
 
     def _watch(self, store: Store) -> Watch | None:
         with store.unit() as unit:
@@ -284,20 +289,38 @@ class Follower:
         return replace(office, catalogue=arranged(catalogue, known, {}, office.now()), published=known.n)
 
 
+def _reasons(gates: Iterable[Gate]) -> Iterator[str]:
+    """For the log: each gate that is shut, with the first of what it found and where."""
+    for gate in gates:
+        for found in gate.found[:1]:
+            where = f"{found.file}:{found.line}:{found.column}" if found.file else ""
+            yield " ".join(filter(None, (gate.name, found.code, where, _line(found.facts))))
+
+
+def _line(facts: Mapping[str, Plain]) -> str:
+    return " ".join(f"{name}={json.dumps(fact, ensure_ascii=False)}" for name, fact in facts.items() if fact)
+
+
 @contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """Whether this process is the only one here; it is let go when the process dies."""
+def _alone(path: Path, patience: float = 0.0) -> Iterator[bool]:
+    """Whether this process is the only one here, within some seconds; it is let go when the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    until = time.monotonic() + patience
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
+        while not (mine := _taken(handle)) and time.monotonic() < until:
+            time.sleep(_AGAIN)
+        yield mine
     finally:
         os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _text(file: str) -> str:

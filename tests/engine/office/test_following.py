@@ -8,14 +8,15 @@ import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from engine.definition.catalogue import Catalogue
 from engine.definition.prove import prove
 from engine.definition.shared_files import Shared
+from engine.office import following, publication
 from engine.office import mirror as mirrors
-from engine.office import publication
 from engine.office.following import AT_MOST, Follower, stories_of, waiting
 from engine.office.gates import Judge
 from engine.office.inspection import fsck
@@ -24,6 +25,7 @@ from engine.office.publishing import decided, edition_records, roll_back
 from engine.problems import Refused
 from engine.records.publications import Publication
 from engine.records.sqlite import SqliteStore
+from engine.records.store import Busy
 from engine.values import new_id
 from renderers.words import load_words
 from tests.engine.office.repository import SECOND, TEXT, Agency, an_agency, git
@@ -241,6 +243,15 @@ def test_a_rewritten_past_is_told_and_waits_for_somebody_to_answer_for_it(agency
     assert site.amount == "amount: 1500"
 
 
+def test_the_log_says_why_and_where(agency: Agency, site: Installation, caplog: pytest.LogCaptureFixture) -> None:
+    commit = agency.publish(BAD["lint"][0])
+    site.turn()
+    assert f"not published {commit[:12]}: lint N301 procedures/essai.yaml:18:13" in caplog.text
+    git(agency.bare, "update-ref", "-d", "refs/heads/main")
+    site.turn()
+    assert 'git_no_branch name="main"' in caplog.text
+
+
 def test_a_fault_of_ours_publishes_nothing(agency: Agency, site: Installation) -> None:
     def fails(*_: object) -> list[object]:
         raise RecursionError
@@ -349,6 +360,28 @@ def test_another_process_serves_what_one_decided(agency: Agency, tmp_path: Path)
     other.world.office = other.follower.serve(other.world.office)
     assert other.amount == "amount: 1500"
     assert len(one.told()) == 2
+
+
+def test_who_asks_waits_for_the_process_that_looks(
+    agency: Agency, site: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agency.publish(SECOND)
+    with following._alone(site.folder / "data" / "following.lock") as mine:
+        assert mine
+        monkeypatch.setattr(following, "PATIENCE", 0.1)
+        with pytest.raises(Busy):
+            site.follower.publish_head(site.world.office)
+    monkeypatch.setattr(following, "PATIENCE", 30)
+    told: list[Publication | None] = []
+    with following._alone(site.folder / "data" / "following.lock"):
+        asking = Thread(target=lambda: told.append(site.follower.publish_head(site.world.office)))
+        asking.start()
+        asking.join(0.3)
+        assert asking.is_alive()
+    asking.join()
+    [one] = told
+    assert one is not None
+    assert one.outcome == "published"
 
 
 def test_a_new_start_serves_what_was_published_though_the_repository_is_away(
