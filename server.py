@@ -44,11 +44,12 @@ from engine.office.office import Office, OfficeSettings
 from engine.office.timers import tour
 from engine.office.tryout import Leads, Tryout
 from engine.records.attachments import AttachmentStore
+from engine.records.file_keys import FileKeys
 from engine.records.store import Store
 from engine.records.stores import open_store
 from renderers.console import console
 from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
-from renderers.console_operations import Installation, backup_command, copy_command, restore_command
+from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
 from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
 from renderers.console_text import findings_report
@@ -85,6 +86,7 @@ class Settings:
     phone: str = "22 00 00 00"
     security_contact: str = ""
     proxies: int = 0  # how many trusted proxies stand in front
+    keys: Path | None = None  # the key ring; in the data folder when none is said
     hosts: tuple[str, ...] = ()  # names the site answers to; empty = any
     follow: Followed | None = None  # the repository whose commits publish; without one, the files of `procedures` do
     follow_every: float = 0  # seconds between two looks at it; 0 = as suits where it lies
@@ -111,6 +113,7 @@ class Settings:
             phone=read("PHONE", "22 00 00 00"),
             security_contact=read("SECURITY_CONTACT"),
             proxies=int(read("PROXIES", "0")),
+            keys=Path(environ["GUICHET_KEYS"]) if environ.get("GUICHET_KEYS") else None,
             hosts=tuple(filter(None, read("HOSTS").split(","))),
             follow=_followed(read),
             follow_every=float(read("FOLLOW_EVERY", "0")),
@@ -120,6 +123,11 @@ class Settings:
     def store(self) -> str:
         """The address of what is kept: `DATABASE_URL`, else a file in the data folder."""
         return self.database or str(self.data / DATABASE)
+
+    @property
+    def ring(self) -> Path:
+        """What signs, and what seals the files handed in. Best kept on another disk than the data."""
+        return self.keys or self.data / KEYS
 
     @property
     def https(self) -> bool:
@@ -147,7 +155,7 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
         if settings.demo
         else None
     )
-    keys = SigningKeys.open(settings.data / KEYS, make=True)
+    keys = SigningKeys.open(settings.ring, make=True)
     office = _office(settings, store, keys, _gateways(settings, operator))
     keeper = open_keeper(settings)
     office = keeper.serve(office)
@@ -180,7 +188,7 @@ def _judge() -> Judge:
 
 def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gateways) -> Office:
     return Office(
-        catalogue=_files(settings), store=store, attachments=AttachmentStore(settings.data / "files"),
+        catalogue=_files(settings), store=store, attachments=AttachmentStore(settings.data / "files", FileKeys.open(settings.ring)),
         providers=gateways.operators, senders=gateways.senders, registers={"*": FileRegister(settings.procedures / "registers")},
         clock=SystemClock(), wording=load_words(), keys=keys,
         settings=OfficeSettings(
@@ -399,7 +407,7 @@ def check_store(language: str) -> None:
 def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
     """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with
     `missing_code` when there is none."""
-    ring = settings.data / KEYS
+    ring = settings.ring
     kept = (ring,) if settings.database else (Path(settings.store), ring)
     if missing := [one for one in kept if not one.is_file() or not one.stat().st_size]:
         click.echo(f"{missing[0]} : introuvable, rien à vérifier. Not found, nothing to check.", err=True)
@@ -408,7 +416,7 @@ def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
 
 
 def _installation(settings: Settings) -> Installation:
-    return Installation(settings.store, settings.data / "files", settings.data / KEYS)
+    return Installation(settings.store, settings.data / "files", settings.ring)
 
 
 def _kept_office() -> Office:
@@ -422,7 +430,7 @@ def _publishing() -> tuple[Office, Keeper]:
     settings.data.mkdir(parents=True, exist_ok=True)
     store = open_store(settings.store)
     store.migrate()
-    keys = SigningKeys.open(settings.data / KEYS, make=True)
+    keys = SigningKeys.open(settings.ring, make=True)
     keeper = open_keeper(settings)
     office = _office(settings, store, keys, Gateways({}, {}))
     return keeper.serve(office) if settings.follow is not None else office, keeper
@@ -452,4 +460,5 @@ if __name__ == "__main__":
     console()
 copy = copy_command()
 backup = backup_command(lambda: _installation(_settings(False)))
+keys = keys_command(lambda: _installation(_settings(False)))
 restore = restore_command(lambda: _installation(_settings(False)))

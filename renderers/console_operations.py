@@ -1,4 +1,5 @@
-"""`guichet copy`, `backup`, `restore`: an installation moved, kept safe, brought back. What opens it is given."""
+"""`guichet copy`, `backup`, `restore`, `keys`: an installation moved, kept safe, brought back, sealed under a new key. What
+opens it is given."""
 
 from __future__ import annotations
 
@@ -77,6 +78,7 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
         from engine.office.safekeeping import back_up
         from engine.problems import Refused
         from engine.records.attachments import Lost
+        from engine.records.file_keys import NoFileKey, NoRing
         from engine.records.store import Busy
 
         words, place = _words(), installed()
@@ -87,6 +89,10 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
             _refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
         except Lost as lost:
             _fail(words, "file_lost", language, digest=str(lost)[:12])
+        except NoRing as ring:
+            _fail(words, "no_ring", language, name=str(ring))
+        except NoFileKey as missing:
+            _fail(words, "no_file_key", language, name=str(missing))
         except Busy as busy:
             _fail(words, "busy", language, why=str(busy))
         facts = {"count": done.dossiers, "files": done.files, "folder": str(folder)}
@@ -115,7 +121,7 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
             read_contents(folder)
             store = _opened(place.store)
             store.migrate()
-            done = bring_back(folder, store, _files(place), place.keys)
+            done = bring_back(folder, store, place.files, place.keys)
         except Refused as refused:
             _refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
         except Busy as busy:
@@ -124,6 +130,80 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
         click.echo(words.say("operations.brought_back", language, facts))
 
     return restore
+
+
+def keys_command(installed: Callable[[], Installation]) -> click.Command:
+    @click.command("keys")
+    @click.argument("action", type=click.Choice(["list", "rotate"]))
+    @click.option("--again", is_flag=True, help="no new key: finish what was stopped")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def keys(action: str, again: bool, language: str) -> None:
+        """The keys that files handed in are sealed under. `list` says which the ring holds, the newest first, and how many
+        files each seals. `rotate` puts a new one in service for the files that come, and brings those that are there under it.
+
+        Work goes on meanwhile; older keys stay in the ring, for backups. A rotation that was stopped is finished with --again.
+        Ends with 0: every file is under the newest key; 1: refused, or not all of them.
+        """
+        words, place = _words(), installed()
+        store = _kept(place.store, words, language)
+        if action == "rotate":
+            _rotate(words, place, store, again, language)
+        else:
+            _list_keys(words, place, store, language)
+
+    return keys
+
+
+def _list_keys(words: Words, place: Installation, store: Store, language: str) -> None:
+    from collections import Counter
+
+    from engine.office.safekeeping import places
+    from engine.records.attachments import Lost
+
+    files = _ring_of(words, place, language)
+    counts: Counter[str] = Counter()
+    for one in places(store):
+        try:
+            counts[files.sealed_under(one)] += 1
+        except Lost:
+            counts["lost"] += 1
+    held = files.keys.ids if files.keys is not None else ()
+    for name in (*held, *sorted(counts.keys() - {*held, "lost", ""})):
+        facts = {"name": name, "count": str(counts[name])}
+        click.echo(words.say(f"operations.{'key' if name in held else 'key_unknown'}", language, facts))
+    for kind in ("", "lost"):
+        if counts[kind]:
+            click.echo(words.say(f"operations.key_{kind or 'none'}", language, {"count": str(counts[kind])}))
+
+
+def _rotate(words: Words, place: Installation, store: Store, again: bool, language: str) -> None:
+    from engine.office.safekeeping import places
+    from engine.records.attachments import Lost
+    from engine.records.file_keys import NoFileKey, NoRing, add_key
+    from engine.records.store import Busy
+
+    try:
+        if not again:
+            click.echo(words.say("operations.key_made", language, {"name": add_key(place.keys)}))
+        done = _ring_of(words, place, language).rewrap(places(store))
+    except NoRing as ring:
+        _fail(words, "no_ring", language, name=str(ring))
+    except Lost as lost:
+        _fail(words, "file_lost_here", language, digest=str(lost)[:12])
+    except NoFileKey as missing:
+        _fail(words, "no_file_key", language, name=str(missing))
+    except Busy as busy:
+        _fail(words, "busy", language, why=str(busy))
+    click.echo(words.say("operations.rewrapped", language, {"count": str(done)}))
+
+
+def _ring_of(words: Words, place: Installation, language: str) -> AttachmentStore:
+    from engine.records.file_keys import NoRing
+
+    try:
+        return _files(place)
+    except NoRing as ring:
+        _fail(words, "no_ring", language, name=str(ring))
 
 
 def _words() -> Words:
@@ -150,8 +230,9 @@ def _kept(address: str, words: Words, language: str) -> Store:
 
 def _files(place: Installation) -> AttachmentStore:
     from engine.records.attachments import AttachmentStore
+    from engine.records.file_keys import FileKeys
 
-    return AttachmentStore(place.files)
+    return AttachmentStore(place.files, FileKeys.open(place.keys))
 
 
 def _named(address: str) -> str:

@@ -41,6 +41,7 @@ DOORS = {
     "re2": ("engine.definition.", "engine.rules."),
     "joserfc": ("engine.office.keys",),
     "argon2": ("engine.office.accounts", "engine.office.secrets"),
+    "cryptography": ("engine.records.file_keys", "engine.office.keys"),
     "icalendar": ("renderers.calendar_file",),
     "z3": tuple(
         f"engine.definition.prove_{room}" for room in ("world", "terms", "calendar", "variables", "domains", "solver")

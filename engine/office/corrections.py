@@ -40,7 +40,7 @@ def save_corrections(
         dossier = _correcting(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
     spots = [spot_of(office, procedure, dossier, path) for path in files or {}]
-    judged = [(spot, keep_file(office, spot, (files or {})[spot.path])) for spot in spots]
+    judged = [(spot, keep_file(office, dossier, spot, (files or {})[spot.path])) for spot in spots]
 
     def work(unit: Unit) -> Written:
         before = _correcting(unit, office, actor, dossier_id, revision)

@@ -60,7 +60,7 @@ def enclose(
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
         where = _place(office, unit, dossier, actor, place)
-    kept = _judged(office, where, file)
+    kept = _judged(office, dossier, where, file)
     if isinstance(kept, AnswerProblem):
         return Enclosed(dossier, kept)
 
@@ -149,9 +149,9 @@ def _question(form: Form, part: str | None, name: str) -> Field:
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def _judged(office: Office, where: _Place, file: Upload) -> Kept | AnswerProblem:
+def _judged(office: Office, dossier: Dossier, where: _Place, file: Upload) -> Kept | AnswerProblem:
     try:
-        return office.attachments.keep(file.data, file.name, where.bounds.accept, where.bounds.max_size)
+        return office.attachments.keep(file.data, file.name, where.bounds.accept, where.bounds.max_size, dossier.id)
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": where.type, **rejected.facts}
         return AnswerProblem(where.question, rejected.code, facts, label=where.label)

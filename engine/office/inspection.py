@@ -76,7 +76,7 @@ def fsck(office: Office) -> tuple[Finding, ...]:
     """Every broken promise found: the store's own, then each dossier against its journal, its edition, its files, its
     money, its documents. Nothing is repaired."""
     found = [*office.store.findings(), *broken_publications(office.store)]
-    files: dict[str, str] = {}
+    files: list[tuple[str, str]] = []
     for dossier_id in office.store.all_dossiers():
         with office.store.unit() as unit:
             dossier = unit.dossier(dossier_id)
@@ -88,7 +88,7 @@ def fsck(office: Office) -> tuple[Finding, ...]:
             except LostEdition:
                 found.append(Finding("edition_lost", dossier_id, {"fingerprint": dossier.fingerprint}))
                 continue
-        files.update({one.sha256: dossier_id for one in dossier.attachments})
+        files += [(dossier_id, one.sha256) for one in dossier.attachments]
         found += _of_journal(dossier, entries)
         found += _of_written(procedure, dossier, entries, salts)
         found += _of_money(dossier, entries, payments)

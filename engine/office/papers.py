@@ -64,7 +64,7 @@ def attach(
     with office.store.unit() as unit:
         dossier = own(unit, office, actor, dossier_id)
         spot = spot_of(office, pinned(office, unit, dossier), dossier, path)
-    kept = keep_file(office, spot, file)
+    kept = keep_file(office, dossier, spot, file)
     if isinstance(kept, AnswerProblem):
         return Attached(dossier, kept)
 
@@ -113,7 +113,7 @@ def read_attachment(office: Office, actor: Actor, dossier_id: str, attachment_id
     if attachment is None or not may_read_file(procedure, dossier, attachment, actor):
         raise NotFound
     try:
-        return attachment, office.attachments.read(attachment.sha256)
+        return attachment, office.attachments.read(attachment.sha256, dossier.id)
     except Lost:
         raise NotFound from None
 
@@ -153,11 +153,11 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def keep_file(office: Office, spot: Spot, file: Upload) -> Kept | AnswerProblem:
+def keep_file(office: Office, dossier: Dossier, spot: Spot, file: Upload) -> Kept | AnswerProblem:
     """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away."""
     bounds = spot.field.bounds
     try:
-        return office.attachments.keep(file.data, file.name, bounds.accept, bounds.max_size)
+        return office.attachments.keep(file.data, file.name, bounds.accept, bounds.max_size, dossier.id)
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": spot.field.type, **rejected.facts}
         return AnswerProblem(spot.path, rejected.code, facts, label=spot.field.label)

@@ -11,14 +11,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from engine.problems import Refused, refusal
-from engine.records.attachments import AttachmentStore, Lost
+from engine.records.attachments import AttachmentStore, Lost, Place
+from engine.records.file_keys import FileKeys
 from engine.records.removal import NotEmpty, move
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
@@ -58,13 +59,13 @@ def back_up(
     try:
         copy.migrate()
         moved = move(source, copy, lambda one: told(one.table), held=False)
-        named = _named(copy)
+        named = list(places(copy))
     finally:
         copy.close()
     told(FILES)
-    there = AttachmentStore(folder / FILES)
-    for digest in named:
-        there.adopt(digest, attachments.read(digest))
+    there = AttachmentStore(folder / FILES, attachments.keys)
+    for dossier, digest in named:
+        there.adopt(digest, attachments.read(digest, dossier), dossier)
     shutil.copyfile(keys, folder / KEYS)
     os.chmod(folder / KEYS, 0o600)
     tables = {one.table: (one.rows, one.digest) for one in moved}
@@ -76,7 +77,7 @@ def back_up(
 
 
 def bring_back(
-    folder: Path, target: Store, attachments: AttachmentStore, keys: Path, told: Callable[[str], None] = lambda what: None
+    folder: Path, target: Store, files: Path, keys: Path, told: Callable[[str], None] = lambda what: None
 ) -> Backup:  # fmt: skip
     """Puts a backup back into an installation that keeps nothing yet. Raises Refused: `backup_missing`, `backup_form`,
     `backup_differs` (what), `backup_not_empty` (table)."""
@@ -85,18 +86,20 @@ def bring_back(
         raise Refused(refusal("backup_differs", what=KEYS))
     if keys.exists() and _digest(keys) != backup.keys:
         raise Refused(refusal("backup_not_empty", what=KEYS))
+    ring = FileKeys.open(folder / KEYS)  # the installation's own from now on
+    kept, attachments = AttachmentStore(folder / FILES, ring), AttachmentStore(files, ring)
     copy = SqliteStore(folder / STORE)
     try:
-        for digest in _named(copy):
-            attachments.adopt(digest, AttachmentStore(folder / FILES).read(digest))
+        for dossier, digest in places(copy):
+            attachments.adopt(digest, kept.read(digest, dossier), dossier)
         told(FILES)
         moved = move(copy, target, lambda one: told(one.table))
         if wrong := [one.table for one in moved if backup.tables.get(one.table) != (one.rows, one.digest)]:
             raise Refused(refusal("backup_differs", what=wrong[0]))
     except Lost as lost:
         raise Refused(refusal("backup_differs", what=f"{FILES}/{lost}")) from None
-    except NotEmpty as kept:
-        raise Refused(refusal("backup_not_empty", what=str(kept))) from None
+    except NotEmpty as full:
+        raise Refused(refusal("backup_not_empty", what=str(full))) from None
     finally:
         copy.close()
     keys.parent.mkdir(parents=True, exist_ok=True)
@@ -117,14 +120,13 @@ def read_contents(folder: Path) -> Backup:
         raise Refused(refusal("backup_missing", name=folder.name)) from None
 
 
-def _named(store: Store) -> list[str]:
-    """The digests of all the files that dossiers name."""
-    found: set[str] = set()
+def places(store: Store) -> Iterator[Place]:
+    """All the files that dossiers name: each once for its dossier."""
     for dossier_id in store.all_dossiers():
         with store.unit() as unit:
             dossier = unit.dossier(dossier_id)
-        found.update(one.sha256 for one in (dossier.attachments if dossier else ()))
-    return sorted(found)
+        for digest in sorted({one.sha256 for one in (dossier.attachments if dossier else ())}):
+            yield dossier_id, digest
 
 
 def _digest(file: Path) -> str:

@@ -167,7 +167,7 @@ def sweep(office: Office) -> int:
             return 0
         forgotten = unit.sweep(now - MOMENTS_KEPT)
     forgotten += _forget_overdue(office)
-    named = {one.sha256 for dossier in _all(office) for one in dossier.attachments}
+    named = {(dossier.id, one.sha256) for dossier in _all(office) for one in dossier.attachments}
     return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))
 
 

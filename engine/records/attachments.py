@@ -1,4 +1,8 @@
-"""Files handed in, kept on disk by their SHA-256. A file is on the disk for good before any row names it."""
+"""Files handed in, kept on disk by their SHA-256 and their dossier. A file is on the disk for good before any row names it.
+
+With keys, each is sealed for its dossier and digest: nothing on the disk is readable, and no file takes another's place.
+What was kept before there were keys is still read, until `rewrap` seals it.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,24 @@ import re
 import secrets
 import threading
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from engine.records.attachment_content import Rejected, judged
+from engine.records.file_keys import FileKeys, NoFileKey, Unsealable, is_sealed, key_of
 from engine.records.store import Busy, Finding
 
 LONGEST_NAME: Final = 100
 AT_ONCE: Final = 2  # pictures decoded at the same time: each may hold some 150 MB
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
+_NAME: Final = re.compile(r"([0-9a-f]{64})(\.[\w-]{1,64})?\Z", re.ASCII)
+
+Place: TypeAlias = tuple[str, str]  # dossier, digest
 
 
 class Lost(LookupError):
@@ -40,14 +48,17 @@ class Kept:
 
 
 class AttachmentStore:
-    """Files of one folder, two levels deep. The folder need not exist; only its owner reads it."""
+    """Files of one folder, two levels deep. The folder need not exist; only its owner reads it. Without keys nothing is
+    sealed."""
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, keys: FileKeys | None = None) -> None:
         self.folder = Path(folder)
+        self.keys = keys
         self._decoding = threading.BoundedSemaphore(AT_ONCE)
 
-    def keep(self, data: bytes, name: str, accept: tuple[str, ...], max_size: int) -> Kept:
-        """Judges a file and keeps what is fit of it. Raises `Rejected` (nothing kept) or `Busy` (disk full, cut)."""
+    def keep(self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "") -> Kept:
+        """Judges a file and keeps what is fit of it for a dossier. Raises `Rejected` (nothing kept) or `Busy` (disk full,
+        cut)."""
         if not data:
             raise Rejected("file_empty")
         if len(data) > max_size:
@@ -55,63 +66,126 @@ class AttachmentStore:
         with self._decoding:
             content = judged(data, name, accept)
         digest = hashlib.sha256(content.data).hexdigest()
-        with _disk():
-            self._put(digest, content.data)
+        self._store((dossier, digest), content.data)
         return Kept(digest, content.kind, len(content.data), content.pages, display_name(name, content.kind))
 
-    def read(self, sha256: str) -> bytes:
-        """The file of this digest, whole. Raises `Lost`."""
+    def read(self, sha256: str, dossier: str = "") -> bytes:
+        """The file of this digest that a dossier keeps, whole. Raises `Lost`, and `NoFileKey` when the ring lacks its key."""
         if not _DIGEST.match(sha256):
             raise Lost(sha256)
-        with _disk():
-            try:
-                data = self._path(sha256).read_bytes()
-            except FileNotFoundError:
-                raise Lost(sha256) from None
+        data = self._unsealed((dossier, sha256), self._raw((dossier, sha256)))
         if hashlib.sha256(data).hexdigest() != sha256:
             raise Lost(sha256)
         return data
 
-    def adopt(self, sha256: str, data: bytes) -> None:
+    def adopt(self, sha256: str, data: bytes, dossier: str = "") -> None:
         """Keeps a file that a store of ours kept before: it was judged then. Raises `Lost` when it is another one."""
         if hashlib.sha256(data).hexdigest() != sha256:
             raise Lost(sha256)
-        with _disk():
-            self._put(sha256, data)
+        self._store((dossier, sha256), data)
 
-    def sweep(self, known: Collection[str], older_than: datetime) -> tuple[str, ...]:
+    def rewrap(self, known: Iterable[Place]) -> int:
+        """Brings every file that dossiers name under the newest key; how many were not. Content that is sealed stays
+        sealed; may be stopped and begun again. Raises `Lost`, `NoFileKey`."""
+        if self.keys is None:
+            return 0
+        changed, bare = 0, set()
+        for place in known:
+            raw = self._raw(place)
+            if not is_sealed(raw):
+                self.adopt(place[1], raw, place[0])
+                bare.add(place[1])
+                changed += 1
+                continue
+            try:
+                fresh = self.keys.rewrapped(_bound(place), raw)
+            except Unsealable:
+                raise Lost(place[1]) from None
+            if fresh is not None:
+                with _disk():
+                    self._write(self._path(place), fresh)
+                changed += 1
+        with _disk():
+            for digest in bare:
+                self._bare(digest).unlink(missing_ok=True)
+        return changed
+
+    def sealed_under(self, place: Place) -> str:
+        """The id of the key of a file; empty when it is not sealed. Raises `Lost`."""
+        raw = self._raw(place)
+        return key_of(raw) if is_sealed(raw) else ""
+
+    def sweep(self, known: Collection[Place], older_than: datetime) -> tuple[str, ...]:
         """Removes the files that no dossier names and that were kept before; those removed. Half-written ones too."""
+        digests = {digest for _, digest in known}
+        names = digests | {self._path(place).name for place in known}
         limit = older_than.timestamp()
         with _disk():
             for half in self._halves():
                 if half.stat().st_mtime < limit:
                     half.unlink(missing_ok=True)
-            orphans = [digest for digest in self._digests() if digest not in known]
-            return tuple(digest for digest in orphans if self._remove(digest, limit))
+            orphans = [name for name in self._names() if name not in names]
+            return tuple(name for name in orphans if self._remove(name, limit))
 
-    def findings(self, known: Mapping[str, str]) -> Iterator[Finding]:
-        """Which files that dossiers name (digest → dossier id) are lost or damaged."""
-        for digest, dossier in known.items():
+    def findings(self, known: Iterable[Place]) -> Iterator[Finding]:
+        """Which files that dossiers name are lost, damaged, or sealed under a key that is not there."""
+        for dossier, digest in known:
             try:
-                self.read(digest)
+                self.read(digest, dossier)
             except Lost:
                 yield Finding("file_lost", dossier, {"sha256": digest})
+            except NoFileKey as missing:
+                yield Finding("file_key_missing", dossier, {"sha256": digest, "key": str(missing)})
 
     # -- on the disk -------------------------------------------------------------------------------------------------
 
-    def _path(self, digest: str) -> Path:
+    def _bare(self, digest: str) -> Path:
         return self.folder / digest[:2] / digest[2:4] / digest
 
-    def _put(self, digest: str, data: bytes) -> None:
-        path = self._path(digest)
+    def _path(self, place: Place) -> Path:
+        dossier, digest = place
+        bare = self._bare(digest)
+        return bare.with_name(f"{digest}.{dossier or '-'}") if self.keys is not None else bare
+
+    def _raw(self, place: Place) -> bytes:
+        with _disk():
+            for path in (self._path(place), self._bare(place[1])):
+                with suppress(FileNotFoundError):
+                    return path.read_bytes()
+        raise Lost(place[1])
+
+    def _unsealed(self, place: Place, raw: bytes) -> bytes:
+        if not is_sealed(raw):
+            return raw
+        if self.keys is None:
+            raise NoFileKey("-")
         try:
-            os.utime(path)  # kept already; young again, so that no sweep takes it before its row is written
-            if path.stat().st_size == len(data):
-                return
-        except FileNotFoundError:
-            pass
+            return self.keys.unseal(_bound(place), raw)
+        except Unsealable:
+            raise Lost(place[1]) from None
+
+    def _store(self, place: Place, data: bytes) -> None:
+        """Writes what is not there yet. What is there is made young, so that no sweep takes it before its row is written."""
+        path = self._path(place)
+        with _disk():
+            with suppress(FileNotFoundError):
+                os.utime(path)
+                if self._is_whole(place, path, data):
+                    return
+            self._write(path, data if self.keys is None else self.keys.seal(_bound(place), data))
+
+    def _is_whole(self, place: Place, path: Path, data: bytes) -> bool:
+        if self.keys is None:
+            return path.stat().st_size == len(data)
+        try:
+            return self.keys.unseal(_bound(place), path.read_bytes()) == data
+        except (Unsealable, NoFileKey):
+            return False
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """The file whole or not at all, in place of what is there."""
         self._make(path.parent)
-        half = self.folder / f".{digest}.{secrets.token_hex(4)}"
+        half = self.folder / f".{path.name[:80]}.{secrets.token_hex(4)}"
         try:
             with os.fdopen(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(data)
@@ -131,9 +205,9 @@ class AttachmentStore:
         folder.mkdir(mode=0o700, exist_ok=True)
         _sync_folder(folder.parent)
 
-    def _remove(self, digest: str, limit: float) -> bool:
+    def _remove(self, name: str, limit: float) -> bool:
         """Takes the file aside first: one that was handed in again meanwhile is young, and goes back."""
-        path, aside = self._path(digest), self.folder / f".{digest}.swept"
+        path, aside = self._bare(name), self.folder / f".{name}.swept"
         try:
             path.rename(aside)
             if aside.stat().st_mtime >= limit:
@@ -147,8 +221,13 @@ class AttachmentStore:
     def _halves(self) -> list[Path]:
         return [path for path in self.folder.glob(".*") if path.is_file()]
 
-    def _digests(self) -> list[str]:
-        return sorted(path.name for path in self.folder.glob("??/??/*") if _DIGEST.match(path.name))
+    def _names(self) -> list[str]:
+        return sorted(path.name for path in self.folder.glob("??/??/*") if _NAME.match(path.name))
+
+
+def _bound(place: Place) -> bytes:
+    """What a sealed file is bound to: whose it is and what it holds. The journal says at which question it was given."""
+    return "\x1f".join(("file 1", *place)).encode()
 
 
 def display_name(name: str, kind: str) -> str:

@@ -17,10 +17,11 @@ from engine.office.keys import SigningKeys
 from engine.office.safekeeping import CONTENTS, FILES, STORE, back_up, bring_back
 from engine.problems import Refused
 from engine.records.attachments import AttachmentStore, Lost
+from engine.records.file_keys import FileKeys
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
 from engine.records.stores import open_store
-from renderers.console_operations import Installation, backup_command, copy_command, restore_command
+from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world, keys
 from tests.postgres import an_empty_store, database
 
@@ -32,6 +33,9 @@ def world(tmp_path: Path) -> World:
     """Two sent dossiers, one paid, with their files."""
     keys().save(tmp_path / "keys.json")
     made = a_world(tmp_path, SqliteStore(tmp_path / "lived.db"))
+    made.office = replace(
+        made.office, attachments=AttachmentStore(tmp_path / "files", FileKeys.open(tmp_path / "keys.json"))
+    )
     made.paid(made.sent(B3))
     made.sent(PASSPORT, made.applicant("+22890445566"))
     return made
@@ -54,10 +58,10 @@ def test_it_comes_back_whole(world: World, tmp_path: Path, empty: Store) -> None
     assert backup.dossiers == 2
     assert backup.files
     there = tmp_path / "there"
-    back = bring_back(tmp_path / "backup", empty, AttachmentStore(there / "files"), there / "keys.json")
+    back = bring_back(tmp_path / "backup", empty, there / "files", there / "keys.json")
     assert back == backup
     office = replace(
-        world.office, store=empty, attachments=AttachmentStore(there / "files"), keys=SigningKeys.open(there / "keys.json")
+        world.office, store=empty, attachments=AttachmentStore(there / "files", FileKeys.open(there / "keys.json")), keys=SigningKeys.open(there / "keys.json")
     )  # fmt: skip
     assert fsck(office) == ()
     assert set(empty.all_dossiers()) == set(world.office.store.all_dossiers())
@@ -119,7 +123,7 @@ def test_what_is_not_as_it_says_is_refused(world: World, tmp_path: Path, harm: A
     store = SqliteStore(tmp_path / "new.db")
     store.migrate()
     with pytest.raises(Refused) as refused:
-        bring_back(tmp_path / "backup", store, AttachmentStore(tmp_path / "there"), tmp_path / "new-keys.json")
+        bring_back(tmp_path / "backup", store, tmp_path / "there", tmp_path / "new-keys.json")
     assert refused.value.reason.code == code
     store.close()
 
@@ -158,3 +162,26 @@ def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) 
     assert run(copy_command(), ["--from", str(tmp_path / "none.db"), "--to", file]).exit_code == 1
     nowhere = "postgresql://nobody@127.0.0.1:1/none?connect_timeout=1"
     assert "ne répond pas" in run(copy_command(), ["--from", file, "--to", nowhere]).output
+
+
+def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) -> None:
+    place = Installation(world.office.store.path, world.office.attachments.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
+    command, run = keys_command(lambda: place), CliRunner().invoke
+    files = len(list(place.files.glob("??/??/*")))
+    assert f"00000000  {files} " in run(command, ["list"]).output
+    said = run(command, ["rotate", "--lang", "en"])
+    assert (said.exit_code, f"{files} files were brought" in said.output) == (0, True), said.output
+    assert "0 fichier" in run(command, ["rotate", "--again"]).output
+    listed = run(command, ["list"]).output.splitlines()
+    assert (listed[0].endswith(f"{files} fichiers"), listed[1]) == (True, "00000000  0 fichier")
+    assert fsck(world.office) == (), "the office that was running reads on"
+    held = (tmp_path / "keys.json").read_text()
+    keys().save(tmp_path / "older.json")
+    poor = Installation(place.store, place.files, tmp_path / "older.json")
+    refused = run(backup_command(lambda: poor), [str(tmp_path / "b")])
+    assert (refused.exit_code, "n’est pas dans le trousseau" in refused.output) == (1, True)
+    assert "absente" in run(keys_command(lambda: poor), ["list"]).output
+    (tmp_path / "older.json").write_text("{}")
+    refused = run(keys_command(lambda: poor), ["rotate"])
+    assert (refused.exit_code, "ne se lit pas" in refused.output) == (1, True)
+    assert (tmp_path / "keys.json").read_text() == held

@@ -23,6 +23,7 @@ from engine.office.keys import SigningKeys
 from engine.office.office import Office, OfficeSettings, publish_editions
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Account, Actor, Dossier
+from engine.records.file_keys import FileKeys
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store, Unit
 from engine.rules.decision import Act
@@ -53,6 +54,11 @@ def shipped() -> Catalogue:
 @cache
 def keys() -> SigningKeys:
     return SigningKeys.generate()
+
+
+@cache
+def file_keys() -> FileKeys:
+    return FileKeys.generate()
 
 
 @dataclass
@@ -161,7 +167,7 @@ def a_world(folder: Path, store: Store | None = None, ledger: Path | None = None
         **gateways,
     }
     office = Office(
-        catalogue=shipped(), store=kept, attachments=AttachmentStore(folder / "files"), clock=clock,
+        catalogue=shipped(), store=kept, attachments=AttachmentStore(folder / "files", file_keys()), clock=clock,
         wording=BareWords(), keys=keys(), settings=OfficeSettings(), **parts,
     )  # fmt: skip
     return World(publish_editions(office), clock, operator)

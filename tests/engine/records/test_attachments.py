@@ -28,6 +28,7 @@ from pypdf.generic import (
 
 from engine.records.attachment_content import LONGEST_SIDE, Rejected
 from engine.records.attachments import AttachmentStore, Kept, Lost, display_name
+from engine.records.file_keys import FileKeys
 from engine.records.store import Busy
 
 ALL = ("pdf", "jpg", "png")
@@ -36,7 +37,7 @@ SIZE = 5_000_000
 
 @pytest.fixture
 def store(tmp_path: Path) -> AttachmentStore:
-    return AttachmentStore(tmp_path / "files")
+    return AttachmentStore(tmp_path / "files", FileKeys.generate())
 
 
 def a_picture(form: str = "JPEG", size: tuple[int, int] = (40, 20), mode: str = "RGB", **options: object) -> bytes:
@@ -331,7 +332,7 @@ def test_a_name_is_made_fit_to_be_shown(given: str, shown: str) -> None:
 def test_only_the_owner_reads(store: AttachmentStore) -> None:
     kept = store.keep(a_pdf(), "a.pdf", ALL, SIZE)
     (path,) = (path for path in store.folder.rglob("*") if path.is_file())
-    assert path.relative_to(store.folder).parts == (kept.sha256[:2], kept.sha256[2:4], kept.sha256)
+    assert path.relative_to(store.folder).parts == (kept.sha256[:2], kept.sha256[2:4], f"{kept.sha256}.-")
     assert path.stat().st_mode & 0o077 == 0
     assert all(folder.stat().st_mode & 0o077 == 0 for folder in path.parents[:2])
 
@@ -341,12 +342,12 @@ def test_what_is_not_there_or_damaged_is_lost(store: AttachmentStore) -> None:
     for digest in ("0" * 64, "../../../etc/passwd", kept.sha256.upper(), ""):
         with pytest.raises(Lost):
             store.read(digest)
-    assert list(store.findings({kept.sha256: "d1"})) == []
+    assert list(store.findings([("", kept.sha256)])) == []
     (path,) = (path for path in store.folder.rglob("*") if path.is_file())
     path.write_bytes(b"other")
     with pytest.raises(Lost):
         store.read(kept.sha256)
-    assert [(one.code, one.dossier) for one in store.findings({kept.sha256: "d1"})] == [("file_lost", "d1")]
+    assert [(one.code, one.dossier) for one in store.findings([("", kept.sha256)])] == [("file_lost", "")]
     assert store.keep(a_pdf(), "a.pdf", ALL, SIZE).sha256 == kept.sha256  # handed in again: whole again
     assert store.read(kept.sha256) == a_pdf()
 
@@ -383,9 +384,9 @@ def test_sweeping_takes_old_orphans_and_halves_only(store: AttachmentStore) -> N
     half = store.folder / ".half"
     half.write_bytes(b"half")
     now = datetime.now(UTC)
-    assert store.sweep({named}, now - timedelta(hours=1)) == ()
+    assert store.sweep({("", named)}, now - timedelta(hours=1)) == ()
     assert half.exists()
-    assert store.sweep({named}, now + timedelta(hours=1)) == (orphan,)
+    assert store.sweep({("", named)}, now + timedelta(hours=1)) == (f"{orphan}.-",)
     assert not half.exists()
     assert store.read(named)
     with pytest.raises(Lost):

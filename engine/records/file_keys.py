@@ -1,0 +1,153 @@
+"""The keys that files handed in are sealed under: a ring in a file, the newest first, each key known by its id.
+
+A sealed file carries a key of its own, wrapped under one of the ring: a new ring key asks for new wraps, never for the
+files' content again. What is sealed is bound to where it lies (`bound`): read for any other place, it does not open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from engine.records.store import Busy
+
+MAGIC: Final = b"GCF1"
+FIRST: Final = "00000000"  # derived from the installation's secret, so that an older ring seals too
+_ID, _NONCE, _WRAPPED = 8, 12, 48
+_HEAD: Final = len(MAGIC) + _ID + _NONCE + _WRAPPED
+
+
+class NoFileKey(Busy):
+    """A file is sealed under a key that the ring does not hold; `str()` says which. The right ring opens it again."""
+
+
+class Unsealable(ValueError):
+    """Not what was sealed here: cut, changed, or put in another place."""
+
+
+class NoRing(Exception):
+    """The file of the ring cannot be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileKeys:
+    """The ring. `file` is read again when a file names a key that is not known yet: another process made it."""
+
+    _ring: dict[str, bytes] = field(repr=False)
+    file: Path | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @classmethod
+    def generate(cls) -> FileKeys:
+        """A ring that nothing keeps: for tests and trials."""
+        return cls({FIRST: secrets.token_bytes(32)})
+
+    @classmethod
+    def open(cls, file: Path) -> FileKeys:
+        """The ring of a key file. Raises `NoRing`."""
+        return cls(_read(file), file)
+
+    @property
+    def newest(self) -> str:
+        return next(iter(self._ring))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(self._ring)
+
+    def seal(self, bound: bytes, data: bytes) -> bytes:
+        """The data, for this place only, under the newest key."""
+        own, nonce = AESGCM.generate_key(256), secrets.token_bytes(_NONCE)
+        return self._head(bound, own) + nonce + AESGCM(own).encrypt(nonce, data, bound)
+
+    def unseal(self, bound: bytes, sealed: bytes) -> bytes:
+        """Raises `NoFileKey`, `Unsealable`."""
+        own = self._own_key(bound, sealed)
+        try:
+            return AESGCM(own).decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], bound)
+        except (InvalidTag, ValueError):
+            raise Unsealable from None
+
+    def rewrapped(self, bound: bytes, sealed: bytes) -> bytes | None:
+        """The same sealed content with its key wrapped under the newest of the ring; None when it is already."""
+        if key_of(sealed) == self.newest:
+            return None
+        return self._head(bound, self._own_key(bound, sealed)) + sealed[_HEAD:]
+
+    def _head(self, bound: bytes, own: bytes) -> bytes:
+        name, nonce = self.newest.encode(), secrets.token_bytes(_NONCE)
+        return MAGIC + name + nonce + AESGCM(self._ring[self.newest]).encrypt(nonce, own, name + bound)
+
+    def _own_key(self, bound: bytes, sealed: bytes) -> bytes:
+        name = key_of(sealed)
+        at = len(MAGIC) + _ID
+        try:
+            return AESGCM(self._key(name)).decrypt(
+                sealed[at : at + _NONCE], sealed[at + _NONCE : _HEAD], name.encode() + bound
+            )
+        except (InvalidTag, ValueError):
+            raise Unsealable from None
+
+    def _key(self, name: str) -> bytes:
+        with self._lock:
+            if name not in self._ring and self.file is not None:
+                fresh = _read(self.file)
+                self._ring.clear()
+                self._ring.update(fresh)
+            if name not in self._ring:
+                raise NoFileKey(name)
+            return self._ring[name]
+
+
+def is_sealed(data: bytes) -> bool:
+    """No picture and no PDF begins so."""
+    return data.startswith(MAGIC)
+
+
+def key_of(sealed: bytes) -> str:
+    """The id of the key that a file is wrapped under."""
+    if not is_sealed(sealed) or len(sealed) < _HEAD + _NONCE + 16:
+        raise Unsealable
+    return sealed[len(MAGIC) : len(MAGIC) + _ID].decode("ascii", "replace")
+
+
+def add_key(file: Path) -> str:
+    """Puts a new key in front of the ring, whole or not at all; its id. Older keys stay: what they sealed still opens.
+    Raises `NoRing`."""
+    try:
+        kept = json.loads(file.read_text("utf-8"))
+        name = secrets.token_hex(_ID // 2)
+        kept["files"] = [{"id": name, "key": secrets.token_hex(32)}, *kept.get("files", [])]
+        beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            json.dump(kept, out, indent=1)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(file)
+    except (OSError, ValueError, TypeError, AttributeError) as broken:
+        raise NoRing(str(file)) from broken
+    return name
+
+
+def _read(file: Path) -> dict[str, bytes]:
+    try:
+        kept: Mapping[str, object] = json.loads(file.read_text("utf-8"))
+        written = kept.get("files", [])
+        ring = {str(one["id"]): bytes.fromhex(one["key"]) for one in written} if isinstance(written, list) else {}
+        first = hmac.new(str(kept["secret"]).encode(), b"files handed in", hashlib.sha256).digest()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as broken:
+        raise NoRing(str(file)) from broken
+    if any(len(key) != 32 or len(name) != _ID for name, key in ring.items()):
+        raise NoRing(str(file))
+    return {**ring, FIRST: first}
