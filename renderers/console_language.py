@@ -94,6 +94,10 @@ def in_french(message: str) -> str:
         facts = {name: text.strip() for name, text in found.groupdict("").items()}
         if "message" in facts:
             facts["message"] = in_french(facts["message"])
+        if key == "missing_argument":
+            facts["name"] = _arguments(facts["name"])
+        if "range" in facts:
+            facts["range"] = _range(facts["range"])
         text = say(f"click.{key}", "fr", **{name: _names(text) for name, text in facts.items()})
         if near := re.findall(r"'(.*?)'", facts.get("near", "")):
             text += " " + say("click.near", "fr", names=_either(near))
@@ -131,7 +135,7 @@ class SpokenFormatter(click.HelpFormatter):
     """Writes help in French; what nobody translated stays in English."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        args = args.replace("COMMAND [ARGS]...", say("click.command_args", "fr"))
+        args = _arguments(args.replace("COMMAND [ARGS]...", say("click.command_args", "fr")))
         super().write_usage(prog, args, f"{say('click.usage', 'fr')} " if prefix is None else prefix)
 
     def write_heading(self, heading: str) -> None:
@@ -139,7 +143,21 @@ class SpokenFormatter(click.HelpFormatter):
         self.write(f"{'':>{self.current_indent}}{say(said, 'fr') if said else heading} :\n")
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-        super().write_dl([(name, _row(text)) for name, text in rows], col_max, col_spacing)
+        super().write_dl([(_arguments(name), _row(text)) for name, text in rows], col_max, col_spacing)
+
+
+def _arguments(text: str) -> str:
+    """The names of arguments and of their kinds, as the French help calls them."""
+    words = text.replace(" RANGE", "")
+    return re.sub(r"\b[A-Z_]{3,}", lambda word: _maybe(f"click.arguments.{word[0].lower()}") or word[0], words)
+
+
+def _range(text: str) -> str:
+    """`0<=x<=365` or `x>=1`, in words."""
+    bounds = dict(zip(("least", "most"), re.findall(r"-?\d+", text), strict=False))
+    if "<=x<=" in text:
+        return say("click.between", "fr", **bounds)
+    return say("click.at_least", "fr", **bounds) if text.startswith("x>=") else text
 
 
 def _row(text: str) -> str:
@@ -200,6 +218,10 @@ class SpokenGroup(click.Group):
         language = language_of(args)
         usual: dict[str, Any] = {word: {"language": language} for word in args}  # whichever of them is the command
         return super().make_context(info_name, args, parent, spoken=language, default_map=usual, **extra)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        known = super().get_params(ctx)
+        return [_spoken_option(one, "guichet") for one in known] if _language(ctx) == "fr" else known
 
     def list_commands(self, ctx: click.Context | None) -> list[str]:
         return sorted(self.commands)

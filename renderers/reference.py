@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import click
 
 from engine.definition.shape import META_SCHEMA_PATH
 from renderers.console import console
+from renderers.console_language import SpokenGroup
 from renderers.problem_text import explain
 from renderers.problem_words import codes
 from renderers.reference_examples import Example, Examples, examples, faulty_files
@@ -110,9 +111,17 @@ def problems_page() -> str:
 
 
 def commands_page() -> str:
-    """Every command, from its own help."""
-    lines = [_NOTE, "# Commands\n"]
-    for name, command in sorted(console.commands.items()):
+    """Every command, those of the other rooms too, from its own help."""
+    lines = [
+        _NOTE,
+        "# Commands\n",
+        "Each command says the same with `--help`, in French, or in English with `--lang en`.\n",
+    ]
+    group = cast(SpokenGroup, console)
+    for name in group.list_commands(None):
+        command = group.find(None, name)
+        if command is None or command.hidden:
+            continue
         context = click.Context(command, info_name=f"guichet {name}", terminal_width=100)
         lines += [f"## guichet {name}\n", "```text", command.get_help(context).strip(), "```\n"]
     return "\n".join(lines).rstrip() + "\n"
