@@ -95,8 +95,8 @@ def _compile(bench: Bench) -> Procedure | None:
     tables = {one.id: one for one in build_tables(shop)}
     fields = _fields(eligibility, tasks)
     order = order_of(bench, names, fields, form.pages)
-    expanded = expand(bench.placed, bench.library)
     used = library_used(bench.placed, bench.library)
+    expanded = expand(bench.placed, used)
     procedure = Procedure(
         identity=build_identity(shop, form),
         laws=frozen({law.id: law for law in build_laws(bench)}),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from engine.definition.directory import Directory, Register
 from engine.definition.model import CodeList, Option, Scheme
@@ -21,17 +21,16 @@ from engine.definition.splice import Spliced
 from engine.definition.workbench import Library, frozen, plain
 from engine.values import Plain, Text
 
+_Known = TypeVar("_Known")
 _IN_LIST: Final = re.compile(r"\bin_list\([^'\"]*['\"]([a-z0-9_]+)['\"]\s*\)")
 
 
-def expand(placed: Spliced, library: Library) -> str:
+def expand(placed: Spliced, used: Library) -> str:
     """The whole as JSON without spaces, keys in the order of the file: that of pages and of states means something.
-    Only that of the sections means nothing: they come in theirs."""
-    lists = {name: _plain_list(library.lists[name]) for name in sorted(_lists_used(placed.tree, library))}
-    schemes = {name: _plain_scheme(library.schemes[name]) for name in sorted(_schemes_used(placed.tree, library))}
-    registers = {
-        name: dict(library.directory.registers[name].answers) for name in sorted(_registers_used(placed.tree, library))
-    }
+    Only that of the sections means nothing: they come in theirs. `used`: the part of the library that it uses."""
+    lists = {name: _plain_list(one) for name, one in used.lists.items()}
+    schemes = {name: _plain_scheme(one) for name, one in used.schemes.items()}
+    registers = {name: dict(one.answers) for name, one in used.directory.registers.items()}
     whole: dict[str, Any] = {
         "procedure": _in_sections(plain(placed.tree)), "lists": lists, "schemes": schemes, "registers": registers,
     }  # fmt: skip
@@ -56,43 +55,34 @@ def contract(expanded: str, directory: Directory) -> tuple[Tree, Library]:
     return whole["procedure"], Library(lists, schemes, live)
 
 
-def library_used(placed: Spliced, library: Library) -> Library:
-    """The part of the library that the file uses."""
-    return replace(
-        library,
-        lists=frozen({name: library.lists[name] for name in _lists_used(placed.tree, library)}),
-        schemes=frozen({name: library.schemes[name] for name in _schemes_used(placed.tree, library)}),
-    )
-
-
 # -- what is used ------------------------------------------------------------------------------------------------------
 
 
-def _lists_used(tree: Tree, library: Library) -> set[str]:
-    return {name for name in _list_names(tree) if name in library.lists}
-
-
-def _list_names(tree: Tree) -> Iterator[str]:
-    for path, value in walk(tree):
+def library_used(placed: Spliced, library: Library) -> Library:
+    """The part of the library that the file uses."""
+    lists, schemes, registers = set(), set(), set()
+    for path, value in walk(placed.tree):
+        key = path[-1] if path else None
         if isinstance(value, str):
-            if path and path[-1] == "options":
-                yield value
-            yield from _IN_LIST.findall(value)
+            if key == "options":
+                lists.add(value)
+            elif key == "scheme":
+                schemes.add(value)
+            elif key == "register":
+                registers.add(value)
+            lists.update(_IN_LIST.findall(value))
         elif isinstance(value, dict) and value.get("type") == "place":
             level = value.get("level") or "commune"
-            yield from (f"{level}s", str(level))
+            lists.update((f"{level}s", str(level)))
+    return Library(
+        _among(library.lists, lists),
+        _among(library.schemes, schemes),
+        replace(library.directory, registers=_among(library.directory.registers, registers)),
+    )
 
 
-def _schemes_used(tree: Tree, library: Library) -> set[str]:
-    return {
-        value for path, value in walk(tree) if path and path[-1] == "scheme" and isinstance(value, str)
-    } & library.schemes.keys()
-
-
-def _registers_used(tree: Tree, library: Library) -> set[str]:
-    return {
-        value for path, value in walk(tree) if path and path[-1] == "register" and isinstance(value, str)
-    } & library.directory.registers.keys()
+def _among(known: Mapping[str, _Known], names: set[str]) -> Mapping[str, _Known]:
+    return frozen({name: known[name] for name in sorted(names & known.keys())})
 
 
 # -- one by one --------------------------------------------------------------------------------------------------------
