@@ -94,6 +94,7 @@ class Control:
     uploads: bool = False
     room: str = ""  # add, replace, or nothing
     accept: str = ""
+    most: int = 0  # bytes of one file
     bring: str = ""
     issue: Control | None = None
     rows: tuple[RowControl, ...] = ()
@@ -175,6 +176,7 @@ def field_control(view: FieldView, drawing: Drawing) -> Control:
         files=tuple(_file(one, drawing) for one in view.files),
         uploads=_uploads(view),
         room=_room(view),
+        most=view.max_size or 0,
         accept=",".join(_MIME.get(kind, f".{kind}") for kind in view.accept),
         bring=_bring(view, drawing),
         issue=_issue_date(view, drawing),
@@ -276,6 +278,8 @@ def _hint(view: FieldView, drawing: Drawing) -> str:
         kinds = drawing.say("piece.kinds_pdf" if "pdf" in view.accept else "piece.kinds_photo")
         parts.append(f"{kinds}, {drawing.say('piece.at_most', size=drawing.words.size(view.max_size, drawing.language))}"
                      if view.max_size else kinds)  # fmt: skip
+        if view.max_items > 1:
+            parts.append(drawing.say("piece.most_files", count=str(view.max_items)))
     elif example := _example(view, drawing):
         parts.append(drawing.say("form.example", example=example))
     return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from engine.records.arrivals import Arrivals
 from engine.records.attachment_content import Rejected, judged
 from engine.records.file_keys import FileKeys, NoFileKey, Unsealable, is_sealed, key_of
 from engine.records.store import Busy, Finding
@@ -54,6 +55,7 @@ class AttachmentStore:
     def __init__(self, folder: str | Path, keys: FileKeys | None = None) -> None:
         self.folder = Path(folder)
         self.keys = keys
+        self.arriving = Arrivals(self.folder / "arriving", keys)
         self._decoding = threading.BoundedSemaphore(AT_ONCE)
 
     def keep(self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "") -> Kept:
@@ -121,6 +123,7 @@ class AttachmentStore:
         names = digests | {self._path(place).name for place in known}
         limit = older_than.timestamp()
         with _disk():
+            self.arriving.sweep(older_than)
             for half in self._halves():
                 if half.stat().st_mtime < limit:
                     half.unlink(missing_ok=True)

@@ -39,7 +39,10 @@ safely(() => {
 
 // Photographs are made smaller before they leave, and the sending shows how far it is.
 const LONGEST = 1600;
-const spoken = { fr: { shrink: "Préparation de la photo…", send: "Envoi en cours : ", wait: "Réseau lent. Nouvel essai…", cut: "Envoi interrompu. Rien n’est perdu : touchez « Envoyer cette pièce »." }, en: { shrink: "Preparing the photo…", send: "Sending: ", wait: "Slow network. Trying again…", cut: "Sending stopped. Nothing is lost: try again." } };
+const spoken = {
+  fr: { shrink: "Préparation de la photo…", send: "Envoi en cours : ", of: " Ko sur ", unit: " Ko", wait: "Réseau lent. Nouvel essai…", cut: "Envoi interrompu. Rien n’est perdu.", again: "Reprendre" },
+  en: { shrink: "Preparing the photo…", send: "Sending: ", of: " KB of ", unit: " KB", wait: "Slow network. Trying again…", cut: "Sending stopped. Nothing is lost.", again: "Resume" },
+};
 const say = spoken[document.documentElement.lang] || spoken.fr;
 const smaller = async (file) => {
   if (!/^image\//.test(file.type) || !window.createImageBitmap) return file;
@@ -62,14 +65,41 @@ const post = (form, data, onProgress) => new Promise((done, fail) => {
   request.onerror = () => fail(new Error("network"));
   request.send(data);
 });
-const patiently = async (form, data, onProgress, status) => {
+const patiently = async (work, status) => {
   for (const wait of [1, 2, 4, 8, 16, 0]) {
-    try { return await post(form, data, onProgress); } catch (error) {
+    try { return await work(); } catch (error) {
       if (!wait) throw error;
       status.textContent = say.wait;
       await new Promise((done) => setTimeout(done, wait * 1000));
     }
   }
+};
+// A large file leaves in pieces: after a cut it goes on where it stopped, even from a page opened again.
+const PIECE = 128000;
+const keyOf = async (file) => {
+  const digest = window.crypto && crypto.subtle
+    ? await crypto.subtle.digest("SHA-256", await file.arrayBuffer()) : crypto.getRandomValues(new Uint8Array(16)).buffer;
+  return [...new Uint8Array(digest)].map((one) => one.toString(16).padStart(2, "0")).join("");
+};
+const sendPieces = async (form, file, key, show, status) => {
+  const where = location.pathname.split("/").slice(0, 3).join("/") + "/envois/" + key + ".json";
+  const ask = async (address, options) => {
+    const answer = await fetch(address, options);
+    if (answer.status >= 500) throw new Error(answer.status);
+    return answer.ok ? (await answer.json()).received : null;
+  };
+  let at = await patiently(() => ask(where), status);
+  while (at !== null && at < file.size) {
+    show(at, file.size);
+    const from = at;
+    at = await patiently(() => ask(where + "?at=" + from, {
+      method: "POST", body: file.slice(from, from + PIECE),
+      headers: { "Content-Type": "application/octet-stream", "X-CSRFToken": form.elements.csrf_token.value },
+    }), status);
+    if (at !== null && at <= from) return false;
+  }
+  show(file.size, file.size);
+  return at === file.size;
 };
 // While a file is on its way, « Continuer » waits for it: the reason why it is refused is read before the page is left.
 const leaving = new WeakMap();
@@ -109,28 +139,45 @@ const grow = (form, page) => {
 };
 const sendOne = async (form, input) => {
   const piece = input.closest(".piece");
+  all(".way", piece).forEach((one) => one.remove());
+  const way = Object.assign(document.createElement("div"), { className: "way" });
   const status = document.createElement("p");
   status.setAttribute("role", "status");
   status.textContent = say.shrink;
   const bar = Object.assign(document.createElement("progress"), { className: "up", max: 1, value: 0 });
   bar.setAttribute("aria-label", say.send);
-  piece.append(status, bar);
+  way.append(status, bar);
+  piece.append(way);
+  const kb = (octets) => Math.round(octets / 1000);
+  const show = (gone, whole) => {
+    bar.value = whole ? gone / whole : 0;
+    status.textContent = say.send + kb(gone) + say.of + kb(whole) + say.unit;
+  };
   try {
     let file = input.files[0];
     try { file = await smaller(file); } catch (error) { console.warn(error); }
+    if (input.dataset.most && file.size > +input.dataset.most) {
+      bar.remove();
+      status.className = "error";
+      status.textContent = input.dataset.heavy;
+      input.value = "";
+      return false;
+    }
+    const path = input.name.replace(/^file:/, "");
+    const key = file.size > PIECE ? await keyOf(file) : "";
+    const came = key && await sendPieces(form, file, key, show, status);
     const data = new FormData();
     for (const one of form.elements) {
       if (!one.name || one.disabled || one.type === "file" || one.type === "submit") continue;
       if (/radio|checkbox/.test(one.type) && !one.checked) continue;
       data.append(one.name, one.value);
     }
-    data.set("send", input.name.replace(/^file:/, ""));
-    data.append(input.name, file, file.name);
-    const kb = (octets) => Math.round(octets / 1000);
-    const answer = await patiently(form, data, (event) => {
-      bar.value = event.total ? event.loaded / event.total : 0;
-      status.textContent = say.send + kb(event.loaded) + " / " + kb(event.total) + " Ko";
-    }, status);
+    data.set("send", path);
+    if (came) data.append("arrived:" + path, key + "/" + file.name);
+    else data.append(input.name, file, file.name);
+    data.delete("end"); // the last field: a post that was cut is seen to be
+    data.append("end", "1");
+    const answer = await patiently(() => post(form, data, (event) => came || show(event.loaded, event.total)), status);
     const page = answer.response;
     const fresh = page && page.getElementById(piece.id);
     if (!fresh) { location.reload(); return false; }
@@ -148,6 +195,9 @@ const sendOne = async (form, input) => {
   } catch (error) {
     bar.remove();
     status.textContent = say.cut;
+    const again = Object.assign(document.createElement("button"), { type: "button", className: "button second slim", textContent: say.again });
+    again.addEventListener("click", () => sendPiece(form, input));
+    way.append(again);
     return false;
   }
 };

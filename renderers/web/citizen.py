@@ -5,6 +5,7 @@ from __future__ import annotations
 from renderers.web import (
     acts,
     appointments,
+    arrivals,
     articles,
     catalogue,
     corrections,
@@ -25,6 +26,7 @@ BLUEPRINTS = (
     signin.blueprint,
     form.blueprint,
     rows.blueprint,
+    arrivals.blueprint,
     links.blueprint,
     sending.blueprint,
     payments.blueprint,

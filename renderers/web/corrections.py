@@ -35,7 +35,7 @@ def save(number: str) -> Response:
         return go(one.at())
     try:
         saved = save_corrections(
-            office(), actor(), one.id, posted_answers(), posted_files(), revision=form_revision(), token=form_token()
+            office(), actor(), one.id, posted_answers(), posted_files(one), revision=form_revision(), token=form_token()
         )  # fmt: skip
     except (Conflict, Refused) as clash:
         if not is_clash(clash):

@@ -219,7 +219,7 @@ class Sheet:
             take_back(office(), actor(), self.one.id, taken, token=form_token())
             return self._again().drawn(self.read(True), note=say("piece.removed"))
         problems, stored = [], 0
-        for at, upload in posted_files().items():
+        for at, upload in posted_files(self.one).items():
             token = f"{form_token()}:{at}" if form_token() else None
             kept = enclose(office(), actor(), self.one.id, self.place(at), upload, token=token)
             problems += [replace(kept.problem, at=at)] if kept.problem else []

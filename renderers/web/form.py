@@ -34,7 +34,7 @@ from renderers.web.cases import Case, case, drawing, label
 from renderers.web.catalogue import first_to_do
 from renderers.web.hardening import FILE_POLICY
 from renderers.web.links import LinkLine, link_lines
-from renderers.web.receiving import OWN_FIELDS, Received, as_refused, receive
+from renderers.web.receiving import Received, as_refused, is_own, receive
 from renderers.web.refusals import conflict
 from renderers.web_form import control_id, error_summary, every_field, has_files, typed
 
@@ -274,7 +274,7 @@ def piece(number: str, attachment_id: str) -> Response:
 
 def posted_answers() -> dict[str, list[str]]:
     """The answers of the form, without what is ours."""
-    return {name: values for name, values in request.form.lists() if name not in OWN_FIELDS}
+    return {name: values for name, values in request.form.lists() if not is_own(name)}
 
 
 def page_with(view: PageView, problems: Iterable[AnswerProblem]) -> PageView:

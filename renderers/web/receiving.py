@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from flask import request, session
 
+from engine.office.arriving import arrived
 from engine.office.intake import Upload, attach, detach
 from engine.office.office import NotFound
 from engine.problems import Fact
@@ -18,6 +20,8 @@ from renderers.web_form import file_fields
 
 OWN_FIELDS: Final = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "retour", "end"})
 _FILE: Final = "file:"
+_ARRIVED: Final = "arrived:"
+_KEY: Final = re.compile(r"[0-9a-f]{32,64}\Z")
 _REFUSED: Final = "refused_files"  # what the small cookie keeps of files that were refused, by dossier and question
 _MOST_REFUSED: Final = 4
 
@@ -36,9 +40,9 @@ def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
     if taken := request.form.get("detach"):
         detach(office(), actor(), one.id, taken, token=form_token())
         return Received((), say("piece.removed"))
-    details = {name: value for name, value in request.form.items() if name not in OWN_FIELDS}
+    details = {name: value for name, value in request.form.items() if not is_own(name)}
     problems, stored = [], 0
-    for at, upload in posted_files().items():
+    for at, upload in posted_files(one).items():
         token = f"{form_token()}:{at}" if form_token() else None
         attached = attach(office(), actor(), one.id, at, upload, details, token=token)
         problems += [attached.problem] if attached.problem else []
@@ -50,9 +54,21 @@ def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
     return Received(tuple(problems), say("piece.stored", count=stored) if stored else "")
 
 
-def posted_files() -> dict[str, Upload]:
-    """The files of a post by the path of their question; empty controls are not files."""
+def is_own(name: str) -> bool:
+    """Is this field of a post ours, and no answer?"""
+    return name in OWN_FIELDS or name.startswith(_ARRIVED)
+
+
+def posted_files(one: Case) -> dict[str, Upload]:
+    """The files of a post by the path of their question, those that came in pieces before it too; empty controls are not
+    files."""
     found = {}
+    for name, said in request.form.items():
+        key, _, called = said.partition("/")
+        if name.startswith(_ARRIVED) and _KEY.match(key):
+            data = arrived(office(), actor(), one.id, key)
+            if data is not None:
+                found[name.removeprefix(_ARRIVED)] = Upload(called[:200], data)
     for name, file in request.files.items():
         if name.startswith(_FILE) and file.filename:
             found[name.removeprefix(_FILE)] = Upload(file.filename, file.read())

@@ -1,0 +1,43 @@
+"""Where scripts send files in pieces, so that a cut loses nothing. Without a script a file comes with its form."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, abort, jsonify, request
+
+from engine.office.arriving import receive_piece, received
+from engine.records.arrivals import LARGEST, LARGEST_PIECE
+from renderers.web.base import actor, office, signed_in
+from renderers.web.cases import case
+
+blueprint = Blueprint("arrivals", __name__)
+
+_SHORTEST: Final = 32
+
+
+@blueprint.get("/dossiers/<number>/envois/<key>.json")
+@signed_in
+def so_far(number: str, key: str) -> Response:
+    one = case(number)
+    return jsonify({"received": received(office(), actor(), one.id, _known(key))})
+
+
+@blueprint.post("/dossiers/<number>/envois/<key>.json")
+@signed_in
+def piece(number: str, key: str) -> Response:
+    """One piece, from `at`; the answer says how far the file has come, wherever the piece lay."""
+    one, at = case(number), request.args.get("at", "")
+    if not (at.isascii() and at.isdigit() and len(at) <= len(str(LARGEST))):
+        abort(400)
+    if (request.content_length or 0) > LARGEST_PIECE or int(at) >= LARGEST:
+        abort(413)
+    data = request.get_data(cache=False)
+    return jsonify({"received": receive_piece(office(), actor(), one.id, _known(key), int(at), data)})
+
+
+def _known(key: str) -> str:
+    """A key as our script makes them."""
+    if not _SHORTEST <= len(key) <= 64 or set(key) - set("0123456789abcdef"):
+        abort(404)
+    return key
