@@ -40,6 +40,7 @@ DOORS = {
     "pypdf": ("engine.records.",),
     "re2": ("engine.definition.", "engine.rules."),
     "joserfc": ("engine.office.keys",),
+    "pyotp": ("engine.office.second_factor",),
     "argon2": ("engine.office.accounts", "engine.office.secrets"),
     "cryptography": ("engine.records.file_keys", "engine.office.keys"),
     "icalendar": ("renderers.calendar_file",),

@@ -18,7 +18,7 @@ from engine.problems import Refused, refusal
 from engine.records.dossier import Actor, Dossier, IssuedDocument, Letter
 from engine.records.store import Slice, Tray, Unit
 from engine.rules import forms
-from engine.rules.access import acting_role, holds
+from engine.rules.access import acting_role, holds, in_mandate
 from engine.rules.decision import Act, Decision, EntryDraft, Offer
 from engine.rules.enclosed import pending_files, with_pending
 from engine.rules.view import AnswerProblem, FormView
@@ -246,7 +246,7 @@ def _books(office: Office, actor: Actor) -> Iterator[Outline]:
 
 def _places(books: Iterable[Outline], chosen: _Chosen, actor: Actor) -> tuple[tuple[str, str], ...]:
     auditor = actor.kind == "auditor"
-    mine = (book for book in books if auditor or holds(actor, book.roles))
+    mine = (book for book in books if (in_mandate(actor, book.id) if auditor else holds(actor, book.roles)))
     return tuple(
         dict.fromkeys((book.id, state.id) for book in mine for state in book.states if chosen(state, actor))
     )  # fmt: skip

@@ -38,7 +38,7 @@ def open_demo(office: Office) -> tuple[DemoPerson, ...]:
     with office.store.unit() as unit:
         known = [unit.account_of(_kind(one), one.login) for one in people]
     missing = [one for one, account in zip(people, known, strict=True) if account is None]
-    closed = [account for account in known if account and account.disabled and account.id.startswith(_OURS)]
+    closed = [account for account in known if account and account.disabled and is_invented(account)]
     if missing or closed:
         secret = hash_secret(PASSWORD)  # one for all: it is no secret
         with office.store.unit(write=True) as unit:
@@ -53,12 +53,17 @@ def close_demo(office: Office) -> None:
     """Shuts the door to every person of a demonstration held on this store before, and ends their sessions."""
     with office.store.unit() as unit:
         everyone = (*unit.accounts("agent"), *unit.accounts("auditor"))
-    ours = [one for one in everyone if one.id.startswith(_OURS) and not one.disabled]
+    ours = [one for one in everyone if is_invented(one) and not one.disabled]
     if ours:
         with office.store.unit(write=True) as unit:
             for one in ours:
                 unit.put_account(replace(one, secret="", disabled=True))
                 unit.drop_sessions(one.id)
+
+
+def is_invented(account: Account) -> bool:
+    """Whether this is a person of the demonstration."""
+    return account.id.startswith(_OURS)
 
 
 def demo_agents(directory: Directory) -> tuple[DemoPerson, ...]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cryptography.fernet import Fernet, InvalidToken
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -110,6 +111,20 @@ class SigningKeys:
     def seal_code(self, *parts: str) -> str:
         """The keyed digest under which a short secret is kept: useless without this ring."""
         return hmac.new(self._secret, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
+
+    def seal_text(self, purpose: str, text: str) -> str:
+        """A short secret that must be read again, as it is kept: unreadable without this ring."""
+        return self._box(purpose).encrypt(text.encode()).decode()
+
+    def open_text(self, purpose: str, sealed: str) -> str:
+        """What `seal_text` sealed. Raises `NoKeys`: another ring sealed it."""
+        try:
+            return self._box(purpose).decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise NoKeys(purpose) from None
+
+    def _box(self, purpose: str) -> Fernet:
+        return Fernet(base64.urlsafe_b64encode(self.secret_for(f"sealed {purpose}")))
 
     def secret_for(self, purpose: str) -> bytes:
         """A secret of its own for one purpose (a session cookie, an operator's callbacks), the same at each start."""

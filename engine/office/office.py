@@ -59,6 +59,7 @@ class OfficeSettings:
     session_lasts: timedelta = timedelta(hours=12)
     kept_lasts: timedelta = timedelta(days=30)
     payment_lasts: timedelta = timedelta(minutes=10)
+    second_factor: bool = True  # for agents; controllers always have one
 
     @property
     def draft_lasts(self) -> timedelta:
@@ -92,7 +93,7 @@ class Office:
 
     def person(self, account: Account) -> Actor:
         """Whoever holds an account, as they act here: bound to offices, they handle what is within reach of these."""
-        actor = account.actor()
+        actor = account.on(self.day())
         return replace(actor, offices=self.directory.within_reach(actor.offices)) if actor.offices else actor
 
     def day(self) -> date:

@@ -41,6 +41,12 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def new_password() -> str:
+    """One to be told once and replaced: four groups of four signs, none taken for another."""
+    signs = "23456789abcdefghjkmnpqrstuvwxyz"
+    return "-".join("".join(secrets.choice(signs) for _ in range(4)) for _ in range(4))
+
+
 def new_code() -> str:
     return random_digits(CODE_DIGITS)
 

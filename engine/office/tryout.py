@@ -24,13 +24,13 @@ from engine.definition.shared_files import Shared
 from engine.gateways.registers import FileRegister, RegisterAnswer
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import InboxSender
-from engine.office.accounts import SignedIn
 from engine.office.demo import AUDITOR, PASSWORD, demo_agents
 from engine.office.intake import check, drop_draft
 from engine.office.keys import SigningKeys
 from engine.office.next_steps import FAR, QUIET, Outlook, roles_named
 from engine.office.office import Office, OfficeSettings
 from engine.office.secrets import hash_secret, new_token, token_digest
+from engine.office.sessions import SignedIn
 from engine.office.stage import OPENING, PHONE, Stage, TellingRegister, fresh_token
 from engine.office.telling import Told
 from engine.records.attachments import AttachmentStore

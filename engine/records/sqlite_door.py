@@ -86,6 +86,11 @@ class DoorVerbs(Verbs):
         body: Plain = read_json(rows[0][0]) if rows else None
         return body
 
+    def peeked_aside(self, key: str) -> Plain:
+        rows = self._rows("SELECT body FROM aside WHERE key = ?", (key,))
+        body: Plain = read_json(rows[0][0]) if rows else None
+        return body
+
     def reply(self, principal: str, route: str, key: str) -> Reply | None:
         row = self._row(f"{REPLIES.select} WHERE principal = ? AND route = ? AND key = ?", (principal, route, key))
         return REPLIES.read(row) if row else None

@@ -236,6 +236,7 @@ class Unit(Protocol):
         """Every edition kept, or those of one procedure, without their texts: by procedure, then as `editions` has them."""
         ...
 
+
     # publications
     def last_publication(self) -> int:
         """The number of the last one, 0 before the first: what every process asks to learn that something was decided."""
@@ -316,6 +317,10 @@ class Unit(Protocol):
 
     def taken_aside(self, key: str) -> Plain:
         """What was kept aside, or None. A writing unit takes it away; a reading one only looks."""
+        ...
+
+    def peeked_aside(self, key: str) -> Plain:
+        """The same, left where it is."""
         ...
 
     # idempotent replies

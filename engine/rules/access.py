@@ -47,8 +47,13 @@ def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
     if actor.kind == "agent":
         return not dossier.is_draft and holds(actor, roles_of(procedure)) and in_their_offices(dossier, actor)
     if actor.kind == "auditor":
-        return not dossier.is_draft
+        return not dossier.is_draft and in_mandate(actor, procedure.id)
     return actor.kind == "system"
+
+
+def in_mandate(actor: Actor, procedure_id: str) -> bool:
+    """Whether a controller's mandate names this procedure; one that names none is for all."""
+    return not actor.procedures or procedure_id in actor.procedures
 
 
 def _is_open_to(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:

@@ -34,6 +34,7 @@ from renderers.web.base import (
 )
 from renderers.web.cases import label
 from renderers.web.desk import Tag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
+from renderers.web.staff_door import enrolment_qr, next_step, passed
 
 blueprint = Blueprint("agent", __name__)
 
@@ -94,7 +95,19 @@ class Filters:
 @blueprint.route("/agent/connexion", methods=["GET", "POST"])
 @public
 def door() -> Response:
-    return sign_in_page(AGENT_DESK, "agent", "/agent")
+    return sign_in_page(AGENT_DESK, "agent", passed)
+
+
+@blueprint.route("/agent/connexion/suite", methods=["GET", "POST"])
+@public
+def door_step() -> Response:
+    return next_step(AGENT_DESK)
+
+
+@blueprint.get("/agent/connexion/qr.svg")
+@public
+def door_qr() -> Response:
+    return enrolment_qr(AGENT_DESK)
 
 
 @blueprint.post("/agent/deconnexion")

@@ -40,6 +40,7 @@ from renderers.web.cases import label, place_label
 from renderers.web.definitions import edition_lines
 from renderers.web.desk import book_of, desk_page, editions_of, known, leave_desk, role_label, sign_in_page
 from renderers.web.refusals import refused
+from renderers.web.staff_door import enrolment_qr, next_step, passed
 
 blueprint = Blueprint("auditor", __name__)
 
@@ -84,7 +85,19 @@ class EntryLine:
 @blueprint.route("/audit/connexion", methods=["GET", "POST"])
 @public
 def door() -> Response:
-    return sign_in_page(AUDITOR_DESK, "auditor", "/audit")
+    return sign_in_page(AUDITOR_DESK, "auditor", passed)
+
+
+@blueprint.route("/audit/connexion/suite", methods=["GET", "POST"])
+@public
+def door_step() -> Response:
+    return next_step(AUDITOR_DESK)
+
+
+@blueprint.get("/audit/connexion/qr.svg")
+@public
+def door_qr() -> Response:
+    return enrolment_qr(AUDITOR_DESK)
 
 
 @blueprint.post("/audit/deconnexion")

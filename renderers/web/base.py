@@ -18,13 +18,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from engine.gateways.sandbox import SandboxOperator
-from engine.office.accounts import SignedIn, actor_of, hand_back, put_aside, sign_out
 from engine.office.office import NotFound, Office
+from engine.office.sessions import SignedIn, actor_of, hand_back, put_aside, sign_out
 from engine.records.dossier import ANONYMOUS, Actor
 from engine.records.store import Busy
 from engine.values import digits_only, new_id
 from renderers.html import Pages
 from renderers.web.assets import Assets
+from renderers.web.devices import device_named
 from renderers.web.languages import Choice, choices, language
 from renderers.words import Words
 
@@ -138,6 +139,11 @@ def _cookie(desk: str) -> str:
 def client() -> str:
     """Where the request comes from, to count tries."""
     return request.remote_addr or ""
+
+
+def device() -> str:
+    """What the request comes from, as its owner would say it."""
+    return device_named(request.headers.get("User-Agent", ""))
 
 
 def open_session(response: Response, signed: SignedIn, desk: str = APPLICANT_DESK, keep: bool = False) -> Response:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from flask import Response, g, request, session
 
 from engine.clock import local_day
 from engine.definition.model import Procedure, State, Transition
-from engine.office.accounts import Kind, SignedIn, sign_in
 from engine.office.demo import AUDITOR, PASSWORD, demo_agents
 from engine.office.office import NotFound
+from engine.office.staff import Kind, Passed, sign_in
 from engine.problems import Refused
 from engine.records.dossier import Edition
 from renderers.diagram import kind_of
@@ -22,10 +23,10 @@ from renderers.web.base import (
     actor,
     client,
     close_session,
+    device,
     go,
     language,
     office,
-    open_session,
     page,
     safe_next,
     say,
@@ -36,6 +37,7 @@ from renderers.web.refusals import refused, sentence
 
 NEARLY = 0.8  # of the time allowed: from here the tag turns amber
 HOUR = timedelta(hours=1)
+LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # desk, what the password gave, where to go
 
 
 # -- who ---------------------------------------------------------------------------------------------------------------
@@ -177,8 +179,8 @@ class Guest:
     agency: str
 
 
-def sign_in_page(desk: str, kind: Kind, home: str) -> Response:
-    """The door of a desk: asks who, or lets in. Every failure says the same."""
+def sign_in_page(desk: str, kind: Kind, lets_in: LetsIn) -> Response:
+    """The door of a desk: asks who, or lets in, or leads to what is still asked. Every failure says the same."""
     g.desk = desk
     if request.method == "GET":
         return _door(desk, safe_next(request.args.get("suite"), ""))
@@ -187,12 +189,12 @@ def sign_in_page(desk: str, kind: Kind, home: str) -> Response:
     if not login.strip() or not password:
         return _door(desk, following, login, say("desk.empty_login"))
     try:
-        signed: SignedIn = sign_in(office(), kind, login, password, client())
+        passed = sign_in(office(), kind, login, password, client(), device())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, request.path)
         return _door(desk, following, login, sentence(closed.reason))
-    return open_session(go(following or home), signed, desk)
+    return lets_in(desk, passed, following)
 
 
 def _door(desk: str, following: str, login: str = "", error: str = "") -> Response:

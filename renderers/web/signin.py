@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, request, session
 
-from engine.office.accounts import SignedIn, check_code, send_code
+from engine.office.accounts import check_code, send_code
 from engine.office.intake import see
 from engine.office.office import NotFound
 from engine.office.phones import read_phone
+from engine.office.sessions import SignedIn
 from engine.problems import Refused
 from engine.values import digits_only
 from renderers.web.base import (

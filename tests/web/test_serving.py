@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from engine.office.accounts import actor_of, sign_in
 from engine.office.following import renew
+from engine.office.sessions import actor_of
+from engine.office.staff import sign_in
 from engine.problems import Refused
 from server import DEMO_PASSWORD, Settings, check_store, create_app, open_office, serving
 

@@ -269,7 +269,7 @@ def a_visitor(folder: Path, **settings: Any) -> Visitor:
         Catalogue.of([procedure], the_shared()), store, AttachmentStore(folder / "files"),
         {"argent": SandboxProvider(operator, "argent", "Argent mobile")},
         {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": FileRegister(folder)}, clock, load_words(),
-        SigningKeys.generate(), OfficeSettings(base_url="http://localhost", short_url="http://localhost"),
+        SigningKeys.generate(), OfficeSettings(base_url="http://localhost", short_url="http://localhost", second_factor=False),
     ))  # fmt: skip
     with store.unit(write=True) as unit:
         unit.put_account(Account("mayor", "agent", "Maire", "maire", roles=("mairie/maire",)))

@@ -1,16 +1,14 @@
-"""The door: codes by phone, passwords, sessions; nothing tells who is known, and tries are counted for all servers."""
+"""The public's door: codes by phone, sessions; nothing tells who is known, and tries are counted for all servers."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
-from engine.office import accounts
-from engine.office.accounts import SignedIn
+from engine.office import accounts, sessions
+from engine.office.sessions import SignedIn
 from engine.problems import Refused
-from engine.records.dossier import Account
 from tests.engine.office.world import PHONE, World
 
 
@@ -39,7 +37,7 @@ class TestCodes:
         code = code_in(world)
         found = accounts.check_code(world.office, PHONE, f" {code[:3]} {code[3:]} ")
         assert found.actor.kind == "applicant"
-        assert accounts.actor_of(world.office, found.token) == found.actor
+        assert sessions.actor_of(world.office, found.token) == found.actor
         assert refused(accounts.check_code, world.office, PHONE, code).reason.code == "code_expired"
 
     def test_the_same_person_comes_back(self, world: World) -> None:
@@ -127,82 +125,44 @@ class TestSessions:
     def test_half_an_hour_idle_and_it_is_over(self, world: World) -> None:
         token = signed_in(world).token
         world.wait(minutes=29)
-        assert accounts.actor_of(world.office, token)
+        assert sessions.actor_of(world.office, token)
         world.wait(minutes=29)
-        assert accounts.actor_of(world.office, token)
+        assert sessions.actor_of(world.office, token)
         world.wait(minutes=30)
-        assert accounts.actor_of(world.office, token) is None
+        assert sessions.actor_of(world.office, token) is None
 
     def test_twelve_hours_whatever_happens(self, world: World) -> None:
         token = signed_in(world).token
         for _ in range(35):
             world.wait(minutes=20)
-            assert accounts.actor_of(world.office, token)
+            assert sessions.actor_of(world.office, token)
         world.wait(minutes=20)
-        assert accounts.actor_of(world.office, token) is None
+        assert sessions.actor_of(world.office, token) is None
 
     def test_a_phone_of_ones_own_stays_thirty_days(self, world: World) -> None:
         token = signed_in(world, keep=True).token
         world.wait(days=29)
-        assert accounts.actor_of(world.office, token)
+        assert sessions.actor_of(world.office, token)
         world.wait(days=1)
-        assert accounts.actor_of(world.office, token) is None
+        assert sessions.actor_of(world.office, token) is None
 
     def test_out_is_out(self, world: World) -> None:
         token = signed_in(world).token
-        accounts.sign_out(world.office, token)
-        assert accounts.actor_of(world.office, token) is None
+        sessions.sign_out(world.office, token)
+        assert sessions.actor_of(world.office, token) is None
+
+    def test_one_may_end_any_of_ones_own_and_only_these(self, world: World) -> None:
+        here = signed_in(world)
+        world.wait(minutes=2)
+        there = signed_in(world)
+        assert len(sessions.sessions_of(world.office, here.actor)) == 2
+        stranger = world.applicant("+22890998877")
+        sessions.sign_out_of(world.office, stranger, sessions.sessions_of(world.office, here.actor)[0].token_sha256)
+        assert sessions.actor_of(world.office, there.token)
+        assert sessions.sign_out_elsewhere(world.office, here.actor, here.token) == 1
+        assert sessions.actor_of(world.office, there.token) is None
+        assert sessions.actor_of(world.office, here.token)
 
     @pytest.mark.parametrize("token", ["", "x", "é" * 400])
     def test_a_made_up_token_is_nobody(self, world: World, token: str) -> None:
-        assert accounts.actor_of(world.office, token) is None
-
-
-class TestPasswords:
-    @pytest.fixture
-    def account(self, world: World) -> Account:
-        account = Account(
-            "a1", "agent", "A. Mensah", "mensah", accounts.hash_secret("un mot de passe"), ("ville/chef",)
-        )
-        accounts.add_account(world.office, account)
-        return account
-
-    def test_the_right_one(self, world: World, account: Account) -> None:
-        found = accounts.sign_in(world.office, "agent", " mensah ", "un mot de passe")
-        assert found.actor.roles == {"ville/chef"}
-
-    @pytest.mark.parametrize(
-        ("kind", "login", "password"),
-        [("agent", "mensah", "autre"), ("agent", "personne", "autre"), ("auditor", "mensah", "un mot de passe")],
-    )
-    def test_every_wrong_one_hears_the_same(
-        self, world: World, account: Account, kind: accounts.Kind, login: str, password: str
-    ) -> None:
-        closed = refused(accounts.sign_in, world.office, kind, login, password).reason
-        assert (closed.code, dict(closed.facts)) == ("sign_in_wrong", {})
-
-    @pytest.mark.slow
-    def test_ten_tries_then_even_the_right_one_waits(self, world: World, account: Account) -> None:
-        for _ in range(10):
-            refused(accounts.sign_in, world.office, "agent", "mensah", "autre")
-        closed = refused(accounts.sign_in, world.office, "agent", "mensah", "un mot de passe")
-        assert closed.reason.code == "too_many_tries"
-        world.wait(minutes=15)
-        assert accounts.sign_in(world.office, "agent", "mensah", "un mot de passe")
-
-    def test_a_closed_account_is_out_at_its_next_request(self, world: World, account: Account) -> None:
-        token = accounts.sign_in(world.office, "agent", "mensah", "un mot de passe").token
-        accounts.add_account(world.office, replace(account, disabled=True))
-        assert accounts.actor_of(world.office, token) is None
-        closed = refused(accounts.sign_in, world.office, "agent", "mensah", "un mot de passe")
-        assert closed.reason.code == "sign_in_wrong"
-
-    def test_closed_by_another_server_too(self, world: World, account: Account) -> None:
-        token = accounts.sign_in(world.office, "agent", "mensah", "un mot de passe").token
-        with world.office.store.unit(write=True) as unit:
-            unit.put_account(replace(account, disabled=True))
-        assert accounts.actor_of(world.office, token) is None
-
-    def test_a_login_belongs_to_one_person(self, world: World, account: Account) -> None:
-        closed = refused(accounts.add_account, world.office, replace(account, id="a2"))
-        assert closed.reason.code == "login_taken"
+        assert sessions.actor_of(world.office, token) is None
