@@ -29,8 +29,9 @@ _LONGEST: Final = 120
 _TRANSLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "expected": ("expected", "types"), "found": ("found", "types"), "kind": ("kind",), "left": ("types",),
     "right": ("types",), "given": ("types", "found"), "wanted": ("wanted", "types"),
+    "because": ("because",), "why": ("why",),
 }  # fmt: skip
-_NAMES: Final = ("near", "names", "others", "options", "missing", "trap")  # each name between quotes
+_NAMES: Final = ("near", "names", "others", "options", "missing", "trap", "possible")  # each name between quotes
 _PATHS: Final = ("circle", "path")  # one leads to the next
 _ALTERNATIVES: Final = ("near", "allowed", "types", "options", "others", "wanted", "expected")  # joined by « ou »
 _JOINTS: Final[Mapping[str, tuple[str, str]]] = {"fr": (" et ", " ou "), "en": (" and ", " or ")}

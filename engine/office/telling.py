@@ -26,6 +26,7 @@ from engine.office.intake import open_dossier, send_corrections, submit
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, WrongAnswers
 from engine.office.stage import PAYERS, Stage, fresh_token
+from engine.office.story_hints import instead, spot, unexpected
 from engine.problems import NOWHERE, Fact, Position, Problem, Refused, problem, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
 from engine.rules.calendars import add_span
@@ -35,7 +36,6 @@ from engine.rules.examples import adopt_answers, example_answers, example_fillin
 from engine.rules.linking import link_ended
 from engine.rules.part_forms import example_part
 from engine.rules.parts import parts_left
-from engine.rules.view import AnswerProblem
 from engine.values import Plain, new_id
 
 
@@ -122,12 +122,14 @@ class Told:
                 stage.office, stage.applicant, draft.id, declared=True, revision=draft.revision, token=fresh_token()
             )
         except WrongAnswers as wrong:
-            found = {_spot(one) for one in wrong.problems if not one.warns}
+            refused = [one for one in wrong.problems if not one.warns]
+            found = {spot(one) for one in refused}
             if found != wanted:
-                self._fail("T904", expected=tuple(sorted(wanted)), found=tuple(sorted(found)))
+                facts = {} if wanted else unexpected(self.procedure, refused, {**draft.answers, **self.scenario.given})
+                self._fail("T904", expected=tuple(sorted(wanted)), found=tuple(sorted(found)), **facts)
         else:
             if wanted:
-                self._fail("T904", expected=tuple(sorted(wanted)), found=())
+                self._fail("T904", kind="accepted", expected=tuple(sorted(wanted)), found=())
 
     # -- verbs
 
@@ -142,15 +144,15 @@ class Told:
             verb(self, step)
         except Refused as refused:
             if not refused_on_purpose:
-                self._fail("T902", what=_called(step), why=refused.reason.code, state=self._dossier().state)
-        except NotFound:  # the dossier is not for this person to see
+                self._impossible(step, refused.reason.code)
+        except NotFound:  # not for this person to see
             if not refused_on_purpose:
-                self._fail("T902", what=_called(step), why="role", state=self._dossier().state)
+                self._impossible(step, "role")
         except WrongAnswers as wrong:
             if refused_on_purpose:
                 self.dossier = self.stage.dossier(self._dossier().id)
                 return
-            found = tuple(sorted({_spot(one) for one in wrong.problems}))
+            found = tuple(sorted({spot(one) for one in wrong.problems}))
             self._fail("T902", what=_called(step), why="answers", found=found)
         else:
             if refused_on_purpose:
@@ -250,7 +252,7 @@ class Told:
             )  # fmt: skip
 
     def _give(self, step: Step) -> None:
-        """Opinions, each by somebody of its service."""
+        """Opinions, each by its service."""
         for name, said in self._pairs(step):
             asked = self.procedure.round_of(name)
             service = asked.service(name) if asked else None
@@ -258,9 +260,8 @@ class Told:
                 self._fail("T902", what=name, why="unknown")
             given: dict[str, Plain] = said if isinstance(said, dict) else {"opinion": said}
             person, answers = self._person(step, service.by), self._part(asked, name, given)
-            self.dossier = give_opinion(
-                self.stage.office, person, self._dossier().id, name, answers, token=fresh_token()
-            )
+            give_opinion(self.stage.office, person, self._dossier().id, name, answers, token=fresh_token())
+            self.dossier = self.stage.dossier(self._dossier().id)
 
     def _part(self, form: Form, part: str, given: Mapping[str, Plain]) -> dict[str, Plain]:
         return example_part(
@@ -347,6 +348,12 @@ class Told:
             problem(code, where if where != NOWHERE else Position("", 1, 1), at=self.scenario.id, **facts)
         )
 
+    def _impossible(self, step: Step, why: str) -> NoReturn:
+        dossier, office = self._dossier(), self.stage.office
+        places = {name: self.office_of(name) for name, _ in self._pairs(step)} if step.verb == "book" else {}
+        told = instead(self.procedure, dossier, step, why, office, places)
+        self._fail("T902", what=_called(step), why=why, state=dossier.state, **told)
+
     def _dossier(self) -> Dossier:
         if self.dossier is None:
             raise StoryFailed(problem("T902", self.scenario.where, what="dossier", why="not_sent"))
@@ -374,11 +381,6 @@ class Told:
 
     def _pairs(self, step: Step) -> list[tuple[str, Plain]]:
         return list(step.value.items()) if isinstance(step.value, dict) else []
-
-
-def _spot(found: AnswerProblem) -> str:
-    """What a story names: the check's id, else the question."""
-    return str(found.facts["id"]) if found.code == "check" and "id" in found.facts else found.at.split(".")[0]
 
 
 def _called(step: Step) -> str:

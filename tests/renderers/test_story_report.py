@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from engine.definition.coverage import recorded
 from engine.definition.model import Procedure
 from engine.rules.machine import circuit_of
@@ -106,3 +108,43 @@ def test_a_file_with_errors_has_no_stories() -> None:
     assert json.loads(stories_json([("x.yaml", None, None)], "fr")) == {
         "procedures": [{"file": "x.yaml", "stories": None}]
     }
+
+
+VISITED = """
+appointments:
+  visite: {label: Visite, by: maire, lasts: 1 hour}
+workflow:
+  start: venue
+  states:
+    venue: {label: Venue, attend: visite, due: 30 days, then: examen, late: classe, missed: classe}
+    examen:
+      label: Examen
+      by: maire
+      due: 5 working days
+      transitions:
+        accorder: {label: Accorder, to: accorde}
+    accorde: {label: Accordé, end: granted}
+    classe: {label: Classé, end: abandoned}
+form:
+  vous:
+    title: Vous
+    fields:
+      zone: {label: Zone, type: choice, options: {a: A, b: B}}
+scenarios:
+"""
+
+
+@pytest.mark.parametrize(
+    ("story", "wanted"),
+    [
+        ("given: {zone: c}, steps: [{wait: 1 day}]", "« zone » (« c ») n'est pas une de ses réponses possibles"),
+        ("given: {zone: c}, steps: [{wait: 1 day}]", "ses réponses : a ou b ; corrigez « given »"),
+        ("steps: [{book: {visite: 2026-11-29 09:00}}]", "premiers créneaux libres : 2026-11-30 0"),
+        ("steps: [{take: accorder}]", "possible à cet état : « visite »"),
+        ("steps: [{book: {visite: 2026-11-30 07:30}}, {visit: attended}, {take: accorder, as: etat_civil}]",
+         "c'est à maire de le faire"),
+    ],
+)  # fmt: skip
+def test_an_author_is_told_what_would_do(story: str, wanted: str) -> None:
+    procedure = a_procedure(VISITED + f"  une: {{story: Une, {story}}}\n")
+    assert wanted in story_report(play_all(procedure, the_shared()), {}, "fr")
