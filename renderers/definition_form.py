@@ -1,39 +1,37 @@
-"""The definition in words, what is asked and owed: eligibility, questions, rules, evidence, fees, visits, registers."""
+"""The definition in words, what is asked: conditions before the form, questions, rules, evidence, lists and kinds of numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import Name, Not
-from engine.definition.expressions import FALSE, TRUE, Constant, Expression
-from engine.definition.model import (
-    APPLICATION,
-    Appointment,
-    Check,
-    Criterion,
-    Fee,
-    Field,
-    Form,
-    Line,
-    Option,
-    Page,
-)
+from engine.definition.expressions import FALSE, TRUE, Expression
+from engine.definition.model import Bounds, Check, Criterion, Field, Option, Page
 from engine.values import Text
-from renderers.definition_parts import Clause, FeeText, PageText, PriceLine, Reader, capital
+from renderers.definition_parts import Clause, ListText, PageText, capital
+from renderers.definition_reader import BookReader
 
-MOST_OPTIONS = 12  # a longer list is named, not written out
+_FILES = ("file", "photo", "evidence")
+_OWN_WORDS = (
+    "type", "value_type", "label", "help", "unit", "when", "required", "value", "default", "prefill", "example", "bounds",
+    "options", "under", "other", "list_id", "scheme", "level", "evidence", "rows", "checks", "row_label", "unique", "total",
+)  # fmt: skip
 
 
-class FormReader(Reader):
-    """Reads what people answer, hand in, pay and come for."""
+class FormReader(BookReader):
+    """Reads what people answer and hand in."""
 
     # -- questions -----------------------------------------------------------------------------------------------------
 
     def eligibility(self) -> Iterator[Clause]:
         for one in self.book.eligibility:
-            lines = (self._stop(one), self.say("answer", because=self.t(one.because)))
-            yield Clause(self.t(one.field.label), lines, self.basis(one))
+            asked = self.question(one.field)
+            lines = [*asked.lines, self._stop(one), self.say("answer", because=self.t(one.because))]
+            if one.instead:
+                lines.append(self.say("instead", procedure=self.title_of(one.instead)))
+            lines += self.rest(one, "eligibility", "field", "stop_when", "because", "instead")
+            yield Clause(asked.title, tuple(lines), self.basis(one, "eligibility"), asked.kind, asked.parts)
 
     def _stop(self, one: Criterion) -> str:
         """The answer that stops; the question is not said twice."""
@@ -46,16 +44,28 @@ class FormReader(Reader):
                 return self.say("stops_when", condition=self.expressions.condition(one.stop_when))
 
     def page(self, page: Page) -> PageText:
-        questions = tuple(self._question(one) for one in page.fields if one.evidence is None)
-        rules = tuple(self._rule(one) for one in page.checks)
-        return PageText(self.t(page.title), self.when("page_when", page.when), questions, rules)
+        notes = [self.when("page_when", page.when), self.help(page.help), self.basis(page, "pages")]
+        notes += self.rest(page, "pages", "title", "help", "when", "fields", "checks")
+        questions = tuple(self.question(one) for one in page.fields if one.evidence is None)
+        rules = tuple(self.rule(one) for one in page.checks)
+        return PageText(self.t(page.title), tuple(filter(None, notes)), questions, rules)
 
-    def _question(self, one: Field) -> Clause:
+    def help(self, text: Text | None) -> str:
+        return self.say("help", help=self.t(text)) if text else ""
+
+    def question(self, one: Field) -> Clause:
+        """Everything asked of one question; its columns and their rules inside it."""
         lines = filter(None, (
-            self.when("asked_when", one.when), self._required(one), *self._source(one), self._values(one),
-            *self._bounds(one), *self._rows(one),
+            self.when("asked_when", one.when), self._required(one), *self._source(one), self.help(one.help),
+            *self._values(one), *self._bounds(one), *self._rows(one), *self._kind(one),
+            *self.rest(one, "questions", *_OWN_WORDS),
         ))  # fmt: skip
-        return Clause(self.t(one.label), tuple(lines), self.basis(one), self.say(f"type.{one.type}"))
+        parts = (*map(self.question, one.rows), *map(self.rule, one.checks))
+        return Clause(self.t(one.label), tuple(lines), self.basis(one, "questions"), self._type(one), parts)
+
+    def _type(self, one: Field) -> str:
+        said = self.say(f"type.{one.type}")
+        return f"{said}, {self.say('in_unit', unit=one.unit)}" if one.unit else said
 
     def _required(self, one: Field) -> str:
         if one.required == TRUE or one.value is not None:
@@ -65,137 +75,177 @@ class FormReader(Reader):
     def _source(self, one: Field) -> Iterator[str]:
         if one.value is not None:
             yield self.say("computed_as", value=self.expressions.value(one.value))
+        if one.default is not None:
+            yield self.say("proposed", value=self.expressions.value_for(one, one.default))
         if one.prefill:
-            yield self.say("prefilled")
+            yield self._prefilled(one.prefill)
 
-    def _values(self, one: Field) -> str:
-        if not one.options:
-            return ""
+    def _prefilled(self, source: str) -> str:
+        """`account.phone`, or `look_up.<id>.<answer>`."""
+        kind, _, name = source.partition(".")
+        if kind == "account":
+            return self.say(f"prefilled_{name}")
+        look_up, _, answer = name.partition(".")
+        label = self.label(answer)
+        return self.say("prefilled_look_up", register=self.label(look_up), answer=label)
+
+    # -- what may be answered ------------------------------------------------------------------------------------------
+
+    def _values(self, one: Field) -> Iterator[str]:
         listed = self.book.lists.get(one.list_id or "")
-        if len(one.options) > MOST_OPTIONS:
-            return self.say("values_many", count=len(one.options), list=self.t(listed.title) if listed else "")
-        return self.say("values", options=", ".join(self._option(option) for option in one.options))
+        if one.under:
+            yield self.say("under", question=self.label(one.under))
+        if listed is not None:
+            yield self.say("values_many", count=len(one.options), list=self.t(listed.title))
+        else:
+            yield from self.options(one.options)
+        if one.other:
+            yield self.say("other_allowed")
 
-    def _option(self, option: Option) -> str:
-        condition = self.expressions.condition(option.when)
-        label = self.t(option.label)
-        return self.say("option_when", label=label, condition=condition) if condition else label
+    def options(self, options: Iterable[Option]) -> Iterator[str]:
+        """Choices that have nothing but a name are said in one line; the others one by one."""
+        every = [(option, self.option(option)) for option in options]
+        plain = [said for option, said in every if said == self.t(option.label)]
+        if plain:
+            yield self.say("values", options=", ".join(plain))
+        for option, said in every:
+            if said != self.t(option.label):
+                yield self.say("value_one", option=said)
+
+    def option(self, one: Option, items: Iterable[Option] = ()) -> str:
+        """`Série D (à partir du 1er janvier 2027 ; sinon : « … »)`."""
+        parents = {item.code: item.label for item in items}
+        days = {
+            name: self.words.plain_day(day, self.language)
+            for name, day in (("first", one.from_), ("last", one.until))
+            if day
+        }
+        parent = parents.get(one.parent or "") or self._choice(one.parent)
+        law = self.law_title(one.basis) if one.basis else ""
+        details = (
+            self.when("when", one.when), self.say("option_dates_" + "_".join(days), **days) if days else "",
+            self.say("option_because", because=self.t(one.because)) if one.because else "",
+            self.say("option_parent", option=self.t(parent)) if parent else "",
+            self.help(one.help), law,
+        )  # fmt: skip
+        said = " ; ".join(filter(None, details))
+        return f"{self.t(one.label)} ({said})" if said else self.t(one.label)
+
+    def _choice(self, code: str | None) -> Text | None:
+        """What a code is called, where it belongs to some question or list."""
+        if code is None:
+            return None
+        every = (*self.book.fields.values(), *(column for one in self.book.fields.values() for column in one.rows))
+        own = (option for field in every for option in field.options)
+        listed = (item for code_list in self.book.lists.values() for item in code_list.items)
+        return next((one.label for one in (*own, *listed) if one.code == code), Text.of(code))
 
     def _bounds(self, one: Field) -> Iterator[str]:
         bounds = one.bounds
         ends = "_date" if one.type in ("date", "partial_date") else ""
         if bounds.minimum is not None and bounds.minimum.text != "0":
             yield self.say(f"minimum{ends}", value=self._with_unit(one, bounds.minimum))
+        elif bounds.minimum is not None:
+            yield self.say("not_negative")
         if bounds.maximum is not None:
             yield self.say(f"maximum{ends}", value=self._with_unit(one, bounds.maximum))
         if one.type == "rows":
             yield self.say("rows_between", first=bounds.min_items, last=bounds.max_items)
+        elif one.type in _FILES:
+            yield from self._files(bounds, evidence=one.evidence)
+        elif one.type == "text" and one.value is None:
+            yield self.say("length", first=bounds.min_length, last=bounds.max_length)
+        if bounds.pattern:
+            yield self.say("pattern", pattern=bounds.pattern)
+        if bounds.message:
+            yield self.say("message_said", message=self.t(bounds.message))
+
+    def _files(self, bounds: Bounds, evidence: object) -> Iterator[str]:
+        kinds = ", ".join(one.upper() for one in bounds.accept)
+        if evidence is None or getattr(evidence, "uploaded", False):
+            yield self.say(
+                "files", count=bounds.max_items, kinds=kinds, size=self.words.size(bounds.max_size, self.language)
+            )
 
     def _with_unit(self, one: Field, value: Expression) -> str:
         return f"{self.expressions.value(value)} {one.unit or ''}".strip()
 
-    def _rows(self, one: Field) -> Iterator[str]:
-        if one.rows:
-            yield self.say("row_of", labels=", ".join(self.t(column.label) for column in one.rows))
-        for check in one.checks:
-            yield " ".join((*self._rule(check).lines, ""))
+    def _kind(self, one: Field) -> Iterator[str]:
+        """What only some kinds of questions have."""
+        scheme = self.book.schemes.get(one.scheme or "")
+        if scheme is not None:
+            yield self.say("scheme", scheme=self.t(scheme.label))
+        if one.type == "place":
+            yield self.say("level", level=self.words.say(f"definition.levels.{one.level}", self.language, {}))
 
-    def _rule(self, check: Check) -> Clause:
+    def _rows(self, one: Field) -> Iterator[str]:
+        if one.row_label is not None:
+            yield self.say("row_named", name=self.template(one.row_label))
+        labels = {column.id: self.t(column.label) for column in one.rows}
+        for names in one.unique:
+            yield self.say("unique", columns=", ".join(f"« {labels.get(name, name)} »" for name in names))
+        if one.total is not None:
+            column = labels.get(one.total.of, one.total.of)
+            yield self.say("total", column=column, value=self.expressions.value(one.total.equals))
+
+    # -- rules ---------------------------------------------------------------------------------------------------------
+
+    def rule(self, check: Check) -> Clause:
         holds = self.say("rule_holds", condition=self.expressions.condition(check.holds))
         when = self.when("rule_when", check.when)
-        lines = (f"{holds}, {when}." if when else f"{holds}.", self.say("message_said", message=self.t(check.message)))
-        return Clause(self.say("warns" if check.warns else "refuses"), lines, self.basis(check))
+        lines = [f"{holds}, {when}." if when else f"{holds}.", self.say("message_said", message=self.t(check.message))]
+        if check.at:
+            lines.append(self.say("rule_at", question=self.label(check.at)))
+        lines += self.rest(check, "checks", "holds", "when", "warns", "message", "at")
+        return Clause(self.say("warns" if check.warns else "refuses"), tuple(lines), self.basis(check, "checks"))
+
+    # -- evidence ------------------------------------------------------------------------------------------------------
 
     def evidence(self, one: Field) -> Clause:
         terms = one.evidence
         assert terms is not None
-        alternatives = ", ".join(self.t(option.label) for option in terms.any_of)
         how = [self.words.say(f"sheet.how_{way}", self.language, {}) for way in terms.how]
         if terms.copies > 1:
             how.insert(0, self.say("copies", count=terms.copies))
         if terms.max_age:
             how.append(self.say("max_age", span=self.span(terms.max_age)))
         lines = (
-            self.when("asked_when", one.when) or self.say("always"), self._required(one),
-            self.say("one_of", options=alternatives) if alternatives else "",
-            capital(", ".join(how)), self.say("held_by") if terms.held_by else "",
+            self.when("asked_when", one.when) or self.say("always"), self._required(one), *self._source(one),
+            *self._alternatives(one), capital(", ".join(how)), *self._bounds(one), self._held(one), self.help(one.help),
+            *self.rest(terms, "evidence", "any_of", "how", "copies", "max_age", "held_by", "held_of"),
+            *self.rest(one, "questions", *_OWN_WORDS),
         )  # fmt: skip
-        return Clause(self.t(one.label), tuple(filter(None, lines)), self.basis(one))
+        return Clause(self.t(one.label), tuple(filter(None, lines)), self.basis(one, "evidence"))
 
-    # -- money and visits ----------------------------------------------------------------------------------------------
+    def _alternatives(self, one: Field) -> Iterator[str]:
+        if one.evidence is not None and one.evidence.any_of:
+            yield self.say("one_of", options=", ".join(self.option(option) for option in one.evidence.any_of))
 
-    def fee(self, fee: Fee) -> FeeText:
-        notes = [
-            self.when("exempt_when", fee.exempt) if fee.exempt is not None else "",
-            *(self._reduction(cut.when, cut.percent, cut.amount, cut.because) for cut in fee.reductions),
-            self.say("at_least", value=self.expressions.value(fee.at_least)) if fee.at_least else "",
-            self.say("at_most", value=self.expressions.value(fee.at_most)) if fee.at_most else "",
-            self.say("instalments", count=fee.instalments.most) if fee.instalments else "",
-            self.say("methods", methods=", ".join(self._method(one) for one in fee.methods)),
-        ]
-        lines = tuple(self._price(fee, line) for line in fee.lines)
-        return FeeText(self.t(fee.label), self.when("asked_when", fee.when), lines, tuple(filter(None, notes)))
+    def _held(self, one: Field) -> str:
+        terms = one.evidence
+        if terms is None or not terms.held_by:
+            return ""
+        title = self.title_of(terms.held_by)
+        if terms.held_of:
+            return self.say("held_of", procedure=title, person=self.label(terms.held_of))
+        return self.say("held", procedure=title)
 
-    def _method(self, method: str) -> str:
-        key = f"definition.method_{method}"
-        return self.words.say(key, self.language, {}) if self.words.has(key) else method
+    # -- what questions share ------------------------------------------------------------------------------------------
 
-    def _reduction(self, when: Expression, percent: Expression | None, amount: Expression | None, because: Text) -> str:
-        value = f"{self.expressions.value(percent)} %" if percent else self.expressions.value(amount) if amount else ""
-        condition = self.expressions.condition(when) or self.words.say("expr.always", self.language, {})
-        return self.say("reduction", value=value, condition=condition, because=self.t(because))
+    def lists(self) -> Iterator[ListText]:
+        """The lists that questions of this book offer, written out once."""
+        for one in self.book.lists.values():
+            notes = (self.say("source", source=one.source) if one.source else "",)
+            parents = (item for other in self.book.lists.values() for item in other.items)
+            known = tuple(parents)
+            items = tuple(self.option(item, known) for item in one.items)
+            yield ListText(self.t(one.title), tuple(filter(None, notes)), items)
 
-    def _price(self, fee: Fee, line: Line) -> PriceLine:
-        amount = self._money(line.amount)
-        if line.times is not None:
-            amount = self.say("times", amount=amount, times=self.expressions.value(line.times))
-        conditions = [self.expressions.condition(line.when)]
-        if line.for_each:
-            conditions.append(self.say("per_row", rows=self.label(line.for_each)))
-        if line.from_ and line.until:
-            first, last = (self.words.plain_day(day, self.language) for day in (line.from_, line.until))
-            conditions.append(self.say("from_until", first=first, last=last))
-        return PriceLine(
-            self.t(line.label), amount, " ; ".join(filter(None, conditions)), self.basis(line, "amount") or self.basis(fee, "amount")
-        )  # fmt: skip
-
-    def _money(self, amount: Expression) -> str:
-        node = amount.node
-        if isinstance(node, Constant) and isinstance(node.value, int):
-            return self.words.money(node.value, self.language)
-        return self.expressions.value(amount)
-
-    def visit(self, one: Appointment) -> Clause:
-        days = [self.words.say(f"weekday.n{day}", self.language, {}) for day in one.weekdays]
-        lines = [
-            self.when("asked_when", one.when), self.say("visit_lasts", span=self.span(one.lasts)),
-            self.say("visit_days", days=", ".join(days)) if days else "",
-            self.say("visit_lead", lead=self.span(one.lead), horizon=self.span(one.horizon)),
-            self.say("visit_moves", count=one.moves) if one.moves else "",
-            self.say("visit_missed", count=one.no_show),
-            self.say("reminded", spans=", ".join(self.span(span) for span in one.reminders)) if one.reminders else "",
-            self.say("visit_by", roles=self.roles_text(one.by)) if one.by else "",
-        ]  # fmt: skip
-        return Clause(self.t(one.label), tuple(filter(None, lines)), self.basis(one, "place", "weekdays", "lasts"))
-
-    def later(self) -> Iterator[PageText]:
-        for task in self.book.tasks.values():
-            if not isinstance(task, Form) or task.id == APPLICATION or task.register is not None:
-                continue
-            acts = dict.fromkeys(self.t(way.label) for way in self.book.transitions if way.fills == task.id)
-            said = self.say("later_by", acts=", ".join(acts)) if acts else ""
-            questions = tuple(self._question(one) for one in task.fields)
-            rules = tuple(self._rule(check) for page in task.pages for check in page.checks)
-            yield PageText(self.t(task.label), said, questions, rules)
-
-    def look_ups(self) -> Iterator[Clause]:
-        for task in self.book.tasks.values():
-            if not isinstance(task, Form) or task.register is None:
-                continue
-            register = self.directory.registers.get(task.register)
-            lines = [
-                self.say("look_up", register=self.t(register.label) if register else task.register),
-                self.say("look_up_sends", fields=", ".join(self.label(name) for name in task.sends)),
-                self.say("look_up_due", span=self.span(task.due)) if task.due else "",
-            ]
-            yield Clause(self.t(task.label), tuple(filter(None, lines)), self.basis(task, "register", "due"))
+    def numbers(self) -> Iterator[Clause]:
+        """The kinds of numbers that questions ask for."""
+        for one in self.book.schemes.values():
+            lines = (
+                self.say("pattern", pattern=one.pattern),
+                self.say("checksum", name=one.checksum) if one.checksum else "",
+            )
+            yield Clause(self.t(one.label), tuple(filter(None, lines)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engine.definition.directory import Directory
 from engine.definition.expressions import Expression
@@ -11,7 +11,6 @@ from engine.definition.model import (
     APPLICANT,
     SYSTEM,
     Procedure,
-    Thing,
 )
 from engine.rules.access import role_key
 from engine.values import Span, Text
@@ -22,7 +21,6 @@ from renderers.words import Words, in_language
 
 @dataclass(frozen=True, slots=True)
 class LawText:
-    id: str
     title: str
     status: str  # of the words
     kind: str  # colour of its tag
@@ -32,18 +30,19 @@ class LawText:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One thing of the book: its name, what is said of it, and its text of law."""
+    """One thing of the book: its name, what is said of it, its text of law; and the things inside it."""
 
     title: str
     lines: tuple[str, ...] = ()
     law: str = ""
     kind: str = ""
+    parts: tuple[Clause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PageText:
     title: str
-    condition: str
+    notes: tuple[str, ...]
     questions: tuple[Clause, ...]
     rules: tuple[Clause, ...]
 
@@ -52,16 +51,27 @@ class PageText:
 class PriceLine:
     label: str
     amount: str
-    condition: str
+    conditions: tuple[str, ...]
     law: str
 
 
 @dataclass(frozen=True, slots=True)
 class FeeText:
     title: str
-    condition: str
     lines: tuple[PriceLine, ...]
     notes: tuple[str, ...]
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableText:
+    """A table of values: one heading a key, then that of the value; each row as long."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+    law: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +81,27 @@ class StateText:
     waits: str
     time: str
     leads: tuple[str, ...]
+    notes: tuple[str, ...]
     law: str
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """An act and, for each role of the matrix, whether it may take it."""
+    """An act, where it is open, and for each role of the matrix what it may: nothing, the act, the act in some states."""
 
     title: str
+    sources: tuple[str, ...]
     notes: tuple[str, ...]
-    may: tuple[bool, ...]
+    may: tuple[RoleMay, ...]
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMay:
+    """`sources` is empty when the role may act wherever the act is open."""
+
+    may: bool
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +111,16 @@ class NoticeText:
     channel: str
     text: str
     length: str = ""
+    law: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListText:
+    """A list of values that questions share, written out once."""
+
+    title: str
+    notes: tuple[str, ...]
+    choices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +133,26 @@ class DefinitionText:
     pages: tuple[PageText, ...]
     evidence: tuple[Clause, ...]
     fees: tuple[FeeText, ...]
+    tables: tuple[TableText, ...]
     visits: tuple[Clause, ...]
-    later: tuple[PageText, ...]
+    opinions: tuple[Clause, ...]
+    later: tuple[Clause, ...]
     look_ups: tuple[Clause, ...]
+    links: tuple[Clause, ...]
     states: tuple[StateText, ...]
     roles: tuple[str, ...]
     matrix: tuple[MatrixRow, ...]
-    timers: tuple[str, ...]
+    timers: tuple[Clause, ...]
     documents: tuple[Clause, ...]
     notices: tuple[NoticeText, ...]
     data: tuple[tuple[str, str], ...]
     sensitive: tuple[str, ...]
     appeals: tuple[str, ...]
+    lists: tuple[ListText, ...]
+    numbers: tuple[Clause, ...]
+    editions: tuple[str, ...]
     accepted: tuple[str, ...]
-    stories: tuple[str, ...] = field(default=())
+    stories: tuple[str, ...]
 
 
 class Reader:
@@ -149,19 +186,12 @@ class Reader:
         return ", ".join(dict.fromkeys(self.role(one) for one in roles))
 
     def label(self, name: str) -> str:
-        thing = self.book.fields.get(name) or self.book.tasks.get(name) or self.book.things.get(name)
+        """What people call a thing of the book, or a question of its rows."""
+        book = self.book
+        thing = book.fields.get(name) or book.tasks.get(name) or book.things.get(name) or book.clocks.get(name)
+        thing = thing or self.expressions.columns.get(name.rpartition(".")[2])
         label = getattr(thing, "label", None) or getattr(thing, "title", None)
         return self.t(label) if isinstance(label, Text) else name
-
-    def basis(self, thing: Thing, *keys: str) -> str:
-        """The texts that these keys of a thing rest on, each with its worth."""
-        laws = dict.fromkeys(thing.law_of(key) for key in (*keys, "*") if thing.law_of(key))
-        named = [law for name in laws if (law := self.book.laws.get(name or ""))]
-        said = [
-            self.t(law.title) + ("" if law.status == "sourced" else f" ({self.say(f'status_{law.status}')})")
-            for law in named
-        ]
-        return self.say("basis", law=" ; ".join(said)) if said else ""
 
 
 def capital(text: str) -> str:

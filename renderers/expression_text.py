@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from engine.definition.countries import COUNTRIES
 from engine.definition.directory import Directory
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import (
@@ -49,7 +50,8 @@ class ExpressionWriter:
 
     def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
         self._procedure, self._directory, self._words, self._language = procedure, directory, words, language
-        self._fields = {**_columns(procedure), **procedure.fields}
+        self.columns = _columns(procedure)
+        self._fields = {**self.columns, **procedure.fields}
         self._pages = _pages_of_twins(procedure, language)
 
     def condition(self, expression: Expression) -> str:
@@ -61,6 +63,18 @@ class ExpressionWriter:
     def value(self, expression: Expression) -> str:
         """What it is worth, in words: `3 mois après aujourd’hui`, `30 000 FCFA`."""
         return self._short(self._worth(tree(expression)), expression)
+
+    def value_for(self, field: Field, expression: Expression) -> str:
+        """What it is worth as an answer to that question: the code of a choice is said by its label."""
+        return self._short(self._coded(Name(field.id, field.value_type), tree(expression)), expression)
+
+    def node(self, node: Node) -> str:
+        """What a part of an expression is worth, in words."""
+        return self._worth(node)
+
+    def table(self, table: str) -> str:
+        """What a table is called: its rank among those of the book, since it has no label."""
+        return str([*self._procedure.tables].index(table) + 1) if table in self._procedure.tables else table
 
     def _short(self, said: str, expression: Expression) -> str:
         return said if len(said) <= LONGEST else expression.text
@@ -148,7 +162,7 @@ class ExpressionWriter:
                 return self._called(function, arguments)
             case Lookup(table=table, arguments=arguments):
                 keys = ", ".join(self._worth(one) for one in arguments)
-                return self._say("lookup", table=table, keys=keys)
+                return self._say("lookup", table=self.table(table), keys=keys)
             case Over():
                 return self._over(node, False)
             case Happened(function=function, id=name):
@@ -230,6 +244,8 @@ class ExpressionWriter:
         label = next((one.label for one in _options(field) if one.code == code), None) if field else None
         if label is not None:
             return in_language(label, self._language)
+        if field is not None and field.type == "country" and code in COUNTRIES:
+            return in_language(COUNTRIES[code], self._language)
         office = self._directory.offices.get(code)
         if office is not None:
             return in_language(office.label, self._language)
@@ -275,9 +291,10 @@ def _options(field: Field) -> tuple[Option, ...]:
 
 
 def _columns(procedure: Procedure) -> Mapping[str, Field]:
-    """The questions inside rows: an expression of a row names them bare."""
-    found: dict[str, Field] = {}
-    left = list(procedure.fields.values())
+    """The questions inside rows, or asked for each row or service: an expression of a row names them bare."""
+    pages = [page for form in procedure.forms() for page in (*form.pages, form.asked) if page is not None]
+    found = {one.id: one for page in pages for one in page.fields}
+    left = [*found.values(), *procedure.fields.values()]
     while left:
         field = left.pop()
         for column in field.rows:

@@ -11,7 +11,8 @@ from engine.definition.model import Procedure
 from engine.office.office import NotFound
 from engine.office.publishing import EditionRecord, edition_records
 from engine.values import Span
-from renderers.definition_text import definition_text
+from renderers.definition_reader import spelled
+from renderers.definition_text import CHAPTERS, OPTIONAL, definition_text
 from renderers.diagram import Way, kind_of, ways, workflow_svg
 from renderers.html import span_text
 from renderers.publication_text import SignatureText
@@ -91,12 +92,19 @@ def history(slug: str) -> Response:
 @public
 def definition(slug: str) -> Response:
     book = asked_edition(slug)
-    text = definition_text(book, office().directory, site().words, language())
+    text = definition_text(book, office().directory, site().words, language(), title_of)
     return page(
         "auditor/definition.html", slug=slug, procedure=label(book.identity.title), edition=book.edition, text=text,
+        chapters=[one for one in CHAPTERS if one not in OPTIONAL or getattr(text, one)],
         fingerprint=book.fingerprint, yaml=f"/demarches/{slug}/definition.yaml?fingerprint={book.fingerprint}",
         circuit=f"/demarches/{slug}/circuit?fingerprint={book.fingerprint}",
     )  # fmt: skip
+
+
+def title_of(slug: str) -> str:
+    """What another procedure is called, when it is one of ours."""
+    other = book_of(slug)
+    return label(other.identity.title) if other else spelled(slug)
 
 
 @blueprint.get("/demarches/<slug>/definition.yaml")
