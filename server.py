@@ -50,6 +50,7 @@ from engine.records.stores import open_store
 from renderers.console import console
 from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
 from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
+from renderers.console_people import agent_command
 from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
 from renderers.console_text import findings_report
@@ -188,7 +189,7 @@ def _judge() -> Judge:
 
 def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gateways) -> Office:
     return Office(
-        catalogue=_files(settings), store=store, attachments=AttachmentStore(settings.data / "files", FileKeys.open(settings.ring)),
+        catalogue=_files(settings), store=store, attachments=_attachments(settings, gateways),
         providers=gateways.operators, senders=gateways.senders, registers={"*": FileRegister(settings.procedures / "registers")},
         clock=SystemClock(), wording=load_words(), keys=keys,
         settings=OfficeSettings(
@@ -196,6 +197,11 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
             payment_lasts=timedelta(minutes=10),
         ),
     )  # fmt: skip
+
+
+def _attachments(settings: Settings, gateways: Gateways) -> AttachmentStore:
+    inspect = gateways.scanner.inspect if gateways.scanner is not None else None
+    return AttachmentStore(settings.data / "files", FileKeys.open(settings.ring), inspect)
 
 
 def _files(settings: Settings) -> Catalogue:
@@ -221,7 +227,7 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
         said = read_gateways(settings.gateways, SystemClock(), settings.base_url)
     except WrongGateways as wrong:
         raise click.ClickException(f"{settings.gateways}: {wrong}") from None
-    return Gateways(said.operators, {**senders, **said.senders})
+    return Gateways(said.operators, {**senders, **said.senders}, said.scanner)
 
 
 def _secret(settings: Settings) -> str:
@@ -447,6 +453,7 @@ def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | 
 preview = preview_command(_previewed)
 publish = publish_command(_publishing)
 migrate = migrate_command(_kept_office)
+agent = agent_command(lambda: _publishing()[0])
 replay = replay_command(_kept_office)
 snapshot = snapshot_command(_kept_office)
 

@@ -19,6 +19,9 @@ administrator keeps.
     user = "guichet"
     password_file = "/run/secrets/mail"
 
+    [antivirus]
+    socket = "/run/clamav/clamd.ctl"       # ClamAV; or host = "…", port = 3310. Files are not taken while it is silent
+
 The name of an operator's table is its id, in addresses and in the journal: it never changes meaning.
 """
 
@@ -32,6 +35,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from engine.clock import Clock
+from engine.gateways.antivirus import ClamAV
 from engine.gateways.cinetpay import ADDRESS as CINETPAY
 from engine.gateways.cinetpay import CinetPay
 from engine.gateways.fedapay import ADDRESS as FEDAPAY
@@ -147,6 +151,7 @@ class Gateways:
 
     operators: Mapping[str, PaymentProvider]
     senders: Mapping[str, Sender]
+    scanner: ClamAV | None = None
 
 
 def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
@@ -157,16 +162,20 @@ def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
         raise WrongGateways(f"{file.name}: {type(error).__name__}: {error}") from None
     senders: dict[str, Sender] = {}
     operators: dict[str, PaymentProvider] = {}
+    scanner: ClamAV | None = None
     for name, keys in tables.items():
-        if not isinstance(keys, dict) or name not in ("operators", *_SENDERS):
-            raise WrongGateways(f"{name}: is none of [operators.…], [sms], [email]")
+        if not isinstance(keys, dict) or name not in ("operators", "antivirus", *_SENDERS):
+            raise WrongGateways(f"{name}: is none of [operators.…], [sms], [email], [antivirus]")
         if name == "operators":
             operators = {one: _operator(one, said, file.parent, clock, base_url) for one, said in keys.items()}
+            continue
+        table = _Table(name, keys, file.parent)
+        if name == "antivirus":
+            scanner = _antivirus(table)
         else:
-            table = _Table(name, keys, file.parent)
             senders[name] = _SENDERS[name](table)
-            table.close()
-    return Gateways(operators, senders)
+        table.close()
+    return Gateways(operators, senders, scanner)
 
 
 def _operator(name: str, keys: object, folder: Path, clock: Clock, base_url: str) -> PaymentProvider:
@@ -200,6 +209,14 @@ def _email(table: _Table) -> Sender:
         )
     except ValueError as wrong:
         raise table.wrong("from" if "from" in str(wrong) else "security", str(wrong)) from None
+
+
+def _antivirus(table: _Table) -> ClamAV:
+    path, host = table.text("socket", "-"), table.text("host", "-")
+    if (path == "-") == (host == "-"):
+        raise table.wrong("socket", "is missing, or host is; one of both")
+    port = table.number("port", 3310)
+    return ClamAV(path=path) if path != "-" else ClamAV(host=host, port=port)
 
 
 _SENDERS: Final[Mapping[str, Callable[[_Table], Sender]]] = {"sms": _sms, "email": _email}

@@ -12,7 +12,7 @@ import re
 import secrets
 import threading
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +31,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 _NAME: Final = re.compile(r"([0-9a-f]{64})(\.[\w-]{1,64})?\Z", re.ASCII)
 
 Place: TypeAlias = tuple[str, str]  # dossier, digest
+Inspect: TypeAlias = Callable[[bytes], str | None]  # why a file is not taken, before anything reads it
 
 
 class Lost(LookupError):
@@ -52,9 +53,10 @@ class AttachmentStore:
     """Files of one folder, two levels deep. The folder need not exist; only its owner reads it. Without keys nothing is
     sealed."""
 
-    def __init__(self, folder: str | Path, keys: FileKeys | None = None) -> None:
+    def __init__(self, folder: str | Path, keys: FileKeys | None = None, inspect: Inspect | None = None) -> None:
         self.folder = Path(folder)
         self.keys = keys
+        self._inspect = inspect
         self.arriving = Arrivals(self.folder / "arriving", keys)
         self._decoding = threading.BoundedSemaphore(AT_ONCE)
 
@@ -65,6 +67,8 @@ class AttachmentStore:
             raise Rejected("file_empty")
         if len(data) > max_size:
             raise Rejected("file_size", size=len(data), maximum=max_size)
+        if self._inspect is not None and (code := self._inspect(data)) is not None:
+            raise Rejected(code)
         with self._decoding:
             content = judged(data, name, accept)
         digest = hashlib.sha256(content.data).hexdigest()

@@ -1,0 +1,62 @@
+"""ClamAV over its socket (`INSTREAM`): a file is asked about before anything reads it. Without an answer it is not taken."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+from typing import Final
+
+log = logging.getLogger("guichet.antivirus")
+
+_PIECE: Final = 64 * 1024
+_LONGEST_ANSWER: Final = 4096
+
+
+class ClamAV:
+    """A `clamd` at a socket of this machine (`path`), or at a host and port."""
+
+    def __init__(self, path: str = "", host: str = "", port: int = 3310, seconds: float = 20.0) -> None:
+        self._path, self._host, self._port, self._seconds = path, host, port, seconds
+
+    def inspect(self, data: bytes) -> str | None:
+        """None for a clean file; `file_virus`, or `file_unchecked` when nothing can be told now."""
+        try:
+            answer = self._ask(data)
+        except OSError as error:
+            log.error("the scanner does not answer: %s", type(error).__name__)
+            return "file_unchecked"
+        if answer.endswith(" OK"):
+            return None
+        if answer.endswith(" FOUND"):
+            log.warning("a file was refused: %s", answer[:200])
+            return "file_virus"
+        log.error("the scanner could not tell: %s", answer[:200])
+        return "file_unchecked"
+
+    def _ask(self, data: bytes) -> str:
+        with self._opened() as line:
+            line.sendall(b"zINSTREAM\0")
+            for at in range(0, len(data), _PIECE):
+                piece = data[at : at + _PIECE]
+                line.sendall(struct.pack(">I", len(piece)) + piece)
+            line.sendall(struct.pack(">I", 0))
+            answer = b""
+            while b"\0" not in answer and len(answer) < _LONGEST_ANSWER:
+                more = line.recv(_LONGEST_ANSWER)
+                if not more:
+                    break
+                answer += more
+        return answer.partition(b"\0")[0].decode("utf-8", "replace").strip()
+
+    def _opened(self) -> socket.socket:
+        if not self._path:
+            return socket.create_connection((self._host, self._port), self._seconds)
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        line.settimeout(self._seconds)
+        try:
+            line.connect(self._path)
+        except BaseException:
+            line.close()
+            raise
+        return line
