@@ -19,6 +19,7 @@ from typing import Protocol
 from engine.definition.checking import Checked, check_definition, is_address
 from engine.definition.directory import Directory
 from engine.definition.index import NO_STAMP, Index, Seen, Stamp, key_of, stamp_of
+from engine.definition.many_files import check_many
 from engine.definition.model import Procedure
 from engine.definition.outline import Outline
 from engine.definition.shared_files import Shared, load_shared, shared_files
@@ -298,7 +299,11 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
     else:
         known, shared, faults, shelf = before.seen, before.shared, before.shared_problems, before.shelf
     files = _files(folder)
-    seen = {name: _see(folder, name, files[name], shared, known.get(name), shelf) for name in sorted(files)}
+    found = dict(check_many(folder, _new(folder, files, known))) if index is not None else {}
+    seen = {
+        name: _see(folder, name, files[name], shared, found.get(name) or known.get(name), shelf)
+        for name in sorted(files)
+    }
     if index is not None and seen != known and index.key == key_of(folder):
         index.write(folder, seen)
     return _serving(Catalogue(
@@ -336,6 +341,11 @@ def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
         warnings=MappingProxyType(warnings),
         older=books_of(older, read.shelf),
     )
+
+
+def _new(folder: Path, files: Mapping[str, Stamp], known: Mapping[str, Seen]) -> dict[str, Stamp]:
+    """The files that nothing is known of."""
+    return {name: stamp for name, stamp in files.items() if name not in known and name.isprintable()}
 
 
 def _see(folder: Path, name: str, stamp: Stamp, shared: Shared, known: Seen | None, shelf: Shelf | None) -> Seen:

@@ -74,8 +74,8 @@ class Index:
 
     def write(self, folder: Path, seen: Mapping[str, Seen]) -> None:
         """Written beside, then put in place; where nothing may be written, everything is read again next time."""
-        lines = [_line(name, one, folder) for name, one in seen.items() if name.isprintable()]
-        lines += [_line("", Seen(NO_STAMP, "", one, _CLEAN), folder) for one in self.older.values()]
+        lines = [write_line(name, one, folder) for name, one in seen.items() if name.isprintable()]
+        lines += [write_line("", Seen(NO_STAMP, "", one, _CLEAN), folder) for one in self.older.values()]
         body = "\n".join(lines)
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         with suppress(OSError, UnicodeEncodeError):
@@ -109,7 +109,8 @@ def _head(key: str, body: str) -> str:
 # -- one line ----------------------------------------------------------------------------------------------------------
 
 
-def _line(name: str, one: Seen, folder: Path) -> str:
+def write_line(name: str, one: Seen, folder: Path) -> str:
+    """What was found of one file."""
     found = [_plain(problem_, folder) for problem_ in one.report]
     report = json.dumps(found, separators=(",", ":")) if found else ""
     cells = [name, *map(str, one.stamp), one.digest, report]
@@ -118,6 +119,12 @@ def _line(name: str, one: Seen, folder: Path) -> str:
         days = (day.isoformat() if day else "" for day in (book.from_, book.until))
         cells += [book.id, str(book.edition), book.fingerprint, *days, book.line]
     return "\t".join(cells)
+
+
+def read_line(line: str, folder: Path) -> tuple[str, Seen]:
+    """The name of a file and what was found of it, from a line just written."""
+    cells = line.split("\t")
+    return cells[0], _seen(cells, str(folder), sys.maxsize)
 
 
 def _seen(cells: list[str], folder: str, limit: int) -> Seen:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.definition import catalogue as catalogues
+from engine.definition import many_files
 from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.definition.shelf import Closed, LostEdition, entries_of
 from tests.engine.definition.building import PROCEDURES, a_file
@@ -247,6 +249,25 @@ def test_a_refresh_gives_what_a_full_reading_gives(
     found = found.with_editions([], lambda name, fingerprint: Text(kept[name, fingerprint]))
     assert_same(found, whole)
     assert dict(found.older) == dict(whole.older)
+
+
+@pytest.mark.slow
+def test_files_checked_by_other_processes_are_found_the_same(
+    folder: Path, index: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many_files, "MANY", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    found = load_catalogue(folder, index)
+    assert not read
+    assert_same(found, load_catalogue(folder))
+    read.clear()
+    old(index)
+    assert_same(load_catalogue(folder, index), found)
+    assert not read
+    index.unlink()
+    monkeypatch.setattr(sys, "executable", "nowhere")  # no other process can be had
+    assert_same(load_catalogue(folder, index), found)
+    assert set(read) == EVERY
 
 
 class Text:
