@@ -182,7 +182,7 @@ def save_screen(screen: Screen) -> Response:
         return _page(screen, page_with(view, faults), status=422, note=received.note, note_kind="ok")
     if added := _added_row(screen):
         return go(screen.row_pages().at(added))
-    if staying or (saved.next_page == screen.page_id and not saved.errors):
+    if staying or (saved.next_page == screen.page_id and (not saved.errors or _opened(view))):  # files mended the rest
         return _again(screen, received, 0 if staying else _opened(view))
     if request.form.get("retour") == "verification":
         return go(screen.one.at("/verification"))

@@ -74,8 +74,8 @@ class Portal:
 
 
 @contextmanager
-def open_portal(folder: Path) -> Iterator[Portal]:
-    """Serves the portal from an empty folder on a free port until the block ends."""
+def open_portal(folder: Path, **other: object) -> Iterator[Portal]:
+    """Serves the portal from an empty folder on a free port until the block ends; `other` parts stand in its office."""
     settings = Settings(procedures=ROOT / "procedures", data=folder, demo=True)
     office, operator = open_office(settings)
     assert operator is not None
@@ -83,7 +83,7 @@ def open_portal(folder: Path) -> Iterator[Portal]:
     url = f"http://127.0.0.1:{listener.effective_port}"
     clock = MovableClock()
     operator._clock = clock
-    office = replace(office, clock=clock, settings=replace(office.settings, base_url=url, short_url=url))
+    office = replace(office, clock=clock, **other, settings=replace(office.settings, base_url=url, short_url=url))
     listener.application = create_app(replace(settings, base_url=url), office, operator)
     threading.Thread(target=listener.run, daemon=True).start()
     stop = threading.Event()

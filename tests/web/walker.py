@@ -1,0 +1,334 @@
+"""A person who walks any procedure without knowing it: answers the questions that a page shows, and reads every page with
+care: no failure, no technical name, light, well titled, no dead link, nothing that axe refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urldefrag, urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, Route
+
+from engine.definition.model import Form, Procedure
+from engine.values import Plain
+from renderers.web_form import control_id, national
+from renderers.words import load_words
+from tests.web.browsing import PHONE, Person
+
+MOST_HTML: Final = 14_000
+ROUNDS: Final = 6  # of one page: each may open the questions of the next
+_KEYS: Final = load_words().every_key()
+_SIGNS: Final = re.compile(r"[{}]|\b(None|null|undefined|NaN|True|False)\b|&\w+;|<\w+")
+_NAMES: Final = re.compile(r"[a-z][a-z0-9]*(?:[_./][a-z0-9]+)+")
+_CONTROLS: Final = """() => [...document.querySelectorAll("main form [name]")]
+  .filter((one) => !one.disabled && one.type !== "hidden" && !one.closest("[hidden]"))
+  .map((one) => ({name: one.name, kind: one.tagName === "INPUT" || one.tagName === "BUTTON" ? one.type : one.tagName.toLowerCase(),
+    value: one.value, checked: !!one.checked, mode: one.inputMode || "",
+    done: one.type === "file" && !!one.closest("fieldset")?.querySelector(".got")}))"""
+_READ: Final = """() => ({
+  text: document.body.innerText,
+  said: [document.title, ...[...document.querySelectorAll("[aria-label], [title], [alt], [placeholder]")].flatMap(
+    (one) => ["aria-label", "title", "alt", "placeholder"].map((name) => one.getAttribute(name) || ""))].join(" \\n"),
+  h1: [...document.querySelectorAll("h1")].map((one) => one.innerText.trim()),
+  title: document.title, lang: document.documentElement.lang,
+  wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  links: [...document.querySelectorAll("a[href]:not([hreflang])")].map((one) => one.getAttribute("href")),
+  broken: [...document.querySelectorAll('a[href^="#"]')].map((one) => one.getAttribute("href").slice(1)).filter(
+    (id) => id && !document.getElementById(id)),
+  errors: [...document.querySelectorAll("main .errors li, main .error")].map((one) => one.innerText)})"""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control of the page, as it stands."""
+
+    name: str
+    kind: str
+    value: str
+    checked: bool
+    mode: str
+    done: bool
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What to answer under each name, in the form answers are kept; `said` are those of pages that no form asks."""
+
+    kept: Mapping[str, Plain]
+    said: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, name: str) -> Plain:
+        """`voyageurs.0.nom` → what is kept there."""
+        if name in self.said:
+            return self.said[name]
+        found: Plain = dict(self.kept)
+        for part in name.split("."):
+            if isinstance(found, list):
+                found = found[int(part)] if int(part) < len(found) else None
+            elif isinstance(found, dict) and part.endswith("_issued") and part not in found:
+                paper = found.get(part.removesuffix("_issued"))
+                found = paper.get("issued") if isinstance(paper, dict) else None
+            else:
+                found = found.get(part) if isinstance(found, dict) else None
+        return found.get("is") if isinstance(found, dict) and "is" in found else found
+
+    def has_files(self, name: str) -> bool:
+        outer, _, last = name.rpartition(".")
+        holder = self.of(outer) if outer else dict(self.kept)
+        found = holder.get(last) if isinstance(holder, dict) else None
+        return bool(found.get("files") if isinstance(found, dict) else found)
+
+    def rows(self, name: str) -> int:
+        found = self.of(name)
+        return len(found) if isinstance(found, list) else 0
+
+
+class Looker:
+    """axe, on pages of people who have no scripts too: the page as they got it is opened again beside. Pages made of
+    the same pieces are looked at once."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._page = browser.new_context(viewport=PHONE, locale="fr-FR").new_page()  # type: ignore[arg-type]
+        self._page.route("**/*", self._serve)
+        self._html, self._axe, self._known = "", Axe(), set[str]()
+
+    def _serve(self, route: Route) -> None:
+        kind = route.request.resource_type
+        if kind == "document":
+            route.fulfill(status=200, content_type="text/html; charset=utf-8", body=self._html)
+        elif kind == "script":
+            route.abort()
+        else:
+            route.continue_()
+
+    def faults(self, page: Page, kind: str, scripts: bool) -> list[str]:
+        if kind in self._known:
+            return []
+        self._known.add(kind)
+        if not scripts:
+            self._html = page.content()
+            self._page.goto(page.url)
+        found = self._axe.run(page if scripts else self._page, options={"resultTypes": ["violations"]})
+        return [f"axe {one['id']} {[node['html'][:120] for node in one['nodes'][:2]]}" for one in found.response["violations"]]  # fmt: skip
+
+
+@dataclass
+class Walker(Person):
+    """Taps and fields are counted. `names` are words of the definition that nobody should read; `seen` the links that were tried."""
+
+    names: frozenset[str] = frozenset()
+    looker: Looker | None = None
+    scripts: bool = True
+    desk: bool = False
+    taps: int = 0
+    typed: int = 0
+    octets: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    # -- looking ---------------------------------------------------------------------------------------------------------
+
+    def press(self, text: str) -> None:
+        self.taps += 1
+        super().press(text)
+
+    def tap(self, target: str | Locator) -> None:
+        """Touches what a selector finds first, and looks at the page that comes."""
+        self._requests.clear()
+        self.taps += 1
+        found = self.page.locator(target) if isinstance(target, str) else target
+        with self.page.expect_navigation():
+            found.first.click()
+        self.arrived()
+
+    def has(self, selector: str) -> bool:
+        return self.page.locator(selector).count() > 0
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.page.url).path
+
+    def look(self) -> None:
+        """Reads the page that came."""
+        read = self.page.evaluate(_READ)
+        self.octets += self.weights[self.path][0]
+        found = [f"{one.status} {one.url}" for one in self._requests if one.status >= 400]
+        found += [f"technical: {one!r}" for one in self._technical(f"{read['text']}\n{read['said']}")]
+        found += [f"{len(read['h1'])} h1"] if len(read["h1"]) != 1 or not read["h1"][0] else []
+        found += [f"title {read['title']!r}"] if not _is_title(read["title"]) else []
+        found += [f"lang {read['lang']!r}"] if read["lang"] != "fr" else []
+        found += [f"{read['wide']} px too wide"] if read["wide"] > 0 else []
+        found += [f"no #{one}" for one in read["broken"]]
+        found += [f"in error: {one!r}" for one in read["errors"]]
+        found += self._html_weight()
+        if self.looker is not None:
+            found += self.looker.faults(self.page, self._kind(), self.scripts)
+        self.faults += [f"{self.path}: {one}" for one in found]
+        self._check_links([urldefrag(link)[0] for link in read["links"]])
+
+    def _technical(self, text: str) -> list[str]:
+        words = set(_NAMES.findall(text))
+        return sorted({*(words & self.names), *(words & _KEYS), *(found[0] for found in _SIGNS.finditer(text))})
+
+    def _html_weight(self) -> Iterable[str]:
+        for one in self._requests if not self.desk else ():
+            if one.request.resource_type == "document" and one.status == 200:
+                weight = one.request.sizes()["responseBodySize"]
+                if weight > MOST_HTML:
+                    yield f"{weight} octets of HTML"
+
+    def _kind(self) -> str:
+        """What the page is made of: its address without what is particular, and the sorts of its controls."""
+        shape = re.sub(
+            r"/(demande|demarches|acte|actes|a-faire|creneau|v|documents|paiement)/[^?]+", r"/\1/*", self.path
+        )
+        kinds = sorted({one.kind for one in self.controls()})
+        return f"{re.sub(r'[0-9]+', '#', shape)} {kinds} {self.has('main table')} {self.has('main .errors')}"
+
+    def _check_links(self, links: list[str]) -> None:
+        """Every link of the page leads somewhere; who is known is not asked who they are."""
+        known = "/deconnexion" in links or (self.desk and not self.path.endswith("/connexion"))
+        for link in links:
+            if not link.startswith("/") or link in self.seen or link == "/deconnexion":
+                continue
+            self.seen.add(link)
+            answer = self.page.request.get(self.url + link)
+            if answer.status >= 400 or (known and answer.url.startswith(f"{self.url}/connexion")):
+                self.faults.append(f"{self.path}: dead link {link} ({answer.status}, {answer.url})")
+
+    # -- answering -------------------------------------------------------------------------------------------------------
+
+    def controls(self) -> list[Control]:
+        return [Control(**one) for one in self.page.evaluate(_CONTROLS)]
+
+    def answer(self, answers: Answers) -> None:
+        """Answers what is shown and was not answered yet; with scripts this may open questions, which are answered too."""
+        for _ in range(ROUNDS):
+            before = self.typed + self.taps
+            known: dict[str, list[Control]] = {}
+            for one in self.controls():
+                known.setdefault(one.name, []).append(one)
+            for name, group in known.items():
+                self._answer(name, group, answers)
+            if self.typed + self.taps == before or not self.scripts:
+                return
+
+    def _answer(self, name: str, group: list[Control], answers: Answers) -> None:
+        one, control = group[0], self.page.locator(f'main form [name="{name}"]')
+        if one.kind == "radio":
+            self._choose(name, group, answers.of(name))
+        elif one.kind == "checkbox":
+            wanted = _texts(answers.of(name))
+            for box in group:
+                if box.value in wanted and not box.checked:
+                    self._check(name, box.value)
+        elif one.kind == "file":
+            self._attach(name, one, answers)
+        elif one.kind.startswith("select"):
+            wanted = _texts(answers.of(name))
+            if not one.value and wanted:
+                self.taps += 1
+                control.first.select_option(wanted[0])
+        elif one.kind not in ("submit", "button") and not one.value and (text := self._text(one, answers)):
+            self.typed += not name.endswith(("_month", "_year"))
+            control.first.fill(text)
+
+    def _choose(self, name: str, group: list[Control], plain: Plain) -> None:
+        if any(one.checked for one in group):
+            return
+        said = {"true": "oui", "false": "non"}
+        codes = {one.value for one in group}
+        for wanted in _texts(plain):
+            code = wanted if wanted in codes else said.get(wanted, wanted)
+            if code in codes:
+                self._check(name, code)
+
+    def _check(self, name: str, value: str) -> None:
+        self.taps += 1
+        box = self.page.locator(f'main form [name="{name}"][value="{value}"]')
+        if box.is_visible():
+            box.check(force=True)
+
+    def _text(self, one: Control, answers: Answers) -> str:
+        found = re.fullmatch(r"(.+)_(day|month|year)", one.name)
+        if found and (day := answers.of(found[1])) is not None:
+            parts = [*str(day).split("-"), "", ""]
+            return parts[("year", "month", "day").index(found[2])].lstrip("0")
+        plain = answers.of(one.name)
+        text = plain if isinstance(plain, str) else str(plain) if isinstance(plain, int) else ""
+        return national(text) if one.mode == "tel" else text.replace(".", ",") if one.mode == "decimal" else text
+
+    def _attach(self, name: str, one: Control, answers: Answers) -> None:
+        path = name.removeprefix("file:")
+        if one.done or one.value or not (answers.has_files(path) or path in answers.said):
+            return
+        self.attach(name)
+
+    def attach(self, name: str, again: bool = False) -> None:
+        """Chooses a photo; with scripts it leaves by itself. `again`: instead of the one that is there."""
+        piece = f"#piece-{control_id(name.removeprefix('file:'))} .got"
+        before = self.page.locator(f"{piece} a").first.get_attribute("href") if again and self.has(piece) else None
+        self.taps += 1
+        chosen = self.page.locator(f'main form [name="{name}"]').first
+        sends = self.scripts and chosen.get_attribute("data-photo") is not None
+        chosen.set_input_files(_PAPER)  # type: ignore[arg-type]
+        if sends:
+            other = f':not([href="{before}"])' if before else ""
+            self.page.locator(f"{piece} a{other}").first.wait_for()
+
+    def lacks_row(self, answers: Answers) -> str:
+        """A group of the page with fewer rows than there are answers."""
+        controls = self.controls()
+        for one in controls:
+            if one.name == "add_row":
+                inside = {
+                    int(found[1])
+                    for each in controls
+                    if (found := re.match(rf"{re.escape(one.value)}\.(\d+)\.", each.name))
+                }
+                cards = self.page.locator(f"#{control_id(one.value)} > ul.tasks > li").count()
+                if max(len(inside), cards) < answers.rows(one.value):
+                    return one.value
+        return ""
+
+
+def _is_title(title: str) -> bool:
+    """What the page is, and of which site."""
+    parts = [part.strip() for part in title.split("–")]
+    return len(parts) >= 2 and all(len(part) > 1 for part in parts) and not title.startswith("Erreur")
+
+
+def _texts(plain: Plain) -> list[str]:
+    if isinstance(plain, bool):
+        return ["true" if plain else "false"]
+    found = plain if isinstance(plain, list) else [plain]
+    return [str(one) for one in found if one is not None]
+
+
+def _paper() -> dict[str, object]:
+    from tests.web.portal import photograph
+
+    return {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photograph(640, 800)}
+
+
+_PAPER: Final = _paper()
+
+
+def technical_names(procedure: Procedure) -> frozenset[str]:
+    """The names that the definition gives to its things, those that no sentence could hold."""
+    fields = list(procedure.fields.values())
+    fields += [row for one in fields for row in one.rows]
+    forms = [one for one in procedure.tasks.values() if isinstance(one, Form)]
+    names = {
+        *procedure.fields,
+        *procedure.states,
+        *procedure.tasks,
+        *procedure.outputs,
+        *(one.id for one in procedure.transitions),
+    }
+    names |= {option.code for one in fields for option in one.options} | {one.id for one in fields}
+    names |= {page.id for form in forms for page in form.pages} | {one.id for one in procedure.eligibility}
+    roles = {role for way in procedure.transitions for role in way.by}
+    return frozenset(name for name in names | roles if "_" in name or "/" in name)
