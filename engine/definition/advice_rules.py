@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from engine.definition.directory import Directory
 from engine.definition.model import (
@@ -46,28 +46,53 @@ def untranslated(procedure: Procedure, directory: Directory) -> Iterator[Problem
 
 
 def _texts(procedure: Procedure) -> Iterator[tuple[Thing, Text]]:
-    yield procedure.identity, procedure.identity.title
-    yield procedure.identity, procedure.identity.summary
+    """Everything that people read of a procedure, each text with the thing it belongs to."""
+    for thing, *texts in (*_around(procedure), *_asked(procedure), *_owed(procedure), *_circuit(procedure)):
+        yield from ((thing, text) for text in texts if text)
+
+
+_Said: TypeAlias = tuple[Thing, *tuple[Text | None, ...]]
+
+
+def _around(procedure: Procedure) -> Iterator[_Said]:
+    identity = procedure.identity
+    yield identity, identity.title, identity.summary
+    yield from ((one, one.label) for one in identity.appeals.values())
+    yield from ((one, one.title) for one in procedure.laws.values())
+    yield procedure.personal_data, procedure.personal_data.purpose
+
+
+def _asked(procedure: Procedure) -> Iterator[_Said]:
     for criterion in procedure.eligibility:
-        yield criterion, criterion.field.label
-        yield criterion, criterion.because
-    for page in procedure.form.pages:
-        yield page, page.title
-        for check in page.checks:
-            yield check, check.message
+        yield criterion, criterion.field.label, criterion.field.help, criterion.because
+    for page in (page for form in _forms(procedure) for page in form.pages):
+        yield page, page.title, page.help
+        yield from ((check, check.message) for check in page.checks)
     for field in _fields(procedure):
-        yield field, field.label
-        if field.type != "place":  # a place has one name, whatever the language
-            yield from ((field, option.label) for option in field.options)
+        yield field, field.label, field.help, field.bounds.message
+        yield from ((check, check.message) for check in field.checks)
+        if field.type == "place":  # a place has one name, whatever the language
+            continue
+        options = (*field.options, *(field.evidence.any_of if field.evidence else ()))
+        yield from ((field, option.label, option.help, option.because) for option in options)
+
+
+def _owed(procedure: Procedure) -> Iterator[_Said]:
     for task in procedure.tasks.values():
         yield task, task.label
-    for state in procedure.states.values():
-        yield state, state.label
-    for way in procedure.transitions:
-        if way.event is None:
-            yield way, way.label
+        if isinstance(task, Fee):
+            yield from ((line, line.label, line.per) for line in task.lines)
+            yield from ((task, cut.because) for cut in task.reductions)
+
+
+def _circuit(procedure: Procedure) -> Iterator[_Said]:
+    yield from ((state, state.label, state.help) for state in procedure.states.values())
+    yield from ((way, way.label, way.confirm) for way in procedure.transitions if way.event is None)
     for output in procedure.outputs.values():
-        yield output, output.title
+        yield output, output.title, output.body.text if output.body else None
+    for notice in procedure.notices:
+        said = (notice.sms, notice.email_subject, notice.email_body, notice.inbox)
+        yield notice, *(template.text for template in said if template is not None)
 
 
 def _fields(procedure: Procedure) -> Iterator[Field]:
