@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -23,16 +24,17 @@ from engine.definition.model import Procedure
 from tests.makers import PROCEDURES, a_procedure, compiled, the_procedure
 
 NAME = "passeport-ordinaire"
-FILE = (PROCEDURES / f"{NAME}.yaml").read_text("utf-8")
+GOLDEN = Path(__file__).parents[2] / "golden" / "diff"
+FILE = (GOLDEN / "passport.yaml").read_text("utf-8")  # a real file in one language: short lines to edit
 SHIPPED = sorted(path.stem for path in PROCEDURES.glob("*.yaml"))
 OPPOSITE = {"added": "removed", "removed": "added", "changed": "changed"}
 
 
 def edited(*edits: tuple[str, str], text: str = FILE) -> Procedure:
-    """The shipped file with some passages replaced, without its stories: they would have to change too."""
+    """The file with some passages replaced, without its stories: they would have to change too."""
     text = without_stories(text)
     for old, new in edits:
-        assert old in text, f"the shipped file has no « {old} » any more"
+        assert old in text, f"the file has no « {old} » any more"
         text = text.replace(old, new, 1)
     return compiled(text, f"{NAME}.yaml")
 
