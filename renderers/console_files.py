@@ -35,11 +35,16 @@ def shared_for(file: Path, known: dict[Path, tuple[Shared, list[object]]]) -> tu
     """The blocks, lists and directory beside a file; read once a folder."""
     from engine.definition.shared_files import load_shared
 
-    folder = file.parent if any((file.parent / name).is_dir() for name in ("shared", "blocks")) else DEFAULT_FOLDER
+    folder = file.parent if _is_served(file) else DEFAULT_FOLDER
     if folder not in known:
         shared, problems = load_shared(folder)
         known[folder] = (shared, list(problems))
     return known[folder]
+
+
+def _is_served(file: Path) -> bool:
+    """Whether a file stands in a folder of procedures."""
+    return any((file.parent / name).is_dir() for name in ("shared", "blocks"))
 
 
 def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list[object], dict[str, str]]:
@@ -53,7 +58,7 @@ def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list
         shared, _ = shared_for(file, known)
         data = file.read_bytes()
         sources[str(file)] = data.decode("utf-8", "replace")
-        checked.append((file, check_definition(data, str(file), shared)))
+        checked.append((file, check_definition(data, str(file), shared, served=_is_served(file))))
     beside = [problem for _, problems in known.values() for problem in problems]
     for folder in known:
         for file in sorted(folder.glob("*/*.yaml")):

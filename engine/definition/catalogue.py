@@ -361,7 +361,7 @@ def _see(folder: Path, name: str, stamp: Stamp, shared: Shared, known: Seen | No
     digest = hashlib.sha256(data).hexdigest()
     if known is not None and known.digest == digest:
         return replace(known, stamp=stamp)
-    checked = check_definition(data, str(path), shared)
+    checked = check_definition(data, str(path), shared, served=True)
     book = checked.procedure
     return Seen(stamp, digest, shelf.add(book, name, digest) if shelf and book else book, checked.report)
 

@@ -31,11 +31,12 @@ class Checked:
 
 
 def check_definition(
-    text: bytes | str, file: str, shared: Shared, *, lint: bool = True, day: date | None = None
+    text: bytes | str, file: str, shared: Shared, *, lint: bool = True, day: date | None = None, served: bool = False
 ) -> Checked:
     """Everything that is wrong with a definition: its text, its shape, its names, then the rules of the circuit.
 
-    `day` decides whether what the file accepts still counts; without one it does.
+    `day` decides whether what the file accepts still counts; without one it does. `served`: the file is of a folder of
+    procedures, where no other name than its procedure's will do.
     """
     try:
         source = read_source(text, file)
@@ -44,7 +45,7 @@ def check_definition(
     placed, splicing = splice(source, shared.blocks, shared.presets)
     shape = [*source.advice, *check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
     procedure, built = build_spliced(placed, splicing, shared)
-    found = [*shape, *_not_said_yet(built, shape), *_misnamed(source)]
+    found = [*shape, *_not_said_yet(built, shape), *_misnamed(source, served)]
     if procedure is None or any(one.is_error for one in found):
         return Checked(None, Report.of(found))
     if lint:
@@ -64,10 +65,14 @@ def is_address(name: str) -> bool:
     return bool(_KEBAB.fullmatch(name)) and len(name) <= 64
 
 
-def _misnamed(source: Source) -> Iterator[Problem]:
-    """A file is named after its procedure, as its address is. A name that no procedure could have promises nothing."""
+def _misnamed(source: Source, served: bool) -> Iterator[Problem]:
+    """A file is named after its procedure, as its address is. A name that no procedure could have promises nothing, unless
+    it is served: a copy beside the file (`permis (copie).yaml`) must not speak in its place."""
     written, promised = source.at(("procedure",)), PurePath(source.file).stem
-    if isinstance(written, str) and written != promised and _KEBAB.fullmatch(promised):
-        yield problem(
-            "N309", source.position(("procedure",)), name=written, file=promised, near=(promised,), put=promised
-        )
+    if not isinstance(written, str) or written == promised:
+        return
+    where = source.position(("procedure",))
+    if _KEBAB.fullmatch(promised):
+        yield problem("N309", where, name=written, file=promised, near=(promised,), put=promised)
+    elif served:
+        yield problem("N309", where, name=written, file=promised)

@@ -138,6 +138,14 @@ def test_a_changed_block_makes_a_new_edition(folder: Path) -> None:
     assert after.edition("essai", before.procedures["essai"].fingerprint) is not None
 
 
+@pytest.mark.parametrize("name", ["essai (copie)", "Essai", "es_sai", ".essai", "é", "--help"])
+def test_a_copy_beside_a_file_does_not_speak_in_its_place(folder: Path, name: str) -> None:
+    write(folder / f"{name}.yaml", a_file("edition: 2"))
+    catalogue = load_catalogue(folder)
+    assert [one.code for one in catalogue.warnings[name].errors] == ["N309"]
+    assert {key: one.edition for key, one in catalogue.procedures.items()} == {"essai": 1}
+
+
 def test_a_file_is_named_after_its_procedure(folder: Path) -> None:
     write(folder / "autre.yaml", a_file("edition: 1"))
     catalogue = load_catalogue(folder)

@@ -49,9 +49,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     check = catalogues.check_definition
 
-    def noted(text: bytes, file: str, *others: object) -> object:
+    def noted(text: bytes, file: str, *others: object, **how: object) -> object:
         found.append(Path(file).stem)
-        return check(text, file, *others)
+        return check(text, file, *others, **how)
 
     monkeypatch.setattr(catalogues, "check_definition", noted)
     return found
