@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Final
+from typing import Final, Literal
 
 from engine.definition.directory import Directory
 from engine.office.office import Office
@@ -15,6 +15,7 @@ from engine.records.dossier import Account
 
 PASSWORD: Final = "demo"
 AUDITOR: Final = "controle"
+ADMINISTRATOR: Final = "administration"
 _OURS: Final = "demo-"  # how the id of every invented account begins
 _FAMILIES: Final = (
     "Mensah", "Agbeko", "Lawson", "Kpodar", "Amouzou", "Tchalla", "Koffi", "Ayité", "Bawa", "Djobo", "Gbeho", "Sossou",
@@ -25,7 +26,7 @@ _INITIALS: Final = ("A.", "K.", "E.", "Y.", "M.", "D.")
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """Someone who may sign in: `role` is a `agency/role` key, empty for the controller."""
+    """Someone who may sign in: `role` is a `agency/role` key, empty for the controller and for who manages the teams."""
 
     login: str
     name: str
@@ -34,7 +35,11 @@ class DemoPerson:
 
 def open_demo(office: Office) -> tuple[DemoPerson, ...]:
     """Gives every person of the demonstration an open account. All those who may sign in."""
-    people = (*demo_agents(office.directory), DemoPerson(AUDITOR, "S. Edoh", ""))
+    people = (
+        *demo_agents(office.directory),
+        DemoPerson(AUDITOR, "S. Edoh", ""),
+        DemoPerson(ADMINISTRATOR, "B. Tossou", ""),
+    )
     with office.store.unit() as unit:
         known = [unit.account_of(_kind(one), one.login) for one in people]
     missing = [one for one, account in zip(people, known, strict=True) if account is None]
@@ -81,10 +86,11 @@ def _logins(directory: Directory) -> Iterator[tuple[str, str]]:
             yield role.key, f"{agency.id}.{short}.2"
 
 
-def _kind(one: DemoPerson) -> str:
-    return "agent" if one.role else "auditor"
+def _kind(one: DemoPerson) -> Literal["agent", "auditor"]:
+    return "auditor" if one.login == AUDITOR else "agent"
 
 
 def _account(one: DemoPerson, secret: str) -> Account:
     roles = (one.role,) if one.role else ()
-    return Account(f"{_OURS}{one.login}", "agent" if one.role else "auditor", one.name, one.login, secret, roles)
+    managed = ("*",) if one.login == ADMINISTRATOR else ()
+    return Account(f"{_OURS}{one.login}", _kind(one), one.name, one.login, secret, roles, administers=managed)

@@ -11,7 +11,7 @@ from flask import Response, g, request, session
 
 from engine.clock import local_day
 from engine.definition.model import Procedure, State, Transition
-from engine.office.demo import AUDITOR, PASSWORD, demo_agents
+from engine.office.demo import ADMINISTRATOR, AUDITOR, PASSWORD, demo_agents
 from engine.office.office import NotFound
 from engine.office.staff import Kind, Passed, sign_in
 from engine.problems import Refused
@@ -58,6 +58,8 @@ def badge() -> Badge | None:
         return None
     if who.kind == "auditor":
         return Badge(who.name, say("desk.auditor"), "")
+    if who.administers and not who.roles:
+        return Badge(who.name, say("team.manager"), "")
     agencies = {role.partition("/")[0] for role in who.roles}
     offices = (office().directory.offices.get(key) for key in sorted(who.offices))
     places = [label(there.label) for there in offices if there and there.agency in agencies]
@@ -214,11 +216,12 @@ def _guests(desk: str) -> list[Guest]:
         return [Guest(AUDITOR, say("desk.auditor"), "", "")]
     acting = office().shelf.roles(office().catalogue)
     agencies = office().directory.agencies
-    return [
+    acts = [
         Guest(one.login, one.name, role_label(one.role), label(agencies[one.role.partition("/")[0]].label))
         for one in demo_agents(office().directory)
         if one.role in acting
     ]
+    return [*acts, Guest(ADMINISTRATOR, "B. Tossou", say("team.manages_all"), say("team.administration"))]
 
 
 def leave_desk(desk: str, door: str) -> Response:

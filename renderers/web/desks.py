@@ -17,10 +17,11 @@ from renderers.web import (
     auditor,
     definitions,
     publications,
+    team,
 )
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
-    publications.blueprint,
+    publications.blueprint, team.blueprint,
 )  # fmt: skip

@@ -1,0 +1,126 @@
+"""The page of a team: an administrator adds, changes, closes; a password is shown once; everybody else is turned away."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.office import people
+from tests.web.browsing import DESK
+from tests.web.conftest import Enter
+from tests.web.desks import Desks, Seat, open_desks, read
+from tests.web.portal import PASSWORD, Portal
+
+CHECKER = "dgdn/controleur"
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> Desks:
+    return open_desks(tmp_path)
+
+
+def added(desks: Desks, chef: Seat, **more: object) -> str:
+    """The address of a person whom the administrator adds."""
+    fields = {"login": "mensah", "name": "A. Mensah", "role": [CHECKER], **more}
+    shown = chef.post("/agent/equipe/nouveau", **fields)
+    assert shown.status_code == 200, read(shown)
+    found = re.search(
+        r'href="(/agent/equipe/[^"]+)">A. Mensah', chef.get("/agent/equipe?q=mensah").get_data(as_text=True)
+    )
+    assert found
+    return found[1]
+
+
+def test_a_person_added_signs_in_and_has_these_rights(desks: Desks) -> None:
+    chef = desks.agent("administration")
+    shown = chef.post("/agent/equipe/nouveau", login="mensah", name="A. Mensah", role=[CHECKER])
+    password = re.search(r"\b[2-9a-z]{4}(-[2-9a-z]{4}){3}\b", read(shown))
+    assert password
+    newcomer = desks.stranger()
+    entered = newcomer.post("/agent/connexion", login="mensah", password=password[0])
+    assert entered.headers["Location"] == "/agent/connexion/suite"
+    assert "Agent de conformité, Direction générale de la documentation nationale" in chef.see("/agent/equipe?q=mensah")
+
+
+def test_rights_change_end_and_close(desks: Desks) -> None:
+    chef = desks.agent("administration")
+    address = added(desks, chef)
+    until = {f"until:{CHECKER}": "2027-01-31"}
+    changed = chef.post(address, name="A. Mensah", role=[CHECKER], office=["dgdn_lome"], until="2027-12-31", **until)
+    assert changed.headers["Location"] == "/agent/equipe"
+    seen = chef.see("/agent/equipe?q=mensah")
+    assert "(jusqu’au 31 janvier 2027)" in seen
+    assert "Bureau : DGDN, Lomé" in seen
+    assert "Les droits de A. Mensah sont changés." in seen
+    assert "n’en est pas une : demain" in read(chef.post(address, name="A. Mensah", role=[CHECKER], until="demain"))
+    assert "Donnez au moins un rôle." in read(chef.post(address, name="A. Mensah"))
+    assert "Remettez-le en main propre" in read(chef.post(f"{address}/mot-de-passe", at=address))
+    assert chef.post(f"{address}/fermer", at=address).status_code == 303
+    assert "Fermé" in chef.see("/agent/equipe?q=mensah")
+    journal = chef.see("/agent/equipe/journal")
+    for said in ("compte ouvert", "droits changés", "nouveau mot de passe donné", "compte fermé", "B. Tossou"):
+        assert said in journal
+
+
+def test_ones_own_page_shows_rights_and_changes_none(desks: Desks) -> None:
+    chef = desks.agent("administration")
+    mine = f"/agent/equipe/{desks.actor('administration').id}"
+    assert "Personne ne change ses propres droits" in chef.see(mine)
+    tried = chef.client.post(mine, data={"name": "B. Tossou", "role": CHECKER, "administers": "*"})
+    assert tried.status_code == 422
+    assert desks.actor("administration").roles == frozenset()
+    assert chef.client.post(f"{mine}/mot-de-passe").status_code == 409
+
+
+def test_who_manages_no_team_is_turned_away(desks: Desks) -> None:
+    agent = desks.agent("dgdn.controleur")
+    for path in (
+        "/agent/equipe",
+        "/agent/equipe/nouveau",
+        "/agent/equipe/journal",
+        "/agent/equipe/demo-administration",
+    ):
+        assert agent.get(path).status_code == 403
+    assert "/agent/equipe" not in agent.get("/agent").get_data(as_text=True)
+
+
+def test_an_agency_s_administrator_sees_and_changes_their_own_alone(desks: Desks) -> None:
+    office, root = desks.world.office, desks.actor("administration")
+    person = people.Person("C. Chef", {"sncja/reclamations": None}, administers=("sncja",))
+    given = people.change_person(office, root, "demo-sncja.reclamations", person)
+    chef = desks.agent(given.login)
+    assert "dgdn.controleur" not in chef.see("/agent/equipe")
+    form = chef.see("/agent/equipe/nouveau")
+    assert "Greffier en chef" in form
+    assert "Agent de conformité" not in form
+    assert chef.get("/agent/equipe/demo-dgdn.controleur").status_code == 404
+    assert (
+        chef.client.post("/agent/equipe/nouveau", data={"login": "x.y", "name": "X", "role": CHECKER}).status_code
+        == 422
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, DESK], ids=["360", "1280"])
+def test_the_team_in_a_browser(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
+    chef = enter("chef", viewport, looks=True, limit=60_000)
+    chef.go("/agent/connexion?suite=/agent/equipe")
+    chef.fill(login="administration", password=PASSWORD)
+    chef.press("Se connecter")
+    chef.press("Ajouter une personne")
+    chef.fill(login="mensah", name="A. Mensah", until="2020-01-01")
+    chef.press("Ouvrir le compte")
+    assert chef.sees("Donnez au moins un rôle.")
+    chef.page.get_by_text("Direction générale de la documentation nationale").click()
+    chef.page.get_by_label("Agent de conformité", exact=True).check()
+    chef.fill(until="2030-01-01")
+    chef.press("Ouvrir le compte")
+    assert chef.sees("Remettez-le en main propre")
+    chef.press("C’est remis, continuer")
+    chef.press("A. Mensah")
+    chef.go("/agent/equipe/journal")
+    chef.go("/agent/equipe/nouveau?genre=controleur")
+    chef.check()
