@@ -5,37 +5,79 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import Final
-
-from renderers.procedure_page import ProcedureCard
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _SMALL: Final = frozenset(
     {"de", "du", "des", "le", "la", "les", "un", "une", "et", "ou", "d", "l", "a", "au", "mon", "ma"}
 )
 _NEAR: Final = 0.75
+_MOST_NEAR: Final = 20  # words of nearest spelling
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a search brings: the matches, best first; without any, the procedures of nearest spelling."""
 
-    cards: tuple[ProcedureCard, ...]
-    closest: tuple[ProcedureCard, ...] = ()
+    ids: tuple[str, ...]
+    closest: tuple[str, ...] = ()
 
 
-def search(cards: Sequence[ProcedureCard], query: str) -> Found:
-    """Every word of the query must be in the title or the summary; words of the title count more."""
-    wanted = words_of(query)
-    if not wanted:
-        return Found(tuple(cards))
-    scored = [(_score(card, wanted), card) for card in cards]
-    matches = sorted((pair for pair in scored if pair[0]), key=lambda pair: -pair[0])
-    if matches:
-        return Found(tuple(card for _, card in matches))
-    return Found((), tuple(card for card in cards if _is_near(card, wanted)))
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """One procedure as it is searched: what its title says, and what is said besides."""
+
+    id: str
+    title: str
+    besides: str
+
+
+class WordIndex:
+    """The words of a list of procedures, made once; a search looks at those that hold its words, and at no other."""
+
+    def __init__(self, listed: Iterable[Searched]) -> None:
+        self._ids: list[str] = []
+        anywhere: dict[str, list[int]] = defaultdict(list)
+        titles: dict[str, list[int]] = defaultdict(list)
+        for rank, one in enumerate(listed):
+            self._ids.append(one.id)
+            title = set(words_of(one.title))
+            for word in title:
+                titles[intern(word)].append(rank)
+            for word in title.union(words_of(one.besides)):
+                anywhere[intern(word)].append(rank)
+        self._titles, self._anywhere = dict(titles), dict(anywhere)
+        self._words = sorted(anywhere)
+
+    def find(self, query: str) -> Found:
+        """Every word of the query must begin a word of the procedure; words of the title count more."""
+        wanted = words_of(query)
+        if not wanted:
+            return Found(tuple(self._ids))
+        among = set.intersection(*(self._having(word, self._anywhere) for word in wanted))
+        counts = Counter(rank for word in wanted for rank in self._having(word, self._titles) & among)
+        if among:
+            return Found(tuple(self._ids[rank] for rank in sorted(among, key=lambda rank: (-counts[rank], rank))))
+        near = {rank for word in wanted for close in self._near(word) for rank in self._anywhere[close]}
+        return Found((), tuple(self._ids[rank] for rank in sorted(near)))
+
+    def _having(self, start: str, places: Mapping[str, list[int]]) -> set[int]:
+        return {rank for word in self._beginning(start) for rank in places.get(word, ())}
+
+    def _beginning(self, start: str) -> Iterator[str]:
+        for at in range(bisect_left(self._words, start), len(self._words)):
+            if not self._words[at].startswith(start):
+                return
+            yield self._words[at]
+
+    def _near(self, word: str) -> list[str]:
+        spelt = (one for one in self._words if not one.isdigit() and abs(len(one) - len(word)) <= len(word) // 2)
+        return difflib.get_close_matches(word, spelt, _MOST_NEAR, _NEAR)
 
 
 def words_of(text: str) -> list[str]:
@@ -47,15 +89,3 @@ def words_of(text: str) -> list[str]:
 
 def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] in "sx" else word
-
-
-def _score(card: ProcedureCard, wanted: list[str]) -> int:
-    title, all_words = words_of(card.title), words_of(f"{card.title} {card.summary} {card.category} {card.id}")
-    if not all(any(known.startswith(word) for known in all_words) for word in wanted):
-        return 0
-    return 1 + 3 * sum(any(known.startswith(word) for known in title) for word in wanted)
-
-
-def _is_near(card: ProcedureCard, wanted: list[str]) -> bool:
-    known = words_of(f"{card.title} {card.summary}")
-    return any(difflib.get_close_matches(word, known, 1, _NEAR) for word in wanted)

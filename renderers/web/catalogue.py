@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from threading import Lock
+from typing import Final
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
@@ -19,8 +21,9 @@ from engine.rules.criteria import adopt_criteria, next_criterion, read_criterion
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.view import AnswerProblem, FormView
 from engine.values import Plain
+from renderers.paging import ON_A_PAGE, paged
 from renderers.procedure_page import ProcedureCard
-from renderers.search import search
+from renderers.search import Searched, WordIndex
 from renderers.web.base import actor, form_token, go, language, new_token, office, page, public, say, site
 from renderers.web.cases import current_procedure, label, writer
 from renderers.web.statuses import line_public, line_title
@@ -38,16 +41,21 @@ class Theme:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """The cards of a catalogue on one day, in the order of their titles."""
+class Listed:
+    """The procedures of a catalogue in one language: their ids in the order of their titles, by theme too, their words."""
 
     catalogue: Catalogue
-    day: date
-    cards: list[ProcedureCard]
-    themes: list[Theme]
+    ids: tuple[str, ...]
+    by_theme: Mapping[str, tuple[str, ...]]
+    themes: tuple[Theme, ...]
+    words: WordIndex
 
 
-_shelves: dict[str, Shelf] = {}  # by language
+_listed: dict[str, Listed] = {}  # by language
+_listing = Lock()
+_cards: OrderedDict[tuple[str, str, date], ProcedureCard] = OrderedDict()  # by fingerprint, language and day
+_MOST_CARDS: Final = 4096
+_ON_HOME: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,42 +73,75 @@ class HomeNotice:
 @blueprint.get("/")
 @public
 def home() -> Response:
-    shelf = _shelf()
-    return page("citizen/home.html", cards=shelf.cards[:8], categories=shelf.themes, notices=_notices())
+    listed = _list()
+    return page(
+        "citizen/home.html", cards=_cards_of(listed, listed.ids[:_ON_HOME]), categories=listed.themes, notices=_notices()
+    )  # fmt: skip
 
 
 @blueprint.get("/demarches")
 @public
 def catalogue() -> Response:
-    query, theme = request.args.get("q", "").strip()[:100], request.args.get("theme", "")
-    shelf = _shelf()
-    heading = next((one.title for one in shelf.themes if one.id == theme), say("catalogue.heading"))
-    cards = [card for card in shelf.cards if not theme or card.category == theme]
-    found = search(cards, query)
+    query, theme = request.args.get("q", "").strip()[:100], request.args.get("theme", "")[:40]
+    listed = _list()
+    heading = next((one.title for one in listed.themes if one.id == theme), say("catalogue.heading"))
+    among, closest = listed.by_theme.get(theme, ()) if theme else listed.ids, ()
+    if query:
+        found = listed.words.find(query)
+        kept = frozenset(among)
+        among, closest = (tuple(one for one in ids if one in kept) for ids in (found.ids, found.closest))
+    here = paged(among, request.args.get("page", ""), "/demarches", q=query, theme=theme)
     return page(
-        "citizen/catalogue.html", q=query, theme=theme, cards=found.cards, closest=found.closest, categories=shelf.themes,
-        heading=heading,
+        "citizen/catalogue.html", q=query, theme=theme, cards=_cards_of(listed, here.items), count=len(among), here=here,
+        closest=_cards_of(listed, closest[:ON_A_PAGE]), categories=listed.themes, heading=heading,
     )  # fmt: skip
 
 
-def _shelf() -> Shelf:
-    """All procedures as listed today, put in order once a day in each language; at once for a new catalogue."""
-    kept = _shelves.get(language())
-    if kept is None or kept.catalogue is not office().catalogue or kept.day != office().day():
-        cards = _cards()
-        kept = _shelves[language()] = Shelf(office().catalogue, office().day(), cards, _themes(cards))
+def _list() -> Listed:
+    """All procedures in the order of their titles, put so once for a catalogue in each language."""
+    kept = _listed.get(language())
+    if kept is None or kept.catalogue is not office().catalogue:
+        with _listing:
+            kept = _listed.get(language())
+            if kept is None or kept.catalogue is not office().catalogue:
+                kept = _listed[language()] = _put_in_order(office().catalogue)
     return kept
 
 
-def _cards() -> list[ProcedureCard]:
-    cards = [writer(procedure).card() for procedure in office().catalogue.procedures.values()]
-    return sorted(cards, key=lambda card: card.title.casefold())
+def _put_in_order(catalogue: Catalogue) -> Listed:
+    def searched() -> Iterator[tuple[Searched, str]]:
+        for one in catalogue.outlines():
+            if catalogue.fingerprint(one.id) != one.fingerprint:
+                continue  # a file that no address leads to
+            theme = one.category or "other"
+            yield Searched(one.id, label(one.title), f"{label(one.summary)} {theme} {one.id}"), theme
+
+    listed = sorted(searched(), key=lambda pair: pair[0].title.casefold())
+    by_theme: dict[str, list[str]] = defaultdict(list)
+    for one, theme in listed:
+        by_theme[theme].append(one.id)
+    themes = sorted(
+        (Theme(name, theme_title(name), len(ids)) for name, ids in by_theme.items()), key=lambda one: one.title
+    )
+    return Listed(
+        catalogue, tuple(one.id for one, _ in listed), {name: tuple(ids) for name, ids in by_theme.items()}, tuple(themes),
+        WordIndex(one for one, _ in listed),
+    )  # fmt: skip
 
 
-def _themes(cards: list[ProcedureCard]) -> list[Theme]:
-    counts = Counter(card.category for card in cards)
-    themes = [Theme(name, theme_title(name), count) for name, count in counts.items()]
-    return sorted(themes, key=lambda theme: theme.title)
+def _cards_of(listed: Listed, ids: Iterable[str]) -> list[ProcedureCard]:
+    """The cards of some procedures; a book is opened for those whose card nobody saw today."""
+    return [_card(listed.catalogue, one) for one in ids]
+
+
+def _card(catalogue: Catalogue, procedure_id: str) -> ProcedureCard:
+    key = (catalogue.fingerprint(procedure_id) or "", language(), office().day())
+    card = _cards.get(key)
+    if card is None:
+        card = _cards[key] = writer(catalogue.procedures[procedure_id]).card()
+        while len(_cards) > _MOST_CARDS:
+            _cards.popitem(last=False)
+    return card
 
 
 def theme_title(category: str) -> str:
@@ -218,8 +259,8 @@ def _choices(control: Control) -> list[tuple[str, str, bool]]:
 
 def _instead(criterion: Criterion) -> Mapping[str, str] | None:
     """The procedure that suits better, if it is one of ours."""
-    other = office().catalogue.procedures.get(criterion.instead or "")
-    return {"href": f"/demarches/{other.id}", "title": label(other.identity.title)} if other else None
+    other = office().catalogue.outline(criterion.instead or "")
+    return {"href": f"/demarches/{other.id}", "title": label(other.title)} if other else None
 
 
 def _offices(procedure: Procedure, criterion: Criterion) -> Mapping[str, object] | None:

@@ -1,0 +1,64 @@
+"""Words find procedures as people type them; a long list comes in pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from renderers.paging import paged
+from renderers.search import Found, Searched, WordIndex
+
+INDEX = WordIndex(
+    [
+        Searched("etal", "Étal de marché", "Louer une place au marché. commerce etal"),
+        Searched("marche", "Marché public", "Répondre à un appel d'offres. commerce marche"),
+        Searched("taxe", "Taxe", "Payer la taxe du marché. impots taxe"),
+        Searched("numero-12", "Numéro 12", "commerce numero-12"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", Found(("etal", "marche", "taxe", "numero-12"))),
+        ("de la", Found(("etal", "marche", "taxe", "numero-12"))),  # small words say nothing
+        ("étal", Found(("etal",))),
+        ("MARCHES", Found(("etal", "marche", "taxe"))),  # the two whose title says so come first, in their order
+        ("taxe marché", Found(("taxe",))),
+        ("marc tax", Found(("taxe",))),  # beginnings of words
+        ("12", Found(("numero-12",))),
+        ("commerce public", Found(("marche",))),
+        ("marchee", Found((), ("etal", "marche", "taxe"))),  # nearly spelt
+        ("taxee rien", Found((), ("taxe",))),
+        ("xyzxyz", Found(())),
+        ("999", Found(())),
+    ],
+)
+def test_a_search(query: str, found: Found) -> None:
+    assert INDEX.find(query) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "items", "number", "previous", "following"),
+    [
+        ("", (1, 2), 1, "", "/l?q=a+b&page=2"),
+        ("1", (1, 2), 1, "", "/l?q=a+b&page=2"),
+        ("2", (3, 4), 2, "/l?q=a+b", "/l?q=a+b&page=3"),
+        ("3", (5,), 3, "/l?q=a+b&page=2", ""),
+        ("4", (5,), 3, "/l?q=a+b&page=2", ""),
+        ("0", (1, 2), 1, "", "/l?q=a+b&page=2"),
+        ("-1", (1, 2), 1, "", "/l?q=a+b&page=2"),
+        ("²", (1, 2), 1, "", "/l?q=a+b&page=2"),
+        ("9" * 5000, (1, 2), 1, "", "/l?q=a+b&page=2"),
+    ],
+)
+def test_a_page_of_a_list(asked: str, items: tuple[int, ...], number: int, previous: str, following: str) -> None:
+    page = paged((1, 2, 3, 4, 5), asked, "/l", 2, q="a b", theme="")
+    assert (page.items, page.number, page.previous, page.next) == (items, number, previous, following)
+    assert page.count == 3
+
+
+def test_a_short_list_has_one_page() -> None:
+    assert paged((), "", "/l").count == 1
+    assert (paged((1,), "7", "/l").previous, paged((1,), "7", "/l").next) == ("", "")
+    assert paged((1, 2), "2", "/l", 1).previous == "/l"
