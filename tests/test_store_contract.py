@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from engine.records.dossier import SYSTEM_ACTOR
+from engine.records.dossier import SYSTEM_ACTOR, Attachment
+from engine.records.exchanges import Message, SeatHold, Share, Waiting
 from engine.records.journal import seal, verify
 from engine.records.people import CHAIN as RIGHTS
 from engine.records.people import Identifier, Reading, SecondFactor
@@ -743,3 +744,78 @@ def test_how_following_goes_is_replaced(store: Store) -> None:
         unit.put_watch(replace(one, trouble="", tries=0))
     with store.unit() as unit:
         assert unit.watch("a.git") == replace(one, trouble="", tries=0)
+
+
+# -- messages, holds, waiting lists, lent documents --------------------------------------------------------------------
+
+
+def test_messages_are_read_by_the_other_side(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    paper = Attachment("f", "message", "a.pdf", "pdf", 5, "0" * 64, NOON)
+    first = Message("m2", "d1", NOON, "afi", "applicant", "Bonjour", (paper,))
+    second = Message("m1", "d1", later(hours=1), "kofi", "agent", "Bonjour à vous")
+    with store.unit(write=True) as unit:
+        unit.add_message(second)
+        unit.add_message(first)
+    with store.unit(write=True) as unit:
+        assert unit.messages_of("d1") == (first, second)
+        assert unit.unread_messages(["d1", "d2"], "applicant") == {"d1": 1}
+        assert unit.unread_messages([], "applicant") == {}
+        assert unit.read_messages("d1", "applicant", later(hours=2)) == 1
+        assert unit.read_messages("d1", "applicant", later(hours=3)) == 0
+        assert unit.messages_of("d1")[0].read_at == later(hours=2)
+        assert unit.unread_messages(["d1"], "agent") == {"d1": 1}
+        unit.erase_exchanges("d1")
+        assert unit.messages_of("d1") == ()
+
+
+def test_a_held_seat_is_nobody_elses_for_a_while(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    start, until = later(days=1), later(minutes=10)
+    hold = SeatHold("desk", "lome", start, 1, "d1", "visit", until)
+    with store.unit(write=True) as unit:
+        unit.hold_seat(hold, NOON)
+    with store.unit(write=True) as unit:
+        with pytest.raises(Taken):
+            unit.hold_seat(replace(hold, dossier="d2"), NOON)
+        assert unit.hold_of("d1", "visit") == hold
+        assert unit.seats_held("desk", "lome", NOON, later(days=2), NOON, "d2") == {start: frozenset({1})}
+        assert unit.seats_held("desk", "lome", NOON, later(days=2), NOON, "d1") == {}
+        assert unit.seats_held("desk", "lome", NOON, later(days=2), until, "d2") == {}
+        unit.hold_seat(replace(hold, seat=2), NOON)
+        assert unit.seats_held("desk", "lome", NOON, later(days=2), NOON, "d2") == {start: frozenset({2})}
+    with store.unit(write=True) as unit:
+        unit.hold_seat(replace(hold, seat=2, dossier="d2", until=later(days=1)), until)
+        assert unit.hold_of("d1", "visit") is None
+        unit.drop_hold("d2", "visit")
+        assert unit.seats_held("desk", "lome", NOON, later(days=2), until, "") == {}
+
+
+def test_who_waits_longest_is_first(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    one = Waiting("d1", "visit", "desk", "lome", later(hours=2))
+    two = Waiting("d2", "visit", "desk", "lome", later(hours=1))
+    with store.unit(write=True) as unit:
+        unit.put_waiting(one)
+        unit.put_waiting(two)
+        assert unit.waiting_for("desk", "lome") == (two, one)
+        assert unit.waiting_for("desk", "lome", 1) == (two,)
+        assert unit.waiting_for("desk", "kara") == ()
+        told = replace(two, told_at=later(hours=3))
+        unit.put_waiting(told)
+        assert unit.waiting_of("d2") == (told,)
+        unit.drop_waiting("d2", "visit")
+        assert unit.waiting_for("desk", "lome") == (one,)
+
+
+def test_a_lent_document_is_found_by_its_token(store: Store) -> None:
+    opened(store)
+    share = Share("f" * 64, "d1", "doc", NOON, later(days=7))
+    with store.unit(write=True) as unit:
+        unit.put_share(share)
+        assert unit.share("f" * 64) == share
+        assert unit.share("0" * 64) is None
+        seen = replace(share, opens=1, opened_at=later(hours=1), revoked_at=later(days=1))
+        unit.put_share(seen)
+        assert unit.shares_of("d1") == (seen,)
+        assert unit.shares_of("d2") == ()

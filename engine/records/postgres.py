@@ -25,6 +25,7 @@ from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
+from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
@@ -102,7 +103,9 @@ class PostgresVerbs(Verbs):
         return done
 
 
-class PostgresUnit(PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs):
+class PostgresUnit(
+    PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs
+):
     """One transaction, speaking every verb of `Unit`."""
 
 

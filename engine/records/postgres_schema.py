@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
+from engine.records.exchanges import EXCHANGES
 from engine.records.people_schema import ADDED, PEOPLE
 from engine.records.removal import ORDERED
 from engine.records.sqlite_schema import (
@@ -152,7 +153,13 @@ def _people() -> Iterator[str]:
         yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
 
 
-_EACH: Final = (_facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people)
+def _exchanges() -> Iterator[str]:
+    yield from translated(EXCHANGES)
+
+
+_EACH: Final = (
+    _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
+)  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 
 

@@ -19,6 +19,7 @@ from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
+from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
@@ -42,7 +43,7 @@ _PASSING: Final = frozenset(
 )  # fmt: skip
 
 
-class SqliteUnit(DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs):
+class SqliteUnit(DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs):
     """One transaction, speaking every verb of `Unit`."""
 
 

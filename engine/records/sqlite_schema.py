@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlite_utils import Database, Migrations
 
+from engine.records.exchanges import EXCHANGES
 from engine.records.people_schema import ADDED, PEOPLE
 
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
@@ -26,6 +27,7 @@ NAMES: Final = (
     "0005 forgotten",
     "0006 payment page",
     "0007 people",
+    "0008 exchanges",
 )
 
 SETTINGS: Final = {
@@ -455,3 +457,9 @@ def people(db: Database) -> None:
     db.executescript(PEOPLE)
     for table, column, kind, more in ADDED:
         db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
+
+
+@MIGRATIONS(name=NAMES[7])
+def exchanges(db: Database) -> None:
+    """Messages, seats held while they are confirmed, waiting lists, documents lent by a link."""
+    db.executescript(EXCHANGES)
