@@ -1,14 +1,17 @@
-"""A controller reading a dossier says why first; the reading is sealed in the dossier's own journal."""
+"""Who looked into a dossier: a controller says why first, and the reading is sealed in the dossier's own journal; that an agent
+opened it is noted once a day. Its owner reads who did, each reader what they read."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from engine.definition.roles import roles_of
 from engine.office.carrying import journalise
 from engine.office.command import Memory, once
-from engine.office.office import NotFound, Office, seen
+from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refused, refusal
-from engine.records.dossier import Actor
+from engine.records.dossier import Actor, Dossier
+from engine.records.people import Reading
 from engine.records.store import Unit
 from engine.rules.decision import EntryDraft
 from engine.values import Plain, new_id
@@ -32,9 +35,38 @@ def note_reading(office: Office, actor: Actor, dossier_id: str, motive: str, *, 
         journalise(unit, dossier, [EntryDraft("consulted", {}, {"motive": motive})], actor, now)
         kept: Plain = {"dossier": dossier.id, "by": actor.id, "motive": motive}
         unit.keep_aside(_key(reading), kept, now)
+        unit.note_reading(Reading(dossier.id, actor.id, office.day(), now))
         return reading
 
     return once(office, actor, "note_reading", token, (dossier_id, motive), work, _READING)
+
+
+def note_visit(office: Office, actor: Actor, dossier: Dossier) -> None:
+    """Notes that an agent opened a dossier today, and as what."""
+    day = office.day()
+    with office.store.unit() as unit:
+        known = unit.reading(dossier.id, actor.id, day.isoformat())
+        roles = roles_of(pinned(office, unit, dossier)) & actor.roles
+    if known is None and actor.kind == "agent":
+        with office.store.unit(write=True) as unit:
+            unit.note_reading(Reading(dossier.id, actor.id, day, office.now(), min(roles, default="")))
+
+
+def my_readings(office: Office, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
+    """What an agent or a controller looked into, the last first."""
+    with office.store.unit() as unit:
+        return tuple(
+            (one, found) for one in unit.readings_by(actor.id) if (found := unit.dossier(one.dossier)) is not None
+        )
+
+
+def readings_of_mine(office: Office, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
+    """Who of the administration looked into an applicant's dossiers, the last first."""
+    with office.store.unit() as unit:
+        lines = unit.dossiers_of(actor.id) if actor.kind == "applicant" else ()
+        mine = [unit.dossier(line.id) for line in lines]
+        found = [(reading, one) for one in mine if one is not None for reading in unit.readings_of(one.id)]
+    return tuple(sorted(found, key=lambda pair: pair[0].at, reverse=True))
 
 
 def noted_motive(office: Office, actor: Actor, dossier_id: str, reading: str) -> str | None:

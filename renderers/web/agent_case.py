@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.definition.model import Procedure, Transition
 from engine.office.intake import procedure_of, see
+from engine.office.readings import note_visit
 from engine.problems import Refusal
 from engine.rules.decision import Offer
 from engine.rules.offers import correctable_fields
@@ -22,8 +23,9 @@ class AgentCase(Case):
 
 
 def agent_case(number: str) -> AgentCase:
-    """Raises `NotFound` for an unknown dossier and for one of other services."""
+    """Raises `NotFound` for an unknown dossier and for one of other services. That it was opened is noted."""
     dossier = see(office(), actor(), dossier_number(number))
+    note_visit(office(), actor(), dossier)
     return AgentCase(dossier, procedure_of(office(), dossier))
 
 

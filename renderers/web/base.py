@@ -136,6 +136,11 @@ def _cookie(desk: str) -> str:
     return f"__Host-{name}" if site().settings.https else name
 
 
+def session_token(desk: str = APPLICANT_DESK) -> str:
+    """The token of the session that this request carries at a desk; empty without one."""
+    return request.cookies.get(_cookie(desk), "")
+
+
 def client() -> str:
     """Where the request comes from, to count tries."""
     return request.remote_addr or ""

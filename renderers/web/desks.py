@@ -15,7 +15,11 @@ from renderers.web import (
     agent_pieces,
     agent_slots,
     auditor,
+    auditor_procedures,
+    comparisons,
     definitions,
+    open_data,
+    own_desk,
     publications,
     team,
 )
@@ -23,5 +27,6 @@ from renderers.web import (
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
-    publications.blueprint, team.blueprint,
+    auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
+    publications.blueprint, team.blueprint, own_desk.blueprint,
 )  # fmt: skip

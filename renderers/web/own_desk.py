@@ -1,0 +1,145 @@
+"""What people of the administration see of themselves: their second factor, their password, where they are signed in, what
+they looked into."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, request, session
+
+from engine.office.readings import my_readings
+from engine.office.sessions import sessions_of, sign_out_elsewhere
+from engine.office.staff import change_password, factor_of, renew_recovery
+from engine.problems import Refused
+from renderers.web.base import (
+    AGENT_DESK,
+    actor,
+    agent,
+    auditor,
+    client,
+    close_session,
+    go,
+    language,
+    office,
+    say,
+    session_token,
+    site,
+)
+from renderers.web.cases import label
+from renderers.web.desk import book_of, desk_page
+from renderers.web.refusals import refused, sentence
+from renderers.web.staff_door import recovery_page
+
+blueprint = Blueprint("own_desk", __name__)
+
+
+@blueprint.get("/agent/compte")
+@agent()
+def agent_account() -> Response:
+    return _account_page()
+
+
+@blueprint.get("/audit/compte")
+@auditor
+def auditor_account() -> Response:
+    return _account_page()
+
+
+def _account_page(error: str = "") -> Response:
+    factor, here = factor_of(office(), actor()), _desk()
+    words = site().words
+    return desk_page(
+        "desk/account.html", 422 if error else 200, errors=[("#code", error)] if error else [], home=f"/{here}",
+        factor=words.moment(factor.since, language()) if factor and factor.since else "",
+        left=len(factor.recovery) if factor else 0, note=session.pop("desk_note", ""),
+        sessions=[(one.device or say("account.some_device"), words.moment(one.seen_at, language()))
+                  for one in sessions_of(office(), actor())],
+    )  # fmt: skip
+
+
+def _desk() -> str:
+    return str(g.get("desk", AGENT_DESK))
+
+
+@blueprint.post("/agent/compte")
+@agent()
+def agent_recovery() -> Response:
+    return _recovery()
+
+
+@blueprint.post("/audit/compte")
+@auditor
+def auditor_recovery() -> Response:
+    return _recovery()
+
+
+def _recovery() -> Response:
+    """New recovery codes for a code of the application; or every other session ended."""
+    if request.form.get("act") == "elsewhere":
+        sign_out_elsewhere(office(), actor(), session_token(_desk()))
+        session["desk_note"] = say("account.out_elsewhere")
+        return go(f"/{_desk()}/compte")
+    try:
+        codes = renew_recovery(office(), actor(), request.form.get("code", "")[:40], client())
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, f"/{_desk()}/compte")
+        return _account_page(sentence(closed.reason))
+    return recovery_page(_desk(), codes, f"/{_desk()}/compte")
+
+
+@blueprint.route("/agent/compte/mot-de-passe", methods=["GET", "POST"])
+@agent()
+def agent_password() -> Response:
+    return _password()
+
+
+@blueprint.route("/audit/compte/mot-de-passe", methods=["GET", "POST"])
+@auditor
+def auditor_password() -> Response:
+    return _password()
+
+
+def _password() -> Response:
+    if request.method == "GET":
+        return _password_page()
+    given = {name: request.form.get(name, "") for name in ("before", "password", "again")}
+    if given["password"] != given["again"]:
+        return _password_page(say("password.differs"))
+    try:
+        change_password(office(), actor(), given["before"], given["password"], client())
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, f"/{_desk()}/compte")
+        return _password_page(sentence(closed.reason))
+    return close_session(go(f"/{_desk()}/connexion"), _desk())
+
+
+def _password_page(error: str = "") -> Response:
+    errors = [("#password", error)] if error else []
+    back = f"/{_desk()}/compte"
+    return desk_page("desk/new_password.html", 422 if error else 200, errors=errors, back=back, asks_before=True)
+
+
+@blueprint.get("/audit/mes-consultations")
+@auditor
+def auditor_readings() -> Response:
+    return _readings("/audit/dossiers")
+
+
+@blueprint.get("/agent/mes-consultations")
+@agent()
+def agent_readings() -> Response:
+    return _readings("/agent/dossiers")
+
+
+def _readings(at: str) -> Response:
+    lines = [
+        (
+            f"{at}/{dossier.number}",
+            dossier.number,
+            label(book.identity.title) if book else dossier.procedure,
+            reading.at,
+        )
+        for reading, dossier in my_readings(office(), actor())
+        for book in (book_of(dossier.procedure),)
+    ]
+    return desk_page("desk/readings.html", lines=lines, home=f"/{_desk()}")

@@ -1,0 +1,91 @@
+"""What agents and controllers see of themselves: recovery codes, password, what they looked into; and whoever they read sees it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pyotp
+import pytest
+
+from engine.office import people, staff
+from engine.office.people import Person
+from engine.office.readings import my_readings, readings_of_mine
+from engine.office.secrets import hash_secret
+from engine.records.dossier import SYSTEM_ACTOR, Account
+from tests.engine.office.world import B3
+from tests.web.desks import CLERK, Desks, Seat, open_desks, read
+
+PASSWORD = "quatre mots sans suite"
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> Desks:
+    return open_desks(tmp_path)
+
+
+def with_a_telephone(desks: Desks) -> tuple[Seat, str]:
+    """An agent signed in with two factors, and the key in their telephone."""
+    office = desks.world.office
+    with office.store.unit(write=True) as unit:
+        unit.put_account(Account("a1", "agent", "A. Mensah", "mensah", hash_secret(PASSWORD), ("dgdn/controleur",)))
+    seat = desks.stranger()
+    seat.post("/agent/connexion", login="mensah", password=PASSWORD)
+    found = re.search(r"\b((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})\b", seat.see("/agent/connexion/suite"))
+    assert found
+    key = found[1].replace(" ", "")
+    seat.post("/agent/connexion/suite", code=pyotp.TOTP(key).at(office.now()))
+    desks.world.wait(seconds=60)
+    return seat, key
+
+
+def test_new_recovery_codes_for_a_code_of_the_application(desks: Desks) -> None:
+    seat, key = with_a_telephone(desks)
+    assert "Il reste 10 codes de secours." in seat.see("/agent/compte")
+    assert seat.post("/agent/compte", code="000000").status_code == 422
+    shown = read(seat.post("/agent/compte", code=pyotp.TOTP(key).at(desks.world.office.now())))
+    assert len(re.findall(r"\b[2-9a-z]{5}-[2-9a-z]{5}\b", shown)) == 10
+
+
+def test_a_new_password_signs_out_everywhere(desks: Desks) -> None:
+    seat, _ = with_a_telephone(desks)
+    page = "/agent/compte/mot-de-passe"
+    assert "n’est pas le bon" in read(
+        seat.post(page, before="faux", password="dix autres mots", again="dix autres mots")
+    )
+    assert "ne sont pas les mêmes" in read(seat.post(page, before=PASSWORD, password="dix autres mots", again="onze"))
+    done = seat.post(page, before=PASSWORD, password="dix autres mots", again="dix autres mots")
+    assert done.headers["Location"] == "/agent/connexion"
+    assert seat.get("/agent").status_code == 303
+    assert isinstance(staff.sign_in(desks.world.office, "agent", "mensah", "dix autres mots"), staff.Halfway)
+
+
+def test_each_dossier_opened_is_noted_and_its_owner_sees_by_whom(desks: Desks) -> None:
+    world = desks.world
+    dossier = world.paid(world.sent(B3))
+    clerk = desks.agent(CLERK)
+    assert "aucun dossier" in clerk.see("/agent/mes-consultations")
+    for _ in range(2):
+        clerk.see(f"/agent/dossiers/{dossier.number}")
+    auditor = desks.auditor()
+    auditor.post(f"/audit/dossiers/{dossier.number}", motive="Contrôle de décembre")
+    numbered = re.sub(r"(\d\d)(\d{4})(\d{4})(\d)", r"\1 \2 \3 \4", dossier.number)
+    assert clerk.see("/agent/mes-consultations").count(numbered) == 1
+    assert numbered in auditor.see("/audit/mes-consultations")
+    assert len(my_readings(world.office, desks.actor(CLERK))) == 1
+    seen = readings_of_mine(world.office, world.owner(dossier))
+    assert {(reading.account, reading.role) for reading, _ in seen} == {
+        (f"demo-{CLERK}", "sncja/greffier_en_chef"), ("demo-controle", ""),
+    }  # fmt: skip
+    assert readings_of_mine(world.office, world.applicant("+22890998877")) == ()
+
+
+def test_a_controller_s_desk_closes_with_the_mandate(desks: Desks) -> None:
+    office = desks.world.office
+    last = office.day() + timedelta(days=1)
+    given = people.add_person(office, SYSTEM_ACTOR, "auditor", "cour", Person("Cour", until=last))
+    assert isinstance(staff.sign_in(office, "auditor", "cour", given.password), staff.Halfway)
+    desks.world.wait(days=2)
+    seat = desks.stranger()
+    assert "n’est pas le bon" in read(seat.post("/audit/connexion", login="cour", password=given.password))
