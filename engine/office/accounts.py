@@ -9,16 +9,17 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from engine.office.office import Office
-from engine.office.phones import read_phone
+from engine.office.phones import read_email, read_phone
 from engine.office.secrets import new_code
 from engine.office.sessions import SignedIn, open_session
 from engine.office.tries import too_many
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Account, Letter, SignInCode
+from engine.records.people import Identifier, IdentifierKind
 from engine.records.store import Unit
 from engine.values import new_id
 
@@ -37,7 +38,7 @@ TRIES_PER_CLIENT: Final = 60
 class CodeSent:
     """A code is on its way. `wait_seconds` before another may be asked."""
 
-    phone: str  # E.164
+    phone: str  # E.164; or the e-mail address
     wait_seconds: int
     valid_minutes: int
 
@@ -45,23 +46,29 @@ class CodeSent:
 def send_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
     """Owes the number a new code; the ones before are void. Raises Refused: phone_format, code_too_soon (wait, in
     seconds), too_many_tries (minutes)."""
-    phone = read_phone(phone_raw)
-    now = office.now()
-    code = new_code()
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language)
+
+
+def send_email_code(office: Office, email_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+    """The same to an e-mail address. Raises Refused: email_format, code_too_soon, too_many_tries."""
+    return _owe_code(office, "email", read_email(email_raw), client, language)
+
+
+def _owe_code(office: Office, channel: Literal["sms", "email"], to: str, client: str, language: str) -> CodeSent:
+    now, code, sends = office.now(), new_code(), 1
     with office.store.unit(write=True) as unit:
-        closed = too_many(unit, now, (f"code:{phone}", CODES_PER_PHONE), (f"code@{client}", CODES_PER_CLIENT))
-        kept = unit.code(phone)
+        closed = too_many(unit, now, (f"code:{to}", CODES_PER_PHONE), (f"code@{client}", CODES_PER_CLIENT))
+        kept = unit.code(to)
         closed = closed or _too_soon(kept, now)
         if closed is None:
             sends = kept.sends + 1 if kept and now - kept.sent_at < timedelta(hours=1) else 1
             unit.put_code(SignInCode(
-                phone, office.keys.seal_code(phone, code), now, now + office.settings.code_lasts,
-                office.settings.code_tries, sends,
+                to, office.keys.seal_code(to, code), now, now + office.settings.code_lasts, office.settings.code_tries, sends,
             ))  # fmt: skip
-            unit.add_letter(_code_letter(office, phone, code, now, language))
+            unit.add_letter(_code_letter(office, channel, to, code, now, language))
     if closed:
         raise Refused(closed)
-    return CodeSent(phone, int(_spacing(sends).total_seconds()), int(office.settings.code_lasts.total_seconds()) // 60)
+    return CodeSent(to, int(_spacing(sends).total_seconds()), int(office.settings.code_lasts.total_seconds()) // 60)
 
 
 def check_code(
@@ -69,12 +76,14 @@ def check_code(
 ) -> SignedIn:
     """Signs in whoever holds this phone, known or new. Raises Refused: code_format, code_wrong (left), code_expired,
     too_many_tries (minutes)."""
-    phone, digits, now = read_phone(phone_raw), _digits(code), office.now()
+    phone, digits, now = read_phone(phone_raw), read_code(code), office.now()
     signed_in: SignedIn | None = None
     with office.store.unit(write=True) as unit:
-        closed = _taken_code(office, unit, phone, digits, client, now)
+        closed = taken_code(office, unit, phone, digits, client, now)
         if closed is None:
-            signed_in = open_session(office, unit, _applicant(unit, phone), now, keep=keep, device=device)
+            signed_in = open_session(
+                office, unit, applicant_known_by(unit, "phone", phone, now), now, keep=keep, device=device
+            )
     if signed_in is None:  # the count of tries is kept: nothing was raised inside the unit
         raise Refused(closed or refusal("code_expired"))
     return signed_in
@@ -82,22 +91,34 @@ def check_code(
 
 def prove_phone(office: Office, phone_raw: str, code: str, *, client: str = "") -> str:
     """Whoever typed this code holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code` does."""
-    phone, digits = read_phone(phone_raw), _digits(code)
+    phone, digits = read_phone(phone_raw), read_code(code)
     with office.store.unit(write=True) as unit:
-        closed = _taken_code(office, unit, phone, digits, client, office.now())
+        closed = taken_code(office, unit, phone, digits, client, office.now())
     if closed is not None:
         raise Refused(closed)
     return phone
 
 
-def _digits(code: str) -> str:
+def applicant_known_by(unit: Unit, kind: IdentifierKind, value: str, now: datetime) -> Account:
+    """Whoever is known by this phone, address, or name at a provider; somebody new when nobody is."""
+    known = unit.identifier(kind, value)
+    account = unit.account(known.account) if known else unit.account_of("applicant", value)
+    if account is None:
+        account = Account(new_id(), "applicant", "", value)
+        unit.put_account(account)
+        if kind != "phone":  # an account's login is its phone, when it has one
+            unit.add_identifier(Identifier(kind, value, account.id, now))
+    return account
+
+
+def read_code(code: str) -> str:
     digits = "".join(code.split())
     if not (len(digits) == 6 and digits.isascii() and digits.isdigit()):
         raise Refused(refusal("code_format"))
     return digits
 
 
-def _taken_code(office: Office, unit: Unit, phone: str, digits: str, client: str, now: datetime) -> Refusal | None:
+def taken_code(office: Office, unit: Unit, phone: str, digits: str, client: str, now: datetime) -> Refusal | None:
     """Uses a code up; why it is not the one otherwise."""
     closed = too_many(unit, now, (f"try:{phone}", TRIES_PER_PHONE), (f"try@{client}", TRIES_PER_CLIENT))
     closed = closed or _wrong_code(office, unit, phone, digits, now)
@@ -130,17 +151,13 @@ def _wrong_code(office: Office, unit: Unit, phone: str, digits: str, now: dateti
     return refusal("code_wrong", left=kept.tries_left - 1) if kept.tries_left > 1 else refusal("code_expired")
 
 
-def _applicant(unit: Unit, phone: str) -> Account:
-    account = unit.account_of("applicant", phone)
-    if account is None:
-        account = Account(new_id(), "applicant", "", phone)
-        unit.put_account(account)
-    return account
-
-
-def _code_letter(office: Office, phone: str, code: str, now: datetime, language: str) -> Letter:
+def _code_letter(
+    office: Office, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str
+) -> Letter:
     host = urlsplit(office.settings.base_url).hostname or ""
     minutes = int(office.settings.code_lasts.total_seconds()) // 60
-    body = office.wording.say("letter.code.sms", language, {"code": code, "minutes": str(minutes), "host": host})
+    facts = {"code": code, "minutes": str(minutes), "host": host}
+    subject = office.wording.say("letter.code.subject", language, facts) if channel == "email" else ""
+    body = office.wording.say(f"letter.code.{channel}", language, facts)
     letter_id = new_id()
-    return Letter(letter_id, None, "sms", phone, "", body, now, f"code/{letter_id}", now)
+    return Letter(letter_id, None, channel, to, subject, body, now, f"code/{letter_id}", now)

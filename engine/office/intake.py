@@ -146,7 +146,7 @@ def _new_draft(
         id=new_id(), number=_free_number(unit, local_day(now).year), procedure=procedure.id, edition=procedure.edition,
         fingerprint=procedure.fingerprint, owner=actor.id, state=DRAFT, entered_at=now, created_at=now, channel=channel,
         language=language if language in procedure.identity.languages else procedure.identity.languages[0],
-        contact_phone=phone, answers=criteria,
+        contact_phone=phone, contact_email=_email_of(unit, actor.id), answers=criteria,
     )  # fmt: skip
     known = prefilled(procedure, _known(account), draft, office.day(), office.directory)
     draft = replace(draft, answers={**known, **criteria})
@@ -165,6 +165,11 @@ def _new_draft(
     scope = scope_of(procedure, draft, office.day(), office.directory)
     unit.set_timers(draft.id, timers_of(procedure, draft, now, office.directory, scope))
     return draft
+
+
+def _email_of(unit: Unit, account_id: str) -> str | None:
+    """The address that the person proved to be theirs."""
+    return next((one.value for one in unit.identifiers_of(account_id) if one.kind == "email"), None)
 
 
 def _free_number(unit: Unit, year: int) -> str:

@@ -13,6 +13,7 @@ from renderers.web import (
     errands,
     form,
     links,
+    mail_signin,
     operator,
     payments,
     rows,
@@ -24,6 +25,7 @@ from renderers.web import (
 BLUEPRINTS = (
     catalogue.blueprint,
     signin.blueprint,
+    mail_signin.blueprint,
     form.blueprint,
     rows.blueprint,
     arrivals.blueprint,

@@ -16,6 +16,7 @@ from engine.values import digits_only
 from renderers.web.base import (
     client,
     close_session,
+    device,
     dossier_number,
     go,
     language,
@@ -101,15 +102,17 @@ def check() -> Response:
         return go("/connexion")
     keep = request.form.get("keep") == "1"
     try:
-        signed = check_code(office(), phone, request.form.get("code", "")[:20], client=client(), keep=keep)
+        signed = check_code(
+            office(), phone, request.form.get("code", "")[:20], client=client(), keep=keep, device=device()
+        )
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, "/connexion")
         return _code_page(sentence(closed.reason))
-    return open_session(go(_where_next(signed)), signed, keep=keep)
+    return open_session(go(where_next(signed)), signed, keep=keep)
 
 
-def _where_next(signed: SignedIn) -> str:
+def where_next(signed: SignedIn) -> str:
     """What the person was about to do: begin a request, follow a dossier, or open a page."""
     session.pop("phone", None)
     opening = session.pop("opening", None)

@@ -114,7 +114,7 @@ def test_the_team_in_a_browser(enter: Enter, portal: Portal, viewport: dict[str,
     chef.fill(login="mensah", name="A. Mensah", until="2020-01-01")
     chef.press("Ouvrir le compte")
     assert chef.sees("Donnez au moins un rôle.")
-    chef.page.get_by_text("Direction générale de la documentation nationale").click()
+    chef.page.locator("summary", has_text="Direction générale de la documentation nationale").click()
     chef.page.get_by_label("Agent de conformité", exact=True).check()
     chef.fill(until="2030-01-01")
     chef.press("Ouvrir le compte")

@@ -101,13 +101,18 @@ def _scheme_fault(code: str, scheme: Scheme, field: Field) -> Fault:
 @field_kind("email")
 class EmailKind(FieldKind):
     def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
-        try:
-            return validate_email(typed, check_deliverability=False).normalized
-        except (EmailNotValidError, UnicodeError):
-            return fault("email")
+        return email_address(typed) or fault("email")
 
     def example(self, field: Field, asking: Asking) -> Plain:
         return "afi.amegan@exemple.tg"
+
+
+def email_address(typed: str) -> str | None:
+    """The address as it is written to; none when it is no address."""
+    try:
+        return validate_email(typed, check_deliverability=False).normalized
+    except (EmailNotValidError, UnicodeError):
+        return None
 
 
 @field_kind("phone")

@@ -1,0 +1,73 @@
+"""Signing in by e-mail, page by page, without losing what was typed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.web.visitor import Visitor, a_visitor, another, later
+
+EMAIL = "afi@exemple.tg"
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> Visitor:
+    return a_visitor(tmp_path)
+
+
+def link(visitor: Visitor, email: str = EMAIL) -> str:
+    with visitor.office.store.unit() as unit:
+        newest = max(unit.letters_to(email), key=lambda letter: letter.created_at)
+    found = re.search(r"http://localhost(/connexion/lien/\S+)", newest.body)
+    assert found
+    return found[1]
+
+
+def test_a_link_then_a_button_then_the_page_that_was_asked_for(visitor: Visitor) -> None:
+    visitor.send("/connexion/courriel?suite=/dossiers", email=EMAIL)
+    assert "Ouvrez votre courrier" in visitor.follow().text
+    opened = visitor.open(link(visitor))
+    assert "Me connecter" in opened.text
+    assert opened.response.headers["Cache-Control"] == "no-store"
+    assert visitor.open("/dossiers").status == 303, "looking signs nobody in"
+    assert visitor.send(link(visitor)).address == "/dossiers"
+    assert visitor.open("/dossiers").status == 200
+    again = visitor.open(link(visitor))
+    assert (again.status, again.title.split(" – ")[0]) == (410, "Ce lien ne sert plus")
+
+
+def test_elsewhere_it_says_so(visitor: Visitor) -> None:
+    visitor.send("/connexion/courriel", email=EMAIL)
+    stranger = another(visitor)
+    seen = stranger.open(link(visitor))
+    assert (seen.status, "demandé ailleurs" in seen.text) == (403, True)
+    assert visitor.send(link(visitor)).status == 303, "it still serves where it was asked for"
+
+
+def test_what_is_no_address_is_asked_again(visitor: Visitor) -> None:
+    seen = visitor.send("/connexion/courriel", email="afi")
+    assert (seen.status, "n'est pas complète" in seen.text.replace("’", "'")) == (422, True)
+    assert 'value="afi"' in seen.html
+
+
+def test_answers_typed_while_the_session_ended_come_back_after_a_link(visitor: Visitor) -> None:
+    """Whoever came by mail loses no answer either."""
+    visitor.send("/connexion/courriel", email=EMAIL)
+    visitor.send(link(visitor))
+    number = visitor.begin()
+    address = f"/dossiers/{number}/demande/vous"
+    form = visitor.open(address).form()
+    later(visitor, minutes=31)
+    kept = visitor.post(address, **{**form, "nom": "Amegan"})
+    assert kept.address.startswith("/connexion")
+    visitor.send("/connexion/courriel?suite=/reprendre", email=EMAIL)
+    assert visitor.send(link(visitor)).address == "/reprendre"
+    assert 'value="Amegan"' in visitor.open("/reprendre").html
+
+
+def test_a_lost_number_has_ways_on(visitor: Visitor) -> None:
+    seen = visitor.open("/connexion/numero-perdu")
+    assert "Connectez-vous par e-mail" in seen.text
+    assert "pièce d’identité" in seen.text
