@@ -73,6 +73,8 @@ def is_exact(problem: Problem) -> bool:
     """Whether the repair of a problem can be made without asking."""
     if problem.code not in EXACT:
         return False
+    if problem.code == "Y113" and "key" in problem.facts:  # a comma is missing, or quotes are
+        return False
     near = problem.facts.get("near")
     if isinstance(near, tuple) and len(near) > 1:
         return False

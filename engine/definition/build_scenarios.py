@@ -126,6 +126,6 @@ def _check_verb(shop: Workshop, verb: str, path: Path) -> None:
     elif verb in _NAMED:
         for name in bench.entries(here):
             if verb != "correct" or name in shop.names.ids:  # an unknown answer is T905, told when the story is played
-                shop.names.check(bench, name, (*here, name), *_NAMED[verb])
+                shop.names.check(bench, name, (*here, name), *_NAMED[verb], key=True)
     if bench.at((*path, "as")) is not None:
         bench.role((*path, "as"))

@@ -46,6 +46,7 @@ from engine.problems import Fact, Position, Problem, problem
 
 __all__ = ["Definition", "TableType", "Vocabulary", "check_definitions", "parse_expression", "rename_names"]
 
+_TRUTH: Final = {"oui": "true", "vrai": "true", "yes": "true", "non": "false", "faux": "false", "no": "false"}
 _DATE: Final = re.compile(r"\s*\d{4}-\d{1,2}-\d{1,2}\s*")
 _SPAN: Final = re.compile(r"\s*\d+\s*[^\W\d_]+\.?([\s_-]+[^\W\d_]+)?\s*")
 _NUMBER: Final = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
@@ -308,4 +309,14 @@ class _Reading(Operators, Calls):
             found = "transition" if name in words.acts else "task"
             self.say("N305", written, name=name, found=found, wanted="answer")
         else:
-            self.say_near("N301", written, name, words.known() | frozenset(self.row))
+            meant = self.value_meant(name)
+            known = words.known() | frozenset(self.row)
+            self.say_near("N301", written, name, known) if meant is None else self.say(
+                "N301", written, name=name, near=(meant,), put=meant
+            )
+
+    def value_meant(self, name: str) -> str | None:
+        """`non` for `false`, `centre` for the option `'centre'`: a value written as if it were a name."""
+        types = (*self.vocabulary.names.values(), *self.row.values())
+        option = any(one.codes is not None and name in one.codes for one in types)
+        return f"'{name}'" if option else _TRUTH.get(name.lower())

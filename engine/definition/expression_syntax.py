@@ -24,7 +24,8 @@ _SPOKEN: Final = {"and", "or", "not", "in", "if", "else", "True", "False", "None
 # What people write instead, with the word that names the repair. Read only when Python's parser gave up.
 _HABITS: Final = (
     ("quotes", re.compile(r"[‘’“”«»]")),
-    ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b")),
+    ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}/\d{1,2}/\d{4}\b")),
+    ("unit", re.compile(r"\b\d+ ?(F|FCFA|CFA|XOF|francs?|€|%|m²)(?!\w)", re.IGNORECASE)),
     ("number", re.compile(r"\b0\d+|\b\d+( \d+)+")),
     ("and", re.compile(r"&&|\bet\b", re.IGNORECASE)),
     ("or", re.compile(r"\|\||\bou\b", re.IGNORECASE)),

@@ -69,13 +69,13 @@ class Namespace:
     def column_ids(self) -> frozenset[str]:
         return frozenset(one.id for one in self.columns)
 
-    def check(self, bench: Bench, name: str, path: Path, *kinds: str) -> bool:
+    def check(self, bench: Bench, name: str, path: Path, *kinds: str, key: bool = False) -> bool:
         """Whether the name is one of these kinds; else N301, or N305 when it is something else."""
         found = self.kind(name)
         if found in kinds:
             return True
         if found is None and name not in bench.broken:  # what its own fault told is not told again
-            bench.unknown("N301", path, name, self.of(*kinds))
+            bench.unknown_at("N301", bench.where(path, key=key), name, self.of(*kinds))
         elif found is not None:
             bench.say("N305", path, name=name, found=found, wanted=kinds)
         return False

@@ -41,13 +41,17 @@ def plain(name: str) -> str:
     return "_".join("".join(sign if sign.isalnum() else " " for sign in flat).split())
 
 
+def _squeezed(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
 def close_names(name: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:
     """The known names closest to one that is not, the best first; none when none is close."""
     if len(name) > 64:
         return ()
-    names = sorted(set(known))
+    names = sorted(one for one in set(known) if one.isascii())  # a name with accents has its own fault
     flat, squeezed = plain(name), plain(name).replace("_", "")
-    same = [one for one in names if one.lower().replace("_", "") == squeezed]
+    same = [one for one in names if squeezed in (_squeezed(one), _squeezed(one.rpartition("/")[2]))]
     meant = [one for one in _FRENCH.get(flat, _FRENCH.get(flat.removesuffix("s"), ())) if one in names]
     close = difflib.get_close_matches(flat, names, n=most, cutoff=0.66)
     return tuple(dict.fromkeys([*same, *meant] or close))[:most]

@@ -195,6 +195,8 @@ class _Faults:
             allowed = tuple(schema["enum"])
             near_words = close_names(value, allowed) if isinstance(value, str) else ()
             facts |= {"expected": "one_of", "allowed": allowed, "near": near_words, **_put(near_words)}
+        elif kind == "target" and isinstance(value, str) and (near_name := plain(value))[:1].isalpha():
+            facts |= {"near": (near_name,), "put": near_name}
         elif kind in ("text", "words", "option") and error.validator == "type" and found in ("integer", "decimal"):
             facts["put"] = quote(str(value))
         elif error.validator in ("minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength"):

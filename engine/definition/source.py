@@ -225,6 +225,8 @@ _REASONS: Final = (
     ("block sequence entries", "", "indent", False, "Y100"),
 )
 
+_SWALLOWED: Final = re.compile(r"\S ([a-z][a-z_]*): ")  # `Accorder to: fin`: a comma may be missing
+
 
 def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position, dict[str, Fact], Repair | None]:
     """Where the syntax breaks, why, and the line corrected when its author's intent is plain."""
@@ -236,6 +238,8 @@ def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position
             facts: dict[str, Fact] = {"text": fixed.text, "fix": fixed.line}
             if fixed.code == "Y100":
                 facts["reason"] = "quote"
+            if fixed.code == "Y113" and (swallowed := _SWALLOWED.search(fixed.text)):
+                facts["key"] = swallowed[1]
             return Position(file, mark.line + 1, fixed.column), facts, fixed
     reason, at_context, code = _reason(said, context)
     place = marks[-1] if marks and at_context else marks[0] if marks else None

@@ -106,7 +106,7 @@ def _read_rows(
             rows[(*before, key)] = _value(shop, here, value, gives)
     missing = tuple(sorted((first.type.codes or frozenset()) - entries.keys())) if not first.from_ else ()
     if missing and shop.bench.at((*path[: path.index("rows")], "otherwise")) is None:
-        shop.bench.say("S230", path, name=missing[0], missing=missing)
+        shop.bench.say("S230", path, key=True, name=missing[0], missing=missing)
 
 
 def _key(shop: Workshop, path: Path, written: str, key: Key) -> Value:

@@ -209,6 +209,8 @@ class Bench:
         known = [one.id for one in agencies.values()] if agency is None else list(agency.roles)
         if "/" in name and agency is not None:
             known = [f"{agency.id}/{one}" for one in known]
+        elif "/" not in name:
+            known += [f"{one.id}/{name}" for one in agencies.values() if name in one.roles]
         if agency is not None or "/" in name:  # an unknown agency was told where it is written
             self.unknown("N304", path, name, [*known, APPLICANT], kind="role")
         return name if "/" in name else f"{self.agency}/{name}"

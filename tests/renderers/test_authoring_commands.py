@@ -176,3 +176,18 @@ def test_fix_refuses_when_two_names_are_near(folder: Path) -> None:
     done = guichet("lint", "--fix", "--no-proofs", folder / "exemple.yaml")
     assert done.exit_code == 1
     assert (folder / "exemple.yaml").read_text("utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("written", "mended"),
+    [
+        ("when: qualite == societe", "when: qualite == 'societe'"),
+        ("required: non", "required: false"),
+        ("when: agent examine: non", "when: agent examine: non"),  # a comma may be missing, or quotes
+    ],
+)
+def test_fix_knows_a_value_written_as_a_name(folder: Path, written: str, mended: str) -> None:
+    text = (BAD / "N301_unknown_name.yaml").read_text("utf-8")
+    (folder / "exemple.yaml").write_text(text.replace("when: qualites == 'societe'", written), "utf-8")
+    guichet("lint", "--fix", "--no-proofs", folder / "exemple.yaml")
+    assert mended in (folder / "exemple.yaml").read_text("utf-8")
