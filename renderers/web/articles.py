@@ -8,9 +8,12 @@ from datetime import timedelta
 from flask import Blueprint, Response, abort, jsonify, make_response, request
 
 from renderers.html import span_text
+from renderers.paging import paged
 from renderers.procedure_page import opening_hours
+from renderers.spoken import joined
 from renderers.web.base import language, office, page, public, say, site
 from renderers.web.cases import label
+from renderers.web.catalogue import in_order
 
 blueprint = Blueprint("articles", __name__)
 
@@ -35,8 +38,8 @@ def help_() -> Response:
     offices = [one for one in office().directory.offices.values() if one.hours]
     points = tuple(
         Point(
-            ". ".join(
-                filter(None, (label(one.label), label(one.address), opening_hours(one, site().words, language())))
+            joined(
+                ". ", filter(None, (label(one.label), label(one.address), opening_hours(one, site().words, language())))
             )
         )
         for one in offices
@@ -55,14 +58,16 @@ def help_() -> Response:
 @blueprint.get("/donnees")
 @public
 def data() -> Response:
-    """What each procedure keeps, why and for how long: read from the definitions."""
+    """What each procedure keeps, why and for how long: read from the definitions, some at a time."""
+    listed = in_order()
+    here = paged(listed.ids, request.args.get("page", ""), "/donnees")
     each = [
         Section(label(one.identity.title), (
             say("data.why", purpose=label(one.personal_data.purpose)),
             *(say("data.keep", span=span_text(site().words, span, language()))
               for outcome, span in one.personal_data.keep.items() if outcome == "granted"),
         ))
-        for one in office().catalogue.procedures.values()
+        for one in map(listed.catalogue.procedures.__getitem__, here.items)
     ]  # fmt: skip
     sections = [
         Section("", (say("data.intro"),)),
@@ -70,7 +75,7 @@ def data() -> Response:
         Section(say("data.rights_title"), (say("data.rights", phone=site().settings.phone),)),
         *each,
     ]
-    return page("citizen/article.html", title=say("data.title"), sections=sections)
+    return page("citizen/article.html", title=say("data.title"), sections=sections, here=here)
 
 
 @blueprint.get("/accessibilite")

@@ -73,7 +73,7 @@ class HomeNotice:
 @blueprint.get("/")
 @public
 def home() -> Response:
-    listed = _list()
+    listed = in_order()
     return page(
         "citizen/home.html", cards=_cards_of(listed, listed.ids[:_ON_HOME]), categories=listed.themes, notices=_notices()
     )  # fmt: skip
@@ -83,7 +83,7 @@ def home() -> Response:
 @public
 def catalogue() -> Response:
     query, theme = request.args.get("q", "").strip()[:100], request.args.get("theme", "")[:40]
-    listed = _list()
+    listed = in_order()
     heading = next((one.title for one in listed.themes if one.id == theme), say("catalogue.heading"))
     among, closest = listed.by_theme.get(theme, ()) if theme else listed.ids, ()
     if query:
@@ -97,7 +97,7 @@ def catalogue() -> Response:
     )  # fmt: skip
 
 
-def _list() -> Listed:
+def in_order() -> Listed:
     """All procedures in the order of their titles, put so once for a catalogue in each language."""
     kept = _listed.get(language())
     if kept is None or kept.catalogue is not office().catalogue:

@@ -1,0 +1,136 @@
+"""Many procedures: lists come in pages, every page leads to the next, and no list opens a book that it does not show."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from engine.definition.shelf import Closed, Shelf
+from engine.office.casework import tray, tray_counts
+from engine.office.office import Office
+from engine.office.timers import tour
+from engine.records.dossier import Actor
+from renderers.web import catalogue
+from server import Settings, create_app, open_office
+from tests.engine.definition.building import PROCEDURES, a_file
+
+COUNT, ON_HOME, ON_A_PAGE = 45, 8, 20
+AGENT = Actor("agent", "a", roles=frozenset({"obac/instructeur"}))
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the books that were opened."""
+    found: list[str] = []
+    read = Shelf._read
+
+    def noted(shelf: Shelf, entry: Closed, *others: object) -> object:
+        found.append(entry.id)
+        return read(shelf, entry, *others)
+
+    monkeypatch.setattr(Shelf, "_read", noted)
+    monkeypatch.setattr(catalogue, "_cards", OrderedDict())  # those that another test saw
+    return found
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """An office started a second time over many procedures, every book still closed."""
+    folder = tmp_path / "procedures"
+    for name in ("shared", "blocks", "lists", "presets"):
+        shutil.copytree(PROCEDURES / name, folder / name)
+    for number in range(COUNT):
+        text = f"procedure: demarche-{number:02}\ntitle: Démarche {number:02}\ncategory: {'sante' if number % 2 else 'justice'}"
+        (folder / f"demarche-{number:02}.yaml").write_text(a_file(text), "utf-8")
+    settings = Settings(procedures=folder, data=tmp_path / "data", demo=True, secret="test")
+    open_office(settings)
+    return open_office(settings)[0]
+
+
+@pytest.fixture
+def client(office: Office, tmp_path: Path) -> FlaskClient:
+    return create_app(Settings(data=tmp_path / "data", demo=True, secret="test"), office).test_client()
+
+
+def titles(text: str) -> list[str]:
+    return list(dict.fromkeys(re.findall(r"Démarche \d\d", text)))
+
+
+def walked(client: FlaskClient, address: str) -> list[list[str]]:
+    """The titles of each page, as one goes from page to page."""
+    pages = []
+    while address:
+        answer = client.get(address)
+        assert answer.status_code == 200
+        pages.append(titles(answer.text))
+        found = re.search(r'<a href="([^"]+)" rel="next"', answer.text)
+        address = found.group(1).replace("&amp;", "&") if found else ""
+    return pages
+
+
+EVERY = [f"Démarche {number:02}" for number in range(COUNT)]
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("/demarches", EVERY),
+        ("/demarches?q=demarche", EVERY),
+        ("/demarches?theme=sante", EVERY[1::2]),
+        ("/demarches?theme=justice&q=demarche", EVERY[::2]),
+        ("/demarches?q=17", ["Démarche 17"]),
+        ("/donnees", EVERY),
+    ],
+)
+def test_every_procedure_is_on_one_page(client: FlaskClient, address: str, expected: list[str]) -> None:
+    pages = walked(client, address)
+    assert [one for page in pages for one in page] == expected
+    assert all(len(page) <= ON_A_PAGE for page in pages)
+
+
+def test_a_page_says_where_one_is_and_leads_back(client: FlaskClient) -> None:
+    page = client.get("/demarches?q=demarche&page=2").text
+    assert "Page 2 sur 3" in page
+    assert 'href="/demarches?q=demarche" rel="prev"' in page
+    assert "45 démarches trouvées" in page
+    assert titles(client.get("/demarches?page=abc").text) == EVERY[:ON_A_PAGE]
+
+
+@pytest.mark.parametrize(
+    ("ask", "most"),
+    [
+        (lambda client, office: client.get("/"), ON_HOME),
+        (lambda client, office: client.get("/demarches?page=2"), ON_A_PAGE),
+        (lambda client, office: client.get("/demarches?q=17"), 1),
+        (lambda client, office: client.get("/donnees"), ON_A_PAGE),
+        (lambda client, office: client.get("/demarches/demarche-03"), 1),
+        (lambda client, office: client.get("/agent/connexion"), 0),
+        (lambda client, office: tray(office, AGENT, "all"), 0),
+        (lambda client, office: tray_counts(office, AGENT), 0),
+        (lambda client, office: tour(office), 0),
+    ],
+    ids=["home", "list", "search", "data", "sheet", "door", "tray", "counts", "tour"],
+)
+def test_no_list_opens_what_it_does_not_show(
+    ask: Callable[[FlaskClient, Office], object], most: int, client: FlaskClient, office: Office, opened: list[str]
+) -> None:
+    opened.clear()
+    ask(client, office)
+    assert len(opened) == len(set(opened)) == most
+
+
+def test_a_tray_finds_what_waits_in_closed_books(office: Office) -> None:
+    with office.store.unit() as unit:
+        assert len(unit.edition_heads()) == COUNT
+        assert [one.edition for one in unit.edition_heads("demarche-03")] == [1]
+    assert office.shelf.roles(office.catalogue) >= AGENT.roles
+    assert [one.id for one in office.shelf.having(office.catalogue, AGENT.roles)] == [
+        f"demarche-{number:02}" for number in range(COUNT)
+    ]
+    assert not list(office.shelf.having(office.catalogue, ["nulle/part"]))
