@@ -340,9 +340,11 @@ def _schema_line(folder: Path) -> str:
     from engine.definition.shape import META_SCHEMA_PATH
 
     here = Path.cwd()
-    if not META_SCHEMA_PATH.is_relative_to(here) or not folder.resolve().is_relative_to(here):
+    written = here / META_SCHEMA_PATH.name  # by `guichet schema`
+    schema = written if written.is_file() else META_SCHEMA_PATH
+    if not schema.is_relative_to(here) or not folder.resolve().is_relative_to(here):
         return ""
-    return f"# yaml-language-server: $schema={os.path.relpath(META_SCHEMA_PATH, folder.resolve())}\n"
+    return f"# yaml-language-server: $schema={os.path.relpath(schema, folder.resolve())}\n"
 
 
 def _write_new(file: Path, text: str, language: str) -> None:
