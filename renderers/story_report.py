@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.definition.catalogue import Catalogue
 from engine.definition.coverage import Record, recorded
-from engine.definition.model import Procedure
+from engine.definition.model import Procedure, Transition
 from engine.definition.shared_files import Shared
 from engine.office.scenario import Outcome, play
 from engine.problems import Problem, problem
@@ -55,18 +55,23 @@ class Played:
     @property
     def acts_left(self) -> tuple[str, ...]:
         seen = frozenset[str]().union(*(outcome.acts for outcome in self.outcomes))
-        named = dict.fromkeys(f"{way.source}.{way.id}" for way in self.procedure.transitions)
-        return tuple(name for name in named if name not in seen)
+        left = (way for way in self.procedure.transitions if f"{way.source}.{way.id}" not in seen)
+        return tuple(dict.fromkeys(_named(way) for way in left))
 
     def never_played(self) -> Iterator[Problem]:
         """V740 for each state, each way, each side of a condition, each line that no story goes through."""
-        ways = {f"{way.source}.{way.id}": way.where for way in reversed(self.procedure.transitions)}
+        ways = {_named(way): way.where for way in reversed(self.procedure.transitions)}
         for state in self.states_left:
             yield problem("V740", self.procedure.states[state].where, name=state)
         for name in self.acts_left:
             yield problem("V740", ways[name], name=name)
         if self.record is not None:
             yield from self.record.problems()
+
+
+def _named(way: Transition) -> str:
+    """A way as an author looks for it: `examen.refuser`, `a_payer.late`."""
+    return way.id if way.id.startswith(f"{way.source}.") else f"{way.source}.{way.id}"
 
 
 def play_all(procedure: Procedure, shared: Shared, coverage: bool = False) -> Played:

@@ -68,7 +68,7 @@ def told(one: Played) -> set[str]:
 
 def test_one_story_leaves_the_other_sides() -> None:
     assert told(played(a_procedure(PRICED))) == {
-        "classe", "examen.refuser", "a_payer.a_payer.late", "pourquoi.when holds", "lente.must fails",
+        "classe", "examen.refuser", "a_payer.late", "pourquoi.when holds", "lente.must fails",
         "frais.vite", "frais.vite.when holds", "frais.reductions.when holds", "tarif (b)",
     }  # fmt: skip
 
