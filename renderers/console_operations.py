@@ -157,7 +157,7 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
 def _list_keys(words: Words, place: Installation, store: Store, language: str) -> None:
     from collections import Counter
 
-    from engine.office.safekeeping import places
+    from engine.office.filed import places
     from engine.records.attachments import Lost
 
     files = _ring_of(words, place, language)
@@ -177,7 +177,7 @@ def _list_keys(words: Words, place: Installation, store: Store, language: str) -
 
 
 def _rotate(words: Words, place: Installation, store: Store, again: bool, language: str) -> None:
-    from engine.office.safekeeping import places
+    from engine.office.filed import places
     from engine.records.attachments import Lost
     from engine.records.file_keys import NoFileKey, NoRing, add_key
     from engine.records.store import Busy

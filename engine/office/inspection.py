@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from engine.definition.model import Appointment, Form, Procedure
 from engine.office.editions import LostEdition
+from engine.office.filed import places_of
 from engine.office.office import Office, pinned, seen
 from engine.office.publishing import broken_publications
 from engine.office.verification import is_intact
@@ -82,13 +83,13 @@ def fsck(office: Office) -> tuple[Finding, ...]:
             dossier = unit.dossier(dossier_id)
             if dossier is None:
                 continue
+            files += places_of(unit, dossier)
             entries, payments, salts = unit.entries(dossier_id), unit.payments_of(dossier_id), unit.salts(dossier_id)
             try:
                 procedure = pinned(office, unit, dossier)
             except LostEdition:
                 found.append(Finding("edition_lost", dossier_id, {"fingerprint": dossier.fingerprint}))
                 continue
-        files += [(dossier_id, one.sha256) for one in dossier.attachments]
         found += _of_journal(dossier, entries)
         found += _of_written(procedure, dossier, entries, salts)
         found += _of_money(dossier, entries, payments)

@@ -73,6 +73,7 @@ def _forget_all(office: Office, unit: Unit, procedure: Procedure, before: Dossie
     dossier = _written(office, unit, before, after, body)
     unit.erase_salts(before.id)
     unit.erase_letters(before.id)
+    unit.erase_exchanges(before.id)
     for payment in unit.payments_of(before.id):
         unit.put_payment(replace(payment, payer=""))
     _set_timers(office, unit, procedure, dossier)

@@ -11,14 +11,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from engine.office.filed import places
 from engine.problems import Refused, refusal
-from engine.records.attachments import AttachmentStore, Lost, Place
+from engine.records.attachments import AttachmentStore, Lost
 from engine.records.file_keys import FileKeys
 from engine.records.removal import NotEmpty, move
 from engine.records.sqlite import SqliteStore
@@ -118,15 +119,6 @@ def read_contents(folder: Path) -> Backup:
         return Backup(str(read["at"]), FORM, tables, int(read["files"]), str(read["keys"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise Refused(refusal("backup_missing", name=folder.name)) from None
-
-
-def places(store: Store) -> Iterator[Place]:
-    """All the files that dossiers name: each once for its dossier."""
-    for dossier_id in store.all_dossiers():
-        with store.unit() as unit:
-            dossier = unit.dossier(dossier_id)
-        for digest in sorted({one.sha256 for one in (dossier.attachments if dossier else ())}):
-            yield dossier_id, digest
 
 
 def _digest(file: Path) -> str:

@@ -16,6 +16,7 @@ from engine.gateways.senders import NotSent
 from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.cashier import reconcile
 from engine.office.editions import LostEdition
+from engine.office.filed import places
 from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
 from engine.office.office import Office, pinned
@@ -167,7 +168,7 @@ def sweep(office: Office) -> int:
             return 0
         forgotten = unit.sweep(now - MOMENTS_KEPT)
     forgotten += _forget_overdue(office)
-    named = {(dossier.id, one.sha256) for dossier in _all(office) for one in dossier.attachments}
+    named = set(places(office.store))
     return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -13,6 +13,7 @@ from engine.definition.model import DRAFT, Form, Procedure
 from engine.definition.outline import Outline
 from engine.definition.roles import awaited_roles, role_key
 from engine.office.casework import assign, tray, tray_counts
+from engine.office.messages import unread
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records.dossier import Actor
@@ -64,6 +65,7 @@ class TrayRow:
     tag: Tag | None
     holder: str
     takeable: bool
+    unread: str = ""  # messages of the applicant that no agent has read
     task: str = ""  # where several hands are waited for: what is awaited of this agent
 
 
@@ -207,7 +209,11 @@ def _counted(count: int) -> str:
 def _rows(lines: Iterable[DossierLine]) -> list[TrayRow]:
     lines = tuple(lines)
     names = people(line.assigned for line in lines)
-    return [_row(line, names) for line in lines]
+    waiting = unread(office(), actor(), [line.id for line in lines])
+    return [
+        replace(_row(line, names), unread=say("message.unread", count=waiting[line.id]) if line.id in waiting else "")
+        for line in lines
+    ]
 
 
 def _row(line: DossierLine, names: Mapping[str, str]) -> TrayRow:

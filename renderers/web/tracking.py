@@ -15,7 +15,8 @@ from engine.office.intake import mine
 from engine.records.dossier import Payment
 from engine.records.store import DossierLine
 from engine.rules.progress import Milestone, PublicStatus, public_status, timeline
-from engine.rules.view import FileView, FormView
+from engine.rules.view import FieldView, FileView, FormView, PageView
+from renderers.row_pages import find_row
 from renderers.web.acts import theirs
 from renderers.web.answers import answer_sections
 from renderers.web.base import (
@@ -31,6 +32,7 @@ from renderers.web.base import (
 )
 from renderers.web.cases import Case, case, label, place_label, writer
 from renderers.web.links import awaited_ends, linked_lines
+from renderers.web.messages import unread_of
 from renderers.web.money import money_lines, payment_lines
 from renderers.web.refusals import sentence
 from renderers.web.results import RowResult, document_line, row_results
@@ -176,7 +178,7 @@ def follow(number: str) -> Response:
         documents=[document for document in documents if not document.href or document.href not in shown],
         steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         letters=_letters(one), files=_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
-        appeals=writer(one.procedure).appeals() if status.public == "refused" else (),
+        appeals=writer(one.procedure).appeals() if status.public == "refused" else (), unread=unread_of(one),
     )  # fmt: skip
 
 
@@ -333,12 +335,20 @@ def _letters(one: Case) -> list[Message]:
 
 def _files(one: Case, form: FormView) -> list[Linked]:
     """The files that answer a question now, each with the proof that it was received."""
-    asked = (view for part in form.pages for view in every_field(part))
+    asked = ((part, view) for part in form.pages for view in every_field(part))
     return [
-        Linked(label=label(view.label), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
-        for view in asked
+        Linked(label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
+        for part, view in asked
         for file in view.files
     ]  # fmt: skip
+
+
+def _asked_in(part: PageView, view: FieldView) -> str:
+    """The question, and of which row it is."""
+    found = find_row(part, view.path.rpartition(".")[0])
+    if found is None:
+        return label(view.label)
+    return say("row.of", group=found.row.label or say("rows.number", number=found.row.number), label=label(view.label))
 
 
 def _received(file: FileView) -> str:

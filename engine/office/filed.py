@@ -1,0 +1,24 @@
+"""Every file that a dossier names: those of its answers and acts, and those of its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.records.attachments import Place
+from engine.records.dossier import Dossier
+from engine.records.store import Store, Unit
+
+
+def places_of(unit: Unit, dossier: Dossier) -> list[Place]:
+    """Each once."""
+    named = [*dossier.attachments, *(file for message in unit.messages_of(dossier.id) for file in message.files)]
+    return [(dossier.id, digest) for digest in sorted({one.sha256 for one in named})]
+
+
+def places(store: Store) -> Iterator[Place]:
+    """Those of all dossiers."""
+    for dossier_id in store.all_dossiers():
+        with store.unit() as unit:
+            dossier = unit.dossier(dossier_id)
+            found = places_of(unit, dossier) if dossier is not None else []
+        yield from found
