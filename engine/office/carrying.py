@@ -22,6 +22,7 @@ from engine.rules.documents import content_digest, document_claims, document_num
 from engine.rules.linking import succeeded
 from engine.rules.notices import letters_for
 from engine.rules.scopes import scope_of
+from engine.rules.wishes import Wishes, is_wished, wishes_of
 from engine.values import check_digit, new_id
 
 _MOST_SERIALS = 100  # a number already given by another series is passed over
@@ -43,7 +44,8 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     _succeed(office, unit, procedure, before, dossier, issued, now)
     drafts = (*decision.entries, *_issued_entries(dossier, issued), *_other_entries(dossier, decision))
     journalise(unit, dossier, drafts, actor, now)
-    for letter in letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now):
+    letters = letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now)
+    for letter in _wished(unit, dossier, letters):
         unit.add_letter(letter)
     unit.set_timers(dossier.id, decision.timers)
     return dossier
@@ -57,6 +59,18 @@ def letters_owed(
     return letters_for(
         procedure, before, decision, actor, now, office.directory, office.wording, link, new_id
     )  # fmt: skip
+
+
+def _wished(unit: Unit, dossier: Dossier, letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
+    """The letters without those that the applicant wishes to do without."""
+    wishes = wishes_of(unit.account(dossier.owner)) if letters else Wishes()
+    by_sms = {_event(letter) for letter in letters if letter.channel == "sms"}
+    return tuple(one for one in letters if is_wished(wishes, one, _event(one), _event(one) in by_sms))
+
+
+def _event(letter: Letter) -> str:
+    """What a letter of a dossier is about, as its dedupe key says (`dossier:revision:event:channel:to`)."""
+    return letter.dedupe.split(":", 2)[-1].partition(f":{letter.channel}:")[0]
 
 
 def keep(

@@ -6,9 +6,9 @@ from flask import Blueprint, Response, request, session
 
 from engine.office.mail_links import follow_link, send_link, why_not_link
 from engine.problems import Refused
-from renderers.web.base import client, device, go, language, office, open_session, page, public, safe_next, say
+from renderers.web.base import client, device, go, language, office, page, public, safe_next, say
 from renderers.web.refusals import refused, sentence
-from renderers.web.signin import where_next
+from renderers.web.signin import entered
 
 blueprint = Blueprint("mail_signin", __name__)
 
@@ -68,7 +68,7 @@ def follow(token: str) -> Response:
         else:
             session.pop(_MARK, None)
             session.pop("link_email", None)
-            return open_session(go(where_next(signed)), signed, keep=keep)
+            return entered(signed, keep)
     if why is not None:
         answer = page(
             "citizen/link_shut.html",

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, session
 from engine.office.accounts import check_code, send_code
 from engine.office.intake import see
 from engine.office.office import NotFound
+from engine.office.own_account import own
 from engine.office.phones import read_phone
 from engine.office.sessions import SignedIn
 from engine.problems import Refused
@@ -28,8 +29,10 @@ from renderers.web.base import (
     say,
 )
 from renderers.web.catalogue import open_draft
+from renderers.web.languages import ASKED
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national
+from renderers.words import SPOKEN
 
 blueprint = Blueprint("signin", __name__)
 
@@ -109,7 +112,15 @@ def check() -> Response:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, "/connexion")
         return _code_page(sentence(closed.reason))
-    return open_session(go(where_next(signed)), signed, keep=keep)
+    return entered(signed, keep)
+
+
+def entered(signed: SignedIn, keep: bool) -> Response:
+    """Lets in, to what the person was about to do, in the language they chose."""
+    address, spoken = where_next(signed), own(office(), signed.actor).wishes.language
+    if spoken != language() and spoken in SPOKEN:
+        address += ("&" if "?" in address else "?") + f"{ASKED}={spoken}"
+    return open_session(go(address), signed, keep=keep)
 
 
 def where_next(signed: SignedIn) -> str:

@@ -1,0 +1,216 @@
+"""An applicant's own account: the ways they are known by, what is filled in ahead for them, how they wish to be written to,
+all that is kept of them, and its erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final, TypeAlias
+
+from engine.office.accounts import CodeSent, read_code, send_code, send_email_code, taken_code
+from engine.office.carrying import forget_draft, keep
+from engine.office.office import NotFound, Office
+from engine.office.phones import read_email, read_phone
+from engine.problems import Refused, refusal
+from engine.records.dossier import Account, Actor, Letter
+from engine.records.people import Identifier
+from engine.records.store import Taken, Unit
+from engine.rules.decision import EntryDraft
+from engine.rules.wishes import WISHES, Wishes, wishes_of
+from engine.sms import to_gsm
+from engine.values import Plain, new_id
+
+WORDS: Final = ("family_name", "given_names", "birth_place", "residence")  # of the profile, beside the two below
+SEXES: Final = ("f", "m")
+LONGEST: Final = 120
+MOST_DOSSIERS: Final = 500
+
+Way: TypeAlias = str  # phone or email
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What an account is known by, and how its owner wishes to be written to."""
+
+    account: Account
+    phone: str
+    emails: tuple[str, ...]
+    providers: tuple[str, ...]
+    wishes: Wishes
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure left: drafts gone, and dossiers kept as long as the law says."""
+
+    drafts: int
+    kept: int
+
+
+def own(office: Office, actor: Actor) -> Own:
+    """Raises NotFound for whoever is no applicant."""
+    with office.store.unit() as unit:
+        account = _account(unit, actor)
+        ways = unit.identifiers_of(account.id)
+    return Own(
+        account, account.login if account.login.startswith("+") else "",
+        tuple(one.value for one in ways if one.kind == "email"), tuple(one.value for one in ways if one.kind == "provider"),
+        wishes_of(account),
+    )  # fmt: skip
+
+
+def _account(unit: Unit, actor: Actor) -> Account:
+    account = unit.account(actor.id) if actor.kind == "applicant" else None
+    if account is None:
+        raise NotFound
+    return account
+
+
+# -- being known -------------------------------------------------------------------------------------------------------
+
+
+def send_proof(office: Office, kind: Way, raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+    """Owes a new number or address a code. Raises as `send_code`."""
+    return (send_code if kind == "phone" else send_email_code)(office, raw, client=client, language=language)
+
+
+def add_way(office: Office, actor: Actor, kind: Way, raw: str, code: str, *, client: str = "") -> None:
+    """Whoever types the code sent there is known by this number in place of the one before, or by this address too. Running
+    dossiers write there from now on; the old number is told. Raises as `check_code`; Refused("address_taken")."""
+    value, digits = (read_phone if kind == "phone" else read_email)(raw), read_code(code)
+    try:
+        with office.store.unit(write=True) as unit:
+            account = _account(unit, actor)
+            closed = taken_code(office, unit, value, digits, client, office.now())
+            if closed is None and kind == "phone":
+                _change_phone(office, unit, account, value, actor)
+            elif closed is None:
+                _add_email(office, unit, account, value, actor)
+    except Taken:
+        raise Refused(refusal("address_taken")) from None
+    if closed is not None:
+        raise Refused(closed)
+
+
+def _change_phone(office: Office, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
+    other = unit.account_of("applicant", phone)
+    if other is not None and other.id != account.id:
+        if unit.dossiers_of(other.id, 1):
+            raise Taken(phone)
+        unit.put_account(
+            replace(other, login=f"left:{other.id}", disabled=True)
+        )  # signed in once, and asked for nothing
+        unit.drop_sessions(other.id)
+    before = account.login if account.login.startswith("+") else None
+    unit.put_account(replace(account, login=phone))
+    _write_to(office, unit, account, actor, phone=phone)
+    if before and before != phone:
+        said = office.wording.say(
+            "letter.phone_changed.sms", wishes_of(account).language or "fr", {"phone": office.settings.base_url}
+        )
+        letter_id, now = new_id(), office.now()
+        unit.add_letter(Letter(letter_id, None, "sms", before, "", to_gsm(said), now, f"changed/{letter_id}", now))
+
+
+def _add_email(office: Office, unit: Unit, account: Account, email: str, actor: Actor) -> None:
+    known = unit.identifier("email", email)
+    if known is not None and known.account == account.id:
+        return
+    if known is not None and unit.dossiers_of(known.account, 1):
+        raise Taken(email)
+    if known is not None and (other := unit.account(known.account)) is not None:
+        unit.drop_identifier("email", email)
+        unit.put_account(replace(other, login=f"left:{other.id}", disabled=True))
+        unit.drop_sessions(other.id)
+    for one in unit.identifiers_of(account.id):
+        if one.kind == "email":
+            unit.drop_identifier("email", one.value)
+    unit.add_identifier(Identifier("email", email, account.id, office.now()))
+    _write_to(office, unit, account, actor, email=email)
+
+
+def drop_email(office: Office, actor: Actor, email: str) -> None:
+    """Forgets an address; not the only way somebody is known by. Raises NotFound, Refused("only_way")."""
+    with office.store.unit(write=True) as unit:
+        account = _account(unit, actor)
+        known = unit.identifier("email", email)
+        if known is None or known.account != account.id:
+            raise NotFound
+        if not account.login.startswith("+"):
+            raise Refused(refusal("only_way"))
+        unit.drop_identifier("email", email)
+
+
+def _write_to(
+    office: Office, unit: Unit, account: Account, actor: Actor, *, phone: str | None = None, email: str | None = None
+) -> None:
+    """Running dossiers, drafts too, write to the new number or address from now on."""
+    for line in unit.dossiers_of(account.id, MOST_DOSSIERS):
+        before = unit.dossier(line.id)
+        if before is None or before.closed_at is not None:
+            continue
+        after = replace(
+            before, contact_phone=phone or before.contact_phone, contact_email=email or before.contact_email
+        )
+        body: dict[str, Plain] = {"revision": before.revision + 1}
+        keep(office, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
+
+
+# -- what is known, how to write ---------------------------------------------------------------------------------------
+
+
+def save_profile(office: Office, actor: Actor, given: Mapping[str, str]) -> None:
+    """What new requests begin with. Raises Refused("birth_date_wrong")."""
+    profile: dict[str, Plain] = {}
+    for name in WORDS:
+        if said := " ".join(given.get(name, "").split())[:LONGEST]:
+            profile[name] = said
+    if given.get("sex") in SEXES:
+        profile["sex"] = given["sex"]
+    if born := given.get("birth_date", "").strip():
+        profile["birth_date"] = _birth(born, office.day())
+    with office.store.unit(write=True) as unit:
+        account = _account(unit, actor)
+        kept = {name: value for name, value in account.profile.items() if name in (WISHES, "assurance")}
+        name = " ".join(str(profile[part]) for part in ("family_name", "given_names") if part in profile)
+        unit.put_account(replace(account, profile={**kept, **profile}, name=name))
+
+
+def _birth(text: str, today: date) -> str:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise Refused(refusal("birth_date_wrong")) from None
+    if not date(1900, 1, 1) <= day <= today:
+        raise Refused(refusal("birth_date_wrong"))
+    return day.isoformat()
+
+
+def save_wishes(office: Office, actor: Actor, wishes: Wishes) -> None:
+    kept: Plain = {"language": wishes.language, "email": wishes.email, "reminders": wishes.reminders}
+    with office.store.unit(write=True) as unit:
+        account = _account(unit, actor)
+        unit.put_account(replace(account, profile={**account.profile, WISHES: kept}))
+
+
+# -- leaving -----------------------------------------------------------------------------------------------------------
+
+
+def erase_own(office: Office, actor: Actor) -> Erased:
+    """Forgets an account: profile, ways of being known, sessions, drafts. Dossiers that are over stay as long as the law
+    says, of nobody who can sign in. Raises Refused("erase_running", count) while a request runs."""
+    with office.store.unit(write=True) as unit:
+        account = _account(unit, actor)
+        lines = unit.dossiers_of(account.id, MOST_DOSSIERS)
+        running = [line for line in lines if not line.closed and line.submitted_at is not None]
+        if running:
+            raise Refused(refusal("erase_running", count=len(running)))
+        drafts = [one for line in lines if not line.closed and (one := unit.dossier(line.id)) is not None]
+        for draft in drafts:
+            forget_draft(office, unit, draft, actor)
+        for way in unit.identifiers_of(account.id):
+            unit.drop_identifier(way.kind, way.value)
+        unit.drop_sessions(account.id)
+        unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
+    return Erased(len(drafts), sum(1 for line in lines if line.submitted_at is not None))

@@ -1,0 +1,82 @@
+"""All that is kept of an applicant, in one plain form for them to take away: what they gave, what was done, what was written
+to them, who read it. What they may not read themselves (a confidential opinion) stays out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from engine.office.office import Office, pinned
+from engine.office.own_account import MOST_DOSSIERS, own
+from engine.office.sessions import sessions_of
+from engine.records.bodies import instant_text
+from engine.records.dossier import Actor, Dossier
+from engine.records.store import Unit
+from engine.rules.access import may_read
+from engine.values import Plain
+
+FORMAT = "guichet-account/1"
+
+
+def export_own(office: Office, actor: Actor) -> Plain:
+    """Raises NotFound for whoever is no applicant."""
+    known, sessions = own(office, actor), sessions_of(office, actor)
+    with office.store.unit() as unit:
+        lines = unit.dossiers_of(actor.id, MOST_DOSSIERS)
+        dossiers: list[Plain] = [
+            _dossier(office, unit, one, actor) for line in lines if (one := unit.dossier(line.id)) is not None
+        ]
+    opened: list[Plain] = [
+        {"device": one.device, "opened_at": instant_text(one.created_at), "seen_at": instant_text(one.seen_at)}
+        for one in sessions
+    ]
+    return {
+        "format": FORMAT,
+        "at": instant_text(office.now()),
+        "account": {
+            "phone": known.phone,
+            "emails": list(known.emails),
+            "name": known.account.name,
+            "profile": dict(known.account.profile),
+        },
+        "sessions": opened,
+        "dossiers": dossiers,
+    }
+
+
+def _dossier(office: Office, unit: Unit, one: Dossier, actor: Actor) -> Plain:
+    procedure = pinned(office, unit, one)
+    return {
+        "number": one.number,
+        "procedure": one.procedure,
+        "edition": one.edition,
+        "state": one.state,
+        "opened_at": instant_text(one.created_at),
+        "sent_at": _instant(one.submitted_at),
+        "closed_at": _instant(one.closed_at),
+        "answers": {name: said for name, said in one.answers.items() if may_read(procedure, one, name, actor)},
+        "files": [{"name": file.name, "kind": file.kind, "size": file.size} for file in one.attachments if file.by is None],
+        "payments": [
+            {"amount": paid.amount, "status": paid.status, "at": instant_text(paid.started_at), "receipt": paid.receipt}
+            for paid in unit.payments_of(one.id)
+        ],
+        "bookings": [
+            {"appointment": visit.appointment, "start": instant_text(visit.start), "status": visit.status}
+            for visit in one.bookings.values()
+        ],
+        "documents": [
+            {"title": act.title, "number": act.number, "issued_at": instant_text(act.issued_at), "status": act.status}
+            for act in one.documents
+        ],
+        "messages": [
+            {"channel": letter.channel, "to": letter.to, "subject": letter.subject, "body": letter.body,
+             "at": instant_text(letter.created_at)}
+            for letter in unit.letters_of(one.id)
+        ],
+        "read_by": [
+            {"day": reading.day.isoformat(), "role": reading.role or "auditor"} for reading in unit.readings_of(one.id)
+        ],
+    }  # fmt: skip
+
+
+def _instant(at: datetime | None) -> Plain:
+    return instant_text(at) if at is not None else None
