@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -16,10 +17,13 @@ from engine.clock import local, local_day
 from engine.rules.view import PageView
 from engine.values import Span, Text, group_number
 from renderers.drawn_questions import Questions
+from renderers.spoken import Spoken, as_text
 from renderers.web_form import Drawing
-from renderers.words import FIXED_SPACE, Words, in_language
+from renderers.words import FIXED_SPACE, REFERENCE, Words, in_language
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+_MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # where a tag begins, with its name, and where it ends
+_PLAIN: Final = frozenset({"title", "option", "textarea", "script", "style"})
 
 
 class Pages:
@@ -63,7 +67,50 @@ class _SaidAhead(NodeTransformer):
         key = node.args[0] if node.args else None
         if name not in self._say or any(facts) or not isinstance(key, nodes.Const):
             return node
-        return nodes.Const(self._say[name](key.value), lineno=node.lineno)
+        said = self._say[name](key.value)
+        return node if isinstance(said, Spoken) else nodes.Const(said, lineno=node.lineno)
+
+
+class _AsSpoken(NodeTransformer):
+    """Makes a template's own text follow the signs of a language, and keeps marks of another language to where an element
+    may stand: what is put in an attribute, a title or an option is plain text."""
+
+    def __init__(self, language: str) -> None:
+        self._signs = {} if language == REFERENCE else {" : ": ": ", "« ": "“", " »": "”"}
+        self._in_tag, self._within = False, ""
+
+    def visit_Block(self, node: nodes.Block) -> nodes.Node:
+        before, self._within = self._within, "title" if node.name == "title" else self._within
+        found = self.generic_visit(node)
+        self._within = before
+        return found
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:
+        node.nodes = [self._placed(one) for one in node.nodes]
+        return node
+
+    def _placed(self, node: nodes.Expr) -> nodes.Expr:
+        if isinstance(node, nodes.TemplateData):
+            for mark in _MARKS.finditer(node.data):
+                self._in_tag = mark[0].startswith("<")
+                self._within = mark[1] if mark[1] in _PLAIN else "" if mark[1] else self._within
+            data = node.data
+            for sign, own in self._signs.items():
+                data = data.replace(sign, own)
+            return nodes.TemplateData(data, lineno=node.lineno)
+        if not (self._in_tag or self._within) or isinstance(node, nodes.Const):
+            return node
+        name = nodes.Name("plain", "load", lineno=node.lineno)
+        return nodes.Call(name, [node], [], None, None, lineno=node.lineno)
+
+
+def _plain(value: object) -> object:
+    """Words without the marks of their language."""
+    if isinstance(value, Spoken):
+        return str(value)
+    if isinstance(value, Markup) and "<span lang=" in value:
+        return value.striptags()
+    return value
 
 
 class _Environment(Environment):
@@ -73,7 +120,8 @@ class _Environment(Environment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        return cast(nodes.Template, _SaidAhead(self.said_ahead).visit(tree))
+        tree = _SaidAhead(self.said_ahead).visit(tree)
+        return cast(nodes.Template, _AsSpoken(str(self.globals["lang"])).visit(tree))
 
 
 def _environment(words: Words, language: str, asset: Callable[[str], str]) -> Environment:
@@ -87,7 +135,7 @@ def _environment(words: Words, language: str, asset: Callable[[str], str]) -> En
     )
 
     def say(key: str, /, **facts: object) -> str:
-        return words.say(key, language, {name: str(value) for name, value in facts.items()})
+        return words.say(key, language, {name: as_text(value) for name, value in facts.items()})
 
     def text(value: Text | str | None) -> str:
         return in_language(value, language) if isinstance(value, Text) or value is None else value
@@ -104,6 +152,7 @@ def _environment(words: Words, language: str, asset: Callable[[str], str]) -> En
             "lang": language,
             "w": say,
             "t": text,
+            "plain": _plain,
             "asset": asset,
             "money": lambda amount: words.money(amount, language),
             "day": day,

@@ -18,8 +18,9 @@ from engine.values import Span
 from renderers.condition_text import condition_text
 from renderers.html import span_text
 from renderers.price_cases import price_cases
+from renderers.spoken import as_text, joined
 from renderers.visits import visit_lines, visits_of, visits_tag
-from renderers.words import Words, in_language
+from renderers.words import REFERENCE, Words, in_language
 
 _SECONDS_A_QUESTION: Final = 35
 _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
@@ -124,7 +125,7 @@ class SheetWriter:
         self.procedure, self.directory, self.words, self.language, self.day = procedure, directory, words, language, day
 
     def say(self, key: str, /, **facts: object) -> str:
-        return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
+        return self.words.say(key, self.language, {name: as_text(value) for name, value in facts.items()})
 
     def mark(self, law_id: str | None) -> str:
         """What is said beside a value whose law is not sourced."""
@@ -255,7 +256,9 @@ class SheetWriter:
         texts = [(one, span_text(self.words, span, self.language)) for one, span in granted]
         marks = (self.mark(one.law_of("valid")) for one, _ in granted)
         if len({text for _, text in texts}) > 1:
-            lines = tuple(f"{in_language(one.title, self.language)} : {text}" for one, text in texts)
+            lines = tuple(
+                self.say("text.named", name=in_language(one.title, self.language), text=text) for one, text in texts
+            )
         else:
             lines = tuple(text for _, text in texts[:1])
         if lines:
@@ -291,7 +294,8 @@ class SheetWriter:
             return SheetPaper(label, "", "")
         if terms.any_of:
             choices = [in_language(option.label, self.language) for option in terms.any_of]
-            label += " : " + ", ".join(filter(None, (", ".join(choices[:-2]), self._either(choices[-2:]))))
+            listed = joined(", ", filter(None, (joined(", ", choices[:-2]), self._either(choices[-2:]))))
+            label = self.say("text.named", name=label, text=listed)
         how = [self.say(f"sheet.how_{one}") for one in terms.how]
         if terms.copies > 1:
             how.insert(0, self.say("piece.copies", count=terms.copies))
@@ -413,14 +417,17 @@ def opening_hours(office: Office, words: Words, language: str) -> str:
             said[-1] = (said[-1][0], weekday, text)
         elif text:
             said.append((weekday, weekday, text))
-    return " ; ".join(_days(first, last, text, words, language) for first, last, text in said)
+    return (" ; " if language == REFERENCE else "; ").join(
+        _days(first, last, text, words, language) for first, last, text in said
+    )
 
 
 def _days(first: int, last: int, text: str, words: Words, language: str) -> str:
     names = [words.say(f"weekday.n{one}", language, {}) for one in (first, last)]
     if first == last:
-        return f"{names[0]} : {text}"
-    return words.say("sheet.days", language, {"first": names[0], "last": names[1]}) + f" : {text}"
+        return words.say("text.named", language, {"name": names[0], "text": text})
+    days = words.say("sheet.days", language, {"first": names[0], "last": names[1]})
+    return words.say("text.named", language, {"name": days, "text": text})
 
 
 def _span(expression: Expression | None) -> Span | None:

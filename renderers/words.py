@@ -1,7 +1,7 @@
 """The words of the house, by language and key: interface, statuses, notices, refusals; plurals, dates, money.
 
 `words*.<language>.yaml` hold the sentences, each file a part of the house. A key with the children `one` and `many` is
-a plural chosen by its fact `count`. What is missing in a language is said in French, the reference.
+a plural chosen by its fact `count`. What is missing in a language is said in French, the reference, and marked so.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from engine.definition.source import read_source
 from engine.problems import Fact
 from engine.rules.view import AnswerProblem
 from engine.values import Text
+from renderers.spoken import Spoken, html_of
 
 REFERENCE: Final = "fr"
 OFFERED: Final = ("fr", "en")
@@ -45,18 +46,26 @@ class Words:
 
     def say(self, key: str, language: str, facts: Mapping[str, str]) -> str:
         """The sentence of a key with its facts filled in. Raises LookupError on an unknown key."""
-        return _HOLE.sub(lambda hole: str(facts.get(hole[1], "")), self._sentence(key, language, facts))
+        own, sentence = self._sentence(key, language, facts)
+        text = _HOLE.sub(lambda hole: str(facts.get(hole[1], "")), sentence)
+        if own == language and not any(isinstance(fact, Spoken) for fact in facts.values()):
+            return text
+        parts = _HOLE.split(sentence)  # what stands between the holes, then the name of a hole, in turn
+        html = "".join(html_of(facts.get(part, "") if at % 2 else part) for at, part in enumerate(parts))
+        return Spoken.made_of(text, html if own == language else f'<span lang="{own}">{html}</span>')
 
     def first(self, keys: Iterable[str], language: str, facts: Mapping[str, str]) -> str:
         """The sentence of the first key that exists: from the most precise to the plainest."""
         return self.say(next(key for key in keys if self.has(key)), language, facts)
 
-    def _sentence(self, key: str, language: str, facts: Mapping[str, str]) -> str:
-        for texts in (self._texts.get(language, {}), self._texts[REFERENCE]):
+    def _sentence(self, key: str, language: str, facts: Mapping[str, str]) -> tuple[str, str]:
+        """The sentence before its facts, and the language it is in."""
+        for own in (language, REFERENCE):
+            texts = self._texts.get(own, {})
             if key in texts:
-                return texts[key]
+                return own, texts[key]
             if f"{key}.one" in texts:
-                return texts[f"{key}.{'one' if _is_one(facts.get('count', ''), language) else 'many'}"]
+                return own, texts[f"{key}.{'one' if _is_one(facts.get('count', ''), own) else 'many'}"]
         raise LookupError(key)
 
     def every_key(self, language: str = REFERENCE) -> frozenset[str]:
@@ -221,7 +230,12 @@ def typographic(text: str, language: str) -> str:
 
 
 def in_language(text: Text | None, language: str) -> str:
-    return typographic(text.in_(language), text.language_for(language)) if text else ""
+    """A text of the book as a page in that language holds it: what it lacks stays in its own language, and says so."""
+    if not text:
+        return ""
+    own = text.language_for(language)
+    words = typographic(text.in_(language), own)
+    return words if own == language else Spoken.in_language(words, own)
 
 
 @lru_cache(maxsize=1)

@@ -301,7 +301,12 @@ def _told(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
     chosen, _ = _to_correct(one, way, typed)
     return [
         *lines,
-        *(f"{each.label} : « {each.said.strip()} »" if each.said.strip() else each.label for each in chosen),
+        *(
+            say("text.named", name=each.label, text=say("text.quoted", text=each.said.strip()))
+            if each.said.strip()
+            else each.label
+            for each in chosen
+        ),
     ]
 
 

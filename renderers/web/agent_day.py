@@ -117,7 +117,7 @@ def _visit(line: DayLine) -> Visit:
     at = site().words.clock(booking.arrived_at, language()) if booking.arrived_at else ""
     return Visit(
         dossier.number, f"/agent/dossiers/{dossier.number}", site().words.clock(booking.start, language()),
-        dossier.label or "–", f"{label(line.procedure_title)} : {label(line.appointment.label)}", place_label(booking.office),
+        dossier.label or "–", say("text.named", name=label(line.procedure_title), text=label(line.appointment.label)), place_label(booking.office),
         tuple(label(one) for one in line.to_bring), booking.appointment, status, _TAGS[status],
         say(f"day.status_{status}", at=at), tuple(_marks(line, status)),
     )  # fmt: skip

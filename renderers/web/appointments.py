@@ -139,7 +139,7 @@ def _days(sheet: SlotSheet) -> list[DayOfSlots]:
 
 def _day_note(note: Refusal) -> str:
     name = str(note.facts.get("name", ""))
-    return f"{name} : {say('slots.closed')}" if name else say("slots.closed").capitalize()
+    return say("text.named", name=name, text=say("slots.closed")) if name else say("slots.closed").capitalize()
 
 
 def _because(sheet: SlotSheet) -> str:

@@ -24,6 +24,7 @@ from engine.records.dossier import ANONYMOUS, Actor
 from engine.records.store import Busy
 from engine.values import digits_only, new_id
 from renderers.html import Pages
+from renderers.spoken import as_text
 from renderers.web.assets import Assets
 from renderers.web.devices import device_named
 from renderers.web.languages import Choice, choices, language
@@ -92,7 +93,7 @@ def office() -> Office:
 
 def say(key: str, /, **facts: object) -> str:
     """A sentence of the words, in the language of the page."""
-    return site().words.say(key, language(), {name: str(value) for name, value in facts.items()})
+    return site().words.say(key, language(), {name: as_text(value) for name, value in facts.items()})
 
 
 # -- who is asking -----------------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def to_bring(one: Case) -> list[str]:
     return found
 
 
-def agency_of(one: Case) -> str:
-    """What the agency of a dossier's procedure is called."""
+def agency_of(one: Case, spoken: str = "") -> str:
+    """What the agency of a dossier's procedure is called, in the language of the page or the one given."""
     agency = office().directory.agencies.get(one.procedure.identity.agency)
-    return label(agency.label) if agency else ""
+    return in_language(agency.label, spoken or language()) if agency else ""

@@ -29,10 +29,9 @@ def download(number: str, document_id: str) -> Response:
     document = read_document(office(), actor(), one.id, document_id)
     if status_of(document, local_day(office().now())) in ("revoked", "suspended"):
         raise NotFound
-    address = f"{office().settings.short_url}/v"
-    body = document_pdf(
-        document, one.procedure, one.dossier.number, agency_of(one), address, office().wording, language()
-    )  # fmt: skip
+    address, spoken = f"{office().settings.short_url}/v", one.dossier.language  # its content is in that language
+    agency = agency_of(one, spoken)
+    body = document_pdf(document, one.procedure, one.dossier.number, agency, address, office().wording, spoken)
     return file_response(body, "application/pdf", f"{document.number}.pdf")
 
 

@@ -31,7 +31,7 @@ def validity(text: str) -> list[tuple[str, ...]]:
 
 def test_documents_that_hold_as_long_are_said_once_else_each_by_its_name() -> None:
     assert validity(TWO.replace("LONG", "4 months")) == [("4 mois",)]
-    assert validity(TWO.replace("LONG", "5 years")) == [("Permis provisoire : 4 mois", "Permis : 5 ans")]
+    assert validity(TWO.replace("LONG", "5 years")) == [("Permis provisoire\u00a0: 4 mois", "Permis\u00a0: 5 ans")]
 
 
 def test_who_does_not_pay_is_said_beside_the_price() -> None:
