@@ -73,7 +73,8 @@ def fmt(paths: tuple[Path, ...], check: bool, show: bool, language: str) -> None
                 _keep(file, text)
                 click.echo(said("laid", language, file=file))
     dry = check or show
-    click.echo(said("would_count" if dry else "laid_count", language, count=moved, all=len(files)), err=dry)
+    said_of = "none_to_lay" if not moved else "would_count" if dry else "laid_count"
+    click.echo(said(said_of, language, count=moved, all=len(files)), err=dry)
     sys.exit(1 if broken or (dry and moved) else 0)
 
 
