@@ -79,7 +79,8 @@ def _rendered(template: str, writer: ChangeWriter, sheet: ChangePage, pages: Pag
     return (pages or Pages(writer.words)).render(template, writer.language, {"sheet": sheet})
 
 
-def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> ChangePage:
+def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False, published: bool = False) -> ChangePage:
+    """`published`: both editions are, so that nothing is refused any more and nobody is told what to write."""
     compared, untouched = writer.compared, writer.compared.untouched()
     chapters = writer.chapters()
     counts = ((one, compared.count(one)) for one in COUNTS)
@@ -88,10 +89,11 @@ def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> Chang
         nothing=nothing(writer),
         summary=summary(writer) if compared.changes else "",
         tags=tuple((writer.say(f"changes.count.{one}", count=count), _KINDS[one]) for one, count in counts if count),
-        refused=refused(writer),
+        refused="" if published else refused(writer),
         remarks=tuple(remarks(writer)),
         chapters=tuple(
-            PageChapter(one.id, one.title, tuple(_page_line(line, writer) for line in one.lines)) for one in chapters
+            PageChapter(one.id, one.title, tuple(_page_line(line, writer, published) for line in one.lines))
+            for one in chapters
         ),
         accepted=tuple((line.label, line.accepted) for one in chapters for line in one.lines if line.accepted),
         hidden=writer.say("changes.kept", count=len(untouched)),
@@ -100,9 +102,9 @@ def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> Chang
     )
 
 
-def _page_line(one: ChangeLine, writer: ChangeWriter) -> PageLine:
+def _page_line(one: ChangeLine, writer: ChangeWriter, published: bool) -> PageLine:
     what, before, after = _sides_of(one, writer)
-    running = tuple(filter(None, [*one.notes, one.repair]))
+    running = tuple(filter(None, [*one.notes, "" if published else one.repair]))
     return PageLine(one.label, what, before, after, running, one.tag, _KINDS[one.impact], one.change.code)
 
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import Final
 
 from engine.definition.model import APPLICANT, Procedure, State, Transition
+from engine.definition.snapshot import Count
 from renderers.layered import Drawing, draw
 
 WIDTH: Final = 196
@@ -74,7 +75,7 @@ def kind_of(state: State) -> str:
 
 
 def workflow_svg(
-    procedure: Procedure, language: str, current: str | None = None, counts: Mapping[str, int] | None = None
+    procedure: Procedure, language: str, current: str | None = None, counts: Mapping[str, Count] | None = None
 ) -> str:
     """The circuit from the start downwards; `current` is lit, `counts` are dossiers standing in each state."""
     numbered = ways(procedure, language)
@@ -159,12 +160,21 @@ def _badge(x: float, y: float, numbers: Sequence[int]) -> str:
     )
 
 
+def _count(x: float, y: float, text: str) -> str:
+    """How many dossiers stand there: dark, so that it is not taken for the number of a way."""
+    width = 14 + 8 * len(text)
+    return (
+        f'<rect x="{x - width / 2:.0f}" y="{y - 10:.0f}" width="{width}" height="20" rx="4" fill="#14212b"/>'
+        f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" font-size="12" fill="#fff">{escape(text)}</text>'
+    )
+
+
 def _loop(drawing: Drawing, state: str, numbers: Sequence[int]) -> str:
     x, y = _centre(drawing.at[state])
     return _badge(x + WIDTH / 2 - 14, y - HEIGHT / 2, numbers)
 
 
-def _box(drawing: Drawing, state: State, language: str, current: str | None, counts: Mapping[str, int]) -> str:
+def _box(drawing: Drawing, state: State, language: str, current: str | None, counts: Mapping[str, Count]) -> str:
     x, y = _centre(drawing.at[state.id])
     fill, border = _FILL[kind_of(state)]
     lines = _wrap(state.label.in_(language))
@@ -176,7 +186,7 @@ def _box(drawing: Drawing, state: State, language: str, current: str | None, cou
         for index, line in enumerate(lines)
     )
     count = counts.get(state.id)
-    badge = _badge(x + WIDTH / 2 - 12, y - HEIGHT / 2, [count]) if count else ""
+    badge = _count(x + WIDTH / 2 - 14, y - HEIGHT / 2, str(count)) if count else ""
     return (
         f'<rect x="{x - WIDTH / 2:.0f}" y="{y - HEIGHT / 2:.0f}" width="{WIDTH}" height="{HEIGHT}" rx="{radius}" '
         f'fill="{fill}" stroke="{border}" stroke-width="{weight}"/>'

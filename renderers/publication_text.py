@@ -25,7 +25,7 @@ SIGNATURES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _TONES: Final[Mapping[str, str]] = {"good": "ok", "forged": "bad", "revoked": "bad"}
 _TOLD: Final = 3  # changes a sentence names
-_DOMAIN: Final = frozenset({"price", "questions", "steps", "visits", "documents", "messages", "data"})
+DOMAIN: Final = frozenset({"price", "questions", "steps", "visits", "documents", "messages", "data"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def change_sentence(compared: Comparison | None, words: Words, language: str) ->
     lines = [line for chapter in writer.chapters() for line in chapter.lines if line.change.path[0] != "accept"]
     if not lines:
         return words.say("publication.history.no_effect", language, {})
-    felt = [line for line in lines if line.change.chapter in _DOMAIN] or lines
+    felt = [line for line in lines if line.change.chapter in DOMAIN] or lines
     told = [_short(line, words, language) for line in felt[:_TOLD]]
     left = len(lines) - len(told)
     more = [words.say("publication.history.more", language, {"count": str(left)})] if left else []

@@ -9,9 +9,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
-from engine.clock import local_day
 from engine.definition.model import Procedure
-from engine.office.casework import tray
 from engine.office.inspection import export, trail
 from engine.office.intake import procedure_of, see
 from engine.office.office import NotFound
@@ -19,8 +17,8 @@ from engine.office.readings import note_reading, noted_motive
 from engine.problems import Refused
 from engine.records.dossier import Dossier
 from engine.records.journal import Break, Entry
-from engine.records.store import Tray
 from engine.values import Plain, digits_only
+from renderers.web.auditor_procedures import page_of_procedures, procedure_line
 from renderers.web.base import (
     AUDITOR_DESK,
     actor,
@@ -37,30 +35,17 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import label, place_label
-from renderers.web.definitions import edition_lines
-from renderers.web.desk import book_of, desk_page, editions_of, known, leave_desk, role_label, sign_in_page
+from renderers.web.desk import desk_page, leave_desk, role_label, sign_in_page
 from renderers.web.refusals import refused
 from renderers.web.staff_door import enrolment_qr, next_step, passed
 
 blueprint = Blueprint("auditor", __name__)
 
 _SHORT = 8  # signs of a hash that a line shows
-_LAST = 50
 _UNSAID = frozenset({"revision", "sequence", "seat", "hands"})  # kept for `fsck`, no news to a reader
 
 
 _CODED = frozenset({"status", "why", "event", "timer", "channel", "end"})
-
-
-@dataclass(frozen=True, slots=True)
-class ProcedureLine:
-    slug: str
-    title: str
-    agency: str
-    edition: int
-    since: str
-    open: int
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,56 +103,9 @@ def home() -> Response:
     if len(digits) == 11:
         return go(f"/audit/dossiers/{digits}")
     errors = [("#numero", say("follow.number_wrong"))] if typed else []
-    return desk_page("auditor/home.html", 422 if errors else 200, lines=_procedures(), typed=typed, errors=errors)
-
-
-@blueprint.get("/audit/demarches")
-@auditor
-def procedures() -> Response:
-    return desk_page("auditor/home.html", lines=_procedures(), typed="", errors=[])
-
-
-def _procedures() -> list[ProcedureLine]:
-    books = sorted(office().catalogue.procedures.values(), key=lambda one: label(one.identity.title))
-    return [_procedure_line(book) for book in books]
-
-
-def _procedure_line(book: Procedure) -> ProcedureLine:
-    kept = next((one for one in editions_of(book.id) if one.fingerprint == book.fingerprint), None)
-    agency = office().directory.agencies.get(book.identity.agency)
-    with office().store.unit() as unit:
-        count = unit.count_dossiers(Tray(tuple((book.id, state) for state in book.states)))
-    since = site().words.plain_day(local_day(kept.published_at), language()) if kept else "–"
-    return ProcedureLine(
-        book.id, label(book.identity.title), label(agency.label) if agency else book.identity.agency, book.edition, since,
-        count, book.fingerprint[:12],
-    )  # fmt: skip
-
-
-@blueprint.get("/audit/demarches/<slug>")
-@auditor
-def procedure(slug: str) -> Response:
-    book = known(book_of(slug))
-    found = tray(
-        office(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST
-    )
-    with office().store.unit() as unit:
-        counts = [
-            (label(one.label), unit.count_dossiers(Tray(((slug, one.id),), open_only=False)))
-            for one in book.states.values()
-        ]
-    return desk_page(
-        "auditor/procedure.html", slug=slug, procedure=label(book.identity.title), editions=edition_lines(slug),
-        counts=counts, dossiers=[(one.number, one.edition, _state(one.procedure, one.edition, one.state), one.submitted_at)
-                                 for one in found.lines],
-        next=f"/audit/demarches/{slug}?{urlencode({'apres': found.after})}" if found.after else "",
-    )  # fmt: skip
-
-
-def _state(slug: str, edition: int, state: str) -> str:
-    book = book_of(slug, edition)
-    found = book.states.get(state) if book else None
-    return label(found.label) if found else state
+    here = page_of_procedures("/audit/demarches")
+    lines = [procedure_line(one) for one in here.items]
+    return desk_page("auditor/home.html", 422 if errors else 200, lines=lines, here=here, typed=typed, errors=errors)
 
 
 # -- one dossier -------------------------------------------------------------------------------------------------------

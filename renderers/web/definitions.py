@@ -3,22 +3,28 @@ circuit."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from engine.definition.model import Procedure
+from engine.definition.snapshot import Count
 from engine.office.office import NotFound
 from engine.office.publishing import EditionRecord, edition_records
+from engine.office.standing import FEW, standing
 from engine.values import Span
+from renderers.definition_circuit import CircuitReader
+from renderers.definition_parts import MatrixRow
 from renderers.definition_reader import spelled
 from renderers.definition_text import CHAPTERS, OPTIONAL, definition_text
 from renderers.diagram import Way, kind_of, ways, workflow_svg
 from renderers.html import span_text
 from renderers.publication_text import SignatureText
-from renderers.web.base import file_response, language, office, page, public, say, site
+from renderers.web.base import auditor, file_response, language, office, page, public, say, site
 from renderers.web.cases import label
-from renderers.web.desk import book_of, event_label, known, role_label, writer_of
+from renderers.web.desk import book_of, desk_page, event_label, known, role_label, writer_of
+from renderers.web.editions import edition_asked
 from renderers.web.publications import history_sentences, writer
 
 blueprint = Blueprint("definitions", __name__)
@@ -37,6 +43,22 @@ class EditionLine:
     definition: str
     yaml: str
     circuit: str
+    compare: str  # with the edition before it: `6...7`
+
+
+@dataclass(frozen=True, slots=True)
+class StandingLine:
+    """One step: its name, what the applicant reads, how many dossiers stand there."""
+
+    title: str
+    shown_as: str
+    count: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    roles: tuple[str, ...]
+    matrix: tuple[MatrixRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +78,22 @@ def edition_lines(slug: str) -> list[EditionLine]:
     """Every edition of a procedure, the newest first. Raises `NotFound` for an unknown procedure."""
     current = known(book_of(slug))
     told = history_sentences(edition_records(office().store, slug), current)
-    return [_edition_line(record, sentences, current) for record, sentences in told]
+    earlier = [*(record.edition.fingerprint for record, _ in told[1:]), ""]
+    return [
+        _edition_line(record, sentences, current, before)
+        for (record, sentences), before in zip(told, earlier, strict=True)
+    ]
 
 
-def _edition_line(record: EditionRecord, sentences: list[str], current: Procedure) -> EditionLine:
+def _edition_line(record: EditionRecord, sentences: list[str], current: Procedure, before: str) -> EditionLine:
     one = record.edition
     base = f"/demarches/{one.procedure}"
     query = f"?fingerprint={one.fingerprint}"
     return EditionLine(
         one.edition, one.fingerprint == current.fingerprint, tuple(sentences),
         writer().signature(record.told.origin) if record.told else None, (one.commit or "")[:10], one.fingerprint, f"{base}/definition{query}", f"{base}/definition.yaml{query}",
-        f"{base}/circuit{query}",
+        f"{base}/circuit{query}", f"{before}...{one.fingerprint}" if before else "",
     )  # fmt: skip
-
-
-def asked_edition(slug: str) -> Procedure:
-    """The edition the address asks for, else the one in service. Raises `NotFound`."""
-    fingerprint = request.args.get("fingerprint", "")[:64]
-    book = book_of(slug, fingerprint=fingerprint) if fingerprint else book_of(slug)
-    if book is None and fingerprint:
-        with office().store.unit() as unit:
-            kept = unit.edition(slug, fingerprint)
-        book = office().catalogue.rebuild(kept) if kept else None
-    return known(book)
 
 
 @blueprint.get("/demarches/<slug>/historique")
@@ -91,7 +106,7 @@ def history(slug: str) -> Response:
 @blueprint.get("/demarches/<slug>/definition")
 @public
 def definition(slug: str) -> Response:
-    book = asked_edition(slug)
+    book = edition_asked(slug)
     text = definition_text(book, office().directory, site().words, language(), title_of)
     return page(
         "auditor/definition.html", slug=slug, procedure=label(book.identity.title), edition=book.edition, text=text,
@@ -111,9 +126,9 @@ def title_of(slug: str) -> str:
 @public
 def source(slug: str) -> Response:
     """The file as it was published, to the byte."""
-    fingerprint = request.args.get("fingerprint", "")[:64] or known(book_of(slug)).fingerprint
+    book = edition_asked(slug)
     with office().store.unit() as unit:
-        kept = unit.edition(slug, fingerprint)
+        kept = unit.edition(slug, book.fingerprint)
     if kept is None:
         raise NotFound
     return file_response(kept.source.encode(), "application/yaml; charset=utf-8", f"{slug}-{kept.edition}.yaml")
@@ -125,11 +140,24 @@ def source(slug: str) -> Response:
 @blueprint.get("/demarches/<slug>/circuit")
 @public
 def circuit(slug: str) -> Response:
-    book = asked_edition(slug)
+    book = edition_asked(slug)
     return page(
         "auditor/circuit.html", slug=slug, procedure=label(book.identity.title), edition=book.edition,
-        lines=[_way_line(book, way) for way in ways(book, language())],
-        svg=f"/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}",
+        lines=[_way_line(book, way) for way in ways(book, language())], standing=standing_lines(book, FEW), text=_matrix(book),
+        svg=f"/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}", controller=False,
+        definition=f"/demarches/{slug}/definition?fingerprint={book.fingerprint}",
+    )  # fmt: skip
+
+
+@blueprint.get("/audit/demarches/<slug>/circuit")
+@auditor
+def circuit_for_controllers(slug: str) -> Response:
+    """The same with the true counts."""
+    book = edition_asked(slug)
+    return desk_page(
+        "auditor/circuit.html", slug=slug, procedure=label(book.identity.title), edition=book.edition,
+        lines=[_way_line(book, way) for way in ways(book, language())], standing=standing_lines(book, 0), text=_matrix(book),
+        svg=f"/audit/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}", controller=True,
         definition=f"/demarches/{slug}/definition?fingerprint={book.fingerprint}",
     )  # fmt: skip
 
@@ -137,8 +165,35 @@ def circuit(slug: str) -> Response:
 @blueprint.get("/demarches/<slug>/circuit.svg")
 @public
 def picture(slug: str) -> Response:
-    book = asked_edition(slug)
-    return file_response(workflow_svg(book, language()).encode(), "image/svg+xml", f"{slug}.svg", inline=True)
+    book = edition_asked(slug)
+    return _svg(book, standing(office(), book, few=FEW))
+
+
+@blueprint.get("/audit/demarches/<slug>/circuit.svg")
+@auditor
+def picture_for_controllers(slug: str) -> Response:
+    book = edition_asked(slug)
+    return _svg(book, standing(office(), book))
+
+
+def _svg(book: Procedure, counts: Mapping[str, Count]) -> Response:
+    drawn = workflow_svg(book, language(), counts=counts)
+    return file_response(drawn.encode(), "image/svg+xml", f"{book.id}.svg", inline=True)
+
+
+def standing_lines(book: Procedure, few: int) -> list[StandingLine]:
+    """How many dossiers stand in each step; the list beside the picture."""
+    counts = standing(office(), book, few=few)
+    said = [(one, counts[one.id]) for one in book.states.values()]
+    return [
+        StandingLine(label(one.label), say(f"status.{one.public}"), count if isinstance(count, str) else site().words.amount(count, language()))
+        for one, count in said
+    ]  # fmt: skip
+
+
+def _matrix(book: Procedure) -> Matrix:
+    reader = CircuitReader(book, office().directory, site().words, language())
+    return Matrix(tuple(reader.role(key) for key in reader.roles()), tuple(reader.matrix()))
 
 
 def _way_line(book: Procedure, way: Way) -> WayLine:
@@ -185,7 +240,7 @@ def _message(book: Procedure, way: Way) -> str:
     )
     template = (own.sms or own.inbox or own.email_body) if own else None
     if template is not None:
-        return template.text.in_(language())
+        return CircuitReader(book, office().directory, site().words, language()).template(template)
     before, after = book.state(way.source), book.state(way.target)
     if before.public == after.public and kind_of(before) == kind_of(after):
         return ""

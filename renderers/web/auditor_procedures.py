@@ -1,0 +1,168 @@
+"""What is in service, for controllers: a page of a table, the same as CSV and JSON; one procedure with its dossiers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+
+from engine.clock import local_day
+from engine.definition.outline import Outline
+from engine.office.casework import tray
+from engine.office.publishing import EditionRecord, edition_records
+from engine.office.standing import standing
+from engine.records.store import Tray
+from renderers.paging import Paged, paged
+from renderers.web.base import actor, auditor, file_response, language, office, site
+from renderers.web.cases import label
+from renderers.web.definitions import edition_lines
+from renderers.web.desk import book_of, desk_page, known
+from renderers.web.editions import json_response
+
+blueprint = Blueprint("auditor_procedures", __name__)
+
+_A_PAGE = 50
+_LAST = 50
+_MOST = 100_000
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for a formula
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureLine:
+    """One procedure in service. Days are ISO; `next` is the edition whose day has not come."""
+
+    procedure: str
+    title: str
+    agency: str
+    edition: int
+    since: str
+    author: str
+    next: str
+    open: int
+    accepted: int
+    fingerprint: str
+
+    @property
+    def since_said(self) -> str:
+        return site().words.plain_day(date.fromisoformat(self.since), language()) if self.since else "–"
+
+
+@blueprint.get("/audit/demarches")
+@auditor
+def procedures() -> Response:
+    asked = request.args.get("agence", "")[:60]
+    here = page_of_procedures("/audit/demarches")
+    query = urlencode({name: value for name, value in (("agence", asked), ("page", str(here.number))) if value})
+    return desk_page(
+        "auditor/procedures.html", lines=[procedure_line(one) for one in here.items], here=here, agencies=_agencies(), asked=asked,
+        csv=f"/audit/demarches.csv?{query}", json=f"/audit/demarches.json?{query}",
+    )  # fmt: skip
+
+
+@blueprint.get("/audit/demarches.json")
+@auditor
+def procedures_json() -> Response:
+    here = page_of_procedures("/audit/demarches.json")
+    return json_response({
+        "page": here.number, "pages": here.count, "next": here.next or None,
+        "procedures": [asdict(procedure_line(one)) for one in here.items],
+    }, f"demarches-{here.number}.json", shared=False)  # fmt: skip
+
+
+@blueprint.get("/audit/demarches.csv")
+@auditor
+def procedures_csv() -> Response:
+    """One page of the table, columns named as in the JSON."""
+    here = page_of_procedures("/audit/demarches.csv")
+    out = io.StringIO()
+    names = list(ProcedureLine.__dataclass_fields__)
+    rows = csv.DictWriter(out, names)
+    rows.writeheader()
+    rows.writerows({name: _cell(value) for name, value in asdict(procedure_line(one)).items()} for one in here.items)
+    return file_response(out.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", f"demarches-{here.number}.csv")
+
+
+def _cell(value: object) -> object:
+    """A text that begins like a formula is quoted: a spreadsheet opens it as the text it is."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_DANGEROUS) else value
+
+
+def page_of_procedures(path: str) -> Paged[Outline]:
+    """The procedures of an agency, or all, in the order of their titles: outlines only, no book is opened."""
+    agency = request.args.get("agence", "")[:60]
+    every = (one for one in office().catalogue.outlines() if agency in ("", one.agency))
+    return paged(_in_order(tuple(every)), request.args.get("page", ""), path, size=_A_PAGE, agence=agency)
+
+
+def _in_order(outlines: Sequence[Outline]) -> list[Outline]:
+    return sorted(outlines, key=lambda one: (label(one.title).casefold(), one.id))
+
+
+def _agencies() -> list[tuple[str, str]]:
+    used = {one.agency for one in office().catalogue.outlines()}
+    return sorted(
+        ((one.id, label(one.label)) for one in office().directory.agencies.values() if one.id in used),
+        key=lambda one: one[1],
+    )
+
+
+def procedure_line(one: Outline) -> ProcedureLine:
+    records = edition_records(office().store, one.id)
+    serving = next((record for record in records if record.edition.fingerprint == one.fingerprint), None)
+    agency = office().directory.agencies.get(one.agency)
+    with office().store.unit() as unit:
+        count = unit.count_dossiers(Tray(tuple((one.id, state.id) for state in one.states)), _MOST)
+    begun = max(filter(None, (local_day(serving.edition.published_at) if serving else None, one.from_)), default=None)
+    return ProcedureLine(
+        one.id, label(one.title), label(agency.label) if agency else one.agency, one.edition, begun.isoformat() if begun else "",
+        _author(serving), _next(records), count, len(known(book_of(one.id)).accept), one.fingerprint,
+    )  # fmt: skip
+
+
+def _author(serving: EditionRecord | None) -> str:
+    if serving is None:
+        return ""
+    return serving.edition.published_by or (serving.told.origin.author if serving.told else "")
+
+
+def _next(records: Sequence[EditionRecord]) -> str:
+    """`8, 2027-01-01`: the first edition that stands and has not begun."""
+    outlines = (
+        (record, office().catalogue.outline(record.edition.procedure, record.edition.fingerprint))
+        for record in reversed(records)
+        if record.withdrawn is None
+    )
+    coming = (one for _, one in outlines if one is not None and one.from_ is not None and one.from_ > office().day())
+    first = min(coming, key=lambda one: one.from_ or date.max, default=None)
+    return f"{first.edition}, {first.from_}" if first else ""
+
+
+# -- one procedure -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/audit/demarches/<slug>")
+@auditor
+def procedure(slug: str) -> Response:
+    book = known(book_of(slug))
+    found = tray(
+        office(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST
+    )
+    counts = standing(office(), book)
+    return desk_page(
+        "auditor/procedure.html", slug=slug, procedure=label(book.identity.title), editions=edition_lines(slug),
+        counts=[(label(one.label), counts[one.id]) for one in book.states.values()],
+        dossiers=[(one.number, one.edition, _state(one.procedure, one.edition, one.state), one.submitted_at)
+                  for one in found.lines],
+        next=f"/audit/demarches/{slug}?{urlencode({'apres': found.after})}" if found.after else "",
+    )  # fmt: skip
+
+
+def _state(slug: str, edition: int, state: str) -> str:
+    book = book_of(slug, edition)
+    found = book.states.get(state) if book else None
+    return label(found.label) if found else state

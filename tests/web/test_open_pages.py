@@ -1,0 +1,215 @@
+"""What anybody may read and take away of the procedures: their editions, comparisons, the circuit with its dossiers, open data
+and the feed; and what controllers alone read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import pytest
+
+from engine.definition.build import build_procedure
+from engine.definition.catalogue import Catalogue
+from engine.definition.source import read_source
+from engine.office.publishing import publish
+from tests.engine.office.world import B3, PASSPORT
+from tests.makers import the_shared
+from tests.web.desks import Desks, open_desks
+
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+BASE = f"/demarches/{PASSPORT}"
+
+
+@dataclass
+class Site:
+    """The portal once the passport costs more; three dossiers run under its first edition."""
+
+    desks: Desks
+    first: str
+    second: str
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    desks = open_desks(tmp_path)
+    for _ in range(3):
+        desks.world.sent(PASSPORT)
+    office = desks.world.office
+    first = office.catalogue.procedures[PASSPORT]
+    text = first.source.replace("edition: 1", "edition: 2").replace("amount: 30000", "amount: 35000")
+    second, _ = build_procedure(read_source(text, f"{PASSPORT}.yaml"), the_shared())
+    assert second is not None
+    others = [one for one in office.catalogue.all() if one.id != PASSPORT]
+    new, _ = publish(Catalogue.of([*others, second], the_shared()), office.store, office.now())
+    object.__setattr__(desks.app.extensions["guichet"].office, "catalogue", new)
+    return Site(desks, first.fingerprint, second.fingerprint)
+
+
+def plain(desks: Desks, path: str, status: int = 200) -> Any:
+    answer = desks.stranger().get(path)
+    assert answer.status_code == status, path
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    return json.loads(answer.data)
+
+
+# -- editions ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_history_says_each_edition_in_a_sentence_and_to_machines(site: Site) -> None:
+    page = site.desks.stranger().see(f"{BASE}/historique")
+    assert "Édition 2, publiée le lundi 23 novembre 2026" in page
+    assert "Passeport, 30 000 → 35 000 FCFA (+ 5 000, + 17 %)" in page
+    for name in ("versions.json", "historique.json"):
+        told = plain(site.desks, f"{BASE}/{name}")
+        assert told["serving"] == 2
+        assert [(one["edition"], one["fingerprint"], one["serving"]) for one in told["editions"]] == [
+            (2, site.second, True),
+            (1, site.first, False),
+        ]
+        assert "35\u00a0000" in told["editions"][0]["sentences"][0]
+
+
+@pytest.mark.parametrize("how", ["version=1", "fingerprint={first}"])
+def test_an_edition_is_read_by_its_number_or_its_fingerprint(site: Site, how: str) -> None:
+    query = how.format(first=site.first)
+    seat = site.desks.stranger()
+    assert "30 000 FCFA" in seat.see(f"{BASE}/definition?{query}")
+    assert "35 000 FCFA" in seat.see(f"{BASE}/definition?version=2")
+    assert b"amount: 30000" in seat.get(f"{BASE}/definition.yaml?{query}").data
+    assert seat.get(f"{BASE}/circuit?{query}").status_code == 200
+
+
+def test_an_edition_that_is_not_is_told_with_those_there_are(site: Site) -> None:
+    for path in (f"{BASE}/definition?version=7", f"{BASE}/compare/1...7", f"{BASE}/circuit?version=<b>"):
+        page = site.desks.stranger().see(path, 404)
+        assert "Cette édition n’existe pas" in page
+        assert "Édition 1 Édition 2" in page
+    assert plain(site.desks, f"{BASE}/compare/1...7.json", 404) == {
+        "error": "unknown_edition",
+        "asked": "7",
+        "editions": [1, 2],
+    }
+
+
+def test_two_editions_are_compared(site: Site) -> None:
+    seat = site.desks.stranger()
+    page = seat.see(f"{BASE}/compare/1...2")
+    assert "Édition 1 comparée à l’édition 2" in page
+    assert "30 000 FCFA 35 000 FCFA" in page
+    assert "moins de 10 dossiers" in page
+    assert "Publication refusée" not in page
+    assert seat.get(f"{BASE}/compare?avant=1&apres=2").headers["Location"] == f"{BASE}/compare/1...2"
+    assert "Les changements se lisent donc à l’envers" in seat.see(f"{BASE}/compare/2...1")
+    assert "la version en ligne est identique" in seat.see(f"{BASE}/compare/2...2")
+    for nothing in ("x", "1..2", "...2", f"1...{'9' * 200}"):
+        assert seat.get(f"{BASE}/compare/{nothing}").status_code == 404
+    told = plain(site.desks, f"{BASE}/compare/1...2.json")
+    assert [one["sentence"] for one in told["changes"]] == [
+        "paie plus\u00a0: 30\u00a0000 → 35\u00a0000\u00a0FCFA (+ 5\u00a0000, + 17\u00a0%)"
+    ]
+    assert told["changes"][0]["where_after"].startswith(f"{PASSPORT}.yaml:")
+    assert told["running"] == {"dossiers": "<10", "states": {"conformite": "<10"}}
+
+
+# -- the circuit -------------------------------------------------------------------------------------------------------
+
+
+def test_few_dossiers_are_not_counted_in_public(site: Site) -> None:
+    stranger, controller = site.desks.stranger(), site.desks.auditor()
+    assert "Contrôle de conformité En vérification <10" in stranger.see(f"{BASE}/circuit")
+    assert "&lt;10" in stranger.get(f"{BASE}/circuit.svg").get_data(as_text=True)
+    assert "Contrôle de conformité En vérification 3" in controller.see(f"/audit{BASE}/circuit")
+    assert ">3</text>" in controller.get(f"/audit{BASE}/circuit.svg").get_data(as_text=True)
+    assert "3 dossiers en cours" in controller.see(f"/audit{BASE}/compare/1...2")
+    assert json.loads(controller.get(f"/audit{BASE}/compare/1...2.json").data)["running"]["dossiers"] == 3
+
+
+def test_the_matrix_says_who_may_do_what_and_from_where(site: Site) -> None:
+    page = site.desks.stranger().see(f"{BASE}/circuit")
+    assert "Qui peut faire quoi" in page
+    assert (
+        "Retirer ma demande vers « Demande retirée » Contrôle de conformité, Correction demandée, À payer ✕ Oui" in page
+    )
+
+
+# -- open data ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_procedure_is_listed_and_each_has_its_sheet(site: Site) -> None:
+    listed = plain(site.desks, "/demarches.json")
+    assert listed["count"] == len(listed["procedures"]) == len(site.desks.world.office.catalogue.all())
+    assert listed["next"] is None
+    for one in listed["procedures"]:
+        sheet = plain(site.desks, urlsplit(one["json"]).path)
+        assert (sheet["procedure"], sheet["edition"]) == (one["procedure"], one["edition"])
+        assert sheet["sheet"]["title"] in one["title"].values()
+        assert sheet["laws"]
+    assert site.desks.stranger().get("/demarches/nulle-part.json").status_code == 404
+    assert "/demarches.atom" in site.desks.stranger().see("/donnees-ouvertes")
+
+
+def test_the_feed_says_what_changed(site: Site) -> None:
+    answer = site.desks.stranger().get("/demarches.atom")
+    assert answer.mimetype == "application/atom+xml"
+    feed = ElementTree.fromstring(answer.data)
+    entries = feed.findall(f"{ATOM}entry")
+    assert entries[0].findtext(f"{ATOM}title") == "Passeport ordinaire\u00a0: prix modifié"
+    assert [one.get("term") for one in entries[0].findall(f"{ATOM}category")] == ["price"]
+    assert "35\u00a0000" in (entries[0].findtext(f"{ATOM}summary") or "")
+    assert len({one.findtext(f"{ATOM}id") for one in entries}) == len(entries)
+    held = {"If-None-Match": answer.headers["ETag"]}
+    assert site.desks.app.test_client().get("/demarches.atom", headers=held).status_code == 304
+    own = ElementTree.fromstring(site.desks.stranger().get(f"{BASE}/historique.atom").data)
+    assert [one.findtext(f"{ATOM}title") for one in own.findall(f"{ATOM}entry")] == [
+        "Passeport ordinaire\u00a0: prix modifié",
+        "Passeport ordinaire\u00a0: première édition",
+    ]
+
+
+def test_nothing_personal_is_open(site: Site) -> None:
+    dossier = site.desks.world.sent(B3)
+    for path in (
+        "/demarches.json", "/demarches.atom", f"{BASE}.json", f"{BASE}/versions.json", f"{BASE}/circuit", f"{BASE}/circuit.svg",
+        f"{BASE}/compare/1...2", f"{BASE}/compare/1...2.json", f"/demarches/{B3}/circuit",
+    ):  # fmt: skip
+        text = site.desks.stranger().get(path).get_data(as_text=True)
+        for said in (dossier.number, "AMEGAN", "+228901"):
+            assert said not in text, path
+
+
+# -- controllers -------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_controllers_is_taken_away(site: Site) -> None:
+    seat = site.desks.auditor()
+    page = seat.see("/audit/demarches")
+    told = json.loads(seat.get("/audit/demarches.json").data)
+    rows = list(csv.DictReader(io.StringIO(seat.get("/audit/demarches.csv").data.decode("utf-8-sig"))))
+    assert [one["procedure"] for one in rows] == [one["procedure"] for one in told["procedures"]]
+    line = next(one for one in told["procedures"] if one["procedure"] == PASSPORT)
+    assert (line["edition"], line["open"], line["since"], line["fingerprint"]) == (2, 3, "2026-11-23", site.second)
+    for one in told["procedures"]:
+        assert one["title"] in page
+    only = json.loads(seat.get("/audit/demarches.json?agence=dgdn").data)["procedures"]
+    assert PASSPORT in [one["procedure"] for one in only]
+    assert len(only) < len(told["procedures"])
+    assert "Access-Control-Allow-Origin" not in seat.get("/audit/demarches.json").headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["demarches", "demarches.csv", "demarches.json", *(f"demarches/{PASSPORT}/{one}" for one in (
+        "circuit", "circuit.svg", "compare/1...2", "compare/1...2.json", "compare?avant=1&apres=2"))],
+)  # fmt: skip
+def test_controllers_pages_are_behind_their_door(site: Site, path: str) -> None:
+    answer = site.desks.stranger().get(f"/audit/{path}")
+    assert answer.status_code == 401 or "/audit/connexion" in answer.headers["Location"]
+    assert site.desks.auditor().get(f"/audit/{path}").status_code in (200, 303)
