@@ -27,12 +27,21 @@ def render_pdf(template: str, data: Plain, images: dict[str, bytes] | None = Non
         raise LookupError(template)
     pictures: dict[str, Plain] = {name: image.decode("utf-8") for name, image in (images or {}).items()}
     payload = json.dumps({"data": data, "images": pictures}, ensure_ascii=False)
+    try:
+        return _compiled(template, payload, tagged=True)
+    except typst.TypstError:  # a sign that our fonts do not have: the standard refuses it, the person still has a paper
+        return _compiled(template, payload, tagged=False)
+
+
+def _compiled(template: str, payload: str, tagged: bool) -> bytes:
+    """`tagged`: to the standard, with our fonts alone; else with any font of the machine, a square where none has the
+    sign."""
     pdf: bytes = typst.compile(
         str(FOLDER / f"{template}.typ"),
         root=str(FOLDER),
         format="pdf",
-        ignore_system_fonts=True,
+        ignore_system_fonts=tagged,
         sys_inputs={"payload": payload},
-        pdf_standards=["ua-1"],
+        pdf_standards=["ua-1"] if tagged else [],
     )
     return pdf

@@ -108,7 +108,7 @@ class Words:
         return self.hour(at.hour * 60 + at.minute, language)
 
     def moment(self, instant: datetime, language: str) -> str:
-        join = " à " if language == "fr" else " at "
+        join = " at " if language == "en" else " à "
         return self.day(local(instant).date(), language) + join + self.clock(instant, language)
 
     def yes_no(self, value: bool, language: str) -> str:

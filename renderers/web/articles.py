@@ -14,6 +14,7 @@ from renderers.spoken import joined
 from renderers.web.base import language, office, page, public, say, site
 from renderers.web.cases import label
 from renderers.web.catalogue import in_order
+from renderers.words import SAMPLES
 
 blueprint = Blueprint("articles", __name__)
 
@@ -81,7 +82,10 @@ def data() -> Response:
 @blueprint.get("/accessibilite")
 @public
 def accessibility() -> Response:
-    known = tuple(Point(say(f"accessibility.known_{name}")) for name in ("readers", "languages", "pdf"))
+    known = (
+        *(Point(say(f"accessibility.known_{name}")) for name in ("readers", "languages", "pdf")),
+        *(Point(say("accessibility.sample"), f"/?lang={one}") for one in SAMPLES),
+    )
     sections = [
         Section("", (say("accessibility.state"), say("accessibility.tested"), say("accessibility.keyboard"))),
         Section(say("accessibility.known_title"), (), known),

@@ -37,6 +37,18 @@ def test_a_paper_that_shows_nothing_still_names_its_holder_and_dossier(output: s
     assert unsaid not in text
 
 
+LETTERS = "ɖ ɛ ɣ ɩ ŋ ɔ ʋ ʊ ƒ Ɖ Ɛ Ɣ Ɩ Ŋ Ɔ Ʋ Ʊ Ƒ ɛ́ ɔ̀ ŋ́ ʊ̂ ɩ́ ẽ ɔ̃"
+
+
+@pytest.mark.parametrize(("holder", "whole"), [(LETTERS, True), ("Kabɩyɛ tɔm, Eʋegbe", True), ("王 Anna", False)])
+def test_a_name_is_written_with_its_letters_or_the_paper_still_comes(holder: str, whole: bool) -> None:
+    """The standard refuses a sign that no font of ours has: a tagged paper says that each letter is drawn."""
+    document = a_document(output="passeport", content=(), code="123456789012", holder=holder)
+    pdf = document_pdf(document, passport(), NUMBER, "La Ville", "https://exemple.tg/v", load_words(), "fr")
+    assert (b"pdfuaid:part" in pdf) is whole
+    assert group_number(NUMBER) in read(pdf)
+
+
 def test_a_receipt_says_the_payer_and_the_amount_as_people_do() -> None:
     payment = a_payment(payer="+22890000001", amount=30_000, status="paid")
     text = read(receipt_pdf(payment, draft(passport()), passport(), load_words(), "fr", "https://exemple.tg/d"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from markupsafe import escape
 
 from engine.definition.model import DRAFT
 from engine.office.phones import read_phone
@@ -16,7 +18,9 @@ from engine.rules.field_kinds.kind import KINDS
 from engine.rules.view import AnswerProblem
 from engine.sms import sms_parts, to_gsm
 from engine.values import Text
-from renderers.words import OFFERED, REFERENCE, Words, load_words, typographic
+from renderers.html import Pages
+from renderers.spoken import joined
+from renderers.words import OFFERED, REFERENCE, SAMPLES, Words, in_language, load_words, typographic
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = ("draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed")  # fmt: skip
@@ -128,6 +132,40 @@ def test_a_sentence_takes_the_same_facts_in_every_language(words: Words, languag
     said, reference = words.texts(language), words.texts(REFERENCE)
     differing = {key for key in said if holes(said[key]) != holes(reference[key]) and not key.endswith(".one")}
     assert sorted(differing) == []
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_a_sample_says_nothing_that_french_does_not(words: Words, language: str) -> None:
+    said, reference = words.texts(language), words.texts(REFERENCE)
+    assert len(said) >= 20
+    assert {key for key in said if holes(said[key]) != holes(reference.get(key, ""))} == set()
+    assert words.say("form.continue", language, {}) == "Yi edzi"
+
+
+def test_what_a_language_lacks_says_that_it_is_french(words: Words) -> None:
+    """Between tags; in an attribute, the words alone."""
+    lacking = words.say("pay.before", "ee", {"day": "2 <mars>"})
+    assert lacking == "Payez avant le 2 <mars>."
+    assert escape(lacking) == '<span lang="fr">Payez avant le 2 &lt;mars&gt;.</span>'
+    label = in_language(Text.of("Nom & prénom"), "en")
+    told = words.say("row.add", "en", {"label": label})
+    assert told == "Add: Nom & prénom"
+    assert escape(told) == 'Add: <span lang="fr">Nom &amp; prénom</span>'
+    assert escape(joined(", ", (label, "b"))) == '<span lang="fr">Nom &amp; prénom</span>, b'
+    assert type(words.say("row.add", "fr", {"label": "Nom"})) is str
+
+
+def test_marks_of_a_language_stay_out_of_attributes_and_titles(words: Words, tmp_path: Path) -> None:
+    """The frame in Ewe, almost all French: elements are marked, `<title>` and attributes hold words only."""
+    html = Pages(words).render("error.html", "ee", {
+        "frame": SimpleNamespace(home="/", demo=True, warning="", signed_in=False, phone="", phone_link="", phone_hours="",
+                                 languages=()),
+        "title": words.say("error.not_found", "ee", {}), "lines": [], "code": "", "links": [],
+    })  # fmt: skip
+    assert '<html lang="ee">' in html
+    assert "<title>Page introuvable" in html
+    assert '<h1><span lang="fr">Page introuvable</span></h1>' in html
+    assert re.search(r'="[^"<>]*<', html) is None
 
 
 def test_a_plural_has_both_its_forms(words: Words) -> None:
