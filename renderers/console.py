@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 import click
 
 from renderers import console_authoring
-from renderers.console_files import LANGUAGES, check_files, definition_files, definition_path, shared_for
+from renderers.console_files import (
+    LANGUAGES,
+    check_files,
+    definition_files,
+    definition_path,
+    shared_folder,
+    shared_for,
+)
 from renderers.console_language import SpokenGroup
 
 if TYPE_CHECKING:
@@ -67,18 +74,22 @@ def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_pro
 
     Ends with 0: nothing forbids publication, 1: an error (or, with --strict, a piece of advice), 2: a wrong use.
     """
-    from engine.problems import Problem, Report
+    from engine.clock import SystemClock, local_day
+    from engine.definition.remembered import Remembered
+    from engine.problems import Report
     from renderers.problem_text import render_report
 
     files = definition_files(paths)
     if fix:
         click.echo(console_authoring.mend(files, language), err=form != "text")
-    checked, beside, sources = check_files(files)
-    problems = [problem for problem in beside if isinstance(problem, Problem)]
-    problems += [problem for _, one in checked for problem in one.report]
-    if can_prove() and not no_proofs:
-        problems += proofs_of(checked, SECONDS_IN_LINT, again=False)
-    report = Report.of(problems)
+    day, proofs = local_day(SystemClock().now()), can_prove() and not no_proofs
+    keys = keys_of(files, day, proofs)
+    known = Remembered.load(cache_folder() / "proved.json")
+    unsure = [file for file in files if not known.knows(keys[file])]
+    found, clean, sources = found_in(unsure, proofs) if unsure else ([], [], {})
+    if clean:
+        Remembered.load(cache_folder() / "proved.json").learn({keys[file]: day for file in clean}).save()
+    report = Report.of(found)
     text = render_report(
         report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
     )
@@ -91,14 +102,37 @@ def can_prove() -> bool:
     return find_spec("z3") is not None
 
 
+def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
+    """What looking at each file depends on."""
+    from engine.definition.remembered import file_key, key_of
+
+    files = list(files)
+    shared = {folder: key_of(folder) for folder in {shared_folder(file) for file in files}}
+    served = {file: shared_folder(file) == file.parent for file in files}
+    return {file: file_key(file, f"{shared[shared_folder(file)]} {served[file]}", day, proofs) for file in files}
+
+
+def found_in(files: Sequence[Path], proofs: bool) -> tuple[list[Problem], list[Path], dict[str, str]]:
+    """What is wrong with files and with the shared files beside them; which of them are clean; the texts pointed at."""
+    from engine.problems import Problem
+
+    checked, beside, sources = check_files(files)
+    problems = [problem for problem in beside if isinstance(problem, Problem)]
+    problems += [problem for _, one in checked for problem in one.report]
+    if proofs:
+        problems += proofs_of(checked, SECONDS_IN_LINT, again=False)
+    return problems, [] if problems else list(files), sources
+
+
 def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again: bool = True) -> list[Problem]:
     """What the proofs find in the definitions that can be published otherwise, so many seconds each at most. Without
     `again`, what was proved clean since it last changed is not proved once more."""
     from engine.clock import SystemClock, local_day
-    from engine.definition.proved import Proved, proof_key
+    from engine.definition.proved import proof_key
+    from engine.definition.remembered import Remembered
 
     day, known = local_day(SystemClock().now()), {}
-    proved = Proved() if again else Proved.load(cache_folder() / "proved.json")
+    proved = Remembered() if again else Remembered.load(cache_folder() / "proved.json")
     found: list[Problem] = []
     clean: dict[str, date] = {}
     for file, one in checked:

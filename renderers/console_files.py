@@ -35,11 +35,16 @@ def shared_for(file: Path, known: dict[Path, tuple[Shared, list[object]]]) -> tu
     """The blocks, lists and directory beside a file; read once a folder."""
     from engine.definition.shared_files import load_shared
 
-    folder = file.parent if _is_served(file) else DEFAULT_FOLDER
+    folder = shared_folder(file)
     if folder not in known:
         shared, problems = load_shared(folder)
         known[folder] = (shared, list(problems))
     return known[folder]
+
+
+def shared_folder(file: Path) -> Path:
+    """Where the shared files of a definition are: beside it, else those of the procedures."""
+    return file.parent if _is_served(file) else DEFAULT_FOLDER
 
 
 def _is_served(file: Path) -> bool:

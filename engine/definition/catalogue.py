@@ -18,10 +18,11 @@ from typing import Protocol
 
 from engine.definition.checking import Checked, check_definition, is_address
 from engine.definition.directory import Directory
-from engine.definition.index import NO_STAMP, Index, Seen, Stamp, key_of, stamp_of
+from engine.definition.index import NO_STAMP, Index, Seen, Stamp, stamp_of
 from engine.definition.many_files import check_many
 from engine.definition.model import Procedure
 from engine.definition.outline import Outline
+from engine.definition.remembered import key_of
 from engine.definition.shared_files import Shared, load_shared, shared_files
 from engine.definition.shelf import (
     Closed,

@@ -18,8 +18,7 @@ from datetime import date
 from pathlib import Path, PurePath
 from typing import Any, Final, TypeAlias
 
-from engine.definition.proved import checker
-from engine.definition.shared_files import shared_files
+from engine.definition.remembered import key_of
 from engine.definition.shelf import Closed, Entry, closed
 from engine.problems import Position, Problem, Report, problem
 
@@ -85,17 +84,6 @@ class Index:
 
     def learn(self, editions: Iterable[Closed]) -> None:
         self.older.update((one.fingerprint, one) for one in editions)
-
-
-def key_of(folder: Path) -> str:
-    """What the reading of every file depends on: the shared files, the checker, the interpreter."""
-    whole = hashlib.sha256(f"{sys.version}\n{checker()}".encode())
-    for path in shared_files(folder):
-        with suppress(OSError):
-            data = path.read_bytes()
-            whole.update(f"\n{path.relative_to(folder)}\n{len(data)}\n".encode())
-            whole.update(data)
-    return whole.hexdigest()
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

@@ -156,7 +156,7 @@ class Shelf:
             return None
         if hashlib.sha256(data).hexdigest() != entry.digest:
             return None
-        book = check_definition(data, str(path), self._shared, lint=False).procedure
+        book = check_definition(data, str(path), self._shared, lint=False, served=True).procedure
         return book if book is not None and book.fingerprint == entry.fingerprint else None
 
     def _from_kept(self, entry: Closed, kept: KeptOf | None) -> Procedure | None:

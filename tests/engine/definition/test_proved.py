@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,7 +13,8 @@ from click.testing import CliRunner
 
 from engine.definition.catalogue import check_definition
 from engine.definition.model import Procedure
-from engine.definition.proved import Proved, proof_key
+from engine.definition.proved import proof_key
+from engine.definition.remembered import Remembered
 from engine.definition.shared_files import load_shared
 from renderers import console
 
@@ -44,14 +47,14 @@ def test_all_that_a_proof_depends_on_changes_its_key() -> None:
 def test_a_file_that_is_not_one_of_ours_remembers_nothing(tmp_path: Path, content: str) -> None:
     file = tmp_path / "proved.json"
     file.write_text(content)
-    assert not Proved.load(file).days
+    assert not Remembered.load(file).days
 
 
 def test_what_is_learnt_is_known_by_the_next_run(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "proved.json"
-    Proved.load(file).learn({"k": DAY}).save()
-    assert Proved.load(file).knows("k")
-    Proved(Path("/proc/nowhere/proved.json")).learn({"k": DAY}).save()  # nothing may be written: nothing happens
+    Remembered.load(file).learn({"k": DAY}).save()
+    assert Remembered.load(file).knows("k")
+    Remembered(Path("/proc/nowhere/proved.json")).learn({"k": DAY}).save()  # nothing may be written: nothing happens
 
 
 def test_lint_proves_a_definition_once_and_again_when_it_changes(
@@ -75,3 +78,44 @@ def test_lint_proves_a_definition_once_and_again_when_it_changes(
     CliRunner().invoke(console.console, ["lint", str(file)])
     CliRunner().invoke(console.console, ["prove", str(file)])  # `prove` always proves
     assert len(calls) == 3
+
+
+def test_lint_looks_again_only_at_what_was_not_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clean file is known by its text, its name, its shared files and the day; a faulty one is always told again."""
+    folder = tmp_path / "procedures"
+    for name in ("shared", "blocks", "lists", "presets"):
+        shutil.copytree(ROOT / "procedures" / name, folder / name)
+    files = {name: folder / f"{name}.yaml" for name in ("essai", "autre")}
+    good = {name: MINIMAL.read_text("utf-8").replace("procedure: minimal", f"procedure: {name}") for name in files}
+    for name, file in files.items():
+        file.write_text(good[name], "utf-8")
+    looked: list[str] = []
+    check = console.check_files
+
+    def noted(paths: Iterable[Path]) -> object:
+        looked.extend(sorted(path.stem for path in paths))
+        return check(paths)
+
+    def lint(*options: str) -> tuple[int, list[str]]:
+        looked.clear()
+        code = CliRunner().invoke(console.console, ["lint", str(folder), *options]).exit_code
+        return code, list(looked)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(console, "check_files", noted)
+    monkeypatch.setattr(console, "run_proofs", lambda *_: [])
+    both = ["autre", "essai"]
+    assert lint() == (0, both)
+    assert lint() == (0, [])
+    assert lint("--no-proofs") == (0, both)  # less was looked for: another question
+    files["essai"].write_text(good["essai"].replace("agency: ", "agency: in"), "utf-8")
+    assert lint() == (1, ["essai"])
+    assert lint() == (1, ["essai"])
+    files["essai"].write_text(good["essai"], "utf-8")
+    assert lint() == (0, [])  # as it was when it was found clean
+    shared = folder / "shared" / "offices.yaml"
+    shared.write_text(shared.read_text("utf-8") + "# une note\n", "utf-8")
+    assert lint() == (0, both)
+    shared.write_text(shared.read_text("utf-8") + "x: [", "utf-8")
+    assert lint() == (1, both)
+    assert lint() == (1, both)

@@ -1,0 +1,86 @@
+"""What was found clean is not looked at again: the memory of checks and proofs that found nothing, between two runs.
+
+A key covers all that a result depends on. Only clean results are kept; whatever found something is looked at again, so that
+it is told again. Nothing heavy is imported here: where all is known, nothing else need be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+_MOST: Final = 20_000  # keys kept; the oldest days go first
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The keys of what was found clean, each with its day. `learn` gives a new one; `save` keeps it in its file."""
+
+    file: Path | None = None
+    days: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, file: Path) -> Remembered:
+        """What the file remembers; nothing when it is not there, or is not one of ours."""
+        try:
+            read = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return cls(file)
+        if not isinstance(read, dict):
+            return cls(file)
+        return cls(file, {key: day for key, day in read.items() if isinstance(day, str)})
+
+    def knows(self, key: str) -> bool:
+        return key in self.days
+
+    def learn(self, keys: Mapping[str, date]) -> Remembered:
+        days = {**self.days, **{key: day.isoformat() for key, day in keys.items()}}
+        newest = sorted(days.items(), key=lambda pair: pair[1], reverse=True)[:_MOST]
+        return Remembered(self.file, dict(newest))
+
+    def save(self) -> None:
+        """Written beside, then put in place; where nothing may be written, nothing is remembered."""
+        if self.file is None:
+            return
+        beside = self.file.with_name(f"{self.file.name}.{os.getpid()}")
+        with suppress(OSError):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(dict(self.days)), "utf-8")
+            beside.replace(self.file)
+
+
+@cache
+def checker() -> str:
+    """The checker as it is installed: what another one found is not believed."""
+    whole = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.*")):
+        if path.suffix in (".py", ".json"):
+            whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def key_of(folder: Path) -> str:
+    """What the reading of every file of a folder depends on: its shared files, the checker, the interpreter."""
+    whole = hashlib.sha256(f"{sys.version}\n{checker()}".encode())
+    for path in sorted(folder.glob("*/*.yaml")):
+        with suppress(OSError):
+            data = path.read_bytes()
+            whole.update(f"\n{path.relative_to(folder)}\n{len(data)}\n".encode("utf-8", "surrogateescape"))
+            whole.update(data)
+    return whole.hexdigest()
+
+
+def file_key(file: Path, shared: str, day: date, proofs: bool) -> str:
+    """What looking at one file depends on; `shared` is the key of the folder of its shared files."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    parts = ("file", file.stem, digest, shared, day.isoformat(), str(proofs))
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
