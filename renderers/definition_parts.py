@@ -12,7 +12,7 @@ from engine.definition.model import (
     SYSTEM,
     Procedure,
 )
-from engine.rules.access import role_key
+from engine.definition.roles import role_key
 from engine.values import Span, Text
 from renderers.expression_text import ExpressionWriter
 from renderers.html import span_text

@@ -46,7 +46,7 @@ def atom(title: str, address: str, page: str, language: str, entries: Sequence[F
         if one.author:
             _text(_part(entry, "author"), "name", one.author)
         _text(entry, "summary", one.text)
-    return ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return bytes(ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True))
 
 
 def _part(parent: ElementTree.Element, name: str, **attributes: str) -> ElementTree.Element:

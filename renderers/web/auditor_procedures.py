@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from urllib.parse import urlencode
@@ -12,22 +11,24 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from engine.clock import local_day
+from engine.definition.catalogue import Catalogue
 from engine.definition.outline import Outline
 from engine.office.casework import tray
-from engine.office.publishing import EditionRecord, edition_records
 from engine.office.standing import standing
 from engine.records.store import Tray
 from renderers.paging import Paged, paged
-from renderers.web.base import actor, auditor, file_response, language, office, site
+from renderers.web.base import actor, auditor, file_response, office, site
 from renderers.web.cases import label
 from renderers.web.definitions import edition_lines
 from renderers.web.desk import book_of, desk_page, known
 from renderers.web.editions import json_response
+from renderers.web.languages import language
 
 blueprint = Blueprint("auditor_procedures", __name__)
 
 _A_PAGE = 50
 _LAST = 50
+_ordered: dict[str, tuple[Catalogue, tuple[Outline, ...]]] = {}  # by language
 _MOST = 100_000
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for a formula
 
@@ -44,7 +45,6 @@ class ProcedureLine:
     author: str
     next: str
     open: int
-    accepted: int
     fingerprint: str
 
     @property
@@ -95,12 +95,17 @@ def _cell(value: object) -> object:
 def page_of_procedures(path: str) -> Paged[Outline]:
     """The procedures of an agency, or all, in the order of their titles: outlines only, no book is opened."""
     agency = request.args.get("agence", "")[:60]
-    every = (one for one in office().catalogue.outlines() if agency in ("", one.agency))
-    return paged(_in_order(tuple(every)), request.args.get("page", ""), path, size=_A_PAGE, agence=agency)
+    every = [one for one in _in_order(office().catalogue) if agency in ("", one.agency)]
+    return paged(every, request.args.get("page", ""), path, size=_A_PAGE, agence=agency)
 
 
-def _in_order(outlines: Sequence[Outline]) -> list[Outline]:
-    return sorted(outlines, key=lambda one: (label(one.title).casefold(), one.id))
+def _in_order(catalogue: Catalogue) -> tuple[Outline, ...]:
+    """Put so once for a catalogue in each language."""
+    kept = _ordered.get(language())
+    if kept is None or kept[0] is not catalogue:
+        every = sorted(catalogue.outlines(), key=lambda one: (label(one.title).casefold(), one.id))
+        kept = _ordered[language()] = catalogue, tuple(every)
+    return kept[1]
 
 
 def _agencies() -> list[tuple[str, str]]:
@@ -112,34 +117,25 @@ def _agencies() -> list[tuple[str, str]]:
 
 
 def procedure_line(one: Outline) -> ProcedureLine:
-    records = edition_records(office().store, one.id)
-    serving = next((record for record in records if record.edition.fingerprint == one.fingerprint), None)
+    """What a line says, read from what is known without opening a book."""
     agency = office().directory.agencies.get(one.agency)
     with office().store.unit() as unit:
         count = unit.count_dossiers(Tray(tuple((one.id, state.id) for state in one.states)), _MOST)
-    begun = max(filter(None, (local_day(serving.edition.published_at) if serving else None, one.from_)), default=None)
+        kept = unit.edition(one.id, one.fingerprint)
+    begun = max(filter(None, (local_day(kept.published_at) if kept else None, one.from_)), default=None)
     return ProcedureLine(
         one.id, label(one.title), label(agency.label) if agency else one.agency, one.edition, begun.isoformat() if begun else "",
-        _author(serving), _next(records), count, len(known(book_of(one.id)).accept), one.fingerprint,
+        kept.published_by if kept else "", _next(one.id), count, one.fingerprint,
     )  # fmt: skip
 
 
-def _author(serving: EditionRecord | None) -> str:
-    if serving is None:
-        return ""
-    return serving.edition.published_by or (serving.told.origin.author if serving.told else "")
-
-
-def _next(records: Sequence[EditionRecord]) -> str:
+def _next(procedure_id: str) -> str:
     """`8, 2027-01-01`: the first edition that stands and has not begun."""
-    outlines = (
-        (record, office().catalogue.outline(record.edition.procedure, record.edition.fingerprint))
-        for record in reversed(records)
-        if record.withdrawn is None
-    )
-    coming = (one for _, one in outlines if one is not None and one.from_ is not None and one.from_ > office().day())
-    first = min(coming, key=lambda one: one.from_ or date.max, default=None)
-    return f"{first.edition}, {first.from_}" if first else ""
+    catalogue, day = office().catalogue, office().day()
+    stands = frozenset(catalogue.standing.get(procedure_id, ()))
+    every = (one for one in catalogue.older_outlines(procedure_id) if one.fingerprint in stands)
+    coming = sorted((one.from_, one.edition) for one in every if one.from_ is not None and one.from_ > day)
+    return f"{coming[0][1]}, {coming[0][0]}" if coming else ""
 
 
 # -- one procedure -----------------------------------------------------------------------------------------------------

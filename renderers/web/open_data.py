@@ -16,10 +16,11 @@ from renderers.change_lines import Comparison
 from renderers.feed import FeedEntry, atom
 from renderers.paging import paged
 from renderers.publication_text import DOMAIN, SIGNATURES
-from renderers.web.base import file_response, language, office, page, public, say
+from renderers.web.base import file_response, office, page, public, say
 from renderers.web.cases import current_procedure, label, writer
 from renderers.web.desk import book_of, known
 from renderers.web.editions import json_response, opened
+from renderers.web.languages import language
 from renderers.web.publications import history_sentences
 
 blueprint = Blueprint("open_data", __name__)
@@ -165,7 +166,8 @@ def _feed(path: str, html: str, title: str, slug: str) -> Response:
         _feeds[key] = last, atom(title, _address(path), _address(html), language(), entries, _SINCE_EVER)
     response = file_response(_feeds[key][1], "application/atom+xml; charset=utf-8", "demarches.atom", inline=True)
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _entries(slug: str) -> Iterator[FeedEntry]:
