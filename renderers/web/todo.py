@@ -41,7 +41,9 @@ def _money(one: Case) -> Iterator[ToDo]:
         return
     days = [account.due for account in accounts if account.due is not None]
     text = say("money.before", day=day_of(min(days))) if days else ""
-    yield ToDo(one.at("/paiement"), say("todo.pay", amount=francs(sum(account.left for account in accounts))), text)
+    part = accounts[0].next_part if len(accounts) == 1 and accounts[0].paid else None  # the rest may wait
+    amount = part.amount if part is not None else sum(account.left for account in accounts)
+    yield ToDo(one.at("/paiement"), say("todo.pay", amount=francs(amount)), text)
 
 
 def _visits(one: Case) -> Iterator[ToDo]:
