@@ -319,7 +319,7 @@ class SheetWriter:
             said = " ".join(filter(None, (*conditions, self._exempt(fee))))
             title = in_language(law.title, self.language) if law and law.status == "sourced" else ""
             for case, amount in self._amounts(line):
-                when = ", ".join(filter(None, (case, said)))
+                when = joined(", ", filter(None, (case, said)))
                 yield SheetFee(in_language(line.label, self.language), amount, when, title, self.mark(basis))
 
     def _exempt(self, fee: Fee) -> str:
@@ -354,12 +354,12 @@ class SheetWriter:
             yield self.say("sheet.step_correct")
         results = [in_language(one.title, self.language) for one in procedure.outputs.values() if one.grants]
         if results:
-            yield self.say("sheet.step_result", what=", ".join(results))
+            yield self.say("sheet.step_result", what=joined(", ", results))
         yield self.say("sheet.step_sms")
 
     def _step(self, mode: str, waits: tuple[str, ...], public: str) -> str:
         tasks = self.procedure.tasks
-        what = ", ".join(in_language(tasks[one].label, self.language) for one in waits if one in tasks)
+        what = joined(", ", (in_language(tasks[one].label, self.language) for one in waits if one in tasks))
         if public == "ready":
             return self.say("sheet.step_pickup")
         if mode == "pay":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.definition.expressions import TRUE
 from engine.definition.model import Procedure
+from renderers.spoken import joined
 from renderers.words import in_language
 
 
@@ -57,9 +58,9 @@ def visits_tag(visits: Visits, say: Callable[..., str]) -> str:
 def visit_lines(visits: Visits, say: Callable[..., str]) -> tuple[str, ...]:
     """How often one comes and what for; then who comes to them."""
     here = [say("sheet.visit_perhaps", what=one) if one in visits.perhaps else one for one in visits.here]
-    lines = [say("sheet.visits", count=len(here), what=", ".join(here))] if here else []
+    lines = [say("sheet.visits", count=len(here), what=joined(", ", here))] if here else []
     if not here:
         lines.append(say("sheet.no_visit_papers" if visits.papers else "sheet.no_visit"))
     if visits.there:
-        lines.append(say("sheet.our_visit", what=", ".join(visits.there)))
+        lines.append(say("sheet.our_visit", what=joined(", ", visits.there)))
     return tuple(lines)

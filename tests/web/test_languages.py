@@ -1,0 +1,121 @@
+"""In which language pages, codes, messages and papers are: asked for, remembered, and told where a text lacks it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.office import intake
+from tests.engine.office.world import PASSPORT, a_world
+from tests.web.reading import french_in
+from tests.web.visitor import PHONE, Visitor, a_visitor
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> Visitor:
+    return a_visitor(tmp_path)
+
+
+def cookies(visitor: Visitor) -> list[str]:
+    return [one for one in visitor.page.response.headers.getlist("Set-Cookie") if one.startswith("langue=")]
+
+
+def test_a_page_speaks_the_language_asked_and_the_browser_remembers_it(visitor: Visitor) -> None:
+    assert '<html lang="fr">' in visitor.open("/").html
+    assert '<html lang="en">' in visitor.open("/?lang=en").html
+    kept = cookies(visitor)
+    assert len(kept) == 1
+    assert "HttpOnly" in kept[0]
+    assert "SameSite=Lax" in kept[0]
+    assert "All procedures" in visitor.open("/demarches").text
+    assert cookies(visitor) == []
+    for unknown in ("xx", "fr-FR", "../fr", ""):
+        assert '<html lang="en">' in visitor.open(f"/demarches?lang={unknown}").html
+        assert cookies(visitor) == []
+    assert '<html lang="fr">' in visitor.open("/demarches?lang=fr").html
+    assert "Toutes les démarches" in visitor.open("/demarches").text
+
+
+def other_language(visitor: Visitor) -> str:
+    found = re.search(r'<a href="([^"]+)" lang="en" hreflang="en">English</a>', visitor.page.html)
+    assert found
+    return found[1].replace("&amp;", "&")
+
+
+def test_every_page_leads_to_itself_in_the_other_language(visitor: Visitor) -> None:
+    visitor.open("/demarches?q=%C3%A9tal&theme=&lang=fr")
+    assert other_language(visitor) == "/demarches?q=%C3%A9tal&theme=&lang=en"
+    visitor.open("/nulle-part")
+    assert other_language(visitor) == "/nulle-part?lang=en"
+    visitor.open("/agent/connexion")
+    assert other_language(visitor) == "/agent/connexion?lang=en"
+
+
+def test_what_only_a_post_shows_leads_to_a_page_that_opens(visitor: Visitor) -> None:
+    visitor.send("/connexion", phone="12")
+    assert visitor.page.status == 422
+    assert visitor.open(other_language(visitor)).status == 200
+    assert "What is your phone number?" in visitor.page.text
+
+
+def test_shared_caches_never_hand_one_language_for_another(visitor: Visitor) -> None:
+    shared = visitor.open("/").response.headers
+    assert "public" in shared["Cache-Control"]
+    assert "Cookie" in shared["Vary"]
+    assert visitor.open("/?lang=en").response.headers["Cache-Control"] == "no-store"
+
+
+def test_the_code_comes_in_the_language_of_who_asks(visitor: Visitor) -> None:
+    visitor.open("/?lang=en")
+    visitor.send("/connexion", phone=PHONE)
+    with visitor.office.store.unit() as unit:
+        body = unit.letters_to(f"+228{PHONE}")[0].body
+    assert "is your Public services code" in body
+
+
+def test_a_book_in_french_alone_says_so_on_an_english_page(visitor: Visitor) -> None:
+    """Each of its texts is marked where an element may stand; attributes and titles are words only."""
+    visitor.open("/?lang=en")
+    for address in (
+        "/",
+        "/demarches",
+        "/demarches/essai",
+        "/demarches/essai/verifier",
+        "/aide",
+        "/donnees",
+        "/accessibilite",
+    ):
+        visitor.open(address)
+        assert french_in(visitor.page.html) == [], address
+        assert re.search(r'="[^"<>]*<', visitor.page.html) is None, address
+        assert "<span" not in visitor.page.title
+    assert '<span lang="fr">' in visitor.open("/demarches/essai").html
+
+
+def test_amounts_and_days_follow_the_language(visitor: Visitor) -> None:
+    assert "5 000 FCFA" in visitor.open("/demarches/essai").text
+    assert "5,000 FCFA" in visitor.open("/demarches/essai?lang=en").text
+
+
+def test_a_draft_learns_the_language_it_is_filled_in_and_each_reader_keeps_theirs(tmp_path: Path) -> None:
+    """Messages go out in the applicant's language; an officer reads the answers in their own."""
+    world = a_world(tmp_path)
+    draft = world.draft(PASSPORT)
+    assert draft.language == "fr"
+    page = intake.see_form(world.office, world.owner(draft), draft.id).pages[0]
+    english = replace(world.owner(draft), language="en")
+    saved = intake.save_page(world.office, english, draft.id, page.id, {"type_demande": ["premiere"]})
+    assert saved.dossier.language == "en"
+    assert world.kept(draft).language == "en"
+    said = {language: told(world, draft.id, replace(english, language=language)) for language in ("fr", "en")}
+    assert said == {"fr": "C'est ma première demande", "en": "It is my first application"}
+    unknown = replace(english, language="kbp")
+    assert intake.save_page(world.office, unknown, draft.id, page.id, {}).dossier.language == "en"
+
+
+def told(world, dossier_id: str, reader) -> str:
+    form = intake.see_form(world.office, reader, dossier_id)
+    return next(field.text for page in form.pages for field in page.fields if field.path == "type_demande")
