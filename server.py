@@ -90,6 +90,7 @@ class Settings:
     keys: Path | None = None  # the key ring; in the data folder when none is said
     hosts: tuple[str, ...] = ()  # names the site answers to; empty = any
     follow: Followed | None = None  # the repository whose commits publish; without one, the files of `procedures` do
+    second_factor: bool = True  # of agents; controllers always have one
     follow_every: float = 0  # seconds between two looks at it; 0 = as suits where it lies
 
     @classmethod
@@ -116,6 +117,7 @@ class Settings:
             proxies=int(read("PROXIES", "0")),
             keys=Path(environ["GUICHET_KEYS"]) if environ.get("GUICHET_KEYS") else None,
             hosts=tuple(filter(None, read("HOSTS").split(","))),
+            second_factor=read("SECOND_FACTOR", "yes") not in ("0", "false", "no"),
             follow=_followed(read),
             follow_every=float(read("FOLLOW_EVERY", "0")),
         )  # fmt: skip
@@ -194,8 +196,9 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
         clock=SystemClock(), wording=load_words(), keys=keys,
         settings=OfficeSettings(
             base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
-            payment_lasts=timedelta(minutes=10),
+            payment_lasts=timedelta(minutes=10), second_factor=settings.second_factor,
         ),
+        identity=gateways.identity,
     )  # fmt: skip
 
 
@@ -227,7 +230,7 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
         said = read_gateways(settings.gateways, SystemClock(), settings.base_url)
     except WrongGateways as wrong:
         raise click.ClickException(f"{settings.gateways}: {wrong}") from None
-    return Gateways(said.operators, {**senders, **said.senders}, said.scanner)
+    return Gateways(said.operators, {**senders, **said.senders}, said.scanner, said.identity)
 
 
 def _secret(settings: Settings) -> str:

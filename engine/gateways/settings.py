@@ -22,6 +22,14 @@ administrator keeps.
     [antivirus]
     socket = "/run/clamav/clamd.ctl"       # ClamAV; or host = "…", port = 3310. Files are not taken while it is silent
 
+    [identity]                             # citizens may sign in with it: OpenID Connect
+    issuer = "https://id.example"
+    label = "identité numérique"
+    client = "guichet"
+    secret_file = "/run/secrets/identity"
+    claims = {given_names = "prenoms"}     # our name → theirs, where it is not the standard one
+    levels = {"loa-2" = "substantial"}     # what their acr says → low, substantial, high
+
 The name of an operator's table is its id, in addresses and in the journal: it never changes meaning.
 """
 
@@ -40,6 +48,7 @@ from engine.gateways.cinetpay import ADDRESS as CINETPAY
 from engine.gateways.cinetpay import CinetPay
 from engine.gateways.fedapay import ADDRESS as FEDAPAY
 from engine.gateways.fedapay import FedaPay, Mode
+from engine.gateways.identity import CLAIMS, Client, IdentityProvider, OpenIdProvider
 from engine.gateways.mail import MailServer, Security
 from engine.gateways.paydunya import ADDRESS as PAYDUNYA
 from engine.gateways.paydunya import PayDunya, Wallet
@@ -147,11 +156,12 @@ _KINDS: Final[Mapping[str, _Made]] = {
 
 @dataclass(frozen=True, slots=True)
 class Gateways:
-    """Operators by id, in the order in which citizens see them; senders by channel."""
+    """Operators by id, in the order in which citizens see them; senders by channel; who else knows citizens."""
 
     operators: Mapping[str, PaymentProvider]
     senders: Mapping[str, Sender]
     scanner: ClamAV | None = None
+    identity: IdentityProvider | None = None
 
 
 def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
@@ -163,19 +173,22 @@ def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
     senders: dict[str, Sender] = {}
     operators: dict[str, PaymentProvider] = {}
     scanner: ClamAV | None = None
+    identity: IdentityProvider | None = None
     for name, keys in tables.items():
-        if not isinstance(keys, dict) or name not in ("operators", "antivirus", *_SENDERS):
-            raise WrongGateways(f"{name}: is none of [operators.…], [sms], [email], [antivirus]")
+        if not isinstance(keys, dict) or name not in ("operators", "antivirus", "identity", *_SENDERS):
+            raise WrongGateways(f"{name}: is none of [operators.…], [sms], [email], [antivirus], [identity]")
         if name == "operators":
             operators = {one: _operator(one, said, file.parent, clock, base_url) for one, said in keys.items()}
             continue
         table = _Table(name, keys, file.parent)
         if name == "antivirus":
             scanner = _antivirus(table)
+        elif name == "identity":
+            identity = _identity(table, clock)
         else:
             senders[name] = _SENDERS[name](table)
         table.close()
-    return Gateways(operators, senders, scanner)
+    return Gateways(operators, senders, scanner, identity)
 
 
 def _operator(name: str, keys: object, folder: Path, clock: Clock, base_url: str) -> PaymentProvider:
@@ -217,6 +230,20 @@ def _antivirus(table: _Table) -> ClamAV:
         raise table.wrong("socket", "is missing, or host is; one of both")
     port = table.number("port", 3310)
     return ClamAV(path=path) if path != "-" else ClamAV(host=host, port=port)
+
+
+def _identity(table: _Table, clock: Clock) -> IdentityProvider:
+    label, claims, levels = table.text("label"), table.texts("claims"), table.texts("levels")
+    if strange := claims.keys() - CLAIMS.keys():
+        raise table.wrong("claims", f"knows {', '.join(CLAIMS)}, not {min(strange)}")
+    if strange := set(levels.values()) - {"low", "substantial", "high"}:
+        raise table.wrong("levels", f"low, substantial or high, not {min(strange)}")
+    issuer, client, secret = table.text("issuer").rstrip("/"), table.text("client"), table.secret("secret")
+    scopes = table.text("scopes", "openid profile")
+    try:
+        return OpenIdProvider(label, Client(issuer, client, secret, scopes, claims, levels), clock)
+    except InsecureAddress:
+        raise table.wrong("issuer", "must be an https address") from None
 
 
 _SENDERS: Final[Mapping[str, Callable[[_Table], Sender]]] = {"sms": _sms, "email": _email}

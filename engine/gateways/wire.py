@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
@@ -63,6 +63,11 @@ class Wire:
     ) -> Answer:  # fmt: skip
         """`bare`: only the status of the answer counts. Raises `ProviderDown`."""
         return self._ask("POST", path, json.dumps(dict(body)).encode(), headers, bare)
+
+    def post_form(self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
+        """The same with the fields of a form. Raises `ProviderDown`."""
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._ask("POST", path, urlencode(fields).encode(), {**kind, **(headers or {})})
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Raises `ProviderDown`."""

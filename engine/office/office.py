@@ -14,6 +14,7 @@ from engine.clock import Clock, local_day
 from engine.definition.catalogue import Catalogue
 from engine.definition.directory import Directory
 from engine.definition.model import Procedure
+from engine.gateways.identity import IdentityProvider
 from engine.gateways.payments import PaymentProvider
 from engine.gateways.registers import RegisterConnector
 from engine.gateways.senders import Sender
@@ -82,6 +83,7 @@ class Office:
     keys: SigningKeys
     settings: OfficeSettings = OfficeSettings()
     shelf: EditionShelf = field(default_factory=EditionShelf)
+    identity: IdentityProvider | None = None  # who else knows citizens, where somebody does
     published: int = 0  # number of the last publication that `catalogue` follows
 
     def now(self) -> datetime:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from engine.office.accounts import CodeSent, read_code, send_code, send_email_code, taken_code
 from engine.office.carrying import forget_draft, keep
+from engine.office.identity import ASSURANCE, vouched
 from engine.office.office import NotFound, Office
 from engine.office.phones import read_email, read_phone
 from engine.problems import Refused, refusal
@@ -172,9 +173,11 @@ def save_profile(office: Office, actor: Actor, given: Mapping[str, str]) -> None
         profile["birth_date"] = _birth(born, office.day())
     with office.store.unit(write=True) as unit:
         account = _account(unit, actor)
-        kept = {name: value for name, value in account.profile.items() if name in (WISHES, "assurance")}
+        fixed, _ = vouched(account.profile)
+        kept = {name: value for name, value in account.profile.items() if name in {WISHES, ASSURANCE, *fixed}}
+        profile |= kept  # what an identity provider said is not changed here
         name = " ".join(str(profile[part]) for part in ("family_name", "given_names") if part in profile)
-        unit.put_account(replace(account, profile={**kept, **profile}, name=name))
+        unit.put_account(replace(account, profile=profile, name=name))
 
 
 def _birth(text: str, today: date) -> str:

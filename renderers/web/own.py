@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, request, session
 
+from engine.office.identity import vouched
 from engine.office.own_account import Own, add_way, drop_email, erase_own, own, save_profile, save_wishes, send_proof
 from engine.office.own_export import export_own
 from engine.office.readings import readings_of_mine
@@ -58,7 +59,8 @@ def home() -> Response:
     known = own(office(), actor())
     return page(
         "citizen/account.html", known=known, phone=national(known.phone) if known.phone else "", identity=_identity(known),
-        wishes=_wishes(known.wishes), devices=len(sessions_of(office(), actor())), note=session.pop("note", ""),
+        provider=office().identity.label if office().identity else "", level=vouched(known.account.profile)[1],
+        vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(office(), actor())), note=session.pop("note", ""),
     )  # fmt: skip
 
 
@@ -176,7 +178,14 @@ def identity() -> Response:
 
 def _identity_page(given: dict[str, str], error: str = "") -> Response:
     errors = [("#birth_date", error)] if error else []
-    return page("citizen/account_identity.html", 422 if error else 200, errors=errors, given=given, back="/compte")
+    kept = own(office(), actor()).account.profile
+    fixed, _ = vouched(kept)
+    shown = {**given, **{name: str(kept[name]) for name in fixed if name in kept}}
+    said = [(say(f"own.{name}"), _said(name, shown[name])) for name in _PROFILE if name in fixed]
+    return page(
+        "citizen/account_identity.html", 422 if error else 200, errors=errors, given=shown, fixed=fixed, said=said,
+        back="/compte",
+    )  # fmt: skip
 
 
 @blueprint.route("/compte/messages", methods=["GET", "POST"])

@@ -78,7 +78,8 @@ def _phone_page(following: str, typed: str = "", error: str = "") -> Response:
     errors = [("#phone", error)] if error else []
     return page(
         "citizen/sign_in.html", 422 if error else 200, errors=errors, phone=typed, next=following, back="/",
-        kept=bool(session.get("aside")),
+        kept=bool(session.get("aside")), provider=office().identity.label if office().identity else "",
+        note=session.pop("note", ""),
     )  # fmt: skip
 
 

@@ -1,0 +1,117 @@
+"""Signing in with an identity provider served over real HTTP: there and back, joined to an account, refused otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from engine.gateways.identity import Client, OpenIdProvider
+from server import Settings, create_app
+from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
+from tests.web.visitor import Visitor, a_visitor, another, later
+
+
+@pytest.fixture
+def there() -> Iterator[LocalIdentity]:
+    with local_identity() as provider:
+        yield provider
+
+
+@pytest.fixture
+def visitor(tmp_path: Path, there: LocalIdentity) -> Visitor:
+    plain = a_visitor(tmp_path)
+    provider = OpenIdProvider(
+        "identité numérique", Client(there.url, CLIENT, SECRET, levels={"2": "high"}), plain.clock
+    )
+    there.now = int(plain.clock.now().timestamp())
+    office = replace(plain.office, identity=provider)
+    app = create_app(Settings(data=tmp_path, secret="test"), office, plain.operator)
+    return replace(plain, client=app.test_client(), office=office)
+
+
+def go_and_come_back(visitor: Visitor, there: LocalIdentity, start: str = "/connexion/identite") -> str:
+    """Where the provider sends this browser back to."""
+    left = visitor.open(start)
+    assert left.address.startswith(f"{there.url}/authorize?")
+    returned = urlsplit(there.authorise(left.address))
+    return f"{returned.path}?{returned.query}"
+
+
+def test_somebody_new_is_known_and_what_is_said_of_them_is_not_theirs_to_change(
+    visitor: Visitor, there: LocalIdentity
+) -> None:
+    there.person |= {"acr": "2", "phone_number": "+22890112233", "phone_number_verified": True}
+    assert "Continuer avec : identité numérique" in visitor.open("/connexion").text
+    assert visitor.open(go_and_come_back(visitor, there)).address == "/dossiers"
+    account = visitor.open("/compte").text
+    for said in ("AMEGAN", "Afi", "Vient de votre identité numérique", "Niveau de confiance élevé", "90 11 22 33"):
+        assert said in account
+    visitor.send("/compte/identite", family_name="AUTRE", birth_place="Kpalimé")
+    account = visitor.open("/compte").text
+    assert "AMEGAN" in account
+    assert "AUTRE" not in account
+    assert "Kpalimé" in account
+
+
+def test_the_same_person_comes_back_to_the_page_asked_for(visitor: Visitor, there: LocalIdentity) -> None:
+    visitor.open(go_and_come_back(visitor, there))
+    number = visitor.begin()
+    elsewhere = another(visitor)
+    back = elsewhere.open(go_and_come_back(elsewhere, there, f"/connexion/identite?suite=/dossiers/{number}"))
+    assert back.address == f"/dossiers/{number}"
+    assert number in visitor.open("/dossiers").html
+
+
+def test_a_number_that_looks_alike_joins_nobody(visitor: Visitor, there: LocalIdentity) -> None:
+    visitor.sign_in()
+    number = visitor.begin()
+    there.person |= {"phone_number": "+22890112233", "phone_number_verified": True}
+    stranger = another(visitor)
+    stranger.open(go_and_come_back(stranger, there))
+    assert stranger.open(f"/dossiers/{number}").status == 404
+
+
+def test_an_account_is_joined_by_who_is_signed_in_to_it(visitor: Visitor, there: LocalIdentity) -> None:
+    visitor.sign_in()
+    number = visitor.begin()
+    assert visitor.open(go_and_come_back(visitor, there, "/connexion/identite?lier=1")).address == "/compte"
+    assert "est joint à votre identité numérique" in visitor.open("/compte").text
+    elsewhere = another(visitor)
+    elsewhere.open(go_and_come_back(elsewhere, there))
+    assert number in elsewhere.open("/dossiers").html
+    later(visitor, minutes=5)
+    other = another(visitor).sign_in("91445566")
+    assert other.open(go_and_come_back(other, there, "/connexion/identite?lier=1")).status == 409
+
+
+def test_an_answer_that_was_not_asked_for_opens_nothing(visitor: Visitor, there: LocalIdentity) -> None:
+    address = go_and_come_back(visitor, there)
+    forged = another(visitor)
+    assert forged.open(address).address == "/connexion"
+    assert forged.open("/dossiers").status == 303
+    code = parse_qs(urlsplit(address).query)["code"][0]
+    wrong = visitor.open(f"/connexion/identite/retour?{urlencode({'code': code, 'state': 'x'})}")
+    assert wrong.address == "/connexion"
+    assert visitor.open(address).address == "/connexion", "what was asked serves once, right or wrong"
+
+
+def test_giving_up_a_word_that_does_not_hold_and_silence_are_said(visitor: Visitor, there: LocalIdentity) -> None:
+    left = visitor.open("/connexion/identite")
+    state = parse_qs(urlsplit(left.address).query)["state"][0]
+    visitor.open(f"/connexion/identite/retour?{urlencode({'error': 'access_denied', 'state': state})}")
+    assert "Vous n’êtes pas connecté" in visitor.follow().text
+    there.twist = {"aud": "somebody else"}
+    assert "n’est pas sûre" in visitor.open(go_and_come_back(visitor, there)).text
+    there.down = True
+    later(visitor, hours=2)
+    assert "ne répond pas" in visitor.open("/connexion/identite").text
+
+
+def test_without_a_provider_there_is_no_such_door(tmp_path: Path) -> None:
+    visitor = a_visitor(tmp_path)
+    assert visitor.open("/connexion/identite").status == 404
+    assert "Continuer avec" not in visitor.open("/connexion").text
