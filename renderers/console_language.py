@@ -248,14 +248,17 @@ class SpokenGroup(click.Group):
         ]
         room = formatter.width - 6 - max(map(len, self.list_commands(ctx)), default=0)
         for group, names in {**_TOUR, "other": tuple(left)}.items():
-            rows = [
-                (name, command.get_short_help_str(max(room, 45)))
-                for name in names
-                if (command := self.get_command(ctx, name)) is not None and not command.hidden
-            ]
+            rows = [(name, what) for name in names if (what := self._what(ctx, name, max(room, 45)))]
             if rows:
                 with formatter.section(say(f"group.{group}", language)):
                     formatter.write_dl(rows)
+
+    def _what(self, ctx: click.Context, name: str, room: int) -> str:
+        """What a command is for, in a line: said without loading it where the words are at hand."""
+        if _language(ctx) == "fr" and (what := _maybe(f"{name}.what")):
+            return what
+        command = self.get_command(ctx, name)
+        return "" if command is None or command.hidden else command.get_short_help_str(room)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()
