@@ -47,7 +47,7 @@ format: install ## lay the code out
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## pages per second beside a bare Flask page on the same server
+bench: install ## pages beside a bare Flask page on the same server; thousands of procedures beside a few
 	$(BIN)/python -m benchmarks
 
 reference: install ## write the generated references again

@@ -1,8 +1,10 @@
-"""`make bench`: pages of the portal beside a bare Flask page on the same server, same machine, same run, in turns."""
+"""`make bench`: pages of the portal beside a bare Flask page on the same server, same machine, same run, in turns; then
+what many procedures cost (`scale.py`), alone with `python -m benchmarks scale`."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import secrets
 import statistics
@@ -17,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlencode
 
+from benchmarks import scale
 from benchmarks.portal import Browser, Server, answers, bare_page, hidden, portal
 
 ROUNDS, SECONDS, CLIENTS = 7, 2.0, 2
@@ -113,8 +116,19 @@ def compare(
 
 
 def main() -> None:
+    known = {one["id"]: one for one in json.loads(OUT.read_text("utf-8"))} if OUT.is_file() else {}
+    if sys.argv[1:] != ["scale"]:
+        known |= {one.id: asdict(one) for one in _pages()}
+    print()
+    for measure in scale.measures():
+        print(measure, flush=True)
+        known[measure.id] = {**asdict(measure), "met": measure.met}
+    OUT.write_text(json.dumps(list(known.values()), indent=2) + "\n", "utf-8")
+
+
+def _pages() -> list[Line]:
     names = ", ".join(f"{name} {version(name)}" for name in ("flask", "waitress", "jinja2", "jsonschema"))
-    print(f"Python {platform.python_version()} ({sys.platform}), {names}")
+    print(f"Python {platform.python_version()} ({sys.platform}), {names}; load {os.getloadavg()[0]:.1f}")
     print(
         f"{CLIENTS} clients, {ROUNDS} rounds of {SECONDS:.0f} s in turns; share = processor time a request, bare / ours\n"
     )
@@ -147,7 +161,7 @@ def main() -> None:
         print(
             f"\nM1  memory of the portal's process {server.memory():.0f} MiB, of the bare page's {bare.memory():.0f} MiB"
         )
-    OUT.write_text(json.dumps([asdict(line) for line in lines], indent=2) + "\n", "utf-8")
+    return lines
 
 
 if __name__ == "__main__":

@@ -533,6 +533,14 @@ def test_an_edition_is_kept_for_ever(store: Store) -> None:
         assert unit.edition("permit", "f1") == an_edition("f1")
         assert unit.edition("permit", "f3") is None
         assert [one.fingerprint for one in unit.editions("permit")] == ["f1", "f2"]
+        assert unit.add_edition(an_edition("g1", procedure="card"))
+        heads = unit.edition_heads()
+        assert [(one.procedure, one.edition, one.fingerprint) for one in heads] == [
+            ("card", 1, "g1"), ("permit", 1, "f1"), ("permit", 2, "f2"),
+        ]  # fmt: skip
+        assert unit.edition_heads("permit") == heads[1:]
+        assert heads[0].published_at == an_edition("g1").published_at
+        assert unit.edition_heads("nowhere") == ()
 
 
 # -- people at the door ------------------------------------------------------------------------------------------------
