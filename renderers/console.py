@@ -209,13 +209,16 @@ def explain(code: str, language: str) -> None:
 def graph(slug_or_path: str, form: str, language: str) -> None:
     """Draw the circuit of a procedure."""
     from renderers.diagram import workflow_mermaid, workflow_svg
+    from renderers.words import load_words
 
     path = definition_path(slug_or_path)
     [(_, checked)], _, _ = check_files(definition_files([path]))
     if checked.procedure is None:
         raise click.ClickException(f"{path} has errors; run: guichet lint {path}")
-    draw = workflow_svg if form == "svg" else workflow_mermaid
-    click.echo(draw(checked.procedure, language))
+    if form == "svg":
+        click.echo(workflow_svg(checked.procedure, language))
+    else:
+        click.echo(workflow_mermaid(checked.procedure, language, load_words()), nl=False)
 
 
 class ComparingCommand(click.Command):

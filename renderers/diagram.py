@@ -11,6 +11,7 @@ from typing import Final
 from engine.definition.model import APPLICANT, Procedure, State, Transition
 from engine.definition.snapshot import Count
 from renderers.layered import Drawing, draw
+from renderers.words import Words
 
 WIDTH: Final = 196
 HEIGHT: Final = 58
@@ -101,13 +102,22 @@ def workflow_svg(
     return "".join([*parts, "</svg>"])
 
 
-def workflow_mermaid(procedure: Procedure, language: str) -> str:
+def workflow_mermaid(procedure: Procedure, language: str, words: Words) -> str:
     """The same circuit in Mermaid's notation, for those who paste it elsewhere."""
+
+    def said(way: Way) -> str:
+        if way.event is None:
+            return way.label
+        key = f"event.short_{way.event}"
+        named = procedure.clocks.get(way.event) or procedure.things.get(way.event)
+        label = getattr(named, "label", None)
+        return words.say(key, language, {}) if words.has(key) else label.in_(language) if label else way.event
+
     lines = ["stateDiagram-v2", f"    [*] --> {procedure.start}"]
     for state in procedure.states.values():
         lines.append(f"    {state.id} : {_mermaid(state.label.in_(language))}")
     for way in ways(procedure, language):
-        lines.append(f"    {way.source} --> {way.target} : {_mermaid(way.label or str(way.event))}")
+        lines.append(f"    {way.source} --> {way.target} : {_mermaid(said(way))}")
     lines += [f"    {state.id} --> [*]" for state in procedure.states.values() if state.is_end]
     return "\n".join(lines) + "\n"
 

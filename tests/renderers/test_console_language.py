@@ -90,3 +90,14 @@ def test_the_language_is_read_before_anything_else(
 
 def test_a_sentence_nobody_foresaw_is_kept() -> None:
     assert in_french("Something new.") == "Something new."
+
+
+def test_the_list_of_commands_loads_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(console), "find", lambda *_: pytest.fail("a command was loaded"))
+    assert "fsck" in guichet("--help").output
+
+
+def test_a_circuit_is_written_in_words() -> None:
+    drawn = guichet("graph", "tests/bad/T904_refused_otherwise.yaml", "--format", "mermaid").output
+    assert ": Délai passé\n" in drawn
+    assert ": Étape terminée\n" in drawn
