@@ -148,7 +148,7 @@ def _new_draft(
         language=language if language in procedure.identity.languages else procedure.identity.languages[0],
         contact_phone=phone, contact_email=_email_of(unit, actor.id), answers=criteria,
     )  # fmt: skip
-    known = prefilled(procedure, _known(account), draft, office.day(), office.directory)
+    known = prefilled(procedure, _known(account, draft.contact_email), draft, office.day(), office.directory)
     draft = replace(draft, answers={**known, **criteria})
     try:
         unit.add_dossier(draft)
@@ -181,12 +181,13 @@ def _free_number(unit: Unit, year: int) -> str:
     raise Busy("numbers")
 
 
-def _known(account: Account | None) -> dict[str, Plain]:
+def _known(account: Account | None, email: str | None) -> dict[str, Plain]:
     """What may be filled in ahead, by the names of `prefill`."""
     if account is None:
         return {}
-    own: dict[str, Plain] = {"account.phone": account.login, "account.name": account.name or None}
-    return {**own, **{f"account.{name}": value for name, value in account.profile.items()}}
+    phone = account.login if account.login.startswith("+") else None
+    own: dict[str, Plain] = {"account.phone": phone, "account.email": email, "account.name": account.name or None}
+    return {**own, **{f"account.{name}": value for name, value in account.profile.items() if isinstance(value, str)}}
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -168,6 +168,8 @@ def identity() -> Response:
         kept = own(office(), actor()).account.profile
         return _identity_page({name: str(kept.get(name, "")) for name in _PROFILE})
     given = {name: request.form.get(name, "")[:200] for name in _PROFILE}
+    boxes = [request.form.get(f"birth_{part}", "").strip()[:4] for part in ("year", "month", "day")]
+    given["birth_date"] = "-".join(one.zfill(2) for one in boxes) if any(boxes) else ""
     try:
         save_profile(office(), actor(), given)
     except Refused as closed:
@@ -182,8 +184,9 @@ def _identity_page(given: dict[str, str], error: str = "") -> Response:
     fixed, _ = vouched(kept)
     shown = {**given, **{name: str(kept[name]) for name in fixed if name in kept}}
     said = [(say(f"own.{name}"), _said(name, shown[name])) for name in _PROFILE if name in fixed]
+    born = dict(zip(("year", "month", "day"), [*shown["birth_date"].split("-"), "", ""], strict=False))
     return page(
-        "citizen/account_identity.html", 422 if error else 200, errors=errors, given=shown, fixed=fixed, said=said,
+        "citizen/account_identity.html", 422 if error else 200, errors=errors, given=shown, fixed=fixed, said=said, born=born,
         back="/compte",
     )  # fmt: skip
 

@@ -66,9 +66,9 @@ def test_wishes_choose_the_language_here_and_at_the_next_sign_in(visitor: Visito
 
 def test_an_identity_is_shown_as_it_was_given(visitor: Visitor) -> None:
     visitor.sign_in()
-    wrong = visitor.send("/compte/identite", family_name="AMEGAN", birth_date="2990-01-01")
+    wrong = visitor.send("/compte/identite", family_name="AMEGAN", birth_year="2990", birth_month="1", birth_day="1")
     assert (wrong.status, 'value="AMEGAN"' in wrong.html) == (422, True)
-    visitor.send("/compte/identite", family_name="AMEGAN", birth_date="1990-03-27", sex="f")
+    visitor.send("/compte/identite", family_name="AMEGAN", birth_year="1990", birth_month="3", birth_day="27", sex="f")
     seen = visitor.follow().text
     for said in ("AMEGAN", "27 mars 1990", "Féminin"):
         assert said in seen
@@ -126,7 +126,7 @@ def test_the_account_in_a_browser(enter: Enter, portal: Portal, viewport: dict[s
     afi.press("Recevoir le code")
     afi.fill(code=portal.code_for("+22890112233"))
     afi.press("Continuer")
-    assert afi.sees("Votre numéro est changé.")
+    assert afi.sees("Votre numéro est gardé.")
     afi.go("/connexion/lien/inconnu")
     afi.go("/connexion/numero-perdu")
     afi.check()

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from engine.office import accounts, mail_links, own_account
+from engine.office import accounts, intake, mail_links, own_account
 from engine.office.own_export import export_own
 from engine.office.readings import note_visit
 from engine.problems import Refused
 from engine.records.bodies import to_plain
 from engine.records.dossier import Actor
+from engine.rules.examples import example_answers
 from engine.rules.wishes import Wishes
+from engine.values import new_id
 from tests.engine.office.world import B3, PHONE, World
 
 NEW, EMAIL = "+22891445566", "afi@exemple.tg"
@@ -103,7 +105,13 @@ class TestBeingKnown:
 class TestWhatIsKnown:
     def test_an_identity_is_kept_and_checked(self, world: World) -> None:
         afi = world.applicant()
-        given = {"family_name": " AMEGAN ", "given_names": "Afi", "sex": "f", "birth_date": "1990-03-27", "residence": ""}
+        given = {
+            "family_name": " AMEGAN ",
+            "given_names": "Afi",
+            "sex": "f",
+            "birth_date": "1990-03-27",
+            "residence": "",
+        }
         own_account.save_profile(world.office, afi, given)
         account = own_account.own(world.office, afi).account
         assert account.name == "AMEGAN Afi"
@@ -165,3 +173,26 @@ class TestOnesData:
 def test_only_the_owner_has_an_account_of_their_own(world: World) -> None:
     with pytest.raises(own_account.NotFound):
         own_account.own(world.office, world.auditor())
+
+
+def test_a_request_begins_with_what_is_known(world: World) -> None:
+    afi = world.applicant()
+    joined(world, afi, "email", EMAIL)
+    given = {
+        "family_name": "Mensah",
+        "given_names": "Kossi",
+        "sex": "m",
+        "birth_date": "1988-02-01",
+        "birth_place": "Kara",
+    }
+    own_account.save_profile(world.office, afi, given)
+    answers = example_answers(world.office.catalogue.procedures[B3], {}, world.office.day(), world.office.directory)
+    draft = intake.open_dossier(world.office, afi, B3, criteria=answers, token=new_id())
+    known = {
+        name: draft.answers.get(name)
+        for name in ("nom", "prenoms", "sexe", "date_naissance", "lieu_naissance", "email")
+    }
+    assert known == {
+        "nom": "MENSAH", "prenoms": "Kossi", "sexe": "m", "date_naissance": "1988-02-01", "lieu_naissance": "Kara",
+        "email": EMAIL,
+    }  # fmt: skip
