@@ -15,6 +15,7 @@ from engine.definition.model import (
 from engine.sms import sms_parts, to_gsm
 from renderers.definition_parts import Clause, MatrixRow, NoticeText, RoleMay, StateText
 from renderers.definition_reader import BookReader
+from renderers.words import quoted
 
 _HOLES = ("dossier", "due", "link", "meeting", "office")
 
@@ -69,7 +70,9 @@ class CircuitReader(BookReader):
     def state_labels(self, states: Iterable[str]) -> str:
         """Steps by their labels, in the order of the file."""
         wanted = frozenset(states)
-        return ", ".join(f"« {self.t(one.label)} »" for one in self.book.states.values() if one.id in wanted)
+        return ", ".join(
+            quoted(self.t(one.label), self.language) for one in self.book.states.values() if one.id in wanted
+        )
 
     def _aside(self, way: Transition) -> Iterator[str]:
         """What a way does again, or without."""

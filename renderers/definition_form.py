@@ -11,6 +11,7 @@ from engine.definition.model import Bounds, Check, Criterion, Field, Option, Pag
 from engine.values import Text
 from renderers.definition_parts import Clause, ListText, PageText, capital
 from renderers.definition_reader import BookReader
+from renderers.words import quoted
 
 _FILES = ("file", "photo", "evidence")
 _OWN_WORDS = (
@@ -183,7 +184,7 @@ class FormReader(BookReader):
             yield self.say("row_named", name=self.template(one.row_label))
         labels = {column.id: self.t(column.label) for column in one.rows}
         for names in one.unique:
-            yield self.say("unique", columns=", ".join(f"« {labels.get(name, name)} »" for name in names))
+            yield self.say("unique", columns=", ".join(quoted(labels.get(name, name), self.language) for name in names))
         if one.total is not None:
             column = labels.get(one.total.of, one.total.of)
             yield self.say("total", column=column, value=self.expressions.value(one.total.equals))

@@ -13,7 +13,7 @@ from engine.definition.model import Procedure, Template, Thing
 from engine.values import Text
 from renderers.change_values import ChangeValues
 from renderers.definition_parts import Reader, capital
-from renderers.words import Words, typographic
+from renderers.words import Words, quoted, typographic
 
 _HOLE: Final = re.compile(r"\{([^{}]+)\}")
 TitleOf = Callable[[str], str]  # of another procedure, by its address
@@ -39,11 +39,11 @@ class BookReader(Reader):
         return self.words.say("changes.value", self.language, {"facet": capital(facet), "value": str(value)})
 
     def quoted(self, text: Text | None) -> str:
-        return typographic(f"« {self.t(text)} »", self.language) if text else ""
+        return typographic(quoted(self.t(text), self.language), self.language) if text else ""
 
     def names(self, names: Iterable[str]) -> str:
         """Things of the book by their labels."""
-        return ", ".join(f"« {self.label(name)} »" for name in names)
+        return ", ".join(quoted(self.label(name), self.language) for name in names)
 
     # -- law -----------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from renderers.definition_money import MoneyReader
 from renderers.definition_parts import Clause, DefinitionText, LawText, capital
 from renderers.definition_reader import BookReader, TitleOf, spelled
 from renderers.definition_waits import WaitReader
-from renderers.words import Words
+from renderers.words import Words, quoted
 
 CHAPTERS: Final = (
     "identity", "laws", "eligibility", "questions", "evidence", "fees", "tables", "visits", "opinions", "later", "look_ups",
@@ -179,7 +179,7 @@ class _Reader(BookReader):
         """The steps and the acts that issue a document."""
         found = [self.t(state.label) for state in self.book.states.values() if one.id in state.effects.issues]
         found += [self.t(way.label) for way in self.book.transitions if one.id in way.effects.issues]
-        return (f"« {name} »" for name in dict.fromkeys(found))
+        return (quoted(name, self.language) for name in dict.fromkeys(found))
 
     def _valid(self, one: Output) -> str:
         if one.valid is None:
@@ -223,7 +223,7 @@ class _Reader(BookReader):
         for name, terms in self.book.personal_data.sensitive.items():
             said = [self.say("sensitive_line", label=self.label(name), roles=self.roles_text(terms.seen_by))]
             if terms.states:
-                states = ", ".join(f"« {self.t(self.book.state(one).label)} »" for one in terms.states)
+                states = ", ".join(quoted(self.t(self.book.state(one).label), self.language) for one in terms.states)
                 said.append(self.say("sensitive_states", states=states))
             if terms.keep:
                 said.append(self.say("sensitive_keep", span=self.span(terms.keep)))

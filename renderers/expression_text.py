@@ -36,7 +36,7 @@ from engine.definition.expressions import TRUE, Constant, Expression, Value
 from engine.definition.model import Field, Option, Procedure
 from engine.values import Span, Text
 from renderers.html import span_text
-from renderers.words import Words, in_language
+from renderers.words import Words, in_language, quoted
 
 LONGEST: Final = 600  # signs; past this, the expression as written is clearer
 _SIGNS: Final = {"==": "is", "!=": "is_not", "<": "below", "<=": "most", ">": "above", ">=": "least"}
@@ -218,9 +218,9 @@ class ExpressionWriter:
         thing = self._fields.get(name) or self._procedure.tasks.get(name) or self._procedure.things.get(name)
         label = getattr(thing, "label", None) or getattr(thing, "title", None)
         if not isinstance(label, Text) or not label:
-            return f"« {name} »"
+            return quoted(name, self._language)
         page = self._pages.get(name)
-        return f"« {in_language(label, self._language)} »" + (f" ({page})" if page else "")
+        return quoted(in_language(label, self._language), self._language) + (f" ({page})" if page else "")
 
     def _coded(self, beside: Node, node: Node) -> str:
         """The right side of a comparison: the code of an answer is said by its label."""
@@ -234,7 +234,7 @@ class ExpressionWriter:
         if not isinstance(value, str):
             return self._constant(value, beside.type.kind)
         if isinstance(beside, Name):
-            return f"« {self._label_of(beside.id, value)} »"
+            return quoted(self._label_of(beside.id, value), self._language)
         if isinstance(beside, Ambient) and self._words.has(f"expr.channels.{value}"):
             return self._say(f"channels.{value}")
         return self._constant(value, beside.type.kind)
@@ -275,7 +275,7 @@ class ExpressionWriter:
         if isinstance(value, tuple):
             return self._list_of([str(one) for one in value], "and")
         office = self._directory.offices.get(value)
-        return in_language(office.label, self._language) if office else f"« {value} »"
+        return in_language(office.label, self._language) if office else quoted(value, self._language)
 
     def _list(self, list_id: str) -> str:
         listed = self._procedure.lists.get(list_id)

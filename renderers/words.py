@@ -229,6 +229,11 @@ def typographic(text: str, language: str) -> str:
     return _BEFORE.sub(FIXED_SPACE, text).replace("« ", f"«{FIXED_SPACE}")
 
 
+def quoted(text: str, language: str) -> str:
+    """Words between the quotation marks of a language."""
+    return f"“{text}”" if language == "en" else f"« {text} »"
+
+
 def in_language(text: Text | None, language: str) -> str:
     """A text of the book as a page in that language holds it: what it lacks stays in its own language, and says so."""
     if not text:

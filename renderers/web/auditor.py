@@ -38,6 +38,7 @@ from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page, leave_desk, role_label, sign_in_page
 from renderers.web.refusals import refused
 from renderers.web.staff_door import enrolment_qr, next_step, passed
+from renderers.words import quoted
 
 blueprint = Blueprint("auditor", __name__)
 
@@ -248,4 +249,4 @@ def _named(book: Procedure, text: str) -> str:
     found = getattr(thing, "label", None) or getattr(thing, "title", None)
     if found is None:
         found = next((way.label for way in book.transitions if way.id == code), None)
-    return f"« {label(found)} »" if found else text
+    return quoted(label(found), language()) if found else text

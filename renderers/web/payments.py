@@ -334,7 +334,15 @@ def receipt(number: str, payment_id: str) -> Response:
     if payment.status not in _RECEIVED:
         raise NotFound
     address = f"{office().settings.short_url}/d/{one.dossier.number}"
-    body = receipt_pdf(payment, one.dossier, one.procedure, office().wording, language(), address, agency_of(one))
+    body = receipt_pdf(
+        payment,
+        one.dossier,
+        one.procedure,
+        office().wording,
+        one.dossier.language,
+        address,
+        agency_of(one, one.dossier.language),
+    )
     return file_response(body, "application/pdf", f"quittance-{payment.receipt or payment.id}.pdf")
 
 
