@@ -16,7 +16,7 @@ from engine.definition.model import Procedure, Template
 from engine.problems import Fact, Position
 from engine.sms import sms_parts
 from renderers.change_values import ChangeValues, span_of
-from renderers.words import Words, typographic
+from renderers.words import Words, quoted, typographic
 
 MARKS: Final[Mapping[str, str]] = {"added": "+", "changed": "~", "removed": "-"}
 LONG: Final = 90  # signs; past this, before and after stand on their own lines
@@ -303,7 +303,7 @@ class ChangeWriter:
         if facts.get("used_by"):
             yield self.say("changes.note.used_by", names=self._labels(facts["used_by"]))
         if facts.get("near") and change.code == "R801":
-            names = ", ".join(f"« {name} »" for name in _names(facts["near"]))
+            names = ", ".join(quoted(name, self.language) for name in _names(facts["near"]))
             yield self.say("changes.note.near", at=change.at, names=names)
         if facts.get("too_much"):
             yield self.say("changes.note.too_much", percent=facts["too_much"])
@@ -322,7 +322,7 @@ class ChangeWriter:
         return counted(self.words, count, self.language)
 
     def _labels(self, names: Fact) -> str:
-        return ", ".join(f"« {self.then.reader.label(name)} »" for name in _names(names))
+        return ", ".join(quoted(self.then.reader.label(name), self.language) for name in _names(names))
 
     def _repair(self, change: Change) -> str:
         if not change.code or change.accepted:

@@ -16,7 +16,7 @@ from engine.definition.expressions import FALSE, TRUE, Constant, Expression
 from engine.definition.model import Contact, Cut, Delay, Hours, Instalments, Procedure, Template, Total
 from engine.values import Span, Text
 from renderers.definition_parts import Reader
-from renderers.words import Words
+from renderers.words import Words, quoted
 
 _CONDITIONS: Final = frozenset({"when", "exempt", "stop_when", "holds"})
 _ROLES: Final = frozenset({"by", "seen_by", "escalate", "proposed_by", "signed_by", "to"})
@@ -29,10 +29,11 @@ class ChangeValues:
     def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
         self.reader = Reader(procedure, directory, words, language)
         self.words, self.language = words, language
+        self._pages = {page.id: page.title for page in procedure.form.pages}
         self._by_facet: Mapping[str, Callable[[Any], str]] = {
             "required": self._required, "weekdays": self._weekdays, "hours": self._hours, "delay": self._delay,
             "max_size": lambda value: words.size(value, language),
-            "agency": self._agency, "at_least": self._worth, "at_most": self._worth,
+            "agency": self._agency, "page": self._page, "at_least": self._worth, "at_most": self._worth,
         }  # fmt: skip
 
     def say(self, key: str, /, **facts: object) -> str:
@@ -63,6 +64,10 @@ class ChangeValues:
 
     # -- kinds of values -----------------------------------------------------------------------------------------------
 
+    def _page(self, value: str) -> str:
+        title = self._pages.get(value)
+        return quoted(self.reader.t(title), self.language) if title else self._word(value)
+
     def _empty(self, facet: str) -> str:
         key = {
             "weekdays": "every_day", "hours": "all_hours", "desks": "by_office", "by": "whoever", "seen_by": "everyone",
@@ -87,9 +92,9 @@ class ChangeValues:
             case str():
                 return self._word(value)
             case Text():
-                return f"« {self.reader.t(value)} »"
+                return quoted(self.reader.t(value), self.language)
             case Template():
-                return f"« {self.reader.t(value.text)} »"
+                return quoted(self.reader.t(value.text), self.language)
             case Way():
                 return self._way(value)
             case Cut():
@@ -133,7 +138,7 @@ class ChangeValues:
             law = book.laws.get(name)
             return self.reader.t(law.title) if law else name
         label = self.reader.label(name)
-        return label if label == name else f"« {label} »"
+        return label if label == name else quoted(label, self.language)
 
     def _roles(self, value: Any) -> str:
         if isinstance(value, tuple) and value and isinstance(value[0], Way):
@@ -207,7 +212,7 @@ class ChangeValues:
         """What a facet is called, for that kind of thing."""
         keys = (f"changes.facet_of.{noun}.{facet}", f"changes.facet.{facet}")
         known = next((key for key in keys if self.words.has(key)), None)
-        return self.words.say(known, self.language, {}) if known else f"« {facet} »"
+        return self.words.say(known, self.language, {}) if known else quoted(facet, self.language)
 
 
 def span_of(value: object) -> Span | None:
