@@ -62,7 +62,7 @@ class MoneyReader(BookReader):
         if line.per is not None:
             amount = self.say("per", amount=amount, unit=self.t(line.per))
         if line.times is not None:
-            amount = self.say("times", amount=amount, times=self.expressions.value(line.times))
+            amount = self.say("times", amount=amount, times=self.expressions.factor(line.times))
         conditions = [self.expressions.condition(line.when)]
         if line.for_each:
             conditions.append(self.say("per_row", rows=self.label(line.for_each)))
@@ -145,7 +145,7 @@ class MoneyReader(BookReader):
             self.when("asked_when", one.when), self._place(one), self.say("visit_lasts", span=self.span(one.lasts)),
             self.say("visit_days", days=", ".join(days) or self.values.say("changes.every_day")),
             self.say("visit_hours", hours=self.values.of("hours", one.hours)),
-            self.say("visit_desks", count=one.desks) if one.desks else self.say("visit_desks_office"),
+            self.say("visit_desks", count=one.desks or 1),
             self.say("visit_quota", count=one.quota) if one.quota else "",
             self.say("visit_proposed", role=self.role(one.proposed_by)) if one.proposed_by else "",
             self.say("visit_lead", lead=self.span(one.lead), horizon=self.span(one.horizon)),

@@ -68,6 +68,10 @@ class ExpressionWriter:
         """What it is worth as an answer to that question: the code of a choice is said by its label."""
         return self._short(self._coded(Name(field.id, field.value_type), tree(expression)), expression)
 
+    def factor(self, expression: Expression) -> str:
+        """What it is worth, as a term of a product: a sum stands in brackets."""
+        return self._short(self._term(tree(expression)), expression)
+
     def node(self, node: Node) -> str:
         """What a part of an expression is worth, in words."""
         return self._worth(node)

@@ -80,7 +80,11 @@ def test_every_page_of_the_desks(enter: Enter, portal: Portal, viewport: dict[st
     guichet.check()
 
     auditor = at_desk(enter, "controle", "/audit/connexion", viewport)
-    for path in ("/audit", f"/audit/demarches/{PASSPORT}", f"/audit/dossiers/{visit.number}"):
+    controlled = f"/audit/demarches/{PASSPORT}"
+    for path in (
+        "/audit", "/audit/demarches", controlled, f"{controlled}/circuit", f"{controlled}/compare/1...1",
+        f"/audit/dossiers/{visit.number}",
+    ):  # fmt: skip
         auditor.go(path)
     auditor.fill(motive="Contrôle")
     auditor.press("Lire le journal")

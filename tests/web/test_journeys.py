@@ -330,4 +330,7 @@ def test_public_pages(enter: Enter, portal: Portal, viewport: dict[str, int]) ->
         reader.go(f"/demarches/{slug}/historique")
         reader.go(f"/demarches/{slug}/definition")
         reader.go(f"/demarches/{slug}/circuit")
+    reader.go("/donnees-ouvertes")
+    reader.go(f"/demarches/{slugs[0]}/compare/1...1")
+    reader.go(f"/demarches/{slugs[0]}/definition?version=999")
     reader.check()
