@@ -249,8 +249,12 @@ class _Questions:
         if given is None and not self.asks:
             raise click.UsageError(said("no_slug", self.language))
         slug = given if given is not None else self._ask("slug")
-        if not is_address(slug):
-            raise click.UsageError(said("bad_slug", self.language, slug=slug))
+        while not is_address(slug):
+            wrong = said("bad_slug", self.language, slug=slug)
+            if given is not None:
+                raise click.UsageError(wrong)
+            click.echo(wrong, err=True)
+            slug = self._ask("slug")
         return slug
 
     def text(self, name: str, given: str | None) -> str:

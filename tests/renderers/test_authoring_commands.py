@@ -107,9 +107,10 @@ def test_a_new_file_needs_no_block(folder: Path) -> None:
 
 def test_new_asks_what_is_not_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_authoring, "is_terminal", lambda: True)
-    done = guichet("new", typed="carte\nCarte d'accès\nnulle\ndgdn\ncontroleur\nx\n2000\n5\no\n")
+    done = guichet("new", typed="Ma Carte\ncarte\nCarte d'accès\nnulle\ndgdn\ncontroleur\nx\n2000\n5\no\n")
     assert done.exit_code == 0, done.output
     text = (folder / "carte.yaml").read_text("utf-8")
+    assert "« Ma Carte » n’est pas une adresse" in done.output.replace("\u00a0", " ")
     assert "nulle n’est pas permis" in done.output
     assert "x n’est pas un nombre" in done.output
     assert "amount: 2000" in text
