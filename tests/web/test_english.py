@@ -9,9 +9,9 @@ import pytest
 from engine.office.casework import take_transition
 from engine.office.gathering import fill_row
 from engine.rules.decision import Act
-from tests.web.browsing import Person
+from tests.web.browsing import DESK, Person
 from tests.web.conftest import Enter
-from tests.web.portal import Portal
+from tests.web.portal import PASSWORD, Portal
 from tests.web.reading import FRENCH, french_in
 from tests.web.test_group_journeys import agent_of, soon
 from tests.web.test_journeys import LOCAL, MOBILE, paper, pdf_text
@@ -58,12 +58,7 @@ def test_visas_for_a_family_in_english(enter: Enter, portal: Portal) -> None:
     officer, chief = agent_of(portal, "dgdn/immigration"), agent_of(portal, "dgdn/chef_visas")
     dossier = portal.dossier(number)
     assert dossier.language == "en"
-    take_transition(
-        portal.office,
-        officer,
-        dossier.id,
-        Act("completer", "The ticket cannot be read", {"billet": "The ticket cannot be read"}),
-    )
+    desk = ask_for_more(enter, number)
     correct(reader, number)
     refused = {"accorde": False, "raison_refus": "Passport reported stolen"}
     for row, answers in enumerate(({"accorde": True}, refused, {"accorde": True}, {"accorde": True})):
@@ -73,7 +68,7 @@ def test_visas_for_a_family_in_english(enter: Enter, portal: Portal) -> None:
     collect(reader, portal, number)
     around(reader)
     told = [message for message in portal.messages(MOBILE) if FRENCH.search(message)]
-    assert reader.french + told == []
+    assert reader.french + desk.french + told == []
 
 
 def apply(reader: Reader, portal: Portal) -> str:
@@ -180,6 +175,26 @@ def pay(reader: Reader, portal: Portal, number: str) -> None:
     receipt = me.page.locator('a[href*="/recu/"]').last.get_attribute("href") or ""
     assert "One hundred and thirty-five thousand" in reader.pdf(receipt)
     assert "Photographer" in reader.pdf(f"/dossiers/{number}/recapitulatif.pdf")
+
+
+def ask_for_more(enter: Enter, number: str) -> Reader:
+    """An officer who reads English: the list, the application, what is asked again, its preview."""
+    desk = Reader(enter("officer", DESK, scripts=False, looks=False, limit=60_000))
+    me = desk.me
+    desk.go("/agent/connexion?lang=en")
+    me.fill(login="dgdn.immigration", password=PASSWORD)
+    desk.press("Sign in")
+    for path in ("/agent?file=a-prendre", "/agent?file=tous", "/agent/rendez-vous", f"/agent/dossiers/{number}"):
+        desk.go(path)
+    me.page.locator('[name="champ"][value="billet"]').check(force=True)
+    desk.press("Ask for a correction")
+    desk.press("See before you send")
+    assert me.sees("Enter") or me.sees("Write the reason")
+    me.fill(**{"act-why-billet": "The ticket cannot be read.", "act-reason": "One document is missing."})
+    desk.press("See before you send")
+    assert me.sees("Text message to")
+    desk.press("Confirm and move to “More documents requested”")
+    return desk
 
 
 def correct(reader: Reader, number: str) -> None:
