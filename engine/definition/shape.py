@@ -101,9 +101,13 @@ def check_shared_shape(source: Placed, kind: SharedKind) -> list[Problem]:
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
-    """At one place, one fault: what the schema and the rules both see is told once, missing keys are told together."""
+    """At one place, one fault: what the schema and the rules both see is told once, missing keys are told together; of
+    a type that does not exist, nothing more is said."""
     seen: dict[tuple[object, str, object], Problem] = {}
+    unheard = {one.facts.get("value") for one in problems if one.code == "S203" and one.facts.get("name") == "type"}
     for one in problems:
+        if one.code == "S205" and one.facts.get("type") in unheard:
+            continue
         key = (one.where, one.code, None if one.code == "S202" else one.facts.get("name"))
         earlier = seen.get(key)
         if earlier is None:
