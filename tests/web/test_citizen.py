@@ -513,7 +513,8 @@ def test_every_route_says_who_may_open_it(visitor: Visitor) -> None:
     check_guards(app)
     for rule in app.url_map.iter_rules():
         guard = app.view_functions[rule.endpoint].guard
-        private = rule.rule.startswith(("/dossiers", "/agent", "/audit")) and not rule.rule.endswith("/connexion")
+        behind = rule.rule.startswith(("/dossiers", "/agent", "/audit", "/compte"))
+        private = behind and not rule.rule.startswith(("/agent/connexion", "/audit/connexion"))
         assert (guard == "public") == (not private), rule.rule
 
 
