@@ -39,13 +39,13 @@ def untranslated(procedure: Procedure, directory: Directory) -> Iterator[Problem
     promised = procedure.identity.languages
     if len(promised) < 2:
         return
-    for thing, text in _texts(procedure):
+    for thing, text in every_text(procedure):
         missing = tuple(language for language in promised if language not in text.languages)
         if missing and text:
             yield problem("V701", thing.where, at=thing.id, name=thing.id, missing=missing, text=str(text))
 
 
-def _texts(procedure: Procedure) -> Iterator[tuple[Thing, Text]]:
+def every_text(procedure: Procedure) -> Iterator[tuple[Thing, Text]]:
     """Everything that people read of a procedure, each text with the thing it belongs to."""
     for thing, *texts in (*_around(procedure), *_asked(procedure), *_owed(procedure), *_circuit(procedure)):
         yield from ((thing, text) for text in texts if text)

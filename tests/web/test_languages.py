@@ -7,10 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 
+from engine.definition.advice_rules import every_text, untranslated
 from engine.office import intake
+from server import Settings, create_app
 from tests.engine.office.world import PASSPORT, a_world
-from tests.web.reading import french_in
+from tests.makers import the_procedure, the_shared
+from tests.web.reading import FRENCH, french_in
 from tests.web.visitor import PHONE, Visitor, a_visitor
 
 
@@ -93,6 +97,29 @@ def test_a_book_in_french_alone_says_so_on_an_english_page(visitor: Visitor) -> 
         assert re.search(r'="[^"<>]*<', visitor.page.html) is None, address
         assert "<span" not in visitor.page.title
     assert '<span lang="fr">' in visitor.open("/demarches/essai").html
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    folder = tmp_path_factory.mktemp("shipped")
+    return create_app(Settings(data=folder, secret="test"), a_world(folder).office).test_client()
+
+
+@pytest.mark.parametrize("name", ["e-visa", "carte-de-sejour", "passeport-ordinaire"])
+def test_what_a_foreigner_reads_before_applying_is_wholly_in_english(shipped: FlaskClient, name: str) -> None:
+    for address in (f"/demarches/{name}", f"/demarches/{name}/verifier"):
+        assert french_in(shipped.get(f"{address}?lang=en").get_data(as_text=True)) == [], address
+
+
+@pytest.mark.parametrize("name", ["e-visa", "carte-de-sejour", "passeport-ordinaire"])
+def test_every_question_act_and_message_of_it_is_in_english(name: str) -> None:
+    """Nothing lacks, and nothing said to be English is French."""
+    procedure = the_procedure(name)
+    assert procedure.identity.languages == ("fr", "en")
+    assert list(untranslated(procedure, the_shared().directory)) == []
+    texts = [text.in_("en") for _, text in every_text(procedure)]
+    assert len(texts) > 60
+    assert [text for text in texts if FRENCH.search(re.sub(r"{\w+}", "x", text))] == []
 
 
 def test_amounts_and_days_follow_the_language(visitor: Visitor) -> None:
