@@ -15,7 +15,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Attachment
 from engine.records.exchanges import Message, SeatHold, Share, Waiting
 from engine.records.journal import seal, verify
 from engine.records.people import CHAIN as RIGHTS
-from engine.records.people import Identifier, Reading, SecondFactor
+from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Placed, Publication, Watch
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
@@ -594,6 +594,24 @@ def test_a_way_of_being_known_is_of_one_person(store: Store) -> None:
         assert unit.identifiers_of("u1") == (mine,)
         unit.drop_identifier("email", "afi@example.tg")
         assert unit.identifiers_of("u1") == ()
+
+
+def test_mandates(store: Store) -> None:
+    one = Mandate("m1", "u1", "u2", "", "company", "manager", "to_check", "u2", NOON, proof="abc", proof_name="acte.pdf")
+    two = Mandate("m2", "u1", "", "+22890000000", "dossier", "reader", "active", "u1", NOON, NOON.date(), ("permit",), ("d1",))
+    with store.unit(write=True) as unit:
+        for account in ("u1", "u2"):
+            unit.put_account(an_account(account))
+        unit.put_mandate(one)
+        unit.put_mandate(two)
+        assert unit.mandates_to_check() == (one,)
+        assert unit.mandates_given("u1") == (one, two)
+        assert unit.mandates_held("u2") == (one,)
+        assert unit.mandates_awaiting("+22890000000") == (two,)
+        held = replace(two, holder="u2", changed_at=later(hours=1))
+        unit.put_mandate(held)
+        assert unit.mandate("m2") == held
+        assert unit.mandates_awaiting("+22890000000") == ()
 
 
 def test_readings_are_noted_once_a_day(store: Store) -> None:

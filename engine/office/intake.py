@@ -95,12 +95,14 @@ def open_dossier(
     procedure = _in_service(office, procedure_id)
     if actor.kind != "applicant":
         raise Refused(refusal("role", roles=("applicant",)))
+    if actor.only_reads or actor.dossiers or (actor.procedures and procedure_id not in actor.procedures):
+        raise Refused(refusal("mandate_bounds"))
     if channel not in procedure.identity.channels:
         raise Refused(refusal("channel", channel=channel[:20], allowed=procedure.identity.channels))
     answers = _eligible(office, procedure, criteria, language)
 
     def work(unit: Unit) -> Dossier:
-        draft = unit.draft_of(actor.id, procedure.id)
+        draft = unit.draft_of(actor.owns, procedure.id)
         if draft is not None:
             after = replace(draft, answers={**draft.answers, **answers})
             return keep_answers(office, unit, draft, after, "saved", actor)
@@ -140,11 +142,11 @@ def _new_draft(
     office: Office, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
     language: str,
 ) -> Dossier:  # fmt: skip
-    now, account = office.now(), unit.account(actor.id)
-    phone = account.login if account and account.login.startswith("+") else None
+    now, account, hand = office.now(), unit.account(actor.owns), unit.account(actor.id)
+    phone = hand.login if hand and hand.login.startswith("+") else None
     draft = Dossier(
         id=new_id(), number=_free_number(unit, local_day(now).year), procedure=procedure.id, edition=procedure.edition,
-        fingerprint=procedure.fingerprint, owner=actor.id, state=DRAFT, entered_at=now, created_at=now, channel=channel,
+        fingerprint=procedure.fingerprint, owner=actor.owns, state=DRAFT, entered_at=now, created_at=now, channel=channel,
         language=language if language in procedure.identity.languages else procedure.identity.languages[0],
         contact_phone=phone, contact_email=_email_of(unit, actor.id), answers=criteria,
     )  # fmt: skip
@@ -222,8 +224,14 @@ def mine(office: Office, actor: Actor) -> tuple[DossierLine, ...]:
     if actor.kind != "applicant":
         return ()
     with office.store.unit() as unit:
-        lines = unit.dossiers_of(actor.id)
-    return tuple(line for line in lines if line.submitted_at is not None or not line.closed)
+        lines = unit.dossiers_of(actor.owns)
+    shown = (line for line in lines if line.submitted_at is not None or not line.closed)
+    return tuple(
+        line
+        for line in shown
+        if (not actor.procedures or line.procedure in actor.procedures)
+        and (not actor.dossiers or line.id in actor.dossiers)
+    )
 
 
 # -- answering ---------------------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def candidates(office: Office, actor: Actor, dossier_id: str, link_id: str) -> t
     with office.store.unit() as unit:
         draft = own_draft(unit, office, actor, dossier_id)
         link = pinned(office, unit, draft).tasks.get(link_id)
-        lines = unit.dossiers_of(actor.id)
+        lines = unit.dossiers_of(actor.owns)
     if not isinstance(link, Link):
         raise NotFound
     sent = (line for line in lines if line.procedure == link.procedure and line.submitted_at is not None)

@@ -63,7 +63,7 @@ def my_readings(office: Office, actor: Actor) -> tuple[tuple[Reading, Dossier], 
 def readings_of_mine(office: Office, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
     """Who of the administration looked into an applicant's dossiers, the last first."""
     with office.store.unit() as unit:
-        lines = unit.dossiers_of(actor.id) if actor.kind == "applicant" else ()
+        lines = unit.dossiers_of(actor.owns) if actor.kind == "applicant" else ()
         mine = [unit.dossier(line.id) for line in lines]
         found = [(reading, one) for one in mine if one is not None for reading in unit.readings_of(one.id)]
     return tuple(sorted(found, key=lambda pair: pair[0].at, reverse=True))

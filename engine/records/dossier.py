@@ -24,7 +24,7 @@ _EMPTY: Final[Mapping[str, Plain]] = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts. `roles` are `agency/role` keys; `offices` empty = all offices of these agencies. `procedures` bounds what a
-    controller reads, empty = all; `administers` are the agencies whose people are theirs to change, `*` = all. `language`
+    controller reads, or what somebody does for another, empty = all; `administers` are the agencies whose people are theirs to change, `*` = all. `language`
     is the one they read in, empty = that of the dossier."""
 
     kind: ActorKind
@@ -34,6 +34,14 @@ class Actor:
     offices: frozenset[str] = frozenset()
     procedures: frozenset[str] = frozenset()
     administers: frozenset[str] = frozenset()
+    principal: str = ""  # whom an applicant acts for; nobody but themself
+    dossiers: frozenset[str] = frozenset()  # what bounds acting for them; empty = all
+    only_reads: bool = False
+
+    @property
+    def owns(self) -> str:
+        """The account whose dossiers are this person's at this moment."""
+        return self.principal or self.id
     language: str = ""
 
 

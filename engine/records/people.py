@@ -42,3 +42,31 @@ class Reading:
     day: date
     at: datetime
     role: str = ""  # `agency/role` under which an agent read; empty for a controller
+
+
+MandateKind: TypeAlias = Literal["company", "child", "person", "dossier"]
+MandateRole: TypeAlias = Literal["manager", "agent", "reader"]
+MandateStatus: TypeAlias = Literal["asked", "to_check", "active", "refused", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """Somebody acts for somebody else: `principal` and `holder` are accounts; a holder who never signed in is awaited by
+    phone (`invited`). `procedures` and `dossiers` bound it, empty = all; `until` its last day. A reader changes nothing;
+    a manager may give mandates in turn. `proof` is the digest of the document handed in, `proof_name` what it was called."""
+
+    id: str
+    principal: str
+    holder: str
+    invited: str
+    kind: MandateKind
+    role: MandateRole
+    status: MandateStatus
+    made_by: str
+    created_at: datetime
+    until: date | None = None
+    procedures: tuple[str, ...] = ()
+    dossiers: tuple[str, ...] = ()
+    proof: str = ""
+    proof_name: str = ""
+    changed_at: datetime | None = None

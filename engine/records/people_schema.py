@@ -60,3 +60,27 @@ ADDED: Final = (
     ("account", "fresh", "INTEGER", "NOT NULL DEFAULT 0"),
     ("session", "device", "TEXT", "NOT NULL DEFAULT ''"),
 )
+
+MANDATES: Final = """
+CREATE TABLE mandate (
+  id TEXT PRIMARY KEY,
+  principal TEXT NOT NULL REFERENCES account (id) DEFERRABLE INITIALLY DEFERRED,
+  holder TEXT NOT NULL,
+  invited TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('company', 'child', 'person', 'dossier')),
+  role TEXT NOT NULL CHECK (role IN ('manager', 'agent', 'reader')),
+  status TEXT NOT NULL CHECK (status IN ('asked', 'to_check', 'active', 'refused', 'ended')),
+  made_by TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  until TEXT,
+  procedures TEXT NOT NULL,
+  dossiers TEXT NOT NULL,
+  proof TEXT NOT NULL,
+  proof_name TEXT NOT NULL,
+  changed_at TEXT
+) STRICT;
+CREATE INDEX mandate_principal ON mandate (principal, created_at);
+CREATE INDEX mandate_holder ON mandate (holder, created_at);
+CREATE INDEX mandate_invited ON mandate (invited) WHERE holder = '';
+CREATE INDEX mandate_to_check ON mandate (created_at) WHERE status = 'to_check';
+"""

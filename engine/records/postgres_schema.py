@@ -14,7 +14,7 @@ from typing import Any, Final
 import psycopg
 
 from engine.records.exchanges import EXCHANGES
-from engine.records.people_schema import ADDED, PEOPLE
+from engine.records.people_schema import ADDED, MANDATES, PEOPLE
 from engine.records.removal import ORDERED
 from engine.records.sqlite_schema import (
     DOCUMENTS,
@@ -157,8 +157,13 @@ def _exchanges() -> Iterator[str]:
     yield from translated(EXCHANGES)
 
 
+def _mandates() -> Iterator[str]:
+    yield from translated(MANDATES)
+
+
 _EACH: Final = (
     _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
+    _mandates,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 # In the order in which rows may be put: what others refer to comes first.
 TABLES: Final = (
     "edition", "publication", "publication_entry", "watch", "account", "people_entry", "second_factor",
-    "identifier", "dossier", "dossier_body", "dossier_word", "entry", "reading", "salt", "letter", "timer", "payment", "pay_event", "credit", "booking", "message", "seat_hold", "waiting", "share", "serial", "document", "session",
+    "identifier", "mandate", "dossier", "dossier_body", "dossier_word", "entry", "reading", "salt", "letter", "timer", "payment", "pay_event", "credit", "booking", "message", "seat_hold", "waiting", "share", "serial", "document", "session",
     "sign_in_code", "rate", "aside", "reply",
 )  # fmt: skip
 ORDERED: Final = frozenset({"letter", "payment", "pay_event", "edition"})  # read in the order of their insertion

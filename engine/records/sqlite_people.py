@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.records.dossier import Session
 from engine.records.journal import Entry
-from engine.records.people import Identifier, Reading, SecondFactor
+from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Conflict, Taken
@@ -14,6 +14,7 @@ from engine.records.store import Conflict, Taken
 FACTORS: Final = Shape(SecondFactor, "second_factor", ("account",))
 IDENTIFIERS: Final = Shape(Identifier, "identifier", ("kind", "value"))
 READINGS: Final = Shape(Reading, "reading", ("dossier", "account", "day"))
+MANDATES: Final = Shape(Mandate, "mandate")
 RIGHTS: Final = Shape(Entry, "people_entry", ("n",))
 SESSIONS: Final = Shape(Session, "session", ("token_sha256",))
 
@@ -42,6 +43,29 @@ class PeopleVerbs(Verbs):
 
     def drop_identifier(self, kind: str, value: str) -> None:
         self._change("DELETE FROM identifier WHERE kind = ? AND value = ?", (kind, value))
+
+    def mandate(self, mandate_id: str) -> Mandate | None:
+        row = self._row(f"{MANDATES.select} WHERE id = ?{self.lock}", (mandate_id,))
+        return MANDATES.read(row) if row else None
+
+    def put_mandate(self, mandate: Mandate) -> None:
+        self._change(MANDATES.upsert, MANDATES.cells(mandate))
+
+    def mandates_given(self, principal: str) -> tuple[Mandate, ...]:
+        rows = self._rows(f"{MANDATES.select} WHERE principal = ? ORDER BY created_at, id", (principal,))
+        return MANDATES.read_all(rows)
+
+    def mandates_held(self, holder: str) -> tuple[Mandate, ...]:
+        rows = self._rows(f"{MANDATES.select} WHERE holder = ? ORDER BY created_at, id", (holder,))
+        return MANDATES.read_all(rows)
+
+    def mandates_awaiting(self, phone: str) -> tuple[Mandate, ...]:
+        rows = self._rows(f"{MANDATES.select} WHERE invited = ? AND holder = ''", (phone,))
+        return MANDATES.read_all(rows)
+
+    def mandates_to_check(self, limit: int = 200) -> tuple[Mandate, ...]:
+        sql = f"{MANDATES.select} WHERE status = 'to_check' ORDER BY created_at, id LIMIT ?"
+        return MANDATES.read_all(self._rows(sql, (limit,)))
 
     def sessions_of(self, account_id: str) -> tuple[Session, ...]:
         rows = self._rows(f"{SESSIONS.select} WHERE account = ? ORDER BY seen_at DESC, token_sha256", (account_id,))

@@ -14,7 +14,7 @@ from typing import Final
 from sqlite_utils import Database, Migrations
 
 from engine.records.exchanges import EXCHANGES
-from engine.records.people_schema import ADDED, PEOPLE
+from engine.records.people_schema import ADDED, MANDATES, PEOPLE
 
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
@@ -28,6 +28,7 @@ NAMES: Final = (
     "0006 payment page",
     "0007 people",
     "0008 exchanges",
+    "0009 mandates",
 )
 
 SETTINGS: Final = {
@@ -463,3 +464,9 @@ def people(db: Database) -> None:
 def exchanges(db: Database) -> None:
     """Messages, seats held while they are confirmed, waiting lists, documents lent by a link."""
     db.executescript(EXCHANGES)
+
+
+@MIGRATIONS(name=NAMES[8])
+def mandates(db: Database) -> None:
+    """Who acts for whom, within which bounds, until when."""
+    db.executescript(MANDATES)

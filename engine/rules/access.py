@@ -19,7 +19,16 @@ def holds(actor: Actor, roles: Iterable[str]) -> bool:
 
 
 def is_owner(dossier: Dossier, actor: Actor) -> bool:
-    return actor.kind == "applicant" and actor.id == dossier.owner
+    """Whether the dossier is this applicant's to act on: their own, or of whoever they act for."""
+    return stands_for_owner(dossier, actor) and not actor.only_reads
+
+
+def stands_for_owner(dossier: Dossier, actor: Actor) -> bool:
+    """The same, or to read only. Acting for another, one's own dossiers are left aside."""
+    if actor.kind != "applicant" or not dossier.owner or actor.owns != dossier.owner:
+        return False
+    within = not actor.procedures or dossier.procedure in actor.procedures
+    return within and (not actor.dossiers or dossier.id in actor.dossiers)
 
 
 def acting_role(procedure: Procedure, dossier: Dossier, actor: Actor, by: Iterable[str]) -> str | None:
@@ -43,7 +52,7 @@ def in_their_offices(dossier: Dossier, actor: Actor) -> bool:
 def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
     """Whether this dossier exists for this actor."""
     if actor.kind == "applicant":
-        return is_owner(dossier, actor)
+        return stands_for_owner(dossier, actor)
     if actor.kind == "agent":
         return not dossier.is_draft and holds(actor, roles_of(procedure)) and in_their_offices(dossier, actor)
     if actor.kind == "auditor":
