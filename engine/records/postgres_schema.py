@@ -20,6 +20,7 @@ from engine.records.sqlite_schema import (
     DOCUMENTS,
     DOOR,
     DOSSIERS,
+    EDITION_HEADS,
     EDITIONS,
     JOURNAL,
     MONEY,
@@ -161,9 +162,13 @@ def _mandates() -> Iterator[str]:
     yield from translated(MANDATES)
 
 
+def _edition_heads() -> Iterator[str]:
+    yield EDITION_HEADS
+
+
 _EACH: Final = (
     _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
-    _mandates,
+    _mandates, _edition_heads,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

@@ -29,6 +29,7 @@ NAMES: Final = (
     "0007 people",
     "0008 exchanges",
     "0009 mandates",
+    "0010 edition heads",
 )
 
 SETTINGS: Final = {
@@ -311,6 +312,8 @@ CREATE TRIGGER edition_stays BEFORE UPDATE ON edition BEGIN SELECT RAISE(ABORT, 
 CREATE TRIGGER edition_kept BEFORE DELETE ON edition BEGIN SELECT RAISE(ABORT, 'an edition is for ever'); END;
 """
 
+EDITION_HEADS: Final = "CREATE INDEX edition_head ON edition (procedure, edition, published_at, fingerprint)"
+
 DOOR: Final = """
 CREATE TABLE account (
   id TEXT PRIMARY KEY,
@@ -470,3 +473,9 @@ def exchanges(db: Database) -> None:
 def mandates(db: Database) -> None:
     """Who acts for whom, within which bounds, until when."""
     db.executescript(MANDATES)
+
+
+@MIGRATIONS(name=NAMES[9])
+def edition_heads(db: Database) -> None:
+    """Editions are listed without walking over their texts."""
+    db.execute(EDITION_HEADS)
