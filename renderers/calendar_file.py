@@ -12,9 +12,11 @@ from engine.records.dossier import Booking
 REMINDERS = (timedelta(days=-1), timedelta(hours=-2))
 
 
-def ics(booking: Booking, title: str, office_label: str, address: str, url: str, now: datetime | None = None) -> bytes:
-    """One event with two alarms. The UID never changes and SEQUENCE grows, so that a move updates the same entry;
-    a cancelled booking cancels it."""
+def ics(
+    booking: Booking, name: str, title: str, office_label: str, address: str, url: str, now: datetime | None = None
+) -> bytes:
+    """One event with two alarms. The UID is the visit's (`name`), whichever seat it has, and SEQUENCE grows, so that a move
+    updates the same entry; a cancelled booking cancels it."""
     cancelled = booking.status == "cancelled"
     calendar = Calendar()
     calendar.add("prodid", "-//Guichet//Rendez-vous//FR")
@@ -22,7 +24,7 @@ def ics(booking: Booking, title: str, office_label: str, address: str, url: str,
     calendar.add("method", "CANCEL" if cancelled else "PUBLISH")
     event = Event()
     start = booking.start.astimezone(ZONE)
-    event.add("uid", f"{booking.id}@guichet")
+    event.add("uid", f"{name}@guichet")
     event.add("sequence", booking.sequence)
     event.add("dtstamp", (now or booking.start).astimezone(UTC))
     event.add("dtstart", start)

@@ -15,7 +15,8 @@ from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Booking, Dossier
-from engine.records.store import Unit
+from engine.records.exchanges import SeatHold
+from engine.records.store import Taken, Unit
 from engine.rules.access import may_see
 from engine.rules.appointments import (
     Slot,
@@ -39,6 +40,7 @@ from engine.values import Text, new_id
 
 What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
+HELD: Final = timedelta(minutes=10)  # a seat, while its visitor reads once more what they are about to confirm
 WEEKS_TOLD: Final = 14  # closed days told beside the slots, at most so many days on
 
 
@@ -99,7 +101,7 @@ def slots(
         appointment = _appointment(procedure, appointment_id)
         moment = Moment(procedure, actor, now, office.directory, office.wording)
         places = offices_for(procedure, appointment, dossier, moment)
-        taken = {one.id: _taken(unit, procedure, appointment, one.id, now) for one in places}
+        taken = {one.id: _taken(unit, procedure, appointment, one.id, now, dossier.id) for one in places}
     choices = tuple(_choice(office, appointment, one, taken[one.id], now) for one in places)
     chosen = next((one for one in choices if one.office.id == office_id), choices[0] if choices else None)
     because = bookable(moment, dossier, appointment_id)
@@ -123,10 +125,14 @@ def _appointment(procedure: Procedure, appointment_id: str) -> Appointment:
 
 
 def _taken(
-    unit: Unit, procedure: Procedure, appointment: Appointment, office_id: str, now: datetime
+    unit: Unit, procedure: Procedure, appointment: Appointment, office_id: str, now: datetime, dossier_id: str
 ) -> dict[datetime, frozenset[int]]:
-    until = now + timedelta(days=400)
-    return dict(unit.seats_taken(resource_key(procedure, appointment.id), office_id, now - timedelta(days=1), until))
+    """The seats that are somebody's, and those that somebody else is confirming."""
+    resource, from_, until = resource_key(procedure, appointment.id), now - timedelta(days=1), now + timedelta(days=400)
+    taken = dict(unit.seats_taken(resource, office_id, from_, until))
+    for start, seats in unit.seats_held(resource, office_id, from_, until, now, dossier_id).items():
+        taken[start] = taken.get(start, frozenset()) | seats
+    return taken
 
 
 def _choice(
@@ -190,7 +196,7 @@ def book_slot(
         moment = Moment(procedure, actor, now, office.directory, office.wording)
         if office_id not in {one.id for one in offices_for(procedure, appointment, dossier, moment)}:
             raise Refused(refusal("slot_closed", why="office", office=office_id))
-        taken = _taken(unit, procedure, appointment, office_id, now)
+        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id)
         decision = place(
             procedure, dossier, appointment_id, office_id, start, taken, actor, now, office.directory, office.wording,
             booking_id=new_id(),
@@ -199,6 +205,38 @@ def book_slot(
 
     arguments = (dossier_id, appointment_id, office_id, start, revision)
     return ask_now(office, once(office, actor, "book_slot", token, arguments, work, DOSSIER))
+
+
+def hold_slot(
+    office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime
+) -> datetime:
+    """Keeps a seat for who is about to confirm it; until when. Nothing of the dossier changes. Raises what `book_slot`
+    raises."""
+    with office.store.unit(write=True) as unit:
+        now = office.now()
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        appointment = _appointment(procedure, appointment_id)
+        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id)
+        decision = place(
+            procedure, dossier, appointment_id, office_id, start, taken, actor, now, office.directory, office.wording,
+            booking_id=new_id(),
+        )  # fmt: skip
+        seat, until = decision.dossier.bookings[appointment_id].seat, now + HELD
+        resource = resource_key(procedure, appointment_id)
+        try:
+            unit.hold_seat(SeatHold(resource, office_id, start, seat, dossier.id, appointment_id, until), now)
+        except Taken:  # held at this very moment by somebody else
+            at = start.isoformat(timespec="minutes")
+            raise Refused(refusal("slot_full", nearest=(), start=at, office=office_id)) from None
+    return until
+
+
+def held_until(office: Office, actor: Actor, dossier_id: str, appointment_id: str, start: datetime) -> datetime | None:
+    """Until when this slot is kept for the dossier; none when it is not."""
+    with office.store.unit() as unit:
+        hold = unit.hold_of(seen(unit, office, actor, dossier_id).id, appointment_id)
+    return hold.until if hold is not None and hold.start == start and hold.until > office.now() else None
 
 
 def cancel_booking(

@@ -11,6 +11,8 @@ from engine.definition.model import Procedure
 from engine.office.letters import dossier_link
 from engine.office.office import Office, pinned
 from engine.office.secrets import random_digits
+from engine.office.visit_links import visit_link
+from engine.office.waiting_list import seats_changed
 from engine.problems import Refused, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, Letter
 from engine.records.journal import seal, with_commitments
@@ -40,6 +42,7 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     )  # fmt: skip
     unit.put_dossier(dossier, before.revision)
     _keep_seats(unit, procedure, before, dossier, decision.releases)
+    seats_changed(office, unit, procedure, before, dossier, decision.releases)
     _keep_documents(unit, dossier, issued, decision)
     _succeed(office, unit, procedure, before, dossier, issued, now)
     drafts = (*decision.entries, *_issued_entries(dossier, issued), *_other_entries(dossier, decision))
@@ -57,7 +60,8 @@ def letters_owed(
     """The messages of a decision, its documents numbered; the same for a preview, which keeps none."""
     link = dossier_link(office, decision.dossier)
     return letters_for(
-        procedure, before, decision, actor, now, office.directory, office.wording, link, new_id
+        procedure, before, decision, actor, now, office.directory, office.wording, link, new_id,
+        lambda appointment: visit_link(office, decision.dossier, appointment),
     )  # fmt: skip
 
 

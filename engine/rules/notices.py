@@ -30,6 +30,8 @@ from engine.values import group_number
 
 Channel: TypeAlias = Literal["sms", "email", "inbox"]
 Link: TypeAlias = "Callable[[Dossier], str] | str"
+VisitLink: TypeAlias = Callable[[str], str]  # by appointment
+_OF_A_VISIT: Final = frozenset({"booked", "moved", "reminder"})
 ROLE_ADDRESS: Final = "role:"  # an inbox shared by all who hold the role: `role:agency/role`
 _STANDARD: Final = {  # what the house says of events that no notice of the book can name
     "booked": "appointment", "moved": "moved", "cancelled": "cancelled", "reminder": "reminder", "missed": "missed",
@@ -51,6 +53,7 @@ class _Telling:
     new_id: Callable[[], str]
     standing: Standing
     about: str = ""  # the event of the notice being told
+    visit_link: VisitLink | None = None
 
     @property
     def language(self) -> str:
@@ -65,18 +68,24 @@ class _Telling:
 
 def letters_for(
     procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime, directory: Directory,
-    wording: Wording, link: Link, new_id: Callable[[], str],
+    wording: Wording, link: Link, new_id: Callable[[], str], visit_link: VisitLink | None = None,
 ) -> tuple[Letter, ...]:  # fmt: skip
-    """Every letter owed for the events of a decision, in their order. `link` is the dossier's short address."""
+    """Every letter owed for the events of a decision, in their order. `link` is the dossier's short address; what is said
+    of a visit that is held carries the visit's own (`visit_link`)."""
     dossier = decision.dossier
     address = link if isinstance(link, str) else link(dossier)
     standing = standing_of(procedure, dossier, local_day(now), directory)
-    telling = _Telling(procedure, before, dossier, now, directory, wording, address, new_id, standing)
+    telling = _Telling(
+        procedure, before, dossier, now, directory, wording, address, new_id, standing, visit_link=visit_link
+    )
     letters = (letter for event in dict.fromkeys(decision.events) for letter in _letters_on(telling, event))
     return tuple({letter.dedupe: letter for letter in letters}.values())
 
 
 def _letters_on(telling: _Telling, event: str) -> Iterator[Letter]:
+    said, _, about = event.partition(":")
+    if said in _OF_A_VISIT and telling.visit_link is not None:
+        telling = replace(telling, link=telling.visit_link(about.partition(":")[0]))
     declared = [notice for notice in _notices(telling.procedure, event) if notice.when.holds(telling.standing.scope)]
     for notice in declared:
         yield from _declared(replace(telling, about=notice.event), event, notice)

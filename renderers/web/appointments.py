@@ -10,15 +10,18 @@ from flask import Blueprint, Response, request, session
 
 from engine.clock import local, local_day
 from engine.definition.model import Appointment
-from engine.office.bookings import SlotSheet, book_slot, cancel_booking, slots
+from engine.office.bookings import SlotSheet, book_slot, cancel_booking, held_until, hold_slot, slots
 from engine.office.office import NotFound
+from engine.office.visit_links import held_visit
+from engine.office.waiting_list import stop_waiting, wait_for_seat, waits_at
 from engine.problems import Refusal, Refused
-from engine.records.dossier import Booking
+from engine.records.dossier import Actor, Booking
 from engine.rules.appointments import too_near
 from engine.rules.tasks import open_tasks
 from renderers.calendar_file import ics
 from renderers.web.base import (
     actor,
+    client,
     file_response,
     form_revision,
     form_token,
@@ -31,7 +34,7 @@ from renderers.web.base import (
     signed_in,
     site,
 )
-from renderers.web.cases import Case, case, label, place, place_label, to_bring
+from renderers.web.cases import Case, case, case_of, label, place, place_label, to_bring
 from renderers.web.refusals import sentence
 
 blueprint = Blueprint("appointments", __name__)
@@ -83,7 +86,167 @@ def held(one: Case, appointment: Appointment) -> Booking | None:
     return booking if booking is not None and booking.status == "booked" else None
 
 
-# -- choosing ----------------------------------------------------------------------------------------------------------
+# -- where it is handled -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One visit where its owner handles it: behind their door, or at the link of a message (`by_link`), which opens this
+    visit and nothing else."""
+
+    one: Case
+    who: Actor
+    task: Appointment
+    here: str
+    back: str
+    by_link: bool = False
+
+    @property
+    def booking(self) -> Booking | None:
+        return held(self.one, self.task)
+
+    @property
+    def address(self) -> str:
+        several = not self.by_link and len(self.one.procedure.appointments()) > 1
+        return self.here + (f"?quoi={self.task.id}" if several else "")
+
+    def choose(self) -> Response:
+        if self.booking is not None and not request.args.get("changer") and not request.args.get("bureau"):
+            return self.booked(fresh=session.pop("booked", "") == self.booking.id)
+        return self.slots(note=session.pop("note", ""))
+
+    def slots(self, note: str = "", status: int = 200) -> Response:
+        sheet = slots(
+            office(), self.who, self.one.id, self.task.id, office_id=request.values.get("bureau"),
+            from_day=_day(request.args.get("jour", "")),
+        )  # fmt: skip
+        first = sheet.first_free
+        waits = waits_at(office(), self.who, self.one.id, self.task.id)
+        return page(
+            "citizen/slots.html", status, dossier=self.one.dossier, procedure=self.one.title, title=label(self.task.label),
+            errors=[], note=note, current=_moment(self.booking.start) if self.booking else "", offices=_offices(sheet),
+            office_id=sheet.office_id or "", days=_days(sheet) if not sheet.because else [], action=self.here,
+            first=SlotButton(_iso(first.start), "", _moment(first.start)) if first and not request.args.get("jour") else None,
+            next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=_because(sheet), quoi=self.task.id,
+            back=self.back, may_wait=sheet.because is None or sheet.because.code == "no_slot", token=new_token(),
+            waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits),
+        )  # fmt: skip
+
+    def hold(self) -> Response:
+        """A slot that was touched is kept while it is read once more; the page that shows it has its own address."""
+        start, office_id = _instant(request.form.get("start", "")), request.form.get("bureau", "")[:80]
+        if start is None:
+            return go(self.address)
+        try:
+            hold_slot(office(), self.who, self.one.id, self.task.id, office_id, start)
+        except Refused as closed:
+            if closed.reason.code != "slot_full":
+                raise
+            return self.slots(_taken(closed.reason), 409)
+        chosen = {"quoi": self.task.id, "bureau": office_id, "start": request.form.get("start", "")[:80]}
+        return go(f"{self.here}/confirmer?{urlencode(chosen)}")
+
+    def confirm(self) -> Response:
+        start, office_id = _instant(request.values.get("start", "")), request.values.get("bureau", "")
+        if start is None or place(office_id) is None:
+            return go(self.address)
+        until = held_until(office(), self.who, self.one.id, self.task.id, start)
+        return page(
+            "citizen/slot_confirm.html", dossier=self.one.dossier, procedure=self.one.title,
+            facts=_facts(start, office_id, int(_minutes(self.task))), bring=to_bring(self.one), token=new_token(),
+            revision=self.one.dossier.revision, office_id=office_id, start=_iso(start), action=self.here,
+            quoi=self.task.id, kept=say("slot.kept", at=site().words.clock(until, language())) if until else "",
+        )  # fmt: skip
+
+    def book(self) -> Response:
+        start, office_id = _instant(request.form.get("start", "")), request.form.get("bureau", "")
+        if start is None:
+            return go(self.address)
+        try:
+            dossier = book_slot(
+                office(), self.who, self.one.id, self.task.id, office_id, start, revision=form_revision(),
+                token=form_token(),
+            )  # fmt: skip
+        except Refused as closed:
+            if closed.reason.code != "slot_full":
+                raise
+            return self.slots(_taken(closed.reason), 409)
+        booking = dossier.bookings.get(self.task.id)
+        session["booked"] = booking.id if booking else ""
+        return go(self.address)
+
+    def booked(self, fresh: bool) -> Response:
+        booking = self.booking
+        if booking is None:
+            raise NotFound
+        now = office().now()
+        near = too_near(self.task, booking, now, office().directory.calendar)
+        return page(
+            "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh,
+            bring=to_bring(self.one), facts=_facts(booking.start, booking.office, booking.minutes), action=self.here,
+            query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
+            moves_left=max(0, self.task.moves - booking.moves), back=self.back, by_link=self.by_link,
+            near=sentence(near) if near and booking.start > now else "",
+        )  # fmt: skip
+
+    def cancel(self) -> Response:
+        booking = self.booking
+        if booking is None:
+            return go(self.back)
+        if request.method == "POST":
+            cancel_booking(office(), self.who, self.one.id, self.task.id, token=form_token())
+            session["note"] = say("booking.cancelled")
+            return go(self.here if self.by_link else self.back)
+        lines = [say("booking.cancel_text", moment=_moment(booking.start), office=place_label(booking.office))]
+        if booking.moves >= self.task.moves:
+            lines.append(say("booking.cancel_last"))
+        return page(
+            "citizen/confirm.html", title=say("booking.cancel_title"), procedure=self.one.title, lines=lines,
+            button=say("booking.cancel_button"), keep=say("booking.cancel_keep"), back=self.here, warn=True,
+            errors=[], ask_reason="", reason="", files=False, token=new_token(), revision=None,
+        )  # fmt: skip
+
+    def wait(self) -> Response:
+        """« Me prévenir » and « Ne plus me prévenir »."""
+        if request.form.get("stop"):
+            stop_waiting(office(), self.who, self.one.id, self.task.id)
+            session["note"] = say("waiting.stopped")
+        else:
+            wait_for_seat(office(), self.who, self.one.id, self.task.id, request.form.get("bureau", "")[:80])
+            session["note"] = say("waiting.done")
+        chosen = {"quoi": self.task.id, "bureau": request.form.get("bureau", "")[:80]}
+        return go(f"{self.here}?{urlencode(chosen)}")
+
+    def diary(self) -> Response:
+        """The visit as it stands: the same entry of a diary at each move, taken out of it once it is cancelled."""
+        booking = self.one.dossier.bookings.get(self.task.id)
+        if booking is None or booking.status not in ("booked", "cancelled"):
+            raise NotFound
+        there = place(booking.office)
+        address = label(there.address) if there else ""
+        url = f"{office().settings.base_url}{self.here}"
+        name = f"{self.one.dossier.number}-{self.task.id}"
+        body = ics(booking, name, self.one.title, place_label(booking.office), address, url, office().now())
+        return file_response(body, "text/calendar; charset=utf-8", "rendez-vous.ics")
+
+
+def counter(number: str) -> Counter:
+    """Behind the owner's door. Raises `NotFound` when there is no visit."""
+    one = case(number)
+    return Counter(one, actor(), wanted(one), one.at("/rendez-vous"), one.at())
+
+
+def counter_of_link(token: str) -> Counter:
+    """At the link of a message. Raises `NotFound` for any other."""
+    found = held_visit(office(), token[:40], client())
+    one = case_of(found.owner, found.dossier.number)
+    task = one.procedure.tasks.get(found.appointment)
+    if not isinstance(task, Appointment):
+        raise NotFound
+    return Counter(one, found.owner, task, f"/r/{token}", f"/r/{token}", by_link=True)
+
+
+# -- the pages ---------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/dossiers/<number>/rendez-vous")
@@ -91,30 +254,41 @@ def held(one: Case, appointment: Appointment) -> Booking | None:
 def choose(number: str) -> Response:
     """Diaries and letters keep this address for long: without a visit it leads to the dossier."""
     one = case(number)
-    appointment = visit_of(one)
-    if appointment is None:
-        return go(one.at())
-    booking = held(one, appointment)
-    if booking is not None and not request.args.get("changer") and not request.args.get("bureau"):
-        return _booking_page(one, appointment, booking, fresh=session.pop("booked", "") == booking.id)
-    return _slots_page(one, appointment, note=session.pop("note", ""))
+    return go(one.at()) if visit_of(one) is None else counter(number).choose()
 
 
-def _slots_page(one: Case, appointment: Appointment, note: str = "", status: int = 200) -> Response:
-    sheet = slots(
-        office(), actor(), one.id, appointment.id, office_id=request.values.get("bureau"),
-        from_day=_day(request.args.get("jour", "")),
-    )  # fmt: skip
-    booking = held(one, appointment)
-    first = sheet.first_free
-    return page(
-        "citizen/slots.html", status, dossier=one.dossier, procedure=one.title, title=label(appointment.label),
-        errors=[], note=note, current=_moment(booking.start) if booking else "", offices=_offices(sheet),
-        office_id=sheet.office_id or "", days=_days(sheet) if not sheet.because else [], action=one.at("/rendez-vous"),
-        first=SlotButton(_iso(first.start), "", _moment(first.start)) if first and not request.args.get("jour") else None,
-        next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=_because(sheet),
-        quoi=appointment.id,
-    )  # fmt: skip
+@blueprint.post("/dossiers/<number>/rendez-vous")
+@signed_in
+def book(number: str) -> Response:
+    return counter(number).book()
+
+
+@blueprint.route("/dossiers/<number>/rendez-vous/confirmer", methods=["GET", "POST"])
+@signed_in
+def confirm(number: str) -> Response:
+    """Shows what is about to be booked; nothing is booked yet."""
+    return counter(number).hold() if request.method == "POST" else counter(number).confirm()
+
+
+@blueprint.post("/dossiers/<number>/rendez-vous/attendre")
+@signed_in
+def wait(number: str) -> Response:
+    return counter(number).wait()
+
+
+@blueprint.route("/dossiers/<number>/rendez-vous/annuler", methods=["GET", "POST"])
+@signed_in
+def cancel(number: str) -> Response:
+    return counter(number).cancel()
+
+
+@blueprint.get("/dossiers/<number>/rendez-vous.ics")
+@signed_in
+def diary(number: str) -> Response:
+    return counter(number).diary()
+
+
+# -- the list ----------------------------------------------------------------------------------------------------------
 
 
 def _offices(sheet: SlotSheet) -> list[OfficeLine]:
@@ -149,50 +323,6 @@ def _because(sheet: SlotSheet) -> str:
     return say("slots.none_text" if others else "slots.none_anywhere")
 
 
-# -- confirming --------------------------------------------------------------------------------------------------------
-
-
-@blueprint.route("/dossiers/<number>/rendez-vous/confirmer", methods=["GET", "POST"])
-@signed_in
-def confirm(number: str) -> Response:
-    """Shows what is about to be booked; nothing is kept yet. A slot that was posted is asked by its address."""
-    one = case(number)
-    if request.method == "POST":
-        chosen = {name: request.form.get(name, "")[:80] for name in ("quoi", "bureau", "start")}
-        return go(f"{one.at('/rendez-vous/confirmer')}?{urlencode(chosen)}")
-    appointment = wanted(one)
-    start, office_id = _instant(request.values.get("start", "")), request.values.get("bureau", "")
-    if start is None or place(office_id) is None:
-        return go(_address(one, appointment))
-    return page(
-        "citizen/slot_confirm.html", dossier=one.dossier, procedure=one.title,
-        facts=_facts(start, office_id, int(_minutes(appointment))), bring=to_bring(one), token=new_token(),
-        revision=one.dossier.revision, office_id=office_id, start=_iso(start), action=one.at("/rendez-vous"),
-        quoi=appointment.id,
-    )  # fmt: skip
-
-
-@blueprint.post("/dossiers/<number>/rendez-vous")
-@signed_in
-def book(number: str) -> Response:
-    one = case(number)
-    appointment = wanted(one)
-    start, office_id = _instant(request.form.get("start", "")), request.form.get("bureau", "")
-    if start is None:
-        return go(_address(one, appointment))
-    try:
-        dossier = book_slot(
-            office(), actor(), one.id, appointment.id, office_id, start, revision=form_revision(), token=form_token()
-        )  # fmt: skip
-    except Refused as closed:
-        if closed.reason.code != "slot_full":
-            raise
-        return _slots_page(one, appointment, _taken(closed.reason), 409)
-    booking = dossier.bookings.get(appointment.id)
-    session["booked"] = booking.id if booking else ""
-    return go(_address(one, appointment))
-
-
 def _taken(reason: Refusal) -> str:
     nearest = reason.facts.get("nearest", ())
     instants = [_instant(text) for text in nearest] if isinstance(nearest, tuple) else []
@@ -213,63 +343,7 @@ def _minutes(appointment: Appointment) -> int:
     return appointment.lasts.count * unit
 
 
-# -- afterwards --------------------------------------------------------------------------------------------------------
-
-
-def _booking_page(one: Case, appointment: Appointment, booking: Booking, fresh: bool) -> Response:
-    left = max(0, appointment.moves - booking.moves)
-    now = office().now()
-    near = too_near(appointment, booking, now, office().directory.calendar)
-    return page(
-        "citizen/booking.html", dossier=one.dossier, procedure=one.title, fresh=fresh, bring=to_bring(one),
-        facts=_facts(booking.start, booking.office, booking.minutes), action=one.at("/rendez-vous"),
-        query=f"quoi={appointment.id}", may_change=booking.start > now and near is None, moves_left=left,
-        near=sentence(near) if near and booking.start > now else "",
-    )  # fmt: skip
-
-
-@blueprint.route("/dossiers/<number>/rendez-vous/annuler", methods=["GET", "POST"])
-@signed_in
-def cancel(number: str) -> Response:
-    one = case(number)
-    appointment = wanted(one)
-    booking = held(one, appointment)
-    if booking is None:
-        return go(one.at())
-    if request.method == "POST":
-        cancel_booking(office(), actor(), one.id, appointment.id, token=form_token())
-        session["note"] = say("booking.cancelled")
-        return go(one.at())
-    lines = [say("booking.cancel_text", moment=_moment(booking.start), office=place_label(booking.office))]
-    if booking.moves >= appointment.moves:
-        lines.append(say("booking.cancel_last"))
-    return page(
-        "citizen/confirm.html", title=say("booking.cancel_title"), procedure=one.title, lines=lines,
-        button=say("booking.cancel_button"), keep=say("booking.cancel_keep"), back=one.at("/rendez-vous"), warn=True,
-        errors=[], ask_reason="", reason="", files=False, token=new_token(), revision=None,
-    )  # fmt: skip
-
-
-@blueprint.get("/dossiers/<number>/rendez-vous.ics")
-@signed_in
-def diary(number: str) -> Response:
-    one = case(number)
-    booking = held(one, wanted(one))
-    if booking is None:
-        raise NotFound
-    there = place(booking.office)
-    address = label(there.address) if there else ""
-    url = f"{office().settings.base_url}{one.at('/rendez-vous')}"
-    body = ics(booking, one.title, place_label(booking.office), address, url, office().now())
-    return file_response(body, "text/calendar; charset=utf-8", "rendez-vous.ics")
-
-
 # -- small readings ----------------------------------------------------------------------------------------------------
-
-
-def _address(one: Case, appointment: Appointment) -> str:
-    several = len(one.procedure.appointments()) > 1
-    return one.at("/rendez-vous") + (f"?quoi={appointment.id}" if several else "")
 
 
 def _instant(text: str) -> datetime | None:

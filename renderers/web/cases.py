@@ -10,7 +10,7 @@ from engine.definition.directory import Office as Place
 from engine.definition.model import Procedure
 from engine.office.intake import see_case, shown_form, shown_page
 from engine.office.office import NotFound
-from engine.records.dossier import Dossier
+from engine.records.dossier import Actor, Dossier
 from engine.rules.scopes import Standing, standing_of
 from engine.rules.view import FormView, PageView
 from engine.values import Text
@@ -66,7 +66,12 @@ class Case:
 
 def case(number: str) -> Case:
     """Raises `NotFound` for an unknown dossier and for somebody else's."""
-    return Case(*see_case(office(), actor(), dossier_number(number)))
+    return case_of(actor(), number)
+
+
+def case_of(who: Actor, number: str) -> Case:
+    """The same for somebody who is known otherwise than by a session."""
+    return Case(*see_case(office(), who, dossier_number(number)))
 
 
 def drawing(one: Case) -> Drawing:

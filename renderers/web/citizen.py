@@ -23,6 +23,7 @@ from renderers.web import (
     sending,
     signin,
     tracking,
+    visit_links,
 )
 
 BLUEPRINTS = (
@@ -39,6 +40,7 @@ BLUEPRINTS = (
     payments.blueprint,
     appointments.blueprint,
     tracking.blueprint,
+    visit_links.blueprint,
     messages.blueprint,
     errands.blueprint,
     acts.blueprint,

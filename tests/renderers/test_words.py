@@ -25,7 +25,7 @@ from renderers.words import OFFERED, REFERENCE, SAMPLES, Words, in_language, loa
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = ("draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed")  # fmt: skip
 LONGEST = {
-    "dossier": "26 4829 1137 4", "link": "https://services.gouv.tg/d/26482911374", "due": "30/11/2026",
+    "dossier": "26 4829 1137 4", "link": "https://services.gouv.tg/r/aaaaaaabcdefghijklm", "due": "30/11/2026",
     "meeting": "01/12/2026 08h15", "office": "Centre de traitement d'Atakpamé", "amount": "1 000 000",
     "receipt": "Q-2026-000123", "code": "482913", "minutes": "10", "host": "services.gouv.tg",
 }  # fmt: skip

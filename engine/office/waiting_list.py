@@ -1,0 +1,109 @@
+"""Who waits for a seat: told when one is freed where they wait, the longest waiting first. It is not kept for them: the
+first who comes has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.definition.model import Appointment, Procedure
+from engine.office.letters import dossier_link
+from engine.office.office import NotFound, Office, pinned, seen
+from engine.problems import Refused
+from engine.records.dossier import Actor, Booking, Dossier, Letter
+from engine.records.exchanges import Waiting
+from engine.records.store import Unit
+from engine.rules.appointments import bookable, first_bookable, offices_for, resource_key
+from engine.rules.passage import Moment
+from engine.sms import to_gsm
+from engine.values import group_number, new_id
+
+TOLD_AT_ONCE: Final = 3  # for one seat: who was told first may not want it
+QUIET: Final = timedelta(hours=12)  # nobody is told twice within
+
+
+def wait_for_seat(office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str) -> None:
+    """Puts the dossier on the list of an office, in place of the one it was on. Raises NotFound; Refused: why it cannot
+    book this visit."""
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        task = procedure.tasks.get(appointment_id)
+        moment = Moment(procedure, actor, now, office.directory, office.wording)
+        if not isinstance(task, Appointment):
+            raise NotFound
+        if (closed := bookable(moment, dossier, appointment_id)) is not None:
+            raise Refused(closed)
+        if office_id not in {one.id for one in offices_for(procedure, task, dossier, moment)}:
+            raise NotFound
+        known = {one.appointment: one for one in unit.waiting_of(dossier.id)}.get(appointment_id)
+        if known is None or known.office != office_id:
+            resource = resource_key(procedure, appointment_id)
+            unit.put_waiting(Waiting(dossier.id, appointment_id, resource, office_id, now))
+
+
+def stop_waiting(office: Office, actor: Actor, dossier_id: str, appointment_id: str) -> None:
+    with office.store.unit(write=True) as unit:
+        unit.drop_waiting(seen(unit, office, actor, dossier_id).id, appointment_id)
+
+
+def waits_at(office: Office, actor: Actor, dossier_id: str, appointment_id: str) -> str:
+    """The office where the dossier waits for a seat; empty when it waits nowhere."""
+    with office.store.unit() as unit:
+        found = unit.waiting_of(seen(unit, office, actor, dossier_id).id)
+    return next((one.office for one in found if one.appointment == appointment_id), "")
+
+
+def seats_changed(
+    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]
+) -> None:
+    """What a decision that took or freed seats means for those who hold or wait: who has a visit waits no more."""
+    freed = frozenset(releases)
+    for name, booking in after.bookings.items():
+        if booking.status == "booked" and before.bookings.get(name) != booking:
+            unit.drop_waiting(after.id, name)
+            unit.drop_hold(after.id, name)
+    for name, booking in before.bookings.items():
+        task = procedure.tasks.get(name)
+        if booking.id in freed and isinstance(task, Appointment):
+            _tell(office, unit, task, resource_key(procedure, name), booking, after.id)
+
+
+def _tell(office: Office, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
+    now = office.now()
+    if freed.start < first_bookable(task, now, office.directory.calendar):
+        return
+    told = 0
+    for one in unit.waiting_for(resource, freed.office):
+        dossier = unit.dossier(one.dossier)
+        if told == TOLD_AT_ONCE or dossier is None:
+            break
+        if (
+            one.dossier == but
+            or dossier.closed_at is not None
+            or (one.told_at is not None and now - one.told_at < QUIET)
+        ):
+            continue
+        unit.put_waiting(replace(one, told_at=now))
+        told += _owe(office, unit, dossier, freed, now)
+
+
+def _owe(office: Office, unit: Unit, dossier: Dossier, freed: Booking, now: datetime) -> bool:
+    there = office.directory.offices.get(freed.office)
+    facts = {
+        "dossier": group_number(dossier.number), "link": dossier_link(office, dossier),
+        "office": there.label.in_(dossier.language) if there else "",
+    }  # fmt: skip
+    channel = "sms" if dossier.contact_phone else "email"
+    to = dossier.contact_phone or dossier.contact_email
+    if not to:
+        return False
+    body = office.wording.say("visit.freed.sms", dossier.language, facts)
+    dedupe = f"{dossier.id}:freed:{freed.id}:{channel}"
+    if channel == "sms":
+        return unit.add_letter(Letter(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now))
+    subject = office.wording.say("visit.freed.subject", dossier.language, facts)
+    return unit.add_letter(Letter(new_id(), dossier.id, "email", to, subject, body, now, dedupe, now))
