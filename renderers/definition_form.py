@@ -85,7 +85,8 @@ class FormReader(BookReader):
         """`account.phone`, or `look_up.<id>.<answer>`."""
         kind, _, name = source.partition(".")
         if kind == "account":
-            return self.say(f"prefilled_{name}")
+            known = self.words.has(f"definition.prefilled_{name}")
+            return self.say(f"prefilled_{name}" if known else "prefilled_other")
         look_up, _, answer = name.partition(".")
         label = self.label(answer)
         return self.say("prefilled_look_up", register=self.label(look_up), answer=label)
