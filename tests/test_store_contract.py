@@ -606,6 +606,7 @@ def test_mandates(store: Store) -> None:
         unit.put_mandate(two)
         assert unit.mandates_to_check() == (one,)
         assert unit.mandates_given("u1") == (one, two)
+        assert unit.mandate_proofs() == (("m1", "abc"),)
         assert unit.mandates_held("u2") == (one,)
         assert unit.mandates_awaiting("+22890000000") == (two,)
         held = replace(two, holder="u2", changed_at=later(hours=1))

@@ -1,4 +1,4 @@
-"""Every file that a dossier names: those of its answers and acts, and those of its messages."""
+"""Every file that a dossier names: those of its answers and acts, and those of its messages; the documents of mandates."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ def places_of(unit: Unit, dossier: Dossier) -> list[Place]:
 
 
 def places(store: Store) -> Iterator[Place]:
-    """Those of all dossiers."""
+    """Those of all dossiers, and of mandates, each kept under its own."""
     for dossier_id in store.all_dossiers():
         with store.unit() as unit:
             dossier = unit.dossier(dossier_id)
             found = places_of(unit, dossier) if dossier is not None else []
         yield from found
+    with store.unit() as unit:
+        proofs = unit.mandate_proofs()
+    yield from proofs

@@ -67,6 +67,10 @@ class PeopleVerbs(Verbs):
         sql = f"{MANDATES.select} WHERE status = 'to_check' ORDER BY created_at, id LIMIT ?"
         return MANDATES.read_all(self._rows(sql, (limit,)))
 
+    def mandate_proofs(self) -> tuple[tuple[str, str], ...]:
+        rows = self._rows("SELECT id, proof FROM mandate WHERE proof <> ''")
+        return tuple((mandate, proof) for mandate, proof in rows)
+
     def sessions_of(self, account_id: str) -> tuple[Session, ...]:
         rows = self._rows(f"{SESSIONS.select} WHERE account = ? ORDER BY seen_at DESC, token_sha256", (account_id,))
         return SESSIONS.read_all(rows)

@@ -332,6 +332,10 @@ class Unit(Protocol):
         """Those whose document an agent must look at, the oldest first."""
         ...
 
+    def mandate_proofs(self) -> tuple[tuple[str, str], ...]:
+        """Every mandate with a document, and its digest."""
+        ...
+
     def note_reading(self, reading: Reading) -> None:
         """Once a person, a dossier and a day: the last one counts."""
         ...

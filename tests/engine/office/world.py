@@ -126,7 +126,7 @@ class World:
         return bookings.book_slot(self.office, owner, dossier.id, appointment, slot.office, slot.start, token=new_id())
 
     def owner(self, dossier: Dossier) -> Actor:
-        return next(actor for actor in self.people.values() if actor.id == dossier.owner)
+        return next(actor for actor in self.people.values() if actor.owns == dossier.owner)
 
     # -- looking
 

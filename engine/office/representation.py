@@ -1,0 +1,292 @@
+"""Acting for somebody else: a company on the word of a document an agent has looked at, a child, a person who agreed by their
+own telephone, one dossier shared. Whoever is stood for sees who stands for them, and ends it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from engine.office.accounts import applicant_known_by
+from engine.office.office import NotFound, Office, seen
+from engine.office.papers import Upload
+from engine.office.phones import read_phone
+from engine.office.tries import too_many
+from engine.problems import Refusal, Refused, refusal
+from engine.records.attachment_content import Rejected
+from engine.records.dossier import Account, Actor, Letter
+from engine.records.people import Mandate, MandateKind, MandateRole, MandateStatus
+from engine.records.store import Unit
+from engine.rules.access import is_owner
+from engine.rules.acting import acting, childhood_end, is_active, may_give
+from engine.rules.rights import EVERYWHERE, administers
+from engine.rules.wishes import wishes_of
+from engine.sms import to_gsm
+from engine.values import Plain, new_id
+
+PROOF_KINDS: Final = ("pdf", "jpg", "png")
+LARGEST_PROOF: Final = 5_000_000
+GIVEN_BY_ONE: Final = 10  # mandates asked for or given by one person in a quarter of an hour
+_COMPANY: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A mandate as it is read: for whom, by whom, and whether it holds today."""
+
+    mandate: Mandate
+    principal: Account
+    holder: Account | None
+    active: bool
+
+
+# -- at work -----------------------------------------------------------------------------------------------------------
+
+
+def acting_for(office: Office, actor: Actor, mandate_id: str) -> Actor | None:
+    """This person as they act under a mandate of theirs that holds today; none otherwise."""
+    with office.store.unit() as unit:
+        mandate = unit.mandate(mandate_id)
+        principal = unit.account(mandate.principal) if mandate and mandate.holder == actor.id else None
+    if mandate is None or principal is None or not is_active(mandate, office.day()):
+        return None
+    return acting(actor, mandate, principal)
+
+
+def principal_name(office: Office, actor: Actor) -> str:
+    """Whom this person acts for, as they are called; empty for themself."""
+    if not actor.principal:
+        return ""
+    with office.store.unit() as unit:
+        account = unit.account(actor.principal)
+    return account.name or account.login if account else ""
+
+
+def held(office: Office, actor: Actor) -> tuple[Standing, ...]:
+    """For whom this person acts, or asked to. Those that awaited their phone find them here."""
+    with office.store.unit() as unit:
+        account = unit.account(actor.id)
+        awaiting = unit.mandates_awaiting(account.login) if account else ()
+    if awaiting:
+        with office.store.unit(write=True) as unit:
+            for one in awaiting:
+                unit.put_mandate(replace(one, holder=actor.id))
+    with office.store.unit() as unit:
+        return tuple(_standing(office, unit, one) for one in unit.mandates_held(actor.id) if one.status != "ended")
+
+
+def given(office: Office, actor: Actor) -> tuple[Standing, ...]:
+    """Who acts, or asks to act, for whoever this person stands for at this moment."""
+    with office.store.unit() as unit:
+        found = unit.mandates_given(actor.owns)
+        return tuple(_standing(office, unit, one) for one in found if one.status not in ("ended", "refused"))
+
+
+def _standing(office: Office, unit: Unit, mandate: Mandate) -> Standing:
+    principal, holder = unit.account(mandate.principal), unit.account(mandate.holder) if mandate.holder else None
+    if principal is None:
+        raise NotFound
+    return Standing(mandate, principal, holder, is_active(mandate, office.day()))
+
+
+# -- beginning ---------------------------------------------------------------------------------------------------------
+
+
+def declare_company(office: Office, actor: Actor, number: str, name: str, proof: Upload | None) -> Mandate:
+    """Asks to act for a company, by its number and a document that says so; an agent looks at it first. Raises Refused:
+    company_number, name_missing, proof_missing, proof_unfit, already_asked, too_many_tries."""
+    number, name = " ".join(number.upper().split()), " ".join(name.split())[:120]
+    if not _COMPANY.fullmatch(number):
+        raise Refused(refusal("company_number"))
+    if not name:
+        raise Refused(refusal("name_missing"))
+    if proof is None:
+        raise Refused(refusal("proof_missing"))
+    mandate = Mandate(new_id(), "", actor.id, "", "company", "manager", "to_check", actor.id, office.now())
+    try:
+        kept = office.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id)
+    except Rejected:
+        raise Refused(refusal("proof_unfit")) from None
+    with office.store.unit(write=True) as unit:
+        closed = _many(office, unit, actor)
+        if closed is None:
+            company = unit.account_of("applicant", f"company:{number}")
+            if company is None:
+                company = Account(new_id(), "applicant", name, f"company:{number}")
+                unit.put_account(company)
+            asked = [one for one in unit.mandates_held(actor.id) if one.principal == company.id]
+            if any(one.status in ("to_check", "active") for one in asked):
+                raise Refused(refusal("already_asked"))
+            mandate = replace(mandate, principal=company.id, proof=kept.sha256, proof_name=kept.name)
+            unit.put_mandate(mandate)
+    if closed:
+        raise Refused(closed)
+    return mandate
+
+
+def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:
+    """Acts for a child of one's own until the eve of their majority, as declared. Raises Refused: name_missing,
+    not_a_child, too_many_tries."""
+    known: dict[str, Plain] = {
+        name: " ".join(profile.get(name, "").split())[:120] for name in ("family_name", "given_names")
+    }
+    last = childhood_end(born)
+    if not known["family_name"] or not known["given_names"]:
+        raise Refused(refusal("name_missing"))
+    if born > office.day() or last < office.day():
+        raise Refused(refusal("not_a_child"))
+    child_id = new_id()
+    child = Account(
+        child_id, "applicant", f"{known['family_name']} {known['given_names']}", f"child:{child_id}",
+        profile={**known, "birth_date": born.isoformat()},
+    )  # fmt: skip
+    mandate = Mandate(
+        new_id(), child.id, actor.id, "", "child", "agent", "active", actor.id, office.now(), until=last
+    )  # fmt: skip
+    with office.store.unit(write=True) as unit:
+        closed = _many(office, unit, actor)
+        if closed is None:
+            unit.put_account(child)
+            unit.put_mandate(mandate)
+    if closed:
+        raise Refused(closed)
+    return mandate
+
+
+def ask_person(office: Office, actor: Actor, phone_raw: str, name: str, until: date | None = None) -> Mandate:
+    """Asks somebody, by their telephone, to be allowed to act for them: they are told, sign in, and answer. Raises Refused:
+    phone_format, name_missing (one's own), own_mandate, day_past, too_many_tries."""
+    phone, name = read_phone(phone_raw), " ".join(name.split())[:60]
+    if not name:
+        raise Refused(refusal("name_missing"))
+    with office.store.unit(write=True) as unit:
+        closed = _many(office, unit, actor)
+        if closed is None:
+            principal = applicant_known_by(unit, "phone", phone, office.now())
+            _check(office, actor, principal.id, until)
+            mandate = Mandate(
+                new_id(), principal.id, actor.id, "", "person", "agent", "asked", actor.id, office.now(), until=until
+            )  # fmt: skip
+            unit.put_mandate(mandate)
+            _tell(office, unit, phone, "asked", principal, name)
+    if closed:
+        raise Refused(closed)
+    return mandate
+
+
+def give(
+    office: Office, actor: Actor, held_id: str, phone_raw: str, role: MandateRole, *, until: date | None = None,
+    procedures: tuple[str, ...] = (), dossier_id: str = "",
+) -> Mandate:  # fmt: skip
+    """Lets somebody act for whoever this person stands for, all of it or one dossier. Raises NotFound; Refused: phone_format,
+    mandate_bounds, own_mandate, day_past, procedure_unknown, too_many_tries."""
+    phone = read_phone(phone_raw)
+    if strange := [one for one in procedures if one not in office.catalogue.procedures]:
+        raise Refused(refusal("procedure_unknown", procedure=strange[0]))
+    with office.store.unit(write=True) as unit:
+        own = unit.mandate(held_id) if held_id else None
+        principal, here = unit.account(actor.owns), unit.account(actor.id)
+        own = own if own and own.holder == actor.id and own.principal == actor.principal else None
+        if principal is None or here is None or not may_give(actor, own, office.day()):
+            raise Refused(refusal("mandate_bounds"))
+        dossiers: tuple[str, ...] = ()
+        if dossier_id:
+            dossier = seen(unit, office, actor, dossier_id)
+            if not is_owner(dossier, actor):
+                raise NotFound
+            dossiers = (dossier.id,)
+        closed = _many(office, unit, actor)
+        if closed is None:
+            known = unit.account_of("applicant", phone)
+            _check(office, actor, known.id if known else "", until, principal.id)
+            kind: MandateKind = (
+                "dossier" if dossiers else "company" if principal.login.startswith("company:") else "person"
+            )
+            role = "agent" if dossiers and role == "manager" else role
+            mandate = Mandate(
+                new_id(), principal.id, known.id if known else "", phone, kind, role, "active", actor.id, office.now(),
+                until=until, procedures=procedures, dossiers=dossiers,
+            )  # fmt: skip
+            unit.put_mandate(mandate)
+            _tell(office, unit, phone, "given", known or principal, principal.name or here.name)
+    if closed:
+        raise Refused(closed)
+    return mandate
+
+
+def _many(office: Office, unit: Unit, actor: Actor) -> Refusal | None:
+    return too_many(unit, office.now(), (f"mandate:{actor.id}", GIVEN_BY_ONE))
+
+
+def _check(office: Office, actor: Actor, other: str, until: date | None, principal: str = "") -> None:
+    if other and other in (actor.id, principal):
+        raise Refused(refusal("own_mandate"))
+    if until is not None and until < office.day():
+        raise Refused(refusal("day_past", day=until.isoformat()))
+
+
+def _tell(office: Office, unit: Unit, phone: str, what: str, account: Account, name: str) -> None:
+    facts = {"name": name, "link": f"{office.settings.short_url}/compte/entreprises"}
+    said = office.wording.say(f"letter.mandate_{what}.sms", wishes_of(account).language or "fr", facts)
+    letter_id, now = new_id(), office.now()
+    unit.add_letter(Letter(letter_id, None, "sms", phone, "", to_gsm(said), now, f"mandate/{letter_id}", now))
+
+
+# -- answering, ending -------------------------------------------------------------------------------------------------
+
+
+def answer(office: Office, actor: Actor, mandate_id: str, yes: bool) -> Mandate:
+    """The person who was asked says yes or no. Raises NotFound for anybody else, and for what was answered."""
+    return _changed(office, mandate_id, lambda one: one.principal == actor.id and one.status == "asked", _said(yes))
+
+
+def end(office: Office, actor: Actor, mandate_id: str) -> Mandate:
+    """Whoever is stood for takes it back, or whoever holds it lays it down. Raises NotFound for anybody else."""
+    return _changed(
+        office, mandate_id,
+        lambda one: (one.holder == actor.id or (one.principal == actor.owns and not actor.only_reads and not actor.dossiers))
+        and one.status in ("asked", "to_check", "active"),
+        "ended",
+    )  # fmt: skip
+
+
+def check(office: Office, actor: Actor, mandate_id: str, yes: bool) -> Mandate:
+    """An administrator has looked at the document. Raises NotFound for anybody else."""
+    return _changed(office, mandate_id, lambda one: may_check(actor) and one.status == "to_check", _said(yes))
+
+
+def to_check(office: Office, actor: Actor) -> tuple[Standing, ...]:
+    """What waits for an administrator's eyes."""
+    if not may_check(actor):
+        raise NotFound
+    with office.store.unit() as unit:
+        return tuple(_standing(office, unit, one) for one in unit.mandates_to_check())
+
+
+def proof_of(office: Office, actor: Actor, mandate_id: str) -> tuple[str, bytes]:
+    """The document behind a mandate, its name and content. Raises NotFound for whoever may not look at it."""
+    with office.store.unit() as unit:
+        mandate = unit.mandate(mandate_id)
+    if mandate is None or not mandate.proof or not may_check(actor):
+        raise NotFound
+    return mandate.proof_name, office.attachments.read(mandate.proof, mandate.id)
+
+
+def may_check(actor: Actor) -> bool:
+    return actor.kind == "agent" and administers(actor, (EVERYWHERE,))
+
+
+def _said(yes: bool) -> MandateStatus:
+    return "active" if yes else "refused"
+
+
+def _changed(office: Office, mandate_id: str, may: Callable[[Mandate], bool], status: MandateStatus) -> Mandate:
+    with office.store.unit(write=True) as unit:
+        mandate = unit.mandate(mandate_id)
+        if mandate is None or not may(mandate):
+            raise NotFound
+        mandate = replace(mandate, status=status, changed_at=office.now())
+        unit.put_mandate(mandate)
+    return mandate

@@ -1,0 +1,178 @@
+"""Acting for somebody else: a company, a child, a person who agreed, one dossier; within bounds, ended by either side."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from engine.office import intake, people, representation
+from engine.office.office import NotFound
+from engine.office.papers import Upload
+from engine.office.people import Person
+from engine.office.timers import sweep
+from engine.problems import Refused
+from engine.records.dossier import SYSTEM_ACTOR, Actor
+from engine.records.people import Mandate
+from tests.engine.office.world import B3, PASSPORT, PHONE, World, pdf
+
+OTHER = "+22891445566"
+TODAY = date(2026, 11, 23)
+
+
+def refused(act: Any, *given: Any, **more: Any) -> str:
+    with pytest.raises(Refused) as closed:
+        act(*given, **more)
+    return closed.value.reason.code
+
+
+def as_(world: World, actor: Actor, mandate: Mandate) -> Actor:
+    """The same person, acting under a mandate."""
+    found = representation.acting_for(world.office, actor, mandate.id)
+    assert found is not None
+    world.people[found.owns] = found
+    return found
+
+
+def company(world: World, actor: Actor) -> Mandate:
+    return representation.declare_company(world.office, actor, "TG-LOM 2024 B 1", "SOTOGO", Upload("rccm.pdf", pdf()))
+
+
+def administrator(world: World) -> Actor:
+    person = Person("C. Chef", administers=("*",))
+    return people.add_person(world.office, SYSTEM_ACTOR, "agent", "chef", person).account.actor()
+
+
+def opened(world: World, actor: Actor, procedure: str = B3) -> Any:
+    from_draft = world.draft(procedure, actor)
+    return world.kept(from_draft)
+
+
+class TestCompanies:
+    def test_nobody_acts_for_one_before_an_agent_has_looked(self, world: World) -> None:
+        afi, chef = world.applicant(), administrator(world)
+        mandate = company(world, afi)
+        assert representation.acting_for(world.office, afi, mandate.id) is None
+        assert refused(company, world, afi) == "already_asked"
+        assert representation.proof_of(world.office, chef, mandate.id)[0] == "rccm.pdf"
+        with pytest.raises(NotFound):
+            representation.proof_of(world.office, world.agent("x", "dgdn/guichet"), mandate.id)
+        with pytest.raises(NotFound):
+            representation.check(world.office, afi, mandate.id, True)
+        assert [one.mandate.id for one in representation.to_check(world.office, chef)] == [mandate.id]
+        representation.check(world.office, chef, mandate.id, True)
+        acting = as_(world, afi, mandate)
+        dossier = opened(world, acting)
+        assert (dossier.owner, dossier.contact_phone) == (mandate.principal, PHONE)
+        with pytest.raises(NotFound):
+            intake.see(world.office, afi, dossier.id)  # it is the company's: whoever looks for it acts for the company
+        entry = world.read(lambda unit: unit.entries(dossier.id))[0]
+        assert entry.actor == afi.id, "the journal says whose hand it was"
+
+    def test_a_refused_document_opens_nothing(self, world: World) -> None:
+        afi, chef = world.applicant(), administrator(world)
+        mandate = company(world, afi)
+        representation.check(world.office, chef, mandate.id, False)
+        assert representation.acting_for(world.office, afi, mandate.id) is None
+
+    def test_a_manager_gives_mandates_within_bounds_and_others_do_not(self, world: World) -> None:
+        afi, koffi, chef = world.applicant(), world.applicant(OTHER), administrator(world)
+        mandate = company(world, afi)
+        representation.check(world.office, chef, mandate.id, True)
+        manager = as_(world, afi, mandate)
+        dossier = opened(world, manager)
+        sub = representation.give(world.office, manager, mandate.id, OTHER, "agent", procedures=(B3,), until=TODAY)
+        agent = as_(world, koffi, sub)
+        assert intake.see(world.office, agent, dossier.id).id == dossier.id
+        assert refused(intake.open_dossier, world.office, agent, PASSPORT, criteria={}) == "mandate_bounds"
+        assert refused(representation.give, world.office, agent, sub.id, PHONE, "agent") == "mandate_bounds"
+        world.wait(days=1)
+        assert representation.acting_for(world.office, koffi, sub.id) is None, "its last day is over"
+
+    @pytest.mark.parametrize(
+        ("number", "name", "proof", "why"),
+        [
+            ("", "SOTOGO", True, "company_number"),
+            ("TG-LOM 1", " ", True, "name_missing"),
+            ("TG-LOM 1", "SOTOGO", False, "proof_missing"),
+        ],
+    )
+    def test_what_is_no_claim(self, world: World, number: str, name: str, proof: bool, why: str) -> None:
+        upload = Upload("a.pdf", pdf()) if proof else None
+        assert refused(representation.declare_company, world.office, world.applicant(), number, name, upload) == why
+
+    def test_a_document_that_is_none_is_refused_and_one_that_serves_is_kept(self, world: World) -> None:
+        afi = world.applicant()
+        bad = Upload("a.pdf", b"not a pdf")
+        assert refused(representation.declare_company, world.office, afi, "TG-LOM 1", "S", bad) == "proof_unfit"
+        mandate = company(world, afi)
+        world.wait(days=30)
+        sweep(world.office)
+        assert world.office.attachments.read(mandate.proof, mandate.id)
+
+
+class TestPeople:
+    def test_a_child_until_the_eve_of_their_majority(self, world: World) -> None:
+        afi, child = world.applicant(), {"family_name": "AMEGAN", "given_names": "Kossi"}
+        mandate = representation.declare_child(world.office, afi, child, date(2015, 3, 27))
+        assert mandate.until == date(2033, 3, 26)
+        acting = as_(world, afi, mandate)
+        answers = world.draft(B3, acting).answers
+        assert acting.owns == mandate.principal
+        assert answers
+        for born in (TODAY + timedelta(days=1), date(2008, 11, 23)):
+            assert refused(representation.declare_child, world.office, afi, child, born) == "not_a_child"
+
+    def test_somebody_else_only_once_they_agreed(self, world: World) -> None:
+        afi, old = world.applicant(), world.applicant(OTHER)
+        mandate = representation.ask_person(world.office, afi, OTHER, "AMEGAN Afi")
+        assert any("mandate_asked" in said and "AMEGAN Afi" in said for said in world.letters(OTHER))
+        assert representation.acting_for(world.office, afi, mandate.id) is None
+        with pytest.raises(NotFound):
+            representation.answer(world.office, afi, mandate.id, True)
+        representation.answer(world.office, old, mandate.id, True)
+        dossier = opened(world, as_(world, afi, mandate))
+        assert intake.see(world.office, old, dossier.id).owner == old.id, "the person sees what is done for them"
+        representation.end(world.office, old, mandate.id)
+        assert representation.acting_for(world.office, afi, mandate.id) is None
+
+    def test_no_is_no_and_nobody_asks_themself(self, world: World) -> None:
+        afi, old = world.applicant(), world.applicant(OTHER)
+        mandate = representation.ask_person(world.office, afi, OTHER, "Afi")
+        representation.answer(world.office, old, mandate.id, False)
+        with pytest.raises(NotFound):
+            representation.answer(world.office, old, mandate.id, True)
+        assert refused(representation.ask_person, world.office, afi, PHONE, "Afi") == "own_mandate"
+
+
+class TestOneDossier:
+    def test_a_reader_reads_that_one_and_changes_nothing(self, world: World) -> None:
+        afi, koffi = world.applicant(), world.applicant(OTHER)
+        shared, kept = world.filled(B3), world.draft(PASSPORT)
+        mandate = representation.give(world.office, afi, "", OTHER, "reader", dossier_id=shared.id)
+        reader = as_(world, koffi, mandate)
+        assert intake.see(world.office, reader, shared.id).id == shared.id
+        assert [line.id for line in intake.mine(world.office, reader)] == [shared.id]
+        with pytest.raises(NotFound):
+            intake.see(world.office, reader, kept.id)
+        assert refused(intake.submit, world.office, reader, shared.id, declared=True) == "role"
+
+    def test_a_second_pair_of_hands_works_on_it(self, world: World) -> None:
+        afi, koffi = world.applicant(), world.applicant(OTHER)
+        shared = world.filled(B3)
+        mandate = representation.give(world.office, afi, "", OTHER, "manager", dossier_id=shared.id)
+        assert mandate.role == "agent", "nobody manages a dossier's owner"
+        sent = intake.submit(world.office, as_(world, koffi, mandate), shared.id, declared=True)
+        assert sent.owner == afi.id
+        assert list(world.office.store.findings()) == []
+
+    def test_somebody_not_known_yet_finds_it_at_their_first_visit(self, world: World) -> None:
+        shared = world.draft(B3)
+        mandate = representation.give(world.office, world.applicant(), "", OTHER, "reader", dossier_id=shared.id)
+        assert mandate.holder == ""
+        koffi = world.applicant(OTHER)
+        assert [one.mandate.id for one in representation.held(world.office, koffi)] == [mandate.id]
+        assert representation.acting_for(world.office, koffi, mandate.id) is not None
+        representation.end(world.office, koffi, mandate.id)
+        assert representation.held(world.office, koffi) == ()
