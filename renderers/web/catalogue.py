@@ -24,6 +24,7 @@ from engine.values import Plain
 from renderers.paging import ON_A_PAGE, paged
 from renderers.procedure_page import ProcedureCard
 from renderers.search import Searched, WordIndex
+from renderers.spoken import Spoken
 from renderers.web.base import actor, form_token, go, language, new_token, office, page, public, say, site
 from renderers.web.cases import current_procedure, label, writer
 from renderers.web.statuses import line_public, line_title
@@ -98,7 +99,8 @@ def catalogue() -> Response:
 
 
 def in_order() -> Listed:
-    """All procedures in the order of their titles, put so once for a catalogue in each language."""
+    """All procedures in the order of their titles, those said in the language of the page first; put so once for a catalogue
+    in each language."""
     kept = _listed.get(language())
     if kept is None or kept.catalogue is not office().catalogue:
         with _listing:
@@ -116,7 +118,7 @@ def _put_in_order(catalogue: Catalogue) -> Listed:
             theme = one.category or "other"
             yield Searched(one.id, label(one.title), f"{label(one.summary)} {theme} {one.id}"), theme
 
-    listed = sorted(searched(), key=lambda pair: pair[0].title.casefold())
+    listed = sorted(searched(), key=lambda pair: (isinstance(pair[0].title, Spoken), pair[0].title.casefold()))
     by_theme: dict[str, list[str]] = defaultdict(list)
     for one, theme in listed:
         by_theme[theme].append(one.id)

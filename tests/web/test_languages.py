@@ -122,6 +122,15 @@ def test_every_question_act_and_message_of_it_is_in_english(name: str) -> None:
     assert [text for text in texts if FRENCH.search(re.sub(r"{\w+}", "x", text))] == []
 
 
+def test_what_is_said_in_the_language_of_the_page_comes_first(shipped: FlaskClient) -> None:
+    def titles(language: str) -> list[str]:
+        cards = shipped.get(f"/?lang={language}").get_data(as_text=True)
+        return [re.sub(r"<[^>]+>", "", one) for one in re.findall(r'class="cover"[^>]*>(.*?)</a>', cards)]
+
+    assert titles("en")[:3] == ["Electronic visa", "Ordinary passport", "Residence card"]
+    assert "Visa électronique" not in titles("fr")[:3]
+
+
 def test_amounts_and_days_follow_the_language(visitor: Visitor) -> None:
     assert "5 000 FCFA" in visitor.open("/demarches/essai").text
     assert "5,000 FCFA" in visitor.open("/demarches/essai?lang=en").text
