@@ -40,9 +40,10 @@ from renderers.web.base import (
 )
 from renderers.web.cases import drawing, label
 from renderers.web.desk import desk_page
+from renderers.web.errands import SEEN, put_already
 from renderers.web.form import page_with
 from renderers.web.refusals import sentence
-from renderers.web_form import error_summary, has_files, problem_sentence
+from renderers.web_form import asked_views, error_summary, has_files, problem_sentence
 
 blueprint = Blueprint("agent_act", __name__)
 
@@ -50,7 +51,7 @@ REASON = "act-reason"
 FIELD = "act-field"
 WHY = "act-why-"
 FILE = "act-file"
-_OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", REASON, FIELD})
+_OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", REASON, FIELD, SEEN})
 LONGEST = 2000  # signs of a reason
 _PLACES = {"reason_missing": REASON, "attachment_missing": FILE}
 
@@ -201,7 +202,7 @@ def _form(
     problems: tuple[AnswerProblem, ...] = (),
 ) -> Response:  # fmt: skip
     way, draw = offer.transition, drawing(one)
-    pages = _pages(one, way, typed, judged, problems)
+    pages, brought = _pages(one, way, typed, judged, problems)
     own = [problem_sentence(problem, draw) for problem in problems if problem.at == way.id]
     errors = [
         *errors,
@@ -215,7 +216,8 @@ def _form(
         act=label(way.label), action=one.at(f"/acte/{way.id}"), asks=way.asks, chosen=chosen, others=others,
         reason=typed.reason, questions=[site().pages.questions(page, draw) for page in pages], errors=errors,
         multipart="attachment" in way.asks or any(has_files(page) for page in pages), token=new_token(),
-        revision=one.dossier.revision, reason_error=_error_at(errors, REASON), file_error=_error_at(errors, FILE),
+        revision=one.dossier.revision, reason_error=_error_at(errors, REASON), follow_up=brought,
+        seen=[found.path for page in pages for found in asked_views(page) if found.shown], file_error=_error_at(errors, FILE),
         files=[paper(one, file) for file in _joined(one, way)], most=OF_AN_ACT.max_items, rounds=rounds,
     )  # fmt: skip
 
@@ -226,13 +228,18 @@ def _error_at(errors: Iterable[tuple[str, str]], control: str) -> str:
 
 def _pages(
     one: AgentCase, way: Transition, typed: Typed, judged: bool, problems: tuple[AnswerProblem, ...]
-) -> list[PageView]:
-    """The later form that the act fills, showing what is wrong with it once it was judged, and with its files."""
+) -> tuple[list[PageView], int]:
+    """The later form that the act fills, showing what is wrong with it once it was judged, and with its files; how many
+    questions its answers have brought."""
     if way.fills is None:
-        return []
+        return [], 0
     filling = read_filling(office(), actor(), one.id, way.id, typed.raw or None)
-    told = (*problems, *(filling.problems if judged else ()))
-    return [page_with(page, [problem for problem in told if _is_on(page, problem)]) for page in filling.view.pages]
+    found = filling.problems if judged else ()
+    wrong = [problem for problem in found if not problem.warns]
+    put = put_already(wrong)
+    told = (*problems, *put, *(problem for problem in found if problem.warns))
+    pages = [page_with(page, [problem for problem in told if _is_on(page, problem)]) for page in filling.view.pages]
+    return pages, len(wrong) - len(put)
 
 
 def _is_on(page: PageView, problem: AnswerProblem) -> bool:

@@ -30,12 +30,13 @@ from renderers.web.agent_waits import WaitLine, wait_lines
 from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site, taken_aside
 from renderers.web.cases import drawing, label
 from renderers.web.desk import desk_page, role_label
+from renderers.web.errands import SEEN, put_already
 from renderers.web.form import page_with
-from renderers.web_form import error_summary, has_files
+from renderers.web_form import asked_views, error_summary, has_files
 
 blueprint = Blueprint("agent_errand", __name__)
 
-_OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end"})
+_OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", SEEN})
 Raw = Mapping[str, list[str]]
 
 
@@ -127,7 +128,8 @@ def _form(
     errand: Errand, answered: Answered, problems: Iterable[AnswerProblem] = (), judged: bool = True
 ) -> Response:  # fmt: skip
     one, form, view = errand.one, errand.form, application(errand.one)
-    told = [*problems, *(answered.problems if judged else ())]
+    wrong = [problem for problem in answered.problems if judged and not problem.warns]
+    told = [*problems, *put_already(wrong), *(problem for problem in answered.problems if judged and problem.warns)]
     page, draw = page_with(answered.page, told), drawing(one)
     errors = error_summary(page, draw)
     thing, number = errand.wait.thing, errand.number
@@ -136,6 +138,7 @@ def _form(
         "agent/errand.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
         title=errand.title(view), action=errand.action, errors=errors, help=label(page.help),
         questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
+        seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),
         until=say("errand.until", until=site().words.moment(thing.until, language())) if thing.until else "",
         notes=_notes(errand), judged=row_answers(one, view, form.each, number) if number is not None else (),
         rank=say("errand.row_rank", number=number + 1, count=len(rows.rows) if rows else 1) if number is not None else "",

@@ -240,15 +240,16 @@ class Sheet:
     def refused(self, errors: tuple[tuple[str, str], ...] = (), reason: str = "") -> Response:
         """What is wrong, each beside its question; a question that the answers have just brought is only asked."""
         sheet, filled = self._again(), self.read(True)
-        seen = set(request.form.getlist(SEEN))
         wrong = [one for one in filled.problems if not one.warns]
-        told = [one for one in wrong if not (one.code in _NOT_PUT_YET and _question(one.at) not in seen)]
+        told = put_already(wrong)
         brought = len(wrong) - len(told)
         return sheet.drawn(filled, told, 422 if told or errors else 200, "", brought, errors, reason)
 
 
-def _question(at: str) -> str:
-    return at.partition(".")[0]
+def put_already(problems: Iterable[AnswerProblem]) -> list[AnswerProblem]:
+    """What is wrong with questions that the page posted had shown; one that its answers have brought is only asked."""
+    seen = set(request.form.getlist(SEEN))
+    return [one for one in problems if one.code not in _NOT_PUT_YET or one.at.partition(".")[0] in seen]
 
 
 def filled_by_act(one: Case, act_id: str, raw: bool) -> Filled:

@@ -236,13 +236,12 @@ class Walker(Person):
             control.first.fill(text)
 
     def _choose(self, name: str, group: list[Control], plain: Plain) -> None:
-        if any(one.checked for one in group):
-            return
+        """What is answered already otherwise is answered again."""
         said = {"true": "oui", "false": "non"}
         codes = {one.value for one in group}
         for wanted in _texts(plain):
             code = wanted if wanted in codes else said.get(wanted, wanted)
-            if code in codes:
+            if code in codes and not any(one.checked and one.value == code for one in group):
                 self._check(name, code)
 
     def _check(self, name: str, value: str) -> None:

@@ -26,7 +26,7 @@ from tests.web.portal import PASSWORD, Portal, wait_until
 from tests.web.walker import Answers, Walker
 
 Enters = Callable[[str, bool], Walker]
-MOST_SCREENS = 60
+MOST_SCREENS, MOST_DAYS = 60, 30
 _MINUTE = timedelta(seconds=61)
 
 
@@ -267,8 +267,9 @@ class Walk:
         self._mine()
 
     def _payments(self) -> set[str]:
+        paid_for = self.dossier.id
         with self.portal.office.store.unit() as unit:
-            return {one.status for one in unit.payments_of(self.dossier.id)}
+            return {one.status for one in unit.payments_of(paid_for)}
 
     def _book(self, step: Step) -> None:
         assert isinstance(step.value, dict)
@@ -371,9 +372,14 @@ class Walk:
             self._finish(agent, Answers(kept))
 
     def _wait(self, step: Step) -> None:
+        """As long as told; longer where the first free slot came sooner than the one of the story."""
         span = read_span(str(step.value))
         assert span is not None
         self.portal.move_to(add_span(self.portal.clock.now(), span, self.portal.office.directory.calendar))
+        for _ in range(MOST_DAYS):
+            if not step.then or self._has_come_to(step.then):
+                return
+            self.portal.move_to(self.portal.clock.now() + timedelta(days=1))
 
     def _wait_for_register(self, step: Step) -> None:
         """Asked once a minute at most."""
