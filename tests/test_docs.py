@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.clock import SystemClock
 from engine.definition.shared_files import load_shared
+from engine.gateways.settings import read_gateways
 from renderers import reference
 from renderers.console import console
 
@@ -67,3 +69,21 @@ def test_the_pages_speak_of_the_project_alone() -> None:
     for page in PAGES:
         text = page.read_text("utf-8")
         assert not re.search(r"/(work|tmp|root|home)/", text), page.name
+
+
+def test_every_setting_is_in_the_page_of_who_runs_it() -> None:
+    told, code = (ROOT / "docs" / "operation.md").read_text("utf-8"), (ROOT / "server.py").read_text("utf-8")
+    names = {f"GUICHET_{name}" for name in re.findall(r'\bread\("([A-Z_]+)"', code)}
+    names |= set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', code))
+    assert len(names) > 15
+    assert {name for name in names if f"`{name}" not in told} == set()
+
+
+def test_the_gateways_of_that_page_are_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "operation.md").read_text("utf-8")
+    [example] = re.findall(r"```toml\n(.*?)```", page, re.S)
+    file = tmp_path / "gateways.toml"
+    file.write_text(re.sub(r"(\w+)_file = ", r"\1 = ", example), "utf-8")
+    said = read_gateways(file, SystemClock(), "https://exemple.tg")
+    assert (set(said.operators), set(said.senders)) == ({"mixx"}, {"sms", "email"})
+    assert said.scanner is not None
