@@ -24,7 +24,7 @@ class ExchangeVerbs(Verbs):
         self._change(MESSAGES.insert(), MESSAGES.cells(message))
 
     def messages_of(self, dossier_id: str) -> tuple[Message, ...]:
-        return MESSAGES.read_all(self._rows(f"{MESSAGES.select} WHERE dossier = ? ORDER BY at, id", (dossier_id,)))
+        return MESSAGES.read_all(self._rows(f"{MESSAGES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
 
     def read_messages(self, dossier_id: str, side: Side, at: datetime) -> int:
         sql = "UPDATE message SET read_at = ? WHERE dossier = ? AND side = ? AND read_at IS NULL"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from renderers.web import (
+    acting,
     acts,
     appointments,
     arrivals,
@@ -21,6 +22,7 @@ from renderers.web import (
     payments,
     rows,
     sending,
+    sharing,
     signin,
     tracking,
     visit_links,
@@ -32,6 +34,7 @@ BLUEPRINTS = (
     mail_signin.blueprint,
     identity_signin.blueprint,
     own.blueprint,
+    acting.blueprint,
     form.blueprint,
     rows.blueprint,
     arrivals.blueprint,
@@ -46,6 +49,7 @@ BLUEPRINTS = (
     acts.blueprint,
     corrections.blueprint,
     documents.blueprint,
+    sharing.blueprint,
     articles.blueprint,
     operator.blueprint,
 )

@@ -9,7 +9,7 @@ from engine.clock import local_day
 from engine.definition.model import Form
 from engine.records.dossier import IssuedDocument
 from engine.rules.access import may_read
-from engine.rules.documents import status_of
+from engine.rules.documents import is_erased, status_of
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.saying import column_words
 from engine.rules.view import FieldView, FormView
@@ -26,6 +26,7 @@ class DocumentLine:
     href: str
     tag: str
     kind: str
+    share: str = ""  # where it may be lent by a link
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def document_line(one: Case, document: IssuedDocument) -> DocumentLine:
     return DocumentLine(
         document.title, text, one.at(f"/documents/{document.id}.pdf") if open_to_reader else "",
         "" if state == "valid" else say(f"track.document_{state}"), "" if state == "valid" else "bad",
+        one.at(f"/documents/{document.id}/partager") if open_to_reader and not is_erased(document) else "",
     )  # fmt: skip
 
 

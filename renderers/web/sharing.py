@@ -1,0 +1,118 @@
+"""Lending a document by a link, and what whoever has the link sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, g, session
+
+from engine.clock import local_day
+from engine.office.sharing import LASTS, lend, lent, shares_of, take_back
+from engine.office.verification import read_document
+from engine.problems import Refused
+from engine.records.exchanges import Share
+from engine.rules.documents import status_of
+from renderers.certificate import document_pdf
+from renderers.web.base import (
+    actor,
+    file_response,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    page,
+    public,
+    say,
+    signed_in,
+    site,
+)
+from renderers.web.cases import Case, agency_of, case
+from renderers.web.refusals import sentence
+from renderers.words import in_language
+
+blueprint = Blueprint("sharing", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLine:
+    id: str
+    until: str
+    opened: str
+
+
+@blueprint.get("/dossiers/<number>/documents/<document_id>/partager")
+@signed_in
+def links(number: str, document_id: str) -> Response:
+    return _page(case(number), document_id)
+
+
+@blueprint.post("/dossiers/<number>/documents/<document_id>/partager")
+@signed_in
+def make(number: str, document_id: str) -> Response:
+    one = case(number)
+    try:
+        secret = lend(office(), actor(), one.id, document_id, token=form_token())
+    except Refused as closed:
+        return _page(one, document_id, sentence(closed.reason), 422)
+    session["lent"] = f"{office().settings.base_url}/p/{secret}"
+    return go(one.at(f"/documents/{document_id}/partager"))
+
+
+@blueprint.post("/dossiers/<number>/documents/<document_id>/partager/<share>/retirer")
+@signed_in
+def end(number: str, document_id: str, share: str) -> Response:
+    one = case(number)
+    take_back(office(), actor(), one.id, document_id, share[:64])
+    session["note"] = say("share.ended")
+    return go(one.at(f"/documents/{document_id}/partager"))
+
+
+def _page(one: Case, document_id: str, error: str = "", status: int = 200) -> Response:
+    found = shares_of(office(), actor(), one.id, document_id)
+    document = read_document(office(), actor(), one.id, document_id)
+    return page(
+        "citizen/share.html", status, dossier=one.dossier, procedure=one.title, title=document.title, error=error,
+        here=one.at(f"/documents/{document_id}/partager"), lines=[_line(share) for share in found], days=LASTS.days,
+        note=session.pop("note", ""), link=session.pop("lent", ""), token=new_token(),
+    )  # fmt: skip
+
+
+def _line(share: Share) -> ShareLine:
+    words = site().words
+    seen = words.moment(share.opened_at, language()) if share.opened_at else ""
+    opened = say("share.opened", count=share.opens, moment=seen) if share.opens else say("share.never")
+    return ShareLine(share.token_sha256, words.moment(share.expires_at, language()), opened)
+
+
+@blueprint.get("/p/<token>")
+@public
+def shown(token: str) -> Response:
+    """What whoever has the link sees: the document whole, and whether it is still worth something."""
+    g.shareable = False
+    found = lent(office(), token[:60])
+    document, words = found.document, site().words
+    agency = office().directory.agencies.get(found.procedure.identity.agency)
+    facts = [
+        (say("verdict.number"), document.number), (say("verdict.agency"), in_language(agency.label if agency else None, language())),
+        *document.content,
+    ]  # fmt: skip
+    state = status_of(document, local_day(office().now()))
+    return page(
+        "citizen/shared.html", title=document.title, facts=facts, kind="ok" if state == "valid" else "act",
+        said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
+        until=words.moment(found.until, language()), code=document.code,
+    )  # fmt: skip
+
+
+@blueprint.get("/p/<token>.pdf")
+@public
+def shown_pdf(token: str) -> Response:
+    g.shareable = False
+    found = lent(office(), token[:60])
+    one = Case(found.dossier, found.procedure)
+    spoken, address = found.dossier.language, f"{office().settings.short_url}/v"
+    body = document_pdf(
+        found.document, found.procedure, found.dossier.number, agency_of(one, spoken), address, office().wording, spoken
+    )  # fmt: skip
+    return file_response(body, "application/pdf", f"{found.document.number}.pdf")
