@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -132,6 +133,7 @@ def _publish(opened: Callable[[], tuple[Office, Keeper]], rewritten: bool, words
     from engine.problems import Refused
     from engine.records.store import Busy, Conflict
 
+    logging.getLogger("guichet").addHandler(logging.NullHandler())  # what a server logs is said here in words
     office, keeper = opened()
     if not isinstance(keeper, Follower):
         if rewritten:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,6 +128,16 @@ def _counted(unit, asked: list[int]):  # type: ignore[no-untyped-def]
         return unit(self, write)
 
     return counted
+
+
+def test_the_command_says_a_refusal_in_words_and_logs_nothing_beside(agency: Agency, tmp_path: Path) -> None:
+    agency.publish(SECOND.replace("amount: 1500", "amount: prixx"))
+    asked = [sys.executable, "-c", "from renderers.console import console; console()", "publish"]
+    settings = {**os.environ, "GUICHET_DATA": str(tmp_path / "alone"), "GUICHET_FOLLOW": str(agency.bare)}
+    done = subprocess.run(asked, env=settings, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "procedures/essai.yaml:18:13" in done.stdout
+    assert done.stderr == ""
 
 
 # -- a folder ----------------------------------------------------------------------------------------------------------
