@@ -34,7 +34,7 @@ from renderers.web.base import (
     signed_in,
     site,
 )
-from renderers.web.cases import Case, case, case_of, label, place, place_label, to_bring
+from renderers.web.cases import Case, case, case_of, label, place, place_label, to_bring, visit_place
 from renderers.web.refusals import sentence
 
 blueprint = Blueprint("appointments", __name__)
@@ -128,6 +128,7 @@ class Counter:
             office_id=sheet.office_id or "", days=_days(sheet) if not sheet.because else [], action=self.here,
             first=SlotButton(_iso(first.start), "", _moment(first.start)) if first and not request.args.get("jour") else None,
             next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=_because(sheet), quoi=self.task.id,
+            at_yours=self.task.place == "applicant",
             back=self.back, may_wait=sheet.because is None or sheet.because.code == "no_slot", token=new_token(),
             waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits),
         )  # fmt: skip
@@ -153,7 +154,7 @@ class Counter:
         until = held_until(office(), self.who, self.one.id, self.task.id, start)
         return page(
             "citizen/slot_confirm.html", dossier=self.one.dossier, procedure=self.one.title,
-            facts=_facts(start, office_id, int(_minutes(self.task))), bring=to_bring(self.one), token=new_token(),
+            facts=_facts(self.task, start, office_id, int(_minutes(self.task))), bring=to_bring(self.one), token=new_token(),
             revision=self.one.dossier.revision, office_id=office_id, start=_iso(start), action=self.here,
             quoi=self.task.id, kept=say("slot.kept", at=site().words.clock(until, language())) if until else "",
         )  # fmt: skip
@@ -183,7 +184,7 @@ class Counter:
         near = too_near(self.task, booking, now, office().directory.calendar)
         return page(
             "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh,
-            bring=to_bring(self.one), facts=_facts(booking.start, booking.office, booking.minutes), action=self.here,
+            bring=to_bring(self.one), facts=_facts(self.task, booking.start, booking.office, booking.minutes), action=self.here,
             query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
             moves_left=max(0, self.task.moves - booking.moves), back=self.back, by_link=self.by_link,
             near=sentence(near) if near and booking.start > now else "",
@@ -197,7 +198,9 @@ class Counter:
             cancel_booking(office(), self.who, self.one.id, self.task.id, token=form_token())
             session["note"] = say("booking.cancelled")
             return go(self.here if self.by_link else self.back)
-        lines = [say("booking.cancel_text", moment=_moment(booking.start), office=place_label(booking.office))]
+        lines = [
+            say("booking.cancel_text", moment=_moment(booking.start), office=visit_place(self.task, booking.office))
+        ]
         if booking.moves >= self.task.moves:
             lines.append(say("booking.cancel_last"))
         return page(
@@ -222,11 +225,11 @@ class Counter:
         booking = self.one.dossier.bookings.get(self.task.id)
         if booking is None or booking.status not in ("booked", "cancelled"):
             raise NotFound
-        there = place(booking.office)
+        there = place(booking.office) if self.task.place == "office" else None
         address = label(there.address) if there else ""
         url = f"{office().settings.base_url}{self.here}"
         name = f"{self.one.dossier.number}-{self.task.id}"
-        body = ics(booking, name, self.one.title, place_label(booking.office), address, url, office().now())
+        body = ics(booking, name, self.one.title, visit_place(self.task, booking.office), address, url, office().now())
         return file_response(body, "text/calendar; charset=utf-8", "rendez-vous.ics")
 
 
@@ -330,9 +333,10 @@ def _taken(reason: Refusal) -> str:
     return say("slots.taken", nearest=", ".join(said)) if said else say("slots.taken_none")
 
 
-def _facts(start: datetime, office_id: str, minutes: int) -> list[tuple[str, str]]:
-    there = place(office_id)
-    facts = [(say("slot.date"), _moment(start).capitalize()), (say("slot.place"), place_label(office_id))]
+def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> list[tuple[str, str]]:
+    there = place(office_id) if task.place == "office" else None
+    asked = say("slot.place" if task.place == "office" else "slot.where")
+    facts = [(say("slot.date"), _moment(start).capitalize()), (asked, visit_place(task, office_id))]
     if there is not None and there.address:
         facts.append((say("slot.address"), label(there.address)))
     return [*facts, (say("slot.lasts"), say("slot.minutes", count=minutes))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.clock import local_day
 from engine.definition.directory import Office as Place
-from engine.definition.model import Procedure
+from engine.definition.model import Appointment, Procedure
 from engine.office.intake import see_case, shown_form, shown_page
 from engine.office.office import NotFound
 from engine.records.dossier import Actor, Dossier
@@ -103,6 +103,12 @@ def place(office_id: str | None) -> Place | None:
 def place_label(office_id: str | None) -> str:
     there = place(office_id)
     return label(there.label) if there else ""
+
+
+def visit_place(task: object, office_id: str | None) -> str:
+    """Where people meet: at the office, or at the applicant's."""
+    theirs = isinstance(task, Appointment) and task.place == "applicant"
+    return say("slot.at_yours") if theirs else place_label(office_id)
 
 
 def to_bring(one: Case) -> list[str]:

@@ -30,7 +30,7 @@ from renderers.web.base import (
     signed_in,
     site,
 )
-from renderers.web.cases import Case, case, label, place_label, writer
+from renderers.web.cases import Case, case, label, visit_place, writer
 from renderers.web.links import awaited_ends, linked_lines
 from renderers.web.messages import unread_of
 from renderers.web.money import money_lines, payment_lines
@@ -258,7 +258,7 @@ def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
     if late and status.until is not None:
         yield say("track.late" if status.who == "us" else "track.late_you", day=_plain_day(status.until))
     if status.booking is not None:
-        yield place_label(status.booking.office)
+        yield visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
     if status.public in ("refused", "to_correct") and (reason := _last_reason(one)):
         yield say("track.reason", reason=reason)
     if status.public == "refused" and writer(one.procedure).appeals():
@@ -321,7 +321,7 @@ def _step(one: Case, milestone: Milestone) -> TimeStep:
 def _bookings(one: Case) -> list[Linked]:
     held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked"]
     return [
-        Linked(text=f"{_moment(booking.start).capitalize()}, {place_label(booking.office)}",
+        Linked(text=f"{_moment(booking.start).capitalize()}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
                href=one.at(f"/rendez-vous?quoi={booking.appointment}"))
         for booking in held
     ]  # fmt: skip
