@@ -19,6 +19,7 @@ from werkzeug.routing import RequestRedirect
 
 from engine.gateways.sandbox import SandboxOperator
 from engine.office.office import NotFound, Office
+from engine.office.representation import acting_for, principal_name
 from engine.office.sessions import SignedIn, actor_of, hand_back, put_aside, sign_out
 from engine.records.dossier import ANONYMOUS, Actor
 from engine.records.store import Busy
@@ -35,6 +36,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 APPLICANT_DESK: Final = "citizen"
 AGENT_DESK: Final = "agent"
 AUDITOR_DESK: Final = "audit"
+ACTING: Final = "acting"  # in the browser's signed cookie: the mandate under which somebody acts
 _SIGN_IN: Final = {APPLICANT_DESK: "/connexion", AGENT_DESK: "/agent/connexion", AUDITOR_DESK: "/audit/connexion"}
 _KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor"}
 _HOMES: Final = {APPLICANT_DESK: "/", AGENT_DESK: "/agent", AUDITOR_DESK: "/audit"}
@@ -80,6 +82,7 @@ class Frame:
     phone_hours: str
     csrf: Callable[[], str]
     actor: Actor
+    principal: str  # whom they act for
     languages: tuple[Choice, ...]
 
 
@@ -128,7 +131,17 @@ def broken() -> None:
 def _who(desk: str) -> Actor:
     token = request.cookies.get(_cookie(desk), "")
     found = actor_of(office(), token) if token else None
-    return found if found is not None and found.kind == _KINDS[desk] else ANONYMOUS
+    if found is None or found.kind != _KINDS[desk]:
+        return ANONYMOUS
+    g.myself = found
+    mandate = session.get(ACTING, "") if desk == APPLICANT_DESK else ""
+    return (acting_for(office(), found, mandate) or found) if mandate else found
+
+
+def myself() -> Actor:
+    """Who asks, whoever they act for at this moment."""
+    who = actor()
+    return cast(Actor, g.get("myself", who)) if who.principal else who
 
 
 def _cookie(desk: str) -> str:
@@ -268,8 +281,18 @@ def _frame() -> Frame:
         phone_hours=say("frame.phone_hours"),
         csrf=_csrf,
         actor=who,
+        principal=_principal(who),
         languages=tuple(choices(_HOMES[g.get("desk", APPLICANT_DESK)])),
     )
+
+
+def _principal(who: Actor) -> str:
+    if not who.principal or g.get("broken", False):
+        return ""
+    try:
+        return principal_name(office(), who)
+    except Busy:
+        return ""
 
 
 def _csrf() -> str:

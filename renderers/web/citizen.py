@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from renderers.web import (
     acting,
+    acting,
     acts,
     appointments,
     arrivals,
@@ -34,6 +35,7 @@ BLUEPRINTS = (
     mail_signin.blueprint,
     identity_signin.blueprint,
     own.blueprint,
+    acting.blueprint,
     acting.blueprint,
     form.blueprint,
     rows.blueprint,

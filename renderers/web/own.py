@@ -17,12 +17,12 @@ from engine.problems import Refused
 from engine.rules.rights import agency_of
 from engine.rules.wishes import Wishes
 from renderers.web.base import (
-    actor,
     client,
     close_session,
     file_response,
     go,
     language,
+    myself,
     office,
     page,
     say,
@@ -56,11 +56,11 @@ class DeviceLine:
 @blueprint.get("/compte")
 @signed_in
 def home() -> Response:
-    known = own(office(), actor())
+    known = own(office(), myself())
     return page(
         "citizen/account.html", known=known, phone=national(known.phone) if known.phone else "", identity=_identity(known),
         provider=office().identity.label if office().identity else "", level=vouched(known.account.profile)[1],
-        vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(office(), actor())), note=session.pop("note", ""),
+        vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(office(), myself())), note=session.pop("note", ""),
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def code() -> Response:
     if request.method == "GET":
         return _code_page(asked)
     try:
-        add_way(office(), actor(), asked["kind"], asked["to"], request.form.get("code", "")[:20], client=client())
+        add_way(office(), myself(), asked["kind"], asked["to"], request.form.get("code", "")[:20], client=client())
     except Refused as closed:
         if closed.reason.code in ("too_many_tries", "address_taken"):
             return refused(closed.reason, "/compte")
@@ -152,7 +152,7 @@ def _code_page(asked: dict[str, str], error: str = "") -> Response:
 @blueprint.post("/compte/courriel/retirer")
 @signed_in
 def remove_email() -> Response:
-    drop_email(office(), actor(), request.form.get("email", "")[:254])
+    drop_email(office(), myself(), request.form.get("email", "")[:254])
     session["note"] = say("own.email_removed")
     return go("/compte")
 
@@ -165,13 +165,13 @@ def remove_email() -> Response:
 def identity() -> Response:
     """What new requests begin with."""
     if request.method == "GET":
-        kept = own(office(), actor()).account.profile
+        kept = own(office(), myself()).account.profile
         return _identity_page({name: str(kept.get(name, "")) for name in _PROFILE})
     given = {name: request.form.get(name, "")[:200] for name in _PROFILE}
     boxes = [request.form.get(f"birth_{part}", "").strip()[:4] for part in ("year", "month", "day")]
     given["birth_date"] = "-".join(one.zfill(2) for one in boxes) if any(boxes) else ""
     try:
-        save_profile(office(), actor(), given)
+        save_profile(office(), myself(), given)
     except Refused as closed:
         return _identity_page(given, sentence(closed.reason))
     session["note"] = say("own.identity_kept")
@@ -180,7 +180,7 @@ def identity() -> Response:
 
 def _identity_page(given: dict[str, str], error: str = "") -> Response:
     errors = [("#birth_date", error)] if error else []
-    kept = own(office(), actor()).account.profile
+    kept = own(office(), myself()).account.profile
     fixed, _ = vouched(kept)
     shown = {**given, **{name: str(kept[name]) for name in fixed if name in kept}}
     said = [(say(f"own.{name}"), _said(name, shown[name])) for name in _PROFILE if name in fixed]
@@ -195,7 +195,7 @@ def _identity_page(given: dict[str, str], error: str = "") -> Response:
 @signed_in
 def messages() -> Response:
     if request.method == "GET":
-        known = own(office(), actor())
+        known = own(office(), myself())
         return page(
             "citizen/account_messages.html",
             errors=[],
@@ -210,7 +210,7 @@ def messages() -> Response:
         request.form.get("email") == "1",
         request.form.get("reminders") == "1",
     )
-    save_wishes(office(), actor(), wishes)
+    save_wishes(office(), myself(), wishes)
     session["note"] = say("own.wishes_kept")
     return go(f"/compte?{ASKED}={wishes.language}")
 
@@ -224,16 +224,16 @@ def devices() -> Response:
     """Where one is signed in; `session` names the one to end, `elsewhere` all others."""
     if request.method == "POST":
         if request.form.get("elsewhere"):
-            sign_out_elsewhere(office(), actor(), session_token())
+            sign_out_elsewhere(office(), myself(), session_token())
         else:
-            sign_out_of(office(), actor(), request.form.get("session", "")[:64])
+            sign_out_of(office(), myself(), request.form.get("session", "")[:64])
         session["note"] = say("own.signed_out")
-        return go("/compte/appareils" if actor().id else "/")
+        return go("/compte/appareils" if myself().id else "/")
     here = token_digest(session_token())
     lines = [
         DeviceLine(one.token_sha256, one.device or say("account.some_device"), site().words.moment(one.seen_at, language()),
                    one.token_sha256 == here)
-        for one in sessions_of(office(), actor())
+        for one in sessions_of(office(), myself())
     ]  # fmt: skip
     return page("citizen/account_devices.html", errors=[], lines=lines, note=session.pop("note", ""), back="/compte")
 
@@ -247,7 +247,7 @@ def consultations() -> Response:
     """Who of the administration opened one's dossiers: as what, never by name."""
     lines = [
         (dossier.number, label(book.identity.title) if book else dossier.procedure, _reader(reading.role), reading.at)
-        for reading, dossier in readings_of_mine(office(), actor())
+        for reading, dossier in readings_of_mine(office(), myself())
         for book in (book_of(dossier.procedure),)
     ]
     return page("citizen/account_readings.html", errors=[], lines=lines, back="/compte")
@@ -264,7 +264,7 @@ def _reader(role: str) -> str:
 @signed_in
 def data() -> Response:
     """All that is kept, to take away."""
-    text = json.dumps(export_own(office(), actor()), ensure_ascii=False, indent=1)
+    text = json.dumps(export_own(office(), myself()), ensure_ascii=False, indent=1)
     return file_response(text.encode(), "application/json", "mes-donnees.json")
 
 
@@ -275,7 +275,7 @@ def erase() -> Response:
     if request.method == "GET":
         return page("citizen/account_erase.html", errors=[], back="/compte")
     try:
-        erase_own(office(), actor())
+        erase_own(office(), myself())
     except Refused as closed:
         return refused(closed.reason, "/compte")
     session.clear()

@@ -1,0 +1,242 @@
+"""Acting for a company, a child, a relative, or on somebody's dossier: asking, giving, answering, ending, and changing hats."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask import Blueprint, Response, abort, request, session
+
+from engine.office import representation
+from engine.office.intake import see
+from engine.office.papers import Upload
+from engine.office.representation import Standing
+from engine.problems import Refused
+from engine.records.dossier import Actor
+from engine.records.people import Mandate, MandateRole
+from renderers.web.base import (
+    ACTING,
+    actor,
+    agent,
+    dossier_number,
+    file_response,
+    go,
+    language,
+    myself,
+    office,
+    page,
+    say,
+    signed_in,
+    site,
+)
+from renderers.web.cases import label
+from renderers.web.desk import desk_page
+from renderers.web.refusals import refused, sentence
+
+blueprint = Blueprint("acting", __name__)
+
+_HOME = "/compte/entreprises"
+_ROLES: tuple[MandateRole, ...] = ("reader", "agent", "manager")
+_KINDS = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
+
+
+@blueprint.get("/compte/entreprises")
+@signed_in
+def home() -> Response:
+    """For whom I act; who acts for me, or for whoever I act for now."""
+    given = [one for one in representation.given(office(), actor()) if one.mandate.holder != actor().id]
+    return page(
+        "citizen/acting.html", errors=[], held=[_line(one) for one in representation.held(office(), myself())],
+        given=[_line(one) for one in given], here=session.get(ACTING, ""), principal=_principal(actor()),
+        may_give=not actor().only_reads and not actor().dossiers, note=session.pop("note", ""),
+    )  # fmt: skip
+
+
+def _principal(who: Actor) -> str:
+    return representation.principal_name(office(), who)
+
+
+def _line(one: Standing) -> dict[str, str]:
+    mandate = one.mandate
+    status = "over" if mandate.status == "active" and not one.active else mandate.status
+    parts = [say(f"acting.kind_{mandate.kind}"), say(f"acting.role_{mandate.role}")]
+    parts += [
+        label(book.identity.title) for name in mandate.procedures if (book := office().catalogue.procedures.get(name))
+    ]
+    if mandate.until:
+        parts.append(say("acting.until", day=site().words.plain_day(mandate.until, language())))
+    holder = (one.holder.name or one.holder.login) if one.holder else mandate.invited
+    return {
+        "id": mandate.id, "for": one.principal.name or one.principal.login, "by": holder, "text": ", ".join(parts),
+        "status": status, "tag": {"active": "ok", "refused": "bad"}.get(status, ""), "said": say(f"acting.status_{status}"),
+    }  # fmt: skip
+
+
+@blueprint.post("/compte/agir")
+@signed_in
+def act() -> Response:
+    """Puts on another hat, or one's own again."""
+    chosen = request.form.get("mandate", "")[:60]
+    if chosen and representation.acting_for(office(), myself(), chosen) is None:
+        abort(404)
+    session.pop(ACTING, None)
+    if chosen:
+        session[ACTING] = chosen
+    return go("/dossiers")
+
+
+@blueprint.post("/compte/mandats/<mandate_id>")
+@signed_in
+def answer(mandate_id: str) -> Response:
+    """Says yes or no to who asks, or ends what was given or held."""
+    said = request.form.get("do", "")
+    if said in ("accept", "refuse"):
+        representation.answer(office(), myself(), mandate_id, said == "accept")
+        return _done("answered")
+    who = myself() if session.get(ACTING) == mandate_id else actor()
+    representation.end(office(), who, mandate_id)
+    if session.get(ACTING) == mandate_id:
+        session.pop(ACTING, None)
+    back = request.form.get("dossier", "")[:20]
+    return _done("ended", f"/dossiers/{dossier_number(back)}/personnes" if back else _HOME)
+
+
+def _done(what: str, where: str = _HOME) -> Response:
+    session["note"] = say(f"acting.done_{what}")
+    return go(where)
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/compte/entreprises/nouvelle", methods=["GET", "POST"])
+@signed_in
+def company() -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("number", "name")}
+    if request.method == "GET":
+        return _form("company", given)
+    file = request.files.get("proof")
+    proof = Upload(file.filename, file.read()) if file and file.filename else None
+    try:
+        representation.declare_company(office(), myself(), given["number"], given["name"], proof)
+    except Refused as closed:
+        fields = {"company_number": "number", "name_missing": "name"}
+        return _form("company", given, closed, fields.get(closed.reason.code, "proof"))
+    return _done("company")
+
+
+@blueprint.route("/compte/enfants/nouveau", methods=["GET", "POST"])
+@signed_in
+def child() -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names", "day", "month", "year")}
+    if request.method == "GET":
+        return _form("child", given)
+    try:
+        born = date(*(int(given[part]) for part in ("year", "month", "day")))
+    except ValueError:
+        return _form("child", given, None, "day", say("acting.wrong_day"))
+    try:
+        representation.declare_child(office(), myself(), given, born)
+    except Refused as closed:
+        return _form("child", given, closed, "family_name" if closed.reason.code == "name_missing" else "day")
+    return _done("child")
+
+
+@blueprint.route("/compte/personnes/nouvelle", methods=["GET", "POST"])
+@signed_in
+def person() -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("phone", "name")}
+    if request.method == "GET":
+        return _form("person", given)
+    try:
+        representation.ask_person(office(), myself(), given["phone"], given["name"])
+    except Refused as closed:
+        return _form("person", given, closed, "name" if closed.reason.code == "name_missing" else "phone")
+    return _done("person")
+
+
+# -- giving ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/compte/entreprises/inviter", methods=["GET", "POST"])
+@signed_in
+def invite() -> Response:
+    return _invite("")
+
+
+@blueprint.route("/dossiers/<number>/personnes", methods=["GET", "POST"])
+@signed_in
+def people(number: str) -> Response:
+    """Who else sees this dossier, and letting somebody in."""
+    return _invite(see(office(), actor(), dossier_number(number)).id, number)
+
+
+def _invite(dossier: str, number: str = "") -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("phone", "role", "until")}
+    if request.method == "GET":
+        return _invite_page(given, dossier, number)
+    try:
+        until = date.fromisoformat(given["until"]) if given["until"] else None
+    except ValueError:
+        return _invite_page(given, dossier, number, say("acting.wrong_day"))
+    role = next((one for one in _ROLES if one == given["role"]), "reader")
+    try:
+        representation.give(
+            office(), actor(), session.get(ACTING, ""), given["phone"], role, until=until, dossier_id=dossier,
+            procedures=tuple(request.form.getlist("procedure")[:100]) if not dossier else (),
+        )  # fmt: skip
+    except Refused as closed:
+        if closed.reason.code in ("too_many_tries", "mandate_bounds"):
+            return refused(closed.reason, _HOME)
+        return _invite_page(given, dossier, number, sentence(closed.reason))
+    return _done("given", f"/dossiers/{number}/personnes" if number else _HOME)
+
+
+def _invite_page(given: dict[str, str], dossier: str, number: str, error: str = "") -> Response:
+    there = [one for one in representation.given(office(), actor()) if dossier and dossier in one.mandate.dossiers]
+    books = sorted(office().catalogue.procedures.values(), key=lambda book: label(book.identity.title))
+    return page(
+        "citizen/acting_invite.html", 422 if error else 200, errors=[("#phone", error)] if error else [], given=given,
+        dossier=number, lines=[_line(one) for one in there], roles=_ROLES[:2] if dossier else _ROLES,
+        procedures=[] if dossier else [(book.id, label(book.identity.title)) for book in books],
+        chosen=request.form.getlist("procedure"), note=session.pop("note", "") if number else "",
+        back=f"/dossiers/{number}" if number else _HOME,
+    )  # fmt: skip
+
+
+def _form(
+    kind: str, given: dict[str, str], closed: Refused | None = None, field: str = "", error: str = ""
+) -> Response:
+    if closed is not None and closed.reason.code == "too_many_tries":
+        return refused(closed.reason, _HOME)
+    error = sentence(closed.reason) if closed is not None else error
+    errors = [(f"#{field}", error)] if error else []
+    return page(
+        "citizen/acting_form.html", 422 if error else 200, errors=errors, kind=kind, given=given, wrong=field if error else "",
+        back=_HOME,
+    )  # fmt: skip
+
+
+# -- an administrator's eyes -------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent/representants")
+@agent()
+def to_check() -> Response:
+    waiting = [(one, _line(one)) for one in representation.to_check(office(), actor())]
+    lines = [{**line, "number": one.principal.login.partition(":")[2]} for one, line in waiting]
+    return desk_page("agent/representatives.html", lines=lines, note=session.pop("desk_note", ""))
+
+
+@blueprint.get("/agent/representants/<mandate_id>/document")
+@agent()
+def proof(mandate_id: str) -> Response:
+    name, content = representation.proof_of(office(), actor(), mandate_id)
+    return file_response(content, _KINDS.get(name.rpartition(".")[2].lower(), "application/octet-stream"), name)
+
+
+@blueprint.post("/agent/representants/<mandate_id>")
+@agent()
+def check(mandate_id: str) -> Response:
+    done: Mandate = representation.check(office(), actor(), mandate_id, request.form.get("do") == "accept")
+    session["desk_note"] = say(f"acting.status_{done.status}")
+    return go("/agent/representants")

@@ -1,0 +1,178 @@
+"""Acting for somebody else, page by page: a company once an agent has looked, a relative who agreed, one dossier shared."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.office.secrets import hash_secret
+from engine.records.dossier import Account
+from tests.engine.office.world import pdf
+from tests.web.browsing import DESK
+from tests.web.conftest import Enter
+from tests.web.portal import PASSWORD, Portal
+from tests.web.visitor import PHONE, Visitor, a_visitor, another, later
+
+OTHER = "91445566"
+HOME = "/compte/entreprises"
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> Visitor:
+    return a_visitor(tmp_path).sign_in()
+
+
+def press(visitor: Visitor, address: str, action: str, **fields: Any) -> str:
+    """Posts a form of a page to another address: where it leads."""
+    form = visitor.open(address).form()
+    return visitor.post(action, csrf_token=form["csrf_token"], **fields).address
+
+
+def administrator(visitor: Visitor) -> Visitor:
+    with visitor.office.store.unit(write=True) as unit:
+        unit.put_account(Account("chef", "agent", "Chef", "chef", hash_secret("clef"), administers=("*",)))
+    chef = another(visitor)
+    chef.send("/agent/connexion", login="chef", password="clef")
+    return chef
+
+
+def mandate(visitor: Visitor, name: str = "mandate") -> str:
+    found = re.search(
+        rf'name="{name}" value="([^"]+)"' if name == "mandate" else rf"{name}/([^\"/]+)", visitor.page.html
+    )
+    assert found, visitor.page.text
+    return found[1]
+
+
+def test_a_company_once_an_agent_has_looked_at_its_document(visitor: Visitor) -> None:
+    form = f"{HOME}/nouvelle"
+    assert visitor.send(form, number="TG-LOM 1", name="SOTOGO").status == 422
+    visitor.send(form, number="TG-LOM 1", name="SOTOGO", proof=(io.BytesIO(pdf()), "rccm.pdf"))
+    assert "Document en cours de vérification" in visitor.follow().text
+
+    chef = administrator(visitor)
+    seen = chef.open("/agent/representants")
+    assert "SOTOGO" in seen.text
+    claim = mandate(chef, "/agent/representants")
+    document = chef.open(f"/agent/representants/{claim}/document").response
+    assert document.headers["Content-Disposition"].startswith("attachment")
+    assert press(chef, "/agent/representants", f"/agent/representants/{claim}", do="accept") == "/agent/representants"
+
+    visitor.open(HOME)
+    assert press(visitor, HOME, "/compte/agir", mandate=mandate(visitor)) == "/dossiers"
+    number = visitor.begin()
+    assert (
+        "Vous agissez pour : SOTOGO" in visitor.page.text
+        or "Vous agissez pour : SOTOGO" in visitor.open("/dossiers").text
+    )
+    assert press(visitor, HOME, "/compte/agir", mandate="") == "/dossiers"
+    assert visitor.open(f"/dossiers/{number}/demande/vous").status == 404, "it is the company's"
+    assert "Vous agissez pour" not in visitor.open("/dossiers").text
+
+
+def test_only_who_has_them_all_looks_at_documents(visitor: Visitor) -> None:
+    with visitor.office.store.unit(write=True) as unit:
+        unit.put_account(Account("a", "agent", "A", "a.b", hash_secret("clef"), ("mairie/maire",)))
+    agent = another(visitor)
+    agent.send("/agent/connexion", login="a.b", password="clef")
+    assert agent.open("/agent/representants").status == 404
+
+
+def test_a_relative_says_yes_on_their_own_telephone(visitor: Visitor) -> None:
+    visitor.send("/compte/personnes/nouvelle", phone=OTHER, name="AMEGAN Afi")
+    assert "En attente de son accord" in visitor.follow().text
+    relative = another(visitor).sign_in(OTHER)
+    seen = relative.open(HOME)
+    assert "Demande à agir pour vous" in seen.text
+    asked = mandate(relative, "/compte/mandats")
+    assert press(visitor, HOME, f"/compte/mandats/{asked}", do="accept") == "", "not who asked"
+    assert press(relative, HOME, f"/compte/mandats/{asked}", do="accept") == HOME
+    visitor.open(HOME)
+    press(visitor, HOME, "/compte/agir", mandate=mandate(visitor))
+    number = visitor.begin()
+    assert relative.open(f"/dossiers/{number}/demande/vous").status == 200
+    press(relative, HOME, f"/compte/mandats/{asked}", do="end")
+    assert visitor.open(f"/dossiers/{number}/demande/vous").status == 404
+
+
+def test_a_child_of_ones_own(visitor: Visitor) -> None:
+    born = visitor.office.day() - timedelta(days=3000)
+    fields = {"family_name": "AMEGAN", "given_names": "Kossi", "day": str(born.day), "month": str(born.month)}
+    assert visitor.send("/compte/enfants/nouveau", **fields, year="abc").status == 422
+    assert visitor.send("/compte/enfants/nouveau", **fields, year="1990").status == 422
+    visitor.send("/compte/enfants/nouveau", **fields, year=str(born.year))
+    assert "AMEGAN Kossi" in visitor.follow().text
+
+
+def test_somebody_reads_one_dossier_until_it_is_taken_back(visitor: Visitor) -> None:
+    number = visitor.sent()
+    page = f"/dossiers/{number}/personnes"
+    assert visitor.send(page, phone="12").status == 422
+    assert visitor.send(page, phone=OTHER, role="reader").address == page
+    friend = another(visitor).sign_in(OTHER)
+    assert friend.open(f"/dossiers/{number}").status == 404
+    friend.open(HOME)
+    press(friend, HOME, "/compte/agir", mandate=mandate(friend))
+    assert friend.open(f"/dossiers/{number}").status == 200
+    assert "Personnes sur ce dossier" not in friend.page.text
+    visitor.open(page)
+    assert (
+        press(visitor, page, f"/compte/mandats/{mandate(visitor, '/compte/mandats')}", do="end", dossier=number) == page
+    )
+    assert friend.open(f"/dossiers/{number}").status == 404
+
+
+def test_ones_own_account_stays_ones_own(visitor: Visitor) -> None:
+    visitor.send("/compte/personnes/nouvelle", phone=OTHER, name="Afi")
+    relative = another(visitor).sign_in(OTHER)
+    relative.open(HOME)
+    press(relative, HOME, f"/compte/mandats/{mandate(relative, '/compte/mandats')}", do="accept")
+    visitor.open(HOME)
+    press(visitor, HOME, "/compte/agir", mandate=mandate(visitor))
+    assert "90 11 22 33" in visitor.open("/compte").text
+    assert "91 44 55 66" not in visitor.page.text.replace("Vous agissez pour : +22891445566", "")
+    later(visitor, minutes=5)
+    assert another(visitor).sign_in(PHONE).open("/dossiers").status == 200
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, DESK], ids=["360", "1280"])
+def test_acting_in_a_browser(enter: Enter, portal: Portal, tmp_path: Path, viewport: dict[str, int]) -> None:
+    afi = enter("afi", viewport, looks=True, limit=60_000)
+    afi.go("/connexion?suite=/compte/entreprises")
+    afi.fill(phone="90 11 22 33")
+    afi.press("Recevoir le code")
+    afi.fill(code=portal.code_for("+22890112233"))
+    afi.press("Continuer")
+    afi.press("Mon enfant")
+    afi.fill(family_name="AMEGAN", given_names="Kossi", day="27", month="3", year=str(portal.office.day().year - 9))
+    afi.press("Envoyer")
+    assert afi.sees("Vous pouvez agir pour votre enfant.")
+    paper = tmp_path / "rccm.pdf"
+    paper.write_bytes(pdf())
+    afi.press("Une entreprise")
+    afi.fill(number="TG", name="SOTOGO SARL", proof=str(paper))
+    afi.press("Envoyer")
+    assert afi.sees("Ce numéro n’est pas complet")
+    afi.fill(number="TG-LOM 2024 B 1", proof=str(paper))
+    afi.press("Envoyer")
+    assert afi.sees("Document en cours de vérification")
+    afi.press("Agir pour AMEGAN Kossi")
+    afi.go("/compte/entreprises")
+    afi.go("/compte/personnes/nouvelle")
+    afi.go("/compte/entreprises/inviter")
+    afi.check()
+
+    chef = enter("chef", viewport, looks=True, limit=60_000)
+    chef.go("/agent/connexion?suite=/agent/representants")
+    chef.fill(login="administration", password=PASSWORD)
+    chef.press("Se connecter")
+    chef.press("Accepter")
+    assert chef.sees("Aucun document n’attend.")
+    chef.check()
