@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from engine.definition.advice_rules import every_text, untranslated
 from engine.office import intake
+from renderers.words import load_words
 from server import Settings, create_app
 from tests.engine.office.world import PASSPORT, a_world
 from tests.makers import the_procedure, the_shared
@@ -155,3 +156,30 @@ def test_a_draft_learns_the_language_it_is_filled_in_and_each_reader_keeps_their
 def told(world, dossier_id: str, reader) -> str:
     form = intake.see_form(world.office, reader, dossier_id)
     return next(field.text for page in form.pages for field in page.fields if field.path == "type_demande")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "typed"), [("passeport-ordinaire", {}), ("carte-de-sejour", {"quartier": "Market"})])
+def test_its_form_and_its_application_are_wholly_in_english(tmp_path: Path, name: str, typed: dict[str, str]) -> None:
+    world = a_world(tmp_path)
+    world.office = replace(world.office, wording=load_words())
+    draft = world.filled(name, **typed)
+    me = Visitor(
+        create_app(Settings(data=tmp_path, secret="test"), world.office).test_client(),
+        world.office,
+        world.clock,
+        world.operator,
+    )
+    me.open("/?lang=en")
+    me.sign_in(world.applicant().id[-8:])
+    base = f"/dossiers/{draft.number}"
+    pages = intake.see_form(world.office, world.owner(draft), draft.id).pages
+    assert len(pages) > 5
+    for address in (*(f"{base}/demande/{one.id}" for one in pages), f"{base}/demande", f"{base}/verification"):
+        assert me.open(address).status == 200
+        assert french_in(me.page.html) == [], address
+    me.send(f"{base}/verification", declared="1")
+    assert me.follow().status == 200
+    assert french_in(me.page.html) == []
+    assert "An officer is checking your application" in me.open(base).text
+    assert french_in(me.page.html) == []
