@@ -149,10 +149,12 @@ def _search(procedure: Procedure, state_id: str, scope: Scope, seen: set[str]) -
 
 
 def _next(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
-    """Where a state usually leads: by itself first, then by what people do; last what the answers given rule out."""
+    """Where a state usually leads: by itself first, then by what people do, then by their silence; last what the answers
+    given rule out."""
     ways = procedure.leaving.get(state_id, ())
     forward = [way for way in ways if _leads_on(way)]
-    forward.sort(key=lambda way: (way.event is None, _is_ruled_out(way, scope)))
+    silence = frozenset(procedure.clocks)
+    forward.sort(key=lambda way: (way.event in silence, way.event is None, _is_ruled_out(way, scope)))
     return tuple(dict.fromkeys(way.target for way in forward))
 
 

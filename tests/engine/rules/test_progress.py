@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.clock import local_day
-from engine.definition.model import Procedure
+from engine.definition.expressions import TRUE
+from engine.definition.model import Clock, Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Booking, Dossier, IssuedDocument
 from engine.rules.decision import Act
 from engine.rules.progress import likely_path, public_key, public_status, timeline
 from engine.rules.scopes import scope_of
 from engine.rules.workflow import pay, submit, take
+from engine.values import Text
 from tests.engine.rules.small_book import (
     APPLICANT,
     CHECKER,
@@ -139,6 +141,20 @@ def test_the_likely_path_follows_what_holds_and_never_loops() -> None:
         scope = scope_of(procedure, dossier, local_day(MONDAY), DIRECTORY)
         assert likely_path(procedure, "a", scope) == ("b", mode)
     assert likely_path(procedure, "non", scope) == ()
+
+
+def test_silence_is_not_what_usually_happens() -> None:
+    """A clock of the law that grants is told only where nothing else leads to a good end."""
+    states = (
+        state("a", "by", by=("controleur",)), state("signe", "end", outcome="granted"),
+        state("tacite", "end", outcome="granted"),
+    )  # fmt: skip
+    silence = auto("a", "silence", "tacite")
+    clock = Clock(id="silence", label=Text.of("Silence"), lasts=TRUE, runs_in=frozenset({"a"}))
+    for acts, end in (((act("signer", "a", "signe", "controleur"),), "signe"), ((), "tacite")):
+        procedure = replace(book(states, (silence, *acts)), clocks={"silence": clock})
+        scope = scope_of(procedure, draft(procedure), local_day(MONDAY), DIRECTORY)
+        assert likely_path(procedure, "a", scope) == (end,)
 
 
 def test_what_is_not_known_yet_rules_nothing_out() -> None:
