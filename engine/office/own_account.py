@@ -214,6 +214,8 @@ def erase_own(office: Office, actor: Actor) -> Erased:
             forget_draft(office, unit, draft, actor)
         for way in unit.identifiers_of(account.id):
             unit.drop_identifier(way.kind, way.value)
+        for mandate in {*unit.mandates_held(account.id), *unit.mandates_given(account.id)}:
+            unit.put_mandate(replace(mandate, status="ended", invited="", changed_at=office.now()))
         unit.drop_sessions(account.id)
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
     return Erased(len(drafts), sum(1 for line in lines if line.submitted_at is not None))

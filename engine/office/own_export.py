@@ -22,6 +22,11 @@ def export_own(office: Office, actor: Actor) -> Plain:
     known, sessions = own(office, actor), sessions_of(office, actor)
     with office.store.unit() as unit:
         lines = unit.dossiers_of(actor.id, MOST_DOSSIERS)
+        mandates: list[Plain] = [
+            {"kind": one.kind, "role": one.role, "status": one.status, "until": one.until.isoformat() if one.until else None,
+             "for_me": one.principal == actor.id}
+            for one in (*unit.mandates_held(actor.id), *unit.mandates_given(actor.id))
+        ]  # fmt: skip
         dossiers: list[Plain] = [
             _dossier(office, unit, one, actor) for line in lines if (one := unit.dossier(line.id)) is not None
         ]
@@ -39,6 +44,7 @@ def export_own(office: Office, actor: Actor) -> Plain:
             "profile": dict(known.account.profile),
         },
         "sessions": opened,
+        "mandates": mandates,
         "dossiers": dossiers,
     }
 

@@ -9,6 +9,8 @@ import pytest
 
 from engine.office import intake, people, representation
 from engine.office.office import NotFound
+from engine.office.own_account import erase_own
+from engine.office.own_export import export_own
 from engine.office.papers import Upload
 from engine.office.people import Person
 from engine.office.timers import sweep
@@ -135,6 +137,15 @@ class TestPeople:
         dossier = opened(world, as_(world, afi, mandate))
         assert intake.see(world.office, old, dossier.id).owner == old.id, "the person sees what is done for them"
         representation.end(world.office, old, mandate.id)
+        assert representation.acting_for(world.office, afi, mandate.id) is None
+
+    def test_whoever_leaves_takes_their_mandates_along(self, world: World) -> None:
+        afi, old = world.applicant(), world.applicant(OTHER)
+        mandate = representation.ask_person(world.office, afi, OTHER, "Afi")
+        representation.answer(world.office, old, mandate.id, True)
+        plain: Any = export_own(world.office, old)
+        assert [(one["role"], one["status"], one["for_me"]) for one in plain["mandates"]] == [("agent", "active", True)]
+        erase_own(world.office, old)
         assert representation.acting_for(world.office, afi, mandate.id) is None
 
     def test_no_is_no_and_nobody_asks_themself(self, world: World) -> None:
