@@ -30,16 +30,6 @@ MOST_SCREENS, MOST_DAYS = 60, 30
 _MINUTE = timedelta(seconds=61)
 
 
-def granted_story(procedure: Procedure) -> Scenario:
-    """The first story of the file that ends well."""
-    ends = {state.id for state in procedure.states.values() if state.outcome == "granted"}
-    for story in procedure.scenarios:
-        told = [step.then for step in story.steps if step.then]
-        if told and told[-1] in ends and not story.refuses:
-            return story
-    raise LookupError(procedure.id)
-
-
 @dataclass
 class Walk:
     """One story on its way. `enters` lets somebody in: their name, and whether they sit at a desk."""
@@ -53,8 +43,6 @@ class Walk:
     number: str = ""
     people: dict[str, Walker] = field(default_factory=dict)
     holders: dict[str, list[str]] = field(default_factory=dict)  # of each role, the names of the story
-
-    # -- the whole -------------------------------------------------------------------------------------------------------
 
     def walk(self) -> None:
         day = self.story.at
@@ -104,8 +92,6 @@ class Walk:
                 result = "found" if isinstance(said, dict) else said
                 answers = said if isinstance(said, dict) else {}
                 self.registers.told[task.register] = RegisterAnswer(result, answers)  # type: ignore[arg-type]
-
-    # -- the citizen -----------------------------------------------------------------------------------------------------
 
     def _find(self) -> None:
         """From the home page to the first question: search, the sheet, whether one may, a phone number and its code."""
@@ -183,8 +169,6 @@ class Walk:
             assert me.has("main .box.ok") is valid, me.text()
             me.go(f"/v/{one.token}")
             assert me.has("main .box.ok") is valid, me.text()
-
-    # -- steps -----------------------------------------------------------------------------------------------------------
 
     def _do(self, step: Step) -> None:
         verbs: Mapping[str, Callable[[Step], None]] = {
