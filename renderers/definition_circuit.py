@@ -176,7 +176,11 @@ class CircuitReader(BookReader):
         late = next((way for way in self.book.leaving.get(state.id, ()) if way.event == "due"), None)
         lines = []
         if state.due is not None:
-            lines.append(self.say("due_in", span=self.expressions.value(state.due)))
+            lines.append(
+                self.say(
+                    "due_in" if state.due.type.kind == "span" else "due_on", span=self.expressions.value(state.due)
+                )
+            )
             lines.append(
                 self.say("timer_late_to", state=self.state_label(late.target))
                 if late
