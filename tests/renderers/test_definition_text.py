@@ -116,8 +116,7 @@ def books() -> tuple[Procedure, ...]:
     found = []
     for path in [*GOOD.glob("*.yaml"), *PROCEDURES.glob("*.yaml")]:
         book = check_definition(path.read_bytes(), str(path), the_shared(), lint=False).procedure
-        if book is None:
-            continue
+        assert book is not None, path
         found.append(book)
     return tuple(sorted(found, key=lambda one: len(one.expanded)))
 
