@@ -51,7 +51,7 @@ class WordIndex:
                 titles[intern(word)].append(rank)
             for word in title.union(words_of(one.besides)):
                 anywhere[intern(word)].append(rank)
-        self._titles, self._anywhere = dict(titles), dict(anywhere)
+        self._titles, self._anywhere = _settled(titles), _settled(anywhere)
         self._words = sorted(anywhere)
 
     def find(self, query: str) -> Found:
@@ -66,7 +66,7 @@ class WordIndex:
         near = {rank for word in wanted for close in self._near(word) for rank in self._anywhere[close]}
         return Found((), tuple(self._ids[rank] for rank in sorted(near)))
 
-    def _having(self, start: str, places: Mapping[str, list[int]]) -> set[int]:
+    def _having(self, start: str, places: Mapping[str, tuple[int, ...]]) -> set[int]:
         return {rank for word in self._beginning(start) for rank in places.get(word, ())}
 
     def _beginning(self, start: str) -> Iterator[str]:
@@ -78,6 +78,10 @@ class WordIndex:
     def _near(self, word: str) -> list[str]:
         spelt = (one for one in self._words if not one.isdigit() and abs(len(one) - len(word)) <= len(word) // 2)
         return difflib.get_close_matches(word, spelt, _MOST_NEAR, _NEAR)
+
+
+def _settled(places: Mapping[str, list[int]]) -> dict[str, tuple[int, ...]]:
+    return {word: tuple(ranks) for word, ranks in places.items()}
 
 
 def words_of(text: str) -> list[str]:

@@ -13,8 +13,9 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path, PurePath
 from typing import Any, Final, TypeAlias
 
@@ -119,15 +120,16 @@ def _seen(cells: list[str], folder: str, limit: int) -> Seen:
     changed, touched, size = map(int, cells[1:4])
     stamp = (changed, touched, size) if touched < limit else NO_STAMP
     report = Report(tuple(_problem(one, folder) for one in json.loads(cells[5]))) if cells[5] else _CLEAN
-    entry = replace(_closed(cells), file=cells[0], digest=cells[4]) if len(cells) > 6 else None
+    entry = _closed(cells) if len(cells) > 6 else None
     return Seen(stamp, cells[4], entry, report)
 
 
 def _closed(cells: list[str]) -> Closed:
     name, edition, fingerprint, first, last, line = cells[6:]
-    return Closed(name, int(edition), fingerprint, _day(first), _day(last), line)
+    return Closed(name, int(edition), fingerprint, _day(first), _day(last), line, cells[0], cells[4])
 
 
+@cache
 def _day(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
 

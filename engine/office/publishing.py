@@ -19,7 +19,7 @@ from engine.office.gates import Candidate, Judge, faults_of, renumbered, same_me
 from engine.problems import Problem, Refused, Report, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Edition
 from engine.records.journal import Entry, seal
-from engine.records.publications import CHAIN, EditionHead, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
+from engine.records.publications import CHAIN, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
 from engine.records.store import Conflict, Finding, Store, Unit
 from engine.values import Plain
 
@@ -36,7 +36,7 @@ class Decided:
 
     n: int
     lines: Mapping[str, Line]
-    kept: Mapping[str, tuple[EditionHead, ...]]
+    kept: Mapping[str, tuple[Placed, ...]]
     text: KeptOf
 
     def line(self, procedure: str) -> Line:
@@ -48,7 +48,7 @@ def decided(store: Store, names: Iterable[str]) -> Decided:
     with store.unit() as unit:
         told, heads = unit.publications(), unit.edition_heads()
     known = {*names, *(placed.procedure for one in told for placed in one.placed)}
-    kept: dict[str, tuple[EditionHead, ...]] = {}
+    kept: dict[str, tuple[Placed, ...]] = {}
     for name, editions in groupby(heads, lambda one: one.procedure):
         if name in known:
             kept[name] = tuple(editions)
@@ -248,8 +248,8 @@ def roll_back(
 
 
 def _target(
-    kept: Sequence[EditionHead], line: Line, serving: Procedure | None, edition: int | None
-) -> EditionHead | None:  # fmt: skip
+    kept: Sequence[Placed], line: Line, serving: Procedure | None, edition: int | None
+) -> Placed | None:  # fmt: skip
     """The edition of that number (its last text); without a number, that which stands under the one in force."""
     named = {one.fingerprint: one for one in kept}
     if edition is not None:

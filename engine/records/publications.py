@@ -102,16 +102,6 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class EditionHead:
-    """An edition that is kept, without its texts."""
-
-    procedure: str
-    edition: int
-    fingerprint: str
-    published_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
     """The editions of one procedure that may be in force, the one that comes first last; and those taken back."""
 

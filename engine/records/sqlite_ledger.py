@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.records.bodies import instant_text, read_instant
 from engine.records.dossier import Booking, Edition, IssuedDocument, Payment, PaymentEvent
-from engine.records.publications import EditionHead
+from engine.records.publications import Placed
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import EARLIEST, LATEST
@@ -18,7 +18,6 @@ EVENTS: Final = Shape(PaymentEvent, "pay_event", ("provider", "event_id"))
 BOOKINGS: Final = Shape(Booking, "booking")
 ISSUED: Final = Shape(IssuedDocument, "document")
 EDITIONS: Final = Shape(Edition, "edition", ("procedure", "fingerprint"))
-HEADS: Final = Shape(EditionHead, "edition", ("procedure", "fingerprint"))
 
 _PENDING: Final = (
     f"{PAYMENTS.select} WHERE status IN ('pending', 'unknown') AND coalesce(checked_at, started_at) <= ?"
@@ -141,10 +140,12 @@ class LedgerVerbs(Verbs):
         row = self._row(f"{EDITIONS.select} WHERE procedure = ? AND fingerprint = ?", (procedure, fingerprint))
         return EDITIONS.read(row) if row else None
 
-    def edition_heads(self, procedure: str | None = None) -> tuple[EditionHead, ...]:
+    def edition_heads(self, procedure: str | None = None) -> tuple[Placed, ...]:
         of, cells = ("", ()) if procedure is None else (" WHERE procedure = ?", (procedure,))
-        sql = f"{HEADS.select}{of} ORDER BY procedure, edition, published_at, rowid"
-        return HEADS.read_all(self._rows(sql, cells))
+        sql = (
+            f"SELECT procedure, edition, fingerprint FROM edition{of} ORDER BY procedure, edition, published_at, rowid"
+        )
+        return tuple(Placed(*row) for row in self._rows(sql, cells))
 
     def editions(self, procedure: str) -> tuple[Edition, ...]:
         sql = f"{EDITIONS.select} WHERE procedure = ? ORDER BY edition, published_at, rowid"

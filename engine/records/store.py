@@ -29,7 +29,7 @@ from engine.records.dossier import (
 from engine.records.exchanges import Message, SeatHold, Share, Side, Waiting
 from engine.records.journal import Entry
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
-from engine.records.publications import EditionHead, Publication, Watch
+from engine.records.publications import Placed, Publication, Watch
 from engine.records.removal import Rows, Use
 from engine.values import Plain
 
@@ -271,10 +271,9 @@ class Unit(Protocol):
 
     def edition(self, procedure: str, fingerprint: str) -> Edition | None: ...
     def editions(self, procedure: str) -> tuple[Edition, ...]: ...
-    def edition_heads(self, procedure: str | None = None) -> tuple[EditionHead, ...]:
+    def edition_heads(self, procedure: str | None = None) -> tuple[Placed, ...]:
         """Every edition kept, or those of one procedure, without their texts: by procedure, then as `editions` has them."""
         ...
-
 
     # publications
     def last_publication(self) -> int:
