@@ -94,6 +94,13 @@ def _standing(office: Office, unit: Unit, mandate: Mandate) -> Standing:
 # -- beginning ---------------------------------------------------------------------------------------------------------
 
 
+def can_give(office: Office, actor: Actor, held_id: str) -> bool:
+    """Whether this person may let others act for whoever they stand for."""
+    with office.store.unit() as unit:
+        own = unit.mandate(held_id) if held_id else None
+    return may_give(actor, own if own and own.holder == actor.id else None, office.day())
+
+
 def declare_company(office: Office, actor: Actor, number: str, name: str, proof: Upload | None) -> Mandate:
     """Asks to act for a company, by its number and a document that says so; an agent looks at it first. Raises Refused:
     company_number, name_missing, proof_missing, proof_unfit, already_asked, too_many_tries."""
@@ -143,7 +150,7 @@ def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born
         profile={**known, "birth_date": born.isoformat()},
     )  # fmt: skip
     mandate = Mandate(
-        new_id(), child.id, actor.id, "", "child", "agent", "active", actor.id, office.now(), until=last
+        new_id(), child.id, actor.id, "", "child", "manager", "active", actor.id, office.now(), until=last
     )  # fmt: skip
     with office.store.unit(write=True) as unit:
         closed = _many(office, unit, actor)
@@ -253,8 +260,13 @@ def end(office: Office, actor: Actor, mandate_id: str) -> Mandate:
 
 
 def check(office: Office, actor: Actor, mandate_id: str, yes: bool) -> Mandate:
-    """An administrator has looked at the document. Raises NotFound for anybody else."""
-    return _changed(office, mandate_id, lambda one: may_check(actor) and one.status == "to_check", _said(yes))
+    """An administrator has looked at the document; who asked is told. Raises NotFound for anybody else."""
+    done = _changed(office, mandate_id, lambda one: may_check(actor) and one.status == "to_check", _said(yes))
+    with office.store.unit(write=True) as unit:
+        holder, principal = unit.account(done.holder), unit.account(done.principal)
+        if holder is not None and principal is not None and holder.login.startswith("+"):
+            _tell(office, unit, holder.login, "accepted" if yes else "refused", holder, principal.name)
+    return done
 
 
 def to_check(office: Office, actor: Actor) -> tuple[Standing, ...]:

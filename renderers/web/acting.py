@@ -47,7 +47,7 @@ def home() -> Response:
     return page(
         "citizen/acting.html", errors=[], held=[_line(one) for one in representation.held(office(), myself())],
         given=[_line(one) for one in given], here=session.get(ACTING, ""), principal=_principal(actor()),
-        may_give=not actor().only_reads and not actor().dossiers, note=session.pop("note", ""),
+        may_give=representation.can_give(office(), actor(), session.get(ACTING, "")), note=session.pop("note", ""),
     )  # fmt: skip
 
 

@@ -64,7 +64,9 @@ class TestCompanies:
             representation.check(world.office, afi, mandate.id, True)
         assert [one.mandate.id for one in representation.to_check(world.office, chef)] == [mandate.id]
         representation.check(world.office, chef, mandate.id, True)
+        assert any("mandate_accepted" in said and "SOTOGO" in said for said in world.letters(PHONE))
         acting = as_(world, afi, mandate)
+        assert representation.can_give(world.office, acting, mandate.id)
         dossier = opened(world, acting)
         assert (dossier.owner, dossier.contact_phone) == (mandate.principal, PHONE)
         with pytest.raises(NotFound):
@@ -86,6 +88,7 @@ class TestCompanies:
         dossier = opened(world, manager)
         sub = representation.give(world.office, manager, mandate.id, OTHER, "agent", procedures=(B3,), until=TODAY)
         agent = as_(world, koffi, sub)
+        assert not representation.can_give(world.office, agent, sub.id)
         assert intake.see(world.office, agent, dossier.id).id == dossier.id
         assert refused(intake.open_dossier, world.office, agent, PASSPORT, criteria={}) == "mandate_bounds"
         assert refused(representation.give, world.office, agent, sub.id, PHONE, "agent") == "mandate_bounds"
