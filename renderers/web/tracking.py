@@ -12,6 +12,7 @@ from engine.clock import local_day
 from engine.office.casework import letters_of
 from engine.office.cashier import awaited_payment, owed
 from engine.office.intake import mine
+from engine.office.messages import unread
 from engine.records.dossier import Payment
 from engine.records.store import DossierLine
 from engine.rules.progress import Milestone, PublicStatus, public_status, timeline
@@ -58,6 +59,7 @@ class ListedDossier:
     status: str
     when: str
     group: str
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ class Group:
 @blueprint.get("/dossiers")
 @signed_in
 def dossiers() -> Response:
-    lines = [_listed(line) for line in mine(office(), actor())]
+    found = mine(office(), actor())
+    waiting = unread(office(), actor(), [line.id for line in found])
+    lines = [_listed(line, waiting.get(line.id, 0)) for line in found]
     groups = [
         Group(say(f"dossiers.{name}"), tuple(line for line in lines if line.group == name))
         for name in ("to_do", "running", "over")
@@ -82,14 +86,15 @@ def dossiers() -> Response:
     return page("citizen/dossiers.html", groups=[group for group in groups if group.lines], note=note)
 
 
-def _listed(line: DossierLine) -> ListedDossier:
+def _listed(line: DossierLine, waiting: int) -> ListedDossier:
     key = line_public(line)
     tag = TAGS[key]
     group = "over" if line.closed or key in _ENDS else "to_do" if tag == "act" or key == "ready" else "running"
     address = f"/dossiers/{line.number}" + ("/demande" if key == "draft" and not line.closed else "")
     return ListedDossier(
-        address, line_title(line), line.number, line.label, tag, say(f"status.{key}"), _listed_when(line, group), group
-    )
+        address, line_title(line), line.number, line.label, tag, say(f"status.{key}"), _listed_when(line, group), group,
+        say("message.unread", count=waiting) if waiting else "",
+    )  # fmt: skip
 
 
 def _listed_when(line: DossierLine, group: str) -> str:

@@ -72,6 +72,7 @@ def test_a_person_asks_and_an_agent_answers(known: Visitor) -> None:
     (told,) = sms(known)
     assert "vous avez un message" in told
     assert "8 h" not in told, "what it says is read behind the door"
+    assert "2 nouveaux messages" in known.open("/dossiers").text
     assert "2 nouveaux messages" in known.open(f"/dossiers/{number}").text
     assert "Oui, de 8 h à 12 h." in known.open(address).text
     assert "nouveau" not in known.open(f"/dossiers/{number}").text
