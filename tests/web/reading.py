@@ -10,7 +10,7 @@ _VOID: Final = frozenset({"area", "base", "br", "col", "hr", "img", "input", "li
 _UNSEEN: Final = frozenset({"script", "style"})
 _SPOKEN: Final = ("aria-label", "alt", "title", "placeholder")
 FRENCH: Final = re.compile(
-    r"\b(?:votre|vos|vous|nous|notre|cette|démarches?|dossiers?|continuer|demandes?|pièces?|avec|pour|une|les|des|est|dans"
+    r"\b(?:votre|vos|vous|nous|notre|cette|démarches?|continuer|demandes?|pièces?|avec|pour|une|les|des|est|dans"
     r"|sur|sont|aux|et|du|le|la|à|rendez-vous|paiement|jours?|prix|gratuit|envoyer|envoyée?|par|ou|au|oui|non|suivre)\b"
     r"|[«»]| [:;?!]",
     re.IGNORECASE,
