@@ -70,7 +70,7 @@ class ChangeValues:
 
     def _empty(self, facet: str) -> str:
         key = {
-            "weekdays": "every_day", "hours": "all_hours", "desks": "by_office", "by": "whoever", "seen_by": "everyone",
+            "weekdays": "every_day", "hours": "all_hours", "desks": "one_at_a_time", "by": "whoever", "seen_by": "everyone",
             "states": "all_states", "when": "always", "required": "required",
         }.get(facet, "none")  # fmt: skip
         return self.say(f"changes.{key}")

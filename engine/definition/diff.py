@@ -41,7 +41,7 @@ def compare(
 ) -> tuple[Change, ...]:
     """Every change, chapter by chapter. `day` decides whether what `accept` sets aside still counts; without it, it does."""
     found = list(_Comparison(before, after, counts or Snapshot()).changes())
-    changes = list(_accepted(found, after, day))
+    changes = list(_accepted(found, before, after, day))
     return tuple(sorted(changes, key=lambda one: CHAPTERS.index(one.chapter)))
 
 
@@ -335,7 +335,7 @@ def _reads(expression: Expression | None, name: str) -> bool:
 # -- accepted breaks ---------------------------------------------------------------------------------------------------
 
 
-def _accepted(changes: Iterable[Change], after: Procedure, day: date | None) -> Iterator[Change]:
+def _accepted(changes: Iterable[Change], before: Procedure, after: Procedure, day: date | None) -> Iterator[Change]:
     """The changes, breaks that the file accepts marked with the reason; then the acceptances that serve nothing."""
     ours = [one for one in after.accept if one.id in ("R801", "R804")]
     valid = [
@@ -351,7 +351,7 @@ def _accepted(changes: Iterable[Change], after: Procedure, day: date | None) -> 
         if reason is not None:
             used.add((reason.id, reason.at))
         yield replace(change, accepted=reason)
-    for one in ours:
+    for one in ours if before.fingerprint != after.fingerprint else ():
         if (one.id, one.at) not in used:
             facts: dict[str, Fact] = {"name": one.id, "at": one.at}
             yield Change(

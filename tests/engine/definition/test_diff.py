@@ -508,6 +508,11 @@ def test_an_accepted_break_is_only_to_be_reviewed() -> None:
     assert severity(found) == 3
 
 
+def test_a_file_beside_itself_has_no_acceptance_that_serves_nothing() -> None:
+    same = edited(accepting("{code: R801, at: profession, because: Un motif}"))
+    assert compare(same, same) == ()
+
+
 def test_an_acceptance_counts_for_its_edition_and_until_its_day() -> None:
     after = edited((GONE, ""), accepting("{code: R801, at: profession, because: Un motif, edition: 7}"))
     assert {one.code for one in compare(edited(), after)} == {"R801", "R803"}
