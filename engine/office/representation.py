@@ -109,9 +109,39 @@ def declare_company(office: Office, actor: Actor, number: str, name: str, proof:
         raise Refused(refusal("company_number"))
     if not name:
         raise Refused(refusal("name_missing"))
+    mandate = Mandate(new_id(), "", actor.id, "", "company", "manager", "to_check", actor.id, office.now())
+
+    def company(unit: Unit) -> Account:
+        known = unit.account_of("applicant", f"company:{number}")
+        return known or Account(new_id(), "applicant", name, f"company:{number}")
+
+    return _claimed(office, actor, mandate, proof, company)
+
+
+def declare_proxy(office: Office, actor: Actor, profile: Mapping[str, str], proof: Upload | None) -> Mandate:
+    """Asks to act for somebody who has no telephone, by the proxy they signed; an agent looks at it first. Raises Refused:
+    name_missing, proof_missing, proof_unfit, too_many_tries."""
+    known, person_id = _names(profile), new_id()
+    name = f"{known['family_name']} {known['given_names']}"
+    person = Account(person_id, "applicant", name, f"person:{person_id}", profile=known)
+    mandate = Mandate(new_id(), "", actor.id, "", "person", "agent", "to_check", actor.id, office.now())
+    return _claimed(office, actor, mandate, proof, lambda unit: person)
+
+
+def _names(profile: Mapping[str, str]) -> dict[str, Plain]:
+    names = ("family_name", "given_names")
+    known: dict[str, Plain] = {name: " ".join(profile.get(name, "").split())[:120] for name in names}
+    if not all(known.values()):
+        raise Refused(refusal("name_missing"))
+    return known
+
+
+def _claimed(
+    office: Office, actor: Actor, mandate: Mandate, proof: Upload | None, of: Callable[[Unit], Account]
+) -> Mandate:
+    """Keeps the document, then what is asked on the strength of it."""
     if proof is None:
         raise Refused(refusal("proof_missing"))
-    mandate = Mandate(new_id(), "", actor.id, "", "company", "manager", "to_check", actor.id, office.now())
     try:
         kept = office.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id)
     except Rejected:
@@ -119,14 +149,12 @@ def declare_company(office: Office, actor: Actor, number: str, name: str, proof:
     with office.store.unit(write=True) as unit:
         closed = _many(office, unit, actor)
         if closed is None:
-            company = unit.account_of("applicant", f"company:{number}")
-            if company is None:
-                company = Account(new_id(), "applicant", name, f"company:{number}")
-                unit.put_account(company)
-            asked = [one for one in unit.mandates_held(actor.id) if one.principal == company.id]
+            principal = of(unit)
+            unit.put_account(principal)
+            asked = [one for one in unit.mandates_held(actor.id) if one.principal == principal.id]
             if any(one.status in ("to_check", "active") for one in asked):
                 raise Refused(refusal("already_asked"))
-            mandate = replace(mandate, principal=company.id, proof=kept.sha256, proof_name=kept.name)
+            mandate = replace(mandate, principal=principal.id, proof=kept.sha256, proof_name=kept.name)
             unit.put_mandate(mandate)
     if closed:
         raise Refused(closed)
@@ -136,12 +164,8 @@ def declare_company(office: Office, actor: Actor, number: str, name: str, proof:
 def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:
     """Acts for a child of one's own until the eve of their majority, as declared. Raises Refused: name_missing,
     not_a_child, too_many_tries."""
-    known: dict[str, Plain] = {
-        name: " ".join(profile.get(name, "").split())[:120] for name in ("family_name", "given_names")
-    }
+    known = _names(profile)
     last = childhood_end(born)
-    if not known["family_name"] or not known["given_names"]:
-        raise Refused(refusal("name_missing"))
     if born > office.day() or last < office.day():
         raise Refused(refusal("not_a_child"))
     child_id = new_id()

@@ -114,14 +114,30 @@ def company() -> Response:
     given = {name: request.form.get(name, "")[:200] for name in ("number", "name")}
     if request.method == "GET":
         return _form("company", given)
-    file = request.files.get("proof")
-    proof = Upload(file.filename, file.read()) if file and file.filename else None
     try:
-        representation.declare_company(office(), myself(), given["number"], given["name"], proof)
+        representation.declare_company(office(), myself(), given["number"], given["name"], _proof())
     except Refused as closed:
         fields = {"company_number": "number", "name_missing": "name"}
         return _form("company", given, closed, fields.get(closed.reason.code, "proof"))
     return _done("company")
+
+
+@blueprint.route("/compte/personnes/procuration", methods=["GET", "POST"])
+@signed_in
+def proxy() -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names")}
+    if request.method == "GET":
+        return _form("proxy", given)
+    try:
+        representation.declare_proxy(office(), myself(), given, _proof())
+    except Refused as closed:
+        return _form("proxy", given, closed, "family_name" if closed.reason.code == "name_missing" else "proof")
+    return _done("company")
+
+
+def _proof() -> Upload | None:
+    file = request.files.get("proof")
+    return Upload(file.filename, file.read()) if file and file.filename else None
 
 
 @blueprint.route("/compte/enfants/nouveau", methods=["GET", "POST"])
@@ -223,7 +239,10 @@ def _form(
 @agent()
 def to_check() -> Response:
     waiting = [(one, _line(one)) for one in representation.to_check(office(), actor())]
-    lines = [{**line, "number": one.principal.login.partition(":")[2]} for one, line in waiting]
+    lines = [
+        {**line, "number": one.principal.login.removeprefix("company:") if one.mandate.kind == "company" else ""}
+        for one, line in waiting
+    ]
     return desk_page("agent/representatives.html", lines=lines, note=session.pop("desk_note", ""))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from renderers.web import (
     acting,
-    acting,
     acts,
     appointments,
     arrivals,
@@ -35,7 +34,6 @@ BLUEPRINTS = (
     mail_signin.blueprint,
     identity_signin.blueprint,
     own.blueprint,
-    acting.blueprint,
     acting.blueprint,
     form.blueprint,
     rows.blueprint,

@@ -100,6 +100,15 @@ def test_a_relative_says_yes_on_their_own_telephone(visitor: Visitor) -> None:
     assert visitor.open(f"/dossiers/{number}/demande/vous").status == 404
 
 
+def test_a_relative_by_the_proxy_they_signed(visitor: Visitor) -> None:
+    form = "/compte/personnes/procuration"
+    names = {"family_name": "AMEGAN", "given_names": "Yao"}
+    assert visitor.send(form, **names).status == 422
+    visitor.send(form, **names, proof=(io.BytesIO(pdf()), "procuration.pdf"))
+    assert "AMEGAN Yao" in visitor.follow().text
+    assert "AMEGAN Yao" in administrator(visitor).open("/agent/representants").text
+
+
 def test_a_child_of_ones_own(visitor: Visitor) -> None:
     born = visitor.office.day() - timedelta(days=3000)
     fields = {"family_name": "AMEGAN", "given_names": "Kossi", "day": str(born.day), "month": str(born.month)}

@@ -129,6 +129,17 @@ class TestPeople:
         for born in (TODAY + timedelta(days=1), date(2008, 11, 23)):
             assert refused(representation.declare_child, world.office, afi, child, born) == "not_a_child"
 
+    def test_somebody_without_a_telephone_by_the_proxy_they_signed(self, world: World) -> None:
+        afi, chef, old = world.applicant(), administrator(world), {"family_name": "AMEGAN", "given_names": "Yao"}
+        assert refused(representation.declare_proxy, world.office, afi, old, None) == "proof_missing"
+        mandate = representation.declare_proxy(world.office, afi, old, Upload("procuration.pdf", pdf()))
+        assert representation.acting_for(world.office, afi, mandate.id) is None
+        representation.check(world.office, chef, mandate.id, True)
+        acting = as_(world, afi, mandate)
+        assert representation.principal_name(world.office, acting) == "AMEGAN Yao"
+        assert not representation.can_give(world.office, acting, mandate.id)
+        assert opened(world, acting).owner == mandate.principal
+
     def test_somebody_else_only_once_they_agreed(self, world: World) -> None:
         afi, old = world.applicant(), world.applicant(OTHER)
         mandate = representation.ask_person(world.office, afi, OTHER, "AMEGAN Afi")
