@@ -214,7 +214,7 @@ def collect(reader: Reader, portal: Portal, number: str) -> None:
     assert me.sees("Granted: 3 of 4.")
     for link in me.page.locator('main a[href$=".pdf"]').all():
         reader.pdf(link.get_attribute("href") or "")
-    visa = me.page.locator("li.card", has_text="LEE Tom").get_by_role("link").get_attribute("href") or ""
+    visa = me.page.locator("li.card", has_text="LEE Tom").get_by_role("link").first.get_attribute("href") or ""
     assert "Valid until" in reader.pdf(visa)
     dossier = portal.dossier(number)
     assert portal.clock.now() - dossier.created_at < timedelta(days=1)
