@@ -67,7 +67,7 @@ def test_a_family_of_four(enter: Enter, portal: Portal) -> None:
     refusal = me.page.locator("li.card", has_text="LEE Marc")
     expect(refusal).to_contain_text("Refusé")
     expect(refusal).to_contain_text("Passeport signalé volé")
-    granted = me.page.locator("li.card", has_text="LEE Tom").get_by_role("link").get_attribute("href") or ""
+    granted = me.page.locator("li.card", has_text="LEE Tom").get_by_role("link").first.get_attribute("href") or ""
     assert "Tom" in pdf_text(me, granted)
     me.check()
 
