@@ -175,6 +175,7 @@ def test_acting_in_a_browser(enter: Enter, portal: Portal, tmp_path: Path, viewp
     afi.press("Agir pour AMEGAN Kossi")
     afi.go("/compte/entreprises")
     afi.go("/compte/personnes/nouvelle")
+    afi.go("/compte/personnes/procuration")
     afi.go("/compte/entreprises/inviter")
     afi.check()
 
