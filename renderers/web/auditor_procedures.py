@@ -16,6 +16,7 @@ from engine.definition.outline import Outline
 from engine.office.casework import tray
 from engine.office.standing import standing
 from engine.records.store import Tray
+from engine.rules.access import in_mandate
 from renderers.paging import Paged, paged
 from renderers.web.base import actor, auditor, file_response, office, site
 from renderers.web.cases import label
@@ -93,9 +94,10 @@ def _cell(value: object) -> object:
 
 
 def page_of_procedures(path: str) -> Paged[Outline]:
-    """The procedures of an agency, or all, in the order of their titles: outlines only, no book is opened."""
-    agency = request.args.get("agence", "")[:60]
-    every = [one for one in _in_order(office().catalogue) if agency in ("", one.agency)]
+    """The procedures of an agency, or all, that the reader's mandate names, in the order of their titles: outlines only, no
+    book is opened."""
+    agency, who = request.args.get("agence", "")[:60], actor()
+    every = [one for one in _in_order(office().catalogue) if agency in ("", one.agency) and in_mandate(who, one.id)]
     return paged(every, request.args.get("page", ""), path, size=_A_PAGE, agence=agency)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from engine.office.people import Person
 from engine.office.readings import my_readings, readings_of_mine
 from engine.office.secrets import hash_secret
 from engine.records.dossier import SYSTEM_ACTOR, Account
-from tests.engine.office.world import B3
+from tests.engine.office.world import B3, PASSPORT
 from tests.web.desks import CLERK, Desks, Seat, open_desks, read
 
 PASSWORD = "quatre mots sans suite"
@@ -89,3 +90,17 @@ def test_a_controller_s_desk_closes_with_the_mandate(desks: Desks) -> None:
     desks.world.wait(days=2)
     seat = desks.stranger()
     assert "n’est pas le bon" in read(seat.post("/audit/connexion", login="cour", password=given.password))
+
+
+def test_a_mandate_lists_and_opens_the_procedures_it_names(desks: Desks) -> None:
+    office, world = desks.world.office, desks.world
+    with office.store.unit(write=True) as unit:
+        account = unit.account_of("auditor", "controle")
+        assert account is not None
+        unit.put_account(replace(account, procedures=(B3,)))
+    auditor = desks.auditor()
+    listed = auditor.see("/audit/demarches")
+    assert "casier judiciaire" in listed.lower()
+    assert "Passeport ordinaire" not in listed
+    assert auditor.get(f"/audit/dossiers/{world.sent(PASSPORT).number}").status_code == 404
+    assert auditor.get(f"/audit/dossiers/{world.sent(B3).number}").status_code == 200
