@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pyotp
 import pytest
@@ -15,7 +18,10 @@ from engine.office.sessions import SignedIn, actor_of
 from engine.office.staff import Halfway
 from engine.problems import Refusal, Refused
 from engine.records.dossier import SYSTEM_ACTOR, Account
-from tests.engine.office.world import World
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Store
+from tests.engine.office.world import World, a_world
+from tests.postgres import an_empty_store
 
 PASSWORD = "un mot de passe"
 KEEPER = Account("a1", "agent", "A. Mensah", "mensah", hash_secret(PASSWORD), ("dgdn/controleur",))
@@ -246,3 +252,28 @@ class TestSecondFactor:
         assert staff.wanted_of(world.office, "agent", ticket) == "enrolment"
         after = staff.enrolment(world.office, "agent", ticket).key
         assert after != before
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [lambda folder: SqliteStore(folder / "kept.db"), lambda folder: an_empty_store()],
+    ids=["sqlite", "postgresql"],
+)
+def test_of_two_who_type_the_same_code_at_once_one_enters(tmp_path: Path, kept: Callable[[Path], Store]) -> None:
+    """Somebody looked over a shoulder and is as fast: the store decides, whatever it is."""
+    store = kept(tmp_path)
+    world = a_world(tmp_path, store)
+    key, _ = enrolled(world)
+    once, tickets = code(world, key), [halfway(world).ticket for _ in range(4)]
+
+    def enter(ticket: str) -> str:
+        try:
+            staff.pass_factor(world.office, "agent", ticket, once)
+        except Refused as closed:
+            return closed.reason.code
+        return "entered"
+
+    with ThreadPoolExecutor(4) as pool:
+        said = sorted(pool.map(enter, tickets))
+    store.close()
+    assert said == ["entered", "factor_wrong", "factor_wrong", "factor_wrong"]
