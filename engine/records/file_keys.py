@@ -6,6 +6,7 @@ files' content again. What is sealed is bound to where it lies (`bound`): read f
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import json
@@ -123,20 +124,31 @@ def key_of(sealed: bytes) -> str:
 
 
 def add_key(file: Path) -> str:
-    """Puts a new key in front of the ring, whole or not at all; its id. Older keys stay: what they sealed still opens.
-    Raises `NoRing`."""
+    """Puts a new key in front of the ring, whole or not at all; its id. Older keys stay: what they sealed still opens. One
+    at a time, so that no key that seals is ever written over. Raises `NoRing`."""
     try:
-        kept = json.loads(file.read_text("utf-8"))
-        name = secrets.token_hex(_ID // 2)
-        kept["files"] = [{"id": name, "key": secrets.token_hex(32)}, *kept.get("files", [])]
-        beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            json.dump(kept, out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(file)
+        with file.with_name(f"{file.name}.lock").open("a") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            return _added(file)
     except (OSError, ValueError, TypeError, AttributeError) as broken:
         raise NoRing(str(file)) from broken
+
+
+def _added(file: Path) -> str:
+    kept = json.loads(file.read_text("utf-8"))
+    name = secrets.token_hex(_ID // 2)
+    kept["files"] = [{"id": name, "key": secrets.token_hex(32)}, *kept.get("files", [])]
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+        json.dump(kept, out, indent=1)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # there for good before anything is sealed under it
+    finally:
+        os.close(folder)
     return name
 
 

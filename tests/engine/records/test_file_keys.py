@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,10 @@ def test_a_ring_that_cannot_be_read_is_told(tmp_path: Path, text: str | None) ->
         file.write_text(text)
     with pytest.raises(NoRing):
         FileKeys.open(file)
+
+
+def test_keys_made_at_once_are_all_kept(ring: Path) -> None:
+    with ThreadPoolExecutor(8) as hands:
+        made = set(hands.map(lambda _: add_key(ring), range(16)))
+    assert len(made) == 16
+    assert set(FileKeys.open(ring).ids) == made | {FIRST}
