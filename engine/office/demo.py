@@ -21,7 +21,7 @@ _FAMILIES: Final = (
     "Mensah", "Agbeko", "Lawson", "Kpodar", "Amouzou", "Tchalla", "Koffi", "Ayité", "Bawa", "Djobo", "Gbeho", "Sossou",
     "Akakpo", "Nabine", "Tchakondo", "Adjovi",
 )  # fmt: skip
-_INITIALS: Final = ("A.", "K.", "E.", "Y.", "M.", "D.")
+_INITIALS: Final = ("A.", "K.", "E.", "Y.", "M.", "D.", "S.", "T.", "V.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,13 @@ def test_the_first_sign_in_in_a_browser(enter: Enter, portal: Portal, viewport: 
     agent.press("C’est noté, continuer")
     assert agent.page.url.endswith("/agent")
 
+    for path in ("/agent/compte", "/agent/compte/mot-de-passe", "/agent/mes-consultations"):
+        agent.go(path)
+    agent.go("/agent/compte")
+    agent.fill(code="000000")
+    agent.press("Remplacer mes codes de secours")
+    assert agent.sees("Ce code n’est pas le bon")
+
     agent.page.context.clear_cookies()
     agent.go("/agent/connexion")
     agent.fill(login="mensah", password=OWN)
