@@ -313,7 +313,8 @@ class _Questions:
         if not self.asks:
             raise click.UsageError(said("missing", self.language, name=name))
         while True:
-            text = click.prompt(said(f"ask_{name}", self.language), default=usual, type=str)
+            colon = " : " if self.language == "fr" else ": "
+            text = click.prompt(said(f"ask_{name}", self.language), default=usual, type=str, prompt_suffix=colon)
             try:
                 return kind.convert(text, None, None) if kind is not None else text
             except click.BadParameter as wrong:

@@ -271,7 +271,7 @@ class ExpressionWriter:
             return (
                 self._words.money(value, self._language)
                 if kind == "money"
-                else self._words.amount(value, self._language)
+                else self._words.number(value, self._language)
             )
         if isinstance(value, Decimal):
             text = format(value.normalize(), "f")

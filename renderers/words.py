@@ -80,6 +80,10 @@ class Words:
     def amount(self, amount: int, language: str) -> str:
         return f"{amount:,}".replace(",", "," if language == "en" else FIXED_SPACE)
 
+    def number(self, number: int, language: str) -> str:
+        """A number that may be a year: `1990`, not `1 990`; grouped from `10 000` on."""
+        return self.amount(number, language) if abs(number) >= 10_000 else str(number)
+
     def money(self, amount: int, language: str) -> str:
         """`30 000 FCFA`, never cut over two lines."""
         return f"{self.amount(amount, language)}{FIXED_SPACE}FCFA"
@@ -170,7 +174,7 @@ class Words:
 
     def _fact(self, value: Fact, language: str) -> str:
         if isinstance(value, int):
-            return self.amount(value, language) if value >= 10_000 else str(value)  # a year is not `1 990`
+            return self.number(value, language)
         if isinstance(value, tuple):
             return ", ".join(self._fact(one, language) for one in value)
         if span := _SPAN.fullmatch(value):

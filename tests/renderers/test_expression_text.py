@@ -64,6 +64,8 @@ def said(condition: str) -> str:
         ("any(enfants, ans < 3)", "au moins une ligne de « Enfants » vérifie : « Âge de l'enfant » est inférieur à 3"),
         ("surface * 2 > 7.5", "« Surface » × 2 dépasse 7,5"),
         ("channel == 'web'", "le moyen de dépôt est en ligne"),
+        ("age_dit >= 1960 and age_dit <= year(today)", "« Âge » est au moins 1960 et « Âge » ne dépasse pas l’année où tombe le jour de la demande"),
+        ("surface > 10000", "« Surface » dépasse 10 000"),
     ],
 )  # fmt: skip
 def test_conditions_in_words(condition: str, words: str) -> None:

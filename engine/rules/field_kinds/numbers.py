@@ -87,7 +87,9 @@ class WholeKind(_NumberKind):
         words = speech.wording.amount(value, speech.language)
         if field.type == "money":
             return f"{words}\u00a0FCFA"
-        return f"{words}\u00a0{field.unit}" if field.unit else words
+        if field.unit:
+            return f"{words}\u00a0{field.unit}"
+        return words if abs(value) >= 10_000 else str(value)  # it may be a year: `2019`, not `2 019`
 
 
 @field_kind("decimal", "percent")

@@ -271,6 +271,9 @@ def test_an_option_shut_by_its_condition_says_why() -> None:
 SAID = [
     ("money", {}, 30000, "30 000\u00a0FCFA"),
     ("integer", {"unit": "cm"}, 168, "168\u00a0cm"),
+    ("integer", {"unit": "kg"}, 1200, "1 200\u00a0kg"),
+    ("integer", {}, 2019, "2019"),  # a year
+    ("integer", {}, 20190, "20 190"),
     ("decimal", {}, "1234.5", "1 234,5"),
     ("percent", {}, "7.5", "7,5\u00a0%"),
     ("phone", {}, "+22890123456", "+228 90 12 34 56"),
