@@ -163,9 +163,9 @@ def test_numbers_are_written_as_here(phone: str, said: str) -> None:
 
 
 class Frame:
-    home, demo, warning, signed_in = "/", False, "", False
+    home, demo, warning, signed_in, principal = "/", False, "", False, ""
     phone, phone_link, phone_hours = "22 00 00 00", "+22822000000", "lundi"
-    languages = ()
+    languages: tuple[str, ...] = ()
 
     @staticmethod
     def csrf() -> str:

@@ -301,7 +301,7 @@ def test_prices_in_parts_a_deposit_and_one_decision_a_row(visitor: Visitor) -> N
     assert "1 sur 2 : accordé" in page.text
     assert "Raison : Trop près" in page.text
     assert "Caution rendue en partie : 4 500 FCFA" in page.text
-    assert "Payer 20 000 FCFA" in page.text, "what is owed of a price paid in part stays owed"
+    assert "Payer 10 000 FCFA" in page.text, "the next part of a price stays owed"
     later(visitor, days=31)
     visitor.sign_in()
     visitor.send(pay, provider="argent", payer="90000001", how_much="all")
