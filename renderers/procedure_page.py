@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.definition.directory import Directory, Office
 from engine.definition.expressions import TRUE, Constant, Expression
-from engine.definition.model import Appeal, Fee, Field, Law, Line, Procedure
+from engine.definition.model import Appeal, Appointment, Fee, Field, Law, Line, Procedure
 from engine.rules.fees import AnnouncedPrice, announced_price
 from engine.rules.progress import likely_path
 from engine.rules.scopes import standing_before
@@ -213,10 +213,10 @@ class SheetWriter:
         text = ", ".join(filter(None, (kinds, nations)))
         return f"{text[:1].upper()}{text[1:]}."
 
-    def _either(self, parts: list[str]) -> str:
+    def _either(self, parts: list[str], key: str = "sheet.joined_or") -> str:
         text = parts[0] if parts else ""
         for part in parts[1:]:
-            text = self.say("sheet.joined_or", first=text, second=part)
+            text = self.say(key, first=text, second=part)
         return text
 
     def agency(self) -> str:
@@ -252,10 +252,11 @@ class SheetWriter:
 
     def _validity(self) -> Iterator[SheetFact]:
         """How long what is granted holds; each by its name when they do not hold as long."""
-        granted = [(one, span) for one in self.procedure.outputs.values() if one.grants and (span := _span(one.valid))]
+        held = [one for one in self.procedure.outputs.values() if one.grants and one.valid is not None]
+        granted = [(one, span) for one in held if (span := _span(one.valid))]
         texts = [(one, span_text(self.words, span, self.language)) for one, span in granted]
         marks = (self.mark(one.law_of("valid")) for one, _ in granted)
-        if len({text for _, text in texts}) > 1:
+        if len({text for _, text in texts}) > 1 or len(texts) < len(held):
             lines = tuple(
                 self.say("text.named", name=in_language(one.title, self.language), text=text) for one, text in texts
             )
@@ -299,7 +300,7 @@ class SheetWriter:
         how = [self.say(f"sheet.how_{one}") for one in terms.how]
         if terms.copies > 1:
             how.insert(0, self.say("piece.copies", count=terms.copies))
-        return SheetPaper(label, ", ".join(how), self.mark(field.law_of("*")))
+        return SheetPaper(label, ", ".join(how), self.mark(field.law_of("label")))
 
     # -- money ---------------------------------------------------------------------------------------------------------
 
@@ -313,18 +314,24 @@ class SheetWriter:
         for fee, line in self._lines():
             basis = line.law_of("amount") or fee.law_of("amount")
             law = self.procedure.laws.get(basis or "")
-            conditions = (
-                condition_text(one, self.procedure, self.words, self.language) for one in (fee.when, line.when)
-            )
-            said = " ".join(filter(None, (*conditions, self._exempt(fee))))
+            said = joined(" ", filter(None, (self._both(fee.when, line.when), self._exempt(fee))))
             title = in_language(law.title, self.language) if law and law.status == "sourced" else ""
             for case, amount in self._amounts(line):
                 when = joined(", ", filter(None, (case, said)))
                 yield SheetFee(in_language(line.label, self.language), amount, when, title, self.mark(basis))
 
+    def _both(self, *conditions: Expression) -> str:
+        """Conditions that hold together; one that cannot be said simply is not left out."""
+        said = [condition_text(one, self.procedure, self.words, self.language) for one in conditions if one != TRUE]
+        if not all(said):
+            return self.say("sheet.situation_other").lower()
+        return self._either(said, "sheet.joined_and")
+
     def _exempt(self, fee: Fee) -> str:
-        said = condition_text(fee.exempt, self.procedure, self.words, self.language) if fee.exempt else ""
-        return self.say("sheet.exempt", when=said) if said else ""
+        said = self._both(fee.exempt) if fee.exempt else ""
+        if not said:
+            return ""
+        return self.say("sheet.exempt", when=joined(", ", filter(None, (said, self.mark(fee.law_of("exempt_when"))))))
 
     def _amounts(self, line: Line) -> Iterator[tuple[str, str]]:
         """What a line may cost, each with the case it is for; one amount for everyone has no case."""
@@ -364,8 +371,12 @@ class SheetWriter:
             return self.say("sheet.step_pickup")
         if mode == "pay":
             return self.say("sheet.step_pay", what=what)
-        if mode in ("book", "attend"):
-            return self.say("sheet.step_visit", what=what)
+        visits = [one for one in map(tasks.get, waits) if isinstance(one, Appointment)]
+        if visits:
+            here = [in_language(one.label, self.language) for one in visits if one.place == "office"]
+            there = [in_language(one.label, self.language) for one in visits if one.place == "applicant"]
+            keys = (("sheet.step_visit", here), ("sheet.our_visit", there))
+            return joined(" ", (self.say(key, what=joined(", ", names)) for key, names in keys if names))
         return self.say("sheet.step_review") if mode in _LOOKED_AT and public in ("in_review", "sent") else ""
 
     # -- law, appeals, places ------------------------------------------------------------------------------------------

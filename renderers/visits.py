@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from engine.definition.circuit import closure, successors
 from engine.definition.expressions import TRUE
-from engine.definition.model import Procedure
+from engine.definition.model import Procedure, State
 from renderers.spoken import joined
 from renderers.words import in_language
 
@@ -14,13 +15,14 @@ from renderers.words import in_language
 @dataclass(frozen=True, slots=True)
 class Visits:
     """`here` are what one comes to an office for, the papers one fetches included; `perhaps` those of them that hang on
-    one's answers; `there` what somebody comes for. `papers`: some are shown or handed over."""
+    one's answers; `there` what somebody comes for. `papers`: some are shown or handed over. `either`: of these, one only."""
 
     here: tuple[str, ...]
     perhaps: frozenset[str]
     there: tuple[str, ...]
     booked: bool
     papers: bool
+    either: tuple[str, ...] = ()
 
 
 def visits_of(procedure: Procedure, language: str) -> Visits:
@@ -28,10 +30,9 @@ def visits_of(procedure: Procedure, language: str) -> Visits:
     tasks = procedure.appointments()
     here = [in_language(one.label, language) for one in tasks if one.place == "office"]
     there = tuple(in_language(one.label, language) for one in tasks if one.place == "applicant")
-    perhaps, booked = set(), bool(here)
-    for state in procedure.states.values():
-        if state.public != "ready" or state.is_end:
-            continue
+    perhaps = {in_language(one.label, language) for one in tasks if one.when != TRUE}
+    booked, fetched = bool(here), tuple(_fetched(procedure))
+    for state in fetched:
         name = in_language(state.label, language)
         here.append(name)
         ways = [way for way in procedure.transitions if way.target == state.id and way.source != state.id]
@@ -39,7 +40,21 @@ def visits_of(procedure: Procedure, language: str) -> Visits:
             perhaps.add(name)
     terms = (field.evidence for field in procedure.form.fields)
     papers = any(set(one.how) - {"upload"} for one in terms if one is not None)
-    return Visits(tuple(here), frozenset(perhaps), there, booked, papers)
+    return Visits(tuple(here), frozenset(perhaps), there, booked, papers, _one_of(procedure, fetched, language))
+
+
+def _fetched(procedure: Procedure) -> Iterator[State]:
+    """Where a document waits to be fetched."""
+    yield from (state for state in procedure.states.values() if state.public == "ready" and not state.is_end)
+
+
+def _one_of(procedure: Procedure, fetched: tuple[State, ...], language: str) -> tuple[str, ...]:
+    """Several places to fetch a document from, when none leads to another: one goes to one of them."""
+    names = {state.id for state in fetched}
+    leads = successors(procedure)
+    if len(names) < 2 or any((closure([one], leads) - {one}) & names for one in names):
+        return ()
+    return tuple(in_language(state.label, language) for state in fetched)
 
 
 def visits_tag(visits: Visits, say: Callable[..., str]) -> str:
@@ -57,8 +72,15 @@ def visits_tag(visits: Visits, say: Callable[..., str]) -> str:
 
 def visit_lines(visits: Visits, say: Callable[..., str]) -> tuple[str, ...]:
     """How often one comes and what for; then who comes to them."""
-    here = [say("sheet.visit_perhaps", what=one) if one in visits.perhaps else one for one in visits.here]
-    lines = [say("sheet.visits", count=len(here), what=joined(", ", here))] if here else []
+    names, perhaps = [one for one in visits.here if one not in visits.either], visits.perhaps
+    if visits.either:
+        said = visits.either[0]
+        for other in visits.either[1:]:
+            said = say("sheet.joined_or", first=said, second=other)
+        names, perhaps = [*names, said], perhaps | {said}
+    here = [say("sheet.visit_perhaps", what=one) if one in perhaps else one for one in names]
+    key = "sheet.visits_most" if len(here) > 1 and perhaps.intersection(names) else "sheet.visits"
+    lines = [say(key, count=len(here), what=joined(", ", here))] if here else []
     if not here:
         lines.append(say("sheet.no_visit_papers" if visits.papers else "sheet.no_visit"))
     if visits.there:

@@ -34,6 +34,79 @@ def test_documents_that_hold_as_long_are_said_once_else_each_by_its_name() -> No
     assert validity(TWO.replace("LONG", "5 years")) == [("Permis provisoire\u00a0: 4 mois", "Permis\u00a0: 5 ans")]
 
 
+def test_a_document_that_holds_until_a_day_leaves_the_others_their_name() -> None:
+    assert validity(TWO.replace("LONG", "'date(year(today), 12, 31)'")) == [("Permis provisoire\u00a0: 4 mois",)]
+
+
+LAWS = """
+legal_basis:
+  sur: {title: Un décret, status: sourced, source: JO}
+  suppose: {title: Une valeur supposée, status: plausible}
+"""
+
+
+def test_a_paper_is_marked_by_the_law_that_asks_for_it() -> None:
+    [paper] = sheet(
+        LAWS
+        + TWO.replace("LONG", "4 months")
+        + """
+evidence: {etude: {label: Étude, help: Au laboratoire, basis: {label: suppose, help: sur}}}
+"""
+    ).evidence
+    assert paper.mark == "non vérifié"
+
+
+def test_who_does_not_pay_by_a_supposed_law_is_said_so() -> None:
+    [line] = sheet(LAWS + TWO.replace("LONG", "4 months").replace(
+        "qui == 'etat'", "qui == 'etat', basis: {amount: sur, exempt_when: suppose}"
+    )).fees  # fmt: skip
+    assert (line.mark, line.when.endswith("L'État, non vérifié)")) == ("", True)
+
+
+FEES = """
+form:
+  demande:
+    title: Demande
+    fields:
+      qui: {label: Qui, type: choice, options: {moi: Moi, toi: Toi}}
+      neuf: {label: Neuf, type: yes_no}
+      pays: {label: Pays, type: country}
+fees:
+  taxe: {label: Taxe, when: neuf, lines: {un: {label: Un, amount: 5000, when: "WHEN"}}}
+"""
+
+
+def test_the_conditions_of_a_fee_and_of_its_line_hold_together() -> None:
+    [line] = sheet(FEES.replace("WHEN", "qui == 'moi'")).fees
+    assert line.when.replace("\u00a0", " ") == "si oui à « Neuf » et si « Qui » : Moi"
+
+
+def test_a_condition_too_long_for_the_sheet_is_never_left_out() -> None:
+    [line] = sheet(FEES.replace("when: neuf, ", "").replace("WHEN", "days_between(today, today) > 3")).fees
+    assert line.when == "selon votre situation"
+
+
+VISIT = """
+form: {demande: {title: Demande, fields: {nom: {label: Nom, example: LEE}}}}
+appointments: {releve: {label: Relevé, by: maire, lasts: 1 hour, place: PLACE}}
+later_forms: {constat: {title: Constat, by: maire, due: 2 days, after: releve, fields: {vu: {label: Vu, type: yes_no}}}}
+workflow:
+  start: rendez_vous
+  states:
+    rendez_vous: {label: Visite, gather: [releve, constat], due: 9 days, then: accorde, missed: sans_suite}
+    accorde: {label: Accordé, end: granted}
+    sans_suite: {label: Sans suite, end: abandoned}
+scenarios: {un: {story: Rien, steps: [{wait: 1 day}]}}
+"""
+
+
+def test_a_visit_awaited_with_other_things_is_a_step_too() -> None:
+    said = "Vous venez au rendez-vous : Relevé."
+    assert said in [step.replace("\u00a0", " ") for step in sheet(VISIT.replace("PLACE", "office")).steps]
+    said = "Nous venons chez vous : Relevé."
+    assert said in [step.replace("\u00a0", " ") for step in sheet(VISIT.replace("PLACE", "applicant")).steps]
+
+
 def test_who_does_not_pay_is_said_beside_the_price() -> None:
     [line] = sheet(TWO.replace("LONG", "5 years")).fees
     assert "gratuit si" in line.when

@@ -32,6 +32,11 @@ VISIT = """
 appointments:
   visite: {label: Visite, by: maire, lasts: 1 hour, place: PLACE}
 """
+EITHER = CHOICE + READY.replace("TARGET", "[{when: 'retrait == ''bureau''', to: pret}, {to: a_la_poste}]").replace(
+    "    accorde:",
+    "    a_la_poste: {label: À la poste, by: maire, public: ready, due: 30 days, transitions: {donner: {label: Donné, to: accorde}}}\n"
+    "    accorde:",
+)
 PLAIN = "form: {vous: {title: Vous, fields: {nom: {label: Nom, example: LEE}}}}"
 FETCHED = PLAIN + READY.replace("TARGET", "pret")
 PERHAPS = CHOICE + READY.replace("TARGET", "[{when: retrait == 'bureau', to: pret}, {to: accorde}]").replace(
@@ -46,6 +51,17 @@ PAPER = PLAIN + "\nevidence: {acte: {label: Acte, how: [show_original]}}"
         (PLAIN, "100 % en ligne", ("Non, tout se fait en ligne",)),
         (FETCHED, "En ligne + retrait au bureau", ("1 fois : À retirer",)),
         (PERHAPS, "En ligne, ou retrait au bureau", ("1 fois : À retirer (selon vos réponses)",)),
+        (EITHER, "En ligne, ou retrait au bureau", ("1 fois : À retirer ou À la poste (selon vos réponses)",)),
+        (
+            CHOICE + VISIT.replace("place: PLACE", "when: 'retrait == ''bureau'''"),
+            "En ligne + rendez-vous",
+            ("1 fois : Visite (selon vos réponses)",),
+        ),
+        (
+            FETCHED.replace(PLAIN, CHOICE) + VISIT.replace("place: PLACE", "when: 'retrait == ''bureau'''"),
+            "En ligne + rendez-vous",
+            ("jusqu’à 2 fois : Visite (selon vos réponses), À retirer",),
+        ),
         (PAPER, "En ligne + papiers à remettre", ("Non, sauf pour remettre des papiers",)),
         (PLAIN + VISIT.replace("PLACE", "office"), "En ligne + rendez-vous", ("1 fois : Visite",)),
         (FETCHED + VISIT.replace("PLACE", "office"), "En ligne + rendez-vous", ("2 fois : Visite, À retirer",)),
