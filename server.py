@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -49,6 +50,7 @@ from engine.records.store import Store
 from engine.records.stores import open_store
 from renderers.console import console
 from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
+from renderers.console_language import language_of
 from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
 from renderers.console_people import agent_command
 from renderers.console_preview import preview_command
@@ -419,7 +421,8 @@ def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
     ring = settings.ring
     kept = (ring,) if settings.database else (Path(settings.store), ring)
     if missing := [one for one in kept if not one.is_file() or not one.stat().st_size]:
-        click.echo(f"{missing[0]} : introuvable, rien à vérifier. Not found, nothing to check.", err=True)
+        language, facts = language_of(sys.argv[1:]), {"name": str(missing[0])}
+        click.echo(load_words().say("operations.no_store", language, facts), err=True)
         raise SystemExit(missing_code)
     return _office(settings, open_store(settings.store), SigningKeys.open(ring, make=False), Gateways({}, {}))
 

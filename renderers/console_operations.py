@@ -59,7 +59,7 @@ def copy_command() -> click.Command:
         except Busy as busy:
             _fail(words, "busy", language, why=str(busy))
         rows = {one.table: one.rows for one in moved}
-        facts = {"count": rows["dossier"], "tables": len(moved)}
+        facts = {"count": str(rows["dossier"]), "tables": str(len(moved))}
         click.echo(words.say("operations.copied", language, facts))
 
     return copy
@@ -95,7 +95,7 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
             _fail(words, "no_file_key", language, name=str(missing))
         except Busy as busy:
             _fail(words, "busy", language, why=str(busy))
-        facts = {"count": done.dossiers, "files": done.files, "folder": str(folder)}
+        facts = {"count": str(done.dossiers), "files": str(done.files), "folder": str(folder)}
         click.echo(words.say("operations.backed_up", language, facts))
         click.echo(words.say("operations.keep_apart", language, {}))
 
@@ -126,7 +126,7 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
             _refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
         except Busy as busy:
             _fail(words, "busy", language, why=str(busy))
-        facts = {"count": done.dossiers, "files": done.files, "at": done.at[:16].replace("T", " ")}
+        facts = {"count": str(done.dossiers), "files": str(done.files), "at": done.at[:16].replace("T", " ")}
         click.echo(words.say("operations.brought_back", language, facts))
 
     return restore

@@ -106,6 +106,7 @@ def test_checking_an_empty_place_makes_nothing_and_does_not_say_all_is_well(tmp_
         check_store, env={"GUICHET_DATA": str(data), "GUICHET_PROCEDURES": str(ROOT / "procedures")}
     )
     assert told.exit_code == 2
+    assert "GUICHET_DATA dit où" in told.output
     assert not data.exists()
 
 

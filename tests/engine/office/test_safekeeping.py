@@ -141,6 +141,18 @@ def test_each_backup_has_its_own_folder(world: World, tmp_path: Path) -> None:
         backed_up(world, tmp_path / "backup")
 
 
+def test_one_dossier_is_not_said_as_many(tmp_path: Path) -> None:
+    keys().save(tmp_path / "keys.json")
+    world = a_world(tmp_path, SqliteStore(tmp_path / "one.db"))
+    world.office = replace(
+        world.office, attachments=AttachmentStore(tmp_path / "files", FileKeys.open(tmp_path / "keys.json"))
+    )
+    world.sent(B3)
+    here = Installation(str(tmp_path / "one.db"), tmp_path / "files", tmp_path / "keys.json")
+    said = CliRunner().invoke(backup_command(lambda: here), [str(tmp_path / "b")])
+    assert " 1 dossier, " in said.output, said.output
+
+
 def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) -> None:
     lived = Installation(world.office.store.path, world.office.attachments.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
     run = CliRunner().invoke
