@@ -15,6 +15,7 @@ from renderers.definition_money import MoneyReader
 from renderers.definition_parts import Clause, DefinitionText, LawText, capital
 from renderers.definition_reader import BookReader, TitleOf, spelled
 from renderers.definition_waits import WaitReader
+from renderers.expression_text import ExpressionWriter
 from renderers.words import Words, quoted
 
 CHAPTERS: Final = (
@@ -188,7 +189,7 @@ class _Reader(BookReader):
         if isinstance(node, Constant) and isinstance(node.value, Span):
             return self.say("document_valid", span=self.span(node.value))
         key = "document_valid" if one.valid.type.kind == "span" else "document_valid_until"
-        said = self.expressions.value(one.valid)
+        said = ExpressionWriter(self.book, self.directory, self.words, self.language, "issued").value(one.valid)
         return self.say(key, span=said, value=said)
 
     def _number(self, pattern: str) -> str:

@@ -48,8 +48,12 @@ _DATES: Final = frozenset({"date", "partial_date"})
 class ExpressionWriter:
     """Says the expressions of one procedure in one language."""
 
-    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
+    def __init__(
+        self, procedure: Procedure, directory: Directory, words: Words, language: str, today: str = "today"
+    ) -> None:
+        """`today`: the word for the day it is read on; what a document says is read on the day it is issued."""
         self._procedure, self._directory, self._words, self._language = procedure, directory, words, language
+        self._today = today
         self.columns = _columns(procedure)
         self._fields = {**self.columns, **procedure.fields}
         self._pages = _pages_of_twins(procedure, language)
@@ -154,7 +158,7 @@ class ExpressionWriter:
             case Name(id=name):
                 return self._named(name)
             case Ambient(id=name):
-                return self._say(f"ambient.{name}")
+                return self._say(f"ambient.{self._today if name == 'today' else name}")
             case Arithmetic(left=left, operator=operator, right=right):
                 return self._reckoned(left, operator, right)
             case Negative(item=item):

@@ -6,6 +6,7 @@ import pytest
 
 from engine.definition.expressions import Expression
 from engine.definition.model import Procedure
+from renderers.definition_text import definition_text
 from renderers.expression_text import ExpressionWriter
 from tests.makers import PROCEDURES, a_procedure, the_directory, the_procedure, the_words
 
@@ -91,3 +92,14 @@ def test_no_code_is_left_in_the_words_of_a_shipped_book(name: str) -> None:
         assert words
         assert words != one.text
         assert not [name for name in one.names if f"« {name} »" in words]
+
+
+def test_until_when_a_document_holds_is_counted_from_the_day_it_is_issued() -> None:
+    book, directory = the_procedure("regularite-fiscale"), the_directory()
+    [said] = [
+        line
+        for one in definition_text(book, directory, the_words(), "fr").documents
+        for line in one.lines
+        if "31/12" in line
+    ]
+    assert said.replace("\u00a0", " ") == "Valable jusqu’à : le 31/12 de l’année où tombe le jour de la délivrance"
