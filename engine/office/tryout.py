@@ -179,9 +179,7 @@ class Tryout:
             filled = self._filled(draft, {})
             if check(self.office, self.stage.applicant, filled.id).errors:
                 story = better()
-                if story is not None:
-                    self.stage.pass_time(self.office.now() + timedelta(seconds=1))  # the newest is the one that serves
-                    filled = self._filled(draft, story.given)
+                filled = self._filled(draft, story.given) if story is not None else filled
             return filled
 
     def _filled(self, draft: Dossier | None, given: Mapping[str, Plain]) -> Dossier:
