@@ -96,7 +96,7 @@ class _Reader(BookReader):
             known = self.words.has(key)
             yield self.say("category"), self.words.say(key, self.language, {}) if known else _spelled(identity.category)
         if identity.life_events:
-            yield self.say("life_events"), ", ".join(map(_spelled, identity.life_events))
+            yield self.say("life_events"), ", ".join(map(self._life_event, identity.life_events))
         yield (
             self.say("office"),
             self.expressions.value(self.book.office) if self.book.office else self.say("office_first"),
@@ -109,6 +109,10 @@ class _Reader(BookReader):
                               "languages", "channels", "from", "until", "delay", "contact", "appeals", "audience",
                               "dossier_label", "representative"):  # fmt: skip
             yield self.say("also"), said
+
+    def _life_event(self, name: str) -> str:
+        key = f"definition.life_event.{name}"
+        return self.words.say(key, self.language, {}) if self.words.has(key) else _spelled(name)
 
     def _listed(self, group: str, names: tuple[str, ...], between: str = ", ") -> str:
         return between.join(self.words.say(f"{group}_{one}", self.language, {}) for one in names)

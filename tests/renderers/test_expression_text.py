@@ -103,3 +103,8 @@ def test_until_when_a_document_holds_is_counted_from_the_day_it_is_issued() -> N
         if "31/12" in line
     ]
     assert said.replace("\u00a0", " ") == "Valable jusqu’à : le 31/12 de l’année où tombe le jour de la délivrance"
+
+
+def test_the_moments_of_life_of_a_shipped_book_are_said_in_french() -> None:
+    facts = definition_text(the_procedure("creation-entreprise"), the_directory(), the_words(), "fr").facts
+    assert ("Moments de vie", "créer une entreprise") in facts
