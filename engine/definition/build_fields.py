@@ -144,7 +144,9 @@ class Questions:
         if parts[0] == "look_up" and len(parts) > 1:
             self.shop.names.check(self.bench, parts[1], path, "look_up")
         elif written is not None and parts[0] != "account":
-            self.bench.unknown("N301", path, written, ("account.phone", "account.email", "account.name", "account.family_name"))
+            self.bench.unknown(
+                "N301", path, written, ("account.phone", "account.email", "account.name", "account.family_name")
+            )
         return written
 
     def under(self, path: Path) -> str | None:

@@ -18,6 +18,7 @@ from engine.definition.expression_nodes import Name, reads_a_row, walk
 from engine.definition.expressions import Constant, Expression
 from engine.definition.model import Field, Procedure, is_part
 from engine.definition.prove import Witness, witness_of_condition, witness_of_line, witness_of_state
+from engine.rules.field_kinds.choices import other_chosen
 from engine.values import Plain, canonical_json
 
 SECONDS: Final = 2.0  # for one witness
@@ -86,7 +87,14 @@ def begun(procedure: Procedure, witness: Witness | None, goal: str, day: date) -
     fit = {name: value for name, value in fit.items() if value is not None}
     others = {name: value for name, value in witness.given().items() if name not in asked}
     for given in (fit, said):
-        yield Beginning(witness.today, given, witness.channel, goal, witness.path, others)
+        whole = {**given, **_details(asked, given)}
+        yield Beginning(witness.today, whole, witness.channel, goal, witness.path, others)
+
+
+def _details(asked: Mapping[str, Field], given: Mapping[str, Plain]) -> dict[str, Plain]:
+    """« Autre » asks which one; what its question is called will do."""
+    chosen = (asked[name] for name, value in given.items() if other_chosen(asked[name], value))
+    return {f"{one.id}_other": str(one.label) for one in chosen}
 
 
 def _fit(asked: Field, value: Plain, read: frozenset[str]) -> Plain:

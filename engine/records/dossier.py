@@ -42,6 +42,7 @@ class Actor:
     def owns(self) -> str:
         """The account whose dossiers are this person's at this moment."""
         return self.principal or self.id
+
     language: str = ""
 
 

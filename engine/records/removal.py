@@ -19,7 +19,9 @@ TABLES: Final = (
     "identifier", "mandate", "dossier", "dossier_body", "dossier_word", "entry", "reading", "salt", "letter", "timer", "payment", "pay_event", "credit", "booking", "message", "seat_hold", "waiting", "share", "serial", "document", "session",
     "sign_in_code", "rate", "aside", "reply",
 )  # fmt: skip
-ORDERED: Final = frozenset({"letter", "payment", "pay_event", "edition", "message"})  # read in the order of their insertion
+ORDERED: Final = frozenset(
+    {"letter", "payment", "pay_event", "edition", "message"}
+)  # read in the order of their insertion
 _BATCH: Final = 500
 
 

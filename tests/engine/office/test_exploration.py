@@ -172,3 +172,13 @@ def test_an_act_offered_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = played_again(SOUND, refused)
     assert outcome.failure is not None
     assert outcome.failure.facts["why"] == "closed"
+
+
+@pytest.mark.slow
+def test_another_answer_than_those_listed_comes_with_its_detail() -> None:
+    trade = "options: {couture: Couture}, other: true}\n      adulte:"
+    text = a_fault("      adulte:", "      metier: {label: Métier, " + trade)
+    text = text.replace("{to: a_payer, when: adulte}", "{to: a_payer, when: adulte and metier == 'other'}")
+    found = explored(text)
+    assert not found.findings
+    assert "a_payer" in found.states
