@@ -33,7 +33,7 @@ database: install ## a PostgreSQL server for the tests (Debian's package; asks f
 test: browser database ## every test, as the continuous integration runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-quick: database ## the fast tests only, under a minute
+quick: database ## the fast tests only: no browser, no race, no fuzzing
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not browser'
 
 lint: install ## style, types and the shipped procedures
