@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -57,8 +58,12 @@ def keys() -> SigningKeys:
 
 
 @cache
-def file_keys() -> FileKeys:
-    return FileKeys.generate()
+def file_keys(folder: Path) -> FileKeys:
+    """The ring of a folder: every process over it opens the same files."""
+    ring = folder / "file_keys.json"
+    with suppress(FileExistsError):
+        keys().save(ring)
+    return FileKeys.open(ring)
 
 
 @dataclass
@@ -167,7 +172,7 @@ def a_world(folder: Path, store: Store | None = None, ledger: Path | None = None
         **gateways,
     }
     office = Office(
-        catalogue=shipped(), store=kept, attachments=AttachmentStore(folder / "files", file_keys()), clock=clock,
+        catalogue=shipped(), store=kept, attachments=AttachmentStore(folder / "files", file_keys(folder)), clock=clock,
         wording=BareWords(), keys=keys(), settings=OfficeSettings(), **parts,
     )  # fmt: skip
     return World(publish_editions(office), clock, operator)
