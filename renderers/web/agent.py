@@ -226,7 +226,7 @@ def _row(line: DossierLine, names: Mapping[str, str]) -> TrayRow:
         due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
         book is not None and line.assigned is None and line.awaits is None and not line.closed
         and acts_in(book, line.state, actor()),
-        _task(book, line) if book else "",
+        task=_task(book, line) if book else "",
     )  # fmt: skip
 
 

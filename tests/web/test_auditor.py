@@ -211,12 +211,13 @@ def test_a_broken_chain_is_named_with_both_values(tmp_path: Path) -> None:
 
 
 def test_a_controller_changes_nothing(desks: Desks, passport: Dossier) -> None:
-    """The only post a controller has notes why they read."""
+    """All a controller may send: who they are, their own way of signing in, and why they read."""
     seat = desks.auditor()
     posts = {
         one.rule for one in desks.app.url_map.iter_rules() if one.rule.startswith("/audit") and "POST" in one.methods
     }
-    assert posts == {"/audit/connexion", "/audit/deconnexion", "/audit/dossiers/<number>"}
+    own = {"/audit/connexion", "/audit/connexion/suite", "/audit/deconnexion", "/audit/compte", "/audit/compte/mot-de-passe"}
+    assert posts == {*own, "/audit/dossiers/<number>"}
     before = desks.kept(passport)
     open_trail(seat, passport)
     assert desks.kept(passport) == before
