@@ -77,10 +77,12 @@ class Person:
         """What the page that came is made of; not the files that a script sent from the one before."""
         total, kinds = 0, {"document", "stylesheet", "script", "image", "font", "other"}
         made_of = [response for response in self._requests if response.request.resource_type in kinds]
+        count = 0
         for response in made_of:
             sizes = response.request.sizes()
-            total += sizes["responseBodySize"] + sizes["responseHeadersSize"]
-        count = len([one for one in made_of if one.status < 300 or one.status >= 400])
+            size = sizes["responseBodySize"] + sizes["responseHeadersSize"]
+            total += size
+            count += 1 if size and (response.status < 300 or response.status >= 400) else 0  # none of the browser's memory
         self.weights[path] = (total, count)
 
     # -- filling
