@@ -82,7 +82,9 @@ class Person:
             sizes = response.request.sizes()
             size = sizes["responseBodySize"] + sizes["responseHeadersSize"]
             total += size
-            count += 1 if size and (response.status < 300 or response.status >= 400) else 0  # none of the browser's memory
+            count += (
+                1 if size and (response.status < 300 or response.status >= 400) else 0
+            )  # none of the browser's memory
         self.weights[path] = (total, count)
 
     # -- filling

@@ -69,7 +69,10 @@ def test_an_opinion_is_asked_given_and_read_by_whom_the_book_says(desks: Desks) 
     asked = roads.see(at(dossier, "/a-faire/services/avis_voirie"))
     assert "Lu seulement par vous et par : Service d'urbanisme" in asked.replace("’", "'")
     assert "réputé favorable" in asked
-    wrong = roads.post(at(dossier, "/a-faire/services/avis_voirie"), go="preview", opinion="reserved")
+    opened = roads.post(at(dossier, "/a-faire/services/avis_voirie"), go="preview", opinion="reserved")
+    assert "Réserves" in read(opened), "what an answer opens is asked on the spot"
+    seen = {"act-seen": ["opinion", "reserves"], "opinion": "reserved"}
+    wrong = roads.post(at(dossier, "/a-faire/services/avis_voirie"), go="preview", **seen)
     assert "Remplissez « Réserves »" in read(wrong)
     status, address = done(roads, dossier, "services/avis_voirie", opinion="reserved", reserves="Élargir la porte")
     assert (status, address) == (303, at(dossier))

@@ -216,7 +216,13 @@ def test_a_controller_changes_nothing(desks: Desks, passport: Dossier) -> None:
     posts = {
         one.rule for one in desks.app.url_map.iter_rules() if one.rule.startswith("/audit") and "POST" in one.methods
     }
-    own = {"/audit/connexion", "/audit/connexion/suite", "/audit/deconnexion", "/audit/compte", "/audit/compte/mot-de-passe"}
+    own = {
+        "/audit/connexion",
+        "/audit/connexion/suite",
+        "/audit/deconnexion",
+        "/audit/compte",
+        "/audit/compte/mot-de-passe",
+    }
     assert posts == {*own, "/audit/dossiers/<number>"}
     before = desks.kept(passport)
     open_trail(seat, passport)
