@@ -60,6 +60,7 @@ def keys() -> SigningKeys:
 @cache
 def file_keys(folder: Path) -> FileKeys:
     """The ring of a folder: every process over it opens the same files."""
+    folder.mkdir(parents=True, exist_ok=True)
     ring = folder / "file_keys.json"
     with suppress(FileExistsError):
         keys().save(ring)
