@@ -6,7 +6,7 @@ PORT ?= 8000
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database test quick lint format bench reference clean
+.PHONY: help install browser run worker database test quick fuzz lint format bench reference clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -35,6 +35,10 @@ test: browser database ## every test, as the continuous integration runs them
 
 quick: database ## the fast tests only: no browser, no race, no fuzzing
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not browser'
+
+fuzz: EFFORT ?= 100
+fuzz: install ## what tries at random, a hundred times over: 10,000 mutants of each shipped file (most of an hour)
+	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m fuzz
 
 lint: install ## style, types and the shipped procedures
 	$(BIN)/ruff check .

@@ -144,17 +144,35 @@ def inside(value: Any, seen: set[int] | None = None) -> Iterator[Any]:
 
 
 @cache
+def records() -> Mapping[type, list[tuple[Procedure, Any]]]:
+    """Every record of every book, by its kind."""
+    found: dict[type, list[tuple[Procedure, Any]]] = {}
+    for book in books():
+        for one in inside(book):
+            found.setdefault(type(one), []).append((book, one))
+    return found
+
+
+@cache
+def told(at: int) -> DefinitionText:
+    return text_of(books()[at])
+
+
+def told_of(book: Procedure) -> DefinitionText:
+    return told(next(at for at, one in enumerate(books()) if one is book))
+
+
+@cache
 def shown(kind: type, name: str) -> tuple[tuple[Procedure, Any, Any], ...]:
     """The first places where a field of the model holds something that can be changed, and what it is changed into."""
     found = []
-    for book in books():
-        for one in inside(book):
-            if type(one) is kind and not told_elsewhere(one, name, book):
-                other = another(kind, name, one, book)
-                if other is not MISSING:
-                    found.append((book, one, other))
-            if len(found) == 4:
-                return tuple(found)
+    for book, one in records().get(kind, ()):
+        if not told_elsewhere(one, name, book):
+            other = another(kind, name, one, book)
+            if other is not MISSING:
+                found.append((book, one, other))
+        if len(found) == 4:
+            break
     return tuple(found)
 
 
@@ -186,12 +204,11 @@ def told_elsewhere(record: Any, name: str, book: Procedure) -> bool:
 @cache
 def written(kind: str) -> tuple[Expression, ...]:
     found: dict[str, Expression] = {}
-    for book in books():
-        for record in inside(book):
-            for one in fields(record):
-                value = getattr(record, one.name)
-                if isinstance(value, Expression) and value.type.kind == kind:
-                    found.setdefault(value.text, value)
+    for _, record in (one for same in records().values() for one in same):
+        for one in fields(record):
+            value = getattr(record, one.name)
+            if isinstance(value, Expression) and value.type.kind == kind:
+                found.setdefault(value.text, value)
     return tuple(found.values())
 
 
@@ -290,8 +307,9 @@ def test_another_value_reads_otherwise(kind: type, name: str) -> None:
     assert places, f"no file of tests/good shows {kind.__name__}.{name}"
     for book, record, other in places:
         twin = changed(book, record, replace(record, **{name: other}), {})
-        told = text_of(twin) != text_of(book)
-        assert told, f"{book.id}: {kind.__name__}.{name} = {getattr(record, name)!r} of {record!r:.200} is not said"
+        assert text_of(twin) != told_of(book), (
+            f"{book.id}: {kind.__name__}.{name} = {getattr(record, name)!r} of {record!r:.200} is not said"
+        )
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------
@@ -312,7 +330,7 @@ def said(value: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("book", books(), ids=lambda one: one.id)
 def test_no_technical_name_is_read(book: Procedure) -> None:
-    for one in said(text_of(book)):
+    for one in said(told_of(book)):
         found = [name for name in TECHNICAL.findall(one) if "_" in name or name.strip("« »") in names_of(book)]
         assert not found, one
 
@@ -330,9 +348,8 @@ def test_each_word_of_the_language_is_said(kind: type) -> None:
     """A value among few: none of them is left in the language of the file."""
     for name, hint in hints(kind).items():
         for value in words_of(hint):
-            for book in books():
-                record = next((one for one in inside(book) if type(one) is kind and getattr(one, name)), None)
-                if record is None or told_elsewhere(record, name, book):
+            for book, record in records().get(kind, ()):
+                if not getattr(record, name) or told_elsewhere(record, name, book):
                     continue
                 held = getattr(record, name)
                 new = (
@@ -343,7 +360,7 @@ def test_each_word_of_the_language_is_said(kind: type) -> None:
                     else value
                 )
                 twin = changed(book, record, replace(record, **{name: new}), {})
-                before = set(said(text_of(book)))
+                before = set(said(told_of(book)))
                 for one in said(text_of(twin)):
                     assert one in before or not re.search(rf"(?<!\w){value}(?!\w)", one), (
                         f"{kind.__name__}.{name}: {one}"

@@ -19,6 +19,7 @@ from engine.definition.model import APPLICANT, APPLICATION, Appointment, Fee, Fo
 from engine.definition.source import read_source, walk
 from engine.definition.tables import table_function
 from engine.values import Span
+from tests.effort import tries
 from tests.engine.definition.bad_files import BadFile, bad_files
 from tests.engine.definition.building import PROCEDURES, built, codes, compiled, the_shared
 
@@ -555,12 +556,13 @@ JUNK = [
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.fuzz
 @pytest.mark.slow
 def test_no_tree_of_any_shape_is_a_traceback(path: Path) -> None:
     dice = random.Random(path.stem)
     source = read_source(path.read_bytes(), str(path))
     paths = [place for place, _ in walk(source.tree) if place]
-    for _ in range(120):
+    for _ in range(tries(40)):
         tree = copy.deepcopy(source.tree)
         for place in dice.sample(paths, 3):
             _spoil(tree, place, dice)

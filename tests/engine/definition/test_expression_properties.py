@@ -33,6 +33,7 @@ from engine.definition.expressions import (
 )
 from engine.problems import Position
 from engine.values import Span
+from tests.effort import tries
 
 HERE = Position("f.yaml", 1, 1)
 COLUMNS = {"h": INTEGER, "q": YES_NO, "k": Type("choice", frozenset({"a", "b"}))}
@@ -60,7 +61,7 @@ WORDS = Vocabulary(
     maybe_empty=frozenset(NAMES),
 )
 quick = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-deep = settings(max_examples=4_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+deep = settings(max_examples=tries(1_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 # -- expressions that are well typed, by construction --------------------------------------------------------------------
@@ -195,6 +196,7 @@ def test_no_text_raises(text: str) -> None:
     never_raises(text)
 
 
+@pytest.mark.fuzz
 @pytest.mark.slow
 @deep
 @given(any_text)
@@ -226,6 +228,7 @@ def test_evaluation_is_total_and_typed(text: str, values: dict[str, Value]) -> N
     is_total(text, values)
 
 
+@pytest.mark.fuzz
 @pytest.mark.slow
 @deep
 @given(well_typed, answers)

@@ -16,6 +16,7 @@ from engine.definition.layout_text import lay_out, write_tree
 from engine.definition.shared_files import load_shared
 from engine.definition.source import read_source
 from engine.problems import InvalidDefinition
+from tests.effort import tries
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "procedures"
@@ -129,7 +130,7 @@ def written(draw: st.DrawFn, tree: object, depth: int = 0) -> str:
 
 
 @given(st.dictionaries(keys, trees, min_size=1, max_size=4).flatmap(lambda tree: written(tree)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 def test_any_layout_becomes_ours_with_its_comments(text: str) -> None:
     try:
         source = read_source(text, "essai.yaml")
@@ -142,11 +143,12 @@ def test_any_layout_becomes_ours_with_its_comments(text: str) -> None:
     assert lay_out(again) == after
 
 
+@pytest.mark.fuzz
 @pytest.mark.slow
 @given(
     st.sampled_from(SHIPPED), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 8), st.sampled_from([0, 1, 2, 3])))
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 def test_a_shipped_file_with_comments_anywhere(file: Path, changes: list[tuple[int, int, int]]) -> None:
     lines = file.read_text("utf-8").split("\n")
     for at, column, kind in changes:

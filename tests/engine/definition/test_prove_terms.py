@@ -21,6 +21,7 @@ from engine.definition.model import Key, Table  # noqa: E402
 from engine.definition.prove_terms import Terms  # noqa: E402
 from engine.definition.prove_world import Codes, Slot, Term  # noqa: E402
 from engine.definition.tables import table_function  # noqa: E402
+from tests.effort import tries  # noqa: E402
 from tests.engine.definition.test_expression_properties import COLUMNS, HERE, NAMES, WORDS, grow  # noqa: E402
 
 TODAY = date(2027, 2, 28)
@@ -165,8 +166,9 @@ def test_the_solver_reads_an_expression_as_we_do(text: str, answers: dict[str, V
     agree(text, answers, done)
 
 
+@pytest.mark.fuzz
 @pytest.mark.slow
-@settings(usual, max_examples=5_000)
+@settings(usual, max_examples=tries(1_000))
 @given(EXACT, GIVEN, st.booleans())
 def test_the_solver_reads_many_expressions_as_we_do(text: str, answers: dict[str, Value], done: bool) -> None:
     agree(text, answers, done)

@@ -29,6 +29,7 @@ from engine.definition.shared_files import load_shared
 from engine.definition.source import Source, read_source
 from engine.problems import Problem
 from engine.values import Span
+from tests.effort import tries
 from tests.engine.definition.bad_files import BadFile, bad_files
 
 ROOT = Path(__file__).parents[3]
@@ -300,11 +301,12 @@ def mutant(tree: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.fuzz
 @pytest.mark.slow
 def test_misshapen_trees_never_crash_the_check(path: Path) -> None:
     source = read_source(path.read_bytes(), path.name)
     chance = random.Random(path.stem)
-    for _ in range(150):
+    for _ in range(tries(40)):
         tree = source.tree
         for _ in range(chance.choice((1, 1, 3))):
             tree = mutant(tree, chance)
