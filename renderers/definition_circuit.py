@@ -26,7 +26,10 @@ class CircuitReader(BookReader):
     # -- the circuit ---------------------------------------------------------------------------------------------------
 
     def state(self, state: State) -> StateText:
-        leads = [self._lead(way) for way in self.book.leaving.get(state.id, ()) if way.event is not None]
+        ways = self.book.leaving.get(state.id, ())
+        leads = [self._lead(way) for way in ways if way.event is not None]
+        if acted := [way.target for way in ways if way.event is None]:
+            leads.insert(0, self.say("acts_to", states=self.state_labels(acted)))
         notes = (
             *self._effects(state.effects), self.say("help", help=self.t(state.help)) if state.help else "",
             *self.rest(state, "states", "label", "mode", "by", "waits", "booked", "correct", "wait", "outcome", "public", "help",
@@ -58,7 +61,7 @@ class CircuitReader(BookReader):
         key = next(known, "")
         what = self.words.say(key, self.language, {}) if key else self.label(way.event or "")
         said = self.values.say("changes.value", facet=what, value=self.say("to", state=self.state_label(way.target)))
-        condition = self.when("when", way.when)
+        condition = self.branch(way)
         notes = " ; ".join(
             filter(None, (condition, *self._aside(way), *self._effects(way.effects), self.basis(way, "acts")))
         )
@@ -134,12 +137,14 @@ class CircuitReader(BookReader):
             yield self.say("within", span=self.span(first.within))
         if first.confirm:
             yield self.say("confirm", text=self.t(first.confirm))
+        if first.bulk:
+            yield self.say("bulk")
         yield from self._effects(first.effects)
         yield from self.rest(first, "acts", "source", "target", "label", "by", "event", "when", "rank", "asks", "correctable",
-                             "fills", "reopens", "other_than", "same_as", "without", "within", "confirm", "effects")  # fmt: skip
+                             "fills", "reopens", "other_than", "same_as", "without", "within", "confirm", "bulk", "effects")  # fmt: skip
 
     def _target(self, way: Transition) -> str:
-        notes = " ; ".join(filter(None, (self.when("when", way.when), *self._aside(way))))
+        notes = " ; ".join(filter(None, (self.branch(way), *self._aside(way))))
         return self.say("to", state=self.state_label(way.target)) + (f" ({notes})" if notes else "")
 
     def _label_of_act(self, name: str) -> str:

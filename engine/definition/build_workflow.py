@@ -231,6 +231,7 @@ class _Circuits:
             same_as=next(iter(self.names.checked(bench, (*path, "same_as"), "transition", *PARTS)), None),
             within=bench.span((*path, "within")),
             confirm=bench.text((*path, "confirm")),
+            bulk=bench.flag((*path, "bulk"), False),
             effects=self.effects(path),
         )
         if event is None and not written and sources and not all(self.actor(one) for one in sources):

@@ -15,11 +15,12 @@ from engine.definition.circuit import (
     surely_done,
 )  # fmt: skip
 from engine.definition.directory import Directory
-from engine.definition.model import APPLICATION, Appointment, Fee, Form, Link, Procedure
+from engine.definition.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Link, Procedure, Transition
 from engine.definition.rulebook import rule
 from engine.problems import Problem, problem
 
 _NEEDS_THEN = {"pay", "book", "attend", "correct", "gather", "look_up", "await", "wait"}
+_AGAINST = ("refused", "revoked")
 
 
 @rule("C501")
@@ -122,6 +123,38 @@ def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterat
     for task in procedure.tasks.values():
         if isinstance(task, Fee) and task.deposit and task.id not in returned:
             yield problem("C530", task.where, at=task.id, name=task.id)
+
+
+@rule("C540")
+def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """What takes something from somebody is decided one dossier at a time."""
+    for way in _in_bulk(procedure):
+        there = procedure.states.get(way.target)
+        taken = way.effects.revokes or way.effects.suspends
+        if there is not None and (there.public == "refused" or there.outcome in _AGAINST or there.effects.revokes):
+            yield problem("C540", way.where, at=way.id, name=way.id, state=there.id)
+        elif taken:
+            yield problem("C540", way.where, at=way.id, name=way.id, state=way.target)
+
+
+@rule("C541")
+def bulk_that_asks(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """One order for many dossiers carries one reason at most; only agents give orders."""
+    for way in _in_bulk(procedure):
+        asked = sorted(way.asks & {"attachment", "correction"}) + ([way.fills] if way.fills else [])
+        asked += ["applicant"] if APPLICANT in way.by else []
+        asked += [way.event] if way.event else []
+        if asked:
+            yield problem("C541", way.where, at=way.id, name=way.id, asked=asked[0])
+
+
+def _in_bulk(procedure: Procedure) -> Iterator[Transition]:
+    """One way an act and a target: an act open in several states is told once."""
+    told: set[tuple[str, str]] = set()
+    for way in procedure.transitions:
+        if way.bulk and (way.id, way.target) not in told:
+            told.add((way.id, way.target))
+            yield way
 
 
 @rule("C520")

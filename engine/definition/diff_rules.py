@@ -190,6 +190,7 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
         "by": by_set(REVIEW, REVIEW),
         "issues": by_set(REVIEW, SAFE),
         "when": by_condition(SAFE, REVIEW),
+        "bulk": flag(Weight("review", "in_bulk"), Weight("safe", "one_by_one")),
     },
     "clocks": {
         "lasts": when_moved(

@@ -89,7 +89,7 @@ TRIED: Final[Mapping[str, object]] = {
     "Bounds.min_items": 2,
 }
 OF_THE_FILE: Final = frozenset({"fr", "en", "ee", "kbp"})  # languages of a text
-OF_AN_ACT = ("fills", "asks", "correctable", "other_than", "same_as", "within", "confirm", "effects")
+OF_AN_ACT = ("fills", "asks", "correctable", "other_than", "same_as", "within", "confirm", "bulk", "effects")
 
 
 def kinds_of_the_model() -> list[type]:

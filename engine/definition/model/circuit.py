@@ -75,6 +75,7 @@ class Transition(Thing):
     without: tuple[str, ...] = ()
     within: Span | None = None
     confirm: Text | None = None
+    bulk: bool = False  # may be taken for many dossiers at once
     effects: Effects = NO_EFFECTS
 
 

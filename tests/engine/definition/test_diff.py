@@ -232,6 +232,7 @@ EDITS: dict[str, tuple[tuple[str, str], str, str, str, str]] = {
     "four eyes": (("fabriquer: {label:", "fabriquer: {not_same_as: conforme, label:"), "acts.fabriquer", "other_than", "safe", "more_eyes"),
     "a reason asked": (("remettre: {label:", "remettre: {asks: [reason], label:"), "acts.remettre", "asks", "safe", ""),
     "an act open in fewer states": (("from: [conformite, a_corriger, a_payer]", "from: [conformite, a_payer]"), "acts.retirer", "from", "review", "fewer_ways"),
+    "decided in bulk": (("conforme: {label: Déclarer conforme,", "conforme: {bulk: true, label: Déclarer conforme,"), "acts.conforme", "bulk", "review", "in_bulk"),
     "less time to contest": (("to: conformite, within: 2 months", "to: conformite, within: 1 month"), "acts.contester", "within", "review", "less_time"),
     "a new act": (("remettre: {label:", "perdre: {label: Livret perdu, to: production}\n        remettre: {label:"), "acts.perdre", "", "safe", ""),
     "a new state": (("    non_retire: {label:", "    rejete: {label: Rejeté, end: refused}\n    non_retire: {label:"), "states.rejete", "", "safe", ""),
