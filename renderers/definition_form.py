@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from engine.definition.expression_compiler import tree
@@ -11,13 +12,20 @@ from engine.definition.model import Bounds, Check, Criterion, Field, Option, Pag
 from engine.values import Text
 from renderers.definition_parts import Clause, ListText, PageText, capital
 from renderers.definition_reader import BookReader
+from renderers.pattern_text import pattern_text
 from renderers.words import quoted
 
 _FILES = ("file", "photo", "evidence")
+_ENDLESS = re.compile(r"[*+]|,\}")
 _OWN_WORDS = (
     "type", "value_type", "label", "help", "unit", "when", "required", "value", "default", "prefill", "example", "bounds",
     "options", "under", "other", "list_id", "scheme", "level", "evidence", "rows", "checks", "row_label", "unique", "total",
 )  # fmt: skip
+
+
+def _says_length(bounds: Bounds) -> bool:
+    """Whether the pattern bounds the answer itself, and nothing else was written of its length."""
+    return bool(bounds.pattern and not _ENDLESS.search(bounds.pattern)) and bounds.max_length == Bounds().max_length
 
 
 class FormReader(BookReader):
@@ -155,12 +163,18 @@ class FormReader(BookReader):
             yield self.say("rows_between", first=bounds.min_items, last=bounds.max_items)
         elif one.type in _FILES:
             yield from self._files(bounds, evidence=one.evidence)
-        elif one.type == "text" and one.value is None:
+        elif one.type == "text" and one.value is None and not _says_length(bounds):
             yield self.say("length", first=bounds.min_length, last=bounds.max_length)
         if bounds.pattern:
-            yield self.say("pattern", pattern=bounds.pattern)
+            yield self.pattern(bounds.pattern)
+            if isinstance(one.example, str):
+                yield self.say("example", example=one.example)
         if bounds.message:
             yield self.say("message_said", message=self.t(bounds.message))
+
+    def pattern(self, pattern: str) -> str:
+        said = pattern_text(pattern, self.words, self.language)
+        return self.say("form", form=said) if said else self.say("pattern", pattern=pattern)
 
     def _files(self, bounds: Bounds, evidence: object) -> Iterator[str]:
         kinds = ", ".join(one.upper() for one in bounds.accept)
@@ -247,7 +261,8 @@ class FormReader(BookReader):
         """The kinds of numbers that questions ask for."""
         for one in self.book.schemes.values():
             lines = (
-                self.say("pattern", pattern=one.pattern),
+                self.pattern(one.pattern),
+                self.say("example", example=one.example) if one.example else "",
                 self.say("checksum", name=one.checksum) if one.checksum else "",
             )
             yield Clause(self.t(one.label), tuple(filter(None, lines)))

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.definition.directory import Directory
-from engine.definition.expressions import Expression
+from engine.definition.expression_compiler import either, negate, own_part
+from engine.definition.expressions import FALSE, Expression
 from engine.definition.model import (
     APPLICANT,
     SYSTEM,
     Procedure,
+    Transition,
 )
 from engine.definition.roles import role_key
 from engine.values import Span, Text
@@ -175,6 +177,17 @@ class Reader:
         """A sentence with a condition; nothing when it always holds."""
         said = self.expressions.condition(expression)
         return self.say(key, condition=said) if said else ""
+
+    def branch(self, way: Transition) -> str:
+        """Under what a way opens; an entry after the first of a list is tried when none before it held: « sinon »."""
+        before = [one for one in self.book.leaving.get(way.source, ()) if one.id == way.id and one.rank < way.rank]
+        held = FALSE
+        for one in sorted(before, key=lambda one: one.rank):
+            held = either(held, own_part(one.when, negate(held)) or one.when)
+        own = own_part(way.when, negate(held)) if before else None
+        if own is None:
+            return self.when("when", way.when)
+        return self.when("otherwise_when", own) or self.say("otherwise")
 
     def role(self, key: str) -> str:
         if key in (APPLICANT, SYSTEM):

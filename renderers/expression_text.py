@@ -57,6 +57,7 @@ class ExpressionWriter:
         self.columns = _columns(procedure)
         self._fields = {**self.columns, **procedure.fields}
         self._pages = _pages_of_twins(procedure, language)
+        self._always_answered = _always_answered(procedure)
 
     def condition(self, expression: Expression) -> str:
         """`« Sexe » est « Féminin » et …`; nothing when it always holds."""
@@ -138,7 +139,8 @@ class ExpressionWriter:
         field = self._fields.get(name)
         if field is not None and field.evidence is not None:
             return self._say("not_provided" if negated else "provided", of=self._named(name))
-        return self._say("is_no" if negated else "is_yes", of=self._named(name))
+        no = "is_plain_no" if name in self._always_answered else "is_no"
+        return self._say(no if negated else "is_yes", of=self._named(name))
 
     def _compared(self, left: Node, sign: str, right: Node, negated: bool) -> str:
         key = _SIGNS[sign]
@@ -309,6 +311,15 @@ def _columns(procedure: Procedure) -> Mapping[str, Field]:
             found.setdefault(column.id, column)
             left.append(column)
     return found
+
+
+def _always_answered(procedure: Procedure) -> frozenset[str]:
+    """The questions shown and required wherever their form is filled: what is not yes there is no."""
+    pages = [page for form in (procedure.form, *procedure.forms()) for page in form.pages if page.when == TRUE]
+    asked = [field for page in pages for field in page.fields] + [one.field for one in procedure.eligibility]
+    return frozenset(
+        field.id for field in asked if field.when == TRUE and field.required == TRUE and field.value is None
+    )
 
 
 def _pages_of_twins(procedure: Procedure, language: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ Representative = Literal["allowed", "required", "forbidden"]
 _CHANNELS: Final = ("web", "counter", "paper", "api")
 _KEPT: Final[Mapping[str, Span]] = {
     "granted": Span(20, "year"), "refused": Span(2, "year"), "withdrawn": Span(2, "year"),
-    "abandoned": Span(2, "year"), "expired": Span(2, "year"), "revoked": Span(2, "year"), "draft": Span(90, "day"),
+    "abandoned": Span(2, "year"), "expired": Span(2, "year"), "revoked": Span(2, "year"),
 }  # fmt: skip
 
 

@@ -98,6 +98,18 @@ def either(left: Expression, right: Expression) -> Expression:
     return expression_of(Or(items), f"({left.text}) or ({right.text})", where=where)
 
 
+def own_part(expression: Expression, none_before: Expression) -> Expression | None:
+    """The condition of an entry of a first-match list as written, set apart from the "and none before" that was added to it;
+    nothing when it was not."""
+    *own, last = _items(expression, And)
+    if last != tree(none_before):
+        return None
+    if not own:
+        return TRUE
+    node = own[0] if len(own) == 1 else And(tuple(own))
+    return expression_of(node, expression.text, where=expression.where)
+
+
 def tree(expression: Expression) -> Node:
     """The expression's node, typed (its field says `object` to keep the floor of types alone)."""
     node = expression.node

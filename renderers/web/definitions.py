@@ -206,8 +206,8 @@ def _way_line(book: Procedure, way: Way) -> WayLine:
 def _action(book: Procedure, way: Way) -> str:
     """The act, or what makes it pass by itself; with its condition."""
     said = way.label if way.event is None else event_label(book, way.transition)
-    condition = writer_of(book).condition(way.transition.when)
-    return f"{said} ({say('definition.when', condition=condition)})" if condition else said
+    condition = CircuitReader(book, office().directory, site().words, language()).branch(way.transition)
+    return f"{said} ({condition})" if condition else said
 
 
 def _who(way: Way) -> str:

@@ -45,7 +45,7 @@ def said(condition: str) -> str:
     ("condition", "words"),
     [
         ("oui", "« D'accord » : oui"),
-        ("not oui", "« D'accord » : pas oui"),
+        ("not oui", "« D'accord » : non"),
         ("choix == 'a'", "« Choix » est « Premier »"),
         ("choix != 'b'", "« Choix » n’est pas « Second »"),
         ("choix in ['a', 'b']", "« Choix » est « Premier » ou « Second »"),
@@ -62,7 +62,7 @@ def said(condition: str) -> str:
          "« Né le » est au plus tard le 31/12 de l’année où tombe le jour de la demande"),
         ("oui and choix == 'a'", "« D'accord » : oui et « Choix » est « Premier »"),
         ("oui or age_dit > 3 and choix == 'a'", "« D'accord » : oui ou (« Âge » dépasse 3 et « Choix » est « Premier »)"),
-        ("not (oui and age_dit > 3)", "il n’est pas vrai que (« D'accord » : oui et « Âge » dépasse 3)"),
+        ("not (oui and age_dit > 3)", "ceci n’est pas vrai : (« D'accord » : oui et « Âge » dépasse 3)"),
         ("answered(surface)", "« Surface » a une réponse"),
         ("count(enfants) > 2", "le nombre de lignes de « Enfants » dépasse 2"),
         ("any(enfants, ans < 3)", "au moins une ligne de « Enfants » vérifie : « Âge de l'enfant » est inférieur à 3"),
