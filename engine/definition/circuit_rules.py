@@ -15,6 +15,9 @@ from engine.definition.circuit import (
     surely_done,
 )  # fmt: skip
 from engine.definition.directory import Directory
+from engine.definition.expression_compiler import tree
+from engine.definition.expression_typing import leaves
+from engine.definition.expressions import Constant
 from engine.definition.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Link, Procedure, Transition
 from engine.definition.rulebook import rule
 from engine.problems import Problem, problem
@@ -123,6 +126,18 @@ def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterat
     for task in procedure.tasks.values():
         if isinstance(task, Fee) and task.deposit and task.id not in returned:
             yield problem("C530", task.where, at=task.id, name=task.id)
+
+
+@rule("C531")
+def quorum_nobody_can_reach(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A round is finished by as many answers as are asked, and by one at least."""
+    for task in procedure.tasks.values():
+        if isinstance(task, Form) and task.quorum is not None:
+            numbers = (leaf.value for leaf in leaves(tree(task.quorum)) if isinstance(leaf, Constant))
+            wrong = [one for one in numbers if isinstance(one, int) and not 1 <= one <= len(task.services)]
+            if wrong:
+                yield problem("C531", task.quorum.where, at=task.id, name=task.id, wanted=str(wrong[0]),
+                              asked=len(task.services))  # fmt: skip
 
 
 @rule("C540")

@@ -19,6 +19,7 @@ from engine.definition.expressions import Expression
 from engine.definition.model import Accept, Fee, Procedure
 from engine.definition.prove_book import Book
 from engine.definition.prove_circuit import cases_that_lack_or_overlap, ways_around
+from engine.definition.prove_clocks import timers_never_over
 from engine.definition.prove_delay import delays_that_cannot_be_kept
 from engine.definition.prove_fees import fees_that_are_no_amount
 from engine.definition.prove_forms import conditions_that_never_change, what_nobody_can_answer
@@ -64,6 +65,7 @@ def _proofs(places: Places, day: date) -> Iterator[Problem]:
     yield from visits_nobody_can_make(places, day)
     yield from roles_of_nobody(places)
     yield from delays_that_cannot_be_kept(places)
+    yield from timers_never_over(places.procedure)
 
 
 def _once(problems: Iterable[Problem]) -> Iterator[Problem]:

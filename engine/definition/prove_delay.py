@@ -148,6 +148,12 @@ def _longest(expression: Expression | None) -> Fraction:
     return max((working_days(span) for span in spans if span is not None), default=Fraction(0))
 
 
+def spans_of(expression: Expression) -> tuple[Span, ...]:
+    """Every span an expression may come to; none at all when it may be something no file tells: a date, an answer."""
+    spans = [_span(leaf) for leaf in leaves(tree(expression))]
+    return tuple(span for span in spans if span is not None) if None not in spans else ()
+
+
 def _span(node: Node) -> Span | None:
     match node:
         case Constant(value=Span() as span):

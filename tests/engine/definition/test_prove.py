@@ -394,3 +394,33 @@ def is_accepted(procedure: Procedure, directory: Directory, answers: Mapping[str
 
 def test_many_answers_are_valid() -> None:
     assert len(valid_answers()) > 100
+
+
+# -- clocks that never run out -----------------------------------------------------------------------------------------
+
+A_CLOCK = """workflow:
+  start: examen
+  clocks: {{silence: {{label: Silence, lasts: {lasts}, runs_in: [examen, avis], then: accorde}}}}
+  states:
+    examen: {{label: E, by: maire, due: {due}{late}, transitions: {{accorder: {{label: A, to: avis}}}}}}
+    avis: {{label: V, wait: {wait}, then: {after}}}
+    accorde: {{label: F, end: granted}}
+    oubli: {{label: O, end: abandoned}}
+"""
+
+
+@pytest.mark.parametrize(("lasts", "due", "late", "wait", "after", "told"), [
+    ("60 days", "20 days", ", late: oubli", "10 days", "oubli", True),
+    ("60 days", "20 days", ", late: oubli", "40 days", "oubli", False),  # together they may come to it
+    ("60 days", "20 days", "", "10 days", "oubli", False),  # an agent may keep it longer
+    ("60 days", "20 days", ", late: oubli", "10 days", "examen", False),  # and round again
+    ("60 days", "32 working days", ", late: oubli", "10 days", "oubli", False),  # holidays fall
+    ("60 days", "20 working days", ", late: oubli", "10 days", "oubli", True),
+    ("2 months", "20 days", ", late: oubli", "1 day", "oubli", True),
+])  # fmt: skip
+def test_a_clock_that_something_always_comes_before_is_told(
+    lasts: str, due: str, late: str, wait: str, after: str, told: bool
+) -> None:
+    written = A_CLOCK.format(lasts=lasts, due=due, late=late, wait=wait, after=after)
+    never = [one for one in found(a_procedure(written + LAW)) if one.facts.get("fault") == "clock"]
+    assert [one.facts["at"] for one in never] == (["silence"] if told else [])
