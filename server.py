@@ -42,6 +42,7 @@ from engine.office.keeping import FolderKeeper, Keeper, Keeping
 from engine.office.keys import SigningKeys
 from engine.office.mirror import Followed, Mirror
 from engine.office.office import Office, OfficeSettings
+from engine.office.statistics import count_up
 from engine.office.timers import tour
 from engine.office.tryout import Leads, Tryout
 from engine.records.attachments import AttachmentStore
@@ -334,12 +335,13 @@ def serving(app: Flask) -> Office:
 
 
 def work(current: Callable[[], Office], stop: threading.Event) -> None:
-    """Tours until told to stop; a turn that fails is logged and the next one goes on."""
+    """Tours until told to stop, counting what happened meanwhile; a turn that fails is logged and the next one goes on."""
     while not stop.is_set():
-        try:
-            tour(current())
-        except Exception:
-            log.exception("a tour failed")
+        for turn in (tour, count_up):
+            try:
+                turn(current())
+            except Exception:
+                log.exception("a tour failed")
         stop.wait(TOUR_EVERY)
 
 

@@ -19,6 +19,7 @@ from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Placed, Publication, Watch
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
+from engine.records.tallies import STANDING, Asked, Count, Mark
 from tests.engine.records.makers import (
     AGENT,
     NOON,
@@ -849,3 +850,90 @@ def test_a_lent_document_is_found_by_its_token(store: Store) -> None:
         unit.put_share(seen)
         assert unit.shares_of("d1") == (seen,)
         assert unit.shares_of("d2") == ()
+
+
+# -- counts ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_journal_is_read_in_the_order_of_time_by_who_counts_it(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    with store.unit(write=True) as unit:
+        for hours, dossier, kind in ((3, "d2", "submitted"), (2, "d1", "submitted"), (4, "d1", "saved")):
+            head = unit.head(dossier)
+            unit.add_entry(seal(head, dossier, later(hours=hours), AGENT, kind, "f" * 64, {}), {})
+    first = Mark(NOON, "d1", 1)
+    sent = [Mark(later(hours=2), "d1", 2), Mark(later(hours=3), "d2", 2)]
+    with store.unit() as unit:
+        assert unit.counted_after(None, later(hours=9), 10) == (first, Mark(NOON, "d2", 1), *sent)
+        assert unit.counted_after(None, later(hours=9), 1) == (first,)
+        assert unit.counted_after(Mark(NOON, "d2", 1), later(hours=2), 10) == (sent[0],)
+        assert unit.counted_after(sent[1], later(hours=9), 10) == ()
+
+
+def test_counts_add_up_and_the_mark_moves_with_them(store: Store) -> None:
+    lome, kara = (
+        Count("permit", "2026-03", "received", "lome", "web"),
+        Count("permit", "2026-03", "received", "kara", "web"),
+    )
+    april, now = replace(lome, month="2026-04"), Count("permit", STANDING, "standing", "lome")
+    one, two = Mark(NOON, "d1", 1), Mark(later(hours=1), "d1", 2)
+    with store.unit(write=True) as unit:
+        assert unit.tally_mark() is None
+        unit.add_tallies({lome: 2, kara: 1, now: 1}, None, one)
+    with interrupted(store) as unit:
+        unit.add_tallies({lome: 40}, one, two)
+    with store.unit(write=True) as unit:
+        unit.add_tallies({lome: 3, april: 1, kara: 0, now: -1}, one, two)
+        assert unit.tally_mark() == two
+    for before in (None, one, Mark(NOON, "d2", 1)):
+        with pytest.raises(Conflict), store.unit(write=True) as unit:
+            unit.add_tallies({lome: 1}, before, two)
+    with store.unit() as unit:
+        assert unit.tallies(Asked("2026-03", "2026-04")) == {lome: 5, kara: 1, april: 1}
+        assert unit.tallies(Asked("2026-04", "2026-04")) == {april: 1}
+        assert unit.tallies(Asked("2026-03", "2026-03", offices=frozenset({"kara"}))) == {kara: 1}
+        assert unit.tallies(Asked("2026-03", "2026-04", ("other",))) == {}
+        assert unit.tallies(Asked("2026-03", "2026-04", ())) == {}
+        assert unit.tallies(Asked("2026-03", "2026-04", figures=("answered",))) == {}
+        assert unit.tallies_together(Asked("2026-03", "2026-03")) == {replace(lome, office=""): 6}
+    with store.unit(write=True) as unit:
+        unit.add_tallies({now: 7}, two, two)
+        assert unit.tallies(Asked("2026-05", "2026-05")) == {now: 7}
+        assert unit.tallies(Asked("2026-05", "2026-05", standing=False)) == {}
+        unit.forget_tallies()
+        assert (unit.tally_mark(), unit.tallies(Asked("2026-03", "2026-04"))) == (None, {})
+
+
+def test_of_two_who_count_the_same_entries_one_is_heard(store: Store) -> None:
+    count, mark = Count("permit", "2026-03", "received", "lome", "web"), Mark(NOON, "d1", 1)
+    outcomes: list[str] = []
+
+    def add() -> None:
+        try:
+            with store.unit(write=True) as unit:
+                unit.add_tallies({count: 1}, None, mark)
+            outcomes.append("kept")
+        except Conflict:
+            outcomes.append("late")
+
+    workers = [threading.Thread(target=add) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(outcomes) == ["kept", "late", "late", "late"]
+    with store.unit() as unit:
+        assert unit.tallies(Asked("2026-03", "2026-03")) == {count: 1}
+
+
+def test_an_agents_acts_are_counted_by_kind(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    other = replace(AGENT, id="agent-2")
+    with store.unit(write=True) as unit:
+        for dossier, who, hours in (("d1", AGENT, 1), ("d1", AGENT, 2), ("d2", AGENT, 3), ("d2", other, 4)):
+            unit.add_entry(seal(unit.head(dossier), dossier, later(hours=hours), who, "transition", "f" * 64, {}), {})
+    with store.unit() as unit:
+        assert unit.acts_of("agent-1", later(hours=1), later(hours=9)) == {"transition": (3, 2)}
+        assert unit.acts_of("agent-1", later(hours=1), later(hours=2)) == {"transition": (1, 1)}
+        assert unit.acts_of("agent-2", later(hours=1), later(hours=9)) == {"transition": (1, 1)}
+        assert unit.acts_of("agent-3", NOON, later(hours=9)) == {}

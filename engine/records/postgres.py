@@ -30,6 +30,7 @@ from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
+from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Busy, Damaged, Finding, Taken, Unit
 
@@ -104,8 +105,9 @@ class PostgresVerbs(Verbs):
 
 
 class PostgresUnit(
-    PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs
-):
+    PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
+    TallyVerbs,
+):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 
 

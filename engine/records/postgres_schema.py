@@ -31,6 +31,7 @@ from engine.records.sqlite_schema import (
     ForeignSchema,
     UnsafeSettings,
 )
+from engine.records.tallies import TALLIES
 
 # What must be so for an acknowledged commit to survive a power cut.
 SAFE: Final[Mapping[str, str]] = {"synchronous_commit": "on", "fsync": "on", "full_page_writes": "on"}
@@ -166,9 +167,13 @@ def _edition_heads() -> Iterator[str]:
     yield EDITION_HEADS
 
 
+def _tallies() -> Iterator[str]:
+    yield from translated(TALLIES)
+
+
 _EACH: Final = (
     _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
-    _mandates, _edition_heads,
+    _mandates, _edition_heads, _tallies,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

@@ -26,6 +26,7 @@ from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
 from engine.records.sqlite_tables import SqliteRows
+from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.store import Busy, Damaged, Finding, Unit
 from engine.records.turns import Turns
 
@@ -43,7 +44,9 @@ _PASSING: Final = frozenset(
 )  # fmt: skip
 
 
-class SqliteUnit(DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs):
+class SqliteUnit(
+    DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs
+):
     """One transaction, speaking every verb of `Unit`."""
 
 

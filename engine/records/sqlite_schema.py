@@ -15,6 +15,7 @@ from sqlite_utils import Database, Migrations
 
 from engine.records.exchanges import EXCHANGES
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
+from engine.records.tallies import TALLIES
 
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
@@ -30,6 +31,7 @@ NAMES: Final = (
     "0008 exchanges",
     "0009 mandates",
     "0010 edition heads",
+    "0011 tallies",
 )
 
 SETTINGS: Final = {
@@ -479,3 +481,9 @@ def mandates(db: Database) -> None:
 def edition_heads(db: Database) -> None:
     """Editions are listed without walking over their texts."""
     db.execute(EDITION_HEADS)
+
+
+@MIGRATIONS(name=NAMES[10])
+def tallies(db: Database) -> None:
+    """What happened, counted by procedure, month and office; the journal in the order of time, which it is counted from."""
+    db.executescript(TALLIES)

@@ -31,6 +31,7 @@ from engine.records.journal import Entry
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.publications import Placed, Publication, Watch
 from engine.records.removal import Rows, Use
+from engine.records.tallies import Asked, Count, Mark
 from engine.values import Plain
 
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -375,6 +376,33 @@ class Unit(Protocol):
 
     def peeked_aside(self, key: str) -> Plain:
         """The same, left where it is."""
+        ...
+
+    # counts
+    def tally_mark(self) -> Mark | None:
+        """Up to where the journal was counted; None before the first time."""
+        ...
+
+    def counted_after(self, mark: Mark | None, until: datetime, limit: int) -> tuple[Mark, ...]:
+        """The entries that counts are made of (`tallies.COUNTED`), sealed after a mark and not after `until`, in the order of
+        time: of which dossier, and their number in its journal."""
+        ...
+
+    def add_tallies(self, counts: Mapping[Count, int], before: Mark | None, after: Mark) -> None:
+        """Adds to what was counted, and moves the mark. Raises `Conflict` when it is not `before` any more."""
+        ...
+
+    def tallies(self, asked: Asked) -> Mapping[Count, int]: ...
+    def tallies_together(self, asked: Asked) -> Mapping[Count, int]:
+        """The same, all offices in one."""
+        ...
+
+    def forget_tallies(self) -> None:
+        """What was counted, and up to where: it is counted again from the first entry."""
+        ...
+
+    def acts_of(self, actor: str, first: datetime, end: datetime) -> Mapping[str, tuple[int, int]]:
+        """What an agent did between two instants: by kind of entry how many, in how many dossiers."""
         ...
 
     # idempotent replies

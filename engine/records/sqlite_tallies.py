@@ -1,0 +1,76 @@
+"""Counts in SQLite, and the journal read in the order of time, which they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from engine.records.bodies import instant_text, read_instant
+from engine.records.sqlite_verbs import Verbs
+from engine.records.store import Conflict, Taken
+from engine.records.tallies import AMONG, Asked, Count, Mark, where
+
+_ADD: Final = (
+    "INSERT INTO tally (procedure, month, figure, office, detail, n) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (procedure, month, figure, office, detail) DO UPDATE SET n = tally.n + excluded.n"
+)
+_BEGIN: Final = "INSERT INTO tally_mark (at, dossier, n, name) VALUES (?, ?, ?, 'journal')"
+_GO_ON: Final = "UPDATE tally_mark SET at = ?, dossier = ?, n = ? WHERE name = 'journal'"
+_AFTER: Final = (
+    f"SELECT at, dossier, n FROM entry WHERE {AMONG} AND (at, dossier, n) > (?, ?, ?) AND at <= ?"
+    " ORDER BY at, dossier, n LIMIT ?"
+)
+_BY: Final = (
+    "SELECT kind, count(*), count(DISTINCT dossier) FROM entry"
+    " WHERE actor_kind = 'agent' AND actor = ? AND at >= ? AND at < ? GROUP BY kind ORDER BY kind"
+)
+
+
+class TallyVerbs(Verbs):
+    def tally_mark(self) -> Mark | None:
+        row = self._row("SELECT at, dossier, n FROM tally_mark WHERE name = 'journal'" + self.lock)
+        return Mark(read_instant(row[0]), row[1], row[2]) if row else None
+
+    def counted_after(self, mark: Mark | None, until: datetime, limit: int) -> tuple[Mark, ...]:
+        begin = (instant_text(mark.at), mark.dossier, mark.n) if mark else ("", "", 0)
+        rows = self._rows(_AFTER, (*begin, instant_text(until), limit))
+        return tuple(Mark(read_instant(at), dossier, n) for at, dossier, n in rows)
+
+    def add_tallies(self, counts: Mapping[Count, int], before: Mark | None, after: Mark) -> None:
+        if self.tally_mark() != before:
+            raise Conflict("tally_mark")
+        cells = (instant_text(after.at), after.dossier, after.n)
+        try:
+            self._change(_GO_ON if before else _BEGIN, cells)
+        except Taken:  # another process began
+            raise Conflict("tally_mark") from None
+        for one, n in sorted(counts.items(), key=lambda item: _key(item[0])):
+            if n:
+                self._change(_ADD, (*_key(one), n))
+
+    def tallies(self, asked: Asked) -> Mapping[Count, int]:
+        condition, cells = where(asked)
+        rows = self._rows(f"SELECT procedure, month, figure, office, detail, n FROM tally WHERE {condition}", cells)
+        return {Count(*row[:5]): row[5] for row in rows if row[5]}
+
+    def tallies_together(self, asked: Asked) -> Mapping[Count, int]:
+        condition, cells = where(asked)
+        sql = (
+            f"SELECT procedure, month, figure, detail, sum(n) FROM tally WHERE {condition}"
+            " GROUP BY procedure, month, figure, detail"
+        )
+        rows = self._rows(sql, cells)
+        return {Count(row[0], row[1], row[2], "", row[3]): int(row[4]) for row in rows if row[4]}
+
+    def forget_tallies(self) -> None:
+        self._change("DELETE FROM tally")
+        self._change("DELETE FROM tally_mark")
+
+    def acts_of(self, actor: str, first: datetime, end: datetime) -> Mapping[str, tuple[int, int]]:
+        rows = self._rows(_BY, (actor, instant_text(first), instant_text(end)))
+        return {kind: (acts, dossiers) for kind, acts, dossiers in rows}
+
+
+def _key(one: Count) -> tuple[str, str, str, str, str]:
+    return one.procedure, one.month, one.figure, one.office, one.detail

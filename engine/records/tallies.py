@@ -1,0 +1,89 @@
+"""Counts of what happened, by procedure, month, office: kept apart from the dossiers, so that no page ever walks over these.
+
+They are made of the journal, which is never rewritten: each entry is counted once, in the order of time, and a `Mark` says
+up to where. They hold codes of books and numbers, nothing of a person. One text for both stores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+# The kinds of entries that counts are made of; the others are read with their dossier, when one of these calls for it.
+COUNTED: Final = (
+    "opened", "submitted", "transition", "dropped", "task_done", "missed", "payment_started", "payment_ended", "credited",
+)  # fmt: skip
+AMONG: Final = f"kind IN ({', '.join(repr(one) for one in COUNTED)})"
+
+TALLIES: Final = f"""
+CREATE TABLE tally (
+  procedure TEXT NOT NULL,
+  month TEXT NOT NULL,
+  figure TEXT NOT NULL,
+  office TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  PRIMARY KEY (procedure, month, figure, office, detail)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tally_month ON tally (month, figure, procedure);
+CREATE TABLE tally_mark (
+  name TEXT PRIMARY KEY CHECK (name = 'journal'),
+  at TEXT NOT NULL,
+  dossier TEXT NOT NULL,
+  n INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_counted ON entry (at, dossier, n) WHERE {AMONG};
+CREATE INDEX entry_of_agent ON entry (actor, at) WHERE actor_kind = 'agent';
+"""
+
+STANDING: Final = ""  # the month of what stands now, whenever it began: the dossiers that wait for an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What is counted: `month` is `2026-10`, or `STANDING`; `office` is empty where none is known yet; `detail` a code."""
+
+    procedure: str
+    month: str
+    figure: str
+    office: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Up to where the journal was counted: everything until the entry `n` of `dossier`, sealed `at`."""
+
+    at: datetime
+    dossier: str = ""
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which counts are wanted: procedures and offices by id (none = all), months from one to another, both counted in;
+    what stands now comes with `standing`. `figures` empty = all."""
+
+    first: str
+    last: str
+    procedures: tuple[str, ...] | None = None
+    offices: frozenset[str] | None = None
+    figures: tuple[str, ...] = ()
+    standing: bool = True
+
+
+def where(asked: Asked) -> tuple[str, list[str]]:
+    """The condition of a query and its cells."""
+    cells: list[str] = [asked.first, asked.last]
+    months = "(month >= ? AND month <= ?)"
+    if asked.standing:
+        months = f"({months} OR month = '{STANDING}')"
+    parts = [months]
+    for column, wanted in (
+        ("procedure", asked.procedures), ("office", asked.offices), ("figure", asked.figures or None),
+    ):  # fmt: skip
+        if wanted is not None:
+            parts.append(f"{column} IN ({', '.join('?' * len(wanted))})" if wanted else "0 = 1")
+            cells.extend(sorted(wanted))
+    return " AND ".join(parts), cells
