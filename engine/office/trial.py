@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from engine.problems import Refused
 from engine.records.publications import Gate, Origin
 
 HERE: Final = "HEAD"
+_MOST_REFUSED: Final = 12  # commits in a row, after which nobody looks further back
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Trial:
     places: Places
     day: date
     dirty: bool
+    refused: int = 0  # commits before this one that the gates keep out: what was in force before them is compared
 
     @property
     def passed(self) -> bool:
@@ -48,31 +50,34 @@ class Trial:
 
 @contextmanager
 def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge, now: datetime) -> Iterator[Trial]:
-    """`against`: a reference, else the branch that is followed (`origin/<branch>`, then `<branch>`), else nothing. The
-    places of the trial mean something only while it is open. Raises Refused, as git's door does."""
+    """`against`: a reference, else the last commit that passes the gates of the branch that is followed
+    (`origin/<branch>`, then `<branch>`), else nothing. The places of the trial mean something only while it is open.
+    Raises Refused, as git's door does."""
     root = root_of(folder)
     within = PurePosixPath(folder.resolve().relative_to(root).as_posix())
     commit = commit_at(root, reference)
-    named, other = _other(root, reference, commit, against, branch)
     with tempfile.TemporaryDirectory(prefix="guichet-") as place:
         top = Path(place).resolve()
-        after = _laid(root, commit, within, top / "after")
-        before = _before(root, other, within, top / "before")
+        past = _Past(root, within, top, judge, local_day(now))
+        after = past.at(commit, must=True)
+        named, other, refused = against, commit_at(root, against) if against else "", 0
+        if not against:
+            named, other = _branch(root, reference, commit, branch)
+            standing, refused = past.let_in(other) if other else (other, 0)
+            if refused:
+                named, other = _named_from(root, named, other, standing), standing
+        before = past.at(other)
         found = tuple(_candidates(before, after))
-        places = Places(lambda file: _named(file, top, within), _text)
         yield Trial(
             reference, origin_of(root, commit, "", branch), named, other, found,
             tuple(sorted(before.procedures.keys() - after.procedures.keys() - after.warnings.keys())),
-            examine(_with_former(after, found), found, judge, local_day(now), places), after.directory, places, local_day(now),
-            reference == HERE and bool(ask_git(root, "status", "--porcelain", "--", f":(literal){within}")),
+            past.gates(before, after), after.directory, past.places, local_day(now),
+            reference == HERE and bool(ask_git(root, "status", "--porcelain", "--", f":(literal){within}")), refused,
         )  # fmt: skip
 
 
-def _other(root: Path, reference: str, commit: str, against: str, branch: str) -> tuple[str, str]:
-    """What is taken for what is in force. What is in that branch already is
-    compared with what was before it."""
-    if against:
-        return against, commit_at(root, against)
+def _branch(root: Path, reference: str, commit: str, branch: str) -> tuple[str, str]:
+    """What the branch says. What is in that branch already is compared with what was before it."""
     for name in (f"origin/{branch}", branch):
         try:
             found = commit_at(root, name)
@@ -87,22 +92,75 @@ def _other(root: Path, reference: str, commit: str, against: str, branch: str) -
     return "", ""
 
 
-def _laid(root: Path, commit: str, within: PurePosixPath, into: Path) -> Catalogue:
-    into.mkdir()
-    lay_out(root, commit, str(within), into)
-    return load_catalogue(into)
+def _named_from(root: Path, named: str, commit: str, earlier: str) -> str:
+    """An earlier commit, counted from one that has a name."""
+    if not earlier:
+        return ""
+    steps = ask_git(root, "rev-list", "--first-parent", "--count", f"{earlier}..{commit}") or b""
+    base, _, before = named.partition("~")
+    return f"{base}~{int(before or 0) + int(steps)}"
 
 
-def _before(root: Path, commit: str, within: PurePosixPath, into: Path) -> Catalogue:
-    """What was there; nothing when there was nothing, or nothing that could be read."""
-    into.mkdir()
-    if commit:
-        try:
-            lay_out(root, commit, str(within), into)
-        except Refused as refused:
-            if refused.reason.code != "git_no_definitions":
-                raise
-    return load_catalogue(into)
+@dataclass
+class _Past:
+    """The definitions of earlier commits, each laid out once, and what the gates say of them."""
+
+    root: Path
+    within: PurePosixPath
+    top: Path
+    judge: Judge
+    day: date
+    laid: dict[str, Catalogue] = field(default_factory=dict)
+    passed: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    @property
+    def places(self) -> Places:
+        return Places(lambda file: _named(file, self.top, self.within), _text)
+
+    def at(self, commit: str, *, must: bool = False) -> Catalogue:
+        """What was there; nothing when there was nothing, unless there `must` be."""
+        if commit not in self.laid:
+            into = self.top / (commit or "nothing")
+            into.mkdir()
+            if commit:
+                try:
+                    lay_out(self.root, commit, str(self.within), into)
+                except Refused as refused:
+                    if refused.reason.code != "git_no_definitions" or must:
+                        raise
+            self.laid[commit] = load_catalogue(into)
+        return self.laid[commit]
+
+    def gates(self, before: Catalogue, after: Catalogue) -> tuple[Gate, ...]:
+        found = tuple(_candidates(before, after))
+        return examine(_with_former(after, found), found, self.judge, self.day, self.places)
+
+    def let_in(self, commit: str) -> tuple[str, int]:
+        """The last commit, from this one back, that the gates let in, and how many came after it in vain; no commit when
+        they let in none. Only those that touch the definitions count."""
+        line = self._line(commit)
+        at = next((at for at in range(len(line)) if self._stands(line, at)), len(line) - 1)
+        base = at
+        for later in range(at - 1, -1, -1):
+            if self._passes(line[base], line[later]):
+                base = later
+        return line[base], base
+
+    def _line(self, commit: str) -> list[str]:
+        told = ask_git(self.root, "rev-list", "--first-parent", f"-n{_MOST_REFUSED}", commit, "--",
+                       f":(top,literal){self.within}")  # fmt: skip
+        line = (told or b"").decode("ascii", "replace").split()
+        return line if len(line) == _MOST_REFUSED else [*line, ""]
+
+    def _stands(self, line: list[str], at: int) -> bool:
+        """Surely let in: it passes after one that passed itself. What passes after a refused one proves nothing."""
+        return all(one + 1 >= len(line) or self._passes(line[one + 1], line[one]) for one in (at, at + 1))
+
+    def _passes(self, before: str, after: str) -> bool:
+        if (before, after) not in self.passed:
+            gates = self.gates(self.at(before), self.at(after))
+            self.passed[before, after] = all(one.passed for one in gates)
+        return self.passed[before, after]
 
 
 def _candidates(before: Catalogue, after: Catalogue) -> Iterator[Candidate]:

@@ -222,6 +222,25 @@ def test_what_was_merged_is_compared_with_what_was_before(here: Agency) -> None:
     assert run("--check", "HEAD~1")[0] == 0
 
 
+def test_what_was_refused_is_not_what_is_in_force(here: Agency) -> None:
+    here.publish(TEXT.replace("amount: 1000", "amount: prixx"))
+    here.publish(TEXT.replace("1000", "1200"))  # its number is given already
+    here.publish(SECOND)
+    said = run("--check")[1]
+    assert "Comparé à « HEAD~3 »" in said
+    assert "Les 2 commits d’avant ne passent pas les contrôles" in said
+    assert "1 000 → 1 500 FCFA" in said
+
+
+def test_what_repairs_a_refused_commit_is_in_force_again(here: Agency) -> None:
+    here.publish("procedure: [")
+    here.publish(SECOND)
+    here.publish(SECOND.replace("edition: 2", "edition: 3").replace("1500", "1700"))
+    said = run("--check")[1]
+    assert "Comparé à « HEAD~1 »" in said
+    assert "1 500 → 1 700 FCFA" in said
+
+
 @pytest.mark.parametrize("reference", ["nowhere", "-h", "--output=x", "HEAD; id"])
 def test_a_reference_that_is_none(here: Agency, reference: str) -> None:
     code, said = run("--check", "--", reference)
