@@ -14,6 +14,7 @@ import pytest
 from engine.records.dossier import SYSTEM_ACTOR, Attachment
 from engine.records.exchanges import Message, SeatHold, Share, Waiting
 from engine.records.journal import seal, verify
+from engine.records.orders import Order, OrderLine, OrderPart, Work
 from engine.records.people import CHAIN as RIGHTS
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Placed, Publication, Watch
@@ -937,3 +938,67 @@ def test_an_agents_acts_are_counted_by_kind(store: Store) -> None:
         assert unit.acts_of("agent-1", later(hours=1), later(hours=2)) == {"transition": (1, 1)}
         assert unit.acts_of("agent-2", later(hours=1), later(hours=9)) == {"transition": (1, 1)}
         assert unit.acts_of("agent-3", NOON, later(hours=9)) == {}
+
+
+# -- orders ------------------------------------------------------------------------------------------------------------
+
+
+def an_order(n: int = 1, work: Work = "act", **changes: Any) -> Order:
+    return replace(Order(f"o{n}", n, work, "agent", later(minutes=n), {"act": "sign"}, 2), **changes)
+
+
+def a_line(rank: int, order: str = "o1", **changes: Any) -> OrderLine:
+    return replace(OrderLine(order, rank, f"d{rank}", f"2600000000{rank}", 3), **changes)
+
+
+def test_an_order_and_its_lines_come_back_as_they_were_kept(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        unit.add_order(an_order(), [a_line(0), a_line(1)])
+        unit.add_order(an_order(2, account="other"))
+        with pytest.raises(Taken):
+            unit.add_order(an_order(1, id="o3"))
+    with store.unit(write=True) as unit:
+        unit.put_order_line(a_line(1, outcome="closed", why="four_eyes", facts={"act": "check"}, at=NOON))
+        unit.put_order(an_order(2, account="other", ended_at=NOON))
+    with store.unit() as unit:
+        assert unit.order("o1") == unit.order_numbered(1) == an_order()
+        assert unit.order("o9") is unit.order_numbered(9) is None
+        assert unit.orders_of("agent") == (an_order(),)
+        assert unit.order_lines_left("o1", 9) == (a_line(0),)
+        assert [line.why for line in unit.order_lines("o1")] == ["", "four_eyes"]
+        assert unit.order_line("o1", 1) == a_line(1, outcome="closed", why="four_eyes", facts={"act": "check"}, at=NOON)
+        assert unit.order_outcomes("o1") == {"": 1, "closed": 1}
+
+
+def test_an_order_is_lent_to_one_worker_until_the_lease_ends(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        assert not unit.orders_left()
+        unit.add_order(an_order(2))
+        unit.add_order(an_order(1))
+    with store.unit(write=True) as unit:
+        claimed = [unit.claim_order(later(hours=1), later(hours=1, minutes=2)) for _ in range(3)]
+        assert [one and one.n for one in claimed] == [1, 2, None]
+        assert unit.orders_left()
+    with store.unit(write=True) as unit:
+        again = unit.claim_order(later(hours=1, minutes=2), later(hours=2))
+        assert again == an_order(1, claimed_until=later(hours=2))
+        for n in (1, 2):
+            unit.put_order(an_order(n, ended_at=NOON))
+        assert not unit.orders_left()
+
+
+def test_a_file_grows_by_parts_and_is_thrown_away(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        unit.add_order(an_order(work="tray"))
+        assert unit.order_parts("o1") == (0, 0, "")
+        unit.add_order_part(OrderPart("o1", 1, 500, "next", "a,b"))
+        unit.add_order_part(OrderPart("o1", 2, 20, "", "c,d"))
+        with pytest.raises(Taken):
+            unit.add_order_part(OrderPart("o1", 2, 20, "", "c,d"))
+        assert unit.order_parts("o1") == (2, 520, "")
+        assert unit.order_part("o1", 1) == OrderPart("o1", 1, 500, "next", "a,b")
+        unit.put_order(an_order(work="tray", ended_at=NOON, until=later(days=7)))
+        assert unit.throw_files(later(days=6)) == 0
+        assert unit.throw_files(later(days=7)) == 1
+        assert unit.order_part("o1", 1) is None
+        assert unit.throw_files(later(days=8)) == 0

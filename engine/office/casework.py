@@ -83,7 +83,7 @@ def take_transition(
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, office, actor, dossier_id, revision)
-        decision = _decide(office, unit, dossier, act, actor)
+        decision = decide_in(office, unit, dossier, act, actor)
         return carry_out(office, unit, dossier, decision, actor)
 
     return ask_now(office, once(office, actor, "take_transition", token, (dossier_id, act, revision), work, DOSSIER))
@@ -94,7 +94,7 @@ def preview_transition(office: Office, actor: Actor, dossier_id: str, act: Act) 
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
-        decision = _decide(office, unit, dossier, act, actor)
+        decision = decide_in(office, unit, dossier, act, actor)
         return foreseen(office, unit, procedure, dossier, decision, actor)
 
 
@@ -110,8 +110,12 @@ def foreseen(
     return Preview(decision, letters, outputs, (*(one for one in own if one is not None), *ended))
 
 
-def _decide(office: Office, unit: Unit, dossier: Dossier, act: Act, actor: Actor) -> Decision:
-    procedure, now, people = pinned(office, unit, dossier), office.now(), people_of(office, unit)
+def decide_in(
+    office: Office, unit: Unit, dossier: Dossier, act: Act, actor: Actor, people: Mapping[str, Actor] | None = None
+) -> Decision:
+    """What taking an act decides, judged in the caller's unit. `people` as `people_of` has them, when many are decided."""
+    procedure, now = pinned(office, unit, dossier), office.now()
+    people = people_of(office, unit) if people is None else people
     known = open_transitions(procedure, dossier, actor, now, office.directory, office.wording, people)
     offer = next((one for one in known if one.transition.id == act.transition), None)
     if offer is not None and offer.open:  # a closed act says why before anything typed is judged

@@ -14,6 +14,7 @@ from typing import Final
 
 from engine.gateways.senders import NotSent
 from engine.office.carrying import carry_out, forget_draft, journalise
+from engine.office.carrying_orders import carry_orders
 from engine.office.cashier import reconcile
 from engine.office.editions import LostEdition
 from engine.office.filed import places
@@ -46,9 +47,10 @@ class Tour:
     payments: int
     swept: int
     links: int = 0
+    orders: int = 0
 
     def __bool__(self) -> bool:
-        return any((self.timers, self.letters, self.registers, self.payments, self.swept, self.links))
+        return any((self.timers, self.letters, self.registers, self.payments, self.swept, self.links, self.orders))
 
 
 def tour(office: Office) -> Tour:
@@ -57,7 +59,8 @@ def tour(office: Office) -> Tour:
     registers = ask_registers(office)
     timers = run_timers(office)
     links = follow_links(office)
-    return Tour(timers, deliver_letters(office), registers, payments, sweep(office), links)
+    orders = carry_orders(office)
+    return Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders)
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
+from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.sqlite_verbs import Verbs
@@ -106,7 +107,7 @@ class PostgresVerbs(Verbs):
 
 class PostgresUnit(
     PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
-    TallyVerbs,
+    TallyVerbs, OrderVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import psycopg
 
 from engine.records.exchanges import EXCHANGES
+from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
 from engine.records.removal import ORDERED
 from engine.records.sqlite_schema import (
@@ -173,7 +174,11 @@ def _tallies() -> Iterator[str]:
 
 _EACH: Final = (
     _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
-    _mandates, _edition_heads, _tallies,
+def _orders() -> Iterator[str]:
+    yield from translated(ORDERS)
+
+
+    _mandates, _edition_heads, _tallies, _orders,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

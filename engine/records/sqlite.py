@@ -23,6 +23,7 @@ from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
+from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
 from engine.records.sqlite_tables import SqliteRows
@@ -45,8 +46,9 @@ _PASSING: Final = frozenset(
 
 
 class SqliteUnit(
-    DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs
-):
+    DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs,
+    OrderVerbs,
+):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from sqlite_utils import Database, Migrations
 
 from engine.records.exchanges import EXCHANGES
+from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
 from engine.records.tallies import TALLIES
 
@@ -32,6 +33,7 @@ NAMES: Final = (
     "0009 mandates",
     "0010 edition heads",
     "0011 tallies",
+    "0012 orders",
 )
 
 SETTINGS: Final = {
@@ -487,3 +489,9 @@ def edition_heads(db: Database) -> None:
 def tallies(db: Database) -> None:
     """What happened, counted by procedure, month and office; the journal in the order of time, which it is counted from."""
     db.executescript(TALLIES)
+
+
+@MIGRATIONS(name=NAMES[11])
+def orders(db: Database) -> None:
+    """Work ordered for many dossiers at once, files that take long to prepare."""
+    db.executescript(ORDERS)

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request, session
 from engine.definition.model import DRAFT, Form, Procedure
 from engine.definition.outline import Outline
 from engine.definition.roles import awaited_roles, role_key
+from engine.office.bulk import may_pick
 from engine.office.casework import assign, tray, tray_counts
 from engine.office.messages import unread
 from engine.office.office import NotFound
@@ -66,6 +67,7 @@ class TrayRow:
     holder: str
     takeable: bool
     unread: str = ""  # messages of the applicant that no agent has read
+    pickable: bool = False  # some act of this step may be done for many at once
     task: str = ""  # where several hands are waited for: what is awaited of this agent
 
 
@@ -124,7 +126,7 @@ def leave() -> Response:
 @blueprint.get("/agent")
 @agent()
 def inbox() -> Response:
-    asked = _filters()
+    asked = _filters(request.args)
     found = tray(
         office(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
         office_id=asked.office or None, text=_searched(asked.text), after=asked.after or None, limit=PAGE,
@@ -135,7 +137,8 @@ def inbox() -> Response:
         filters=asked,
         queues=_queue_links(asked, counts),
         queue_label=say(f"tray.{QUEUES[asked.queue]}"),
-        rows=_rows(found.lines),
+        rows=(rows := _rows(found.lines)),
+        pickable=any(row.pickable for row in rows),
         late=counts["late"] if asked.queue != "retard" else 0,
         late_href=asked.address(file="retard"),
         procedures=[(one.id, label(one.title)) for one in my_procedures()],
@@ -149,8 +152,14 @@ def inbox() -> Response:
     )
 
 
-def _filters() -> Filters:
-    asked = {name: request.args.get(name, "").strip()[:100] for name in ("file", "demarche", "etape", "bureau", "q")}
+def asked_of_form() -> Filters:
+    """The list that a form stands on, from its hidden fields."""
+    found = _filters(request.form)
+    return replace(found, text=_searched(found.text))
+
+
+def _filters(given: Mapping[str, str]) -> Filters:
+    asked = {name: given.get(name, "").strip()[:100] for name in ("file", "demarche", "etape", "bureau", "q")}
     known = {one.id for one in my_procedures()}
     procedure = asked["demarche"] if asked["demarche"] in known else ""
     states = {name for name, _ in _states(procedure)}
@@ -158,7 +167,7 @@ def _filters() -> Filters:
     return Filters(
         asked["file"] if asked["file"] in QUEUES else "a-prendre", procedure,
         asked["etape"] if asked["etape"] in states else "", asked["bureau"] if asked["bureau"] in places else "",
-        asked["q"], request.args.get("apres", "")[:200],
+        asked["q"], given.get("apres", "")[:200],
     )  # fmt: skip
 
 
@@ -226,6 +235,7 @@ def _row(line: DossierLine, names: Mapping[str, str]) -> TrayRow:
         due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
         book is not None and line.assigned is None and line.awaits is None and not line.closed
         and acts_in(book, line.state, actor()),
+        pickable=book is not None and not line.closed and may_pick(book, line.state, actor()),
         task=_task(book, line) if book else "",
     )  # fmt: skip
 

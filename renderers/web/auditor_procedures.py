@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import asdict, dataclass
 from datetime import date
 from urllib.parse import urlencode
@@ -18,12 +16,13 @@ from engine.office.standing import standing
 from engine.records.store import Tray
 from engine.rules.access import in_mandate
 from renderers.paging import Paged, paged
-from renderers.web.base import actor, auditor, file_response, office, site
+from renderers.web.base import actor, auditor, office, site
 from renderers.web.cases import label
 from renderers.web.definitions import edition_lines
 from renderers.web.desk import book_of, desk_page, known
 from renderers.web.editions import json_response
 from renderers.web.languages import language
+from renderers.web.tables import csv_response
 
 blueprint = Blueprint("auditor_procedures", __name__)
 
@@ -31,7 +30,6 @@ _A_PAGE = 50
 _LAST = 50
 _ordered: dict[str, tuple[Catalogue, tuple[Outline, ...]]] = {}  # by language
 _MOST = 100_000
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for a formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +78,9 @@ def procedures_json() -> Response:
 def procedures_csv() -> Response:
     """One page of the table, columns named as in the JSON."""
     here = page_of_procedures("/audit/demarches.csv")
-    out = io.StringIO()
     names = list(ProcedureLine.__dataclass_fields__)
-    rows = csv.DictWriter(out, names)
-    rows.writeheader()
-    rows.writerows({name: _cell(value) for name, value in asdict(procedure_line(one)).items()} for one in here.items)
-    return file_response(out.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", f"demarches-{here.number}.csv")
-
-
-def _cell(value: object) -> object:
-    """A text that begins like a formula is quoted: a spreadsheet opens it as the text it is."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_DANGEROUS) else value
+    lines = [list(asdict(procedure_line(one)).values()) for one in here.items]
+    return csv_response([names, *lines], f"demarches-{here.number}.csv")
 
 
 def page_of_procedures(path: str) -> Paged[Outline]:

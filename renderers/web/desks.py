@@ -9,6 +9,7 @@ from flask import Blueprint
 from renderers.web import (
     agent,
     agent_act,
+    agent_bulk,
     agent_day,
     agent_dossier,
     agent_errand,
@@ -19,6 +20,7 @@ from renderers.web import (
     comparisons,
     definitions,
     open_data,
+    orders,
     own_desk,
     publications,
     team,
@@ -26,6 +28,7 @@ from renderers.web import (
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
+    agent_bulk.blueprint, orders.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, team.blueprint, own_desk.blueprint,

@@ -1,0 +1,50 @@
+"""Which hand carries which kind of order; a worker's turn at the orders left."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from engine.office.bulk import carry_bulk
+from engine.office.office import Office
+from engine.office.orders import LEASE
+from engine.records.orders import Order, Work
+
+log = logging.getLogger("guichet.orders")
+
+AT_ONCE: Final = 20  # dossiers that the request itself carries out: the person sees the result at once
+TURN: Final = 100  # lines of one turn: letters and due dates wait behind
+
+_HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {"act": carry_bulk}
+
+
+def carry_at_once(office: Office, order: Order) -> None:
+    """Carries out a small order in the request that gave it; a larger one waits for a worker. A fault here is no fault of
+    the order: it is kept, and a worker goes on."""
+    if order.ended_at is not None or order.total > AT_ONCE:
+        return
+    try:
+        _HANDS[order.work](office, order, AT_ONCE)
+    except Exception:
+        log.exception("order %s", order.n)
+
+
+def carry_orders(office: Office) -> int:
+    """One turn at the oldest order that nobody carries out. How many lines were done."""
+    now = office.now()
+    with office.store.unit() as unit:
+        if not unit.orders_left():
+            return 0
+    with office.store.unit(write=True) as unit:
+        order = unit.claim_order(now, now + LEASE)
+    if order is None:
+        return 0
+    try:
+        return _HANDS[order.work](office, order, TURN)
+    finally:
+        with office.store.unit(write=True) as unit:
+            kept = unit.order(order.id)
+            if kept is not None and kept.ended_at is None:
+                unit.put_order(replace(kept, claimed_until=None))

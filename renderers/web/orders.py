@@ -1,0 +1,141 @@
+"""Orders at a desk: those given, how far each is, what came of it, and the file it made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, Response, jsonify, request
+
+from engine.office.orders import Progress, closed_by, lines, my_orders, progress
+from engine.records.orders import Order, OrderLine
+from engine.values import Plain, group_number
+from renderers.paging import paged
+from renderers.web.agent_case import act_label, why_not
+from renderers.web.base import actor, agent, language, office, say, site
+from renderers.web.cases import label
+from renderers.web.desk import book_of, desk_page
+from renderers.web.refusals import sentence
+from renderers.web.tables import csv_response
+
+blueprint = Blueprint("orders", __name__)
+
+_TAGS: Final = {"done": "ok", "": "", "closed": "act", "changed": "act", "failed": "bad"}
+_A_PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCard:
+    """An order in a list."""
+
+    href: str
+    title: str
+    at: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one dossier."""
+
+    number: str
+    name: str
+    kind: str
+    outcome: str
+    why: str
+
+
+def asked(order: Order) -> dict[str, Plain]:
+    return order.asked if isinstance(order.asked, dict) else {}
+
+
+def order_title(order: Order) -> str:
+    """What an order does, in words."""
+    said = asked(order)
+    book = book_of(str(said.get("procedure", "")))
+    what = ""
+    if order.work == "act":
+        act = str(said.get("act", ""))
+        what = act_label(book, act) if book else act
+    return say(f"orders.title_{order.work}", n=order.n, what=what, procedure=label(book.identity.title) if book else "")
+
+
+def order_state(found: Progress) -> str:
+    """How far it is, in one sentence."""
+    facts = {
+        "done": found.done,
+        "others": found.others,
+        "left": found.left,
+        "total": found.order.total,
+        "count": found.done,
+    }
+    if not found.ended:
+        return say("orders.state_going", **facts)
+    return say("orders.state_some" if found.others else "orders.state_ended", **facts)
+
+
+@blueprint.get("/agent/ordres")
+@agent()
+def home() -> Response:
+    cards = [
+        OrderCard(f"/agent/ordres/{one.order.n}", order_title(one.order), _moment(one.order), order_state(one))
+        for one in my_orders(office(), actor())
+    ]
+    return desk_page("agent/orders.html", cards=cards)
+
+
+def _moment(order: Order) -> str:
+    return site().words.moment(order.at, language())
+
+
+@blueprint.get("/agent/ordres/<int:n>")
+@agent()
+def one(n: int) -> Response:
+    """How far it is; then what came of each dossier."""
+    found = progress(office(), actor(), n)
+    results = [_result(found.order, *line) for line in lines(office(), actor(), n)]
+    results.sort(key=lambda one: one.kind == "ok")  # what did not go well is read first
+    here = paged(results, request.args.get("page", ""), f"/agent/ordres/{n}", size=_A_PAGE)
+    return desk_page(
+        "agent/order.html", title=order_title(found.order), at=_moment(found.order), state=order_state(found), here=here,
+        ended=found.ended, reason=str(asked(found.order).get("reason") or ""), done=found.done, others=found.others,
+        left=found.left, poll=f"/agent/ordres/{n}.json?vus={found.done + found.others}", csv=f"/agent/ordres/{n}.csv",
+        again=f"/agent/ordres/{n}",
+    )  # fmt: skip
+
+
+@blueprint.get("/agent/ordres/<int:n>.json")
+@agent()
+def state(n: int) -> Response:
+    """What the page asks while it waits: `pending` as long as nothing moved."""
+    found = progress(office(), actor(), n)
+    still = not found.ended and str(found.done + found.others) == request.args.get("vus", "")
+    return jsonify(status="pending" if still else "moved", done=found.done, others=found.others, left=found.left)
+
+
+@blueprint.get("/agent/ordres/<int:n>.csv")
+@agent()
+def report(n: int) -> Response:
+    """The whole report, one line a dossier."""
+    order = progress(office(), actor(), n).order
+    head = [say(f"orders.csv_{name}") for name in ("order", "number", "name", "outcome", "why", "at")]
+    rows: list[list[object]] = [
+        [n, result.number, result.name, result.outcome, result.why, line.at.isoformat() if line.at else ""]
+        for line, name in lines(office(), actor(), n)
+        for result in (_result(order, line, name),)
+    ]
+    return csv_response([head, *rows], f"ordre-{n}.csv")
+
+
+def _result(order: Order, line: OrderLine, name: str) -> Result:
+    why = ""
+    if line.why:
+        reason, book = closed_by(line), book_of(str(asked(order).get("procedure", "")))
+        why = why_not(book, reason) if book else sentence(reason)
+    return Result(
+        group_number(line.number),
+        name or "–",
+        _TAGS[line.outcome],
+        say(f"orders.outcome_{line.outcome or 'waiting'}"),
+        why,
+    )

@@ -1,0 +1,120 @@
+"""Agents deal with many dossiers at once: ticked, previewed, confirmed once, and told what came of each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.office import bulk
+from engine.office.carrying_orders import carry_orders
+from engine.records.dossier import Dossier
+from tests.engine.office.bulk_runner import to_sign
+from tests.engine.office.world import B3
+from tests.web.desks import CLERK, GATEKEEPER, OTHER_CLERK, Desks, hidden, open_desks, read
+
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> Desks:
+    return open_desks(tmp_path)
+
+
+def ticked(*dossiers: Dossier) -> dict[str, object]:
+    return {"dossier": [one.number for one in dossiers]}
+
+
+def test_ticked_previewed_confirmed_and_told(desks: Desks) -> None:
+    (one, other), seat = to_sign(desks.world, 2), desks.agent(CLERK)
+    early = desks.world.sent(B3, desks.world.applicant("+22890000077"))
+    inbox = seat.get("/agent?file=tous").get_data(as_text=True)
+    boxes = re.findall(r'form="lot" id="[^"]+" name="dossier" value="(\d+)"', inbox)
+    assert sorted(boxes) == sorted([one.number, other.number])
+
+    chosen = seat.client.post("/agent/lot", data=ticked(one, other, early))
+    assert "3 dossiers choisis." in read(chosen)
+    assert "Signer le bulletin" in read(chosen)
+    preview = seat.client.post("/agent/lot", data={**hidden(chosen), "acte": f"{B3}:signer", "go": "preview"})
+    told = read(preview)
+    assert "sera faite sur 2 dossiers." in told
+    assert "1 dossier ne peut pas" in told
+    assert "SMS qui partiront 2" in told
+    assert desks.kept(one).state == "signature"
+
+    posted = {**hidden(preview), "go": "confirm"}
+    done = [seat.client.post("/agent/lot", data=posted) for _ in range(2)]
+    assert len({answer.headers["Location"] for answer in done}) == 1
+    where = done[0].headers["Location"]
+    assert "Terminé : 2 dossiers faits." in seat.see(where)
+    assert [desks.kept(each).state for each in (one, other, early)] == ["a_retirer", "a_retirer", early.state]
+    assert "Lot n° 1" in seat.see("/agent/ordres")
+
+    report = seat.get(f"{where}.csv").get_data(as_text=True).splitlines()
+    assert [line.split(",")[3] for line in report] == ["resultat", "Fait", "Fait"]
+    assert desks.agent(OTHER_CLERK).get(where).status_code == 404
+    assert desks.agent(OTHER_CLERK).get(f"{where}.csv").status_code == 404
+    assert desks.agent(OTHER_CLERK).get(f"{where}.json").status_code == 404
+
+
+def test_a_large_order_waits_for_the_worker_and_says_so(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.office.carrying_orders.AT_ONCE", 1)
+    some, seat = to_sign(desks.world, 3), desks.agent(CLERK)
+    whole = seat.client.post("/agent/lot", data={"tous": "1", "file": "tous", "etape": "signature", "demarche": B3})
+    preview = seat.client.post("/agent/lot", data={**hidden(whole), "acte": f"{B3}:signer", "go": "preview"})
+    where = seat.client.post("/agent/lot", data={**hidden(preview), "go": "confirm"}).headers["Location"]
+    assert "0 dossier fait sur 3. Il en reste 3." in seat.see(where)
+    poll = re.search(r'data-poll="([^"]+)"', seat.get(where).get_data(as_text=True))
+    assert poll is not None
+    assert seat.get(poll[1]).get_json()["status"] == "pending"
+    carry_orders(desks.world.office)
+    assert seat.get(poll[1]).get_json()["status"] == "moved"
+    assert "Terminé : 3 dossiers faits." in seat.see(where)
+    assert {desks.kept(one).state for one in some} == {"a_retirer"}
+
+
+def test_what_was_left_alone_says_why(desks: Desks) -> None:
+    (one, other), seat = to_sign(desks.world, 2), desks.agent(CLERK)
+    chosen = seat.client.post("/agent/lot", data=ticked(one, other))
+    preview = seat.client.post("/agent/lot", data={**hidden(chosen), "acte": f"{B3}:signer", "go": "preview"})
+    desks.world.take(one, desks.actor(OTHER_CLERK), "signer")
+    where = seat.client.post("/agent/lot", data={**hidden(preview), "go": "confirm"}).headers["Location"]
+    told = seat.see(where)
+    assert "Terminé : 1 sur 2. Laissés de côté : 1." in told
+    assert "Changé entre-temps" in told
+
+
+def test_nothing_ticked_nothing_possible_nothing_chosen(desks: Desks) -> None:
+    (one,), seat = to_sign(desks.world, 1), desks.agent(CLERK)
+    assert seat.client.post("/agent/lot", data={}).status_code == 409
+    assert seat.client.post("/agent/lot", data={"dossier": "26000000000"}).status_code == 200
+    unchosen = seat.client.post("/agent/lot", data={**ticked(one), "go": "preview"})
+    assert unchosen.status_code == 422
+    other = desks.agent(GATEKEEPER).client.post("/agent/lot", data=ticked(one))
+    assert "Aucune action ne peut se faire en lot" in read(other)
+    assert (
+        desks.agent(GATEKEEPER)
+        .client.post("/agent/lot", data={**ticked(one), "acte": f"{B3}:signer", "go": "preview"})
+        .status_code
+        == 200
+    )  # it says that nothing can be done
+    refused = seat.client.post(
+        "/agent/lot", data={**ticked(one), "acte": f"{B3}:rejeter", "motif": "x", "go": "preview"}
+    )
+    assert refused.status_code == 404
+
+
+def test_the_journal_of_the_dossier_and_of_the_team_name_the_order(desks: Desks) -> None:
+    (one,), who = to_sign(desks.world, 1), desks.actor(CLERK)
+    order = bulk.order_bulk(desks.world.office, who, B3, "signer", "", [(one.number, one.revision)])
+    carry_orders(desks.world.office)
+    account = desks.world.read(lambda unit: unit.account_of("agent", OTHER_CLERK))
+    with desks.world.office.store.unit(write=True) as unit:
+        unit.put_account(replace(account, administers=("*",)))
+    assert "lot ordonné" in desks.agent(OTHER_CLERK).see("/agent/equipe/journal")
+    control = desks.auditor()
+    asked = control.get(f"/audit/dossiers/{one.number}")
+    read_at = control.client.post(f"/audit/dossiers/{one.number}", data={**hidden(asked), "motive": "Contrôle"})
+    assert re.search(rf"Lot n°[ :]*{order.n}\b", control.see(read_at.headers["Location"]))
