@@ -172,12 +172,12 @@ def _tallies() -> Iterator[str]:
     yield from translated(TALLIES)
 
 
-_EACH: Final = (
-    _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
 def _orders() -> Iterator[str]:
     yield from translated(ORDERS)
 
 
+_EACH: Final = (
+    _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
     _mandates, _edition_heads, _tallies, _orders,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
