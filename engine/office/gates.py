@@ -121,8 +121,7 @@ def examine(
     catalogue: Catalogue, candidates: Sequence[Candidate], judge: Judge, day: date, places: Places
 ) -> tuple[Gate, ...]:
     """Every gate over the definitions of a folder and those of them that would enter service."""
-    problems = [*catalogue.shared_problems, *(one for report in catalogue.reports.values() for one in report)]
-    found: dict[str, list[Problem]] = {LINT: [one for one in problems if one.is_error]}
+    found: dict[str, list[Problem]] = {LINT: _unread(catalogue)}
     for name in (EDITION, PROOFS, STORIES, CHANGES):
         found[name] = []
     for one in candidates:
@@ -130,6 +129,18 @@ def examine(
             found[gate].append(problem_)
     unread = bool(found[LINT])  # what cannot be read was not proven: its other gates are not told to be open
     return tuple(_gate(name, told, places) for name, told in found.items() if told or not unread)
+
+
+def passes(catalogue: Catalogue, candidates: Sequence[Candidate], judge: Judge, day: date) -> bool:
+    """Whether every gate is open: what is soonest known first, and no further than the first fault."""
+    if _unread(catalogue) or any(renumbered(catalogue, one.procedure, one.kept) for one in candidates):
+        return False
+    return not any(True for one in candidates for _ in faults_of(catalogue, one, judge, day))
+
+
+def _unread(catalogue: Catalogue) -> list[Problem]:
+    problems = [*catalogue.shared_problems, *(one for report in catalogue.reports.values() for one in report)]
+    return [one for one in problems if one.is_error]
 
 
 def faults_of(catalogue: Catalogue, one: Candidate, judge: Judge, day: date) -> Iterator[tuple[str, Problem]]:

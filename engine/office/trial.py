@@ -17,7 +17,7 @@ from typing import Final
 from engine.clock import local_day
 from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.definition.directory import Directory
-from engine.office.gates import Candidate, Judge, Places, examine
+from engine.office.gates import Candidate, Judge, Places, examine, passes
 from engine.office.publication import ask_git, commit_at, follows, lay_out, origin_of, root_of
 from engine.problems import Refused
 from engine.records.publications import Gate, Origin
@@ -158,8 +158,9 @@ class _Past:
 
     def _passes(self, before: str, after: str) -> bool:
         if (before, after) not in self.passed:
-            gates = self.gates(self.at(before), self.at(after))
-            self.passed[before, after] = all(one.passed for one in gates)
+            former, written = self.at(before), self.at(after)
+            found = tuple(_candidates(former, written))
+            self.passed[before, after] = passes(_with_former(written, found), found, self.judge, self.day)
         return self.passed[before, after]
 
 
