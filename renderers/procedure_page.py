@@ -9,21 +9,19 @@ from datetime import date
 from typing import Final
 
 from engine.definition.directory import Directory, Office
-from engine.definition.expressions import TRUE, Constant, Expression
-from engine.definition.model import Appeal, Appointment, Fee, Field, Law, Line, Procedure
+from engine.definition.expressions import FALSE, TRUE, Constant, Expression
+from engine.definition.model import Appeal, Fee, Field, Law, Line, Procedure
 from engine.rules.fees import AnnouncedPrice, announced_price
-from engine.rules.progress import likely_path
-from engine.rules.scopes import standing_before
 from engine.values import Span
 from renderers.condition_text import condition_text
 from renderers.html import span_text
 from renderers.price_cases import price_cases
+from renderers.sheet_steps import StepWriter
 from renderers.spoken import as_text, joined
 from renderers.visits import visit_lines, visits_of, visits_tag
 from renderers.words import REFERENCE, Words, in_language
 
 _SECONDS_A_QUESTION: Final = 35
-_LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +147,18 @@ class SheetWriter:
         if price.kind == "free":
             return self.say("sheet.free")
         if price.amount is None:
-            return self.say("sheet.price_depends")
+            return self._each(price) or self.say("sheet.price_depends")
         amount = self.words.money(price.amount, self.language)
         return amount if price.kind == "fixed" else self.say("sheet.price_from", amount=amount)
+
+    def _each(self, price: AnnouncedPrice) -> str:
+        """`500 FCFA par duplicata`, where how many is all that the price hangs on."""
+        (line, *others), (fee, *_) = price.lines, self.procedure.fees()
+        bounded = fee.exempt or fee.reductions or fee.at_least or fee.at_most
+        if others or bounded or line.amount is None or line.when is not None or line.per is None:
+            return ""
+        amount = self.words.money(line.amount, self.language)
+        return self.say("sheet.amount_each", amount=amount, per=in_language(line.per, self.language))
 
     def delay(self) -> str:
         entries = self.procedure.identity.delay.entries
@@ -190,7 +197,7 @@ class SheetWriter:
             evidence=always,
             situations=situations,
             fees=tuple(self._fee_lines()),
-            steps=tuple(self._steps()),
+            steps=tuple(StepWriter(self.procedure, self.directory, self.words, self.language, self.day).steps()),
             audience=self._audience(),
             criteria=tuple(in_language(one.field.label, self.language) for one in self.procedure.eligibility),
             appeals=tuple(self._appeal(one) for one in self._appeals()),
@@ -242,7 +249,8 @@ class SheetWriter:
 
     def _facts(self) -> Iterator[SheetFact]:
         identity = self.procedure.identity
-        marks = (self.mark(line.law_of("amount") or fee.law_of("amount")) for fee, line in self._lines())
+        price = announced_price(self.procedure, self.day)
+        marks = (self.mark(one.basis) for one in price.lines if price.kind != "from" or one.is_sure)
         yield SheetFact(self.say("sheet.price"), (self.price(),), next(filter(None, marks), ""))
         if identity.delay.entries:
             yield SheetFact(self.say("sheet.delay"), tuple(self._delays()), self.mark(identity.law_of("delay")))
@@ -300,6 +308,8 @@ class SheetWriter:
         how = [self.say(f"sheet.how_{one}") for one in terms.how]
         if terms.copies > 1:
             how.insert(0, self.say("piece.copies", count=terms.copies))
+        if field.required == FALSE:
+            how.insert(0, self.say("sheet.paper_optional"))
         return SheetPaper(label, ", ".join(how), self.mark(field.law_of("label")))
 
     # -- money ---------------------------------------------------------------------------------------------------------
@@ -342,42 +352,6 @@ class SheetWriter:
             amount = self.words.money(francs, self.language)
             per = in_language(line.per, self.language) if line.per else ""
             yield case, self.say("sheet.amount_each", amount=amount, per=per) if per else amount
-
-    # -- what happens --------------------------------------------------------------------------------------------------
-
-    def _steps(self) -> Iterator[str]:
-        """The usual way, from sending to the document, as the circuit has it."""
-        yield self.say("sheet.step_form")
-        procedure = self.procedure
-        scope = standing_before(procedure, {}, self.day, self.directory).scope
-        before = ""
-        for state_id in (procedure.start, *likely_path(procedure, procedure.start, scope)):
-            state = procedure.state(state_id)
-            said = self._step(state.mode, state.waits, state.public)
-            if said and said != before:
-                yield said
-                before = said
-        if any(state.mode == "correct" for state in procedure.states.values()):
-            yield self.say("sheet.step_correct")
-        results = [in_language(one.title, self.language) for one in procedure.outputs.values() if one.grants]
-        if results:
-            yield self.say("sheet.step_result", what=joined(", ", results))
-        yield self.say("sheet.step_sms")
-
-    def _step(self, mode: str, waits: tuple[str, ...], public: str) -> str:
-        tasks = self.procedure.tasks
-        what = joined(", ", (in_language(tasks[one].label, self.language) for one in waits if one in tasks))
-        if public == "ready":
-            return self.say("sheet.step_pickup")
-        if mode == "pay":
-            return self.say("sheet.step_pay", what=what)
-        visits = [one for one in map(tasks.get, waits) if isinstance(one, Appointment)]
-        if visits:
-            here = [in_language(one.label, self.language) for one in visits if one.place == "office"]
-            there = [in_language(one.label, self.language) for one in visits if one.place == "applicant"]
-            keys = (("sheet.step_visit", here), ("sheet.our_visit", there))
-            return joined(" ", (self.say(key, what=joined(", ", names)) for key, names in keys if names))
-        return self.say("sheet.step_review") if mode in _LOOKED_AT and public in ("in_review", "sent") else ""
 
     # -- law, appeals, places ------------------------------------------------------------------------------------------
 

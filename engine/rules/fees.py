@@ -186,6 +186,11 @@ class AnnouncedLine:
     when: str | None = None
     basis: str | None = None
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether everyone owes this amount."""
+        return self.amount is not None and self.when is None and not self.counted
+
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedPrice:
@@ -200,20 +205,16 @@ def announced_price(procedure: Procedure, day: date) -> AnnouncedPrice:
     """The price of the procedure on a day, as far as it is known without any answer."""
     fees = procedure.fees()
     lines = tuple(_announced(fee, line) for fee in fees for line in fee.lines if _in_force(line, day))
-    base = sum(line.amount or 0 for line in lines if _is_sure(line))
+    base = sum(line.amount or 0 for line in lines if line.is_sure)
     if all(line.amount == 0 for line in lines):
         return AnnouncedPrice("free", 0, lines)
     lowered = any(fee.exempt or fee.reductions or fee.at_most for fee in fees)
     raised = any(fee.at_least for fee in fees)
-    if not lowered and not raised and all(_is_sure(line) for line in lines):
+    if not lowered and not raised and all(line.is_sure for line in lines):
         return AnnouncedPrice("fixed", base, lines)
     if lowered or not base:
         return AnnouncedPrice("varies", None, lines)
     return AnnouncedPrice("from", base, lines)
-
-
-def _is_sure(line: AnnouncedLine) -> bool:
-    return line.amount is not None and line.when is None and not line.counted
 
 
 def _announced(fee: Fee, line: Line) -> AnnouncedLine:
