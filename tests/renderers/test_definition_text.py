@@ -25,7 +25,7 @@ from engine.problems import NOWHERE
 from engine.values import Span, Text
 from renderers.definition_reader import BookReader
 from renderers.definition_text import DefinitionText, definition_text
-from tests.makers import PROCEDURES, the_shared, the_words
+from tests.makers import PROCEDURES, the_procedure, the_shared, the_words
 
 pytestmark = pytest.mark.slow  # every value of the model, changed one by one
 
@@ -315,6 +315,19 @@ def test_another_value_reads_otherwise(kind: type, name: str) -> None:
 # -- in words ----------------------------------------------------------------------------------------------------------
 
 TECHNICAL: Final = re.compile(r"(?<![\w@./-])[a-z][a-z0-9]*_[a-z0-9_]+(?![\w@/-])|« [a-z]+ »")
+
+
+def test_the_entries_of_a_list_read_in_their_order() -> None:
+    search = text_of(the_procedure("regularite-fiscale")).states[0]
+    leads = [re.sub(r"\s", " ", lead) for lead in search.leads]
+    assert ["(si" in leads[0], "(sinon, si" in leads[1], "(sinon, si" in leads[2], "(sinon" in leads[3]] == [True] * 4
+    assert "n’est pas" not in leads[3]
+    assert "« Impôts à payer d'abord » (sinon, si « Situation fiscale » est « trouvé » et « Reste à payer »" in leads[2]
+
+
+def test_where_people_decide_the_steps_they_may_lead_to_are_said() -> None:
+    [step] = [one for one in text_of(the_procedure("branchement-eau")).states if one.title == "Devis en préparation"]
+    assert [re.sub(r"\s", " ", lead) for lead in step.leads] == ["Selon l’action choisie : vers « Devis à payer »"]
 
 
 def said(value: Any) -> Iterator[str]:

@@ -111,3 +111,45 @@ def test_who_does_not_pay_is_said_beside_the_price() -> None:
     [line] = sheet(TWO.replace("LONG", "5 years")).fees
     assert "gratuit si" in line.when
     assert line.when.endswith("L'État)")
+
+
+COPIES = """
+form:
+  demande:
+    title: Demande
+    fields:
+      combien: {label: Combien, type: integer, minimum: 1}
+      envoi: {label: Par la poste, type: yes_no}
+evidence: {ancienne: {label: Ancienne copie, required: false}}
+fees: {taxe: {label: Copies, lines: LINES}}
+outputs:
+  copie: {title: Copie, when: not envoi}
+  pli: {title: Pli, when: envoi}
+"""
+ONE = "{une: {label: Copie, amount: 500, times: combien, per: copie}}"
+
+
+def test_what_each_costs_is_said_where_only_the_number_is_unknown() -> None:
+    assert plain(sheet(COPIES.replace("LINES", ONE)).price) == "500 FCFA par copie"
+    two = ONE[:-1] + ", port: {label: Port, amount: 200, when: envoi}}"
+    assert sheet(COPIES.replace("LINES", two)).price == "Selon votre situation"
+
+
+def test_a_price_is_marked_by_the_lines_that_make_it() -> None:
+    lines = "{une: {label: U, amount: 500, basis: sur}, port: {label: P, amount: 200, when: envoi, basis: suppose}}"
+    [price, *_] = sheet(LAWS + COPIES.replace("LINES", lines)).facts
+    assert (*map(plain, price.lines), price.mark) == ("à partir de 500 FCFA", "")
+
+
+def test_a_paper_nobody_must_give_is_said_optional() -> None:
+    [paper] = sheet(COPIES.replace("LINES", ONE)).evidence
+    assert paper.how.startswith("facultatif, ")
+
+
+def test_what_the_answers_decide_is_said_so_in_the_steps() -> None:
+    steps = [plain(step) for step in sheet(COPIES.replace("LINES", ONE)).steps]
+    assert "Vous recevez : Copie ou Pli (selon vos réponses)." in steps
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ")
