@@ -156,7 +156,7 @@ GIVEN = st.fixed_dictionaries({name: st.none() | one for name, one in ANSWERS.it
 WELL_TYPED = TYPED["yes_no"] | TYPED["integer"] | TYPED["decimal"] | TYPED["date"]
 EXACT = WELL_TYPED.filter(lambda text: "/" not in text and "working_days" not in text)
 usual = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
@@ -168,7 +168,7 @@ def test_the_solver_reads_an_expression_as_we_do(text: str, answers: dict[str, V
 
 @pytest.mark.fuzz
 @pytest.mark.slow
-@settings(usual, max_examples=tries(1_000))
+@settings(usual, max_examples=tries(400))
 @given(EXACT, GIVEN, st.booleans())
 def test_the_solver_reads_many_expressions_as_we_do(text: str, answers: dict[str, Value], done: bool) -> None:
     agree(text, answers, done)

@@ -17,7 +17,7 @@ from tests.engine.office.hammer import world_in
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.world import ROOT, World
 
-KILLS = 20
+KILLS = 10
 
 
 def hammer(mode: str, folder: Path, *rest: str) -> subprocess.Popen[str]:
@@ -44,7 +44,7 @@ def test_four_processes_of_three_threads_for_the_last_seat(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_killed_twenty_times_under_load_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+def test_killed_ten_times_under_load_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     world = world_in(tmp_path)
     chance = random.Random(7)
     acknowledged: list[tuple[str, str, int]] = []
