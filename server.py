@@ -461,7 +461,7 @@ def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | 
 preview = preview_command(_previewed)
 publish = publish_command(_publishing)
 migrate = migrate_command(_kept_office)
-agent = agent_command(lambda: _publishing()[0])
+agent = agent_command(lambda: _publishing()[0], _kept_office)
 replay = replay_command(_kept_office)
 snapshot = snapshot_command(_kept_office)
 

@@ -20,7 +20,10 @@ LANGUAGES = click.Choice(["fr", "en"])
 ACTIONS = ("add", "change", "list", "close", "reopen", "password", "reset-totp")
 
 
-def agent_command(opened: Callable[[], Office]) -> click.Command:
+def agent_command(opened: Callable[[], Office], kept: Callable[[], Office]) -> click.Command:
+    """`opened` makes the installation if need be, for its first administrator; `kept` looks at what is there, and leaves
+    when nothing is."""
+
     @click.command("agent")
     @click.argument("action", type=click.Choice(ACTIONS))
     @click.argument("login", default="")
@@ -49,9 +52,12 @@ def agent_command(opened: Callable[[], Office]) -> click.Command:
         """
         from engine.problems import Refused
 
-        words, office = _words(), opened()
+        words = _words()
         if action != "list" and not login:
             raise click.UsageError("Missing argument 'LOGIN'.")
+        office = kept() if action != "add" else opened()
+        if action not in ("add", "list"):
+            office = opened()
         try:
             if action == "list":
                 return _list(words, office, language)

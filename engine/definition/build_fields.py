@@ -277,7 +277,7 @@ class Questions:
             self.bench.unknown("N301", (*path, "total", "of"), of, own)
             return None
         type_ = self.shop.words.columns.get((*path, "fields", of), INTEGER)
-        equals = self.bench.expression((*path, "total", "equals"), words, type_)
+        equals = self.bench.expression((*path, "total", "equals"), words, None if of in self.bench.broken else type_)
         return Total(of, equals) if equals else None
 
     def checks(self, path: Path) -> tuple[Check, ...]:

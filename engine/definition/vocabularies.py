@@ -63,7 +63,10 @@ def place_list(bench: Bench, path: Path) -> str | None:
 
 def declared_type(bench: Bench, path: Path, default: str = "text") -> Type | None:
     """The type a question says it has; None for a note. A computed one without `type` is inferred elsewhere."""
-    word = bench.choice((*path, "type"), (*_SIMPLE, "note", "rows"), default)
+    types = (*_SIMPLE, "note", "rows")
+    if bench.words((*path, "type")) not in (None, *types):
+        bench.type_unheard(path)
+    word = bench.choice((*path, "type"), types, default)
     if word == "note":
         return None
     if word in ("choice", "choices"):

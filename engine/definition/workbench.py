@@ -66,6 +66,7 @@ class Bench:
         languages = placed.at(("languages",))
         self.language = str(languages[0]) if isinstance(languages, list) and languages else "fr"
         self.broken: set[str] = set()  # names whose own fault was told: what uses them is not told again
+        self.untyped: set[Path] = set()  # questions of a type that does not exist
         self.laws: frozenset[str] = frozenset(self.entries(("legal_basis",)))
 
     # -- saying --------------------------------------------------------------------------------------------------------
@@ -84,6 +85,11 @@ class Bench:
         near = close_names(name, known)
         put: dict[str, Fact] = {"put": near[0]} if len(near) == 1 else {}
         self.problems.append(problem(code, where, name=name, near=near, **facts, **put))
+
+    def type_unheard(self, path: Path) -> None:
+        """A question of a type that does not exist, told by its shape: what it may hold is not known, nor what uses it."""
+        self.untyped.add(path)
+        self.broken.add(str(path[-1]))
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -226,7 +232,7 @@ class Bench:
             return None
         where = self.placed.first_sign(path)
         found, problems = parse_expression(plain_number(written), vocabulary, where, expects)
-        if problems and not self._follows_a_fault(written, vocabulary):
+        if problems and not self._follows_a_fault(written, vocabulary) and not self._of_no_type(path):
             self.problems.extend(self._placed(one, path, where) for one in problems)
         return found
 
@@ -242,6 +248,9 @@ class Bench:
 
     def _follows_a_fault(self, written: Tree, vocabulary: Vocabulary) -> bool:
         return isinstance(written, str) and bool(self.broken & all_names(written, vocabulary.definitions))
+
+    def _of_no_type(self, path: Path) -> bool:
+        return path[-1] not in ("when", "required") and any(path[:end] in self.untyped for end in range(1, len(path)))
 
     def or_else(
         self, path: Path, vocabulary: Vocabulary, expects: Type | tuple[Type, ...], default: Expression

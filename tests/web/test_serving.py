@@ -14,7 +14,7 @@ from engine.office.following import renew
 from engine.office.sessions import actor_of
 from engine.office.staff import sign_in
 from engine.problems import Refused
-from server import DEMO_PASSWORD, Settings, check_store, create_app, open_office, serving
+from server import DEMO_PASSWORD, Settings, agent, check_store, create_app, open_office, serving
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -106,6 +106,16 @@ def test_checking_an_empty_place_makes_nothing_and_does_not_say_all_is_well(tmp_
         check_store, env={"GUICHET_DATA": str(data), "GUICHET_PROCEDURES": str(ROOT / "procedures")}
     )
     assert told.exit_code == 2
+    assert "GUICHET_DATA dit où" in told.output
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("asked", [("list",), ("close", "afi"), ("password", "afi")])
+def test_asking_for_the_people_of_an_empty_place_makes_nothing(tmp_path: Path, asked: tuple[str, ...]) -> None:
+    data = tmp_path / "nothing"
+    given = {"GUICHET_DATA": str(data), "GUICHET_PROCEDURES": str(ROOT / "procedures")}
+    told = CliRunner().invoke(agent, asked, env=given)
+    assert told.exit_code == 1
     assert "GUICHET_DATA dit où" in told.output
     assert not data.exists()
 
