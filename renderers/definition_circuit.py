@@ -210,13 +210,17 @@ class CircuitReader(BookReader):
         for state in self.book.states.values():
             if state.id not in told and self.words.has(f"notice.{state.public}.sms"):
                 house.setdefault(state.public, []).append(self.t(state.label))
+        start = self.book.state(self.book.start)
+        if start.public == "in_review" and start.id not in told:
+            yield self._of_the_house("sent", self.say("notice_sent"), self.say("notice_house"))
         for public, states in house.items():
-            holes = {name: f"{{{self.hole(name)}}}" for name in _HOLES}
-            text = self.words.say(f"notice.{public}.sms", self.language, holes)
-            length = self._length(
-                self.words.say(f"notice.{public}.sms", self.language, {one: f"{{{one}}}" for one in _HOLES})
-            )
-            yield NoticeText(", ".join(states), self.role(APPLICANT), self.say("notice_house"), text, length)
+            key = "notice_house_changed" if public in ("in_review", "accepted") else "notice_house"
+            yield self._of_the_house(public, ", ".join(states), self.say(key))
+
+    def _of_the_house(self, key: str, when: str, channel: str) -> NoticeText:
+        text = self.words.say(f"notice.{key}.sms", self.language, {one: f"{{{self.hole(one)}}}" for one in _HOLES})
+        measured = self.words.say(f"notice.{key}.sms", self.language, {one: f"{{{one}}}" for one in _HOLES})
+        return NoticeText(when, self.role(APPLICANT), channel, text, self._length(measured))
 
     def _notice(self, one: Notice) -> Iterator[NoticeText]:
         when = self.event(one.event)
