@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +37,7 @@ from engine.gateways.settings import Gateways, WrongGateways, read_gateways
 from engine.office.demo import PASSWORD, close_demo, open_demo
 from engine.office.following import INDEX, Follower, stories_of, waiting
 from engine.office.gates import Judge, facts_of
+from engine.office.gauges import not_ready
 from engine.office.inspection import fsck
 from engine.office.keeping import FolderKeeper, Keeper, Keeping
 from engine.office.keys import SigningKeys
@@ -58,11 +59,13 @@ from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
 from renderers.console_text import findings_report
 from renderers.html import Pages
-from renderers.web import citizen, desks, languages, refusals
+from renderers.log_lines import speak
+from renderers.web import citizen, desks, languages, probes, refusals, watch
 from renderers.web.assets import Assets
 from renderers.web.base import Site, SiteSettings, check_guards
 from renderers.web.hardening import harden
 from renderers.web.preview import Preview, install
+from renderers.web.probes import Probes, Readers
 from renderers.words import load_words
 
 log = logging.getLogger("guichet")
@@ -95,6 +98,9 @@ class Settings:
     follow: Followed | None = None  # the repository whose commits publish; without one, the files of `procedures` do
     second_factor: bool = True  # of agents; controllers always have one
     follow_every: float = 0  # seconds between two looks at it; 0 = as suits where it lies
+    metrics_from: tuple[str, ...] = ()  # addresses and networks that may read `/metrics`; none, and no token = nobody
+    metrics_token: str = field(default="", repr=False)
+    log: str = ""  # `json`, `text`; empty = text on a terminal
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], demo: bool = False) -> Settings:
@@ -123,6 +129,9 @@ class Settings:
             second_factor=read("SECOND_FACTOR", "yes") not in ("0", "false", "no"),
             follow=_followed(read),
             follow_every=float(read("FOLLOW_EVERY", "0")),
+            metrics_from=tuple(filter(None, read("METRICS_FROM").split(","))),
+            metrics_token=read("METRICS_TOKEN"),
+            log=read("LOG"),
         )  # fmt: skip
 
     @property
@@ -270,6 +279,7 @@ def create_app(
         PERMANENT_SESSION_LIFETIME=timedelta(days=30), SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False, TRUSTED_HOSTS=list(settings.hosts) or None,
     )  # fmt: skip
+    watch.install(app, settings.proxies, settings.hosts)
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
     words, assets = load_words(), Assets()
@@ -282,6 +292,7 @@ def create_app(
         settings.follow.source if settings.follow is not None else "",
     )
     app.extensions["guichet"] = Site(office, words, Pages(words, assets.address), assets, site_settings, operator)
+    app.extensions["guichet.probes"] = _probes(app, settings)
     harden(app, settings.https)
     languages.install(app, settings.https)
     csrf = CSRFProtect(app)
@@ -293,8 +304,17 @@ def create_app(
     check_guards(app)
     if keeper is not None:
         app.extensions["guichet.keeping"] = keeping = Keeping(keeper, lambda: serving(app), lambda new: _swap(app, new))
-        app.before_request(keeping.notice)
+        app.before_request(lambda: None if watch.is_probe() else keeping.notice())
     return app
+
+
+def _probes(app: Flask, settings: Settings) -> Probes:
+    ring = settings.ring if settings.ring.is_file() else None
+    try:
+        readers = Readers.of(settings.metrics_from, settings.metrics_token, settings.proxies)
+    except ValueError as wrong:
+        raise click.ClickException(f"GUICHET_METRICS_FROM: {wrong}") from None
+    return Probes(lambda: not_ready(serving(app), ring, settings.data), readers)
 
 
 def _swap(app: Flask, office: Office) -> None:
@@ -303,7 +323,7 @@ def _swap(app: Flask, office: Office) -> None:
 
 def blueprints() -> tuple:  # type: ignore[type-arg]
     """Every desk of the site."""
-    return (*citizen.BLUEPRINTS, *desks.BLUEPRINTS)
+    return (*citizen.BLUEPRINTS, *desks.BLUEPRINTS, probes.blueprint)
 
 
 def _warning(office: Office, followed: Followed | None = None) -> str:
@@ -365,8 +385,8 @@ def _settings(demo: bool) -> Settings:
 @click.option("--threads", type=int, default=8, show_default=True)
 def serve(demo: bool, host: str, port: int, threads: int) -> None:
     """Serve the portal, with a worker beside it."""
-    _speak()
     settings = _settings(demo)
+    _speak(settings)
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
     office, operator = open_office(settings)
@@ -394,8 +414,8 @@ def serve(demo: bool, host: str, port: int, threads: int) -> None:
 @click.option("--demo", is_flag=True, help="with the simulated operator")
 def worker(demo: bool) -> None:
     """Do what falls due with time: letters, due dates, payments to check. Stops on Ctrl-C."""
-    _speak()
     settings, stop = _settings(demo), threading.Event()
+    _speak(settings)
     kept = [open_office(settings)[0]]
     keeping = Keeping(open_keeper(settings), lambda: kept[0], lambda office: kept.__setitem__(0, office))
     threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True).start()
@@ -466,8 +486,8 @@ replay = replay_command(_kept_office)
 snapshot = snapshot_command(_kept_office)
 
 
-def _speak() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+def _speak(settings: Settings) -> None:
+    speak(logging.getLogger(), settings.log, sys.stderr.isatty(), whole=settings.demo)
     logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells each step of each dossier
 
 

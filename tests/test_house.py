@@ -48,6 +48,7 @@ DOORS = {
     "z3": tuple(
         f"engine.definition.prove_{room}" for room in ("world", "terms", "calendar", "variables", "domains", "solver")
     ),
+    "prometheus_client": ("renderers.web.meter",),
     "waitress": ("server", "renderers.commands", "renderers.console"),
 }
 FORBIDDEN_IN_RULES = re.compile(

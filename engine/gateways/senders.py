@@ -32,11 +32,15 @@ class InboxSender:
 
 
 class ConsoleSender:
-    """Writes letters to a terminal, for a server without any channel yet."""
+    """Writes letters to a terminal, for a server without any channel yet. Where nobody looks at a terminal the words would
+    end in a log: there the letter waits for a channel."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream if stream is not None else sys.stderr
+        self._stream = stream
 
     def send(self, letter: Letter) -> None:
+        stream = self._stream or sys.stderr
+        if self._stream is None and not stream.isatty():
+            raise NotSent("no_gateway")
         head = f"[{letter.channel}] {letter.to}"
-        print(head, letter.subject, letter.body, sep="\n  ", file=self._stream, flush=True)
+        print(head, letter.subject, letter.body, sep="\n  ", file=stream, flush=True)

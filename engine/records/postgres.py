@@ -19,17 +19,19 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from engine.records.postgres_schema import SAFE, check_settings, migrate
+from engine.records.gauges import Standing
+from engine.records.postgres_schema import CLOCK, RECORDED, SAFE, check_settings, migrate
 from engine.records.postgres_tables import PostgresRows
 from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_exchanges import ExchangeVerbs
+from engine.records.sqlite_gauges import GaugeVerbs, standing_of
 from engine.records.sqlite_ledger import LedgerVerbs
+from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
-from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.sqlite_verbs import Verbs
@@ -107,7 +109,7 @@ class PostgresVerbs(Verbs):
 
 class PostgresUnit(
     PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
-    TallyVerbs, OrderVerbs,
+    TallyVerbs, OrderVerbs, GaugeVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 
@@ -170,6 +172,13 @@ class PostgresStore:
     def settings(self) -> Mapping[str, str]:
         with self._connection() as connection:
             return {"store": "postgresql", **_settings(connection)}
+
+    def standing(self) -> Standing:
+        with self._connection() as connection:
+            recorded = connection.execute(RECORDED).fetchone()
+            had = connection.execute("SELECT name FROM migration").fetchall() if recorded and recorded[0] else []
+            told = connection.execute(CLOCK).fetchone()
+            return standing_of((row[0] for row in had), told[0] if told else "")
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         last, of = "", () if procedure is None else (procedure,)

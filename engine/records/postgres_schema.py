@@ -39,6 +39,8 @@ SAFE: Final[Mapping[str, str]] = {"synchronous_commit": "on", "fsync": "on", "fu
 
 _INSERTED: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _INSTANT: Final = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+CLOCK: Final = f"SELECT {_INSTANT}"
+RECORDED: Final = "SELECT to_regclass('migration') IS NOT NULL"
 _COLUMN: Final = re.compile(r"^(\s*(?:\"?\w+\"?)) (TEXT|INTEGER)\b", re.MULTILINE)
 _TYPES: Final = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT"}
 

@@ -15,15 +15,17 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from engine.records.gauges import Standing
 from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_exchanges import ExchangeVerbs
+from engine.records.sqlite_gauges import CLOCK, HAD, RECORDED, GaugeVerbs, standing_of
 from engine.records.sqlite_ledger import LedgerVerbs
+from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
-from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
 from engine.records.sqlite_tables import SqliteRows
@@ -47,7 +49,7 @@ _PASSING: Final = frozenset(
 
 class SqliteUnit(
     DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs,
-    OrderVerbs,
+    OrderVerbs, GaugeVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 
@@ -133,6 +135,11 @@ class SqliteStore:
     def settings(self) -> Mapping[str, str]:
         with self._connection(alone=False) as connection:
             return {"store": "sqlite", "version": sqlite3.sqlite_version, **read_settings(connection)}
+
+    def standing(self) -> Standing:
+        with self._connection(alone=False) as connection:
+            had = connection.execute(HAD).fetchall() if connection.execute(RECORDED).fetchone() else []
+            return standing_of((row[0] for row in had), connection.execute(CLOCK).fetchone()[0])
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         last, of = "", () if procedure is None else (procedure,)

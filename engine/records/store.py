@@ -27,6 +27,7 @@ from engine.records.dossier import (
     Timer,
 )  # fmt: skip
 from engine.records.exchanges import Message, SeatHold, Share, Side, Waiting
+from engine.records.gauges import Queues, Standing
 from engine.records.journal import Entry
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.orders import Order, OrderLine, OrderPart
@@ -406,6 +407,9 @@ class Unit(Protocol):
         """What an agent did between two instants: by kind of entry how many, in how many dossiers."""
         ...
 
+    # what waits
+    def queues(self, now: datetime) -> Queues: ...
+
     # idempotent replies
     # orders
     def add_order(self, order: Order, lines: Sequence[OrderLine] = ()) -> None: ...
@@ -466,6 +470,10 @@ class Store(Protocol):
     def migrate(self) -> None: ...
     def settings(self) -> Mapping[str, str]:
         """What the store really runs with (journal mode, synchronous…), for `doctor` and the start's assertion."""
+        ...
+
+    def standing(self) -> Standing:
+        """How it stands beside this release. Changes nothing."""
         ...
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import Blueprint, Response, abort, jsonify, make_response, request
+from flask import Blueprint, Response, abort, make_response, request
 
 from renderers.html import span_text
 from renderers.paging import paged
@@ -108,17 +108,6 @@ def security() -> Response:
     body = f"Contact: {contact}\nExpires: {expires}\nPreferred-Languages: fr, en\n"
     answer = make_response(body)
     answer.content_type = "text/plain; charset=utf-8"
-    return answer
-
-
-@blueprint.get("/healthz")
-@public
-def health() -> Response:
-    """The process answers and its store reads."""
-    with office().store.unit() as unit:
-        unit.code("")
-    answer = jsonify({"status": "ok"})
-    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 

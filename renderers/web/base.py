@@ -1,6 +1,6 @@
 """What all desks share: the site at hand, who is asking, guards on every route, pages, and what a form carries.
 
-A view says who may open it with one of `public`, `signed_in`, `agent`, `auditor`; a view that says nothing stops the
+A view says who may open it with one of `public`, `unasked`, `signed_in`, `agent`, `auditor`; a view that says nothing stops the
 start (`check_guards`). Sessions are the office's: the cookie holds their token and nothing else.
 """
 
@@ -197,6 +197,11 @@ def public(view: View) -> View:
         return view(*args, **kwargs)
 
     return _marked(guarded, "public")
+
+
+def unasked(view: View) -> View:
+    """For machines that watch the installation: nobody is asked who they are, and the store nothing for it."""
+    return _marked(view, "unasked")
 
 
 def signed_in(view: View) -> View:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import uuid
 from collections.abc import Iterable, Mapping
 
 from flask import Flask, Response, jsonify, request, session
@@ -16,6 +17,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refusal, Refused
 from engine.records.store import Busy, Conflict
+from renderers.log_lines import request_id
 from renderers.web.base import actor, broken, go, language, page, public, say, site, taken_aside
 from renderers.web.hardening import LARGEST_BODY
 
@@ -95,7 +97,7 @@ def _accident(error: Exception) -> Response:
     """A fault of ours: its trace goes to the log under a code that the person can read to us."""
     broken()
     code = f"E-{secrets.token_hex(3).upper()}"
-    log.error("%s %s %s", code, request.method, request.path, exc_info=error)
+    log.error("%s %s", code, request.url_rule, exc_info=error)
     return _plain("error.server", [say("error.server_text")], 500, code=code)
 
 
@@ -106,7 +108,8 @@ def _plain(title: str, lines: list[str], status: int, *, code: str = "", back: s
     address = back or (_dossier_address() if status != 404 else "")  # what is not found tells nothing of what exists
     if address and address != request.path:
         links.insert(0, (address, say("error.back")))
-    return page("error.html", status, title=say(title), lines=lines, code=code, links=links)
+    named = request_id() if status != 404 else ""  # what is not found reads the same, sign by sign, whoever asks
+    return page("error.html", status, title=say(title), lines=lines, code=code, links=links, request=named)
 
 
 def _ways_on() -> list[tuple[str, str]]:
@@ -120,6 +123,8 @@ def _ways_on() -> list[tuple[str, str]]:
 def problem_json(status: int, title: str, detail: str, kind: str, **more: object) -> Response:
     """RFC 9457."""
     body = {"type": f"/problemes/{kind}", "title": title, "status": status, "detail": detail, **more}
+    if request_id() and status != 404:
+        body["instance"] = f"urn:uuid:{uuid.UUID(request_id())}"
     answer = jsonify(body)
     answer.status_code = status
     answer.content_type = "application/problem+json"
