@@ -16,6 +16,7 @@ from renderers.definition_parts import Clause, DefinitionText, LawText, capital
 from renderers.definition_reader import BookReader, TitleOf, spelled
 from renderers.definition_waits import WaitReader
 from renderers.expression_text import ExpressionWriter
+from renderers.problem_words import explanation
 from renderers.words import Words, quoted
 
 CHAPTERS: Final = (
@@ -263,7 +264,7 @@ class _Reader(BookReader):
         for one in self.book.accept:
             until = self.say("accepted_until", day=self.words.plain_day(one.until, self.language)) if one.until else ""
             edition = self.say("accepted_edition", edition=one.edition) if one.edition else ""
-            line = self.say("accepted_line", code=one.id, at=self._at(one.at), because=one.because)
+            line = self.say("accepted_line", code=_named(one.id, self.language), at=self._at(one.at), because=one.because)
             others = self.rest(one, "accept", "at", "because", "until", "edition", "used")
             yield ", ".join(filter(None, (line, until, edition, *others)))
 
@@ -279,6 +280,12 @@ class _Reader(BookReader):
         if rest and self.words.has(facet):
             return f"{said}, {self.words.say(facet, self.language, {})}"
         return said if said != name else _spelled(place)
+
+
+def _named(code: str, language: str) -> str:
+    """An advice by what it says, then its code."""
+    known = explanation(code, language)
+    return f"{known.title} ({code})" if known else code
 
 
 def _spelled(name: str) -> str:
