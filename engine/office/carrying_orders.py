@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine.office.bulk import carry_bulk
+from engine.office.exports import FILES, carry_tray
 from engine.office.office import Office
 from engine.office.orders import LEASE
 from engine.records.orders import Order, Work
@@ -17,16 +18,20 @@ log = logging.getLogger("guichet.orders")
 AT_ONCE: Final = 20  # dossiers that the request itself carries out: the person sees the result at once
 TURN: Final = 100  # lines of one turn: letters and due dates wait behind
 
-_HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {"act": carry_bulk}
+FEW_ROWS: Final = 1000  # of a file that the request itself prepares
+_PARTS: Final = 10  # of a file at one turn
+
+_HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {"act": carry_bulk, "tray": carry_tray}
 
 
 def carry_at_once(office: Office, order: Order) -> None:
     """Carries out a small order in the request that gave it; a larger one waits for a worker. A fault here is no fault of
     the order: it is kept, and a worker goes on."""
-    if order.ended_at is not None or order.total > AT_ONCE:
+    is_file = order.work in FILES
+    if order.ended_at is not None or order.total > (FEW_ROWS if is_file else AT_ONCE):
         return
     try:
-        _HANDS[order.work](office, order, AT_ONCE)
+        _HANDS[order.work](office, order, _PARTS if is_file else AT_ONCE)
     except Exception:
         log.exception("order %s", order.n)
 
@@ -42,7 +47,7 @@ def carry_orders(office: Office) -> int:
     if order is None:
         return 0
     try:
-        return _HANDS[order.work](office, order, TURN)
+        return _HANDS[order.work](office, order, _PARTS if order.work in FILES else TURN)
     finally:
         with office.store.unit(write=True) as unit:
             kept = unit.order(order.id)

@@ -199,7 +199,7 @@ def tray(
     office_id: str | None = None, text: str = "", after: str | None = None, limit: int = 50,
 ) -> Slice:  # fmt: skip
     """One page of a queue (`QUEUES`), by due date. Filters only narrow what the person may see."""
-    asked = _tray(office, actor, queue, procedure, state, office_id, text)
+    asked = tray_of(office, actor, queue, procedure, state, office_id, text)
     if asked is None:
         return Slice(())
     with office.store.unit() as unit:
@@ -208,12 +208,12 @@ def tray(
 
 def tray_counts(office: Office, actor: Actor) -> Mapping[str, int]:
     """How many dossiers stand in each queue (at most 1000 are counted)."""
-    trays = {queue: _tray(office, actor, queue, None, None, None, "") for queue in QUEUES}
+    trays = {queue: tray_of(office, actor, queue, None, None, None, "") for queue in QUEUES}
     with office.store.unit() as unit:
         return {queue: unit.count_dossiers(asked) if asked else 0 for queue, asked in trays.items()}
 
 
-def _tray(
+def tray_of(
     office: Office, actor: Actor, queue: str, procedure: str | None, state: str | None, office_id: str | None, text: str
 ) -> Tray | None:
     """What a queue asks of the store; none when nothing can be in it for this person."""

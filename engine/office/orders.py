@@ -12,13 +12,14 @@ from typing import Final, TypeAlias
 
 from engine.office.command import Memory
 from engine.office.gates import facts_of
-from engine.office.office import NotFound, Office, WrongAnswers
+from engine.office.office import NotFound, Office, WrongAnswers, pinned
 from engine.problems import Refusal, Refused
 from engine.records.dossier import Actor
 from engine.records.journal import seal
 from engine.records.orders import Order, OrderLine, Outcome, Work
 from engine.records.people import CHAIN
 from engine.records.store import Busy, Conflict, Unit
+from engine.rules.access import may_see
 from engine.values import Plain, new_id
 
 log = logging.getLogger("guichet.orders")
@@ -102,12 +103,15 @@ def my_orders(office: Office, actor: Actor) -> tuple[Progress, ...]:
 
 
 def lines(office: Office, actor: Actor, n: int) -> tuple[tuple[OrderLine, str], ...]:
-    """What came of each dossier of an order, with its label."""
+    """What came of each dossier of an order, with its label where this person may still see it."""
     order = progress(office, actor, n).order
     with office.store.unit() as unit:
-        kept = unit.order_lines(order.id)
-        found = {line.dossier: unit.dossier(line.dossier) for line in kept}
-    return tuple((line, one.label if (one := found[line.dossier]) else "") for line in kept)
+        return tuple((line, _label(office, unit, actor, line.dossier)) for line in unit.order_lines(order.id))
+
+
+def _label(office: Office, unit: Unit, actor: Actor, dossier_id: str) -> str:
+    dossier = unit.dossier(dossier_id)
+    return dossier.label if dossier is not None and may_see(pinned(office, unit, dossier), dossier, actor) else ""
 
 
 def closed_by(line: OrderLine) -> Refusal:
@@ -116,7 +120,7 @@ def closed_by(line: OrderLine) -> Refusal:
 
 
 def _progress(unit: Unit, order: Order) -> Progress:
-    if order.work in ("tray", "events"):
+    if order.work in ("tray", "events"):  # a file
         parts, rows, _ = unit.order_parts(order.id)
         return Progress(order, rows, 0, parts, rows)
     found = unit.order_outcomes(order.id)

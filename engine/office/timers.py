@@ -169,7 +169,7 @@ def sweep(office: Office) -> int:
         unit.keep_aside("swept", today, now)
         if last == today:
             return 0
-        forgotten = unit.sweep(now - MOMENTS_KEPT)
+        forgotten = unit.sweep(now - MOMENTS_KEPT) + unit.throw_files(now)
     forgotten += _forget_overdue(office)
     named = set(places(office.store))
     return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))

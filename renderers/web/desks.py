@@ -19,6 +19,7 @@ from renderers.web import (
     auditor_procedures,
     comparisons,
     definitions,
+    exports,
     open_data,
     orders,
     own_desk,
@@ -29,6 +30,7 @@ from renderers.web import (
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
     agent_bulk.blueprint, orders.blueprint,
+    exports.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, team.blueprint, own_desk.blueprint,

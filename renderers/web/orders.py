@@ -7,13 +7,15 @@ from typing import Final
 
 from flask import Blueprint, Response, jsonify, request
 
+from engine.clock import local_day
+from engine.office.exports import FILES
 from engine.office.orders import Progress, closed_by, lines, my_orders, progress
 from engine.records.orders import Order, OrderLine
 from engine.values import Plain, group_number
 from renderers.paging import paged
 from renderers.web.agent_case import act_label, why_not
 from renderers.web.base import actor, agent, language, office, say, site
-from renderers.web.cases import label
+from renderers.web.cases import label, place_label
 from renderers.web.desk import book_of, desk_page
 from renderers.web.refusals import sentence
 from renderers.web.tables import csv_response
@@ -62,6 +64,8 @@ def order_title(order: Order) -> str:
 
 def order_state(found: Progress) -> str:
     """How far it is, in one sentence."""
+    if found.order.work in FILES:
+        return file_state(found)
     facts = {
         "done": found.done,
         "others": found.others,
@@ -93,6 +97,8 @@ def _moment(order: Order) -> str:
 def one(n: int) -> Response:
     """How far it is; then what came of each dossier."""
     found = progress(office(), actor(), n)
+    if found.order.work in FILES:
+        return file_page(found, "/agent", [("liste.csv", say("orders.take_csv"))])
     results = [_result(found.order, *line) for line in lines(office(), actor(), n)]
     results.sort(key=lambda one: one.kind == "ok")  # what did not go well is read first
     here = paged(results, request.args.get("page", ""), f"/agent/ordres/{n}", size=_A_PAGE)
@@ -102,6 +108,40 @@ def one(n: int) -> Response:
         left=found.left, poll=f"/agent/ordres/{n}.json?vus={found.done + found.others}", csv=f"/agent/ordres/{n}.csv",
         again=f"/agent/ordres/{n}",
     )  # fmt: skip
+
+
+def file_page(found: Progress, home: str, kinds: list[tuple[str, str]]) -> Response:
+    """A file: how far it is, then where it is taken and until when."""
+    order, here = found.order, f"{home}/ordres/{found.order.n}"
+    until = order.until if order.until and order.until > office().now() else None
+    return desk_page(
+        "desk/file.html", title=order_title(order), at=_moment(order), state=file_state(found), ended=found.ended,
+        again=here, poll=f"{here}.json?vus={found.done}", facts=filters_said(order), home=home,
+        files=[(f"{here}/{name}", text) for name, text in kinds] if until else [], gone=found.ended and until is None,
+    )  # fmt: skip
+
+
+def file_state(found: Progress) -> str:
+    if not found.ended:
+        return say("orders.file_going", count=found.rows, total=found.order.total)
+    if found.order.until is None or found.order.until <= office().now():
+        return say("orders.file_gone")
+    day = site().words.plain_day(local_day(found.order.until), language())
+    return say("orders.file_ready", count=found.rows, day=day)
+
+
+def filters_said(order: Order) -> list[tuple[str, str]]:
+    """What a list was asked for, in words."""
+    said = asked(order)
+    book = book_of(str(said.get("procedure", "")))
+    state = book.states.get(str(said.get("state", ""))) if book else None
+    facts = [
+        (say("orders.queue"), say(f"tray.{said['queue']}") if "queue" in said else ""),
+        (say("tray.procedure"), label(book.identity.title) if book else ""),
+        (say("tray.state"), label(state.label) if state else ""),
+        (say("tray.office"), place_label(str(said.get("office", "")))), (say("tray.text"), str(said.get("text", ""))),
+    ]  # fmt: skip
+    return [(name, text) for name, text in facts if text]
 
 
 @blueprint.get("/agent/ordres/<int:n>.json")

@@ -29,3 +29,11 @@ def _cell(value: object) -> object:
 
 def csv_response(rows: Iterable[Sequence[object]], name: str) -> Response:
     return file_response(csv_text(rows).encode("utf-8-sig"), CSV, name)
+
+
+def named_file(body: Iterable[bytes], kind: str, name: str) -> Response:
+    """A file handed over as it is made."""
+    response = file_response(b"", kind, name)
+    response.response, response.headers["Cache-Control"] = body, "no-store"
+    response.headers.pop("Content-Length", None)
+    return response

@@ -10,6 +10,7 @@ import pytest
 
 from engine.office import bulk
 from engine.office.carrying_orders import carry_orders
+from engine.office.exports import FILE_KEPT
 from engine.records.dossier import Dossier
 from tests.engine.office.bulk_runner import to_sign
 from tests.engine.office.world import B3
@@ -118,3 +119,39 @@ def test_the_journal_of_the_dossier_and_of_the_team_name_the_order(desks: Desks)
     asked = control.get(f"/audit/dossiers/{one.number}")
     read_at = control.client.post(f"/audit/dossiers/{one.number}", data={**hidden(asked), "motive": "Contrôle"})
     assert re.search(rf"Lot n°[ :]*{order.n}\b", control.see(read_at.headers["Location"]))
+
+
+# -- lists taken away --------------------------------------------------------------------------------------------------
+
+
+def test_a_list_is_prepared_and_taken_by_its_giver_alone(desks: Desks) -> None:
+    some, seat = to_sign(desks.world, 3), desks.agent(CLERK)
+    stands_on = seat.get(f"/agent?file=tous&demarche={B3}&etape=signature")
+    form = {**hidden(stands_on), "file": "tous", "demarche": B3, "etape": "signature"}
+    given = {seat.client.post("/agent/export", data=form).headers["Location"] for _ in range(2)}
+    (where,) = given
+    assert "Prête : 3 lignes. À télécharger avant le 30 novembre 2026." in seat.see(where)
+    body = seat.get(f"{where}/liste.csv").get_data(as_text=True)
+    lines = body.lstrip("\ufeff").splitlines()
+    assert lines[0].startswith("numero,demandeur,demarche,etape")
+    assert sorted(line.split(",")[0] for line in lines[1:]) == sorted(one.number for one in some)
+    assert "Signature" in lines[1]
+    assert desks.agent(OTHER_CLERK).get(f"{where}/liste.csv").status_code == 404
+    kinds = [entry.kind for entry in desks.world.read(lambda unit: unit.rights())]
+    assert kinds[:2] == ["tray_taken", "tray_ordered"]
+    desks.world.clock.advance(FILE_KEPT)
+    assert desks.agent(CLERK).get(f"{where}/liste.csv").status_code == 409
+    assert "effacé" in desks.agent(CLERK).see(where)
+
+
+def test_a_long_list_is_the_workers(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.office.carrying_orders.FEW_ROWS", 1)
+    monkeypatch.setattr("engine.office.exports._PART", 2)
+    monkeypatch.setattr("engine.office.carrying_orders._PARTS", 1)
+    some, seat = to_sign(desks.world, 5), desks.agent(CLERK)
+    where = seat.client.post("/agent/export", data={"file": "tous"}).headers["Location"]
+    assert seat.get(f"{where}/liste.csv").status_code == 409
+    rows = [carry_orders(desks.world.office) for _ in range(4)]
+    assert rows == [2, 2, 1, 0]
+    body = seat.get(f"{where}/liste.csv").get_data(as_text=True)
+    assert len({line.split(",")[0] for line in body.splitlines()[1:]}) == len(some)
