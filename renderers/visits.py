@@ -15,7 +15,8 @@ from renderers.words import in_language
 @dataclass(frozen=True, slots=True)
 class Visits:
     """`here` are what one comes to an office for, the papers one fetches included; `perhaps` those of them that hang on
-    one's answers; `there` what somebody comes for. `papers`: some are shown or handed over. `either`: of these, one only."""
+    one's answers, `called` those that some grants go without; `there` what somebody comes for. `papers`: some are shown or
+    handed over. `either`: of these, one only."""
 
     here: tuple[str, ...]
     perhaps: frozenset[str]
@@ -23,6 +24,7 @@ class Visits:
     booked: bool
     papers: bool
     either: tuple[str, ...] = ()
+    called: frozenset[str] = frozenset()
 
 
 def visits_of(procedure: Procedure, language: str) -> Visits:
@@ -31,6 +33,9 @@ def visits_of(procedure: Procedure, language: str) -> Visits:
     here = [in_language(one.label, language) for one in tasks if one.place == "office"]
     there = tuple(in_language(one.label, language) for one in tasks if one.place == "applicant")
     perhaps = {in_language(one.label, language) for one in tasks if one.when != TRUE}
+    called = frozenset(
+        in_language(one.label, language) for one in tasks if one.when == TRUE and _spared(procedure, one.id)
+    )
     booked, fetched = bool(here), tuple(_fetched(procedure))
     for state in fetched:
         name = in_language(state.label, language)
@@ -40,7 +45,15 @@ def visits_of(procedure: Procedure, language: str) -> Visits:
             perhaps.add(name)
     terms = (field.evidence for field in procedure.form.fields)
     papers = any(set(one.how) - {"upload"} for one in terms if one is not None)
-    return Visits(tuple(here), frozenset(perhaps), there, booked, papers, _one_of(procedure, fetched, language))
+    return Visits(tuple(here), frozenset(perhaps), there, booked, papers, _one_of(procedure, fetched, language), called)
+
+
+def _spared(procedure: Procedure, visit: str) -> bool:
+    """Whether some reach what they ask for without this visit: one comes only when called."""
+    leads = successors(procedure)
+    without = {state: targets for state, targets in leads.items() if visit not in procedure.state(state).waits}
+    reached = closure([procedure.start], without)
+    return len(without) < len(leads) and any(procedure.state(one).outcome == "granted" for one in reached)
 
 
 def _fetched(procedure: Procedure) -> Iterator[State]:
@@ -78,8 +91,9 @@ def visit_lines(visits: Visits, say: Callable[..., str]) -> tuple[str, ...]:
         for other in visits.either[1:]:
             said = say("sheet.joined_or", first=said, second=other)
         names, perhaps = [*names, said], perhaps | {said}
-    here = [say("sheet.visit_perhaps", what=one) if one in perhaps else one for one in names]
-    key = "sheet.visits_most" if len(here) > 1 and perhaps.intersection(names) else "sheet.visits"
+    keys = dict.fromkeys(visits.called, "sheet.visit_called") | dict.fromkeys(perhaps, "sheet.visit_perhaps")
+    here = [say(keys[one], what=one) if one in keys else one for one in names]
+    key = "sheet.visits_most" if len(here) > 1 and keys.keys() & set(names) else "sheet.visits"
     lines = [say(key, count=len(here), what=joined(", ", here))] if here else []
     if not here:
         lines.append(say("sheet.no_visit_papers" if visits.papers else "sheet.no_visit"))

@@ -42,6 +42,26 @@ FETCHED = PLAIN + READY.replace("TARGET", "pret")
 PERHAPS = CHOICE + READY.replace("TARGET", "[{when: retrait == 'bureau', to: pret}, {to: accorde}]").replace(
     "== 'bureau',", '== "bureau",'
 )
+CALLED = (
+    PLAIN
+    + """
+appointments:
+  audience: {label: Audience, by: maire, lasts: 1 hour}
+workflow:
+  start: examen
+  states:
+    examen:
+      label: Examen
+      by: maire
+      due: 5 working days
+      transitions:
+        accorder: {label: Accorder, to: accorde}
+        convoquer: {label: Convoquer, to: entendu, reopens: [audience]}
+    entendu: {label: Entendu, attend: audience, due: 30 days, then: examen, late: clos, missed: clos}
+    accorde: {label: Accordé, end: granted}
+    clos: {label: Clos, end: abandoned}
+"""
+)
 PAPER = PLAIN + "\nevidence: {acte: {label: Acte, how: [show_original]}}"
 
 
@@ -62,6 +82,7 @@ PAPER = PLAIN + "\nevidence: {acte: {label: Acte, how: [show_original]}}"
             "En ligne + rendez-vous",
             ("jusqu’à 2 fois : Visite (selon vos réponses), À retirer",),
         ),
+        (CALLED, "En ligne + rendez-vous", ("1 fois : Audience (si on vous y convoque)",)),
         (PAPER, "En ligne + papiers à remettre", ("Non, sauf pour remettre des papiers",)),
         (PLAIN + VISIT.replace("PLACE", "office"), "En ligne + rendez-vous", ("1 fois : Visite",)),
         (FETCHED + VISIT.replace("PLACE", "office"), "En ligne + rendez-vous", ("2 fois : Visite, À retirer",)),
