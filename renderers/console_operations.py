@@ -95,7 +95,8 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
             _fail(words, "no_file_key", language, name=str(missing))
         except Busy as busy:
             _fail(words, "busy", language, why=str(busy))
-        facts = {"count": str(done.dossiers), "files": str(done.files), "folder": str(folder)}
+        files = words.say("operations.files", language, {"count": str(done.files)})
+        facts = {"count": str(done.dossiers), "files": files, "folder": str(folder)}
         click.echo(words.say("operations.backed_up", language, facts))
         click.echo(words.say("operations.keep_apart", language, {}))
 
@@ -126,7 +127,8 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
             _refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
         except Busy as busy:
             _fail(words, "busy", language, why=str(busy))
-        facts = {"count": str(done.dossiers), "files": str(done.files), "at": done.at[:16].replace("T", " ")}
+        files = words.say("operations.files", language, {"count": str(done.files)})
+        facts = {"count": str(done.dossiers), "files": files, "at": done.at[:16].replace("T", " ")}
         click.echo(words.say("operations.brought_back", language, facts))
 
     return restore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import Name, Not
@@ -16,6 +17,7 @@ from renderers.pattern_text import pattern_text
 from renderers.words import quoted
 
 _FILES = ("file", "photo", "evidence")
+_SAME_IN_ONE: Final = frozenset({"mois", "fois", "colis"})
 _ENDLESS = re.compile(r"[*+]|,\}")
 _OWN_WORDS = (
     "type", "value_type", "label", "help", "unit", "when", "required", "value", "default", "prefill", "example", "bounds",
@@ -184,7 +186,7 @@ class FormReader(BookReader):
             )
 
     def _with_unit(self, one: Field, value: Expression) -> str:
-        return f"{self.expressions.value(value)} {one.unit or ''}".strip()
+        return f"{self.expressions.value(value)} {_unit_of(one.unit or '', value.text)}".strip()
 
     def _kind(self, one: Field) -> Iterator[str]:
         """What only some kinds of questions have."""
@@ -266,3 +268,10 @@ class FormReader(BookReader):
                 self.say("checksum", name=one.checksum) if one.checksum else "",
             )
             yield Clause(self.t(one.label), tuple(filter(None, lines)))
+
+
+def _unit_of(unit: str, number: str) -> str:
+    """A unit is written for many; of one, it is singular: `1 an`."""
+    if number not in ("0", "1") or not unit.endswith("s") or len(unit) < 3 or unit in _SAME_IN_ONE:
+        return unit
+    return unit[:-1]

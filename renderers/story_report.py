@@ -24,6 +24,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "states": "États jamais atteints : {names}", "acts": "Passages jamais pris : {names}",
         "whole": "Tous les états et tous les passages sont joués.",
         "sides": "Conditions, lignes de frais et de tableaux : {seen} côtés joués sur {all}.",
+        "sides_one": "Conditions, lignes de frais et de tableaux : {seen} côté joué sur {all}.",
     },
     "en": {
         "steps": "{n} steps", "passed": "{ok} stories played, none failed.", "passed_one": "1 story played, and passed.",
@@ -31,6 +32,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "states": "States never reached: {names}", "acts": "Ways never taken: {names}",
         "whole": "Every state and every way is played.",
         "sides": "Conditions, lines of fees and of tables: {seen} sides played of {all}.",
+        "sides_one": "Conditions, lines of fees and of tables: {seen} side played of {all}.",
     },
 }  # fmt: skip
 
@@ -116,7 +118,7 @@ def _coverage_lines(played: Played, words: Mapping[str, str], language: str) -> 
     if played.record is None:
         return
     seen, every = played.record.counts
-    yield words["sides"].format(seen=seen, all=every)
+    yield words["sides_one" if seen == 1 or (seen == 0 and language == "fr") else "sides"].format(seen=seen, all=every)
     for one in played.record.problems():
         yield f"  {visible(str(one.where))}  {message(one, language)}"
 

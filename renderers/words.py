@@ -28,6 +28,7 @@ FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
 _BEFORE: Final = re.compile(r" (?=[:;?!»%])")
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
+_ONE: Final = re.compile(r"\b1\b")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _FOLDER: Final = Path(__file__).parent
 
@@ -65,7 +66,7 @@ class Words:
             if key in texts:
                 return own, texts[key]
             if f"{key}.one" in texts:
-                return own, texts[f"{key}.{'one' if _is_one(facts.get('count', ''), own) else 'many'}"]
+                return own, _counted(texts, key, facts.get("count", ""), own)
         raise LookupError(key)
 
     def every_key(self, language: str = REFERENCE) -> frozenset[str]:
@@ -212,9 +213,14 @@ def _tuple(fact: Fact | None) -> tuple[str, ...]:
     return fact if isinstance(fact, tuple) else ()
 
 
-def _is_one(count: str, language: str) -> bool:
-    """In French zero is singular too."""
-    return count in ({"0", "1"} if language == "fr" else {"1"})
+def _counted(texts: Mapping[str, str], key: str, count: str, language: str) -> str:
+    """The sentence for so many. In French zero is singular too: the sentence of one says « 0 » where it says « 1 »."""
+    if count == "1":
+        return texts[f"{key}.one"]
+    if count != "0" or language != "fr":
+        return texts[f"{key}.many"]
+    one = texts[f"{key}.one"]
+    return one if "{count}" in one else _ONE.sub("0", one, count=1) if _ONE.search(one) else texts[f"{key}.many"]
 
 
 def _flat(tree: object, prefix: str = "") -> dict[str, str]:

@@ -30,8 +30,8 @@ logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it would tell the log a
 
 
 class Rejected(Exception):
-    """A file that is not kept, and why: file_empty file_size file_type file_pdf file_picture file_broken file_locked
-    file_active. `facts` are what the sentence needs: size and maximum in bytes, or the most pixels; what was found."""
+    """A file that is not kept, and why: file_empty file_size file_type file_pdf file_picture file_broken (a picture)
+    file_unreadable (a PDF) file_locked file_active. `facts` are what the sentence needs: size and maximum in bytes, or the most pixels; what was found."""
 
     def __init__(self, code: str, **facts: Fact) -> None:
         super().__init__(code)
@@ -157,9 +157,9 @@ def _pdf(data: bytes) -> Content:
     except Rejected:
         raise
     except Exception:  # whatever the reader says of hostile bytes, the file is broken
-        raise Rejected("file_broken") from None
+        raise Rejected("file_unreadable") from None
     if not 0 < pages <= MOST_PAGES:
-        raise Rejected("file_broken")
+        raise Rejected("file_unreadable")
     return Content("pdf", data, pages)
 
 
@@ -168,7 +168,7 @@ def _walk(reader: PdfReader) -> None:
     numbers = {(number, generation) for generation, table in reader.xref.items() for number in table}
     numbers |= {(number, 0) for number in reader.xref_objStm}
     if len(numbers) > MOST_OBJECTS:
-        raise Rejected("file_broken")
+        raise Rejected("file_unreadable")
     inflated = 0
     _refuse_acting(reader.trailer)
     for number, generation in sorted(numbers):
@@ -217,7 +217,7 @@ def _inflated(stream: StreamObject, most: int) -> int:
             size += len(unfolding.decompress(waiting, 1_000_000))
             waiting = unfolding.unconsumed_tail
             if size > most:
-                raise Rejected("file_broken")
+                raise Rejected("file_unreadable")
     except zlib.error:
         return size  # a reader shows what there is
     return size

@@ -64,6 +64,15 @@ def test_plurals(words: Words, count: str, said: str) -> None:
     assert words.span(int(count), "day", False, "fr").replace("1 jour", f"{count} jour") == said
 
 
+@pytest.mark.parametrize(("key", "language", "said"), [
+    ("operations.backed_up", "fr", "Sauvegarde complète dans  : 0 dossier, , les clés."),
+    ("operations.files", "fr", "0 fichier"),
+    ("operations.files", "en", "0 files"),
+])  # fmt: skip
+def test_of_none_nobody_says_one(words: Words, key: str, language: str, said: str) -> None:
+    assert words.say(key, language, {"count": "0"}).replace("\u00a0", " ") == said
+
+
 def test_a_line_never_begins_with_a_sign(words: Words) -> None:
     assert typographic("« Nom » : quoi ?", "fr") == "«\u00a0Nom\u00a0»\u00a0: quoi\u00a0?"
     assert typographic("What ?", "en") == "What ?"

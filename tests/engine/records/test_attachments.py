@@ -276,11 +276,11 @@ def with_stream(**entries: object) -> bytes:
         pytest.param(with_stream(Subtype=NameObject("/RichMedia"), data=b""), "file_active", id="rich media"),
         pytest.param(a_pdf() + b"\n9 0 obj <</S/JavaScript>> endobj", "file_active", id="script where no table leads"),
         pytest.param(locked(), "file_locked", id="password"),
-        pytest.param(a_pdf()[:200], "file_broken", id="cut"),
-        pytest.param(b"%PDF-1.7\n" + b"\0" * 500, "file_broken", id="in name only"),
-        pytest.param(a_pdf(pages=0), "file_broken", id="no page"),
+        pytest.param(a_pdf()[:200], "file_unreadable", id="cut"),
+        pytest.param(b"%PDF-1.7\n" + b"\0" * 500, "file_unreadable", id="in name only"),
+        pytest.param(a_pdf(pages=0), "file_unreadable", id="no page"),
         pytest.param(
-            with_stream(Filter=NameObject("/FlateDecode"), data=zlib.compress(b"\0" * 200_000_000)), "file_broken", id="bomb"
+            with_stream(Filter=NameObject("/FlateDecode"), data=zlib.compress(b"\0" * 200_000_000)), "file_unreadable", id="bomb"
         ),
     ],
 )  # fmt: skip
