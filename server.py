@@ -11,6 +11,7 @@ import os
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,6 @@ from urllib.parse import urlsplit
 import click
 from flask import Flask
 from flask_wtf import CSRFProtect
-from waitress.server import create_server
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.clock import SystemClock
@@ -57,6 +57,7 @@ from renderers.console_operations import Installation, backup_command, copy_comm
 from renderers.console_people import agent_command
 from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
+from renderers.console_serving import Front, finish, on_signal
 from renderers.console_text import findings_report
 from renderers.html import Pages
 from renderers.log_lines import speak
@@ -100,6 +101,7 @@ class Settings:
     follow_every: float = 0  # seconds between two looks at it; 0 = as suits where it lies
     metrics_from: tuple[str, ...] = ()  # addresses and networks that may read `/metrics`; none, and no token = nobody
     metrics_token: str = field(default="", repr=False)
+    stop_within: float = 25.0  # seconds to finish what is under way
     log: str = ""  # `json`, `text`; empty = text on a terminal
 
     @classmethod
@@ -131,6 +133,7 @@ class Settings:
             follow_every=float(read("FOLLOW_EVERY", "0")),
             metrics_from=tuple(filter(None, read("METRICS_FROM").split(","))),
             metrics_token=read("METRICS_TOKEN"),
+            stop_within=float(read("STOP_WITHIN", "25")),
             log=read("LOG"),
         )  # fmt: skip
 
@@ -365,13 +368,16 @@ def work(current: Callable[[], Office], stop: threading.Event) -> None:
         stop.wait(TOUR_EVERY)
 
 
-def start_worker(app: Flask) -> threading.Event:
-    """A worker beside the web, in a thread of its own; set the event to stop it."""
-    stop = threading.Event()
-    threading.Thread(target=work, args=(lambda: serving(app), stop), name="worker", daemon=True).start()
+def start_worker(app: Flask, stop: threading.Event) -> tuple[threading.Thread, ...]:
+    """A worker beside the web and what keeps the site up to date, each in a thread of its own until told to stop."""
     keeping: Keeping = app.extensions["guichet.keeping"]
-    threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True).start()
-    return stop
+    threads = (
+        threading.Thread(target=work, args=(lambda: serving(app), stop), name="worker", daemon=True),
+        threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True),
+    )
+    for thread in threads:
+        thread.start()
+    return threads
 
 
 def _settings(demo: bool) -> Settings:
@@ -392,39 +398,45 @@ def serve(demo: bool, host: str, port: int, threads: int) -> None:
     office, operator = open_office(settings)
     app = create_app(settings, office, operator, open_keeper(settings))
     try:
-        listener = create_server(
-            app, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=MOST_BYTES
-        )
+        front = Front(app, host, port, threads, MOST_BYTES)
     except OSError as taken:
         raise click.ClickException(f"{host}:{port} : {taken.strerror}. PORT={port + 1} make run") from None
-    stop = start_worker(app)
+    stopping = app.extensions["guichet.probes"].stopping
+    on_signal(lambda: (stopping.set(), front.wake()))
+    turns = start_worker(app, stopping)
     where = f"http://{urlsplit(settings.base_url).hostname or 'localhost'}:{port}"
     click.echo(f"Guichet : {where}")
     if settings.demo:
         click.echo(f"  SMS : {where}/_boite   payer : {where}/_operateur")
         click.echo(f"  agents : {where}/agent   contrôleur : {where}/audit   mot de passe : {DEMO_PASSWORD}")
-    try:
-        listener.run()
-    finally:
-        stop.set()
-        listener.close()
+    front.run(stopping)
+    log.info("stopping")
+    end = time.monotonic() + settings.stop_within
+    whole = front.drain(settings.stop_within)
+    whole = finish(turns, max(0.0, end - time.monotonic())) and whole
+    office.store.close()
+    log.info("stopped" if whole else "stopped; something under way was cut")
 
 
 @click.command()
 @click.option("--demo", is_flag=True, help="with the simulated operator")
 def worker(demo: bool) -> None:
-    """Do what falls due with time: letters, due dates, payments to check. Stops on Ctrl-C."""
+    """Do what falls due with time: letters, due dates, payments to check. Stops at the end of its turn on Ctrl-C or SIGTERM."""
     settings, stop = _settings(demo), threading.Event()
     _speak(settings)
+    on_signal(stop.set)
     kept = [open_office(settings)[0]]
     keeping = Keeping(open_keeper(settings), lambda: kept[0], lambda office: kept.__setitem__(0, office))
-    threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True).start()
-    try:
-        work(lambda: kept[0], stop)
-    except KeyboardInterrupt:
-        click.echo("Fin de la tournée.")
-    finally:
-        stop.set()
+    turns = (
+        threading.Thread(target=work, args=(lambda: kept[0], stop), name="worker", daemon=True),
+        threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True),
+    )
+    for thread in turns:
+        thread.start()
+    log.info("worker began")
+    stop.wait()
+    log.info("stopping")
+    log.info("stopped" if finish(turns, settings.stop_within) else "stopped; something under way was cut")
 
 
 @click.command()

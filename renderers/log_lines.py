@@ -1,7 +1,7 @@
 """What a server says of itself, one line at a time: JSON where a machine reads, words where a person does.
 
 Nothing personal is written. Of a record of this house its sentence is told, of another library's only the sentence it was
-made from, without what filled its holes; of a failure where it happened and of which kind, never the words it carried.
+made from, without what filled its holes, and where it stands; of a failure where it happened and of which kind, never the words it carried.
 """
 
 from __future__ import annotations
@@ -90,12 +90,13 @@ def _told(record: logging.LogRecord) -> dict[str, object]:
 
 
 def sentence(record: logging.LogRecord) -> str:
-    """What a record says: of our own the whole sentence, on one line; of others what it was made from."""
-    own = record.name == _OWN or record.name.startswith(f"{_OWN}.")
-    try:
-        text = record.getMessage() if own else str(record.msg)
-    except (TypeError, ValueError):
-        text = str(record.msg)
+    """What a record says, on one line. Of others, what it was made from and where; of one that was made beforehand, only where:
+    an address or a name may stand in it."""
+    if record.name == _OWN or record.name.startswith(f"{_OWN}."):
+        text = record.getMessage()
+    else:
+        place = f"{_shown(record.pathname)}:{record.lineno} {record.funcName}"
+        text = f"{record.msg} ({place})" if record.args else place
     return "".join(sign if sign.isprintable() else " " for sign in " ".join(text.split())[:_LONGEST])
 
 

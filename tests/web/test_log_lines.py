@@ -189,6 +189,7 @@ def _everything_fails(app: Flask, world: World) -> None:
             failing(app, raised)
         app.test_client().get(f"/aide?{words}")
     logging.getLogger("waitress").error("Exception while serving %s", words)
+    logging.getLogger("waitress").info(f"Client disconnected while serving {words}")
     logging.getLogger("another.library").warning("%(what)s", {"what": words})
     office = world.office
 

@@ -1,0 +1,85 @@
+"""How a server stops: nothing new is let in, what is under way is finished, the worker ends its turn; all within a bound."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any, Final
+from wsgiref.types import WSGIApplication
+
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer, create_server
+
+_TURN: Final = 0.2  # seconds between two looks at what is under way
+
+
+class Front:
+    """The door of the web. Raises OSError when the port is taken."""
+
+    def __init__(self, app: WSGIApplication, host: str, port: int, threads: int, largest: int) -> None:
+        self._map: dict[int, Any] = {}
+        self._server = create_server(
+            app, map=self._map, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=largest
+        )
+
+    def run(self, stopping: threading.Event) -> None:
+        """Serves until told to stop."""
+        while not stopping.is_set():
+            wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
+
+    def wake(self) -> None:
+        """Makes `run` look at once whether it is told to stop."""
+        for door in self._doors():
+            door.pull_trigger()
+
+    def drain(self, within: float) -> bool:
+        """Lets nobody else in and finishes what came in, so many seconds at most. False: something was cut."""
+        wasyncore.loop(timeout=0.0, use_poll=True, map=self._map, count=1)  # who stands in the doorway is in
+        for door in self._doors():
+            wasyncore.dispatcher.close(door)
+        end = time.monotonic() + within
+        while under_way := self._under_way():
+            if time.monotonic() > end:
+                for channel in under_way:
+                    channel.handle_close()
+                return False
+            wasyncore.loop(timeout=_TURN, use_poll=True, map=self._map, count=1)
+        return True
+
+    def _doors(self) -> list[BaseWSGIServer]:
+        return [one for one in list(self._map.values()) if isinstance(one, BaseWSGIServer)]
+
+    def _under_way(self) -> list[HTTPChannel]:
+        """The connections that send or await something; those that stand idle are closed."""
+        left = []
+        for one in list(self._map.values()):
+            if isinstance(one, HTTPChannel):
+                if one.requests or one.request is not None or one.total_outbufs_len:
+                    left.append(one)
+                else:
+                    one.handle_close()
+        return left
+
+
+def on_signal(act: Callable[[], None]) -> None:
+    """The first SIGTERM or Ctrl-C calls `act`; another one ends the process at once."""
+
+    def told(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        act()
+
+    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGINT, told)
+
+
+def finish(threads: Iterable[threading.Thread], within: float) -> bool:
+    """Waits for the turns under way, so many seconds at most together. False: one goes on."""
+    end = time.monotonic() + within
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)

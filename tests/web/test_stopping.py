@@ -1,0 +1,148 @@
+"""A real server told to stop: nobody else comes in, who is in is answered, the worker ends its turn."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from engine.office.office import Office
+from renderers.console_serving import finish
+from server import work
+from tests.web.portal import ROOT
+
+pytestmark = pytest.mark.slow  # each starts a process
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(folder: Path, *command: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+    (folder / "procedures").mkdir(exist_ok=True)
+    environ = {
+        **os.environ, "GUICHET_DATA": str(folder), "GUICHET_PROCEDURES": str(folder / "procedures"),
+        "PYTHONUNBUFFERED": "1", "GUICHET_LOG": "text", **more,
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from renderers.console import console; console()", *command], env=environ, cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def heard(process: subprocess.Popen[str], words: str) -> list[str]:
+    """What a process says until it says this."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if words in line:
+            return lines
+    raise AssertionError("".join(lines))
+
+
+@contextmanager
+def serving(folder: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    port = free_port()
+    with running(folder, "serve", PORT=str(port), **more) as process:
+        heard(process, "Guichet :")
+        yield process, port
+
+
+def half_a_request(port: int) -> socket.socket:
+    """A form whose last sign is still on its way."""
+    line = socket.create_connection(("127.0.0.1", port), 20)
+    body = b"phone=90000001"
+    head = f"POST /connexion HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: {len(body)}\r\n"
+    head += "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: none\r\n\r\n"
+    line.sendall(head.encode() + body[:-1])
+    return line
+
+
+def answered(port: int) -> None:
+    """One whole exchange: whatever was sent before it has reached the server."""
+    with socket.create_connection(("127.0.0.1", port), 20) as line:
+        line.sendall(f"GET /healthz HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode())
+        assert all_of(line).startswith(b"HTTP/1.1 200")
+
+
+def all_of(line: socket.socket) -> bytes:
+    whole = b""
+    while more := line.recv(65536):
+        whole += more
+    return whole
+
+
+def test_who_is_in_is_answered_and_nobody_else_comes_in(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, port):
+        idle = socket.create_connection(("127.0.0.1", port), 20)
+        under_way = half_a_request(port)
+        answered(port)
+        process.send_signal(signal.SIGTERM)
+        heard(process, "stopping")
+        assert idle.recv(1) == b"", "a connection without a request is closed"
+        with pytest.raises(OSError, match=r"refused|reset"):
+            socket.create_connection(("127.0.0.1", port), 5)
+        under_way.sendall(b"1")
+        answer = all_of(under_way)
+        assert answer.startswith(b"HTTP/1.1 "), answer[:80]
+        assert b"</html>" in answer
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+        assert said.rstrip().endswith("guichet stopped"), said
+
+
+def test_a_request_that_never_ends_is_cut_at_the_bound(tmp_path: Path) -> None:
+    with serving(tmp_path, GUICHET_STOP_WITHIN="0.3") as (process, port):
+        under_way = half_a_request(port)
+        answered(port)
+        process.send_signal(signal.SIGTERM)
+        assert all_of(under_way) == b""
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "something under way was cut" in said
+
+
+def test_a_worker_alone_stops_when_told(tmp_path: Path) -> None:
+    with running(tmp_path, "worker") as process:
+        heard(process, "worker began")
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+        assert "guichet stopped" in said
+
+
+def test_a_turn_that_began_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told to stop in the middle of a turn, the worker ends it and begins no other."""
+    begun, go_on, stop, turns = threading.Event(), threading.Event(), threading.Event(), []
+
+    def turn(office: Office) -> None:
+        begun.set()
+        assert go_on.wait(20)
+        turns.append(office)
+
+    monkeypatch.setattr("server.tour", turn)
+    worker = threading.Thread(target=work, args=(lambda: "office", stop), daemon=True)
+    worker.start()
+    assert begun.wait(20)
+    stop.set()
+    assert not finish((worker,), 0.0)
+    go_on.set()
+    assert finish((worker,), 20)
+    assert turns == ["office"]
