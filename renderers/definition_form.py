@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import Name, Not
-from engine.definition.expressions import FALSE, TRUE, Expression
+from engine.definition.expressions import FALSE, TRUE, Constant, Expression
 from engine.definition.model import Bounds, Check, Criterion, Field, Option, Page
 from engine.values import Text
 from renderers.definition_parts import Clause, ListText, PageText, capital
@@ -168,15 +168,19 @@ class FormReader(BookReader):
         elif one.type == "text" and one.value is None and not _says_length(bounds):
             yield self.say("length", first=bounds.min_length, last=bounds.max_length)
         if bounds.pattern:
-            yield self.pattern(bounds.pattern)
-            if isinstance(one.example, str):
-                yield self.say("example", example=one.example)
+            yield from self.pattern(bounds.pattern, _example(one))
         if bounds.message:
             yield self.say("message_said", message=self.t(bounds.message))
 
-    def pattern(self, pattern: str) -> str:
+    def pattern(self, pattern: str, example: str) -> Iterator[str]:
+        """The form in words, then an example; by the example alone where words would not be plain."""
         said = pattern_text(pattern, self.words, self.language)
-        return self.say("form", form=said) if said else self.say("pattern", pattern=pattern)
+        if example and not said:
+            yield self.say("pattern_like", example=example)
+            return
+        yield self.say("form", form=said) if said else self.say("pattern", pattern=pattern)
+        if example:
+            yield self.say("example", example=example)
 
     def _files(self, bounds: Bounds, evidence: object) -> Iterator[str]:
         kinds = ", ".join(one.upper() for one in bounds.accept)
@@ -263,11 +267,16 @@ class FormReader(BookReader):
         """The kinds of numbers that questions ask for."""
         for one in self.book.schemes.values():
             lines = (
-                self.pattern(one.pattern),
-                self.say("example", example=one.example) if one.example else "",
+                *self.pattern(one.pattern, one.example or ""),
                 self.say("checksum", name=one.checksum) if one.checksum else "",
             )
             yield Clause(self.t(one.label), tuple(filter(None, lines)))
+
+
+def _example(one: Field) -> str:
+    """The example that the file gives, when it is one text."""
+    node = one.example.node if one.example is not None else None
+    return node.value if isinstance(node, Constant) and isinstance(node.value, str) else ""
 
 
 def _unit_of(unit: str, number: str) -> str:

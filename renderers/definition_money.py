@@ -12,6 +12,7 @@ from engine.definition.expressions import TRUE, Constant, Expression, Value
 from engine.definition.model import Appointment, Cut, Fee, Field, Instalments, Line, Table, Task
 from renderers.definition_parts import Clause, FeeText, PriceLine, TableText
 from renderers.definition_reader import BookReader
+from renderers.spoken import joined
 
 
 class MoneyReader(BookReader):
@@ -118,10 +119,10 @@ class MoneyReader(BookReader):
             self.say("table_otherwise", value=otherwise),
             *self.rest(table, "tables", "keys", "gives", "rows", "otherwise"),
         )
-        title = self.say("table", number=self.expressions.table(table.id))
-        return TableText(
-            title, (*starts, self.say(f"type.{table.gives.kind}")), rows, notes, self.basis(table, "tables")
-        )
+        gives = self.say(f"type.{table.gives.kind}")
+        keys = joined(f" {self.words.say('expr.and', self.language, {})} ", heads)
+        title = self.say("table", number=self.expressions.table(table.id), gives=gives, keys=keys)
+        return TableText(title, (*starts, gives), rows, notes, self.basis(table, "tables"))
 
     def _codes(self, codes: frozenset[str] | None) -> Mapping[str, str]:
         """The choices of the question that has just these codes, by code."""

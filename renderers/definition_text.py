@@ -264,7 +264,9 @@ class _Reader(BookReader):
         for one in self.book.accept:
             until = self.say("accepted_until", day=self.words.plain_day(one.until, self.language)) if one.until else ""
             edition = self.say("accepted_edition", edition=one.edition) if one.edition else ""
-            line = self.say("accepted_line", code=_named(one.id, self.language), at=self._at(one.at), because=one.because)
+            line = self.say(
+                "accepted_line", code=_named(one.id, self.language), at=self._at(one.at), because=one.because
+            )
             others = self.rest(one, "accept", "at", "because", "until", "edition", "used")
             yield ", ".join(filter(None, (line, until, edition, *others)))
 
@@ -283,9 +285,9 @@ class _Reader(BookReader):
 
 
 def _named(code: str, language: str) -> str:
-    """An advice by what it says, then its code."""
+    """An advice by what it says; its code is for those who write the file."""
     known = explanation(code, language)
-    return f"{known.title} ({code})" if known else code
+    return known.title if known else code
 
 
 def _spelled(name: str) -> str:

@@ -407,3 +407,12 @@ def words_of(hint: Any) -> tuple[str, ...]:
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
     return tuple(word for one in typing.get_args(hint) for word in words_of(one))
+
+
+def test_nobody_reads_a_code_nor_a_pattern() -> None:
+    """Codes of advice and regular expressions are for those who write files; a definition says them in words."""
+    for book in books():
+        said = text_of(book)
+        assert not re.search(r"\b[VCP]\d{3}\b", " ".join(said.accepted)), book.id
+        assert "expression régulière" not in str(said), book.id
+        assert all(" : " in one.title.replace("\u00a0", " ") for one in said.tables), book.id
