@@ -109,7 +109,8 @@ def _end(office: Office, order: Order, rows: int) -> None:
 
 
 def take_file(office: Office, actor: Actor, n: int) -> Iterator[Plain]:
-    """The rows of a file that is ready, noted as taken. Raises NotFound, Refused: file_not_ready, file_gone."""
+    """The rows of a file that is ready, noted as taken, without the dossiers that are no longer this person's to see. Raises
+    NotFound, Refused: file_not_ready, file_gone."""
     found = progress(office, actor, n)
     if found.order.work not in FILES:
         raise NotFound
@@ -119,7 +120,20 @@ def take_file(office: Office, actor: Actor, n: int) -> Iterator[Plain]:
         raise Refused(refusal("file_gone"))
     with office.store.unit(write=True) as unit:
         note(office, unit, actor, f"{found.order.work}_taken", found.order)
-    return _rows(office, found.order, found.parts)
+    rows = _rows(office, found.order, found.parts)
+    return filter(_seen_by(office, actor), rows) if found.order.work == "tray" else rows
+
+
+def _seen_by(office: Office, actor: Actor) -> Callable[[Plain], bool]:
+    """Whether a row is of a procedure and an office that this person handles today: rights end, files lie about."""
+    handled = {book.id for book in office.shelf.having(office.catalogue, actor.roles)}
+
+    def may(row: Plain) -> bool:
+        line = tray_line(row)
+        theirs = not actor.offices or line.office is None or line.office in actor.offices
+        return line.procedure in handled and theirs
+
+    return may
 
 
 def _rows(office: Office, order: Order, parts: int) -> Iterator[Plain]:

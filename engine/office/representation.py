@@ -78,7 +78,10 @@ def held(office: Office, actor: Actor) -> tuple[Standing, ...]:
 
 
 def given(office: Office, actor: Actor) -> tuple[Standing, ...]:
-    """Who acts, or asks to act, for whoever this person stands for at this moment."""
+    """Who acts, or asks to act, for whoever this person stands for at this moment. Who was only let in to read, or to some
+    dossiers, is told of nobody else."""
+    if actor.only_reads or actor.dossiers:
+        return ()
     with office.store.unit() as unit:
         found = unit.mandates_given(actor.owns)
         return tuple(_standing(office, unit, one) for one in found if one.status not in ("ended", "refused"))

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, request, session
 
 from engine.office import representation
 from engine.office.intake import see
+from engine.office.office import NotFound
 from engine.office.papers import Upload
 from engine.office.representation import Standing
 from engine.problems import Refused
@@ -182,7 +183,9 @@ def invite() -> Response:
 @blueprint.route("/dossiers/<number>/personnes", methods=["GET", "POST"])
 @signed_in
 def people(number: str) -> Response:
-    """Who else sees this dossier, and letting somebody in."""
+    """Who else sees this dossier, and letting somebody in. Readers do neither."""
+    if actor().only_reads:
+        raise NotFound
     return _invite(see(office(), actor(), dossier_number(number)).id, number)
 
 

@@ -19,7 +19,7 @@ from renderers.paging import Paged, paged
 from renderers.web.base import actor, auditor, office, site
 from renderers.web.cases import label
 from renderers.web.definitions import edition_lines
-from renderers.web.desk import book_of, desk_page, known
+from renderers.web.desk import book_of, desk_page, known, mandated
 from renderers.web.editions import json_response
 from renderers.web.languages import language
 from renderers.web.tables import csv_response
@@ -136,7 +136,7 @@ def _next(procedure_id: str) -> str:
 @blueprint.get("/audit/demarches/<slug>")
 @auditor
 def procedure(slug: str) -> Response:
-    book = known(book_of(slug))
+    book = known(book_of(mandated(slug)))
     found = tray(
         office(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST
     )

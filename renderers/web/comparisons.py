@@ -16,7 +16,7 @@ from renderers.change_sheet import changes_json
 from renderers.change_summary import Sides
 from renderers.web.base import auditor, go, office, page, public, site
 from renderers.web.cases import label
-from renderers.web.desk import book_of, desk_page, known
+from renderers.web.desk import book_of, desk_page, known, mandated
 from renderers.web.editions import UnknownEdition, edition_named, json_response, no_such_edition
 from renderers.web.languages import language
 
@@ -37,7 +37,7 @@ def chosen(slug: str) -> Response:
 @blueprint.get("/audit/demarches/<slug>/compare")
 @auditor
 def chosen_by_controllers(slug: str) -> Response:
-    return _chosen(slug, f"/audit/demarches/{slug}", f"/audit/demarches/{slug}")
+    return _chosen(mandated(slug), f"/audit/demarches/{slug}", f"/audit/demarches/{slug}")
 
 
 def _chosen(slug: str, base: str, otherwise: str) -> Response:
@@ -67,7 +67,7 @@ def compare_json(slug: str, pair: str) -> Response:
 @auditor
 def compare_for_controllers(slug: str, pair: str) -> Response:
     """The same with the true counts."""
-    before, after = _pair(slug, pair)
+    before, after = _pair(mandated(slug), pair)
     compared = _compared(before, after, 0)
     return desk_page("auditor/compare.html", **_context(compared, f"/audit/demarches/{slug}/compare/{pair}", desk=True))
 
@@ -75,7 +75,7 @@ def compare_for_controllers(slug: str, pair: str) -> Response:
 @blueprint.get("/audit/demarches/<slug>/compare/<pair>.json")
 @auditor
 def compare_json_for_controllers(slug: str, pair: str) -> Response:
-    before, after = _pair(slug, pair)
+    before, after = _pair(mandated(slug), pair)
     return _plain(_compared(before, after, 0), shared=False)
 
 

@@ -23,7 +23,7 @@ from renderers.html import span_text
 from renderers.publication_text import SignatureText
 from renderers.web.base import auditor, file_response, office, page, public, say, site
 from renderers.web.cases import label
-from renderers.web.desk import book_of, desk_page, event_label, known, role_label, writer_of
+from renderers.web.desk import book_of, desk_page, event_label, known, mandated, role_label, writer_of
 from renderers.web.editions import edition_asked
 from renderers.web.languages import language
 from renderers.web.publications import history_sentences, writer
@@ -154,7 +154,7 @@ def circuit(slug: str) -> Response:
 @auditor
 def circuit_for_controllers(slug: str) -> Response:
     """The same with the true counts."""
-    book = edition_asked(slug)
+    book = edition_asked(mandated(slug))
     return desk_page(
         "auditor/circuit.html", slug=slug, procedure=label(book.identity.title), edition=book.edition,
         lines=[_way_line(book, way) for way in ways(book, language())], standing=standing_lines(book, 0), text=_matrix(book),
@@ -173,7 +173,7 @@ def picture(slug: str) -> Response:
 @blueprint.get("/audit/demarches/<slug>/circuit.svg")
 @auditor
 def picture_for_controllers(slug: str) -> Response:
-    book = edition_asked(slug)
+    book = edition_asked(mandated(slug))
     return _svg(book, standing(office(), book))
 
 

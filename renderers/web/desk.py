@@ -16,6 +16,7 @@ from engine.office.office import NotFound
 from engine.office.staff import Kind, Passed, sign_in
 from engine.problems import Refused
 from engine.records.dossier import Edition
+from engine.rules.access import in_mandate
 from renderers.diagram import kind_of
 from renderers.expression_text import ExpressionWriter
 from renderers.web.base import (
@@ -233,6 +234,13 @@ def leave_desk(desk: str, door: str) -> Response:
 def desk_page(template: str, http: int = 200, /, **context: object) -> Response:
     """A page of a desk, with who stands there."""
     return page(template, http, badge=badge(), **context)
+
+
+def mandated(slug: str) -> str:
+    """A procedure that the mandate of the controller at this desk names. Raises `NotFound` for any other."""
+    if not in_mandate(actor(), slug):
+        raise NotFound
+    return slug
 
 
 def known(procedure: Procedure | None) -> Procedure:
