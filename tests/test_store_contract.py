@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from engine.records.dossier import SYSTEM_ACTOR, Attachment
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Attachment
+from engine.records.events import EventsAsked, mark_of
 from engine.records.exchanges import Message, SeatHold, Share, Waiting
 from engine.records.journal import seal, verify
 from engine.records.orders import Order, OrderLine, OrderPart, Work
@@ -1002,3 +1003,50 @@ def test_a_file_grows_by_parts_and_is_thrown_away(store: Store) -> None:
         assert unit.throw_files(later(days=7)) == 1
         assert unit.order_part("o1", 1) is None
         assert unit.throw_files(later(days=8)) == 0
+
+
+# -- the journals together ---------------------------------------------------------------------------------------------
+
+
+def test_the_journals_are_read_together_by_time(store: Store) -> None:
+    citizen = Actor("applicant", "ama")
+    moved = {"transition": "sign", "source": "check", "target": "signed"}
+    due = {"due": "2026-03-03T12:00:00+00:00", "paused": None}
+    told = (
+        ("d1", 0, "submitted", citizen, due), ("d1", 2, "assigned", AGENT, {"to": AGENT.id}),
+        ("d1", 60, "transition", AGENT, {**moved, "bulk": 4, "closed": True}), ("d2", 1, "submitted", citizen, {}),
+        ("d2", 20, "transition", AGENT, {**moved, "target": "check"}),
+        ("d2", 21, "transition", AGENT, {**moved, "target": "refused", "closed": True}), ("d3", 1, "opened", citizen, {}),
+    )  # fmt: skip
+    sent = {"submitted_at": NOON, "office": "lome"}
+    with store.unit(write=True) as unit:
+        unit.add_dossier(a_dossier("d1", **sent))
+        unit.add_dossier(a_dossier("d2", **sent, channel="counter", owner="o2"))
+        unit.add_dossier(a_dossier("d3", owner="o3"))
+        for dossier, hours, kind, actor, body in told:
+            unit.add_entry(seal(unit.head(dossier), dossier, later(hours=hours), actor, kind, "f", body), {})
+    everything = EventsAsked(NOON, later(days=30))
+
+    def found(**asked: Any) -> list[tuple[str, int]]:
+        with store.unit() as unit:
+            return [(one.dossier, one.n) for one in unit.find_events(replace(everything, **asked))]
+
+    assert found() == [("d1", 3), ("d2", 3), ("d2", 2), ("d1", 2), ("d2", 1), ("d1", 1)]
+    assert found(kind="transition", first=later(hours=30)) == [("d1", 3)]
+    assert found(agent=AGENT.id, channel="counter") == [("d2", 3), ("d2", 2)]
+    assert found(procedures=()) == found(office="kara") == []
+    for question in ("bulk", "late", "night"):
+        assert found(asks=question) == [("d1", 3)], question
+    assert found(asks="same_hands") == [("d2", 3)]
+    assert found(asks="taken_refused", refusing=(("permit", "signed"),)) == [("d1", 3)]
+    assert found(asks="taken_refused") == []
+    whole = found()
+    with store.unit() as unit:
+        first = unit.find_events(everything, limit=2)
+        rest = unit.find_events(everything, mark_of(first[-1]), 9)
+        assert [(one.dossier, one.n) for one in (*first, *rest)] == whole
+        facets = unit.count_events(everything)
+        assert facets.kinds == {"submitted": 2, "transition": 3, "assigned": 1}
+        assert (facets.agents, facets.channels) == ({AGENT.id: 4}, {"web": 3, "counter": 3})
+        assert (facets.total, facets.more) == (6, False)
+        assert (unit.count_events(everything, 3).total, unit.count_events(everything, 3).more) == (3, True)

@@ -14,12 +14,13 @@ from engine.definition.model import APPLICANT, SYSTEM, Form, Link, Procedure
 from engine.definition.roles import awaited_roles, roles_of, waits_for_many
 from engine.values import Text
 
-_FLAGS: Final = ("ends", "many", "asks", "links")
+_FLAGS: Final = ("ends", "many", "asks", "links", "refuses")
 
 
 @dataclass(frozen=True, slots=True)
 class StateOutline:
-    """One state. `roles` are those it waits for; `many`: several hands; `asks`: a register; `links`: another dossier."""
+    """One state. `roles` are those it waits for; `many`: several hands; `asks`: a register; `links`: another dossier;
+    `refuses`: an end that says no."""
 
     id: str
     roles: frozenset[str]
@@ -27,6 +28,7 @@ class StateOutline:
     many: bool = False
     asks: bool = False
     links: bool = False
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def _state(procedure: Procedure, name: str) -> StateOutline:
     return StateOutline(
         name, awaited_roles(procedure, name) - {APPLICANT, SYSTEM}, state.is_end, waits_for_many(procedure, name),
         any(isinstance(one, Form) and bool(one.register) for one in tasks), any(isinstance(one, Link) for one in tasks),
+        state.outcome == "refused",
     )  # fmt: skip
 
 

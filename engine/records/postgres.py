@@ -26,6 +26,7 @@ from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
+from engine.records.sqlite_events import EventVerbs
 from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_gauges import GaugeVerbs, standing_of
 from engine.records.sqlite_ledger import LedgerVerbs
@@ -109,7 +110,7 @@ class PostgresVerbs(Verbs):
 
 class PostgresUnit(
     PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
-    TallyVerbs, OrderVerbs, GaugeVerbs,
+    TallyVerbs, OrderVerbs, EventVerbs, GaugeVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

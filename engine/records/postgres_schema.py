@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
+from engine.records.events import EVENTS
 from engine.records.exchanges import EXCHANGES
 from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
@@ -178,9 +179,18 @@ def _orders() -> Iterator[str]:
     yield from translated(ORDERS)
 
 
+def _events() -> Iterator[str]:
+    yield """ALTER TABLE dossier ADD COLUMN channel TEXT COLLATE "C" NOT NULL DEFAULT 'web'"""
+    yield (
+        "UPDATE dossier SET channel = coalesce("
+        "(SELECT body::json ->> 'channel' FROM dossier_body WHERE dossier_body.dossier = dossier.id), 'web')"
+    )
+    yield EVENTS
+
+
 _EACH: Final = (
     _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
-    _mandates, _edition_heads, _tallies, _orders,
+    _mandates, _edition_heads, _tallies, _orders, _events,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

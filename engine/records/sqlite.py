@@ -20,6 +20,7 @@ from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
+from engine.records.sqlite_events import EventVerbs
 from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_gauges import CLOCK, HAD, RECORDED, GaugeVerbs, standing_of
 from engine.records.sqlite_ledger import LedgerVerbs
@@ -49,7 +50,7 @@ _PASSING: Final = frozenset(
 
 class SqliteUnit(
     DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs,
-    OrderVerbs, GaugeVerbs,
+    OrderVerbs, EventVerbs, GaugeVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

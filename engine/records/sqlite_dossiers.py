@@ -44,6 +44,7 @@ def line_of(dossier: Dossier) -> DossierLine:
         closed=dossier.closed_at is not None,
         created_at=dossier.created_at,
         awaits=dossier.awaits,
+        channel=dossier.channel,
     )
 
 

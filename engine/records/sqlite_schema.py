@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlite_utils import Database, Migrations
 
+from engine.records.events import EVENTS
 from engine.records.exchanges import EXCHANGES
 from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
@@ -34,6 +35,7 @@ NAMES: Final = (
     "0010 edition heads",
     "0011 tallies",
     "0012 orders",
+    "0013 events",
 )
 
 SETTINGS: Final = {
@@ -495,3 +497,14 @@ def tallies(db: Database) -> None:
 def orders(db: Database) -> None:
     """Work ordered for many dossiers at once, files that take long to prepare."""
     db.executescript(ORDERS)
+
+
+@MIGRATIONS(name=NAMES[12])
+def events(db: Database) -> None:
+    """The journals are read together by time; through what each dossier came stands on its line."""
+    db.execute("ALTER TABLE dossier ADD COLUMN channel TEXT NOT NULL DEFAULT 'web'")
+    db.execute(
+        "UPDATE dossier SET channel = coalesce("
+        "(SELECT json_extract(body, '$.channel') FROM dossier_body WHERE dossier_body.dossier = dossier.id), 'web')"
+    )
+    db.execute(EVENTS)

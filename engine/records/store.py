@@ -26,6 +26,7 @@ from engine.records.dossier import (
     SignInCode,
     Timer,
 )  # fmt: skip
+from engine.records.events import EventsAsked, Facets, Happening
 from engine.records.exchanges import Message, SeatHold, Share, Side, Waiting
 from engine.records.gauges import Queues, Standing
 from engine.records.journal import Entry
@@ -88,6 +89,7 @@ class DossierLine:
     closed: bool
     created_at: datetime
     awaits: tuple[str, ...] | None = None
+    channel: str = "web"
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,10 +409,6 @@ class Unit(Protocol):
         """What an agent did between two instants: by kind of entry how many, in how many dossiers."""
         ...
 
-    # what waits
-    def queues(self, now: datetime) -> Queues: ...
-
-    # idempotent replies
     # orders
     def add_order(self, order: Order, lines: Sequence[OrderLine] = ()) -> None: ...
     def put_order(self, order: Order) -> None: ...
@@ -452,6 +450,25 @@ class Unit(Protocol):
         """Forgets the parts of files kept until now; of how many orders."""
         ...
 
+    # what waits
+    def queues(self, now: datetime) -> Queues: ...
+
+    # the journals together
+    def find_events(
+        self, asked: EventsAsked, before: tuple[str, str, int] | None = None, limit: int = 50
+    ) -> tuple[Happening, ...]:
+        """Entries of dossiers that were sent, the newest first, before a mark (`events.mark_of`)."""
+        ...
+
+    def count_events(self, asked: EventsAsked, most: int = 20_000) -> Facets:
+        """How many of the last ones there are by kind, agent, office, procedure and channel."""
+        ...
+
+    def rights_by(self, actor: str, kinds: tuple[str, ...], limit: int = 100) -> tuple[Entry, ...]:
+        """What somebody did that the journal of people says, of these kinds, the newest first."""
+        ...
+
+    # idempotent replies
     def reply(self, principal: str, route: str, key: str) -> Reply | None: ...
     def add_reply(self, reply: Reply) -> None:
         """Raises `Taken` when a twin command committed first."""
