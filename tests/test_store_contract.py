@@ -898,6 +898,8 @@ def test_counts_add_up_and_the_mark_moves_with_them(store: Store) -> None:
         assert unit.tallies(Asked("2026-03", "2026-04", ())) == {}
         assert unit.tallies(Asked("2026-03", "2026-04", figures=("answered",))) == {}
         assert unit.tallies_together(Asked("2026-03", "2026-03")) == {replace(lome, office=""): 6}
+        every = unit.tallies_together(Asked("2026-03", "2026-03"), by_procedure=False)
+        assert every == {replace(lome, office="", procedure=""): 6}
     with store.unit(write=True) as unit:
         unit.add_tallies({now: 7}, two, two)
         assert unit.tallies(Asked("2026-05", "2026-05")) == {now: 7}

@@ -22,6 +22,7 @@ from engine.records.store import Conflict, Unit
 from engine.records.tallies import Asked, Count, Mark
 from engine.rules.access import in_mandate
 from engine.rules.counting import Case, counts_of
+from engine.rules.figures import FLOWS
 from engine.rules.rights import administers
 
 log = logging.getLogger("guichet.statistics")
@@ -30,6 +31,7 @@ BEHIND: Final = timedelta(minutes=5)  # longer than any unit may take, and than 
 BATCH: Final = 200
 AT_ONCE: Final = 25  # batches of one turn
 _EVER: Final = "9999-12"
+_TIMES: Final = ("delay", "judged", "late")
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------
@@ -121,28 +123,44 @@ def _until(unit: Unit, now: datetime) -> datetime:
     return mark.at if waiting and mark else waiting[0].at if waiting else now
 
 
-def public_counts(office: Office, first: str, procedure: str) -> Counted:
+def public_counts(office: Office, since: str, procedure: str) -> Counted:
     """Of one procedure, from a month on."""
-    return _read(office, [Asked(first, _EVER, (procedure,))])
+    return _read(office, [Asked(since, _EVER, (procedure,))])
 
 
-def every_count(office: Office, month: str, figures: tuple[str, ...]) -> Counted:
-    """Of all procedures, those of one month and what follows it in few figures; all offices of a procedure in one."""
-    return _read(office, [Asked(month, _EVER, figures=figures)], together=True)
+def public_table(office: Office, month: str) -> Counted:
+    """Of all procedures, in one month: what each of them counts, its offices together."""
+    return _read(office, _of_many(month, month, month, None, None), together=True)
 
 
-def counts_for(office: Office, actor: Actor, first: str, procedure: str = "", place: str = "") -> Counted:
-    """What an agent or a controller may know, from a month on; of one procedure and one office, where they are said. An agent
-    bound to offices knows these; who leads an agency knows all of its offices."""
+def public_months(office: Office, since: str, first: str, last: str) -> Counted:
+    """Of all procedures taken together, from a month on."""
+    return _read(office, _of_many(since, first, last, None, None), together=True, by_procedure=False)
+
+
+def counts_for(
+    office: Office, actor: Actor, since: str, first: str, last: str, procedure: str = "", place: str = ""
+) -> Counted:
+    """What an agent or a controller may know: of one procedure everything since a month; of several, what came in and went
+    out since then, and how long it took between two months. An agent bound to offices knows these; who leads an agency
+    knows all of its offices."""
     mine = [one for one in scope(office, actor) if procedure in ("", one.id)]
-    led = [one.id for one in mine if leads(actor, one)]
-    bound = [one.id for one in mine if not leads(actor, one)]
-    asked = [
-        Asked(first, _EVER, tuple(ids), _places(offices, place))
-        for ids, offices in ((led, frozenset[str]()), (bound, actor.offices))
-        if ids
-    ]
+    asked: list[Asked] = []
+    for leading in (True, False):
+        ids = tuple(one.id for one in mine if leads(actor, one) is leading)
+        places = _places(frozenset() if leading else actor.offices, place)
+        if ids:
+            asked += [Asked(since, _EVER, ids, places)] if procedure else _of_many(since, first, last, ids, places)
     return _read(office, asked, together=not procedure)
+
+
+def _of_many(
+    since: str, first: str, last: str, ids: tuple[str, ...] | None, places: frozenset[str] | None
+) -> list[Asked]:
+    return [
+        Asked(since, _EVER, ids, places, figures=(*FLOWS, "standing")),
+        Asked(first, last, ids, places, figures=_TIMES, standing=False),
+    ]
 
 
 def _places(offices: frozenset[str], place: str) -> frozenset[str] | None:
@@ -152,12 +170,12 @@ def _places(offices: frozenset[str], place: str) -> frozenset[str] | None:
     return offices | {""} if offices else None
 
 
-def _read(office: Office, asked: Iterable[Asked], together: bool = False) -> Counted:
+def _read(office: Office, asked: Iterable[Asked], together: bool = False, by_procedure: bool = True) -> Counted:
     now = office.now()
     with office.store.unit() as unit:
         found: dict[Count, int] = {}
         for one in asked:
-            found.update(unit.tallies_together(one) if together else unit.tallies(one))
+            found.update(unit.tallies_together(one, by_procedure) if together else unit.tallies(one))
         return Counted(found, _until(unit, now))
 
 

@@ -54,14 +54,12 @@ class TallyVerbs(Verbs):
         rows = self._rows(f"SELECT procedure, month, figure, office, detail, n FROM tally WHERE {condition}", cells)
         return {Count(*row[:5]): row[5] for row in rows if row[5]}
 
-    def tallies_together(self, asked: Asked) -> Mapping[Count, int]:
+    def tallies_together(self, asked: Asked, by_procedure: bool = True) -> Mapping[Count, int]:
         condition, cells = where(asked)
-        sql = (
-            f"SELECT procedure, month, figure, detail, sum(n) FROM tally WHERE {condition}"
-            " GROUP BY procedure, month, figure, detail"
-        )
-        rows = self._rows(sql, cells)
-        return {Count(row[0], row[1], row[2], "", row[3]): int(row[4]) for row in rows if row[4]}
+        kept = "procedure, month, figure, detail" if by_procedure else "month, figure, detail"
+        rows = self._rows(f"SELECT {kept}, sum(n) FROM tally WHERE {condition} GROUP BY {kept}", cells)
+        named = (row if by_procedure else ("", *row) for row in rows)
+        return {Count(one[0], one[1], one[2], "", one[3]): int(one[4]) for one in named if one[4]}
 
     def forget_tallies(self) -> None:
         self._change("DELETE FROM tally")

@@ -397,8 +397,8 @@ class Unit(Protocol):
         ...
 
     def tallies(self, asked: Asked) -> Mapping[Count, int]: ...
-    def tallies_together(self, asked: Asked) -> Mapping[Count, int]:
-        """The same, all offices in one."""
+    def tallies_together(self, asked: Asked, by_procedure: bool = True) -> Mapping[Count, int]:
+        """The same, all offices in one; or all procedures too."""
         ...
 
     def forget_tallies(self) -> None:

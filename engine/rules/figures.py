@@ -22,12 +22,14 @@ FLOWS: Final = ("received", "answered")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One figure: `value` None = few people stand behind it, it is not told. `unit` of a length of time, or `percent`."""
+    """One figure: `value` None = it is not told, because `few` people stand behind it, else because one beside it must not
+    come back. `unit` of a length of time, or `percent`."""
 
     figure: str
     value: int | None
     detail: str = ""
     unit: str = ""
+    few: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,11 @@ def nearly(n: int, few: int) -> int | None:
     return None if 0 < n < few else (n + TEN // 2) // TEN * TEN
 
 
+def _number(figure: str, n: int, value: int | None, few: int, detail: str = "") -> Cell:
+    """How many, told as `value`."""
+    return Cell(figure, value, detail, few=value is None and told(n, few) is None)
+
+
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
@@ -127,9 +134,17 @@ def flow_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
     """What came in, what went out, what waits; how long it took, and whether in time: what a line of a table tells."""
     received, answered = _flows(figures, few)
     return (
-        Cell("received", received), Cell("answered", answered), Cell("standing", nearly(figures.standing, few)),
+        _number("received", figures.total("received"), received, few),
+        _number("answered", figures.total("answered"), answered, few), _nearly("standing", figures.standing, few),
         *_spread_cells(figures, "delay", few), *_in_time(figures, few),
     )  # fmt: skip
+
+
+def total_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
+    """What several procedures come to, whose numbers are told each for itself: to the nearest ten in public, else one that
+    is hidden would be what is left of the total. Their times have no common unit."""
+    flows = (_nearly(one, figures.total(one), few) for one in FLOWS)
+    return (*flows, _nearly("standing", figures.standing, few), *_in_time(figures, few))
 
 
 def all_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
@@ -144,10 +159,14 @@ def all_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
         *_parts("outcome", figures.by("answered"), answered is not None, few),
         *_parts("refusal", figures.by("refusal"), refused, few),
         *_correction_cells(figures, answered, few),
-        Cell("opened", told(figures.total("opened"), few)), Cell("dropped", dropped),
+        *(_number(one, figures.total(one), told(figures.total(one), few), few) for one in ("opened", "dropped")),
         *_parts("dropped_page", figures.by("dropped"), dropped is not None, few),
         *_visit_cells(figures, few), *_payment_cells(figures, few),
     )  # fmt: skip
+
+
+def _nearly(figure: str, n: int, few: int) -> Cell:
+    return _number(figure, n, nearly(n, few), few)
 
 
 def _flows(figures: Figures, few: int) -> tuple[int | None, int | None]:
@@ -157,7 +176,7 @@ def _flows(figures: Figures, few: int) -> tuple[int | None, int | None]:
 
 def _parts(figure: str, parts: Mapping[str, int], is_told: bool, few: int) -> tuple[Cell, ...]:
     found = hidden(parts, few) if is_told else dict.fromkeys(parts)
-    return tuple(Cell(figure, n, detail) for detail, n in found.items())
+    return tuple(_number(figure, parts[detail], n, few, detail) for detail, n in found.items())
 
 
 def _spread_cells(figures: Figures, figure: str, few: int) -> tuple[Cell, ...]:
@@ -192,8 +211,9 @@ def _correction_cells(figures: Figures, answered: int | None, few: int) -> tuple
     percent = _share_told(part, whole, few) if answered is not None else None
     fields = figures.by("corrected_field").items()
     return (
-        Cell("corrected", None if percent is None else part), Cell("corrected_share", percent, unit="percent"),
-        *(Cell("corrected_field", None if percent is None else told(n, few), name) for name, n in fields),
+        _number("corrected", part, None if percent is None else part, few),
+        Cell("corrected_share", percent, unit="percent"),
+        *(_number("corrected_field", n, None if percent is None else told(n, few), few, name) for name, n in fields),
     )  # fmt: skip
 
 
@@ -217,7 +237,7 @@ def _payment_cells(figures: Figures, few: int) -> tuple[Cell, ...]:
             name: n for name, n in payments.items() if name.startswith(f"{provider}:") and not name.endswith(":started")
         }
         seen = told(started, few)
-        cells.append(Cell("payment", seen, f"{provider}:started"))
+        cells.append(_number("payment", started, seen, few, f"{provider}:started"))
         of_it = _parts("payment", ends, seen is not None, few)
         why = {name: n for name, n in figures.by("payment_why").items() if name.startswith(f"{provider}:")}
         cells += of_it
@@ -263,7 +283,7 @@ def office_cells(offices: Mapping[str, Figures], few: int = 0) -> dict[str, tupl
     both = {one: _hidden_of({name: each.total(one) for name, each in offices.items()}, few) for one in FLOWS}
     return {
         name: (
-            *(Cell(one, both[one][name]) for one in FLOWS),
+            *(_number(one, each.total(one), both[one][name], few) for one in FLOWS),
             *(() if few else (Cell("standing", each.standing),)),
             *_spread_cells(each, "delay", few), *_in_time(each, few),
         )

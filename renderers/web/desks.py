@@ -24,6 +24,7 @@ from renderers.web import (
     orders,
     own_desk,
     publications,
+    statistics,
     team,
 )
 
@@ -33,5 +34,5 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     exports.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
-    publications.blueprint, team.blueprint, own_desk.blueprint,
+    publications.blueprint, statistics.blueprint, team.blueprint, own_desk.blueprint,
 )  # fmt: skip

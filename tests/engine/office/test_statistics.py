@@ -147,7 +147,7 @@ class TestWhoKnows:
         return world
 
     def received(self, world: World, actor: Actor, procedure: str = "", place: str = "") -> int:
-        found = statistics.counts_for(world.office, actor, "2026-11", procedure, place)
+        found = statistics.counts_for(world.office, actor, "2026-11", "2026-11", "2026-11", procedure, place)
         return figures_of(found.counts, "2026-11", "2026-11").total("received")
 
     def test_an_agent_knows_their_procedures_in_their_offices(self, known: World) -> None:
