@@ -168,7 +168,10 @@ class ChangeWriter:
         if noun == "keep":
             return self.say("changes.name.keep", outcome=self.say(f"changes.word.{path[-1]}"))
         if noun == "rows":
-            return self.say("changes.name.row", table=path[1], key=self._key_of_row(path[-1], side))
+            table = side.reader.table_called(path[1])
+            return self.say("changes.name.row", table=table, key=self._key_of_row(path[-1], side))
+        if noun == "tables":
+            return side.reader.table_called(path[-1])
         if noun == "options" and len(path) > 2:
             return self.say("changes.name.option", question=self._title(path[-3], side), option=name)
         if noun == "lines" and path[-1] != "total":

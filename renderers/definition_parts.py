@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.definition.directory import Directory
-from engine.definition.expression_compiler import either, negate, own_part
+from engine.definition.expression_compiler import either, negate, own_part, tree
+from engine.definition.expression_nodes import Lookup, walk
 from engine.definition.expressions import FALSE, Expression
 from engine.definition.model import (
     APPLICANT,
@@ -205,6 +206,13 @@ class Reader:
         thing = thing or self.expressions.columns.get(name.rpartition(".")[2])
         label = getattr(thing, "label", None) or getattr(thing, "title", None)
         return self.t(label) if isinstance(label, Text) else name
+
+    def table_called(self, table_id: str) -> str:
+        """A table has no label: it is called as the line of a fee that reads it, else by its number."""
+        for line in (line for fee in self.book.fees() for line in fee.lines):
+            if any(isinstance(node, Lookup) and node.table == table_id for node in walk(tree(line.amount))):
+                return self.t(line.label)
+        return self.say("table_number", number=self.expressions.table(table_id))
 
 
 def capital(text: str) -> str:

@@ -290,3 +290,12 @@ def write() -> None:
 
 if __name__ == "__main__":
     write()
+
+
+def test_a_row_of_a_table_is_called_as_the_fee_that_reads_it() -> None:
+    text = (PROCEDURES / "branchement-eau.yaml").read_text("utf-8")
+    before, after = compiled(text), compiled(text.replace("dn20: 50000", "dn20: 60000"))
+    one = Comparison.of(before, after, the_directory())
+    said = render_changes(one, the_words(), form="text", language="fr", sides=SIDES)
+    assert "Supplément de diamètre : 20 mm" in said.replace("\u00a0", " ")
+    assert "plus_gros" not in said
