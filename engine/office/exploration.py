@@ -15,6 +15,9 @@ from datetime import date
 from typing import Final, Literal, TypeAlias
 
 from engine.definition.catalogue import Catalogue
+from engine.definition.expression_compiler import expression_of, tree
+from engine.definition.expression_nodes import And, Node, Not, Or, children
+from engine.definition.expressions import Constant, Expression
 from engine.definition.model import APPLICATION, DRAFT, Procedure, Scenario, Step, Transition
 from engine.office.blanks import blanks_in
 from engine.office.intake import check
@@ -97,6 +100,10 @@ class Explorer:
     arrived: Scenario | None = None  # the first story that reached it
     sent: bool = False  # some answers were accepted
     unsent: Finding | None = None  # the first that were not
+    turns: tuple[Expression, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.turns = turns_of(self.procedure)
 
     def lead_to(self, state: str, seconds: float) -> Scenario | None:
         """A story that ends in a state, the way the solver says when it can be followed; none found in the time."""
@@ -107,19 +114,19 @@ class Explorer:
         return self.arrived
 
     def explore(self, seconds: float) -> Explored:
-        """Plays trails until nothing is left to try, or the time is over."""
+        """Plays trails until nothing is left to try, or the time is over: a new beginning and a side way in turn, so that
+        what lies far is aimed at before the time is over."""
         until = time.monotonic() + seconds
         chance = random.Random(self.seed)
-        whole = False
         sources = beginnings(self.procedure, self.catalogue.directory, self.day, chance)
-        while time.monotonic() < until:
-            if not self.ahead:
-                following = next(sources, None)
-                if following is None:
-                    whole = True
-                    break
-                self.ahead.append(Trail(following))
-            _Walk(self, self.ahead.popleft(), chance, until).go()
+        whole = False
+        while time.monotonic() < until and not whole:
+            following = next(sources, None)
+            if following is not None:
+                _Walk(self, Trail(following), chance, until).go()
+            if self.ahead and time.monotonic() < until:
+                _Walk(self, self.ahead.popleft(), chance, until).go()
+            whole = following is None and not self.ahead
         if whole and self.sent:
             self._never_reached()
         if self.unsent is not None and not self.sent:
@@ -228,7 +235,7 @@ class _Walk:
 
     def _fresh(self, outlook: Outlook, steps: list[Step]) -> list[Step]:
         """The steps nobody tried in such a situation, in the order of chance."""
-        situation = situation_of(outlook)
+        situation = situation_of(outlook, self.explorer.turns)
         fresh = [one for one in steps if (situation, _label(one)) not in self.explorer.tried]
         self.explorer.tried.update((situation, _label(one)) for one in fresh)
         again = _times(outlook.dossier)
@@ -322,10 +329,10 @@ def leads(step: Step, way: Transition | None) -> bool:
 # -- situations --------------------------------------------------------------------------------------------------------
 
 
-def situation_of(outlook: Outlook) -> tuple[object, ...]:
+def situation_of(outlook: Outlook, turns: tuple[Expression, ...]) -> tuple[object, ...]:
     """What tells two dossiers apart for what may follow: where they stand, what is done, which conditions hold."""
     dossier, scope, procedure = outlook.dossier, outlook.scope, outlook.procedure
-    held = tuple(way.when.holds(scope) for way in procedure.transitions)
+    held = tuple(one.holds(scope) for one in turns)
     waited = tuple(task.when.holds(scope) for task in procedure.tasks.values())
     booked = tuple(sorted((name, one.status) for name, one in dossier.bookings.items()))
     owed = tuple(sorted(name for name, one in dossier.owed.items() if one.left))
@@ -334,6 +341,20 @@ def situation_of(outlook: Outlook) -> tuple[object, ...]:
         dossier.state, frozenset(dossier.done), held, waited, booked, owed, given, dossier.correction is not None,
         frozenset(scope.history.missed.items()), tuple(name for name, _ in outlook.falls_due()),
     )  # fmt: skip
+
+
+def turns_of(procedure: Procedure) -> tuple[Expression, ...]:
+    """The conditions of the ways in their smallest parts: two dossiers may fail the same condition for different reasons,
+    and only one of them meet it later."""
+    found: dict[Node, Expression] = {}
+    left = [tree(way.when) for way in procedure.transitions]
+    while left:
+        node = left.pop()
+        if isinstance(node, (And, Or, Not)):
+            left.extend(children(node))
+        elif not isinstance(node, Constant) and node not in found:
+            found[node] = expression_of(node, "")
+    return tuple(found.values())
 
 
 def _times(dossier: Dossier) -> dict[str, int]:

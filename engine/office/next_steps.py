@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.clock import ZONE, local_day
+from engine.definition.expressions import Constant
 from engine.definition.model import (
     APPLICANT,
     APPLICATION,
@@ -49,6 +50,7 @@ QUIET: Final = ("remind", "reminder", "before", "draft", "instalment")  # how ti
 _SAID_OF_LINKS: Final = ("granted", "refused")
 _PAYMENTS: Final = ("failed", "expired")
 _VARIED: Final = frozenset({"yes_no", "choice", "radio"})
+_COUNTED: Final = frozenset({"integer", "money"})  # tried at both ends
 _MOST_VARIANTS: Final = 6
 
 
@@ -148,6 +150,7 @@ class Outlook:
         wished = {name: plain for name, plain in self.wishes.items() if name in names}
         yield wished
         turning = frozenset().union(*(way.when.names for way in self.procedure.transitions))
+        turning |= {name for one in fields if one.id in turning and one.value for name in one.value.names}
         variants = [
             {**wished, field.id: value} for field in fields if field.id in turning for value in _values_of(field)
         ]
@@ -269,6 +272,10 @@ def waiting(now: datetime, until: datetime, told: Told) -> str:
 def _values_of(field: Field) -> Iterable[Plain]:
     if field.type == "yes_no":
         return (True, False)
+    if field.type in _COUNTED:
+        ends = (field.bounds.minimum, field.bounds.maximum)
+        values = (one.node.value for one in ends if one is not None and isinstance(one.node, Constant))
+        return tuple(one for one in values if isinstance(one, int))
     return tuple(option.code for option in field.options) if field.type in _VARIED else ()
 
 

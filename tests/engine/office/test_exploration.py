@@ -10,7 +10,7 @@ import pytest
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import Procedure
 from engine.office import casework
-from engine.office.exploration import Explored, Explorer, Finding
+from engine.office.exploration import Explored, Explorer, Finding, turns_of
 from engine.office.scenario import Outcome, play
 from engine.problems import Refused, refusal
 from engine.rules import tasks
@@ -182,3 +182,46 @@ def test_another_answer_than_those_listed_comes_with_its_detail() -> None:
     found = explored(text)
     assert not found.findings
     assert "a_payer" in found.states
+
+
+IN_PHASES = """
+form: {vous: {title: Vous, fields: {nom: {label: Nom, maxLength: 20, example: AMEGAN}}}}
+later_forms:
+  declaration:
+    title: Déclaration
+    fields: {phase: {label: Phase, type: choice, options: {debut: Début, fin: Fin}}}
+  constat:
+    title: Constat
+    fields:
+      note: {label: Note, type: integer, minimum: 0, maximum: 20, example: 5}
+      bon: {label: Bon, value: note >= 15}
+workflow:
+  start: chantier
+  states:
+    chantier:
+      label: Chantier
+      by: applicant
+      due: 1 year
+      late: clos
+      transitions: {declarer: {label: Déclarer, to: visite, fills: declaration}}
+    visite:
+      label: Visite
+      by: maire
+      due: 5 working days
+      transitions:
+        rendre: {label: Rendre, fills: constat, to: [{when: bon and phase == 'fin', to: conforme}, {to: chantier}]}
+    conforme: {label: Conforme, end: granted}
+    clos: {label: Clos, end: abandoned}
+scenarios: {fin: {story: Rien, steps: [{wait: 2 years, then: clos}]}}
+"""
+
+
+def test_conditions_are_told_apart_by_their_parts() -> None:
+    """A phase declared is another situation, even where what it opens does not hold yet."""
+    assert {tuple(sorted(one.names)) for one in turns_of(a_procedure(IN_PHASES))} == {("bon",), ("phase",)}
+
+
+def test_an_answer_that_a_computed_one_turns_on_is_tried_at_both_ends() -> None:
+    story = explorer(a_procedure(IN_PHASES)).lead_to("conforme", 20)
+    assert story is not None
+    assert story.steps[-1].options["with"]["note"] >= 15
