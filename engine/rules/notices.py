@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from engine.clock import local, local_day
 from engine.definition.directory import Directory
-from engine.definition.model import APPLICANT, Fee, Notice, Procedure, Template
+from engine.definition.model import APPLICANT, Appointment, Fee, Notice, Procedure, Template
 from engine.definition.roles import role_key
 from engine.records.dossier import Actor, Booking, Dossier, Letter
 from engine.rules.answers import fill_template
@@ -32,6 +32,7 @@ Channel: TypeAlias = Literal["sms", "email", "inbox"]
 Link: TypeAlias = "Callable[[Dossier], str] | str"
 VisitLink: TypeAlias = Callable[[str], str]  # by appointment
 _OF_A_VISIT: Final = frozenset({"booked", "moved", "reminder"})
+_MEETINGS: Final = frozenset({"appointment", "moved", "reminder"})
 ROLE_ADDRESS: Final = "role:"  # an inbox shared by all who hold the role: `role:agency/role`
 _STANDARD: Final = {  # what the house says of events that no notice of the book can name
     "booked": "appointment", "moved": "moved", "cancelled": "cancelled", "reminder": "reminder", "missed": "missed",
@@ -245,6 +246,8 @@ def _standard_of_state(telling: _Telling, event: str) -> Iterator[Letter]:
 
 def _standard(telling: _Telling, event: str, key: str) -> Iterator[Letter]:
     phone, email, inbox = _addresses(telling, APPLICANT)
+    if key in _MEETINGS and _comes_to_them(telling):
+        key += "_there"
     if not telling.wording.has(f"notice.{key}.sms"):
         return
     body = telling.wording.say(f"notice.{key}.sms", telling.language, _facts(telling, short=True))
@@ -254,6 +257,13 @@ def _standard(telling: _Telling, event: str, key: str) -> Iterator[Letter]:
         yield telling.letter(event, "email", email, _title(telling), body)
     elif inbox:
         yield telling.letter(event, "inbox", inbox, _title(telling), body)
+
+
+def _comes_to_them(telling: _Telling) -> bool:
+    """An agent comes to the applicant: nobody goes to an office, nor brings anything."""
+    booking = _meeting(telling)
+    visit = telling.procedure.tasks.get(booking.appointment) if booking else None
+    return isinstance(visit, Appointment) and visit.place == "applicant"
 
 
 def _facts(telling: _Telling, short: bool) -> dict[str, str]:

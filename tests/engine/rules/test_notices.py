@@ -176,6 +176,21 @@ def test_booking_is_confirmed_and_recalled() -> None:
     assert recalled.body.startswith("notice.reminder.sms ")
 
 
+def test_a_visit_at_home_names_no_office_and_asks_for_no_papers() -> None:
+    procedure = passport()
+    there = replace(procedure.tasks["depot"], place="applicant")
+    procedure = replace(procedure, tasks={**procedure.tasks, "depot": there})
+    dossier = take(procedure, sent(procedure), Act("conforme"), CHECKER, MONDAY, DIRECTORY, WORDS).dossier
+    dossier = pay(procedure, dossier, ("frais",), 30_000, SYSTEM_ACTOR, MONDAY, DIRECTORY, WORDS).dossier
+    start = datetime(2026, 12, 2, 8, 30, tzinfo=UTC)
+    decision = place(procedure, dossier, "depot", "centre", start, {}, OWNER, MONDAY, DIRECTORY, WORDS, booking_id="b")
+    (confirmed,) = letters(procedure, dossier, decision)
+    assert confirmed.body.startswith("notice.appointment_there.sms ")
+    reminded = time_over(procedure, decision.dossier, "reminder:depot:0:1", MONDAY, DIRECTORY, WORDS)
+    (recalled,) = letters(procedure, decision.dossier, reminded)
+    assert recalled.body.startswith("notice.reminder_there.sms ")
+
+
 def test_lateness_is_told_to_the_applicant_and_to_those_who_are_late() -> None:
     procedure = passport()
     dossier = sent(procedure)
