@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine.office.bulk import carry_bulk
+from engine.office.events import carry_events
 from engine.office.exports import FILES, carry_tray
 from engine.office.office import Office
 from engine.office.orders import LEASE
@@ -21,7 +22,11 @@ TURN: Final = 100  # lines of one turn: letters and due dates wait behind
 FEW_ROWS: Final = 1000  # of a file that the request itself prepares
 _PARTS: Final = 10  # of a file at one turn
 
-_HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {"act": carry_bulk, "tray": carry_tray}
+_HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {
+    "act": carry_bulk,
+    "tray": carry_tray,
+    "events": carry_events,
+}
 
 
 def carry_at_once(office: Office, order: Order) -> None:

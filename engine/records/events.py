@@ -3,13 +3,15 @@ codes and commitments. One text for both stores."""
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from engine.records.bodies import instant_text
-from engine.values import Plain
+from engine.values import Plain, canonical_json
 
 Asks: TypeAlias = Literal["", "late", "night", "same_hands", "taken_refused", "bulk"]
 
@@ -134,5 +136,24 @@ def counted(rows: list[tuple[Any, ...]], most: int) -> Facets:
         for name, value in values:
             if value:
                 found[name][value] = found[name].get(value, 0) + count
-    ordered = (dict(sorted(one.items(), key=lambda item: (-item[1], item[0]))) for one in found.values())
-    return Facets(*ordered, total=min(total, most), more=total > most)
+    kinds, agents, offices, procedures, channels = map(_commonest, found.values())
+    return Facets(kinds, agents, offices, procedures, channels, min(total, most), total > most)
+
+
+def _commonest(found: Mapping[str, int]) -> Mapping[str, int]:
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def mark_text(last: Happening) -> str:
+    """A mark as an address carries it."""
+    return base64.urlsafe_b64encode(canonical_json(list(mark_of(last)))).decode().rstrip("=")
+
+
+def read_mark(text: str) -> tuple[str, str, int] | None:
+    """The mark of an address; one that nobody made begins at the newest."""
+    try:
+        at, dossier, n = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    plain = all(isinstance(one, str) and one.isascii() for one in (at, dossier))
+    return (at, dossier, n) if plain and type(n) is int and 0 < n < 2**31 else None

@@ -24,7 +24,7 @@ class EventVerbs(Verbs):
         sql = f"SELECT {COLUMNS} {FROM} WHERE {where} ORDER BY e.at DESC, e.dossier DESC, e.n DESC LIMIT ?"
         return tuple(_read(row) for row in self._rows(sql, [*cells, limit]))
 
-    def count_events(self, asked: EventsAsked, most: int = 20_000) -> Facets:
+    def count_events(self, asked: EventsAsked, most: int = 10_000) -> Facets:
         where, cells = events_where(asked)
         inner = f"SELECT e.kind, e.actor_kind, e.actor, d.office, d.procedure, d.channel {FROM} WHERE {where}"
         sql = (

@@ -460,7 +460,7 @@ class Unit(Protocol):
         """Entries of dossiers that were sent, the newest first, before a mark (`events.mark_of`)."""
         ...
 
-    def count_events(self, asked: EventsAsked, most: int = 20_000) -> Facets:
+    def count_events(self, asked: EventsAsked, most: int = 10_000) -> Facets:
         """How many of the last ones there are by kind, agent, office, procedure and channel."""
         ...
 

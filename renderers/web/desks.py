@@ -16,6 +16,7 @@ from renderers.web import (
     agent_pieces,
     agent_slots,
     auditor,
+    auditor_events,
     auditor_procedures,
     comparisons,
     definitions,
@@ -31,7 +32,7 @@ from renderers.web import (
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
     agent_bulk.blueprint, orders.blueprint,
-    exports.blueprint,
+    exports.blueprint, auditor_events.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, own_desk.blueprint,

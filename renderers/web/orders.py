@@ -14,9 +14,10 @@ from engine.records.orders import Order, OrderLine
 from engine.values import Plain, group_number
 from renderers.paging import paged
 from renderers.web.agent_case import act_label, why_not
-from renderers.web.base import actor, agent, language, office, say, site
+from renderers.web.base import actor, agent, auditor, language, office, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.desk import book_of, desk_page
+from renderers.web.questions import question_said
 from renderers.web.refusals import sentence
 from renderers.web.tables import csv_response
 
@@ -81,11 +82,21 @@ def order_state(found: Progress) -> str:
 @blueprint.get("/agent/ordres")
 @agent()
 def home() -> Response:
+    return _orders_page("/agent")
+
+
+@blueprint.get("/audit/ordres")
+@auditor
+def auditor_home() -> Response:
+    return _orders_page("/audit")
+
+
+def _orders_page(desk: str) -> Response:
     cards = [
-        OrderCard(f"/agent/ordres/{one.order.n}", order_title(one.order), _moment(one.order), order_state(one))
+        OrderCard(f"{desk}/ordres/{one.order.n}", order_title(one.order), _moment(one.order), order_state(one))
         for one in my_orders(office(), actor())
     ]
-    return desk_page("agent/orders.html", cards=cards)
+    return desk_page("desk/orders.html", cards=cards, home=desk)
 
 
 def _moment(order: Order) -> str:
@@ -132,6 +143,8 @@ def file_state(found: Progress) -> str:
 
 def filters_said(order: Order) -> list[tuple[str, str]]:
     """What a list was asked for, in words."""
+    if order.work == "events":
+        return question_said(asked(order))
     said = asked(order)
     book = book_of(str(said.get("procedure", "")))
     state = book.states.get(str(said.get("state", ""))) if book else None
@@ -144,9 +157,30 @@ def filters_said(order: Order) -> list[tuple[str, str]]:
     return [(name, text) for name, text in facts if text]
 
 
+@blueprint.get("/audit/ordres/<int:n>")
+@auditor
+def auditor_one(n: int) -> Response:
+    found = progress(office(), actor(), n)
+    kinds = ("csv", "json", "ndjson", "manifest")
+    files = [
+        (f"evenements.{kind}" if kind != "manifest" else "manifeste.json", say(f"orders.take_{kind}")) for kind in kinds
+    ]
+    return file_page(found, "/audit", files)
+
+
 @blueprint.get("/agent/ordres/<int:n>.json")
 @agent()
 def state(n: int) -> Response:
+    return _state(n)
+
+
+@blueprint.get("/audit/ordres/<int:n>.json")
+@auditor
+def auditor_state(n: int) -> Response:
+    return _state(n)
+
+
+def _state(n: int) -> Response:
     """What the page asks while it waits: `pending` as long as nothing moved."""
     found = progress(office(), actor(), n)
     still = not found.ended and str(found.done + found.others) == request.args.get("vus", "")

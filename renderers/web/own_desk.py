@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, request, session
 
+from engine.office.events import my_questions
 from engine.office.readings import my_readings
 from engine.office.sessions import sessions_of, sign_out_elsewhere
 from engine.office.staff import change_password, factor_of, renew_recovery
 from engine.problems import Refused
+from engine.values import Plain
+from renderers.web.auditor_events import question_href
 from renderers.web.base import (
     AGENT_DESK,
     actor,
@@ -25,6 +28,7 @@ from renderers.web.base import (
 )
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page
+from renderers.web.questions import question_said
 from renderers.web.refusals import refused, sentence
 from renderers.web.staff_door import recovery_page
 
@@ -142,4 +146,16 @@ def _readings(at: str) -> Response:
         for reading, dossier in my_readings(office(), actor())
         for book in (book_of(dossier.procedure),)
     ]
-    return desk_page("desk/readings.html", lines=lines, home=f"/{_desk()}")
+    asked = [
+        (site().words.moment(one.at, language()), say(f"events.noted_{one.kind}"), *_question(one.body))
+        for one in my_questions(office(), actor())
+    ]
+    return desk_page("desk/readings.html", lines=lines, asked=asked, home=f"/{_desk()}")
+
+
+def _question(body: Plain) -> tuple[str, str]:
+    """What was asked of the journals, in words, and where it is asked again; or the order of a file."""
+    said = body if isinstance(body, dict) else {}
+    if "first" not in said:
+        return say("orders.title_events", n=said.get("order", "")), f"/audit/ordres/{said.get('order', '')}"
+    return ", ".join(f"{name} : {value}" for name, value in question_said(said)), question_href(said)

@@ -130,7 +130,7 @@ def test_a_list_is_prepared_and_taken_by_its_giver_alone(desks: Desks) -> None:
     form = {**hidden(stands_on), "file": "tous", "demarche": B3, "etape": "signature"}
     given = {seat.client.post("/agent/export", data=form).headers["Location"] for _ in range(2)}
     (where,) = given
-    assert "Prête : 3 lignes. À télécharger avant le 30 novembre 2026." in seat.see(where)
+    assert "C’est prêt : 3 lignes. À télécharger avant le 30 novembre 2026." in seat.see(where)
     body = seat.get(f"{where}/liste.csv").get_data(as_text=True)
     lines = body.lstrip("\ufeff").splitlines()
     assert lines[0].startswith("numero,demandeur,demarche,etape")

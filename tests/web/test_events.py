@@ -1,0 +1,141 @@
+"""Controllers read the journals of all dossiers together: counted, narrowed, paged, taken away; what they asked is noted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.office import bulk
+from engine.office.carrying_orders import carry_orders
+from engine.office.casework import assign
+from tests.engine.office.bulk_runner import to_sign
+from tests.engine.office.world import B3, PASSPORT
+from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, hidden, open_desks
+
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
+HOME = "/audit/evenements"
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> Desks:
+    return open_desks(tmp_path)
+
+
+def signed_in_bulk(desks: Desks, count: int = 2) -> list[str]:
+    some, who = to_sign(desks.world, count), desks.actor(CLERK)
+    bulk.order_bulk(desks.world.office, who, B3, "signer", "", [(one.number, one.revision) for one in some])
+    carry_orders(desks.world.office)
+    return [one.number for one in some]
+
+
+def taken(seat: Seat, where: str, kind: str) -> bytes:
+    answer = seat.get(f"{where}/{kind}")
+    assert answer.status_code == 200, answer.status_code
+    return answer.get_data()
+
+
+def test_what_was_done_is_counted_and_narrowed_without_a_name_of_an_applicant(desks: Desks) -> None:
+    numbers, control = signed_in_bulk(desks), desks.auditor()
+    whole = control.see(HOME)
+    assert "AMEGAN" not in whole
+    assert "22890" not in whole
+    assert "Étape franchie" in whole
+    assert "Signer le bulletin" in whole
+    assert "lot n° 1" in whole
+    answer = control.see(f"{HOME}?question=bulk")
+    assert "2 événements" in answer
+    assert all(number[:2] in answer for number in numbers)
+    assert "0 événement" in control.see(f"{HOME}?question=bulk&demarche={PASSPORT}")
+    assert "Aucun événement" in control.see(f"{HOME}?type=issued&du=2026-01-01&au=2026-01-02")
+    assert control.see(f"{HOME}?du=hier&au=demain&question=tout&apres=!!!")
+
+
+def test_the_questions_kept_ready_find_what_they_say(desks: Desks) -> None:
+    world, control = desks.world, desks.auditor()
+    (late, night), (chef,) = to_sign(world, 2), [desks.actor(CLERK)]
+    world.clock.advance(timedelta(days=4))
+    world.take(late, chef, "signer")
+    world.clock.advance(timedelta(hours=13))  # ten in the evening
+    world.take(night, chef, "signer")
+    control = desks.auditor()
+
+    def found(question: str) -> bool:
+        return "2 événements" in control.see(f"{HOME}?question={question}")
+
+    assert found("late")
+    assert "1 événement" in control.see(f"{HOME}?question=night")
+    refused = world.sent(PASSPORT)
+    keeper = desks.actor(GATEKEEPER)
+    world.take(refused, keeper, "refuser", reason="Photo")
+    assert "Aucun événement" in control.see(f"{HOME}?question=taken_refused")
+    other = world.sent(PASSPORT, world.applicant("+22890000088"))
+    held = assign(world.office, keeper, other.id, keeper.id)
+    world.take(held, keeper, "refuser", reason="Photo")
+    assert "1 événement" in control.see(f"{HOME}?question=taken_refused")
+
+
+def test_pages_follow_each_other(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed_in_bulk(desks, 5)
+    control, seen, path = desks.auditor(), 0, HOME
+    monkeypatch.setattr("engine.office.events.events.__defaults__", ("", 20))
+    while path:
+        answer = control.get(path)
+        text = answer.get_data(as_text=True)
+        seen += text.count('<th scope="row"')
+        found = text.split('rel="next"')[0].rsplit('href="', 1)[-1].split('"')[0] if 'rel="next"' in text else ""
+        path = found.replace("&amp;", "&")
+    assert f"{seen} événements" in control.see(HOME)
+
+
+def test_the_whole_answer_is_taken_away_signed(desks: Desks) -> None:
+    signed_in_bulk(desks)
+    control = desks.auditor()
+    page = control.get(f"{HOME}?question=bulk")
+    where = control.client.post(f"{HOME}/export", data=hidden(page)).headers["Location"]
+    assert "C’est prêt : 2 lignes." in control.see(where)
+    assert "En lot" in control.see(where)
+    lines = taken(control, where, "evenements.ndjson").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [(one["kind"], one["body"]["bulk"]) for one in rows] == [("transition", 1)] * 2
+    assert json.loads(taken(control, where, "evenements.json")) == rows
+    assert (
+        taken(control, where, "evenements.csv").decode("utf-8-sig").splitlines()[0].startswith("date,dossier,evenement")
+    )
+    told = json.loads(taken(control, where, "manifeste.json"))
+    digest = hashlib.sha256(b"".join(line + b"\n" for line in lines)).hexdigest()
+    assert told["claims"]["ndjson_sha256"] == digest
+    assert desks.world.office.keys.check(told["jws"]) == told["claims"]
+    assert control.get(f"{where}/evenements.exe").status_code == 404
+    assert desks.agent(CLERK).get(where.replace("/audit/", "/agent/")).status_code == 404
+
+
+def test_what_a_controller_asked_is_noted_once_a_day(desks: Desks) -> None:
+    signed_in_bulk(desks, 1)
+    control = desks.auditor()
+    for _ in range(3):
+        control.see(f"{HOME}?question=night")
+    kinds = [entry.kind for entry in desks.world.read(lambda unit: unit.rights()) if entry.kind == "events_read"]
+    assert len(kinds) == 1
+    assert "Décisions de nuit" in control.see("/audit/mes-consultations")
+
+
+def test_a_mandate_bounds_the_journals_too(desks: Desks) -> None:
+    signed_in_bulk(desks, 1)
+    desks.world.sent(PASSPORT, desks.world.applicant("+22890000099"))
+    account = desks.world.read(lambda unit: unit.account_of("auditor", "controle"))
+    with desks.world.office.store.unit(write=True) as unit:
+        unit.put_account(replace(account, procedures=(PASSPORT,)))
+    control = desks.auditor()
+    whole = control.see(HOME)
+    assert "Passeport ordinaire" in whole
+    assert "casier" not in whole
+    assert "Aucun événement" in control.see(f"{HOME}?demarche={B3}")
+    page = control.get(f"{HOME}")
+    where = control.client.post(f"{HOME}/export", data={**hidden(page), "demarche": B3}).headers["Location"]
+    assert "0 ligne" in control.see(where)
