@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.clock import local
-from engine.definition.source import read_source
+from engine.definition.source import read_texts
 from engine.problems import Fact
 from engine.rules.view import AnswerProblem
 from engine.values import Text
@@ -260,7 +260,7 @@ def load_words() -> Words:
     for language in SPOKEN:
         for path in sorted(_FOLDER.glob(f"words*.{language}.yaml")):
             said = texts.setdefault(language, {})
-            for key, sentence in _flat(read_source(path.read_text(encoding="utf-8"), path.name).tree).items():
+            for key, sentence in _flat(read_texts(path.read_text(encoding="utf-8"))).items():
                 if key in said:
                     raise ValueError(f"{path.name} says {key} again")
                 said[key] = sentence if key.endswith(".sms") else typographic(sentence, language)

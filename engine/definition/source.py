@@ -22,6 +22,7 @@ from engine.problems import Fact, InvalidDefinition, Position, Problem, Report, 
 __all__ = ["RESERVED", "Limits", "Path", "Placed", "Source", "Tree", "read_source", "walk"]
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLAIN: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _FORBIDDEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef\ud800-\udfff"
     + "".join(chr(plane + low) for plane in range(0, 0x110000, 0x10000) for low in (0xFFFE, 0xFFFF))
@@ -130,6 +131,11 @@ def read_source(text: bytes | str, file: str, limits: Limits = _DEFAULT) -> Sour
     if told.errors:
         raise InvalidDefinition(Report(told.problems[: limits.problems]))
     return Source(file, clean, reader.tree, told.problems, reader.values, reader.keys)
+
+
+def read_texts(text: str) -> Any:
+    """The tree of a file of the house, every scalar a text, without places: its faults are for the tests to find."""
+    return yaml.load(text, Loader=_PLAIN)
 
 
 def _clean(text: bytes | str, file: str, limits: Limits) -> tuple[str, list[Problem]]:

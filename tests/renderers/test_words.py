@@ -11,6 +11,7 @@ import pytest
 from markupsafe import escape
 
 from engine.definition.model import DRAFT
+from engine.definition.source import read_source, read_texts
 from engine.office.phones import read_phone
 from engine.problems import Refused
 from engine.rules.answers import CODES
@@ -34,6 +35,15 @@ LONGEST = {
 @pytest.fixture(scope="module")
 def words() -> Words:
     return load_words()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "renderers").glob("words*.yaml")), ids=lambda path: path.stem)
+def test_a_file_of_words_is_read_as_definitions_are(path: Path) -> None:
+    """Nothing twice, nothing that is no text: the quick reading leaves nothing out."""
+    text = path.read_text("utf-8")
+    source = read_source(text, path.name)
+    assert source.advice == ()
+    assert source.tree == read_texts(text)
 
 
 @pytest.mark.parametrize(
