@@ -239,6 +239,8 @@ def sensitive_answer_told(procedure: Procedure, directory: Directory) -> Iterato
     said: list[tuple[Thing, Template | None]] = [(procedure.identity, procedure.identity.dossier_label)]
     for notice in procedure.notices:
         said += [(notice, one) for one in (notice.sms, notice.email_subject, notice.email_body, notice.inbox)]
+    rows = {one.id: one.row_label for one in procedure.fields.values() if one.row_label is not None}
+    said += [(thing, rows[name]) for thing, text in said[:1] if text for name in sorted(text.names & rows.keys())]
     told = dict.fromkeys((thing.id, name, thing.where) for thing, text in said if text for name in sorted(text.names))
     for at, name, where in told:
         if name in procedure.personal_data.sensitive:

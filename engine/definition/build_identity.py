@@ -111,8 +111,10 @@ def _appeal(shop: Workshop, name: str, path: Path) -> Appeal:
 
 
 def _dossier_label(shop: Workshop, form: Form) -> Template:
-    """How a dossier is called in lists: as the file says, else by its first two answers in words."""
-    known = {one.id for one in form.fields if one.type not in ("rows", "evidence", "file", "photo", "note")}
+    """How a dossier is called in lists: as the file says, else by its first two answers in words. Rows say the name of their
+    first."""
+    unnamed = ("rows", "evidence", "file", "photo", "note")
+    known = {one.id for one in form.fields if one.type not in unnamed or one.row_label is not None}
     written = read_template(shop.bench, ("dossier_label",), known)
     if written is not None:
         return written

@@ -20,7 +20,7 @@ from engine.rules.checking import page_problems
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.fields import adopt, is_asked
 from engine.rules.reading import change_rows, keys_of, read_answers, restore_hidden
-from engine.rules.saying import answer_words
+from engine.rules.saying import name_words
 from engine.rules.scopes import Standing, Values, standing_of
 from engine.rules.showing import Showing, by_place, field_views, speech_for
 from engine.rules.view import AnswerProblem, FieldView, FormView, PageView
@@ -366,5 +366,5 @@ def dossier_label(procedure: Procedure, dossier: Dossier, day: date, directory: 
     if not template.text:
         return ""
     standing, speech = standing_of(procedure, dossier, day, directory), Speech(wording, dossier.language)
-    said = {name: answer_words(standing, name, speech) for name in template.names}
+    said = {name: name_words(standing, name, speech) for name in template.names}
     return " ".join(fill_template(template.text.in_(dossier.language), said).split())

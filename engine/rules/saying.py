@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from engine.definition.expressions import Value
 from engine.definition.model import Field
-from engine.rules.answers import OTHER
+from engine.rules.answers import OTHER, fill_template
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.fields import kind_of, text
 from engine.rules.scopes import Standing
@@ -30,6 +30,22 @@ def answer_words(standing: Standing, name: str, speech: Speech) -> str:
         return str(len(value)) if isinstance(value, tuple) else ""
     plain = kind_of(field).plain(value) if field.value is not None else standing.answers.get(name)
     return text(field, plain, standing.asking(name), speech, standing.answers.get(f"{name}_{OTHER}"))
+
+
+def name_words(standing: Standing, name: str, speech: Speech) -> str:
+    """The same in the name of a dossier: rows by the first of them, and how many more: `LEE Anna (+2)`."""
+    field = standing.procedure.fields.get(name)
+    if field is None or field.row_label is None:
+        return answer_words(standing, name, speech)
+    rows = standing.values.rows(name)
+    if not rows or standing.scope.get(name) is None:
+        return ""
+    columns = {column.id: column for column in field.rows}
+    said = {
+        one: column_words(standing, name, 0, columns[one], speech) for one in field.row_label.names & columns.keys()
+    }
+    first = " ".join(fill_template(field.row_label.text.in_(speech.language), said).split())
+    return f"{first} (+{len(rows) - 1})" if first and len(rows) > 1 else first
 
 
 def column_words(standing: Standing, rows: str, number: int, column: Field, speech: Speech) -> str:

@@ -584,6 +584,19 @@ def test_a_draft_begins_with_what_is_known_and_has_a_name() -> None:
     assert dossier_label(BOOK, draft(nom="AMEGAN"), TODAY, DIRECTORY, the_words()) == "AMEGAN"
 
 
+def test_a_group_is_named_by_its_first_person() -> None:
+    book = a_procedure("""
+    dossier_label: '{gens}'
+    form:
+      d:
+        title: D
+        fields: {gens: {label: Gens, type: rows, row_label: '{nom}', fields: {nom: {label: Nom}}}}
+    """)
+    for people, said in (([], ""), (["LEE"], "LEE"), (["LEE", "DOSSOU", "AMEGAN"], "LEE (+2)")):
+        kept = a_dossier(book, gens=[{"nom": one} for one in people])
+        assert dossier_label(book, kept, TODAY, DIRECTORY, the_words()) == said
+
+
 # -- anything at all ---------------------------------------------------------------------------------------------------
 
 NAMES = [field.id for field in BOOK.fields.values()]
