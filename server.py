@@ -75,6 +75,7 @@ DEMO_PASSWORD: Final = PASSWORD
 DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}
 DATABASE: Final = "guichet.db"  # in the data folder, as are the keys
 KEYS: Final = "keys.json"
+CHECKPOINTS: Final = "checkpoints"
 MOST_BYTES: Final = 64 * 1024 * 1024  # of one request, before the desks' own limits
 TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
 
@@ -94,6 +95,7 @@ class Settings:
     phone: str = "22 00 00 00"
     security_contact: str = ""
     proxies: int = 0  # how many trusted proxies stand in front
+    checkpoints: Path | None = None  # where the signed journal is told; in the data folder when none is said
     keys: Path | None = None  # the key ring; in the data folder when none is said
     hosts: tuple[str, ...] = ()  # names the site answers to; empty = any
     follow: Followed | None = None  # the repository whose commits publish; without one, the files of `procedures` do
@@ -127,6 +129,7 @@ class Settings:
             security_contact=read("SECURITY_CONTACT"),
             proxies=int(read("PROXIES", "0")),
             keys=Path(environ["GUICHET_KEYS"]) if environ.get("GUICHET_KEYS") else None,
+            checkpoints=Path(read("CHECKPOINTS")) if read("CHECKPOINTS") else None,
             hosts=tuple(filter(None, read("HOSTS").split(","))),
             second_factor=read("SECOND_FACTOR", "yes") not in ("0", "false", "no"),
             follow=_followed(read),
@@ -212,6 +215,7 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
         settings=OfficeSettings(
             base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
             payment_lasts=timedelta(minutes=10), second_factor=settings.second_factor,
+            checkpoints=settings.checkpoints or settings.data / CHECKPOINTS,
         ),
         identity=gateways.identity,
     )  # fmt: skip
@@ -421,7 +425,10 @@ def serve(demo: bool, host: str, port: int, threads: int) -> None:
 @click.command()
 @click.option("--demo", is_flag=True, help="with the simulated operator")
 def worker(demo: bool) -> None:
-    """Do what falls due with time: letters, due dates, payments to check. Stops at the end of its turn on Ctrl-C or SIGTERM."""
+    """Do what falls due with time: letters, due dates, payments to check.
+
+    Stops at the end of its turn, on Ctrl-C or SIGTERM.
+    """
     settings, stop = _settings(demo), threading.Event()
     _speak(settings)
     on_signal(stop.set)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from engine.definition.shared_files import Shared
     from engine.problems import Problem
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SECONDS_IN_LINT = 2.0  # of proofs for one file: a shipped one takes a tenth of that
 SECONDS_TO_PROVE = 30.0
 
@@ -343,11 +344,17 @@ def schema() -> None:
 
 @console.command()
 @click.argument("export", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--keys", type=_FILE, help="the keys of the installation, from /.well-known/jwks.json: who signed")
+@click.option("--checkpoint", type=_FILE, help="your own copy of the signed journal, to compare")
 @click.option("--lang", "language", type=LANGUAGES, default="fr")
-def verify(export: Path, language: str) -> None:
-    """Verify the journal export of a dossier, offline: intact, or the first entry that is not."""
+def verify(export: Path, keys: Path | None, checkpoint: Path | None, language: str) -> None:
+    """Verify the journal export of a dossier, offline: intact, or the first entry that is not.
+
+    Its place in the signed general journal too. Ends with 0: intact; 1: broken, or not what was signed; 2: not readable.
+    """
     from engine.problems import Refused
     from engine.records.journal import erased_at, read_export, verify_export
+    from renderers.console_receipt import receipt_told
     from renderers.console_text import broken_chain, intact_chain, unreadable_export
 
     try:
@@ -364,6 +371,9 @@ def verify(export: Path, language: str) -> None:
     gone = erased_at(plain)
     day = gone.date().isoformat() if gone else ""
     click.echo(intact_chain(count if isinstance(count, int) else 0, str(last), language, day))
+    lines, code = receipt_told(plain, keys, checkpoint, language)
+    click.echo("\n".join(lines))
+    sys.exit(code)
 
 
 for _command in (console_authoring.fmt, console_authoring.expand, console_authoring.new):

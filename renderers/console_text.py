@@ -24,6 +24,16 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "foreign": "elle est d'un autre dossier",
         "cut": "la fin annoncée manque",
         "opening": "la réponse montrée n'est pas celle qui a été scellée",
+        "receipt": "elle n'est pas dans le journal général que le fichier annonce",
+        "included": "Écritures 1 à {n} : dans le journal général de {size} écritures du {day} ({origin}).",
+        "unchecked": "Qui l'a signé n'a pas été vérifié : --keys jwks.json",
+        "signed": "Signé par une clé de ce jeu.",
+        "not_signed": "SIGNATURE FAUSSE : aucune clé de ce jeu n'a signé ce journal général.",
+        "same": "C'est le journal général que vous gardez.",
+        "other": "AUTRE JOURNAL : votre copie de {size} écritures n'a pas la même empreinte.",
+        "longer": "Votre copie compte {size} écritures : une autre longueur, guichet fsck les compare.",
+        "no_receipt": "Ce fichier ne dit pas sa place dans le journal général : il date d'avant sa première signature.",
+        "no_note": "{name} : illisible.",
         "clean": "Tout tient : {n} dossiers vérifiés, aucun constat.",
         "clean_one": "Tout tient : 1 dossier vérifié, aucun constat.",
         "found": "{n} constats.",
@@ -43,6 +53,16 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "foreign": "it belongs to another dossier",
         "cut": "the stated end is missing",
         "opening": "the answer shown is not the one that was sealed",
+        "receipt": "it is not in the general journal that the file states",
+        "included": "Entries 1 to {n}: in the general journal of {size} entries of {day} ({origin}).",
+        "unchecked": "Who signed it was not checked: --keys jwks.json",
+        "signed": "Signed by a key of this set.",
+        "not_signed": "WRONG SIGNATURE: no key of this set signed this general journal.",
+        "same": "It is the general journal that you keep.",
+        "other": "ANOTHER JOURNAL: your copy of {size} entries has another hash.",
+        "longer": "Your copy counts {size} entries: another length, guichet fsck compares them.",
+        "no_receipt": "This file does not state its place in the general journal: it is from before its first signature.",
+        "no_note": "{name}: cannot be read.",
         "clean": "All holds: {n} dossiers verified, nothing found.",
         "clean_one": "All holds: 1 dossier verified, nothing found.",
         "found": "{n} findings.",
@@ -65,6 +85,11 @@ def broken_chain(found: Break, language: str) -> str:
         n=found.n, why=words.get(found.reason, found.reason), expected=found.expected, found=found.found
     )
     return text + ("\n" + words["before"].format(n=found.n - 1) if found.n > 1 else "")
+
+
+def told(key: str, language: str, **facts: object) -> str:
+    """Another sentence of this room."""
+    return _WORDS[language][key].format(**facts)
 
 
 def unreadable_export(reason: Refusal, language: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from engine.definition.model import Appointment, Form, Procedure
+from engine.office.checkpoints import broken_checkpoints, receipt_of
 from engine.office.editions import LostEdition
 from engine.office.filed import places_of
 from engine.office.office import Office, pinned, seen
@@ -38,12 +39,12 @@ def export(office: Office, actor: Actor, dossier_id: str) -> Plain:
         dossier = seen(unit, office, actor, dossier_id)
         entries = unit.entries(dossier.id)
         salts = unit.salts(dossier.id) if is_owner(dossier, actor) else {}
-        procedure = pinned(office, unit, dossier)
+        procedure, receipt = pinned(office, unit, dossier), receipt_of(unit, dossier.id)
     salts = {
         n: {name: salt for name, salt in those.items() if _may_open(procedure, dossier, name, actor)}
         for n, those in salts.items()
     }  # fmt: skip
-    return export_plain(entries, salts, _opened(dossier, entries, salts))
+    return export_plain(entries, salts, _opened(dossier, entries, salts), receipt)
 
 
 def _may_open(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
@@ -76,7 +77,7 @@ def _opened(
 def fsck(office: Office) -> tuple[Finding, ...]:
     """Every broken promise found: the store's own, then each dossier against its journal, its edition, its files, its
     money, its documents. Nothing is repaired."""
-    found = [*office.store.findings(), *broken_publications(office.store)]
+    found = [*office.store.findings(), *broken_publications(office.store), *broken_checkpoints(office)]
     files: list[tuple[str, str]] = []
     for dossier_id in office.store.all_dossiers():
         with office.store.unit() as unit:

@@ -16,9 +16,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -104,6 +106,18 @@ class SigningKeys:
             return claims if isinstance(claims, dict) else None
         return None
 
+    def sign_bytes(self, data: bytes) -> tuple[bytes, bytes]:
+        """The bare signature of the newest key over these bytes, and its public half. Nothing that a JWS signs can be taken
+        for a text of lines, nor the other way round."""
+        key = self._ring[0].private_key
+        if not isinstance(key, Ed25519PrivateKey):
+            raise NoKeys("the newest key cannot sign")
+        return _raw(self._ring[0]), key.sign(data)
+
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The public halves of the ring, bare, newest first."""
+        return tuple(_raw(key) for key in self._ring)
+
     def jwks(self) -> Mapping[str, Plain]:
         """The public keys, as RFC 7517 writes them."""
         return {"keys": [_public(key) for key in self._ring]}
@@ -129,6 +143,28 @@ class SigningKeys:
     def secret_for(self, purpose: str) -> bytes:
         """A secret of its own for one purpose (a session cookie, an operator's callbacks), the same at each start."""
         return hmac.new(self._secret, b"purpose\x1f" + purpose.encode(), hashlib.sha256).digest()
+
+
+def has_signed(public: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether the key with this public half signed these bytes."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def public_keys(jwks: Any) -> tuple[bytes, ...]:
+    """The bare Ed25519 keys of a published set; raises ValueError when it is none."""
+    try:
+        return tuple(_raw(OKPKey.import_key(one)) for one in jwks["keys"] if one.get("crv") == "Ed25519")
+    except (KeyError, TypeError, AttributeError, ValueError, JoseError) as wrong:
+        raise ValueError("no set of keys") from wrong
+
+
+def _raw(key: OKPKey) -> bytes:
+    said = str(key.as_dict(private=False)["x"])
+    return base64.urlsafe_b64decode(said + "=" * (-len(said) % 4))
 
 
 def _public(key: OKPKey) -> Plain:

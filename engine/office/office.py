@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from engine.clock import Clock, local_day
@@ -61,6 +62,7 @@ class OfficeSettings:
     kept_lasts: timedelta = timedelta(days=30)
     payment_lasts: timedelta = timedelta(minutes=10)
     second_factor: bool = True  # for agents; controllers always have one
+    checkpoints: Path | None = None  # the folder where the signed journal is told; none = it is not signed
 
     @property
     def draft_lasts(self) -> timedelta:

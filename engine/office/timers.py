@@ -16,6 +16,7 @@ from engine.gateways.senders import NotSent
 from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.carrying_orders import carry_orders
 from engine.office.cashier import reconcile
+from engine.office.checkpoints import sign_journal
 from engine.office.editions import LostEdition
 from engine.office.filed import places
 from engine.office.linking import follow_links
@@ -60,7 +61,9 @@ def tour(office: Office) -> Tour:
     timers = run_timers(office)
     links = follow_links(office)
     orders = carry_orders(office)
-    return Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders)
+    done = Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders)
+    sign_journal(office)
+    return done
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

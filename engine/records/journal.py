@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from engine.problems import Refused, refusal
 from engine.records.bodies import Unreadable, from_plain, to_plain
+from engine.records.checkpoints import Receipt, includes
 from engine.records.dossier import Actor
 from engine.values import Plain, canonical_json, fingerprint
 
@@ -39,7 +40,9 @@ class Entry:
     hash: str
 
 
-Reason: TypeAlias = Literal["changed", "unlinked", "missing", "duplicated", "reordered", "foreign", "cut", "opening"]
+Reason: TypeAlias = Literal[
+    "changed", "unlinked", "missing", "duplicated", "reordered", "foreign", "cut", "opening", "receipt"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Break:
 
     `changed` its content is not the one sealed; `unlinked` it is not sealed to the entry before it; `missing` number n
     is not there; `duplicated`, `reordered`; `foreign` it belongs to another dossier; `cut` the chain ends before its
-    stated head; `opening` a revealed value is not the one committed to.
+    stated head; `opening` a revealed value is not the one committed to; `receipt` the entry is not under the checkpoint.
     """
 
     n: int
@@ -150,6 +153,7 @@ def export_plain(
     entries: Sequence[Entry],
     salts: Mapping[int, Mapping[str, str]] | None = None,
     values: Mapping[int, Mapping[str, Plain]] | None = None,
+    receipt: Receipt | None = None,
 ) -> Plain:
     """A dossier's journal as a file that verifies offline. A value given with its salt is revealed beside the chain:
     whoever holds the file can prove that this answer, and no other, was sealed at that moment."""
@@ -165,6 +169,7 @@ def export_plain(
         "head": {"n": last.n if last else 0, "hash": last.hash if last else ""},
         "entries": [to_plain(entry) for entry in entries],
         "openings": openings,
+        **({"receipt": to_plain(receipt)} if receipt else {}),
     }
 
 
@@ -179,9 +184,10 @@ def read_export(data: bytes) -> Plain:
 
 def verify_export(export: Plain) -> Break | None:
     """The first thing in an export that does not hold, or None. Raises `Refused` when it is no export at all."""
-    entries, head, openings, dossier = _parts(export)
-    if entries and entries[0].dossier != dossier:
-        return Break(1, "foreign", dossier, entries[0].dossier)
+    parts = _parts(export)
+    entries, head = parts.entries, (parts.head.n, parts.head.hash)
+    if entries and entries[0].dossier != parts.dossier:
+        return Break(1, "foreign", parts.dossier, entries[0].dossier)
     found = verify(entries)
     if found:
         return found
@@ -189,13 +195,23 @@ def verify_export(export: Plain) -> Break | None:
     if reached != head:
         return Break(max(head[0], 1), "cut", f"{head[0]} {head[1]}".strip(), f"{reached[0]} {reached[1]}".strip())
     bodies = {entry.n: entry.body for entry in entries}
-    return next((broken for one in openings if (broken := _broken_opening(bodies, one))), None)
+    opened = next((broken for one in parts.openings if (broken := _broken_opening(bodies, one))), None)
+    return opened or (_broken_receipt(entries, parts.receipt) if parts.receipt else None)
+
+
+def receipt_in(export: Plain) -> Receipt | None:
+    """What an export says of its place in the whole journal. Raises `Refused` as `verify_export`."""
+    return _parts(export).receipt
+
+
+def _broken_receipt(entries: Sequence[Entry], receipt: Receipt) -> Break | None:
+    sealed = entries[receipt.n - 1].hash if 0 < receipt.n <= len(entries) else ""
+    return None if sealed and includes(receipt, sealed) else Break(max(receipt.n, 1), "receipt", "", sealed)
 
 
 def erased_at(export: Plain) -> datetime | None:
     """When what the dossier of an export held was erased; None when it was not. Raises `Refused` as `verify_export`."""
-    entries, _, _, _ = _parts(export)
-    return next((one.at for one in entries if one.kind == "erased" and _says_how(one.body)), None)
+    return next((one.at for one in _parts(export).entries if one.kind == "erased" and _says_how(one.body)), None)
 
 
 def _says_how(body: Plain) -> bool:
@@ -223,16 +239,17 @@ class _Export:
     head: _Head
     entries: tuple[Entry, ...]
     openings: tuple[_Opening, ...]
+    receipt: Receipt | None = None
 
 
-def _parts(export: Plain) -> tuple[tuple[Entry, ...], tuple[int, str], tuple[_Opening, ...], str]:
+def _parts(export: Plain) -> _Export:
     try:
         read = from_plain(_Export, export)
     except (Unreadable, RecursionError) as error:
         raise _malformed(str(error)) from None
     if read.format != EXPORT_FORMAT:
         raise _malformed("format")
-    return read.entries, (read.head.n, read.head.hash), read.openings, read.dossier
+    return read
 
 
 def _broken_opening(bodies: Mapping[int, Plain], opening: _Opening) -> Break | None:

@@ -29,11 +29,13 @@ from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_events import EventVerbs
 from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_gauges import GaugeVerbs, standing_of
+from engine.records.sqlite_leaves import LeafVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
+from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Busy, Damaged, Finding, Taken, Unit
@@ -110,7 +112,7 @@ class PostgresVerbs(Verbs):
 
 class PostgresUnit(
     PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
-    TallyVerbs, OrderVerbs, EventVerbs, GaugeVerbs,
+    TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, GaugeVerbs, LeafVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

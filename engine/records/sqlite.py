@@ -23,12 +23,14 @@ from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_events import EventVerbs
 from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_gauges import CLOCK, HAD, RECORDED, GaugeVerbs, standing_of
+from engine.records.sqlite_leaves import LeafVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
+from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tables import SqliteRows
 from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.store import Busy, Damaged, Finding, Unit
@@ -50,7 +52,7 @@ _PASSING: Final = frozenset(
 
 class SqliteUnit(
     DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs,
-    OrderVerbs, EventVerbs, GaugeVerbs,
+    OrderVerbs, EventVerbs, SnippetVerbs, GaugeVerbs, LeafVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

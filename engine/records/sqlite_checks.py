@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from engine.records.bodies import Unreadable, to_plain
 from engine.records.dossier import Dossier
 from engine.records.journal import Entry, verify
+from engine.records.leaves import LEAF_DIFFERS, LEAF_MISSING
 from engine.records.sqlite_dossiers import ENTRIES, LINES, line_of, read_body
 from engine.records.sqlite_ledger import BOOKINGS, ISSUED
 from engine.records.sqlite_people import RIGHTS
@@ -52,6 +53,8 @@ QUESTIONS: Final = {
     "timer_ahead": """
         SELECT dossier, name FROM timer
         WHERE entry > coalesce((SELECT max(n) FROM entry WHERE entry.dossier = timer.dossier), 0)""",
+    "leaf_differs": LEAF_DIFFERS,
+    "leaf_missing": LEAF_MISSING,
     "timer_early": "SELECT dossier, name FROM timer WHERE fired_at < due_at",
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Final
 from engine.records.bodies import from_plain, to_plain
 from engine.records.dossier import Dossier
 from engine.records.journal import Entry
+from engine.records.leaves import OWE
 from engine.records.sqlite_rows import Shape, read_json
 from engine.records.sqlite_search import label_words, tray_query
 from engine.records.sqlite_verbs import Verbs
@@ -130,6 +131,7 @@ class DossierVerbs(Verbs):
             self._change(_ADD_ENTRY, ENTRIES.cells(entry))
         except Taken:  # another unit sealed its own meanwhile
             raise Conflict(entry.dossier) from None
+        self._change(OWE, (entry.dossier, entry.n, entry.hash))
         for name, salt in salts.items():
             self._change(_ADD_SALT, (entry.dossier, entry.n, name, salt))
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from engine.records.dossier import Session
 from engine.records.journal import Entry
+from engine.records.leaves import OWE
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
@@ -101,6 +102,7 @@ class PeopleVerbs(Verbs):
             self._change(RIGHTS.insert(), RIGHTS.cells(entry))
         except Taken:
             raise Conflict(entry.dossier) from None
+        self._change(OWE, (entry.dossier, entry.n, entry.hash))
 
     def rights(self, limit: int = 200) -> tuple[Entry, ...]:
         rows = self._rows(f"{RIGHTS.select} ORDER BY n DESC LIMIT ?", (limit,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.records.journal import Entry
+from engine.records.leaves import OWE
 from engine.records.publications import Publication, Watch
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
@@ -47,6 +48,7 @@ class PublicationVerbs(Verbs):
             self._change(DEEDS.insert(), DEEDS.cells(entry))
         except Taken:
             raise Conflict(entry.dossier) from None
+        self._change(OWE, (entry.dossier, entry.n, entry.hash))
 
     def deeds(self) -> tuple[Entry, ...]:
         return DEEDS.read_all(self._rows(f"{DEEDS.select} ORDER BY n"))

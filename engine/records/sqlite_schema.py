@@ -15,8 +15,10 @@ from sqlite_utils import Database, Migrations
 
 from engine.records.events import EVENTS
 from engine.records.exchanges import EXCHANGES
+from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
+from engine.records.snippets import SNIPPETS
 from engine.records.tallies import TALLIES
 
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
@@ -36,6 +38,8 @@ NAMES: Final = (
     "0011 tallies",
     "0012 orders",
     "0013 events",
+    "0014 leaves",
+    "0015 snippets",
 )
 
 SETTINGS: Final = {
@@ -508,3 +512,17 @@ def events(db: Database) -> None:
         "(SELECT json_extract(body, '$.channel') FROM dossier_body WHERE dossier_body.dossier = dossier.id), 'web')"
     )
     db.execute(EVENTS)
+
+
+@MIGRATIONS(name=NAMES[13])
+def leaves(db: Database) -> None:
+    """The journal as one tree, which is signed; all that was sealed so far is owed to it."""
+    db.executescript(LEAVES)
+    for statement in OWED_SO_FAR:
+        db.execute(statement)
+
+
+@MIGRATIONS(name="0015 snippets")
+def snippets(db: Database) -> None:
+    """Sentences that agencies keep ready for their agents."""
+    db.executescript(SNIPPETS)

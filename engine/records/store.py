@@ -30,6 +30,7 @@ from engine.records.events import EventsAsked, Facets, Happening
 from engine.records.exchanges import Message, SeatHold, Share, Side, Waiting
 from engine.records.gauges import Queues, Standing
 from engine.records.journal import Entry
+from engine.records.leaves import Leaf, Tree
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.orders import Order, OrderLine, OrderPart
 from engine.records.publications import Placed, Publication, Watch
@@ -448,6 +449,35 @@ class Unit(Protocol):
 
     def throw_files(self, now: datetime) -> int:
         """Forgets the parts of files kept until now; of how many orders."""
+        ...
+
+    # the tree of the journal
+    def tree(self) -> Tree | None:
+        """None before the first worker began it."""
+        ...
+
+    def put_tree(self, tree: Tree, first: bool) -> None:
+        """Raises `Conflict` when another process began it."""
+        ...
+
+    def owed_leaves(self, limit: int) -> tuple[Leaf, ...]:
+        """Entries that are in no tree yet."""
+        ...
+
+    def add_leaves(self, size: int, leaves: Sequence[Leaf]) -> None:
+        """At the end of a tree of `size`."""
+        ...
+
+    def tree_nodes(self, level: int, first: int, end: int) -> tuple[bytes, ...]:
+        """As `merkle.Nodes` reads it."""
+        ...
+
+    def leaf_hashes(self, first: int, end: int) -> tuple[str, ...]:
+        """Of the entries, in the order of the tree."""
+        ...
+
+    def last_leaf(self, chain: str, size: int) -> tuple[int, Leaf] | None:
+        """The last entry of a chain that a tree of `size` holds, and its place there."""
         ...
 
     # what waits

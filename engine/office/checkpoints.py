@@ -1,0 +1,185 @@
+"""The journal signed, once a minute: whoever holds one checkpoint can tell later that nothing before it was changed, by anybody.
+
+The worker puts every new entry at the end of the tree, signs its root and writes the note outside the store: `latest.note`, and
+one note a length under the day. What a dossier's export carries proves that its entries are under such a note.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from engine.office.keys import has_signed
+from engine.office.office import Office
+from engine.records.checkpoints import Checkpoint, Receipt, key_id, read_note, signed, text_of
+from engine.records.leaves import Tree
+from engine.records.merkle import Growing, leaf_hash, root_of
+from engine.records.merkle import inclusion as path_of
+from engine.records.store import Conflict, Finding, Store, Unit
+
+log = logging.getLogger("guichet.checkpoints")
+
+EVERY: Final = timedelta(seconds=60)
+LATEST: Final = "latest.note"
+_BATCH: Final = 1000
+_MOST_BATCHES: Final = 200
+
+
+def sign_journal(office: Office) -> bool:
+    """Brings the tree up to date and signs it, once a minute whatever the number of workers. Whether this one did."""
+    folder = office.settings.checkpoints
+    if folder is None or not _is_due(office):
+        return False
+    for _ in range(_MOST_BATCHES):
+        with suppress(Conflict):
+            done = _grow(office)
+            if done is not None:
+                return _kept(folder, done)
+            continue
+        return False  # another worker is at it
+    return False
+
+
+def _is_due(office: Office) -> bool:
+    with office.store.unit() as unit:
+        tree = unit.tree()
+    return tree is None or office.now() - tree.at >= EVERY
+
+
+def _grow(office: Office) -> Tree | None:
+    """One batch of what is owed; the signed tree once nothing is."""
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        before = unit.tree()
+        owed = unit.owed_leaves(_BATCH)
+        size = before.size if before else 0
+        unit.add_leaves(size, owed)
+        size += len(owed)
+        whole = len(owed) < _BATCH
+        note = _note(office, unit, size) if whole else (before.note if before else "")
+        after = Tree(size, now if whole or before is None else before.at, note)
+        unit.put_tree(after, first=before is None)
+    return after if whole else None
+
+
+def _note(office: Office, unit: Unit, size: int) -> str:
+    name = origin_of(office)
+    text = text_of(name, size, root_of(size, unit.tree_nodes), office.now())
+    public, signature = office.keys.sign_bytes(text.encode())
+    return signed(text, name, public, signature)
+
+
+def origin_of(office: Office) -> str:
+    """What a note names the journal by."""
+    return f"{urlsplit(office.settings.base_url).netloc or 'guichet'}/journal"
+
+
+def _kept(folder: Path, tree: Tree) -> bool:
+    """The note of a longer journal is one more file; the latest says the moment too. A folder that cannot be written is told: what
+    was sealed stays sealed, and the next note says as much."""
+    day = folder / tree.at.date().isoformat()
+    try:
+        day.mkdir(parents=True, exist_ok=True)
+        named = day / f"{tree.size:012}.note"
+        if not named.exists():
+            _write(named, tree.note)
+        _write(folder / LATEST, tree.note)
+    except OSError as error:
+        log.error("the checkpoint could not be written: %s", type(error).__name__)
+        return False
+    return True
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all."""
+    aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        with aside.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(aside, file)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+# -- proofs ------------------------------------------------------------------------------------------------------------
+
+
+def receipt_of(unit: Unit, chain: str) -> Receipt | None:
+    """What proves that the entries of a chain are under the last note; none before its first minute."""
+    tree = unit.tree()
+    if tree is None or not tree.note:
+        return None
+    size = read_note(tree.note).size
+    found = unit.last_leaf(chain, size)
+    if found is None:
+        return None
+    at, leaf = found
+    return Receipt(leaf.n, at, tuple(one.hex() for one in path_of(at, size, unit.tree_nodes)), tree.note)
+
+
+def is_signed(checkpoint: Checkpoint, keys: Iterable[bytes]) -> bool:
+    """Whether one of these public keys signed it, under its own name."""
+    return any(
+        one.name == checkpoint.origin and one.key == key_id(one.name, key)
+        and has_signed(key, one.value, checkpoint.text.encode())
+        for one in checkpoint.signatures for key in keys
+    )  # fmt: skip
+
+
+# -- fsck --------------------------------------------------------------------------------------------------------------
+
+
+def broken_checkpoints(office: Office) -> Iterator[Finding]:
+    """Every note of the folder against the journal of now: each length it had must still begin it, leaf by leaf."""
+    folder = office.settings.checkpoints
+    if folder is None or not folder.is_dir():
+        return
+    notes: dict[int, list[tuple[str, Checkpoint]]] = {}
+    keys = office.keys.public_keys()
+    for file in sorted(folder.rglob("*.note")):
+        name = str(file.relative_to(folder))
+        try:
+            one = read_note(file.read_text("utf-8"))
+        except (OSError, ValueError):
+            yield Finding("checkpoint_unreadable", None, {"file": name})
+            continue
+        if not is_signed(one, keys):
+            yield Finding("checkpoint_not_ours", None, {"file": name})
+            continue
+        notes.setdefault(one.size, []).append((name, one))
+    yield from _of_lengths(office.store, notes)
+
+
+def _of_lengths(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]]]) -> Iterator[Finding]:
+    growing = Growing()
+    yield from _differing(notes, growing)
+    longest = max(notes, default=0)
+    while growing.size < longest:
+        with store.unit() as unit:
+            hashes = unit.leaf_hashes(growing.size, min(growing.size + _BATCH, longest))
+        for one in hashes:
+            growing.add(leaf_hash(bytes.fromhex(one)))
+            yield from _differing(notes, growing)
+        if not hashes:
+            break
+    for size in sorted(one for one in notes if one > growing.size):
+        for name, _ in notes[size]:
+            yield Finding("checkpoint_ahead", None, {"file": name, "entries": growing.size})
+
+
+def _differing(notes: Mapping[int, Sequence[tuple[str, Checkpoint]]], growing: Growing) -> Iterator[Finding]:
+    if growing.size not in notes:
+        return
+    root = growing.root()
+    for name, one in notes[growing.size]:
+        if one.root != root:
+            yield Finding("checkpoint_differs", None, {"file": name, "entries": one.size})

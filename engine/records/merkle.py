@@ -1,0 +1,153 @@
+"""The Merkle tree of a log, as RFC 6962 and RFC 9162 hash it: roots, proofs that an entry is in, proofs that a log only grew.
+
+A tree is read through `Nodes`: the hashes of whole subtrees at the levels that are kept, 0 (the leaves), 8, 16… so that no proof
+reads more than a few hundred of them, however long the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import Final, TypeAlias
+
+STEP: Final = 8  # levels between two that are kept
+EMPTY: Final = sha256(b"").digest()
+
+# Level, first, end → the hashes of the subtrees of that level, from the first to before the end.
+Nodes: TypeAlias = Callable[[int, int, int], Sequence[bytes]]
+
+
+def leaf_hash(data: bytes) -> bytes:
+    return sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\x01" + left + right).digest()
+
+
+def root_of(size: int, nodes: Nodes) -> bytes:
+    """The root of the first `size` leaves."""
+    return _range(0, size, nodes) if size else EMPTY
+
+
+def inclusion(at: int, size: int, nodes: Nodes) -> list[bytes]:
+    """What stands beside the way from a leaf up to the root of a tree of `size`."""
+    path: list[bytes] = []
+    low, high = 0, size
+    while high - low > 1:
+        middle = low + _half(high - low)
+        if at < middle:
+            path.append(_range(middle, high, nodes))
+            high = middle
+        else:
+            path.append(_range(low, middle, nodes))
+            low = middle
+    return path[::-1]
+
+
+def root_from(at: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes | None:
+    """The root that an inclusion proof leads to (RFC 9162, 2.1.3.2); None when it cannot be a proof of that size."""
+    if not 0 <= at < size:
+        return None
+    first, last, reached = at, size - 1, leaf
+    for step in path:
+        if last == 0:
+            return None
+        if first % 2 or first == last:
+            reached = node_hash(step, reached)
+            while first and not first % 2:
+                first, last = first >> 1, last >> 1
+        else:
+            reached = node_hash(reached, step)
+        first, last = first >> 1, last >> 1
+    return reached if last == 0 else None
+
+
+def consistency(old: int, new: int, nodes: Nodes) -> list[bytes]:
+    """What shows that the tree of `new` leaves begins with that of `old`."""
+    if not 0 < old < new:
+        return []
+    return _consistency(old, 0, new, True, nodes)
+
+
+def _consistency(old: int, low: int, high: int, whole: bool, nodes: Nodes) -> list[bytes]:
+    if old == high - low:
+        return [] if whole else [_range(low, high, nodes)]
+    half = _half(high - low)
+    if old <= half:
+        return [*_consistency(old, low, low + half, whole, nodes), _range(low + half, high, nodes)]
+    return [*_consistency(old - half, low + half, high, False, nodes), _range(low, low + half, nodes)]
+
+
+def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
+    """Whether a proof shows it (RFC 9162, 2.1.4.2)."""
+    if old == new:
+        return not proof and old_root == new_root
+    if not 0 < old < new:
+        return old == 0 and not proof
+    steps = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
+    if not steps:
+        return False
+    first, last = old - 1, new - 1
+    while first % 2:
+        first, last = first >> 1, last >> 1
+    before = after = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            return False
+        if first % 2 or first == last:
+            before, after = node_hash(step, before), node_hash(step, after)
+            while first and not first % 2:
+                first, last = first >> 1, last >> 1
+        else:
+            after = node_hash(after, step)
+        first, last = first >> 1, last >> 1
+    return last == 0 and (before, after) == (old_root, new_root)
+
+
+class Growing:
+    """A tree that leaves are added to one by one: keeps no more than one hash a level."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._peaks: list[bytes] = []  # the roots of whole subtrees, the widest first
+
+    def add(self, leaf: bytes) -> None:
+        self._peaks.append(leaf)
+        self.size += 1
+        whole = self.size
+        while not whole % 2:
+            right, left = self._peaks.pop(), self._peaks.pop()
+            self._peaks.append(node_hash(left, right))
+            whole >>= 1
+
+    def root(self) -> bytes:
+        if not self._peaks:
+            return EMPTY
+        reached = self._peaks[-1]
+        for left in reversed(self._peaks[:-1]):
+            reached = node_hash(left, reached)
+        return reached
+
+
+def _range(low: int, high: int, nodes: Nodes) -> bytes:
+    width = high - low
+    if not width & (width - 1):
+        return _whole(width.bit_length() - 1, low // width, nodes)
+    middle = low + _half(width)
+    return node_hash(_range(low, middle, nodes), _range(middle, high, nodes))
+
+
+def _whole(level: int, at: int, nodes: Nodes) -> bytes:
+    """The root of one whole subtree, from the nearest level that is kept."""
+    kept = level - level % STEP
+    width = 1 << (level - kept)
+    row = list(nodes(kept, at * width, (at + 1) * width))
+    while len(row) > 1:
+        row = [node_hash(row[one], row[one + 1]) for one in range(0, len(row), 2)]
+    return row[0]
+
+
+def _half(width: int) -> int:
+    """The greatest power of two below."""
+    return 1 << (width - 1).bit_length() - 1

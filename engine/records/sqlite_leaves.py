@@ -1,0 +1,66 @@
+"""The tree of the journal in SQLite: what is owed, put at its end, read through the levels that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from engine.records.bodies import instant_text, read_instant
+from engine.records.leaves import Leaf, Tree
+from engine.records.merkle import STEP, leaf_hash, node_hash
+from engine.records.sqlite_verbs import Verbs
+from engine.records.store import Conflict, Taken
+
+_OWED: Final = "SELECT chain, n, hash FROM leaf_owed ORDER BY chain, n LIMIT ?"
+_SETTLE: Final = "DELETE FROM leaf_owed WHERE chain = ? AND n = ?"
+_ADD: Final = "INSERT INTO leaf (seq, chain, n, hash) VALUES (?, ?, ?, ?)"
+_NODE: Final = "INSERT INTO tree_node (level, at, hash) VALUES (?, ?, ?)"
+_BEGIN: Final = "INSERT INTO tree (size, at, note, name) VALUES (?, ?, ?, 'journal')"
+_GO_ON: Final = "UPDATE tree SET size = ?, at = ?, note = ? WHERE name = 'journal'"
+_LAST: Final = "SELECT seq, n, hash FROM leaf WHERE chain = ? AND seq < ? ORDER BY n DESC LIMIT 1"
+
+
+class LeafVerbs(Verbs):
+    def tree(self) -> Tree | None:
+        row = self._row("SELECT size, at, note FROM tree WHERE name = 'journal'" + self.lock)
+        return Tree(row[0], read_instant(row[1]), row[2]) if row else None
+
+    def put_tree(self, tree: Tree, first: bool) -> None:
+        cells = (tree.size, instant_text(tree.at), tree.note)
+        try:
+            self._change(_BEGIN if first else _GO_ON, cells)
+        except Taken:  # another process began
+            raise Conflict("tree") from None
+
+    def owed_leaves(self, limit: int) -> tuple[Leaf, ...]:
+        return tuple(Leaf(*row) for row in self._rows(_OWED, (limit,)))
+
+    def add_leaves(self, size: int, leaves: Sequence[Leaf]) -> None:
+        for at, one in enumerate(leaves, size):
+            self._change(_ADD, (at, one.chain, one.n, one.hash))
+            self._change(_SETTLE, (one.chain, one.n))
+            self._fill(0, at)
+
+    def _fill(self, level: int, at: int) -> None:
+        """Keeps the root of each subtree that this leaf made whole."""
+        width = 1 << STEP
+        while at % width == width - 1:
+            row = list(self.tree_nodes(level, at - width + 1, at + 1))
+            while len(row) > 1:
+                row = [node_hash(row[one], row[one + 1]) for one in range(0, len(row), 2)]
+            level, at = level + STEP, at // width
+            self._change(_NODE, (level, at, row[0].hex()))
+
+    def tree_nodes(self, level: int, first: int, end: int) -> tuple[bytes, ...]:
+        if level:
+            sql = "SELECT hash FROM tree_node WHERE level = ? AND at >= ? AND at < ? ORDER BY at"
+            return tuple(bytes.fromhex(row[0]) for row in self._rows(sql, (level, first, end)))
+        return tuple(leaf_hash(bytes.fromhex(one)) for one in self.leaf_hashes(first, end))
+
+    def leaf_hashes(self, first: int, end: int) -> tuple[str, ...]:
+        sql = "SELECT hash FROM leaf WHERE seq >= ? AND seq < ? ORDER BY seq"
+        return tuple(row[0] for row in self._rows(sql, (first, end)))
+
+    def last_leaf(self, chain: str, size: int) -> tuple[int, Leaf] | None:
+        row = self._row(_LAST, (chain, size))
+        return (row[0], Leaf(chain, row[1], row[2])) if row else None

@@ -1,0 +1,60 @@
+"""What `guichet verify` says of the place of an export in the signed journal, offline: in it or not, who signed, whether it is the
+journal that the reader keeps a copy of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.office.checkpoints import is_signed
+from engine.office.keys import public_keys
+from engine.records.checkpoints import Checkpoint, read_note
+from engine.records.journal import receipt_in
+from engine.values import Plain
+from renderers.console_text import told
+
+
+def receipt_told(export: Plain, keys: Path | None, checkpoint: Path | None, language: str) -> tuple[list[str], int]:
+    """The lines to say of an export whose chain holds, and the exit code."""
+    receipt = receipt_in(export)
+    if receipt is None:
+        asked = keys is not None or checkpoint is not None
+        return [told("no_receipt", language)], 1 if asked else 0
+    stated = read_note(receipt.checkpoint)
+    said = [
+        told(
+            "included", language, n=receipt.n, size=stated.size, day=stated.at.date().isoformat(), origin=stated.origin
+        )
+    ]
+    code = 0
+    for key, facts, bad in (*_signed(stated, keys), *_compared(stated, checkpoint)):
+        said.append(told(key, language, **facts))
+        code = max(code, bad)
+    return said, code
+
+
+def _signed(stated: Checkpoint, keys: Path | None) -> Iterator[tuple[str, dict[str, object], int]]:
+    if keys is None:
+        yield "unchecked", {}, 0
+        return
+    try:
+        ring = public_keys(json.loads(keys.read_text("utf-8")))
+    except (OSError, ValueError):
+        yield "no_note", {"name": keys.name}, 2
+        return
+    yield ("signed", {}, 0) if is_signed(stated, ring) else ("not_signed", {}, 1)
+
+
+def _compared(stated: Checkpoint, checkpoint: Path | None) -> Iterator[tuple[str, dict[str, object], int]]:
+    if checkpoint is None:
+        return
+    try:
+        own = read_note(checkpoint.read_text("utf-8"))
+    except (OSError, ValueError):
+        yield "no_note", {"name": checkpoint.name}, 2
+        return
+    if own.size != stated.size:
+        yield "longer", {"size": own.size}, 1
+    else:
+        yield ("same", {}, 0) if own.root == stated.root else ("other", {"size": own.size}, 1)

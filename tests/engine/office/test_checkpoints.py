@@ -1,0 +1,295 @@
+"""The journal signed outside the store: what somebody who may write anything in the database can no longer hide."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from engine.office.checkpoints import LATEST, sign_journal
+from engine.office.inspection import export, fsck
+from engine.office.keys import SigningKeys
+from engine.office.office import Office
+from engine.office.timers import tour
+from engine.records.checkpoints import read_note
+from engine.records.journal import read_export, seal_of, verify_export
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Conflict
+from engine.values import canonical_json
+from renderers.console import console
+from tests.engine.office.world import B3, PASSPORT, World, a_world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = a_world(tmp_path, SqliteStore(tmp_path / "guichet.db"))
+    settings = replace(world.office.settings, checkpoints=tmp_path / "notes", base_url="https://guichet.example")
+    world.office = replace(world.office, settings=settings)
+    return world
+
+
+def notes(world: World) -> list[str]:
+    folder = world.office.settings.checkpoints
+    assert folder is not None
+    return sorted(str(one.relative_to(folder)) for one in folder.rglob("*.note"))
+
+
+def latest(world: World) -> str:
+    assert world.office.settings.checkpoints is not None
+    return (world.office.settings.checkpoints / LATEST).read_text("utf-8")
+
+
+def all_entries(world: World) -> int:
+    ids = list(world.office.store.all_dossiers())
+    with world.office.store.unit() as unit:
+        return sum(len(unit.entries(one)) for one in ids) + len(unit.deeds()) + len(unit.rights(10_000))
+
+
+def codes(world: World) -> set[str]:
+    return {one.code for one in fsck(world.office)}
+
+
+# -- signing -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_entry_is_signed_within_a_minute(world: World) -> None:
+    world.sent(B3)
+    tour(world.office)
+    first = read_note(latest(world))
+    assert first.size == all_entries(world) > 4
+    assert first.origin == "guichet.example/journal"
+    assert first.at == world.office.now()
+    assert notes(world) == [f"2026-11-23/{first.size:012}.note", LATEST]
+    world.sent(PASSPORT)
+    world.wait(seconds=59)
+    assert not sign_journal(world.office), "once a minute is enough"
+    world.wait(seconds=1)
+    assert sign_journal(world.office)
+    second = read_note(latest(world))
+    assert second.size == all_entries(world) > first.size
+    assert fsck(world.office) == ()
+
+
+def test_a_quiet_minute_is_one_more_signature_and_no_more_files(world: World) -> None:
+    sign_journal(world.office)
+    before, said = notes(world), latest(world)
+    world.wait(minutes=1)
+    assert sign_journal(world.office)
+    assert notes(world) == before
+    assert read_note(latest(world)).at > read_note(said).at
+
+
+def test_without_a_folder_nothing_is_signed(world: World) -> None:
+    world.office = replace(world.office, settings=replace(world.office.settings, checkpoints=None))
+    assert not sign_journal(world.office)
+    assert world.read(lambda unit: unit.tree()) is None
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_made_good(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    folder = world.office.settings.checkpoints
+    assert folder is not None
+    folder.write_text("in the way")
+    assert not sign_journal(world.office)
+    assert "could not be written" in caplog.text
+    folder.unlink()
+    world.wait(minutes=1)
+    assert sign_journal(world.office)
+    assert codes(world) == set()
+
+
+def test_two_workers_make_one_tree(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second finds the first at it, and leaves it to it."""
+    unit_type = type(world.read(lambda unit: unit))
+    real = unit_type.put_tree
+
+    def beaten(self: Any, *args: Any, **more: Any) -> None:
+        monkeypatch.setattr(unit_type, "put_tree", real)
+        raise Conflict("tree")
+
+    monkeypatch.setattr(unit_type, "put_tree", beaten)
+    world.sent(B3)
+    assert not sign_journal(world.office)
+    assert world.read(lambda unit: unit.tree()) is None, "nothing of it is kept"
+    assert sign_journal(world.office)
+    assert codes(world) == set()
+
+
+def test_a_long_journal_is_taken_in_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.office.checkpoints._BATCH", 3)
+    world.sent(B3)
+    assert sign_journal(world.office)
+    assert read_note(latest(world)).size == all_entries(world)
+    assert codes(world) == set()
+
+
+# -- what is found out -------------------------------------------------------------------------------------------------
+
+
+def rewritten(world: World, change: Callable[[sqlite3.Connection], None]) -> set[str]:
+    """What `fsck` finds once somebody who owns the database did this, its guards taken away first."""
+    connection = sqlite3.connect(world.office.store.path)  # type: ignore[attr-defined]
+    for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+        connection.execute(f'DROP TRIGGER "{name}"')
+    connection.execute("PRAGMA foreign_keys=OFF")
+    change(connection)
+    connection.commit()
+    connection.close()
+    return codes(world)
+
+
+def resealed(connection: sqlite3.Connection, world: World, dossier: str, also_leaves: bool) -> None:
+    """A whole chain rewritten, every hash right: who did the first act is somebody else."""
+    entries = world.read(lambda unit: unit.entries(dossier))
+    before = ""
+    for one in entries:
+        new = replace(one, actor="somebody-else" if one.n == 1 else one.actor, previous=before, hash="")
+        new = replace(new, hash=seal_of(new))
+        before = new.hash
+        connection.execute(
+            "UPDATE entry SET actor = ?, body = ?, previous = ?, hash = ? WHERE dossier = ? AND n = ?",
+            (new.actor, canonical_json(new.body).decode(), new.previous, new.hash, dossier, one.n),
+        )
+        if also_leaves:
+            connection.execute("UPDATE leaf SET hash = ? WHERE chain = ? AND n = ?", (new.hash, dossier, one.n))
+    if also_leaves:
+        connection.execute("DELETE FROM tree_node")
+
+
+def test_a_chain_rewritten_with_right_hashes_is_found(world: World) -> None:
+    dossier = world.sent(B3)
+    sign_journal(world.office)
+    found = rewritten(world, lambda connection: resealed(connection, world, dossier.id, also_leaves=False))
+    assert "leaf_differs" in found
+    assert "chain" not in found, "the chain alone tells nothing"
+
+
+def test_a_tree_rewritten_with_it_is_found_by_the_note_outside(world: World) -> None:
+    dossier = world.sent(B3)
+    sign_journal(world.office)
+    found = rewritten(world, lambda connection: resealed(connection, world, dossier.id, also_leaves=True))
+    assert found == {"checkpoint_differs"}
+
+
+def test_a_journal_cut_short_is_found(world: World) -> None:
+    world.sent(B3)
+    sign_journal(world.office)
+
+    def cut(connection: sqlite3.Connection) -> None:
+        last = connection.execute("SELECT seq, chain, n FROM leaf ORDER BY seq DESC LIMIT 1").fetchone()
+        connection.execute("DELETE FROM leaf WHERE seq = ?", last[:1])
+        connection.execute("DELETE FROM entry WHERE dossier = ? AND n = ?", last[1:])
+        connection.execute("DELETE FROM publication_entry WHERE n = ?", last[2:])
+
+    assert "checkpoint_ahead" in rewritten(world, cut)
+
+
+def test_an_entry_kept_out_of_the_tree_is_found(world: World) -> None:
+    world.sent(B3)
+    assert "leaf_missing" in rewritten(world, lambda connection: connection.execute("DELETE FROM leaf_owed"))
+
+
+def test_a_note_of_another_hand_is_found(world: World) -> None:
+    sign_journal(world.office)
+    folder = world.office.settings.checkpoints
+    assert folder is not None
+    forged = replace(world.office, keys=SigningKeys.generate())
+    (folder / "other").mkdir()
+    world.wait(minutes=1)
+    sign_journal(replace(forged, settings=replace(forged.settings, checkpoints=folder / "other")))
+    (folder / "nothing.note").write_text("no note at all\n")
+    assert codes(world) == {"checkpoint_not_ours", "checkpoint_unreadable"}
+
+
+# -- a citizen's receipt -----------------------------------------------------------------------------------------------
+
+
+def exported(world: World, folder: Path, **changes: Any) -> Path:
+    dossier = world.sent(B3)
+    sign_journal(world.office)
+    plain: Any = export(world.office, world.owner(dossier), dossier.id)
+    plain = {**plain, **changes}
+    file = folder / "journal.json"
+    file.write_text(json.dumps(plain, ensure_ascii=False), "utf-8")
+    (folder / "jwks.json").write_text(json.dumps(dict(world.office.keys.jwks())), "utf-8")
+    return file
+
+
+def verified(*args: object) -> tuple[int, str]:
+    told = CliRunner().invoke(console, ["verify", *map(str, args)])
+    return told.exit_code, told.output
+
+
+def test_an_export_proves_that_it_is_in_the_signed_journal(world: World, tmp_path: Path) -> None:
+    file = exported(world, tmp_path)
+    code, said = verified(file)
+    assert code == 0, said
+    assert "dans le journal général de" in said
+    assert "--keys" in said
+    note = tmp_path / "notes" / LATEST
+    code, said = verified(file, "--keys", tmp_path / "jwks.json", "--checkpoint", note)
+    assert code == 0, said
+    assert "Signé par une clé" in said
+    assert "que vous gardez" in said
+
+
+def test_an_export_before_the_first_signature_says_so(world: World, tmp_path: Path) -> None:
+    dossier = world.sent(B3)
+    plain: Any = export(world.office, world.owner(dossier), dossier.id)
+    assert "receipt" not in plain
+    file = tmp_path / "journal.json"
+    file.write_text(json.dumps(plain), "utf-8")
+    assert verified(file)[0] == 0
+    exported(world, tmp_path / ".")
+    file.write_text(json.dumps(plain), "utf-8")
+    assert verified(file, "--keys", tmp_path / "jwks.json")[0] == 1
+
+
+def test_another_hand_or_another_journal_does_not_pass(world: World, tmp_path: Path) -> None:
+    file = exported(world, tmp_path)
+    others = tmp_path / "others.json"
+    others.write_text(json.dumps(dict(SigningKeys.generate().jwks())), "utf-8")
+    assert verified(file, "--keys", others)[0] == 1
+    assert verified(file, "--keys", file)[0] == 2
+    own = read_note(latest(world))
+    note = tmp_path / "mine.note"
+    note.write_text(latest(world).replace(f"\n{own.size}\n", f"\n{own.size - 1}\n"), "utf-8")
+    code, said = verified(file, "--checkpoint", note)
+    assert (code, "autre longueur" in said) == (1, True)
+    root = latest(world).split("\n")[2]
+    other = hashlib.sha256(b"another").digest()
+    note.write_text(latest(world).replace(root, base64.b64encode(other).decode()), "utf-8")
+    code, said = verified(file, "--checkpoint", note)
+    assert (code, "AUTRE JOURNAL" in said) == (1, True)
+
+
+def test_a_receipt_cannot_be_borrowed(world: World, tmp_path: Path) -> None:
+    """Its proof, its place and its note are of this entry alone."""
+    file = exported(world, tmp_path)
+    plain: Any = read_export(file.read_bytes())
+    receipt = plain["receipt"]
+    assert verify_export(plain) is None
+    for change in (
+        {"leaf": receipt["leaf"] - 1}, {"n": receipt["n"] - 1}, {"n": 0}, {"n": 999}, {"proof": receipt["proof"][:-1]},
+        {"proof": ["00" * 32, *receipt["proof"][1:]]}, {"proof": ["xx"]}, {"checkpoint": "no note"},
+        {"checkpoint": receipt["checkpoint"].replace("\n", "\n1", 1)},
+    ):  # fmt: skip
+        broken = verify_export({**plain, "receipt": {**receipt, **change}})
+        assert broken is not None, change
+        assert broken.reason == "receipt"
+
+
+def test_offices_of_every_hand_read_the_same_receipt(world: World) -> None:
+    """Auditors take the same proof away."""
+    dossier = world.sent(B3)
+    sign_journal(world.office)
+    office: Office = world.office
+    plain: Any = export(office, world.auditor(), dossier.id)
+    assert plain["receipt"]["n"] == len(plain["entries"])
