@@ -95,7 +95,8 @@ def _view(
 ) -> FieldView:
     scope = place.values.scope_for(one.id)
     asking, path, kind = showing.standing.asking_in(scope), place.prefix + one.id, kind_of(one)
-    plain = None if masked else _answer(one, place.values, locked)
+    early = one.value is not None and not place.prefix and _too_early(showing.standing, one)
+    plain = None if masked or early else _answer(one, place.values, locked)
     detail = None if masked else place.values.answers.get(f"{one.id}_{OTHER}")
     evidence, bounds = one.evidence, one.bounds
     example = kind.plain(one.example.value(scope)) if one.example else None
@@ -150,6 +151,19 @@ def _answer(one: Field, values: Values, locked: bool) -> Plain:
     if one.id not in values.answers and one.default is not None and not locked:
         return kind_of(one).plain(one.default.value(values.scope_for(one.id)))
     return values.answers.get(one.id)
+
+
+def _too_early(standing: Standing, one: Field) -> bool:
+    """A computed answer read before the rows that it is made of: what none of them comes to is no advice yet."""
+    fields, seen, left = standing.procedure.fields, set[str](), set(one.value.names if one.value else ())
+    while left:
+        name = left.pop()
+        seen.add(name)
+        field = fields.get(name)
+        if field is not None and field.type == "rows" and standing.shows(field) and not standing.values.rows(name):
+            return field.required.holds(standing.scope)
+        left |= set(field.value.names) - seen if field is not None and field.value is not None else set()
+    return False
 
 
 def _options(showing: Showing, one: Field, asking: Asking, plain: Plain) -> Iterator[OptionView]:

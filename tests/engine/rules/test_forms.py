@@ -597,6 +597,21 @@ def test_a_group_is_named_by_its_first_person() -> None:
         assert dossier_label(book, kept, TODAY, DIRECTORY, the_words()) == said
 
 
+def test_what_rows_come_to_is_not_told_before_the_first_row() -> None:
+    book = a_procedure("""
+    form:
+      d:
+        title: D
+        fields:
+          lampes: {label: Lampes, type: rows, fields: {watts: {label: W, type: integer, minimum: 1, maximum: 9}}}
+          total: {label: Total, value: 'sum(lampes, watts)'}
+          double: {label: Double, value: total * 2}
+    """)
+    for rows, said in (([], ["", ""]), ([{"watts": 4}], ["4", "8"])):
+        page = view_page(book, "d", a_dossier(book, lampes=rows), TODAY, DIRECTORY, the_words())
+        assert [one.text for one in page.fields if one.computed] == said
+
+
 # -- anything at all ---------------------------------------------------------------------------------------------------
 
 NAMES = [field.id for field in BOOK.fields.values()]
