@@ -1,11 +1,13 @@
-"""What every test shares: nothing is read from, or left in, the cache of whoever runs them."""
+"""What every test shares: nothing is read from, or left in, the cache of whoever runs them; passwords cost little."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from argon2 import PasswordHasher
 
+from engine.office import secrets
 from tests.postgres import drop_database
 
 
@@ -21,3 +23,13 @@ def database_of_this_run() -> Iterator[None]:
     """The database that a process made for its tests goes away with it."""
     yield
     drop_database()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_passwords() -> Iterator[None]:
+    """Hundreds of people sign in here, and none of them is at risk."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "_hasher", cheap)
+        patch.setattr(secrets, "_NOBODY", cheap.hash("nobody has this password"))
+        yield

@@ -15,6 +15,8 @@ from engine.records.dossier import Account
 from engine.records.store import Busy, Store, Unit
 from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, another, later
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 
 @pytest.fixture
 def known(tmp_path: Path) -> Visitor:

@@ -21,6 +21,8 @@ from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
 from tests.web.visitor import MAYOR, Visitor, a_visitor, later, picture
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 STAND = """
 title: Stands
 summary: Louer des stands.

@@ -16,6 +16,8 @@ from server import Settings, create_app
 from tests.makers import compiled, the_shared
 from tests.web.visitor import Visitor, a_visitor, another
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 MAYOR = Actor("agent", "mayor", "Maire", frozenset({"mairie/maire"}))
 REST = """
 summary: Un permis.

@@ -20,6 +20,8 @@ from renderers.web import catalogue
 from server import Settings, create_app, open_office
 from tests.engine.definition.building import PROCEDURES, a_file
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 COUNT, ON_HOME, ON_A_PAGE = 45, 8, 20
 AGENT = Actor("agent", "a", roles=frozenset({"obac/instructeur"}))
 

@@ -20,6 +20,8 @@ from engine.problems import Refused
 from engine.records.dossier import Actor, Dossier, Session
 from tests.web.visitor import MAYOR, Visitor, a_visitor, another, later, picture
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 
 @pytest.fixture
 def known(tmp_path: Path) -> Visitor:

@@ -13,6 +13,8 @@ from tests.web.conftest import Enter
 from tests.web.portal import Portal
 from tests.web.visitor import PHONE, Visitor, a_visitor, another, later
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 EMAIL, NEW = "afi@exemple.tg", "91445566"
 PAGES = (
     "/compte", "/compte/telephone", "/compte/courriel", "/compte/identite", "/compte/messages", "/compte/appareils",

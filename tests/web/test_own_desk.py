@@ -18,6 +18,8 @@ from engine.records.dossier import SYSTEM_ACTOR, Account
 from tests.engine.office.world import B3, PASSPORT
 from tests.web.desks import CLERK, Desks, Seat, open_desks, read
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 PASSWORD = "quatre mots sans suite"
 
 

@@ -25,6 +25,8 @@ from tests.makers import PROCEDURES
 from tests.web.browsing import DESK, PHONE
 from tests.web.visitor import STALL, Seen, a_visitor
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 TEXT = (
     "procedure: etal\nedition: 1\nagency: mairie\ndelay: 5 working days\n"
     "legal_basis: {usage: {title: Usage, status: plausible}}\n"

@@ -16,6 +16,8 @@ from engine.office.staff import sign_in
 from engine.problems import Refused
 from server import DEMO_PASSWORD, Settings, agent, check_store, create_app, open_office, serving
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

@@ -15,6 +15,8 @@ from tests.web.conftest import Enter
 from tests.web.desks import Desks, Seat, open_desks, read
 from tests.web.portal import Portal
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 OWN = "quatre mots sans suite"
 
 

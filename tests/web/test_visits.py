@@ -13,6 +13,8 @@ from engine.office.inspection import fsck
 from engine.office.timers import tour
 from tests.web.visitor import Visitor, a_visitor, another, later
 
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
 OTHER = "91223344"
 
 

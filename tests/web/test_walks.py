@@ -1,12 +1,15 @@
 """Every shipped procedure walked on a small phone, from the search to the verified document, as its own stories tell it.
 
-All of them without scripts, some with them too. `-s` prints what each asked of people: screens, taps, fields, octets.
+All of them without scripts at 320 pixels; the five longest with nothing but a keyboard too, at 1280. `-s` prints what each
+asked of people: screens, taps and fields until it was sent, then in all, octets, agents and their screens.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,10 @@ from playwright.sync_api import Browser
 
 from engine.definition.model import Procedure, Scenario
 from engine.office.stage import TellingRegister
-from tests.web.browsing import PHONE
+from tests.makers import the_shared
+from tests.web.browsing import DESK, PHONE
+from tests.web.hands import Finger, Keys
+from tests.web.longest import BY_PROXY, LONGEST, ProxyWalk, longest_story
 from tests.web.portal import ROOT, Portal, open_portal
 from tests.web.walker import Looker, Walker, technical_names
 from tests.web.walks import Walk
@@ -22,8 +28,33 @@ from tests.web.walks import Walk
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SLUGS = sorted(path.stem for path in (ROOT / "procedures").glob("*.yaml"))
-WITH_SCRIPTS = ("carte-de-sejour", "creation-entreprise", "e-visa", "permis-de-conduire", "permis-de-construire")
-WAYS = [*((slug, False) for slug in SLUGS), *((slug, True) for slug in WITH_SCRIPTS)]
+WITH_SCRIPTS = ("carte-de-sejour", "creation-entreprise", "permis-de-conduire")
+SMALL, LARGE = {"width": 320, "height": 640}, DESK
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to walk a procedure: on what, with what, and which number of telephone."""
+
+    slug: str
+    scripts: bool
+    screen: dict[str, int]
+    keys: bool = False
+
+    @property
+    def language(self) -> str:
+        return "en" if self.slug == "e-visa" and self.keys else "fr"
+
+    def __str__(self) -> str:
+        hands = "keys" if self.keys else "finger"
+        return f"{self.slug}-{'js' if self.scripts else 'no-js'}-{self.screen['width']}-{hands}"
+
+
+WAYS = [
+    *(Way(slug, False, SMALL) for slug in SLUGS),
+    *(Way(slug, True, PHONE) for slug in WITH_SCRIPTS),
+    *(Way(slug, True, LARGE, keys=True) for slug in LONGEST),
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,34 +78,34 @@ def test_every_procedure_is_walked() -> None:
     assert len(SLUGS) >= 15
 
 
-@pytest.mark.parametrize(("slug", "scripts"), WAYS, ids=[f"{slug}-{'js' if way else 'no-js'}" for slug, way in WAYS])
+@pytest.mark.parametrize("way", WAYS, ids=str)
 def test_a_walk(
-    browser: Browser, portal: Portal, registers: TellingRegister, looker: Looker, slug: str, scripts: bool,
+    browser: Browser, portal: Portal, registers: TellingRegister, looker: Looker, way: Way, tmp_path: Path,
 ) -> None:  # fmt: skip
-    procedure = portal.office.catalogue.procedures[slug]
+    procedure = portal.office.catalogue.procedures[way.slug]
     contexts, names = [], technical_names(procedure)
 
     def enters(name: str, desk: bool) -> Walker:
-        context = browser.new_context(viewport=PHONE, java_script_enabled=scripts, locale="fr-FR")  # type: ignore[arg-type]
+        context = browser.new_context(viewport=way.screen, java_script_enabled=way.scripts, locale="fr-FR")  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
         return Walker(
-            page, portal.url, limit=60_000 if desk else 30_000, names=names, looker=looker, scripts=scripts, desk=desk,
-            shots=_shots(slug, scripts, name),
+            page, portal.url, limit=60_000 if desk else 30_000, names=names, looker=looker, scripts=way.scripts, desk=desk,
+            hands=Keys(page) if way.keys else Finger(), language="fr" if desk else way.language, shots=_shots(way, name),
         )  # fmt: skip
 
-    walk = Walk(
-        portal, registers, procedure, _granted_story(procedure), enters, f"+228909{WAYS.index((slug, scripts)):05d}"
-    )
+    story = longest_story(way.slug, the_shared()) if way.slug in LONGEST else _granted_story(procedure)
+    kind = partial(ProxyWalk, paper=tmp_path / "rccm.pdf") if way.slug == BY_PROXY else Walk
+    walk = kind(portal, registers, procedure, story, enters, f"+228909{WAYS.index(way):05d}")
     try:
         walk.walk()
     finally:
         for context in contexts:
             context.close()
     me, agents = walk.me, list(walk.people.values())
-    print(f"{slug:34}{'js' if scripts else '':3}", *(f"{one:>8}" for one in (
-        len(me.screens), me.taps, me.typed, me.octets, len(agents), sum(len(one.screens) for one in agents))))  # fmt: skip
+    print(f"{way!s:48}", *(f"{one:>7}" for one in (
+        *walk.sent_after, len(me.screens), me.taps, me.typed, me.octets, len(agents), sum(len(one.screens) for one in agents))))  # fmt: skip
     assert not walk.faults(), "\n".join(dict.fromkeys(walk.faults()))
     for person in (me, *agents):
         person.check()
@@ -90,11 +121,11 @@ def _granted_story(procedure: Procedure) -> Scenario:
     raise LookupError(procedure.id)
 
 
-def _shots(slug: str, scripts: bool, name: str) -> Path | None:
+def _shots(way: Way, name: str) -> Path | None:
     """Where pictures of the screens go: `GUICHET_SHOTS=folder` keeps them."""
     kept = os.environ.get("GUICHET_SHOTS")
     if not kept:
         return None
-    folder = Path(kept) / f"{slug}-{'js' if scripts else 'no-js'}" / name
+    folder = Path(kept) / str(way) / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -17,6 +17,7 @@ from engine.values import Plain
 from renderers.web_form import control_id, national
 from renderers.words import load_words
 from tests.web.browsing import PHONE, Person
+from tests.web.hands import Finger, Hands
 
 MOST_HTML: Final = 14_000
 ROUNDS: Final = 6  # of one page: each may open the questions of the next
@@ -123,6 +124,8 @@ class Walker(Person):
     looker: Looker | None = None
     scripts: bool = True
     desk: bool = False
+    hands: Hands = field(default_factory=Finger)
+    language: str = "fr"
     taps: int = 0
     typed: int = 0
     octets: int = 0
@@ -131,8 +134,8 @@ class Walker(Person):
     # -- looking ---------------------------------------------------------------------------------------------------------
 
     def press(self, text: str) -> None:
-        self.taps += 1
-        super().press(text)
+        main = self.page.locator("main")
+        self.tap(main.get_by_role("button", name=text).or_(main.get_by_role("link", name=text)))
 
     def tap(self, target: str | Locator) -> None:
         """Touches what a selector finds first, and looks at the page that comes."""
@@ -140,8 +143,20 @@ class Walker(Person):
         self.taps += 1
         found = self.page.locator(target) if isinstance(target, str) else target
         with self.page.expect_navigation():
-            found.first.click()
+            self.hands.press(found.first)
         self.arrived()
+
+    def write(self, target: str, text: str) -> None:
+        self.typed += 1
+        self.hands.write(self.page.locator(target).first, text)
+
+    def tick(self, target: str) -> None:
+        self.taps += 1
+        self.hands.check(self.page.locator(target).first)
+
+    def choose(self, target: str, value: str) -> None:
+        self.taps += 1
+        self.hands.select(self.page.locator(target).first, value)
 
     def has(self, selector: str) -> bool:
         return self.page.locator(selector).count() > 0
@@ -158,7 +173,7 @@ class Walker(Person):
         found += [f"technical: {one!r}" for one in self._technical(f"{read['text']}\n{read['said']}")]
         found += [f"{len(read['h1'])} h1"] if len(read["h1"]) != 1 or not read["h1"][0] else []
         found += [f"title {read['title']!r}"] if not _is_title(read["title"]) else []
-        found += [f"lang {read['lang']!r}"] if read["lang"] != "fr" else []
+        found += [f"lang {read['lang']!r}"] if read["lang"] != self.language else []
         found += [f"{read['wide']} px too wide"] if read["wide"] > 0 else []
         found += [f"no #{one}" for one in read["broken"]]
         found += [f"in error: {one!r}" for one in read["errors"]]
@@ -230,10 +245,10 @@ class Walker(Person):
             wanted = _texts(answers.of(name))
             if not one.value and wanted:
                 self.taps += 1
-                control.first.select_option(wanted[0])
+                self.hands.select(control.first, wanted[0])
         elif one.kind not in ("submit", "button") and not one.value and (text := self._text(one, answers)):
             self.typed += not name.endswith(("_month", "_year"))
-            control.first.fill(text)
+            self.hands.write(control.first, text)
 
     def _choose(self, name: str, group: list[Control], plain: Plain) -> None:
         """What is answered already otherwise is answered again."""
@@ -248,7 +263,7 @@ class Walker(Person):
         self.taps += 1
         box = self.page.locator(f'main form [name="{name}"][value="{value}"]')
         if box.is_visible():
-            box.check(force=True)
+            self.hands.check(box.first)
 
     def _text(self, one: Control, answers: Answers) -> str:
         found = re.fullmatch(r"(.+)_(day|month|year)", one.name)
@@ -272,7 +287,7 @@ class Walker(Person):
         self.taps += 1
         chosen = self.page.locator(f'main form [name="{name}"]').first
         sends = self.scripts and chosen.get_attribute("data-photo") is not None
-        chosen.set_input_files(_PAPER)  # type: ignore[arg-type]
+        self.hands.attach(chosen, _PAPER)
         if sends:
             other = f':not([href="{before}"])' if before else ""
             self.page.locator(f"{piece} a{other}").first.wait_for()

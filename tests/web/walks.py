@@ -43,6 +43,7 @@ class Walk:
     number: str = ""
     people: dict[str, Walker] = field(default_factory=dict)
     holders: dict[str, list[str]] = field(default_factory=dict)  # of each role, the names of the story
+    sent_after: tuple[int, int, int] = (0, 0, 0)  # screens, taps, fields typed, from the home page to the dossier sent
 
     def walk(self) -> None:
         day = self.story.at
@@ -53,9 +54,11 @@ class Walk:
         self.me = self.enters("citizen", False)
         kept = example_answers(self.procedure, self.story.given, day, self.portal.office.directory, self.story.without)
         self.answers = Answers(kept)
+        self._enter()
         self._find()
         self._fill_in()
         self._send()
+        self.sent_after = (len(self.me.screens), self.me.taps, self.me.typed)
         for step in self.story.steps:
             self._live(step)
         self._receive()
@@ -93,12 +96,14 @@ class Walk:
                 answers = said if isinstance(said, dict) else {}
                 self.registers.told[task.register] = RegisterAnswer(result, answers)  # type: ignore[arg-type]
 
+    def _enter(self) -> None:
+        """Who they are is asked when it must be known."""
+
     def _find(self) -> None:
         """From the home page to the first question: search, the sheet, whether one may, a phone number and its code."""
-        me, title = self.me, in_language(self.procedure.identity.title, "fr")
-        me.go("/")
-        me.page.fill("#q", title)
-        me.typed += 1
+        me, title = self.me, in_language(self.procedure.identity.title, self.me.language)
+        me.go("/" if me.language == "fr" else f"/?lang={me.language}")
+        me.write("#q", title)
         me.tap("form.search button")
         me.tap(f'main a[href="/demarches/{self.procedure.id}"]')
         me.tap("main p.actions a.button")
@@ -106,15 +111,14 @@ class Walk:
             me.answer(self.answers)
             me.tap("main button.button")
         me.tap("main form[action$='/commencer'] button.button")
-        self._sign_in()
+        if me.path == "/connexion":
+            self._sign_in(me, self.phone)
 
-    def _sign_in(self) -> None:
-        me = self.me
-        me.page.fill("#phone", national(self.phone))
-        me.tap("main form button.button")
-        me.page.fill("#code", self.portal.code_for(self.phone))
-        me.typed += 2
-        me.tap("main form button.button")
+    def _sign_in(self, person: Walker, phone: str) -> None:
+        person.write("#phone", national(phone))
+        person.tap("main form button.button")
+        person.write("#code", self.portal.code_for(phone))
+        person.tap("main form button.button")
 
     def _fill_in(self) -> None:
         """Page after page, as they come."""
@@ -134,7 +138,7 @@ class Walk:
         me = self.me
         self.number = me.path.split("/")[2]
         assert me.has("#declared"), me.text()
-        me.page.locator("#declared").check(force=True)
+        me.tick("#declared")
         me.tap("main form button.button")
         assert self.dossier.submitted_at is not None
         if me.path.endswith("/envoye"):
@@ -145,7 +149,7 @@ class Walk:
         """The page of the dossier, signed in again where it was too long ago."""
         self.me.go(f"/dossiers/{self.number}")
         if self.me.path == "/connexion":
-            self._sign_in()
+            self._sign_in(self.me, self.phone)
 
     def _receive(self) -> None:
         """What was issued is on the page, opens, and is authentic for whoever holds it."""
@@ -164,7 +168,7 @@ class Walk:
             assert len(answer.body()) < 150_000
             assert one.number in "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.body())).pages)
             me.go("/v")
-            me.page.fill("#code", one.code)
+            me.write("#code", one.code)
             me.tap("main form button.button")
             assert me.has("main .box.ok") is valid, me.text()
             me.go(f"/v/{one.token}")
@@ -194,12 +198,10 @@ class Walk:
         fields = step.options.get("fields")
         if fields:
             for name in fields if isinstance(fields, list) else [fields]:
-                agent.page.locator(f'[name="champ"][value="{name}"]').check(force=True)
-                agent.taps += 1
+                agent.tick(f'[name="champ"][value="{name}"]')
             agent.tap("#corriger button")
         else:
-            agent.page.locator(f'[name="acte"][value="{way.id}"]').check(force=True)
-            agent.taps += 1
+            agent.tick(f'[name="acte"][value="{way.id}"]')
             agent.tap('form[action$="/acte"] button.button')
         self._finish(agent, answers)
 
@@ -241,8 +243,7 @@ class Walk:
         total = sum(one.left for one in self.dossier.owed.values())
         said["how_much"] = "all" if step.value in ("owed", total) else "part"
         me.answer(Answers({}, said))
-        me.page.fill("#payer", national(PAYERS[ending]))
-        me.typed += 1
+        me.write("#payer", national(PAYERS[ending]))
         me.tap("main form .actions button.button")
         if ending == "paid":
             wait_until(lambda: sum(one.paid for one in self.dossier.owed.values()) > paid)
@@ -293,11 +294,9 @@ class Walk:
             if one.name == f"file:{name}":
                 me.attach(one.name, again=True)
             elif one.name == name and one.kind in ("text", "tel", "email", "textarea"):
-                me.page.locator(f'main form [name="{name}"]').fill(str(plain))
-                me.typed += 1
+                me.write(f'main form [name="{name}"]', str(plain))
             elif one.name == name and one.kind.startswith("select"):
-                me.page.locator(f'main form [name="{name}"]').select_option(str(answers.of(name)))
-                me.taps += 1
+                me.choose(f'main form [name="{name}"]', str(answers.of(name)))
 
     def _errand(self, step: Step) -> None:
         """A form that the state waits for, whole or row by row."""
@@ -386,9 +385,8 @@ class Walk:
         agent = self.people[login]
         agent.go(f"/agent/dossiers/{self.number}")
         if agent.path == "/agent/connexion":
-            agent.page.fill("[name=login]", login)
-            agent.page.fill("[name=password]", PASSWORD)
-            agent.typed += 2
+            agent.write("[name=login]", login)
+            agent.write("[name=password]", PASSWORD)
             agent.tap("main form button.button")
             agent.go(f"/agent/dossiers/{self.number}")
         return agent

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from argon2 import extract_parameters
 
 from engine.office.keys import NoKeys, SigningKeys
 from engine.office.secrets import hash_secret, is_secret, new_code
+from tests.engine.office.world import ROOT
 
 
 def test_what_we_signed_is_read_back() -> None:
@@ -79,6 +83,13 @@ def test_passwords() -> None:
     assert not is_secret(kept, "un autre")
     assert not is_secret("", "nobody has this password")
     assert not is_secret("not a hash", "x")
+
+
+def test_a_real_password_costs_what_rfc_9106_asks() -> None:
+    code = "from engine.office.secrets import hash_secret; print(hash_secret('mot de passe'))"
+    kept = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    asked = extract_parameters(kept.strip())
+    assert (asked.memory_cost, asked.time_cost, asked.parallelism) == (65_536, 3, 4)
 
 
 def test_codes_have_six_digits() -> None:
