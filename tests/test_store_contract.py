@@ -19,6 +19,7 @@ from engine.records.orders import Order, OrderLine, OrderPart, Work
 from engine.records.people import CHAIN as RIGHTS
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Placed, Publication, Watch
+from engine.records.snippets import Snippet
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
 from engine.records.tallies import STANDING, Asked, Count, Mark
@@ -1052,3 +1053,20 @@ def test_the_journals_are_read_together_by_time(store: Store) -> None:
         assert (facets.agents, facets.channels) == ({AGENT.id: 4}, {"web": 3, "counter": 3})
         assert (facets.total, facets.more) == (6, False)
         assert (unit.count_events(everything, 3).total, unit.count_events(everything, 3).more) == (3, True)
+
+
+def test_a_sentence_kept_ready_has_versions(store: Store) -> None:
+    first = Snippet("s1", 1, "sncja", "Photo", "Envoyez une photo nette.", "a", NOON)
+    with store.unit(write=True) as unit:
+        unit.add_snippet(first)
+        unit.add_snippet(replace(first, id="s2", title="Acte"))
+        unit.add_snippet(replace(first, id="s3", agency="dgdn"))
+        unit.add_snippet(replace(first, version=2, body="Autre."))
+        with pytest.raises(Taken):
+            unit.add_snippet(replace(first, version=2))
+    with store.unit(write=True) as unit:
+        assert [(one.id, one.version) for one in unit.snippets(["sncja"])] == [("s2", 1), ("s1", 2)]
+        assert [one.version for one in unit.snippet_versions("s1")] == [2, 1]
+        unit.add_snippet(replace(first, version=3, retired=True))
+        assert [one.id for one in unit.snippets(["sncja", "dgdn"])] == ["s3", "s2"]
+        assert unit.snippets([]) == ()

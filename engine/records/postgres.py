@@ -35,6 +35,7 @@ from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
+from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Busy, Damaged, Finding, Taken, Unit
@@ -111,7 +112,7 @@ class PostgresVerbs(Verbs):
 
 class PostgresUnit(
     PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
-    TallyVerbs, OrderVerbs, EventVerbs, GaugeVerbs, LeafVerbs,
+    TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, GaugeVerbs, LeafVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

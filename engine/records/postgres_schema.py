@@ -19,6 +19,7 @@ from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
 from engine.records.removal import ORDERED
+from engine.records.snippets import SNIPPETS
 from engine.records.sqlite_schema import (
     DOCUMENTS,
     DOOR,
@@ -195,10 +196,15 @@ def _leaves() -> Iterator[str]:
     yield from OWED_SO_FAR
 
 
+def _snippets() -> Iterator[str]:
+    yield from translated(SNIPPETS)
+
+
 _EACH: Final = (
     _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
     _mandates, _edition_heads, _tallies, _orders, _events,
     _leaves,
+    _snippets,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

@@ -30,6 +30,7 @@ from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
+from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tables import SqliteRows
 from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.store import Busy, Damaged, Finding, Unit
@@ -51,7 +52,7 @@ _PASSING: Final = frozenset(
 
 class SqliteUnit(
     DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs,
-    OrderVerbs, EventVerbs, GaugeVerbs, LeafVerbs,
+    OrderVerbs, EventVerbs, SnippetVerbs, GaugeVerbs, LeafVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

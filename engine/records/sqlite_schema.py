@@ -18,6 +18,7 @@ from engine.records.exchanges import EXCHANGES
 from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
+from engine.records.snippets import SNIPPETS
 from engine.records.tallies import TALLIES
 
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
@@ -38,6 +39,7 @@ NAMES: Final = (
     "0012 orders",
     "0013 events",
     "0014 leaves",
+    "0015 snippets",
 )
 
 SETTINGS: Final = {
@@ -518,3 +520,9 @@ def leaves(db: Database) -> None:
     db.executescript(LEAVES)
     for statement in OWED_SO_FAR:
         db.execute(statement)
+
+
+@MIGRATIONS(name=NAMES[14])
+def snippets(db: Database) -> None:
+    """Sentences that agencies keep ready for their agents."""
+    db.executescript(SNIPPETS)

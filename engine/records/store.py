@@ -35,6 +35,7 @@ from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.orders import Order, OrderLine, OrderPart
 from engine.records.publications import Placed, Publication, Watch
 from engine.records.removal import Rows, Use
+from engine.records.snippets import Snippet
 from engine.records.tallies import Asked, Count, Mark
 from engine.values import Plain
 
@@ -496,6 +497,19 @@ class Unit(Protocol):
 
     def rights_by(self, actor: str, kinds: tuple[str, ...], limit: int = 100) -> tuple[Entry, ...]:
         """What somebody did that the journal of people says, of these kinds, the newest first."""
+        ...
+
+    # sentences kept ready
+    def add_snippet(self, snippet: Snippet) -> None:
+        """Raises `Taken` when somebody kept that version."""
+        ...
+
+    def snippets(self, agencies: Sequence[str]) -> tuple[Snippet, ...]:
+        """The last version of each that is offered, by agency and title."""
+        ...
+
+    def snippet_versions(self, snippet_id: str) -> tuple[Snippet, ...]:
+        """The newest first."""
         ...
 
     # idempotent replies

@@ -43,6 +43,7 @@ from renderers.web.desk import desk_page
 from renderers.web.errands import SEEN, put_already
 from renderers.web.form import page_with
 from renderers.web.refusals import sentence
+from renderers.web.snippets import asked_to_insert, inserted, offered
 from renderers.web_form import asked_views, error_summary, has_files, problem_sentence
 
 blueprint = Blueprint("agent_act", __name__)
@@ -51,7 +52,9 @@ REASON = "act-reason"
 FIELD = "act-field"
 WHY = "act-why-"
 FILE = "act-file"
-_OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", REASON, FIELD, SEEN})
+_OURS = frozenset(
+    {"csrf_token", "token", "revision", "go", "send", "detach", "end", "modele", "inserer", REASON, FIELD, SEEN}
+)
 LONGEST = 2000  # signs of a reason
 _PLACES = {"reason_missing": REASON, "attachment_missing": FILE}
 
@@ -159,6 +162,8 @@ def post(number: str, transition: str) -> Response:
         return _stale(one, transition, typed)
     if not offer.open:
         return _closed(one, offer, typed)
+    if asked_to_insert():
+        return _form(one, offer, replace(typed, reason=inserted(one, typed.reason)[:LONGEST]))
     received = receive_files(one, lambda question: _place(offer.transition, question))
     one = agent_case(number)
     if received.touched or request.form.get("go") in ("edit", "add") or ADD in typed.raw or REMOVE in typed.raw:
@@ -219,6 +224,7 @@ def _form(
         revision=one.dossier.revision, reason_error=_error_at(errors, REASON), follow_up=brought,
         seen=[found.path for page in pages for found in asked_views(page) if found.shown], file_error=_error_at(errors, FILE),
         files=[paper(one, file) for file in _joined(one, way)], most=OF_AN_ACT.max_items, rounds=rounds,
+        snippets=offered() if way.asks & {"reason", "correction"} else [],
     )  # fmt: skip
 
 

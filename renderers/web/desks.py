@@ -25,6 +25,7 @@ from renderers.web import (
     orders,
     own_desk,
     publications,
+    snippets,
     statistics,
     team,
 )
@@ -32,7 +33,7 @@ from renderers.web import (
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
     agent_bulk.blueprint, orders.blueprint,
-    exports.blueprint, auditor_events.blueprint,
+    exports.blueprint, auditor_events.blueprint, snippets.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, own_desk.blueprint,

@@ -31,6 +31,7 @@ from renderers.web.cases import Case, agency_of, case
 from renderers.web.desk import desk_page, people
 from renderers.web.hardening import FILE_POLICY
 from renderers.web.refusals import sentence
+from renderers.web.snippets import asked_to_insert, inserted, offered
 
 blueprint = Blueprint("messages", __name__)
 
@@ -111,6 +112,8 @@ def unread_of(one: Case) -> str:
 
 def _write(one: Case) -> Response:
     body, file = request.form.get("body", "")[: LONGEST * 4], request.files.get("file")
+    if actor().kind == "agent" and asked_to_insert():
+        return _page(one, inserted(one, body))
     upload = Upload(file.filename, file.read()) if file is not None and file.filename else None
     try:
         written = write_message(office(), actor(), one.id, body, upload, token=form_token())
@@ -133,7 +136,7 @@ def _page(one: Case, body: str = "", faults: dict[str, str] | None = None) -> Re
         procedure=one.title, base=one.at(), lines=[_line(one, message, ours, names.get(message.by, "")) for message in found],
         closed=sentence(closed) if closed is not None else "", body=body, faults={"body": "", "file": "", **(faults or {})},
         errors=[(f"#{name}", said) for name, said in (faults or {}).items()], token=new_token(),
-        longest=LONGEST, largest=LARGEST_FILE,
+        longest=LONGEST, largest=LARGEST_FILE, snippets=offered() if ours else [],
     )  # fmt: skip
 
 

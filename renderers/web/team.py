@@ -299,7 +299,7 @@ def _entry(entry: Entry, names: Mapping[str, str]) -> tuple[str, str, str, list[
     return site().words.moment(entry.at, language()), say(f"team.entry_{entry.kind}", name=about), by, told
 
 
-_FACTS = ("roles", "offices", "until", "procedures", "administers", "order", "total")
+_FACTS = ("roles", "offices", "until", "procedures", "administers", "order", "total", "version")
 
 
 def _fact(entry: Entry, name: str) -> str:
@@ -307,7 +307,7 @@ def _fact(entry: Entry, name: str) -> str:
     value = entry.body.get(name) if isinstance(entry.body, dict) else None
     if name == "until":
         return _day(date.fromisoformat(value)) if isinstance(value, str) else ""
-    if name in ("order", "total"):
+    if name in ("order", "total", "version"):
         return str(value) if isinstance(value, int) else ""
     many = [str(one) for one in value] if isinstance(value, list) else []
     ends = entry.body.get("ends") if isinstance(entry.body, dict) else None
