@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
+
+import re2
 
 from engine.definition.notation import likely_span, read_span
 from engine.definition.source import Path, Placed, Tree
@@ -51,7 +54,20 @@ _VERBS_OF_KEY: Final[Mapping[str, tuple[str, ...]]] = {
     "ends": ("pay",), "rows": ("do",),
 }  # fmt: skip
 _TARGET_KEYS: Final = ("then", "late", "missed", "to")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOOKS_LIKE_A_SPAN: Final = re.compile(r"\d+\s*[^\W\d_]{1,12}(\s+[^\W\d_]+)?\s*")
+
+
+@cache
+def _is_readable(pattern: str) -> bool:
+    """Whether answers can be held against a pattern: in the syntax of the engine that does, which has no look-around."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except re2.error:
+        return False
+    return True
 
 
 def rules_of_procedure(source: Placed, partial: bool) -> Iterator[Problem]:
@@ -68,6 +84,7 @@ def rules_of_procedure(source: Placed, partial: bool) -> Iterator[Problem]:
     for name in _map(top.get("notices")):
         yield from rules.notice(("notices", name))
     yield from rules.first_match(("delay",))
+    yield from rules.period(("in_force",))
     yield from rules.workflow(("workflow",))
     for name in _map(top.get("outputs")):
         yield from rules.span_or_date(("outputs", name, "valid"))
@@ -85,6 +102,9 @@ def rules_of_shared(source: Placed) -> Iterator[Problem]:
         yield from rules.fields((), top)
     if "list" in top:
         yield from rules.option_labels(("items",))
+    for name, one in top.items():
+        if isinstance(one, dict):  # a kind of numbers
+            yield from rules.pattern((name, "pattern"))
 
 
 def laid_over(tree: Tree, path: Path) -> bool:
@@ -155,7 +175,8 @@ class _Rules:
             yield from self.check((*path, "checks", name))
 
     def field(self, path: Path, field: dict[str, Tree]) -> Iterator[Problem]:
-        """Keys that do not go with the type; a choice without options."""
+        """Keys that do not go with the type; a choice without options; a form that cannot be read."""
+        yield from self.pattern((*path, "pattern"))
         type_ = field.get("type", "text")
         if not isinstance(type_, str) or ("type" not in field and ("value" in field or self._deferred(path))):
             return
@@ -177,6 +198,25 @@ class _Rules:
         for code, option in _map(self.at(path)).items():
             if isinstance(option, dict) and "label" not in option and not option.keys() <= set(LANGUAGES):
                 yield self.say("S202", (*path, code), key=True, name="label", names=("label",))
+            yield from self.period((*path, code))
+
+    def pattern(self, path: Path) -> Iterator[Problem]:
+        written = self.at(path)
+        if isinstance(written, str) and not _is_readable(written):
+            yield self.say("S212", path, value=written)
+
+    def period(self, path: Path) -> Iterator[Problem]:
+        """What ends does not end before it begins; days are told apart as they are written."""
+        node = _map(self.at(path))
+        first, last = node.get("from"), node.get("until")
+        if (
+            isinstance(first, str)
+            and isinstance(last, str)
+            and _DAY.fullmatch(first)
+            and _DAY.fullmatch(last)
+            and last < first
+        ):
+            yield self.say("S213", (*path, "until"), value=last, first=first)
 
     def criterion(self, path: Path) -> Iterator[Problem]:
         criterion = _map(self.at(path))
@@ -198,6 +238,8 @@ class _Rules:
 
     def fee(self, path: Path) -> Iterator[Problem]:
         yield from self._either(path, ("amount", "lines"))
+        for name in _map(_map(self.at(path)).get("lines")):
+            yield from self.period((*path, "lines", name))
         for index, reduction in enumerate(_list(_map(self.at(path)).get("reductions"))):
             if isinstance(reduction, dict):
                 yield from self._either((*path, "reductions", index), ("percent", "amount"))
