@@ -10,6 +10,7 @@ from typing import Final
 from engine.office.bulk import carry_bulk
 from engine.office.events import carry_events
 from engine.office.exports import FILES, carry_tray
+from engine.office.handover import carry_handover
 from engine.office.office import Office
 from engine.office.orders import LEASE
 from engine.records.orders import Order, Work
@@ -24,6 +25,7 @@ _PARTS: Final = 10  # of a file at one turn
 
 _HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {
     "act": carry_bulk,
+    "handover": carry_handover,
     "tray": carry_tray,
     "events": carry_events,
 }

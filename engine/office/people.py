@@ -91,7 +91,7 @@ def add_person(office: Office, actor: Actor, kind: Kind, login: str, asked: Pers
             if unit.account_of(kind, login) is not None:
                 raise Refused(refusal("login_taken", login=login))
             unit.put_account(account)
-            _note(office, unit, actor, "person_added", account, _rights(account))
+            note_about(office, unit, actor, "person_added", account, _rights(account))
     except Taken:
         raise Refused(refusal("login_taken", login=login)) from None
     return Given(account, password)
@@ -107,7 +107,7 @@ def change_person(office: Office, actor: Actor, account_id: str, asked: Person) 
         _check_rights(office, unit, actor, before, after)
         if after != before:
             unit.put_account(after)
-            _note(office, unit, actor, "rights_changed", after, {**_rights(after), "before": _rights(before)})
+            note_about(office, unit, actor, "rights_changed", after, {**_rights(after), "before": _rights(before)})
     return after
 
 
@@ -118,7 +118,7 @@ def close_person(office: Office, actor: Actor, account_id: str) -> Account:
         after = replace(before, disabled=True)
         if not before.disabled:
             unit.put_account(after)
-            _note(office, unit, actor, "person_closed", after)
+            note_about(office, unit, actor, "person_closed", after)
         unit.drop_sessions(before.id)
     return after
 
@@ -142,7 +142,7 @@ def _new_password(office: Office, actor: Actor, account_id: str, kind: str) -> G
         after = replace(before, secret=secret, fresh=True, disabled=before.disabled and kind != "person_reopened")
         unit.put_account(after)
         unit.drop_sessions(before.id)
-        _note(office, unit, actor, kind, after)
+        note_about(office, unit, actor, kind, after)
     return Given(after, password)
 
 
@@ -153,7 +153,7 @@ def reset_factor(office: Office, actor: Actor, account_id: str) -> Account:
         account = _changeable(unit, actor, account_id)
         unit.drop_second_factor(account.id)
         unit.drop_sessions(account.id)
-        _note(office, unit, actor, "factor_reset", account)
+        note_about(office, unit, actor, "factor_reset", account)
     return account
 
 
@@ -258,8 +258,9 @@ def _rights(account: Account) -> dict[str, Plain]:
     }
 
 
-def _note(
+def note_about(
     office: Office, unit: Unit, actor: Actor, kind: str, account: Account, more: Mapping[str, Plain] | None = None
 ) -> None:
+    """One entry about somebody in the journal of people."""
     told: Plain = {"account": account.id, "login": account.login, **(more or {})}
     unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", told))

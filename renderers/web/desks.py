@@ -21,6 +21,7 @@ from renderers.web import (
     comparisons,
     definitions,
     exports,
+    handover,
     open_data,
     orders,
     own_desk,
@@ -33,7 +34,7 @@ from renderers.web import (
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
     agent_bulk.blueprint, orders.blueprint,
-    exports.blueprint, auditor_events.blueprint, snippets.blueprint,
+    exports.blueprint, auditor_events.blueprint, snippets.blueprint, handover.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, own_desk.blueprint,

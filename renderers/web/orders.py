@@ -16,7 +16,7 @@ from renderers.paging import paged
 from renderers.web.agent_case import act_label, why_not
 from renderers.web.base import actor, agent, auditor, language, office, say, site
 from renderers.web.cases import label, place_label
-from renderers.web.desk import book_of, desk_page
+from renderers.web.desk import book_of, desk_page, people
 from renderers.web.questions import question_said
 from renderers.web.refusals import sentence
 from renderers.web.tables import csv_response
@@ -57,6 +57,9 @@ def order_title(order: Order) -> str:
     said = asked(order)
     book = book_of(str(said.get("procedure", "")))
     what = ""
+    if order.work == "handover":
+        to = str(said.get("to") or "")
+        what = people([to]).get(to, say("desk.unknown_person")) if to else say("handover.queue")
     if order.work == "act":
         act = str(said.get("act", ""))
         what = act_label(book, act) if book else act

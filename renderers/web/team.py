@@ -14,6 +14,7 @@ from engine.office.people import Given, Person
 from engine.problems import Refused
 from engine.records.dossier import Account, Actor
 from engine.records.journal import Entry
+from engine.rules.absences import is_absent
 from engine.rules.rights import EVERYWHERE, administers, agency_of, is_administrator, why_not_person
 from renderers.web.base import actor, agent, go, language, office, say, site
 from renderers.web.cases import label
@@ -33,6 +34,8 @@ class MemberLine:
     login: str
     rights: tuple[str, ...]
     open: bool
+    held: str = ""  # where their absence is said and their dossiers are handed over
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,11 @@ def home() -> Response:
 
 def _line(account: Account) -> MemberLine:
     is_open = account.is_open(office().day())
-    return MemberLine(f"{_HOME}/{account.id}", account.name, account.login, tuple(_rights(account)), is_open)
+    held = f"{_HOME}/{account.id}/dossiers" if account.kind == "agent" else ""
+    absent = is_absent(account, office().day())
+    return MemberLine(
+        f"{_HOME}/{account.id}", account.name, account.login, tuple(_rights(account)), is_open, held, absent
+    )
 
 
 def _rights(account: Account) -> Iterable[str]:
