@@ -34,6 +34,7 @@ from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
 from engine.gateways.settings import Gateways, WrongGateways, read_gateways
+from engine.office.checkup import Place
 from engine.office.demo import PASSWORD, close_demo, open_demo
 from engine.office.following import INDEX, Follower, stories_of, waiting
 from engine.office.gates import Judge, facts_of
@@ -43,14 +44,15 @@ from engine.office.keeping import FolderKeeper, Keeper, Keeping
 from engine.office.keys import SigningKeys
 from engine.office.mirror import Followed, Mirror
 from engine.office.office import Office, OfficeSettings
-from engine.office.statistics import count_up
+from engine.office.statistics import count_again, count_up
 from engine.office.timers import tour
 from engine.office.tryout import Leads, Tryout
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys
 from engine.records.store import Store
-from engine.records.stores import open_store
+from engine.records.stores import file_of, open_store
 from renderers.console import console
+from renderers.console_doctor import doctor_command
 from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
 from renderers.console_language import language_of
 from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
@@ -243,13 +245,18 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
         simulated = {name: SandboxProvider(operator, name, label) for name, label in DEMO_PROVIDERS.items()}
         return Gateways(simulated, {"sms": inbox, "email": inbox, "inbox": inbox})
     senders: dict[str, Sender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
-    if settings.gateways is None:
-        return Gateways({}, senders)
     try:
-        said = read_gateways(settings.gateways, SystemClock(), settings.base_url)
+        said = _said_gateways(settings)
     except WrongGateways as wrong:
         raise click.ClickException(f"{settings.gateways}: {wrong}") from None
     return Gateways(said.operators, {**senders, **said.senders}, said.scanner, said.identity)
+
+
+def _said_gateways(settings: Settings) -> Gateways:
+    """What the file of gateways says; nothing without one. Raises `WrongGateways`."""
+    if settings.gateways is None:
+        return Gateways({}, {})
+    return read_gateways(settings.gateways, SystemClock(), settings.base_url)
 
 
 def _secret(settings: Settings) -> str:
@@ -471,6 +478,33 @@ def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
 def _installation(settings: Settings) -> Installation:
     return Installation(settings.store, settings.data / "files", settings.ring)
 
+def _looked_at() -> Place:
+    """This installation as it may be, nothing opened yet."""
+    try:
+        settings = _settings(False)
+    except (ValueError, OSError) as wrong:
+        raise click.ClickException(str(wrong)) from None
+    return Place(
+        base_url=settings.base_url, demo=settings.demo, hosts=settings.hosts, second_factor=settings.second_factor,
+        unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
+        file=file_of(settings.store), open_store=lambda: open_store(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
+    )  # fmt: skip
+
+
+def unknown_settings(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What is set in our name and means nothing: most often a slip of the pen."""
+    asked: set[str] = set()
+
+    class Asking(dict[str, str]):
+        def get(self, name: str, otherwise: str = "") -> str:  # type: ignore[override]
+            asked.add(name)
+            return otherwise
+
+    Settings.from_environment(Asking())
+    known = asked | {"GUICHET_LANG", "GUICHET_KEYS"}
+    return tuple(sorted(name for name in environ if name.startswith("GUICHET_") and name not in known))
+
+
 
 def _kept_office() -> Office:
     """The same for commands whose codes from 2 up say what was found."""
@@ -503,6 +537,7 @@ migrate = migrate_command(_kept_office)
 agent = agent_command(lambda: _publishing()[0], _kept_office)
 replay = replay_command(_kept_office)
 snapshot = snapshot_command(_kept_office)
+doctor = doctor_command(_looked_at)
 
 
 def _speak(settings: Settings) -> None:

@@ -33,6 +33,16 @@ def render_pdf(template: str, data: Plain, images: dict[str, bytes] | None = Non
         return _compiled(template, payload, tagged=False)
 
 
+def has_letters() -> bool:
+    """Whether what is embedded draws the letters of the country's languages: the standard refuses a sign without a shape."""
+    text = '#set document(title: "x", date: none)\n#set text(lang: "fr")\nÉ ç œ « » Ɖ ɖ Ɛ ɛ Ƒ ƒ Ɣ ɣ Ŋ ŋ Ɔ ɔ Ʋ ʋ Ɩ ɩ ñ ã'
+    try:
+        typst.compile(text.encode(), format="pdf", ignore_system_fonts=True, pdf_standards=["ua-1"])
+    except (typst.TypstError, OSError):
+        return False
+    return True
+
+
 def _compiled(template: str, payload: str, tagged: bool) -> bytes:
     """`tagged`: to the standard, with our fonts alone; else with any font of the machine, a square where none has the
     sign."""

@@ -34,6 +34,13 @@ class ClamAV:
         log.error("the scanner could not tell: %s", answer[:200])
         return "file_unchecked"
 
+    def reach(self) -> None:
+        """Raises OSError when it is silent or says anything but that it is there."""
+        with self._opened() as line:
+            line.sendall(b"zPING\0")
+            if line.recv(_LONGEST_ANSWER).partition(b"\0")[0] != b"PONG":
+                raise OSError("not a scanner")
+
     def _ask(self, data: bytes) -> str:
         with self._opened() as line:
             line.sendall(b"zINSTREAM\0")

@@ -54,6 +54,13 @@ class MailServer:
         except ValueError:
             raise NotSent("no_such_address", for_good=True) from None
 
+    def reach(self) -> None:
+        """Opens the door and signs in, sends nothing. Raises `NotSent`."""
+        try:
+            self._open().close()
+        except (smtplib.SMTPException, OSError) as error:
+            raise NotSent(type(error).__name__) from None
+
     def _message(self, letter: Letter) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
         local, _, domain = letter.to.rpartition("@")

@@ -20,6 +20,13 @@ class SmsGateway:
         self._wire, self._fields, self._fixed = wire, fields, fixed
         self._headers = {"Authorization": f"Bearer {token}"}
 
+    def reach(self) -> None:
+        """Raises `NotSent` when nobody answers at its address."""
+        try:
+            self._wire.reach()
+        except ProviderDown as down:
+            raise NotSent(str(down)) from None
+
     def send(self, letter: Letter) -> None:
         body = {**self._fixed, self._fields["to"]: letter.to, self._fields["text"]: letter.body}
         try:

@@ -69,6 +69,13 @@ class Wire:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", path, urlencode(fields).encode(), {**kind, **(headers or {})})
 
+    def reach(self) -> None:
+        """Knocks at the address and asks for nothing: whatever answers, answers. Raises `ProviderDown` when nobody does."""
+        try:
+            self._pool.request("HEAD", self.base, redirect=False).release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise ProviderDown(type(error).__name__) from None
+
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Raises `ProviderDown`."""
         return self._ask("GET", path, None, headers)

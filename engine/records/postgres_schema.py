@@ -38,7 +38,15 @@ from engine.records.sqlite_schema import (
 from engine.records.tallies import TALLIES
 
 # What must be so for an acknowledged commit to survive a power cut.
-SAFE: Final[Mapping[str, str]] = {"synchronous_commit": "on", "fsync": "on", "full_page_writes": "on"}
+SAFE: Final[Mapping[str, str]] = {
+    "synchronous_commit": "on",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "server_encoding": "UTF8",
+    "statement_timeout": "30s",  # asked for on connecting: something between that drops it would let one command hold all
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "1min",
+}
 
 _INSERTED: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _INSTANT: Final = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""

@@ -1,0 +1,280 @@
+"""What `guichet doctor` looks at: every part an installation stands on, what is found, how bad it is. Changes nothing.
+
+A part that cannot be opened is a finding, never a failure; nothing personal and no secret is in what is found.
+"""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+
+from engine.clock import ZONE
+from engine.gateways.senders import NotSent, Sender
+from engine.gateways.settings import Gateways, WrongGateways
+from engine.office.following import waiting
+from engine.office.gauges import LEAST_FREE
+from engine.office.keys import NoKeys, SigningKeys
+from engine.office.mirror import Followed
+from engine.records.gauges import Queues, Standing
+from engine.records.leaves import Tree
+from engine.records.store import Busy, Damaged, Store
+
+Level: TypeAlias = Literal["well", "watch", "mend"]
+
+COMFORTABLE: Final = 2 * 1024**3  # bytes under which somebody should look at the disk
+OLD_KEYS: Final = 730  # days
+_LATE_LETTERS: Final = 600.0  # seconds
+_LATE_TIMERS: Final = 300.0
+_LATE_CHECKPOINT: Final = 300.0
+_DRIFT: Final = (2.0, 30.0)
+_OF_A_NETWORK: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "glusterfs", "ceph", "afs"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: what (`part`), what is found (`code`), how bad, and its facts."""
+
+    part: str
+    code: str
+    level: Level
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An installation to look at. What may fail to open is opened here."""
+
+    base_url: str
+    demo: bool
+    hosts: tuple[str, ...]
+    second_factor: bool
+    unknown: tuple[str, ...]  # settings that mean nothing
+    data: Path
+    ring: Path
+    file: Path | None  # of a SQLite store
+    open_store: Callable[[], Store]  # raises RuntimeError: unsafe settings, another release
+    gateways: Callable[[], Gateways]
+    follow: Followed | None = None
+
+
+@runtime_checkable
+class Reachable(Protocol):
+    """What stands elsewhere and can be knocked at."""
+
+    def reach(self) -> None: ...
+
+
+def examine(place: Place, now: datetime) -> Iterator[Check]:
+    """Every check, in the order in which one would mend."""
+    yield from _settings(place)
+    yield from _keys(place, now)
+    yield _disk(place.data)
+    yield from _store(place, now)
+    yield from _gateways(place)
+    yield _solver()
+    yield Check("zone", "zone_well", "well", {"zone": str(ZONE), "time": f"{now.astimezone(ZONE):%H:%M}"})
+
+
+def worst(checks: Iterable[Check]) -> Level:
+    levels = {one.level for one in checks}
+    return "mend" if "mend" in levels else "watch" if "watch" in levels else "well"
+
+
+# -- settings, keys, disk ----------------------------------------------------------------------------------------------
+
+
+def _settings(place: Place) -> Iterator[Check]:
+    found = []
+    if place.unknown:
+        found.append(Check("settings", "settings_unknown", "watch", {"names": ", ".join(place.unknown)}))
+    if place.demo:
+        found.append(Check("settings", "settings_demo", "watch"))
+    elif not place.base_url.startswith("https://"):
+        found.append(Check("settings", "settings_http", "mend", {"address": place.base_url}))
+    elif not place.hosts:
+        found.append(Check("settings", "settings_hosts", "watch"))
+    if not place.second_factor:
+        found.append(Check("settings", "settings_second_factor", "watch"))
+    yield from found or [Check("settings", "settings_well", "well", {"address": place.base_url})]
+
+
+def _keys(place: Place, now: datetime) -> Iterator[Check]:
+    name = {"name": str(place.ring)}
+    try:
+        SigningKeys.open(place.ring)
+        kept = place.ring.stat()
+    except (NoKeys, OSError):
+        yield Check("keys", "keys_unreadable", "mend", name)
+        return
+    days = (now - datetime.fromtimestamp(kept.st_mtime, UTC)).days
+    if kept.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Check("keys", "keys_open", "mend", {**name, "mode": f"{stat.S_IMODE(kept.st_mode):04o}"})
+    elif days > OLD_KEYS:
+        yield Check("keys", "keys_old", "watch", {"days": str(days)})
+    elif place.ring.parent.resolve() == place.data.resolve() and not place.demo:
+        yield Check("keys", "keys_beside", "watch", name)
+    else:
+        yield Check("keys", "keys_well", "well", {"days": str(days)})
+
+
+def _disk(data: Path) -> Check:
+    try:
+        free = shutil.disk_usage(data).free
+    except OSError:
+        return Check("disk", "disk_missing", "mend", {"name": str(data)})
+    facts = {"free": f"{free / 1024**3:.1f}"}
+    if free < LEAST_FREE:
+        return Check("disk", "disk_full", "mend", facts)
+    return (
+        Check("disk", "disk_low", "watch", facts) if free < COMFORTABLE else Check("disk", "disk_well", "well", facts)
+    )
+
+
+def _solver() -> Check:
+    """Nothing is published without proofs."""
+    if find_spec("z3") is None:
+        return Check("solver", "solver_missing", "watch")
+    return Check("solver", "solver_well", "well")
+
+
+# -- the store ---------------------------------------------------------------------------------------------------------
+
+
+def _store(place: Place, now: datetime) -> Iterator[Check]:
+    if place.file is not None:
+        kind = _kind_of_disk(place.file)
+        if kind in _OF_A_NETWORK:
+            yield Check("store", "store_on_network", "mend", {"kind": kind})
+        if not place.file.is_file():
+            yield Check("store", "store_missing", "mend", {"name": str(place.file)})
+            return
+    try:
+        store = place.open_store()
+        standing = store.standing()
+        yield _of_release(standing, store)
+        yield _drift((standing.at - datetime.now(UTC)).total_seconds())
+        if standing.pending or standing.strange:
+            return
+        with store.unit() as unit:
+            queues, tree, published = unit.queues(now), unit.tree(), unit.last_publication()
+    except Busy as busy:
+        yield Check("store", "store_unreachable", "mend", {"why": str(busy)})
+        return
+    except Damaged as damaged:
+        yield Check("store", "store_damaged", "mend", {"why": str(damaged)})
+        return
+    except RuntimeError as unsafe:
+        yield Check("store", "store_unsafe", "mend", {"why": str(unsafe)})
+        return
+    yield from _queues(queues, tree, now)
+    yield Check(
+        "editions", *(("editions_none", "mend") if not published else ("editions_well", "well")), {"n": str(published)}
+    )
+    yield _followed(place.follow, store)
+
+
+def _of_release(standing: Standing, store: Store) -> Check:
+    """Its migrations are those of this release. That it runs with safe settings was asserted on opening it."""
+    if standing.strange:
+        return Check("store", "store_of_another_release", "mend", {"names": ", ".join(standing.strange)})
+    if standing.pending:
+        return Check("store", "migrations_pending", "mend", {"names": ", ".join(standing.pending)})
+    said = store.settings()
+    version = said.get("version") or said.get("server_version", "")
+    return Check("store", "store_well", "well", {"kind": said["store"], "version": version})
+
+
+def _kind_of_disk(file: Path) -> str:
+    """The kind of file system that a file lies on, where the system says so."""
+    try:
+        lines = [line.split() for line in Path("/proc/mounts").read_text("utf-8").splitlines()]
+    except OSError:
+        return ""
+    there = file.resolve()
+    under = [(len(line[1]), line[2]) for line in lines if there.is_relative_to(line[1])]
+    return max(under, default=(0, ""))[1]
+
+
+def _drift(seconds: float) -> Check:
+    """Two clocks that differ: what is due, and what is over, is told by both."""
+    watch, mend = _DRIFT
+    level: Level = "mend" if abs(seconds) > mend else "watch" if abs(seconds) > watch else "well"
+    return Check("clock", "clock_well" if level == "well" else "clock_drifts", level, {"seconds": f"{seconds:+.1f}"})
+
+
+def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Check]:
+    def age(since: datetime | None) -> float:
+        return (now - since).total_seconds() if since else 0.0
+
+    found = []
+    letters, timers = age(queues.letters.since), age(queues.timers.since)
+    if timers > _LATE_TIMERS:
+        found.append(
+            Check("queues", "timers_late", "mend", {"count": str(queues.timers.count), "minutes": f"{timers / 60:.0f}"})
+        )
+    if letters > _LATE_LETTERS:
+        facts = {"count": str(queues.letters.count), "minutes": f"{letters / 60:.0f}"}
+        found.append(Check("queues", "letters_late", "watch", facts))
+    if unknown := queues.payments.get("unknown", 0):
+        found.append(Check("queues", "payments_unknown", "watch", {"count": str(unknown)}))
+    yield from found or [Check("queues", "queues_well", "well")]
+    signed = age(tree.at) if tree else None
+    if signed is None or signed > _LATE_CHECKPOINT:
+        yield Check("checkpoints", "checkpoint_late" if tree else "checkpoint_none", "watch",
+                    {"minutes": f"{(signed or 0) / 60:.0f}"})  # fmt: skip
+    else:
+        yield Check("checkpoints", "checkpoint_well", "well", {"seconds": f"{signed:.0f}"})
+
+
+def _followed(follow: Followed | None, store: Store) -> Check:
+    if follow is None:
+        return Check("repository", "repository_none", "well")
+    if shutil.which("git") is None:
+        return Check("repository", "repository_no_git", "mend")
+    refused, troubled = waiting(store, follow.source)
+    if troubled is not None:
+        return Check("repository", "repository_silent", "mend", {"why": troubled.trouble})
+    if refused is not None:
+        return Check("repository", "repository_refused", "watch", {"commit": refused.origin.commit[:12]})
+    return Check("repository", "repository_well", "well", {"source": follow.source})
+
+
+# -- what stands elsewhere ---------------------------------------------------------------------------------------------
+
+
+def _gateways(place: Place) -> Iterator[Check]:
+    if place.demo:
+        yield Check("gateways", "gateways_demo", "well")
+        return
+    try:
+        said = place.gateways()
+    except WrongGateways as wrong:
+        yield Check("gateways", "gateways_wrong", "mend", {"why": str(wrong)})
+        return
+    for channel in ("sms", "email"):
+        yield _reached(channel, said.senders.get(channel))
+    yield _reached("antivirus", said.scanner)
+    yield (
+        Check("operators", "operators_well", "well", {"names": ", ".join(said.operators)})
+        if said.operators
+        else Check("operators", "operators_none", "watch")
+    )
+
+
+def _reached(channel: str, there: Sender | Reachable | None) -> Check:
+    if not isinstance(there, Reachable):
+        return Check(channel, f"{channel}_none", "watch")
+    try:
+        there.reach()
+    except (NotSent, OSError) as silent:
+        why = str(silent) if isinstance(silent, NotSent) else type(silent).__name__
+        return Check(channel, f"{channel}_silent", "mend", {"why": why})
+    return Check(channel, f"{channel}_well", "well")

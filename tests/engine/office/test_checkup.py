@@ -1,0 +1,309 @@
+"""What the doctor finds: each part well, then each in every state that somebody must mend."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from engine.gateways.antivirus import ClamAV
+from engine.gateways.mail import MailServer
+from engine.gateways.senders import NotSent
+from engine.gateways.settings import Gateways, WrongGateways
+from engine.gateways.sms import SmsGateway
+from engine.gateways.wire import Wire
+from engine.office import checkup
+from engine.office.checkpoints import sign_journal
+from engine.office.checkup import Check, Place, examine, worst
+from engine.office.mirror import Followed
+from engine.records.publications import Watch
+from engine.records.sqlite import SqliteStore
+from engine.records.sqlite_schema import UnsafeSettings
+from engine.records.store import Busy, Damaged
+from renderers.words import load_words
+from server import doctor, unknown_settings
+from tests.engine.office.world import B3, World, a_world
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Answers:
+    """Something elsewhere that answers, or does not."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+
+    def send(self, letter: object) -> None: ...
+    def inspect(self, data: bytes) -> str | None: ...
+    def reach(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    data = tmp_path / "data"
+    world = a_world(data, SqliteStore(data / "guichet.db"))
+    world.office = replace(world.office, settings=replace(world.office.settings, checkpoints=tmp_path / "notes"))
+    sign_journal(world.office)
+    return world
+
+
+@pytest.fixture
+def place(world: World, tmp_path: Path) -> Place:
+    """Everything as it should be."""
+    ring = tmp_path / "keys" / "keys.json"
+    ring.parent.mkdir()
+    world.office.keys.save(ring)
+    os.utime(ring, (world.office.now().timestamp(),) * 2)
+    there = Answers()
+    said = Gateways({"mixx": None}, {"sms": there, "email": there}, there)  # type: ignore[arg-type, dict-item]
+    return Place(
+        base_url="https://guichet.example", demo=False, hosts=("guichet.example",), second_factor=True, unknown=(),
+        data=tmp_path / "data", ring=ring, file=tmp_path / "data" / "guichet.db", open_store=lambda: world.office.store,
+        gateways=lambda: said,
+    )  # fmt: skip
+
+
+def look(place: Place, world: World) -> dict[str, Check]:
+    return {one.code: one for one in examine(place, world.office.now())}
+
+
+def fails(error: Exception) -> Callable[[], Any]:
+    def opened() -> Any:
+        raise error
+
+    return opened
+
+
+def test_all_is_well(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "COMFORTABLE", checkup.LEAST_FREE)
+    found = look(place, world)
+    assert {one.level for one in found.values()} == {"well"}, found
+    assert worst(found.values()) == "well"
+    assert found["store_well"].facts["kind"] == "sqlite"
+    assert found["clock_well"]
+    assert len({one.part for one in found.values()}) >= 14
+
+
+def gateways(**there: Answers) -> Mapping[str, Any]:
+    senders = {name: one for name, one in there.items() if name != "antivirus"}
+    return {"gateways": lambda: Gateways({}, senders, there.get("antivirus"))}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "level"),
+    [
+        ({"unknown": ("GUICHET_HOST",)}, "settings_unknown", "watch"),
+        ({"demo": True}, "settings_demo", "watch"),
+        ({"base_url": "http://guichet.example"}, "settings_http", "mend"),
+        ({"hosts": ()}, "settings_hosts", "watch"),
+        ({"second_factor": False}, "settings_second_factor", "watch"),
+        ({"ring": Path("nowhere.json")}, "keys_unreadable", "mend"),
+        ({"data": Path("nowhere")}, "disk_missing", "mend"),
+        ({"file": Path("nowhere.db")}, "store_missing", "mend"),
+        ({"open_store": fails(Busy("connection"))}, "store_unreachable", "mend"),
+        ({"open_store": fails(Damaged("SQLITE_NOTADB"))}, "store_damaged", "mend"),
+        ({"open_store": fails(UnsafeSettings("fsync=off"))}, "store_unsafe", "mend"),
+        ({"gateways": fails(WrongGateways("[sms] address: is missing"))}, "gateways_wrong", "mend"),
+        (gateways(), "sms_none", "watch"),
+        (gateways(), "email_none", "watch"),
+        (gateways(), "antivirus_none", "watch"),
+        (gateways(), "operators_none", "watch"),
+        (gateways(sms=Answers(NotSent("NewConnectionError"))), "sms_silent", "mend"),
+        (gateways(email=Answers(ConnectionRefusedError())), "email_silent", "mend"),
+        (gateways(antivirus=Answers(TimeoutError())), "antivirus_silent", "mend"),
+    ],
+)  # fmt: skip
+def test_each_part_that_is_not_well(
+    place: Place, world: World, changes: Mapping[str, Any], code: str, level: str
+) -> None:
+    found = look(replace(place, **changes), world)
+    assert found[code].level == level
+    assert worst(found.values()) in (level, "mend")
+
+
+def test_keys_that_others_may_read_or_that_are_old_or_beside_the_data(place: Place, world: World) -> None:
+    place.ring.chmod(0o640)
+    assert look(place, world)["keys_open"].facts["mode"] == "0640"
+    place.ring.chmod(0o600)
+    world.wait(days=checkup.OLD_KEYS + 1)
+    assert look(place, world)["keys_old"].level == "watch"
+    beside = place.data / "keys.json"
+    shutil.copy(place.ring, beside)
+    os.utime(beside, (world.office.now().timestamp(),) * 2)
+    assert look(replace(place, ring=beside), world)["keys_beside"].level == "watch"
+
+
+def test_a_disk_that_fills(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, code in ((checkup.LEAST_FREE - 1, "disk_full"), (checkup.COMFORTABLE - 1, "disk_low")):
+        usage = type(shutil.disk_usage(place.data))(1, 1, free)
+        monkeypatch.setattr(checkup.shutil, "disk_usage", lambda path, usage=usage: usage)  # type: ignore[misc]
+        assert code in look(place, world)
+
+
+def test_a_store_of_another_release(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing = world.office.store.standing()
+    for change, code in (
+        ({"pending": ("0099 later",)}, "migrations_pending"), ({"strange": ("9999 x",)}, "store_of_another_release"),
+    ):  # fmt: skip
+        changed = replace(standing, **change)
+        monkeypatch.setattr(SqliteStore, "standing", lambda self, changed=changed: changed)  # type: ignore[misc]
+        found = look(place, world)
+        assert found[code].level == "mend"
+        assert "queues_well" not in found, "no table is asked that may not be there"
+
+
+def test_a_file_on_a_network(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "_kind_of_disk", lambda file: "nfs4")
+    assert look(place, world)["store_on_network"].facts == {"kind": "nfs4"}
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(1.0, "well"), (-5.0, "watch"), (31.0, "mend")])
+def test_a_clock_that_drifts(
+    place: Place, world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, level: str
+) -> None:
+    real = SqliteStore.standing
+
+    def drifting(self: SqliteStore) -> Any:
+        told = real(self)
+        return replace(told, at=told.at + timedelta(seconds=seconds))
+
+    monkeypatch.setattr(SqliteStore, "standing", drifting)
+    [found] = [one for one in examine(place, world.office.now()) if one.part == "clock"]
+    assert found.level == level
+
+
+def test_what_waits_too_long(place: Place, world: World) -> None:
+    dossier = world.sent(B3)
+    world.wait(minutes=11)
+    found = look(place, world)
+    assert found["letters_late"].level == "watch"
+    assert found["checkpoint_late"].facts == {"minutes": "11"}
+    world.wait(days=400)
+    assert look(place, world)["timers_late"].level == "mend"
+    everything = json.dumps([dict(one.facts) for one in look(place, world).values()])
+    assert dossier.number not in everything
+
+
+def test_a_repository_that_is_silent(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    follow = Followed("https://secret:password@forge.example/law.git")
+    followed = replace(place, follow=follow)
+    assert look(followed, world)["repository_well"].facts == {"source": follow.source}
+    assert "password" not in follow.source
+    with world.office.store.unit(write=True) as unit:
+        unit.put_watch(
+            Watch(follow.source, world.office.now(), "", "repository_unreachable", {}, world.office.now(), 3)
+        )
+    assert look(followed, world)["repository_silent"].level == "mend"
+    monkeypatch.setattr(checkup.shutil, "which", lambda name: None)
+    assert look(followed, world)["repository_no_git"].level == "mend"
+
+
+def test_no_solver(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "find_spec", lambda name: None)
+    assert look(place, world)["solver_missing"].level == "watch"
+
+
+# -- knocking for real -------------------------------------------------------------------------------------------------
+
+
+def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for knock in (
+        SmsGateway(Wire(f"http://127.0.0.1:{port}"), "token", {"to": "to", "text": "text"}, {}).reach,
+        MailServer("127.0.0.1", port, "none", "a@b.tg").reach,
+    ):
+        with pytest.raises(NotSent):
+            knock()
+    with pytest.raises(OSError, match="refused"):
+        ClamAV(host="127.0.0.1", port=port).reach()
+
+
+@pytest.mark.parametrize(("answer", "there"), [(b"PONG\0", True), (b"HTTP/1.1 400\r\n", False), (b"", False)])
+def test_a_scanner_says_that_it_is_there(answer: bytes, there: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def once() -> None:
+            line, _ = server.accept()
+            with line:
+                asked.append(line.recv(100))
+                line.sendall(answer)
+
+        asked: list[bytes] = []
+        thread = threading.Thread(target=once, daemon=True)
+        thread.start()
+        knock = ClamAV(host="127.0.0.1", port=server.getsockname()[1]).reach
+        if there:
+            knock()
+        else:
+            with pytest.raises(OSError, match="not a scanner"):
+                knock()
+        thread.join(20)
+        assert asked == [b"zPING\0"]
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def told(data: Path, *args: str, **environ: str) -> Any:
+    return CliRunner().invoke(doctor, list(args), env={"GUICHET_DATA": str(data), "GUICHET_DEMO": "0", **environ})
+
+
+def test_every_finding_has_its_words_and_what_is_not_well_a_way_out() -> None:
+    words = load_words()
+    source = (ROOT / "engine" / "office" / "checkup.py").read_text("utf-8")
+    codes = set(re.findall(r'"((?:settings|keys|disk|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
+                           r'|gateways|operators|solver|zone|migrations)_[a-z_]+)"', source))  # fmt: skip
+    codes |= {f"{one}_{state}" for one in ("sms", "email", "antivirus") for state in ("none", "silent", "well")}
+    codes |= {"letters_well", "letters_missing"}
+    assert len(codes) > 40
+    for language in ("fr", "en"):
+        texts = words.texts(language)
+        for code in codes:
+            assert f"doctor.found.{code}" in texts, code
+            well = code.endswith("_well") or code in ("repository_none", "gateways_demo")
+            assert (f"doctor.do.{code}" in texts) == (not well), code
+        assert {key.removeprefix("doctor.found.") for key in texts if key.startswith("doctor.found.")} == codes
+
+
+def test_an_empty_place_is_told_and_left_empty(tmp_path: Path) -> None:
+    said = told(tmp_path / "nowhere")
+    assert said.exit_code == 3
+    assert "pas encore de base" in said.output
+    assert said.output.rstrip().endswith("À réparer.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_machines_read_it_too(place: Place, tmp_path: Path) -> None:
+    said = told(
+        place.data, "--json", "--lang", "en", GUICHET_KEYS=str(place.ring), GUICHET_BASE_URL="https://guichet.example",
+        GUICHET_HOTS="guichet.example",
+    )  # fmt: skip
+    read = json.loads(said.output)
+    assert (said.exit_code, read["level"]) in ((2, "watch"), (3, "mend"))
+    unknown = next(one for one in read["checks"] if one["code"] == "settings_unknown")
+    assert "GUICHET_HOTS" in unknown["facts"]["names"]
+    assert unknown["do"].startswith("Mend their names")
+    assert {"part", "code", "level", "facts", "said", "do"} == set(unknown)
+
+
+def test_a_setting_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    assert told(tmp_path, GUICHET_PROXIES="two").exit_code == 1
+
+
+def test_settings_are_known_by_their_names_and_their_files() -> None:
+    known = {"GUICHET_DATA": "x", "GUICHET_SECRET_FILE": "y", "GUICHET_KEYS": "z", "GUICHET_LANG": "en", "PORT": "1"}
+    assert unknown_settings({**known, "GUICHET_DATE": "x", "OTHER": "y"}) == ("GUICHET_DATE",)
