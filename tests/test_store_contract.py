@@ -892,21 +892,22 @@ def test_counts_add_up_and_the_mark_moves_with_them(store: Store) -> None:
         with pytest.raises(Conflict), store.unit(write=True) as unit:
             unit.add_tallies({lome: 1}, before, two)
     with store.unit() as unit:
-        assert unit.tallies(Asked("2026-03", "2026-04")) == {lome: 5, kara: 1, april: 1}
-        assert unit.tallies(Asked("2026-04", "2026-04")) == {april: 1}
-        assert unit.tallies(Asked("2026-03", "2026-03", offices=frozenset({"kara"}))) == {kara: 1}
-        assert unit.tallies(Asked("2026-03", "2026-04", ("other",))) == {}
-        assert unit.tallies(Asked("2026-03", "2026-04", ())) == {}
-        assert unit.tallies(Asked("2026-03", "2026-04", figures=("answered",))) == {}
-        assert unit.tallies_together(Asked("2026-03", "2026-03")) == {replace(lome, office=""): 6}
-        every = unit.tallies_together(Asked("2026-03", "2026-03"), by_procedure=False)
-        assert every == {replace(lome, office="", procedure=""): 6}
+        assert unit.tallies(Asked(("2026-03", "2026-04", STANDING))) == {lome: 5, kara: 1, april: 1}
+        assert unit.tallies(Asked(("2026-04",))) == {april: 1}
+        assert unit.tallies(Asked(("2026-03",), offices=frozenset({"kara"}))) == {kara: 1}
+        assert unit.tallies(Asked(("2026-03",), ("permit", "other"))) == {lome: 5, kara: 1}
+        assert unit.tallies(Asked(("2026-03",), ("other",))) == {}
+        assert unit.tallies(Asked(("2026-03",), ())) == {}
+        assert unit.tallies(Asked(("2026-03",), figures=("answered",))) == {}
+        assert unit.tallies_together(Asked(("2026-03",))) == {replace(lome, office=""): 6}
+        assert unit.tallied(Asked(("2026-03",))) == {"permit"}
+        assert unit.tallied(Asked((STANDING,))) == frozenset()  # one came and one went
     with store.unit(write=True) as unit:
         unit.add_tallies({now: 7}, two, two)
-        assert unit.tallies(Asked("2026-05", "2026-05")) == {now: 7}
-        assert unit.tallies(Asked("2026-05", "2026-05", standing=False)) == {}
+        assert unit.tallies(Asked(("2026-05", STANDING))) == {now: 7}
+        assert unit.tallies(Asked(("2026-05",))) == {}
         unit.forget_tallies()
-        assert (unit.tally_mark(), unit.tallies(Asked("2026-03", "2026-04"))) == (None, {})
+        assert (unit.tally_mark(), unit.tallies(Asked(("2026-03", STANDING)))) == (None, {})
 
 
 def test_of_two_who_count_the_same_entries_one_is_heard(store: Store) -> None:
@@ -928,7 +929,7 @@ def test_of_two_who_count_the_same_entries_one_is_heard(store: Store) -> None:
         worker.join()
     assert sorted(outcomes) == ["kept", "late", "late", "late"]
     with store.unit() as unit:
-        assert unit.tallies(Asked("2026-03", "2026-03")) == {count: 1}
+        assert unit.tallies(Asked(("2026-03",))) == {count: 1}
 
 
 def test_an_agents_acts_are_counted_by_kind(store: Store) -> None:

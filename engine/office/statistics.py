@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from engine.definition.model import Procedure
@@ -19,10 +19,11 @@ from engine.office.editions import LostEdition
 from engine.office.office import Office
 from engine.records.dossier import Actor
 from engine.records.store import Conflict, Unit
-from engine.records.tallies import Asked, Count, Mark
+from engine.records.tallies import STANDING, Asked, Count, Mark
 from engine.rules.access import in_mandate
+from engine.rules.calendars import add_months
 from engine.rules.counting import Case, counts_of
-from engine.rules.figures import FLOWS
+from engine.rules.figures import FLOWING
 from engine.rules.rights import administers
 
 log = logging.getLogger("guichet.statistics")
@@ -30,7 +31,6 @@ log = logging.getLogger("guichet.statistics")
 BEHIND: Final = timedelta(minutes=5)  # longer than any unit may take, and than clocks of two machines differ
 BATCH: Final = 200
 AT_ONCE: Final = 25  # batches of one turn
-_EVER: Final = "9999-12"
 _TIMES: Final = ("delay", "judged", "late")
 
 
@@ -125,42 +125,83 @@ def _until(unit: Unit, now: datetime) -> datetime:
 
 def public_counts(office: Office, since: str, procedure: str) -> Counted:
     """Of one procedure, from a month on."""
-    return _read(office, [Asked(since, _EVER, (procedure,))])
+    return _read(office, [Asked(_from(office, since), (procedure,))])
 
 
-def public_table(office: Office, month: str) -> Counted:
-    """Of all procedures, in one month: what each of them counts, its offices together."""
-    return _read(office, _of_many(month, month, month, None, None), together=True)
-
-
-def public_months(office: Office, since: str, first: str, last: str) -> Counted:
-    """Of all procedures taken together, from a month on."""
-    return _read(office, _of_many(since, first, last, None, None), together=True, by_procedure=False)
-
-
-def counts_for(
-    office: Office, actor: Actor, since: str, first: str, last: str, procedure: str = "", place: str = ""
-) -> Counted:
-    """What an agent or a controller may know: of one procedure everything since a month; of several, what came in and went
-    out since then, and how long it took between two months. An agent bound to offices knows these; who leads an agency
-    knows all of its offices."""
-    mine = [one for one in scope(office, actor) if procedure in ("", one.id)]
-    asked: list[Asked] = []
-    for leading in (True, False):
-        ids = tuple(one.id for one in mine if leads(actor, one) is leading)
-        places = _places(frozenset() if leading else actor.offices, place)
-        if ids:
-            asked += [Asked(since, _EVER, ids, places)] if procedure else _of_many(since, first, last, ids, places)
-    return _read(office, asked, together=not procedure)
-
-
-def _of_many(
-    since: str, first: str, last: str, ids: tuple[str, ...] | None, places: frozenset[str] | None
-) -> list[Asked]:
-    return [
-        Asked(since, _EVER, ids, places, figures=(*FLOWS, "standing")),
-        Asked(first, last, ids, places, figures=_TIMES, standing=False),
+def counts_of_one(office: Office, actor: Actor, since: str, procedure: str, place: str = "") -> Counted:
+    """The same as an agent or a controller may know it, of one office where it is said. An agent bound to offices knows these;
+    who leads an agency knows all of its offices."""
+    asked = [
+        Asked(_from(office, since), (one.id,), _places(_bounds(actor, one), place))
+        for one in scope(office, actor)
+        if one.id == procedure
     ]
+    return _read(office, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Procedures whose figures somebody may know, and in which offices (none = all). Without ids, every procedure."""
+
+    ids: tuple[str, ...] | None = None
+    places: frozenset[str] | None = None
+
+
+EVERYTHING: Final = (Reach(),)
+
+
+def reach(office: Office, actor: Actor, place: str = "") -> tuple[Reach, ...]:
+    """What an agent or a controller may know, of one office where it is said."""
+    if actor.kind == "auditor" and not actor.procedures and not place:
+        return EVERYTHING
+    by_bounds: dict[frozenset[str], list[str]] = {}
+    for one in scope(office, actor):
+        by_bounds.setdefault(_bounds(actor, one), []).append(one.id)
+    return tuple(Reach(tuple(ids), _places(bounds, place)) for bounds, ids in by_bounds.items())
+
+
+def counted_procedures(office: Office, within: Iterable[Reach], first: str, last: str) -> frozenset[str]:
+    """Those with anything to tell between two months, or now."""
+    months = tuple(one for one in _from(office, first) if one <= last)
+    with office.store.unit() as unit:
+        return frozenset().union(*(unit.tallied(Asked(months, *_of(one), figures=FLOWING)) for one in within))
+
+
+def table_of(office: Office, within: Iterable[Reach], first: str, last: str, ids: Collection[str]) -> Counted:
+    """What each of these procedures counts between two months, its offices together."""
+    months = _from(office, first)
+    asked = []
+    for one in within:
+        known = tuple(sorted(set(ids) if one.ids is None else set(ids) & set(one.ids)))
+        if known:
+            inside = tuple(month for month in months if first <= month <= last)
+            asked += [Asked(months, known, one.places, FLOWING), Asked(inside, known, one.places, _TIMES)]
+    return _read(office, asked, together=True)
+
+
+def trend_of(office: Office, within: Iterable[Reach], since: str) -> Counted:
+    """What all of them come to, from a month on."""
+    months, figures = _from(office, since), (*FLOWING, "judged", "late")
+    asked = [Asked(months, ("",) if one.ids is None else one.ids, one.places, figures) for one in within]
+    return _read(office, asked, together=True)
+
+
+def _of(one: Reach) -> tuple[tuple[str, ...] | None, frozenset[str] | None]:
+    return one.ids, one.places
+
+
+def _from(office: Office, first: str) -> tuple[str, ...]:
+    """The months from one until now, and what stands now."""
+    day, found = date.fromisoformat(f"{first}-01"), [STANDING]
+    while day <= office.day():
+        found.append(day.isoformat()[:7])
+        day = add_months(day, 1)
+    return tuple(found)
+
+
+def _bounds(actor: Actor, procedure: Outline) -> frozenset[str]:
+    """The offices of a procedure that somebody knows; empty = all."""
+    return frozenset() if leads(actor, procedure) else actor.offices
 
 
 def _places(offices: frozenset[str], place: str) -> frozenset[str] | None:
@@ -170,12 +211,12 @@ def _places(offices: frozenset[str], place: str) -> frozenset[str] | None:
     return offices | {""} if offices else None
 
 
-def _read(office: Office, asked: Iterable[Asked], together: bool = False, by_procedure: bool = True) -> Counted:
+def _read(office: Office, asked: Iterable[Asked], together: bool = False) -> Counted:
     now = office.now()
     with office.store.unit() as unit:
         found: dict[Count, int] = {}
         for one in asked:
-            found.update(unit.tallies_together(one, by_procedure) if together else unit.tallies(one))
+            found.update(unit.tallies_together(one) if together else unit.tallies(one))
         return Counted(found, _until(unit, now))
 
 

@@ -54,12 +54,16 @@ class TallyVerbs(Verbs):
         rows = self._rows(f"SELECT procedure, month, figure, office, detail, n FROM tally WHERE {condition}", cells)
         return {Count(*row[:5]): row[5] for row in rows if row[5]}
 
-    def tallies_together(self, asked: Asked, by_procedure: bool = True) -> Mapping[Count, int]:
+    def tallies_together(self, asked: Asked) -> Mapping[Count, int]:
         condition, cells = where(asked)
-        kept = "procedure, month, figure, detail" if by_procedure else "month, figure, detail"
+        kept = "month, figure, procedure, detail"  # as the index has them
         rows = self._rows(f"SELECT {kept}, sum(n) FROM tally WHERE {condition} GROUP BY {kept}", cells)
-        named = (row if by_procedure else ("", *row) for row in rows)
-        return {Count(one[0], one[1], one[2], "", one[3]): int(one[4]) for one in named if one[4]}
+        return {Count(one[2], one[0], one[1], "", one[3]): int(one[4]) for one in rows if one[4]}
+
+    def tallied(self, asked: Asked) -> frozenset[str]:
+        condition, cells = where(asked)
+        rows = self._rows(f"SELECT DISTINCT procedure FROM tally WHERE {condition} AND n <> 0", cells)
+        return frozenset(row[0] for row in rows)
 
     def forget_tallies(self) -> None:
         self._change("DELETE FROM tally")

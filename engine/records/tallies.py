@@ -26,7 +26,7 @@ CREATE TABLE tally (
   n INTEGER NOT NULL,
   PRIMARY KEY (procedure, month, figure, office, detail)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX tally_month ON tally (month, figure, procedure);
+CREATE INDEX tally_month ON tally (month, figure, procedure, detail, n);
 CREATE TABLE tally_mark (
   name TEXT PRIMARY KEY CHECK (name = 'journal'),
   at TEXT NOT NULL,
@@ -42,7 +42,8 @@ STANDING: Final = ""  # the month of what stands now, whenever it began: the dos
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What is counted: `month` is `2026-10`, or `STANDING`; `office` is empty where none is known yet; `detail` a code."""
+    """What is counted: `month` is `2026-10`, or `STANDING`; `office` is empty where none is known yet; `detail` a code. Without
+    a `procedure`, what all of them come to."""
 
     procedure: str
     month: str
@@ -62,26 +63,22 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which counts are wanted: procedures and offices by id (none = all), months from one to another, both counted in;
-    what stands now comes with `standing`. `figures` empty = all."""
+    """Which counts are wanted: of these months (`STANDING` for what stands now), of procedures and offices by id (none = all;
+    the procedure "" is all of them together), these figures (empty = all)."""
 
-    first: str
-    last: str
+    months: tuple[str, ...]
     procedures: tuple[str, ...] | None = None
     offices: frozenset[str] | None = None
     figures: tuple[str, ...] = ()
-    standing: bool = True
 
 
 def where(asked: Asked) -> tuple[str, list[str]]:
     """The condition of a query and its cells."""
-    cells: list[str] = [asked.first, asked.last]
-    months = "(month >= ? AND month <= ?)"
-    if asked.standing:
-        months = f"({months} OR month = '{STANDING}')"
-    parts = [months]
+    parts: list[str] = []
+    cells: list[str] = []
     for column, wanted in (
-        ("procedure", asked.procedures), ("office", asked.offices), ("figure", asked.figures or None),
+        ("month", asked.months), ("figure", asked.figures or None), ("procedure", asked.procedures),
+        ("office", asked.offices),
     ):  # fmt: skip
         if wanted is not None:
             parts.append(f"{column} IN ({', '.join('?' * len(wanted))})" if wanted else "0 = 1")

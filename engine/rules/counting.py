@@ -25,6 +25,9 @@ from engine.rules.scopes import scope_of
 from engine.values import Plain, Span
 
 HOUR: Final = 3600  # seconds
+TOTALLED: Final = frozenset(
+    {"received", "answered", "standing", "judged", "late"}
+)  # kept for all procedures together too
 JUDGED: Final = frozenset({"granted", "refused"})  # answers of the administration, whose time is counted
 NOTHING_ANNOUNCED: Final = Span(0, "day", working=True)  # how time is counted then
 _THEIRS: Final = frozenset({"pay", "book", "attend", "correct"})
@@ -71,6 +74,8 @@ def counts_of(case: Case, new: Collection[int], directory: Directory) -> Iterato
         for at, figure, detail, n in _added(case, entry, answer, directory):
             month = STANDING if figure == "standing" else month_of(at)
             yield Count(case.dossier.procedure, month, figure, office, detail), n
+            if figure in TOTALLED:
+                yield Count("", month, figure, "", detail), n
 
 
 def _added(

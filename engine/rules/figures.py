@@ -18,6 +18,7 @@ FEW: Final = 10
 TEN: Final = 10
 _MEDIAN, _MOST = 50, 90  # percent
 FLOWS: Final = ("received", "answered")
+FLOWING: Final = (*FLOWS, "standing")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ the rest of two others. Agents and controllers read what is theirs to know, as i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import date
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlencode
@@ -15,81 +15,46 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from engine.clock import local_day
-from engine.definition.model import Procedure
 from engine.definition.outline import Outline
 from engine.office.statistics import (
+    EVERYTHING,
     Counted,
     counted_until,
-    counts_for,
+    counts_of_one,
     leads,
     own_acts,
     public_counts,
-    public_months,
-    public_table,
+    reach,
     scope,
 )
-from engine.records.tallies import Count
 from engine.rules.calendars import add_months, at_minute
-from engine.rules.figures import FEW, Cell, all_cells, figures_of, flow_cells, office_cells, parted, total_cells
-from renderers.paging import Paged, paged
-from renderers.statistics_text import Chart, Row, Section, StatisticsWriter, Table, TableLine
+from engine.rules.figures import FEW
+from renderers.paging import Paged
+from renderers.statistics_text import Row
 from renderers.web.base import actor, agent, auditor, language, office, page, public, say, site
-from renderers.web.cases import label, place_label
+from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page, known
 from renderers.web.editions import json_response
+from renderers.web.statistic_figures import (
+    Period,
+    Shown,
+    many_of,
+    month_of,
+    month_period,
+    months_until,
+    shown_of_many,
+    shown_of_one,
+    writer_of,
+)
 from renderers.web.tables import csv_response
 
 blueprint = Blueprint("statistics", __name__)
 
 Kind: TypeAlias = Literal["html", "csv", "json"]
 
-_FLOWING: Final = ("received", "answered", "standing")  # what several procedures come to, month after month
-_TREND: Final = 12  # months drawn
 _OFFERED: Final = 24  # months to choose from
 _PUBLIC_PAGE: Final = 20
 _DESK_PAGE: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A month (`2026-10`) or a year (`2026`), from its first month to its last."""
-
-    key: str
-    first: str
-    last: str
-
-    @property
-    def begins(self) -> date:
-        return date.fromisoformat(f"{self.first}-01")
-
-    @property
-    def ends(self) -> date:
-        """The day after its last one."""
-        return add_months(date.fromisoformat(f"{self.last}-01"), 1)
-
-    @property
-    def months(self) -> tuple[str, ...]:
-        """Those that its chart draws: its own, or those that lead to it."""
-        if self.first != self.last:
-            return tuple(_month(self.begins, number) for number in range(12))
-        return _until(self.last, _TREND)
-
-
-Address: TypeAlias = Callable[[Outline, Period], str]  # of the page of one procedure
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a page shows, and the rows that machines read instead."""
-
-    period: Period
-    summary: tuple[str, ...]
-    cells: tuple[Cell, ...]
-    chart: Chart | None
-    tables: tuple[Table, ...]
-    sections: tuple[Section, ...]
-    definitions: tuple[tuple[str, str, str], ...]
-    rows: tuple[Row, ...]
 
 
 # -- for everybody -----------------------------------------------------------------------------------------------------
@@ -103,12 +68,12 @@ def of_all(kind: Kind = "html") -> Response:
     """All procedures in one whole month, the last one unless `mois` says another."""
     until = counted_until(office())
     period = _public_period(_last_whole(local_day(until)))
-    counted = public_table(office(), period.first)
-    months = public_months(office(), period.months[0], period.first, period.last)
-    shown = _of_many(office().catalogue.outlines(), counted.counts, months.counts, period, FEW, _public_address)
+    many = many_of(EVERYTHING, office().catalogue.outlines(), period)
+    here = many.paged("/statistiques", 0 if kind != "html" else _PUBLIC_PAGE, mois=period.key)
+    shown, counted = shown_of_many(many, here.items, period, FEW, _public_address)
     if kind != "html":
         return _taken(shown, kind, counted, shared=True)
-    return _public_page(shown, counted, "/statistiques", "")
+    return _public_page(shown, counted, "/statistiques", "", here)
 
 
 @blueprint.get("/demarches/<slug>/statistiques")
@@ -120,7 +85,7 @@ def of_procedure(slug: str, kind: Kind = "html") -> Response:
     book = known(book_of(slug))
     period = _public_period(_last_whole(local_day(counted_until(office()))))
     counted = public_counts(office(), period.months[0], slug)
-    shown = _of_one(book, counted.counts, period, FEW, "")
+    shown = shown_of_one(book, counted.counts, period, FEW, "")
     if kind != "html":
         return _taken(shown, kind, counted, shared=True)
     return _public_page(shown, counted, f"/demarches/{slug}/statistiques", label(book.identity.title))
@@ -128,26 +93,28 @@ def of_procedure(slug: str, kind: Kind = "html") -> Response:
 
 def _last_whole(day: date) -> str:
     """The last month that is over, everything of it being counted."""
-    return _month(day, -1)
+    return month_of(day, -1)
 
 
 def _public_period(last: str) -> Period:
     asked = request.args.get("mois", "")
-    return _month_period(asked if asked in _until(last, _OFFERED) else last)
+    return month_period(asked if asked in months_until(last, _OFFERED) else last)
 
 
 def _public_address(outline: Outline, period: Period) -> str:
     return f"/demarches/{outline.id}/statistiques?{urlencode({'mois': period.key})}"
 
 
-def _public_page(shown: Shown, counted: Counted, path: str, procedure: str) -> Response:
+def _public_page(
+    shown: Shown, counted: Counted, path: str, procedure: str, more: Paged[Outline] | None = None
+) -> Response:
     last = _last_whole(local_day(counted.until))
-    writer = _writer()
-    tables, more = _paged(shown, path, _PUBLIC_PAGE, mois=shown.period.key)
+    writer = writer_of()
     return page(
-        "statistics.html", desk="", shown=shown, tables=tables, more=more, title=say("stat.of", procedure=procedure) if procedure else say("stat.title"),
+        "statistics.html", desk="", shown=shown, more=more,
+        title=say("stat.of", procedure=procedure) if procedure else say("stat.title"),
         procedure=procedure, path=path, until=counted.until, nothing=_nothing_yet(shown, last), rule=True,
-        fields=[("mois", say("stat.month"), "", [(one, writer.period(one)) for one in reversed(_until(last, _OFFERED))])],
+        fields=[("mois", say("stat.month"), "", [(one, writer.period(one)) for one in reversed(months_until(last, _OFFERED))])],
         chosen={"mois": shown.period.key}, own="",
         links=_twins(path, mois=shown.period.key),
     )  # fmt: skip
@@ -186,35 +153,37 @@ def _desk(path: str, kind: Kind) -> Response:
     period, places = _desk_period(), _places(mine.values())
     procedure = _among(request.args.get("demarche", ""), mine) or (next(iter(mine)) if len(mine) == 1 else "")
     place = _among(request.args.get("bureau", ""), dict(places))
-    counted = counts_for(office(), actor(), period.months[0], period.first, period.last, procedure, place)
     asked = {"periode": period.key, "demarche": procedure, "bureau": place}
+    more = None
     if procedure:
-        shown = _of_one(known(book_of(procedure)), counted.counts, period, 0, place)
+        counted = counts_of_one(office(), actor(), period.months[0], procedure, place)
+        shown = shown_of_one(known(book_of(procedure)), counted.counts, period, 0, place)
     else:
 
         def address(one: Outline, period: Period) -> str:
             return f"{path}?{urlencode({**asked, 'demarche': one.id})}"
 
-        shown = _of_many(mine.values(), counted.counts, counted.counts, period, 0, address)
+        many = many_of(reach(office(), actor(), place), mine.values(), period)
+        more = many.paged(path, 0 if kind != "html" else _DESK_PAGE, **asked)
+        shown, counted = shown_of_many(many, more.items, period, 0, address)
     if kind != "html":
         return _taken(shown, kind, counted, shared=False)
     title = label(mine[procedure].title) if procedure else ""
-    tables, more = _paged(shown, path, _DESK_PAGE, **asked)
     return desk_page(
-        "statistics.html", desk=path, shown=shown, tables=tables, more=more, title=say("stat.of", procedure=title) if title else say("stat.title"),
-        procedure=title, path=path, until=counted.until, nothing="" if shown.rows else say("stat.none"), rule=False,
-        fields=_desk_fields(mine.values(), places), chosen=asked, own=_own(period),
-        links=_twins(path, **asked),
+        "statistics.html", desk=path, shown=shown, more=more,
+        title=say("stat.of", procedure=title) if title else say("stat.title"), procedure=title, path=path,
+        until=counted.until, nothing="" if shown.rows else say("stat.none"), rule=False,
+        fields=_desk_fields(mine.values(), places), chosen=asked, own=_own(period), links=_twins(path, **asked),
     )  # fmt: skip
 
 
 def _desk_period() -> Period:
     asked, now = request.args.get("periode", ""), office().day()
-    if asked in _until(_month(now, 0), _OFFERED):
-        return _month_period(asked)
+    if asked in months_until(month_of(now, 0), _OFFERED):
+        return month_period(asked)
     if asked in _years(now):
         return Period(asked, f"{asked}-01", f"{asked}-12")
-    return _month_period(_month(now, 0))
+    return month_period(month_of(now, 0))
 
 
 def _years(day: date) -> tuple[str, ...]:
@@ -225,8 +194,8 @@ def _desk_fields(
     mine: Iterable[Outline], places: Sequence[tuple[str, str]]
 ) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
     """Name, label, what stands for all, and the choices of each filter."""
-    now, writer = office().day(), _writer()
-    periods = [*reversed(_until(_month(now, 0), _OFFERED)), *_years(now)]
+    now, writer = office().day(), writer_of()
+    periods = [*reversed(months_until(month_of(now, 0), _OFFERED)), *_years(now)]
     procedures = [(one.id, str(label(one.title))) for one in mine]
     found = [("periode", say("stat.period"), "", [(one, writer.period(one)) for one in periods])]
     if len(procedures) > 1:
@@ -256,111 +225,6 @@ def _own(period: Period) -> str:
         return ""
     acts = own_acts(office(), actor(), at_minute(period.begins, 0), at_minute(period.ends, 0))
     return say("stat.own_text", steps=acts.steps, dossiers=acts.dossiers, messages=acts.messages)
-
-
-# -- figures -----------------------------------------------------------------------------------------------------------
-
-
-def _writer(book: Procedure | None = None) -> StatisticsWriter:
-    operators = {name: one.label for name, one in office().providers.items()}
-    return StatisticsWriter(site().words, language(), operators, book)
-
-
-def _of_one(book: Procedure, counts: Mapping[Count, int], period: Period, few: int, place: str) -> Shown:
-    """One procedure: everything of the period, the months that lead to it, its offices."""
-    writer = _writer(book)
-    figures = figures_of(counts, period.first, period.last)
-    cells = () if figures.is_empty else all_cells(figures, few)
-    months = _months(counts, period, few)
-    offices = {name: figures_of(found, period.first, period.last) for name, found in parted(counts, "office").items()}
-    by_office = office_cells({name: one for name, one in offices.items() if not one.is_empty}, few)
-    rows = [*writer.rows(book.id, place, period.key, cells)]
-    rows += [row for month, one in months if month != period.key for row in writer.rows(book.id, place, month, one)]
-    if len(by_office) > 1:
-        rows += [row for name, one in by_office.items() for row in writer.rows(book.id, name, period.key, one)]
-    lines = [(str(place_label(name) or name), "", one) for name, one in by_office.items()] if len(by_office) > 1 else []
-    rounded = frozenset({"standing"}) if few else frozenset()
-    tables = (
-        _month_table(writer, months, rounded),
-        writer.table(say("stat.by_office"), say("stat.office"), sorted(lines, key=lambda one: one[0]), rounded),
-    )
-    return Shown(
-        period, tuple(writer.summary(period.key, cells, rounded)) if cells else (), cells, writer.chart(months),
-        tuple(one for one in tables if one is not None), tuple(writer.sections(cells)),
-        tuple(writer.definitions(cells)), tuple(rows),
-    )  # fmt: skip
-
-
-def _of_many(
-    outlines: Iterable[Outline], counts: Mapping[Count, int], trend: Mapping[Count, int], period: Period, few: int,
-    address: Address,
-) -> Shown:  # fmt: skip
-    """Several procedures: what they come to, month after month, and each of them, by title."""
-    writer, by_procedure = _writer(), parted(counts, "procedure")
-    each = [
-        (one, flow_cells(figures_of(by_procedure[one.id], period.first, period.last), few))
-        for one in sorted(outlines, key=lambda one: label(one.title))
-        if one.id in by_procedure and not figures_of(by_procedure[one.id], period.first, period.last).is_empty
-    ]
-    figures = figures_of(trend, period.first, period.last)
-    cells = () if figures.is_empty else total_cells(figures, few)
-    months = _months(trend, period, few, total=True)
-    rows = [*writer.rows("", "", period.key, cells)]
-    rows += [row for month, one in months if month != period.key for row in writer.rows("", "", month, one)]
-    rows += [row for one, told in each for row in writer.rows(one.id, "", period.key, told)]
-    totals = frozenset({"received", "answered", "standing"}) if few else frozenset()
-    lines = [(str(label(one.title)), address(one, period), told) for one, told in each]
-    tables = (
-        _month_table(writer, [(month, told[: len(_FLOWING)]) for month, told in months], totals),
-        writer.table(say("stat.by_procedure"), say("stat.procedure"), lines, totals & {"standing"}),
-    )
-    told = [one for _, each_told in each for one in each_told]
-    return Shown(
-        period, tuple(writer.summary(period.key, cells, totals)) if cells else (), cells, writer.chart(months),
-        tuple(one for one in tables if one is not None), (), tuple(writer.definitions([*cells, *told])), tuple(rows),
-    )  # fmt: skip
-
-
-def _months(
-    counts: Mapping[Count, int], period: Period, few: int, total: bool = False
-) -> list[tuple[str, tuple[Cell, ...]]]:
-    """Each month drawn, from the first in which anything was counted."""
-    told = total_cells if total else flow_cells
-    found = [(one, figures_of(counts, one, one)) for one in period.months]
-    begun = next((at for at, (_, figures) in enumerate(found) if not figures.is_empty), len(found))
-    return [(month, told(figures, few)) for month, figures in found[begun:]]
-
-
-def _month_table(
-    writer: StatisticsWriter, months: Sequence[tuple[str, Sequence[Cell]]], rounded: frozenset[str]
-) -> Table | None:
-    lines = [(writer.period(month), "", cells) for month, cells in reversed(months)]
-    return writer.table(say("stat.by_month"), say("stat.month"), lines, rounded)
-
-
-# -- months ------------------------------------------------------------------------------------------------------------
-
-
-def _month(day: date, ahead: int) -> str:
-    return add_months(day.replace(day=1), ahead).isoformat()[:7]
-
-
-def _until(last: str, count: int) -> tuple[str, ...]:
-    """So many months, the last one said, oldest first."""
-    return tuple(_month(date.fromisoformat(f"{last}-01"), -back) for back in range(count - 1, -1, -1))
-
-
-def _month_period(month: str) -> Period:
-    return Period(month, month, month)
-
-
-def _paged(shown: Shown, path: str, size: int, **asked: str) -> tuple[list[Table], Paged[TableLine] | None]:
-    """The tables of a page; the one that may be long, the last, in pages of its own."""
-    if not shown.tables or len(shown.tables[-1].lines) <= size:
-        return list(shown.tables), None
-    long = shown.tables[-1]
-    here = paged(long.lines, request.args.get("page", ""), path, size=size, **asked)
-    return [*shown.tables[:-1], replace(long, lines=here.items)], here
 
 
 # -- taken away --------------------------------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ import pytest
 
 from engine.office import bookings, casework, cashier, intake
 from engine.records.dossier import Account, Dossier
+from engine.records.tallies import Count, Mark
+from engine.rules.calendars import add_months
+from engine.rules.counting import TOTALLED
 from engine.rules.decision import Act
 from engine.values import Plain, new_id
 from tests.engine.office.world import B3, PASSPORT, World, pdf
@@ -93,6 +96,50 @@ def test_every_page_of_the_desks(enter: Enter, portal: Portal, viewport: dict[st
         for rest in ("historique", "definition", "circuit"):
             auditor.go(f"/demarches/{name}/{rest}")
     auditor.check()
+
+
+def last_months(portal: Portal) -> list[str]:
+    """This month and the two before it, the newest first."""
+    first = portal.office.day().replace(day=1)
+    return [add_months(first, -back).isoformat()[:7] for back in range(3)]
+
+
+def counted(portal: Portal) -> None:
+    """A quarter of passports at two offices, as if the journal had been counted."""
+    counts: dict[Count, int] = {}
+    for month in last_months(portal):
+        for place, times in (("dgdn_lome", 40), ("dgdn_kara", 3)):
+            for figure, detail, n in (
+                ("received", "web", 5), ("answered", "granted", 3), ("answered", "refused", 1), ("judged", "", 4),
+                ("delay", "working_day:6", 4), ("pause", "working_day:2", 4), ("corrected", "", 2),
+                ("corrected_field", "nom", 2), ("refusal", "refuser>refuse", 1), ("opened", "web", 7), ("dropped", "", 2),
+                ("visit", "depot:attended", 2), ("visit", "depot:missed", 1), ("payment", "mixx:started", 4),
+                ("payment", "mixx:paid", 3), ("payment", "mixx:failed", 1), ("payment_why", "mixx:balance", 1),
+            ):  # fmt: skip
+                counts[Count(PASSPORT, month, figure, place, detail)] = n * times
+                if figure in TOTALLED:
+                    total = Count("", month, figure, "", detail)
+                    counts[total] = counts.get(total, 0) + n * times
+    with portal.office.store.unit(write=True) as unit:
+        unit.add_tallies(counts, None, Mark(portal.office.now()))
+
+
+@pytest.mark.parametrize("viewport", [SMALL, DESK], ids=["320", "1280"])
+def test_statistics_at_every_desk(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
+    counted(portal)
+    month = last_months(portal)[1]
+    reader = enter("reader", viewport, limit=60_000)
+    for path in ("/statistiques", f"/demarches/{PASSPORT}/statistiques", f"/demarches/{B3}/statistiques"):
+        reader.go(path)
+    reader.go(f"/demarches/{PASSPORT}/statistiques")
+    assert reader.page.locator("svg[role=img] rect").count() == 4  # two whole months
+    assert reader.sees("dans le délai annoncé (20 jours ouvrés)")
+    reader.check()
+    for login, desk in (("dgdn.controleur", "agent"), ("controle", "audit")):
+        person = at_desk(enter, login, f"/{desk}/connexion", viewport)
+        for asked in ("", f"?demarche={PASSPORT}&periode={month}", f"?demarche={PASSPORT}&periode={month[:4]}"):
+            person.go(f"/{desk}/statistiques{asked}")
+        person.check()
 
 
 def test_two_answers_are_sent_back_in_few_clicks(enter: Enter, portal: Portal) -> None:

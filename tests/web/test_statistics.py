@@ -17,6 +17,7 @@ from engine.definition.catalogue import Catalogue
 from engine.definition.source import read_source
 from engine.office.statistics import count_up
 from engine.records.tallies import STANDING, Count, Mark
+from engine.rules.counting import TOTALLED
 from tests.engine.office.world import B3, MONDAY, PASSPORT
 from tests.makers import REST, the_shared
 from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, open_desks
@@ -39,8 +40,11 @@ class Site:
         found: Counter[Count] = Counter()
         for figure, detail, n in counts:
             found[Count(procedure, month, figure, office, detail)] += n
+            if figure in TOTALLED:
+                found[Count("", month, figure, "", detail)] += n
             if figure in ("received", "answered"):
-                found[Count(procedure, STANDING, "standing", office)] += n if figure == "received" else -n
+                for place in (Count(procedure, STANDING, "standing", office), Count("", STANDING, "standing")):
+                    found[place] += n if figure == "received" else -n
         with self.desks.world.office.store.unit(write=True) as unit:
             before = unit.tally_mark()
             unit.add_tallies(found, before, before or Mark(MONDAY))

@@ -13,12 +13,14 @@ from engine.office.intake import drop_draft, save_page
 from engine.office.timers import tour
 from engine.records.dossier import Account, Actor
 from engine.records.sqlite import SqliteStore
-from engine.records.tallies import Asked, Count, Mark
+from engine.records.tallies import STANDING, Asked, Count, Mark
 from engine.rules.decision import Act
 from engine.rules.figures import figures_of
 from engine.values import new_id
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world
 
+NOW = "2026-11"
+ALL = Asked((NOW, "2026-12", STANDING))
 DESK, OTHER_DESK = "dgdn_lome", "dgdn_kara"
 
 
@@ -26,7 +28,7 @@ def counted(world: World) -> dict[tuple[str, str, str], int]:
     """By procedure, figure and detail, after a while."""
     world.wait(minutes=6)
     statistics.count_up(world.office)
-    found = world.read(lambda unit: unit.tallies_together(Asked("2026-01", "2027-12")))
+    found = world.read(lambda unit: unit.tallies_together(ALL))
     return {(one.procedure, one.figure, one.detail): n for one, n in found.items()}
 
 
@@ -128,7 +130,7 @@ class TestCounting:
         dossier = world.sent(PASSPORT)
         world.take(dossier, a_checker(world), "refuser", reason="Nom : AMEGAN")
         counted(world)
-        found = str(world.read(lambda unit: unit.tallies(Asked("2026-01", "2027-12"))))
+        found = str(world.read(lambda unit: unit.tallies(ALL)))
         for said in (dossier.number, dossier.id, dossier.owner, "AMEGAN", "controleur"):
             assert said not in found
 
@@ -139,16 +141,20 @@ class TestWhoKnows:
         """Three passports at two offices, five extracts of a criminal record."""
 
         def received(procedure: str, place: str) -> Count:
-            return Count(procedure, "2026-11", "received", place, "web")
+            return Count(procedure, NOW, "received", place, "web")
 
         counts = {received(PASSPORT, DESK): 1, received(PASSPORT, OTHER_DESK): 2, received(B3, "casier_lome"): 5}
+        counts[received("", "")] = sum(counts.values())
         with world.office.store.unit(write=True) as unit:
             unit.add_tallies(counts, None, Mark(MONDAY))
         return world
 
     def received(self, world: World, actor: Actor, procedure: str = "", place: str = "") -> int:
-        found = statistics.counts_for(world.office, actor, "2026-11", "2026-11", "2026-11", procedure, place)
-        return figures_of(found.counts, "2026-11", "2026-11").total("received")
+        if procedure:
+            counts = statistics.counts_of_one(world.office, actor, NOW, procedure, place).counts
+        else:
+            counts = statistics.trend_of(world.office, statistics.reach(world.office, actor, place), NOW).counts
+        return figures_of(counts, NOW, NOW).total("received")
 
     def test_an_agent_knows_their_procedures_in_their_offices(self, known: World) -> None:
         everywhere = a_checker(known)

@@ -79,7 +79,8 @@ def counted(case: Case, new: set[int] | None = None) -> dict[tuple[str, str], in
     numbers = {one.n for one in case.entries if one.kind in COUNTED} if new is None else new
     found: Counter[tuple[str, str]] = Counter()
     for count, n in counts_of(case, numbers, the_directory()):
-        found[count.figure, count.detail] += n
+        if count.procedure:
+            found[count.figure, count.detail] += n
     return {key: n for key, n in found.items() if n}
 
 
@@ -115,6 +116,8 @@ def test_each_entry_is_counted_when_it_is_new_and_at_its_office(plain: Procedure
         Count("essai", "2026-11", "opened", "", "counter"): 1,
         Count("essai", "2026-11", "received", "mairie_1", "web"): 1,
         Count("essai", STANDING, "standing", "mairie_1", ""): 1,
+        Count("", "2026-11", "received", "", "web"): 1,
+        Count("", STANDING, "standing", "", ""): 1,
     }
     assert dict(counts_of(case, {3}, the_directory()))[Count("essai", STANDING, "standing", "mairie_1", "")] == -1
 
