@@ -431,7 +431,8 @@ def serve(demo: bool, host: str, port: int, threads: int) -> None:
 
 @click.command()
 @click.option("--demo", is_flag=True, help="with the simulated operator")
-def worker(demo: bool) -> None:
+@click.option("--recount", is_flag=True, help="first count the statistics again, from the whole journal")
+def worker(demo: bool, recount: bool) -> None:
     """Do what falls due with time: letters, due dates, payments to check.
 
     Stops at the end of its turn, on Ctrl-C or SIGTERM.
@@ -440,6 +441,8 @@ def worker(demo: bool) -> None:
     _speak(settings)
     on_signal(stop.set)
     kept = [open_office(settings)[0]]
+    if recount:
+        count_again(kept[0])
     keeping = Keeping(open_keeper(settings), lambda: kept[0], lambda office: kept.__setitem__(0, office))
     turns = (
         threading.Thread(target=work, args=(lambda: kept[0], stop), name="worker", daemon=True),

@@ -399,8 +399,12 @@ class Unit(Protocol):
         ...
 
     def tallies(self, asked: Asked) -> Mapping[Count, int]: ...
-    def tallies_together(self, asked: Asked, by_procedure: bool = True) -> Mapping[Count, int]:
-        """The same, all offices in one; or all procedures too."""
+    def tallies_together(self, asked: Asked) -> Mapping[Count, int]:
+        """The same, all offices in one."""
+        ...
+
+    def tallied(self, asked: Asked) -> frozenset[str]:
+        """The procedures of which anything is counted."""
         ...
 
     def forget_tallies(self) -> None:
