@@ -93,7 +93,20 @@ def renew(office: Office, judge: Judge | None = None) -> Office:
     if catalogue is office.catalogue and office.published and _last(office.store) == office.published:
         return _on_this_day(office)
     origins = origins_in(catalogue.folder) if catalogue.folder is not None else None
-    return publish_editions(replace(office, catalogue=catalogue), judge, origins)
+    after = publish_editions(replace(office, catalogue=catalogue), judge, origins)
+    _tell_refused(office.catalogue, after.catalogue)
+    return after
+
+
+def _tell_refused(before: Catalogue, after: Catalogue) -> None:
+    """For whoever watches the log while files are saved: what is refused since, why and where; what is mended."""
+    for name, report in after.warnings.items():
+        if (first := next(iter(report.errors), None)) and before.warnings.get(name) != report:
+            left = "what was in force stays" if name in after.procedures else "nothing of it is in force"
+            told = _line(plain_facts(first.facts))
+            log.warning("%s refused, %s: %s %s %s (guichet lint)", name, left, first.code, first.where, told)
+    for name in before.warnings.keys() & after.procedures.keys() - after.warnings.keys():
+        log.info("%s accepted again", name)
 
 
 def _on_this_day(office: Office) -> Office:

@@ -107,6 +107,14 @@ def _part(one: AgentCase, given: Contribution, form: FormView, names: Mapping[st
             yield replace(answer, label=f"{title} – {answer.label}", note=own[0], note_kind=own[1])
 
 
+def given_already(one: AgentCase, form_id: str, part: str | None) -> str:
+    """Who gave an opinion or filled a row, and when, as the dossier tells it; empty when nobody did."""
+    for given in contributions(office(), actor(), one.id):
+        if (given.form.id, given.part) == (form_id, part):
+            return _hand(given, people([given.by]))
+    return ""
+
+
 def _hand(given: Contribution, names: Mapping[str, str]) -> str:
     """Who gave it and when; of a silence, that time did."""
     if given.at is None:

@@ -21,7 +21,7 @@ from engine.rules.part_forms import is_row, part_page
 from engine.rules.parts import hand_of, is_in_parts
 from engine.rules.reading import ADD, REMOVE
 from engine.rules.view import AnswerProblem, FormView, PageView
-from renderers.web.agent_answers import application, row_answers, rows_of
+from renderers.web.agent_answers import application, given_already, row_answers, rows_of
 from renderers.web.agent_case import AgentCase, agent_case, row_name, why_not
 from renderers.web.agent_files import receive_files
 from renderers.web.agent_history import last_event
@@ -96,7 +96,13 @@ def show_part(number: str, form_id: str, part: str) -> Response:
 
 
 def _ask(one: AgentCase, form_id: str, part: str | None) -> Response:
-    errand = _errand(one, form_id, part)
+    try:
+        errand = _errand(one, form_id, part)
+    except NotFound:
+        if not (given := given_already(one, form_id, part)):
+            raise
+        session["desk_note"] = say("errand.given", hand=given)
+        return go(one.at())
     if not errand.wait.is_mine:
         return _closed(errand)
     kept = taken_aside()
@@ -163,9 +169,9 @@ def _notes(errand: Errand) -> list[str]:
 
 def _closed(errand: Errand) -> Response:
     """Somebody was faster, or it is for others."""
-    closed = errand.wait.closed
-    reason = why_not(errand.one.procedure, closed) if closed else ""
-    session["desk_note"] = reason or say("errand.already")
+    closed, given = errand.wait.closed, given_already(errand.one, errand.form.id, errand.part)
+    reason = why_not(errand.one.procedure, closed) if closed else say("errand.already")
+    session["desk_note"] = say("errand.given", hand=given) if given else reason
     return go(errand.one.at())
 
 

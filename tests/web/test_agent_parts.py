@@ -103,6 +103,20 @@ def test_what_is_not_theirs_or_done_is_told_not_shown(desks: Desks) -> None:
         assert land.get(at(dossier, f"/a-faire/{strange}")).status_code == 404, strange
 
 
+def test_an_opinion_already_given_is_told_with_its_hand_and_day(desks: Desks) -> None:
+    dossier = desks.world.sent("opinions")
+    roads, path = desks.agent(ROADS), at(dossier, "/a-faire/services/avis_voirie")
+    assert done(roads, dossier, "services/avis_voirie", opinion="favourable")[0] == 303
+    roads.see(at(dossier))
+    assert roads.get(path).headers["Location"] == at(dossier)
+    told = roads.see(at(dossier))
+    assert "C’est déjà fait : par K. Akakpo, le 23 novembre 2026." in told
+    for seat, service in ((desks.agent(LAND), "avis_foncier"), (desks.agent(FIRE), "avis_feu")):
+        done(seat, dossier, f"services/{service}", opinion="favourable")
+    assert roads.get(path).headers["Location"] == at(dossier), "once the round is over, too"
+    assert "C’est déjà fait : par K. Akakpo" in roads.see(at(dossier))
+
+
 def test_a_colleague_who_comes_too_late_keeps_their_text(desks: Desks) -> None:
     dossier = desks.world.sent("opinions")
     first, second = desks.agent(ROADS), desks.agent(f"{ROADS}.2")

@@ -45,7 +45,8 @@ def test_nothing_changed_nothing_read(app: Flask) -> None:
     assert renew(before) is before
 
 
-def test_a_broken_file_leaves_its_last_good_edition_in_service(app: Flask) -> None:
+def test_a_broken_file_leaves_its_last_good_edition_in_service(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "guichet")
     client, file = app.test_client(), a_file(app)
     good = file.read_text("utf-8")
     file.write_text(good.replace("workflow:", "workflou:", 1), "utf-8")
@@ -54,8 +55,11 @@ def test_a_broken_file_leaves_its_last_good_edition_in_service(app: Flask) -> No
     assert page.status_code == 200
     assert "Avertissement" in page.text
     assert file.stem in page.text
+    turn(app)
+    assert caplog.text.count(f"{file.stem} refused, what was in force stays: S202 {file}:") == 1
     file.write_text(good, "utf-8")
     turn(app)
+    assert f"{file.stem} accepted again" in caplog.text
     assert "Avertissement" not in client.get("/").text
 
 
