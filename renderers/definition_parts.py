@@ -19,7 +19,8 @@ from engine.definition.roles import role_key
 from engine.values import Span, Text
 from renderers.expression_text import ExpressionWriter
 from renderers.html import span_text
-from renderers.words import Words, in_language
+from renderers.spoken import Spoken
+from renderers.words import Words, in_language, typographic
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,8 @@ class Reader:
         self.expressions = ExpressionWriter(procedure, directory, words, language)
 
     def say(self, key: str, /, **facts: object) -> str:
-        return self.words.say(f"definition.{key}", self.language, {name: str(value) for name, value in facts.items()})
+        said = self.words.say(f"definition.{key}", self.language, {name: str(value) for name, value in facts.items()})
+        return said if isinstance(said, Spoken) else typographic(said, self.language)
 
     def t(self, text: Text | None) -> str:
         return in_language(text, self.language)
