@@ -478,9 +478,6 @@ def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
     return _office(settings, open_store(settings.store), SigningKeys.open(ring, make=False), Gateways({}, {}))
 
 
-def _installation(settings: Settings) -> Installation:
-    return Installation(settings.store, settings.data / "files", settings.ring)
-
 def _looked_at() -> Place:
     """This installation as it may be, nothing opened yet."""
     try:
@@ -501,12 +498,15 @@ def unknown_settings(environ: Mapping[str, str]) -> tuple[str, ...]:
     class Asking(dict[str, str]):
         def get(self, name: str, otherwise: str = "") -> str:  # type: ignore[override]
             asked.add(name)
-            return otherwise
+            return "somewhere" if name == "GUICHET_FOLLOW" else otherwise  # what goes with it is read then only
 
     Settings.from_environment(Asking())
     known = asked | {"GUICHET_LANG", "GUICHET_KEYS"}
     return tuple(sorted(name for name in environ if name.startswith("GUICHET_") and name not in known))
 
+
+def _installation(settings: Settings) -> Installation:
+    return Installation(settings.store, settings.data / "files", settings.ring)
 
 
 def _kept_office() -> Office:
@@ -537,10 +537,10 @@ def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | 
 preview = preview_command(_previewed)
 publish = publish_command(_publishing)
 migrate = migrate_command(_kept_office)
+doctor = doctor_command(_looked_at)
 agent = agent_command(lambda: _publishing()[0], _kept_office)
 replay = replay_command(_kept_office)
 snapshot = snapshot_command(_kept_office)
-doctor = doctor_command(_looked_at)
 
 
 def _speak(settings: Settings) -> None:

@@ -38,7 +38,7 @@ def gauges(office: Office) -> Gauges:
     now, catalogue = office.now(), office.catalogue
     standing = office.store.standing()
     with office.store.unit() as unit:
-        queues, published = unit.queues(now), unit.last_publication()
+        queues, published, tree = unit.queues(now), unit.last_publication(), unit.tree()
     ages = {
         procedure: (now - at).total_seconds()
         for (procedure, fingerprint), at in queues.editions.items()
@@ -47,6 +47,7 @@ def gauges(office: Office) -> Gauges:
     return Gauges(
         queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
         _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
+        (now - tree.at).total_seconds() if tree else None,
     )  # fmt: skip
 
 

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -23,6 +30,7 @@ _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 if _SHARED:
     Path(_SHARED).mkdir(parents=True, exist_ok=True)
 
+disable_created_metrics()  # when a series began is told by whoever reads them
 _OWN: Final = CollectorRegistry()
 _REQUESTS: Final = Counter(
     "guichet_http_requests", "Requests answered.", ("method", "route", "status"), registry=_OWN

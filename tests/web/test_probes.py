@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from engine.office.checkpoints import sign_journal
 from engine.office.gauges import LEAST_FREE, not_ready
 from engine.records.store import Busy
 from renderers.web import probes
@@ -169,6 +170,11 @@ def test_the_figures(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert after["guichet_outbox_oldest_seconds"] == 90 * 60
     assert after['guichet_payments_open{status="unknown"}'] == 0
     assert after["guichet_store_up"] == 1
+    assert "guichet_checkpoint_age_seconds" not in after
+    sign_journal(replace(world.office, settings=replace(world.office.settings, checkpoints=tmp_path / "notes")))
+    world.wait(seconds=40)
+    assert read(client)["guichet_checkpoint_age_seconds"] == 40
+    assert not any("_created" in name for name in after)
     assert after["guichet_migrations_pending"] == 0
     assert after[f'guichet_edition_age_seconds{{procedure="{B3}"}}'] == 90 * 60
     everything = "\n".join(after)

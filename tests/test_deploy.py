@@ -1,0 +1,185 @@
+"""The files to copy on a machine: they parse, start commands that exist with options that exist, name settings that mean something."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from configparser import RawConfigParser
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from renderers.console import console
+from server import Settings, create_app, unknown_settings
+from tests.engine.office.world import a_world
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "deploy"
+UNITS = sorted([*FOLDER.glob("*.service"), *FOLDER.glob("*.timer")])
+SERVICES = [one for one in UNITS if one.suffix == ".service"]
+PROGRAM = "/opt/guichet/bin/guichet"
+
+
+def unit(path: Path) -> RawConfigParser:
+    class Repeated(dict[str, Any]):
+        """systemd lets a key stand several times."""
+
+        def __setitem__(self, key: str, value: Any) -> None:
+            held = self.get(key)
+            super().__setitem__(key, [*held, *value] if isinstance(held, list) and isinstance(value, list) else value)
+
+    read = RawConfigParser(strict=False, dict_type=Repeated, delimiters=("=",), comment_prefixes=("#",))
+    read.optionxform = str  # type: ignore[assignment, method-assign]
+    read.read_string(path.read_text("utf-8"))
+    return read
+
+
+def started(command: list[str]) -> None:
+    """A command of ours exists, and takes these options."""
+    name, *options = command
+    found = console.get_command(click.Context(console), name)
+    assert found is not None, name
+    known = {one for option in found.params for one in (*option.opts, *option.secondary_opts)}
+    assert {one for one in options if one.startswith("--")} <= known, command
+
+
+def known_settings(names: set[str]) -> None:
+    assert names
+    assert unknown_settings(dict.fromkeys(names, "x")) == ()
+
+
+def environ(read: RawConfigParser) -> dict[str, str]:
+    return dict(one.split("=", 1) for one in shlex.split(read["Service"].get("Environment", "").replace("\n", " ")))
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_a_service_starts_what_there_is(path: Path) -> None:
+    read = unit(path)
+    line = read["Service"]["ExecStart"]
+    found = re.search(rf"{PROGRAM} (.*?)['\n]?$", line)
+    assert found, line
+    started(shlex.split(found[1].rstrip("'")))
+    known_settings({name for name in environ(read) if name.startswith("GUICHET_")})
+    assert read["Service"]["User"] == "guichet"
+    assert read["Service"]["EnvironmentFile"] == "/etc/guichet/guichet.env"
+    assert read["Service"]["NoNewPrivileges"] == "yes"
+    assert read["Service"]["ProtectSystem"] == "strict"
+    if read["Service"]["Type"] != "oneshot":
+        assert int(read["Service"]["TimeoutStopSec"]) > Settings().stop_within + 5
+
+
+def test_the_timer_wakes_a_service() -> None:
+    for path in (one for one in UNITS if one.suffix == ".timer"):
+        assert path.with_suffix(".service").exists()
+        assert unit(path)["Timer"]["OnCalendar"]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not on this machine")
+def test_systemd_reads_the_units(tmp_path: Path) -> None:
+    for path in UNITS:
+        (tmp_path / path.name).write_text(path.read_text("utf-8").replace(PROGRAM, "/bin/true"), "utf-8")
+    told = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))], capture_output=True, text=True
+    )
+    ours = [line for line in told.stderr.splitlines() if "guichet" in line]
+    assert (told.returncode, ours) == (0, []), told.stderr
+
+
+def test_the_settings_of_the_example_mean_something() -> None:
+    lines = (FOLDER / "guichet.env").read_text("utf-8").splitlines()
+    said = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    known_settings(set(said))
+    read = Settings.from_environment({name: value for name, value in said.items() if not name.endswith("_FILE")})
+    assert read.https
+    assert read.hosts
+    assert read.follow is not None
+    assert read.follow.signed
+
+
+# -- containers --------------------------------------------------------------------------------------------------------
+
+
+def instructions() -> list[tuple[str, str]]:
+    text = re.sub(r"\\\n", " ", (FOLDER / "Containerfile").read_text("utf-8"))
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(name, rest) for name, _, rest in (line.partition(" ") for line in lines)]
+
+
+def test_the_container_is_made_of_what_there_is() -> None:
+    said = instructions()
+    for name, rest in said:
+        if name == "COPY" and "--from" not in rest:
+            for source in shlex.split(rest)[:-1]:
+                assert (ROOT / source).exists(), source
+    last = dict(said)
+    entry, command = yaml.safe_load(last["ENTRYPOINT"]), yaml.safe_load(last["CMD"])
+    assert entry == ["guichet"]
+    started(command)
+    assert last["USER"] != "root"
+    assert last["STOPSIGNAL"] == "SIGTERM"
+    assert last["WORKDIR"] == "/srv/guichet"
+    assert any(rest == "procedures /srv/guichet/procedures" for name, rest in said if name == "COPY")
+    known_settings(set(re.findall(r"\b(GUICHET_\w+)=", last["ENV"])))
+    check = last["HEALTHCHECK"]
+    compile(yaml.safe_load(check[check.index("[") :])[2], "healthcheck", "exec")
+    assert "/healthz" in check
+
+
+def test_what_is_packed_is_what_the_commands_need() -> None:
+    """The wheel holds the front door too: without it no server starts."""
+    packed = re.search(r"only-include = (\[.*?\])", (ROOT / "pyproject.toml").read_text("utf-8"))
+    assert packed
+    assert set(yaml.safe_load(packed[1])) == {"engine", "renderers", "server.py"}
+
+
+def test_the_composition() -> None:
+    read = yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))
+    for service in read["services"].values():
+        assert set(service.get("secrets", ())) <= read["secrets"].keys()
+        named = {one.partition(":")[0] for one in service.get("volumes", ())}
+        assert named <= read["volumes"].keys()
+        for needed in service.get("depends_on", {}):
+            assert "healthcheck" in read["services"][needed]
+    web, worker = read["services"]["web"], read["services"]["worker"]
+    started(worker["command"])
+    build = web["build"]
+    assert (FOLDER / build["context"] / build["dockerfile"]).resolve() == FOLDER / "Containerfile"
+    assert web["read_only"]
+    assert web["cap_drop"] == ["ALL"]
+    assert int(web["stop_grace_period"].rstrip("s")) > Settings().stop_within + 5
+    for port in web["ports"]:
+        assert port.startswith("127.0.0.1:"), "a proxy stands in front"
+    known_settings(set(web["environment"]))
+    inside = {one.partition(":")[2] for one in web["volumes"]}
+    assert {"/keys", "/checkpoints", "/data"} == inside
+    for name, value in web["environment"].items():
+        if name.endswith("_FILE"):
+            assert value.removeprefix("/run/secrets/") in web["secrets"]
+
+
+def test_no_secret_is_written_in_these_files() -> None:
+    for path in FOLDER.iterdir():
+        text = path.read_text("utf-8")
+        assert not re.search(r"(?i)(password|secret|token)\s*[:=]\s*['\"]?[A-Za-z0-9+/]{12,}", text), path.name
+    assert "/docs/deploy/secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
+# -- the proxy ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_proxy_says_what_the_portal_believes(tmp_path: Path) -> None:
+    text = (FOLDER / "nginx.conf").read_text("utf-8")
+    assert text.count("{") == text.count("}")
+    handed = set(re.findall(r"proxy_set_header (\S+)", text))
+    assert handed == {"Connection", "Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Request-Id"}
+    [form] = re.findall(r"log_format guichet '([^']*)'", text)
+    assert not {"$request", "$request_uri", "$args", "$remote_addr", "$http_referer", "$uri"} & set(form.split())
+    world = a_world(tmp_path)
+    client = create_app(Settings(data=tmp_path, proxies=1), world.office, world.operator).test_client()
+    name = "0123456789abcdef" * 2  # as nginx makes `$request_id`
+    assert client.get("/aide", headers={"X-Request-Id": name}).headers["X-Request-Id"] == name
