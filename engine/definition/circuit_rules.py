@@ -110,6 +110,17 @@ def task_of_nobody(procedure: Procedure, directory: Directory) -> Iterator[Probl
                 yield problem("C510", task.where, at=task.id, name=task.id, state=state.id)
 
 
+@rule("C512")
+def before_what_has_no_end(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A message counted back from a moment needs that moment: the end of a step or of a clock, a meeting."""
+    for notice in procedure.notices:
+        state = procedure.states.get(notice.event)
+        dated = state is not None and (state.due is not None or state.wait is not None)
+        dated = dated or notice.event in procedure.clocks
+        if notice.before is not None and not dated and not isinstance(procedure.tasks.get(notice.event), Appointment):
+            yield problem("C512", notice.where, at=notice.event, name=notice.event)
+
+
 @rule("C522")
 def without_an_unrequired_task(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     used = awaited(procedure) | filled(procedure)
