@@ -196,7 +196,7 @@ def test_an_agent_reads_what_is_theirs_exactly(busy: Site) -> None:
     seat = busy.desks.agent(GATEKEEPER)
     page = seat.see(f"/agent/statistiques?demarche={PASSPORT}")
     assert "Novembre 2026 : 4 demandes reçues, 1 réponse donnée, 53 demandes attendent une réponse." in page
-    assert "Vous seul voyez ces nombres ; personne n’est classé." in page
+    assert "Ces nombres ne sont montrés qu’à vous ; personne n’est classé." in page
     found = rows(seat, f"/agent/statistiques?demarche={PASSPORT}&periode={MONTH}")
     assert value(found, "corrected_field", "nom") == 3
     assert value(found, "late") == 15
