@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from typing import Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response, abort, g, request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LARGEST_BODY: Final = 45_000_000
 LARGEST_FIELD: Final = 64 * 1024
@@ -35,12 +39,29 @@ def harden(app: Flask, https: bool) -> None:
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FIELD * 8
     app.config["MAX_FORM_PARTS"] = MOST_FIELDS
     app.before_request(_refuse_floods)
+    app.wsgi_app = _head_as_get(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
     def finish(response: Response) -> Response:
         _guard(response, https)
         return _squeeze(response)
 
     app.after_request(finish)
+
+
+def _head_as_get(within: WSGIApplication) -> WSGIApplication:
+    """HEAD is GET without a body, for every page: one that does things when it is not asked by GET never takes it for a
+    post, which it is not, having no token."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return within(environ, start_response)
+        environ["REQUEST_METHOD"] = "GET"
+        body = within(environ, start_response)
+        if close := getattr(body, "close", None):
+            close()
+        return []
+
+    return answer
 
 
 def _refuse_floods() -> None:
