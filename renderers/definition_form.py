@@ -20,7 +20,7 @@ _FILES = ("file", "photo", "evidence")
 _SAME_IN_ONE: Final = frozenset({"mois", "fois", "colis"})
 _ENDLESS = re.compile(r"[*+]|,\}")
 _OWN_WORDS = (
-    "type", "value_type", "label", "help", "unit", "when", "required", "value", "default", "prefill", "example", "bounds",
+    "type", "value_type", "label", "help", "unit", "when", "required", "value", "default", "prefill", "reuse", "example", "bounds",
     "options", "under", "other", "list_id", "scheme", "level", "evidence", "rows", "checks", "row_label", "unique", "total",
 )  # fmt: skip
 
@@ -56,7 +56,8 @@ class FormReader(BookReader):
 
     def page(self, page: Page) -> PageText:
         notes = [self.when("page_when", page.when), self.help(page.help), self.basis(page, "pages")]
-        notes += self.rest(page, "pages", "title", "help", "when", "fields", "checks")
+        notes += [] if page.reuse else [self.say("asked_anew")]
+        notes += self.rest(page, "pages", "title", "help", "when", "reuse", "fields", "checks")
         questions = tuple(self.question(one) for one in page.fields if one.evidence is None)
         rules = tuple(self.rule(one) for one in page.checks)
         return PageText(self.t(page.title), tuple(filter(None, notes)), questions, rules)
@@ -90,6 +91,8 @@ class FormReader(BookReader):
             yield self.say("proposed", value=self.expressions.value_for(one, one.default))
         if one.prefill:
             yield self._prefilled(one.prefill)
+        if not one.reuse:
+            yield self.say("asked_anew")
 
     def _prefilled(self, source: str) -> str:
         """`account.phone`, or `look_up.<id>.<answer>`."""

@@ -86,6 +86,7 @@ class Questions:
             value=bench.expression((*path, "value"), inside, type_ if type_ != EMPTY else None),
             default=self.written((*path, "default"), inside, type_),
             prefill=self.prefill((*path, "prefill")),
+            reuse=bench.flag((*path, "reuse"), True),
             example=self.example(path, inside, word, type_, options, bounds),
             bounds=bounds,
             options=options,

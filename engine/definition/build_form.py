@@ -52,6 +52,7 @@ def build_page(questions: Questions, name: str, path: Path) -> Page:
         title=bench.title((*path, "title")),
         help=bench.text((*path, "help")),
         when=when,
+        reuse=bench.flag((*path, "reuse"), True),
         fields=questions.fields(path),
         checks=questions.checks(path),
     )
@@ -84,6 +85,7 @@ def _evidence(shop: Workshop, name: str, path: Path) -> Field:
         help=bench.text((*path, "help")),
         when=bench.or_else((*path, "when"), questions.words(), YES_NO, TRUE),
         required=bench.or_else((*path, "required"), inside, YES_NO, TRUE),
+        reuse=bench.flag((*path, "reuse"), True),
         bounds=Bounds(
             max_items=bench.number((*path, "maxItems"), 1),
             max_size=read_size(bench.at((*path, "max_size"))) or _USUAL.max_size,

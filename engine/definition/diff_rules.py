@@ -65,6 +65,7 @@ from engine.definition.expressions import TRUE, Expression
 
 _WORDING: Final = always(Weight("safe", "wording"))
 _LAYOUT: Final = always(Weight("safe", "layout"))
+_REUSED: Final = flag(Weight("safe", "taken_over"), Weight("safe", "asked_anew"))
 
 # Facets that mean the same wherever they are.
 _ANYWHERE: Final[Mapping[str, Judge]] = {
@@ -94,6 +95,7 @@ _ASKED: Final[Mapping[str, Judge]] = {
     "unique": by_presence(STRICTER, LOOSER),
     "total": by_presence(STRICTER, LOOSER),
     "other": flag(LOOSER, STRICTER),
+    "reuse": _REUSED,
     # evidence
     "how": by_set(STRICTER, LOOSER),
     "copies": by_size(Weight("review", "more_copies"), Weight("safe", "fewer_copies")),
@@ -123,7 +125,7 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
     "eligibility": _ASKED,
     "questions": _ASKED,
     "evidence": _ASKED,
-    "pages": {"when": always(REVIEW)},
+    "pages": {"when": always(REVIEW), "reuse": _REUSED},
     "options": {
         "when": by_condition(LOOSER, STRICTER),
         "from": first_day,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.definition.model import Procedure
@@ -61,11 +62,19 @@ def keep_answers(
     procedure = pinned(office, unit, before)
     label = dossier_label(procedure, after, office.day(), office.directory, office.wording)
     changed = changed_answers(before, after)
+    after = _still_reused(before, after, changed)
     commits = {f"answers.{name}": answer for name, answer in changed.items()}
     known = {one.id for one in before.attachments}
     commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})
     draft = EntryDraft(kind, {"revision": before.revision + 1, "fields": codes(changed), **body}, commits)
     return keep(office, unit, before, replace(after, label=label), [draft], actor)
+
+
+def _still_reused(before: Dossier, after: Dossier, changed: Mapping[str, Plain]) -> Dossier:
+    """An answer given anew is no longer that of an earlier request."""
+    if before.reused is None or after.reused != before.reused:
+        return after
+    return replace(after, reused=replace(before.reused, fields=before.reused.fields - changed.keys()))
 
 
 def changed_answers(before: Dossier, after: Dossier) -> dict[str, Plain]:

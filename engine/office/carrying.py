@@ -91,7 +91,7 @@ def forget_draft(office: Office, unit: Unit, before: Dossier, actor: Actor) -> D
     """Closes a draft, if time has not yet, and forgets what was written in it: answers, files, label, and the salts that
     could tell them. Its journal says that it was there."""
     closed_at = before.closed_at or office.now()
-    after = replace(before, closed_at=closed_at, answers={}, attachments=(), label="")
+    after = replace(before, closed_at=closed_at, answers={}, attachments=(), reused=None, label="")
     body = {"revision": before.revision + 1, "closed": True}
     dossier = keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
     unit.erase_salts(before.id)

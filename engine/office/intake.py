@@ -142,16 +142,7 @@ def _new_draft(
     office: Office, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
     language: str,
 ) -> Dossier:  # fmt: skip
-    now, account, hand = office.now(), unit.account(actor.owns), unit.account(actor.id)
-    phone = hand.login if hand and hand.login.startswith("+") else None
-    draft = Dossier(
-        id=new_id(), number=_free_number(unit, local_day(now).year), procedure=procedure.id, edition=procedure.edition,
-        fingerprint=procedure.fingerprint, owner=actor.owns, state=DRAFT, entered_at=now, created_at=now, channel=channel,
-        language=language if language in procedure.identity.languages else procedure.identity.languages[0],
-        contact_phone=phone, contact_email=_email_of(unit, actor.id), answers=criteria,
-    )  # fmt: skip
-    known = prefilled(procedure, _known(account, draft.contact_email), draft, office.day(), office.directory)
-    draft = replace(draft, answers={**known, **criteria})
+    now, draft = office.now(), blank_draft(office, unit, procedure, actor, criteria, channel, language)
     try:
         unit.add_dossier(draft)
     except Taken as twin:
@@ -167,6 +158,23 @@ def _new_draft(
     scope = scope_of(procedure, draft, office.day(), office.directory)
     unit.set_timers(draft.id, timers_of(procedure, draft, now, office.directory, scope))
     return draft
+
+
+def blank_draft(
+    office: Office, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
+    language: str,
+) -> Dossier:  # fmt: skip
+    """A draft as it begins, with what the account knows; nothing keeps it yet."""
+    now, account, hand = office.now(), unit.account(actor.owns), unit.account(actor.id)
+    phone = hand.login if hand and hand.login.startswith("+") else None
+    draft = Dossier(
+        id=new_id(), number=_free_number(unit, local_day(now).year), procedure=procedure.id, edition=procedure.edition,
+        fingerprint=procedure.fingerprint, owner=actor.owns, state=DRAFT, entered_at=now, created_at=now, channel=channel,
+        language=language if language in procedure.identity.languages else procedure.identity.languages[0],
+        contact_phone=phone, contact_email=_email_of(unit, actor.id), answers=criteria,
+    )  # fmt: skip
+    known = prefilled(procedure, _known(account, draft.contact_email), draft, office.day(), office.directory)
+    return replace(draft, answers={**known, **criteria})
 
 
 def _email_of(unit: Unit, account_id: str) -> str | None:

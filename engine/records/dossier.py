@@ -191,6 +191,16 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
+class Reused:
+    """Where answers were taken over from: an earlier request, the day it was sent, and which of them stand as they came."""
+
+    number: str
+    procedure: str
+    sent_at: datetime
+    fields: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """One request and all its facts. `revision` counts its changes; `fingerprint` pins the edition it is judged by."""
 
@@ -229,6 +239,7 @@ class Dossier:
     links: Mapping[str, Linked] = field(default_factory=lambda: MappingProxyType({}))  # by link of the book
     erased_at: datetime | None = None  # its personal data were kept as long as the book says, and are gone
     awaits: tuple[str, ...] | None = None  # where several hands are waited for: the roles that still owe their part
+    reused: Reused | None = None
 
     @property
     def is_draft(self) -> bool:

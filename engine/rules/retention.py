@@ -74,6 +74,7 @@ def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) 
         attachments=(),
         correction=None,
         links={},
+        reused=None,
         taken=tuple(replace(one, reason=None) for one in dossier.taken),
         documents=tuple(_kept_if_worth(one, day) for one in dossier.documents),
     )

@@ -95,6 +95,7 @@ class Field(Thing):
     value: Expression | None = None  # computed or constant: never asked
     default: Expression | None = None
     prefill: str | None = None
+    reuse: bool = True  # false: of this request alone, never taken over from an earlier one
     example: Expression | None = None
     bounds: Bounds = Bounds()
     options: tuple[Option, ...] = ()
@@ -124,6 +125,7 @@ class Page(Thing):
     title: Text
     help: Text | None = None
     when: Expression = TRUE
+    reuse: bool = True
     fields: tuple[Field, ...] = ()
     checks: tuple[Check, ...] = ()
 

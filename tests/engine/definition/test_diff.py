@@ -170,6 +170,8 @@ EDITS: dict[str, tuple[tuple[str, str], str, str, str, str]] = {
     "a page under another condition": (("title: Votre ancien passeport\n    when: remplace", "title: Votre ancien passeport\n    when: type_demande == 'perte'"),
                                        "pages.ancien", "when", "review", ""),
     "a page in other words": (("title: Votre signalement", "title: Signalement"), "pages.signalement", "title", "safe", "wording"),
+    "asked anew": (("label: Profession,", "label: Profession, reuse: false,"), "questions.profession", "reuse", "safe", "asked_anew"),
+    "a page asked anew": (("title: Votre signalement", "title: Votre signalement\n    reuse: false"), "pages.signalement", "reuse", "safe", "asked_anew"),
     "a check less": (("    checks:\n      tuteur_majeur: {must: age(tuteur_date_naissance) >= 18, message: Le tuteur doit être majeur.}\n", ""),
                      "checks.tuteur_majeur", "", "safe", "one_less_refusal"),
     "a check that only warns": (("tuteur_majeur: {must:", "tuteur_majeur: {should:"), "checks.tuteur_majeur", "warns", "safe", "looser"),
