@@ -47,7 +47,7 @@ def home() -> Response:
         (_agency(agency), _writes(agency), [_card(one) for one in found if one.agency == agency])
         for agency in agencies_of(office(), actor())
     ]
-    shown = [group for group in groups if group[1] or group[2]]
+    shown = [group for group in groups if group[2]]
     return desk_page(
         "agent/snippets.html", groups=shown, may_add=any(writes for _, writes, _ in groups), new=f"{HOME}/nouveau",
         note=session.pop("desk_note", ""),
