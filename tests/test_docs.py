@@ -52,6 +52,13 @@ def test_every_target_of_the_readme_is_made() -> None:
         assert re.search(rf"^{target}:", makefile, re.M), target
 
 
+def test_every_test_that_the_page_of_threats_names_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "security.md").read_text("utf-8"))
+    assert named
+    for file, test in named:
+        assert re.search(rf"^ *def {test}\(", (ROOT / file).read_text("utf-8"), re.M), f"{file}::{test}"
+
+
 def test_every_decision_is_in_the_list() -> None:
     index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
     for page in (ROOT / "docs" / "decisions").glob("0*.md"):
