@@ -113,13 +113,13 @@ def _write(file: Path, text: str) -> None:
 # -- proofs ------------------------------------------------------------------------------------------------------------
 
 
-def receipt_of(unit: Unit, chain: str) -> Receipt | None:
-    """What proves that the entries of a chain are under the last note; none before its first minute."""
+def receipt_of(unit: Unit, chain: str, entries: int) -> Receipt | None:
+    """What proves that the first entries of a chain, so many, are under the last note; none before their first minute."""
     tree = unit.tree()
     if tree is None or not tree.note:
         return None
     size = read_note(tree.note).size
-    found = unit.last_leaf(chain, size)
+    found = unit.last_leaf(chain, size, entries)
     if found is None:
         return None
     at, leaf = found

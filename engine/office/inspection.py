@@ -9,7 +9,7 @@ from engine.definition.model import Appointment, Form, Procedure
 from engine.office.checkpoints import broken_checkpoints, receipt_of
 from engine.office.editions import LostEdition
 from engine.office.filed import places_of
-from engine.office.office import Office, pinned, seen
+from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.publishing import broken_publications
 from engine.office.verification import is_intact
 from engine.records.dossier import Actor, Dossier, Payment
@@ -39,12 +39,33 @@ def export(office: Office, actor: Actor, dossier_id: str) -> Plain:
         dossier = seen(unit, office, actor, dossier_id)
         entries = unit.entries(dossier.id)
         salts = unit.salts(dossier.id) if is_owner(dossier, actor) else {}
-        procedure, receipt = pinned(office, unit, dossier), receipt_of(unit, dossier.id)
-    salts = {
+        procedure, receipt = pinned(office, unit, dossier), receipt_of(unit, dossier.id, len(entries))
+    salts = _openable(procedure, dossier, salts, actor)
+    return export_plain(entries, salts, _opened(dossier, entries, salts), receipt)
+
+
+def proof_of_sending(office: Office, actor: Actor, dossier_id: str) -> Plain:
+    """The journal until the request was sent, which its owner alone wrote, as a file that verifies offline: what they sent, and
+    when. Raises `NotFound` before that."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        whole = unit.entries(dossier.id)
+        sent = next((one.n for one in whole if one.kind == "submitted"), 0)
+        if not sent or not is_owner(dossier, actor):
+            raise NotFound
+        entries, salts = whole[:sent], {n: those for n, those in unit.salts(dossier.id).items() if n <= sent}
+        openable = _openable(pinned(office, unit, dossier), dossier, salts, actor)
+        receipt = receipt_of(unit, dossier.id, sent)
+    return export_plain(entries, openable, _opened(dossier, entries, openable), receipt)
+
+
+def _openable(
+    procedure: Procedure, dossier: Dossier, salts: Mapping[int, Mapping[str, str]], actor: Actor
+) -> Mapping[int, Mapping[str, str]]:
+    return {
         n: {name: salt for name, salt in those.items() if _may_open(procedure, dossier, name, actor)}
         for n, those in salts.items()
-    }  # fmt: skip
-    return export_plain(entries, salts, _opened(dossier, entries, salts), receipt)
+    }
 
 
 def _may_open(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:

@@ -17,7 +17,7 @@ _ADD: Final = "INSERT INTO leaf (seq, chain, n, hash) VALUES (?, ?, ?, ?)"
 _NODE: Final = "INSERT INTO tree_node (level, at, hash) VALUES (?, ?, ?)"
 _BEGIN: Final = "INSERT INTO tree (size, at, note, name) VALUES (?, ?, ?, 'journal')"
 _GO_ON: Final = "UPDATE tree SET size = ?, at = ?, note = ? WHERE name = 'journal'"
-_LAST: Final = "SELECT seq, n, hash FROM leaf WHERE chain = ? AND seq < ? ORDER BY n DESC LIMIT 1"
+_LAST: Final = "SELECT seq, n, hash FROM leaf WHERE chain = ? AND seq < ? AND n <= ? ORDER BY n DESC LIMIT 1"
 
 
 class LeafVerbs(Verbs):
@@ -61,6 +61,6 @@ class LeafVerbs(Verbs):
         sql = "SELECT hash FROM leaf WHERE seq >= ? AND seq < ? ORDER BY seq"
         return tuple(row[0] for row in self._rows(sql, (first, end)))
 
-    def last_leaf(self, chain: str, size: int) -> tuple[int, Leaf] | None:
-        row = self._row(_LAST, (chain, size))
+    def last_leaf(self, chain: str, size: int, most: int = 2**31) -> tuple[int, Leaf] | None:
+        row = self._row(_LAST, (chain, size, most))
         return (row[0], Leaf(chain, row[1], row[2])) if row else None

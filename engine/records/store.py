@@ -481,8 +481,8 @@ class Unit(Protocol):
         """Of the entries, in the order of the tree."""
         ...
 
-    def last_leaf(self, chain: str, size: int) -> tuple[int, Leaf] | None:
-        """The last entry of a chain that a tree of `size` holds, and its place there."""
+    def last_leaf(self, chain: str, size: int, most: int = 2**31) -> tuple[int, Leaf] | None:
+        """The last entry of a chain, the `most`th at most, that a tree of `size` holds, and its place there."""
         ...
 
     # what waits

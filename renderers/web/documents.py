@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, request
 
 from engine.clock import local_day
+from engine.office.inspection import proof_of_sending
 from engine.office.intake import see_form
 from engine.office.office import NotFound
 from engine.office.verification import Verdict, jwks, read_document
@@ -45,6 +47,15 @@ def summary(number: str) -> Response:
     view = see_form(office(), actor(), one.id)
     body = summary_pdf(view, one.dossier, one.procedure, agency_of(one), office().wording, language())
     return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")
+
+
+@blueprint.get("/dossiers/<number>/preuve.json")
+@signed_in
+def proof(number: str) -> Response:
+    """What was sent, and when, to verify without us."""
+    one = case(number)
+    body = json.dumps(proof_of_sending(office(), actor(), one.id), ensure_ascii=False, indent=1).encode()
+    return file_response(body, "application/json", f"preuve-{one.dossier.number}.json")
 
 
 @blueprint.get("/v")

@@ -184,6 +184,7 @@ def follow(number: str) -> Response:
         steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         letters=_letters(one), files=_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
         appeals=writer(one.procedure).appeals() if status.public == "refused" else (), unread=unread_of(one),
+        proof=f"/dossiers/{one.dossier.number}/preuve.json" if one.dossier.submitted_at and not actor().only_reads else "",
     )  # fmt: skip
 
 

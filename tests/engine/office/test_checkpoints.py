@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from engine.office.checkpoints import LATEST, sign_journal
-from engine.office.inspection import export, fsck
+from engine.office.inspection import export, fsck, proof_of_sending
 from engine.office.keys import SigningKeys
-from engine.office.office import Office
+from engine.office.office import NotFound, Office
 from engine.office.timers import tour
 from engine.records.checkpoints import read_note
 from engine.records.journal import read_export, seal_of, verify_export
@@ -293,3 +293,33 @@ def test_offices_of_every_hand_read_the_same_receipt(world: World) -> None:
     office: Office = world.office
     plain: Any = export(office, world.auditor(), dossier.id)
     assert plain["receipt"]["n"] == len(plain["entries"])
+
+
+def test_a_citizen_proves_what_they_sent_and_when(world: World, tmp_path: Path) -> None:
+    """Their own acts until they sent, whatever was done since; nobody else's."""
+    dossier = world.sent(B3)
+    owner = world.owner(dossier)
+    paid = world.paid(dossier)
+    sign_journal(world.office)
+    plain: Any = proof_of_sending(world.office, owner, dossier.id)
+    assert plain["entries"][-1]["kind"] == "submitted"
+    assert len(plain["entries"]) < len(world.kinds(paid))
+    assert {one["actor_kind"] for one in plain["entries"]} == {"applicant"}
+    assert plain["receipt"]["n"] == len(plain["entries"])
+    assert plain["openings"], "the answers are opened"
+    file = tmp_path / "preuve.json"
+    file.write_text(json.dumps(plain), "utf-8")
+    code, said = verified(file, "--checkpoint", tmp_path / "notes" / LATEST)
+    assert (code, "que vous gardez" in said) == (0, True), said
+    plain["openings"][0]["value"] = "another"
+    assert verify_export(plain).reason == "opening"  # type: ignore[union-attr]
+
+
+def test_nothing_is_proven_before_it_is_sent_nor_to_others(world: World) -> None:
+    draft = world.draft(PASSPORT)
+    with pytest.raises(NotFound):
+        proof_of_sending(world.office, world.owner(draft), draft.id)
+    sent = world.sent(B3)
+    for other in (world.applicant("+22890112299"), world.auditor()):
+        with pytest.raises(NotFound):
+            proof_of_sending(world.office, other, sent.id)
