@@ -31,8 +31,8 @@ from engine.records.exchanges import Message, SeatHold, Share, Side, Waiting
 from engine.records.gauges import Queues, Standing
 from engine.records.journal import Entry
 from engine.records.leaves import Leaf, Tree
-from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.orders import Order, OrderLine, OrderPart
+from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.publications import Placed, Publication, Watch
 from engine.records.removal import Rows, Use
 from engine.records.snippets import Snippet
