@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from engine.office.bulk import carry_bulk
@@ -14,6 +15,7 @@ from engine.office.handover import carry_handover
 from engine.office.office import Office
 from engine.office.orders import LEASE
 from engine.records.orders import Order, Work
+from engine.records.store import Busy
 
 log = logging.getLogger("guichet.orders")
 
@@ -21,6 +23,7 @@ AT_ONCE: Final = 20  # dossiers that the request itself carries out: the person 
 TURN: Final = 100  # lines of one turn: letters and due dates wait behind
 
 FEW_ROWS: Final = 1000  # of a file that the request itself prepares
+PATIENCE: Final = timedelta(days=1)
 _PARTS: Final = 10  # of a file at one turn
 
 _HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {
@@ -54,9 +57,24 @@ def carry_orders(office: Office) -> int:
     if order is None:
         return 0
     try:
-        return _HANDS[order.work](office, order, _PARTS if order.work in FILES else TURN)
-    finally:
-        with office.store.unit(write=True) as unit:
-            kept = unit.order(order.id)
-            if kept is not None and kept.ended_at is None:
-                unit.put_order(replace(kept, claimed_until=None))
+        done = _HANDS[order.work](office, order, _PARTS if order.work in FILES else TURN)
+    except Exception as fault:  # it stays lent for a while, so that the others have their turn
+        if not isinstance(fault, Busy):
+            log.exception("order %s", order.n)
+            _give_up(office, order)
+        return 0
+    with office.store.unit(write=True) as unit:
+        kept = unit.order(order.id)
+        if kept is not None and kept.ended_at is None:
+            unit.put_order(replace(kept, claimed_until=None))
+    return done
+
+
+def _give_up(office: Office, order: Order) -> None:
+    """An order that fails for a day is tried no more: a person must look."""
+    if office.now() - order.at < PATIENCE:
+        return
+    with office.store.unit(write=True) as unit:
+        kept = unit.order(order.id)
+        if kept is not None and kept.ended_at is None:
+            unit.put_order(replace(kept, ended_at=office.now(), claimed_until=None))

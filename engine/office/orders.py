@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from engine.office.command import Memory
 from engine.office.gates import facts_of
 from engine.office.office import NotFound, Office, WrongAnswers, pinned
-from engine.problems import Refusal, Refused
+from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor
 from engine.records.journal import seal
 from engine.records.orders import Order, OrderLine, Outcome, Work
@@ -132,12 +132,10 @@ def _progress(unit: Unit, order: Order) -> Progress:
 
 
 def giver(office: Office, unit: Unit, order: Order) -> Actor:
-    """Who gave the order, with the rights they have now: an account closed meanwhile has none."""
+    """Who gave the order, with the rights they have now. Raises Refused when their account was closed meanwhile."""
     account = unit.account(order.account)
-    if account is None:
-        raise NotFound
-    if not account.is_open(office.day()):
-        return Actor(account.kind, account.id)
+    if account is None or not account.is_open(office.day()):
+        raise Refused(refusal("role", roles=()))
     return office.person(account)
 
 

@@ -128,6 +128,8 @@ def test_what_a_controller_asked_is_noted_once_a_day(desks: Desks) -> None:
 def test_a_mandate_bounds_the_journals_too(desks: Desks) -> None:
     signed_in_bulk(desks, 1)
     desks.world.sent(PASSPORT, desks.world.applicant("+22890000099"))
+    before = desks.auditor()
+    early = before.client.post(f"{HOME}/export", data=hidden(before.get(HOME))).headers["Location"]
     account = desks.world.read(lambda unit: unit.account_of("auditor", "controle"))
     with desks.world.office.store.unit(write=True) as unit:
         unit.put_account(replace(account, procedures=(PASSPORT,)))
@@ -139,3 +141,5 @@ def test_a_mandate_bounds_the_journals_too(desks: Desks) -> None:
     page = control.get(f"{HOME}")
     where = control.client.post(f"{HOME}/export", data={**hidden(page), "demarche": B3}).headers["Location"]
     assert "0 ligne" in control.see(where)
+    rows = [json.loads(line) for line in taken(control, early, "evenements.ndjson").splitlines()]
+    assert {one["procedure"] for one in rows} == {PASSPORT}  # what was prepared before is bound too

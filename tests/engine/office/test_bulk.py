@@ -9,13 +9,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from engine.office import bulk, orders, people
+from engine.office import bulk, carrying_orders, orders, people
 from engine.office.carrying_orders import carry_at_once, carry_orders
-from engine.office.office import NotFound
+from engine.office.inspection import fsck
+from engine.office.office import NotFound, Office
 from engine.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.records.journal import Entry
@@ -55,6 +57,7 @@ def test_each_dossier_is_signed_as_part_of_the_order(world: World) -> None:
     carry_at_once(world.office, order)
     assert outcomes(world, who, order.n) == [("done", "")] * 3
     assert orders.progress(world.office, who, order.n).ended
+    assert fsck(world.office) == ()
     for one in some:
         assert world.kept(one).state == "a_retirer"
         last = [entry for entry in entries(world, one) if entry.kind == "transition"][-1]
@@ -127,6 +130,28 @@ def test_an_account_closed_meanwhile_decides_nothing(world: World) -> None:
     assert world.kept(one) == one
 
 
+def test_an_order_that_fails_lets_the_others_pass_and_is_given_up_after_a_day(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, (one, other) = world.agent("chef", CLERK), to_sign(world, 2)
+    bad = ordered(world, who, [one], "bad")
+    world.clock.advance(timedelta(seconds=1))
+    good = ordered(world, who, [other], "good")
+
+    def failing(office: Office, order: Order, most: int) -> int:
+        if order.id == bad.id:
+            raise RuntimeError("a fault of ours")
+        return bulk.carry_bulk(office, order, most)
+
+    monkeypatch.setitem(carrying_orders._HANDS, "act", failing)  # type: ignore[arg-type]
+    assert [carry_orders(world.office) for _ in range(2)] == [0, 1]
+    assert orders.progress(world.office, who, good.n).ended
+    assert not orders.progress(world.office, who, bad.n).ended
+    world.clock.advance(carrying_orders.PATIENCE)
+    carry_orders(world.office)
+    assert orders.progress(world.office, who, bad.n).ended
+
+
 def test_a_second_tap_and_a_second_worker_find_it_done(world: World) -> None:
     who, some = world.agent("chef", CLERK), to_sign(world, 2)
     order = ordered(world, who, some)
@@ -145,7 +170,7 @@ def test_an_order_is_its_givers_and_has_its_bounds(world: World) -> None:
         orders.progress(world.office, world.agent("autre", CLERK), order.n)
     with pytest.raises(Refused, match="nothing_picked"):
         bulk.order_bulk(world.office, who, B3, "signer", "", [])
-    told = [entry for entry in world.read(lambda unit: unit.rights())]
+    told = list(world.read(lambda unit: unit.rights()))
     assert [(entry.kind, entry.body["order"], entry.actor) for entry in told] == [("act_ordered", order.n, who.id)]  # type: ignore[index, call-overload]
     boss = replace(world.agent("admin"), administers=frozenset({"sncja"}))
     assert [entry.kind for entry in people.journal_of_rights(world.office, boss)] == ["act_ordered"]
