@@ -12,6 +12,7 @@ from engine.office.filed import places_of
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.publishing import broken_publications
 from engine.office.verification import is_intact
+from engine.records.checkpoints import Checkpoint, read_note
 from engine.records.dossier import Actor, Dossier, Payment
 from engine.records.journal import COMMITS, Break, Entry, commit_value, export_plain, verify
 from engine.records.store import Finding
@@ -29,6 +30,14 @@ def trail(office: Office, actor: Actor, dossier_id: str) -> tuple[tuple[Entry, .
     with office.store.unit() as unit:
         entries = unit.entries(seen(unit, office, actor, dossier_id).id)
     return entries, verify(entries)
+
+
+def signed_place(office: Office, actor: Actor, dossier_id: str) -> tuple[int, Checkpoint] | None:
+    """How many of a dossier's entries are under the last signed journal, and which; None before its first minute."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        receipt = receipt_of(unit, dossier.id, unit.head(dossier.id)[0])
+    return (receipt.n, read_note(receipt.checkpoint)) if receipt else None
 
 
 def export(office: Office, actor: Actor, dossier_id: str) -> Plain:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from engine.definition.model import Procedure
-from engine.office.inspection import export, trail
+from engine.office.inspection import export, signed_place, trail
 from engine.office.intake import procedure_of, see
 from engine.office.office import NotFound
 from engine.office.readings import note_reading, noted_motive
@@ -129,8 +129,17 @@ def dossier(number: str) -> Response:
         because=say(f"audit.because_{broken.reason}") if broken else "",
         lines=[_entry_line(_book_then(one, entry) or book, entry, broken) for entry in entries], count=len(entries),
         head=entries[-1].hash if entries else "", again=f"/audit/dossiers/{number}?{query}",
-        export=f"/audit/dossiers/{number}/journal.json?{query}", file=f"{number}.json",
+        export=f"/audit/dossiers/{number}/journal.json?{query}", file=f"{number}.json", signed=_signed(one),
     )  # fmt: skip
+
+
+def _signed(one: Dossier) -> str:
+    """Under which signed journal its entries are, in words."""
+    found = signed_place(office(), actor(), one.id)
+    if found is None:
+        return say("audit.signed_not_yet")
+    n, journal = found
+    return say("audit.signed", count=n, size=journal.size, at=site().words.moment(journal.at, language()))
 
 
 def _book_then(one: Dossier, entry: Entry) -> Procedure | None:

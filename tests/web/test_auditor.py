@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from engine.definition.build import build_procedure
 from engine.definition.catalogue import Catalogue
 from engine.definition.source import read_source
 from engine.office.cashier import start_payment
+from engine.office.checkpoints import sign_journal
 from engine.office.publishing import publish
 from engine.records.dossier import Dossier
 from engine.records.journal import read_export, verify_export
@@ -192,6 +194,16 @@ def test_the_export_verifies_without_us(desks: Desks, passport: Dossier) -> None
     assert broken.n == 3
 
 
+def test_the_trail_says_under_which_signed_journal_it_is(desks: Desks, passport: Dossier, tmp_path: Path) -> None:
+    seat = desks.auditor()
+    trail = open_trail(seat, passport)
+    assert "Pas encore dans le journal général signé" in seat.see(trail)
+    office = desks.world.office
+    sign_journal(replace(office, settings=replace(office.settings, checkpoints=tmp_path / "notes")))
+    n = len(read_export(seat.get(trail.replace("?", "/journal.json?")).data)["entries"])  # type: ignore[index, call-overload, arg-type]
+    assert f"{n} événements dans le journal général signé le" in seat.see(trail)
+
+
 def test_a_broken_chain_is_named_with_both_values(tmp_path: Path) -> None:
     path = tmp_path / "guichet.db"
     desks = open_desks(tmp_path, SqliteStore(path))
@@ -211,7 +223,8 @@ def test_a_broken_chain_is_named_with_both_values(tmp_path: Path) -> None:
 
 
 def test_a_controller_changes_nothing(desks: Desks, passport: Dossier) -> None:
-    """All a controller may send: who they are, their own way of signing in, and why they read."""
+    """All a controller may send: who they are, their own way of signing in, why they read, and what to take away of the
+    journals."""
     seat = desks.auditor()
     posts = {
         one.rule for one in desks.app.url_map.iter_rules() if one.rule.startswith("/audit") and "POST" in one.methods
@@ -223,7 +236,7 @@ def test_a_controller_changes_nothing(desks: Desks, passport: Dossier) -> None:
         "/audit/compte",
         "/audit/compte/mot-de-passe",
     }
-    assert posts == {*own, "/audit/dossiers/<number>"}
+    assert posts == {*own, "/audit/dossiers/<number>", "/audit/evenements/export"}
     before = desks.kept(passport)
     open_trail(seat, passport)
     assert desks.kept(passport) == before
