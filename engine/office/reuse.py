@@ -91,7 +91,7 @@ def take_over(office: Office, actor: Actor, dossier_id: str, number: str, *, tok
             before, answers={**before.answers, **found.named(ids)}, attachments=(*before.attachments, *files),
             reused=Reused(earlier.number, earlier.procedure, sent_at, names) if names else before.reused,
         )  # fmt: skip
-        body: dict[str, Plain] = {"from": earlier.number, "edition": earlier.edition, "files": len(files)}
+        body: dict[str, Plain] = {"earlier": earlier.number, "edition": earlier.edition, "files": len(files)}
         return keep_answers(office, unit, before, after, "reused", actor, **body)
 
     return once(office, actor, "take_over", token, (dossier_id, number), work, DOSSIER)

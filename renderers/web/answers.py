@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
+from engine.clock import local_day
 from engine.rules.view import FieldView, FormView, PageView
 from renderers.row_pages import is_long
-from renderers.web.base import say
+from renderers.web.base import language, say, site
 from renderers.web.cases import Case, label
 from renderers.web_form import control_id
 
@@ -21,13 +23,15 @@ class AnswerFile:
 
 @dataclass(frozen=True, slots=True)
 class AnswerLine:
-    """`lacking`: required and not answered, or wrong. `href`: where it is changed, if it may be."""
+    """`lacking`: required and not answered, or wrong. `href`: where it is changed, if it may be. `since`: of which day it
+    was taken over."""
 
     label: str
     text: str
     files: tuple[AnswerFile, ...] = ()
     href: str = ""
     lacking: bool = False
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,19 @@ def _line(place: _Place, view: FieldView, name: str, href: str) -> AnswerLine:
     faulty = any(at == view.path or at in (f"{view.path}_other", f"{view.path}_issued") for at in place.wrong)
     files = tuple(AnswerFile(place.one.at(f"/pieces/{file.id}"), file.name, file.size) for file in view.files)
     anchor = "piece-" if view.type in ("file", "photo", "evidence") else ""
-    return AnswerLine(name, _said(view), files, f"{href}#{anchor}{control_id(view.path)}" if href else "", faulty)
+    address, said = f"{href}#{anchor}{control_id(view.path)}" if href else "", _said(view)
+    since = _since(place, view) if place.address and (files or (said and anchor == "")) else ""
+    return AnswerLine(name, said, files, address, faulty, since)
+
+
+def _since(place: _Place, view: FieldView) -> str:
+    """That an answer is still the one of an earlier request, and of which day; that a paper was handed in then."""
+    reused = place.one.dossier.reused
+    if reused is None or view.path.partition(".")[0] not in reused.fields:
+        return ""
+    at = min((datetime.fromisoformat(file.received) for file in view.files), default=reused.sent_at)
+    day = site().words.plain_day(local_day(at), language())
+    return say("reuse.paper" if view.files else "reuse.line", day=day)
 
 
 def _said(view: FieldView) -> str:

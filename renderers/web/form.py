@@ -31,7 +31,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, case, drawing, label
-from renderers.web.catalogue import first_to_do
+from renderers.web.catalogue import first_to_do, next_to_do, sent_day
 from renderers.web.hardening import FILE_POLICY
 from renderers.web.links import LinkLine, link_lines
 from renderers.web.receiving import Received, as_refused, is_own, receive
@@ -185,7 +185,7 @@ def save_screen(screen: Screen) -> Response:
     if staying or (saved.next_page == screen.page_id and (not saved.errors or _opened(view))):  # files mended the rest
         return _again(screen, received, 0 if staying else _opened(view))
     if request.form.get("retour") == "verification":
-        return go(screen.one.at("/verification"))
+        return go(_back_to_check(screen.one, screen.page_id))
     if screen.row:
         return go(f"{screen.above}#{control_id(screen.row.rpartition('.')[0])}")
     return go(_next(screen.one, screen.page_id))
@@ -233,12 +233,22 @@ def _opened(view: PageView | None) -> int:
 
 
 def _next(one: Case, page_id: str) -> str:
-    """The page after this one; after the last, what is still to complete, else check-your-answers."""
+    """The page after this one; check-your-answers after the last. Where answers were taken over, only pages that lack
+    something are gone through."""
+    if one.dossier.reused is not None:
+        following = next_to_do(one.form(), page_id, seen=True)
+        return one.at(f"/demande/{following}" if following else "/verification")
     ids = [found.id for found in path(one.procedure, one.standing().values.scope)]
     after = ids[ids.index(page_id) + 1 :] if page_id in ids else ids
     if after:
         return one.at(f"/demande/{after[0]}")
     return one.at("/verification")
+
+
+def _back_to_check(one: Case, page_id: str) -> str:
+    """Check-your-answers again, by way of the next page that lacks something."""
+    following = next_to_do(one.form(), page_id, seen=False)
+    return one.at(f"/demande/{following}{_return()}" if following else "/verification")
 
 
 def _again(screen: Screen, received: Received, opened: int) -> Response:
@@ -297,13 +307,23 @@ def _page(
     returning = "verification" if request.values.get("retour") == "verification" else ""
     steps, sure = _steps(one, view)
     here = replace(view, fields=tuple(asked for asked in view.fields if not is_long(asked)))
+    reused = one.dossier.reused
+    taken = reused is not None and any(asked.id in reused.fields for asked in view.fields)
     return page(
         "citizen/question.html", status, page=view, steps=steps, sure=sure, procedure=one.title,
         back=_back(screen, view, returning), errors=error_summary(view, draw), title=_title(screen, view),
         questions=site().pages.questions(view, draw), multipart=has_files(here), token=new_token(),
         revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind,
-        in_row=bool(screen.row),
+        in_row=bool(screen.row), filled=sum(one.complete and one.visited for one in _others(screen)),
+        taken=sent_day(reused.sent_at) if reused and taken else "",
     )  # fmt: skip
+
+
+def _others(screen: Screen) -> list[PageView]:
+    """The other pages of the form, where answers were taken over: how many are left is worth saying."""
+    if screen.one.dossier.reused is None:
+        return []
+    return [view for view in screen.one.form().pages if view.id != screen.page_id]
 
 
 def _title(screen: Screen, view: PageView) -> str:

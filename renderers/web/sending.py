@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flask import Blueprint, Response, request, session
@@ -30,6 +31,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, case, drawing, label, to_bring
+from renderers.web.catalogue import sent_day
 from renderers.web.money import francs
 from renderers.web.payments import PriceTable, price_table
 from renderers.web.tracking import time_steps
@@ -84,9 +86,19 @@ def _check_page(one: Case, sheet: CheckSheet, undeclared: bool = False) -> Respo
         quotes=[_table(one, quote) for quote in sheet.quotes],
         today=site().words.plain_day(local_day(office().now()), language()), pay_later=total > 0 and not now,
         missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
-        back=one.at(f"/demande/{last}"), number_raw=one.dossier.number, grand=francs(total) if len(sheet.quotes) > 1 else "",
+        reused=_reused(one), back=one.at(f"/demande/{last}"), number_raw=one.dossier.number, grand=francs(total) if len(sheet.quotes) > 1 else "",
         now=say("money.now", amount=francs(now)) if 0 < now < total else "",
     )  # fmt: skip
+
+
+def _reused(one: Case) -> Mapping[str, str] | None:
+    """The earlier request that answers still stand from."""
+    reused = one.dossier.reused
+    if reused is None or not reused.fields:
+        return None
+    outline = office().catalogue.outline(reused.procedure)
+    title = label(outline.title) if outline else reused.procedure
+    return {"number": reused.number, "day": sent_day(reused.sent_at), "title": title}
 
 
 def _at_once(one: Case, sheet: CheckSheet) -> list[Quote]:

@@ -28,7 +28,7 @@ from renderers.web.base import (
     safe_next,
     say,
 )
-from renderers.web.catalogue import open_draft
+from renderers.web.catalogue import begun_by
 from renderers.web.languages import ASKED
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national
@@ -131,8 +131,7 @@ def where_next(signed: SignedIn) -> str:
     followed = session.pop("followed", "")
     following = session.pop("next", "")
     if isinstance(opening, Mapping):
-        token = opening.get("token")
-        return open_draft(signed.actor, str(opening["procedure"]), opening.get("given") or {}, token)
+        return begun_by(signed.actor, opening)
     if followed:
         try:
             see(office(), signed.actor, dossier_number(followed))
