@@ -118,7 +118,7 @@ def company() -> Response:
     try:
         representation.declare_company(office(), myself(), given["number"], given["name"], _proof())
     except Refused as closed:
-        fields = {"company_number": "number", "name_missing": "name"}
+        fields = {"company_number": "number", "already_asked": "number", "name_missing": "name"}
         return _form("company", given, closed, fields.get(closed.reason.code, "proof"))
     return _done("company")
 

@@ -101,7 +101,7 @@ LONGEST: Final = {
 """,
 }
 BY_PROXY: Final = "casier-judiciaire-b3"
-COMPANY, ITS_NUMBER, MANAGER = "SOTOGO SARL", "TG-LOM 2024 B 77", "+22890777777"
+COMPANY: Final = "SOTOGO SARL"
 
 
 def longest_story(slug: str, shared: Shared) -> Scenario:
@@ -122,9 +122,9 @@ class ProxyWalk(Walk):
     def _enter(self) -> None:
         self.paper.write_bytes(pdf())
         manager = self.people["manager"] = self.enters("manager", False)
-        self._known_as(manager, MANAGER)
+        self._known_as(manager, f"+22891{self.phone[-6:]}")
         manager.tap('main a[href="/compte/entreprises/nouvelle"]')
-        manager.write("[name=number]", ITS_NUMBER)
+        manager.write("[name=number]", f"TG-LOM 2024 B {int(self.phone[-5:]) + 1}")
         manager.write("[name=name]", COMPANY)
         manager.hands.attach(manager.page.locator("[name=proof]"), str(self.paper))
         manager.tap("main form button.button")
