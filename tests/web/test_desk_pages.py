@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SMALL = {"width": 320, "height": 640}
 MOST_CLICKS = 9  # for a correction of two answers, from the inbox
+MOST_TO_DECIDE = 6  # for a decision on a complete request, from the inbox
 
 
 def sent(portal: Portal, procedure: str, phone: str, **given: Plain) -> Dossier:
@@ -162,3 +163,21 @@ def test_two_answers_are_sent_back_in_few_clicks(enter: Enter, portal: Portal) -
     correction = portal.dossier(dossier.number).correction
     assert correction is not None
     assert set(correction.fields) == {"nom", "acte_naissance"}
+
+
+def test_a_complete_request_is_decided_in_few_clicks_and_the_next_opened_in_one(enter: Enter, portal: Portal) -> None:
+    first, second = sent(portal, PASSPORT, "+22890110001"), sent(portal, PASSPORT, "+22890110002")
+    agent = at_desk(enter, "dgdn.controleur", "/agent/connexion", DESK, scripts=False)
+    clicks = 0
+    for step in ("Prendre", "acte", "Continuer", "Confirmer"):
+        if step == "acte":
+            agent.fill(acte="conforme")
+        else:
+            agent.press(step)
+        clicks += 1
+    assert clicks <= MOST_TO_DECIDE
+    assert agent.sees("C’est fait : Déclarer conforme.")
+    states = {one.number: portal.dossier(one.number).state for one in (first, second)}
+    assert sorted(states.values()) == ["a_payer", "conformite"]
+    agent.press("Dossier suivant")
+    assert next(number for number, state in states.items() if state == "conformite") in agent.page.url

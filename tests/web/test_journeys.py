@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MOBILE, LOCAL = "+22890123456", "90 12 34 56"
 MOST_SCREENS = 17
+MOST_TO_CORRECT = 6  # screens, from the link of the SMS to the two points sent back
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
 
 
@@ -170,6 +171,7 @@ def correct_once(enter: Enter, portal: Portal, me: Person, number: str, scripts:
     checker.press("Voir avant d’envoyer")
     assert checker.sees("SMS")
     checker.press("Confirmer")
+    me.screens.clear()
     me.go(f"/dossiers/{number}")
     assert me.sees("La photo est floue.")
     me.press("Corriger mon dossier")
@@ -179,6 +181,7 @@ def correct_once(enter: Enter, portal: Portal, me: Person, number: str, scripts:
         me.page.wait_for_timeout(500)
     me.press("Enregistrer")
     me.press("Renvoyer mon dossier")
+    assert len(me.screens) <= MOST_TO_CORRECT, me.screens
     assert portal.dossier(number).answers["lieu_naissance"] == "Kpalimé, Kloto"
     checker.check()
 
