@@ -1,0 +1,110 @@
+"""What one installation chooses, said by its environment: where things lie, what it answers to, whom it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from engine.office.mirror import Followed
+
+DATABASE: Final = "guichet.db"  # in the data folder, as are the keys
+KEYS: Final = "keys.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one installation chooses, each from the environment (`GUICHET_…`; a secret may be in a file: `…_FILE`)."""
+
+    procedures: Path = Path("procedures")
+    data: Path = Path("var")
+    base_url: str = "http://localhost:8000"
+    short_url: str = ""  # what messages and QR codes carry; the base address when empty
+    demo: bool = False
+    database: str = ""  # a PostgreSQL address; a SQLite file in the data folder when empty
+    gateways: Path | None = None  # the file of operators, SMS gateway and mail server (`engine/gateways/settings.py`)
+    secret: str = ""  # signs the browser's small cookie; made and kept in the data folder when empty
+    phone: str = "22 00 00 00"
+    security_contact: str = ""
+    proxies: int = 0  # how many trusted proxies stand in front
+    checkpoints: Path | None = None  # where the signed journal is told; in the data folder when none is said
+    keys: Path | None = None  # the key ring; in the data folder when none is said
+    hosts: tuple[str, ...] = ()  # names the site answers to; empty = any
+    follow: Followed | None = None  # the repository whose commits publish; without one, the files of `procedures` do
+    second_factor: bool = True  # of agents; controllers always have one
+    follow_every: float = 0  # seconds between two looks at it; 0 = as suits where it lies
+    metrics_from: tuple[str, ...] = ()  # addresses and networks that may read `/metrics`; none, and no token = nobody
+    metrics_token: str = field(default="", repr=False)
+    stop_within: float = 25.0  # seconds to finish what is under way
+    log: str = ""  # `json`, `text`; empty = text on a terminal
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], demo: bool = False) -> Settings:
+        """`demo` asks for a demonstration whatever the environment says; it keeps its data apart."""
+
+        def read(name: str, otherwise: str = "") -> str:
+            file = environ.get(f"GUICHET_{name}_FILE")
+            return Path(file).read_text("utf-8").strip() if file else environ.get(f"GUICHET_{name}", otherwise)
+
+        port = environ.get("PORT", "8000")
+        demo = demo or read("DEMO") in ("1", "true", "yes")
+        return cls(
+            procedures=Path(read("PROCEDURES", "procedures")),
+            data=Path(read("DATA", "var/demo" if demo else "var")),
+            base_url=read("BASE_URL", f"http://localhost:{port}").rstrip("/"),
+            short_url=read("SHORT_URL").rstrip("/"),
+            demo=demo,
+            gateways=Path(read("GATEWAYS")) if read("GATEWAYS") else None,
+            database=environ.get("DATABASE_URL", "") or read("DATABASE_URL"),
+            secret=read("SECRET"),
+            phone=read("PHONE", "22 00 00 00"),
+            security_contact=read("SECURITY_CONTACT"),
+            proxies=int(read("PROXIES", "0")),
+            keys=Path(environ["GUICHET_KEYS"]) if environ.get("GUICHET_KEYS") else None,
+            checkpoints=Path(read("CHECKPOINTS")) if read("CHECKPOINTS") else None,
+            hosts=tuple(filter(None, read("HOSTS").split(","))),
+            second_factor=read("SECOND_FACTOR", "yes") not in ("0", "false", "no"),
+            follow=_followed(read),
+            follow_every=float(read("FOLLOW_EVERY", "0")),
+            metrics_from=tuple(filter(None, read("METRICS_FROM").split(","))),
+            metrics_token=read("METRICS_TOKEN"),
+            stop_within=float(read("STOP_WITHIN", "25")),
+            log=read("LOG"),
+        )  # fmt: skip
+
+    @property
+    def store(self) -> str:
+        """The address of what is kept: `DATABASE_URL`, else a file in the data folder."""
+        return self.database or str(self.data / DATABASE)
+
+    @property
+    def ring(self) -> Path:
+        """What signs, and what seals the files handed in. Best kept on another disk than the data."""
+        return self.keys or self.data / KEYS
+
+    @property
+    def https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+
+def _followed(read: Callable[..., str]) -> Followed | None:
+    address = read("FOLLOW")
+    if not address:
+        return None
+    signed = read("FOLLOW_SIGNED") in ("1", "true", "yes")
+    return Followed(address, read("BRANCH", "main"), read("FOLLOW_FOLDER", "procedures"), signed)
+
+
+def unknown_settings(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What is set in our name and means nothing: most often a slip of the pen."""
+    asked: set[str] = set()
+
+    class Asking(dict[str, str]):
+        def get(self, name: str, otherwise: str = "") -> str:  # type: ignore[override]
+            asked.add(name)
+            return "somewhere" if name == "GUICHET_FOLLOW" else otherwise  # what goes with it is read then only
+
+    Settings.from_environment(Asking())
+    known = asked | {"GUICHET_LANG", "GUICHET_KEYS"}
+    return tuple(sorted(name for name in environ if name.startswith("GUICHET_") and name not in known))
