@@ -16,6 +16,7 @@ from engine.rules.workflow import answer_look_up
 from engine.values import Plain
 
 EVERY_OTHER = "*"  # the connector of registers that have none of their own
+_NEXT = "look-ups"  # where the next tour begins
 
 
 def ask_now(office: Office, dossier: Dossier) -> Dossier:
@@ -95,12 +96,16 @@ def ask_registers(office: Office, limit: int = 50) -> int:
 
 
 def _waiting(office: Office, limit: int) -> tuple[Dossier, ...]:
+    """The next ones after those of the last tour, whoever ran it: none waits behind others that a register leaves silent."""
     places = office.shelf.worked_out(office.catalogue, "asks", lambda catalogue: tuple(dict.fromkeys(
         (book.id, state.id) for book in office.shelf.outlines(catalogue) for state in book.states if state.asks
     )))  # fmt: skip
     if not places:
         return ()
-    with office.store.unit() as unit:
-        lines = unit.find_dossiers(Tray(places=places), None, limit).lines
-        found = [unit.dossier(line.id) for line in lines]
-    return tuple(dossier for dossier in found if dossier is not None)
+    with office.store.unit(write=True) as unit:
+        mark = unit.taken_aside(_NEXT)
+        found = unit.find_dossiers(Tray(places=places), mark if isinstance(mark, str) else None, limit)
+        if found.after is not None:
+            unit.keep_aside(_NEXT, found.after, office.now())
+        waiting = [unit.dossier(line.id) for line in found.lines]
+    return tuple(dossier for dossier in waiting if dossier is not None)

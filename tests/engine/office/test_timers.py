@@ -218,6 +218,15 @@ class TestRegisters:
         assert timers.tour(world.office).registers == 1
         assert world.kept(dossier).state == "signature"
 
+    def test_those_that_stay_silent_keep_nobody_waiting(self, tmp_path: Path) -> None:
+        register = Silent()
+        world = a_world(tmp_path, registers={"casier_national": register})
+        for number in range(5):
+            world.paid(world.sent(owner=world.applicant(f"+2289000010{number}")))
+        register.asked.clear()
+        assert [timers.ask_registers(world.office, limit=2) for _ in range(4)] == [2, 2, 1, 0]
+        assert len(register.asked) == 5
+
     def test_silent_for_too_long_a_person_looks(self, tmp_path: Path) -> None:
         world = a_world(tmp_path, registers={})
         dossier = world.paid(world.sent())
