@@ -84,7 +84,7 @@ class LocalFedaPay(LocalOperator):
     def _entity(self, reference: str, order: dict[str, Any]) -> dict[str, Any]:
         return {
             "id": int(order["number"]), "amount": order["amount"], "status": order["status"],
-            "merchant_reference": reference, "currency": {"iso": "XOF"},
+            "merchant_reference": reference, "currency": {"iso": order.get("currency", "XOF")},
         }  # fmt: skip
 
     def callback(self, reference: str, secret: str, stamp: int) -> tuple[dict[str, str], bytes]:
@@ -129,7 +129,7 @@ class LocalCinetPay(LocalOperator):
             return 200, {"code": "627", "message": "TRANSACTION_NOT_FOUND"}
         order = self.orders[reference]
         code = "00" if order["status"] == "ACCEPTED" else "662"
-        data = {"amount": str(order["amount"]), "currency": "XOF", "status": order["status"]}
+        data = {"amount": str(order["amount"]), "currency": order.get("currency", "XOF"), "status": order["status"]}
         return 200, {"code": code, "data": data}
 
     def callback(self, reference: str, secret: str, **changes: str) -> tuple[dict[str, str], bytes]:

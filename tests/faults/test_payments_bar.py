@@ -1,0 +1,129 @@
+"""B2. Calls of five operators, true, forged, stale, crossed, each many times, in any order and at once: money comes in once,
+to the franc, and only when the operator says so to our own question. On both stores. Then the twins that turn it red."""
+
+from __future__ import annotations
+
+import hmac
+import itertools
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.gateways.payments import CURRENCY, ProviderStatus
+from engine.office import cashier
+from engine.records.sqlite import SqliteStore
+from engine.records.sqlite_ledger import LedgerVerbs
+from engine.records.store import Store, Unit
+from tests.effort import tries
+from tests.faults.payments import ROUNDS, a_bar, faults_of, play, settle, speak
+from tests.postgres import an_empty_store
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+TIMES = 3  # each true call, in each round
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    one = SqliteStore(tmp_path / "guichet.db") if request.param == "sqlite" else an_empty_store()
+    one.migrate()
+    yield one
+    one.close()
+
+
+def test_whatever_is_called_money_comes_in_once_and_to_the_franc(tmp_path: Path, store: Store) -> None:
+    with a_bar(tmp_path, store) as bar:
+        play(bar, tries(TIMES))
+        assert faults_of(bar) == []
+        assert {status for _, worth, status in bar.answers if worth == "true"} == {200, 503}
+
+
+def test_when_no_call_ever_comes_asking_reaches_the_same_end(tmp_path: Path, store: Store) -> None:
+    with a_bar(tmp_path, store) as bar:
+        for turn in range(ROUNDS):
+            speak(bar, turn)
+            settle(bar)
+        bar.paying = [one for one in bar.paying if one[2] != "twice"]  # once paid, only a call tells of a second debit
+        assert faults_of(bar) == []
+        assert bar.answers == []
+
+
+def test_five_answers_in_any_order_come_to_the_same_end(tmp_path: Path) -> None:
+    """What is paid stays paid; what was once taken twice is to give back; whatever came before or after."""
+    orders = list(itertools.permutations(["pending", "expired", "failed", "paid", "overpaid"]))
+    with a_bar(tmp_path, SqliteStore(":memory:"), "sandbox") as bar:
+        payments = [payment for payment, _, fate in bar.paying if fate in ("paid", "late", "twice")]
+        (line,) = bar.lines
+        for payment, words in zip(payments, random.Random(tries(1)).sample(orders, len(payments)), strict=True):
+            for number, word in enumerate(words):
+                line.says(payment.reference, {"is": word, "amount": 1000 if word == "overpaid" else 500})
+                headers, body = line.calls(payment.reference, int(bar.world.clock.now().timestamp()))
+                sent = bar.app.test_client().post("/retours/sandbox", data=body, headers=headers)
+                assert sent.status_code == 200, (number, words)
+            kept = bar.world.read(lambda unit, one=payment: unit.payment(one.id))
+            entries = bar.world.read(lambda unit, one=payment: unit.entries(one.dossier))
+            assert kept.status == "overpaid", words
+            assert [one.kind for one in entries].count("credited") == 1, words
+
+
+# -- twins: a defence taken away, and the bar sees it ------------------------------------------------------------------
+
+
+def the_last_word_wins(patch: pytest.MonkeyPatch) -> None:
+    def last(office: Any, unit: Unit, payment: Any, status: ProviderStatus, now: Any) -> Any:
+        received = status.amount or payment.amount if status.kind in cashier.RECEIVED else 0
+        return cashier._Standing(status.kind, received, status.reason, status.provider_ref)
+
+    patch.setattr(cashier, "_folded", last)
+    patch.setattr(cashier, "RANK", dict.fromkeys(cashier.RANK, 0))
+
+
+def a_call_is_believed(patch: pytest.MonkeyPatch) -> None:
+    def believe(office: Any, payment: Any) -> Any:
+        told = ProviderStatus("paid", payment.amount, CURRENCY, payment.reference)
+        with office.store.unit(write=True) as unit:
+            return cashier._settle(office, unit, payment.id, told)[0]
+
+    patch.setattr(cashier, "_ask", believe)
+
+
+def any_sum_will_do(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cashier, "_mismatch", lambda payment, status, amount: None)
+
+
+def a_credit_is_no_row_of_its_own(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(LedgerVerbs, "add_credit", lambda unit, payment, dossier, amount, at: True)
+
+
+def any_signature_will_do(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(hmac, "compare_digest", lambda one, other: True)
+
+
+@pytest.mark.parametrize(
+    ("twin", "seen"),
+    [
+        (the_last_word_wins, "sandbox, paid: "),
+        (a_call_is_believed, "paygate, never: credited [500] instead of 0"),
+        (any_sum_will_do, "sandbox, less: credited [499] instead of 0"),
+        (a_credit_is_no_row_of_its_own, "sandbox, twice: credited [500, 1000] instead of 500"),
+        (any_signature_will_do, "sandbox was answered 200 to a forged letter"),
+    ],
+    ids=lambda one: one.__name__ if callable(one) else "",
+)
+def test_a_defence_taken_away_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twin: Any, seen: str) -> None:
+    with a_bar(tmp_path, SqliteStore(":memory:"), "sandbox", "paygate") as bar:
+        twin(monkeypatch)
+        play(bar, times=2)
+        monkeypatch.undo()
+        assert any(one.startswith(seen) for one in faults_of(bar))
+
+
+def test_an_office_that_never_asks_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_bar(tmp_path, SqliteStore(":memory:"), "paygate") as bar:
+        monkeypatch.setattr(cashier, "_to_ask", lambda unit, now, limit: [])
+        for turn in range(ROUNDS):
+            speak(bar, turn)
+            settle(bar)
+        assert "paygate, paid: pending instead of paid" in faults_of(bar)
