@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
@@ -82,48 +81,59 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
 
 
 ALL = list(modules())
+LAZY = ("renderers.console", "renderers.commands", "server", "engine.definition.shape")
+"""`lint` must not load flask, nor jsonschema for files without a fault."""
 
 
-@pytest.mark.parametrize(("module", "path"), ALL, ids=[module for module, _ in ALL])
-def test_no_arrow_goes_up_or_across(module: str, path: Path) -> None:
-    own_floor, own_room = floor(module)
-    for name, node in imports(ast.parse(path.read_text())):
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def every_import() -> tuple[tuple[str, Path, str, ast.stmt], ...]:
+    return tuple((module, path, name, node) for module, path in ALL for name, node in imports(tree_of(path)))
+
+
+def test_no_arrow_goes_up_or_across() -> None:
+    found = []
+    for module, _, name, node in every_import():
         if name.split(".")[0] not in ("engine", "renderers", "server"):
             continue
-        their_floor, their_room = floor(name)
-        assert their_floor <= own_floor, f"{module} looks up at {name} (line {node.lineno})"
-        if their_floor == own_floor and own_floor in (2, 3):
-            assert their_room == own_room, f"{module} looks across at {name} (line {node.lineno})"
+        (own_floor, own_room), (their_floor, their_room) = floor(module), floor(name)
+        if their_floor > own_floor:
+            found.append(f"{module} looks up at {name} (line {node.lineno})")
+        if their_floor == own_floor and own_floor in (2, 3) and their_room != own_room:
+            found.append(f"{module} looks across at {name} (line {node.lineno})")
+    assert not found
 
 
-@pytest.mark.parametrize(("module", "path"), ALL, ids=[module for module, _ in ALL])
-def test_one_door_a_package(module: str, path: Path) -> None:
-    for name, node in imports(ast.parse(path.read_text())):
-        doors = DOORS.get(name.split(".")[0])
-        if doors:
-            allowed = any(module == door or (door.endswith(".") and module.startswith(door)) or
-                          (door in ("renderers.commands", "renderers.console") and module.startswith(door))
-                          for door in doors)  # fmt: skip
-            assert allowed, f"{module} opens {name} (line {node.lineno}); its door is {doors}"
+def test_one_door_a_package() -> None:
+    found = []
+    for module, _, name, node in every_import():
+        doors = DOORS.get(name.split(".")[0], (module,))
+        allowed = any(module == door or (door.endswith(".") and module.startswith(door)) or
+                      (door in ("renderers.commands", "renderers.console") and module.startswith(door))
+                      for door in doors)  # fmt: skip
+        if not allowed:
+            found.append(f"{module} opens {name} (line {node.lineno}); its door is {doors}")
+    assert not found
 
 
-@pytest.mark.parametrize(("module", "path"), ALL, ids=[module for module, _ in ALL])
-def test_every_import_stands_at_the_top(module: str, path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    top = {id(node) for node in tree.body}
-    lazy_allowed = module.startswith(
-        ("renderers.console", "renderers.commands", "server", "engine.definition.shape")
-    )  # `lint` must not load flask, nor jsonschema for files without a fault
-    for _, node in imports(tree):
-        assert lazy_allowed or id(node) in top, f"hidden import in {module}, line {node.lineno}"
+def test_every_import_stands_at_the_top() -> None:
+    found = []
+    for module, path, _, node in every_import():
+        if node not in tree_of(path).body and not module.startswith(LAZY):
+            found.append(f"hidden import in {module}, line {node.lineno}")
+    assert not found
 
 
 def test_no_circles() -> None:
     known = {module for module, _ in ALL}
-    arrows = {
-        module: {name for name, _ in imports(ast.parse(path.read_text())) if name in known and name != module}
-        for module, path in ALL
-    }
+    arrows: dict[str, set[str]] = {module: set() for module in known}
+    for module, _, name, _ in every_import():
+        if name in known and name != module:
+            arrows[module].add(name)
     done: set[str] = set()
     trail: list[str] = []
 
@@ -141,19 +151,19 @@ def test_no_circles() -> None:
         visit(module)
 
 
-@pytest.mark.parametrize(
-    ("module", "path"), [(m, p) for m, p in ALL if m.startswith("engine.rules")], ids=lambda value: str(value)[-40:]
-)
-def test_rules_are_pure(module: str, path: Path) -> None:
-    found = FORBIDDEN_IN_RULES.search(path.read_text())
-    assert not found, f"{module} uses {found.group() if found else ''}"
+def test_rules_are_pure() -> None:
+    rules = [(module, path) for module, path in ALL if module.startswith("engine.rules")]
+    assert len(rules) > 20
+    used = [(module, FORBIDDEN_IN_RULES.search(path.read_text())) for module, path in rules]
+    assert not [f"{module} uses {found.group()}" for module, found in used if found]
 
 
-@pytest.mark.parametrize(("module", "path"), ALL, ids=[module for module, _ in ALL])
-def test_data_never_becomes_code(module: str, path: Path) -> None:
-    text = "\n".join(line.split("#")[0] for line in path.read_text().splitlines())
-    found = NO_WAY_TO_CODE.search(text)
-    assert not found, f"{module} uses {found.group() if found else ''}"
+def test_data_never_becomes_code() -> None:
+    used = []
+    for module, path in ALL:
+        text = "\n".join(line.split("#")[0] for line in path.read_text().splitlines())
+        used += [f"{module} uses {found.group()}" for found in NO_WAY_TO_CODE.finditer(text)]
+    assert not used
 
 
 def test_no_code_knows_a_procedure() -> None:
@@ -170,4 +180,4 @@ def test_no_code_knows_a_procedure() -> None:
 def test_each_folder_says_what_it_is_for() -> None:
     for module, path in ALL:
         if path.stat().st_size:
-            assert ast.get_docstring(ast.parse(path.read_text())), f"{module} does not say what it is for"
+            assert ast.get_docstring(tree_of(path)), f"{module} does not say what it is for"
