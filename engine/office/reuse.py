@@ -18,6 +18,7 @@ from engine.office.intake import blank_draft, mine
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.records.attachments import Lost
 from engine.records.dossier import Actor, Dossier, Reused
+from engine.records.file_keys import NoFileKey
 from engine.records.store import Unit
 from engine.rules.criteria import adopt_criteria
 from engine.rules.retention import KEEP, keep_moments
@@ -129,5 +130,5 @@ def _sealed_again(office: Office, draft: Dossier, earlier: Dossier, found: Reusa
     for one in found.files:
         try:
             office.attachments.adopt(one.sha256, office.attachments.read(one.sha256, earlier.id), draft.id)
-        except Lost:
+        except (Lost, NoFileKey):
             yield one.id

@@ -209,7 +209,7 @@ def test_who_signs_in_on_the_way_is_offered_them_afterwards(town: Known) -> None
     town.post(town.here, declared="1")
     assert town.draft().submitted_at is not None
     assert town.typed == 2
-    assert len(town.screens) <= MOST_SCREENS + 3, town.screens  # phone, code, and the offer once they are known
+    assert len(town.screens) <= MOST_SCREENS + 1, town.screens  # phone, code, and the offer once they are known
 
 
 def test_nobody_elses_are_taken_by_their_number(known: Known) -> None:
