@@ -26,6 +26,7 @@ from engine.rules.reuse import Reusable, reusable
 from engine.values import Plain, new_id
 
 LOOKED_AT: Final = 10  # earlier requests, the newest first
+OFFERED: Final = 3  # one a person
 WORTH: Final = 3  # answers that another procedure gives: for fewer, nobody is asked
 
 
@@ -39,28 +40,31 @@ class Earlier:
     files: int
 
 
-def earlier_request(
+def earlier_requests(
     office: Office, actor: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str = "fr"
-) -> Earlier | None:
-    """The newest request that a draft of this procedure could take answers of: of the same procedure, else of another that
-    asks the same. None when there is nothing to take, or a draft is begun already."""
+) -> tuple[Earlier, ...]:
+    """The requests that a draft of this procedure could take answers of: the newest of each person they were made for, of
+    the same procedure; else the newest of another that asks the same. None when a draft is begun already."""
     procedure = office.catalogue.current(procedure_id, office.day())
     if procedure is None or actor.kind != "applicant" or actor.only_reads or actor.dossiers:
-        return None
+        return ()
     sent = [line for line in mine(office, actor) if line.submitted_at is not None]
     sent.sort(key=lambda line: line.procedure != procedure_id)  # the same procedure first, each newest first
     if not sent:
-        return None
+        return ()
     answers = adopt_criteria(procedure, criteria, office.day(), office.directory)
     with office.store.unit() as unit:
         if unit.draft_of(actor.owns, procedure_id) is not None:
-            return None
+            return ()
         draft = blank_draft(office, unit, procedure, actor, answers, "web", language)
+        found: dict[str, Earlier] = {}  # by what the request is called
         for line in sent[:LOOKED_AT]:
-            found = _offered(office, unit, actor, procedure, draft, line.id)
-            if found is not None:
-                return found
-    return None
+            if line.label in found or len(found) == OFFERED or (found and line.procedure != procedure_id):
+                continue
+            offer = _offered(office, unit, actor, procedure, draft, line.id)
+            if offer is not None:
+                found[line.label] = offer
+    return tuple(found.values())
 
 
 def _offered(

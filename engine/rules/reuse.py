@@ -25,6 +25,7 @@ from engine.rules.translation import Translation
 from engine.values import Plain
 
 _PAPERS: Final = frozenset({"file", "photo", "evidence"})
+_STILL_TRUE: Final = frozenset({"account.phone", "account.email"})  # where the person is reached today
 _LACKING: Final = frozenset({"empty", "file", "issue_date", "rows_few"})  # of a row: nothing is there to take away
 
 
@@ -45,15 +46,16 @@ def reusable(
     procedure: Procedure, draft: Dossier, book: Procedure, earlier: Dossier, day: date, directory: Directory,
     without: Collection[str] = (),
 ) -> Reusable:  # fmt: skip
-    """What a draft may take over of an earlier request, judged by its own `book`. What the draft answers already stays.
-    `without`: names of answers that are not to be kept any more, ids of files that are not there."""
+    """What a draft may take over of an earlier request, judged by its own `book`. What was answered in the draft stays; who
+    the account says its holder is does not: the earlier request may have been made for their child. `without`: names of answers that are not to be kept any more, ids of files that are not there."""
     kept = earlier.answers if procedure.id != book.id else Translation.between(book, procedure).answers(earlier.answers)
     left = earlier.correction.left if earlier.correction else ()
     files = {one.id: one for one in earlier.attachments if one.by is None and one.id not in without}
     found: dict[str, Plain] = {}
     for field in _same_questions(procedure, book):
-        answered = not is_blank(draft.answers.get(field.id))
-        if field.id not in kept or answered or field.id in without or field.id in left:
+        if field.id not in kept or field.id in without or field.id in left:
+            continue
+        if not is_blank(draft.answers.get(field.id)) and (is_blank(kept[field.id]) or _was_answered(field, draft)):
             continue
         found |= {key: kept[key] for key in keys_of(field) if key in kept}
         found[field.id] = _clean(field, kept[field.id], files)
@@ -62,6 +64,11 @@ def reusable(
     used = tuple(replace(one, field=named[one.id]) for one in files.values() if one.id in named)
     asked = (field for field in procedure.form.fields if field.type not in _PAPERS)
     return Reusable(answers, used, sum(not is_blank(answers.get(field.id)) for field in asked))
+
+
+def _was_answered(field: Field, draft: Dossier) -> bool:
+    """Whether an answer of a draft is more than what was filled in ahead as it began."""
+    return draft.revision > 0 or field.prefill is None or field.prefill in _STILL_TRUE
 
 
 # -- which questions ---------------------------------------------------------------------------------------------------

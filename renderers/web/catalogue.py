@@ -18,7 +18,7 @@ from engine.definition.catalogue import Catalogue
 from engine.definition.model import Criterion, Procedure
 from engine.office.intake import mine, open_dossier, see_form
 from engine.office.office import NotFound
-from engine.office.reuse import Earlier, earlier_request, take_over
+from engine.office.reuse import Earlier, earlier_requests, take_over
 from engine.records.dossier import Actor
 from engine.rules.criteria import adopt_criteria, next_criterion, read_criterion, stopped_by, view_criterion
 from engine.rules.field_kinds.kind import Speech
@@ -293,19 +293,17 @@ def _start_page(procedure: Procedure, walk: _Walk, eligible: bool) -> Response:
     return page(
         "citizen/start.html", sheet=writer(procedure).sheet(), eligible=eligible, carried=list(walk.carried.items()),
         token=new_token(), action=f"/demarches/{procedure.id}/commencer",
-        earlier=_earlier(earlier_request(office(), actor(), procedure.id, walk.given, language())),
+        earlier=[_earlier(one) for one in earlier_requests(office(), actor(), procedure.id, walk.given, language())],
     )  # fmt: skip
 
 
-def _earlier(found: Earlier | None) -> Mapping[str, str] | None:
+def _earlier(found: Earlier) -> Mapping[str, str]:
     """An earlier request as it is offered: which, its number, and what of it would be taken over."""
-    if found is None:
-        return None
     counts = [say("reuse.answers", count=found.answers)] if found.answers else []
     counts += [say("reuse.files", count=found.files)] if found.files else []
     return {
         "number": found.dossier.number, "day": sent_day(found.dossier.submitted_at or found.dossier.created_at),
-        "title": label(found.book.identity.title), "what": say("reuse.both").join(counts),
+        "title": label(found.book.identity.title), "name": found.dossier.label, "what": say("reuse.both").join(counts),
     }  # fmt: skip
 
 
@@ -332,7 +330,7 @@ def start(slug: str) -> Response:
 def begun_by(who: Actor, opening: Mapping[str, Any]) -> str:
     """Where somebody goes on who was about to begin and has signed in since: who applied before is offered their answers."""
     procedure_id, given = str(opening["procedure"]), opening.get("given") or {}
-    if earlier_request(office(), who, procedure_id, given, language()) is not None:
+    if earlier_requests(office(), who, procedure_id, given, language()):
         return f"/demarches/{procedure_id}/commencer?{urlencode(opening.get('carried') or {})}"
     return open_draft(who, procedure_id, given, opening.get("token"))
 

@@ -24,6 +24,7 @@ MOST_SCREENS = 10
     ("viewport", "scripts"), [(PHONE, True), (DESK, True), (SMALL, False)], ids=["360", "1280", "320-no-js"]
 )
 def test_a_renewal_by_somebody_known(enter: Enter, portal: Portal, viewport: dict[str, int], scripts: bool) -> None:
+    sent(portal, PASSPORT, MOBILE, prenoms="Kossi")  # for their child
     earlier = sent(portal, PASSPORT, MOBILE)
     portal.move_to(portal.clock.now() + timedelta(days=400))
     me = enter("citizen", viewport, scripts, looks=scripts)
@@ -42,8 +43,8 @@ def test_a_renewal_by_somebody_known(enter: Enter, portal: Portal, viewport: dic
     me.press("Continuer")
     me.fill(en_mission="non")
     me.press("Continuer")
-    assert me.sees(f"n° {earlier.number[:2]} ")
-    me.press("Reprendre mes réponses du")
+    assert me.sees("pour AMEGAN Kossi (Passeport ordinaire")
+    me.press("Reprendre mes réponses pour AMEGAN Afi")
     assert me.sees("Étape 1 sur 8 au plus (6 déjà remplies)"), me.text()
     me.fill(type_demande="renouvellement")
     me.press("Continuer")

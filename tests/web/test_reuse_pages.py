@@ -104,7 +104,9 @@ def _forms(html: str) -> list[str]:
 
 def test_a_first_application_again_takes_ten_screens_and_nothing_to_type(known: Known) -> None:
     page = known.to_the_start()
-    assert "Vous pouvez reprendre vos réponses du 23 novembre 2026 (Passeport ordinaire, n°" in page.text
+    assert (
+        "Vous pouvez reprendre vos réponses du 23 novembre 2026 pour AMEGAN Afi (Passeport ordinaire, n°" in page.text
+    )
     assert "17 réponses et 4 pièces" in page.text
     page = start(known)
     assert known.here.endswith("/demande/demande"), "the form opens where something is missing"
@@ -201,7 +203,7 @@ def test_who_signs_in_on_the_way_is_offered_them_afterwards(town: Known) -> None
     town.post("/connexion", ("phone",), phone=LOCAL)
     page = town.post("/connexion/code", ("code",), code=town.visitor.code(LOCAL))
     assert town.here == f"/demarches/{PASSPORT}/commencer"
-    assert "reprendre vos réponses du 23 novembre 2026" in page.text
+    assert "reprendre vos réponses du 23 novembre 2026" in page.text, page.text
     start(town)
     assert town.here.endswith("/demande/demande")
     assert town.draft().answers["togolais"] is True
@@ -210,6 +212,17 @@ def test_who_signs_in_on_the_way_is_offered_them_afterwards(town: Known) -> None
     assert town.draft().submitted_at is not None
     assert town.typed == 2
     assert len(town.screens) <= MOST_SCREENS + 1, town.screens  # phone, code, and the offer once they are known
+
+
+def test_a_family_chooses_whose_answers(known: Known) -> None:
+    known.world.sent(PASSPORT, prenoms="Kossi")
+    page = known.to_the_start()
+    buttons = re.findall(r'name="reuse" value="(\d*)">([^<]*)<', page.html)
+    assert [words.replace("\u00a0", " ") for _, words in buttons] == [
+        "Reprendre mes réponses pour AMEGAN Kossi", "Reprendre mes réponses pour AMEGAN Afi", "Commencer sans les reprendre",
+    ]  # fmt: skip
+    known.post(f"/demarches/{PASSPORT}/commencer", reuse=buttons[1][0])
+    assert known.draft().answers["prenoms"] == "Afi"
 
 
 def test_nobody_elses_are_taken_by_their_number(known: Known) -> None:
@@ -243,7 +256,7 @@ def test_another_procedure_is_offered_what_it_shares(known: Known) -> None:
 def test_it_is_said_in_english(known: Known) -> None:
     known.open("/?lang=en")
     page = known.to_the_start()
-    assert "You can take over your answers of 23 November 2026 (Ordinary passport, no." in page.text
+    assert "You can take over your answers of 23 November 2026 for AMEGAN Afi (Ordinary passport, no." in page.text
     start(known)
     page = known.post(known.here, type_demande="premiere", go="next")
     assert "Some answers come from your application of 23 November 2026" in page.text

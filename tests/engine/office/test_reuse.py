@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.office import intake, people, representation
@@ -9,7 +11,7 @@ from engine.office.inspection import fsck
 from engine.office.intake import Upload
 from engine.office.office import NotFound
 from engine.office.people import Person
-from engine.office.reuse import Earlier, earlier_request, take_over
+from engine.office.reuse import Earlier, earlier_requests, take_over
 from engine.office.timers import tour
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
@@ -22,7 +24,8 @@ OF_THIS_REQUEST = {"type_demande"}
 
 
 def offered(world: World, who: Actor | None = None, procedure: str = PASSPORT, **criteria: Plain) -> Earlier | None:
-    return earlier_request(world.office, who or world.applicant(), procedure, criteria or LET_IN)
+    found = earlier_requests(world.office, who or world.applicant(), procedure, criteria or LET_IN)
+    return found[0] if found else None
 
 
 def begun(world: World, who: Actor | None = None, procedure: str = PASSPORT, **criteria: Plain) -> Dossier:
@@ -182,6 +185,22 @@ def test_the_same_procedure_comes_before_a_newer_other_one(world: World) -> None
     assert offer.dossier.number == before.number
 
 
+def test_a_family_is_offered_one_request_a_person(world: World) -> None:
+    """The newest of each, of whom none is mixed with another."""
+    for name in ("Afi", "Kossi", "Afi", "Ama", "Yao"):
+        world.sent(PASSPORT, prenoms=name)
+        world.wait(days=1)
+    found = earlier_requests(world.office, world.applicant(), PASSPORT, LET_IN)
+    assert [one.dossier.label for one in found] == ["AMEGAN Yao", "AMEGAN Ama", "AMEGAN Afi"]
+    with world.office.store.unit(write=True) as unit:
+        account = unit.account(world.applicant().id)
+        assert account is not None
+        unit.put_account(replace(account, profile={"given_names": "Kodjo", "birth_date": "1960-01-01"}))
+    after = taken(world, found[0].dossier.number)
+    assert after.answers["prenoms"] == "Yao"
+    assert after.answers["date_naissance"] == found[0].dossier.answers["date_naissance"]
+
+
 # -- editions and keeping ----------------------------------------------------------------------------------------------
 
 
@@ -213,7 +232,7 @@ def test_what_was_to_be_erased_never_comes_back(world: World, rounds: bool) -> N
     if rounds:
         tour(world.office)
         assert world.kept(before).erased_at is not None
-    assert earlier_request(world.office, world.applicant(), "kiosque", {}) is None
+    assert earlier_requests(world.office, world.applicant(), "kiosque", {}) == ()
     draft = intake.open_dossier(world.office, world.applicant(), "kiosque", criteria={})
     with pytest.raises(NotFound):
         take_over(world.office, world.applicant(), draft.id, before.number)

@@ -84,7 +84,23 @@ def test_the_rest_is_taken_over_blanks_and_details_included() -> None:
 
 
 def test_what_the_draft_says_already_stays() -> None:
-    assert "nom" not in taken(nom="AMEGAN-LAWSON").answers
+    assert "salaries" not in taken(salaries=5).answers
+    draft = replace(a_dossier(BOOK, nom="AMEGAN-LAWSON"), revision=1)
+    assert "nom" not in reusable(BOOK, draft, BOOK, earlier(), TODAY, the_directory()).answers
+
+
+def test_whom_the_account_names_gives_way_to_whom_the_earlier_request_was_for() -> None:
+    """A parent who applied for a child: name and day of birth go together."""
+    found = taken(nom="AMEGAN", prenoms="Komi", date_naissance="1960-01-01").answers
+    assert (found["prenoms"], found["date_naissance"]) == ("Afi", "1994-03-12")
+    assert "prenoms" not in taken(before=earlier(prenoms=None), prenoms="Komi").answers, "a blank takes nothing away"
+
+
+def test_where_the_person_is_reached_is_what_the_account_says_today() -> None:
+    book = a_procedure("form:\n  contact: {use: contact}\n")
+    before = a_sent_dossier(book, telephone="+22890000001", email="afi@example.org")
+    found = taken(book, before, book, telephone="+22890999999").answers
+    assert found == {"email": "afi@example.org"}
 
 
 WRONG: dict[str, tuple[str, dict[str, Plain]]] = {
