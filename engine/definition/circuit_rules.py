@@ -93,12 +93,26 @@ def output_never_issued(procedure: Procedure, directory: Directory) -> Iterator[
 
 
 @rule("C509")
-def after_an_unawaited_task(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    used = awaited(procedure)
+def after_what_never_comes_first(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """What a task comes after is awaited beside it, without a circle, or surely done by then."""
+    sure, expected = surely_done(procedure), awaited(procedure)
     for task in procedure.tasks.values():
-        for earlier in task.after:
-            if task.id in used and earlier not in used:
+        for earlier in task.after if task.id in expected else ():
+            if earlier not in expected | filled(procedure):
                 yield problem("C509", task.where, at=task.id, name=task.id, after=earlier)
+            elif task.id in _before(procedure, earlier):
+                yield problem("C509", task.where, at=task.id, name=task.id, after=earlier, fault="circle")
+            else:
+                late = [one for one in procedure.states.values()
+                        if task.id in one.waits and earlier not in one.waits and earlier not in sure[one.id]]  # fmt: skip
+                for state in late[:1]:
+                    yield problem("C509", task.where, at=task.id, name=task.id, after=earlier, fault="later",
+                                  state=state.id)  # fmt: skip
+
+
+def _before(procedure: Procedure, task_id: str) -> frozenset[str]:
+    """The task and all that it comes after."""
+    return closure([task_id], {one.id: one.after for one in procedure.tasks.values()})
 
 
 @rule("C510")

@@ -60,6 +60,8 @@ def _faults(procedure: Procedure, state: State) -> Iterator[str]:
     timed = state.due is not None and automatic_from(procedure, state.id, "due")
     if not (moves or clocks or timed):
         yield "stuck"
+    elif acts_from(procedure, state.id) and all(way.within for way in moves) and not (clocks or timed):
+        yield "shut_in_time"  # the day after, nobody may act any more
     expects_applicant = state.by == (APPLICANT,) or any(
         waits_for_applicant(procedure.tasks[task]) for task in state.waits if task in procedure.tasks
     )

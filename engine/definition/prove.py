@@ -27,7 +27,8 @@ from engine.definition.prove_names import what_may_be_missing
 from engine.definition.prove_paths import TooManyPaths, paths
 from engine.definition.prove_places import Places
 from engine.definition.prove_solver import Prover, Query
-from engine.definition.prove_visits import roles_of_nobody, visits_nobody_can_make
+from engine.definition.prove_turning import rounds_without_an_end
+from engine.definition.prove_visits import roles_of_nobody, second_eyes_of_nobody, visits_nobody_can_make
 from engine.definition.prove_ways import states_behind_closed_doors
 from engine.definition.prove_witness import Witness
 from engine.problems import Problem, problem
@@ -56,6 +57,7 @@ def _places(procedure: Procedure, directory: Directory, day: date, seconds: floa
 
 
 def _proofs(places: Places, day: date) -> Iterator[Problem]:
+    yield from rounds_without_an_end(places)
     yield from ways_around(places)
     yield from cases_that_lack_or_overlap(places)
     yield from conditions_that_never_change(places)
@@ -64,6 +66,7 @@ def _proofs(places: Places, day: date) -> Iterator[Problem]:
     yield from what_may_be_missing(places)
     yield from visits_nobody_can_make(places, day)
     yield from roles_of_nobody(places)
+    yield from second_eyes_of_nobody(places)
     yield from delays_that_cannot_be_kept(places)
     yield from timers_never_over(places.procedure)
 

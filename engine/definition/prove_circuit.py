@@ -8,8 +8,8 @@ from typing import Final
 
 from engine.definition.circuit import closure, edges
 from engine.definition.expression_compiler import tree
-from engine.definition.expression_nodes import Node, Or, names_of
-from engine.definition.expressions import TRUE
+from engine.definition.expression_nodes import And, Node, Not, Or, names_of
+from engine.definition.expressions import TRUE, YES_NO, Constant
 from engine.definition.model import (
     APPLICANT,
     APPLICATION,
@@ -31,6 +31,8 @@ from engine.problems import Problem, problem
 
 _MOST_TRIED: Final = 60
 _MUST_LEAD_ON: Final = ("done", "booked", "missed", "due")
+_ALWAYS: Final = Constant(True, YES_NO)
+_SHUT: Final = Constant(False, YES_NO)
 
 # -- P4 ----------------------------------------------------------------------------------------------------------------
 
@@ -185,9 +187,10 @@ def _nothing_open(places: Places, state: State) -> Iterator[Problem]:
         state.id in clock.runs_in for clock in procedure.clocks.values()
     )
     acts = [way for way in leaving if way.event is None and (APPLICANT in state.by or set(way.by) - {APPLICANT})]
-    if state.mode != "by" or moved or not acts or any(_may_be_opened(places, way) for way in acts):
+    opened = [_at_best(tree(way.when), _filled_by(places, way)) for way in acts]
+    if state.mode != "by" or moved or not acts or any(node == _ALWAYS for node in opened):
         return
-    query = Query((), tuple(tree(way.when) for way in acts), sure=places.sure[state.id])
+    query = Query((), tuple(opened), sure=places.sure[state.id])
     answer = places.prover.example(query)
     if answer.verdict == "yes":
         facts = facts_of(places.book, answer.witness, query.fails)
@@ -196,9 +199,29 @@ def _nothing_open(places: Places, state: State) -> Iterator[Problem]:
         yield not_proved("P5", state)
 
 
-def _may_be_opened(places: Places, way: Transition) -> bool:
-    """An act without condition; or one whose own form decides: whoever fills it can open it."""
-    if way.when == TRUE:
-        return True
-    filled = {name for name, form in places.book.owners.items() if form == way.fills}
-    return bool(filled & names_of(tree(way.when)))
+def _filled_by(places: Places, way: Transition) -> frozenset[str]:
+    return frozenset(name for name, form in places.book.owners.items() if way.fills is not None and form == way.fills)
+
+
+def _at_best(node: Node, filled: frozenset[str], holds: bool = True) -> Node:
+    """The condition where its own form decides as well as it can: whoever fills the form chooses those answers, so only
+    the rest can keep the act shut."""
+    match node:
+        case And(items=items):
+            parts = tuple(_at_best(one, filled, holds) for one in items)
+            return _SHUT if _SHUT in parts else _joined(And, tuple(one for one in parts if one != _ALWAYS), _ALWAYS)
+        case Or(items=items):
+            parts = tuple(_at_best(one, filled, holds) for one in items)
+            return _ALWAYS if _ALWAYS in parts else _joined(Or, tuple(one for one in parts if one != _SHUT), _SHUT)
+        case Not(item=item):
+            inner = _at_best(item, filled, not holds)
+            return (
+                {_ALWAYS: _SHUT, _SHUT: _ALWAYS}.get(inner, Not(inner)) if isinstance(inner, Constant) else Not(inner)
+            )
+    if names_of(node) & filled:
+        return _ALWAYS if holds else _SHUT
+    return node
+
+
+def _joined(kind: type[And] | type[Or], parts: tuple[Node, ...], none: Node) -> Node:
+    return none if not parts else parts[0] if len(parts) == 1 else kind(parts)

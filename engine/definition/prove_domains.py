@@ -250,11 +250,11 @@ class Domain(Variables):
         if not slots or asked.id in self.book.rounds:
             return
         least = asked.bounds.min_items
-        yield implies(slots[0].present, shown)
+        yield implies(slots[0].present, shown if least <= asked.bounds.max_items else NO)
         yield implies(all_of(shown, required, z3.BoolVal(least > 0)), slots[0].present)
         for before, slot in pairwise(slots):
             yield implies(slot.present, before.present)
-        if least > 1:
+        if 1 < least <= len(slots):
             yield implies(slots[0].present, slots[least - 1].present)
 
     def _twins(self, names: tuple[str, ...], slots: tuple[Slot, ...]) -> Iterator[Z]:

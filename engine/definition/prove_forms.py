@@ -216,7 +216,8 @@ def _is_narrowed(field: Field) -> bool:
     bounds = field.bounds
     limits = [one for one in (bounds.minimum, bounds.maximum) if one is not None]
     bounded = len(limits) == 2 or any(one.names for one in limits)
-    return bounded or bounds.min_length > bounds.max_length or field.total is not None or any(
+    rows = field.type == "rows" and (bounds.min_items > bounds.max_items or field.total is not None)
+    return bounded or bounds.min_length > bounds.max_length or rows or any(
         option.when != TRUE or option.from_ or option.until for option in field.options
     )  # fmt: skip
 

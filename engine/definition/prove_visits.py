@@ -10,7 +10,7 @@ from engine.definition.directory import Calendar, Office
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import Call, If, Name, Node
 from engine.definition.expressions import Constant, Expression
-from engine.definition.model import APPLICANT, SYSTEM, Appointment, Hours, Procedure, Thing
+from engine.definition.model import APPLICANT, SYSTEM, Appointment, Hours, Procedure, Thing, Transition
 from engine.definition.prove_places import Places
 from engine.problems import Problem, problem
 from engine.values import Span
@@ -35,6 +35,41 @@ def roles_of_nobody(places: Places) -> Iterator[Problem]:
         if role is not None and role.seats < 1 and key not in told:
             told.add(key)
             yield problem("P9", thing.where, at=thing.id, name=thing.id, fault="role", role=key)
+
+
+def second_eyes_of_nobody(places: Places) -> Iterator[Problem]:
+    """A state whose every act wants somebody else than who acted before, in a role that one person holds."""
+    procedure = places.procedure
+    for state in procedure.states.values():
+        leaving = procedure.leaving.get(state.id, ())
+        timed = any(way.event is not None for way in leaving) or any(
+            state.id in clock.runs_in for clock in procedure.clocks.values()
+        )
+        first = next((way for way in leaving if way.event is None), None)
+        if first is None or timed or state.is_end:
+            continue
+        alone = {_alone(places, way) for way in leaving}
+        if None not in alone:
+            yield problem("P9", first.where, at=first.id, name=first.id, fault="eyes", state=state.id,
+                          role=sorted(filter(None, alone))[0])  # fmt: skip
+
+
+def _alone(places: Places, way: Transition) -> str | None:
+    """The role of one person that an act wants, when that person is the one it excludes."""
+    role = way.by[0] if len(way.by) == 1 else None
+    held = places.book.directory.role(role) if role is not None else None
+    if role is None or held is None or held.seats > 1:
+        return None
+    earlier = [_hands(places.procedure, one) for one in way.other_than]
+    return role if any(hands == {role} for hands in earlier) else None
+
+
+def _hands(procedure: Procedure, act_or_task: str) -> frozenset[str]:
+    """The roles that may have taken an act or done a task."""
+    taken = {role for way in procedure.transitions if way.id == act_or_task for role in way.by}
+    task = procedure.tasks.get(act_or_task)
+    filled = {role for way in procedure.transitions if way.fills == act_or_task for role in way.by}
+    return frozenset(taken | filled | set(task.by if task is not None else ()))
 
 
 def _roles(procedure: Procedure) -> Iterator[tuple[Thing, str]]:

@@ -1,0 +1,83 @@
+"""Circuits that look like one that never ends, or that nobody can leave, and do not."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("z3")
+
+from engine.definition.lint import lint
+from engine.definition.prove import prove
+from tests.makers import TODAY, a_procedure, the_directory
+
+FORM = """
+form:
+  tout:
+    title: Tout
+    fields:
+      motif: {label: Motif, type: choice, options: {perte: Perte, vol: Vol}}
+      age_declare: {label: Âge, type: integer, maximum: 120, example: 30}
+      naissance: {label: Naissance, type: date, maximum: today, example: 2009-01-01}
+fees: {taxe: {label: Taxe, amount: 100}}
+later_forms:
+  controle: {title: Contrôle, by: maire, fields: {conforme: {label: Conforme, type: yes_no}}}
+"""
+ENDS = """
+    fini: {label: Fini, end: granted}
+    non: {label: Non, end: refused}
+legal_basis:
+  loi: {title: Une loi, status: sourced, source: JO}
+scenarios:
+  rien: {story: Rien, steps: [{wait: 1 day}]}
+"""
+A, B = (
+    "    a: {label: A, pay: taxe, due: 5 days, late: non, then: [%s]}\n",
+    "    b: {label: B, pay: taxe, due: 5 days, %s}\n",
+)
+ACT = """    a:
+      label: A
+      by: maire
+      due: 5 days
+      transitions:
+        oui: {label: Oui, to: fini%s}
+        refuser: {label: Non, to: non%s}
+"""
+ROUND = A % "{when: motif == 'perte', to: fini}, {to: b}"
+
+
+def found(states: str) -> list[str]:
+    procedure = a_procedure(f"{FORM}workflow:\n  start: a\n  states:\n{states}{ENDS}")
+    told = [*lint(procedure, the_directory()), *prove(procedure, the_directory(), TODAY)]
+    return [f"{one.code} {one.facts.get('fault')}" for one in told if one.code in ("P2", "P3", "P5", "P9")]
+
+
+@pytest.mark.parametrize(("states", "told"), [
+    (ROUND + B % "late: non, then: a", ["P2 round"]),
+    (ROUND + "    b: {label: B, by: maire, due: 5 days, transitions: {revoir: {label: R, to: a}, clore: {label: N, to: non}}}\n", []),
+    (ROUND + B % "late: non, then: [{when: motif == 'vol', to: non}, {to: a}]", []),
+    ("    a: {label: A, wait: 1 day, then: [{when: age(naissance) >= 18, to: fini}, {when: motif == 'vol', to: non}, {to: a}]}\n", []),
+    ("    a: {label: A, wait: 1 day, then: [{when: done(taxe), to: fini}, {when: motif == 'vol', to: non}, {to: a}]}\n", []),
+    (ACT % (", within: 5 days", ", within: 5 days"), ["P3 shut_in_time"]),
+    (ACT % (", within: 5 days", ""), []),
+    ((ACT % (", within: 5 days", ", within: 5 days")).replace("due: 5 days", "due: 5 days\n      late: non"), []),
+    (ACT % (", fills: controle, when: conforme", ", fills: controle, when: not conforme"), []),
+    (ACT % (", fills: controle, when: conforme and age_declare > 9", ", fills: controle, when: not conforme"), []),
+    (ACT % (", fills: controle, when: conforme and age_declare > 9",
+            ", fills: controle, when: not (conforme or age_declare <= 9)"), ["P5 closed"]),
+])  # fmt: skip
+def test_only_what_never_ends_or_cannot_be_left_is_told(states: str, told: list[str]) -> None:
+    assert found(states) == told
+
+
+def test_more_rows_than_allowed_is_no_crash_where_they_are_counted() -> None:
+    procedure = a_procedure("""
+form:
+  tout:
+    title: Tout
+    fields:
+      lignes: {label: L, type: rows, minItems: 5, maxItems: 2, fields: {nom: {label: Nom}}}
+      suite: {label: Suite, when: count(lignes) > 1, example: oui}
+legal_basis:
+  loi: {title: Une loi, status: sourced, source: JO}
+""")
+    assert {one.facts["at"] for one in prove(procedure, the_directory(), TODAY)} == {"lignes", "suite"}
