@@ -61,7 +61,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         standing=(TAGS[public_key(one.procedure, dossier)], label(state.label) if state else dossier.state),
         tag=due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
         flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
-        sections=answer_sections(one, form, ticks), later=later_sections(one, form),
+        sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
         waits=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one), linked=earlier_dossiers(one), events=events(one),
         payments=payment_lines(one), bookings=booking_lines(one), documents=document_lines(one, form),
         acts=[act for act in acts if not act.why], closed=[act for act in acts if act.why],
@@ -77,6 +77,15 @@ def _first_of(lines: list[WaitLine]) -> list[WaitLine]:
     left = [line for line in lines if line.href and not line.is_done]
     firsts = {line.href.rpartition("/")[0] if line.is_row else line.href: line for line in reversed(left)}
     return list(reversed(firsts.values()))
+
+
+def _reused(one: Case) -> str:
+    """Of which earlier request answers and papers still stand."""
+    reused = one.dossier.reused
+    if reused is None or not reused.fields:
+        return ""
+    day = site().words.plain_day(local_day(reused.sent_at), language())
+    return say("case.reused", day=day, number=group_number(reused.number))
 
 
 def _edition(one: Case) -> str:

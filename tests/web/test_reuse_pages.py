@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from engine.office import intake
+from engine.office.reuse import take_over
 from engine.records.dossier import Dossier
+from engine.values import group_number
 from renderers.words import load_words
 from server import Settings, create_app
 from tests.engine.office.world import B3, PASSPORT, World, a_world, pdf
+from tests.web.desks import GATEKEEPER, open_desks
 from tests.web.visitor import Seen, Visitor
 
 MOST_SCREENS, MOST_TYPED = 10, 4
@@ -261,3 +265,19 @@ def test_it_is_said_in_english(known: Known) -> None:
     page = known.post(known.here, type_demande="premiere", go="next")
     assert "Some answers come from your application of 23 November 2026" in page.text
     assert "Document given on 23 November 2026" in page.text
+
+
+def test_an_agent_reads_that_answers_were_taken_over_and_when_a_paper_was_given(tmp_path: Path) -> None:
+    desks = open_desks(tmp_path)
+    world, me = desks.world, desks.world.applicant()
+    earlier = world.sent(PASSPORT)
+    world.wait(days=100)
+    draft = intake.open_dossier(world.office, me, PASSPORT, criteria={"togolais": True, "en_mission": False})
+    take_over(world.office, me, draft.id, earlier.number)
+    intake.save_page(world.office, me, draft.id, "demande", {"type_demande": ["premiere"]})
+    sent = intake.submit(world.office, me, draft.id, declared=True)
+    seat = desks.agent(GATEKEEPER)
+    page = seat.see(f"/agent/dossiers/{sent.number}")
+    assert f"reprises d’une demande du 23 novembre 2026 (n° {group_number(earlier.number)})" in page
+    assert "23 novembre 2026" in seat.see(f"/agent/dossiers/{sent.number}/pieces/{sent.attachments[0].id}")
+    assert "reprises d’une demande" not in seat.see(f"/agent/dossiers/{earlier.number}")
