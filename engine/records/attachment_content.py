@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamO
 from engine.problems import Fact
 
 MOST_PIXELS: Final = 24_000_000
+MOST_SIDE: Final = 20_000  # beyond, a picture of a few pixels across holds ten times its own memory
+MOST_SCANS: Final = 100  # a photo has a dozen at most; each of them makes every pixel be gone through once more
 LONGEST_SIDE: Final = 2000
 JPEG_QUALITY: Final = 80
 HEAVY_PNG: Final = 1_000_000  # a picture that PNG cannot make lighter is a photo: JPEG
@@ -79,11 +82,17 @@ def _claimed_kind(data: bytes, name: str) -> str:
 # -- pictures ----------------------------------------------------------------------------------------------------------
 
 
+_MARKER: Final = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])")
+_SCAN, _END = b"\xda", b"\xd9"
+
+
 def _picture(data: bytes, kind: str, accept: tuple[str, ...]) -> Content:
+    if kind == "jpg" and _scans(data) > MOST_SCANS:
+        raise Rejected("file_broken")
     try:
         with Image.open(io.BytesIO(data), formats=["PNG" if kind == "png" else "JPEG"]) as opened:
             width, height = opened.size
-            if width * height > MOST_PIXELS:
+            if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
                 raise Rejected("file_size", pixels=MOST_PIXELS)
             return _saved_anew(opened, kind, accept)
     except Rejected:
@@ -92,6 +101,15 @@ def _picture(data: bytes, kind: str, accept: tuple[str, ...]) -> Content:
         raise Rejected("file_size", pixels=MOST_PIXELS) from None
     except Exception:  # whatever a decoder says of hostile bytes, the file is broken
         raise Rejected("file_broken") from None
+
+
+def _scans(data: bytes) -> int:
+    """How often a JPEG goes over its pixels, up to its end: what is said inside its notes does not count."""
+    at, found = 2, 0
+    while (marker := _MARKER.search(data, at)) is not None and marker[1] != _END and found <= MOST_SCANS:
+        found += marker[1] == _SCAN
+        at = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
+    return found
 
 
 def _saved_anew(opened: Image.Image, kind: str, accept: tuple[str, ...]) -> Content:
@@ -137,7 +155,7 @@ _ACTIVE_KEYS: Final = frozenset(
 )
 _ACTIVE_KINDS: Final = frozenset(
     {
-        "/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/GoToE", "/Rendition", "/Movie", "/Sound", "/EmbeddedFile",
+        "/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/GoToE", "/GoToR", "/Rendition", "/Movie", "/Sound", "/EmbeddedFile",
         "/RichMedia", "/RichMediaExecute", "/FileAttachment", "/Screen", "/3D", "/SetOCGState", "/Trans3D",
     }
 )  # fmt: skip
