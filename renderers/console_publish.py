@@ -36,7 +36,8 @@ def publish_command(opened: Callable[[], tuple[Office, Keeper]]) -> click.Comman
     @click.option("--against", default="", metavar="REF", help="with --check: what is taken for what is in force")
     @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True,
                   help="with --check: the folder of definitions")  # fmt: skip
-    @click.option("--because", default="", help="with --rollback: the reason, which the history shows")
+    @click.option("--reason", "--because", "because", default="",
+                  help="with --rollback, required: the reason, which the history shows")  # fmt: skip
     @click.option("--by", default="", help="with --rollback: who asks for it; else the name of the session")
     @click.option("--rewritten", is_flag=True, help="accept a branch whose published past was changed")
     @click.option("--format", "form", type=click.Choice(["text", "markdown", "github", "json"]), default="text")
@@ -107,10 +108,18 @@ def _roll_back(
 
     if which is not None and not (which.isascii() and which.isdigit() and len(which) < 9):
         raise click.UsageError(words.say("publication.did.which", language, {}))
+    if not because.strip():
+        raise click.UsageError(words.say("publication.did.reason", language, {"name": slug}))
     office, _ = opened()
     try:
         told = roll_back(
-            office.catalogue, office.store, office.now(), slug, int(which) if which else None, by or _session(), because
+            office.catalogue,
+            office.store,
+            office.now(),
+            slug,
+            int(which) if which else None,
+            by or _session(),
+            because.strip(),
         )
     except Refused as refused:
         _fail(words.refusal(refused.reason.code, refused.reason.facts, language))

@@ -125,16 +125,15 @@ class PublicationWriter:
         return self.words.plain_day(day, self.language)
 
     def turns(self, one: EditionRecord) -> Iterator[str]:
-        """That it was taken back, or put back: a sentence each."""
-        if one.withdrawn is not None:
-            edition = one.withdrawn.placed[0].edition if one.withdrawn.placed else ""
-            yield self.say("history.withdrawn", moment=self.moment(one.withdrawn.at), edition=edition)
-        if one.back is not None:
-            yield self._back(one.back)
-
-    def _back(self, back: Publication) -> str:
-        because = self.say("history.because", because=back.because) if back.because else ""
-        return self.say("history.back", moment=self.moment(back.at), because=because)
+        """That it was put back, or taken back, by whom and why: a sentence each, in the order of time (what was put back
+        and stands no more was taken back later)."""
+        for key, turn in (("back", one.back), ("withdrawn", one.withdrawn)):
+            if turn is None:
+                continue
+            by = self.say("history.by", author=turn.by) if turn.by else ""
+            because = self.say("history.because", because=turn.because.rstrip(". ")) if turn.because else ""
+            edition = turn.placed[0].edition if turn.placed else ""
+            yield self.say(f"history.{key}", moment=self.moment(turn.at), edition=edition, by=by, because=because)
 
 
 def change_sentence(compared: Comparison | None, words: Words, language: str) -> str:

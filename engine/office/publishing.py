@@ -268,12 +268,18 @@ def _target(
 @dataclass(frozen=True, slots=True)
 class EditionRecord:
     """One edition and what was decided of it. `told` is the publication that placed it first; `back` the last return
-    that put it again in force; `withdrawn` the one that took it back, when it stands no more."""
+    that put it again in force; `withdrawn` the one that took it back, when it stands no more.
+
+    `before` is the fingerprint of the edition that came first when this one was placed, `left` that which the last return
+    left: what people lived until then, whatever numbers were taken back in between.
+    """
 
     edition: Edition
     told: Publication | None
     back: Publication | None = None
     withdrawn: Publication | None = None
+    before: str = ""
+    left: str = ""
 
 
 def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
@@ -281,7 +287,10 @@ def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
     with store.unit() as unit:
         told, kept = unit.publications(), unit.editions(procedure)
     records = {one.fingerprint: EditionRecord(one, None) for one in kept}
-    line = Line(tuple(records))
+    line = Line()
+    for record, former in _kept_before(kept, told):
+        records[record.fingerprint] = replace(records[record.fingerprint], before=former)
+        line = line.with_placed(record.fingerprint)
     for one in told:
         for placed in one.placed if one.stands else ():
             if placed.procedure != procedure or placed.fingerprint not in records:
@@ -289,14 +298,32 @@ def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
             record = records.pop(placed.fingerprint)
             back = one.outcome == "rolled_back"
             first = record.told or (None if back else one)
-            before = line
+            before, last = line, next((name for name in line.standing[-1:] if name != placed.fingerprint), "")
+            if placed.fingerprint not in (*line.standing, *line.withdrawn):
+                record = replace(record, before=last)
             line = line.back_to(placed.fingerprint) if back else line.with_placed(placed.fingerprint)
             for gone in line.withdrawn - before.withdrawn:
                 if gone in records:
                     records[gone] = replace(records[gone], withdrawn=one)
-            records[placed.fingerprint] = replace(record, told=first, back=one if back else record.back, withdrawn=None)
+            records[placed.fingerprint] = replace(
+                record, told=first, back=one if back else record.back, withdrawn=None, left=last if back else record.left
+            )  # fmt: skip
     order = {name: rank for rank, name in enumerate(line.standing)}
     return tuple(sorted(records.values(), key=lambda one: _rank(one, order), reverse=True))
+
+
+def _kept_before(kept: Sequence[Edition], told: Sequence[Publication]) -> Iterator[tuple[Edition, str]]:
+    """The editions from before publications were kept, in their order, each with the fingerprint of the one before it."""
+    first: dict[str, datetime] = {}
+    for one in told:
+        for placed in one.placed if one.stands else ():
+            first.setdefault(placed.fingerprint, one.at)
+    former = ""
+    for edition in kept:
+        at = first.get(edition.fingerprint)
+        if at is None or edition.published_at < at:
+            yield edition, former
+            former = edition.fingerprint
 
 
 def _rank(one: EditionRecord, order: Mapping[str, int]) -> tuple[int, datetime, int]:

@@ -44,7 +44,7 @@ class EditionLine:
     definition: str
     yaml: str
     circuit: str
-    compare: str  # with the edition before it: `6...7`
+    compare: str  # with the edition in force before it: `6...7`
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +79,17 @@ def edition_lines(slug: str) -> list[EditionLine]:
     """Every edition of a procedure, the newest first. Raises `NotFound` for an unknown procedure."""
     current = known(book_of(slug))
     told = history_sentences(edition_records(office().store, slug), current)
-    earlier = [*(record.edition.fingerprint for record, _ in told[1:]), ""]
-    return [
-        _edition_line(record, sentences, current, before)
-        for (record, sentences), before in zip(told, earlier, strict=True)
-    ]
+    return [_edition_line(record, sentences, current) for record, sentences in told]
 
 
-def _edition_line(record: EditionRecord, sentences: list[str], current: Procedure, before: str) -> EditionLine:
+def _edition_line(record: EditionRecord, sentences: list[str], current: Procedure) -> EditionLine:
     one = record.edition
     base = f"/demarches/{one.procedure}"
     query = f"?fingerprint={one.fingerprint}"
     return EditionLine(
         one.edition, one.fingerprint == current.fingerprint, tuple(sentences),
         writer().signature(record.told.origin) if record.told else None, (one.commit or "")[:10], one.fingerprint, f"{base}/definition{query}", f"{base}/definition.yaml{query}",
-        f"{base}/circuit{query}", f"{before}...{one.fingerprint}" if before else "",
+        f"{base}/circuit{query}", f"{record.before}...{one.fingerprint}" if record.before else "",
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from engine.definition.model import Procedure
 from engine.definition.outline import Outline
 from engine.office.publishing import EditionRecord, edition_records
+from engine.records.publications import Publication
 from renderers.change_lines import Comparison
 from renderers.feed import FeedEntry, atom
 from renderers.paging import paged
@@ -176,12 +177,12 @@ def _entries(slug: str) -> Iterator[FeedEntry]:
     for publication in told:
         for placed in publication.placed:
             if slug in ("", placed.procedure):
-                entry = _entry(placed.procedure, placed.fingerprint, publication.at, publication.n)
+                entry = _entry(placed.procedure, placed.fingerprint, publication)
                 if entry is not None:
                     yield entry
 
 
-def _entry(slug: str, fingerprint: str, at: datetime, n: int) -> FeedEntry | None:
+def _entry(slug: str, fingerprint: str, publication: Publication) -> FeedEntry | None:
     """One edition put in service: `Passeport : prix modifié`."""
     current = book_of(slug)
     if current is None:
@@ -191,14 +192,16 @@ def _entry(slug: str, fingerprint: str, at: datetime, n: int) -> FeedEntry | Non
     if rank is None:
         return None
     record, sentences = told[rank]
-    after, before = opened(record.edition), opened(told[rank + 1][0].edition) if rank + 1 < len(told) else None
+    former = record.left if publication == record.back else record.before
+    others = (one.edition for one, _ in told if one.edition.fingerprint == former)
+    after, before = opened(record.edition), next(map(opened, others), None)
     themes = _themes(before, after) if after else ()
     title = label((after or current).identity.title)
     what = ", ".join(say(f"feed.changed.{one}") for one in themes) or say(
         "feed.new" if before is None else "feed.other"
     )
     return FeedEntry(
-        _address(f"/demarches/{slug}/definition?fingerprint={fingerprint}#{n}"), say("feed.entry", procedure=title, what=what), at,
+        _address(f"/demarches/{slug}/definition?fingerprint={fingerprint}#{publication.n}"), say("feed.entry", procedure=title, what=what), publication.at,
         _address(f"/demarches/{slug}/historique"), " ".join(sentences),
         record.edition.published_by or (record.told.origin.author if record.told else ""),
         tuple((one, say(f"changes.chapter.{one}")) for one in themes),

@@ -144,12 +144,12 @@ def history_sentences(records: tuple[EditionRecord, ...], serving: Procedure) ->
     found = []
     for rank, one in enumerate(records):
         book = books[one.edition.fingerprint]
-        former = next((books[other.edition.fingerprint] for other in records[rank + 1 :]), None)
+        former = books.get(one.before)
         force = ""
         if book is not None and one.withdrawn is None:
             identity, now = book.identity, book.fingerprint == serving.fingerprint
             force = said.force(identity.from_, identity.until, office().day(), now, rank > 0)
-        what = _what(former, book, first=rank == len(records) - 1)
+        what = _what(former, book, first=not one.before)
         found.append((one, [said.edition(one, force, what), *said.turns(one)]))
     return found
 

@@ -16,6 +16,7 @@ from flask import Flask
 from engine.office.keeping import FolderKeeper, Keeping
 from engine.office.mirror import Followed
 from engine.office.office import Office
+from engine.office.publishing import roll_back
 from renderers.console_publish import publish_command
 from server import DEMO_PASSWORD, Settings, create_app, open_keeper, open_office, publish, serving
 from tests.engine.office.repository import SECOND, SHARED, TEXT, Agency, an_agency, git
@@ -70,6 +71,30 @@ def test_a_commit_shows_on_the_portal_and_its_history_says_so(agency: Agency, se
     assert "1 000 → 1 500 FCFA" in history
     assert "k@example.org" not in history
     assert "Le timbre" in auditor(app).see("/audit/publications")
+
+
+def test_a_rise_after_a_return_is_told_against_what_people_paid_until_then(agency: Agency, settings: Settings) -> None:
+    app = site(settings)
+    for number, price in ((2, "1200"), (3, "1500")):
+        agency.publish(SECOND.replace("edition: 2", f"edition: {number}").replace("1500", price))
+        turn(app)
+    office = serving(app)
+    roll_back(office.catalogue, office.store, office.now(), SLUG, 1, "Kossi Agbeko", "Arrêté annulé.")
+    agency.publish(SECOND.replace("edition: 2", "edition: 4"))
+    turn(app)
+    stranger = Seat(app.test_client())
+    newest = stranger.see(f"/demarches/{SLUG}/historique").partition("Édition 3, publiée")[0]
+    assert "1 000 → 1 500 FCFA" in newest
+    editions = json.loads(stranger.get(f"/demarches/{SLUG}/versions.json").text)["editions"]
+    prints = {one["edition"]: one["fingerprint"] for one in editions}
+    assert f"{prints[1]}...{prints[4]}" in stranger.get(f"/demarches/{SLUG}/historique").text
+    assert f"{prints[1]}...{prints[4]}" in auditor(app).get(f"/audit/demarches/{SLUG}").text
+    said = [" ".join(one["sentences"]).replace("\u00a0", " ").replace("\u202f", " ") for one in editions]
+    assert ["1 000 → 1 500" in said[0], "1 200 → 1 500" in said[1], "1 000 → 1 200" in said[2]] == [True] * 3
+    assert "par Kossi Agbeko, retour à l’édition 1 : Arrêté annulé." in said[1]
+    assert "Arrêté annulé.." not in said[1]
+    feed = stranger.get(f"/demarches/{SLUG}/historique.atom").text.replace("\u202f", " ")
+    assert "1 000 → 1 500" in feed.partition("</entry>")[0].replace("\u00a0", " ")
 
 
 def test_a_broken_commit_changes_nothing_and_the_desks_read_why(agency: Agency, settings: Settings) -> None:
@@ -256,9 +281,10 @@ def test_publishing_and_going_back_by_hand(here: Agency) -> None:
     code, said = run("--rollback", SLUG, "--because", "Erreur")
     assert code == 0
     assert "édition 1, est de nouveau en vigueur" in said
-    assert run("--rollback", SLUG, "1")[0] == 1
+    assert run("--rollback", SLUG, "1")[0] == 2, "a reason is asked for"
+    assert run("--rollback", SLUG, "1", "--reason", "Encore")[0] == 1
     assert run("--rollback", SLUG, "un")[0] == 2
-    assert run("--rollback", "inconnue")[0] == 1
+    assert run("--rollback", "inconnue", "--reason", "Erreur")[0] == 1
     assert run("--rollback", SLUG, "--check")[0] == 2
     here.publish("procedure: [")
     code, said = run()
