@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -12,7 +13,7 @@ from flask import Response
 from renderers.web.base import file_response
 
 CSV: Final = "text/csv; charset=utf-8"
-_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
+_DANGEROUS: Final = re.compile(r"[\t\r\n\0]|\s*[=+\-@＝＋－＠]")  # as programs read them, spaces passed over
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
@@ -24,7 +25,7 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_DANGEROUS) else value
+    return f"'{value}" if isinstance(value, str) and _DANGEROUS.match(value) else value
 
 
 def csv_response(rows: Iterable[Sequence[object]], name: str) -> Response:
