@@ -16,6 +16,7 @@ from renderers.problem_text import correction
 _ROUNDS: Final = 20
 _PUNCTUATION: Final = frozenset({"Y100", "Y110", "Y111", "Y112", "Y113", "Y114", "Y115"})
 _NEAR: Final = frozenset({"S201", "S203", "S209", "N301", "N304", "N306", "N307", "E401", "E404", "E411"})
+_UNREAD: Final = frozenset({"S201", "S203", "S204"})  # what such a fault leaves unread has names others speak of
 _NEEDLESS: Final = frozenset({"V722"})
 EXACT: Final = _PUNCTUATION | _NEAR | _NEEDLESS
 
@@ -78,16 +79,27 @@ def is_exact(problem: Problem) -> bool:
     near = problem.facts.get("near")
     if isinstance(near, tuple) and len(near) > 1:
         return False
-    return not (problem.code == "S203" and problem.facts.get("expected") in ("id", "kebab"))  # a name is its author's
+    is_name = problem.code == "S203" and problem.facts.get("expected") in ("id", "kebab")
+    return not is_name or "sought" in problem.facts  # a name is its author's, unless the file says it right elsewhere
+
+
+def _stage(problem: Problem) -> int:
+    """Causes come before what follows from them: the text, then its shape, then its names."""
+    return {"Y": 0, "S": 1}.get(problem.code[0], 2)
 
 
 def _repairs(report: Report, file: str, text: str, refused: Collection[_Fault]) -> Iterator[tuple[_Fault, Repair]]:
     """The exact repairs of a report, one a line: columns move once a line is corrected."""
     sources: Mapping[str, str] = {file: text}
     taken: set[int] = set()
-    for one in report:
+    here = [one for one in report if one.where.file == file]
+    exact = [one for one in here if is_exact(one) and _fault(one) not in refused]
+    first = min(map(_stage, exact), default=0)
+    if first == 2 and any(one.code in _UNREAD for one in here):
+        return  # a name unknown only for what could not be read is right as it is
+    for one in exact:
         line, fault = one.where.line, _fault(one)
-        if one.where.file != file or line in taken or fault in refused or not is_exact(one):
+        if line in taken or _stage(one) != first:
             continue
         fixed = correction(one, sources)
         if fixed is not None and "\n" not in fixed.new:

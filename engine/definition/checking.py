@@ -45,6 +45,7 @@ def check_definition(
     placed, splicing = splice(source, shared.blocks, shared.presets)
     shape = [*source.advice, *check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
     procedure, built = build_spliced(placed, splicing, shared)
+    shape, built = _names_refused(shape, built)
     found = [*shape, *_not_said_yet(built, shape), *_misnamed(source, served)]
     if procedure is None or any(one.is_error for one in found):
         return Checked(None, Report.of(found))
@@ -58,6 +59,20 @@ def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterato
     """Where the shape is wrong, what follows from it is not told."""
     told = {(one.where.file, one.where.line, one.where.column) for one in shape if one.is_error}
     return (one for one in built if (one.where.file, one.where.line, one.where.column) not in told)
+
+
+def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list[Problem], list[Problem]]:
+    """`Bureau:` refused as a name, `office: bureau` elsewhere: the second is right, and tells what was meant. It is not
+    told, and the first says that it is `sought`."""
+    refused = {one.facts.get("put"): str(one.facts.get("value")) for one in shape if one.facts.get("expected") == "id"}
+    found = list(built)
+    lost = [one for one in found if one.code.startswith("N30") and one.facts.get("name") in refused]
+    sought = {one.facts["name"] for one in lost}
+    told = [
+        problem(one.code, one.where, **one.facts, sought=True) if one.facts.get("put") in sought else one
+        for one in shape
+    ]
+    return told, [one for one in found if one not in lost]
 
 
 def is_address(name: str) -> bool:

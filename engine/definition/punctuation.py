@@ -25,6 +25,7 @@ _FLOW_FAULTS: Final = (
     ("Y114", re.compile(r"(?<=\s)#")),
 )
 _OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
+_LONE_QUOTE: Final = re.compile(r"(?<!\w)'|'(?!\w)")  # no apostrophe within a word
 _FIRST_SIGNS: Final = "&*!|>%@`"
 _LONGEST_LINE: Final = 2_000
 _DEEPEST: Final = 20
@@ -38,6 +39,7 @@ class Repair:
     column: int
     text: str
     line: str
+    sure: bool = True  # false when a quote sign would stay in a text: opened and closed by two signs, or never closed
 
 
 def quote(text: str) -> str:
@@ -64,11 +66,21 @@ def repair(line: str) -> Repair | None:
         return _quoted(line, start)
     if value[0] in "[{" or (value[0] in _FIRST_SIGNS and not re.fullmatch(r"[|>][+-]?\d?(\s+#.*)?", value)):
         code = "Y112" if value[0] in "[{" else "Y100"
-        return Repair(code, start + 1, value, line[:start] + quote(value))
+        return Repair(code, start + 1, value, line[:start] + quote(value), _is_paired(value))
     if entry is None or entry["key"] is None:
         return None
     fault = _first_fault(value, _BLOCK_FAULTS)
-    return Repair(fault[0], start + fault[1] + 1, value, line[:start] + quote(value)) if fault else None
+    if fault is None:
+        return None
+    sure = _is_paired(value)
+    return Repair(fault[0], start + 1 + (fault[1] if sure else 0), value, line[:start] + quote(value), sure)
+
+
+def _is_paired(text: str) -> bool:
+    """Whether the quote signs of a text are its own: each closed by its like, none of them around the whole."""
+    marks = len(_LONE_QUOTE.findall(text))
+    even = marks % 2 == 0 and text.count('"') % 2 == 0 and text.count("“") == text.count("”")
+    return even and text[:1] not in ("“", "”", "‘")
 
 
 def _first_fault(text: str, faults: tuple[tuple[str, re.Pattern[str]], ...]) -> tuple[str, int] | None:
@@ -87,11 +99,17 @@ def _quoted(line: str, start: int) -> Repair | None:
     end = _end_of_quotes(value, 0)
     if end is not None and (end == len(value) or re.match(r"\s*(#|$)", value[end:])):
         return None
-    inner = value[1:-1] if len(value) > 2 and value[-1] == value[0] else None
-    # `'l'usager'`: a letter follows the quote that closed too soon; `'a' == b`: the whole is the text.
-    apostrophe = inner is not None and end is not None and end < len(value) and value[end].isalnum()
-    text = inner if inner is not None and apostrophe else value
-    return Repair("Y100", start + 1, text, line[:start] + quote(text)) if end is not None else None
+    if end is None:
+        return None
+    text = _without_its_quotes(value)
+    return Repair("Y100", start + 1, text, line[:start] + quote(text), _is_paired(text))
+
+
+def _without_its_quotes(value: str) -> str:
+    """`'l'usager'`: a letter follows the quote that closed too soon; `'a' == b`: the whole is the text."""
+    end = _end_of_quotes(value, 0)
+    apostrophe = end is not None and end < len(value) and value[end].isalnum()
+    return value[1:-1] if apostrophe and len(value) > 2 and value[-1] == value[0] else value
 
 
 def _end_of_quotes(text: str, start: int) -> int | None:
@@ -119,6 +137,7 @@ class _Flow:
         self.out = line[:start]
         self.first: tuple[str, int, str] | None = None
         self.depth = 0
+        self.sure = True
 
     def repair(self) -> Repair | None:
         try:
@@ -128,7 +147,7 @@ class _Flow:
         if self.first is None:
             return None
         code, column, text = self.first
-        return Repair(code, column, text, self.out + self.line[self.at :])
+        return Repair(code, column, text, self.out + self.line[self.at :], self.sure)
 
     def _collection(self) -> None:
         close = _OPENERS[self._here()]
@@ -185,19 +204,21 @@ class _Flow:
 
     def _text(self, end: int) -> None:
         begin, text = self.at, self.line[self.at : end].rstrip()
+        whole = text
         fault = _first_fault(text, _FLOW_FAULTS)
         if fault is None and text[:1] in tuple("'\"" + _FIRST_SIGNS) and text:
             fault = ("Y100", 0)
-            if text[0] in "'\"" and _end_of_quotes(text, 0) is None:  # opened and never closed
-                self.at += 1
-                text = text[1:]
+        if fault is not None and text[0] in "'\"":
+            text = _without_its_quotes(text)
         if fault is None:
             self._copy(end - self.at)
             return
-        if self.first is None:
-            self.first = (fault[0], begin + fault[1] + 1, text)
+        paired = _is_paired(text)
+        if self.first is None or (self.sure and not paired):
+            self.first = (fault[0], begin + 1 + (fault[1] if paired else 0), text)
+        self.sure = self.sure and paired
         self.out += quote(text)
-        self.at += len(text)
+        self.at += len(whole)
 
     def _end_of_text(self, close: str) -> int:
         """Where the author's text ends: before `, key: ` or the closing sign, brackets inside it paired."""

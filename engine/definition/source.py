@@ -179,7 +179,8 @@ def _read_around_faults(text: str, file: str, limits: Limits, found: list[Proble
         if where.line in corrected:
             break
         if not tabs or correction:  # once tabs are told, a syntax they broke is not told again
-            found.append(problem(correction.code if correction else str(facts.pop("code")), where, **facts))
+            told = facts.pop("code", None)
+            found.append(problem(str(told or (correction and correction.code)), where, **facts))
         if correction is None or len(corrected) >= _ATTEMPTS:
             break
         corrected.add(where.line)
@@ -240,6 +241,8 @@ def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position
     marks = [mark for mark in (getattr(error, "problem_mark", None), getattr(error, "context_mark", None)) if mark]
     for mark in marks:
         fixed = repair(lines[mark.line]) if mark.line < len(lines) else None
+        if fixed and not fixed.sure:
+            return Position(file, mark.line + 1, fixed.column), {"reason": "unlike_quotes", "code": "Y100"}, fixed
         if fixed:
             facts: dict[str, Fact] = {"text": fixed.text, "fix": fixed.line}
             if fixed.code == "Y100":

@@ -192,3 +192,27 @@ def test_fix_knows_a_value_written_as_a_name(folder: Path, written: str, mended:
     (folder / "exemple.yaml").write_text(text.replace("when: qualites == 'societe'", written), "utf-8")
     guichet("lint", "--fix", "--no-proofs", folder / "exemple.yaml")
     assert mended in (folder / "exemple.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("line", [
+    "story: 'Un {d}", "story: 'C'est d'ici", "autre: {sms: “Votre nom {d} : oui'}", "autre: {sms: “Votre nom {d}”}",
+    "autre: {label: 'Votre nom, sms: oui}",
+])  # fmt: skip
+def test_fix_leaves_a_text_whose_quotes_have_no_pair(folder: Path, line: str) -> None:
+    """Whose quote is lost is the author's to say: a quote left in a text would go out by message."""
+    text = (GOOD / "minimal.yaml").read_text("utf-8").replace("scenarios:", f"scenarios:\n  autre:\n    {line}", 1)
+    (folder / "minimal.yaml").write_text(text, "utf-8")
+    done = guichet("lint", "--fix", "--no-proofs", folder / "minimal.yaml")
+    assert (done.exit_code, (folder / "minimal.yaml").read_text("utf-8")) == (1, text)
+    assert "Y100" in done.output
+
+
+def test_fix_repairs_the_name_that_is_wrong_and_not_the_line_that_is_right(folder: Path) -> None:
+    text = (BAD / "N301_unknown_name.yaml").read_text("utf-8").replace("qualites ==", "qualite ==")
+    assert "      qualite:" in text
+    (folder / "exemple.yaml").write_text(text.replace("      qualite:", "      Qualite:", 1), "utf-8")
+    told = guichet("lint", "--no-proofs", folder / "exemple.yaml").output
+    assert ("S203" in told, "N301" in told) == (True, False)
+    done = guichet("lint", "--fix", "--no-proofs", folder / "exemple.yaml")
+    assert done.exit_code == 0, done.output
+    assert (folder / "exemple.yaml").read_text("utf-8") == text
