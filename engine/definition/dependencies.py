@@ -6,35 +6,66 @@ from collections.abc import Iterator, Mapping
 
 from engine.definition.expressions import Expression
 from engine.definition.model import Field, Page
-from engine.definition.namespace import Namespace
+from engine.definition.namespace import MOST_CHAINED, Namespace
+from engine.definition.source import Path
 from engine.definition.workbench import Bench
 
 
 def order_of(bench: Bench, names: Namespace, fields: Mapping[str, Field], pages: tuple[Page, ...]) -> tuple[str, ...]:
-    """The ids of `fields`, each after those it needs; the order of the file otherwise. A circle is E420."""
+    """The ids of `fields`, each after those it needs; the order of the file otherwise. A circle is E420; too long a
+    chain, whose end nobody could work out, is E403. Columns of the same rows neither."""
     shown_by = {field.id: page.when for page in pages for field in page.fields}
     needs = {name: _needs(field, shown_by.get(name), fields) for name, field in fields.items()}
-    order: dict[str, None] = {}
-    trail: list[str] = []
+    for field in fields.values():
+        _columns(bench, names, field)
+    paths = {name: names.ids[name].path if name in names.ids else () for name in fields}  # () : its own name is refused
+    return _Chain(bench, paths, needs).order()
 
-    def visit(name: str) -> None:
-        if name in order:
-            return
-        if name in trail:
-            circle = trail[trail.index(name) :]
-            if not bench.broken & set(circle):
-                bench.say("E420", names.ids[name].path, key=True, name=name, circle=(*circle, name))
-                bench.broken.update(circle)
-            return
-        trail.append(name)
-        for needed in needs[name]:
-            visit(needed)
-        trail.pop()
-        order[name] = None
 
-    for name in fields:
-        visit(name)
-    return tuple(order)
+def _columns(bench: Bench, names: Namespace, rows: Field) -> None:
+    own = {column.id: column for column in rows.rows}
+    paths = {column.id: column.path for column in names.columns if column.rows == rows.id and column.id in own}
+    needs = {name: _needs(own[name], None, own) for name in paths}
+    _Chain(bench, paths, needs).order()
+    for column in rows.rows:
+        _columns(bench, names, column)
+
+
+class _Chain:
+    """Puts answers in order, and tells the first circle and the first chain that is too long."""
+
+    def __init__(self, bench: Bench, paths: Mapping[str, Path], needs: Mapping[str, tuple[str, ...]]) -> None:
+        self.bench, self.paths, self.needs = bench, paths, needs
+        self.depths: dict[str, int] = {}  # in order: how many answers each hangs on, one after another
+        self.trail: list[str] = []
+        self.told = False
+
+    def order(self) -> tuple[str, ...]:
+        for name in self.paths:
+            self._visit(name)
+        return tuple(self.depths)
+
+    def _visit(self, name: str) -> None:
+        if name in self.depths or name not in self.paths or (self.told and len(self.trail) > MOST_CHAINED):
+            return
+        if name in self.trail:
+            circle = self.trail[self.trail.index(name) :]
+            if not self.bench.broken & set(circle):
+                self.bench.say("E420", self.paths[name], key=True, name=name, circle=(*circle, name))
+                self.bench.broken.update(circle)
+            return
+        self.trail.append(name)
+        self._measure(name, len(self.trail))
+        for needed in self.needs[name]:
+            self._visit(needed)
+        self.trail.pop()
+        self.depths[name] = 1 + max((self.depths.get(needed, 0) for needed in self.needs[name]), default=0)
+        self._measure(name, self.depths[name])
+
+    def _measure(self, name: str, depth: int) -> None:
+        if depth > MOST_CHAINED and not self.told:
+            self.told = True
+            self.bench.say("E403", self.paths[name], key=True, limit="chain", name=name, most=MOST_CHAINED)
 
 
 def _needs(field: Field, page_when: Expression | None, fields: Mapping[str, Field]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from engine.definition.workbench import Bench, frozen
 
 BUILT_IN: Final = frozenset({APPLICATION, DRAFT, APPLICANT, SYSTEM, *AMBIENT})
 CALLED: Final = frozenset({*FUNCTIONS, *ROW_FUNCTIONS, *HISTORY_FUNCTIONS})
+MOST_CHAINED: Final = 50  # answers that hang one on another; each is worked out within that of the one before
 ANSWERS: Final = (
     "question",
     "detail",

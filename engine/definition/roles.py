@@ -36,6 +36,16 @@ def _named_roles(procedure: Procedure) -> Iterator[str]:
         yield from sensitive.seen_by
 
 
+def receiving_roles(procedure: Procedure) -> frozenset[str]:
+    """The roles (`agency/role`) of the procedure's own agency that meet people: those that keep its appointments; without
+    any, those that its first step waits for."""
+    visits = (task for task in procedure.tasks.values() if isinstance(task, Appointment))
+    meeting = {role_key(procedure, role) for visit in visits for role in visit.by}
+    own = f"{procedure.identity.agency}/"
+    found = meeting or awaited_roles(procedure, procedure.start)
+    return frozenset(role for role in found if role.startswith(own))
+
+
 def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:
     """The roles (`agency/role`) that a state waits for: its own, its acts', those of the forms and rounds it gathers, those
     that propose a visit."""

@@ -27,7 +27,7 @@ from engine.definition.expressions import (
     Type,
 )  # fmt: skip
 from engine.definition.model import APPLICATION
-from engine.definition.namespace import ANSWERS, OPINION_COLUMNS, PARTS, Column, Namespace
+from engine.definition.namespace import ANSWERS, MOST_CHAINED, OPINION_COLUMNS, PARTS, Column, Namespace
 from engine.definition.source import Path, Tree
 from engine.definition.workbench import Bench, frozen, plain, plain_number
 from engine.problems import problem
@@ -120,15 +120,23 @@ class Sureness:
         self._terms: dict[str, _Terms | None] = {}
 
     def maybe_empty(self, holds: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
-        return frozenset(name for name in names if not self._sure(name, holds, frozenset()))
+        known: dict[str, bool] = {}
+        return frozenset(name for name in names if not self._sure(name, holds, known, 0))
 
-    def _sure(self, name: str, holds: frozenset[str], above: frozenset[str]) -> bool:
+    def _sure(self, name: str, holds: frozenset[str], known: dict[str, bool], depth: int) -> bool:
+        """Each name is looked at once: `known` says what was found; in a circle, or in too long a chain, nothing is sure."""
+        if name in known or depth > MOST_CHAINED:
+            return known.get(name, False)
         if name not in self._terms:
             self._terms[name] = self._read(name)
         terms = self._terms[name]
-        if terms is None or name in above:
-            return False
-        return terms.shown <= holds and all(self._sure(one, holds, above | {name}) for one in terms.needs)
+        known[name] = False
+        known[name] = (
+            terms is not None
+            and terms.shown <= holds
+            and all(self._sure(one, holds, known, depth + 1) for one in terms.needs)
+        )
+        return known[name]
 
     def _read(self, name: str) -> _Terms | None:
         """On what it hangs that a name has a value; None when nothing makes it sure."""
@@ -198,6 +206,7 @@ class _Typing:
         self.rows: dict[str, dict[str, Type]] = {}
         self.own_rows: dict[str, dict[str, Type]] = {}
         self.busy: list[Path] = []
+        self.chained = False  # too long a chain was told
         self.done: set[Path] = set()
         self.computed: dict[str, Path] = {}
         self.computed_columns: dict[tuple[str, str], Column] = {}
@@ -307,6 +316,13 @@ class _Typing:
                 problem("E420", self.bench.placed.first_sign((*path, "value")), name=name, circle=(*circle, name))
             )
             self.bench.broken.update(circle)
+            return False
+        if len(self.busy) > MOST_CHAINED:
+            if not self.chained:
+                where = self.bench.placed.first_sign((*path, "value"))
+                self.bench.problems.append(problem("E403", where, limit="chain", name=name, most=MOST_CHAINED))
+            self.chained = True
+            self.bench.broken.add(name)
             return False
         self.busy.append(path)
         for needed in sorted(all_names(self.bench.at((*path, "value")), self.vocabulary.definitions)):

@@ -53,6 +53,20 @@ def test_bad_files_are_told_where_they_are_wrong_and_nothing_else_is(bad: BadFil
     assert checked.procedure is None
 
 
+def test_computed_values_that_share_their_parts_are_read_once_each() -> None:
+    """Each names the two before it: looked at again at every mention, the last would never come."""
+    sums = "".join(f"      v{at}: {{label: V, type: integer, value: v{at - 1} + v{at - 2}}}\n" for at in range(2, 45))
+    procedure = compiled(f"""
+form:
+  tout:
+    title: Tout
+    fields:
+      v0: {{label: V, type: integer, example: 1}}
+      v1: {{label: V, type: integer, example: 1}}
+{sums}""")
+    assert procedure.order[-1] == "v44"
+
+
 # -- questions ---------------------------------------------------------------------------------------------------------
 
 
