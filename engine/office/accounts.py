@@ -32,6 +32,7 @@ CODES_PER_PHONE: Final = 8  # in a window
 CODES_PER_CLIENT: Final = 40
 TRIES_PER_PHONE: Final = 15
 TRIES_PER_CLIENT: Final = 60
+HELP: Final = "help:"  # before the number, where the code of a counter is kept: it is not that of the door
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,21 @@ def send_email_code(office: Office, email_raw: str, *, client: str = "", languag
     return _owe_code(office, "email", read_email(email_raw), client, language)
 
 
-def _owe_code(office: Office, channel: Literal["sms", "email"], to: str, client: str, language: str) -> CodeSent:
+def send_help_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+    """Owes the number a code to be read to an agent at a counter. It opens nothing else: nobody signs in with it. Raises as
+    `send_code` does."""
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language, HELP)
+
+
+def prove_consent(office: Office, unit: Unit, phone: str, code: str, client: str = "") -> Refusal | None:
+    """Uses up the code that a person read to an agent; why it is not the one otherwise."""
+    return taken_code(office, unit, f"{HELP}{phone}", read_code(code), client, office.now())
+
+
+def _owe_code(
+    office: Office, channel: Literal["sms", "email"], number: str, client: str, language: str, purpose: str = ""
+) -> CodeSent:
+    to = f"{purpose}{number}"
     now, code, sends = office.now(), new_code(), 1
     with office.store.unit(write=True) as unit:
         closed = too_many(unit, now, (f"code:{to}", CODES_PER_PHONE), (f"code@{client}", CODES_PER_CLIENT))
@@ -65,10 +80,10 @@ def _owe_code(office: Office, channel: Literal["sms", "email"], to: str, client:
             unit.put_code(SignInCode(
                 to, office.keys.seal_code(to, code), now, now + office.settings.code_lasts, office.settings.code_tries, sends,
             ))  # fmt: skip
-            unit.add_letter(_code_letter(office, channel, to, code, now, language))
+            unit.add_letter(_code_letter(office, channel, number, code, now, language, bool(purpose)))
     if closed:
         raise Refused(closed)
-    return CodeSent(to, int(_spacing(sends).total_seconds()), int(office.settings.code_lasts.total_seconds()) // 60)
+    return CodeSent(number, int(_spacing(sends).total_seconds()), int(office.settings.code_lasts.total_seconds()) // 60)
 
 
 def check_code(
@@ -152,12 +167,13 @@ def _wrong_code(office: Office, unit: Unit, phone: str, digits: str, now: dateti
 
 
 def _code_letter(
-    office: Office, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str
+    office: Office, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, helps: bool
 ) -> Letter:
     host = urlsplit(office.settings.base_url).hostname or ""
     minutes = int(office.settings.code_lasts.total_seconds()) // 60
     facts = {"code": code, "minutes": str(minutes), "host": host}
     subject = office.wording.say("letter.code.subject", language, facts) if channel == "email" else ""
-    body = office.wording.say(f"letter.code.{channel}", language, facts)
+    said = "letter.help_code.sms" if helps else f"letter.code.{channel}"
+    body = office.wording.say(said, language, facts)
     letter_id = new_id()
     return Letter(letter_id, None, channel, to, subject, body, now, f"code/{letter_id}", now)

@@ -93,7 +93,7 @@ def open_dossier(
     """Opens a draft, or the one this person has already. Raises NotFound; Refused: role, not_in_force, channel,
     criteria_missing, ineligible (criterion, because, instead)."""
     procedure = _in_service(office, procedure_id)
-    if actor.kind != "applicant":
+    if actor.kind != "applicant" and not actor.principal:
         raise Refused(refusal("role", roles=("applicant",)))
     if actor.only_reads or actor.dossiers or (actor.procedures and procedure_id not in actor.procedures):
         raise Refused(refusal("mandate_bounds"))
@@ -165,13 +165,14 @@ def blank_draft(
     language: str,
 ) -> Dossier:  # fmt: skip
     """A draft as it begins, with what the account knows; nothing keeps it yet."""
-    now, account, hand = office.now(), unit.account(actor.owns), unit.account(actor.id)
+    by = actor.owns if actor.kind == "agent" else actor.id  # an agent who helps is not who is written to
+    now, account, hand = office.now(), unit.account(actor.owns), unit.account(by)
     phone = hand.login if hand and hand.login.startswith("+") else None
     draft = Dossier(
         id=new_id(), number=_free_number(unit, local_day(now).year), procedure=procedure.id, edition=procedure.edition,
         fingerprint=procedure.fingerprint, owner=actor.owns, state=DRAFT, entered_at=now, created_at=now, channel=channel,
         language=language if language in procedure.identity.languages else procedure.identity.languages[0],
-        contact_phone=phone, contact_email=_email_of(unit, actor.id), answers=criteria,
+        contact_phone=phone, contact_email=_email_of(unit, by), answers=criteria,
     )  # fmt: skip
     known = prefilled(procedure, _known(account, draft.contact_email), draft, office.day(), office.directory)
     return replace(draft, answers={**known, **criteria})
@@ -290,9 +291,10 @@ def check(office: Office, actor: Actor, dossier_id: str) -> CheckSheet:
 
 def submit(
     office: Office, actor: Actor, dossier_id: str, *, declared: bool, revision: int | None = None,
-    token: str | None = None,
+    token: str | None = None, confirmed: str = "",
 ) -> Dossier:  # fmt: skip
-    """Sends the request: it enters its circuit. Raises WrongAnswers, NotFound, Conflict, Refused: undeclared, role, closed,
+    """Sends the request: it enters its circuit. `confirmed`: how, at a counter, its owner confirmed what was read to them
+    (`paper`, `code`). Raises WrongAnswers, NotFound, Conflict, Refused: undeclared, role, closed,
     already_submitted."""
 
     def work(unit: Unit) -> Dossier:
@@ -309,13 +311,18 @@ def submit(
         )
         live = replace(live, label=dossier_label(procedure, live, day, office.directory, office.wording))
         decision = decide_submit(procedure, live, actor, office.now(), office.directory, office.wording)
+        if actor.kind == "agent":
+            said = EntryDraft("declared_aloud", {"confirmed": confirmed})
+            decision = replace(decision, entries=(said, *decision.entries))
         return carry_out(office, unit, before, decision, actor)
 
-    return ask_now(office, once(office, actor, "submit", token, (dossier_id, declared, revision), work, DOSSIER))
+    return ask_now(office, once(office, actor, "submit", token, (dossier_id, declared, revision, *((confirmed,) if confirmed else ())), work, DOSSIER))
 
 
 def _spoken(procedure: Procedure, dossier: Dossier, actor: Actor) -> str:
     """The language in which we write to the applicant: the one the draft is filled in, where the procedure has it."""
+    if actor.kind == "agent":
+        return dossier.language
     return actor.language if actor.language in procedure.identity.languages else dossier.language
 
 

@@ -34,7 +34,7 @@ class Actor:
     offices: frozenset[str] = frozenset()
     procedures: frozenset[str] = frozenset()
     administers: frozenset[str] = frozenset()
-    principal: str = ""  # whom an applicant acts for; nobody but themself
+    principal: str = ""  # whom an applicant acts for, or an agent helps at a counter; nobody but themself
     dossiers: frozenset[str] = frozenset()  # what bounds acting for them; empty = all
     only_reads: bool = False
 
@@ -240,6 +240,7 @@ class Dossier:
     erased_at: datetime | None = None  # its personal data were kept as long as the book says, and are gone
     awaits: tuple[str, ...] | None = None  # where several hands are waited for: the roles that still owe their part
     reused: Reused | None = None
+    assisted: tuple[str, ...] = ()  # the agents (account ids) who filled it in at a counter, beside its owner
 
     @property
     def is_draft(self) -> bool:

@@ -25,10 +25,17 @@ def is_owner(dossier: Dossier, actor: Actor) -> bool:
 
 def stands_for_owner(dossier: Dossier, actor: Actor) -> bool:
     """The same, or to read only. Acting for another, one's own dossiers are left aside."""
+    if actor.kind == "agent":
+        return is_helped(dossier, actor)
     if actor.kind != "applicant" or not dossier.owner or actor.owns != dossier.owner:
         return False
     within = not actor.procedures or dossier.procedure in actor.procedures
     return within and (not actor.dossiers or dossier.id in actor.dossiers)
+
+
+def is_helped(dossier: Dossier, actor: Actor) -> bool:
+    """Whether an agent fills this dossier in at a counter, its owner being there: it is named, nothing else is theirs."""
+    return bool(actor.principal) and actor.principal == dossier.owner and dossier.id in actor.dossiers
 
 
 def acting_role(procedure: Procedure, dossier: Dossier, actor: Actor, by: Iterable[str]) -> str | None:
@@ -53,6 +60,8 @@ def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
     """Whether this dossier exists for this actor."""
     if actor.kind == "applicant":
         return stands_for_owner(dossier, actor)
+    if actor.kind == "agent" and actor.principal:
+        return is_helped(dossier, actor)
     if actor.kind == "agent":
         return not dossier.is_draft and holds(actor, roles_of(procedure)) and in_their_offices(dossier, actor)
     if actor.kind == "auditor":
@@ -101,7 +110,7 @@ def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor
     if not _is_open_to(procedure, dossier, field_id, actor):
         return False
     sensitive = procedure.personal_data.sensitive.get(field_id)
-    if sensitive is None or actor.kind in ("applicant", "system"):
+    if sensitive is None or actor.kind in ("applicant", "system") or actor.principal:
         return True
     if sensitive.states and dossier.state not in sensitive.states:
         return False

@@ -1,7 +1,7 @@
 """Which acts are open to whom on a dossier, and why the others are closed; what an act asks that was not given.
 
-An act is closed by `role`, `own_dossier`, `other_office`, `too_late`, `four_eyes`, `same_as`, `correction_pending` or
-`guard`; what was given is refused by `reason_missing`, `attachment_missing`, `correction_empty`, `not_correctable` or
+An act is closed by `role`, `own_dossier`, `other_office`, `too_late`, `four_eyes`, `assisted`, `same_as`,
+`correction_pending` or `guard`; what was given is refused by `reason_missing`, `attachment_missing`, `correction_empty`, `not_correctable` or
 `unknown_answer`.
 """
 
@@ -81,6 +81,9 @@ def _time(dossier: Dossier, way: Transition, now: datetime, directory: Directory
 
 
 def _four_eyes(procedure: Procedure, dossier: Dossier, way: Transition, actor: Actor) -> Refusal | None:
+    """Who helped to fill the request in has had a hand in it already."""
+    if way.other_than and actor.id in dossier.assisted:
+        return refusal("assisted", way.where)
     mine = next((one for one in way.other_than if actor.id in _hands(procedure, dossier, one)), None)
     return refusal("four_eyes", way.where, act=mine) if mine else None
 

@@ -168,6 +168,9 @@ class _Life:
         live = live_answers(self.book, self.dossier, day, self.directory)
         self.dossier = replace(self.dossier, answers=live)
         actor = Actor("applicant", entry.actor)
+        if entry.actor in self.dossier.assisted:
+            dossiers = frozenset({self.dossier.id})
+            actor = Actor("agent", entry.actor, principal=self.dossier.owner, dossiers=dossiers)
         actor = actor if is_owner(self.dossier, actor) else SYSTEM_ACTOR
         return workflow.submit(self.book, self.dossier, actor, entry.at, self.directory, self.wording)
 

@@ -1,0 +1,267 @@
+"""The counter, where an agent fills a request in for somebody who is there: who may, whom they help now, and until when.
+
+One agent helps one person at a time, who agreed to it: by a code read aloud, by a signature on paper, or by the number and code
+printed on an earlier receipt. It ends when the agent says so, or after a quarter of an hour without a page. Meanwhile the
+agent opens the dossiers begun or resumed in it, and nothing else of that person.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.definition.model import Procedure
+from engine.definition.roles import receiving_roles
+from engine.office.accounts import applicant_known_by, prove_consent
+from engine.office.answering import own_draft
+from engine.office.carrying import keep
+from engine.office.intake import open_dossier
+from engine.office.office import NUMBER_DIGITS, NotFound, Office
+from engine.office.phones import read_phone
+from engine.office.sessions import SignedIn, open_session
+from engine.office.tries import too_many
+from engine.problems import Refused, refusal
+from engine.records.bodies import instant_text, read_instant
+from engine.records.dossier import Account, Actor, Dossier
+from engine.records.store import Unit
+from engine.rules.access import holds
+from engine.rules.decision import EntryDraft
+from engine.values import Plain, digits_only, has_check_digit, new_id
+
+COUNTER: Final = "counter"
+IDLE: Final = timedelta(minutes=15)
+TOUCH_EVERY: Final = timedelta(seconds=60)
+CODE_DIGITS: Final = 8
+CODES_TRIED: Final = 10  # of one receipt, in a quarter of an hour
+CODES_TRIED_BY_CLIENT: Final = 40
+_PAPER: Final = "person:"  # the login of who has no telephone
+
+
+@dataclass(frozen=True, slots=True)
+class Assistance:
+    """Whom an agent helps at this moment, how that person agreed, and the dossiers it is about."""
+
+    id: str
+    person: str
+    consent: str  # code, paper, receipt
+    dossiers: tuple[str, ...]
+    seen_at: datetime
+
+
+# -- who may -----------------------------------------------------------------------------------------------------------
+
+
+def received_by(office: Office, agent: Actor) -> tuple[Procedure, ...]:
+    """The procedures in service that this agent may fill in at a counter; none for whoever meets nobody."""
+    current = (office.catalogue.current(name, office.day()) for name in sorted(office.catalogue.procedures))
+    return tuple(one for one in current if one is not None and may_receive(office, one, agent))
+
+
+def may_receive(office: Office, procedure: Procedure, agent: Actor) -> bool:
+    """A role of the procedure's own agency that meets people, in one of that agency's offices."""
+    if COUNTER not in procedure.identity.channels or agent.principal or not holds(agent, receiving_roles(procedure)):
+        return False
+    own = {one.id for one in office.directory.offices_of(procedure.identity.agency)}
+    return not agent.offices or bool(own & agent.offices)
+
+
+# -- whom they help ----------------------------------------------------------------------------------------------------
+
+
+def assistance_of(office: Office, agent: Actor) -> Assistance | None:
+    """Whom this agent helps now; none once it is over. Looking it up counts as work."""
+    now = office.now()
+    with office.store.unit() as unit:
+        kept = _read(unit.peeked_aside(_key(agent)))
+    if kept is None or now - kept.seen_at >= IDLE:
+        return None
+    if now - kept.seen_at >= TOUCH_EVERY:
+        with office.store.unit(write=True) as unit:
+            still = _read(unit.peeked_aside(_key(agent)))
+            if still is not None and still.id == kept.id:  # ended meanwhile: stays ended
+                _keep(unit, agent, still, now)
+    return kept
+
+
+def helping(office: Office, agent: Actor) -> Actor | None:
+    """The agent as they act for the person they help; none when they help nobody, or may not any more."""
+    now = assistance_of(office, agent)
+    procedures = received_by(office, agent) if now else ()
+    return _acting(agent, now, procedures) if now and procedures else None
+
+
+def _acting(agent: Actor, now: Assistance, procedures: tuple[Procedure, ...]) -> Actor:
+    """Nothing of their own rights is left meanwhile: they stand where the person stands, on these dossiers."""
+    return Actor(
+        "agent", agent.id, agent.name, procedures=frozenset(one.id for one in procedures), principal=now.person,
+        dossiers=frozenset(now.dossiers), language=agent.language,
+    )  # fmt: skip
+
+
+def person_of(office: Office, actor: Actor) -> Account:
+    """Who is helped. Raises NotFound."""
+    with office.store.unit() as unit:
+        account = unit.account(actor.principal)
+    if account is None:
+        raise NotFound
+    return account
+
+
+def end_assistance(office: Office, agent: Actor) -> None:
+    with office.store.unit(write=True) as unit:
+        unit.taken_aside(_key(agent))
+
+
+# -- agreeing ----------------------------------------------------------------------------------------------------------
+
+
+def help_by_code(office: Office, agent: Actor, phone_raw: str, code: str, *, client: str = "") -> None:
+    """Begins with whoever read the code sent to their telephone. Raises Refused: role, phone_format, code_format,
+    code_wrong, code_expired, too_many_tries."""
+    phone = read_phone(phone_raw)
+    _check(office, agent)
+    with office.store.unit(write=True) as unit:
+        closed = prove_consent(office, unit, phone, code, client)
+        if closed is None:
+            _begin(office, unit, agent, applicant_known_by(unit, "phone", phone, office.now()), "code")
+    if closed is not None:  # the count of tries is kept: nothing was raised inside the unit
+        raise Refused(closed)
+
+
+def help_on_paper(office: Office, agent: Actor, family_name: str, given_names: str, signed: bool) -> None:
+    """Begins with somebody who has no telephone and signed that they agree. Raises Refused: role, name_missing,
+    consent_missing."""
+    _check(office, agent)
+    names: dict[str, Plain] = {
+        name: " ".join(said.split())[:120]
+        for name, said in (("family_name", family_name), ("given_names", given_names))
+    }
+    if not all(names.values()):
+        raise Refused(refusal("name_missing"))
+    if not signed:
+        raise Refused(refusal("consent_missing"))
+    person_id = new_id()
+    name = f"{names['family_name']} {names['given_names']}"
+    account = Account(person_id, "applicant", name, f"{_PAPER}{person_id}", profile=names)
+    with office.store.unit(write=True) as unit:
+        unit.put_account(account)
+        _begin(office, unit, agent, account, "paper")
+
+
+def help_by_receipt(office: Office, agent: Actor, number: str, code: str, *, client: str = "") -> None:
+    """Begins with somebody known by the number and code of an earlier receipt. Raises Refused: role, receipt_wrong,
+    too_many_tries."""
+    _check(office, agent)
+    account, _ = _known_by_receipt(office, number, code, client)
+    with office.store.unit(write=True) as unit:
+        _begin(office, unit, agent, account, "receipt")
+
+
+def _check(office: Office, agent: Actor) -> None:
+    if not received_by(office, agent):
+        raise Refused(refusal("role", roles=("agent",)))
+
+
+def _begin(office: Office, unit: Unit, agent: Actor, person: Account, consent: str) -> None:
+    if person.id == agent.id or not person.is_open(office.day()):
+        raise NotFound
+    _keep(unit, agent, Assistance(new_id(), person.id, consent, (), office.now()), office.now())
+
+
+# -- a request ---------------------------------------------------------------------------------------------------------
+
+
+def begin_request(
+    office: Office, agent: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str, token: str | None
+) -> Dossier:
+    """Opens the draft of who is helped, or the one they have already: it is theirs, and says who helped. Raises as
+    `open_dossier` does; NotFound when nobody is helped."""
+    actor, now = helping(office, agent), assistance_of(office, agent)
+    if actor is None or now is None:
+        raise NotFound
+    if not any(one.id == procedure_id for one in received_by(office, agent)):
+        raise NotFound
+    opening = replace(actor, dossiers=frozenset[str]())
+    dossier = open_dossier(
+        office, opening, procedure_id, criteria=criteria, channel=COUNTER, language=language, token=token
+    )
+    acting = replace(actor, dossiers=actor.dossiers | {dossier.id})
+    with office.store.unit(write=True) as unit:
+        before = own_draft(unit, office, acting, dossier.id)
+        helped = (*before.assisted, *((agent.id,) if agent.id not in before.assisted else ()))
+        body: dict[str, Plain] = {"revision": before.revision + 1, "consent": now.consent, "channel": COUNTER}
+        after = replace(before, assisted=helped, channel=COUNTER)
+        kept = keep(office, unit, before, after, [EntryDraft("assisted", body)], acting)
+        if dossier.id not in now.dossiers:
+            _keep(unit, agent, replace(now, dossiers=(*now.dossiers, dossier.id)), office.now())
+    return kept
+
+
+# -- what is printed for who has no telephone --------------------------------------------------------------------------
+
+
+def follow_code(office: Office, dossier: Dossier) -> str:
+    """The code printed beside the number, for who has no telephone; empty for everybody else. It is not kept: it is the
+    number under our secret."""
+    with office.store.unit() as unit:
+        account = unit.account(dossier.owner)
+    return _code(office, dossier.number) if account and account.login.startswith(_PAPER) else ""
+
+
+def _code(office: Office, number: str) -> str:
+    return f"{int(office.keys.seal_code('receipt', number), 16) % 10**CODE_DIGITS:0{CODE_DIGITS}d}"
+
+
+def follow_by_code(
+    office: Office, number: str, code: str, *, client: str = "", device: str = ""
+) -> tuple[SignedIn, str]:
+    """Signs in who has no telephone, by the number and code of their receipt; with the number. Raises Refused:
+    receipt_wrong, too_many_tries."""
+    account, digits = _known_by_receipt(office, number, code, client)
+    with office.store.unit(write=True) as unit:
+        return open_session(office, unit, account, office.now(), device=device), digits
+
+
+def _known_by_receipt(office: Office, number: str, code: str, client: str) -> tuple[Account, str]:
+    """Whoever the number and the code together name; every other pair gets the same answer."""
+    digits, typed = digits_only(number), digits_only(code)
+    known = len(digits) == NUMBER_DIGITS and has_check_digit(digits)
+    with office.store.unit(write=True) as unit:
+        closed = too_many(
+            unit, office.now(), (f"receipt:{digits[:NUMBER_DIGITS]}", CODES_TRIED), (f"receipt@{client}", CODES_TRIED_BY_CLIENT)
+        )  # fmt: skip
+        dossier = unit.dossier_numbered(digits) if known and closed is None else None
+        account = unit.account(dossier.owner) if dossier else None
+    if closed is not None:
+        raise Refused(closed)
+    right = hmac.compare_digest(typed, _code(office, digits))
+    if not right or dossier is None or account is None or not account.login.startswith(_PAPER):
+        raise Refused(refusal("receipt_wrong"))
+    return account, digits
+
+
+# -- keeping -----------------------------------------------------------------------------------------------------------
+
+
+def _key(agent: Actor) -> str:
+    return f"assistance/{agent.id}"
+
+
+def _keep(unit: Unit, agent: Actor, one: Assistance, at: datetime) -> None:
+    body: Plain = {
+        "id": one.id, "person": one.person, "consent": one.consent, "dossiers": [*one.dossiers], "seen": instant_text(at)
+    }  # fmt: skip
+    unit.keep_aside(_key(agent), body, at)
+
+
+def _read(kept: Plain) -> Assistance | None:
+    if not isinstance(kept, dict):
+        return None
+    dossiers = kept.get("dossiers")
+    named = tuple(str(one) for one in dossiers) if isinstance(dossiers, list) else ()
+    return Assistance(
+        str(kept.get("id")), str(kept.get("person")), str(kept.get("consent")), named, read_instant(kept.get("seen"))
+    )
