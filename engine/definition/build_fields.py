@@ -34,6 +34,20 @@ from engine.definition.workbench import plain_number
 from engine.values import Text
 
 OTHER: Final = "other"
+ACCOUNT: Final = tuple(
+    f"account.{one}"
+    for one in (
+        "phone",
+        "email",
+        "name",
+        "family_name",
+        "given_names",
+        "birth_date",
+        "birth_place",
+        "sex",
+        "residence",
+    )
+)  # what may be known of whoever applies
 _OTHER_LABEL: Final = Text((("fr", "Autre, précisez"), ("en", "Other, say which")))
 _LONG: Final = 2000
 _USUAL: Final = Bounds()
@@ -144,10 +158,8 @@ class Questions:
         parts = (written or "").split(".")
         if parts[0] == "look_up" and len(parts) > 1:
             self.shop.names.check(self.bench, parts[1], path, "look_up")
-        elif written is not None and parts[0] != "account":
-            self.bench.unknown(
-                "N301", path, written, ("account.phone", "account.email", "account.name", "account.family_name")
-            )
+        elif written is not None and written not in ACCOUNT:
+            self.bench.unknown("N301", path, written, ACCOUNT)
         return written
 
     def under(self, path: Path) -> str | None:
