@@ -139,9 +139,13 @@ class Follower:
 
     def renew(self, office: Office) -> Office:
         """Looks at the branch when it is time to, then serves what was decided, by this process or another."""
-        if self._next is None or office.now() >= self._next:
+        if self._is_time(office.now()):
             self.look(office)
         return self.serve(office)
+
+    def _is_time(self, now: datetime) -> bool:
+        """A time further off than any wait was set by a clock that has been put back since."""
+        return self._next is None or now >= self._next or self._next - now > max(self.every, AT_MOST)
 
     # -- looking
 

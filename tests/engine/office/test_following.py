@@ -314,6 +314,14 @@ def test_tries_come_further_and_further_apart(agency: Agency, site: Installation
     assert waits[0] < waits[-1] == AT_MOST
 
 
+def test_a_clock_put_back_does_not_stop_the_looks(agency: Agency, site: Installation) -> None:
+    site.world.clock.advance(timedelta(days=-30))
+    agency.write(f"{SLUG}.yaml", SECOND)
+    agency.commit()
+    site.world.office = site.follower.renew(site.world.office)
+    assert site.amount == "amount: 1500"
+
+
 @pytest.mark.parametrize(
     ("address", "trouble"),
     [
