@@ -12,10 +12,11 @@ from engine.definition.diff_portrait import Element
 from engine.definition.diff_weight import money_steps, percent
 from engine.definition.directory import Directory
 from engine.definition.expressions import Expression
-from engine.definition.model import Procedure, Template
+from engine.definition.model import Fee, Line, Procedure, Template
 from engine.problems import Fact, Position
 from engine.sms import sms_parts
 from renderers.change_values import ChangeValues, span_of
+from renderers.price_cases import usual_price
 from renderers.words import Words, quoted, typographic
 
 MARKS: Final[Mapping[str, str]] = {"added": "+", "changed": "~", "removed": "-"}
@@ -68,6 +69,7 @@ class Comparison:
     directory: Directory
     changes: tuple[Change, ...]
     counts: Snapshot | None = None
+    day: date | None = None
 
     @classmethod
     def of(
@@ -75,7 +77,7 @@ class Comparison:
         day: date | None = None,
     ) -> Comparison:  # fmt: skip
         """`day` decides whether what the file accepts still counts."""
-        return cls(before, after, directory, compare(before, after, counts, day=day), counts)
+        return cls(before, after, directory, compare(before, after, counts, day=day), counts, day)
 
     def placed(self, name: Callable[[str], str]) -> Comparison:
         """The same with the files of its places under other names: those of a temporary folder mean nothing."""
@@ -241,12 +243,26 @@ class ChangeWriter:
             return ""
         if change.noun not in ("lines", "rows"):
             return ""
-        return " ; ".join(self._step(old, new) for old, new in money_steps(change.before, change.after))
+        per = self.unit(change)
+        return " ; ".join(self._step(old, new, per) for old, new in money_steps(change.before, change.after))
+
+    def unit(self, change: Change) -> str:
+        """What a price is for one of: `m²`; empty when it is for all of it."""
+        line = self._line_of(self.compared.after, change)
+        return self.now.reader.t(line.per) if line is not None and line.per is not None else ""
+
+    def _line_of(self, book: Procedure, change: Change) -> Line | None:
+        """The line of a fee that a change is about."""
+        fee = book.tasks.get(change.path[1]) if change.noun == "lines" and change.path[0] == "fees" else None
+        lines = fee.lines if isinstance(fee, Fee) else ()
+        if change.path[-1] == "total" and len(lines) == 1:
+            return lines[0]
+        return next((one for one in lines if one.id == change.path[-1]), None)
 
     def _priced(self, change: Change) -> bool:
         return "feel" in change.facts
 
-    def _step(self, old: int, new: int) -> str:
+    def _step(self, old: int, new: int, per: str = "") -> str:
         sign = "+" if new > old else "−"
         by = self.say("changes.by_francs", sign=sign, francs=self.words.amount(abs(new - old), self.language))
         share = percent(old, new)
@@ -254,6 +270,8 @@ class ChangeWriter:
         arrow = self.say(
             "changes.arrow", before=self.words.amount(old, self.language), after=self.words.money(new, self.language)
         )
+        if per:  # a rate says of what
+            arrow = self.say("changes.each", amount=arrow, per=per)
         return f"{arrow} ({', '.join(shares)})"
 
     def _values(self, change: Change) -> tuple[str, str, str]:
@@ -293,6 +311,8 @@ class ChangeWriter:
     # -- whom it touches, what to do -----------------------------------------------------------------------------------
 
     def _notes(self, change: Change) -> Iterator[str]:
+        if change.key == "amount" and change.kind == "changed":
+            yield from self._usual(change)
         if change.key == "sms" and isinstance(change.after, Template):
             yield self._length(change.before, change.after)
         facts = change.facts
@@ -312,6 +332,18 @@ class ChangeWriter:
             yield self.say("changes.note.too_much", percent=facts["too_much"])
         if facts.get("no_law"):
             yield self.say("changes.note.no_law")
+
+    def _usual(self, change: Change) -> Iterator[str]:
+        """What the example of the form pays of a fee that is counted, before and after."""
+        one, line = self.compared, self._line_of(self.compared.after, change)
+        if line is None or one.day is None or (line.times is None and line.for_each is None):
+            return
+        then, now = (
+            usual_price(book, change.path[1], one.directory, self.words, self.language, one.day)
+            for book in (one.before, one.after)
+        )
+        if then is not None and now is not None and then.answers == now.answers and then.amount != now.amount:
+            yield self.say("changes.note.usual", amounts=self._step(then.amount, now.amount))
 
     def _length(self, before: object, after: Template) -> str:
         """`98 → 117 signes, 1 segment`, variables as they are written."""

@@ -90,7 +90,7 @@ def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False, publishe
         summary=summary(writer) if compared.changes else "",
         tags=tuple((writer.say(f"changes.count.{one}", count=count), _KINDS[one]) for one, count in counts if count),
         refused="" if published else refused(writer),
-        remarks=tuple(remarks(writer)),
+        remarks=tuple(remarks(writer, labels=published)),
         chapters=tuple(
             PageChapter(one.id, one.title, tuple(_page_line(line, writer, published) for line in one.lines))
             for one in chapters
@@ -105,7 +105,8 @@ def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False, publishe
 def _page_line(one: ChangeLine, writer: ChangeWriter, published: bool) -> PageLine:
     what, before, after = _sides_of(one, writer)
     running = tuple(filter(None, [*one.notes, "" if published else one.repair]))
-    return PageLine(one.label, what, before, after, running, one.tag, _KINDS[one.impact], one.change.code)
+    code = "" if published else one.change.code  # a code is for who writes the file
+    return PageLine(one.label, what, before, after, running, one.tag, _KINDS[one.impact], code)
 
 
 def _sides_of(one: ChangeLine, writer: ChangeWriter) -> tuple[str, str, str]:
@@ -119,7 +120,9 @@ def _sides_of(one: ChangeLine, writer: ChangeWriter) -> tuple[str, str, str]:
     steps = money_steps(change.before, change.after)
     if change.key in ("amount", "value") and change.noun in ("lines", "rows") and len(steps) == 1:
         words = writer.words
-        before, after = (words.money(amount, writer.language) for amount in steps[0])
+        per = writer.unit(change)
+        francs = (words.money(amount, writer.language) for amount in steps[0])
+        before, after = (writer.say("changes.each", amount=one, per=per) if per else one for one in francs)
         return one.what.partition("(")[2].rstrip(")") or facet, before, after
     feel = one.what.rpartition("(")[2].rstrip(")") if change.facts.get("feel") and one.what.endswith(")") else ""
     said = writer.say("changes.felt", what=facet, feel=feel) if feel else facet

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from engine.definition.diff_portrait import portrait
 from renderers.change_lines import ChangeWriter, counted
 from renderers.words import in_language
 
@@ -45,7 +46,8 @@ def summary(writer: ChangeWriter) -> str:
     )
     running = compared.counts.dossiers if compared.counts else 0
     if running:
-        said += " " + writer.say("changes.dossiers", count=counted(writer.words, running, writer.language))
+        told = writer.say("changes.dossiers", count=counted(writer.words, running, writer.language))
+        said += " " + told[:1].upper() + told[1:]
     return said
 
 
@@ -55,11 +57,24 @@ def refused(writer: ChangeWriter) -> str:
     return writer.say("changes.refused", breaks=" ; ".join(dict.fromkeys(breaks))) if breaks else ""
 
 
-def remarks(writer: ChangeWriter) -> Iterator[str]:
-    """What is said of the editions themselves: a number that did not move, declared renames."""
+def remarks(writer: ChangeWriter, labels: bool = False) -> Iterator[str]:
+    """What is said of the editions themselves: a number that did not move, declared renames, by their `labels` for people
+    who do not write the file."""
     compared = writer.compared
+    if compared.before.id != compared.after.id:
+        yield writer.say("changes.two_procedures", before=compared.before.id, after=compared.after.id)
     if compared.changes and compared.before.edition == compared.after.edition:
         yield writer.say("changes.same_edition")
     renames = compared.renames()
     if renames:
-        yield writer.say("changes.renamed", names=", ".join(f"{old} → {new}" for old, new in renames.items()))
+        pairs = _called(writer, renames) if labels else renames.items()
+        yield writer.say("changes.renamed", names=", ".join(f"{old} → {new}" for old, new in pairs))
+
+
+def _called(writer: ChangeWriter, renames: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Both names of what was renamed, as people read them."""
+    then, now = (
+        {one.at: writer.name(one.path, side.reader.t(one.label), side) for one in portrait(book).values()}
+        for book, side in ((writer.compared.before, writer.then), (writer.compared.after, writer.now))
+    )
+    return [(then.get(old, old), now.get(new, new)) for old, new in renames.items()]

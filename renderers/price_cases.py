@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
+from engine.definition.directory import Directory
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import Lookup, Name
 from engine.definition.expressions import Constant, Expression
-from engine.definition.model import Field, Procedure
-from renderers.words import in_language
+from engine.definition.model import Fee, Field, Procedure
+from engine.rules.examples import example_answers
+from engine.rules.fees import quote
+from engine.rules.scopes import standing_before
+from engine.values import Plain
+from renderers.words import Words, in_language
 
 _MOST: Final = 24  # beyond, nobody reads them
 
@@ -32,6 +40,29 @@ def price_cases(amount: Expression, procedure: Procedure, language: str) -> tupl
         for codes, francs in table.rows.items()
         if isinstance(francs, int)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class UsualPrice:
+    """What a whole application made of the examples of the form pays of a fee."""
+
+    amount: int
+    answers: Mapping[str, Plain]
+
+
+def usual_price(
+    procedure: Procedure, fee: str, directory: Directory, words: Words, language: str, day: date
+) -> UsualPrice | None:
+    """Nothing when the fee is not owed in that case, or hangs on something that no example gives."""
+    task = procedure.tasks.get(fee)
+    if not isinstance(task, Fee):
+        return None
+    answers = example_answers(procedure, {}, day, directory)
+    scope = standing_before(procedure, answers, day, directory).scope
+    if not task.when.holds(scope):
+        return None
+    found = quote(procedure, fee, scope, language, words)
+    return None if found.missing else UsualPrice(found.amount, answers)
 
 
 def _labels(field: Field, language: str) -> dict[str, str]:

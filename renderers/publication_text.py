@@ -13,7 +13,7 @@ from typing import Final
 from engine.clock import local_day
 from engine.office.gates import facts_of, problem_of
 from engine.office.publishing import EditionRecord
-from engine.records.publications import Found, Gate, Origin, Publication
+from engine.records.publications import Found, Gate, Origin
 from engine.values import Plain
 from renderers.change_lines import ChangeLine, ChangeWriter, Comparison
 from renderers.problem_text import render_problem

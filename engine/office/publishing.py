@@ -288,9 +288,9 @@ def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
         told, kept = unit.publications(), unit.editions(procedure)
     records = {one.fingerprint: EditionRecord(one, None) for one in kept}
     line = Line()
-    for record, former in _kept_before(kept, told):
-        records[record.fingerprint] = replace(records[record.fingerprint], before=former)
-        line = line.with_placed(record.fingerprint)
+    for early, former in _kept_before(kept, told):
+        records[early.fingerprint] = replace(records[early.fingerprint], before=former)
+        line = line.with_placed(early.fingerprint)
     for one in told:
         for placed in one.placed if one.stands else ():
             if placed.procedure != procedure or placed.fingerprint not in records:

@@ -11,6 +11,8 @@ import re
 import subprocess
 import xml.etree.ElementTree as Tree
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,36 @@ def test_the_sheet_in_english() -> None:
         assert said in text.replace("\u00a0", " ")
 
 
+def test_a_rate_says_of_what_it_is_and_what_the_example_pays() -> None:
+    text = (PROCEDURES / "permis-de-construire.yaml").read_text("utf-8")
+    dearer = text.replace("amount: 100\n    times: surface_totale", "amount: 120\n    times: surface_totale")
+    before, after = (compiled(one, "permis-de-construire.yaml") for one in (text, dearer))
+    writer = ChangeWriter(Comparison.of(before, after, the_directory(), day=date(2026, 3, 2)), the_words(), "fr")
+    [line] = [line for chapter in writer.chapters() for line in chapter.lines]
+    assert "100 → 120 FCFA par m² (+ 20, + 20 %)" in line.what.replace("\u00a0", " ").replace("\u202f", " ")
+    assert any(
+        "la demande donnée en exemple paie" in note and "+ 20 %" in note.replace("\u00a0", " ").replace("\u202f", " ")
+        for note in line.notes
+    ), line.notes
+
+
+def test_two_procedures_are_not_taken_for_two_editions_of_one() -> None:
+    other = compiled(
+        (GOLDEN / "before.yaml").read_text("utf-8").replace("procedure: essai", "procedure: autre"), "a.yaml"
+    )
+    compared = Comparison.of(other, read("after.yaml"), the_directory())
+    said = render_changes(compared, the_words(), sides=SIDES)
+    assert "deux démarches différentes, « autre » et « essai »" in said.replace("\u00a0", " ")
+
+
+def test_hidden_counts_begin_a_sentence() -> None:
+    counts = read_snapshot(json.loads((GOLDEN / "counts.json").read_text("utf-8")), "essai", 6)
+    compared = Comparison.of(read("before.yaml"), read("after.yaml"), the_directory(), replace(counts, dossiers="<5"))
+    assert ". Moins de 5 dossiers en cours." in render_changes(compared, the_words(), sides=SIDES).replace(
+        "\u00a0", " "
+    )
+
+
 def test_what_did_not_change_is_masked_and_counted() -> None:
     untouched = len(the_comparison().untouched())
     assert f"{untouched} éléments inchangés masqués" in sheet("text")
@@ -91,7 +123,7 @@ def test_a_page_of_the_site_holds_the_same_under_its_own_title() -> None:
 
 def test_the_page_tells_both_sides_whom_it_touches_and_what_is_accepted() -> None:
     page = sheet("html").replace("\u00a0", " ")
-    assert "<del>25 000 FCFA</del></td><td><ins>30 000 FCFA</ins>" in page
+    assert "<del>25 000 FCFA par m²</del></td><td><ins>30 000 FCFA par m²</ins>" in page
     assert "212 dossiers déjà chiffrés gardent leur prix" in page
     assert "moins de 5 dossiers y ont répondu" in page
     assert "1 742 dossiers en cours" in page
@@ -132,7 +164,7 @@ def test_what_a_file_says_is_never_markup_nor_a_command() -> None:
 def test_nothing_changed_is_said() -> None:
     before = read("before.yaml")
     same = render_changes(Comparison.of(before, before, the_directory()), the_words())
-    assert same == "Aucun changement\u00a0: la version en ligne est identique.\n"
+    assert same == "Aucun changement\u00a0: les deux versions sont identiques.\n"
     text = (GOLDEN / "before.yaml").read_text("utf-8").replace("edition: 6\n", "edition: 6  # la sixième\n")
     commented = render_changes(Comparison.of(before, compiled(text, "essai.yaml"), the_directory()), the_words())
     assert commented.startswith("Aucun effet pour l’usager")
