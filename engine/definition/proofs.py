@@ -17,9 +17,12 @@ from engine.definition.circuit import (
     waits_for_applicant,
 )  # fmt: skip
 from engine.definition.directory import Directory
-from engine.definition.model import APPLICANT, Procedure, State
+from engine.definition.expression_compiler import tree
+from engine.definition.expressions import Constant, Expression
+from engine.definition.model import APPLICANT, Procedure, State, Transition
 from engine.definition.rulebook import rule
 from engine.problems import Problem, problem
+from engine.values import Span
 
 
 @rule("P1")
@@ -42,6 +45,50 @@ def states_without_an_end(procedure: Procedure, directory: Directory) -> Iterato
         if leads_on and state.id in reached and state.id not in arriving:
             trap = tuple(sorted(closure([state.id], successors(procedure))))
             yield problem("P2", state.where, at=state.id, state=state.id, trap=trap)
+    yield from (one for one in _time_that_gives_time_again(procedure) if one.facts["state"] in arriving)
+
+
+def _time_that_gives_time_again(procedure: Procedure) -> Iterator[Problem]:
+    """An applicant who does nothing reaches an end: the times given do not follow each other in a round."""
+    ways = {state.id: ways for state in procedure.states.values() if (ways := _when_nobody_comes(procedure, state))}
+    kept = dict(ways)
+    while lost := [one for one, out in kept.items() if any(way.target not in kept for way in out)]:
+        kept = {one: out for one, out in kept.items() if one not in lost}
+    follows = {one: [way.target for way in out] for one, out in kept.items()}
+    told: set[str] = set()
+    for state_id, out in kept.items():
+        trap = closure(follows[state_id], follows)
+        if state_id in trap and not told & trap:
+            told |= trap
+            yield problem("P2", out[0].where, at=state_id, state=state_id, trap=tuple(sorted(trap)), fault="nobody")
+
+
+def _when_nobody_comes(procedure: Procedure, state: State) -> tuple[Transition, ...]:
+    """The ways of time out of a state that waits for the applicant alone."""
+    if any(state.id in clock.runs_in for clock in procedure.clocks.values()):
+        return ()
+    return automatic_from(procedure, state.id, "due") if state.due and _expects_applicant(procedure, state) else ()
+
+
+def _expects_applicant(procedure: Procedure, state: State) -> bool:
+    return state.by == (APPLICANT,) or any(
+        waits_for_applicant(procedure.tasks[task]) for task in state.waits if task in procedure.tasks
+    )
+
+
+def _time_that_is_none(procedure: Procedure) -> Iterator[Problem]:
+    """What must be done in no time at all cannot be done."""
+    for state in procedure.states.values():
+        if state.due is not None and _is_nothing(state.due) and not state.is_end:
+            yield problem("P3", state.due.where, at=state.id, state=state.id, fault="no_time", key="due")
+    for way in procedure.transitions:
+        if way.within is not None and not way.within.count:
+            yield problem("P3", way.where, at=way.id, state=way.source, fault="no_time", key="within")
+
+
+def _is_nothing(length: Expression) -> bool:
+    node = tree(length)
+    return isinstance(node, Constant) and isinstance(node.value, Span) and not node.value.count
 
 
 @rule("P3")
@@ -50,6 +97,7 @@ def states_where_nothing_happens(procedure: Procedure, directory: Directory) -> 
     for state in procedure.states.values():
         for fault in _faults(procedure, state):
             yield problem("P3", state.where, at=state.id, state=state.id, fault=fault)
+    yield from _time_that_is_none(procedure)
 
 
 def _faults(procedure: Procedure, state: State) -> Iterator[str]:
@@ -62,10 +110,7 @@ def _faults(procedure: Procedure, state: State) -> Iterator[str]:
         yield "stuck"
     elif acts_from(procedure, state.id) and all(way.within for way in moves) and not (clocks or timed):
         yield "shut_in_time"  # the day after, nobody may act any more
-    expects_applicant = state.by == (APPLICANT,) or any(
-        waits_for_applicant(procedure.tasks[task]) for task in state.waits if task in procedure.tasks
-    )
-    if (expects_applicant or state.public == "ready") and state.due is None and not clocks:
+    if (_expects_applicant(procedure, state) or state.public == "ready") and state.due is None and not clocks:
         yield "no_due"
     must_end = state.mode in {"pay", "correct", "attend", "book"}
     if must_end and state.due is not None and not automatic_from(procedure, state.id, "due"):

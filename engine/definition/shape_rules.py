@@ -54,6 +54,7 @@ _VERBS_OF_KEY: Final[Mapping[str, tuple[str, ...]]] = {
     "ends": ("pay",), "rows": ("do",),
 }  # fmt: skip
 _TARGET_KEYS: Final = ("then", "late", "missed", "to")
+_OF_A_WAIT: Final = ("due", "then", "late", "missed", "remind", "escalate")  # an end waits for nothing
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOOKS_LIKE_A_SPAN: Final = re.compile(r"\d+\s*[^\W\d_]{1,12}(\s+[^\W\d_]+)?\s*")
 
@@ -282,6 +283,8 @@ class _Rules:
             yield self.say("S204", (*path, waits[1]), key=True, name=str(path[-1]), found=waits, allowed=WAITS)
         elif not waits and not self.partial:
             yield self.say("S204", path, key=True, name=str(path[-1]), found=(), allowed=WAITS)
+        if waits == ("end",) and (beyond := [key for key in state if key in _OF_A_WAIT and state[key] is not None]):
+            yield self.say("S205", (*path, beyond[0]), key=True, name=beyond[0], type="end", types=())
         for key in _TARGET_KEYS:
             yield from self.first_match((*path, key))
         for key in ("due", "wait"):
