@@ -34,6 +34,7 @@ def fees_that_are_no_amount(places: Places) -> Iterator[Problem]:
         for total in (_total(places, fee), tree(fee.at_most) if fee.at_most is not None else None):
             if total is not None:
                 yield from _negative(places, fee, total, owed, sure)
+        yield from _crossed(places, fee, owed, sure)
 
 
 def _empty(
@@ -61,6 +62,19 @@ def _negative(places: Places, fee: Fee, total: Node, owed: tuple[Node, ...], sur
         facts = facts_of(places.book, answer.witness, [*owed, total])
         where = place_of(fee.lines[0], fee.lines[0].amount) if len(fee.lines) == 1 else fee.where
         yield problem("P7", where, at=fee.id, name=fee.id, fault="negative", **facts)
+    elif answer.verdict == "unknown":
+        yield not_proved("P7", fee)
+
+
+def _crossed(places: Places, fee: Fee, owed: tuple[Node, ...], sure: frozenset[str]) -> Iterator[Problem]:
+    """Bounds that no total fits between: people would pay less than the least the law asks."""
+    if fee.at_least is None or fee.at_most is None:
+        return
+    query = Query((*owed, Compare(tree(fee.at_least), ">", tree(fee.at_most))), (), sure=sure)
+    answer = places.prover.example(query)
+    if answer.verdict == "yes":
+        facts = facts_of(places.book, answer.witness, query.holds)
+        yield problem("P7", place_of(fee, fee.at_most), at=fee.id, name=fee.id, fault="crossed", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P7", fee)
 
