@@ -49,10 +49,12 @@ class _Report:
         yield say("check.title", reference=visible(one.reference), commit=one.origin.commit[:7])
         if one.against:
             yield say("check.against", reference=visible(one.against), commit=one.against_commit[:7])
-        elif not one.refused:
-            yield say("check.against_nothing", branch=one.origin.branch)
-        if one.refused:
+        if one.alone:
+            yield say(f"check.{one.alone}", branch=one.origin.branch, count=one.refused)
+        elif one.refused:
             yield say("check.passed_over", count=one.refused)
+        if one.against:
+            yield say("check.going_back")
         people = [say("by_author", author=one.origin.author)]
         if one.origin.reviewers:
             people.append(say("reviewed", names=self.writer.reviewers(one.origin)))

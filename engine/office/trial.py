@@ -12,12 +12,15 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from engine.clock import local_day
 from engine.definition.catalogue import Catalogue, load_catalogue
+from engine.definition.checking import check_definition
 from engine.definition.directory import Directory
-from engine.office.gates import Candidate, Judge, Places, examine, passes
+from engine.definition.model import Procedure
+from engine.definition.shared_files import Shared, load_shared
+from engine.office.gates import Candidate, Judge, Places, examine, passes, same_meaning
 from engine.office.publication import ask_git, commit_at, follows, lay_out, origin_of, root_of
 from engine.problems import Refused
 from engine.records.publications import Gate, Origin
@@ -25,10 +28,14 @@ from engine.records.publications import Gate, Origin
 HERE: Final = "HEAD"
 _MOST_REFUSED: Final = 12  # commits in a row, after which nobody looks further back
 
+# Why there is nothing to compare with: the branch is not here, this is its first commit, or none that was looked at passes.
+Alone: TypeAlias = Literal["", "no_branch", "first_commit", "none_let_in"]
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What would happen. `against` is empty when there is nothing to compare with; `dirty`: files here are not committed."""
+    """What would happen. `against` is empty when there is nothing to compare with, `alone` says why; `dirty`: files here
+    are not committed."""
 
     reference: str
     origin: Origin
@@ -42,6 +49,7 @@ class Trial:
     day: date
     dirty: bool
     refused: int = 0  # commits before this one that the gates keep out: what was in force before them is compared
+    alone: Alone = ""
 
     @property
     def passed(self) -> bool:
@@ -51,7 +59,7 @@ class Trial:
 @contextmanager
 def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge, now: datetime) -> Iterator[Trial]:
     """`against`: a reference, else the last commit that passes the gates of the branch that is followed
-    (`origin/<branch>`, then `<branch>`), else nothing. The places of the trial mean something only while it is open.
+    (`origin/<branch>`, then `<branch>`), else nothing: then all is judged as a first publication. The places of the trial mean something only while it is open.
     Raises Refused, as git's door does."""
     root = root_of(folder)
     within = PurePosixPath(folder.resolve().relative_to(root).as_posix())
@@ -61,22 +69,24 @@ def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge,
         past = _Past(root, within, top, judge, local_day(now))
         after = past.at(commit, must=True)
         named, other, refused = against, commit_at(root, against) if against else "", 0
+        alone: Alone = ""
         if not against:
-            named, other = _branch(root, reference, commit, branch)
+            named, other, alone = _branch(root, reference, commit, branch)
             standing, refused = past.let_in(other) if other else (other, 0)
             if refused:
-                named, other = _named_from(root, named, other, standing), standing
+                named, alone = _named_from(root, named, other, standing), "" if standing else "none_let_in"
+                other = standing
         before = past.at(other)
         found = tuple(_candidates(before, after))
         yield Trial(
             reference, origin_of(root, commit, "", branch), named, other, found,
             tuple(sorted(before.procedures.keys() - after.procedures.keys() - after.warnings.keys())),
             past.gates(before, after), after.directory, past.places, local_day(now),
-            reference == HERE and bool(ask_git(root, "status", "--porcelain", "--", f":(literal){within}")), refused,
+            reference == HERE and bool(ask_git(root, "status", "--porcelain", "--", f":(literal){within}")), refused, alone,
         )  # fmt: skip
 
 
-def _branch(root: Path, reference: str, commit: str, branch: str) -> tuple[str, str]:
+def _branch(root: Path, reference: str, commit: str, branch: str) -> tuple[str, str, Alone]:
     """What the branch says. What is in that branch already is compared with what was before it."""
     for name in (f"origin/{branch}", branch):
         try:
@@ -84,12 +94,12 @@ def _branch(root: Path, reference: str, commit: str, branch: str) -> tuple[str, 
         except Refused:
             continue
         if not follows(root, commit, found):
-            return name, found
+            return name, found, ""
         try:
-            return f"{reference}~1", commit_at(root, f"{commit}~1")
+            return f"{reference}~1", commit_at(root, f"{commit}~1"), ""
         except Refused:
-            return "", ""  # the first commit of all
-    return "", ""
+            return "", "", "first_commit"
+    return "", "", "no_branch"
 
 
 def _named_from(root: Path, named: str, commit: str, earlier: str) -> str:
@@ -112,6 +122,8 @@ class _Past:
     day: date
     laid: dict[str, Catalogue] = field(default_factory=dict)
     passed: dict[tuple[str, str], bool] = field(default_factory=dict)
+    shared: dict[Path, Shared] = field(default_factory=dict)
+    single: dict[Path, Procedure | None] = field(default_factory=dict)
 
     @property
     def places(self) -> Places:
@@ -120,16 +132,21 @@ class _Past:
     def at(self, commit: str, *, must: bool = False) -> Catalogue:
         """What was there; nothing when there was nothing, unless there `must` be."""
         if commit not in self.laid:
-            into = self.top / (commit or "nothing")
-            into.mkdir()
-            if commit:
-                try:
-                    lay_out(self.root, commit, str(self.within), into)
-                except Refused as refused:
-                    if refused.reason.code != "git_no_definitions" or must:
-                        raise
-            self.laid[commit] = load_catalogue(into)
+            self.laid[commit] = load_catalogue(self._folder(commit, must=must))
         return self.laid[commit]
+
+    def _folder(self, commit: str, *, must: bool = False) -> Path:
+        into = self.top / (commit or "nothing")
+        if into.exists():
+            return into
+        into.mkdir()
+        if commit:
+            try:
+                lay_out(self.root, commit, str(self.within), into)
+            except Refused as refused:
+                if refused.reason.code != "git_no_definitions" or must:
+                    raise
+        return into
 
     def gates(self, before: Catalogue, after: Catalogue) -> tuple[Gate, ...]:
         found = tuple(_candidates(before, after))
@@ -137,9 +154,11 @@ class _Past:
 
     def let_in(self, commit: str) -> tuple[str, int]:
         """The last commit, from this one back, that the gates let in, and how many came after it in vain; no commit when
-        they let in none. Only those that touch the definitions count."""
+        they let in none, as far as anybody looks. Only those that touch the definitions count."""
         line = self._line(commit)
-        at = next((at for at in range(len(line)) if self._stands(line, at)), len(line) - 1)
+        at = next((at for at in range(len(line)) if self._stands(line, at)), None)
+        if at is None:
+            return "", len(line)
         base = at
         for later in range(at - 1, -1, -1):
             if self._passes(line[base], line[later]):
@@ -150,18 +169,45 @@ class _Past:
         told = ask_git(self.root, "rev-list", "--first-parent", f"-n{_MOST_REFUSED}", commit, "--",
                        f":(top,literal){self.within}")  # fmt: skip
         line = (told or b"").decode("ascii", "replace").split()
-        return line if len(line) == _MOST_REFUSED else [*line, ""]
+        return line if len(line) == _MOST_REFUSED else [*line, ""]  # empty: before the first of all
 
     def _stands(self, line: list[str], at: int) -> bool:
         """Surely let in: it passes after one that passed itself. What passes after a refused one proves nothing."""
-        return all(one + 1 >= len(line) or self._passes(line[one + 1], line[one]) for one in (at, at + 1))
+        known = not line[-1]  # the line is whole: nothing was in force before its end
+        return all(
+            self._passes(line[one + 1], line[one]) if one + 1 < len(line) else known for one in (at, at + 1)
+        )  # fmt: skip
 
     def _passes(self, before: str, after: str) -> bool:
+        if (before, after) not in self.passed and before and self._renumbers(before, after):
+            self.passed[before, after] = False
         if (before, after) not in self.passed:
             former, written = self.at(before), self.at(after)
             found = tuple(_candidates(former, written))
             self.passed[before, after] = passes(_with_former(written, found), found, self.judge, self.day)
         return self.passed[before, after]
+
+    def _renumbers(self, before: str, after: str) -> bool:
+        """Whether a file says something else under the number it had: what is soonest seen, no other file being read."""
+        folders = self._folder(before), self._folder(after)
+        for file in sorted(folders[1].glob("*.yaml")):
+            former = folders[0] / file.name
+            if not former.is_file() or former.read_bytes() == file.read_bytes():
+                continue
+            old, new = self._alone(former), self._alone(file)
+            if old is not None and new is not None and old.edition == new.edition and not same_meaning(old, new):
+                return True
+        return False
+
+    def _alone(self, file: Path) -> Procedure | None:
+        """One definition, its circuit unjudged; None when it cannot be read."""
+        if file.parent not in self.shared:
+            self.shared[file.parent] = load_shared(file.parent)[0]
+        if file not in self.single:
+            self.single[file] = check_definition(
+                file.read_bytes(), str(file), self.shared[file.parent], lint=False
+            ).procedure  # fmt: skip
+        return self.single[file]
 
 
 def _candidates(before: Catalogue, after: Catalogue) -> Iterator[Candidate]:

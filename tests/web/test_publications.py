@@ -257,6 +257,27 @@ def test_what_was_refused_is_not_what_is_in_force(here: Agency) -> None:
     assert "1 000 → 1 500 FCFA" in said
 
 
+def test_the_first_commit_of_all_is_not_a_branch_that_is_missing(here: Agency) -> None:
+    code, said = run("--check")
+    assert code == 0
+    assert "c’est le premier commit" in said
+    assert "aucune branche" not in said
+
+
+def test_where_no_earlier_commit_passes_all_is_judged_as_a_first_publication(
+    here: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.office.trial._MOST_REFUSED", 3)
+    for price in ("1100", "1200", "1300", "1400"):  # the number stays: each refused after the one before
+        here.publish(TEXT.replace("1000", price))
+    code, said = run("--check")
+    assert code == 0, said
+    assert "Jugé comme une première publication : aucun des 3 commits d’avant" in said
+    assert "R805" not in said
+    code, said = run("--check", "--against", "HEAD~1")
+    assert (code, "R805" in said) == (1, True)
+
+
 def test_what_repairs_a_refused_commit_is_in_force_again(here: Agency) -> None:
     here.publish("procedure: [")
     here.publish(SECOND)
