@@ -159,7 +159,7 @@ class TestFiles:
             (b"", "file_empty"),
             (b"x" * 5_000_001, "file_size"),
             (b"MZ\x90 program", "file_type"),
-            (b"%PDF-1.7 x", "file_broken"),
+            (b"%PDF-1.7 x", "file_unreadable"),
         ],
     )
     def test_a_wrong_file_is_told_and_changes_nothing(self, world: World, data: bytes, code: str) -> None:
