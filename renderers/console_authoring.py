@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from renderers.repairs import Repair
 
 SECONDS_TO_PROVE = 10.0
+_ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 
 def said(key: str, language: str, **facts: object) -> str:
@@ -191,7 +195,7 @@ def new(
 ) -> None:  # fmt: skip
     """Begin a procedure: asks what is not given as an option, writes a file that lints, plays its stories and proves.
 
-    Never writes over a file. Ends with 1 when nothing could be written.
+    In a folder without shared files, writes them too. Never writes over a file. Ends with 1 when nothing could be written.
     """
     from renderers.starter import Wishes, starter
     from renderers.words import load_words
@@ -202,6 +206,8 @@ def new(
     if file.exists():
         raise click.ClickException(said("here_already", language, file=file))
     title = questions.text("title", title)
+    if questions.is_empty:
+        questions.begin(agency, decider)
     chosen = questions.agency(agency)
     wishes = Wishes(
         slug,
@@ -220,6 +226,9 @@ def new(
 
         click.echo(render_report(report, {str(file): text}, language=language), err=True)
         sys.exit(1)
+    for name, shared in questions.begun.items():
+        _write_new(folder / "shared" / name, shared, language)
+        click.echo(said("begun", language, file=folder / "shared" / name))
     _write_new(file, _schema_line(folder) + text, language)
     click.echo(said("written", language, file=file))
     click.echo(said("then", language, file=file))
@@ -240,8 +249,28 @@ class _Questions:
         self.language = language
         self.shared: Shared = load_shared(folder)[0]
         self.asks = is_terminal()
-        if not self.shared.directory.agencies:
+        self.begun: Mapping[str, str] = {}
+        self.is_empty = not (folder / "shared").exists()
+        if not self.shared.directory.agencies and not self.is_empty:
             raise click.UsageError(said("no_agency", language, folder=folder))
+
+    def begin(self, agency: str | None, role: str | None) -> None:
+        """The shared files of an empty folder, known before they are written."""
+        from engine.definition.shared_files import load_shared
+        from renderers.starter_shared import first_shared
+        from renderers.words import load_words
+
+        chosen = agency if agency is not None else str(self._ask("new_agency"))
+        for name in (chosen, role or "instructeur"):
+            if not _ID.fullmatch(name):
+                raise click.UsageError(said("bad_id", self.language, id=name))
+        label = self.text("name", None) if self.asks else chosen.replace("_", " ").capitalize()
+        self.begun = first_shared(chosen, label, role or "instructeur", self.language, load_words())
+        with TemporaryDirectory() as place:
+            (Path(place) / "shared").mkdir()
+            for name, text in self.begun.items():
+                (Path(place) / "shared" / name).write_text(text, "utf-8")
+            self.shared = replace(self.shared, directory=load_shared(Path(place))[0].directory)
 
     def address(self, given: str | None) -> str:
         from engine.definition.catalogue import is_address
@@ -270,6 +299,10 @@ class _Questions:
 
     def agency(self, given: str | None) -> Agency:
         known = self.shared.directory.agencies
+        if given is None and len(known) == 1 and self.asks:
+            [only] = known.values()
+            click.echo(said("only_agency", self.language, agency=only.label.in_(self.language)))
+            return only
         name = self._one_of("agency", given, {one.id: one.label.in_(self.language) for one in known.values()})
         return known[name]
 

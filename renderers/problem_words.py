@@ -92,12 +92,13 @@ def _entry(code: str, language: str) -> Mapping[str, Any]:
 
 
 def _speak(problem: Problem, entry: Mapping[str, Any], part: str, language: str) -> str:
-    template = entry.get(part, "")
-    if isinstance(template, Mapping):
-        variant = str(problem.facts.get(entry.get("by", ""), "other"))
-        template = template.get(variant, template.get("other", ""))
-    said = _fill(str(template), problem.facts, language)
-    return said or _fill(str(entry.get(f"or_{part}", "")), problem.facts, language)
+    variant = str(problem.facts.get(entry.get("by", ""), "other"))
+    for template in (entry.get(part, ""), entry.get(f"or_{part}", "")):
+        if isinstance(template, Mapping):
+            template = template.get(variant, template.get("other", ""))
+        if said := _fill(str(template), problem.facts, language):
+            return said
+    return ""
 
 
 def _fill(template: str, facts: Mapping[str, Fact], language: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from engine.definition.catalogue import Catalogue, check_definition
 from engine.definition.layout_text import lay_out, write_tree
 from engine.definition.prove import prove
-from engine.definition.shared_files import load_shared
+from engine.definition.shared_files import Shared, load_shared
 from engine.definition.source import Tree, read_source
 from engine.office.scenario import play
 from renderers.words import load_words
@@ -41,15 +42,15 @@ def merged(mine: Tree, theirs: Tree) -> Tree:
     return {key: value for key, value in grown.items() if value is not None}
 
 
-def works(text: str, file: str) -> None:
+def works(text: str, file: str, shared: Shared = SHARED) -> None:
     """Lints without a word, proves, and every story plays."""
-    checked = check_definition(text, file, SHARED)
+    checked = check_definition(text, file, shared)
     assert [f"{one.where} {one.code} {dict(one.facts)}" for one in checked.report if one.is_error] == []
     procedure = checked.procedure
     assert procedure is not None
-    found = prove(procedure, SHARED.directory, date(2026, 11, 24))
+    found = prove(procedure, shared.directory, date(2026, 11, 24))
     assert [f"{one.where} {one.code} {dict(one.facts)}" for one in found] == []
-    catalogue = Catalogue.of([procedure], SHARED)
+    catalogue = Catalogue.of([procedure], shared)
     for story in procedure.scenarios:
         failure = play(procedure, catalogue, load_words(), story).failure
         assert failure is None, f"{story.id}: {failure.where} {failure.code} {dict(failure.facts)}"
@@ -83,6 +84,27 @@ def test_every_step_of_the_tutorial_works(page: str) -> None:
             works(write_tree(tree), "certificat-residence.yaml")
         else:
             assert at < len(steps) - 1
+
+
+@pytest.mark.parametrize("page", TUTORIALS)
+def test_the_tutorial_works_in_an_empty_repository(page: str, tmp_path: Path) -> None:
+    """Its last part, followed to the letter: what it copies, the two files it shows, then the file of the steps."""
+    last = (ROOT / "docs" / page).read_text("utf-8").rpartition("\n## ")[2]
+    shown = re.findall(r"^```(\w*)\n(.*?)^```$", last, re.M | re.S)
+    [copies] = [text for kind, text in shown if kind == "sh"]
+    subprocess.run(["sh", "-ec", copies], cwd=tmp_path, env={"GUICHET": str(ROOT), "PATH": "/usr/bin:/bin"}, check=True)
+    tree, agencies, offices = [text for kind, text in shown if not kind]
+    (tmp_path / "procedures/shared/agencies.yaml").write_text(agencies, "utf-8")
+    (tmp_path / "procedures/shared/offices.yaml").write_text(offices, "utf-8")
+    file: Tree = {}
+    for _, block in blocks(page):
+        file = merged(read_source(block, "certificat-residence.yaml").tree, file)
+    shared, faults = load_shared(tmp_path / "procedures")
+    assert faults == []
+    works(write_tree(file), "certificat-residence.yaml", shared)
+    assert set(re.findall(r"[a-z]+/[a-z]+\.yaml", tree)) == {
+        str(one.relative_to(tmp_path / "procedures")) for one in tmp_path.rglob("*.yaml")
+    }
 
 
 def test_both_tutorials_tell_the_same_file() -> None:

@@ -105,6 +105,31 @@ def test_a_new_file_needs_no_block(folder: Path) -> None:
     assert guichet("new", "x", "--title", "X", "--agency", "dgdn").exit_code == 0
 
 
+@pytest.mark.parametrize("options", [[], ["--appointment", "--decider", "maire"]])
+def test_new_in_an_empty_folder_writes_the_shared_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = guichet("new", "carte", "--title", "Carte", "--agency", "mairie", *options)
+    assert done.exit_code == 0, done.output
+    written = {one.name for one in (tmp_path / "procedures/shared").iterdir()}
+    assert written == {"agencies.yaml", "offices.yaml", "calendar.yaml"}
+    assert load_shared(tmp_path / "procedures")[1] == []
+    assert guichet("fmt", "--check").exit_code == 0
+    assert guichet("lint").exit_code == 0
+    assert guichet("new", "autre", "--title", "Autre", "--agency", "mairie").exit_code == 0
+
+
+def test_new_in_an_empty_folder_asks_and_says_the_only_agency(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(console_authoring, "is_terminal", lambda: True)
+    done = guichet("new", "carte", typed="Carte\nmairie\nMairie de Lomé\n0\n5\nn\n")
+    assert done.exit_code == 0, done.output
+    assert "Administration qui répond\u00a0: Mairie de Lomé." in done.output.replace(" :", "\u00a0:")
+    assert "Mairie de Lomé" in (tmp_path / "procedures/shared/agencies.yaml").read_text("utf-8")
+    assert guichet("new", "../carte", "--title", "Carte").exit_code == 2
+
+
 def test_new_asks_what_is_not_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_authoring, "is_terminal", lambda: True)
     done = guichet("new", typed="Ma Carte\ncarte\nCarte d'accès\nnulle\ndgdn\ncontroleur\nx\n2000\n5\no\n")
