@@ -174,8 +174,11 @@ def planted(definition: str, turn: int) -> str:
 
     whole = spoil(yaml.safe_load(definition))
     if "a_payer" in whole["workflow"]["states"]:
-        letter = {"subject": f"{_sayable(next(told))} {MARK}", "body": f"{_sayable(next(told))} {{nom}}"}
-        whole["notices"] = {"a_payer": [{"sms": f"{_sayable(next(told))} {{nom}}"}, {"email": letter}]}
+        head, body, short = (
+            re.sub(r"[{}]", "", _sayable(next(told))) for _ in range(3)
+        )  # where a brace names an answer
+        letter = {"subject": f"{head} {MARK}", "body": f"{body} {{nom}}"}
+        whole["notices"] = {"a_payer": [{"sms": f"{short} {{nom}}"}, {"email": letter}]}
     return yaml.dump(whole, allow_unicode=True, sort_keys=False, width=10**6)
 
 

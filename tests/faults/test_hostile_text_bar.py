@@ -82,7 +82,10 @@ CHOSEN = frozenset(
 def a_hostile_world(folder: Path, turn: int = 0) -> Iterator[AccessWorld]:
     """The world of the access matrix, where whatever is said is hostile: answers, names, reasons, files, definitions."""
     told = texts(turn)
-    marks = {name: mark if name in ("phone", "email") else next(told) for name, mark in access_world.MARKS.items()}
+    marks = {
+        name: mark if name in ("phone", "email") else next(told).replace("\0", "")
+        for name, mark in access_world.MARKS.items()
+    }  # no form takes a NUL
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(access_world, "MARKS", marks)
         patch.setattr(access_world, "STALL", planted(access_world.STALL, turn))
