@@ -20,6 +20,7 @@ from engine.definition.shared_files import Shared, load_shared
 from engine.definition.source import read_source
 from engine.office.publication import Revision, at_reference
 from renderers.change_summary import Sides
+from renderers.problem_words import message
 from renderers.words import Words
 
 SharedFor: TypeAlias = Callable[[Path], Shared]  # the shared files beside a definition
@@ -90,13 +91,17 @@ class _Reader:
         """As it was, with the shared files of its time; those of today where it had none beside it."""
         had = any(revision.folder.iterdir())
         shared = load_shared(revision.folder)[0] if had else today
-        return self._compiled(revision.text, revision.title, shared)
+        return self._compiled(revision.text, revision.title, shared, in_git=True)
 
-    def _compiled(self, text: bytes, name: str, shared: Shared) -> Procedure:
+    def _compiled(self, text: bytes, name: str, shared: Shared, in_git: bool = False) -> Procedure:
         checked = check_definition(text, name, shared, lint=False)
         procedure = checked.procedure
         if procedure is None and {one.code for one in checked.report.errors} == {"N309"}:
             procedure, _ = build_procedure(read_source(text, name), shared)  # an older copy under another file name
+        if procedure is None and in_git:  # `guichet lint` reads files only: its first fault is told here
+            first = checked.report.errors[0]
+            what = message(first, self._language)
+            raise click.ClickException(self.say("broken_in_git", name=name, line=str(first.where.line), what=what))
         if procedure is None:
             raise click.ClickException(self.say("broken", name=name))
         return procedure

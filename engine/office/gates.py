@@ -14,12 +14,13 @@ from typing import Final, Protocol, TypeAlias
 from engine.definition.catalogue import Catalogue
 from engine.definition.diff import Change, compare
 from engine.definition.directory import Directory
-from engine.definition.model import Procedure
+from engine.definition.expressions import Constant, Expression
+from engine.definition.model import Delay, Procedure
 from engine.definition.shared_files import Shared
 from engine.definition.source import read_source
 from engine.problems import Fact, InvalidDefinition, Position, Problem, Refusal, Report, problem
 from engine.records.publications import Found, Gate
-from engine.values import Plain
+from engine.values import Plain, Span
 
 HISTORY: Final = "history"  # the branch still holds what was published
 SIGNATURE: Final = "signature"
@@ -161,7 +162,20 @@ def faults_of(catalogue: Catalogue, one: Candidate, judge: Judge, day: date) -> 
 
 def _break(change: Change, procedure: Procedure) -> Problem:
     where = change.where_after if change.where_after.file else _written(procedure)
-    return problem(change.code, where, **{**change.facts, "name": change.at})
+    told: dict[str, Fact] = {**change.facts, "name": change.at, "edition": procedure.edition}
+    before, after = _written_value(change.before), _written_value(change.after)
+    if before and after:
+        told |= {"before": before, "after": after}
+    return problem(change.code, where, **told)
+
+
+def _written_value(value: object) -> str:
+    """A value as a file writes it, where it is one number or one length of time; else nothing."""
+    if isinstance(value, Expression) and isinstance(value.node, Constant):
+        value = value.node.value
+    if isinstance(value, Delay) and len(value.entries) == 1:
+        value = value.entries[0][1]
+    return str(value) if isinstance(value, (int, Span)) and not isinstance(value, bool) else ""
 
 
 def _gate(name: str, problems: Iterable[Problem], places: Places) -> Gate:

@@ -107,7 +107,8 @@ def published(office: Office, procedure_id: str, edition: int | None) -> Procedu
     last = wanted[-1]
     book = office.catalogue.edition(procedure_id, last.fingerprint) or office.catalogue.rebuild(last)
     if not book.migrate:
-        raise Refused(refusal("edition_without_map", edition=book.edition))
+        earlier = max((one.edition for one in kept if one.edition < book.edition), default=book.edition)
+        raise Refused(refusal("edition_without_map", edition=book.edition, before=earlier, next=kept[-1].edition + 1))
     return book
 
 

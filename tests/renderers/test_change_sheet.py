@@ -313,6 +313,12 @@ def test_against_a_reference_shared_files_of_the_time_are_read(tmp_path: Path) -
     assert change["where_before"].startswith("main:procedures/blocks/qui.yaml:4:")
     assert change["where_after"].startswith(f"{folder}/blocks/qui.yaml:4:")
     assert guichet(path, "--against", "nowhere").exit_code == 1
+    right = Path(path).read_text("utf-8")
+    Path(path).write_text("procedure: [", "utf-8")
+    git("commit", "-qam", "Faux")
+    Path(path).write_text(right, "utf-8")
+    told = guichet(path, "--against", "main")
+    assert (told.exit_code, "guichet lint" in told.output, "git show main:" in told.output) == (1, False, True)
 
 
 def write() -> None:

@@ -64,6 +64,19 @@ def keys(tree: Any) -> Any:
     return {name: keys(value) for name, value in sorted(tree.items())} if isinstance(tree, dict) else None
 
 
+def test_a_break_says_its_values_and_the_line_that_accepts_it() -> None:
+    told = problem("R804", NOWHERE, name="delai.due", edition=4, before="10 days", after="8 days")
+    assert "« delai.due » (10 days → 8 days)" in message(told)
+    assert "détriment" not in message(told), "a delay that shortens harms nobody"
+    assert advice(told).endswith("accept: [{code: R804, at: delai.due, because: …, edition: 4}]")
+    assert not advice(problem("R804", NOWHERE)).endswith("]")
+
+
+def test_a_missing_key_offers_every_choice() -> None:
+    told = problem("S202", NOWHERE, name="until", names=("until",), others=("edition",))
+    assert advice(told) == "ajoutez « until: … », ou « edition »"
+
+
 def test_an_unknown_code_is_not_explained() -> None:
     assert explain("Z999") is None
 

@@ -20,6 +20,7 @@ from engine.records.dossier import Dossier
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict
 from engine.values import new_id
+from renderers.words import load_words
 from tests.engine.office.editions import MAP, edition, first, publish, renamed
 from tests.engine.office.world import World, a_world
 
@@ -346,6 +347,9 @@ def test_an_edition_that_takes_nobody_over(world: World, slug: str, asked: int |
     with pytest.raises(Refused) as closed:
         migrate(world.office, slug, asked)
     assert closed.value.reason.code == why
+    if why == "edition_without_map":
+        said = load_words().refusal(why, closed.value.reason.facts, "fr")
+        assert "  edition: 2\n  migrate:\n    1: {}" in said.replace("\u00a0", " "), "the lines to write"
 
 
 def test_an_edition_without_a_map_for_the_one_before(world: World) -> None:
