@@ -88,6 +88,30 @@ def receipt_pdf(
     return render_pdf("receipt", data, {"qr": qr_svg(verify_url).encode()})
 
 
+def counter_pdf(
+    number: str,
+    rows: Sequence[tuple[str, str]],
+    lists: Sequence[tuple[str, Sequence[str]]],
+    follow: str,
+    address: str,
+    agency_label: str,
+    wording: Wording,
+    language: str,
+) -> bytes:
+    """The receipt of a request filled in at a counter; `follow` says how it is followed, at the `address` of the square."""
+    title, grouped = _say(wording, "counter.receipt_title", language), group_number(number)
+    data: dict[str, Plain] = {
+        **_frame(agency_label, wording, language, title=title, number=grouped),
+        "intro": _say(wording, "counter.receipt_text", language),
+        "rows": [[name, value] for name, value in rows],
+        "lists": [{"title": heading, "items": [*items]} for heading, items in lists if items],
+        **_verification(grouped, address, wording, language),
+        "verify_title": _say(wording, "frame.follow", language),
+        "verify_text": follow,
+    }
+    return render_pdf("counter", data, {"qr": qr_svg(address).encode()})
+
+
 def summary_pdf(
     view: FormView, dossier: Dossier, procedure: Procedure, agency_label: str, wording: Wording, language: str
 ) -> bytes:

@@ -29,6 +29,7 @@ from engine.records.dossier import Account, Actor, Dossier
 from engine.records.store import Unit
 from engine.rules.access import holds
 from engine.rules.decision import EntryDraft
+from engine.rules.rights import agency_of
 from engine.values import Plain, digits_only, has_check_digit, new_id
 
 COUNTER: Final = "counter"
@@ -56,7 +57,8 @@ class Assistance:
 
 def received_by(office: Office, agent: Actor) -> tuple[Procedure, ...]:
     """The procedures in service that this agent may fill in at a counter; none for whoever meets nobody."""
-    current = (office.catalogue.current(name, office.day()) for name in sorted(office.catalogue.procedures))
+    near = [one.id for one in office.catalogue.outlines() if any(agency_of(role) == one.agency for role in agent.roles)]
+    current = (office.catalogue.current(name, office.day()) for name in near)
     return tuple(one for one in current if one is not None and may_receive(office, one, agent))
 
 
@@ -101,13 +103,26 @@ def _acting(agent: Actor, now: Assistance, procedures: tuple[Procedure, ...]) ->
     )  # fmt: skip
 
 
-def person_of(office: Office, actor: Actor) -> Account:
-    """Who is helped. Raises NotFound."""
+def person_named(office: Office, actor: Actor) -> tuple[str, str]:
+    """What who is helped is called, as far as is known, and their telephone."""
     with office.store.unit() as unit:
         account = unit.account(actor.principal)
+        named = [one.label for name in sorted(actor.dossiers) if (one := unit.dossier(name)) and one.label]
     if account is None:
         raise NotFound
-    return account
+    return account.name or next(iter(named), ""), account.login if account.login.startswith("+") else ""
+
+
+def confirm_by_code(office: Office, actor: Actor, code: str, *, client: str = "") -> None:
+    """Who is helped read a second code: they confirm what they heard. Raises Refused: no_phone, code_format, code_wrong,
+    code_expired, too_many_tries."""
+    _, phone = person_named(office, actor)
+    if not phone:
+        raise Refused(refusal("no_phone"))
+    with office.store.unit(write=True) as unit:
+        closed = prove_consent(office, unit, phone, code, client)
+    if closed is not None:
+        raise Refused(closed)
 
 
 def end_assistance(office: Office, agent: Actor) -> None:

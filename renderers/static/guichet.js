@@ -82,7 +82,7 @@ const keyOf = async (file) => {
   return [...new Uint8Array(digest)].map((one) => one.toString(16).padStart(2, "0")).join("");
 };
 const sendPieces = async (form, file, key, show, status) => {
-  const where = location.pathname.split("/").slice(0, 3).join("/") + "/envois/" + key + ".json";
+  const where = location.pathname.match(/^\D*\/\d{11}/)[0] + "/envois/" + key + ".json";
   const ask = async (address, options) => {
     const answer = await fetch(address, options);
     if (answer.status >= 500) throw new Error(answer.status);

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request, session
 from engine.definition.model import DRAFT, Form, Procedure
 from engine.definition.outline import Outline
 from engine.definition.roles import awaited_roles, role_key
+from engine.office.assistance import received_by
 from engine.office.bulk import may_pick
 from engine.office.casework import assign, tray, tray_counts
 from engine.office.messages import unread
@@ -134,6 +135,7 @@ def inbox() -> Response:
     counts = tray_counts(office(), actor())
     return desk_page(
         "agent/inbox.html",
+        counter=bool(received_by(office(), actor())),
         filters=asked,
         queues=_queue_links(asked, counts),
         queue_label=say(f"tray.{QUEUES[asked.queue]}"),

@@ -20,7 +20,7 @@ from renderers.web.agent_ledger import booking_lines, document_lines, earlier_do
 from renderers.web.agent_waits import WaitLine, deadlines, wait_lines
 from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import Case, label
-from renderers.web.desk import Tag, book_of, desk_page, due_tag, editions_of, people
+from renderers.web.desk import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people
 from renderers.web.messages import unread_of
 from renderers.web.refusals import sentence
 from renderers.web.statuses import TAGS
@@ -57,7 +57,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
     return desk_page(
         "agent/dossier.html", 422 if error else 200,
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
-        name=dossier.label or group_number(dossier.number),
+        assisted=assisted_by(dossier), name=dossier.label or group_number(dossier.number),
         standing=(TAGS[public_key(one.procedure, dossier)], label(state.label) if state else dossier.state),
         tag=due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
         flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),

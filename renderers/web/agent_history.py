@@ -19,7 +19,7 @@ from renderers.web.cases import label
 from renderers.web.desk import people, who_did
 
 _FILLED: Final[Mapping[type, str]] = {Appointment: "attended", Link: "link_ended"}
-_TOLD: Final = frozenset({"part_done", "task_done", "paid", "booked", "moved", "cancelled", "missed"})
+_TOLD: Final = frozenset({"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "missed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ def _taken(one: AgentCase, taken: Taken, names: Mapping[str, str]) -> _Moment:
 def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
     """What an entry says in one line; never what was answered."""
     book, task = one.procedure, str(body.get("task") or body.get("appointment") or "")
+    if entry.kind == "assisted":
+        return say("counter.history")
     if entry.kind == "paid":
         amount = body.get("amount")
         return say("waits.paid", amount=site().words.money(amount if isinstance(amount, int) else 0, language()))

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from engine.office.arriving import receive_piece, received
 from engine.records.arrivals import LARGEST, LARGEST_PIECE
 from renderers.web.base import actor, office, signed_in
-from renderers.web.cases import case
+from renderers.web.cases import Case, case
 
 blueprint = Blueprint("arrivals", __name__)
 
@@ -19,15 +19,22 @@ _SHORTEST: Final = 32
 @blueprint.get("/dossiers/<number>/envois/<key>.json")
 @signed_in
 def so_far(number: str, key: str) -> Response:
-    one = case(number)
+    return told_so_far(case(number), key)
+
+
+def told_so_far(one: Case, key: str) -> Response:
     return jsonify({"received": received(office(), actor(), one.id, _known(key))})
 
 
 @blueprint.post("/dossiers/<number>/envois/<key>.json")
 @signed_in
 def piece(number: str, key: str) -> Response:
+    return take_piece(case(number), key)
+
+
+def take_piece(one: Case, key: str) -> Response:
     """One piece, from `at`; the answer says how far the file has come, wherever the piece lay."""
-    one, at = case(number), request.args.get("at", "")
+    at = request.args.get("at", "")
     if not (at.isascii() and at.isdigit() and len(at) <= len(str(LARGEST))):
         abort(400)
     if (request.content_length or 0) > LARGEST_PIECE or int(at) >= LARGEST:

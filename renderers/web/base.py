@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from engine.gateways.sandbox import SandboxOperator
+from engine.office.assistance import helping, person_named, received_by
 from engine.office.office import NotFound, Office
 from engine.office.representation import acting_for, principal_name
 from engine.office.sessions import SignedIn, actor_of, hand_back, put_aside, sign_out
@@ -29,6 +30,7 @@ from renderers.spoken import as_text
 from renderers.web.assets import Assets
 from renderers.web.devices import device_named
 from renderers.web.languages import Choice, choices, language
+from renderers.web_form import national
 from renderers.words import Words
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -36,10 +38,11 @@ View = TypeVar("View", bound=Callable[..., Any])
 APPLICANT_DESK: Final = "citizen"
 AGENT_DESK: Final = "agent"
 AUDITOR_DESK: Final = "audit"
+COUNTER_DESK: Final = "counter"  # the desk of agents, while one of them helps somebody who is there
 ACTING: Final = "acting"  # in the browser's signed cookie: the mandate under which somebody acts
 _SIGN_IN: Final = {APPLICANT_DESK: "/connexion", AGENT_DESK: "/agent/connexion", AUDITOR_DESK: "/audit/connexion"}
-_KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor"}
-_HOMES: Final = {APPLICANT_DESK: "/", AGENT_DESK: "/agent", AUDITOR_DESK: "/audit"}
+_KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor", COUNTER_DESK: "agent"}
+_HOMES: Final = {APPLICANT_DESK: "/", AGENT_DESK: "/agent", AUDITOR_DESK: "/audit", COUNTER_DESK: "/agent/guichet"}
 _LONGEST_TOKEN: Final = 200
 _THIRTY_DAYS: Final = 30 * 24 * 3600
 
@@ -83,6 +86,7 @@ class Frame:
     csrf: Callable[[], str]
     actor: Actor
     principal: str  # whom they act for
+    helped: str  # whom an agent helps at a counter
     languages: tuple[Choice, ...]
 
 
@@ -134,6 +138,8 @@ def _who(desk: str) -> Actor:
     if found is None or found.kind != _KINDS[desk]:
         return ANONYMOUS
     g.myself = found
+    if desk == COUNTER_DESK:
+        return helping(office(), found) or found
     mandate = session.get(ACTING, "") if desk == APPLICANT_DESK else ""
     return (acting_for(office(), found, mandate) or found) if mandate else found
 
@@ -145,7 +151,7 @@ def myself() -> Actor:
 
 
 def _cookie(desk: str) -> str:
-    own = site().settings.cookie
+    own, desk = site().settings.cookie, AGENT_DESK if desk == COUNTER_DESK else desk
     name = own if desk == APPLICANT_DESK else f"{own}-{desk}"
     return f"__Host-{name}" if site().settings.https else name
 
@@ -212,6 +218,25 @@ def signed_in(view: View) -> View:
 def agent(*roles: str) -> Callable[[View], View]:
     """For an agent; with `roles` (short names), only who holds one of them in some agency."""
     return lambda view: _desk(view, AGENT_DESK, roles)
+
+
+def helper(view: View) -> View:
+    """For an agent who helps somebody at this moment: they stand where that person stands. Once it is over, the page says so."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        g.desk = COUNTER_DESK
+        who = actor()
+        if who is ANONYMOUS:
+            return _to_sign_in(AGENT_DESK)
+        if not who.principal:
+            g.desk = AGENT_DESK
+            if not received_by(office(), actor()):
+                abort(403)
+            return page("agent/counter_over.html", 403, badge=None)
+        return view(*args, **kwargs)
+
+    return _marked(guarded, "agent")
 
 
 def auditor(view: View) -> View:
@@ -287,17 +312,35 @@ def _frame() -> Frame:
         csrf=_csrf,
         actor=who,
         principal=_principal(who),
+        helped=_helped(who),
         languages=tuple(choices(_HOMES[g.get("desk", APPLICANT_DESK)])),
     )
 
 
 def _principal(who: Actor) -> str:
-    if not who.principal or g.get("broken", False):
+    if not who.principal or who.kind == "agent" or g.get("broken", False):
         return ""
     try:
         return principal_name(office(), who)
     except Busy:
         return ""
+
+
+def _helped(who: Actor) -> str:
+    """The sentence that an agent who helps reads on every page."""
+    if not who.principal or who.kind != "agent" or g.get("broken", False):
+        return ""
+    try:
+        name, phone = person_named(office(), who)
+    except (Busy, NotFound):
+        return ""
+    said = name or (say("counter.person_phone", phone=national(phone)) if phone else say("counter.person"))
+    return f"{said} – {say('counter.bar_phone' if phone else 'counter.bar')}"
+
+
+def dossiers_home() -> str:
+    """Where the dossiers of whoever is at this desk are listed, and under which each has its address."""
+    return "/agent/guichet" if g.get("desk") == COUNTER_DESK else "/dossiers"
 
 
 def _csrf() -> str:

@@ -15,7 +15,7 @@ from engine.rules.scopes import Standing, standing_of
 from engine.rules.view import FormView, PageView
 from engine.values import Text
 from renderers.procedure_page import SheetWriter
-from renderers.web.base import actor, dossier_number, language, office, say, site
+from renderers.web.base import actor, dossier_number, dossiers_home, language, office, say, site
 from renderers.web_form import Drawing
 from renderers.words import in_language
 
@@ -39,7 +39,7 @@ class Case:
 
     def at(self, rest: str = "") -> str:
         """An address of the dossier: `case.at("/paiement")`."""
-        return f"/dossiers/{self.dossier.number}{rest}"
+        return f"{dossiers_home()}/{self.dossier.number}{rest}"
 
     def rows_kept(self, path: str) -> int:
         """How many rows a group holds (`voyageurs`, `foyers.0.enfants`)."""

@@ -194,21 +194,26 @@ def _draft_address(procedure: Procedure) -> str:
 def check_right(slug: str) -> Response:
     """One question a page; the answers travel in the address, and go on into the form."""
     procedure = current_procedure(slug)
-    walk = _walk(procedure, request.args)
+    walk = walk_criteria(procedure, request.args)
     back = f"/demarches/{slug}"
     if walk.criterion is not None and walk.stops:
-        earlier = {name: value for name, value in walk.carried.items() if name != walk.criterion.id}
-        return page(
-            "citizen/ineligible.html", procedure=label(procedure.identity.title), because=label(walk.criterion.because),
-            instead=_instead(walk.criterion), elsewhere=_offices(procedure, walk.criterion), back=f"{back}/verifier?{urlencode(earlier)}",
-        )  # fmt: skip
+        return stopped_page(procedure, walk, walk.criterion, f"{back}/verifier")
     if walk.criterion is not None:
-        return _question(procedure, walk, walk.criterion)
+        return question_page(procedure, walk, walk.criterion, f"{back}/verifier")
     return _start_page(procedure, walk, eligible=bool(procedure.eligibility))
 
 
+def stopped_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: str) -> Response:
+    """Why this procedure is not the one, and which is."""
+    earlier = {name: value for name, value in walk.carried.items() if name != criterion.id}
+    return page(
+        "citizen/ineligible.html", procedure=label(procedure.identity.title), because=label(criterion.because),
+        instead=_instead(criterion), elsewhere=_offices(procedure, criterion), back=f"{base}?{urlencode(earlier)}",
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
-class _Walk:
+class Walk:
     """Where the questions stand: the next one, or the one that `stops`; what was answered, as values and as typed."""
 
     criterion: Criterion | None
@@ -218,28 +223,29 @@ class _Walk:
     problems: tuple[AnswerProblem, ...] = ()
 
 
-def _walk(procedure: Procedure, typed: Mapping[str, str]) -> _Walk:
+def walk_criteria(procedure: Procedure, typed: Mapping[str, str]) -> Walk:
     day, directory = local_day(office().now()), office().directory
     given: dict[str, Plain] = {}
     carried: dict[str, str] = {}
     while (criterion := next_criterion(procedure, given, day, directory)) is not None:
         posted = {name: [typed[name]] for name in typed if name == criterion.id or name.startswith(f"{criterion.id}_")}
         if not posted and typed.get("etape") != criterion.id:
-            return _Walk(criterion, False, given, carried)
+            return Walk(criterion, False, given, carried)
         answers, problems = read_criterion(procedure, criterion, posted, given, day, directory)
         if problems:
-            return _Walk(criterion, False, {**given, criterion.id: answers.get(criterion.id)}, carried, problems)
+            return Walk(criterion, False, {**given, criterion.id: answers.get(criterion.id)}, carried, problems)
         if answers.get(criterion.id) == given.get(criterion.id):  # a question that may stay unanswered is passed
-            return _Walk(None, False, given, carried)
+            return Walk(None, False, given, carried)
         given = answers
         carried |= {name: values[0] for name, values in posted.items()}
         stopped = stopped_by(procedure, given, day, directory)
         if stopped is not None:
-            return _Walk(stopped, True, given, carried)
-    return _Walk(None, False, given, carried)
+            return Walk(stopped, True, given, carried)
+    return Walk(None, False, given, carried)
 
 
-def _question(procedure: Procedure, walk: _Walk, criterion: Criterion) -> Response:
+def question_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: str) -> Response:
+    """One question, answered at the address it is shown at; `base` is where all of them begin."""
     speech = Speech(office().wording, language())
     day, directory = local_day(office().now()), office().directory
     view = view_criterion(procedure, criterion, walk.given, day, directory, speech, walk.problems)
@@ -248,8 +254,7 @@ def _question(procedure: Procedure, walk: _Walk, criterion: Criterion) -> Respon
     order = [one.id for one in procedure.eligibility]
     step = order.index(criterion.id) + 1
     answered = list(walk.carried.items())
-    base = f"/demarches/{procedure.id}"
-    back = f"{base}/verifier?{urlencode(answered[:-1])}" if answered else base
+    back = f"{base}?{urlencode(answered[:-1])}" if answered else base.removesuffix("/verifier")
     return page(
         "citizen/eligibility.html", 422 if errors else 200, procedure=label(procedure.identity.title), control=control,
         choices=_choices(control), carried=answered, step=step, count=len(order), back=back, errors=errors,
@@ -283,13 +288,13 @@ def _offices(procedure: Procedure, criterion: Criterion) -> Mapping[str, object]
 @public
 def before_start(slug: str) -> Response:
     procedure = current_procedure(slug)
-    walk = _walk(procedure, request.args)
+    walk = walk_criteria(procedure, request.args)
     if walk.criterion is not None:
         return go(f"/demarches/{slug}/verifier?{urlencode(walk.carried)}")
     return _start_page(procedure, walk, eligible=False)
 
 
-def _start_page(procedure: Procedure, walk: _Walk, eligible: bool) -> Response:
+def _start_page(procedure: Procedure, walk: Walk, eligible: bool) -> Response:
     return page(
         "citizen/start.html", sheet=writer(procedure).sheet(), eligible=eligible, carried=list(walk.carried.items()),
         token=new_token(), action=f"/demarches/{procedure.id}/commencer",
@@ -316,7 +321,7 @@ def sent_day(at: datetime) -> str:
 def start(slug: str) -> Response:
     """Opens the draft, or remembers it while the person signs in."""
     procedure = current_procedure(slug)
-    walk = _walk(procedure, request.form)
+    walk = walk_criteria(procedure, request.form)
     if walk.criterion is not None:
         return go(f"/demarches/{slug}/verifier?{urlencode(walk.carried)}")
     if actor().id:

@@ -15,7 +15,7 @@ from engine.office.demo import ADMINISTRATOR, AUDITOR, PASSWORD, demo_agents
 from engine.office.office import NotFound
 from engine.office.staff import Kind, Passed, sign_in
 from engine.problems import Refused
-from engine.records.dossier import Edition
+from engine.records.dossier import Dossier, Edition
 from engine.rules.access import in_mandate
 from renderers.diagram import kind_of
 from renderers.expression_text import ExpressionWriter
@@ -81,6 +81,14 @@ def people(ids: Iterable[str | None]) -> Mapping[str, str]:
     with office().store.unit() as unit:
         found = {one: unit.account(one) for one in wanted}
     return {one: account.name or say("desk.applicant") for one, account in found.items() if account}
+
+
+def assisted_by(dossier: Dossier) -> str:
+    """Which agents filled the request in with its owner; empty when none did."""
+    if not dossier.assisted:
+        return ""
+    names = people(dossier.assisted)
+    return ", ".join(names.get(one) or say("desk.unknown_person") for one in dossier.assisted)
 
 
 def who_did(by: str, kind: str, names: Mapping[str, str]) -> str:

@@ -19,6 +19,9 @@ from renderers.web import (
     auditor_events,
     auditor_procedures,
     comparisons,
+    counter,
+    counter_form,
+    counter_receipt,
     definitions,
     exports,
     handover,
@@ -38,4 +41,5 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, own_desk.blueprint,
+    counter.blueprint, counter_form.blueprint, counter_receipt.blueprint,
 )  # fmt: skip

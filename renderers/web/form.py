@@ -18,6 +18,7 @@ from engine.rules.view import AnswerProblem, FieldView, PageView
 from renderers.row_pages import RowPages, find_row, is_long, row_page
 from renderers.web.base import (
     actor,
+    dossiers_home,
     file_response,
     form_revision,
     form_token,
@@ -58,7 +59,10 @@ class TaskLine:
 @blueprint.get("/dossiers/<number>/demande")
 @signed_in
 def tasks(number: str) -> Response:
-    one = case(number)
+    return tasks_page(case(number))
+
+
+def tasks_page(one: Case) -> Response:
     if not one.dossier.is_draft:
         return go(one.at())
     form = one.form()
@@ -173,7 +177,7 @@ def save_screen(screen: Screen) -> Response:
         return versions_page(screen.one, screen.view(), screen.address)
     received = receive(one, lambda: screen.again().view())
     if request.form.get("go") == "later":
-        return go("/dossiers")
+        return go(dossiers_home())
     screen = screen.again()  # as saved, with its files
     staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
     view = screen.view()
@@ -271,8 +275,11 @@ def _return() -> str:
 @blueprint.get("/dossiers/<number>/pieces/<attachment_id>")
 @signed_in
 def piece(number: str, attachment_id: str) -> Response:
+    return piece_of(case(number), attachment_id)
+
+
+def piece_of(one: Case, attachment_id: str) -> Response:
     """A file handed in, to whom it belongs. It is data: it never runs here."""
-    one = case(number)
     attachment, body = read_attachment(office(), actor(), one.id, attachment_id)
     answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
     answer.headers["Content-Security-Policy"] = FILE_POLICY

@@ -8,7 +8,7 @@ from engine.office.intake import save_page
 from renderers.row_pages import find_row
 from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in
 from renderers.web.cases import case
-from renderers.web.form import save_screen, screen_of, show_screen
+from renderers.web.form import Screen, save_screen, screen_of, show_screen
 from renderers.web_form import control_id
 
 blueprint = Blueprint("rows", __name__)
@@ -23,16 +23,22 @@ def show(number: str, page_id: str, row: str) -> Response:
 @blueprint.post("/dossiers/<number>/demande/<page_id>/<row>")
 @signed_in
 def save(number: str, page_id: str, row: str) -> Response:
-    screen = screen_of(case(number), page_id, row)
+    return save_row(screen_of(case(number), page_id, row))
+
+
+def save_row(screen: Screen) -> Response:
     return save_screen(screen) if screen.one.dossier.is_draft and screen.view() else show_screen(screen)
 
 
 @blueprint.route("/dossiers/<number>/demande/<page_id>/<row>/supprimer", methods=["GET", "POST"])
 @signed_in
 def remove(number: str, page_id: str, row: str) -> Response:
+    return remove_row(screen_of(case(number), page_id, row))
+
+
+def remove_row(screen: Screen) -> Response:
     """Asks first, naming the row; the others keep their order."""
-    screen = screen_of(case(number), page_id, row)
-    one = screen.one
+    one, page_id, row = screen.one, screen.page_id, screen.row
     found = find_row(screen.whole, row) if screen.whole else None
     if found is None:
         return show_screen(screen)

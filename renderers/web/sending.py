@@ -48,7 +48,7 @@ def verify(number: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
     undeclared = session.pop("undeclared", "") == number
-    return _check_page(one, check(office(), actor(), one.id), undeclared=undeclared)
+    return check_page(one, check(office(), actor(), one.id), undeclared=undeclared)
 
 
 @blueprint.post("/dossiers/<number>/verification")
@@ -73,20 +73,25 @@ def send(number: str) -> Response:
     return go(one.at("/paiement" if owed(office(), actor(), one.id) else "/envoye"))
 
 
-def _check_page(one: Case, sheet: CheckSheet, undeclared: bool = False) -> Response:
+def check_page(
+    one: Case, sheet: CheckSheet, undeclared: bool = False, *, status: int = 200, counter: Mapping[str, object] | None = None
+) -> Response:  # fmt: skip
+    """Check-your-answers; at a `counter`, with how the person who is there confirms."""
     errors = [("#declared", say("check.undeclared"))] if undeclared else []
+    if counter and counter.get("error"):
+        errors.append(("#confirm_code", str(counter["error"])))
     draw = drawing(one)
     warnings = [problem_sentence(problem, draw) for problem in sheet.problems if problem.warns]
     total, now = sum(quote.amount for quote in sheet.quotes), sum(quote.amount for quote in _at_once(one, sheet))
     button = say("check.send_pay", amount=francs(now)) if now else say("check.send")
     last = sheet.form.pages[-1].id if sheet.form.pages else ""
     return page(
-        "citizen/check.html", procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""),
+        "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""),
         sections=[*_links(one), *answer_sections(one, sheet.form, RETURN)],
         quotes=[_table(one, quote) for quote in sheet.quotes],
         today=site().words.plain_day(local_day(office().now()), language()), pay_later=total > 0 and not now,
         missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
-        reused=_reused(one), back=one.at(f"/demande/{last}"), number_raw=one.dossier.number, grand=francs(total) if len(sheet.quotes) > 1 else "",
+        reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",
         now=say("money.now", amount=francs(now)) if 0 < now < total else "",
     )  # fmt: skip
 

@@ -32,6 +32,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, case, label, visit_place, writer
+from renderers.web.desk import assisted_by
 from renderers.web.links import awaited_ends, linked_lines
 from renderers.web.messages import unread_of
 from renderers.web.money import money_lines, payment_lines
@@ -178,7 +179,7 @@ def follow(number: str) -> Response:
     shown = {document.href for result in results for document in result.documents}
     documents = [document_line(one, document) for document in one.dossier.documents]
     return page(
-        "citizen/tracking.html", dossier=one.dossier, procedure=one.title, note=session.pop("note", ""), box=box,
+        "citizen/tracking.html", assisted=assisted_by(one.dossier), dossier=one.dossier, procedure=one.title, note=session.pop("note", ""), box=box,
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[document for document in documents if not document.href or document.href not in shown],
         steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),

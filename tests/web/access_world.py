@@ -26,6 +26,7 @@ from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import InboxSender
 from engine.office import (
+    assistance,
     bookings,
     bulk,
     casework,
@@ -40,6 +41,7 @@ from engine.office import (
     sharing,
     snippets,
 )
+from engine.office.accounts import send_help_code
 from engine.office.intake import Upload
 from engine.office.office import Office, publish_editions
 from engine.office.secrets import token_digest
@@ -354,6 +356,7 @@ def _things(world: World, people: Mapping[str, Actor], owner: Holder) -> tuple[d
         pending = unit.payment(owner.dossiers["paying"]["payment_id"])
     assert pending is not None
     mailed = next(found for one in letters if (found := re.search(r"/connexion/lien/(\S+)", one.body)))
+    _help(office, people["coll"], owner)
     orders = {name: _ordered(office, people[name], sent) for name in ("offi", "ende")}
     files = {name: _listed(office, people[name]) for name in ("offi", "ende")}
     things = {
@@ -363,6 +366,17 @@ def _things(world: World, people: Mapping[str, Actor], owner: Holder) -> tuple[d
         "name": Assets().address("guichet.css").rpartition("/")[2],
     }  # fmt: skip
     return things, {name: one.id for name, one in mandates.items()}
+
+
+def _help(office: Office, agent: Actor, owner: Holder) -> None:
+    """The owner is at a counter, and has read their code to an agent: their draft goes on there."""
+    send_help_code(office, OWNER_PHONE)
+    with office.store.unit() as unit:
+        code = next(found for one in unit.letters_to(OWNER_PHONE) if (found := re.match(r"\d{6}", one.body)))
+    assistance.help_by_code(office, agent, OWNER_PHONE, code[0])
+    draft = assistance.begin_request(office, agent, "etal", {}, "fr", new_id())
+    assert draft.id == owner.dossiers["draft"]["id"]
+    owner.dossiers["draft"]["revision"] = str(draft.revision)
 
 
 def _told(office: Office, controller: Actor) -> int:

@@ -1,0 +1,235 @@
+"""The counter: an agent says whom they help, that person agrees, a procedure is chosen; and the end of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, cast
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, g, request, session
+
+from engine.definition.model import Procedure
+from engine.office import assistance
+from engine.office.accounts import send_help_code
+from engine.office.intake import see_case
+from engine.office.office import NotFound
+from engine.office.phones import read_phone
+from engine.problems import Refused
+from engine.records.dossier import Actor
+from engine.rules.criteria import adopt_criteria
+from engine.values import group_number
+from renderers.web.base import (
+    COUNTER_DESK,
+    actor,
+    agent,
+    client,
+    device,
+    form_token,
+    go,
+    helper,
+    language,
+    new_token,
+    office,
+    open_session,
+    page,
+    public,
+    say,
+)
+from renderers.web.cases import label
+from renderers.web.catalogue import question_page, stopped_page, walk_criteria
+from renderers.web.desk import desk_page
+from renderers.web.refusals import refused, sentence
+from renderers.web_form import national
+
+blueprint = Blueprint("counter", __name__)
+
+HOME: Final = "/agent/guichet"
+_AWAITED: Final = "helped_phone"  # in the browser's signed cookie: the number whose code is waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request of this visit."""
+
+    href: str
+    title: str
+    number: str
+    sent: bool
+
+
+# -- whom ----------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get(HOME)
+@agent()
+def home() -> Response:
+    """Who is helped and with what; before that, how they agree."""
+    receives = _receives()
+    helps = assistance.helping(office(), actor())
+    if helps is None:
+        return _door()
+    g.desk = COUNTER_DESK
+    books = [book for book in receives if not book.links()]
+    return page(
+        "agent/counter.html", note=session.pop("note", ""), begun=_begun(helps.dossiers),
+        procedures=sorted((label(book.identity.title), f"{HOME}/demarches/{book.id}") for book in books),
+        later=sorted(label(book.identity.title) for book in receives if book.links()),
+    )  # fmt: skip
+
+
+def _receives() -> tuple[Procedure, ...]:
+    """What this agent may fill in with somebody; whoever meets nobody has no such desk."""
+    found = assistance.received_by(office(), actor())
+    if not found:
+        abort(403)
+    return found
+
+
+def _begun(ids: frozenset[str]) -> list[Begun]:
+    found = []
+    for one in sorted(ids):
+        dossier, book = see_case(office(), actor(), one)
+        at = f"{HOME}/{dossier.number}/{'demande' if dossier.is_draft else 'recepisse'}"
+        found.append(Begun(at, label(book.identity.title), group_number(dossier.number), not dossier.is_draft))
+    return found
+
+
+def _door(field: str = "", error: str = "") -> Response:
+    errors = [(f"#{field}", error)] if error else []
+    given = {name: request.form.get(name, "")[:200] for name in ("phone", "family_name", "given_names", "number")}
+    return desk_page(
+        "agent/counter_door.html", 422 if error else 200, errors=errors, wrong=field, given=given,
+        note=session.pop("note", ""),
+    )  # fmt: skip
+
+
+@blueprint.post(HOME)
+@agent()
+def begin() -> Response:
+    """By the code to be read aloud, by a signature, or by an earlier receipt."""
+    _receives()
+    how, given = request.form.get("how", ""), {name: said[:200] for name, said in request.form.items()}
+    try:
+        if how == "phone":
+            session[_AWAITED] = send_help_code(
+                office(), given.get("phone", ""), client=client(), language=language()
+            ).phone
+            return go(f"{HOME}/code")
+        if how == "paper":
+            names = given.get("family_name", ""), given.get("given_names", "")
+            assistance.help_on_paper(office(), actor(), *names, signed=given.get("signed") == "1")
+        elif how == "receipt":
+            number, code = given.get("number", ""), given.get("code", "")
+            assistance.help_by_receipt(office(), actor(), number, code, client=client())
+        else:
+            return go(HOME)
+    except Refused as closed:
+        return _not_begun(closed)
+    return go(HOME)
+
+
+def _not_begun(closed: Refused) -> Response:
+    code = closed.reason.code
+    if code == "too_many_tries":
+        return refused(closed.reason, HOME)
+    if code == "code_too_soon" and session.get(_AWAITED) == read_phone(request.form.get("phone", "")):
+        session["note"] = sentence(closed.reason)
+        return go(f"{HOME}/code")
+    fields = {"name_missing": "family_name", "consent_missing": "signed", "receipt_wrong": "number"}
+    return _door(fields.get(code, "phone"), sentence(closed.reason))
+
+
+@blueprint.route(f"{HOME}/code", methods=["GET", "POST"])
+@agent()
+def read_aloud() -> Response:
+    """The code as the person reads it: that is how they agree."""
+    _receives()
+    phone = str(session.get(_AWAITED, ""))
+    if not phone:
+        return go(HOME)
+    error = ""
+    if request.method == "POST":
+        try:
+            assistance.help_by_code(office(), actor(), phone, request.form.get("code", "")[:20], client=client())
+        except Refused as closed:
+            if closed.reason.code == "too_many_tries":
+                return refused(closed.reason, HOME)
+            error = sentence(closed.reason)
+        else:
+            session.pop(_AWAITED, None)
+            return go(HOME)
+    return desk_page(
+        "agent/counter_code.html", 422 if error else 200, errors=[("#code", error)] if error else [],
+        phone=national(phone).replace(" ", "\u00a0"), note=session.pop("note", ""),
+    )  # fmt: skip
+
+
+@blueprint.post(f"{HOME}/terminer")
+@agent()
+def end() -> Response:
+    _receives()
+    assistance.end_assistance(office(), actor())
+    session.pop(_AWAITED, None)
+    session["note"] = say("counter.ended")
+    return go(HOME)
+
+
+# -- with what -----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route(f"{HOME}/demarches/<slug>", methods=["GET", "POST"])
+@helper
+def choose(slug: str) -> Response:
+    """The questions that tell whether this procedure is the right one, then the draft."""
+    procedure = _offered(slug)
+    walk = walk_criteria(procedure, request.form if request.method == "POST" else request.args)
+    base = f"{HOME}/demarches/{slug}"
+    if walk.criterion is not None and walk.stops:
+        return stopped_page(procedure, walk, walk.criterion, base)
+    if walk.criterion is not None:
+        if request.method == "POST":
+            return go(f"{base}?{urlencode(walk.carried)}")
+        return question_page(procedure, walk, walk.criterion, base)
+    if request.method == "GET":
+        return page(
+            "agent/counter_start.html", procedure=label(procedure.identity.title), carried=list(walk.carried.items()),
+            token=new_token(), back=HOME,
+        )  # fmt: skip
+    criteria = adopt_criteria(procedure, walk.given, office().day(), office().directory)
+    dossier = assistance.begin_request(office(), _agent(), slug, criteria, language(), form_token())
+    return go(f"{HOME}/{dossier.number}/demande")
+
+
+def _agent() -> Actor:
+    """The agent with their own rights, whoever they help."""
+    return cast(Actor, g.myself)
+
+
+def _offered(slug: str) -> Procedure:
+    found = next((one for one in assistance.received_by(office(), _agent()) if one.id == slug), None)
+    if found is None or found.links():
+        raise NotFound
+    return found
+
+
+# -- for who has no telephone ------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/suivi/code", methods=["GET", "POST"])
+@public
+def follow() -> Response:
+    """The number and the code printed on a receipt let their holder in."""
+    typed, error = request.form.get("number", "")[:40], ""
+    if request.method == "POST":
+        try:
+            signed, number = assistance.follow_by_code(
+                office(), typed, request.form.get("code", "")[:40], client=client(), device=device()
+            )
+        except Refused as closed:
+            if closed.reason.code == "too_many_tries":
+                return refused(closed.reason, "/suivi/code")
+            error = sentence(closed.reason)
+        else:
+            return open_session(go(f"/dossiers/{number}"), signed)
+    errors = [("#number", error)] if error else []
+    return page("citizen/follow_code.html", 422 if error else 200, errors=errors, number_typed=typed)

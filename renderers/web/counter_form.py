@@ -1,0 +1,144 @@
+"""The pages of a request as its owner has them, at the counter: the same screens, papers and check, under the agent's hand."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, request, session
+
+from engine.office.accounts import send_help_code
+from engine.office.assistance import confirm_by_code, person_named
+from engine.office.intake import check, submit
+from engine.office.office import WrongAnswers
+from engine.problems import Refused
+from renderers.web.arrivals import take_piece, told_so_far
+from renderers.web.base import actor, client, form_revision, form_token, go, helper, language, office, say
+from renderers.web.cases import Case, case
+from renderers.web.counter import HOME
+from renderers.web.form import piece_of, save_screen, screen_of, show_screen, tasks_page
+from renderers.web.refusals import sentence
+from renderers.web.rows import remove_row, save_row
+from renderers.web.sending import check_page
+from renderers.web_form import national
+
+blueprint = Blueprint("counter_form", __name__)
+
+_CONFIRMED: Final = ("paper", "code")
+
+
+@blueprint.get(f"{HOME}/<number>")
+@helper
+def dossier(number: str) -> Response:
+    one = case(number)
+    return go(one.at("/demande" if one.dossier.is_draft else "/recepisse"))
+
+
+@blueprint.get(f"{HOME}/<number>/demande")
+@helper
+def tasks(number: str) -> Response:
+    return tasks_page(case(number))
+
+
+@blueprint.get(f"{HOME}/<number>/demande/<page_id>")
+@helper
+def show(number: str, page_id: str) -> Response:
+    return show_screen(screen_of(case(number), page_id))
+
+
+@blueprint.post(f"{HOME}/<number>/demande/<page_id>")
+@helper
+def save(number: str, page_id: str) -> Response:
+    return save_screen(screen_of(case(number), page_id))
+
+
+@blueprint.get(f"{HOME}/<number>/demande/<page_id>/<row>")
+@helper
+def show_row(number: str, page_id: str, row: str) -> Response:
+    return show_screen(screen_of(case(number), page_id, row))
+
+
+@blueprint.post(f"{HOME}/<number>/demande/<page_id>/<row>")
+@helper
+def keep_row(number: str, page_id: str, row: str) -> Response:
+    return save_row(screen_of(case(number), page_id, row))
+
+
+@blueprint.route(f"{HOME}/<number>/demande/<page_id>/<row>/supprimer", methods=["GET", "POST"])
+@helper
+def drop_row(number: str, page_id: str, row: str) -> Response:
+    return remove_row(screen_of(case(number), page_id, row))
+
+
+# -- papers --------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get(f"{HOME}/<number>/pieces/<attachment_id>")
+@helper
+def piece(number: str, attachment_id: str) -> Response:
+    return piece_of(case(number), attachment_id)
+
+
+@blueprint.get(f"{HOME}/<number>/envois/<key>.json")
+@helper
+def so_far(number: str, key: str) -> Response:
+    return told_so_far(case(number), key)
+
+
+@blueprint.post(f"{HOME}/<number>/envois/<key>.json")
+@helper
+def arriving(number: str, key: str) -> Response:
+    return take_piece(case(number), key)
+
+
+# -- sending -------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get(f"{HOME}/<number>/verification")
+@helper
+def verify(number: str) -> Response:
+    one = case(number)
+    return _check(one) if one.dossier.is_draft else go(one.at("/recepisse"))
+
+
+@blueprint.post(f"{HOME}/<number>/verification")
+@helper
+def send(number: str) -> Response:
+    """Sends once the declaration was read aloud and the person confirmed it, on paper or by the code they get."""
+    one = case(number)
+    if not one.dossier.is_draft:
+        return go(one.at("/recepisse"))
+    how = request.form.get("confirmed", "")
+    try:
+        if request.form.get("go") == "code":
+            return _send_code(one)
+        if request.form.get("declared") != "1":
+            return _check(one, undeclared=True, status=422)
+        if how not in _CONFIRMED:
+            return _check(one, say("counter.unconfirmed"), 422)
+        if how == "code":
+            confirm_by_code(office(), actor(), request.form.get("confirm_code", "")[:20], client=client())
+    except Refused as closed:
+        return _check(one, sentence(closed.reason), 422)
+    try:
+        submit(
+            office(), actor(), one.id, declared=True, revision=form_revision(), token=form_token(), confirmed=how
+        )  # fmt: skip
+    except WrongAnswers:
+        return go(one.at("/verification"))
+    return go(one.at("/recepisse"))
+
+
+def _send_code(one: Case) -> Response:
+    _, phone = person_named(office(), actor())
+    send_help_code(office(), phone, client=client(), language=language())
+    session["note"] = say("counter.code_sent", phone=national(phone))
+    return _check(one)
+
+
+def _check(one: Case, error: str = "", status: int = 200, undeclared: bool = False) -> Response:
+    how = request.form.get("confirmed", "") or ("code" if request.form.get("go") == "code" else "")
+    counter = {
+        "phone": person_named(office(), actor())[1], "error": error, "confirmed": how,
+        "declared": request.form.get("declared") == "1",
+    }  # fmt: skip
+    return check_page(one, check(office(), actor(), one.id), undeclared, status=status, counter=counter)

@@ -1,0 +1,80 @@
+"""What the person takes away: the receipt, to print on a sheet or on a roll, and as PDF."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, request
+
+from engine.office.assistance import follow_code
+from engine.office.cashier import owed
+from renderers.certificate import counter_pdf
+from renderers.web.base import actor, file_response, go, helper, language, office, page, say, site
+from renderers.web.cases import Case, agency_of, case, place_label, to_bring
+from renderers.web.counter import HOME
+from renderers.web.desk import assisted_by
+from renderers.web.money import francs
+from renderers.web.tracking import time_steps
+from renderers.web_form import national
+
+blueprint = Blueprint("counter_receipt", __name__)
+
+
+@blueprint.get(f"{HOME}/<number>/recepisse")
+@helper
+def show(number: str) -> Response:
+    one = case(number)
+    if one.dossier.is_draft:
+        return go(one.at("/demande"))
+    narrow = request.args.get("format") == "80"
+    return page(
+        "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
+        steps=time_steps(one), bring=to_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
+    )  # fmt: skip
+
+
+@blueprint.get(f"{HOME}/<number>/recepisse.pdf")
+@helper
+def pdf(number: str) -> Response:
+    one = case(number)
+    if one.dossier.is_draft:
+        return go(one.at("/demande"))
+    code = _grouped(one)
+    rows = [*_rows(one), *([(say("counter.follow_code"), code)] if code else [])]
+    lists = [
+        (say("counter.next"), [f"{step.title}. {step.text}".removesuffix(". ") for step in time_steps(one)]),
+        (say("counter.bring"), to_bring(one)),
+    ]
+    address = f"{office().settings.short_url}/suivi" + ("/code" if code else "")
+    body = counter_pdf(
+        one.dossier.number, rows, lists, _follow(one), address, agency_of(one), office().wording, language()
+    )  # fmt: skip
+    return file_response(body, "application/pdf", f"recepisse-{one.dossier.number}.pdf", inline=True)
+
+
+def _rows(one: Case) -> list[tuple[str, str]]:
+    dossier = one.dossier
+    due = sum(fee.left for fee in owed(office(), actor(), one.id))
+    sent = site().words.moment(dossier.submitted_at, language()) if dossier.submitted_at else ""
+    rows = [
+        (say("counter.applicant"), dossier.label),
+        (say("counter.procedure"), one.title),
+        (say("counter.sent_on"), sent),
+        (say("counter.office"), place_label(dossier.office)),
+        (say("counter.assisted_by"), assisted_by(dossier)),
+        (say("counter.fee"), francs(due) if due else say("counter.nothing_due")),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _grouped(one: Case) -> str:
+    code = follow_code(office(), one.dossier)
+    return f"{code[:4]} {code[4:]}" if code else ""
+
+
+def _follow(one: Case) -> str:
+    host = urlsplit(office().settings.short_url).netloc
+    phone = one.dossier.contact_phone
+    if phone:
+        return say("counter.follow_phone", address=f"{host}/suivi", phone=national(phone))
+    return say("counter.follow_text", address=f"{host}/suivi/code")

@@ -1,0 +1,175 @@
+"""The counter, page by page: an agent fills a request in for somebody who is there, and hands them a receipt."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from engine.office.secrets import hash_secret
+from engine.records.dossier import Account, Dossier
+from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
+
+HOME = "/agent/guichet"
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> Visitor:
+    return a_visitor(tmp_path)
+
+
+def an_agent(visitor: Visitor, login: str = "ama", role: str = "mairie/maire") -> Visitor:
+    with visitor.office.store.unit(write=True) as unit:
+        unit.put_account(Account(login, "agent", f"Agent {login}", login, hash_secret("clef"), roles=(role,)))
+    seat = another(visitor)
+    seat.send("/agent/connexion", login=login, password="clef")
+    assert seat.page.address == "/agent", seat.page.text
+    return seat
+
+
+def press(seat: Visitor, address: str, having: str = "token", **fields: Any) -> Seen:
+    """Fills the form of a page that holds this control, not that of its banner, and posts it."""
+    form: dict[str, Any] = seat.open(address).form(having)
+    return seat.post(address.partition("?")[0], **{**form, **fields})
+
+
+def helping(visitor: Visitor) -> Visitor:
+    """An agent to whom the person has read their code."""
+    seat = an_agent(visitor)
+    seat.send(HOME, how="phone", phone=PHONE)
+    assert seat.page.address == f"{HOME}/code", seat.page.text
+    seat.send(f"{HOME}/code", code=visitor.code())
+    assert seat.page.address == HOME, seat.page.text
+    return seat
+
+
+def begun(seat: Visitor) -> str:
+    """The number of the draft."""
+    press(seat, f"{HOME}/demarches/essai?majeur=oui")
+    found = re.fullmatch(rf"{HOME}/(\d{{11}})/demande", seat.page.address)
+    assert found, seat.page.text
+    return found[1]
+
+
+def filled(seat: Visitor) -> str:
+    number = begun(seat)
+    base = f"{HOME}/{number}"
+    press(seat, f"{base}/demande/vous", **ANSWERS, go="next")
+    press(seat, f"{base}/demande/aides", go="next")
+    press(seat, seat.page.address, **{"file:carte": picture(), "file:photo": picture(), "go": "next"})
+    assert seat.page.address == f"{base}/verification", seat.page.text
+    return number
+
+
+def sent(seat: Visitor) -> str:
+    number = filled(seat)
+    press(seat, f"{HOME}/{number}/verification", declared="1", confirmed="paper")
+    assert seat.page.address == f"{HOME}/{number}/recepisse", seat.page.text
+    return number
+
+
+def kept(visitor: Visitor, number: str) -> Dossier:
+    with visitor.office.store.unit() as unit:
+        found = unit.dossier_numbered(number)
+    assert found
+    return found
+
+
+def test_from_the_code_read_aloud_to_the_receipt(visitor: Visitor) -> None:
+    seat = helping(visitor)
+    home = seat.open(HOME).text
+    assert "Vous aidez la personne au 90 11 22 33 – tout est enregistré à son numéro." in home
+    number = sent(seat)
+    dossier = kept(visitor, number)
+    assert (dossier.channel, dossier.assisted) == ("counter", ("ama",))
+    receipt = seat.follow().text
+    assert "Vous aidez AMEGAN" in receipt, "by the name that was typed"
+    for said in ("Assisté par Agent ama", "À payer", "Et ensuite", "avec votre téléphone : 90 11 22 33"):
+        assert said in receipt, said
+    assert "Code de suivi" not in receipt, "the telephone is the key"
+    assert re.search(r"/roll\b", seat.open(f"{HOME}/{number}/recepisse?format=80").html)
+    pdf = seat.open(f"{HOME}/{number}/recepisse.pdf").response
+    words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf.data)).pages)
+    assert "Agent ama" in words and number[:2] in words
+
+    person = another(visitor)
+    later(visitor, minutes=2)
+    person.sign_in()
+    assert "Assisté par Agent ama, au guichet." in person.open(f"/dossiers/{number}").text
+    desk = seat.open(f"/agent/dossiers/{number}").text
+    assert "Assisté par Agent ama, au guichet." in desk and "Demande remplie au guichet avec la personne" in desk
+
+
+def test_nothing_is_sent_before_the_person_has_confirmed(visitor: Visitor) -> None:
+    seat = helping(visitor)
+    number = filled(seat)
+    check = f"{HOME}/{number}/verification"
+    assert press(seat, check, confirmed="paper").status == 422
+    refused = press(seat, check, declared="1")
+    assert refused.status == 422 and "Dites comment la personne confirme." in refused.text
+    assert press(seat, check, declared="1", confirmed="code", confirm_code="000000").status == 422
+    assert kept(visitor, number).is_draft
+    later(visitor, minutes=1)
+    assert "Le code est envoyé au 90 11 22 33" in press(seat, check, declared="1", go="code").text
+    press(seat, check, declared="1", confirmed="code", confirm_code=visitor.code())
+    assert seat.page.address == f"{HOME}/{number}/recepisse", seat.page.text
+
+
+@pytest.mark.parametrize("how", ["end", "idle"])
+def test_once_it_is_over_the_draft_is_the_persons_alone(visitor: Visitor, how: str) -> None:
+    seat = helping(visitor)
+    number = begun(seat)
+    page = f"{HOME}/{number}/demande/vous"
+    assert seat.open(page).status == 200
+    typed = {**seat.page.form("token"), "nom": "Amegan", "go": "next"}
+    if how == "end":
+        press(seat, HOME, "csrf_token")
+        seat.post(f"{HOME}/terminer", csrf_token=seat.open(HOME).value("csrf_token"))
+        assert "Vous n’ouvrez plus ce dossier." in seat.follow().text
+    else:
+        later(visitor, minutes=16)
+    for shut in (seat.open(page), seat.post(page, **typed), seat.open(f"{HOME}/{number}/recepisse")):
+        assert shut.status == 403 and "L’aide est terminée" in shut.text
+    assert seat.open(f"/agent/dossiers/{number}").status == 404, "a draft is nobody else's"
+    person = another(visitor)
+    later(visitor, minutes=2)
+    person.sign_in()
+    assert person.open(f"/dossiers/{number}/demande/vous").status == 200, "they go on at home"
+
+
+def test_another_agent_does_not_look_over_the_shoulder(visitor: Visitor) -> None:
+    number = begun(helping(visitor))
+    colleague = an_agent(visitor, "koffi")
+    assert colleague.open(f"{HOME}/{number}/demande").status == 403, "helps nobody"
+    colleague.send(HOME, how="paper", family_name="LAWSON", given_names="Ablavi", signed="1")
+    assert colleague.open(f"{HOME}/{number}/demande").status == 404, "helps somebody else"
+    stranger = an_agent(visitor, "ayi", "dgdn/production")
+    assert stranger.open(HOME).status == 403, "meets nobody"
+    assert "Remplir une demande" not in stranger.open("/agent").text
+
+
+def test_somebody_without_a_telephone(visitor: Visitor) -> None:
+    seat = an_agent(visitor)
+    refused = seat.send(HOME, how="paper", family_name="AMEGAN", given_names="Afi")
+    assert refused.status == 422 and "Faites signer l’accord" in refused.text
+    seat.send(HOME, how="paper", family_name="AMEGAN", given_names="Afi", signed="1")
+    assert "Vous aidez AMEGAN Afi – tout est enregistré à son nom." in seat.open(HOME).text
+    number = sent(seat)
+    code = re.search(r"Code de suivi (\d{4} \d{4})", seat.follow().text)
+    assert code
+    person = another(visitor)
+    assert person.send("/suivi/code", number=number, code="0000 0000").status == 422
+    person.send("/suivi/code", number=number, code=code[1])
+    assert person.follow().status == 200 and "Assisté par Agent ama" in person.page.text
+    seat.post(f"{HOME}/terminer", csrf_token=seat.open(HOME).value("csrf_token"))
+    seat.send(HOME, how="receipt", number=number, code=code[1])
+    assert "Vous aidez AMEGAN Afi" in seat.follow().text
+
+
+def test_in_english(visitor: Visitor) -> None:
+    seat = helping(visitor)
+    assert "You are helping the person at 90 11 22 33" in seat.open(f"{HOME}?lang=en").text
