@@ -7,6 +7,7 @@ currency and reference are ours. The state of a payment is the highest of all ve
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -41,6 +42,8 @@ from engine.rules.scopes import scope_of
 from engine.rules.tasks import open_tasks
 from engine.rules.workflow import pay
 from engine.values import Plain, new_id
+
+log = logging.getLogger("guichet.cashier")
 
 RANK: Final[Mapping[PaymentStatus, int]] = {
     "pending": 0, "unknown": 1, "expired": 2, "failed": 3, "paid": 4, "overpaid": 5,
@@ -331,7 +334,13 @@ def _ask(office: Office, payment: Payment) -> Payment:
     connector = office.providers.get(payment.provider)
     if connector is None:
         raise ProviderDown("no_such_provider")
-    status = connector.status(payment.reference, payment.provider_ref)
+    try:
+        status = connector.status(payment.reference, payment.provider_ref)
+    except ProviderDown:
+        raise
+    except Exception as broken:  # of one operator's adapter: the payments of the others are asked about all the same
+        log.exception("the adapter of %s failed", payment.provider)
+        raise ProviderDown("broken") from broken
     with office.store.unit(write=True) as unit:
         settled, moved = _settle(office, unit, payment.id, status)
     if moved is not None:

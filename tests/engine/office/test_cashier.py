@@ -407,6 +407,29 @@ def test_silent_payments_are_asked_less_and_less(tmp_path: Path) -> None:
     assert asked == [1, 1, 1, 1, 1, 0, 1, 0, 1, 0]
 
 
+def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Told):
+        id = "broken"
+
+        def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+            raise KeyError("status")
+
+    told, broken = Told(), Broken()
+    world = a_world(tmp_path, providers={"told": told, "broken": broken})
+    first = pay(world, world.sent(), provider="broken")
+    other = world.applicant("+22890000102")
+    dossier = world.sent(owner=other)
+    cashier.start_payment(world.office, other, dossier.id, payer=WAITS, provider="told")
+    told.says = {"kind": "paid"}
+    world.wait(seconds=10)
+    assert cashier.reconcile(world.office) == 2
+    assert world.kept(dossier).state == "signature"
+    with world.office.store.unit() as unit:
+        [kept] = unit.payments_of(first.dossier)
+    assert kept.status == "pending"
+    assert "the adapter of broken failed" in caplog.text
+
+
 def test_many_old_silent_payments_starve_no_new_one(tmp_path: Path) -> None:
     told = Told()
     world = a_world(tmp_path, providers={"told": told})
