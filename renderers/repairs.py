@@ -14,7 +14,7 @@ from engine.problems import Problem, Report
 from renderers.problem_text import correction
 
 _ROUNDS: Final = 20
-_PUNCTUATION: Final = frozenset({"Y100", "Y110", "Y111", "Y112", "Y113", "Y114", "Y115"})
+_PUNCTUATION: Final = frozenset({"Y100", "Y107", "Y110", "Y111", "Y112", "Y113", "Y114", "Y115"})
 _NEAR: Final = frozenset({"S201", "S203", "S209", "N301", "N304", "N306", "N307", "E401", "E404", "E411"})
 _UNREAD: Final = frozenset({"S201", "S203", "S204"})  # what such a fault leaves unread has names others speak of
 _NEEDLESS: Final = frozenset({"V722"})

@@ -45,6 +45,7 @@ def check_definition(
     placed, splicing = splice(source, shared.blocks, shared.presets)
     shape = [*source.advice, *check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
     procedure, built = build_spliced(placed, splicing, shared)
+    built = _less_what_is_unread(source, shape, built)
     shape, built = _names_refused(shape, built)
     found = [*shape, *_not_said_yet(built, shape), *_misnamed(source, served)]
     if procedure is None or any(one.is_error for one in found):
@@ -59,6 +60,16 @@ def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterato
     """Where the shape is wrong, what follows from it is not told."""
     told = {(one.where.file, one.where.line, one.where.column) for one in shape if one.is_error}
     return (one for one in built if (one.where.file, one.where.line, one.where.column) not in told)
+
+
+def _less_what_is_unread(source: Source, shape: Iterable[Problem], built: Iterable[Problem]) -> list[Problem]:
+    """The names that a misspelt section declares (`apointments`) are not told missing: the section is."""
+    unread = [one for one in shape if one.code == "S201" and one.facts["near"]]
+    sections = (source.at((str(one.facts["name"]),)) for one in unread)
+    names = {name for section in sections if isinstance(section, dict) for name in section}
+    meant = {near for one in unread for near in (one.facts["near"] if isinstance(one.facts["near"], tuple) else ())}
+    lost = {"N301": names, "N305": names, "N307": names, "S202": meant}
+    return [one for one in built if one.facts.get("name") not in lost.get(one.code, ())]
 
 
 def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list[Problem], list[Problem]]:

@@ -24,6 +24,9 @@ _FLOW_FAULTS: Final = (
     ("Y113", re.compile(r":(?=\s|$)")),
     ("Y114", re.compile(r"(?<=\s)#")),
 )
+_NO_BREAK: Final = re.compile(
+    r"(?:^ *(?:- +)*|[{,] *)(?P<key>[A-Za-z_]\w*)(?:[\u00a0\u202f]+:(?= |$)|:[\u00a0\u202f]+)"
+)
 _OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
 _LONE_QUOTE: Final = re.compile(r"(?<!\w)'|'(?!\w)")  # no apostrophe within a word
 _FIRST_SIGNS: Final = "&*!|>%@`"
@@ -81,6 +84,16 @@ def _is_paired(text: str) -> bool:
     marks = len(_LONE_QUOTE.findall(text))
     even = marks % 2 == 0 and text.count('"') % 2 == 0 and text.count("“") == text.count("”")
     return even and text[:1] not in ("“", "”", "‘")
+
+
+def no_break_after_key(line: str) -> Repair | None:
+    """A key and its colon parted by a space that does not break, which YAML does not read as one: `by:` or `label :`
+    as a word processor writes them."""
+    found = _NO_BREAK.search(line)
+    if found is None:
+        return None
+    fixed = f"{line[: found.end('key')]}: {line[found.end() :].lstrip()}".rstrip()
+    return Repair("Y107", found.end("key") + 1 + (line[found.end("key")] == ":"), found["key"], fixed)
 
 
 def _first_fault(text: str, faults: tuple[tuple[str, re.Pattern[str]], ...]) -> tuple[str, int] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from engine.definition.punctuation import quote, repair
+from engine.definition.punctuation import no_break_after_key, quote, repair
 from engine.problems import Fact, Position, Problem, problem
 
 Tree: TypeAlias = "bool | int | Decimal | str | list[Tree] | dict[str, Tree] | None"
@@ -192,6 +192,8 @@ class Reader:
         earlier = self.keys.get(path)
         if name == "<<" and token.plain:
             self._say("Y101", token.start, 2, what="merge")
+        elif not token.style.strip() and ("\u00a0" in name or "\u202f" in name) and self._no_break(token):
+            place.cut = True  # its value is in the key
         elif "\n" in name:
             self._say("Y108", token.start)
         elif name.lower() in RESERVED or name == "~":
@@ -201,6 +203,13 @@ class Reader:
         place.key = name
         place.earlier, place.last = place.last, token
         self.keys.setdefault(path, spot)
+
+    def _no_break(self, token: Token) -> bool:
+        found = no_break_after_key(self._line(token.start.line))
+        if found is not None:
+            mark = token.start._replace(column=found.column - 1)
+            self._say("Y107", mark, what="no_break", name=found.text, fix=found.line)
+        return found is not None
 
     def _close(self, token: Token) -> None:
         closed = self._open.pop()
@@ -292,7 +301,7 @@ class Reader:
     def _punctuation(self, code: str, mark: Mark, text: str, width: int = 1) -> None:
         fixed = repair(self._line(mark.line))
         facts: dict[str, Fact] = {"text": fixed.text if fixed and fixed.code == code else text}
-        if fixed:
+        if fixed and fixed.sure:
             facts["fix"] = fixed.line
         self._say(code, mark, width, **facts)
 

@@ -19,9 +19,9 @@ from jsonschema_rs import Draft202012Validator as Gate
 from engine.definition.near import close_names, plain
 from engine.definition.notation import likely_span, read_date, read_hours
 from engine.definition.punctuation import quote
-from engine.definition.shape_rules import laid_over, rules_of_procedure, rules_of_shared
+from engine.definition.shape_rules import WAITS, laid_over, rules_of_procedure, rules_of_shared
 from engine.definition.source import Path, Placed
-from engine.problems import Fact, Problem, problem
+from engine.problems import Fact, Position, Problem, problem
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -84,7 +84,7 @@ def check_shape(source: Placed, partial: bool | None = None) -> list[Problem]:
         partial = isinstance(tree, dict) and "extends" in tree
     faults = _Faults(source, partial)
     found = [one for error in errors_of(None, tree) for one in faults.of(error)]
-    return _once([*found, *rules_of_procedure(source, partial)])
+    return _once(faults.told_once([*found, *rules_of_procedure(source, partial)]))
 
 
 def check_shared_shape(source: Placed, kind: SharedKind) -> list[Problem]:
@@ -142,6 +142,7 @@ class _Faults:
 
     def __init__(self, source: Placed, partial: bool) -> None:
         self.source, self.partial = source, partial
+        self.meant: dict[Position, set[str]] = {}  # by the place of a map, the keys that misspelt ones stand for
 
     def of(self, error: ValidationError) -> Iterator[Problem]:
         path: Path = tuple(error.absolute_path)
@@ -154,6 +155,17 @@ class _Faults:
             yield _missing(self.source, path, tuple(name for name in wanted if name not in _keys_of(error)))
         else:
             yield self._value(error, path)
+
+    def told_once(self, problems: list[Problem]) -> list[Problem]:
+        """A key that is missing because it is misspelt was told where it is written."""
+        return [
+            one
+            for one in problems
+            if not (
+                (one.code == "S202" and set(_names(one)) <= self.meant.get(one.where, set()))
+                or (one.code == "S204" and not one.facts["found"] and set(WAITS) & self.meant.get(one.where, set()))
+            )
+        ]
 
     def _deferred(self, path: Path) -> bool:
         """Whether the whole will be known only once presets and blocks are merged in."""
@@ -170,6 +182,7 @@ class _Faults:
             if not patterns:
                 free = tuple(one for one in known if one not in _keys_of(error))
                 near = close_names(name, free)
+                self.meant.setdefault(self.source.position(path, key=True), set()).update(near)
                 yield problem("S201", where, name=name, near=near, allowed=free, **_put(near))
                 continue
             kind = next((kind for sign, kind in _KEY_KINDS if sign in patterns[0]), "id")

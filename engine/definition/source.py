@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 import yaml
 
-from engine.definition.punctuation import Repair, repair
+from engine.definition.punctuation import Repair, no_break_after_key, repair
 from engine.definition.reading import RESERVED, Limits, Mark, Path, Reader, Spot, Token, Tree
 from engine.problems import Fact, InvalidDefinition, Position, Problem, Report, problem
 
@@ -239,6 +239,10 @@ def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position
     """Where the syntax breaks, why, and the line corrected when its author's intent is plain."""
     said, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
     marks = [mark for mark in (getattr(error, "problem_mark", None), getattr(error, "context_mark", None)) if mark]
+    for mark in marks:
+        if mark.line < len(lines) and (spaced := no_break_after_key(lines[mark.line])):
+            told: dict[str, Fact] = {"what": "no_break", "name": spaced.text, "fix": spaced.line}
+            return Position(file, mark.line + 1, spaced.column), told, spaced
     for mark in marks:
         fixed = repair(lines[mark.line]) if mark.line < len(lines) else None
         if fixed and not fixed.sure:

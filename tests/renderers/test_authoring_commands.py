@@ -241,3 +241,18 @@ def test_fix_repairs_the_name_that_is_wrong_and_not_the_line_that_is_right(folde
     done = guichet("lint", "--fix", "--no-proofs", folder / "exemple.yaml")
     assert done.exit_code == 0, done.output
     assert (folder / "exemple.yaml").read_text("utf-8") == text
+
+
+@pytest.mark.parametrize(("right", "wrong", "told"), [
+    ("fees:", "feees:", ["S201"]), ("personal_data:", "personnal_data:", ["S201"]),
+    ("      by: instructeur", "      bby: instructeur", ["S201"]),
+    ("      by: instructeur", "      by\u00a0: instructeur", ["Y107"]),
+    ("due: 15 days", "due:\u00a015 days", ["Y107"]), ("      label: Examen", "      label :Examen", ["Y100"]),
+])  # fmt: skip
+def test_a_cause_is_told_once(folder: Path, right: str, wrong: str, told: list[str]) -> None:
+    text = (BAD / "P3_no_time_to_pay.yaml").read_text("utf-8").replace("due: 0 days", "due: 15 days")
+    report = check_definition(text.replace(right, wrong, 1), "exemple.yaml", SHARED).report
+    assert [one.code for one in report] == told
+    (folder / "exemple.yaml").write_text(text.replace(right, wrong, 1), "utf-8")
+    done = guichet("lint", "--fix", "--no-proofs", folder / "exemple.yaml")
+    assert (done.exit_code == 0) == (told != ["Y100"]), done.output

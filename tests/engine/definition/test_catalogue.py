@@ -173,7 +173,7 @@ def test_all_the_faults_of_a_file_at_once() -> None:
     form: {d: {titre: D, fields: {nom: {label: A}}}}
     """)
     report = check_definition(text, "essai.yaml", the_shared()).report
-    assert {one.code for one in report.errors} == {"N301", "N306", "N308", "S201", "S202"}
+    assert {one.code for one in report.errors} == {"N301", "N306", "N308", "S201"}
     assert [one.where for one in report] == sorted(one.where for one in report)
 
 
