@@ -19,6 +19,8 @@ GAP_X: Final = 24
 GAP_Y: Final = 56
 MARGIN: Final = 20
 LETTERS: Final = 24
+_BADGE: Final = 18  # the height of numbers on a line
+_PARTS: Final = (0.36, 0.5, 0.24, 0.64, 0.76, 0.14)  # of a line, where its numbers may stand, the best first
 
 _FILL: Final = {  # background, border
     "applicant": ("#fff4d6", "#7a4d00"),
@@ -95,7 +97,8 @@ def workflow_svg(
         '<defs><marker id="fleche" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
         'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="#3c4a53"/></marker></defs>',
     ]
-    drawn = [_edge(drawing, pair, numbers, numbered) for pair, numbers in pairs.items() if pair[0] != pair[1]]
+    taken: list[tuple[float, float, float]] = []
+    drawn = [_edge(drawing, pair, numbers, numbered, taken) for pair, numbers in pairs.items() if pair[0] != pair[1]]
     parts += [line for line, _ in drawn] + [badge for _, badge in drawn]
     parts += [_box(drawing, state, language, current, counts or {}) for state in procedure.states.values()]
     parts += [_loop(drawing, pair[0], numbers) for pair, numbers in pairs.items() if pair[0] == pair[1]]
@@ -131,8 +134,11 @@ def _centre(point: tuple[float, int]) -> tuple[float, float]:
     return MARGIN + column * (WIDTH + GAP_X), MARGIN + layer * (HEIGHT + GAP_Y) + HEIGHT / 2
 
 
-def _edge(drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[Way]) -> tuple[str, str]:
-    """The line, and its numbers, which are drawn above all lines."""
+def _edge(
+    drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[Way],
+    taken: list[tuple[float, float, float]],
+) -> tuple[str, str]:  # fmt: skip
+    """The line, and its numbers, which are drawn above all lines, where no other numbers stand yet (`taken`)."""
     points = [_centre(point) for point in drawing.path[pair]]
     down = points[-1][1] > points[0][1]
     half = HEIGHT / 2 if down else -HEIGHT / 2
@@ -144,7 +150,7 @@ def _edge(drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbe
         path.append(f"C{x1:.0f} {y1 + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}")
     automatic = all(numbered[number - 1].event for number in numbers)
     dash = ' stroke-dasharray="5 4"' if automatic else ""
-    x, y = _along(points[0], points[1])
+    x, y = _free(points[0], points[1], _badge_width(numbers), taken)
     line = (
         f'<path d="{"".join(path)}" fill="none" stroke="#3c4a53" stroke-width="1.4"{dash} marker-end="url(#fleche)"/>'
     )
@@ -161,11 +167,30 @@ def _along(start: tuple[float, float], end: tuple[float, float], part: float = 0
     return x, y
 
 
+def _free(
+    start: tuple[float, float], end: tuple[float, float], width: float, taken: list[tuple[float, float, float]]
+) -> tuple[float, float]:
+    """A place on the line for numbers so wide, apart from those `taken`; the usual one when all are."""
+    places = [_along(start, end, part) for part in _PARTS]
+    free = (
+        (x, y)
+        for x, y in places
+        if all(abs(x - x1) >= (width + width1) / 2 + 2 or abs(y - y1) >= _BADGE + 2 for x1, y1, width1 in taken)
+    )
+    x, y = next(free, places[0])
+    taken.append((x, y, width))
+    return x, y
+
+
+def _badge_width(numbers: Sequence[int]) -> int:
+    return 12 + 7 * len(", ".join(map(str, numbers)))
+
+
 def _badge(x: float, y: float, numbers: Sequence[int]) -> str:
     text = ", ".join(map(str, numbers))
-    width = 12 + 7 * len(text)
+    width = _badge_width(numbers)
     return (
-        f'<rect x="{x - width / 2:.0f}" y="{y - 9:.0f}" width="{width}" height="18" rx="9" fill="#fff" '
+        f'<rect x="{x - width / 2:.0f}" y="{y - 9:.0f}" width="{width}" height="{_BADGE}" rx="9" fill="#fff" '
         f'stroke="#3c4a53"/><text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" font-size="11">{text}</text>'
     )
 
