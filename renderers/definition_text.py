@@ -256,9 +256,13 @@ class _Reader(BookReader):
             kept = dict.fromkeys(new for new in names.values() if new is not None)
             for new in kept:
                 yield self.say("migrates_to", edition=edition, label=self.label(new))
-            gone = sum(new is None for new in names.values())
+            gone = [
+                quoted(old.rpartition(".")[2].replace("_", " "), self.language)
+                for old, new in names.items()
+                if new is None
+            ]
             if gone:
-                yield self.say("migrates_gone", edition=edition, count=gone)
+                yield self.say("migrates_gone", edition=edition, count=len(gone), names=", ".join(gone))
 
     def accepted(self) -> Iterator[str]:
         for one in self.book.accept:

@@ -103,11 +103,17 @@ def _card(one: Publication) -> PublicationCard:
     said = writer()
     return PublicationCard(
         _title(one.origin, said), one.origin.subject, said.say(f"outcome.{one.outcome}"), _TAGS[one.outcome],
-        said.words.moment(one.at, said.language), tuple(_people(one, said)), said.signature(one.origin),
+        said.words.moment(one.at, said.language), tuple(_people(one, said)), _signature(one.origin, said),
         tuple(_placed(one, said)), tuple(said.say("removed", name=name) for name in one.removed),
         one.outcome == "published" and not one.placed and not one.removed, tuple(said.gates(one.gates)),
         one.outcome == "refused",
     )  # fmt: skip
+
+
+def _signature(origin: Origin, said: PublicationWriter) -> SignatureText | None:
+    """The state of the signature, which begins what is said after the people."""
+    told = said.signature(origin)
+    return SignatureText(told.text[:1].upper() + told.text[1:], told.tone) if told else None
 
 
 def _title(origin: Origin, said: PublicationWriter) -> str:

@@ -91,6 +91,8 @@ def test_a_rise_after_a_return_is_told_against_what_people_paid_until_then(agenc
     assert f"{prints[1]}...{prints[4]}" in auditor(app).get(f"/audit/demarches/{SLUG}").text
     said = [" ".join(one["sentences"]).replace("\u00a0", " ").replace("\u202f", " ") for one in editions]
     assert ["1 000 → 1 500" in said[0], "1 200 → 1 500" in said[1], "1 000 → 1 200" in said[2]] == [True] * 3
+    form = stranger.get(f"/demarches/{SLUG}/historique").text.partition("</form>")[0]
+    assert f'<option value="{prints[1]}" selected' in form, "what it is compared with at first"
     assert "par Kossi Agbeko, retour à l’édition 1 : Arrêté annulé." in said[1]
     assert "Arrêté annulé.." not in said[1]
     feed = stranger.get(f"/demarches/{SLUG}/historique.atom").text.replace("\u202f", " ")
