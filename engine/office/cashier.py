@@ -83,10 +83,10 @@ def owed(office: Office, actor: Actor, dossier_id: str) -> tuple[Owed, ...]:
     """What is to be paid now, as it was frozen when it fell due."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
-        return _due(office, pinned(office, unit, dossier), dossier)
+        return due_now(office, pinned(office, unit, dossier), dossier)
 
 
-def _due(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Owed, ...]:
+def due_now(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Owed, ...]:
     scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
     fees = {task.id for task in open_tasks(procedure, dossier, scope) if isinstance(task, Fee)}
     fees |= {fee.id for fee in procedure.fees() if fee.id in dossier.done}  # the rest of one paid in part
@@ -104,7 +104,7 @@ def least_owed(office: Office, actor: Actor, dossier_id: str) -> int:
 def _parts(office: Office, procedure: Procedure, dossier: Dossier) -> dict[str, int]:
     scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
     fees = {fee.id: fee for fee in procedure.fees()}
-    return {one.fee: part_of(fees[one.fee], one, scope) for one in _due(office, procedure, dossier)}
+    return {one.fee: part_of(fees[one.fee], one, scope) for one in due_now(office, procedure, dossier)}
 
 
 def payments(office: Office, actor: Actor, dossier_id: str) -> tuple[Payment, ...]:
@@ -162,10 +162,10 @@ def _open_payment(
     office: Office, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor, part: bool
 ) -> Payment:
     procedure, now = pinned(office, unit, dossier), office.now()
-    due = _due(office, procedure, dossier)
+    due = due_now(office, procedure, dossier)
     if not due:
         raise Refused(refusal("nothing_owed"))
-    if (other := _awaited(unit, dossier, now)) is not None:
+    if (other := awaited_in(unit, dossier, now)) is not None:
         until = (other.started_at + SECOND_THOUGHTS).isoformat(timespec="seconds")
         raise Refused(refusal(f"payment_{other.status}", payment=other.id, until=until))
     amount = sum(_parts(office, procedure, dossier).values()) if part else sum(one.left for one in due)
@@ -185,10 +185,10 @@ def _open_payment(
 def awaited_payment(office: Office, actor: Actor, dossier_id: str) -> Payment | None:
     """The payment of today whose end nobody knows yet; while there is one, no other may be started."""
     with office.store.unit() as unit:
-        return _awaited(unit, seen(unit, office, actor, dossier_id), office.now())
+        return awaited_in(unit, seen(unit, office, actor, dossier_id), office.now())
 
 
-def _awaited(unit: Unit, dossier: Dossier, now: datetime) -> Payment | None:
+def awaited_in(unit: Unit, dossier: Dossier, now: datetime) -> Payment | None:
     still = (one for one in unit.payments_of(dossier.id) if one.status in OPEN)
     return next((one for one in still if now < one.started_at + SECOND_THOUGHTS), None)
 
@@ -432,7 +432,7 @@ def _become(
         unit.put_payment(replace(payment, provider_ref=standing.provider_ref))
         return payment, None
     if standing.status in RECEIVED:
-        return _credit(office, unit, replace(after, reason=None), dossier, standing.received, now)
+        return credit(office, unit, replace(after, reason=None), dossier, standing.received, now)
     if standing.status in ("failed", "expired"):
         after = replace(after, ended_at=now)
         _note(unit, dossier, "payment_ended", now, payment=payment.id, status=standing.status, why=standing.reason)
@@ -441,7 +441,7 @@ def _become(
     return after, None
 
 
-def _credit(
+def credit(
     office: Office, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime
 ) -> tuple[Payment, Dossier | None]:
     """Credits all that came in, once for ever; what is over the price stays visible on the dossier, to give back."""

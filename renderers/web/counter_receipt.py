@@ -7,9 +7,22 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from engine.office.assistance import follow_code
+from engine.office.cash import cash_due, cash_taken, take_cash
 from engine.office.cashier import owed
 from renderers.certificate import counter_pdf
-from renderers.web.base import actor, file_response, go, helper, language, office, page, say, site
+from renderers.web.base import (
+    actor,
+    file_response,
+    form_token,
+    go,
+    helper,
+    language,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
 from renderers.web.cases import Case, agency_of, case, place_label, to_bring
 from renderers.web.counter import HOME
 from renderers.web.desk import assisted_by
@@ -26,11 +39,25 @@ def show(number: str) -> Response:
     one = case(number)
     if one.dossier.is_draft:
         return go(one.at("/demande"))
+    cash = cash_due(office(), actor(), one.id)
     narrow = request.args.get("format") == "80"
     return page(
         "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
         steps=time_steps(one), bring=to_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
+        cash=cash, cash_said=francs(cash), token=new_token(),
     )  # fmt: skip
+
+
+@blueprint.post(f"{HOME}/<number>/especes")
+@helper
+def cash(number: str) -> Response:
+    """The person has put the money on the desk; the sum is the one the agent saw."""
+    one, seen = case(number), request.form.get("amount", "")
+    if one.dossier.is_draft:
+        return go(one.at("/demande"))
+    amount = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0
+    take_cash(office(), actor(), one.id, amount, token=form_token())
+    return go(one.at("/recepisse"))
 
 
 @blueprint.get(f"{HOME}/<number>/recepisse.pdf")
@@ -63,6 +90,13 @@ def _rows(one: Case) -> list[tuple[str, str]]:
         (say("counter.office"), place_label(dossier.office)),
         (say("counter.assisted_by"), assisted_by(dossier)),
         (say("counter.fee"), francs(due) if due else say("counter.nothing_due")),
+        *(
+            (
+                say("counter.cash_taken"),
+                say("counter.cash_line", receipt=paid.receipt or "", amount=francs(paid.amount)),
+            )
+            for paid in cash_taken(office(), actor(), one.id)
+        ),
     ]
     return [(name, value) for name, value in rows if value]
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, jsonify, request
 
 from engine.definition.model import Appointment
+from engine.office.cash import CASH
 from engine.office.cashier import (
     awaited_payment,
     check_payment,
@@ -269,6 +270,8 @@ def _payment_page(one: Case, payment: Payment) -> Response:
 
 
 def _provider_label(provider: str) -> str:
+    if provider == CASH:
+        return say("counter.cash")
     known = office().providers.get(provider)
     return known.label if known else provider
 

@@ -12,7 +12,7 @@ from pypdf import PdfReader
 
 from engine.office.secrets import hash_secret
 from engine.records.dossier import Account, Dossier
-from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
+from tests.web.visitor import ANSWERS, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
 
 HOME = "/agent/guichet"
 
@@ -94,14 +94,16 @@ def test_from_the_code_read_aloud_to_the_receipt(visitor: Visitor) -> None:
     assert re.search(r"/roll\b", seat.open(f"{HOME}/{number}/recepisse?format=80").html)
     pdf = seat.open(f"{HOME}/{number}/recepisse.pdf").response
     words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf.data)).pages)
-    assert "Agent ama" in words and number[:2] in words
+    assert "Agent ama" in words
+    assert number[:2] in words
 
     person = another(visitor)
     later(visitor, minutes=2)
     person.sign_in()
     assert "Assisté par Agent ama, au guichet." in person.open(f"/dossiers/{number}").text
     desk = seat.open(f"/agent/dossiers/{number}").text
-    assert "Assisté par Agent ama, au guichet." in desk and "Demande remplie au guichet avec la personne" in desk
+    assert "Assisté par Agent ama, au guichet." in desk
+    assert "Demande remplie au guichet avec la personne" in desk
 
 
 def test_nothing_is_sent_before_the_person_has_confirmed(visitor: Visitor) -> None:
@@ -110,7 +112,8 @@ def test_nothing_is_sent_before_the_person_has_confirmed(visitor: Visitor) -> No
     check = f"{HOME}/{number}/verification"
     assert press(seat, check, confirmed="paper").status == 422
     refused = press(seat, check, declared="1")
-    assert refused.status == 422 and "Dites comment la personne confirme." in refused.text
+    assert refused.status == 422
+    assert "Dites comment la personne confirme." in refused.text
     assert press(seat, check, declared="1", confirmed="code", confirm_code="000000").status == 422
     assert kept(visitor, number).is_draft
     later(visitor, minutes=1)
@@ -133,7 +136,8 @@ def test_once_it_is_over_the_draft_is_the_persons_alone(visitor: Visitor, how: s
     else:
         later(visitor, minutes=16)
     for shut in (seat.open(page), seat.post(page, **typed), seat.open(f"{HOME}/{number}/recepisse")):
-        assert shut.status == 403 and "L’aide est terminée" in shut.text
+        assert shut.status == 403
+        assert "L’aide est terminée" in shut.text
     assert seat.open(f"/agent/dossiers/{number}").status == 404, "a draft is nobody else's"
     person = another(visitor)
     later(visitor, minutes=2)
@@ -155,7 +159,8 @@ def test_another_agent_does_not_look_over_the_shoulder(visitor: Visitor) -> None
 def test_somebody_without_a_telephone(visitor: Visitor) -> None:
     seat = an_agent(visitor)
     refused = seat.send(HOME, how="paper", family_name="AMEGAN", given_names="Afi")
-    assert refused.status == 422 and "Faites signer l’accord" in refused.text
+    assert refused.status == 422
+    assert "Faites signer l’accord" in refused.text
     seat.send(HOME, how="paper", family_name="AMEGAN", given_names="Afi", signed="1")
     assert "Vous aidez AMEGAN Afi – tout est enregistré à son nom." in seat.open(HOME).text
     number = sent(seat)
@@ -164,7 +169,8 @@ def test_somebody_without_a_telephone(visitor: Visitor) -> None:
     person = another(visitor)
     assert person.send("/suivi/code", number=number, code="0000 0000").status == 422
     person.send("/suivi/code", number=number, code=code[1])
-    assert person.follow().status == 200 and "Assisté par Agent ama" in person.page.text
+    assert person.follow().status == 200
+    assert "Assisté par Agent ama" in person.page.text
     seat.post(f"{HOME}/terminer", csrf_token=seat.open(HOME).value("csrf_token"))
     seat.send(HOME, how="receipt", number=number, code=code[1])
     assert "Vous aidez AMEGAN Afi" in seat.follow().text
@@ -173,3 +179,37 @@ def test_somebody_without_a_telephone(visitor: Visitor) -> None:
 def test_in_english(visitor: Visitor) -> None:
     seat = helping(visitor)
     assert "You are helping the person at 90 11 22 33" in seat.open(f"{HOME}?lang=en").text
+
+
+def test_the_price_is_paid_into_the_agents_hand(tmp_path: Path) -> None:
+    visitor = a_visitor(tmp_path, book=STALL.replace("amount: 5000}", "amount: 5000, methods: [mobile_money, cash]}"))
+    seat = helping(visitor)
+    number = sent(seat)
+    assert "en espèces" not in seat.follow().text, "nothing falls due before it is granted"
+    visitor.decide(number, "accorder")
+    receipt = f"{HOME}/{number}/recepisse"
+    form = seat.open(receipt).form("amount")
+    assert form["amount"] == ["5000"]
+    assert seat.post(f"{HOME}/{number}/especes", **{**form, "amount": "500", "token": "x"}).status == 409
+    for _ in range(2):  # a double tap is one act
+        assert seat.post(f"{HOME}/{number}/especes", **form).address == receipt
+    told = seat.open(receipt).text
+    assert re.search(r"Reçu en espèces quittance Q-2026-\d{6}, 5 000 FCFA", told), told
+    assert "Rien à payer pour le moment" in told
+    assert kept(visitor, number).state == "cle"
+    dossier = kept(visitor, number)
+    with visitor.office.store.unit() as unit:
+        (payment,) = unit.payments_of(dossier.id)
+        started = [one for one in unit.entries(payment.dossier) if one.kind == "payment_started"]
+    assert (payment.method, payment.status, payment.amount) == ("cash", "paid", 5000)
+    assert [(one.actor_kind, one.actor) for one in started] == [("agent", "ama")], "whose hand took it"
+
+
+def test_no_cash_where_the_book_takes_none(visitor: Visitor) -> None:
+    seat = helping(visitor)
+    number = sent(seat)
+    visitor.decide(number, "accorder")
+    assert "espèces" not in seat.open(f"{HOME}/{number}/recepisse").text
+    banner = seat.page.value("csrf_token")
+    assert seat.post(f"{HOME}/{number}/especes", csrf_token=banner, amount="5000").status == 409
+    assert kept(visitor, number).state == "a_payer"

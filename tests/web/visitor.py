@@ -257,14 +257,14 @@ def picture(name: str = "carte.jpg") -> tuple[io.BytesIO, str]:
     return io.BytesIO(out.getvalue()), name
 
 
-def a_visitor(folder: Path, **settings: Any) -> Visitor:
+def a_visitor(folder: Path, book: str = STALL, **settings: Any) -> Visitor:
     """A portal over the invented procedure, and someone who just opened their browser."""
     clock = FixedClock(NOON)
     operator = SandboxOperator(None, clock, b"test")
     store = SqliteStore(":memory:")
     store.migrate()
     inbox = InboxSender()
-    procedure = a_procedure(STALL)
+    procedure = a_procedure(book)
     office = publish_editions(Office(
         Catalogue.of([procedure], the_shared()), store, AttachmentStore(folder / "files"),
         {"argent": SandboxProvider(operator, "argent", "Argent mobile")},

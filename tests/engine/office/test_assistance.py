@@ -67,10 +67,13 @@ def test_a_request_filled_in_with_somebody_is_theirs_and_says_who_helped(world: 
     actor, dossier = begun(world, agent)
     sent = finished(world, actor, dossier)
     person = world.read(lambda unit: unit.account_of("applicant", PHONE))
-    assert person and sent.owner == person.id and sent.contact_phone == PHONE
+    assert person
+    assert sent.owner == person.id
+    assert sent.contact_phone == PHONE
     assert (sent.channel, sent.assisted) == ("counter", (agent.id,))
     told = [(one.kind, one.actor_kind, one.actor) for one in entries(world, sent)]
-    assert ("assisted", "agent", agent.id) in told and ("declared_aloud", "agent", agent.id) in told
+    assert ("assisted", "agent", agent.id) in told
+    assert ("declared_aloud", "agent", agent.id) in told
     assert ("submitted", "agent", agent.id) in told
     assert intake.see(world.office, person.actor(), sent.id).number == sent.number, "the person goes on by themself"
 
@@ -139,7 +142,9 @@ def test_a_draft_begun_at_home_goes_on_at_the_counter(world: World) -> None:
     person = world.owner(draft)
     helped(world, agent)
     _, dossier = begun(world, agent)
-    assert dossier.id == draft.id and dossier.owner == person.id and dossier.channel == "counter"
+    assert dossier.id == draft.id
+    assert dossier.owner == person.id
+    assert dossier.channel == "counter"
 
 
 def test_somebody_without_a_telephone_is_found_again_by_their_receipt(world: World) -> None:
@@ -150,7 +155,8 @@ def test_somebody_without_a_telephone_is_found_again_by_their_receipt(world: Wor
     actor, dossier = begun(world, agent)
     sent = finished(world, actor, dossier)
     code = assistance.follow_code(world.office, sent)
-    assert re.fullmatch(r"\d{8}", code) and sent.contact_phone is None
+    assert re.fullmatch(r"\d{8}", code)
+    assert sent.contact_phone is None
     signed, number = assistance.follow_by_code(world.office, sent.number, code)
     assert (signed.actor.id, number) == (sent.owner, sent.number)
     with pytest.raises(Refused, match="receipt_wrong"):
@@ -158,7 +164,8 @@ def test_somebody_without_a_telephone_is_found_again_by_their_receipt(world: Wor
     assistance.end_assistance(world.office, agent)
     assistance.help_by_receipt(world.office, agent, sent.number, code)
     again = assistance.helping(world.office, agent)
-    assert again and again.principal == sent.owner
+    assert again
+    assert again.principal == sent.owner
 
 
 def test_who_has_a_telephone_gets_no_code_on_paper(world: World) -> None:
@@ -186,7 +193,8 @@ def test_who_helped_is_not_the_second_pair_of_eyes(world: World) -> None:
     dossier = world.take(dossier, other, "verifier", filling={"meme_personne": False})
     dossier = world.force(dossier, assisted=(chief.id,))
     closed = {one.transition.id: one.closed for one in casework.offers(world.office, chief, dossier.id)}
-    assert closed["signer"] and closed["signer"].code == "assisted"
+    assert closed["signer"]
+    assert closed["signer"].code == "assisted"
     with pytest.raises(Refused, match="assisted"):
         world.take(dossier, chief, "signer")
     third = world.agent("third", "sncja/greffier_en_chef")
