@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from renderers.console import ComparingCommand
-from renderers.console_files import LANGUAGES, definition_path, shared_for
+from renderers.console_files import LANGUAGES, definition_path, session_name, shared_for
 
 if TYPE_CHECKING:
     from engine.office.office import Office
@@ -52,7 +52,7 @@ def migrate_command(opened: Callable[[], Office]) -> click.Command:
                 if not yes:
                     _confirmed(MigrationWriter(found, words, language).text(), words, language)
                 office.store.migrate()
-                found = bring_over(office, slug, edition, limit=limit)
+                found = bring_over(office, slug, edition, limit=limit, by=session_name())
         except NotFound:
             _fail(words.say("migration.unknown", language, {"name": slug}))
         except Refused as refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,14 @@ def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list
         for file in sorted(folder.glob("*/*.yaml")):
             sources.setdefault(str(file), file.read_text("utf-8", "replace"))
     return checked, beside, sources
+
+
+def session_name() -> str:
+    """Whose session the command runs in; empty when the machine does not say."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def definition_path(slug_or_path: str) -> Path:

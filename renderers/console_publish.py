@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import sys
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from renderers.console import can_prove
-from renderers.console_files import DEFAULT_FOLDER, LANGUAGES
+from renderers.console_files import DEFAULT_FOLDER, LANGUAGES, session_name
 
 if TYPE_CHECKING:
     from engine.office.following import Follower
@@ -118,7 +117,7 @@ def _roll_back(
             office.now(),
             slug,
             int(which) if which else None,
-            by or _session(),
+            by or session_name(),
             because.strip(),
         )
     except Refused as refused:
@@ -128,13 +127,6 @@ def _roll_back(
     _say_placed(office, told, "rolled_back", words, language)
     click.echo(words.say("publication.did.rolled_back_note", language, {}))
     return 0
-
-
-def _session() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
 
 
 def _publish(opened: Callable[[], tuple[Office, Keeper]], rewritten: bool, words: Words, language: str) -> int:

@@ -63,10 +63,11 @@ class Migration:
 
 
 def migrate(
-    office: Office, procedure_id: str, edition: int | None = None, *, dry_run: bool = False, limit: int | None = None
-) -> Migration:
+    office: Office, procedure_id: str, edition: int | None = None, *, dry_run: bool = False, limit: int | None = None,
+    by: str = "",
+) -> Migration:  # fmt: skip
     """Brings the open dossiers of earlier editions over to one that was published: the one in force, unless `edition` names
-    another. At most `limit` of them. Raises NotFound, InvalidDefinition; Refused: edition_unpublished, edition_without_map."""
+    another. At most `limit` of them. `by` is who asks for it, whom the journals name. Raises NotFound, InvalidDefinition; Refused: edition_unpublished, edition_without_map."""
     book = published(office, procedure_id, edition)
     moved: list[Moved] = []
     staying: list[Staying] = []
@@ -75,7 +76,7 @@ def migrate(
     for dossier_id in office.store.all_dossiers(procedure_id):
         if limit is not None and len(moved) >= limit:
             return Migration(book, books, dry_run, tuple(moved), tuple(staying), there, closed, True)
-        found = _one(office, book, dossier_id, dry_run)
+        found = _one(office, book, dossier_id, dry_run, by)
         if isinstance(found, Dossier):
             there, closed = there + (found.closed_at is None), closed + (found.closed_at is not None)
         elif found is not None:
@@ -113,7 +114,7 @@ def published(office: Office, procedure_id: str, edition: int | None) -> Procedu
 
 
 def _one(
-    office: Office, book: Procedure, dossier_id: str, dry_run: bool
+    office: Office, book: Procedure, dossier_id: str, dry_run: bool, by: str
 ) -> Dossier | tuple[Procedure, Moved | Staying] | None:
     """One dossier looked at, then judged again and moved in one unit. The dossier itself when it is not concerned. What
     fails unexpectedly stays as it was and is told; the others go on."""
@@ -125,7 +126,7 @@ def _one(
         return dossier
     try:
         with office.store.unit() as unit:
-            before, crossing = _judged(office, unit, book, dossier)
+            before, crossing = _judged(office, unit, book, dossier, by)
         after = dossier
         if isinstance(crossing, Crossing) and dry_run:
             after = crossing.decision.dossier
@@ -134,7 +135,7 @@ def _one(
                 dossier = unit.dossier(dossier_id) or dossier
                 if not _is_concerned(book, dossier):  # somebody was faster
                     return dossier
-                before, crossing = _judged(office, unit, book, dossier)
+                before, crossing = _judged(office, unit, book, dossier, by)
                 after = _kept(office, unit, crossing) if isinstance(crossing, Crossing) else dossier
     except (Busy, Damaged):
         raise
@@ -158,10 +159,12 @@ def _is_forgotten(dossier: Dossier) -> bool:
     return dossier.is_draft and dossier.closed_at is not None
 
 
-def _judged(office: Office, unit: Unit, book: Procedure, dossier: Dossier) -> tuple[Procedure, Crossing | Stays]:
+def _judged(
+    office: Office, unit: Unit, book: Procedure, dossier: Dossier, by: str
+) -> tuple[Procedure, Crossing | Stays]:  # fmt: skip
     before = pinned(office, unit, dossier)
     moment = Moment(book, SYSTEM_ACTOR, office.now(), office.directory, office.wording)
-    return before, cross(Translation.between(before, book), dossier, unit.payments_of(dossier.id), moment)
+    return before, cross(Translation.between(before, book), dossier, unit.payments_of(dossier.id), moment, by)
 
 
 def _kept(office: Office, unit: Unit, crossing: Crossing) -> Dossier:

@@ -49,8 +49,10 @@ class Crossing:
     names: Mapping[str, str | None]
 
 
-def cross(translation: Translation, kept: Dossier, payments: Iterable[Payment], moment: Moment) -> Crossing | Stays:
-    """What becomes of an open dossier of the earlier edition. `moment` is of the later one."""
+def cross(
+    translation: Translation, kept: Dossier, payments: Iterable[Payment], moment: Moment, asked: str = ""
+) -> Crossing | Stays:  # fmt: skip
+    """What becomes of an open dossier of the earlier edition. `moment` is of the later one; `asked`: who asked for it."""
     stays = next(_hindrances(translation, kept, payments, moment.now), None)
     if stays is not None:
         return stays
@@ -62,6 +64,7 @@ def cross(translation: Translation, kept: Dossier, payments: Iterable[Payment], 
     names = {old: new for old, new in translation.names.items() if old in held}
     body: dict[str, Plain] = {
         "from": translation.before.edition, "edition": translation.after.edition, "names": dict(names),
+        **({"asked": asked} if asked else {}),
     }  # fmt: skip
     passage = _stood(Passage.of(there), moment).note(
         "migrated", body, sealed_anew(translation.after, kept.answers, there.answers)

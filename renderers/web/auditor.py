@@ -192,6 +192,8 @@ def _entry_line(book: Procedure, entry: Entry, broken: Break | None) -> EntryLin
 
 
 def _actor_kind(entry: Entry) -> str:
+    if isinstance(entry.body, dict) and entry.body.get("asked"):  # somebody ran a command
+        return "command"
     return entry.actor_kind if site().words.has(f"journal.{entry.actor_kind}") else "anonymous"
 
 

@@ -50,10 +50,12 @@ def test_a_journal_is_read_in_the_words_of_each_edition(desks: Desks) -> None:
     dossier = world.sent("kiosque")
     publish(world, renamed(("label: Examen", "label: Instruction du dossier")))
     desks.app.extensions["guichet"] = replace(desks.app.extensions["guichet"], office=world.office)
-    assert len(migrate(world.office, "kiosque").moved) == 1
+    assert len(migrate(world.office, "kiosque", by="k.agbeko").moved) == 1
     seat = desks.auditor()
     trail = seat.see(open_trail(seat, dossier))
     assert "Dossier passé à une autre édition" in trail
+    assert "Par commande" in trail
+    assert "Demandé par : k.agbeko" in trail
     assert "examen → instruction" in trail
     assert "Étape : Examen" in trail
     assert "Étape : Instruction du dossier" in trail
