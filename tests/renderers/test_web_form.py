@@ -166,6 +166,7 @@ class Frame:
     home, demo, warning, signed_in, principal = "/", False, "", False, ""
     phone, phone_link, phone_hours = "22 00 00 00", "+22822000000", "lundi"
     languages: tuple[str, ...] = ()
+    helped = None
 
     @staticmethod
     def csrf() -> str:

@@ -178,7 +178,7 @@ def test_marks_of_a_language_stay_out_of_attributes_and_titles(words: Words, tmp
     """The frame in Ewe, almost all French: elements are marked, `<title>` and attributes hold words only."""
     html = Pages(words).render("error.html", "ee", {
         "frame": SimpleNamespace(principal="", home="/", demo=True, warning="", signed_in=False, phone="", phone_link="", phone_hours="",
-                                 languages=()),
+                                 helped=None, languages=()),
         "title": words.say("error.not_found", "ee", {}), "lines": [], "code": "", "links": [], "request": "",
     })  # fmt: skip
     assert '<html lang="ee">' in html
