@@ -41,7 +41,7 @@ from engine.definition.expressions import (
     Value,
     constant,
 )
-from engine.definition.notation import likely_span
+from engine.definition.notation import likely_date, likely_number, likely_span
 from engine.problems import Fact, Position, Problem, problem
 
 __all__ = ["Definition", "TableType", "Vocabulary", "check_definitions", "parse_expression", "rename_names"]
@@ -65,6 +65,12 @@ def parse_expression(
     literal = _literal(text, wanted)
     if literal is not None:
         return constant(literal.value, literal.type, where), _too_large(literal.value, where)
+    if isinstance(text, str) and (meant := _as_a_literal(text, {type_.kind for type_ in wanted})):
+        place = replace(where, width=len(text))
+        code, hint = ("E413", "number") if meant.isdigit() else ("E401", "date")
+        return None, [
+            problem(code, place, hint=hint, token=text, given="text", wanted=(wanted[0].kind,), instead=meant)
+        ]
     if not isinstance(text, str) or _misread(text, wanted):
         return None, [_wrong_literal(text, where, wanted)]
     reading = _Reading(vocabulary)
@@ -85,6 +91,12 @@ def _literal(text: Written, wanted: tuple[Type, ...]) -> Constant | None:
             if found is not None:
                 return found
     return None if wanted else natural_literal(text)
+
+
+def _as_a_literal(text: str, kinds: set[str]) -> str | None:
+    """A whole value of the file in a form of paper: `02/04/1985`, `15 000`."""
+    day = likely_date(text) if kinds & {"date", "partial_date"} else None
+    return day or (likely_number(text) if kinds & {"money", "integer", "decimal"} else None)
 
 
 def _misread(text: str, wanted: tuple[Type, ...]) -> str | None:

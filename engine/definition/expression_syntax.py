@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from engine.definition.notation import likely_date, likely_number, read_date
 from engine.problems import Fact, Position, Problem, problem
 
 MOST_SIGNS: Final = 500
@@ -120,7 +121,7 @@ def _syntax_problem(source: Source, fault: SyntaxError) -> Problem:
     for hint, habit in _HABITS:
         found = habit.search(outside_texts)
         if found:
-            repair: dict[str, Fact] = {"put": _INSTEAD[hint]} if hint in _INSTEAD else {}
+            repair: dict[str, Fact] = {"put": _INSTEAD[hint]} if hint in _INSTEAD else _as_written(hint, found.group())
             place = source.place(source.lead + found.start(), len(found.group()))
             return problem("E401", place, hint=hint, token=found.group(), **repair)
     last = len(source.body) - 1
@@ -128,6 +129,14 @@ def _syntax_problem(source: Source, fault: SyntaxError) -> Problem:
     hint = next((hint for sign, hint in _PARSER_SAYS.items() if sign in fault.msg), "")
     token = source.body[start : start + 20].split(" ")[0]
     return problem("E401", source.place(source.lead + start), hint=hint if fault.offset else "unfinished", token=token)
+
+
+def _as_written(hint: str, token: str) -> dict[str, Fact]:
+    """A date or a number of thousands as an expression writes it."""
+    day, number = likely_date(token) or (token if hint == "date" else None), likely_number(token)
+    if day is not None and read_date(day) is not None:
+        return {"instead": "date({}, {}, {})".format(*map(int, day.split("-")))}
+    return {"instead": number} if number is not None else {}
 
 
 def rename_names(text: str, mapping: Mapping[str, str]) -> str:

@@ -75,8 +75,9 @@ class Namespace:
         found = self.kind(name)
         if found in kinds:
             return True
+        wanted = {"wanted": kinds[0]} if len(kinds) == 1 else {}
         if found is None and name not in bench.broken:  # what its own fault told is not told again
-            bench.unknown_at("N301", bench.where(path, key=key), name, self.of(*kinds))
+            bench.unknown_at("N301", bench.where(path, key=key), name, self.of(*kinds), **wanted)
         elif found is not None:
             bench.say("N305", path, name=name, found=found, wanted=kinds)
         return False

@@ -16,6 +16,8 @@ from engine.values import Span
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
+_SLASHED: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_THOUSANDS: Final = re.compile(r"\d{1,3}([ \u00a0\u202f]\d{3})+")
 _UNITS: Final = ("minute", "hour", "day", "week", "month", "year")
 _SPAN: Final = re.compile(r"(0|[1-9]\d{0,4}) (working )?(minute|hour|day|week|month|year)(s?)", re.ASCII)
 _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
@@ -31,6 +33,18 @@ _LOOSE_UNITS: Final[Mapping[str, str]] = {
     "année": "year", "y": "year",
 }  # fmt: skip
 _LOOSE_WORKING: Final = {"working", "work", "business", "ouvre", "ouvré", "ouvrable", "workin", "worked"}
+
+
+def likely_date(text: str) -> str | None:
+    """`02/04/1985` → `1985-04-02`: the day comes first, as people here write it; None when there is no such day."""
+    found = _SLASHED.fullmatch(text.strip())
+    written = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}" if found else ""
+    return written if found and read_date(written) is not None else None
+
+
+def likely_number(text: str) -> str | None:
+    """`15 000` → `15000`, as it is printed; None when the signs do not part thousands."""
+    return re.sub(r"\D", "", text) if _THOUSANDS.fullmatch(text.strip()) else None
 
 
 def read_span(text: object) -> Span | None:

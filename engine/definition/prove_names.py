@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_nodes import Call, Happened, Name, Node, names_of, walk
@@ -17,7 +18,12 @@ from engine.definition.prove_forms import not_proved, place_of
 from engine.definition.prove_places import NOTHING, Places
 from engine.definition.prove_solver import Query
 from engine.definition.prove_words import facts_of
-from engine.problems import Position, Problem, problem
+from engine.problems import Fact, Position, Problem, problem
+
+_OF_A_KIND: Final = dict.fromkeys(("integer", "decimal", "money", "percent"), "0") | {
+    "date": "today",
+    "yes_no": "false",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +101,19 @@ def _left_out(places: Places, use: Use) -> Iterator[Problem]:
         if answer.verdict == "yes":
             facts = facts_of(places.book, answer.witness, [*use.around, *_shown_by(places, name)], use.rows)
             facts.pop("missing", None)
-            yield problem("P8", use.where, at=use.thing.id, name=name, fault="empty", **facts)
+            yield problem("P8", use.where, at=use.thing.id, name=name, fault="empty", **_instead(places, name), **facts)
         elif answer.verdict == "unknown":
             yield not_proved("P8", use.thing)
+
+
+def _instead(places: Places, name: str) -> dict[str, Fact]:
+    """What may stand for an answer that is missing: of its own kind, else the advice is another fault."""
+    field = places.book.fields.get(name)
+    codes = places.book.codes_of(field) if field is not None and field.type in ("choice", "office", "country") else None
+    if field is not None and codes:
+        return {"instead": f"'{next((one.code for one in field.options if one.code in codes), sorted(codes)[0])}'"}
+    found = _OF_A_KIND.get(field.type) if field is not None else None
+    return {"instead": found} if found is not None else {}
 
 
 def _shown_by(places: Places, name: str) -> Iterator[Node]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -17,6 +18,7 @@ from engine.values import Span
 
 _MOST_DAYS: Final = 400
 _TRIED: Final = 7  # a lead and a horizon that fail on one day of the week only are no fault
+_AT_ONCE: Final = Span(0, "day")
 _MINUTES: Final = {"minute": 1, "hour": 60}
 
 
@@ -24,7 +26,10 @@ def visits_nobody_can_make(places: Places, day: date) -> Iterator[Problem]:
     for visit in places.procedure.appointments():
         for office in _offices(places, visit):
             if not any(_has_slot(visit, office, day + timedelta(days=ahead), places) for ahead in range(_TRIED)):
-                yield problem("P9", visit.where, at=visit.id, name=visit.id, fault="slot", office=office.id)
+                fault, facts = "slot", {"lead": str(visit.lead), "horizon": str(visit.horizon)}
+                if _has_slot(replace(visit, lead=_AT_ONCE), office, day, places):
+                    fault = "lead"  # the doors are open, but not between the two
+                yield problem("P9", visit.where, at=visit.id, name=visit.id, fault=fault, office=office.id, **facts)
                 break
 
 

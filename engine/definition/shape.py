@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from jsonschema_rs import Draft202012Validator as Gate
 
 from engine.definition.near import close_names, plain
-from engine.definition.notation import likely_span, read_date, read_hours
+from engine.definition.notation import likely_number, likely_span, read_date, read_hours
 from engine.definition.punctuation import quote
 from engine.definition.shape_rules import WAITS, laid_over, rules_of_procedure, rules_of_shared
 from engine.definition.source import Path, Placed
@@ -214,6 +214,8 @@ class _Faults:
             facts |= {"expected": "one_of", "allowed": allowed, "near": near_words, **_put(near_words)}
         elif kind == "target" and isinstance(value, str) and (near_name := plain(value))[:1].isalpha():
             facts |= {"near": (near_name,), "put": near_name}
+        elif kind in ("amount", "count") and isinstance(value, str) and (number := likely_number(value)):
+            facts |= {"near": (number,), "put": number}
         elif kind in ("text", "words", "option") and error.validator == "type" and found in ("integer", "decimal"):
             facts["put"] = quote(str(value))
         elif error.validator in ("minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength"):

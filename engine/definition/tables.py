@@ -10,10 +10,11 @@ from types import MappingProxyType
 from engine.definition.expression_typing import read_literal
 from engine.definition.expressions import Type, Value
 from engine.definition.model import Key, Table
-from engine.definition.notation import read_date
+from engine.definition.notation import likely_number, read_date
 from engine.definition.source import Path, Tree
 from engine.definition.vocabularies import Workshop
 from engine.definition.workbench import plain_number
+from engine.problems import Fact, problem
 
 # -- calling -----------------------------------------------------------------------------------------------------------
 
@@ -133,6 +134,14 @@ def _number(written: str) -> int | Decimal | None:
 def _value(shop: Workshop, path: Path, written: Tree, gives: Type) -> Value:
     found = read_literal(plain_number(written), gives)
     if found is None:
-        shop.bench.say("E413", path, given=type(written).__name__, wanted=(gives.kind,), value=str(written))
+        number = likely_number(str(written)) if gives.kind in ("money", "integer", "decimal") else None
+        near = {"instead": number, "put": number} if number is not None else {}
+        facts: dict[str, Fact] = {
+            "given": type(written).__name__,
+            "wanted": (gives.kind,),
+            "value": str(written),
+            **near,
+        }
+        shop.bench.problems.append(problem("E413", shop.bench.where(path), **facts))
         return None
     return found.value

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from engine.definition.catalogue import check_definition
 from engine.definition.shape import check_shape
+from engine.definition.shared_files import load_shared
 from engine.definition.source import read_source
 from engine.problems import NOWHERE, InvalidDefinition, Position, Problem, Report, problem
 from renderers.problem_text import correction, explain, render_problem, render_report, summary
@@ -223,3 +225,23 @@ def test_sarif_names_rules_places_and_fixes() -> None:
     [change] = first["fixes"][0]["artifactChanges"][0]["replacements"]
     assert change["insertedContent"]["text"] == "nom: 'Art. 3: le maire'"
     assert [result["level"] for result in run["results"]] == ["error", "warning"]
+
+
+EXAMPLE = (Path(__file__).parents[1] / "bad" / "P3_no_time_to_pay.yaml").read_text("utf-8").replace("0 days", "9 days")
+
+
+@pytest.mark.parametrize(("right", "wrong", "code", "said"), [
+    ("type: phone}", "type: date, example: 02/04/1985}", "E401", "« 1985-04-02 »"),
+    ("type: phone}", "type: yes_no, when: today < 02/04/2027, example: true}", "E401", "« date(2027, 4, 2) »"),
+    ("amount: 1000", "amount: 15 000", "E413", "« 15000 »"),
+    ("pay: 1000", "pay: 1\u202f000", "S203", "« 1000 »"),
+    ("{take: refuser", "{take: jeter", "N301", "« workflow »"),
+    ("pay: frais", "pay: taxes", "N301", "« fees »"),
+    ("pay: 1000", "pay: mille", "S203", "« 7500 »"),
+])  # fmt: skip
+def test_the_help_says_what_to_write(right: str, wrong: str, code: str, said: str) -> None:
+    assert right in EXAMPLE
+    shared, _ = load_shared(Path(__file__).parents[2] / "procedures")
+    one, *_ = check_definition(EXAMPLE.replace(right, wrong, 1), "exemple.yaml", shared).report
+    assert one.code == code
+    assert said in advice(one)
