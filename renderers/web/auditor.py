@@ -46,7 +46,7 @@ _SHORT = 8  # signs of a hash that a line shows
 _UNSAID = frozenset({"revision", "sequence", "seat", "hands"})  # kept for `fsck`, no news to a reader
 
 
-_CODED = frozenset({"status", "why", "event", "timer", "channel", "end"})
+_CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consent", "confirmed"})
 
 
 @dataclass(frozen=True, slots=True)
