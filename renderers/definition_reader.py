@@ -95,7 +95,8 @@ class BookReader(Reader):
 
     def template(self, template: Template) -> str:
         """A text with what its holes are called: `{date de naissance}`."""
-        return _HOLE.sub(lambda hole: f"{{{self.hole(hole[1])}}}", self.t(template.text))
+        said = _HOLE.sub(lambda hole: f"{{{self.hole(hole[1])}}}", self.t(template.text))
+        return said.replace("}{", "} / {")  # two that stand together are two names, often one or the other
 
     def hole(self, name: str) -> str:
         key = f"definition.hole.{name}"

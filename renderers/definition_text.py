@@ -255,7 +255,7 @@ class _Reader(BookReader):
             yield self.say("migrates", edition=edition)
             kept = dict.fromkeys(new for new in names.values() if new is not None)
             for new in kept:
-                yield self.say("migrates_to", edition=edition, label=self.label(new))
+                yield self.say("migrates_to", edition=edition, label=self._carried(new))
             gone = [
                 quoted(old.rpartition(".")[2].replace("_", " "), self.language)
                 for old, new in names.items()
@@ -263,6 +263,16 @@ class _Reader(BookReader):
             ]
             if gone:
                 yield self.say("migrates_gone", edition=edition, count=len(gone), names=", ".join(gone))
+
+    def _carried(self, name: str) -> str:
+        """What takes a name over: a thing by its label, a possible answer with its question."""
+        of, _, code = name.rpartition(".")
+        field = self.book.fields.get(of)
+        option = next((one for one in field.options if one.code == code), None) if field is not None else None
+        if option is not None:
+            facts = {"question": self.label(of), "option": self.t(option.label)}
+            return self.words.say("changes.name.option", self.language, facts)
+        return self._at(name)
 
     def accepted(self) -> Iterator[str]:
         for one in self.book.accept:

@@ -416,3 +416,14 @@ def test_nobody_reads_a_code_nor_a_pattern() -> None:
         assert not re.search(r"\b[VCP]\d{3}\b", " ".join(said.accepted)), book.id
         assert "expression régulière" not in str(said), book.id
         assert all(" : " in one.title.replace("\u00a0", " ") for one in said.tables), book.id
+
+
+def test_what_takes_a_name_over_is_read_by_its_label_and_what_is_left_is_named() -> None:
+    book = the_procedure("passeport-ordinaire")
+    field = next(one for one in book.fields.values() if one.options)
+    option = field.options[0]
+    names = {"motif.vieux": f"{field.id}.{option.code}", "motif.perdu_en_mer": None}
+    said = " ".join(text_of(replace(book, migrate={1: names})).editions).replace("\u00a0", " ")
+    assert f": {option.label.in_('fr')} » reprend un élément de l’édition 1" in said
+    assert f"{field.id}.{option.code}" not in said
+    assert "1 élément n’est pas repris : « perdu en mer »" in said
