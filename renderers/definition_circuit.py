@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from engine.definition.advice_rules import longest_message, longest_value
 from engine.definition.model import (
     APPLICANT,
+    APPLICATION,
+    Appointment,
     Clock,
     Effects,
+    Form,
     Notice,
     State,
     Transition,
@@ -47,6 +51,8 @@ class CircuitReader(BookReader):
         mode = (
             f"{state.mode}_booked" if state.booked else f"{state.mode}_{state.correct}" if state.correct else state.mode
         )
+        if state.mode == "by" and state.by == (APPLICANT,):
+            mode = "by_applicant"
         if state.mode == "end" and state.by:
             mode = "end_by"
         elif state.mode == "wait":
@@ -98,6 +104,7 @@ class CircuitReader(BookReader):
     def roles(self) -> tuple[str, ...]:
         """Every role that may take an act, the applicant last."""
         named = dict.fromkeys(role for way in self.book.transitions for role in way.by if way.event is None)
+        named |= dict.fromkeys(role for _, by, _ in self._tasks() for role in by)
         return (*(role for role in named if role != APPLICANT), *((APPLICANT,) if APPLICANT in named else ()))
 
     def matrix(self) -> Iterator[MatrixRow]:
@@ -111,6 +118,22 @@ class CircuitReader(BookReader):
                 self.t(ways[0].label), tuple(map(self.state_label, sources)), tuple(self._act_notes(ways)),
                 tuple(self._may(role, ways) for role in self.roles()), self._laws(ways),
             )  # fmt: skip
+
+        for title, by, (note, sources) in self._tasks():
+            may = tuple(RoleMay(role in by, ()) for role in self.roles())
+            yield MatrixRow(title, tuple(map(self.state_label, sources)), (self.say(note),), may, "")
+
+    def _tasks(self) -> Iterator[tuple[str, tuple[str, ...], tuple[str, tuple[str, ...]]]]:
+        """What people do beside the acts: later forms, opinions, visits. Its label, who does it, and where."""
+        for task in self.book.tasks.values():
+            states = tuple(state.id for state in self.book.states.values() if task.id in state.waits)
+            if not states or task.id == APPLICATION:
+                continue
+            if isinstance(task, Form) and task.services:
+                yield from ((self.t(one.label), one.by, ("task_opinion", states)) for one in task.services)
+            elif isinstance(task, (Form, Appointment)) and task.by:
+                note = "task_visit" if isinstance(task, Appointment) else "task_form"
+                yield self.label(task.id), task.by, (note, states)
 
     def _may(self, role: str, ways: list[Transition]) -> RoleMay:
         every = dict.fromkeys(way.source for way in ways)
@@ -219,7 +242,9 @@ class CircuitReader(BookReader):
 
     def _of_the_house(self, key: str, when: str, channel: str) -> NoticeText:
         text = self.words.say(f"notice.{key}.sms", self.language, {one: f"{{{self.hole(one)}}}" for one in _HOLES})
-        measured = self.words.say(f"notice.{key}.sms", self.language, {one: f"{{{one}}}" for one in _HOLES})
+        measured = self.words.say(
+            f"notice.{key}.sms", self.language, {one: longest_value(self.book, one) for one in _HOLES}
+        )
         return NoticeText(when, self.role(APPLICANT), channel, text, self._length(measured))
 
     def _notice(self, one: Notice) -> Iterator[NoticeText]:
@@ -237,7 +262,7 @@ class CircuitReader(BookReader):
             name = (
                 self.say("notice_subject") if channel == "email_subject" else self._channel(channel.partition("_")[0])
             )
-            length = self._length(template.text.in_(self.language)) if channel == "sms" else ""
+            length = self._length(longest_message(self.book, template, self.language)) if channel == "sms" else ""
             yield NoticeText(when, to, f"{name} – {own}", self.template(template), length, self.basis(one, "notices"))
         for said in self.rest(
             one, "notices", "event", "to", "before", "when", "sms", "email_subject", "email_body", "inbox"
@@ -248,9 +273,9 @@ class CircuitReader(BookReader):
         return self.words.say(f"case.channel_{channel}", self.language, {})
 
     def _length(self, text: str) -> str:
-        """Signs of the text as it is written: what its holes become is not known here."""
+        """Signs of the text as it is sent, each hole at its longest."""
         parts = sms_parts(to_gsm(text))
-        return self.words.say("act.signs", self.language, {"count": str(parts.signs)})
+        return self.words.say("definition.signs_at_most", self.language, {"count": str(parts.signs)})
 
     def event(self, event: str) -> str:
         if event in self.book.states:

@@ -215,6 +215,8 @@ class ExpressionWriter:
         if node.body is None:
             return self._say(f"{key}_rows", rows=self._worth(node.rows))
         body = self._holds(node.body) if node.function in ("any", "all", "count") else self._worth(node.body)
+        if negated and node.function == "any":
+            return self._say("rows.none", rows=self._worth(node.rows), body=body)
         said = self._say(key, rows=self._worth(node.rows), body=body)
         return self._say("not_true", of=said) if negated else said
 

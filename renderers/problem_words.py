@@ -32,6 +32,8 @@ _TRANSLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "because": ("because",), "why": ("why",),
 }  # fmt: skip
 _NAMES: Final = ("near", "names", "others", "options", "missing", "trap", "possible")  # each name between quotes
+_SPANS: Final = ("lasts", "lead", "horizon", "given", "span")  # lengths of time, as people read them
+_SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
 _PATHS: Final = ("circle", "path")  # one leads to the next
 _ALTERNATIVES: Final = ("near", "allowed", "types", "options", "others", "wanted", "expected")  # joined by « ou »
 _JOINTS: Final[Mapping[str, tuple[str, str]]] = {"fr": (" et ", " ou "), "en": (" and ", " or ")}
@@ -134,5 +136,8 @@ def _word(name: str, value: str, language: str) -> str:
         word = _book(language)["words"].get(group, {}).get(value)
         if word:
             return str(word)
+    if name in _SPANS and (span := _SPAN.fullmatch(value)):
+        unit = f"{span[2] or ''}{span[3]}{'s' if span[1] != '1' else ''}"
+        return f"{span[1]} {_book(language)['words']['spans'].get(unit, unit)}"
     short = value if len(value) <= _LONGEST else value[:_LONGEST] + "…"
     return visible(short)

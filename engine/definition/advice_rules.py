@@ -216,13 +216,19 @@ def _messages(procedure: Procedure) -> Iterator[tuple[str, Position, str]]:
             yield notice.event, notice.where, to_gsm(_longest(procedure, notice.sms, text))
 
 
+def longest_message(procedure: Procedure, template: Template, language: str) -> str:
+    """A message as long as it may be when it is sent."""
+    return _longest(procedure, template, template.text.in_(language))
+
+
 def _longest(procedure: Procedure, template: Template, text: str) -> str:
     for name in template.names:
-        text = text.replace("{" + name + "}", _longest_value(procedure, name))
+        text = text.replace("{" + name + "}", longest_value(procedure, name))
     return text
 
 
-def _longest_value(procedure: Procedure, name: str) -> str:
+def longest_value(procedure: Procedure, name: str) -> str:
+    """The longest value that a placeholder of a message may take."""
     if name in _PUBLIC_PLACEHOLDERS:
         return _PUBLIC_PLACEHOLDERS[name] if name != "title" else str(procedure.identity.title)
     if isinstance(procedure.tasks.get(name), Fee):

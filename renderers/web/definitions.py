@@ -141,7 +141,7 @@ def circuit(slug: str) -> Response:
     return page(
         "auditor/circuit.html", slug=slug, procedure=label(book.identity.title), edition=book.edition,
         lines=[_way_line(book, way) for way in ways(book, language())], standing=standing_lines(book, FEW), text=_matrix(book),
-        svg=f"/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}", controller=False,
+        svg=f"/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}", controller=False, automatic=_passes_by_itself(book),
         definition=f"/demarches/{slug}/definition?fingerprint={book.fingerprint}",
     )  # fmt: skip
 
@@ -154,7 +154,7 @@ def circuit_for_controllers(slug: str) -> Response:
     return desk_page(
         "auditor/circuit.html", slug=slug, procedure=label(book.identity.title), edition=book.edition,
         lines=[_way_line(book, way) for way in ways(book, language())], standing=standing_lines(book, 0), text=_matrix(book),
-        svg=f"/audit/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}", controller=True,
+        svg=f"/audit/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}", controller=True, automatic=_passes_by_itself(book),
         definition=f"/demarches/{slug}/definition?fingerprint={book.fingerprint}",
     )  # fmt: skip
 
@@ -186,6 +186,11 @@ def standing_lines(book: Procedure, few: int) -> list[StandingLine]:
         StandingLine(label(one.label), say(f"status.{one.public}"), count if isinstance(count, str) else site().words.amount(count, language()))
         for one, count in said
     ]  # fmt: skip
+
+
+def _passes_by_itself(book: Procedure) -> bool:
+    """Whether the picture has a white box."""
+    return any(kind_of(state) == "system" for state in book.states.values())
 
 
 def _matrix(book: Procedure) -> Matrix:

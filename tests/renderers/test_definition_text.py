@@ -427,3 +427,19 @@ def test_what_takes_a_name_over_is_read_by_its_label_and_what_is_left_is_named()
     assert f": {option.label.in_('fr')} » reprend un élément de l’édition 1" in said
     assert f"{field.id}.{option.code}" not in said
     assert "1 élément n’est pas repris : « perdu en mer »" in said
+
+
+def test_whoever_does_something_has_a_column() -> None:
+    """Those who fill a form, give an opinion or keep an appointment too."""
+    text = definition_text(the_procedure("permis-de-construire"), the_shared().directory, the_words(), "fr")
+    rows = [
+        row for row in text.matrix if {"Avis à donner", "Rendez-vous à tenir", "Formulaire à remplir"} & {*row.notes}
+    ]
+    assert rows
+    assert all(any(one.may for one in row.may) for row in rows)
+    assert all(any(row.may[at].may for row in text.matrix) for at in range(len(text.roles)))
+
+
+def test_a_message_is_as_long_as_it_may_be_when_sent() -> None:
+    text = definition_text(the_procedure("permis-de-construire"), the_shared().directory, the_words(), "fr")
+    assert "87 caractères au plus" in {one.length.replace("\u00a0", " ") for one in text.notices}

@@ -136,7 +136,7 @@ def test_the_matrix_says_who_may_do_what_and_from_where(site: Site) -> None:
     page = site.desks.stranger().see(f"{BASE}/circuit")
     assert "Qui peut faire quoi" in page
     assert (
-        "Retirer ma demande vers « Demande retirée » Contrôle de conformité, Correction demandée, À payer ✕ Oui" in page
+        "Retirer ma demande vers « Demande retirée » Contrôle de conformité, Correction demandée, À payer ✓ Oui" in page
     )
 
 
