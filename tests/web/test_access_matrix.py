@@ -47,7 +47,12 @@ READERS: Final[Mapping[str, set[str]]] = {
 FRAME: Final = {one: {"account"} for one in ("repr", "read", "shar")}  # whom they act for stands on every page
 BEARER: Final = {"sharing.shown": {"answer"}, "sharing.shown_pdf": {"answer"}}  # whoever holds the link
 HELPED: Final = {"account", "sensitive"}  # the owner, who is there, has the agent write their own answers
-UNKEPT: Final = {"arrivals.piece", "counter_form.arriving", "links.name", "messages.thread"}  # what they do is kept outside the tables of facts
+UNKEPT: Final = {
+    "arrivals.piece",
+    "counter_form.arriving",
+    "links.name",
+    "messages.thread",
+}  # what they do is kept outside the tables of facts
 FREE_OF_TOKENS: Final = {"payments.callback", "payments.returned"}  # an operator has none
 NOWHERE: Final[Mapping[str, Any]] = {
     "number": ABSENT, "slug": "nulle-part", "token": "absent", "account_id": "absent", "mandate_id": "absent", "snippet_id": "absent", "n": 999_999,
