@@ -25,6 +25,7 @@ _TOUR: Final[Mapping[str, tuple[str, ...]]] = {
     "change": ("diff", "snapshot", "replay", "publish", "migrate"),
     "serve": ("serve", "worker", "doctor", "fsck", "verify"),
 }
+_WHOLE: Final = 1_000  # signs: a sentence is folded, never cut
 _STEPS: Final = (
     ("new", "guichet new"),
     ("lint", "guichet lint procedures"),
@@ -246,19 +247,18 @@ class SpokenGroup(click.Group):
         left = [
             name for name in self.list_commands(ctx) if name not in {one for names in _TOUR.values() for one in names}
         ]
-        room = formatter.width - 6 - max(map(len, self.list_commands(ctx)), default=0)
         for group, names in {**_TOUR, "other": tuple(left)}.items():
-            rows = [(name, what) for name in names if (what := self._what(ctx, name, max(room, 45)))]
+            rows = [(name, what) for name in names if (what := self._what(ctx, name))]
             if rows:
                 with formatter.section(say(f"group.{group}", language)):
                     formatter.write_dl(rows)
 
-    def _what(self, ctx: click.Context, name: str, room: int) -> str:
-        """What a command is for, in a line: said without loading it where the words are at hand."""
+    def _what(self, ctx: click.Context, name: str) -> str:
+        """What a command is for, in a sentence: said without loading it where the words are at hand."""
         if _language(ctx) == "fr" and (what := _maybe(f"{name}.what")):
             return what
         command = self.get_command(ctx, name)
-        return "" if command is None or command.hidden else command.get_short_help_str(room)
+        return "" if command is None or command.hidden else command.get_short_help_str(_WHOLE)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()

@@ -93,8 +93,15 @@ def visit_lines(visits: Visits, say: Callable[..., str]) -> tuple[str, ...]:
         names, perhaps = [*names, said], perhaps | {said}
     keys = dict.fromkeys(visits.called, "sheet.visit_called") | dict.fromkeys(perhaps, "sheet.visit_perhaps")
     here = [say(keys[one], what=one) if one in keys else one for one in names]
-    key = "sheet.visits_most" if len(here) > 1 and keys.keys() & set(names) else "sheet.visits"
-    lines = [say(key, count=len(here), what=joined(", ", here))] if here else []
+    least = sum(one not in keys for one in names)
+    key = (
+        "sheet.visits"
+        if len(here) < 2 or least == len(here)
+        else "sheet.visits_between"
+        if least
+        else "sheet.visits_most"
+    )
+    lines = [say(key, count=len(here), least=least, what=joined(", ", here))] if here else []
     if not here:
         lines.append(say("sheet.no_visit_papers" if visits.papers else "sheet.no_visit"))
     if visits.there:

@@ -66,8 +66,8 @@ class Calls(Place):
             if wanted == "list":
                 if not self.known_list(node, written.args[at]):
                     return None
-            elif not _is(node, wanted):
-                self.wrong_argument(written.args[at], name, at + 1, node.type, wanted)
+            elif not _is(node, wanted) or (name == "office_serving" and node.type.kind != "choice"):
+                self.wrong_argument(written.args[at], name, at + 1, node.type, wanted if wanted != "text" else "choice")
                 return None
         if function.gives is not None:
             return Call(name, whole, function.gives)

@@ -80,6 +80,7 @@ def rules_of_procedure(source: Placed, partial: bool) -> Iterator[Problem]:
         yield from rules.criterion(("eligibility", name))
     for name in _map(top.get("evidence")):
         yield from rules.option_labels(("evidence", name, "any_of"))
+        yield from rules.paper(("evidence", name))
     for name in _map(top.get("fees")):
         yield from rules.fee(("fees", name))
     for name in _map(top.get("notices")):
@@ -234,6 +235,13 @@ class _Rules:
             yield self.say("S208", (*path, later), key=True, name=str(path[-1]))
         else:
             yield from self.one_of(path, ("must", "should"))
+
+    def paper(self, path: Path) -> Iterator[Problem]:
+        """Nobody reads the date of a paper that is never handed in through the form."""
+        paper = _map(self.at(path))
+        how = tuple(str(one) for one in _list(paper.get("how")))
+        if paper.get("max_age") is not None and how and "upload" not in how:
+            yield self.say("S205", (*path, "max_age"), key=True, name="max_age", type=how[0], types=("how: [upload]",))
 
     # -- money ---------------------------------------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ def _standing(procedure: Procedure | None, newest: Dossier | None) -> str:
 
 def _languages(procedure: Procedure | None) -> list[str]:
     own = procedure.identity.languages if procedure is not None else ()
-    return list(dict.fromkeys((*OFFERED, *own)))
+    return list(own or OFFERED)
 
 
 def _due(tryout: Tryout) -> str:

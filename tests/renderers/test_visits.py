@@ -80,7 +80,7 @@ PAPER = PLAIN + "\nevidence: {acte: {label: Acte, how: [show_original]}}"
         (
             FETCHED.replace(PLAIN, CHOICE) + VISIT.replace("place: PLACE", "when: 'retrait == ''bureau'''"),
             "En ligne + rendez-vous",
-            ("jusqu’à 2 fois : Visite (selon vos réponses), À retirer",),
+            ("de 1 à 2 fois : Visite (selon vos réponses), À retirer",),
         ),
         (CALLED, "En ligne + rendez-vous", ("1 fois : Audience (si on vous y convoque)",)),
         (PAPER, "En ligne + papiers à remettre", ("Non, sauf pour remettre des papiers",)),
