@@ -316,7 +316,18 @@ def submit(
             decision = replace(decision, entries=(said, *decision.entries))
         return carry_out(office, unit, before, decision, actor)
 
-    return ask_now(office, once(office, actor, "submit", token, (dossier_id, declared, revision, *((confirmed,) if confirmed else ())), work, DOSSIER))
+    return ask_now(
+        office,
+        once(
+            office,
+            actor,
+            "submit",
+            token,
+            (dossier_id, declared, revision, *((confirmed,) if confirmed else ())),
+            work,
+            DOSSIER,
+        ),
+    )
 
 
 def _spoken(procedure: Procedure, dossier: Dossier, actor: Actor) -> str:
