@@ -256,3 +256,7 @@ def test_a_cause_is_told_once(folder: Path, right: str, wrong: str, told: list[s
     (folder / "exemple.yaml").write_text(text.replace(right, wrong, 1), "utf-8")
     done = guichet("lint", "--fix", "--no-proofs", folder / "exemple.yaml")
     assert (done.exit_code == 0) == (told != ["Y100"]), done.output
+
+
+def test_no_summary_of_a_command_is_cut() -> None:
+    assert "..." not in guichet("--lang", "en", "--help").output
