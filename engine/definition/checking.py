@@ -19,6 +19,7 @@ from engine.definition.source import Source, read_source
 from engine.definition.splice import splice
 from engine.problems import InvalidDefinition, Problem, Report, problem
 
+_OF_NAMES: Final = frozenset({"N301", "N304", "N305", "N306", "N307", "N308"})  # what refers to something not there
 _KEBAB: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -65,11 +66,10 @@ def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterato
 def _less_what_is_unread(source: Source, shape: Iterable[Problem], built: Iterable[Problem]) -> list[Problem]:
     """The names that a misspelt section declares (`apointments`) are not told missing: the section is."""
     unread = [one for one in shape if one.code == "S201" and one.facts["near"]]
-    sections = (source.at((str(one.facts["name"]),)) for one in unread)
-    names = {name for section in sections if isinstance(section, dict) for name in section}
     meant = {near for one in unread for near in (one.facts["near"] if isinstance(one.facts["near"], tuple) else ())}
-    lost = {"N301": names, "N305": names, "N307": names, "S202": meant}
-    return [one for one in built if one.facts.get("name") not in lost.get(one.code, ())]
+    if any(isinstance(source.at((str(one.facts["name"]),)), dict) for one in unread):
+        return [one for one in built if one.code not in _OF_NAMES and one.facts.get("name") not in meant]
+    return [one for one in built if one.code != "S202" or one.facts.get("name") not in meant]
 
 
 def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list[Problem], list[Problem]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -256,6 +257,18 @@ def test_a_cause_is_told_once(folder: Path, right: str, wrong: str, told: list[s
     (folder / "exemple.yaml").write_text(text.replace(right, wrong, 1), "utf-8")
     done = guichet("lint", "--fix", "--no-proofs", folder / "exemple.yaml")
     assert (done.exit_code == 0) == (told != ["Y100"]), done.output
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "procedures").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("section", ["form", "fees", "appointments", "workflow", "legal_basis"])
+def test_a_section_whose_key_is_misspelt_is_told_once(path: Path, section: str) -> None:
+    text = path.read_text("utf-8")
+    wrong = re.sub(rf"^{section}:", f"{section}x:", text, count=1, flags=re.MULTILINE)
+    if wrong != text:
+        found = [one.code for one in check_definition(wrong, str(path), SHARED).report.errors]
+        assert [code for code in found if code[0] != "E"] == [
+            "S201"
+        ]  # what is computed from it may have no type any more
 
 
 def test_no_summary_of_a_command_is_cut() -> None:

@@ -56,7 +56,7 @@ def test_a_broken_file_leaves_its_last_good_edition_in_service(app: Flask, caplo
     assert "Avertissement" in page.text
     assert file.stem in page.text
     turn(app)
-    assert caplog.text.count(f"{file.stem} refused, what was in force stays: S202 {file}:") == 1
+    assert caplog.text.count(f"{file.stem} refused, what was in force stays: S201 {file}:") == 1
     file.write_text(good, "utf-8")
     turn(app)
     assert f"{file.stem} accepted again" in caplog.text
