@@ -10,6 +10,7 @@ from engine.definition.model import Form, Procedure
 from engine.definition.outline import Outline, StateOutline
 from engine.definition.roles import awaited_roles
 from engine.office.carrying import carry_out, keep, letters_owed, succession
+from engine.office.colleagues import Colleagues
 from engine.office.command import DOSSIER, once
 from engine.office.letters import letters_of
 from engine.office.lookups import ask_now
@@ -72,7 +73,7 @@ def offers(office: Office, actor: Actor, dossier_id: str) -> tuple[Offer, ...]:
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
         people = people_of(office, unit)
-    return open_transitions(procedure, dossier, actor, office.now(), office.directory, office.wording, people)
+        return open_transitions(procedure, dossier, actor, office.now(), office.directory, office.wording, people)
 
 
 def take_transition(
@@ -159,8 +160,8 @@ def read_filling(
 
 
 def people_of(office: Office, unit: Unit) -> Mapping[str, Actor]:
-    """Agents who still hold their roles, by account id."""
-    return {account.id: office.person(account) for account in unit.accounts("agent") if not account.disabled}
+    """Agents who still hold their roles, by account id, as long as the unit is open."""
+    return Colleagues(office, unit)
 
 
 # -- hands -------------------------------------------------------------------------------------------------------------
@@ -177,8 +178,8 @@ def assign(
         procedure = pinned(office, unit, dossier)
         if dossier.closed_at is not None or dossier.is_draft:
             raise Refused(refusal("closed"))
-        hands = {actor.id: actor, **people_of(office, unit)}
-        for hand in (actor, hands.get(to) if to else actor):
+        known = people_of(office, unit)
+        for hand in (actor, known.get(to, actor if to == actor.id else None) if to else actor):
             if hand is None or hand.kind != "agent" or not _may_handle(procedure, dossier, hand):
                 raise Refused(refusal("role"))
         body = {"revision": dossier.revision + 1, "to": to}

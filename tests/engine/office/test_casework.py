@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from engine.office import bookings, casework, cashier, inspection, intake, letters, verification
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refused
-from engine.records.dossier import ANONYMOUS, Actor, Dossier
+from engine.records.dossier import ANONYMOUS, Account, Actor, Dossier
+from engine.records.sqlite_door import DoorVerbs
 from engine.records.store import Conflict
 from engine.rules.decision import Act
 from tests.engine.office.world import PASSPORT, World
@@ -45,6 +47,34 @@ class TestActs:
         with pytest.raises(Refused, match="unknown_act"):
             world.take(dossier, checker, "donner")
         assert world.kept(dossier) == dossier
+
+    def test_an_act_reads_no_list_of_all_the_agents(
+        self, world: World, checker: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A country has thousands of them, and an act concerns two."""
+        dossier = world.sent(PASSPORT)
+
+        def refused(*_: object) -> None:
+            raise AssertionError("every agent was read")
+
+        monkeypatch.setattr(DoorVerbs, "accounts", refused)
+        assert offer_of(world, checker, dossier, "conforme").open
+        assert world.take(dossier, checker, "conforme").state != dossier.state
+
+    def test_colleagues_are_those_whose_account_is_open(self, world: World, checker: Actor) -> None:
+        gone = world.agent("gone", "dgdn/controleur")
+        with world.office.store.unit(write=True) as unit:
+            account = unit.account(gone.id)
+            assert account is not None
+            unit.put_account(replace(account, disabled=True))
+            unit.put_account(Account("ama", "applicant", "Ama", "+22890000000"))
+        with world.office.store.unit() as unit:
+            people = casework.people_of(world.office, unit)
+            assert people[checker.id].roles == checker.roles
+            assert checker.id in people
+            assert [one for one in (gone.id, "ama", "nobody") if one in people] == []
+            assert gone.id not in list(people)
+            assert len(people) == len(list(people))
 
     def test_two_agents_one_wins(self, world: World, checker: Actor) -> None:
         dossier = world.sent(PASSPORT)
