@@ -6,10 +6,10 @@ PORT ?= 8000
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database test quick fuzz faults lint format bench reference clean
+.PHONY: help install browser run worker database test quick fuzz faults faults-long lint format bench reference clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
 
 install: $(VENV)/.ready ## make the environment and install the packages
 
@@ -40,8 +40,12 @@ fuzz: EFFORT ?= 100
 fuzz: install ## what tries at random, a hundred times over: 10,000 mutants of each shipped file (most of an hour)
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m fuzz
 
-faults: database ## money, files and texts against whoever means harm, each with twins that turn the bar red
+faults: database ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
 	$(BIN)/python -m pytest -n 2 -m faults
+
+faults-long: EFFORT ?= 8
+faults-long: database ## the same many times over: hundreds of kills, thousands of cuts (an hour)
+	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m faults
 
 lint: install ## style, types and the shipped procedures
 	$(BIN)/ruff check .

@@ -1,0 +1,247 @@
+"""An installation of real server processes over one store, which a bar starts, kills and judges."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, Final
+
+from engine.office.inspection import fsck
+from engine.office.installation import Settings
+from engine.office.office import Office
+from engine.office.sessions import open_session
+from engine.records.dossier import Account
+from engine.values import new_id
+from server import open_office
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PROCEDURE: Final = "etal"
+SEATS: Final = 50
+SOON: Final = 20.0  # seconds for a process to answer, however busy this machine is
+_ACCIDENT: Final = re.compile(r"Traceback|^\d\d:\d\d:\d\d (error|critical) ")
+
+_STALL: Final = """
+procedure: etal
+edition: 1
+title: Étal de marché
+summary: Louer un étal sur un marché de la ville.
+agency: mairie
+delay: 5 working days
+basis: {delay: loi}
+legal_basis: {loi: {title: Une loi, status: to_confirm, source: Essai}}
+form:
+  vous:
+    title: Vous
+    fields:
+      nom: {label: Nom, case: upper, maxLength: 60, example: AMEGAN}
+evidence:
+  carte: {label: Carte d'identité}
+fees:
+  place: {label: Place au marché, amount: 500}
+appointments:
+  remise:
+    label: Remise de la clé
+    by: maire
+    lasts: 30 minutes
+    hours: [08:00-12:00]
+    desks: 50
+    lead: 1 day
+    horizon: 40 days
+    moves: {times: 9, until: 1 hour}
+workflow:
+  start: examen
+  states:
+    examen:
+      label: Examen
+      by: maire
+      due: 5 working days
+      transitions:
+        accorder: {label: Accorder, to: a_payer}
+    a_payer: {label: À payer, pay: place, due: 30 days, then: cle, late: classe}
+    cle: {label: Remise de la clé, attend: remise, due: 60 days, then: accorde, late: classe, missed: classe}
+    accorde: {label: Accordé, end: granted}
+    classe: {label: Classé, end: abandoned}
+personal_data: {purpose: Essayer, keep: {granted: 2 years, abandoned: 2 years}}
+scenarios:
+  accorde: {story: Un étal accordé, steps: [{take: accorder, then: a_payer}]}
+"""
+
+
+def patient(seconds: float) -> float:
+    """So many seconds on two quiet cores; longer on a machine that does other work."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def free_ports(count: int) -> list[int]:
+    open_ones = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [one.getsockname()[1] for one in open_ones]
+    for one in open_ones:
+        one.close()
+    return ports
+
+
+@dataclass
+class Process:
+    """One server process: what it is told to do, and under which number it runs."""
+
+    order: dict[str, Any]
+    port: int = 0
+    pid: int = 0
+
+
+@dataclass
+class Installation:
+    """`office` looks at the same store from outside the servers."""
+
+    folder: Path
+    office: Office
+    log: Path
+    stand: subprocess.Popen[str]
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def ports(self) -> list[int]:
+        return [one.port for one in self.processes if one.port]
+
+    # -- processes ---------------------------------------------------------------------------------------------------
+
+    def ask(self, **order: Any) -> int:
+        assert self.stand.stdin is not None
+        assert self.stand.stdout is not None
+        self.stand.stdin.write(json.dumps(order) + "\n")
+        self.stand.stdin.flush()
+        return int(self.stand.stdout.readline())
+
+    def start(self, process: Process) -> None:
+        process.pid = self.ask(**process.order)
+
+    def kill(self, *processes: Process) -> None:
+        """Kills these at once; they are no more when this returns."""
+        for one in processes:
+            os.kill(one.pid, signal.SIGKILL)
+        for one in processes:
+            self.ask(do="wait", pid=one.pid)
+            one.pid = 0
+
+    def begin(self, *processes: Process) -> float:
+        """Starts these, or all, and waits until they answer; how many seconds that took."""
+        began = time.monotonic()
+        for one in processes or self.processes:
+            self.start(one)
+        self.ready(*processes)
+        return time.monotonic() - began
+
+    def answers(self, port: int, address: str = "/connexion") -> int:
+        """The status of a page; 0 when nobody answers."""
+        line = HTTPConnection("127.0.0.1", port, timeout=SOON)
+        try:
+            line.request("GET", address)
+            return line.getresponse().status
+        except (OSError, HTTPException):
+            return 0
+        finally:
+            line.close()
+
+    def ready(self, *processes: Process) -> float:
+        """Waits until these servers, or all, answer; how many seconds it took."""
+        began = time.monotonic()
+        for port in [one.port for one in processes if one.port] or self.ports:
+            while self.answers(port) != 200:
+                assert time.monotonic() - began < patient(SOON), self.said()[-3000:]
+                time.sleep(0.01)
+        return time.monotonic() - began
+
+    # -- judging -----------------------------------------------------------------------------------------------------
+
+    def said(self) -> str:
+        return self.log.read_text("utf-8") if self.log.exists() else ""
+
+    def accidents(self) -> list[str]:
+        """What the servers told of faults of their own."""
+        return [line for line in self.said().splitlines() if _ACCIDENT.search(line)]
+
+    def findings(self) -> list[str]:
+        return [str(one) for one in fsck(self.office)]
+
+    # -- people ------------------------------------------------------------------------------------------------------
+
+    def sessions(self, count: int) -> list[str]:
+        """So many applicants, signed in: the tokens of their sessions."""
+        with self.office.store.unit(write=True) as unit:
+            tokens: list[str] = []
+            for _ in range(count):
+                name = new_id()
+                account = Account(
+                    f"applicant {name}",
+                    "applicant",
+                    "AMEGAN Afi",
+                    f"+2289{time.monotonic_ns() % 10**7:07d}{len(tokens)}",
+                )
+                unit.put_account(account)
+                tokens.append(open_session(self.office, unit, account, self.office.now()).token)
+        return tokens
+
+    def mayor(self) -> str:
+        """The session of the one agent."""
+        with self.office.store.unit(write=True) as unit:
+            account = unit.account_of("agent", "mairie.maire")
+            assert account is not None
+            return open_session(self.office, unit, account, self.office.now()).token
+
+
+@contextmanager
+def installed(
+    folder: Path,
+    store: str = "",
+    *,
+    servers: int = 2,
+    workers: int = 0,
+    twin: str = "",
+    threads: int = 8,
+    **environ: str,
+) -> Iterator[Installation]:
+    """So many server processes and workers beside them, over a folder of our own and the store at an address (a file of the
+    folder when empty). None is started yet."""
+    procedures = folder / "procedures"
+    if not procedures.exists():
+        procedures.mkdir(parents=True)
+        shutil.copytree(ROOT / "procedures/shared", procedures / "shared")
+        (procedures / f"{PROCEDURE}.yaml").write_text(_STALL.lstrip(), "utf-8")
+    settings = Settings(procedures=procedures, data=folder / "data", database=store, demo=True)
+    office, _ = open_office(settings)
+    stand = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.stand"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    held = Installation(folder, office, folder / "servers.log", stand)
+    said = {
+        "GUICHET_DATA": str(settings.data), "GUICHET_PROCEDURES": str(procedures), "DATABASE_URL": store,
+        "GUICHET_DEMO": "1", "GUICHET_LOG": "text", "PYTHONUNBUFFERED": "1", **environ,
+    }  # fmt: skip
+    for port in free_ports(servers):
+        command = ["serve", "--port", str(port), "--threads", str(threads)]
+        held.processes.append(Process(_order(held, command, {**said, "PORT": str(port)}, twin), port))
+    held.processes += [Process(_order(held, ["worker"], said, twin)) for _ in range(workers)]
+    try:
+        yield held
+    finally:
+        held.kill(*(one for one in held.processes if one.pid))
+        assert stand.stdin is not None
+        stand.stdin.close()
+        stand.wait(10)
+        office.store.close()
+
+
+def _order(held: Installation, command: list[str], environ: Mapping[str, str], twin: str) -> dict[str, Any]:
+    return {"do": "start", "command": command, "environ": dict(environ), "log": str(held.log), "twin": twin}

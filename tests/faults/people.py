@@ -1,0 +1,216 @@
+"""Applicants and an agent over HTTP, as browsers are: cookies, forms with their tokens, and the same form sent again when no
+answer came. What a server acknowledged is in a log that a power cut leaves, before it counts."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+from engine.values import new_id
+from tests.faults.installation import PROCEDURE
+
+PAYS_AT_ONCE: Final = "90000001"
+_CSRF: Final = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+_BORDER: Final = "guichet-border-7f3a"
+
+
+class Stopped(Exception):
+    """The run is over while an answer was awaited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def address(self) -> str:
+        return self.headers.get("location", "")
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+
+@dataclass
+class Browser:
+    """One person at several servers of one installation: when one does not answer, the next is asked."""
+
+    ports: Sequence[int]
+    cookies: dict[str, str]
+    patience: float = 30.0
+    stop: threading.Event = field(default_factory=threading.Event)
+    at: int = 0
+    statuses: list[int] = field(default_factory=list)
+    _line: HTTPConnection | None = None
+    _csrf: str = ""
+
+    def once(self, method: str, address: str, body: bytes = b"", kind: str = "") -> Answer:
+        """One try. Raises OSError when no whole answer came."""
+        line = self._line or HTTPConnection("127.0.0.1", self.ports[self.at % len(self.ports)], timeout=self.patience)
+        self._line = line
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        if kind:
+            headers["Content-Type"] = kind
+        try:
+            line.request(method, address, body or None, headers)
+            answer = line.getresponse()
+            found = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+            for name, value in answer.getheaders():
+                if name.lower() == "set-cookie":
+                    cookie, _, said = value.partition(";")[0].partition("=")
+                    self.cookies[cookie] = said
+        except (OSError, HTTPException) as cut:
+            self.close()
+            self.at += 1
+            raise OSError(str(cut)) from cut
+        self.statuses.append(found.status)
+        if found.headers.get("connection", "") == "close":
+            self.close()
+        return found
+
+    def again(self, ask: Callable[[], Answer]) -> Answer:
+        """The same asked until a server answers; one that is busy is believed, and asked later."""
+        while not self.stop.is_set():
+            try:
+                answer = ask()
+            except OSError:
+                time.sleep(0.01)
+                continue
+            if answer.status != 503:
+                return answer
+            assert answer.headers.get("retry-after"), "a 503 says when to come back"
+            time.sleep(0.1)
+        raise Stopped
+
+    def open(self, address: str) -> Answer:
+        return self.again(lambda: self.once("GET", address))
+
+    def post(self, address: str, fields: Mapping[str, str], files: Mapping[str, bytes] | None = None) -> Answer:
+        """Sends a form with a token of its own until it is answered: sent twice, it is one act."""
+        said = {"token": new_id(), **fields, "csrf_token": self.csrf()}
+        kind, body = _posted(said, files or {})
+        return self.again(lambda: self.once("POST", address, body, kind))
+
+    def csrf(self) -> str:
+        if not self._csrf:
+            found = _CSRF.search(self.open(f"/demarches/{PROCEDURE}/commencer").text)
+            assert found is not None, "a page with a form"
+            self._csrf = found[1]
+        return self._csrf
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+
+def _posted(fields: Mapping[str, str], files: Mapping[str, bytes]) -> tuple[str, bytes]:
+    if not files:
+        return "application/x-www-form-urlencoded", urlencode(fields).encode()
+    parts = [
+        f'--{_BORDER}\r\nContent-Disposition: form-data; name="{name}"; filename="piece.pdf"\r\nContent-Type: application/pdf\r\n\r\n'.encode()
+        + data
+        for name, data in files.items()
+    ]
+    parts += [
+        f'--{_BORDER}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
+        for name, value in {**fields, "end": "1"}.items()
+    ]
+    return f"multipart/form-data; boundary={_BORDER}", b"\r\n".join([*parts, f"--{_BORDER}--\r\n".encode()])
+
+
+def applicant(ports: Sequence[int], token: str, **more: object) -> Browser:
+    return Browser(ports, {"guichet": token}, **more)  # type: ignore[arg-type]
+
+
+def agent(ports: Sequence[int], token: str, **more: object) -> Browser:
+    return Browser(ports, {"guichet-agent": token}, **more)  # type: ignore[arg-type]
+
+
+# -- what was acknowledged ---------------------------------------------------------------------------------------------
+
+
+class Acknowledged:
+    """A log of what servers said was done: each line on the disk before it counts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def note(self, number: str, kind: str) -> None:
+        os.write(self._handle, f"{number} {kind}\n".encode())
+        os.fsync(self._handle)
+
+    def all(self) -> list[tuple[str, str]]:
+        whole = [line for line in self.path.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]
+        return [(number, kind) for number, kind in map(str.split, whole)]
+
+    def count(self) -> int:
+        return self.path.read_bytes().count(b"\n")
+
+
+# -- a whole request ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Journeys:
+    """Requests one after another: begun, filled, a file handed in, sent; agreed to by the agent; paid; a visit taken."""
+
+    person: Browser
+    mayor: Browser
+    done: Acknowledged
+    file: bytes
+    slots: Sequence[tuple[str, str]]
+
+    def run(self) -> None:
+        turn = 0
+        while not self.person.stop.is_set():
+            try:
+                self.one(turn)
+            except Stopped:
+                return
+            turn += 1
+
+    def one(self, turn: int) -> None:
+        number = self.begin()
+        here = f"/dossiers/{number}"
+        self._kept(number, "saved", self.person.post(f"{here}/demande/vous", {"nom": f"Amegan {turn}", "go": "next"}))
+        file = self.file + f"\n% {new_id()}".encode()
+        self._kept(number, "attached", self.person.post(f"{here}/demande/pieces", {"go": "next"}, {"file:carte": file}))
+        self._kept(number, "submitted", self.person.post(f"{here}/verification", {"declared": "1"}))
+        said = self.mayor.post(f"/agent/dossiers/{number}/acte/accorder", {"go": "confirm"})
+        self._kept(number, "transition", said)
+        self.pay(number)
+        office, start = self.slots[turn % len(self.slots)]
+        answer = self.person.post(f"{here}/rendez-vous", {"bureau": office, "start": start})
+        if answer.status != 409:  # this slot may be full by now
+            self._kept(number, "booked", answer)
+
+    def begin(self) -> str:
+        answer = self.person.post(f"/demarches/{PROCEDURE}/commencer", {})
+        found = re.search(r"/dossiers/(\d+)", answer.address)
+        assert found, (answer.status, answer.text[-600:])
+        self.done.note(found[1], "opened")
+        return found[1]
+
+    def pay(self, number: str) -> None:
+        """Paid once the page that waits says so: the answer to the form only says that the payer was asked."""
+        answer = self.person.post(f"/dossiers/{number}/paiement", {"provider": "mixx", "payer": PAYS_AT_ONCE})
+        self._kept(number, "payment_started", answer)
+        while b'"paid"' not in self.person.open(f"{answer.address}.json").body:
+            time.sleep(0.05)
+        self.done.note(number, "credited")
+
+    def _kept(self, number: str, kind: str, answer: Answer) -> None:
+        assert answer.status == 303, (kind, answer.status, re.sub(r"<[^>]+>|\s+", " ", answer.text)[-900:])
+        self.done.note(number, kind)

@@ -1,0 +1,62 @@
+"""Where the server processes of the bars come from: everything imported once, then a fork for each, told apart by its
+process group. `python -m tests.faults.stand` reads one order a line (JSON) and answers with one line.
+
+A child is `guichet serve` or `guichet worker` as the command line starts it. A `twin` is a defence taken away in it before it
+starts, by name (`tests/faults/twins.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+import server  # noqa: F401  all that a server needs, before any of them starts
+from renderers.console import console
+from renderers.words import load_words
+from tests.faults.twins import TWINS
+from tests.makers import the_shared
+
+
+def start(order: dict[str, Any]) -> int:
+    """The process that obeys an order."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        said = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for handle, onto in ((nothing, 0), (said, 1), (said, 2)):
+            os.dup2(handle, onto)
+        os.environ.update(order["environ"])
+        if order["twin"]:
+            TWINS[order["twin"]](**order.get("with", {}))
+        console(order["command"], standalone_mode=False)
+        status = 0
+    finally:
+        with suppress(BaseException):
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def wait(pid: int) -> int:
+    """How a child ended: its status, or minus the signal."""
+    with suppress(ChildProcessError):
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return 0
+
+
+def main() -> None:
+    load_words()  # read here once, for every child
+    the_shared()
+    for line in sys.stdin:
+        order = json.loads(line)
+        print(start(order) if order["do"] == "start" else wait(order["pid"]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

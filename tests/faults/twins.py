@@ -1,0 +1,23 @@
+"""Defences taken away in a server process of the bars, by name: each must turn its bar red."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from engine.records.sqlite_dossiers import DossierVerbs
+
+
+def journal_in_another_unit() -> None:
+    """What changes of a dossier is committed first; its journal, letters and timers follow in a transaction of their own."""
+    honest = DossierVerbs.put_dossier
+
+    def put(unit: Any, dossier: Any, expected_revision: int) -> None:
+        honest(unit, dossier, expected_revision)
+        unit._connection.execute("COMMIT")
+        unit._connection.execute("BEGIN IMMEDIATE")
+
+    DossierVerbs.put_dossier = put  # type: ignore
+
+
+TWINS: Final[Mapping[str, Callable[..., None]]] = {"journal_in_another_unit": journal_in_another_unit}
