@@ -149,9 +149,16 @@ def write_procedures(folder: Path) -> None:
 def portal(folder: Path) -> Iterator[Server]:
     """The portal over the shipped procedures and the long one, on a new store in `folder`."""
     write_procedures(folder / "procedures")
+    with serving_portal(folder) as server:
+        yield server
+
+
+@contextmanager
+def serving_portal(folder: Path) -> Iterator[Server]:
+    """The portal over the procedures that lie in `folder`."""
     port = free_port()
     environment = {"GUICHET_PROCEDURES": str(folder / "procedures"), "GUICHET_DATA": str(folder / "data")}
-    command = [sys.executable, "server.py", "serve", "--demo", "--port", str(port), "--threads", THREADS]
+    command = [sys.executable, "server.py", "serve", "--demo", "--empty", "--port", str(port), "--threads", THREADS]
     with running(command, port, environment) as server:
         yield server
 

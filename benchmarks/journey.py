@@ -1,0 +1,244 @@
+"""The whole way of a citizen over HTTP, kept durably: catalogue, form, sending, paying, slots, booking, following.
+
+Each journey is somebody new, signed in before; every page is one a person sees and every answer is looked at. The server, the
+worker beside it and the people who ask share the machine.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import statistics
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode
+
+from benchmarks.measure import Measure, percentile
+from benchmarks.portal import Server, hidden, serving_portal, write_procedures
+from engine.office.installation import DATABASE
+from engine.office.secrets import new_token, token_digest
+from engine.records.dossier import Account, Session
+from engine.records.sqlite import SqliteStore
+
+CLIENTS, SECONDS, ROUNDS, PEOPLE = 8, 4.0, 5, 1_500
+SLUG = "trajet"
+PROCEDURE = f"""procedure: {SLUG}
+edition: 1
+title: Trajet
+summary: Une démarche entière.
+agency: obac
+delay: 5 working days
+legal_basis:
+  usage: {{title: Valeur de mesure, status: plausible}}
+form:
+  vous:
+    title: Vous
+    fields:
+      nom: {{label: Nom, maxLength: 40, example: AMEGAN}}
+      naissance: {{label: Date de naissance, type: date, maximum: today, example: 1990-03-27}}
+      lieu: {{label: Lieu de naissance, maxLength: 40, example: Kpalimé}}
+      situation: {{label: Situation, type: choice, options: {{a: Célibataire, b: Mariée, c: Veuve}}}}
+      telephone: {{label: Téléphone, type: phone, example: 90 11 22 33}}
+fees:
+  droit: {{label: Droit, amount: 5000}}
+appointments:
+  depot:
+    label: Dépôt
+    by: instructeur
+    lasts: 10 minutes
+    hours: [07:00-12:00, 13:00-17:00]
+    lead: 1 day
+    horizon: 120 days
+workflow:
+  start: a_payer
+  states:
+    a_payer: {{label: À payer, pay: droit, due: 30 days, then: visite, late: classe}}
+    visite: {{label: Visite, attend: depot, due: 150 days, then: accorde, late: classe, missed: classe}}
+    accorde: {{label: Accordé, end: granted}}
+    classe: {{label: Classé, end: abandoned}}
+personal_data: {{purpose: Mesurer, keep: {{granted: 1 year, abandoned: 1 year}}}}
+scenarios:
+  essai:
+    story: Payé, reçu
+    steps: [{{pay: 5000, then: visite}}, {{book: {{depot: 2026-12-08 08:30}}}}, {{visit: attended, then: accorde}}]
+"""
+ANSWERS = {
+    "nom": "AMEGAN", "naissance_day": "27", "naissance_month": "3", "naissance_year": "1990", "lieu": "Kpalimé",
+    "situation": "a", "telephone": "90 11 22 33",
+}  # fmt: skip
+
+
+def measures() -> Iterator[Measure]:
+    """Every line, as it is measured."""
+    with _site() as (server, tokens):
+        _load(server, tokens, SECONDS)
+        runs = [_load(server, tokens, SECONDS) for _ in range(ROUNDS)]
+    wrong, waits = sum(one.wrong for one in runs), [wait for one in runs for wait in one.waits]
+    pace = statistics.median(one.pace for one in runs)
+    cpu = statistics.median(one.cpu for one in runs)
+    kinds = Counter(kind for one in runs for kind in one.kinds)
+    beside = f"{CLIENTS} people at once, {sum(one.whole for one in runs)} journeys of {len(kinds)} requests; {cpu:.2f} ms of processor each"
+    yield Measure("H3", "requests a second of whole journeys, FULL", pace, 250, 500, False, beside)
+    told = f"half within {1000 * percentile(waits, 0.5):.0f} ms, the longest {1000 * max(waits):.0f} ms"
+    yield Measure("H3-p99", "the same: 99 of 100 within (ms)", 1000 * percentile(waits, 0.99), 100, 50, beside=told)
+    yield Measure("H3-errors", "the same: wrong answers", wrong, 0, 0)
+
+
+@contextmanager
+def _site() -> Iterator[tuple[Server, Iterator[str]]]:
+    """The portal on a new store, and people who are signed in."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_procedures(folder / "procedures")
+        (folder / "procedures" / f"{SLUG}.yaml").write_text(PROCEDURE, "utf-8")
+        with serving_portal(folder) as server:
+            tokens = _people(folder / "data" / DATABASE)
+            yield server, iter(tokens)
+
+
+def _people(path: Path) -> list[str]:
+    now, tokens = datetime.now(UTC), [new_token() for _ in range(PEOPLE)]
+    with closing(SqliteStore(path)) as store, store.unit(write=True) as unit:
+        for number, token in enumerate(tokens):
+            unit.put_account(Account(f"person{number}", "applicant", "", f"+2289{number:07d}"))
+            unit.put_session(Session(token_digest(token), f"person{number}", now, now, now + timedelta(days=1)))
+    return tokens
+
+
+@dataclass
+class Run:
+    """What a few seconds of journeys came to."""
+
+    pace: float = 0.0
+    cpu: float = 0.0  # milliseconds of the server's processor a request
+    whole: int = 0
+    wrong: int = 0
+    waits: list[float] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+
+def _load(server: Server, tokens: Iterator[str], seconds: float) -> Run:
+    run, lock, end = Run(), threading.Lock(), time.monotonic() + seconds
+
+    def client() -> None:
+        while time.monotonic() < end:
+            with lock:
+                token = next(tokens)
+            journey = Journey(server.port, token, end)
+            whole = journey.go()
+            with lock:
+                run.whole += whole
+                run.wrong += journey.wrong
+                run.waits += journey.waits
+                run.kinds.update(journey.kinds)
+
+    began, cpu = time.monotonic(), server.cpu()
+    people = [threading.Thread(target=client) for _ in range(CLIENTS)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    run.pace = len(run.waits) / (time.monotonic() - began)
+    run.cpu = 1000 * (server.cpu() - cpu) / max(1, len(run.waits))
+    return run
+
+
+class Stopped(Exception):
+    """The time is over, or an answer was wrong."""
+
+
+class Journey:
+    """One person's way through the pages."""
+
+    def __init__(self, port: int, token: str, end: float) -> None:
+        self._link = HTTPConnection("127.0.0.1", port, timeout=30)
+        self._cookies, self._end = {"guichet": token}, end
+        self.waits: list[float] = []
+        self.kinds: Counter[str] = Counter()
+        self.wrong = 0
+        self._csrf = ""
+
+    def go(self) -> bool:
+        """Whether it came to the end before the time was over."""
+        try:
+            self._walk()
+        except Stopped:
+            return False
+        finally:
+            self._link.close()
+        return True
+
+    def _walk(self) -> None:
+        self._get("catalogue", "/demarches", "Trajet")
+        page = self._get("before", f"/demarches/{SLUG}/commencer", "csrf_token")
+        self._csrf = hidden(page)["csrf_token"]
+        form = self._post("begin", f"/demarches/{SLUG}/commencer", {}, "/demande/vous")
+        number = form.split("/")[2]
+        self._get("form", form, "naissance_year")
+        self._post("answers", form, {**ANSWERS, "go": "next"}, "/verification")
+        self._get("check", f"/dossiers/{number}/verification", "declared")
+        self._post("send", f"/dossiers/{number}/verification", {"declared": "1"}, "/paiement")
+        payment = self._post(
+            "pay", f"/dossiers/{number}/paiement", {"provider": "mixx", "payer": "90 00 00 01"}, "/paiement/"
+        )
+        self._get("paid", payment, "rendez-vous")
+        self._book(number)
+        self._get("follow", f"/dossiers/{number}", "Visite")
+
+    def _book(self, number: str) -> None:
+        address = f"/dossiers/{number}/rendez-vous"
+        day = date.today() + timedelta(days=random.randrange(3, 100))
+        page = self._get("slots", f"{address}?jour={day}", 'name="start"')
+        starts = re.findall(r'name="start" value="([^"]+)"', page)
+        office = re.search(r'name="bureau"[^>]*value="([^"]+)"', page)
+        chosen = {"start": random.choice(starts), "bureau": office[1] if office else "obac_lome", "quoi": "depot"}
+        self._post("book", address, chosen, "/rendez-vous")
+
+    def _get(self, kind: str, path: str, expected: str) -> str:
+        status, _, text = self._ask(kind, "GET", path)
+        if status != 200 or expected not in text:
+            self._fails(f"{kind}: {status}, no {expected}")
+        return text
+
+    def _post(self, kind: str, path: str, fields: dict[str, str], leads: str) -> str:
+        body = urlencode({"csrf_token": self._csrf, "token": secrets.token_urlsafe(16), **fields})
+        status, place, _ = self._ask(kind, "POST", path, body)
+        if status != 303 or leads not in place:
+            self._fails(f"{kind}: {status} to {place}")
+        return re.sub(r"^https?://[^/]+", "", place)
+
+    def _fails(self, said: str) -> None:
+        self.wrong += 1
+        print(f"           wrong: {said}", flush=True)
+        raise Stopped
+
+    def _ask(self, kind: str, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
+        if time.monotonic() > self._end:
+            raise Stopped
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        began = time.perf_counter()
+        self._link.request(method, path, body, headers)
+        response = self._link.getresponse()
+        text = response.read().decode("utf-8", "replace")
+        self.waits.append(time.perf_counter() - began)
+        self.kinds[kind] += 1
+        for header in response.headers.get_all("Set-Cookie") or ():
+            name, _, value = header.split(";", 1)[0].partition("=")
+            self._cookies[name] = value
+        return response.status, response.headers.get("Location", ""), text
+
+
+if __name__ == "__main__":
+    for measure in measures():
+        print(measure, flush=True)

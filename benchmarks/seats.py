@@ -1,0 +1,127 @@
+"""Thirty-two people at once: all on one seat, then each on their own of 1,080. Whole bookings, kept durably, beside a bare
+transaction that takes a seat and keeps nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from benchmarks.circuit import CLIENTS, FULL
+from benchmarks.counter_office import office_of, raw_sqlite, sent, visits
+from benchmarks.measure import WALL, Measure, in_turns, median_of, median_ratio, spent
+from engine.office.bookings import book_slot, slots
+from engine.office.office import Office
+from engine.problems import Refused
+from engine.records.dossier import Actor, Dossier
+
+SLOTS, RAW = 1_080, 256
+
+
+def measures() -> Iterator[Measure]:
+    """Every line, as it is measured."""
+    with tempfile.TemporaryDirectory() as folder, office_of(visits(), Path(folder) / "ours") as office:
+        free = _free(office)
+        hot, rest = free[0], iter(free[1:])
+        sold = Counter(_crowd(office, lambda _: hot))
+        if sold != {"booked": 1, "slot_full": CLIENTS - 1}:
+            raise SystemExit(f"the hot seat: {sold}")
+        with closing(raw_sqlite(Path(folder) / "raw.db", FULL)) as db:
+            db.execute("CREATE TABLE seat (slot TEXT PRIMARY KEY, holder TEXT NOT NULL)")
+
+            def ours() -> float:
+                wanted = [next(rest) for _ in range(CLIENTS)]
+                return _pace(office, wanted)
+
+            rounds = in_turns(ours, lambda: _bare(db))
+        doubles = _doubles(office)
+    us, them = median_of(rounds, 0), median_of(rounds, 1)
+    yield Measure("A1-double", f"seats sold twice, {CLIENTS} clients on one seat and on {SLOTS}", doubles, 0, 0)
+    what = f"bookings of {CLIENTS} clients at once, FULL: share of a bare transaction's pace (%)"
+    beside = f"{us:.0f} /s whole bookings, {them:.0f} /s bare"
+    yield Measure("A1", what, 100 * median_ratio(rounds, 0, 1), 70, 85, False, beside)
+
+
+def _free(office: Office) -> list[tuple[str, datetime]]:
+    """The first free slots of the office, in order."""
+    owner, dossier = sent(office)
+    found, day = list[tuple[str, datetime]](), None
+    while len(found) < SLOTS:
+        sheet = slots(office, owner, dossier.id, "depot", from_day=day, limit=200)
+        found += [(one.office, one.start) for each in sheet.days for one in each.slots]
+        if sheet.next_from is None:
+            break
+        day = sheet.next_from
+    if len(found) < 32 * 12:
+        raise SystemExit(f"{len(found)} slots only")
+    return found[:SLOTS]
+
+
+def _pace(office: Office, wanted: Sequence[tuple[str, datetime]]) -> float:
+    told: list[str] = []
+    people = [sent(office) for _ in wanted]
+    took = spent(lambda: told.extend(_together(office, people, lambda n: wanted[n])), WALL)
+    if Counter(told) != {"booked": len(wanted)}:
+        raise SystemExit(f"bookings: {Counter(told)}")
+    return len(wanted) / took
+
+
+def _crowd(office: Office, wanted: Callable[[int], tuple[str, datetime]]) -> list[str]:
+    return _together(office, [sent(office) for _ in range(CLIENTS)], wanted)
+
+
+def _together(
+    office: Office, people: Sequence[tuple[Actor, Dossier]], wanted: Callable[[int], tuple[str, datetime]]
+) -> list[str]:
+    """What came of each, all from one start."""
+    start, told = threading.Barrier(len(people)), list[str]()
+
+    def one(n: int) -> None:
+        (owner, dossier), (place, at) = people[n], wanted(n)
+        start.wait()
+        try:
+            book_slot(office, owner, dossier.id, "depot", place, at)
+            told.append("booked")
+        except Refused as closed:
+            told.append(closed.reason.code)
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(len(people))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def _bare(db: sqlite3.Connection) -> float:
+    """Seats a second that one connection takes, one transaction each."""
+    begun = db.execute("SELECT count(*) FROM seat").fetchone()[0]
+
+    def take() -> None:
+        for n in range(begun, begun + RAW):
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("INSERT INTO seat VALUES (?, 'somebody') ON CONFLICT DO NOTHING", (f"slot {n}",))
+            db.execute("COMMIT")
+
+    return RAW / spent(take, WALL)
+
+
+def _doubles(office: Office) -> int:
+    """Seats that more than one person holds."""
+    now = office.now()
+    with office.store.unit() as unit:
+        held = unit.bookings_on(sorted(office.directory.offices), now, now + timedelta(days=120))
+    places = Counter((resource, one.office, one.start, one.seat) for _, resource, one in held)
+    if not places:
+        raise SystemExit("nothing was booked")
+    return sum(count - 1 for count in places.values())
+
+
+if __name__ == "__main__":
+    for measure in measures():
+        print(measure, flush=True)
