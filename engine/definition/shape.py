@@ -19,7 +19,7 @@ from jsonschema_rs import Draft202012Validator as Gate
 from engine.definition.near import close_names, plain
 from engine.definition.notation import likely_number, likely_span, read_date, read_hours
 from engine.definition.punctuation import quote
-from engine.definition.shape_rules import WAITS, laid_over, rules_of_procedure, rules_of_shared
+from engine.definition.shape_rules import laid_over, rules_of_procedure, rules_of_shared
 from engine.definition.source import Path, Placed
 from engine.problems import Fact, Position, Problem, problem
 
@@ -113,13 +113,13 @@ def _once(problems: list[Problem]) -> list[Problem]:
         if earlier is None:
             seen[key] = one
         elif one.code == "S202":
-            names = tuple(dict.fromkeys([*_names(earlier), *_names(one)]))
+            names = tuple(dict.fromkeys([*_names(earlier, "names"), *_names(one, "names")]))
             seen[key] = problem("S202", one.where, **{**one.facts, **earlier.facts, "names": names})
     return list(seen.values())
 
 
-def _names(missing: Problem) -> tuple[str, ...]:
-    names = missing.facts["names"]
+def _names(missing: Problem, fact: str) -> tuple[str, ...]:
+    names = missing.facts[fact]
     return names if isinstance(names, tuple) else ()
 
 
@@ -132,6 +132,7 @@ def _keys_of(error: ValidationError) -> Mapping[str, object]:
 
 
 _KEY_KINDS: Final = (("monday", "weekdays"), ("^[0-9]{4}", "date"), ("^[1-9]", "edition"))
+_ONE_OF: Final = ("S204", "S206")  # one key of several was wanted
 _FOUND: Final = (
     (bool, "boolean"), (int, "integer"), (str, "text"), (list, "list"), (dict, "map"), (type(None), "nothing"),
 )  # fmt: skip
@@ -162,10 +163,13 @@ class _Faults:
             one
             for one in problems
             if not (
-                (one.code == "S202" and set(_names(one)) <= self.meant.get(one.where, set()))
-                or (one.code == "S204" and not one.facts["found"] and set(WAITS) & self.meant.get(one.where, set()))
+                (one.code == "S202" and self._meant(one, "names").issuperset(_names(one, "names")))
+                or (one.code in _ONE_OF and not one.facts["found"] and self._meant(one, "allowed"))
             )
         ]
+
+    def _meant(self, missing: Problem, fact: str) -> set[str]:
+        return self.meant.get(missing.where, set()).intersection(_names(missing, fact))
 
     def _deferred(self, path: Path) -> bool:
         """Whether the whole will be known only once presets and blocks are merged in."""

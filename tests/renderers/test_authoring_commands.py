@@ -246,7 +246,7 @@ def test_fix_repairs_the_name_that_is_wrong_and_not_the_line_that_is_right(folde
 
 @pytest.mark.parametrize(("right", "wrong", "told"), [
     ("fees:", "feees:", ["S201"]), ("personal_data:", "personnal_data:", ["S201"]),
-    ("      by: instructeur", "      bby: instructeur", ["S201"]),
+    ("      by: instructeur", "      bby: instructeur", ["S201"]), ("amount:", "amuont:", ["S201"]),
     ("      by: instructeur", "      by\u00a0: instructeur", ["Y107"]),
     ("due: 15 days", "due:\u00a015 days", ["Y107"]), ("      label: Examen", "      label :Examen", ["Y100"]),
 ])  # fmt: skip
