@@ -12,7 +12,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -36,6 +36,7 @@ from engine.gateways.senders import ConsoleSender, InboxSender, Sender
 from engine.gateways.settings import Gateways, WrongGateways, read_gateways
 from engine.office.checkup import Place
 from engine.office.demo import PASSWORD, close_demo, open_demo
+from engine.office.demo_stories import tell_stories
 from engine.office.following import INDEX, Follower, stories_of, waiting
 from engine.office.gates import Judge, facts_of
 from engine.office.gauges import not_ready
@@ -284,8 +285,13 @@ def serving(app: Flask) -> Office:
     return site.office
 
 
-def work(current: Callable[[], Office], stop: threading.Event) -> None:
-    """Tours until told to stop, counting what happened meanwhile; a turn that fails is logged and the next one goes on."""
+def work(current: Callable[[], Office], stop: threading.Event, stories: Iterable[str] = ()) -> None:
+    """Tours until told to stop, counting what happened meanwhile; a turn that fails is logged and the next one goes on. Where
+    there are `stories` of a demonstration they come first, with a tour between two of them now and then."""
+    try:
+        _begin(current, stop, stories)
+    except Exception:
+        log.exception("the demonstration's dossiers")
     while not stop.is_set():
         for turn in (tour, count_up):
             try:
@@ -295,11 +301,21 @@ def work(current: Callable[[], Office], stop: threading.Event) -> None:
         stop.wait(TOUR_EVERY)
 
 
-def start_worker(app: Flask, stop: threading.Event) -> tuple[threading.Thread, ...]:
+def _begin(current: Callable[[], Office], stop: threading.Event, stories: Iterable[str]) -> None:
+    last = time.monotonic()
+    for _ in stories:
+        if stop.is_set():
+            break
+        if time.monotonic() - last > TOUR_EVERY:
+            tour(current())
+            last = time.monotonic()
+
+
+def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ()) -> tuple[threading.Thread, ...]:
     """A worker beside the web and what keeps the site up to date, each in a thread of its own until told to stop."""
     keeping: Keeping = app.extensions["guichet.keeping"]
     threads = (
-        threading.Thread(target=work, args=(lambda: serving(app), stop), name="worker", daemon=True),
+        threading.Thread(target=work, args=(lambda: serving(app), stop, stories), name="worker", daemon=True),
         threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True),
     )
     for thread in threads:
@@ -312,13 +328,20 @@ def _settings(demo: bool) -> Settings:
 
 
 @click.command()
-@click.option("--demo", is_flag=True, help="demo people, a simulated operator, messages on a page")
+@click.option("--demo", is_flag=True, help="demo people and their dossiers, a simulated operator, messages on a page")
+@click.option("--empty", is_flag=True, help="with --demo: without their dossiers")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=int, envvar="PORT", default=8000, show_default=True)
 @click.option("--threads", type=int, default=8, show_default=True)
-def serve(demo: bool, host: str, port: int, threads: int) -> None:
+def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     """Serve the portal, with a worker beside it."""
     settings = _settings(demo)
+def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
+    """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
+    secret = _secret(settings).encode()
+    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+
+
     _speak(settings)
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
@@ -330,7 +353,7 @@ def serve(demo: bool, host: str, port: int, threads: int) -> None:
         raise click.ClickException(f"{host}:{port} : {taken.strerror}. PORT={port + 1} make run") from None
     stopping = app.extensions["guichet.probes"].stopping
     on_signal(lambda: (stopping.set(), front.wake()))
-    turns = start_worker(app, stopping)
+    turns = start_worker(app, stopping, demo_stories(settings, office) if demo and not empty else ())
     where = f"http://{urlsplit(settings.base_url).hostname or 'localhost'}:{port}"
     click.echo(f"Guichet : {where}")
     if settings.demo:

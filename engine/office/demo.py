@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import product
 from typing import Final, Literal
 
@@ -12,6 +13,7 @@ from engine.definition.directory import Directory
 from engine.office.office import Office
 from engine.office.secrets import hash_secret
 from engine.records.dossier import Account
+from engine.values import Plain
 
 PASSWORD: Final = "demo"
 AUDITOR: Final = "controle"
@@ -21,6 +23,12 @@ _FAMILIES: Final = (
     "Mensah", "Agbeko", "Lawson", "Kpodar", "Amouzou", "Tchalla", "Koffi", "Ayité", "Bawa", "Djobo", "Gbeho", "Sossou",
     "Akakpo", "Nabine", "Tchakondo", "Adjovi",
 )  # fmt: skip
+_GIVEN: Final = (
+    ("Afi", "f"), ("Kossi", "m"), ("Akouvi", "f"), ("Komlan", "m"), ("Essi", "f"), ("Yao", "m"), ("Ama", "f"), ("Koffi", "m"),
+    ("Abra", "f"), ("Edem", "m"), ("Dédé", "f"), ("Kodjo", "m"), ("Rissikatou", "f"), ("Bassirou", "m"), ("Mawuli", "m"),
+    ("Adjoa", "f"), ("Essohana", "m"), ("Pyalo", "f"), ("Tchaa", "m"),
+)  # fmt: skip
+_TOWNS: Final = ("Lomé", "Kara", "Sokodé", "Kpalimé", "Atakpamé", "Dapaong", "Tsévié", "Aného")
 _INITIALS: Final = ("A.", "K.", "E.", "Y.", "M.", "D.", "S.", "T.", "V.")
 
 
@@ -77,6 +85,19 @@ def demo_agents(directory: Directory) -> tuple[DemoPerson, ...]:
     return tuple(
         DemoPerson(login, next(names, login), role) for role, login in _logins(directory)
     )  # fmt: skip
+
+
+def invented_applicant(number: int, sex: str = "") -> Account:
+    """Somebody who asked for something, of that sex where it matters; the same at each start. Nothing is ever sent to their
+    telephone."""
+    names = [one for one in _GIVEN if sex in ("", one[1])] or _GIVEN
+    given, sex = names[number % len(names)]
+    profile: dict[str, Plain] = {
+        "family_name": _FAMILIES[number * 5 % len(_FAMILIES)].upper(), "given_names": given, "sex": sex,
+        "birth_date": date(1972 + number * 7 % 31, 1 + number * 5 % 12, 1 + number * 11 % 28).isoformat(),
+        "birth_place": _TOWNS[number * 3 % len(_TOWNS)],
+    }  # fmt: skip
+    return Account(f"{_OURS}usager-{number}", "applicant", "", f"+2289055{number:04}", profile=profile)
 
 
 def _logins(directory: Directory) -> Iterator[tuple[str, str]]:

@@ -50,6 +50,7 @@ class Stage:
     registers: TellingRegister
     applicant: Actor
     people: dict[str, Actor] = field(default_factory=dict)
+    provider: str = "sandbox"  # the operator that fees are paid through
 
     @classmethod
     def set_for(cls, catalogue: Catalogue, wording: Wording, at: date) -> Stage:
@@ -105,16 +106,16 @@ class Stage:
     def later(self, seconds: int) -> None:
         self.clock.advance(timedelta(seconds=seconds))
 
-    def papers(self, procedure: Procedure, answers: Mapping[str, Plain]) -> tuple[Attachment, ...]:
-        """The files that placeholder answers name, as if they had been handed in."""
+    def papers(self, procedure: Procedure, answers: Mapping[str, Plain], dossier: str) -> tuple[Attachment, ...]:
+        """The files that placeholder answers name, as if they had been handed in for a dossier (its id)."""
         return tuple(
-            self.paper(name, field.id)
+            self.paper(name, field.id, dossier=dossier)
             for field in procedure.form.fields
             if field.type in FILE_TYPES
             for name in files_of(answers.get(field.id))
         )
 
-    def paper(self, name: str, place: str, by: str | None = None) -> Attachment:
+    def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
         """One file that was never read."""
         return Attachment(name, place, f"{place}.pdf", "pdf", 1000, "0" * 64, self.clock.now(), by=by)
 

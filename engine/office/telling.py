@@ -16,6 +16,7 @@ from engine.definition.model import APPLICANT, Appointment, Form, Procedure, Sce
 from engine.definition.notation import read_span
 from engine.definition.roles import role_key
 from engine.gateways.registers import Found, RegisterAnswer
+from engine.office.answering import keep_answers
 from engine.office.bookings import book_slot, mark
 from engine.office.carrying import carry_out, keep
 from engine.office.casework import take_transition
@@ -36,6 +37,7 @@ from engine.rules.examples import adopt_answers, example_answers, example_fillin
 from engine.rules.linking import link_ended
 from engine.rules.part_forms import example_part
 from engine.rules.parts import parts_left
+from engine.rules.passage import codes
 from engine.values import Plain, new_id
 
 
@@ -107,12 +109,10 @@ class Told:
             opened,
             answers=kept,
             links=links,
-            attachments=stage.papers(self.procedure, kept),
-            revision=opened.revision + 1,
+            attachments=stage.papers(self.procedure, kept, opened.id),
         )
         with stage.office.store.unit(write=True) as unit:
-            unit.put_dossier(filled, opened.revision)
-        self.dossier = filled
+            self.dossier = keep_answers(stage.office, unit, opened, filled, "saved", stage.applicant)
 
     def hand_in(self) -> None:
         """Sends the draft; a story may want it refused."""
@@ -184,7 +184,7 @@ class Told:
 
     def _joined(self, dossier: Dossier, act: str, person: Actor) -> tuple[Dossier, tuple[str, ...]]:
         """A piece joined to the act that asks for one, as if it had been handed in."""
-        paper = self.stage.paper(new_id(), act, by=person.id)
+        paper = self.stage.paper(new_id(), act, by=person.id, dossier=dossier.id)
         after = replace(dossier, attachments=(*dossier.attachments, paper))
         draft = EntryDraft("attached", {"revision": dossier.revision + 1}, {f"files.{paper.id}": paper.sha256})
         with self.stage.office.store.unit(write=True) as unit:
@@ -198,7 +198,7 @@ class Told:
             self._fail("T903", expected=due, found=step.value if isinstance(step.value, int) else 0)
         ending = str(step.options.get("ends", "paid"))
         payment = start_payment(
-            stage.office, stage.applicant, dossier.id, provider="sandbox", payer=PAYERS[ending],
+            stage.office, stage.applicant, dossier.id, provider=stage.provider, payer=PAYERS[ending],
             part=step.value == least != due, token=fresh_token(),
         )  # fmt: skip
         stage.later(5)
@@ -282,12 +282,11 @@ class Told:
                 self._fail("T902", what=name, why="not_asked", state=dossier.state)
         answers = {**dossier.answers, **changed}
         made = replace(dossier.correction, made=frozenset(given)) if dossier.correction else None
-        kept = replace(
-            dossier, answers=answers, attachments=stage.papers(self.procedure, answers), correction=made,
-            revision=dossier.revision + 1,
-        )  # fmt: skip
+        after = replace(
+            dossier, answers=answers, attachments=stage.papers(self.procedure, answers, dossier.id), correction=made
+        )
         with office.store.unit(write=True) as unit:
-            unit.put_dossier(kept, dossier.revision)
+            kept = keep_answers(office, unit, dossier, after, "corrected", stage.applicant, made=codes(given))
         send_corrections(office, stage.applicant, dossier.id, revision=kept.revision, token=fresh_token())
 
     def _look_up(self, step: Step) -> None:

@@ -6,8 +6,6 @@ as they would be. Nothing is shared with an installation: the folder is the tryo
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -31,6 +29,7 @@ from engine.office.next_steps import FAR, QUIET, Outlook, roles_named
 from engine.office.office import Office, OfficeSettings
 from engine.office.secrets import hash_secret, new_token, token_digest
 from engine.office.sessions import SignedIn
+from engine.office.specimen import keep_specimen
 from engine.office.stage import OPENING, PHONE, Stage, TellingRegister, fresh_token
 from engine.office.telling import Told
 from engine.records.attachments import AttachmentStore
@@ -41,7 +40,6 @@ from engine.values import Plain, Text
 
 APPLICANT_ID: Final = "applicant"
 NEVER: Final = timedelta(days=36_500)  # nobody is signed out because the clock was moved
-_SIDE: Final = 480  # dots of the picture that stands for any paper
 
 
 class Leads(Protocol):
@@ -64,8 +62,8 @@ class _Registers(TellingRegister):
 class _RealStage(Stage):
     """A stage whose papers can be opened."""
 
-    def paper(self, name: str, place: str, by: str | None = None) -> Attachment:
-        kept = self.office.attachments.keep(_picture(), f"{place}.png", ("png",), 5_000_000)
+    def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
+        kept = keep_specimen(self.office.attachments, place)
         now = self.clock.now()
         return Attachment(name, place, kept.name, kept.kind, kept.size, kept.sha256, now, kept.pages, by=by)
 
@@ -277,14 +275,3 @@ class Tryout:
         timer = self.due()
         if timer is not None:
             self.move(max(timedelta(), timer.due_at - self.office.now()) + timedelta(seconds=1))
-
-
-def _picture() -> bytes:
-    """A picture that stands for any paper: a pale square with a line across (PNG, 8-bit grey)."""
-    rows = b"".join(b"\x00" + bytes(200 if abs(x - y) < 3 else 240 for x in range(_SIDE)) for y in range(_SIDE))
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
