@@ -9,24 +9,27 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from engine.office.keys import has_signed
 from engine.office.office import Office
+from engine.records.bodies import instant_text
 from engine.records.checkpoints import Checkpoint, Receipt, key_id, read_note, signed, text_of
 from engine.records.leaves import Tree
 from engine.records.merkle import Growing, leaf_hash, root_of
 from engine.records.merkle import inclusion as path_of
-from engine.records.store import Conflict, Finding, Store, Unit
+from engine.records.store import EARLIEST, Conflict, Finding, Store, Unit
 
 log = logging.getLogger("guichet.checkpoints")
 
 EVERY: Final = timedelta(seconds=60)
+ASTRAY: Final = timedelta(minutes=5)  # what clocks of several machines may differ by, and an act may take
 LATEST: Final = "latest.note"
 _BATCH: Final = 1000
 _MOST_BATCHES: Final = 200
@@ -50,7 +53,7 @@ def sign_journal(office: Office) -> bool:
 def _is_due(office: Office) -> bool:
     with office.store.unit() as unit:
         tree = unit.tree()
-    return tree is None or office.now() - tree.at >= EVERY
+    return tree is None or not timedelta() <= office.now() - tree.at < EVERY  # a clock set back holds nothing up
 
 
 def _grow(office: Office) -> Tree | None:
@@ -139,24 +142,37 @@ def is_signed(checkpoint: Checkpoint, keys: Iterable[bytes]) -> bool:
 
 
 def broken_checkpoints(office: Office) -> Iterator[Finding]:
-    """Every note of the folder against the journal of now: each length it had must still begin it, leaf by leaf."""
-    folder = office.settings.checkpoints
+    """Every note of the folder against the journal of now: each length it had must still begin it, leaf by leaf. The store's own
+    must be a note of ours, since receipts carry it."""
+    folder, keys = office.settings.checkpoints, office.keys.public_keys()
+    with office.store.unit() as unit:
+        tree = unit.tree()
+    if tree is not None and tree.note:
+        yield from _wrong("(store)", lambda: tree.note, keys)
     if folder is None or not folder.is_dir():
         return
     notes: dict[int, list[tuple[str, Checkpoint]]] = {}
-    keys = office.keys.public_keys()
     for file in sorted(folder.rglob("*.note")):
         name = str(file.relative_to(folder))
-        try:
-            one = read_note(file.read_text("utf-8"))
-        except (OSError, ValueError):
-            yield Finding("checkpoint_unreadable", None, {"file": name})
+        wrong = list(_wrong(name, partial(file.read_text, "utf-8"), keys))
+        yield from wrong
+        if wrong:
             continue
-        if not is_signed(one, keys):
-            yield Finding("checkpoint_not_ours", None, {"file": name})
-            continue
+        one = read_note(file.read_text("utf-8"))
         notes.setdefault(one.size, []).append((name, one))
     yield from _of_lengths(office.store, notes)
+    yield from _backdated(office.store, notes)
+
+
+def _wrong(name: str, text: Callable[[], str], keys: Sequence[bytes]) -> Iterator[Finding]:
+    """A note that cannot be read, or that we did not sign."""
+    try:
+        one = read_note(text())
+    except (OSError, ValueError):
+        yield Finding("checkpoint_unreadable", None, {"file": name})
+        return
+    if not is_signed(one, keys):
+        yield Finding("checkpoint_not_ours", None, {"file": name})
 
 
 def _of_lengths(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]]]) -> Iterator[Finding]:
@@ -167,13 +183,21 @@ def _of_lengths(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint
         with store.unit() as unit:
             hashes = unit.leaf_hashes(growing.size, min(growing.size + _BATCH, longest))
         for one in hashes:
-            growing.add(leaf_hash(bytes.fromhex(one)))
+            growing.add(leaf_hash(_sealed(one)))
             yield from _differing(notes, growing)
         if not hashes:
             break
     for size in sorted(one for one in notes if one > growing.size):
         for name, _ in notes[size]:
             yield Finding("checkpoint_ahead", None, {"file": name, "entries": growing.size})
+
+
+def _sealed(leaf: str) -> bytes:
+    """What is no hash any more is none of those that were signed."""
+    try:
+        return bytes.fromhex(leaf)
+    except ValueError:
+        return b""
 
 
 def _differing(notes: Mapping[int, Sequence[tuple[str, Checkpoint]]], growing: Growing) -> Iterator[Finding]:
@@ -183,3 +207,21 @@ def _differing(notes: Mapping[int, Sequence[tuple[str, Checkpoint]]], growing: G
     for name, one in notes[growing.size]:
         if one.root != root:
             yield Finding("checkpoint_differs", None, {"file": name, "entries": one.size})
+
+
+def _backdated(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]]]) -> Iterator[Finding]:
+    """Entries that came after a note and say that they were sealed before it: a clock was set back."""
+    ahead = sorted((size, max(one.at for _, one in those)) for size, those in notes.items())
+    signed, place, more = EARLIEST + ASTRAY, ahead[0][0] if ahead else 0, bool(ahead)
+    while more:
+        with store.unit() as unit:
+            leaves, more = (
+                unit.leaves_sealed(place, place + _BATCH),
+                bool(unit.leaf_hashes(place + _BATCH, place + _BATCH + 1)),
+            )
+        for at, (leaf, sealed) in enumerate(leaves, place):
+            while ahead and ahead[0][0] <= at:
+                signed = max(signed, ahead.pop(0)[1])
+            if sealed < instant_text(signed - ASTRAY):
+                yield Finding("journal_backdated", leaf.chain, {"entry": leaf.n, "after": instant_text(signed)})
+        place += _BATCH

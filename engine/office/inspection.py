@@ -12,10 +12,11 @@ from engine.office.filed import places_of
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.publishing import broken_publications
 from engine.office.verification import is_intact
+from engine.records.bodies import Unreadable
 from engine.records.checkpoints import Checkpoint, read_note
 from engine.records.dossier import Actor, Dossier, Payment
 from engine.records.journal import COMMITS, Break, Entry, commit_value, export_plain, verify
-from engine.records.store import Finding
+from engine.records.store import Damaged, Finding
 from engine.rules.access import is_owner, may_read, may_read_file
 from engine.rules.appointments import desks_of
 from engine.rules.documents import is_erased
@@ -107,20 +108,31 @@ def _opened(
 def fsck(office: Office) -> tuple[Finding, ...]:
     """Every broken promise found: the store's own, then each dossier against its journal, its edition, its files, its
     money, its documents. Nothing is repaired."""
-    found = [*office.store.findings(), *broken_publications(office.store), *broken_checkpoints(office)]
+    found = list(office.store.findings())
+    try:
+        found += [*broken_publications(office.store), *broken_checkpoints(office)]
+    except (Damaged, Unreadable) as broken:
+        found.append(Finding("unread", None, {"said": str(broken)}))
     files: list[tuple[str, str]] = []
     for dossier_id in office.store.all_dossiers():
-        with office.store.unit() as unit:
-            dossier = unit.dossier(dossier_id)
-            if dossier is None:
-                continue
-            files += places_of(unit, dossier)
-            entries, payments, salts = unit.entries(dossier_id), unit.payments_of(dossier_id), unit.salts(dossier_id)
-            try:
+        try:
+            with office.store.unit() as unit:
+                dossier = unit.dossier(dossier_id)
+                if dossier is None:
+                    continue
+                files += places_of(unit, dossier)
+                entries, payments, salts = (
+                    unit.entries(dossier_id),
+                    unit.payments_of(dossier_id),
+                    unit.salts(dossier_id),
+                )
                 procedure = pinned(office, unit, dossier)
-            except LostEdition:
-                found.append(Finding("edition_lost", dossier_id, {"fingerprint": dossier.fingerprint}))
-                continue
+        except LostEdition as lost:
+            found.append(Finding("edition_lost", dossier_id, {"fingerprint": str(lost)}))
+            continue
+        except (Damaged, Unreadable) as broken:  # the store has told where
+            found.append(Finding("unread", dossier_id, {"said": str(broken)}))
+            continue
         found += _of_journal(dossier, entries)
         found += _of_written(procedure, dossier, entries, salts)
         found += _of_money(dossier, entries, payments)
@@ -134,7 +146,7 @@ def _of_journal(dossier: Dossier, entries: tuple[Entry, ...]) -> Iterator[Findin
     differing = differences(fold(entries), projection_of(dossier))
     if differing:
         yield Finding("projection", dossier.id, {"differs": list(differing)})
-    pairs = zip(entries, (*entries[1:], None), strict=True)
+    pairs = zip(entries, (*entries[1:], None), strict=False)  # none at all is the store's to tell
     for entry, following in pairs:  # an edition changes only where an entry says that the dossier came over
         later = dossier.fingerprint if following is None else following.edition
         if entry.edition != later and (following is None or following.kind != "migrated"):

@@ -61,6 +61,15 @@ LEAF_MISSING: Final = " UNION ALL ".join(
     for table, _ in _CHAINS
 )
 
+SEALED: Final = (
+    " UNION ALL ".join(
+        f"SELECT leaf.seq, leaf.chain, leaf.n, leaf.hash, e.at FROM leaf JOIN {table} e ON e.dossier = leaf.chain AND e.n = leaf.n"
+        f" WHERE {where} AND leaf.seq >= ? AND leaf.seq < ?"
+        for table, where in _CHAINS
+    )
+    + " ORDER BY 1"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:

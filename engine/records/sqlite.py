@@ -163,7 +163,11 @@ class SqliteStore:
 
     def findings(self) -> Iterator[Finding]:
         with self._connection(alone=False) as connection, _transaction(connection, write=False):
-            found = list(_found(connection))
+            connection.text_factory = _whatever_it_is
+            try:
+                found = list(_found(connection))
+            finally:
+                connection.text_factory = str
         yield from found
 
     def close(self) -> None:
@@ -184,6 +188,11 @@ def _found(connection: sqlite3.Connection) -> Iterator[Finding]:
         if isinstance(error, sqlite3.OperationalError):
             raise
         yield Finding("damaged", None, {"said": error.sqlite_errorname})
+
+
+def _whatever_it_is(cell: bytes) -> str:
+    """A text with a byte that no text has is not what was sealed: it is read, so that this can be told."""
+    return cell.decode("utf-8", "backslashreplace")
 
 
 def _open(path: str) -> sqlite3.Connection:
@@ -228,7 +237,10 @@ def _passing() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in _PASSING:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:  # not SQLite's own word: a cell that is no text
+            raise Damaged("text") from error
+        if code & 0xFF not in _PASSING:
             raise
         raise Busy(error.sqlite_errorname) from error
     except sqlite3.DatabaseError as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.records.bodies import instant_text, read_instant
-from engine.records.leaves import Leaf, Tree
+from engine.records.leaves import SEALED, Leaf, Tree
 from engine.records.merkle import STEP, leaf_hash, node_hash
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Conflict, Taken
@@ -60,6 +60,9 @@ class LeafVerbs(Verbs):
     def leaf_hashes(self, first: int, end: int) -> tuple[str, ...]:
         sql = "SELECT hash FROM leaf WHERE seq >= ? AND seq < ? ORDER BY seq"
         return tuple(row[0] for row in self._rows(sql, (first, end)))
+
+    def leaves_sealed(self, first: int, end: int) -> tuple[tuple[Leaf, str], ...]:
+        return tuple((Leaf(*row[1:4]), row[4]) for row in self._rows(SEALED, (first, end) * 3))
 
     def last_leaf(self, chain: str, size: int, most: int = 2**31) -> tuple[int, Leaf] | None:
         row = self._row(_LAST, (chain, size, most))

@@ -115,6 +115,10 @@ class ServiceUnit(Protocol):
         """Of the entries, in the order of the tree."""
         ...
 
+    def leaves_sealed(self, first: int, end: int) -> tuple[tuple[Leaf, str], ...]:
+        """Entries that are in the tree, in its order, and the instant each says that it was sealed. Without those that are gone."""
+        ...
+
     def last_leaf(self, chain: str, size: int, most: int = 2**31) -> tuple[int, Leaf] | None:
         """The last entry of a chain, the `most`th at most, that a tree of `size` holds, and its place there."""
         ...

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.records.bodies import instant_text
 from engine.records.leaves import OWED_SO_FAR, Leaf, Tree
 from engine.records.merkle import Growing, leaf_hash, root_of
 from engine.records.store import Conflict, Store
@@ -35,6 +36,9 @@ def test_a_sealed_entry_is_owed_with_it(store: Store) -> None:
         assert unit.last_leaf("d1", 1) == (0, Leaf("d1", 1, unit.entries("d1")[0].hash))
         assert unit.last_leaf("d1", 0) is None
         assert unit.last_leaf("d2", 2) is None
+        told = [(Leaf("d1", one.n, one.hash), instant_text(one.at)) for one in unit.entries("d1")]
+        assert unit.leaves_sealed(0, 2) == tuple(told)
+        assert unit.leaves_sealed(1, 9) == tuple(told[1:])
 
 
 @pytest.mark.parametrize("batch", [100, 257])
