@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from icalendar import Alarm, Calendar, Event
-
 from engine.clock import ZONE
 from engine.records.dossier import Booking
 
@@ -17,6 +15,8 @@ def ics(
 ) -> bytes:
     """One event with two alarms. The UID is the visit's (`name`), whichever seat it has, and SEQUENCE grows, so that a move
     updates the same entry; a cancelled booking cancels it."""
+    from icalendar import Alarm, Calendar, Event  # loaded by the first visit that goes into a diary
+
     cancelled = booking.status == "cancelled"
     calendar = Calendar()
     calendar.add("prodid", "-//Guichet//Rendez-vous//FR")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from num2words import num2words
-
 from engine.clock import local_day
 from engine.definition.model import Output, Procedure
 from engine.records.dossier import Dossier, IssuedDocument, OwedLine, Payment
@@ -204,6 +202,8 @@ def _lines(dossier: Dossier, fees: Sequence[str]) -> tuple[OwedLine, ...]:
 
 
 def _in_words(amount: int, language: str) -> str:
+    from num2words import num2words  # sixty languages: loaded by the first receipt
+
     words = str(num2words(amount, lang="en" if language == "en" else "fr"))
     return words[:1].upper() + words[1:]
 

@@ -10,8 +10,6 @@ import json
 from pathlib import Path
 from typing import Final
 
-import typst
-
 from engine.values import Plain
 
 FOLDER: Final = Path(__file__).parent / "templates" / "pdf"
@@ -27,6 +25,8 @@ def render_pdf(template: str, data: Plain, images: dict[str, bytes] | None = Non
         raise LookupError(template)
     pictures: dict[str, Plain] = {name: image.decode("utf-8") for name, image in (images or {}).items()}
     payload = json.dumps({"data": data, "images": pictures}, ensure_ascii=False)
+    import typst  # a compiler: loaded by the first paper that is drawn
+
     try:
         return _compiled(template, payload, tagged=True)
     except typst.TypstError:  # a sign that our fonts do not have: the standard refuses it, the person still has a paper
@@ -35,6 +35,8 @@ def render_pdf(template: str, data: Plain, images: dict[str, bytes] | None = Non
 
 def has_letters() -> bool:
     """Whether what is embedded draws the letters of the country's languages: the standard refuses a sign without a shape."""
+    import typst
+
     text = '#set document(title: "x", date: none)\n#set text(lang: "fr")\nÉ ç œ « » Ɖ ɖ Ɛ ɛ Ƒ ƒ Ɣ ɣ Ŋ ŋ Ɔ ɔ Ʋ ʋ Ɩ ɩ ñ ã'
     try:
         typst.compile(text.encode(), format="pdf", ignore_system_fonts=True, pdf_standards=["ua-1"])
@@ -46,6 +48,8 @@ def has_letters() -> bool:
 def _compiled(template: str, payload: str, tagged: bool) -> bytes:
     """`tagged`: to the standard, with our fonts alone; else with any font of the machine, a square where none has the
     sign."""
+    import typst
+
     pdf: bytes = typst.compile(
         str(FOLDER / f"{template}.typ"),
         root=str(FOLDER),

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine.records import attachment_content, attachments
+from engine.records import attachment_content, attachments, pdf_content
 from engine.records.attachment_content import Content
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys
@@ -129,11 +129,11 @@ def pictures_as_they_came(patch: pytest.MonkeyPatch) -> None:
 
 
 def whatever_acts(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(attachment_content, "_refuse_acting", lambda item: None)
+    patch.setattr(pdf_content, "_refuse_acting", lambda item: None)
 
 
 def only_what_is_written_out(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(attachment_content, "_walk", lambda reader: None)
+    patch.setattr(pdf_content, "_walk", lambda reader: None)
 
 
 def any_beginning(patch: pytest.MonkeyPatch) -> None:
