@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Final
+from unicodedata import normalize
 
 BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -29,6 +30,19 @@ class Parts:
 def to_gsm(text: str) -> str:
     """The text with typographic signs made plain. Letters stay as they are: a name is not respelt."""
     return text.translate(_PLAIN)
+
+
+def in_alphabet(text: str) -> str:
+    """The text in signs of GSM 03.38 alone: a letter outside it is written without its accent, any other sign as `?`. For
+    news that must leave as one message, not for names."""
+    return "".join(_in_alphabet(sign) for sign in to_gsm(text))
+
+
+def _in_alphabet(sign: str) -> str:
+    if sign in BASIC or sign in EXTENDED:
+        return sign
+    bare = normalize("NFD", sign)[:1]
+    return bare if bare in BASIC else "?"
 
 
 def sms_parts(text: str) -> Parts:

@@ -15,6 +15,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Attachment
 from engine.records.events import EventsAsked, mark_of
 from engine.records.exchanges import Message, SeatHold, Share, Waiting
 from engine.records.journal import seal, verify
+from engine.records.openings import OpeningChange
 from engine.records.orders import Order, OrderLine, OrderPart, Work
 from engine.records.people import CHAIN as RIGHTS
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
@@ -1071,3 +1072,74 @@ def test_a_sentence_kept_ready_has_versions(store: Store) -> None:
         unit.add_snippet(replace(first, version=3, retired=True))
         assert [one.id for one in unit.snippets(["sncja", "dgdn"])] == ["s3", "s2"]
         assert unit.snippets([]) == ()
+
+
+# -- when offices receive ----------------------------------------------------------------------------------------------
+
+
+def a_change(n: int, **more: Any) -> OpeningChange:
+    made = OpeningChange(
+        f"c{n}", n, "closed", "lome", NOON.date(), NOON.date(), None, None, None, "Grève", "", "a", NOON
+    )
+    return replace(made, **more)
+
+
+def test_changes_of_openings_stand_until_they_are_lifted(store: Store) -> None:
+    with store.unit() as unit:
+        assert (unit.openings_head(), unit.opening_changes()) == (0, ())
+    first, second = a_change(1, from_minute=450, to_minute=720), a_change(2, kind="desks", desks=4, because_en="More")
+    with store.unit(write=True) as unit:
+        assert unit.openings_head("change") == 0
+        unit.add_opening_change(first)
+        unit.add_opening_change(second)
+        unit.add_opening_change(a_change(3, kind="holiday", office=""))
+        with pytest.raises(Taken):
+            unit.add_opening_change(replace(a_change(4), n=3))
+        assert unit.openings_head("share") == 3
+    lifted = replace(first, lifted_at=later(hours=1), lifted_by="b")
+    with store.unit(write=True) as unit:
+        unit.put_opening_change(lifted)
+        with pytest.raises(LookupError):
+            unit.put_opening_change(a_change(9))
+    with store.unit() as unit:
+        assert unit.openings_head() == 4
+        assert [one.id for one in unit.opening_changes()] == ["c2", "c3"]
+        assert (unit.opening_change("c1"), unit.opening_change("absent")) == (lifted, None)
+        assert unit.opening_changes_of(["lome"]) == (second, lifted)
+        assert [one.id for one in unit.opening_changes_of(["", "lome"], 2)] == ["c3", "c2"]
+        assert unit.opening_changes_of([]) == ()
+    with pytest.raises(RuntimeError), store.unit() as unit:
+        unit.add_opening_change(a_change(5))
+
+
+def test_a_change_waits_for_whoever_takes_a_seat(store: Store) -> None:
+    """Both hold the head: several seats at once, a change alone; what was undone counts for nothing."""
+    order: list[str] = []
+    holds = threading.Event()
+
+    def change() -> None:
+        holds.wait(5)
+        with store.unit(write=True) as unit:
+            assert unit.openings_head("change") == 0
+            order.append("changed")
+
+    other = threading.Thread(target=change)
+    other.start()
+    with interrupted(store) as unit:
+        assert unit.openings_head("share") == 0
+        holds.set()
+        other.join(0.3)
+        unit.add_opening_change(a_change(1))
+        order.append("booked")
+    other.join(10)
+    assert order == ["booked", "changed"]
+
+
+def test_a_booking_says_which_change_took_it_away(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.take_seat("permit/visit", "d1", a_booking())
+        unit.put_booking(replace(a_booking(), status="attended", lost="c1"))
+    with store.unit() as unit:
+        ((_, _, kept),) = unit.bookings_on([a_booking().office], NOON, later(days=400))
+        assert kept.lost == "c1"

@@ -34,9 +34,31 @@ class Agency:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
+    """Days when an office does not receive; with `hours`, only then on each of them. `change`: the act of an administrator
+    that says so, empty where the file does."""
+
     from_: date
     until: date
     because: Text | None = None
+    hours: Hours | None = None
+    change: str = ""
+
+    def covers(self, day: date) -> bool:
+        return self.from_ <= day <= self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Days when an office receives beside its usual hours (`hours`), or with another number of places (`desks`)."""
+
+    from_: date
+    until: date
+    hours: Hours | None = None
+    desks: int | None = None
+    change: str = ""
+
+    def covers(self, day: date) -> bool:
+        return self.from_ <= day <= self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +73,33 @@ class Office:
     desks: int | None = None  # people received at once; None = as many as each appointment says
     hours: Mapping[int, tuple[Hours, ...]] = field(default_factory=lambda: MappingProxyType({}))
     closed: tuple[Closure, ...] = ()
+    opened: tuple[Opened, ...] = ()
 
     def closure_on(self, day: date) -> Closure | None:
-        return next((one for one in self.closed if one.from_ <= day <= one.until), None)
+        """What closes it all day."""
+        return next((one for one in self.closed if one.hours is None and one.covers(day)), None)
+
+    def closure_at(self, day: date, start: int, end: int) -> Closure | None:
+        """What closes it at some minute between these two of a day."""
+        return next(
+            (
+                one
+                for one in self.closed
+                if one.covers(day) and (one.hours is None or (one.hours.start < end and start < one.hours.end))
+            ),
+            None,
+        )
+
+    def closed_in_part(self, day: date) -> Closure | None:
+        return next((one for one in self.closed if one.hours is not None and one.covers(day)), None)
+
+    def extra_hours(self, day: date) -> tuple[Hours, ...]:
+        return tuple(one.hours for one in self.opened if one.hours is not None and one.covers(day))
+
+    def desks_on(self, day: date) -> int | None:
+        """Places in parallel that day, where an administrator says so; the last word counts."""
+        said = [one.desks for one in self.opened if one.desks is not None and one.covers(day)]
+        return said[-1] if said else None
 
 
 def _meet(one: Office, other: Office) -> bool:

@@ -96,6 +96,7 @@ def slots(
     dossier's; where it names none, all that receive for the agency."""
     now = office.now()
     with office.store.unit() as unit:
+        office.doors.look(unit)
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
         appointment = _appointment(procedure, appointment_id)
@@ -186,9 +187,11 @@ def book_slot(
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Takes a seat, or moves the visit to it: the old seat is free only when the new one is taken. The free seat is looked
-    for inside the writing unit. Raises Refused: slot_full (nearest), slot_closed, too_early, too_many_moves…"""
+    for inside the writing unit, which holds openings as they are: whoever closes the office at this moment waits for it, and
+    then sees the seat taken. Raises Refused: slot_full (nearest), slot_closed, too_early, too_many_moves…"""
 
     def work(unit: Unit) -> Dossier:
+        office.doors.look(unit, "share")
         now = office.now()
         dossier = seen(unit, office, actor, dossier_id, revision)
         procedure = pinned(office, unit, dossier)
@@ -213,6 +216,7 @@ def hold_slot(
     """Keeps a seat for who is about to confirm it; until when. Nothing of the dossier changes. Raises what `book_slot`
     raises."""
     with office.store.unit(write=True) as unit:
+        office.doors.look(unit)
         now = office.now()
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
@@ -245,6 +249,7 @@ def cancel_booking(
     """Gives the seat back to somebody else."""
 
     def work(unit: Unit) -> Dossier:
+        office.doors.look(unit)
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
         decision = release(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from engine.clock import local_day
+from engine.definition import directory
 from engine.definition.model import Appointment, Form, Procedure
 from engine.office.checkpoints import broken_checkpoints, receipt_of
 from engine.office.editions import LostEdition
@@ -14,11 +16,12 @@ from engine.office.publishing import broken_publications
 from engine.office.verification import is_intact
 from engine.records.bodies import Unreadable
 from engine.records.checkpoints import Checkpoint, read_note
-from engine.records.dossier import Actor, Dossier, Payment
+from engine.records.dossier import Actor, Booking, Dossier, Payment
 from engine.records.journal import COMMITS, Break, Entry, commit_value, export_plain, verify
 from engine.records.store import Damaged, Finding
 from engine.rules.access import is_owner, may_read, may_read_file
-from engine.rules.appointments import desks_of
+from engine.rules.appointments import desks_of, iso_minute
+from engine.rules.calendars import local_minute
 from engine.rules.documents import is_erased
 from engine.rules.history import differences, fold, projection_of
 from engine.rules.parts import is_in_parts
@@ -117,6 +120,7 @@ def fsck(office: Office) -> tuple[Finding, ...]:
     for dossier_id in office.store.all_dossiers():
         try:
             with office.store.unit() as unit:
+                office.doors.look(unit)
                 dossier = unit.dossier(dossier_id)
                 if dossier is None:
                     continue
@@ -262,10 +266,24 @@ def _of_documents(office: Office, procedure: Procedure, dossier: Dossier) -> Ite
 
 
 def _of_seats(office: Office, procedure: Procedure, dossier: Dossier) -> Iterator[Finding]:
-    """A visit still to come sits at a desk that exists."""
+    """A visit still to come sits at a desk that exists, and not behind doors that an administrator closed."""
     for booking in dossier.bookings.values():
         task, there = procedure.tasks.get(booking.appointment), office.directory.offices.get(booking.office)
         if booking.status != "booked" or booking.start <= office.now() or not isinstance(task, Appointment):
             continue
-        if there is None or not 1 <= booking.seat <= desks_of(task, there):
+        if there is None or not 1 <= booking.seat <= _most_desks(task, there, booking):
             yield Finding("seat_beyond", dossier.id, {"office": booking.office, "seat": booking.seat})
+        elif _is_shut(there, booking):
+            yield Finding("seat_shut", dossier.id, {"office": booking.office, "start": iso_minute(booking.start)})
+
+
+def _is_shut(there: directory.Office, booking: Booking) -> bool:
+    start = local_minute(booking.start)
+    shut = there.closure_at(local_day(booking.start), start, start + booking.minutes)
+    return shut is not None and bool(shut.change)
+
+
+def _most_desks(task: Appointment, there: directory.Office, booking: Booking) -> int:
+    """Who has a seat keeps it when places are fewer later on."""
+    said = [one.desks for one in there.opened if one.desks is not None and one.covers(local_day(booking.start))]
+    return max([desks_of(task, there), *said])

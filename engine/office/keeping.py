@@ -1,4 +1,5 @@
-"""Keeps the office of one process up to date: what a folder or a branch says now, what another process decided, the day.
+"""Keeps the office of one process up to date: what a folder or a branch says now, what another process decided,
+openings that an administrator changed, the day.
 
 An office is a value: the new one takes the place of the old by one assignment, so that no request sees half a change.
 """
@@ -61,6 +62,8 @@ class Keeping:
             return
         try:
             before = self._current()
+            with before.store.unit() as unit:
+                before.doors.look(unit)
             after = self._keeper.renew(before) if looks else self._keeper.serve(before)
             if after is not before:
                 self._changed(after)
@@ -86,6 +89,7 @@ class Keeping:
             self._next = time.monotonic() + EVERY
             office = self._current()
             with office.store.unit() as unit:
+                office.doors.look(unit)
                 behind = unit.last_publication() != office.published
             if behind or office.catalogue.on(office.day()) is not office.catalogue:
                 threading.Thread(target=self.turn, args=(False,), name="publications", daemon=True).start()

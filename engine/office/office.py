@@ -22,6 +22,7 @@ from engine.gateways.senders import Sender
 from engine.office.editions import EditionShelf
 from engine.office.gates import Judge
 from engine.office.keys import SigningKeys
+from engine.office.open_doors import OpenDoors
 from engine.office.publishing import OriginOf, publish
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Account, Actor, Dossier
@@ -72,7 +73,8 @@ class OfficeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """All that the verbs of this package work with. Nothing here changes while it runs but what the store keeps."""
+    """All that the verbs of this package work with. Nothing here changes while it runs but what the store keeps, and what
+    `doors` reads of it."""
 
     catalogue: Catalogue
     store: Store
@@ -87,13 +89,14 @@ class Office:
     shelf: EditionShelf = field(default_factory=EditionShelf)
     identity: IdentityProvider | None = None  # who else knows citizens, where somebody does
     published: int = 0  # number of the last publication that `catalogue` follows
+    doors: OpenDoors = field(default_factory=OpenDoors)  # what administrators changed of openings and holidays
 
     def now(self) -> datetime:
         return self.clock.now()
 
     @property
     def directory(self) -> Directory:
-        return self.catalogue.directory
+        return self.doors.directory(self.catalogue.directory)
 
     def person(self, account: Account) -> Actor:
         """Whoever holds an account, as they act here: bound to offices, they handle what is within reach of these."""

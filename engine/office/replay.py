@@ -43,6 +43,7 @@ def replay(office: Office, proposed: Procedure, directory: Directory, limit: int
     more = False
     for dossier_id in office.store.all_dossiers(proposed.id):
         with office.store.unit() as unit:
+            office.doors.look(unit)
             dossier = unit.dossier(dossier_id)
             if dossier is None or dossier.closed_at is None or dossier.is_draft:
                 continue
@@ -83,7 +84,8 @@ def _told(
     """What would differ for one dossier; None when its journal does not bring it back under its own book."""
     translation = Translation.between(book, proposed)
     try:
-        before = relive(Translation(book, book), dossier, entries, office.directory, office.wording)
+        then, directory = (office.doors.received(one) for one in (office.catalogue.directory, directory))
+        before = relive(Translation(book, book), dossier, entries, then, office.wording)
         if not is_faithful(before, dossier):
             return None
         after = relive(translation, dossier, entries, directory, office.wording)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from engine.clock import local_day
+from engine.definition.model import Procedure
 from engine.gateways.senders import NotSent
 from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.carrying_orders import carry_orders
@@ -23,9 +25,13 @@ from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
 from engine.office.office import Office, pinned
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
+from engine.office.tidings import tell_agents
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
+from engine.records.store import Unit
 from engine.rules.decision import EntryDraft
+from engine.rules.due_dates import timers_of
+from engine.rules.scopes import scope_of
 from engine.rules.workflow import time_over
 
 log = logging.getLogger("guichet.tour")
@@ -49,19 +55,33 @@ class Tour:
     swept: int
     links: int = 0
     orders: int = 0
+    told: int = 0
 
     def __bool__(self) -> bool:
-        return any((self.timers, self.letters, self.registers, self.payments, self.swept, self.links, self.orders))
+        done = (
+            self.timers,
+            self.letters,
+            self.registers,
+            self.payments,
+            self.swept,
+            self.links,
+            self.orders,
+            self.told,
+        )
+        return any(done)
 
 
 def tour(office: Office) -> Tour:
     """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on."""
+    with office.store.unit() as unit:
+        office.doors.look(unit)
     payments = reconcile(office)
     registers = ask_registers(office)
     timers = run_timers(office)
     links = follow_links(office)
     orders = carry_orders(office)
-    done = Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders)
+    told = tell_agents(office)
+    done = Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders, told)
     sign_journal(office)
     return done
 
@@ -98,12 +118,13 @@ def _fire(office: Office, timer: Timer) -> Dossier | None:
     """Claims a timer and does what it owes, in one unit: done twice or lost, never."""
     now = office.now()
     with office.store.unit(write=True) as unit:
-        if not unit.fire_timer(timer, now):
-            return None
         dossier = unit.dossier(timer.dossier)
         if dossier is None:
+            unit.fire_timer(timer, now)
             return None
         procedure = pinned(office, unit, dossier)
+        if _is_put_off(office, unit, procedure, dossier, timer) or not unit.fire_timer(timer, now):
+            return None
         if is_of_keeping(timer.name):
             return forget(office, unit, procedure, dossier, timer.name)
         try:
@@ -116,6 +137,18 @@ def _fire(office: Office, timer: Timer) -> Dossier | None:
         moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
         expired = moved.is_draft and moved.closed_at is not None
         return forget_draft(office, unit, moved, SYSTEM_ACTOR) if expired else moved
+
+
+def _is_put_off(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer) -> bool:
+    """Whether the calendar of today puts a timer further off than the one it was set by: a holiday was decreed meanwhile.
+    It then waits for its new moment; were it fired now, it would be void, and never ring again."""
+    now = office.now()
+    scope = scope_of(procedure, dossier, local_day(now), office.directory)
+    timers = timers_of(procedure, dossier, now, office.directory, scope)
+    ahead = any((one.name, one.entry) == (timer.name, timer.entry) and one.due_at > now for one in timers)
+    if ahead:
+        unit.set_timers(dossier.id, timers)
+    return ahead
 
 
 # -- letters -----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from engine.clock import local_day
 from engine.definition.model import Appointment, Procedure
 from engine.office.letters import dossier_link
 from engine.office.office import NotFound, Office, pinned, seen
@@ -15,7 +16,7 @@ from engine.problems import Refused
 from engine.records.dossier import Actor, Booking, Dossier, Letter
 from engine.records.exchanges import Waiting
 from engine.records.store import Unit
-from engine.rules.appointments import bookable, first_bookable, offices_for, resource_key
+from engine.rules.appointments import bookable, desks_of, first_bookable, offices_for, resource_key, slot_starts
 from engine.rules.passage import Moment
 from engine.sms import to_gsm
 from engine.values import group_number, new_id
@@ -73,13 +74,28 @@ def seats_changed(
 
 
 def _tell(office: Office, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
-    now = office.now()
-    if freed.start < first_bookable(task, now, office.directory.calendar):
-        return
-    told = 0
-    for one in unit.waiting_for(resource, freed.office):
+    if _stands(office, task, freed):
+        tell_waiting(office, unit, resource, freed.office, freed.id, TOLD_AT_ONCE, but)
+
+
+def _stands(office: Office, task: Appointment, freed: Booking) -> bool:
+    """Whether the seat given back can be taken: a closed office has none, nor a desk that is no more."""
+    calendar, day = office.directory.calendar, local_day(freed.start)
+    there = office.directory.offices.get(freed.office)
+    if there is None or freed.start < first_bookable(task, office.now(), calendar):
+        return False
+    return freed.start in slot_starts(task, there, day, calendar) and freed.seat <= desks_of(task, there, day)
+
+
+def tell_waiting(
+    office: Office, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
+) -> int:  # fmt: skip
+    """Tells so many of those who wait at an office, the longest first, that a seat is free; how many were. `source` is what
+    freed it: nobody is told twice of the same."""
+    now, told = office.now(), 0
+    for one in unit.waiting_for(resource, office_id):
         dossier = unit.dossier(one.dossier)
-        if told == TOLD_AT_ONCE or dossier is None:
+        if told >= most or dossier is None:
             break
         if (
             one.dossier == but
@@ -88,11 +104,12 @@ def _tell(office: Office, unit: Unit, task: Appointment, resource: str, freed: B
         ):
             continue
         unit.put_waiting(replace(one, told_at=now))
-        told += _owe(office, unit, dossier, freed, now)
+        told += _owe(office, unit, dossier, office_id, source, now)
+    return told
 
 
-def _owe(office: Office, unit: Unit, dossier: Dossier, freed: Booking, now: datetime) -> bool:
-    there = office.directory.offices.get(freed.office)
+def _owe(office: Office, unit: Unit, dossier: Dossier, office_id: str, source: str, now: datetime) -> bool:
+    there = office.directory.offices.get(office_id)
     facts = {
         "dossier": group_number(dossier.number), "link": dossier_link(office, dossier),
         "office": there.label.in_(dossier.language) if there else "",
@@ -102,7 +119,7 @@ def _owe(office: Office, unit: Unit, dossier: Dossier, freed: Booking, now: date
     if not to:
         return False
     body = office.wording.say("visit.freed.sms", dossier.language, facts)
-    dedupe = f"{dossier.id}:freed:{freed.id}:{channel}"
+    dedupe = f"{dossier.id}:freed:{source}:{channel}"
     if channel == "sms":
         return unit.add_letter(Letter(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now))
     subject = office.wording.say("visit.freed.subject", dossier.language, facts)

@@ -135,7 +135,8 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A slot taken. `start` is UTC; `sequence` counts changes (RFC 5545)."""
+    """A slot taken. `start` is UTC; `sequence` counts changes (RFC 5545). `lost`: the act of an administrator that closed
+    the office at that time, where one did."""
 
     id: str
     appointment: str
@@ -147,6 +148,7 @@ class Booking:
     moves: int = 0
     sequence: int = 0
     arrived_at: datetime | None = None
+    lost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_gauges import GaugeVerbs, standing_of
 from engine.records.sqlite_leaves import LeafVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
+from engine.records.sqlite_openings import OpeningVerbs
 from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
@@ -76,7 +77,7 @@ class PostgresVerbs(Verbs):
         self._writes = writes
         self._held: set[str] = set()
         if writes:
-            self.lock, self.claim = " FOR UPDATE", " FOR UPDATE SKIP LOCKED"
+            self.lock, self.claim, self.steady = " FOR UPDATE", " FOR UPDATE SKIP LOCKED", " FOR SHARE"
 
     def _hold(self, dossier_id: str) -> None:
         if self._writes and dossier_id not in self._held:
@@ -112,7 +113,7 @@ class PostgresVerbs(Verbs):
 
 class PostgresUnit(
     PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
-    TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, GaugeVerbs, LeafVerbs,
+    TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

@@ -16,6 +16,7 @@ import psycopg
 from engine.records.events import EVENTS
 from engine.records.exchanges import EXCHANGES
 from engine.records.leaves import LEAVES, OWED_SO_FAR
+from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
 from engine.records.removal import ORDERED
@@ -208,11 +209,18 @@ def _snippets() -> Iterator[str]:
     yield from translated(SNIPPETS)
 
 
+def _openings() -> Iterator[str]:
+    yield from translated(OPENINGS)
+    table, column, kind = LOST
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]}"
+
+
 _EACH: Final = (
     _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
     _mandates, _edition_heads, _tallies, _orders, _events,
     _leaves,
     _snippets,
+    _openings,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

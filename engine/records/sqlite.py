@@ -25,6 +25,7 @@ from engine.records.sqlite_exchanges import ExchangeVerbs
 from engine.records.sqlite_gauges import CLOCK, HAD, RECORDED, GaugeVerbs, standing_of
 from engine.records.sqlite_leaves import LeafVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
+from engine.records.sqlite_openings import OpeningVerbs
 from engine.records.sqlite_orders import OrderVerbs
 from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
@@ -52,7 +53,7 @@ _PASSING: Final = frozenset(
 
 class SqliteUnit(
     DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs,
-    OrderVerbs, EventVerbs, SnippetVerbs, GaugeVerbs, LeafVerbs,
+    OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

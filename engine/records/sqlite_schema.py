@@ -16,6 +16,7 @@ from sqlite_utils import Database, Migrations
 from engine.records.events import EVENTS
 from engine.records.exchanges import EXCHANGES
 from engine.records.leaves import LEAVES, OWED_SO_FAR
+from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
 from engine.records.snippets import SNIPPETS
@@ -40,6 +41,7 @@ NAMES: Final = (
     "0013 events",
     "0014 leaves",
     "0015 snippets",
+    "0016 openings",
 )
 
 SETTINGS: Final = {
@@ -526,3 +528,10 @@ def leaves(db: Database) -> None:
 def snippets(db: Database) -> None:
     """Sentences that agencies keep ready for their agents."""
     db.executescript(SNIPPETS)
+
+
+@MIGRATIONS(name=NAMES[15])
+def openings(db: Database) -> None:
+    """When offices receive beside what their file says; which change took a slot away."""
+    db.executescript(OPENINGS)
+    db.execute(f"ALTER TABLE {LOST[0]} ADD COLUMN {LOST[1]} {LOST[2]}")

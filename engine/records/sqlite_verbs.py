@@ -19,11 +19,13 @@ class Verbs:
     """One transaction's connection. Only a writing unit may change anything: a reading one holds no lock to do it under.
 
     `lock` and `claim` end a SELECT of rows that this unit is about to change, where a store lets several units write at
-    once: wait for whoever has them, or leave them to whoever has them. SQLite lets one unit write at a time.
+    once: wait for whoever has them, or leave them to whoever has them; `steady`, of rows that must stay as they are until
+    this unit ends. SQLite lets one unit write at a time.
     """
 
     lock = ""
     claim = ""
+    steady = ""
 
     def __init__(self, connection: sqlite3.Connection, writes: bool) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""What a service keeps beside its dossiers: counts, orders, the signed journal, what waits, sentences ready."""
+"""What a service keeps beside its dossiers: counts, orders, the signed journal, what waits, sentences ready, openings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from engine.records.events import EventsAsked, Facets, Happening
 from engine.records.gauges import Queues
 from engine.records.journal import Entry
 from engine.records.leaves import Leaf, Tree
+from engine.records.openings import Hold, OpeningChange
 from engine.records.orders import Order, OrderLine, OrderPart
 from engine.records.snippets import Snippet
 from engine.records.tallies import Asked, Count, Mark
@@ -152,4 +153,24 @@ class ServiceUnit(Protocol):
 
     def snippet_versions(self, snippet_id: str) -> tuple[Snippet, ...]:
         """The newest first."""
+        ...
+
+    # when offices receive
+    def openings_head(self, hold: Hold | None = None) -> int:
+        """How many times openings were changed. A writing unit may hold it until its end: `share`, and no change is made
+        meanwhile; `change`, and no seat is taken either. To be held before any dossier is."""
+        ...
+
+    def add_opening_change(self, change: OpeningChange) -> None:
+        """Raises `Taken` when its place is taken."""
+        ...
+
+    def put_opening_change(self, change: OpeningChange) -> None: ...
+    def opening_change(self, change_id: str) -> OpeningChange | None: ...
+    def opening_changes(self) -> tuple[OpeningChange, ...]:
+        """Those that stand, in the order in which they were made."""
+        ...
+
+    def opening_changes_of(self, offices: Sequence[str], limit: int = 50) -> tuple[OpeningChange, ...]:
+        """Every one of these offices (the empty name: holidays), lifted or not, the newest first."""
         ...

@@ -18,7 +18,7 @@ from engine.definition.model import Appointment, Procedure
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.rules.access import acting_role, is_owner
-from engine.rules.calendars import add_days, add_span, at_minute, counts_days, minutes_of, openings
+from engine.rules.calendars import add_days, add_span, at_minute, counts_days, local_minute, minutes_of, openings
 from engine.rules.decision import Decision
 from engine.rules.due_dates import pause_due
 from engine.rules.moves import settle
@@ -47,8 +47,12 @@ def resource_key(procedure: Procedure, appointment: str) -> str:
     return f"{procedure.id}/{appointment}"
 
 
-def desks_of(appointment: Appointment, office: Office) -> int:
-    """Places in parallel: one, or what the appointment says, never more than the office has."""
+def desks_of(appointment: Appointment, office: Office, day: date | None = None) -> int:
+    """Places in parallel: one, or what the appointment says, never more than the office has; on a day for which an
+    administrator said how many, that many."""
+    said = office.desks_on(day) if day is not None else None
+    if said is not None:
+        return said
     return min(appointment.desks or 1, office.desks) if office.desks else appointment.desks or 1
 
 
@@ -74,7 +78,10 @@ def slot_starts(appointment: Appointment, office: Office, day: date, calendar: C
     """Every slot of a day, taken or not: one after another while doors are open."""
     length = max(1, minutes_of(appointment.lasts))
     hours = openings(office, day, appointment, calendar)
-    return tuple(at_minute(day, minute) for one in hours for minute in range(one.start, one.end - length + 1, length))
+    minutes = (minute for one in hours for minute in range(one.start, one.end - length + 1, length))
+    if office.closed_in_part(day) is not None:
+        minutes = (one for one in minutes if office.closure_at(day, one, one + length) is None)
+    return tuple(at_minute(day, minute) for minute in minutes)
 
 
 def first_bookable(appointment: Appointment, now: datetime, calendar: Calendar) -> datetime:
@@ -108,8 +115,9 @@ def _free(
     earliest = first_bookable(appointment, now, calendar)
     day, end = max(from_day, local_day(earliest)), last_day(appointment, now, calendar)
     end = min(end, day + timedelta(days=_SEARCHED))
-    desks, minutes = desks_of(appointment, office), minutes_of(appointment.lasts)
+    minutes = minutes_of(appointment.lasts)
     while day <= end:
+        desks = desks_of(appointment, office, day)
         starts = [start for start in slot_starts(appointment, office, day, calendar) if start >= earliest]
         if starts and not _quota_reached(appointment, taken, day):
             for start in starts:
@@ -128,7 +136,8 @@ def _quota_reached(appointment: Appointment, taken: Seats, day: date) -> bool:
 def seat_for(appointment: Appointment, office: Office, start: datetime, taken: Seats) -> int | None:
     """The first free place of a slot, numbered from 1; none when it is full."""
     held = taken.get(start, frozenset())
-    return next((seat for seat in range(1, desks_of(appointment, office) + 1) if seat not in held), None)
+    desks = desks_of(appointment, office, local_day(start))
+    return next((seat for seat in range(1, desks + 1) if seat not in held), None)
 
 
 def why_closed(
@@ -137,17 +146,17 @@ def why_closed(
     """Why no slot of that day can be taken, were they all free; none when some can."""
     if day < local_day(first_bookable(appointment, now, calendar)):
         return refusal("too_early", day=day.isoformat(), office=office.id, lead=str(appointment.lead))
-    closure, name = office.closure_on(day), ""
+    closure, name = office.closure_on(day) or office.closed_in_part(day), ""
     if day > last_day(appointment, now, calendar):
         why = "horizon"
+    elif slot_starts(appointment, office, day, calendar):
+        return None
     elif day in calendar.holidays:
         why, name = "holiday", str(calendar.holidays[day])
     elif closure is not None:
         why, name = "closure", str(closure.because or "")
-    elif not slot_starts(appointment, office, day, calendar):
-        why = "weekday"
     else:
-        return None
+        why = "weekday"
     return refusal("slot_closed", why=why, name=name, day=day.isoformat(), office=office.id)
 
 
@@ -165,7 +174,8 @@ def bookable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | No
     if booking is not None and booking.status == "booked":
         return _immovable(task, booking, moment)
     scope = moment.scope(dossier)
-    awaited = appointment in procedure.state(dossier.state).waits
+    state = procedure.state(dossier.state)
+    awaited = appointment in state.waits or (booking is not None and bool(booking.lost) and not state.is_end)
     if not awaited or is_satisfied(task, dossier, scope) or task_blockers(procedure, task, dossier, scope):
         return refusal("not_now", task.where, task=appointment, state=dossier.state)
     return None
@@ -230,7 +240,9 @@ def place(
 
 
 def _moves_after(before: Booking) -> int:
-    """A changed or cancelled slot counts as moved; one used or missed begins anew."""
+    """A changed or cancelled slot counts as moved, one that the office lost does not; one used or missed begins anew."""
+    if before.lost:
+        return before.moves
     return before.moves + 1 if before.status in ("booked", "cancelled") else 0
 
 
@@ -249,12 +261,20 @@ def _seat(task: Appointment, office: Office, start: datetime, taken: Seats, now:
     if start < first_bookable(task, now, calendar):
         raise Refused(refusal("too_early", task.where, day=day.isoformat(), office=office.id, lead=str(task.lead)))
     if start not in slot_starts(task, office, day, calendar):
-        raise Refused(refusal("slot_closed", task.where, why="hours", name="", day=day.isoformat(), office=office.id))
+        raise Refused(_not_a_slot(task, office, start))
     seat = seat_for(task, office, start, taken)
     if seat is None or _quota_reached(task, taken, day):
         nearest = _nearest(task, office, start, taken, now, calendar)
         raise Refused(refusal("slot_full", task.where, start=at, office=office.id, nearest=nearest))
     return seat
+
+
+def _not_a_slot(task: Appointment, office: Office, start: datetime) -> Refusal:
+    """Why no visit begins at that time of a day with slots: closed for these hours, or no time of this visit."""
+    day, minute = local_day(start), local_minute(start)
+    shut = office.closure_at(day, minute, minute + minutes_of(task.lasts))
+    why, name = ("closure", str(shut.because or "")) if shut else ("hours", "")
+    return refusal("slot_closed", task.where, why=why, name=name, day=day.isoformat(), office=office.id)
 
 
 def iso_minute(instant: datetime) -> str:
@@ -293,6 +313,22 @@ def release(
     passage = drop_slot(Passage.of(dossier), moment, appointment)
     passage = passage.note("cancelled", {"appointment": appointment}).happened(f"cancelled:{appointment}")
     return finished(passage, moment)
+
+
+def lose(
+    procedure: Procedure, dossier: Dossier, appointment: str, change: str, actor: Actor, now: datetime,
+    directory: Directory, wording: Wording,
+) -> Decision:  # fmt: skip
+    """The office does not receive at the time of a visit that is held (`change` says why): the slot goes, no move is used
+    up, the state's time runs again, and another slot may be taken."""
+    moment, booking = Moment(procedure, actor, now, directory, wording), dossier.bookings.get(appointment)
+    if booking is None or booking.status != "booked":
+        raise Refused(refusal("not_booked", task=appointment))
+    passage = drop_slot(Passage.of(dossier), moment, appointment)
+    bookings = passage.dossier.bookings
+    passage = passage.with_(bookings={**bookings, appointment: replace(bookings[appointment], lost=change)})
+    body: dict[str, Plain] = {"appointment": appointment, "office": booking.office, "start": iso_minute(booking.start)}
+    return finished(passage.note("slot_lost", {**body, "change": change}), moment)
 
 
 def arrived(

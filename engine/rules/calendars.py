@@ -139,16 +139,34 @@ def minutes_of(span: Span) -> int:
 
 
 def openings(office: Office, day: date, appointment: Appointment, calendar: Calendar) -> tuple[Hours, ...]:
-    """When the office receives for this appointment on that day, minutes since midnight on local clocks."""
-    if not calendar.works(day) and not _opens_at_weekend(office, day, calendar):
-        return ()
+    """When the office receives for this appointment on that day, minutes since midnight on local clocks. Hours closed for
+    a part of a day are taken out slot by slot (`appointments.slot_starts`), so that the other slots stay where they were."""
     if office.closure_on(day) or (appointment.weekdays and day.weekday() not in appointment.weekdays):
         return ()
-    doors = office.hours.get(day.weekday(), ())
+    doors = doors_open(office, day, calendar)
     if not appointment.hours:
         return doors
     both = (Hours(max(a.start, b.start), min(a.end, b.end)) for a in doors for b in appointment.hours)
     return tuple(hours for hours in both if hours.start < hours.end)
+
+
+def doors_open(office: Office, day: date, calendar: Calendar) -> tuple[Hours, ...]:
+    """When the doors are open that day were nothing closed: the usual hours, then what was opened beside them, feast or not."""
+    usual = calendar.works(day) or _opens_at_weekend(office, day, calendar)
+    doors = office.hours.get(day.weekday(), ()) if usual else ()
+    for more in office.extra_hours(day):
+        doors = (*doors, *_beside(more, doors))
+    return doors
+
+
+def _beside(more: Hours, known: tuple[Hours, ...]) -> tuple[Hours, ...]:
+    """What is left of some hours without those known."""
+    left = [more]
+    for one in known:
+        cut = [Hours(part.start, min(part.end, one.start)) for part in left]
+        cut += [Hours(max(part.start, one.end), part.end) for part in left]
+        left = [part for part in dict.fromkeys(cut) if part.start < part.end]
+    return tuple(sorted(left, key=lambda part: part.start))
 
 
 def _opens_at_weekend(office: Office, day: date, calendar: Calendar) -> bool:

@@ -252,6 +252,11 @@ class _Life:
     def give_back(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
         return self._at_visit(appointments.release, entry, body)
 
+    def lose(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        name, change = self.name(body.get("appointment")), str(body.get("change"))
+        common = (SYSTEM_ACTOR, entry.at, self.directory, self.wording)
+        return appointments.lose(self.book, self.dossier, name, change, *common)
+
     def miss(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
         return self._at_visit(workflow.no_show, entry, body)
 
@@ -264,7 +269,7 @@ _Verb = Callable[[_Life, Entry, Mapping[str, Plain]], "Decision | None"]
 _VERBS: Final[Mapping[str, _Verb]] = {
     "submitted": _Life.submit, "transition": _Life.take, "task_done": _Life.do, "part_done": _Life.do_part,
     "paid": _Life.pay, "booked": _Life.book_slot, "moved": _Life.book_slot, "cancelled": _Life.give_back,
-    "missed": _Life.miss,
+    "missed": _Life.miss, "slot_lost": _Life.lose,
 }  # fmt: skip
 
 

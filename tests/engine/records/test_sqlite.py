@@ -369,9 +369,7 @@ def test_seats_sold_twice_are_found(store: SqliteStore, path: Path) -> None:
     opened(store, a_dossier("d1"), a_dossier("d2"))
     with store.unit(write=True) as unit:
         unit.take_seat("desk", "d1", a_booking("b1"))
-    copied = (
-        "SELECT 'b2', dossier, resource, appointment, office, start, minutes, seat, status, moves, sequence, arrived_at"
-    )
+    copied = "SELECT 'b2', dossier, resource, appointment, office, start, minutes, seat, status, moves, sequence, arrived_at, lost"
     drop = ("DROP INDEX one_person_a_seat", "DROP INDEX one_booking_at_once")
     by_hand(path, *drop, f"INSERT INTO booking {copied} FROM booking")
     assert {code for code, _ in found(store)} >= {"seat_sold_twice", "booked_twice"}

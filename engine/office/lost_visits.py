@@ -1,0 +1,178 @@
+"""Visits that a closure takes away: found, given back without counting a move, told with the link to choose again. Whoever
+loses one waits for a seat of the same office from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.clock import local, local_day
+from engine.definition.directory import Directory
+from engine.definition.model import Appointment, Procedure
+from engine.office.carrying import carry_out
+from engine.office.office import Office, pinned
+from engine.office.visit_links import visit_link
+from engine.records.dossier import Actor, Booking, Dossier, Letter
+from engine.records.exchanges import Waiting
+from engine.records.openings import OpeningChange
+from engine.records.store import Unit
+from engine.rules.appointments import free_slots, lose, offices_for, resource_key
+from engine.rules.calendars import at_minute
+from engine.rules.openings import is_shut_out, reason_of
+from engine.rules.passage import Moment
+from engine.sms import in_alphabet, sms_parts
+from engine.values import group_number, new_id
+
+NEAREST: Final = 3
+_LOOKED: Final = timedelta(days=7)  # before a slot lost, for others near to it
+_MOST_LOOKED: Final = 300
+_SAID: Final = ("full", "reason", "short", "bare")  # the same news, in fewer and fewer signs
+
+
+@dataclass(frozen=True, slots=True)
+class LostVisit:
+    """One visit that a change takes away, what its holder is told, and the free slots nearest to it."""
+
+    dossier: Dossier
+    booking: Booking
+    procedure: Procedure
+    letter: Letter | None
+    nearest: tuple[datetime, ...] = ()
+
+    @property
+    def appointment(self) -> Appointment:
+        task = self.procedure.tasks[self.booking.appointment]
+        assert isinstance(task, Appointment)
+        return task
+
+
+def shut_out(
+    office: Office, unit: Unit, change: OpeningChange, directory: Directory
+) -> Iterator[tuple[Dossier, Booking]]:
+    """The visits held where a change closes doors, by hour. `directory` stands without it. In a unit that writes, each
+    dossier is locked first, then read: a visit moved meanwhile is not lost."""
+    offices = sorted(directory.offices) if change.kind == "holiday" else [change.office]
+    from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
+    now = office.now()
+    for dossier_id, _, booked in unit.bookings_on(offices, from_, until):
+        if not is_shut_out(booked, directory, change, now):
+            continue
+        dossier = unit.dossier(dossier_id)
+        booking = dossier.bookings.get(booked.appointment) if dossier is not None else None
+        if dossier is not None and booking is not None and booking.id == booked.id and booking.status == "booked":
+            yield dossier, booking
+
+
+def foreseen(office: Office, unit: Unit, change: OpeningChange, directory: Directory) -> tuple[LostVisit, ...]:
+    """What a change would take away. `office` stands with it, `directory` without."""
+    nearby = _Nearby(office, unit)
+    return tuple(
+        LostVisit(
+            dossier, booking, book, news_of(office, dossier, booking, change), nearby.of(book, dossier, booking)
+        )
+        for dossier, booking, book in _with_books(office, unit, shut_out(office, unit, change, directory))
+    )  # fmt: skip
+
+
+def _with_books(
+    office: Office, unit: Unit, found: Iterable[tuple[Dossier, Booking]]
+) -> Iterator[tuple[Dossier, Booking, Procedure]]:
+    for dossier, booking in found:
+        book = pinned(office, unit, dossier)
+        if isinstance(book.tasks.get(booking.appointment), Appointment):
+            yield dossier, booking, book
+
+
+def take_away(office: Office, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> int:
+    """Gives back every seat that a change closes, and tells whose it was; how many. `office` stands with the change,
+    `directory` without."""
+    found = list(_with_books(office, unit, shut_out(office, unit, change, directory)))
+    for dossier, booking, book in found:
+        now = office.now()
+        decision = lose(book, dossier, booking.appointment, change.id, actor, now, office.directory, office.wording)
+        after = carry_out(office, unit, dossier, decision, actor)
+        _silence_reminders(unit, after, booking)
+        letter = news_of(office, after, booking, change)
+        if letter is not None:
+            unit.add_letter(letter)
+        resource = resource_key(book, booking.appointment)
+        unit.put_waiting(Waiting(after.id, booking.appointment, resource, booking.office, now))
+    return len(found)
+
+
+def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
+    """Those already owed that have not left: nobody is reminded of a visit that will not be."""
+    mark = f":reminder:{booking.appointment}"
+    for letter in unit.letters_of(dossier.id):
+        if letter.sent_at is None and letter.failed is None and mark in letter.dedupe:
+            unit.settle_letter(replace(letter, failed="slot_lost"))
+
+
+# -- what they are told ------------------------------------------------------------------------------------------------
+
+
+def news_of(office: Office, dossier: Dossier, booking: Booking, change: OpeningChange) -> Letter | None:
+    """The letter that tells a visit lost: by SMS in one part, else by e-mail, else where they read on the site."""
+    now, spoken = office.now(), dossier.language
+    there = office.directory.offices.get(booking.office)
+    facts = {
+        "dossier": group_number(dossier.number), "link": visit_link(office, dossier, booking.appointment),
+        "office": there.label.in_(spoken) if there else "", "because": reason_of(change).in_(spoken),
+        "meeting": f"{office.wording.short_day(local_day(booking.start), spoken)} {local(booking.start):%Hh%M}",
+    }  # fmt: skip
+    dedupe = f"{dossier.id}:lost:{booking.id}:{change.id}"
+    if dossier.contact_phone:
+        body = _one_part(office, spoken, facts)
+        return Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now)
+    subject = office.wording.say("visit.lost.subject", spoken, facts)
+    long = office.wording.say("visit.lost.mail", spoken, facts)
+    if dossier.contact_email:
+        return Letter(new_id(), dossier.id, "email", dossier.contact_email, subject, long, now, dedupe, now)
+    if dossier.owner:
+        return Letter(new_id(), dossier.id, "inbox", dossier.owner, subject, long, now, dedupe, now)
+    return None
+
+
+def _one_part(office: Office, spoken: str, facts: dict[str, str]) -> str:
+    """The fullest wording that leaves as one message."""
+    body = ""
+    for name in _SAID:
+        body = in_alphabet(office.wording.say(f"visit.lost.sms_{name}", spoken, facts))
+        if sms_parts(body).count == 1:
+            break
+    return body
+
+
+# -- what is free near by ----------------------------------------------------------------------------------------------
+
+
+class _Nearby:
+    """Free slots near those lost, looked for once for each kind of visit and office."""
+
+    def __init__(self, office: Office, unit: Unit) -> None:
+        self._office, self._unit = office, unit
+        self._free: dict[tuple[str, str], tuple[datetime, ...]] = {}
+
+    def of(self, book: Procedure, dossier: Dossier, booking: Booking) -> tuple[datetime, ...]:
+        office, now = self._office, self._office.now()
+        task = book.tasks[booking.appointment]
+        assert isinstance(task, Appointment)
+        moment = Moment(book, Actor("system", "system"), now, office.directory, office.wording)
+        where = [one.id for one in offices_for(book, task, dossier, moment)]
+        there = booking.office if booking.office in where or not where else where[0]
+        key = (resource_key(book, task.id), there)
+        if key not in self._free:
+            self._free[key] = self._look(book, task, there, booking.start - _LOOKED)
+        near = sorted(self._free[key], key=lambda start: abs(start - booking.start))[:NEAREST]
+        return tuple(sorted(near))
+
+    def _look(self, book: Procedure, task: Appointment, there: str, from_: datetime) -> tuple[datetime, ...]:
+        office, now = self._office, self._office.now()
+        taken = self._unit.seats_taken(resource_key(book, task.id), there, now, now + timedelta(days=400))
+        day = max(local_day(from_), local_day(now))
+        free = free_slots(
+            task, office.directory.offices[there], taken, now, office.directory.calendar, day, _MOST_LOOKED
+        )
+        return tuple(one.start for one in free)

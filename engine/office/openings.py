@@ -1,0 +1,227 @@
+"""When offices receive: looked at by whoever manages their agency, changed with a preview of the visits it takes away, taken
+back again. A change, the seats it frees, what is told and the journals are kept together or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from engine.definition import directory
+from engine.office.command import Memory, once
+from engine.office.lost_visits import LostVisit, foreseen, take_away
+from engine.office.office import NotFound, Office
+from engine.office.places_open import serve_waiting
+from engine.problems import Refused, refusal
+from engine.records.dossier import Actor
+from engine.records.journal import seal
+from engine.records.openings import OpeningChange, OpeningKind
+from engine.records.people import CHAIN
+from engine.records.store import Unit
+from engine.rules.calendars import at_minute, local_minute
+from engine.rules.openings import days_of, hours_of, why_not
+from engine.rules.rights import EVERYWHERE, administers, is_administrator
+from engine.values import Plain, new_id
+
+CALENDAR: Final = ""  # where an office would be named: the holidays of all
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A change as it is asked for. Hours in minutes since midnight; none = all day."""
+
+    kind: OpeningKind
+    office: str
+    first_day: date
+    last_day: date
+    from_minute: int | None = None
+    to_minute: int | None = None
+    desks: int | None = None
+    because: str = ""
+    because_en: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What a change would do: the visits it takes away; where places become fewer, how many held stay beyond them."""
+
+    change: OpeningChange
+    lost: tuple[LostVisit, ...]
+    beyond: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change made or taken back, and how many people were told."""
+
+    change: OpeningChange
+    told: int
+
+
+def managed_offices(office: Office, actor: Actor) -> tuple[directory.Office, ...]:
+    """The offices of the agencies that an administrator manages, by agency."""
+    if not is_administrator(actor):
+        return ()
+    mine = (one for one in office.directory.offices.values() if administers(actor, (one.agency,)))
+    return tuple(sorted(mine, key=lambda one: (one.agency, str(one.label))))
+
+
+def managed_office(office: Office, actor: Actor, office_id: str) -> directory.Office:
+    """One of them as it stands. Raises NotFound."""
+    with office.store.unit() as unit:
+        office.doors.look(unit)
+    there = office.directory.offices.get(office_id)
+    if there is None or not administers(actor, (there.agency,)):
+        raise NotFound
+    return there
+
+
+def changes_of(office: Office, actor: Actor, office_id: str) -> tuple[OpeningChange, ...]:
+    """Every change of an office, or of the calendar (the empty name), the newest first. Raises NotFound."""
+    _check(office, actor, office_id)
+    with office.store.unit() as unit:
+        return unit.opening_changes_of([office_id])
+
+
+def _check(office: Office, actor: Actor, office_id: str) -> None:
+    """Raises NotFound for who may not change it: holidays are everybody's."""
+    there = office.directory.offices.get(office_id)
+    known = (EVERYWHERE,) if office_id == CALENDAR else (there.agency,) if there is not None else None
+    if known is None or not administers(actor, known):
+        raise NotFound
+
+
+# -- before ------------------------------------------------------------------------------------------------------------
+
+
+def foresee(office: Office, actor: Actor, asked: Asked) -> Foresight:
+    """What a change would do. Keeps nothing. Raises NotFound; Refused: what is wrong with it (`rules.openings.why_not`),
+    opening_known where it is there already."""
+    with office.store.unit() as unit:
+        office.doors.look(unit)
+        change = _made(office, actor, asked, office.doors.n + 1)
+        then = replace(office, doors=office.doors.with_(change))
+        lost = foreseen(then, unit, change, office.directory)
+        return Foresight(change, lost, _beyond(unit, change))
+
+
+def _made(office: Office, actor: Actor, asked: Asked, n: int) -> OpeningChange:
+    _check(office, actor, asked.office)
+    if (asked.kind == "holiday") != (asked.office == CALENDAR):
+        raise NotFound
+    change = OpeningChange(
+        new_id(), n, asked.kind, asked.office, asked.first_day, asked.last_day, asked.from_minute, asked.to_minute,
+        asked.desks, " ".join(asked.because.split()), " ".join(asked.because_en.split()), actor.id, office.now(),
+    )  # fmt: skip
+    wrong = why_not(change, office.directory.offices.get(asked.office), office.day())
+    if wrong is not None:
+        raise Refused(wrong)
+    if change.kind == "holiday" and all(day in office.directory.calendar.holidays for day in days_of(change)):
+        raise Refused(refusal("opening_known", field="from"))
+    return change
+
+
+def _beyond(unit: Unit, change: OpeningChange) -> int:
+    """Visits held at desks that would be no more: they stay."""
+    if change.kind != "desks" or change.desks is None:
+        return 0
+    from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
+    held = unit.bookings_on([change.office], from_, until)
+    return sum(booking.status == "booked" and booking.seat > change.desks for _, _, booking in held)
+
+
+# -- changing ----------------------------------------------------------------------------------------------------------
+
+
+def change_openings(office: Office, actor: Actor, asked: Asked, *, token: str | None = None) -> Changed:
+    """Makes a change: from then on what it closes is offered no more, the visits it takes away are given back and told;
+    where it opens, who waits is told. Raises what `foresee` raises."""
+
+    def work(unit: Unit) -> Changed:
+        n = office.doors.look(unit, "change")
+        change = _made(office, actor, asked, n + 1)
+        before = office.directory
+        then = replace(office, doors=office.doors.with_(change))
+        unit.add_opening_change(change)
+        lost = take_away(then, unit, change, before, actor)
+        served = serve_waiting(then, unit, change, before) if change.kind in ("open", "desks") else 0
+        _note(office, unit, actor, "openings_changed", change, lost + served)
+        return Changed(change, lost + served)
+
+    done = once(office, actor, "change_openings", token, asked, work, _CHANGED)
+    _look_again(office)
+    return done
+
+
+def take_back(office: Office, actor: Actor, change_id: str, *, token: str | None = None) -> Changed:
+    """Takes a change back: slots closed are offered again, nobody is booked again by it, who waits is told. Raises NotFound;
+    Refused: opening_lifted, opening_over, opening_booked (count) where somebody comes to what was opened."""
+
+    def work(unit: Unit) -> Changed:
+        office.doors.look(unit, "change")
+        change = liftable(office, unit, actor, change_id)
+        before = office.directory
+        then = replace(office, doors=office.doors.without(change.id))
+        lifted = replace(change, lifted_at=office.now(), lifted_by=actor.id)
+        unit.put_opening_change(lifted)
+        told = serve_waiting(then, unit, change, before) if change.kind in ("closed", "holiday") else 0
+        _note(office, unit, actor, "openings_restored", lifted, told)
+        return Changed(lifted, told)
+
+    done = once(office, actor, "take_back", token, change_id, work, _CHANGED)
+    _look_again(office)
+    return done
+
+
+def liftable(office: Office, unit: Unit, actor: Actor, change_id: str) -> OpeningChange:
+    """A change that may be taken back now. Raises what `take_back` raises."""
+    change = unit.opening_change(change_id)
+    if change is None:
+        raise NotFound
+    _check(office, actor, change.office)
+    if change.lifted_at is not None:
+        raise Refused(refusal("opening_lifted"))
+    begun = change.first_day <= office.day() if change.kind == "holiday" else change.last_day < office.day()
+    if begun:
+        raise Refused(refusal("opening_over"))
+    held = _held_by(office, unit, change) if change.kind in ("open", "desks") else 0
+    if held:
+        raise Refused(refusal("opening_booked", count=held))
+    return change
+
+
+def _held_by(office: Office, unit: Unit, change: OpeningChange) -> int:
+    """Visits still to come that only this change makes possible."""
+    from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
+    held = [one for _, _, one in unit.bookings_on([change.office], from_, until) if one.status == "booked"]
+    hours = hours_of(change)
+    if change.kind == "open" and hours is not None:
+        return sum(hours.start <= local_minute(one.start) < hours.end for one in held if one.start > office.now())
+    usual = office.catalogue.directory.offices[change.office].desks
+    return sum(one.seat > (usual or 1) for one in held if one.start > office.now())
+
+
+def _note(office: Office, unit: Unit, actor: Actor, kind: str, change: OpeningChange, told: int) -> None:
+    """In the journal of the people of the administration: who, what, how many were told."""
+    body: dict[str, Plain] = {
+        "account": actor.id, "change": change.id, "what": change.kind, "office": change.office, "told": told,
+        "from": change.first_day.isoformat(), "until": change.last_day.isoformat(),
+    }  # fmt: skip
+    unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", body))
+
+
+def _look_again(office: Office) -> None:
+    """Once it is kept: this process serves it from now on; others within a second, and at any seat they take."""
+    with office.store.unit() as unit:
+        office.doors.look(unit)
+
+
+def _again(unit: Unit, kept: Plain) -> Changed:
+    known = kept if isinstance(kept, dict) else {}
+    change, told = unit.opening_change(str(known.get("change"))), known.get("told")
+    if change is None:
+        raise NotFound
+    return Changed(change, told if isinstance(told, int) else 0)
+
+
+_CHANGED: Final[Memory[Changed]] = Memory(lambda done: {"change": done.change.id, "told": done.told}, _again)
