@@ -25,7 +25,6 @@ from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
 from engine.office.office import Office, pinned
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
-from engine.office.tidings import tell_agents
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
 from engine.records.store import Unit
@@ -55,20 +54,9 @@ class Tour:
     swept: int
     links: int = 0
     orders: int = 0
-    told: int = 0
 
     def __bool__(self) -> bool:
-        done = (
-            self.timers,
-            self.letters,
-            self.registers,
-            self.payments,
-            self.swept,
-            self.links,
-            self.orders,
-            self.told,
-        )
-        return any(done)
+        return any((self.timers, self.letters, self.registers, self.payments, self.swept, self.links, self.orders))
 
 
 def tour(office: Office) -> Tour:
@@ -80,8 +68,7 @@ def tour(office: Office) -> Tour:
     timers = run_timers(office)
     links = follow_links(office)
     orders = carry_orders(office)
-    told = tell_agents(office)
-    done = Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders, told)
+    done = Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders)
     sign_journal(office)
     return done
 
