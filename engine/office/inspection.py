@@ -132,7 +132,7 @@ def fsck(office: Office) -> tuple[Finding, ...]:
                 )
                 procedure = pinned(office, unit, dossier)
         except LostEdition as lost:
-            found.append(Finding("edition_lost", dossier_id, {"fingerprint": str(lost)}))
+            found.append(Finding("edition_lost", dossier_id, {"edition": str(lost)}))
             continue
         except (Damaged, Unreadable) as broken:  # the store has told where
             found.append(Finding("unread", dossier_id, {"said": str(broken)}))

@@ -1,0 +1,115 @@
+"""B11. Backups taken while four hands write: each is a moment that was, whole, with all that was acknowledged before it began, and it
+comes back by one command. Then the twin that turns it red: a copy of the file.
+
+What a backup holds besides (files, keys), and what is refused: `tests/engine/office/test_safekeeping.py`."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.office.safekeeping import STORE, back_up, bring_back
+from engine.records.attachments import AttachmentStore
+from engine.records.file_keys import FileKeys
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Busy, Damaged, Store
+from engine.records.stores import open_store
+from tests.effort import tries
+from tests.engine.office.world import MONDAY, ROOT, keys
+from tests.postgres import an_empty_store, database
+from tests.test_races import acknowledged
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+BACKUPS = 5
+DETERMINED = 40  # copies, before one that is no good must have been seen
+
+
+@contextmanager
+def written_to(address: str, log: Path) -> Iterator[None]:
+    """Four threads of another process keep whole commands meanwhile, and note what was acknowledged."""
+    store = open_store(address)
+    store.migrate()
+    store.close()
+    log.touch()
+    writer = subprocess.Popen([sys.executable, "-m", "tests.race_runners", address, str(log), "w"], cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 30
+        while len(acknowledged(log)) < 20:
+            assert writer.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def wrong_in(store: Store, told: list[str]) -> str:
+    """What a copy lacks; nothing when it is a moment that was."""
+    found = list(store.findings())
+    if found:
+        return found[0].code
+    with store.unit() as unit:
+        return "lost" if any(unit.head(one)[0] != 2 or len(unit.letters_of(one)) != 1 for one in told) else ""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_each_backup_is_a_moment_that_was(tmp_path: Path, kind: str) -> None:
+    if kind == "sqlite":
+        _backups(tmp_path, str(tmp_path / "guichet.db"))
+    else:
+        with database() as address:
+            _backups(tmp_path, address)
+
+
+def _backups(folder: Path, address: str) -> None:
+    ring, log = folder / "keys.json", folder / "acknowledged"
+    keys().save(ring)
+    files = AttachmentStore(folder / "files", FileKeys.open(ring))
+    before: list[list[str]] = []
+    with written_to(address, log), closing(open_store(address)) as live:
+        for number in range(tries(BACKUPS)):
+            before.append(acknowledged(log))
+            back_up(live, files, ring, folder / f"backup{number}", MONDAY + timedelta(days=number))
+        assert len(acknowledged(log)) > len(before[-1]) > len(before[0]), "nobody wrote meanwhile"
+    for number, told in enumerate(before):
+        with closing(SqliteStore(folder / f"backup{number}" / STORE)) as copy:
+            assert wrong_in(copy, told) == "", number
+    for number, empty in ((0, SqliteStore(folder / "back.db")), (len(before) - 1, an_empty_store())):
+        empty.migrate()
+        with closing(empty):
+            bring_back(folder / f"backup{number}", empty, folder / f"there{number}", folder / f"keys{number}.json")
+            assert wrong_in(empty, before[number]) == ""
+
+
+@pytest.mark.parametrize("beside", [(), ("-wal",)], ids=["the file", "the file and what it waits for"])
+def test_a_copy_of_the_file_is_seen(tmp_path: Path, beside: tuple[str, ...]) -> None:
+    """The twin: `cp`, of the file alone or of its companion too."""
+    path, log, seen = tmp_path / "guichet.db", tmp_path / "acknowledged", ""
+    with written_to(str(path), log):
+        for number in range(DETERMINED):
+            told, copied = acknowledged(log), tmp_path / f"copy{number}.db"
+            for end in ("", *beside):
+                shutil.copyfile(f"{path}{end}", f"{copied}{end}")
+            seen = seen or _wrong_in_copy(copied, told)
+            if seen:
+                break
+            time.sleep(0.05)
+    assert seen, "a copy was as good as a backup, each time"
+
+
+def _wrong_in_copy(path: Path, told: list[str]) -> str:
+    try:
+        with closing(SqliteStore(path)) as copy:
+            return wrong_in(copy, told)
+    except (Damaged, Busy, sqlite3.DatabaseError) as broken:
+        return type(broken).__name__
