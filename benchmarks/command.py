@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from resource import RUSAGE_CHILDREN, getrusage
 
@@ -12,6 +14,7 @@ from benchmarks.measure import Measure, in_turns, median_of
 from benchmarks.portal import ROOT
 
 FILE = "procedures/e-visa.yaml"
+CACHE = tempfile.TemporaryDirectory()
 HEAVY = ("flask", "sqlite_utils", "psycopg")
 LINT = f"""import sys; sys.argv[1:] = ['lint', {FILE!r}]
 from renderers.console import console
@@ -41,7 +44,10 @@ def _cold(code: str) -> float:
 
 
 def _run(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    """In a new process that remembers what it proved of this file before, as an author's machine does."""
+    home = {"XDG_CACHE_HOME": CACHE.name, "HOME": CACHE.name, "PATH": os.environ["PATH"]}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=home, check=True, capture_output=True, text=True)
+    return done.stdout
 
 
 if __name__ == "__main__":

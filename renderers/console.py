@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,12 +44,16 @@ class Commands(SpokenGroup):
     """The commands of this room, and those that other rooms sign in under the entry points `guichet.commands`."""
 
     def list_commands(self, context: click.Context | None) -> list[str]:
+        from importlib.metadata import entry_points
+
         return sorted({*super().list_commands(context), *entry_points(group="guichet.commands").names})
 
     def find(self, context: click.Context | None, name: str) -> click.Command | None:
         known = super().find(context, name)
         if known is not None:
             return known
+        from importlib.metadata import entry_points
+
         found = entry_points(group="guichet.commands", name=name)
         return next((one.load() for one in found), None)
 

@@ -80,7 +80,7 @@ def say(key: str, language: str, **facts: str) -> str:
 def _words() -> Words:
     from renderers.words import load_words
 
-    return load_words()
+    return load_words("_commands")
 
 
 # -- wrong uses --------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ SAMPLES: Final = ("ee",)  # a few sentences, not read again yet by people who sp
 SPOKEN: Final = OFFERED + SAMPLES
 FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
-_BEFORE: Final = re.compile(r" (?=[:;?!»%])")
+_KEPT: Final = re.compile(r" (?=[:;?!»%])|(?<=«) |(?<=\d) (?=\d|h\b)|(?<=\d h) (?=\d)")
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
 _ONE: Final = re.compile(r"\b1\b")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -233,10 +233,9 @@ def _flat(tree: object, prefix: str = "") -> dict[str, str]:
 
 
 def typographic(text: str, language: str) -> str:
-    """French signs keep to their word: no line begins with « : », « ? » or a closing quote."""
-    if language != REFERENCE:
-        return text
-    return _BEFORE.sub(FIXED_SPACE, text).replace("« ", f"«{FIXED_SPACE}")
+    """French signs keep to their word, and numbers stay whole: no line begins with « : », « ? », a closing quote, or the
+    minutes of an hour."""
+    return _KEPT.sub(FIXED_SPACE, text) if language == REFERENCE else text
 
 
 def quoted(text: str, language: str) -> str:
@@ -253,12 +252,13 @@ def in_language(text: Text | None, language: str) -> str:
     return words if own == language else Spoken.in_language(words, own)
 
 
-@lru_cache(maxsize=1)
-def load_words() -> Words:
-    """The words of the house, read once."""
+@lru_cache(maxsize=2)
+def load_words(part: str = "*") -> Words:
+    """The words of the house, read once; or one part of them alone (`_commands`), for whoever says nothing else: reading
+    all of them takes longer than checking a file."""
     texts: dict[str, dict[str, str]] = {}
     for language in SPOKEN:
-        for path in sorted(_FOLDER.glob(f"words*.{language}.yaml")):
+        for path in sorted(_FOLDER.glob(f"words{part}.{language}.yaml")):
             said = texts.setdefault(language, {})
             for key, sentence in _flat(read_texts(path.read_text(encoding="utf-8"))).items():
                 if key in said:
