@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,6 +25,7 @@ from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
 from engine.office.office import Office, pinned
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
+from engine.office.tidings import tell_agents
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
 from engine.records.store import Unit
@@ -54,9 +55,10 @@ class Tour:
     swept: int
     links: int = 0
     orders: int = 0
+    told: int = 0
 
     def __bool__(self) -> bool:
-        return any((self.timers, self.letters, self.registers, self.payments, self.swept, self.links, self.orders))
+        return any(astuple(self))
 
 
 def tour(office: Office) -> Tour:
@@ -68,7 +70,8 @@ def tour(office: Office) -> Tour:
     timers = run_timers(office)
     links = follow_links(office)
     orders = carry_orders(office)
-    done = Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders)
+    told = tell_agents(office)
+    done = Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders, told)
     sign_journal(office)
     return done
 

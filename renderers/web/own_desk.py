@@ -9,7 +9,9 @@ from engine.office.events import my_questions
 from engine.office.readings import my_readings
 from engine.office.sessions import sessions_of, sign_out_elsewhere
 from engine.office.staff import change_password, factor_of, renew_recovery
+from engine.office.tidings import own_tidings, wish_tidings
 from engine.problems import Refused
+from engine.rules.tidings import HOWS, Tidings, how_named
 from engine.values import Plain
 from renderers.web.auditor_events import question_href
 from renderers.web.base import (
@@ -47,11 +49,15 @@ def auditor_account() -> Response:
     return _account_page()
 
 
-def _account_page(error: str = "") -> Response:
+def _account_page(error: str = "", wish: Tidings | None = None) -> Response:
+    """With what is wrong: of the code, or of the `wish` as it was typed."""
     factor, here = factor_of(office(), actor()), _desk()
     words = site().words
     return desk_page(
-        "desk/account.html", 422 if error else 200, errors=[("#code", error)] if error else [], home=f"/{here}",
+        "desk/account.html", 422 if error else 200, home=f"/{here}",
+        errors=[("#email" if wish else "#code", error)] if error else [], hows=HOWS,
+        tidings=(wish or own_tidings(office(), actor())) if here == AGENT_DESK else None,
+        tidings_error=error if wish else "",
         factor=words.moment(factor.since, language()) if factor and factor.since else "",
         left=len(factor.recovery) if factor else 0, note=session.pop("desk_note", ""),
         sessions=[(one.device or say("account.some_device"), words.moment(one.seen_at, language()))
@@ -81,6 +87,10 @@ def _recovery() -> Response:
         sign_out_elsewhere(office(), actor(), session_token(_desk()))
         session["desk_note"] = say("account.out_elsewhere")
         return go(f"/{_desk()}/compte")
+    if request.form.get("act") == "tidings" and _desk() == AGENT_DESK:
+        return _wish()
+    if factor_of(office(), actor()) is None:
+        return go(f"/{_desk()}/compte")  # no application: no code to ask for
     try:
         codes = renew_recovery(office(), actor(), request.form.get("code", "")[:40], client())
     except Refused as closed:
@@ -88,6 +98,18 @@ def _recovery() -> Response:
             return refused(closed.reason, f"/{_desk()}/compte")
         return _account_page(sentence(closed.reason))
     return recovery_page(_desk(), codes, f"/{_desk()}/compte")
+
+
+def _wish() -> Response:
+    how, email = request.form.get("how", ""), request.form.get("email", "")[:254]
+    before = own_tidings(office(), actor())
+    try:
+        after = wish_tidings(office(), actor(), how, email, language())
+    except Refused as closed:
+        return _account_page(sentence(closed.reason), Tidings(how_named(how), email))
+    key = "saved_never" if after.how == "never" else "saved_welcome" if after.email != before.email else "saved"
+    session["desk_note"] = say(f"tidings.{key}", email=after.email)
+    return go("/agent/compte")
 
 
 @blueprint.route("/agent/compte/mot-de-passe", methods=["GET", "POST"])

@@ -106,3 +106,32 @@ def test_a_mandate_lists_and_opens_the_procedures_it_names(desks: Desks) -> None
     assert "Passeport ordinaire" not in listed
     assert auditor.get(f"/audit/dossiers/{world.sent(PASSPORT).number}").status_code == 404
     assert auditor.get(f"/audit/dossiers/{world.sent(B3).number}").status_code == 200
+
+
+def test_an_agent_says_how_they_are_told(desks: Desks) -> None:
+    """A wrong address loses nothing; a right one is written to; a controller has no such choice."""
+    clerk, office = desks.agent(CLERK), desks.world.office
+    page = clerk.get("/agent/compte").text
+    assert re.search(r'id="how-daily"[^>]* checked', page)
+    wrong = clerk.post("/agent/compte", act="tidings", how="soon", email="k.mensah")
+    assert wrong.status_code == 422
+    shown = wrong.text
+    assert re.search(r'id="how-soon"[^>]* checked', shown)
+    assert 'value="k.mensah"' in shown
+    assert 'href="#email"' in shown
+    assert not re.search(r'id="code"[^>]*aria-invalid', shown)
+    assert "Donnez une adresse" in read(clerk.post("/agent/compte", act="tidings", how="soon"))
+    done = clerk.post("/agent/compte", act="tidings", how="soon", email="k.mensah@sncja.example")
+    assert done.headers["Location"] == "/agent/compte"
+    page = clerk.get("/agent/compte").text
+    assert "Un premier message part à k.mensah@sncja.example." in page
+    assert re.search(r'id="how-soon"[^>]* checked', page)
+    with office.store.unit() as unit:
+        assert len(unit.letters_to("k.mensah@sncja.example", 5)) == 1
+    clerk.post("/agent/compte", act="tidings", how="never", email="k.mensah@sncja.example")
+    assert "Vous ne recevrez plus rien." in clerk.see("/agent/compte")
+    auditor = desks.auditor()
+    assert 'name="how"' not in auditor.get("/audit/compte").text
+    assert auditor.post("/audit/compte", act="tidings", how="soon", email="c@cour.example").status_code in (303, 422)
+    with office.store.unit() as unit:
+        assert unit.letters_to("c@cour.example", 5) == ()
