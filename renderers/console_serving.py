@@ -1,4 +1,8 @@
-"""How a server stops: nothing new is let in, what is under way is finished, the worker ends its turn; all within a bound."""
+"""How a server stands at its door and how it stops.
+
+Many may stand there at once, and whoever sends too slowly is cut, so that they take nobody's place. Told to stop, nothing new
+is let in, what is under way is finished, the worker ends its turn; all within a bound.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,29 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
 _TURN: Final = 0.2  # seconds between two looks at what is under way
+_AT_ONCE: Final = 800  # connections of one process; it may open 1,024 files where nothing else is said
+_IDLE: Final = 30  # seconds that a connection may stand without a word
+_GRACE: Final = 20.0  # seconds for a request to come whole,
+_LEAST: Final = 500  # and one more for so many bytes of it that came: a large file over a poor line
+
+
+class Channel(HTTPChannel):
+    """A connection that knows since when its request is on the way, and how much of it came."""
+
+    _began = 0.0
+    _came = 0
+
+    def received(self, data: bytes) -> bool:
+        before = self.request
+        going: bool = super().received(data)
+        if self.request is not before:
+            self._began, self._came = time.monotonic(), 0
+        self._came += len(data)
+        return going
+
+    def is_too_slow(self, now: float) -> bool:
+        """Whoever sends a sign at a time would hold a connection for ever."""
+        return self.request is not None and now - self._began > _GRACE + self._came / _LEAST
 
 
 class Front:
@@ -23,13 +50,27 @@ class Front:
     def __init__(self, app: WSGIApplication, host: str, port: int, threads: int, largest: int) -> None:
         self._map: dict[int, Any] = {}
         self._server = create_server(
-            app, map=self._map, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=largest
-        )
+            app, map=self._map, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=largest,
+            connection_limit=_AT_ONCE, channel_timeout=_IDLE, cleanup_interval=_IDLE // 6, backlog=_AT_ONCE,
+        )  # fmt: skip
+        for door in self._doors():
+            door.channel_class = Channel
+        self._looked = time.monotonic()
 
     def run(self, stopping: threading.Event) -> None:
         """Serves until told to stop."""
         while not stopping.is_set():
             wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
+            self._cut_the_slow()
+
+    def _cut_the_slow(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < 1.0:
+            return
+        self._looked = now
+        for one in list(self._map.values()):
+            if isinstance(one, Channel) and one.is_too_slow(now):
+                one.handle_close()
 
     def wake(self) -> None:
         """Makes `run` look at once whether it is told to stop."""

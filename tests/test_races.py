@@ -115,6 +115,21 @@ def test_processes_that_start_together_on_a_new_store(address: str) -> None:
     one.close()
 
 
+def test_whoever_looks_for_a_free_seat_gets_it(store: Store) -> None:
+    """Nobody is told that an hour is full while it is not."""
+    opened(store, *(a_dossier(f"d{n}") for n in range(THREADS)))
+
+    def looks_and_takes(n: int) -> bool:
+        with store.unit(write=True) as unit:
+            taken = unit.seats_taken("desk", "lome", NOON, later(days=2)).get(NOON, frozenset())
+            seat = next((one for one in range(8) if one not in taken), None)
+            if seat is not None:
+                unit.take_seat("desk", f"d{n}", a_booking(f"b{n}", start=NOON, seat=seat))
+            return seat is not None
+
+    assert Counter(map(str, together(THREADS, looks_and_takes))) == {"True": 8, "False": THREADS - 8}
+
+
 def test_one_person_in_ten_tabs_holds_one_booking(store: Store) -> None:
     opened(store)
     won = together(10, lambda n: books(store, "d1", f"b{n}", n))

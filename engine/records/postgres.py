@@ -84,6 +84,10 @@ class PostgresVerbs(Verbs):
             self._row("SELECT dossier FROM dossier_body WHERE dossier = ?" + self.lock, (dossier_id,))
             self._held.add(dossier_id)
 
+    def _turn(self, *of: str) -> None:
+        if self._writes:
+            self._postgres.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ["\x1f".join(of)])
+
     def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
         return self._postgres.execute(in_postgres(sql), cells).fetchone()
 

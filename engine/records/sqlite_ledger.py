@@ -78,6 +78,9 @@ class LedgerVerbs(Verbs):
     def seats_taken(
         self, resource: str, office: str, from_: datetime, to: datetime
     ) -> Mapping[datetime, frozenset[int]]:
+        self._turn(
+            "seats", resource, office
+        )  # two that count at once would find the same seat free, and one be told: full
         sql = (
             "SELECT start, seat FROM booking"
             " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND status <> 'cancelled'"

@@ -34,6 +34,9 @@ class Verbs:
     def _hold(self, dossier_id: str) -> None:
         """Whoever seals an entry has the dossier to themselves until their unit ends."""
 
+    def _turn(self, *of: str) -> None:
+        """Whoever looks for a free place among these, to take it, is alone with them until their unit ends."""
+
     def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
         return self._connection.execute(sql, cells).fetchone()
 

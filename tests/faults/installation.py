@@ -21,13 +21,14 @@ from typing import Any, Final
 from engine.office.inspection import fsck
 from engine.office.installation import Settings
 from engine.office.office import Office
-from engine.office.sessions import open_session
-from engine.records.dossier import Account
+from engine.office.sessions import actor_of, open_session
+from engine.records.dossier import Account, Actor
 from engine.values import new_id
 from server import open_office
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROCEDURE: Final = "etal"
+VISIT: Final = "visite"  # whose visit is taken as soon as it is sent
 SEATS: Final = 50
 SOON: Final = 20.0  # seconds for a process to answer, however busy this machine is
 _ACCIDENT: Final = re.compile(r"Traceback|^\d\d:\d\d:\d\d (error|critical) ")
@@ -76,6 +77,41 @@ workflow:
 personal_data: {purpose: Essayer, keep: {granted: 2 years, abandoned: 2 years}}
 scenarios:
   accorde: {story: Un étal accordé, steps: [{take: accorder, then: a_payer}]}
+"""
+
+_VISIT: Final = """
+procedure: visite
+edition: 1
+title: Visite
+summary: Être reçu par le maire.
+agency: mairie
+delay: 5 working days
+basis: {delay: loi}
+legal_basis: {loi: {title: Une loi, status: to_confirm, source: Essai}}
+form:
+  vous:
+    title: Vous
+    fields:
+      nom: {label: Nom, maxLength: 60, example: AMEGAN}
+appointments:
+  remise:
+    label: Visite
+    by: maire
+    lasts: 30 minutes
+    hours: [08:00-12:00]
+    desks: 50
+    lead: 1 day
+    horizon: 40 days
+    moves: {times: 20, until: 1 hour}
+workflow:
+  start: cle
+  states:
+    cle: {label: Visite, attend: remise, due: 60 days, then: accorde, late: classe, missed: classe}
+    accorde: {label: Accordé, end: granted}
+    classe: {label: Classé, end: abandoned}
+personal_data: {purpose: Essayer, keep: {granted: 2 years, abandoned: 2 years}}
+scenarios:
+  venu: {story: Une visite, steps: [{book: {remise: 2026-12-01 08:30}}, {visit: attended, then: accorde}]}
 """
 
 
@@ -193,6 +229,12 @@ class Installation:
                 tokens.append(open_session(self.office, unit, account, self.office.now()).token)
         return tokens
 
+    def person(self, token: str) -> Actor:
+        """Whose session it is."""
+        found = actor_of(self.office, token)
+        assert found is not None
+        return found
+
     def mayor(self) -> str:
         """The session of the one agent."""
         with self.office.store.unit(write=True) as unit:
@@ -218,7 +260,8 @@ def installed(
     if not procedures.exists():
         procedures.mkdir(parents=True)
         shutil.copytree(ROOT / "procedures/shared", procedures / "shared")
-        (procedures / f"{PROCEDURE}.yaml").write_text(_STALL.lstrip(), "utf-8")
+        for name, text in ((PROCEDURE, _STALL), (VISIT, _VISIT)):
+            (procedures / f"{name}.yaml").write_text(text.lstrip(), "utf-8")
     settings = Settings(procedures=procedures, data=folder / "data", database=store, demo=True)
     office, _ = open_office(settings)
     stand = subprocess.Popen(

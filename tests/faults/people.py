@@ -137,6 +137,16 @@ def agent(ports: Sequence[int], token: str, **more: object) -> Browser:
     return Browser(ports, {"guichet-agent": token}, **more)  # type: ignore[arg-type]
 
 
+def strangers(ports: Sequence[int], tokens: Sequence[str]) -> list[Browser]:
+    """Applicants whose first form is ready to be sent: its token is of the browser, not of the person."""
+    first = applicant(ports, "")
+    first.csrf()
+    return [
+        Browser(ports, {**first.cookies, "guichet": token}, at=place, _csrf=first.csrf())
+        for place, token in enumerate(tokens)
+    ]
+
+
 # -- what was acknowledged ---------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import traceback
 from contextlib import suppress
 from typing import Any
 
@@ -37,6 +39,8 @@ def start(order: dict[str, Any]) -> int:
             TWINS[order["twin"]](**order.get("with", {}))
         console(order["command"], standalone_mode=False)
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         with suppress(BaseException):
             sys.stderr.flush()
@@ -53,9 +57,17 @@ def wait(pid: int) -> int:
 def main() -> None:
     load_words()  # read here once, for every child
     the_shared()
+    children = set[int]()
     for line in sys.stdin:
         order = json.loads(line)
-        print(start(order) if order["do"] == "start" else wait(order["pid"]), flush=True)
+        if order["do"] == "start":
+            children.add(told := start(order))
+        else:
+            told = wait(order["pid"])
+            children.discard(order["pid"])
+        print(told, flush=True)
+    for child in children:  # whoever gave the orders is gone
+        os.kill(child, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from engine.records.postgres import PostgresVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 
 
@@ -20,4 +21,11 @@ def journal_in_another_unit() -> None:
     DossierVerbs.put_dossier = put  # type: ignore
 
 
-TWINS: Final[Mapping[str, Callable[..., None]]] = {"journal_in_another_unit": journal_in_another_unit}
+def no_turn_at_an_office() -> None:
+    """People who take seats of one office at once do not wait for each other."""
+    PostgresVerbs._turn = lambda *_: None  # type: ignore
+
+
+TWINS: Final[Mapping[str, Callable[..., None]]] = {
+    one.__name__: one for one in (journal_in_another_unit, no_turn_at_an_office)
+}
