@@ -51,7 +51,7 @@ from engine.office.timers import tour
 from engine.office.tryout import Leads, Tryout
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys
-from engine.records.store import Store
+from engine.records.store import Busy, Store
 from engine.records.stores import file_of, open_store
 from renderers.console import console
 from renderers.console_doctor import doctor_command
@@ -296,6 +296,8 @@ def work(current: Callable[[], Office], stop: threading.Event, stories: Iterable
         for turn in (tour, count_up):
             try:
                 turn(current())
+            except Busy:  # locked, full, cut: no fault of ours
+                log.warning("the store does not answer; the next tour does what this one could not")
             except Exception:
                 log.exception("a tour failed")
         stop.wait(TOUR_EVERY)
@@ -327,6 +329,12 @@ def _settings(demo: bool) -> Settings:
     return Settings.from_environment(os.environ, demo)
 
 
+def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
+    """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
+    secret = _secret(settings).encode()
+    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+
+
 @click.command()
 @click.option("--demo", is_flag=True, help="demo people and their dossiers, a simulated operator, messages on a page")
 @click.option("--empty", is_flag=True, help="with --demo: without their dossiers")
@@ -336,12 +344,6 @@ def _settings(demo: bool) -> Settings:
 def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     """Serve the portal, with a worker beside it."""
     settings = _settings(demo)
-def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
-    """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
-    secret = _secret(settings).encode()
-    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
-
-
     _speak(settings)
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")

@@ -161,10 +161,14 @@ class SandboxOperator:
 
     @contextmanager
     def _ledger(self) -> Iterator[sqlite3.Connection]:
-        with closing(self._connect()) as rows:
-            rows.execute("BEGIN IMMEDIATE")
-            yield rows
-            rows.execute("COMMIT")
+        """Raises `ProviderDown` when its own disk is full or locked."""
+        try:
+            with closing(self._connect()) as rows:
+                rows.execute("BEGIN IMMEDIATE")
+                yield rows
+                rows.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise ProviderDown("ledger") from error
 
 
 class SandboxProvider:

@@ -28,7 +28,7 @@ from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keepi
 from engine.office.tidings import tell_agents
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
-from engine.records.store import Unit
+from engine.records.store import Busy, Unit
 from engine.rules.decision import EntryDraft
 from engine.rules.due_dates import timers_of
 from engine.rules.scopes import scope_of
@@ -96,6 +96,8 @@ def run_timers(office: Office) -> int:
 def _run(office: Office, timer: Timer) -> bool:
     try:
         moved = _fire(office, timer)
+    except Busy:  # none of the others would fare better
+        raise
     except Exception:
         log.exception("timer %s of %s", timer.name, timer.dossier)
         return False

@@ -5,79 +5,22 @@ in a second transaction."""
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from engine.office.office import Office
 from tests.effort import tries
-from tests.engine.office.world import pdf
+from tests.faults.crowds import Load, under_load
 from tests.faults.installation import Installation, Process, installed, patient
-from tests.faults.people import Acknowledged, Journeys, agent, applicant
+from tests.faults.judging import faults_of
 from tests.postgres import database
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
-PEOPLE = 16
-ONCE = ("opened", "submitted", "credited", "booked", "payment_started", "paid")  # of one dossier, ever
 RESTART = 3.0  # seconds until the first answer, at the ninety-ninth of a hundred
-
-
-@dataclass
-class Load:
-    """People at work while servers die: what they were told, and what broke them."""
-
-    done: Acknowledged
-    stop: threading.Event = field(default_factory=threading.Event)
-    broken: list[str] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
-
-
-@contextmanager
-def under_load(house: Installation, people: int = PEOPLE) -> Iterator[Load]:
-    """So many people at once until the block ends."""
-    load = Load(Acknowledged(house.folder / "acknowledged"))
-    mayor, free = house.mayor(), visits(house.office)
-
-    def live(place: int, token: str) -> None:
-        person = applicant(house.ports, token, stop=load.stop, at=place)
-        one = Journeys(
-            person, agent(house.ports, mayor, stop=load.stop, at=place), load.done, pdf(), free[place:] + free[:place]
-        )
-        try:
-            one.run()
-        except Exception as error:  # judged with the rest
-            load.broken.append(repr(error))
-            load.stop.set()
-        load.statuses.update(one.person.statuses + one.mayor.statuses)
-
-    threads = [threading.Thread(target=live, args=(place, token)) for place, token in enumerate(house.sessions(people))]
-    for one in threads:
-        one.start()
-    try:
-        yield load
-    finally:
-        load.stop.set()
-        for one in threads:
-            one.join(patient(60))
-
-
-def visits(office: Office) -> list[tuple[str, str]]:
-    """Offices and hours that may be taken."""
-    there = [one for one in office.directory.offices.values() if one.agency == "mairie"]
-    day = office.now().date() + timedelta(days=2)
-    days = [day + timedelta(days=more) for more in range(28)]
-    return [
-        (one.id, f"{day.isoformat()}T{hour}:00+00:00")
-        for day in days if day.weekday() < 5 for hour in ("08:00", "09:30", "11:00") for one in there[:4]
-    ]  # fmt: skip
 
 
 def kill_again_and_again(house: Installation, load: Load, times: int, chance: random.Random) -> list[float]:
@@ -97,21 +40,6 @@ def kill_again_and_again(house: Installation, load: Load, times: int, chance: ra
         house.kill(*struck)
         took.append(house.begin(*struck))
     return took
-
-
-def faults_of(house: Installation, done: list[tuple[str, str]]) -> list[str]:
-    """What is lost, half there, or there twice."""
-    found = house.findings()
-    with house.office.store.unit() as unit:
-        for number in sorted({number for number, _ in done}):
-            dossier = unit.dossier_numbered(number)
-            if dossier is None:
-                found.append(f"{number} lost")
-                continue
-            kinds = Counter(entry.kind for entry in unit.entries(dossier.id))
-            found += [f"{number}: {kind} lost" for told, kind in done if told == number and not kinds[kind]]
-            found += [f"{number}: {kind} {kinds[kind]} times" for kind in ONCE if kinds[kind] > 1]
-    return found
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

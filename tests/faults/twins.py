@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from engine.records import sqlite
 from engine.records.postgres import PostgresVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 
@@ -26,6 +28,11 @@ def no_turn_at_an_office() -> None:
     PostgresVerbs._turn = lambda *_: None  # type: ignore
 
 
+def a_disk_never_fills() -> None:
+    """What a disk refuses is no accident that passes."""
+    sqlite._PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})  # type: ignore
+
+
 TWINS: Final[Mapping[str, Callable[..., None]]] = {
-    one.__name__: one for one in (journal_in_another_unit, no_turn_at_an_office)
+    one.__name__: one for one in (journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills)
 }
