@@ -124,7 +124,11 @@ def choose(number: str) -> Response:
     offer = _known(one, chosen)
     if offer is not None and offer.open:
         return go(one.at(f"/acte/{chosen}"))
-    return _stale(one, chosen, Typed()) if _exists(one, chosen) else dossier_page(one, say("case.choose"))
+    if _exists(one, chosen):
+        return _stale(one, chosen, Typed())
+    if not any(each.open for each in offers(office(), actor(), one.id)):
+        return go(one.at())  # nothing to choose from: nothing to be told
+    return dossier_page(one, say("case.choose"))
 
 
 @blueprint.get("/agent/dossiers/<number>/acte/<transition>")
