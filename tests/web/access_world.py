@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flask import Flask
+from flask.testing import FlaskClient
 from pypdf import PdfReader, PdfWriter
 from werkzeug.test import TestResponse
 
@@ -37,6 +38,7 @@ from engine.office import (
     intake,
     mail_links,
     messages,
+    openings,
     readings,
     sharing,
     snippets,
@@ -80,7 +82,7 @@ MORNING: Final = datetime(2026, 11, 24, 8, 5, tzinfo=UTC)  # the day of a visit,
 ENDED: Final = date(2026, 11, 20)
 # Tables in which the facts are kept: what is refused writes in none of them.
 FACTS: Final = (
-    "account", "booking", "document", "dossier", "entry", "identifier", "mandate", "message", "payment", "seat_hold",
+    "account", "booking", "document", "dossier", "entry", "identifier", "mandate", "message", "opening_change", "payment", "seat_hold",
     "second_factor", "session", "share", "snippet", "waiting", "work_order",
 )  # fmt: skip
 ABSENT: Final = "26482911374"  # a number with its check digit that no dossier has
@@ -105,6 +107,7 @@ class AccessWorld:
     cookies: dict[str, tuple[str, str]]  # persona → cookie, token
     acting: dict[str, str]  # persona → the mandate in their browser
     things: dict[str, Any]  # what is of no one dossier: accounts, mandates, tokens
+    folder: Path
     facts: dict[str, list[Any]] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()  # tables of facts that the last request wrote in
     touched: bool = False  # whether it wrote something of the owner's
@@ -147,14 +150,19 @@ class AccessWorld:
     def ask(self, persona: str, method: str, path: str, *, checked: bool = False, **more: Any) -> TestResponse:
         """One request of somebody in a browser of their own; `checked`: a form without our token is refused."""
         self.app.config["WTF_CSRF_ENABLED"] = checked
+        client = self.client_of(persona)
+        with self.untouched():
+            return client.open(path, method=method, buffered=True, **more)
+
+    def client_of(self, persona: str) -> FlaskClient:
+        """A browser of their own; what it asks stays done, but within `untouched`."""
         client = self.app.test_client()
         if persona in self.cookies:
             client.set_cookie(*self.cookies[persona])
         if persona in self.acting:
             with client.session_transaction() as kept:
                 kept["acting"] = self.acting[persona]
-        with self.untouched():
-            return client.open(path, method=method, buffered=True, **more)
+        return client
 
 
 def said(answer: TestResponse) -> str:
@@ -201,7 +209,7 @@ def an_access_world(folder: Path) -> AccessWorld:
         cookies[name] = (desk, token)
     things["owner_session"] = token_digest(cookies["ownr"][1])
     app = create_app(Settings(data=folder, secret="test", demo=False), world.office, world.operator)
-    made = AccessWorld(app, world, owner, neighbour, cookies, acting, things)
+    made = AccessWorld(app, world, owner, neighbour, cookies, acting, things, folder)
     made.remember()
     return made
 
@@ -361,11 +369,18 @@ def _things(world: World, people: Mapping[str, Actor], owner: Holder) -> tuple[d
     files = {name: _listed(office, people[name]) for name in ("offi", "ende")}
     things = {
         "reading": reading, "mail_token": mailed[1], "reference": pending.reference, "n": orders["offi"], "n_ended": orders["ende"],
-        "snippet_id": snippets.keep_snippet(office, people["admi"], "dgdn", "Merci", "Merci.").id,
+        "change_id": _closed(office, people["admi"]), "snippet_id": snippets.keep_snippet(office, people["admi"], "dgdn", "Merci", "Merci.").id,
         "events": _told(office, people["audi"]), "file": files["offi"], "file_ended": files["ende"],
         "name": Assets().address("guichet.css").rpartition("/")[2],
     }  # fmt: skip
     return things, {name: one.id for name, one in mandates.items()}
+
+
+def _closed(office: Office, chief: Actor) -> str:
+    """An afternoon on which nobody comes."""
+    last = date(2027, 3, 3)
+    asked = openings.Asked("closed", "dgdn_lome", last, last, 870, 1020, because="Inventaire")
+    return openings.change_openings(office, chief, asked).change.id
 
 
 def _help(office: Office, agent: Actor, owner: Holder) -> None:

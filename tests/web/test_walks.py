@@ -1,12 +1,14 @@
 """Every shipped procedure walked on a small phone, from the search to the verified document, as its own stories tell it.
 
-All of them without scripts at 320 pixels; the five longest with nothing but a keyboard too, at 1280. `-s` prints what each
-asked of people: screens, taps and fields until it was sent, then in all, octets, agents and their screens.
+All of them without scripts at 320 pixels; the five longest with and without scripts, at 320 and at 1280, with nothing but a
+keyboard wherever a screen has one: at 1280, and at 320 without scripts. `-s` prints what each asked of people, until it was
+sent and in all: screens, presses, taps, fields, files, octets; then agents, their screens, and the seconds.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +23,9 @@ from tests.makers import the_shared
 from tests.web.browsing import DESK, PHONE
 from tests.web.hands import Finger, Keys
 from tests.web.longest import BY_PROXY, LONGEST, ProxyWalk, longest_story
+from tests.web.looking import Looker, technical_names
 from tests.web.portal import ROOT, Portal, open_portal
-from tests.web.walker import Looker, Walker, technical_names
+from tests.web.walker import PASSPORT, PASSPORT_EFFORT, Walker, within
 from tests.web.walks import Walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -43,6 +46,7 @@ class Way:
 
     @property
     def language(self) -> str:
+        """Travellers read English, one of them French."""
         return "en" if self.slug == "e-visa" and self.keys else "fr"
 
     def __str__(self) -> str:
@@ -51,8 +55,10 @@ class Way:
 
 
 WAYS = [
-    *(Way(slug, False, SMALL) for slug in SLUGS),
+    *(Way(slug, False, SMALL, keys=slug in LONGEST) for slug in SLUGS),
     *(Way(slug, True, PHONE) for slug in WITH_SCRIPTS),
+    *(Way(slug, True, SMALL) for slug in LONGEST),
+    *(Way(slug, False, LARGE) for slug in LONGEST),
     *(Way(slug, True, LARGE, keys=True) for slug in LONGEST),
 ]
 
@@ -83,7 +89,7 @@ def test_a_walk(
     browser: Browser, portal: Portal, registers: TellingRegister, looker: Looker, way: Way, tmp_path: Path,
 ) -> None:  # fmt: skip
     procedure = portal.office.catalogue.procedures[way.slug]
-    contexts, names = [], technical_names(procedure)
+    contexts, names, began = [], technical_names(procedure), time.monotonic()
 
     def enters(name: str, desk: bool) -> Walker:
         context = browser.new_context(viewport=way.screen, java_script_enabled=way.scripts, locale="fr-FR")  # type: ignore[arg-type]
@@ -103,9 +109,11 @@ def test_a_walk(
     finally:
         for context in contexts:
             context.close()
-    me, agents = walk.me, list(walk.people.values())
-    print(f"{way!s:48}", *(f"{one:>7}" for one in (
-        *walk.sent_after, len(me.screens), me.taps, me.typed, me.octets, len(agents), sum(len(one.screens) for one in agents))))  # fmt: skip
+    me, agents, took = walk.me, list(walk.people.values()), time.monotonic() - began
+    seen = sum(len(one.screens) for one in agents)
+    print(f"{way!s:44} {walk.sent_after} | {me.effort()} | {len(agents):>3} {seen:>3} {took:>4.0f} s")
+    if way.slug == PASSPORT:
+        assert within(walk.sent_after, PASSPORT_EFFORT), walk.sent_after
     assert not walk.faults(), "\n".join(dict.fromkeys(walk.faults()))
     for person in (me, *agents):
         person.check()

@@ -6,40 +6,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urldefrag, urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, Route
+from playwright.sync_api import Locator
 
-from engine.definition.model import Form, Procedure
 from engine.values import Plain
 from renderers.web_form import control_id, national
-from renderers.words import load_words
-from tests.web.browsing import PHONE, Person
+from tests.web.browsing import Person
 from tests.web.hands import Finger, Hands
+from tests.web.looking import Looker, faults_of, read
 
-MOST_HTML: Final = 14_000
+MOST_HTML: Final = 14_000  # octets, as sent
+MOST_AFTER: Final = 8_000  # of any page after the first: what a browser keeps is not sent again
 ROUNDS: Final = 6  # of one page: each may open the questions of the next
-_KEYS: Final = load_words().every_key()
-_SIGNS: Final = re.compile(r"[{}]|\b(None|null|undefined|NaN|True|False)\b|&\w+;|<\w+")
-_NAMES: Final = re.compile(r"[a-z][a-z0-9]*(?:[_./][a-z0-9]+)+")
 _CONTROLS: Final = """() => [...document.querySelectorAll("main form [name]")]
   .filter((one) => !one.disabled && one.type !== "hidden" && !one.closest("[hidden]"))
   .map((one) => ({name: one.name, kind: one.tagName === "INPUT" || one.tagName === "BUTTON" ? one.type : one.tagName.toLowerCase(),
     value: one.value, checked: !!one.checked, mode: one.inputMode || "",
     done: one.type === "file" && !!one.closest("fieldset")?.querySelector(".got")}))"""
-_READ: Final = """() => ({
-  text: document.body.innerText,
-  said: [document.title, ...[...document.querySelectorAll("[aria-label], [title], [alt], [placeholder]")].flatMap(
-    (one) => ["aria-label", "title", "alt", "placeholder"].map((name) => one.getAttribute(name) || ""))].join(" \\n"),
-  h1: [...document.querySelectorAll("h1")].map((one) => one.innerText.trim()),
-  title: document.title, lang: document.documentElement.lang,
-  wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  links: [...document.querySelectorAll("a[href]:not([hreflang])")].map((one) => one.getAttribute("href")),
-  broken: [...document.querySelectorAll('a[href^="#"]')].map((one) => one.getAttribute("href").slice(1)).filter(
-    (id) => id && !document.getElementById(id)),
-  errors: [...document.querySelectorAll("main .errors li, main .error")].map((one) => one.innerText)})"""
 
 
 @dataclass(frozen=True)
@@ -87,33 +72,27 @@ class Answers:
         return len(found) if isinstance(found, list) else 0
 
 
-class Looker:
-    """axe, on pages of people who have no scripts too: the page as they got it is opened again beside. Pages made of
-    the same pieces are looked at once."""
+class Effort(NamedTuple):
+    """What a way through the portal asked of somebody: pages seen, buttons and links pressed, everything touched, fields typed,
+    files given, octets received."""
 
-    def __init__(self, browser: Browser) -> None:
-        self._page = browser.new_context(viewport=PHONE, locale="fr-FR").new_page()  # type: ignore[arg-type]
-        self._page.route("**/*", self._serve)
-        self._html, self._axe, self._known = "", Axe(), set[str]()
+    screens: int
+    presses: int
+    taps: int
+    typed: int
+    uploads: int
+    octets: int
 
-    def _serve(self, route: Route) -> None:
-        kind = route.request.resource_type
-        if kind == "document":
-            route.fulfill(status=200, content_type="text/html; charset=utf-8", body=self._html)
-        elif kind == "script":
-            route.abort()
-        else:
-            route.continue_()
+    def __str__(self) -> str:
+        return " ".join(f"{one:>6}" for one in self)
 
-    def faults(self, page: Page, kind: str, scripts: bool) -> list[str]:
-        if kind in self._known:
-            return []
-        self._known.add(kind)
-        if not scripts:
-            self._html = page.content()
-            self._page.goto(page.url)
-        found = self._axe.run(page if scripts else self._page, options={"resultTypes": ["violations"]})
-        return [f"axe {one['id']} {[node['html'][:120] for node in one['nodes'][:2]]}" for one in found.response["violations"]]  # fmt: skip
+
+PASSPORT: Final = "passeport-ordinaire"
+PASSPORT_EFFORT: Final = Effort(screens=17, presses=20, taps=32, typed=18, uploads=4, octets=150_000)
+
+
+def within(spent: Effort, most: Effort) -> bool:
+    return all(one <= limit for one, limit in zip(spent, most, strict=True))
 
 
 @dataclass
@@ -126,8 +105,10 @@ class Walker(Person):
     desk: bool = False
     hands: Hands = field(default_factory=Finger)
     language: str = "fr"
+    presses: int = 0
     taps: int = 0
     typed: int = 0
+    uploads: int = 0
     octets: int = 0
     seen: set[str] = field(default_factory=set)
 
@@ -140,6 +121,7 @@ class Walker(Person):
     def tap(self, target: str | Locator) -> None:
         """Touches what a selector finds first, and looks at the page that comes."""
         self._requests.clear()
+        self.presses += 1
         self.taps += 1
         found = self.page.locator(target) if isinstance(target, str) else target
         with self.page.expect_navigation():
@@ -161,31 +143,27 @@ class Walker(Person):
     def has(self, selector: str) -> bool:
         return self.page.locator(selector).count() > 0
 
+    def effort(self) -> Effort:
+        """Until now."""
+        return Effort(len(self.screens), self.presses, self.taps, self.typed, self.uploads, self.octets)
+
     @property
     def path(self) -> str:
         return urlsplit(self.page.url).path
 
     def look(self) -> None:
         """Reads the page that came."""
-        read = self.page.evaluate(_READ)
-        self.octets += self.weights[self.path][0]
+        seen = read(self.page)
+        weight = self.weights[self.path][0]
+        self.octets += weight
         found = [f"{one.status} {one.url}" for one in self._requests if one.status >= 400]
-        found += [f"technical: {one!r}" for one in self._technical(f"{read['text']}\n{read['said']}")]
-        found += [f"{len(read['h1'])} h1"] if len(read["h1"]) != 1 or not read["h1"][0] else []
-        found += [f"title {read['title']!r}"] if not _is_title(read["title"]) else []
-        found += [f"lang {read['lang']!r}"] if read["lang"] != self.language else []
-        found += [f"{read['wide']} px too wide"] if read["wide"] > 0 else []
-        found += [f"no #{one}" for one in read["broken"]]
-        found += [f"in error: {one!r}" for one in read["errors"]]
+        found += faults_of(seen, self.language, self.names)
         found += self._html_weight()
+        found += [f"{weight} octets more"] if weight > MOST_AFTER and not self.desk and len(self.screens) > 1 else []
         if self.looker is not None:
             found += self.looker.faults(self.page, self._kind(), self.scripts)
         self.faults += [f"{self.path}: {one}" for one in found]
-        self._check_links([urldefrag(link)[0] for link in read["links"]])
-
-    def _technical(self, text: str) -> list[str]:
-        words = set(_NAMES.findall(text))
-        return sorted({*(words & self.names), *(words & _KEYS), *(found[0] for found in _SIGNS.finditer(text))})
+        self._check_links([urldefrag(link)[0] for link in seen["links"]])
 
     def _html_weight(self) -> Iterable[str]:
         for one in self._requests if not self.desk else ():
@@ -200,7 +178,8 @@ class Walker(Person):
             r"/(demande|demarches|acte|actes|a-faire|creneau|v|documents|paiement)/[^?]+", r"/\1/*", self.path
         )
         kinds = sorted({one.kind for one in self.controls()})
-        return f"{re.sub(r'[0-9]+', '#', shape)} {kinds} {self.has('main table')} {self.has('main .errors')}"
+        shape = re.sub(r"[0-9]+", "#", shape)
+        return f"{self.language} {shape} {kinds} {self.has('main table')} {self.has('main .errors')}"
 
     def _check_links(self, links: list[str]) -> None:
         """Every link of the page leads somewhere; who is known is not asked who they are."""
@@ -282,6 +261,7 @@ class Walker(Person):
 
     def attach(self, name: str, again: bool = False) -> None:
         """Chooses a photo; with scripts it leaves by itself. `again`: instead of the one that is there."""
+        self.uploads += 1
         piece = f"#piece-{control_id(name.removeprefix('file:'))} .got"
         before = self.page.locator(f"{piece} a").first.get_attribute("href") if again and self.has(piece) else None
         self.taps += 1
@@ -308,12 +288,6 @@ class Walker(Person):
         return ""
 
 
-def _is_title(title: str) -> bool:
-    """What the page is, and of which site."""
-    parts = [part.strip() for part in title.split("–")]
-    return len(parts) >= 2 and all(len(part) > 1 for part in parts) and not title.startswith("Erreur")
-
-
 def _texts(plain: Plain) -> list[str]:
     if isinstance(plain, bool):
         return ["true" if plain else "false"]
@@ -328,21 +302,3 @@ def _paper() -> dict[str, object]:
 
 
 _PAPER: Final = _paper()
-
-
-def technical_names(procedure: Procedure) -> frozenset[str]:
-    """The names that the definition gives to its things, those that no sentence could hold."""
-    fields = list(procedure.fields.values())
-    fields += [row for one in fields for row in one.rows]
-    forms = [one for one in procedure.tasks.values() if isinstance(one, Form)]
-    names = {
-        *procedure.fields,
-        *procedure.states,
-        *procedure.tasks,
-        *procedure.outputs,
-        *(one.id for one in procedure.transitions),
-    }
-    names |= {option.code for one in fields for option in one.options} | {one.id for one in fields}
-    names |= {page.id for form in forms for page in form.pages} | {one.id for one in procedure.eligibility}
-    roles = {role for way in procedure.transitions for role in way.by}
-    return frozenset(name for name in names | roles if "_" in name or "/" in name)

@@ -23,11 +23,12 @@ from engine.values import Plain
 from renderers.web_form import national
 from renderers.words import in_language
 from tests.web.portal import PASSWORD, Portal, wait_until
-from tests.web.walker import Answers, Walker
+from tests.web.walker import Answers, Effort, Walker
 
 Enters = Callable[[str, bool], Walker]
 MOST_SCREENS, MOST_DAYS = 60, 30
 _MINUTE = timedelta(seconds=61)
+_NOTHING = Effort(0, 0, 0, 0, 0, 0)
 
 
 @dataclass
@@ -43,9 +44,16 @@ class Walk:
     number: str = ""
     people: dict[str, Walker] = field(default_factory=dict)
     holders: dict[str, list[str]] = field(default_factory=dict)  # of each role, the names of the story
-    sent_after: tuple[int, int, int] = (0, 0, 0)  # screens, taps, fields typed, from the home page to the dossier sent
+    sent_after: Effort = _NOTHING  # from the home page to « Votre demande est envoyée »
 
     def walk(self) -> None:
+        self.apply()
+        for step in self.story.steps:
+            self._live(step)
+        self._receive()
+
+    def apply(self) -> None:
+        """From the home page to the dossier sent."""
         day = self.story.at
         self.portal.clock.later = (
             datetime(day.year, day.month, day.day, OPENING, tzinfo=ZONE) - datetime.now(ZONE)
@@ -58,10 +66,6 @@ class Walk:
         self._find()
         self._fill_in()
         self._send()
-        self.sent_after = (len(self.me.screens), self.me.taps, self.me.typed)
-        for step in self.story.steps:
-            self._live(step)
-        self._receive()
 
     def _live(self, step: Step) -> None:
         try:
@@ -141,6 +145,7 @@ class Walk:
         me.tick("#declared")
         me.tap("main form button.button")
         assert self.dossier.submitted_at is not None
+        self.sent_after = me.effort()
         if me.path.endswith("/envoye"):
             me.tap("main p.actions a.button")
         self._mine()

@@ -1,0 +1,224 @@
+"""Pages that one request does not bring: what they are called, and the way that leads there in the world of the access matrix.
+
+A way is walked by a client of the one who lives it; what it posts on the way is undone afterwards.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+import pyotp
+from werkzeug.test import TestResponse
+
+from engine.definition.catalogue import Catalogue
+from engine.office import people
+from engine.office.people import Person
+from engine.records.dossier import SYSTEM_ACTOR
+from engine.records.store import Busy
+from renderers.web.hardening import LARGEST_BODY
+from server import Settings, create_app
+from tests.makers import compiled, the_shared
+from tests.web.access_procedures import STALL
+from tests.web.access_world import MARKS, AccessWorld
+
+PHONE: Final = "90112233"
+Seen = Iterator[tuple[str, TestResponse]]  # the endpoint a page is of, or what it says is wrong, and the page
+Way = Callable[[AccessWorld], Seen]
+WAYS: Final[list[Way]] = []
+
+
+def a_way(way: Way) -> Way:
+    WAYS.append(way)
+    return way
+
+
+@a_way
+def coming_by_phone(site: AccessWorld) -> Seen:
+    me = site.client_of("none")
+    me.post("/connexion", data={"phone": PHONE})
+    yield "signin.ask_code", me.get("/connexion/code")
+    yield "signin.check", me.post("/connexion/code", data={"code": "000000"})
+    for _ in range(30):
+        last = me.post("/connexion/code", data={"code": "000000"})
+    yield "429", last
+
+
+@a_way
+def coming_by_mail(site: AccessWorld) -> Seen:
+    me, other = site.client_of("none"), site.client_of("none")
+    me.post("/connexion/courriel", data={"email": MARKS["email"]})
+    yield "mail_signin.sent", me.get("/connexion/courriel/envoye")
+    with site.world.office.store.unit() as unit:
+        letters = unit.letters_to(MARKS["email"])
+    newest = max((one for one in letters if "/connexion/lien/" in one.body), key=lambda one: one.created_at)
+    found = re.search(r"/connexion/lien/\S+", newest.body)
+    assert found
+    yield "mail_signin.follow", me.get(found[0])
+    yield "403", other.get(found[0])
+    site.world.clock.advance(timedelta(days=1))
+    try:
+        yield "410", me.get(found[0])
+    finally:
+        site.world.clock.advance(-timedelta(days=1))
+
+
+@a_way
+def another_phone(site: AccessWorld) -> Seen:
+    me = site.client_of("ownr")
+    me.post("/compte/telephone", data={"way": PHONE})
+    yield "own.code", me.get("/compte/code")
+    yield "own.code", me.post("/compte/code", data={"code": "000000"})
+
+
+@a_way
+def the_permit_of_somebody_else(site: AccessWorld) -> Seen:
+    me, address = site.client_of("ownr"), f"/dossiers/{site.owner.dossiers['renewal']['number']}/lien/ancien"
+    me.post(address, data={"earlier": "other", "number": site.neighbour.dossiers["granted"]["number"]})
+    yield "links.ask_code", me.get(f"{address}/code")
+    yield "links.check_code", me.post(f"{address}/code", data={"code": "000000"})
+
+
+def through_the_door(site: AccessWorld, desk: str, kind: Any) -> Seen:
+    """A newcomer: their own password, the application, its recovery codes; then the next day."""
+    day = site.world.office.day()
+    rights = Person("A. Mensah", until=day) if kind == "auditor" else Person("A. Mensah", {"dgdn/controleur": None})
+    given = people.add_person(site.world.office, SYSTEM_ACTOR, kind, "mensah", rights)
+    me, door, blueprint = site.client_of("none"), f"/{desk}/connexion", kind
+    step, own = f"{door}/suite", "quatre mots sans suite"
+    me.post(door, data={"login": "mensah", "password": given.password})
+    yield f"{blueprint}.door_step", me.get(step)
+    yield f"{blueprint}.door_step", me.post(step, data={"password": "court", "again": "autre"})
+    me.post(step, data={"password": own, "again": own})
+    enrolling = me.get(step)
+    yield f"{blueprint}.door_step", enrolling
+    yield f"{blueprint}.door_step", me.post(step, data={"code": "000000"})
+    key = re.search(r"\b((?:[A-Z2-7]{4}[ \u00a0]){7}[A-Z2-7]{4})\b", enrolling.get_data(as_text=True))
+    assert key
+    code = pyotp.TOTP(key[1].replace(" ", "").replace("\u00a0", "")).at(site.world.office.now())
+    yield f"{blueprint}.door_step", me.post(step, data={"code": code})
+    again = site.client_of("none")
+    again.post(door, data={"login": "mensah", "password": own})
+    yield f"{blueprint}.door_step", again.get(step)
+    yield f"{blueprint}.door_step", again.post(step, data={"code": "000000"})
+
+
+@a_way
+def an_agent_for_the_first_time(site: AccessWorld) -> Seen:
+    yield from through_the_door(site, "agent", "agent")
+
+
+@a_way
+def a_controller_for_the_first_time(site: AccessWorld) -> Seen:
+    yield from through_the_door(site, "audit", "auditor")
+
+
+@a_way
+def helped_at_a_counter(site: AccessWorld) -> Seen:
+    agent, number = site.client_of("coll"), site.owner.dossiers["draft"]["number"]
+    agent.post(f"/agent/guichet/{number}/verification", data={"declared": "1", "confirmed": "paper"})
+    yield "counter_receipt.show", agent.get(f"/agent/guichet/{number}/recepisse")
+    yield "counter_receipt.show", agent.get(f"/agent/guichet/{number}/recepisse?format=80")
+    agent.post("/agent/guichet/terminer")
+    yield "counter.over", agent.get("/agent/guichet")
+    agent.post("/agent/guichet", data={"how": "phone", "phone": PHONE})
+    yield "counter.read_aloud", agent.get("/agent/guichet/code")
+    yield "counter.read_aloud", agent.post("/agent/guichet/code", data={"code": "000000"})
+
+
+@a_way
+def a_demonstration(site: AccessWorld) -> Seen:
+    """Whose SMS and whose operator anybody may see."""
+    app = create_app(Settings(data=site.folder, secret="test", demo=True), site.world.office, site.world.operator)
+    me = app.test_client()
+    yield "operator.inbox", me.get("/_boite")
+    yield "operator.phone", me.get("/_operateur")
+    yield "catalogue.home", me.get("/")
+    yield "agent.door", me.get("/agent/connexion")
+
+
+@a_way
+def a_session_that_ended_while_typing(site: AccessWorld) -> Seen:
+    draft = site.owner.dossiers["draft"]["number"]
+    me, typed = site.client_of("none"), {"nom": "KOFFI", "go": "next"}
+    me.post(f"/dossiers/{draft}/demande/vous", data=typed)
+    yield "signin.ask_phone", me.get("/connexion")
+    me.set_cookie(*site.cookies["ownr"])
+    yield "resume", me.get("/reprendre")
+
+
+@a_way
+def a_page_that_grew_old(site: AccessWorld) -> Seen:
+    draft = site.owner.dossiers["draft"]
+    site.app.config["WTF_CSRF_ENABLED"] = True
+    try:
+        yield "400", site.client_of("ownr").post(f"/dossiers/{draft['number']}/demande/vous", data={"nom": "KOFFI"})
+    finally:
+        site.app.config["WTF_CSRF_ENABLED"] = False
+    aged = {"nom": "LAWSON", "go": "next", "revision": "0"}
+    yield "409", site.client_of("ownr").post(f"/dossiers/{draft['number']}/demande/vous", data=aged)
+
+
+@a_way
+def what_is_too_large(site: AccessWorld) -> Seen:
+    draft, large = site.owner.dossiers["draft"]["number"], io.BytesIO(b"x" * (LARGEST_BODY + 1))
+    yield (
+        "413",
+        site.client_of("ownr").post(f"/dossiers/{draft}/demande/vous", data={"file:carte": (large, "photo.jpg")}),
+    )
+
+
+@a_way
+def what_breaks(site: AccessWorld) -> Seen:
+    """A fault of ours, and a store that is too busy, as people meet them at each desk."""
+    for endpoint, path, persona in (
+        ("articles.help_", "/aide", "none"),
+        ("agent.inbox", "/agent", "offi"),
+        ("auditor.home", "/audit", "audi"),
+    ):
+        whole = site.app.view_functions[endpoint]
+        try:
+            for status, error in (("500", RuntimeError("broken")), ("503", Busy())):
+                site.app.view_functions[endpoint] = _raising(error)
+                yield status, site.client_of(persona).get(path)
+        finally:
+            site.app.view_functions[endpoint] = whole
+    yield "404", site.client_of("none").get("/nulle-part")
+    yield "405", site.client_of("none").post("/aide")
+
+
+def _raising(error: Exception) -> Any:
+    def view(**_: Any) -> None:
+        raise error
+
+    return view
+
+
+@a_way
+def a_procedure_that_is_closed(site: AccessWorld) -> Seen:
+    for dates in ("until: 2026-01-31", "from: 2027-01-01"):
+        text = STALL.replace("agency: dgdn\n", f"agency: dgdn\nin_force: {{{dates}}}\n")
+        office = replace(site.world.office, catalogue=Catalogue.of([compiled(text, "etal.yaml")], the_shared()))
+        app = create_app(Settings(data=site.folder, secret="test", demo=False), office, site.world.operator)
+        me = app.test_client()
+        yield "closed", me.get("/demarches/etal")
+        yield "closed", me.get("/demarches/etal/verifier")
+        yield "closed", me.get("/demarches")
+
+
+@a_way
+def nothing_yet(site: AccessWorld) -> Seen:
+    """Lists of somebody who has none."""
+    newcomer = site.client_of("comp")
+    for path in ("/dossiers", "/compte/consultations", "/compte/entreprises", "/demarches?q=zzzz"):
+        yield "empty", newcomer.get(path)
+    for persona, paths in (
+        ("agcy", ("/agent", "/agent/ordres", "/agent/rendez-vous/2026-11-25")),
+        ("else", ("/audit", "/audit/evenements")),
+    ):
+        for path in paths:
+            yield "empty", site.client_of(persona).get(path)

@@ -1,0 +1,190 @@
+"""Every page that the site may answer, looked at in a real browser, at 320 pixels without scripts and at 1280 with them.
+
+The world of the access matrix holds something for every route. Each is asked by one person of every kind of answer it has, well
+and badly; whatever comes back as a page is shown, once for each shape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser
+from werkzeug.test import TestResponse
+
+from tests.web.access import ASKED, PERSONAS, POSTED, Row, addresses, filled, table, values_of
+from tests.web.access_world import AccessWorld, an_access_world
+from tests.web.looking import technical_names
+from tests.web.page_states import WAYS, Way
+from tests.web.windows import Sight, Window, is_page
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ENDPOINTS: Final = sorted({row.endpoint for row in table()})
+FILES: Final = [
+    "acting.proof",
+    "agent.door_qr",
+    "agent_pieces.document",
+    "agent_pieces.file",
+    "appointments.diary",
+    "articles.static",
+    "auditor.door_qr",
+    "auditor.evidence",
+    "auditor_events.manifest",
+    "auditor_events.take",
+    "auditor_procedures.procedures_csv",
+    "auditor_procedures.procedures_json",
+    "comparisons.compare_json",
+    "comparisons.compare_json_for_controllers",
+    "counter_form.piece",
+    "counter_receipt.pdf",
+    "definitions.picture",
+    "definitions.picture_for_controllers",
+    "definitions.source",
+    "documents.download",
+    "documents.keys",
+    "documents.proof",
+    "documents.summary",
+    "exports.take",
+    "form.piece",
+    "messages.desk_paper",
+    "messages.paper",
+    "open_data.changes",
+    "open_data.changes_of_one",
+    "open_data.procedures",
+    "open_data.sheet",
+    "open_data.versions",
+    "orders.report",
+    "own.data",
+    "payments.receipt",
+    "probes.alive",
+    "probes.ready",
+    "sharing.shown_pdf",
+    "visit_links.diary_by_link",
+]
+FOR_SCRIPTS: Final = [
+    "arrivals.so_far",
+    "counter_form.so_far",
+    "orders.auditor_state",
+    "orders.state",
+    "payments.state",
+]
+# one whose choice is missing says so on the page it stands on: 422
+LEADS_ON: Final = [
+    "agent_act.choose", "agent_day.today", "comparisons.chosen", "comparisons.chosen_by_controllers", "counter_form.dossier",
+    "identity_signin.come_back", "tracking.short",
+]  # fmt: skip
+NOT_SET_UP: Final = ["articles.security", "identity_signin.leave", "probes.metrics"]  # 404 here, and no page elsewhere
+NO_PAGE: Final = {*FILES, *FOR_SCRIPTS, *LEADS_ON, *NOT_SET_UP}
+OF_LETTERS: Final = ("definitions.", "comparisons.", "snippets.")  # what they show has blanks to fill
+_TAGS: Final = re.compile(r'<(\w+)(?:[^>]*?\b(?:class|type|role)="([^"]*)")?')
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> AccessWorld:
+    return an_access_world(tmp_path_factory.mktemp("access"))
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser, site: AccessWorld) -> Iterator[Window]:
+    procedures = site.world.office.catalogue.all()
+    opened = Window(browser, frozenset().union(*map(technical_names, procedures)))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def known() -> set[object]:
+    """Shapes of pages looked at already."""
+    return set()
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_every_page_of_a_route(site: AccessWorld, window: Window, known: set[object], endpoint: str) -> None:
+    faults = []
+    for row in table():
+        for sight in sights(site, row) if row.endpoint == endpoint else ():
+            shape = shape_of(endpoint, sight)
+            if shape not in known:
+                known.add(shape)
+                faults += window.faults(sight)
+    assert not faults, "\n".join(dict.fromkeys(faults))
+
+
+def sights(site: AccessWorld, row: Row) -> Iterator[Sight]:
+    """The pages that one way to ask a route brings."""
+    values = values_of(site, row, site.owner)
+    asked = filled(ASKED.get(row.endpoint, {}), values)
+    for persona in people(row):
+
+        def answers(path: str, who: str = persona) -> Any:
+            return site.ask(who, "GET", path)
+
+        for path in addresses(site, row, values):
+            for query, data in ways(row, asked, values):
+                language = query.get("lang", "fr")
+                answer = site.ask(persona, row.method, path, query_string=query, data=data)
+                if is_page(answer):
+                    yield Sight(path, answer, answers, language, row.endpoint.startswith(OF_LETTERS))
+
+
+def seen_by_itself(site: AccessWorld, way: Way) -> Iterator[tuple[str, Sight]]:
+    """The pages of a way, each as it was when it was reached."""
+    site.app.config["WTF_CSRF_ENABLED"] = False
+    with site.untouched():
+        for named, answer in way(site):
+            assert is_page(answer), (way.__name__, named, answer.status_code, answer.headers.get("Location"))
+            path = answer.request.path
+
+            def answers(asked: str) -> TestResponse:
+                return site.app.test_client().get(asked)  # files only: nobody's page asks for more
+
+            yield named, Sight(path, answer, answers)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_every_page_on_a_way(site: AccessWorld, window: Window, way: Way) -> None:
+    faults = []
+    for named, sight in seen_by_itself(site, way):
+        assert not named.isdigit() or sight.answer.status_code == int(named), (named, sight.answer.status_code)
+        faults += window.faults(sight)
+    assert not faults, "\n".join(dict.fromkeys(faults))
+
+
+def test_no_route_is_without_its_page(site: AccessWorld) -> None:
+    """Whatever answers a page was looked at above; what never does is a file, or leads on."""
+    shown = {named for way in WAYS for named, sight in seen_by_itself(site, way) if sight.answer.status_code == 200}
+    for row in table():
+        if row.method == "GET" and row.endpoint not in shown:
+            shown |= {row.endpoint for sight in sights(site, row) if sight.answer.status_code == 200}
+    routes = {row.endpoint for row in table() if row.method == "GET"}
+    assert sorted(routes - shown - NO_PAGE) == [], "no page of these was looked at"
+    assert sorted(NO_PAGE & shown | NO_PAGE - routes) == [], "these have pages, or are gone"
+
+
+def people(row: Row) -> list[str]:
+    """One of every kind of answer."""
+    return list({row.cells[one]: one for one in reversed(PERSONAS)}.values())
+
+
+def ways(
+    row: Row, asked: Mapping[str, str], values: Mapping[str, Any]
+) -> Iterator[tuple[dict[str, str], dict[str, str] | None]]:
+    """In both languages, with and without what the address may ask; a form filled, empty, and to be seen before it is sent."""
+    if row.method == "GET":
+        for query in ({**asked}, {**asked, "lang": "en"}, *([{}] if asked else [])):
+            yield query, None
+        return
+    posted = filled(POSTED.get(row.endpoint, {}), values)
+    for data in (posted, {"go": "next"}, {**posted, "go": "preview"}):
+        yield {**asked}, data
+
+
+def shape_of(endpoint: str, sight: Sight) -> object:
+    """What a page is made of: its tags and their classes. One that refuses is the same for all routes of a desk."""
+    made_of = frozenset(_TAGS.findall(sight.html))
+    status = sight.answer.status_code
+    where = sight.path.split("/")[1] if status in (403, 404) else endpoint
+    return where, status, sight.language, made_of
