@@ -19,7 +19,7 @@ from engine.values import Span, Text, group_number
 from renderers.drawn_questions import Questions
 from renderers.spoken import Spoken, as_text
 from renderers.web_form import Drawing
-from renderers.words import FIXED_SPACE, REFERENCE, Words, in_language
+from renderers.words import FIXED_SPACE, REFERENCE, Words, first_capital, in_language
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # where a tag begins, with its name, and where it ends
@@ -146,6 +146,7 @@ def _environment(words: Words, language: str, asset: Callable[[str], str]) -> En
     def plain_day(value: date | datetime) -> str:
         return words.plain_day(local_day(value) if isinstance(value, datetime) else value, language)
 
+    environment.filters["capitalize"] = first_capital  # Jinja's own would write « 25 november »
     environment.said_ahead = {"w": say, "asset": asset}
     environment.globals.update(
         {

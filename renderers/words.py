@@ -243,6 +243,11 @@ def quoted(text: str, language: str) -> str:
     return f"“{text}”" if language == "en" else f"« {text} »"
 
 
+def first_capital(text: str) -> str:
+    """The text with a capital at its head, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def in_language(text: Text | None, language: str) -> str:
     """A text of the book as a page in that language holds it: what it lacks stays in its own language, and says so."""
     if not text:

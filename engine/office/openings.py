@@ -83,6 +83,20 @@ def changes_of(office: Office, actor: Actor, office_id: str) -> tuple[OpeningCha
         return unit.opening_changes_of([office_id])
 
 
+def standing_changes(office: Office, actor: Actor) -> tuple[OpeningChange, ...]:
+    """Every change of the offices an administrator manages that counts today or later, the next first."""
+    mine, today = {one.id for one in managed_offices(office, actor)}, office.day()
+    with office.store.unit() as unit:
+        found = [one for one in unit.opening_changes() if one.office in mine and one.last_day >= today]
+    return tuple(sorted(found, key=lambda one: (one.first_day, one.n)))
+
+
+def standing_change(office: Office, change_id: str) -> OpeningChange | None:
+    """A change by its id, for whoever lost a visit by it."""
+    with office.store.unit() as unit:
+        return unit.opening_change(change_id)
+
+
 def _check(office: Office, actor: Actor, office_id: str) -> None:
     """Raises NotFound for who may not change it: holidays are everybody's."""
     there = office.directory.offices.get(office_id)
@@ -159,7 +173,7 @@ def take_back(office: Office, actor: Actor, change_id: str, *, token: str | None
 
     def work(unit: Unit) -> Changed:
         office.doors.look(unit, "change")
-        change = liftable(office, unit, actor, change_id)
+        change = _liftable(office, unit, actor, change_id)
         before = office.directory
         then = replace(office, doors=office.doors.without(change.id))
         lifted = replace(change, lifted_at=office.now(), lifted_by=actor.id)
@@ -173,8 +187,14 @@ def take_back(office: Office, actor: Actor, change_id: str, *, token: str | None
     return done
 
 
-def liftable(office: Office, unit: Unit, actor: Actor, change_id: str) -> OpeningChange:
+def to_take_back(office: Office, actor: Actor, change_id: str) -> OpeningChange:
     """A change that may be taken back now. Raises what `take_back` raises."""
+    with office.store.unit() as unit:
+        office.doors.look(unit)
+        return _liftable(office, unit, actor, change_id)
+
+
+def _liftable(office: Office, unit: Unit, actor: Actor, change_id: str) -> OpeningChange:
     change = unit.opening_change(change_id)
     if change is None:
         raise NotFound

@@ -19,7 +19,9 @@ from renderers.web.cases import label
 from renderers.web.desk import people, who_did
 
 _FILLED: Final[Mapping[type, str]] = {Appointment: "attended", Link: "link_ended"}
-_TOLD: Final = frozenset({"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "missed"})
+_TOLD: Final = frozenset(
+    {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed"}
+)
 
 
 @dataclass(frozen=True, slots=True)

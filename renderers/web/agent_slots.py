@@ -17,6 +17,7 @@ from engine.problems import Refused
 from renderers.web.agent_case import AgentCase, agent_case, why_not
 from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import label, place_label
+from renderers.web.closures import day_note
 from renderers.web.desk import desk_page
 from renderers.web.refusals import sentence
 
@@ -82,12 +83,11 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
 
 def _days(sheet: SlotSheet) -> Iterator[Day]:
     for one in sheet.days:
-        name = str(one.note.facts.get("name", "")) if one.note else ""
         free = tuple(
             Hour(slot.start.astimezone(UTC).isoformat(timespec="minutes"), f"{local(slot.start):%H:%M}")
             for slot in one.slots
         )
-        yield Day(one.day, " ".join(filter(None, (name, say("slots.closed")))) if one.note else "", free)
+        yield Day(one.day, day_note(one.note) if one.note else "", free)
 
 
 def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime) -> Response:

@@ -35,9 +35,13 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, case, case_of, label, place, place_label, to_bring, visit_place
+from renderers.web.closures import day_note, lost_box, lost_of
 from renderers.web.refusals import sentence
+from renderers.words import first_capital
 
 blueprint = Blueprint("appointments", __name__)
+
+_GONE = ("slot_full", "slot_closed")  # the list of slots says what is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,8 @@ def visit_of(one: Case) -> Appointment | None:
     held = [
         tasks[name] for name, booking in one.dossier.bookings.items() if name in tasks and booking.status == "booked"
     ]
-    return named or next((task for task in (*awaited, *held) if isinstance(task, Appointment)), None)
+    lost = [task for task in tasks.values() if lost_of(one, task) is not None]
+    return named or next((task for task in (*awaited, *held, *lost) if isinstance(task, Appointment)), None)
 
 
 def held(one: Case, appointment: Appointment) -> Booking | None:
@@ -130,7 +135,7 @@ class Counter:
             next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=_because(sheet), quoi=self.task.id,
             at_yours=self.task.place == "applicant",
             back=self.back, may_wait=sheet.because is None or sheet.because.code == "no_slot", token=new_token(),
-            waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits),
+            waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
         )  # fmt: skip
 
     def hold(self) -> Response:
@@ -141,7 +146,7 @@ class Counter:
         try:
             hold_slot(office(), self.who, self.one.id, self.task.id, office_id, start)
         except Refused as closed:
-            if closed.reason.code != "slot_full":
+            if closed.reason.code not in _GONE:
                 raise
             return self.slots(_taken(closed.reason), 409)
         chosen = {"quoi": self.task.id, "bureau": office_id, "start": request.form.get("start", "")[:80]}
@@ -169,7 +174,7 @@ class Counter:
                 token=form_token(),
             )  # fmt: skip
         except Refused as closed:
-            if closed.reason.code != "slot_full":
+            if closed.reason.code not in _GONE:
                 raise
             return self.slots(_taken(closed.reason), 409)
         booking = dossier.bookings.get(self.task.id)
@@ -307,16 +312,11 @@ def _offices(sheet: SlotSheet) -> list[OfficeLine]:
 def _days(sheet: SlotSheet) -> list[DayOfSlots]:
     return [
         DayOfSlots(
-            one.day, _day_note(one.note) if one.note else "",
+            one.day, day_note(one.note) if one.note else "",
             tuple(SlotButton(_iso(slot.start), _hour(slot.start)) for slot in one.slots),
         )
         for one in sheet.days
     ]  # fmt: skip
-
-
-def _day_note(note: Refusal) -> str:
-    name = str(note.facts.get("name", ""))
-    return say("text.named", name=name, text=say("slots.closed")) if name else say("slots.closed").capitalize()
 
 
 def _because(sheet: SlotSheet) -> str:
@@ -327,6 +327,8 @@ def _because(sheet: SlotSheet) -> str:
 
 
 def _taken(reason: Refusal) -> str:
+    if reason.code == "slot_closed":  # the office closed while the slot was read
+        return sentence(reason)
     nearest = reason.facts.get("nearest", ())
     instants = [_instant(text) for text in nearest] if isinstance(nearest, tuple) else []
     said = [_short(instant) for instant in instants if instant is not None]
@@ -336,7 +338,7 @@ def _taken(reason: Refusal) -> str:
 def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> list[tuple[str, str]]:
     there = place(office_id) if task.place == "office" else None
     asked = say("slot.place" if task.place == "office" else "slot.where")
-    facts = [(say("slot.date"), _moment(start).capitalize()), (asked, visit_place(task, office_id))]
+    facts = [(say("slot.date"), first_capital(_moment(start))), (asked, visit_place(task, office_id))]
     if there is not None and there.address:
         facts.append((say("slot.address"), label(there.address)))
     return [*facts, (say("slot.lasts"), say("slot.minutes", count=minutes))]

@@ -26,6 +26,8 @@ from renderers.web import (
     exports,
     handover,
     open_data,
+    opening_forms,
+    openings,
     orders,
     own_desk,
     publications,
@@ -40,6 +42,6 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     exports.blueprint, auditor_events.blueprint, snippets.blueprint, handover.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
-    publications.blueprint, statistics.blueprint, team.blueprint, own_desk.blueprint,
+    publications.blueprint, statistics.blueprint, team.blueprint, openings.blueprint, opening_forms.blueprint, own_desk.blueprint,
     counter.blueprint, counter_form.blueprint, counter_receipt.blueprint,
 )  # fmt: skip

@@ -32,6 +32,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, case, label, visit_place, writer
+from renderers.web.closures import lost_boxes
 from renderers.web.desk import assisted_by
 from renderers.web.links import awaited_ends, linked_lines
 from renderers.web.messages import unread_of
@@ -41,6 +42,7 @@ from renderers.web.results import RowResult, document_line, row_results
 from renderers.web.statuses import BOXES, TAGS, line_public, line_title
 from renderers.web.todo import ToDo, to_do
 from renderers.web_form import every_field
+from renderers.words import first_capital
 
 blueprint = Blueprint("tracking", __name__)
 
@@ -184,7 +186,7 @@ def follow(number: str) -> Response:
         documents=[document for document in documents if not document.href or document.href not in shown],
         steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         letters=_letters(one), files=_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
-        appeals=writer(one.procedure).appeals() if status.public == "refused" else (), unread=unread_of(one),
+        appeals=writer(one.procedure).appeals() if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
         proof=f"/dossiers/{one.dossier.number}/preuve.json" if one.dossier.submitted_at and not actor().only_reads else "",
     )  # fmt: skip
 
@@ -248,7 +250,7 @@ def _who(one: Case, status: PublicStatus, ahead: list[ToDo]) -> str:
 
 def _when(one: Case, status: PublicStatus, ahead: bool) -> str:
     if status.booking is not None:
-        return site().words.moment(status.booking.start, language()).capitalize()
+        return first_capital(site().words.moment(status.booking.start, language()))
     if status.who == "nobody" and (ahead or one.dossier.closed_at is None) and status.until is not None:
         return say("track.before", day=_plain_day(status.until))
     if status.who == "nobody":
@@ -328,7 +330,7 @@ def _step(one: Case, milestone: Milestone) -> TimeStep:
 def _bookings(one: Case) -> list[Linked]:
     held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked"]
     return [
-        Linked(text=f"{_moment(booking.start).capitalize()}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
+        Linked(text=f"{first_capital(_moment(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
                href=one.at(f"/rendez-vous?quoi={booking.appointment}"))
         for booking in held
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, g, request, session
 
 from renderers.web.appointments import counter_of_link
 from renderers.web.base import page, public
+from renderers.web.closures import lost_of
 
 blueprint = Blueprint("visit_links", __name__)
 
@@ -29,9 +30,9 @@ def unkept(view: Callable[..., Response]) -> Callable[..., Response]:
 @public
 @unkept
 def by_link(token: str) -> Response:
-    """From a message, without signing in: this visit alone, and nobody's name."""
+    """From a message, without signing in: this visit alone, and nobody's name. One that the office lost is chosen again."""
     here = counter_of_link(token)
-    if here.booking is None:
+    if here.booking is None and lost_of(here.one, here.task) is None:
         return page("citizen/visit_over.html", procedure=here.one.title, note=session.pop("note", ""), action=here.here,
                     dossier=here.one.dossier)  # fmt: skip
     return here.choose()

@@ -33,7 +33,7 @@ NOTHING: Final = "-"  # a route that is about no dossier
 WORDS: Final[Mapping[str, str]] = {
     "slug": "etal", "pair": "1...1", "form_id": "plan", "part": "0", "transition": "corriger", "appointment": "remise",
     "when": "2026-11-24", "page_id": "vous", "row": "aides.0", "link_id": "ancien", "act_id": "retirer", "act": "fermer",
-    "provider": "sandbox", "kind": "csv", "account_id": "officer", "mandate_id": "asked", "key": "0123456789abcdef" * 2,
+    "provider": "sandbox", "kind": "csv", "account_id": "officer", "mandate_id": "asked", "office_id": "dgdn_lome", "key": "0123456789abcdef" * 2,
 }  # fmt: skip
 MEANT: Final[Mapping[str, Mapping[str, str]]] = {
     "agent_errand.show": {"form_id": "constat"},
@@ -103,6 +103,8 @@ POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "errands.fill": {"lumiere": "true", "go": "next"},
     "errands.fill_part": {"taille": "3", "go": "next"},
     "form.save": {"nom": "KOFFI", "sante": "Bonne", "go": "next"},
+    "opening_forms.ask": {"du": "2026-12-01", "raison": "Grève", **CONFIRM},
+    "opening_forms.holidays": {"du": "2026-12-01", "raison": "Deuil", **CONFIRM},
     "own.devices": {"session": "{owner_session}"},
     "own.remove_email": {"email": "marque.courriel@example.com"},
     "payments.callback": {"reference": "{reference}", "status": "paid"},
@@ -225,7 +227,7 @@ def observed(site: AccessWorld, endpoint: str, method: str, on: str) -> Row:
         answer = ask(site, persona, row, values)[0]
         got, told = outcome(site, row, answer), marks_in(said(answer)) - {"account"}
         about = (
-            site.touched or told or rule.arguments & {"number", "token", "account_id", "mandate_id", "snippet_id", "n"}
+            site.touched or told or rule.arguments & {"number", "token", "account_id", "mandate_id", "snippet_id", "office_id", "change_id", "n"}
         )
         cells[persona] = got if got not in ("open", "deny") or about else "own"
     return Row(endpoint, method, on, cells)

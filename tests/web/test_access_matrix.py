@@ -55,7 +55,7 @@ UNKEPT: Final = {
 }  # what they do is kept outside the tables of facts
 FREE_OF_TOKENS: Final = {"payments.callback", "payments.returned"}  # an operator has none
 NOWHERE: Final[Mapping[str, Any]] = {
-    "number": ABSENT, "slug": "nulle-part", "token": "absent", "account_id": "absent", "mandate_id": "absent", "snippet_id": "absent", "n": 999_999,
+    "number": ABSENT, "slug": "nulle-part", "token": "absent", "account_id": "absent", "mandate_id": "absent", "snippet_id": "absent", "office_id": "absent", "change_id": "absent", "n": 999_999,
 }  # fmt: skip
 
 
