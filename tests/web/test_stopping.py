@@ -146,3 +146,16 @@ def test_a_turn_that_began_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on.set()
     assert finish((worker,), 20)
     assert turns == ["office"]
+
+
+def test_slow_people_do_not_shut_the_door_to_others(tmp_path: Path) -> None:
+    with serving(tmp_path) as (_, port):
+        slow = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(150)]
+        for line in slow:
+            line.sendall(b"GET / HTTP/1.1\r\nHost: lo")
+        with socket.create_connection(("127.0.0.1", port), 20) as line:
+            line.settimeout(20)
+            line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert line.recv(100).startswith(b"HTTP/1.1 200")
+        for line in slow:
+            line.close()
