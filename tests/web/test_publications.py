@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from flask import Flask
+from playwright.sync_api import Browser
 
 from engine.office.keeping import FolderKeeper, Keeping
 from engine.office.mirror import Followed
@@ -21,6 +22,7 @@ from renderers.console_publish import publish_command
 from server import DEMO_PASSWORD, Settings, create_app, open_keeper, open_office, publish, serving
 from tests.engine.office.repository import SECOND, SHARED, TEXT, Agency, an_agency, git
 from tests.web.desks import Seat
+from tests.web.windows import Sight, Window
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +118,21 @@ def test_a_broken_commit_changes_nothing_and_the_desks_read_why(agency: Agency, 
     assert Seat(app.test_client()).get("/agent/publications").status_code == 303
     for odd in ("x", "-1", "9" * 30, "0"):
         assert seat.get(f"/audit/publications?avant={odd}").status_code == 200
+
+
+@pytest.mark.browser
+def test_the_caret_of_a_long_line_stands_under_its_word(agency: Agency, settings: Settings, browser: Browser) -> None:
+    app = site(settings)
+    agency.publish(SECOND.replace("amount: 1500", f"amount: {'1500 + ' * 12}prixx"))
+    turn(app)
+    seat, window = auditor(app), Window(browser, frozenset())
+    assert not window.faults(Sight("/audit/publications", seat.get("/audit/publications"), seat.get))
+    lines = window.narrow.locator(".finding .excerpt")
+    texts, heights = lines.all_inner_texts(), lines.evaluate_all("all => all.map((one) => one.clientHeight)")
+    window.close()
+    wrong = next(at for at, text in enumerate(texts) if "prixx" in text)
+    assert texts[wrong].index("prixx") == texts[wrong + 1].index("^")
+    assert len(set(heights)) == 1, "none is cut in two"
 
 
 def test_a_repository_that_is_away_is_told_to_staff(agency: Agency, settings: Settings, tmp_path: Path) -> None:
