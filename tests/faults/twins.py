@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from socketserver import ThreadingMixIn
 from typing import Any, Final
+from wsgiref.simple_server import WSGIServer, make_server
 
-from engine.records import sqlite
+import server
+from engine.records import postgres, sqlite
 from engine.records.postgres import PostgresVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
+from renderers import console_serving
 
 
 def journal_in_another_unit() -> None:
@@ -33,6 +39,45 @@ def a_disk_never_fills() -> None:
     sqlite._PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})  # type: ignore
 
 
+def a_line_is_never_cut() -> None:
+    """What a server of the database says when it goes is no accident that passes."""
+
+    @contextmanager
+    def nothing() -> Iterator[None]:
+        yield
+
+    postgres._passing = nothing
+
+
+class _Pool:
+    """A server that reads each request in the thread that will answer it."""
+
+    def __init__(self, app: Any, host: str, port: int, threads: int, largest: int) -> None:
+        class Server(ThreadingMixIn, WSGIServer):
+            def process_request(self, request: Any, address: Any) -> None:
+                pool.submit(self.process_request_thread, request, address)
+
+        pool = ThreadPoolExecutor(threads)
+        self._server = make_server(host, port, app, Server)
+
+    def run(self, stopping: Any) -> None:
+        self._server.serve_forever()
+
+
+def a_thread_a_connection() -> None:
+    """A request is read in one of eight threads, however slowly it comes."""
+    server.Front = _Pool  # type: ignore
+
+
+def a_hundred_connections() -> None:
+    """As many at once as waitress takes where nothing else is said."""
+    console_serving._AT_ONCE = 100  # type: ignore
+
+
 TWINS: Final[Mapping[str, Callable[..., None]]] = {
-    one.__name__: one for one in (journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills)
-}
+    one.__name__: one
+    for one in (
+        journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,
+        a_line_is_never_cut,
+    )
+}  # fmt: skip
