@@ -1,0 +1,112 @@
+"""B7. The database is stopped, killed, its connections cut, its file locked by another program: people are told to come back,
+nobody sees an accident, nothing acknowledged is lost, and work goes on by itself. Then the twin: a cut line taken for a fault
+of ours."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.effort import EFFORT, tries
+from tests.faults.cluster import Cluster, a_cluster
+from tests.faults.crowds import Load, under_load
+from tests.faults.installation import installed, patient
+from tests.faults.judging import faults_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+
+PEOPLE = 8
+AGAIN = 5.0  # seconds until somebody is served again
+LOCKED = 30.0 if EFFORT > 1 else 11.0  # longer than one wait for the lock
+
+
+def stopped(cluster: Cluster) -> None:
+    cluster.stop("fast")
+    cluster.start()
+
+
+def stopped_at_once(cluster: Cluster) -> None:
+    cluster.stop("immediate")
+    cluster.start()
+
+
+def killed(cluster: Cluster) -> None:
+    cluster.kill()
+    end = time.monotonic() + patient(30)
+    while True:  # until its children have let go of the memory they shared
+        try:
+            cluster.start()
+            return
+        except AssertionError:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+
+
+def cut(cluster: Cluster) -> None:
+    with psycopg.connect(cluster.address, autocommit=True) as line:
+        line.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+
+def served_again(load: Load, most: float = AGAIN) -> float:
+    """Seconds until something more is acknowledged."""
+    before, began = load.done.count(), time.monotonic()
+    while load.done.count() < before + PEOPLE and not load.broken:
+        assert time.monotonic() - began < patient(most), "nobody is served again"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def sound(load: Load) -> None:
+    assert load.broken == []
+    assert set(load.statuses) <= {200, 303, 409, 503}, load.statuses
+
+
+def test_a_server_that_goes_and_comes_back(tmp_path: Path) -> None:
+    ways: tuple[Callable[[Cluster], None], ...] = (stopped, stopped_at_once, cut, killed, cut)
+    with a_cluster() as cluster, installed(tmp_path, cluster.address, workers=1) as house:
+        house.begin()
+        with under_load(house, people=PEOPLE) as load:
+            for turn in range(tries(len(ways))):
+                served_again(load, 30.0)
+                ways[turn % len(ways)](cluster)
+                served_again(load)
+        sound(load)
+        assert load.refused > 0
+        assert house.accidents() == []
+        assert faults_of(house, load.done.all()) == []
+
+
+def test_a_file_that_another_program_locks(tmp_path: Path) -> None:
+    with installed(tmp_path, workers=1) as house:
+        house.begin()
+        with under_load(house, people=PEOPLE) as load:
+            served_again(load, 30.0)
+            with closing(sqlite3.connect(tmp_path / "data/guichet.db", isolation_level=None)) as other:
+                other.execute("PRAGMA busy_timeout = 20000")
+                other.execute("BEGIN IMMEDIATE")
+                before = load.done.count()
+                time.sleep(LOCKED)
+                assert load.done.count() - before <= PEOPLE, "a locked file was written"
+                other.execute("ROLLBACK")
+            served_again(load)
+        sound(load)
+        assert house.accidents() == []
+        assert faults_of(house, load.done.all()) == []
+
+
+def test_a_cut_line_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:
+    with a_cluster() as cluster, installed(tmp_path, cluster.address, servers=1, twin="a_line_is_never_cut") as house:
+        house.begin()
+        with under_load(house, people=PEOPLE) as load:
+            end = time.monotonic() + patient(60)
+            while not load.broken and time.monotonic() < end:
+                time.sleep(0.3)
+                cut(cluster)
+        assert load.statuses[500] > 0
+        assert house.accidents() != []
