@@ -1,7 +1,7 @@
 """The store on SQLite: one file, several threads and processes, nothing acknowledged that a power cut could take back.
 
-Writing units queue at a lock in the process, then `BEGIN IMMEDIATE` queues them with other processes; reading units see
-one snapshot and wait for nobody. The schema and its migrations are sqlite-utils' (`sqlite_schema.py`).
+Writing units queue at a lock in the process, then `BEGIN IMMEDIATE` queues them with other processes; those that wait behind
+one another are kept by one flush (`flushes.py`). Reading units see one snapshot and wait for nobody. The schema and its migrations are sqlite-utils' (`sqlite_schema.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from engine.records.flushes import Flush
 from engine.records.gauges import Standing
 from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
@@ -73,6 +74,7 @@ class SqliteStore:
         self._process = os.getpid()
         self._idle: list[sqlite3.Connection] = []
         self._turns = Turns()
+        self._flush: Flush | None = None  # one that whoever has the turn next is to join; theirs alone to touch
         self._inside = threading.local()
 
     def _connect(self) -> sqlite3.Connection:
@@ -87,12 +89,68 @@ class SqliteStore:
 
     @contextmanager
     def unit(self, write: bool = False) -> Iterator[Unit]:
-        with self._connection(alone=write) as connection, _transaction(connection, write):
-            yield SqliteUnit(connection, write)
+        if write and not self._in_memory:
+            with self._shared() as connection:
+                yield SqliteUnit(connection, write)
+        else:
+            with self._connection(alone=write) as connection, _transaction(connection, write):
+                yield SqliteUnit(connection, write)
 
     @contextmanager
-    def _connection(self, alone: bool) -> Iterator[sqlite3.Connection]:
-        """An idle connection of this process. `alone` = among writers; in memory there is one connection for all."""
+    def _shared(self) -> Iterator[sqlite3.Connection]:
+        """The connection of a flush that those who wait behind may join."""
+        self._enter(alone=True)
+        flush: Flush | None = None
+        try:
+            with _passing():
+                flush, self._flush = self._flush or self._begun(), None
+                with flush.part():
+                    yield flush.connection
+        except BaseException:
+            self._pass_on(flush)
+            if flush is not None and not flush.lost:
+                flush.wait(kept=False)
+            raise
+        else:
+            self._pass_on(flush)
+            flush.wait(kept=True)
+        finally:
+            self._inside.unit = False
+
+    def _begun(self) -> Flush:
+        connection = self._idle.pop() if self._idle else self._connect()
+        try:
+            return Flush(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _pass_on(self, flush: Flush | None) -> None:
+        """Gives the turn to who waits, to go on with the flush; whom nobody follows keeps what all have done."""
+        if flush is not None and flush.takes_more:
+            self._flush = flush
+            if self._turns.pass_on():
+                return
+            self._flush = None
+        if flush is not None:
+            self._keep(flush)
+        self._turns.give()
+
+    def _keep(self, flush: Flush) -> None:
+        error: BaseException | None = None
+        try:
+            with _passing():
+                flush.commit()
+        except BaseException as found:  # told to each who waits for it
+            error = found
+        if isinstance(error, Busy):
+            flush.connection.close()  # after a fault of the disk, begin with a new one
+        else:
+            self._idle.append(flush.connection)
+        flush.tell(error)
+
+    def _enter(self, alone: bool) -> None:
+        """Nobody is inside twice; `alone` waits for the turn among writers."""
         if os.getpid() != self._process:
             if self._in_memory:
                 raise RuntimeError("a store in memory does not cross a fork")
@@ -100,11 +158,19 @@ class SqliteStore:
             self._forget()
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
-        alone = alone or self._in_memory
         if alone and not self._turns.take(PATIENCE):
             raise Busy("turn")
         self._inside.unit = True
+
+    @contextmanager
+    def _connection(self, alone: bool) -> Iterator[sqlite3.Connection]:
+        """An idle connection of this process. `alone` = among writers; in memory there is one connection for all."""
+        alone = alone or self._in_memory
+        self._enter(alone)
         try:
+            if alone and self._flush is not None:  # what others wait for comes first
+                flush, self._flush = self._flush, None
+                self._keep(flush)
             with _passing():
                 connection = self._idle.pop() if self._idle else self._connect()
             with self._given_back(connection):

@@ -32,8 +32,16 @@ class Turns:
                 return False
             return True  # called in the very moment of giving up
 
+    def pass_on(self) -> bool:
+        """Hands the turn to who waited longest. False: nobody waits, and it stays where it is."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+                return True
+            return False
+
     def give(self) -> None:
-        """Hands the turn to who waited longest, if anybody waits."""
+        """Hands the turn to who waited longest, if anybody waits; whoever comes next has it else."""
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().release()
