@@ -33,12 +33,14 @@ _SAID: Final = ("full", "reason", "short", "bare")  # the same news, in fewer an
 
 @dataclass(frozen=True, slots=True)
 class LostVisit:
-    """One visit that a change takes away, what its holder is told, and the free slots nearest to it."""
+    """One visit that a change takes away, what its holder will be told, and the free slots nearest to it. The link of the
+    letter is left out: whoever holds it may act for its holder."""
 
     dossier: Dossier
     booking: Booking
     procedure: Procedure
     letter: Letter | None
+    signs: int = 0  # of an SMS, its link included
     nearest: tuple[datetime, ...] = ()
 
     @property
@@ -67,13 +69,18 @@ def shut_out(
 
 def foreseen(office: Office, unit: Unit, change: OpeningChange, directory: Directory) -> tuple[LostVisit, ...]:
     """What a change would take away. `office` stands with it, `directory` without."""
-    nearby = _Nearby(office, unit)
-    return tuple(
-        LostVisit(
-            dossier, booking, book, news_of(office, dossier, booking, change), nearby.of(book, dossier, booking)
-        )
-        for dossier, booking, book in _with_books(office, unit, shut_out(office, unit, change, directory))
-    )  # fmt: skip
+    nearby, found = _Nearby(office, unit), []
+    for dossier, booking, book in _with_books(office, unit, shut_out(office, unit, change, directory)):
+        letter, near = news_of(office, dossier, booking, change), nearby.of(book, dossier, booking)
+        signs = sms_parts(letter.body).signs if letter is not None and letter.channel == "sms" else 0
+        link = visit_link(office, dossier, booking.appointment)
+        shown = replace(letter, body=letter.body.replace(link, _no_link(link))) if letter is not None else None
+        found.append(LostVisit(dossier, booking, book, shown, signs, near))
+    return tuple(found)
+
+
+def _no_link(link: str) -> str:
+    return f"{link.rpartition('/')[0]}/…"
 
 
 def _with_books(

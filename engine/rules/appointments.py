@@ -29,6 +29,7 @@ from engine.rules.workflow import no_show, task_done, visit_ahead
 from engine.values import Plain, Span
 
 Seats = Mapping[datetime, frozenset[int]]
+GRACE: Final = Span(7, "day")  # to choose again, whatever was left of the state's time
 _SEARCHED: Final = 400  # days looked through at most for one list of slots
 
 
@@ -320,13 +321,17 @@ def lose(
     directory: Directory, wording: Wording,
 ) -> Decision:  # fmt: skip
     """The office does not receive at the time of a visit that is held (`change` says why): the slot goes, no move is used
-    up, the state's time runs again, and another slot may be taken."""
+    up, and another may be taken. The state's time runs again, at least long enough to choose (`GRACE`): nobody's request
+    lapses because a door was closed."""
     moment, booking = Moment(procedure, actor, now, directory, wording), dossier.bookings.get(appointment)
     if booking is None or booking.status != "booked":
         raise Refused(refusal("not_booked", task=appointment))
     passage = drop_slot(Passage.of(dossier), moment, appointment)
     bookings = passage.dossier.bookings
     passage = passage.with_(bookings={**bookings, appointment: replace(bookings[appointment], lost=change)})
+    due = passage.dossier.due_at
+    if due is not None and appointment in procedure.state(dossier.state).waits:
+        passage = passage.with_(due_at=max(due, add_span(now, GRACE, directory.calendar)))
     body: dict[str, Plain] = {"appointment": appointment, "office": booking.office, "start": iso_minute(booking.start)}
     return finished(passage.note("slot_lost", {**body, "change": change}), moment)
 

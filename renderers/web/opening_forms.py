@@ -24,7 +24,6 @@ from engine.problems import Refused
 from engine.records.openings import OpeningKind
 from engine.rules.openings import reason_of
 from engine.rules.rights import EVERYWHERE, administers
-from engine.sms import sms_parts
 from renderers.web.base import actor, agent, form_token, go, new_token, office, say
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page
@@ -174,12 +173,10 @@ def _preview(seen: Foresight, here: str, back: str) -> Response:
 
 
 def _lost_line(one: LostVisit) -> LostLine:
-    letter, signs = one.letter, ""
-    if letter is not None and letter.channel == "sms":
-        signs = say("openings.sms", signs=sms_parts(letter.body).signs)
+    signs = say("openings.sms", signs=one.signs) if one.signs else ""
     visit = say("text.named", name=label(one.procedure.identity.title), text=label(one.appointment.label))
     return LostLine(
-        one.dossier.number, visit, moment_of(one.booking.start), letter.body if letter else "", signs,
+        one.dossier.number, visit, moment_of(one.booking.start), one.letter.body if one.letter else "", signs,
         tuple(moment_of(start) for start in one.nearest),
     )  # fmt: skip
 

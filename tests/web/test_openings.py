@@ -79,6 +79,7 @@ def test_an_office_is_closed_once_it_is_seen_what_that_takes_away(site: Closing)
     assert f"{number[:2]} {number[2:6]} {number[6:10]} {number[10:]}" in page
     assert "annulé, DGDN, Lomé: Grève du personnel. Autre date: http" in page
     assert page.count("vendredi 27 novembre 2026 à") == 3
+    assert visit_token(site.desks.world.office, site.dossier, "depot") not in seen.get_data(as_text=True)
     assert site.kept == site.dossier
     fields = hidden(seen)
     corrected = site.chief.client.post(f"{HERE}/fermer", data={**fields, "go": "edit"}).get_data(as_text=True)

@@ -16,16 +16,19 @@ import pytest
 from engine.clock import local_day
 from engine.office import bookings, openings, waiting_list
 from engine.office.inspection import fsck
+from engine.office.keeping import FolderKeeper, Keeping
 from engine.office.office import NotFound
 from engine.office.openings import Asked
 from engine.office.timers import tour
+from engine.office.visit_links import visit_token
 from engine.problems import Refused
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.journal import verify
+from engine.records.openings import OpeningChange
 from engine.records.sqlite import SqliteStore
 from engine.rules.calendars import end_of_day
 from tests.engine.office.test_bookings import book, to_book
-from tests.engine.office.world import PASSPORT, World, a_world
+from tests.engine.office.world import MONDAY, PASSPORT, World, a_world
 from tests.postgres import an_empty_store
 
 LOME = "dgdn_lome"
@@ -85,6 +88,8 @@ class TestClosing:
         assert lost.letter
         assert lost.letter.to == dossier.contact_phone
         assert "Grève du personnel" in lost.letter.body
+        assert lost.signs == len(lost.letter.body) - len("…") + len(visit_token(world.office, dossier, "depot"))
+        assert visit_token(world.office, dossier, "depot") not in lost.letter.body
         assert len(lost.nearest) == 3
         assert WEDNESDAY not in {local_day(start) for start in lost.nearest}
         assert world.kept(dossier) == dossier
@@ -108,6 +113,21 @@ class TestClosing:
         again = on(world, lost, date(2026, 11, 27))
         assert (again.bookings["depot"].moves, again.bookings["depot"].lost) == (0, None)
         assert verify(world.read(lambda unit: unit.entries(dossier.id))) is None
+        assert fsck(world.office) == ()
+
+    def test_there_is_time_to_choose_again(self, world: World) -> None:
+        """Whoever had one day left when they booked has a week: the closure is not theirs."""
+        dossier = to_book(world)
+        assert dossier.due_at
+        world.clock.instant = dossier.due_at - timedelta(hours=20)
+        held = world.booked(dossier, "depot")
+        day = local_day(held.bookings["depot"].start)
+        openings.change_openings(world.office, chief(world), replace(STRIKE, first_day=day, last_day=day))
+        lost = world.kept(dossier)
+        assert lost.due_at == end_of_day(local_day(world.office.now()) + timedelta(days=7))
+        world.wait(days=6)
+        tour(world.office)
+        assert world.kept(dossier).state == held.state
         assert fsck(world.office) == ()
 
     def test_made_twice_it_is_made_once(self, world: World) -> None:
@@ -336,6 +356,29 @@ def test_another_process_offers_no_closed_slot(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="slot_closed"):
         book(theirs, dossier, slot)
     assert offered(theirs, dossier, WEDNESDAY) == []
+
+
+def test_a_process_that_serves_learns_of_a_change_within_a_second(tmp_path: Path) -> None:
+    """Whatever it answers with then, a page that looks no seat up too."""
+    mine = a_world(tmp_path, SqliteStore(tmp_path / "office.db"))
+    theirs = a_world(tmp_path, SqliteStore(tmp_path / "office.db"))
+    keeping = Keeping(FolderKeeper(), lambda: theirs.office, lambda office: None)
+    eve = Asked("holiday", "", WEDNESDAY, WEDNESDAY, because="Deuil national")
+    openings.change_openings(mine.office, chief(mine, "*"), eve)
+    assert theirs.office.directory.calendar.works(WEDNESDAY)
+    keeping.notice()
+    assert not theirs.office.directory.calendar.works(WEDNESDAY)
+
+
+def test_a_visit_behind_closed_doors_is_found(tmp_path: Path) -> None:
+    """Somebody writes a closure into the store past every verb: the visit it should have taken away is told."""
+    world = a_world(tmp_path)
+    dossier = on(world, to_book(world), WEDNESDAY)
+    assert fsck(world.office) == ()
+    made = OpeningChange("c", 1, "closed", LOME, WEDNESDAY, WEDNESDAY, None, None, None, "Panne", "", "a", MONDAY)
+    with world.office.store.unit(write=True) as unit:
+        unit.add_opening_change(made)
+    assert [(one.code, one.dossier) for one in fsck(world.office)] == [("seat_shut", dossier.id)]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
