@@ -6,7 +6,7 @@ PORT ?= 8000
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database test quick fuzz faults faults-long lint format bench reference clean
+.PHONY: help install browser run worker database bucket test quick fuzz faults faults-long lint format bench reference clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -30,17 +30,20 @@ browser: install ## a real Chromium for the tests (Debian's package; asks for ro
 database: install ## a PostgreSQL server for the tests (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.postgres --install
 
-test: browser database ## every test, as the continuous integration runs them
+bucket: install ## an S3-compatible service for the tests (Debian's package; asks for root when it is missing)
+	@$(BIN)/python -m tests.bucket --install
+
+test: browser database bucket ## every test, as the continuous integration runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-quick: database ## the fast tests only: no browser, no race, no fuzzing
+quick: database bucket ## the fast tests only: no browser, no race, no fuzzing
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not browser'
 
 fuzz: EFFORT ?= 100
 fuzz: install ## what tries at random, a hundred times over: 10,000 mutants of each shipped file (most of an hour)
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m fuzz
 
-faults: database ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
+faults: database bucket ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
 	$(BIN)/python -m pytest -n 2 -m faults
 
 faults-long: EFFORT ?= 8

@@ -51,12 +51,14 @@ from engine.office.timers import tour
 from engine.office.tryout import Leads, Tryout
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys
+from engine.records.shelves import Bucket
 from engine.records.store import Busy, Store
-from engine.records.stores import file_of, open_store
+from engine.records.stores import file_of, open_shelf, open_store
 from renderers.console import console
 from renderers.console_doctor import doctor_command
 from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
 from renderers.console_language import language_of
+from renderers.console_opening import opening
 from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
 from renderers.console_people import agent_command
 from renderers.console_preview import preview_command
@@ -88,8 +90,7 @@ TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
 def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    store = open_store(settings.store)
-    store.migrate()
+    store = _store(settings)
     operator = (
         SandboxOperator(settings.data / "operator.db", SystemClock(), _secret(settings).encode())
         if settings.demo
@@ -106,6 +107,16 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     else:
         close_demo(office)
     return office, operator
+
+
+def _store(settings: Settings) -> Store:
+    """Where everything is kept, of this release; and the files' own place looked at, where that is not this machine's."""
+    with opening():
+        store = open_store(settings.store)
+        store.migrate()
+        if isinstance(settings.files, Bucket):
+            open_shelf(settings.files).check()
+    return store
 
 
 def open_keeper(settings: Settings) -> Keeper:
@@ -142,7 +153,8 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
 
 def _attachments(settings: Settings, gateways: Gateways) -> AttachmentStore:
     inspect = gateways.scanner.inspect if gateways.scanner is not None else None
-    return AttachmentStore(settings.data / "files", FileKeys.open(settings.ring), inspect)
+    with opening():
+        return AttachmentStore(open_shelf(settings.files), FileKeys.open(settings.ring), inspect)
 
 
 def _files(settings: Settings) -> Catalogue:
@@ -325,14 +337,14 @@ def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ())
     return threads
 
 
-def _settings(demo: bool) -> Settings:
-    return Settings.from_environment(os.environ, demo)
-
-
 def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
     """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
     secret = _secret(settings).encode()
     return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+
+
+def _settings(demo: bool) -> Settings:
+    return Settings.from_environment(os.environ, demo)
 
 
 @click.command()
@@ -416,7 +428,9 @@ def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
         language, facts = language_of(sys.argv[1:]), {"name": str(missing[0])}
         click.echo(load_words().say("operations.no_store", language, facts), err=True)
         raise SystemExit(missing_code)
-    return _office(settings, open_store(settings.store), SigningKeys.open(ring, make=False), Gateways({}, {}))
+    with opening():
+        store = open_store(settings.store)
+    return _office(settings, store, SigningKeys.open(ring, make=False), Gateways({}, {}))
 
 
 def _looked_at() -> Place:
@@ -429,11 +443,12 @@ def _looked_at() -> Place:
         base_url=settings.base_url, demo=settings.demo, hosts=settings.hosts, second_factor=settings.second_factor,
         unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
         file=file_of(settings.store), open_store=lambda: open_store(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
+        open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
     )  # fmt: skip
 
 
 def _installation(settings: Settings) -> Installation:
-    return Installation(settings.store, settings.data / "files", settings.ring)
+    return Installation(settings.store, settings.files, settings.ring, settings.place_of)
 
 
 def _kept_office() -> Office:
@@ -445,8 +460,7 @@ def _publishing() -> tuple[Office, Keeper]:
     """The office of this installation, opened as if to serve, and what keeps it up to date."""
     settings = _settings(False)
     settings.data.mkdir(parents=True, exist_ok=True)
-    store = open_store(settings.store)
-    store.migrate()
+    store = _store(settings)
     keys = SigningKeys.open(settings.ring, make=True)
     keeper = open_keeper(settings)
     office = _office(settings, store, keys, Gateways({}, {}))
@@ -475,7 +489,7 @@ def _speak(settings: Settings) -> None:
     logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells each step of each dossier
 
 
-copy = copy_command()
+copy = copy_command(lambda: _installation(_settings(False)))
 backup = backup_command(lambda: _installation(_settings(False)))
 keys = keys_command(lambda: _installation(_settings(False)))
 restore = restore_command(lambda: _installation(_settings(False)))

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from renderers.console_opening import opening
+
 if TYPE_CHECKING:
     from engine.records.attachments import AttachmentStore
+    from engine.records.shelves import Bucket
     from engine.records.store import Store
     from renderers.words import Words
 
@@ -24,21 +27,29 @@ class Installation:
     """Where an installation keeps: the address of its store, its files, its keys."""
 
     store: str
-    files: Path
+    files: Path | Bucket
     keys: Path
+    place_of: Callable[[str], Path | Bucket] = Path
 
 
-def copy_command() -> click.Command:
+def copy_command(installed: Callable[[], Installation]) -> click.Command:
     @click.command("copy")
-    @click.option("--from", "source", required=True, metavar="ADDRESS", help="sqlite:///file, or postgresql://…")
-    @click.option("--to", "target", required=True, metavar="ADDRESS", help="an empty one")
+    @click.option("--from", "source", metavar="ADDRESS", help="sqlite:///file, or postgresql://…")
+    @click.option("--to", "target", metavar="ADDRESS", help="an empty one")
+    @click.option("--files-from", "files", metavar="ADDRESS", help="a folder, or s3://bucket/prefix")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
-    def copy(source: str, target: str, language: str) -> None:
+    def copy(source: str | None, target: str | None, files: str | None, language: str) -> None:
         """Move everything kept in one database into an empty one, and prove that all of it arrived.
 
-        Nobody can write to the source meanwhile: people are told to try again. Files handed in and keys stay in the data
-        folder. Ends with 0: all is there; 1: refused, the target is empty; 2: wrong use.
+        Nobody can write to the source meanwhile: people are told to try again. Files handed in and keys stay where they are.
+        With --files-from alone, files come from there to where this installation keeps its own, while people work.
+        Ends with 0: all is there; 1: refused, the target is empty; 2: wrong use.
         """
+        if files is not None and source is None and target is None:
+            _copy_files(installed(), files, language)
+            return
+        if source is None or target is None or files is not None:
+            raise click.UsageError("--from and --to, or --files-from alone")
         from engine.records.removal import NotEmpty, NotWhole, move
         from engine.records.store import Busy
 
@@ -116,13 +127,14 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
         from engine.office.safekeeping import bring_back, read_contents
         from engine.problems import Refused
         from engine.records.store import Busy
+        from engine.records.stores import open_shelf
 
         words, place = _words(), installed()
         try:
             read_contents(folder)
             store = _opened(place.store)
             store.migrate()
-            done = bring_back(folder, store, place.files, place.keys)
+            done = bring_back(folder, store, open_shelf(place.files), place.keys)
         except Refused as refused:
             _refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
         except Busy as busy:
@@ -154,6 +166,33 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
             _list_keys(words, place, store, language)
 
     return keys
+
+
+def _copy_files(place: Installation, address: str, language: str) -> None:
+    from dataclasses import replace
+
+    from engine.office.safekeeping import copy_files
+    from engine.records.attachments import Lost
+    from engine.records.file_keys import NoFileKey
+    from engine.records.store import Busy
+
+    words, there = _words(), place.place_of(address)
+    if there == place.files:
+        _fail(words, "same", language, code=2)
+    store = _kept(place.store, words, language)
+    try:
+        with opening():
+            source, target = _files(replace(place, files=there)), _files(place)
+            target.shelf.check()
+        count, new = copy_files(store, source, target)
+    except Lost as lost:
+        _fail(words, "file_lost_here", language, digest=str(lost)[:12])
+    except NoFileKey as missing:
+        _fail(words, "no_file_key", language, name=str(missing))
+    except Busy as busy:
+        _fail(words, "busy", language, why=str(busy))
+    facts = {"name": str(target.shelf), "count": str(count), "new": str(new)}
+    click.echo(words.say("operations.files_copied", language, facts))
 
 
 def _list_keys(words: Words, place: Installation, store: Store, language: str) -> None:
@@ -217,7 +256,8 @@ def _words() -> Words:
 def _opened(address: str) -> Store:
     from engine.records.stores import open_store
 
-    return open_store(address)
+    with opening():
+        return open_store(address)
 
 
 def _kept(address: str, words: Words, language: str) -> Store:
@@ -233,8 +273,9 @@ def _kept(address: str, words: Words, language: str) -> Store:
 def _files(place: Installation) -> AttachmentStore:
     from engine.records.attachments import AttachmentStore
     from engine.records.file_keys import FileKeys
+    from engine.records.stores import open_shelf
 
-    return AttachmentStore(place.files, FileKeys.open(place.keys))
+    return AttachmentStore(open_shelf(place.files), FileKeys.open(place.keys))
 
 
 def _named(address: str) -> str:

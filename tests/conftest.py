@@ -8,6 +8,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from engine.office import secrets
+from tests.bucket import close_service
 from tests.postgres import drop_database
 
 
@@ -19,10 +20,11 @@ def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(autouse=True, scope="session")
-def database_of_this_run() -> Iterator[None]:
-    """The database that a process made for its tests goes away with it."""
+def servers_of_this_run() -> Iterator[None]:
+    """The database and the bucket that a process made for its tests go away with it."""
     yield
     drop_database()
+    close_service()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -23,6 +23,7 @@ from engine.office.keys import NoKeys, SigningKeys
 from engine.office.mirror import Followed
 from engine.records.gauges import Queues, Standing
 from engine.records.leaves import Tree
+from engine.records.shelves import Shelf, WrongShelf
 from engine.records.store import Busy, Damaged, Store
 
 Level: TypeAlias = Literal["well", "watch", "mend"]
@@ -63,6 +64,7 @@ class Place:
     open_store: Callable[[], Store]  # raises RuntimeError: unsafe settings, another release
     gateways: Callable[[], Gateways]
     follow: Followed | None = None
+    open_shelf: Callable[[], Shelf] | None = None  # of a bucket; raises WrongShelf
 
 
 @runtime_checkable
@@ -77,6 +79,7 @@ def examine(place: Place, now: datetime) -> Iterator[Check]:
     yield from _settings(place)
     yield from _keys(place, now)
     yield _disk(place.data)
+    yield from _files(place)
     yield from _store(place, now)
     yield from _gateways(place)
     yield _solver()
@@ -136,6 +139,21 @@ def _disk(data: Path) -> Check:
     return (
         Check("disk", "disk_low", "watch", facts) if free < COMFORTABLE else Check("disk", "disk_well", "well", facts)
     )
+
+
+def _files(place: Place) -> Iterator[Check]:
+    """Where files handed in are kept, when that is not the data folder: something is kept there, read, removed."""
+    if place.open_shelf is None:
+        return
+    try:
+        shelf = place.open_shelf()
+        shelf.check()
+    except WrongShelf as wrong:
+        yield Check("files", "files_wrong", "mend", {"why": str(wrong)})
+    except Busy as silent:
+        yield Check("files", "files_silent", "mend", {"why": str(silent)})
+    else:
+        yield Check("files", "files_well", "well", {"name": str(shelf)})
 
 
 def _solver() -> Check:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from engine.office.mirror import Followed
+from engine.records.shelves import SCHEME, Bucket
 
 DATABASE: Final = "guichet.db"  # in the data folder, as are the keys
 KEYS: Final = "keys.json"
+FILES: Final = "files"
+NO_BUCKET: Final = Bucket("", "", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Settings:
     short_url: str = ""  # what messages and QR codes carry; the base address when empty
     demo: bool = False
     database: str = ""  # a PostgreSQL address; a SQLite file in the data folder when empty
+    files_at: str = ""  # where files handed in are: `s3://bucket/prefix`, or a folder; in the data folder when empty
+    service: Bucket = NO_BUCKET  # what opens a bucket, whichever
     gateways: Path | None = None  # the file of operators, SMS gateway and mail server (`engine/gateways/settings.py`)
     secret: str = ""  # signs the browser's small cookie; made and kept in the data folder when empty
     phone: str = "22 00 00 00"
@@ -57,6 +62,8 @@ class Settings:
             demo=demo,
             gateways=Path(read("GATEWAYS")) if read("GATEWAYS") else None,
             database=environ.get("DATABASE_URL", "") or read("DATABASE_URL"),
+            files_at=read("FILES"),
+            service=_service(read),
             secret=read("SECRET"),
             phone=read("PHONE", "22 00 00 00"),
             security_contact=read("SECURITY_CONTACT"),
@@ -79,6 +86,15 @@ class Settings:
         return self.database or str(self.data / DATABASE)
 
     @property
+    def files(self) -> Path | Bucket:
+        """Where files handed in are kept."""
+        return self.place_of(self.files_at) if self.files_at else self.data / FILES
+
+    def place_of(self, address: str) -> Path | Bucket:
+        """The place of files that an address names."""
+        return replace(self.service, address=address) if address.startswith(SCHEME) else Path(address)
+
+    @property
     def ring(self) -> Path:
         """What signs, and what seals the files handed in. Best kept on another disk than the data."""
         return self.keys or self.data / KEYS
@@ -94,6 +110,14 @@ def _followed(read: Callable[..., str]) -> Followed | None:
         return None
     signed = read("FOLLOW_SIGNED") in ("1", "true", "yes")
     return Followed(address, read("BRANCH", "main"), read("FOLLOW_FOLDER", "procedures"), signed)
+
+
+def _service(read: Callable[..., str]) -> Bucket:
+    authority = read("FILES_AUTHORITY")
+    return Bucket(
+        "", read("FILES_ENDPOINT"), read("FILES_KEY"), read("FILES_SECRET"), read("FILES_REGION", NO_BUCKET.region),
+        Path(authority) if authority else None,
+    )  # fmt: skip
 
 
 def unknown_settings(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from engine.problems import Refused, refusal
 from engine.records.attachments import AttachmentStore, Lost
 from engine.records.file_keys import FileKeys
 from engine.records.removal import NotEmpty, move
+from engine.records.shelves import Shelf
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
 
@@ -77,8 +78,21 @@ def back_up(
     return backup
 
 
+def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -> tuple[int, int]:
+    """Everything that dossiers name, in another place, where each is read back; how many, and how many were not there.
+    Work goes on meanwhile, and it may be begun again. Raises `Lost`, `NoFileKey`, `Busy`."""
+    count = new = 0
+    for dossier, digest in places(store):
+        count += 1
+        if not target.keeps((dossier, digest)):
+            target.adopt(digest, source.read(digest, dossier), dossier)
+            target.read(digest, dossier)
+            new += 1
+    return count, new
+
+
 def bring_back(
-    folder: Path, target: Store, files: Path, keys: Path, told: Callable[[str], None] = lambda what: None
+    folder: Path, target: Store, files: Shelf | Path, keys: Path, told: Callable[[str], None] = lambda what: None
 ) -> Backup:  # fmt: skip
     """Puts a backup back into an installation that keeps nothing yet. Raises Refused: `backup_missing`, `backup_form`,
     `backup_differs` (what), `backup_not_empty` (table)."""

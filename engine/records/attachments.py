@@ -1,19 +1,16 @@
-"""Files handed in, kept on disk by their SHA-256 and their dossier. A file is on the disk for good before any row names it.
+"""Files handed in, kept on a shelf by their SHA-256 and their dossier. A file is there for good before any row names it.
 
-With keys, each is sealed for its dossier and digest: nothing on the disk is readable, and no file takes another's place.
+With keys, each is sealed for its dossier and digest: nothing there is readable, and no file takes another's place.
 What was kept before there were keys is still read, until `rewrap` seals it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import secrets
 import threading
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,13 +19,14 @@ from typing import Final, TypeAlias
 from engine.records.arrivals import Arrivals
 from engine.records.attachment_content import Rejected, judged
 from engine.records.file_keys import FileKeys, NoFileKey, Unsealable, is_sealed, key_of
-from engine.records.store import Busy, Finding
+from engine.records.shelves import FolderShelf, Shelf
+from engine.records.store import Finding
 
 LONGEST_NAME: Final = 100
 AT_ONCE: Final = 2  # pictures decoded at the same time: each may hold some 150 MB
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
-_NAME: Final = re.compile(r"([0-9a-f]{64})(\.[\w-]{1,64})?\Z", re.ASCII)
+_NAME: Final = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/\1\2[0-9a-f]{60}(\.[\w-]{1,64})?\Z", re.ASCII)
 
 Place: TypeAlias = tuple[str, str]  # dossier, digest
 Inspect: TypeAlias = Callable[[bytes], str | None]  # why a file is not taken, before anything reads it
@@ -50,14 +48,13 @@ class Kept:
 
 
 class AttachmentStore:
-    """Files of one folder, two levels deep. The folder need not exist; only its owner reads it. Without keys nothing is
-    sealed."""
+    """Files of one shelf, or of a folder, two levels deep. Without keys nothing is sealed."""
 
-    def __init__(self, folder: str | Path, keys: FileKeys | None = None, inspect: Inspect | None = None) -> None:
-        self.folder = Path(folder)
+    def __init__(self, place: Shelf | str | Path, keys: FileKeys | None = None, inspect: Inspect | None = None) -> None:
+        self.shelf: Shelf = FolderShelf(place) if isinstance(place, (str, Path)) else place
         self.keys = keys
         self._inspect = inspect
-        self.arriving = Arrivals(self.folder / "arriving", keys)
+        self.arriving = Arrivals(self.shelf, keys)
         self._decoding = threading.BoundedSemaphore(AT_ONCE)
 
     def keep(self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "") -> Kept:
@@ -90,6 +87,14 @@ class AttachmentStore:
             raise Lost(sha256)
         self._store((dossier, sha256), data)
 
+    def keeps(self, place: Place) -> bool:
+        """Whether a file is there, whole."""
+        try:
+            self.read(place[1], place[0])
+        except Lost:
+            return False
+        return True
+
     def rewrap(self, known: Iterable[Place]) -> int:
         """Brings every file that dossiers name under the newest key; how many were not. Content that is sealed stays
         sealed; may be stopped and begun again. Raises `Lost`, `NoFileKey`."""
@@ -108,12 +113,10 @@ class AttachmentStore:
             except Unsealable:
                 raise Lost(place[1]) from None
             if fresh is not None:
-                with _disk():
-                    self._write(self._path(place), fresh)
+                self.shelf.write(self._name(place), fresh)
                 changed += 1
-        with _disk():
-            for digest in bare:
-                self._bare(digest).unlink(missing_ok=True)
+        for digest in bare:
+            self.shelf.remove(_bare(digest))
         return changed
 
     def sealed_under(self, place: Place) -> str:
@@ -123,16 +126,12 @@ class AttachmentStore:
 
     def sweep(self, known: Collection[Place], older_than: datetime) -> tuple[str, ...]:
         """Removes the files that no dossier names and that were kept before; those removed. Half-written ones too."""
-        digests = {digest for _, digest in known}
-        names = digests | {self._path(place).name for place in known}
+        named = {_bare(digest) for _, digest in known} | {self._name(place) for place in known}
         limit = older_than.timestamp()
-        with _disk():
-            self.arriving.sweep(older_than)
-            for half in self._halves():
-                if half.stat().st_mtime < limit:
-                    half.unlink(missing_ok=True)
-            orphans = [name for name in self._names() if name not in names]
-            return tuple(name for name in orphans if self._remove(name, limit))
+        self.arriving.sweep(older_than)
+        self.shelf.tidy(named, limit)
+        orphans = [name for name in self._names() if name not in named]
+        return tuple(name.rpartition("/")[2] for name in orphans if self.shelf.take_away(name, limit))
 
     def findings(self, known: Iterable[Place]) -> Iterator[Finding]:
         """Which files that dossiers name are lost, damaged, or sealed under a key that is not there."""
@@ -144,21 +143,16 @@ class AttachmentStore:
             except NoFileKey as missing:
                 yield Finding("file_key_missing", dossier, {"sha256": digest, "key": str(missing)})
 
-    # -- on the disk -------------------------------------------------------------------------------------------------
+    # -- on the shelf ------------------------------------------------------------------------------------------------
 
-    def _bare(self, digest: str) -> Path:
-        return self.folder / digest[:2] / digest[2:4] / digest
-
-    def _path(self, place: Place) -> Path:
+    def _name(self, place: Place) -> str:
         dossier, digest = place
-        bare = self._bare(digest)
-        return bare.with_name(f"{digest}.{dossier or '-'}") if self.keys is not None else bare
+        return f"{_bare(digest)}.{dossier or '-'}" if self.keys is not None else _bare(digest)
 
     def _raw(self, place: Place) -> bytes:
-        with _disk():
-            for path in (self._path(place), self._bare(place[1])):
-                with suppress(FileNotFoundError):
-                    return path.read_bytes()
+        for name in dict.fromkeys((self._name(place), _bare(place[1]))):
+            if (found := self.shelf.read(name)) is not None:
+                return found
         raise Lost(place[1])
 
     def _unsealed(self, place: Place, raw: bytes) -> bytes:
@@ -173,63 +167,27 @@ class AttachmentStore:
 
     def _store(self, place: Place, data: bytes) -> None:
         """Writes what is not there yet. What is there is made young, so that no sweep takes it before its row is written."""
-        path = self._path(place)
-        with _disk():
-            with suppress(FileNotFoundError):
-                os.utime(path)
-                if self._is_whole(place, path, data):
-                    return
-            self._write(path, data if self.keys is None else self.keys.seal(_bound(place), data))
+        name = self._name(place)
+        if self.shelf.renew(name) and self._is_whole(place, name, data):
+            return
+        self.shelf.write(name, data if self.keys is None else self.keys.seal(_bound(place), data))
 
-    def _is_whole(self, place: Place, path: Path, data: bytes) -> bool:
-        if self.keys is None:
-            return path.stat().st_size == len(data)
+    def _is_whole(self, place: Place, name: str, data: bytes) -> bool:
+        kept = self.shelf.read(name)
+        if kept is None or self.keys is None:
+            return kept == data
         try:
-            return self.keys.unseal(_bound(place), path.read_bytes()) == data
+            return self.keys.unseal(_bound(place), kept) == data
         except (Unsealable, NoFileKey):
             return False
 
-    def _write(self, path: Path, data: bytes) -> None:
-        """The file whole or not at all, in place of what is there."""
-        self._make(path.parent)
-        half = self.folder / f".{path.name[:80]}.{secrets.token_hex(4)}"
-        try:
-            with os.fdopen(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            half.rename(path)
-        except BaseException:
-            half.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
-
-    def _make(self, folder: Path) -> None:
-        """Makes the folders that are missing and writes each into the one above for good."""
-        if folder.is_dir():
-            return
-        self._make(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(folder.parent)
-
-    def _remove(self, name: str, limit: float) -> bool:
-        """Takes the file aside first: one that was handed in again meanwhile is young, and goes back."""
-        path, aside = self._bare(name), self.folder / f".{name}.swept"
-        try:
-            path.rename(aside)
-            if aside.stat().st_mtime >= limit:
-                aside.rename(path)
-                return False
-            aside.unlink()
-        except FileNotFoundError:
-            return False
-        return True
-
-    def _halves(self) -> list[Path]:
-        return [path for path in self.folder.glob(".*") if path.is_file()]
-
     def _names(self) -> list[str]:
-        return sorted(path.name for path in self.folder.glob("??/??/*") if _NAME.match(path.name))
+        return [one.name for one in self.shelf.lies() if _NAME.match(one.name)]
+
+
+def _bare(digest: str) -> str:
+    """The name of what is not sealed, and the beginning of the others."""
+    return f"{digest[:2]}/{digest[2:4]}/{digest}"
 
 
 def _bound(place: Place) -> bytes:
@@ -247,20 +205,3 @@ def display_name(name: str, kind: str) -> str:
 
 def _hidden(sign: str) -> bool:
     return unicodedata.category(sign) in ("Cf", "Cs", "Cn", "Co")
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    """A disk that is full, read-only or cut may be better later."""
-    try:
-        yield
-    except OSError as error:
-        raise Busy(type(error).__name__) from error

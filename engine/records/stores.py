@@ -1,11 +1,11 @@
-"""Which store an address names: `postgresql://…`, or a file (`sqlite:///path`, or the path alone)."""
+"""Which store an address names: `postgresql://…`, or a file (`sqlite:///path`, or the path alone); on which shelf files lie."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from engine.records.postgres import PostgresStore
+from engine.records.shelves import Bucket, FolderShelf, Shelf
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
 
@@ -24,4 +24,17 @@ def file_of(address: str | Path) -> Path | None:
 def open_store(address: str | Path) -> Store:
     """The store at an address, not migrated. Raises `UnsafeSettings`, `Busy`, `Damaged`."""
     file = file_of(address)
-    return PostgresStore(str(address)) if file is None else SqliteStore(file)
+    if file is not None:
+        return SqliteStore(file)
+    from engine.records.postgres import PostgresStore  # its driver is 8 MiB of memory: not loaded for a file
+
+    return PostgresStore(str(address))
+
+
+def open_shelf(place: Path | Bucket) -> Shelf:
+    """Where files handed in lie: a folder, or a bucket, whose client is loaded for it alone. Raises `WrongShelf`."""
+    if isinstance(place, Path):
+        return FolderShelf(place)
+    from engine.records.bucket_shelf import BucketShelf
+
+    return BucketShelf(place)

@@ -265,7 +265,7 @@ def told(data: Path, *args: str, **environ: str) -> Any:
 def test_every_finding_has_its_words_and_what_is_not_well_a_way_out() -> None:
     words = load_words()
     source = (ROOT / "engine" / "office" / "checkup.py").read_text("utf-8")
-    codes = set(re.findall(r'"((?:settings|keys|disk|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
+    codes = set(re.findall(r'"((?:settings|keys|disk|files|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
                            r'|gateways|operators|solver|zone|migrations)_[a-z_]+)"', source))  # fmt: skip
     codes |= {f"{one}_{state}" for one in ("sms", "email", "antivirus") for state in ("none", "silent", "well")}
     codes |= {"letters_well", "letters_missing"}

@@ -209,7 +209,7 @@ class TestFsck:
 
     def test_a_file_lost_or_changed(self, world: World) -> None:
         dossier = world.filled()
-        (file,) = world.office.attachments.folder.glob("??/??/*")
+        (file,) = world.office.attachments.shelf.folder.glob("??/??/*")
         file.write_bytes(file.read_bytes() + b"x")
         assert self.found(world) == {"file_lost"}
         file.unlink()

@@ -17,11 +17,13 @@ from engine.office.keys import SigningKeys
 from engine.office.safekeeping import CONTENTS, FILES, STORE, back_up, bring_back
 from engine.problems import Refused
 from engine.records.attachments import AttachmentStore, Lost
+from engine.records.bucket_shelf import BucketShelf
 from engine.records.file_keys import FileKeys
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
-from engine.records.stores import open_store
+from engine.records.stores import open_shelf, open_store
 from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
+from tests.bucket import service
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world, keys
 from tests.postgres import an_empty_store, database
 
@@ -129,7 +131,7 @@ def test_what_is_not_as_it_says_is_refused(world: World, tmp_path: Path, harm: A
 
 
 def test_a_file_that_is_gone_gives_the_backup_up(world: World, tmp_path: Path) -> None:
-    next(path for path in world.office.attachments.folder.glob("??/??/*")).unlink()
+    next(path for path in world.office.attachments.shelf.folder.glob("??/??/*")).unlink()
     with pytest.raises(Lost):
         backed_up(world, tmp_path / "backup")
     assert not (tmp_path / "backup" / CONTENTS).exists()
@@ -154,7 +156,7 @@ def test_one_dossier_is_not_said_as_many(tmp_path: Path) -> None:
 
 
 def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) -> None:
-    lived = Installation(world.office.store.path, world.office.attachments.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
+    lived = Installation(world.office.store.path, world.office.attachments.shelf.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
     run = CliRunner().invoke
     said = run(backup_command(lambda: lived), [str(tmp_path / "b")])
     assert (said.exit_code, "2 dossiers" in said.output) == (0, True)
@@ -164,20 +166,20 @@ def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) 
         assert (said.exit_code, "2 dossiers" in said.output) == (0, True), said.output
         assert run(restore_command(lambda: new), [str(tmp_path / "b")]).exit_code == 1
         file = str(tmp_path / "moved.db")
-        said = run(copy_command(), ["--from", address, "--to", file, "--lang", "en"])
+        said = run(copy_command(lambda: lived), ["--from", address, "--to", file, "--lang", "en"])
         assert (said.exit_code, "2 dossiers" in said.output) == (0, True), said.output
-        assert run(copy_command(), ["--from", address, "--to", file]).exit_code == 1
-        assert run(copy_command(), ["--from", file, "--to", file]).exit_code == 2
+        assert run(copy_command(lambda: lived), ["--from", address, "--to", file]).exit_code == 1
+        assert run(copy_command(lambda: lived), ["--from", file, "--to", file]).exit_code == 2
         moved = open_store(file)
         assert set(moved.all_dossiers()) == set(world.office.store.all_dossiers())
         moved.close()
-    assert run(copy_command(), ["--from", str(tmp_path / "none.db"), "--to", file]).exit_code == 1
+    assert run(copy_command(lambda: lived), ["--from", str(tmp_path / "none.db"), "--to", file]).exit_code == 1
     nowhere = "postgresql://nobody@127.0.0.1:1/none?connect_timeout=1"
-    assert "ne répond pas" in run(copy_command(), ["--from", file, "--to", nowhere]).output
+    assert "ne répond pas" in run(copy_command(lambda: lived), ["--from", file, "--to", nowhere]).output
 
 
 def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) -> None:
-    place = Installation(world.office.store.path, world.office.attachments.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
+    place = Installation(world.office.store.path, world.office.attachments.shelf.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
     command, run = keys_command(lambda: place), CliRunner().invoke
     files = len(list(place.files.glob("??/??/*")))
     assert f"00000000  {files} " in run(command, ["list"]).output
@@ -197,3 +199,37 @@ def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) 
     refused = run(keys_command(lambda: poor), ["rotate"])
     assert (refused.exit_code, "ne se lit pas" in refused.output) == (1, True)
     assert (tmp_path / "keys.json").read_text() == held
+
+
+def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: World, tmp_path: Path) -> None:
+    bucket, run = service().a_bucket("prefecture/files"), CliRunner().invoke
+    place_of = lambda address: bucket if address == bucket.address else Path(address)  # noqa: E731
+    folder = Installation(
+        world.office.store.path, world.office.attachments.shelf.folder, tmp_path / "keys.json", place_of
+    )  # type: ignore[attr-defined]
+    there = replace(folder, files=bucket)
+    moved = ["--files-from", str(folder.files), "--lang", "en"]
+    said = run(copy_command(lambda: there), moved)
+    assert (said.exit_code, "(2 copied this time)" in said.output) == (0, True), said.output
+    world.sent(B3, world.applicant("+22890445577"))
+    said = run(copy_command(lambda: there), moved)
+    assert (said.exit_code, "(1 copied this time)" in said.output) == (0, True), said.output
+    world.office = replace(world.office, attachments=AttachmentStore(BucketShelf(bucket), FileKeys.open(there.keys)))
+    assert fsck(world.office) == ()
+    assert run(keys_command(lambda: there), ["rotate"]).exit_code == 0
+    said = run(backup_command(lambda: there), [str(tmp_path / "b")])
+    assert (said.exit_code, "3 dossiers" in said.output) == (0, True), said.output
+    new = Installation(str(tmp_path / "new.db"), service().a_bucket(), tmp_path / "new-keys.json", place_of)
+    assert run(restore_command(lambda: new), [str(tmp_path / "b")]).exit_code == 0
+    back = replace(folder, files=tmp_path / "again")
+    said = run(copy_command(lambda: back), ["--files-from", bucket.address, "--lang", "en"])
+    assert (said.exit_code, "(3 copied this time)" in said.output) == (0, True), said.output
+    assert run(copy_command(lambda: back), ["--files-from", str(back.files)]).exit_code == 2
+    for files, keys_, store in (
+        (new.files, new.keys, open_store(new.store)),
+        (back.files, back.keys, world.office.store),
+    ):
+        kept = AttachmentStore(open_shelf(files), FileKeys.open(keys_))
+        assert fsck(replace(world.office, store=store, attachments=kept)) == ()
+    assert run(copy_command(lambda: replace(back, files=replace(bucket, secret="wrong"))), moved).exit_code == 1
+    assert run(copy_command(lambda: back), ["--from", "x", "--files-from", "y"]).exit_code == 2

@@ -11,6 +11,7 @@ import pytest
 
 from engine.records.arrivals import AT_ONCE, LARGEST, LARGEST_PIECE, Arrivals
 from engine.records.file_keys import FileKeys
+from engine.records.shelves import FolderShelf
 
 DATA = random.Random(7).randbytes(1_000)
 KEY = hashlib.sha256(DATA).hexdigest()
@@ -18,7 +19,7 @@ KEY = hashlib.sha256(DATA).hexdigest()
 
 @pytest.fixture(params=["sealed", "bare"])
 def arrivals(request: pytest.FixtureRequest, tmp_path: Path) -> Arrivals:
-    return Arrivals(tmp_path / "arriving", FileKeys.generate() if request.param == "sealed" else None)
+    return Arrivals(FolderShelf(tmp_path / "files"), FileKeys.generate() if request.param == "sealed" else None)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -71,4 +72,6 @@ def test_nothing_stays_when_nobody_goes_on(arrivals: Arrivals) -> None:
     arrivals.sweep(now - timedelta(hours=1))
     assert arrivals.received("d", KEY) == len(DATA)
     arrivals.sweep(now + timedelta(hours=1))
-    assert not list(arrivals.folder.rglob("*"))
+    assert not list(arrivals.shelf.lies())
+    arrivals.shelf.tidy((), (now + timedelta(hours=1)).timestamp())
+    assert not list(arrivals.shelf.folder.rglob("*"))

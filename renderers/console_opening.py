@@ -1,0 +1,41 @@
+"""Why an installation does not open, said to whoever runs it: a store that cannot be trusted or does not answer, files that
+have no place. No trace of the program, and nothing secret of an address."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from renderers.words import load_words
+
+
+@contextmanager
+def opening() -> Iterator[None]:
+    """Ends the command with 1 and one sentence when what is opened inside refuses."""
+    from engine.records.file_keys import NoRing
+    from engine.records.postgres_schema import ForeignSchema, UnsafeSettings
+    from engine.records.shelves import WrongShelf
+    from engine.records.store import Busy, Damaged
+
+    kinds = (
+        (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongShelf, "wrong_files"), (NoRing, "no_ring"),
+        (Damaged, "damaged"), (Busy, "silent"),
+    )  # fmt: skip
+    try:
+        yield
+    except tuple(kind for kind, _ in kinds) as refused:
+        key = next(key for kind, key in kinds if isinstance(refused, kind))
+        said = load_words().say(f"operations.{key}", _language(), {"why": str(refused), "name": str(refused)})
+        click.echo(said, err=True)
+        sys.exit(1)
+
+
+def _language() -> str:
+    """That of the command line; a command without a choice of language speaks the environment's."""
+    from renderers.console_language import language_of
+
+    return language_of(sys.argv[1:]) if len(sys.argv) > 1 else os.environ.get("GUICHET_LANG", "fr")
