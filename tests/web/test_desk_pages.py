@@ -158,6 +158,7 @@ def test_two_answers_are_sent_back_in_few_clicks(enter: Enter, portal: Portal) -
     for step in ("Voir avant d’envoyer", "Confirmer"):
         agent.press(step)
         clicks += 1
+    print(f"two answers sent back to correct, from the inbox: {clicks} clicks and fields")
     assert clicks <= MOST_CLICKS
     assert agent.sees("C’est fait : Faire corriger.")
     correction = portal.dossier(dossier.number).correction
@@ -175,6 +176,7 @@ def test_a_complete_request_is_decided_in_few_clicks_and_the_next_opened_in_one(
         else:
             agent.press(step)
         clicks += 1
+    print(f"a complete request decided, from the inbox: {clicks} clicks")
     assert clicks <= MOST_TO_DECIDE
     assert agent.sees("C’est fait : Déclarer conforme.")
     states = {one.number: portal.dossier(one.number).state for one in (first, second)}

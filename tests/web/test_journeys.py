@@ -181,6 +181,7 @@ def correct_once(enter: Enter, portal: Portal, me: Person, number: str, scripts:
         me.page.wait_for_timeout(500)
     me.press("Enregistrer")
     me.press("Renvoyer mon dossier")
+    print(f"two points corrected, from the SMS: {len(me.screens)} screens")
     assert len(me.screens) <= MOST_TO_CORRECT, me.screens
     assert portal.dossier(number).answers["lieu_naissance"] == "Kpalimé, Kloto"
     checker.check()

@@ -56,6 +56,7 @@ def test_a_renewal_by_somebody_known(enter: Enter, portal: Portal, viewport: dic
     me.fill(declared=True)
     me.press("Envoyer ma demande")
     assert me.title == "Votre demande est envoyée"
+    print(f"a passport again, somebody known: {len(me.screens)} screens, one field typed")
     assert len(me.screens) <= MOST_SCREENS, me.screens
 
     number = me.page.url.split("/dossiers/")[1].split("/")[0]
