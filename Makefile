@@ -6,7 +6,7 @@ PORT ?= 8000
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database bucket test quick fuzz faults faults-long lint format bench reference clean
+.PHONY: help install browser run worker database tracer bucket test quick fuzz faults faults-long lint format bench reference clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -33,7 +33,10 @@ database: install ## a PostgreSQL server for the tests (Debian's package; asks f
 bucket: install ## an S3-compatible service for the tests (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.bucket --install
 
-test: browser database bucket ## every test, as the continuous integration runs them
+tracer: install ## strace, for the tests in which calls of the system fail (Debian's package; asks for root when it is missing)
+	@$(BIN)/python -m tests.faults.syscalls --install
+
+test: browser database tracer bucket ## every test, as the continuous integration runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 quick: database bucket ## the fast tests only: no browser, no race, no fuzzing
@@ -43,11 +46,11 @@ fuzz: EFFORT ?= 100
 fuzz: install ## what tries at random, a hundred times over: 10,000 mutants of each shipped file (most of an hour)
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m fuzz
 
-faults: database bucket ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
+faults: database tracer bucket ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
 	$(BIN)/python -m pytest -n 2 -m faults
 
 faults-long: EFFORT ?= 8
-faults-long: database ## the same many times over: hundreds of kills, thousands of cuts (an hour)
+faults-long: database tracer ## the same many times over: hundreds of kills, thousands of cuts (an hour)
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m faults
 
 lint: install ## style, types and the shipped procedures
