@@ -199,6 +199,10 @@ class Installation:
                 time.sleep(0.01)
         return time.monotonic() - began
 
+    def busy(self) -> float:
+        """Seconds of processor that the processes took so far."""
+        return sum(_processor(one.pid) for one in self.processes if one.pid)
+
     # -- judging -----------------------------------------------------------------------------------------------------
 
     def said(self) -> str:
@@ -241,6 +245,11 @@ class Installation:
             account = unit.account_of("agent", "mairie.maire")
             assert account is not None
             return open_session(self.office, unit, account, self.office.now()).token
+
+
+def _processor(pid: int) -> float:
+    said = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(said[11]) + int(said[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

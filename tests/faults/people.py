@@ -51,11 +51,13 @@ class Browser:
     stop: threading.Event = field(default_factory=threading.Event)
     at: int = 0
     statuses: list[int] = field(default_factory=list)
+    took: list[float] = field(default_factory=list)  # seconds, of each answer
     _line: HTTPConnection | None = None
     _csrf: str = ""
 
     def once(self, method: str, address: str, body: bytes = b"", kind: str = "") -> Answer:
         """One try. Raises OSError when no whole answer came."""
+        began = time.monotonic()
         line = self._line or HTTPConnection("127.0.0.1", self.ports[self.at % len(self.ports)], timeout=self.patience)
         self._line = line
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
@@ -74,6 +76,7 @@ class Browser:
             self.at += 1
             raise OSError(str(cut)) from cut
         self.statuses.append(found.status)
+        self.took.append(time.monotonic() - began)
         if found.headers.get("connection", "") == "close":
             self.close()
         return found
@@ -181,6 +184,7 @@ class Journeys:
     done: Acknowledged
     file: bytes
     slots: Sequence[tuple[str, str]]
+    think: Callable[[], None] = lambda: None
 
     def run(self) -> None:
         turn = 0
@@ -192,11 +196,8 @@ class Journeys:
             turn += 1
 
     def one(self, turn: int) -> None:
-        number = self.begin()
+        number = self.fill(turn)
         here = f"/dossiers/{number}"
-        self._kept(number, "saved", self.person.post(f"{here}/demande/vous", {"nom": f"Amegan {turn}", "go": "next"}))
-        file = self.file + f"\n% {new_id()}".encode()
-        self._kept(number, "attached", self.person.post(f"{here}/demande/pieces", {"go": "next"}, {"file:carte": file}))
         self._kept(number, "submitted", self.person.post(f"{here}/verification", {"declared": "1"}))
         said = self.mayor.post(f"/agent/dossiers/{number}/acte/accorder", {"go": "confirm"})
         self._kept(number, "transition", said)
@@ -206,6 +207,18 @@ class Journeys:
         answer = self.person.post(f"{here}/rendez-vous", {"bureau": office, "start": start})
         if answer.status != 409:  # this slot may be full by now
             self._kept(number, "booked", answer)
+
+    def fill(self, turn: int) -> str:
+        """A request that is ready to be sent: its number."""
+        number = self.begin()
+        self.think()
+        pages = f"/dossiers/{number}/demande"
+        self._kept(number, "saved", self.person.post(f"{pages}/vous", {"nom": f"Amegan {turn}", "go": "next"}))
+        self.think()
+        file = self.file + f"\n% {new_id()}".encode()
+        self._kept(number, "attached", self.person.post(f"{pages}/pieces", {"go": "next"}, {"file:carte": file}))
+        self.think()
+        return number
 
     def begin(self) -> str:
         answer = self.person.post(f"/demarches/{PROCEDURE}/commencer", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import server
 from engine.records import postgres, sqlite
 from engine.records.postgres import PostgresVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
+from engine.records.turns import Turns
 from renderers import console_serving
 
 
@@ -49,6 +51,17 @@ def a_line_is_never_cut() -> None:
     postgres._passing = nothing
 
 
+def whoever_writes_takes_their_time() -> None:
+    """A writer keeps its turn a third of a second longer than it needs it."""
+    give = Turns.give
+
+    def gives(turns: Any) -> None:
+        time.sleep(0.3)
+        give(turns)
+
+    Turns.give = gives  # type: ignore
+
+
 class _Pool:
     """A server that reads each request in the thread that will answer it."""
 
@@ -79,5 +92,6 @@ TWINS: Final[Mapping[str, Callable[..., None]]] = {
     for one in (
         journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,
         a_line_is_never_cut,
+        whoever_writes_takes_their_time,
     )
 }  # fmt: skip

@@ -1,0 +1,108 @@
+"""B13. Fifty people fill in their requests at two servers, as people do, with a second or two between their answers: ninety-nine
+answers in a hundred come within half a second; and sending one costs so little that two cores take a hundred and fifty a second.
+Then the twin: whoever writes keeps the others waiting."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.effort import tries
+from tests.engine.office.world import pdf
+from tests.faults.installation import Installation, installed, patient
+from tests.faults.people import Acknowledged, Browser, Journeys, agent, strangers
+from tests.postgres import database
+from tests.race_runners import together
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+
+PEOPLE = 50
+ANSWER = 0.5  # seconds, of ninety-nine answers in a hundred
+SENT = 150  # requests a second, on two cores
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield ""
+        return
+    with database() as address:
+        yield address
+
+
+def journeys(house: Installation, count: int, think: float = 0.0) -> list[Journeys]:
+    done, helper, chance = Acknowledged(house.folder / "acknowledged"), agent(house.ports, ""), random.Random(13)
+
+    def thinks() -> None:
+        if think:
+            time.sleep(chance.uniform(think, 2 * think))
+
+    return [
+        Journeys(person, helper, done, pdf(), (), thinks) for person in strangers(house.ports, house.sessions(count))
+    ]
+
+
+def filling(house: Installation, people: list[Journeys], seconds: float) -> tuple[list[float], set[int]]:
+    """How long each answer took, and the statuses, while they all fill."""
+    end = time.monotonic() + seconds
+
+    def fills(place: int) -> None:
+        one, turn = people[place], 0
+        time.sleep(place / len(people))  # they do not come all at once
+        while time.monotonic() < end:
+            number = one.fill(turn)
+            one.person.post(f"/dossiers/{number}/verification", {"declared": "1"})
+            turn += 1
+
+    raised = [one for one in together(len(people), fills) if one is not None]
+    assert raised == []
+    asked: list[Browser] = [one.person for one in people]
+    return sorted(took for one in asked for took in one.took), {status for one in asked for status in one.statuses}
+
+
+def slowest(took: list[float]) -> float:
+    """Of ninety-nine in a hundred."""
+    return took[len(took) * 99 // 100]
+
+
+def test_fifty_people_are_answered_at_once(tmp_path: Path, store: str) -> None:
+    with installed(tmp_path, store) as house:
+        house.begin()
+        warm = journeys(house, 4)
+        filling(house, warm, 1)
+        took, statuses = filling(house, journeys(house, PEOPLE, think=1.0), tries(6))
+        assert statuses <= {200, 303}
+        assert len(took) > PEOPLE * 3
+        assert slowest(took) < patient(ANSWER), took[-20:]
+        assert house.accidents() == []
+        assert house.findings() == []
+
+
+def test_sending_costs_little(tmp_path: Path, store: str) -> None:
+    with installed(tmp_path, store) as house:
+        house.begin()
+        filling(house, journeys(house, 4), 1)  # what a server does once is done
+        people, threads = journeys(house, tries(64)), 8
+        numbers = [one.fill(0) for one in people]
+
+        def sends(thread: int) -> set[int]:
+            mine = range(thread, len(people), threads)
+            return {
+                people[at].person.post(f"/dossiers/{numbers[at]}/verification", {"declared": "1"}).status for at in mine
+            }
+
+        before = house.busy()
+        assert together(threads, sends) == [{303}] * threads
+        cost = (house.busy() - before) / len(people)
+        assert 2 / cost > SENT, f"{cost * 1000:.1f} ms of processor"
+
+
+def test_whoever_keeps_the_others_waiting_is_seen(tmp_path: Path) -> None:
+    with installed(tmp_path, twin="whoever_writes_takes_their_time") as house:
+        house.begin()
+        took, _ = filling(house, journeys(house, PEOPLE, think=1.0), 5)
+        assert slowest(took) > patient(ANSWER)
