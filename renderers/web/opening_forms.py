@@ -9,6 +9,7 @@ from typing import Final
 from flask import Blueprint, Response, abort, request, session
 
 from engine.office.lost_visits import LostVisit
+from engine.office.office import NotFound
 from engine.office.openings import (
     CALENDAR,
     Asked,
@@ -78,6 +79,8 @@ def ask(office_id: str, act: str) -> Response:
 def holidays() -> Response:
     """Those of the year that comes; whoever manages every agency adds one."""
     administrator()
+    if request.method == "POST" and not administers(actor(), (EVERYWHERE,)):
+        raise NotFound  # there is no form for them, whatever is sent
     return _answer("holiday", CALENDAR, HOLIDAYS, HOLIDAYS)
 
 
