@@ -15,6 +15,7 @@ from uuid import uuid4
 import psycopg
 
 from engine.records.postgres import PostgresStore
+from engine.records.removal import TABLES
 
 SERVERS: Final = (
     os.environ.get("GUICHET_TEST_POSTGRESQL", ""),
@@ -60,6 +61,10 @@ def _beside(name: str) -> str:
     return f"{place.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
 
 
+_EMPTIED: Final = "".join(
+    ("BEGIN;", "SET LOCAL session_replication_role = replica;", *(f"DELETE FROM {name};" for name in TABLES), "COMMIT")
+)  # past the guards of the journal, as only the owner of a server may; ten times as fast as TRUNCATE on few rows
+
 _kept: dict[str, Any] = {}
 
 
@@ -72,11 +77,7 @@ def an_empty_store() -> PostgresStore:
         store.migrate()
         store.close()
     with psycopg.connect(_kept["address"], autocommit=True) as connection:
-        tables = connection.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
-        )
-        names = ", ".join(row[0] for row in tables.fetchall())
-        connection.execute(f"TRUNCATE {names}")
+        connection.execute(_EMPTIED)
     return PostgresStore(_kept["address"])
 
 

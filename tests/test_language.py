@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -16,9 +17,11 @@ from engine.definition.prove import prove
 from engine.definition.shared_files import Shared, load_shared
 from engine.office.scenario import play
 from engine.problems import Problem
+from engine.records.store import Store
 from renderers.problem_words import codes
 from renderers.words import load_words
 from tests.effort import tries
+from tests.postgres import an_empty_store
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCEDURES = ROOT / "procedures"
@@ -120,12 +123,17 @@ def _scenarios() -> list[tuple[Path, str]]:
     return [(path, scenario.id) for path, book in books if book for scenario in book.scenarios]
 
 
+@pytest.mark.parametrize("keeps", [None, an_empty_store], ids=["sqlite", "postgresql"])
 @pytest.mark.parametrize(("path", "scenario"), _scenarios(), ids=lambda value: getattr(value, "stem", value))
-def test_a_story_is_true(path: Path, scenario: str, shared: Shared) -> None:
+def test_a_story_is_true(
+    path: Path, scenario: str, keeps: Callable[[], Store] | None, shared: Shared
+) -> None:  # fmt: skip
+    """On each store, as everything that is done with an office: the same story, the same end."""
     procedure = _read(path).procedure
     assert procedure is not None
     told = next(one for one in procedure.scenarios if one.id == scenario)
-    failure = _play(procedure, told, shared).failure
+    store = keeps() if keeps is not None else None
+    failure = play(procedure, Catalogue.of([procedure], shared), load_words(), told, store).failure
     assert failure is None, f"{failure.where} {failure.code} {dict(failure.facts)}"
 
 

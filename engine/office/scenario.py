@@ -10,6 +10,7 @@ from engine.definition.model import DRAFT, Procedure, Scenario
 from engine.office.stage import Stage
 from engine.office.telling import StoryFailed, Told
 from engine.problems import Problem
+from engine.records.store import Store
 from engine.rules.wording import Wording
 
 
@@ -25,12 +26,14 @@ class Outcome:
     acts: frozenset[str] = frozenset()
 
 
-def play(procedure: Procedure, catalogue: Catalogue, wording: Wording, scenario: Scenario) -> Outcome:
-    """Plays one story from an empty office, as when the edition is in force. Never raises on a wrong story: the failure is
-    a problem with its place."""
+def play(
+    procedure: Procedure, catalogue: Catalogue, wording: Wording, scenario: Scenario, store: Store | None = None
+) -> Outcome:  # fmt: skip
+    """Plays one story from an empty office, as when the edition is in force; in memory, unless an empty store is given, which
+    is closed. Never raises on a wrong story: the failure is a problem with its place."""
     procedure = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
     catalogue = replace(catalogue, procedures=MappingProxyType({**catalogue.procedures, procedure.id: procedure}))
-    stage = Stage.set_for(catalogue, wording, scenario.at)
+    stage = Stage.set_for(catalogue, wording, scenario.at, store)
     told = Told(procedure, scenario, stage)
     failure: Problem | None = None
     try:

@@ -20,6 +20,7 @@ from engine.office.timers import tour
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Account, Actor, Attachment, Dossier
 from engine.records.sqlite import SqliteStore
+from engine.records.store import Store
 from engine.rules.field_kinds.papers import files_of
 from engine.rules.wording import Wording
 from engine.values import Plain, new_id
@@ -53,11 +54,11 @@ class Stage:
     provider: str = "sandbox"  # the operator that fees are paid through
 
     @classmethod
-    def set_for(cls, catalogue: Catalogue, wording: Wording, at: date) -> Stage:
-        """An empty office on the morning of that day."""
+    def set_for(cls, catalogue: Catalogue, wording: Wording, at: date, store: Store | None = None) -> Stage:
+        """An empty office on the morning of that day; in memory, unless an empty store is given."""
         clock = FixedClock(datetime(at.year, at.month, at.day, OPENING, tzinfo=ZONE))
         registers = TellingRegister()
-        store = SqliteStore(":memory:")
+        store = SqliteStore(":memory:") if store is None else store
         store.migrate()
         operator = SandboxOperator(None, clock, b"story")
         letters = InboxSender()
