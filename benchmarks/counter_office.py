@@ -29,6 +29,7 @@ _HEAD = """title: {title}
 summary: Une démarche pour mesurer.
 agency: obac
 delay: 5 working days
+dossier_label: '{{nom}}'
 legal_basis:
   usage: {{title: Valeur de mesure, status: plausible}}
 form:
@@ -43,23 +44,17 @@ scenarios:
 """
 
 
-def circuit() -> str:
-    """A procedure of that many acts one after another, each by the same hand."""
-    states = "\n".join(
+def _acts() -> str:
+    """That many acts one after another, each by the same hand."""
+    return "\n".join(
         f"    etape{n}:\n      label: Étape {n}\n      by: instructeur\n      due: 5 working days\n"
         f"      transitions: {{avancer{n}: {{label: Avancer {n}, to: {f'etape{n + 1}' if n + 1 < STEPS else 'accorde'}}}}}"
         for n in range(STEPS)
     )
-    route = f"workflow:\n  start: etape0\n  states:\n{states}\n    accorde: {{label: Accordé, end: granted}}\n"
-    steps = ", ".join(f"{{take: avancer{n}}}" for n in range(STEPS))
-    return f"procedure: {SLUG}\nedition: 1\n{_HEAD.format(title='Longue route')}{route}{_TAIL % steps}"
 
 
-def visits() -> str:
-    """A procedure whose circuit begins with a visit: 30 minutes, one person a time, over 90 days."""
-    return f"""procedure: {SLUG}
-edition: 1
-{_HEAD.format(title="Visite")}appointments:
+_TAKES = ", ".join(f"{{take: avancer{n}}}" for n in range(STEPS))
+_VISIT = f"""appointments:
   depot:
     label: Dépôt
     by: instructeur
@@ -67,23 +62,37 @@ edition: 1
     hours: [07:00-12:00, 13:00-17:00]
     lead: 1 day
     horizon: {DAYS} days
-workflow:
+"""
+
+
+def circuit() -> str:
+    """A procedure of acts only."""
+    route = f"workflow:\n  start: etape0\n  states:\n{_acts()}\n    accorde: {{label: Accordé, end: granted}}\n"
+    return f"procedure: {SLUG}\nedition: 1\n{_HEAD.format(title='Longue route')}{route}{_TAIL % _TAKES}"
+
+
+def visits() -> str:
+    """A procedure whose circuit begins with a visit: 30 minutes, one person a time, over 90 days; then the acts."""
+    return f"""procedure: {SLUG}
+edition: 1
+{_HEAD.format(title="Visite")}{_VISIT}workflow:
   start: visite
   states:
-    visite: {{label: Visite, attend: depot, due: 120 days, then: accorde, late: classe, missed: classe}}
+    visite: {{label: Visite, attend: depot, due: 120 days, then: etape0, late: classe, missed: classe}}
+{_acts()}
     accorde: {{label: Accordé, end: granted}}
     classe: {{label: Classé, end: abandoned}}
-{_TAIL % "{book: {depot: 2026-12-01 08:30}, then: visite}, {visit: attended, then: accorde}"}"""
+{_TAIL % ("{book: {depot: 2026-12-01 08:30}, then: visite}, {visit: attended, then: etape0}, " + _TAKES)}"""
 
 
 @contextmanager
 def office_of(text: str, folder: Path, database: str = "") -> Iterator[Office]:
     """An office over the shipped shared files and this one procedure."""
     procedures = folder / "procedures"
-    procedures.mkdir(parents=True)
+    procedures.mkdir(parents=True, exist_ok=True)
     for one in (ROOT / "procedures").iterdir():
         if one.is_dir():
-            shutil.copytree(one, procedures / one.name)
+            shutil.copytree(one, procedures / one.name, dirs_exist_ok=True)
     (procedures / f"{SLUG}.yaml").write_text(text, "utf-8")
     settings = Settings(
         procedures=procedures, data=folder / "data", demo=True, secret="measures" * 4, database=database
@@ -99,13 +108,13 @@ def office_of(text: str, folder: Path, database: str = "") -> Iterator[Office]:
         office.store.close()
 
 
-def sent(office: Office) -> tuple[Actor, Dossier]:
+def sent(office: Office, name: str = "AMEGAN") -> tuple[Actor, Dossier]:
     """A dossier just sent, and its owner: somebody new each time."""
     owner = Actor("applicant", f"p{uuid4().hex[:12]}")
     with office.store.unit(write=True) as unit:
         unit.put_account(Account(owner.id, "applicant", "", f"+228{int(owner.id[1:], 16) % 10**8:08d}"))
     draft = open_dossier(office, owner, SLUG, criteria={})
-    save_page(office, owner, draft.id, "vous", {"nom": ["AMEGAN"]})
+    save_page(office, owner, draft.id, "vous", {"nom": [name]})
     return owner, submit(office, owner, draft.id, declared=True)
 
 

@@ -128,7 +128,7 @@ def round_of(one: Ask) -> float:
 def profile(one: Ask, lines: int) -> None:
     for _ in range(20):
         one()
-    watch = cProfile.Profile()
+    watch = cProfile.Profile(time.thread_time)
     watch.enable()
     for _ in range(100):
         one()

@@ -118,7 +118,7 @@ def running(command: list[str], port: int, environment: dict[str, str] | None = 
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 socket.create_connection(("127.0.0.1", port), 0.2).close()
                 break

@@ -13,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
@@ -25,6 +25,7 @@ import yaml
 from werkzeug.test import Client
 
 from benchmarks.many import AGENCY, write_many
+from benchmarks.measure import Measure, spent
 from benchmarks.portal import ROOT
 from engine.definition.checking import check_definition
 from engine.definition.shared_files import load_shared
@@ -38,26 +39,6 @@ ROUNDS, REQUESTS, CHECKS = 9, 40, 15
 PREPARED = ROOT / "var" / "bench"
 FILE = ROOT / "procedures" / "e-visa.yaml"  # the one nearest to 400 lines
 PAGES = {"home": "/", "list": "/demarches", "sheet": "/demarches/{slug}", "form": "{form}", "inbox": "/agent"}
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One measure against what is aimed at; `most`: what is aimed at is a limit from above."""
-
-    id: str
-    what: str
-    value: float
-    floor: float
-    stretch: float
-    most: bool = True
-
-    @property
-    def met(self) -> bool:
-        return self.value <= self.floor if self.most else self.value >= self.floor
-
-    def __str__(self) -> str:
-        aimed = f"{'at most' if self.most else 'at least'} {self.floor:g}, stretch {self.stretch:g}"
-        return f"{self.id:9} {self.what:66} {self.value:9.2f}  ({aimed}){'' if self.met else '  NOT MET'}"
 
 
 def measures() -> Iterator[Measure]:
@@ -103,18 +84,12 @@ def _checking() -> Measure:
         yaml.safe_load(data)
         jsonschema.Draft202012Validator.check_schema(schema)
 
-    pairs = [(_spent(theirs), _spent(ours)) for _ in range(CHECKS + 1)][1:]
+    pairs = [(spent(theirs), spent(ours)) for _ in range(CHECKS + 1)][1:]
     value = statistics.median(them / us for them, us in pairs)
     us = 1000 * statistics.median(us for _, us in pairs)
     return Measure(
         "L1", f"check of {len(data.splitlines())} lines ({us:.0f} ms), times PyYAML + check_schema", value, 8, 12, False
     )
-
-
-def _spent(work: Callable[[], None]) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
 
 
 def _linting() -> Iterator[Measure]:

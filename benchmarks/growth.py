@@ -1,0 +1,200 @@
+"""What a million dossiers change: following one, one's own list, an agent's tray and its counts, booking, searching.
+
+The stores are made in bulk (`population.py`) and kept in `var/bench`; making the large one takes minutes, once. Every size is
+asked the same in turns. In SQLite what is measured is processor time, that of SQLite included; in PostgreSQL, on the wall.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from time import perf_counter, thread_time
+
+import psycopg
+
+from benchmarks.counter_office import AGENT, a_database, office_of, raw_sqlite, sent, visits
+from benchmarks.measure import Measure, in_turns, percentile
+from benchmarks.plot import Series
+from benchmarks.population import fill, name_of, number_of, owner_of, people_of
+from benchmarks.portal import ROOT
+from engine.office.bookings import book_slot, slots
+from engine.office.casework import tray, tray_counts
+from engine.office.intake import mine, see_case
+from engine.office.office import Office
+from engine.records.dossier import Actor
+from engine.records.sqlite import SqliteStore
+
+SIZES, POSTGRES_SIZES = (1_000, 30_000, 1_000_000), (30_000, 150_000)
+PREPARED = ROOT / "var" / "bench"
+TRIES, ROUNDS, SEARCHES = 20, 7, 300
+WORDS = {
+    "track": "following a dossier", "mine": "one's own list", "inbox": "the first page of a tray",
+    "counts": "the counts of the trays", "booking": "booking a seat",
+}  # fmt: skip
+Clock = Callable[[], float]
+
+
+def measures(draw: Callable[[Series], None] = lambda _: None) -> Iterator[Measure]:
+    """Every line, as it is measured."""
+    with ExitStack() as open_ones:
+        offices = [open_ones.enter_context(prepared(size)) for size in SIZES]
+        yield from _grown(offices, SIZES, "S2", thread_time, draw)
+        yield from _searched(offices[-1])
+    with ExitStack() as open_ones:
+        offices = [open_ones.enter_context(_in_postgres(size)) for size in POSTGRES_SIZES]
+        yield from _grown(offices, POSTGRES_SIZES, "S2-pg", perf_counter, draw)
+
+
+def prepared(size: int) -> ExitStack:
+    """An office over a store of that many dossiers, made once."""
+    folder, stack = PREPARED / f"growth-{size}", ExitStack()
+    office = stack.enter_context(office_of(visits(), folder))
+    mark = folder / "filled"
+    if not mark.is_file():
+        began = perf_counter()
+        _hasten(office)
+        fill(office, size)
+        mark.touch()
+        print(f"           {size} dossiers made in {perf_counter() - began:.0f} s", flush=True)
+    stack.enter_context(closing(office.store))
+    return _holding(stack, office)
+
+
+class _Held(ExitStack):
+    """An office that is open until left."""
+
+    office: Office
+
+    def __enter__(self) -> Office:  # type: ignore[override]
+        return self.office
+
+
+def _holding(stack: ExitStack, office: Office) -> ExitStack:
+    held = _Held()
+    held.office = office
+    held.push(stack.pop_all().__exit__)
+    return held
+
+
+def _in_postgres(size: int) -> ExitStack:
+    """The same in a database of its own, gone afterwards."""
+    stack = ExitStack()
+    address = stack.enter_context(a_database())
+    office = stack.enter_context(office_of(visits(), PREPARED / f"growth-postgres-{size}", address))
+    fill(office, size)
+    with psycopg.connect(address, autocommit=True) as db:
+        db.execute("ANALYZE")
+    return _holding(stack, office)
+
+
+def _hasten(office: Office) -> None:
+    """While a store is filled nothing in it is worth a flush."""
+    store = office.store
+    assert isinstance(store, SqliteStore)
+    for connection in store._idle:
+        connection.execute("PRAGMA synchronous=0")
+        connection.execute("PRAGMA cache_size=-1500000")
+
+
+# -- S2 ----------------------------------------------------------------------------------------------------------------
+
+
+def _grown(
+    offices: Sequence[Office], sizes: Sequence[int], ident: str, clock: Clock, draw: Callable[[Series], None]
+) -> Iterator[Measure]:
+    """Each act at the largest size against the middle one: below that, lists are not full."""
+    base = -2
+    for act, words in WORDS.items():
+        sides = [_side(office, size, act, clock) for office, size in zip(offices, sizes, strict=True)]
+        rounds = in_turns(*sides, rounds=ROUNDS)
+        times = [1000 * statistics.median(one[side] for one in rounds) for side in range(len(sizes))]
+        value = statistics.median(one[-1] / one[base] for one in rounds)
+        beside = ", ".join(f"{size:,}: {time:.2f} ms" for size, time in zip(sizes, times, strict=True))
+        draw(Series(f"{ident}-{act}", words, tuple(zip(sizes, times, strict=True))))
+        yield Measure(
+            f"{ident}-{act}", f"{words}, {sizes[-1]:,} dossiers / {sizes[base]:,}", value, 2, 1.2, beside=beside
+        )
+
+
+def _side(office: Office, size: int, act: str, clock: Clock) -> Callable[[], float]:
+    """Seconds of one act, over some tries on dossiers from everywhere."""
+    numbers = list(people_of(size, TRIES))
+
+    def side() -> float:
+        works = _works(office, act, numbers)
+        began = clock()
+        for work in works:
+            work()
+        return (clock() - began) / len(works)
+
+    return side
+
+
+def _works(office: Office, act: str, numbers: Sequence[int]) -> list[Callable[[], object]]:
+    if act == "booking":
+        return [_booking(office, place) for place in range(4)]
+    if act == "inbox":
+        return [lambda: _some(tray(office, AGENT, "to_take").lines)] * TRIES
+    if act == "counts":
+        return [lambda: tray_counts(office, AGENT)] * TRIES
+    if act == "mine":
+        return [lambda n=n: _some(mine(office, _owner(n))) for n in numbers]  # type: ignore[misc]
+    return [lambda n=n: see_case(office, _owner(n), number_of(n)) for n in numbers]  # type: ignore[misc]
+
+
+def _booking(office: Office, place: int) -> Callable[[], object]:
+    """Somebody about to take the free slot at that place of the list."""
+    owner, dossier = sent(office)
+    free = [slot for day in slots(office, owner, dossier.id, "depot").days for slot in day.slots]
+    if len(free) <= place:
+        raise SystemExit("every seat is taken: forget var/bench/growth-*")
+    return lambda: book_slot(office, owner, dossier.id, "depot", free[place].office, free[place].start)
+
+
+def _owner(number: int) -> Actor:
+    return Actor("applicant", owner_of(number))
+
+
+def _some(found: Sequence[object]) -> None:
+    if not found:
+        raise SystemExit("an empty list")
+
+
+# -- S3 ----------------------------------------------------------------------------------------------------------------
+
+
+def _searched(office: Office) -> Iterator[Measure]:
+    """By a person's name, by the commonest name, by number; beside reading every label."""
+    store = office.store
+    assert isinstance(store, SqliteStore)
+    numbers = list(people_of(SIZES[-1], SEARCHES))
+    commonest = name_of(numbers[0]).split()[0]
+    asked = [*(name_of(n) for n in numbers), *(number_of(n) for n in numbers)]
+    rare = sorted(_timed(lambda word=word: _some(tray(office, AGENT, "all", text=word).lines)) for word in asked)  # type: ignore[misc]
+    common = [_timed(lambda: _some(tray(office, AGENT, "all", text=commonest).lines)) for _ in range(SEARCHES)]
+    with closing(raw_sqlite(Path(store.path), 1)) as db:
+        sql = "SELECT id, number, label FROM dossier WHERE label LIKE ? ORDER BY due_order LIMIT 50"
+        read = statistics.median(
+            _timed(lambda n=n: _some(db.execute(sql, (f"%{name_of(n).split()[1]}%",)).fetchall()))  # type: ignore[misc]
+            for n in numbers[:7]
+        )
+    usual = statistics.median(rare)
+    beside = f"{1000 * usual:.2f} ms ours, {1000 * read:.0f} ms LIKE; the commonest name {1000 * statistics.median(common):.2f} ms"
+    yield Measure(
+        "S3", "search among 1,000,000 dossiers: times as fast as LIKE '%name%'", read / usual, 100, 500, False, beside
+    )
+    worst = 1000 * max(percentile(rare, 0.99), percentile(common, 0.99))
+    yield Measure("S3-p99", "the same: 99 of 100 within, the commonest name too (ms of processor)", worst, 5, 1)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = thread_time()
+    work()
+    return thread_time() - began
+
+
+if __name__ == "__main__":
+    for measure in measures():
+        print(measure, flush=True)
