@@ -50,7 +50,7 @@ faults: database tracer bucket ## money, files, texts, crashes, power cuts: what
 	$(BIN)/python -m pytest -n 2 -m faults
 
 faults-long: EFFORT ?= 8
-faults-long: database tracer ## the same many times over: hundreds of kills, thousands of cuts (an hour)
+faults-long: database tracer bucket ## the same many times over: hundreds of kills, thousands of cuts (an hour)
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m faults
 
 lint: install ## style, types and the shipped procedures
