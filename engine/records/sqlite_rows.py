@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_origin
 
@@ -22,20 +22,20 @@ class _Cell:
 
     def __init__(self, kind: Any) -> None:
         plain_kind = _when_given(kind)
-        self._codec: Codec = codec_of(kind)
+        codec: Codec = codec_of(kind)
+        self._codec = codec
         self._json = plain_kind not in _ONE_CELL and get_origin(plain_kind) is not Literal
-        self._yes_no = plain_kind is bool
+        self.read: Callable[[Any], Any] = codec.read
+        if self._json:
+            self.read = lambda cell: codec.read(read_json(cell))
+        elif plain_kind is bool:
+            self.read = lambda cell: codec.read(bool(cell))
 
     def write(self, value: Any) -> Cell:
         plain = self._codec.write(value)
         if self._json:
             return canonical_json(plain).decode()
         return int(plain) if isinstance(plain, bool) else plain  # type: ignore[return-value]
-
-    def read(self, cell: Any) -> Any:
-        if self._json:
-            return self._codec.read(read_json(cell))
-        return self._codec.read(bool(cell) if self._yes_no else cell)
 
 
 def _when_given(kind: Any) -> Any:
@@ -59,6 +59,7 @@ class Shape(Generic[T]):
         self.kind = kind
         hints = plain_hints(kind)
         self._cells = [_Cell(hints[one.name]) for one in dataclasses.fields(kind)]  # type: ignore[arg-type]
+        self._read = [cell.read for cell in self._cells]
         self.names = [one.name for one in dataclasses.fields(kind)]  # type: ignore[arg-type]
         self.columns = ", ".join(f'"{name}"' for name in self.names)
         self.select = f"SELECT {self.columns} FROM {table}"
@@ -86,9 +87,7 @@ class Shape(Generic[T]):
 
     def read(self, row: Sequence[Any]) -> T:
         """The record of a row that begins with its columns. Raises `Unreadable`."""
-        return self.kind(
-            **{name: cell.read(value) for name, cell, value in zip(self.names, self._cells, row, strict=False)}
-        )
+        return self.kind(*[read(cell) for read, cell in zip(self._read, row, strict=False)])
 
     def read_all(self, rows: Iterable[Sequence[Any]]) -> tuple[T, ...]:
         return tuple(self.read(row) for row in rows)

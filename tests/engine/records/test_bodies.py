@@ -162,10 +162,23 @@ def test_the_order_of_texts_is_the_order_of_time(one: datetime, other: datetime)
     assert (instant_text(one) < instant_text(other)) == (one < other)
 
 
+@given(LEAVES[datetime], st.integers(0, 26), st.characters(codec="ascii"))
+def test_an_instant_has_one_spelling(at: datetime, place: int, sign: str) -> None:
+    text = instant_text(at)
+    text = text[:place] + sign + text[place + 1 :]
+    try:
+        read = read_instant(text)
+    except Unreadable:
+        return
+    assert instant_text(read) == text
+
+
 @pytest.mark.parametrize(
     "text",
     ["2026-03-02 01:30:00.000000Z", "2026-03-02T01:30:00Z", "2026-03-02T01:30:00.000000+00:00", "2026-03-02", "", None, 5,
-     "2026-03-02T01:30:00.000000", "2026-13-02T01:30:00.000000Z"],
+     "2026-03-02T01:30:00.000000", "2026-13-02T01:30:00.000000Z", "2026-02-30T01:30:00.000000Z",
+     "2026-03-02T24:00:00.000000Z", "2026-03-02T01:60:00.000000Z", "2026-W10-1T01:30:00.00000Z",
+     "2026-03-02T01:30:00.000000Z\n", "٢٠٢٦-03-02T01:30:00.000000Z", "0000-03-02T01:30:00.000000Z"],
 )  # fmt: skip
 def test_any_other_spelling_of_an_instant_is_unreadable(text: object) -> None:
     with pytest.raises(Unreadable):
