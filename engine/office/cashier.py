@@ -210,7 +210,9 @@ def _place(office: Office, payment: Payment) -> Payment:
     )
     try:
         started = office.providers[payment.provider].start(order)
-    except ProviderDown:  # perhaps it heard us: only its own answer to our question will tell
+    except Exception as failed:  # perhaps it heard us: only its own answer to our question will tell
+        if not isinstance(failed, ProviderDown):
+            log.exception("the adapter of %s failed", payment.provider)
         return _change(office, payment.id, status="unknown", reason="operator_down", checked_at=now)
     placed = _change(office, payment.id, provider_ref=started.provider_ref, page=_safe_page(started.page))
     return placed if started.pending else check_payment(office, payment.id)

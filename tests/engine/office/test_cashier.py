@@ -407,6 +407,27 @@ def test_silent_payments_are_asked_less_and_less(tmp_path: Path) -> None:
     assert asked == [1, 1, 1, 1, 1, 0, 1, 0, 1, 0]
 
 
+def test_an_adapter_that_breaks_when_it_is_asked_to_collect_is_asked_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The payer reads that nobody knows yet, not an accident: the order may have been heard."""
+
+    class Halting(Told):
+        def start(self, order: PaymentOrder) -> Started:
+            super().start(order)
+            raise KeyError("an answer without its field")
+
+    told = Halting()
+    told.says = {"kind": "paid"}
+    world = a_world(tmp_path, providers={"told": told})
+    payment = pay(world, world.sent(), provider="told")
+    assert (payment.status, payment.reason) == ("unknown", "operator_down")
+    assert "the adapter of told failed" in caplog.text
+    world.wait(minutes=10, seconds=1)
+    cashier.reconcile(world.office)
+    assert world.read(lambda unit: unit.payment(payment.id)).status == "paid"
+
+
 def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Told):
         id = "broken"
