@@ -130,7 +130,7 @@ def rotate(folder: Path) -> Work:
     return turns
 
 
-KINDS = {"submit": "submitted", "upload": "attached", "pay": "credited", "book": "booked", "decide": "issued"}
+KINDS = {"submit": "submitted", "upload": "attached", "pay": "payment_started", "book": "booked", "decide": "issued"}
 COMMANDS = (submit, upload, pay, book, decide, timer, backup, rotate)
 OWN_AFFAIR = ("backup", "rotate")  # of the command line, which tells what the disk said and may be begun again
 
