@@ -14,6 +14,7 @@ from engine.definition.model import Form, Procedure
 from renderers.words import load_words
 
 RULES: Final[Mapping[str, Any]] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+_AXE: Final = Axe()
 _KEYS: Final = load_words().every_key()
 _SIGNS: Final = re.compile(r"[{}]|\b(?:null|undefined|NaN)\b|&\w+;|</?[A-Za-z]\w*")
 _PYTHON: Final = re.compile(r"\b(?:None|True|False)\b")  # "None" is a word of English
@@ -61,7 +62,7 @@ def faults_of(seen: Mapping[str, Any], language: str, names: frozenset[str], err
 
 
 def axe_faults(page: Page) -> list[str]:
-    found = Axe().run(page, options=dict(RULES)).response["violations"]
+    found = _AXE.run(page, options=dict(RULES)).response["violations"]
     return [f"axe {one['id']} {[node['html'][:160] for node in one['nodes'][:3]]}" for one in found]
 
 
