@@ -121,7 +121,7 @@ def test_whoever_looks_for_a_free_seat_gets_it(store: Store) -> None:
 
     def looks_and_takes(n: int) -> bool:
         with store.unit(write=True) as unit:
-            taken = unit.seats_taken("desk", "lome", NOON, later(days=2)).get(NOON, frozenset())
+            taken = unit.seats_taken("desk", "lome", NOON, later(days=2), alone=True).get(NOON, frozenset())
             seat = next((one for one in range(8) if one not in taken), None)
             if seat is not None:
                 unit.take_seat("desk", f"d{n}", a_booking(f"b{n}", start=NOON, seat=seat))

@@ -126,11 +126,12 @@ def _appointment(procedure: Procedure, appointment_id: str) -> Appointment:
 
 
 def _taken(
-    unit: Unit, procedure: Procedure, appointment: Appointment, office_id: str, now: datetime, dossier_id: str
-) -> dict[datetime, frozenset[int]]:
-    """The seats that are somebody's, and those that somebody else is confirming."""
+    unit: Unit, procedure: Procedure, appointment: Appointment, office_id: str, now: datetime, dossier_id: str,
+    alone: bool = False,
+) -> dict[datetime, frozenset[int]]:  # fmt: skip
+    """The seats that are somebody's, and those that somebody else is confirming. `alone`: to take one that is free."""
     resource, from_, until = resource_key(procedure, appointment.id), now - timedelta(days=1), now + timedelta(days=400)
-    taken = dict(unit.seats_taken(resource, office_id, from_, until))
+    taken = dict(unit.seats_taken(resource, office_id, from_, until, alone))
     for start, seats in unit.seats_held(resource, office_id, from_, until, now, dossier_id).items():
         taken[start] = taken.get(start, frozenset()) | seats
     return taken
@@ -199,7 +200,7 @@ def book_slot(
         moment = Moment(procedure, actor, now, office.directory, office.wording)
         if office_id not in {one.id for one in offices_for(procedure, appointment, dossier, moment)}:
             raise Refused(refusal("slot_closed", why="office", office=office_id))
-        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id)
+        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id, alone=True)
         decision = place(
             procedure, dossier, appointment_id, office_id, start, taken, actor, now, office.directory, office.wording,
             booking_id=new_id(),
@@ -221,7 +222,7 @@ def hold_slot(
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
         appointment = _appointment(procedure, appointment_id)
-        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id)
+        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id, alone=True)
         decision = place(
             procedure, dossier, appointment_id, office_id, start, taken, actor, now, office.directory, office.wording,
             booking_id=new_id(),

@@ -76,11 +76,10 @@ class LedgerVerbs(Verbs):
     # seats
 
     def seats_taken(
-        self, resource: str, office: str, from_: datetime, to: datetime
+        self, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False
     ) -> Mapping[datetime, frozenset[int]]:
-        self._turn(
-            "seats", resource, office
-        )  # two that count at once would find the same seat free, and one be told: full
+        if alone:  # two that count at once would find the same seat free, and one be told: full
+            self._turn("seats", resource, office)
         sql = (
             "SELECT start, seat FROM booking"
             " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND status <> 'cancelled'"

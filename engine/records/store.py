@@ -202,8 +202,11 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
 
     # seats
     def seats_taken(
-        self, resource: str, office: str, from_: datetime, to: datetime
-    ) -> Mapping[datetime, frozenset[int]]: ...
+        self, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False
+    ) -> Mapping[datetime, frozenset[int]]:
+        """`alone`: for who is about to take one that is free; others who are wait until this unit ends."""
+        ...
+
     def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
         """Raises `Taken` when that seat of that slot is somebody's, or the dossier holds another booking of this
         appointment that is still to come: to move, release first."""
