@@ -72,6 +72,8 @@ def in_postgres(sql: str) -> str:
 class PostgresVerbs(Verbs):
     """A verb's SQL on a PostgreSQL connection. A row that exists already is found without breaking the transaction."""
 
+    ends_streams = True
+
     def __init__(self, connection: psycopg.Connection[Any], writes: bool) -> None:
         self._postgres = connection
         self._writes = writes

@@ -108,7 +108,8 @@ class DossierVerbs(Verbs):
         return LINES.read_all(self._rows(sql, (owner, limit)))
 
     def find_dossiers(self, tray: Tray, after: str | None = None, limit: int = 50) -> Slice:
-        sql, cells = tray_query(self._row, tray, f"{LINES.columns}, due_order", page_start(after))
+        most = limit + 1 if self.ends_streams else None
+        sql, cells = tray_query(self._row, tray, f"{LINES.columns}, due_order", page_start(after), most)
         lines = LINES.read_all(self._rows(f"{sql} ORDER BY due_order, id LIMIT ?", [*cells, limit + 1]))
         return next_page(lines, limit)
 

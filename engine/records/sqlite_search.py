@@ -37,9 +37,12 @@ def search_words(text: str) -> list[str]:
     return sorted(set(words))[:MOST_WORDS]
 
 
-def tray_query(row: Row, tray: Tray, columns: str, after: tuple[str, str] | None = None) -> tuple[str, list[Any]]:
+def tray_query(
+    row: Row, tray: Tray, columns: str, after: tuple[str, str] | None = None, most: int | None = None
+) -> tuple[str, list[Any]]:
     """The SELECT of a tray's dossiers after a mark, without its order. One stream a place, each in the order of an
-    index, so that the first page of a full tray costs no more than that of an empty one."""
+    index, so that the first page of a full tray costs no more than that of an empty one. With `most` each stream ends by
+    itself after so many: for a store that would read them all to put them in order."""
     terms = _terms(tray)
     by_word, selective = _word_terms(row, tray.text)
     terms += by_word
@@ -56,7 +59,8 @@ def tray_query(row: Row, tray: Tray, columns: str, after: tuple[str, str] | None
         return _select(columns, terms)
     once = dict.fromkeys(places)
     streams = [_select(columns, [("procedure = ? AND state = ?", list(place)), *terms]) for place in once]
-    return " UNION ALL ".join(sql for sql, _ in streams), [cell for _, cells in streams for cell in cells]
+    each = "{}" if most is None or len(streams) == 1 else f"({{}} ORDER BY due_order, id LIMIT {most})"
+    return " UNION ALL ".join(each.format(sql) for sql, _ in streams), [cell for _, cells in streams for cell in cells]
 
 
 def _select(columns: str, terms: Terms) -> tuple[str, list[Any]]:

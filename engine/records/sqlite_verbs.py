@@ -25,6 +25,7 @@ class Verbs:
 
     lock = ""
     claim = ""
+    ends_streams = False  # does a list of several streams read each to its end, unless it is told where to stop?
     steady = ""
 
     def __init__(self, connection: sqlite3.Connection, writes: bool) -> None:
