@@ -1135,6 +1135,36 @@ def test_a_change_waits_for_whoever_takes_a_seat(store: Store) -> None:
     assert order == ["booked", "changed"]
 
 
+def test_a_dossier_at_rest_is_the_dossier(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        kept = unit.dossier("d1")
+        assert kept is not None
+        assert unit.dossier_at_rest("d1") == kept
+        assert unit.dossier_at_rest("absent") is None
+
+
+def test_a_dossier_that_somebody_changes_is_not_waited_for() -> None:
+    """On PostgreSQL, where several write at once."""
+    store = an_empty_store()
+    opened(store)
+    found: list[object] = []
+
+    def look() -> None:
+        with store.unit(write=True) as unit:
+            found.append(unit.dossier_at_rest("d1"))
+
+    with store.unit(write=True) as unit:
+        kept = unit.dossier("d1")
+        other = threading.Thread(target=look)
+        other.start()
+        other.join(5)
+        assert found == [None]
+    look()
+    assert found == [None, kept]
+    store.close()
+
+
 def test_a_booking_says_which_change_took_it_away(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:

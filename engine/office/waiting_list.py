@@ -91,17 +91,13 @@ def tell_waiting(
     office: Office, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
 ) -> int:  # fmt: skip
     """Tells so many of those who wait at an office, the longest first, that a seat is free; how many were. `source` is what
-    freed it: nobody is told twice of the same."""
+    freed it: nobody is told twice of the same. Whoever is doing something with their dossier at this very moment is passed over."""
     now, told = office.now(), 0
     for one in unit.waiting_for(resource, office_id):
-        dossier = unit.dossier(one.dossier)
-        if told >= most or dossier is None:
+        if told >= most:
             break
-        if (
-            one.dossier == but
-            or dossier.closed_at is not None
-            or (one.told_at is not None and now - one.told_at < QUIET)
-        ):
+        dossier = unit.dossier_at_rest(one.dossier) if one.dossier != but else None
+        if dossier is None or dossier.closed_at is not None or (one.told_at is not None and now - one.told_at < QUIET):
             continue
         unit.put_waiting(replace(one, told_at=now))
         told += _owe(office, unit, dossier, office_id, source, now)

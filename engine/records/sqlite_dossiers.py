@@ -63,6 +63,10 @@ class DossierVerbs(Verbs):
         row = self._row(_BODY + "?" + self.lock, (dossier_id,))
         return read_body(row[0]) if row else None
 
+    def dossier_at_rest(self, dossier_id: str) -> Dossier | None:
+        row = self._row(_BODY + "?" + self.claim, (dossier_id,))
+        return read_body(row[0]) if row else None
+
     def dossier_numbered(self, number: str) -> Dossier | None:
         row = self._row(_BODY + "(SELECT id FROM dossier WHERE number = ?)" + self.lock, (number,))
         return read_body(row[0]) if row else None

@@ -115,6 +115,11 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
 
     # dossiers
     def dossier(self, dossier_id: str) -> Dossier | None: ...
+    def dossier_at_rest(self, dossier_id: str) -> Dossier | None:
+        """The same, unless another unit is changing it at this moment: for what concerns others than whose act this is, so that
+        two units never wait for each other's dossiers."""
+        ...
+
     def dossier_numbered(self, number: str) -> Dossier | None: ...
     def add_dossier(self, dossier: Dossier) -> None:
         """Raises `Taken` when the number, or this owner's draft of the procedure, exists."""

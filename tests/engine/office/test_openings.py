@@ -413,3 +413,41 @@ def test_booked_at_the_moment_of_the_closure(kind: str, tmp_path: Path) -> None:
         assert len(told(world, dossier)) == (came == "booked")
     assert fsck(world.office) == ()
     store.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_visits_given_back_and_moved_while_it_closes_and_everybody_waits(kind: str, tmp_path: Path) -> None:
+    """Whoever gives a seat back tells others, who are giving theirs back: nobody waits for somebody who waits for them."""
+    store = SqliteStore(tmp_path / "office.db") if kind == "sqlite" else an_empty_store()
+    world = a_world(tmp_path, store)
+    people = [on(world, to_book(world, number), WEDNESDAY, number) for number in range(RACERS)]
+    for one in people:
+        waiting_list.wait_for_seat(world.office, world.owner(one), one.id, "depot", LOME)
+    friday, administrator = offered(world, people[0], date(2026, 11, 27)), chief(world)
+    start = Barrier(RACERS + 1)
+
+    def act(number: int) -> str:
+        start.wait()
+        mine = people[number]
+        try:
+            if number % 2:
+                bookings.cancel_booking(world.office, world.owner(mine), mine.id, "depot", token=f"c{number}")
+            else:
+                book(world, mine, friday[number], token=f"m{number}")
+        except Refused as closed:
+            return closed.reason.code
+        return "done"
+
+    def close() -> int:
+        start.wait()
+        return openings.change_openings(world.office, administrator, STRIKE, token="close").told
+
+    with ThreadPoolExecutor(RACERS + 1) as pool:
+        closing, acting = pool.submit(close), [pool.submit(act, number) for number in range(RACERS)]
+        said, lost = [each.result() for each in acting], closing.result()
+    assert set(said) <= {"done", "not_booked"}  # what is lost can be given back no more
+    held = [world.kept(one).bookings["depot"] for one in people]
+    assert not [one for one in held if one.status == "booked" and local_day(one.start) == WEDNESDAY]
+    assert sum(len(told(world, one)) for one in people) == lost
+    assert fsck(world.office) == ()
+    store.close()
