@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from engine.records.journal import verify
+from engine.records.leaves import Tree
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict, Reply, Store, Taken
 from engine.records.stores import open_store
@@ -222,6 +223,30 @@ def test_a_command_sent_ten_times_at_once_is_done_once(store: Store) -> None:
     assert all(answer == answers[0] for answer in answers)
     with store.unit() as unit:
         assert unit.head("d1")[0] == 2
+
+
+def test_many_workers_begin_one_tree(store: Store) -> None:
+    """Whoever comes second at the first signature finds it begun, and that is all."""
+    opened(store, *(a_dossier(f"d{n}") for n in range(THREADS)))
+
+    def begins(_: int) -> str:
+        try:
+            with store.unit(write=True) as unit:
+                if unit.tree() is not None:
+                    return "begun"
+                owed = unit.owed_leaves(1000)
+                unit.add_leaves(0, owed)
+                unit.put_tree(Tree(len(owed), NOON, ""), first=True)
+        except Conflict:
+            return "begun"
+        return "began"
+
+    assert Counter(together(6, begins)) == {"began": 1, "begun": 5}
+    with store.unit() as unit:
+        tree = unit.tree()
+        assert tree is not None
+        assert tree.size == THREADS
+    assert sound(store)
 
 
 # -- one credit --------------------------------------------------------------------------------------------------------

@@ -37,7 +37,10 @@ class LeafVerbs(Verbs):
 
     def add_leaves(self, size: int, leaves: Sequence[Leaf]) -> None:
         for at, one in enumerate(leaves, size):
-            self._change(_ADD, (at, one.chain, one.n, one.hash))
+            try:
+                self._change(_ADD, (at, one.chain, one.n, one.hash))
+            except Taken:  # another process began the tree, whose row there was none to hold
+                raise Conflict("leaf") from None
             self._change(_SETTLE, (one.chain, one.n))
             self._fill(0, at)
 
