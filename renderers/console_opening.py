@@ -17,13 +17,14 @@ from renderers.words import load_words
 def opening() -> Iterator[None]:
     """Ends the command with 1 and one sentence when what is opened inside refuses."""
     from engine.records.file_keys import NoRing
-    from engine.records.postgres_schema import ForeignSchema, UnsafeSettings
     from engine.records.shelves import WrongShelf
+    from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
     from engine.records.store import Busy, Damaged
+    from engine.records.stores import WrongAddress
 
     kinds = (
         (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongShelf, "wrong_files"), (NoRing, "no_ring"),
-        (Damaged, "damaged"), (Busy, "silent"),
+        (Damaged, "damaged"), (WrongAddress, "wrong_address"), (Busy, "silent"),
     )  # fmt: skip
     try:
         yield

@@ -9,26 +9,38 @@ from engine.records.shelves import Bucket, FolderShelf, Shelf
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
 
-_POSTGRES = ("postgresql://", "postgres://")
+_POSTGRES = re.compile(r"postgres(ql)?:")
+_SERVER = re.compile(r"postgres(ql)?://")
 _KEYWORDS = re.compile(r"(host|hostaddr|port|dbname|user|service)\s*=")
-_SQLITE = "sqlite:///"
+_SQLITE = re.compile(r"\Asqlite:(///)?")
+_URL = re.compile(r"\w+://")
+
+
+class WrongAddress(ValueError):
+    """No address of a store. Never taken for the name of a file: what is kept there would be found by nobody."""
 
 
 def file_of(address: str | Path) -> Path | None:
     """The file of a SQLite store; None for a server, whose address is a URL or libpq's `host=… dbname=…`."""
     text = str(address)
-    is_server = text.startswith(_POSTGRES) or _KEYWORDS.match(text)
-    return None if is_server else Path(text.removeprefix(_SQLITE))
+    is_server = _POSTGRES.match(text) or _KEYWORDS.match(text)
+    return None if is_server else Path(_SQLITE.sub("", text, count=1))
 
 
 def open_store(address: str | Path) -> Store:
-    """The store at an address, not migrated. Raises `UnsafeSettings`, `Busy`, `Damaged`."""
-    file = file_of(address)
+    """The store at an address, not migrated. Raises `WrongAddress`, `UnsafeSettings`, `Busy`, `Damaged`."""
+    file, text = file_of(address), str(address)
+    if not (_SQLITE if file is not None else _SERVER).match(text) and (_URL.match(text) or _POSTGRES.match(text)):
+        raise WrongAddress(_without_secret(text))
     if file is not None:
         return SqliteStore(file)
     from engine.records.postgres import PostgresStore  # its driver is 8 MiB of memory: not loaded for a file
 
     return PostgresStore(str(address))
+
+
+def _without_secret(address: str) -> str:
+    return address.rpartition("@")[2]
 
 
 def open_shelf(place: Path | Bucket) -> Shelf:

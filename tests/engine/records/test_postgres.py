@@ -11,11 +11,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from engine.records.file_keys import NoRing
 from engine.records.postgres import PostgresStore
 from engine.records.postgres_schema import NAMES, check_settings
+from engine.records.shelves import WrongShelf
 from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
-from engine.records.store import Busy
-from engine.records.stores import file_of, open_store
+from engine.records.store import Busy, Damaged
+from engine.records.stores import WrongAddress, file_of, open_store
+from renderers.console_opening import opening
 from tests.engine.records.makers import NOON, a_document, a_dossier, a_payment, an_edition, journal, opened
 from tests.postgres import an_empty_store, database
 
@@ -190,6 +193,9 @@ def test_what_somebody_broke_is_found(store: PostgresStore) -> None:
         ("var/guichet.db", "var/guichet.db"),
         ("sqlite:///var/guichet.db", "var/guichet.db"),
         ("sqlite:////srv/guichet.db", "/srv/guichet.db"),
+        ("sqlite:/srv/guichet.db", "/srv/guichet.db"),
+        ("sqlite:var/guichet.db", "var/guichet.db"),
+        ("postgresql:guichet", None),
         ("postgresql://guichet@10.0.0.2/guichet", None),
         ("postgres://guichet@10.0.0.2/guichet", None),
         ("host=10.0.0.2 dbname=guichet", None),
@@ -199,3 +205,19 @@ def test_what_somebody_broke_is_found(store: PostgresStore) -> None:
 def test_what_an_address_names(address: str, file: str | None) -> None:
     """A server's address must never become a file of that name."""
     assert file_of(address) == (Path(file) if file else None)
+
+
+@pytest.mark.parametrize("address", ["postgresql:guichet", "postgres:/guichet", "mysql://root:secret@there/guichet"])
+def test_what_is_no_address_is_told_without_its_secret(address: str) -> None:
+    with pytest.raises(WrongAddress) as told:
+        open_store(address)
+    assert "secret" not in str(told.value)
+    assert not Path(address).exists()
+
+
+@pytest.mark.parametrize("refusal", [UnsafeSettings, ForeignSchema, Damaged, WrongAddress, WrongShelf, NoRing, Busy])
+def test_why_it_does_not_open_is_one_sentence(refusal: type[Exception], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, opening():
+        raise refusal("fsync=off")
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n"), "fsync=off" in said, "Traceback" in said) == (1, 1, True, False)
