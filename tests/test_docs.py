@@ -52,8 +52,9 @@ def test_every_target_of_the_readme_is_made() -> None:
         assert re.search(rf"^{target}:", makefile, re.M), target
 
 
-def test_every_test_that_the_page_of_threats_names_exists() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "security.md").read_text("utf-8"))
+@pytest.mark.parametrize("page", ["security.md", "faults.md"])
+def test_every_test_that_a_page_names_exists(page: str) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / page).read_text("utf-8"))
     assert named
     for file, test in named:
         assert re.search(rf"^ *def {test}\(", (ROOT / file).read_text("utf-8"), re.M), f"{file}::{test}"
