@@ -64,7 +64,7 @@ format: install ## lay the code out
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## pages beside a bare Flask page on the same server; thousands of procedures beside a few
+bench: install ## what things cost beside their peers, kept in benchmarks/out.json (the first time, half an hour to make what is measured)
 	$(BIN)/python -m benchmarks
 
 reference: install ## write the generated references again

@@ -28,7 +28,7 @@ def _grown() -> Iterator[Measure]:
     curves: list[Series] = []
     yield from growth.measures(curves.append)
     curves = [one for one in curves if one.id.startswith("S2-") and not one.id.startswith("S2-pg")]
-    write_growth(CURVES, "Temps d’un acte selon le nombre de dossiers", "dossiers", curves)
+    write_growth(CURVES, "Time of an act by number of dossiers", "dossiers", curves)
 
 
 GROUPS: dict[str, Callable[[], Iterator[Measure]]] = {

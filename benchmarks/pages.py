@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from benchmarks.measure import Measure
 from benchmarks.portal import Browser, Server, answers, bare_page, hidden, portal
 
-ROUNDS, SECONDS, CLIENTS = 7, 2.0, 2
+ROUNDS, SECONDS, CLIENTS = 5, 2.0, 2
 Ask = Callable[[HTTPConnection], int]
 
 
