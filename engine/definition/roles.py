@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.definition.model import APPLICANT, SYSTEM, Appointment, Form, Procedure
 
@@ -38,12 +38,26 @@ def _named_roles(procedure: Procedure) -> Iterator[str]:
 
 def receiving_roles(procedure: Procedure) -> frozenset[str]:
     """The roles (`agency/role`) of the procedure's own agency that meet people: those that keep its appointments; without
-    any, those that its first step waits for."""
+    any, those that its first step waits for, or the nearest after it that waits for somebody there."""
     visits = (task for task in procedure.tasks.values() if isinstance(task, Appointment))
     meeting = {role_key(procedure, role) for visit in visits for role in visit.by}
-    own = f"{procedure.identity.agency}/"
-    found = meeting or awaited_roles(procedure, procedure.start)
-    return frozenset(role for role in found if role.startswith(own))
+    return _own(procedure, meeting) if meeting else _first_hands(procedure)
+
+
+def _first_hands(procedure: Procedure) -> frozenset[str]:
+    """Where people pay or wait first, it is the next hand that receives them."""
+    seen, steps = set[str](), {procedure.start}
+    while steps:
+        found = _own(procedure, {role for step in steps for role in awaited_roles(procedure, step)})
+        if found:
+            return found
+        seen |= steps
+        steps = {way.target for step in steps for way in procedure.leaving.get(step, ())} - seen
+    return frozenset()
+
+
+def _own(procedure: Procedure, roles: Iterable[str]) -> frozenset[str]:
+    return frozenset(role for role in roles if role.startswith(f"{procedure.identity.agency}/"))
 
 
 def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Final
 from engine.definition.model import Fee
 from engine.gateways.payments import CURRENCY
 from engine.office.carrying import journalise
-from engine.office.cashier import PAYMENT, RECEIVED, SECOND_THOUGHTS, awaited_in, credit, due_now
+from engine.office.cashier import PAYMENT, SECOND_THOUGHTS, awaited_in, credit, due_now
 from engine.office.command import once
 from engine.office.office import Office, pinned, seen
 from engine.problems import Refused, refusal
@@ -65,10 +65,3 @@ def take_cash(office: Office, actor: Actor, dossier_id: str, amount: int, *, tok
         return credit(office, unit, payment, dossier, amount, now)[0]
 
     return once(office, actor, "take_cash", token, (dossier_id, amount), work, PAYMENT)
-
-
-def cash_taken(office: Office, actor: Actor, dossier_id: str) -> tuple[Payment, ...]:
-    """What came in over the counter."""
-    with office.store.unit() as unit:
-        found = unit.payments_of(seen(unit, office, actor, dossier_id).id)
-    return tuple(one for one in found if one.method == CASH and one.status in RECEIVED)

@@ -49,10 +49,13 @@ def name_earlier(
 
 
 def _earlier(unit: Unit, office: Office, actor: Actor, number: str, phone: str | None) -> Dossier:
-    """The earlier dossier, for who may name it: its owner, or who holds the phone that its messages go to."""
-    other = unit.dossier_numbered(number) if phone else None
-    if other is not None and not other.is_draft and other.contact_phone == phone:
-        return other
+    """The earlier dossier, for who may name it: its owner, or who holds the phone that its messages go to. At a counter the owner
+    is there: theirs may be named, which opens it to nobody."""
+    other = unit.dossier_numbered(number) if phone or actor.principal else None
+    if other is not None and not other.is_draft:
+        helped = actor.kind == "agent" and bool(actor.principal) and other.owner == actor.principal
+        if helped or (phone is not None and other.contact_phone == phone):
+            return other
     return seen(unit, office, actor, number)
 
 

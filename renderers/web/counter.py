@@ -44,6 +44,7 @@ from renderers.web_form import national
 blueprint = Blueprint("counter", __name__)
 
 HOME: Final = "/agent/guichet"
+_PROOFS: Final = ("proving", "proved")  # what the person before held: no proof of the next one's
 _AWAITED: Final = "helped_phone"  # in the browser's signed cookie: the number whose code is waited for
 
 
@@ -69,11 +70,9 @@ def home() -> Response:
     if helps is None:
         return _door()
     g.desk = COUNTER_DESK
-    books = [book for book in receives if not book.links()]
     return page(
         "agent/counter.html", note=session.pop("note", ""), begun=_begun(helps.dossiers),
-        procedures=sorted((label(book.identity.title), f"{HOME}/demarches/{book.id}") for book in books),
-        later=sorted(label(book.identity.title) for book in receives if book.links()),
+        procedures=sorted((label(book.identity.title), f"{HOME}/demarches/{book.id}") for book in receives),
     )  # fmt: skip
 
 
@@ -95,6 +94,8 @@ def _begun(ids: frozenset[str]) -> list[Begun]:
 
 
 def _door(field: str = "", error: str = "") -> Response:
+    for name in _PROOFS:
+        session.pop(name, None)
     errors = [(f"#{field}", error)] if error else []
     given = {name: request.form.get(name, "")[:200] for name in ("phone", "family_name", "given_names", "number")}
     return desk_page(
@@ -108,6 +109,8 @@ def _door(field: str = "", error: str = "") -> Response:
 def begin() -> Response:
     """By the code to be read aloud, by a signature, or by an earlier receipt."""
     _receives()
+    for name in _PROOFS:
+        session.pop(name, None)
     how, given = request.form.get("how", ""), {name: said[:200] for name, said in request.form.items()}
     try:
         if how == "phone":
@@ -207,7 +210,7 @@ def _agent() -> Actor:
 
 def _offered(slug: str) -> Procedure:
     found = next((one for one in assistance.received_by(office(), _agent()) if one.id == slug), None)
-    if found is None or found.links():
+    if found is None:
         raise NotFound
     return found
 

@@ -125,6 +125,10 @@ def send(number: str) -> Response:
         )  # fmt: skip
     except WrongAnswers:
         return go(one.at("/verification"))
+    except Refused as closed:  # the page tells what is missing
+        if closed.reason.code != "link_missing":
+            raise
+        return go(one.at("/verification"))
     return go(one.at("/recepisse"))
 
 
@@ -139,6 +143,6 @@ def _check(one: Case, error: str = "", status: int = 200, undeclared: bool = Fal
     how = request.form.get("confirmed", "") or ("code" if request.form.get("go") == "code" else "")
     counter = {
         "phone": person_named(office(), actor())[1], "error": error, "confirmed": how,
-        "declared": request.form.get("declared") == "1",
+        "declared": request.form.get("declared") == "1", "reading": one.at("/lecture"),
     }  # fmt: skip
     return check_page(one, check(office(), actor(), one.id), undeclared, status=status, counter=counter)

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from engine.office.assistance import follow_code
-from engine.office.cash import cash_due, cash_taken, take_cash
-from engine.office.cashier import owed
+from engine.office.cash import CASH, cash_due, take_cash
+from engine.office.cashier import RECEIVED, owed, payments
 from renderers.certificate import counter_pdf
 from renderers.web.base import (
     actor,
@@ -44,7 +44,7 @@ def show(number: str) -> Response:
     return page(
         "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
         steps=time_steps(one), bring=to_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
-        cash=cash, cash_said=francs(cash), token=new_token(),
+        cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one),
     )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def pdf(number: str) -> Response:
 
 def _rows(one: Case) -> list[tuple[str, str]]:
     dossier = one.dossier
-    due = sum(fee.left for fee in owed(office(), actor(), one.id))
+    due = _due(one)
     sent = site().words.moment(dossier.submitted_at, language()) if dossier.submitted_at else ""
     rows = [
         (say("counter.applicant"), dossier.label),
@@ -92,13 +92,18 @@ def _rows(one: Case) -> list[tuple[str, str]]:
         (say("counter.fee"), francs(due) if due else say("counter.nothing_due")),
         *(
             (
-                say("counter.cash_taken"),
+                say(f"counter.{'cash_taken' if paid.method == CASH else 'phone_paid'}"),
                 say("counter.cash_line", receipt=paid.receipt or "", amount=francs(paid.amount)),
             )
-            for paid in cash_taken(office(), actor(), one.id)
+            for paid in payments(office(), actor(), one.id)
+            if paid.status in RECEIVED
         ),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _due(one: Case) -> int:
+    return sum(fee.left for fee in owed(office(), actor(), one.id))
 
 
 def _grouped(one: Case) -> str:

@@ -21,6 +21,9 @@ from renderers.web import (
     comparisons,
     counter,
     counter_form,
+    counter_links,
+    counter_payment,
+    counter_reading,
     counter_receipt,
     definitions,
     exports,
@@ -43,5 +46,6 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, openings.blueprint, opening_forms.blueprint, own_desk.blueprint,
-    counter.blueprint, counter_form.blueprint, counter_receipt.blueprint,
+    counter.blueprint, counter_form.blueprint, counter_links.blueprint, counter_payment.blueprint, counter_reading.blueprint,
+    counter_receipt.blueprint,
 )  # fmt: skip

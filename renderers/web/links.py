@@ -86,7 +86,11 @@ def _is_seen(dossier_id: str) -> bool:
 @blueprint.get("/dossiers/<number>/lien/<link_id>")
 @signed_in
 def choose(number: str, link_id: str) -> Response:
-    one = case(number)
+    return choose_link(case(number), link_id)
+
+
+def choose_link(one: Case, link_id: str) -> Response:
+    """Which earlier dossier a draft hangs on."""
     if not one.dossier.is_draft:
         return go(one.at())
     return _page(one, _link(one, link_id))
@@ -95,8 +99,11 @@ def choose(number: str, link_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/lien/<link_id>")
 @signed_in
 def name(number: str, link_id: str) -> Response:
+    return name_link(case(number), link_id)
+
+
+def name_link(one: Case, link_id: str) -> Response:
     """One's own dossier is named at once; for another, a code goes to its phone first."""
-    one = case(number)
     if not one.dossier.is_draft:
         return go(one.at())
     link = _link(one, link_id)
@@ -177,7 +184,11 @@ def _after(one: Case) -> str:
 @blueprint.get("/dossiers/<number>/lien/<link_id>/code")
 @signed_in
 def ask_code(number: str, link_id: str) -> Response:
-    one = case(number)
+    return ask_link_code(case(number), link_id)
+
+
+def ask_link_code(one: Case, link_id: str) -> Response:
+    """The code that went to the phone of a dossier that is not the person's own."""
     if not one.dossier.is_draft or not session.get("proving"):
         return go(one.at(f"/lien/{link_id}"))
     return _code_page(one, _link(one, link_id))
@@ -186,7 +197,10 @@ def ask_code(number: str, link_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/lien/<link_id>/code")
 @signed_in
 def check_code(number: str, link_id: str) -> Response:
-    one = case(number)
+    return check_link_code(case(number), link_id)
+
+
+def check_link_code(one: Case, link_id: str) -> Response:
     wanted = session.get("proving", "")
     if not one.dossier.is_draft or not wanted:
         return go(one.at(f"/lien/{link_id}"))
@@ -248,7 +262,10 @@ def _keep(one: Case, link: Link, number: str, row: int | None, phone: str | None
 @blueprint.get("/dossiers/<number>/lien/<link_id>/<earlier>")
 @signed_in
 def choose_row(number: str, link_id: str, earlier: str) -> Response:
-    one = case(number)
+    return choose_link_row(case(number), link_id, earlier)
+
+
+def choose_link_row(one: Case, link_id: str, earlier: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at())
     return _row_page(one, _link(one, link_id), earlier)
@@ -257,7 +274,10 @@ def choose_row(number: str, link_id: str, earlier: str) -> Response:
 @blueprint.post("/dossiers/<number>/lien/<link_id>/<earlier>")
 @signed_in
 def keep_row(number: str, link_id: str, earlier: str) -> Response:
-    one = case(number)
+    return keep_link_row(case(number), link_id, earlier)
+
+
+def keep_link_row(one: Case, link_id: str, earlier: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at())
     link, picked = _link(one, link_id), request.form.get("row", "")

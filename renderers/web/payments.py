@@ -28,7 +28,7 @@ from engine.office.fee_accounts import FeeAccount, fee_accounts
 from engine.office.office import NotFound
 from engine.office.surplus import to_give_back
 from engine.problems import Refused
-from engine.records.dossier import OwedLine, Payment
+from engine.records.dossier import Payment
 from engine.rules.tasks import open_tasks
 from renderers.certificate import receipt_pdf
 from renderers.web.base import (
@@ -45,8 +45,9 @@ from renderers.web.base import (
     signed_in,
     site,
 )
-from renderers.web.cases import Case, agency_of, case, label
+from renderers.web.cases import Case, agency_of, case
 from renderers.web.money import day_of, francs, money_line
+from renderers.web.prices import PriceLine, PriceTable, price_table
 from renderers.web.refusals import problem_json, sentence
 from renderers.web_form import national
 
@@ -56,61 +57,6 @@ _OPEN: Final = frozenset({"pending"})
 _RECEIVED: Final = frozenset({"paid", "overpaid"})
 _CALLBACK_STATUS: Final = {"refused": 400, "unknown_provider": 404, "later": 503}
 _CALLBACK_LARGEST: Final = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class PriceLine:
-    """One line of the fee table: how it was counted, and on which law it rests."""
-
-    label: str
-    amount: int
-    detail: str
-    law: str
-    to_confirm: bool
-    exempt: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PriceTable:
-    label: str
-    lines: tuple[PriceLine, ...]
-    total: int
-    left: bool = False  # some of it was paid
-    note: str = ""
-
-
-def price_table(one: Case, title: str, lines: tuple[OwedLine, ...], total: int) -> PriceTable:
-    """The lines of a price, with their laws; those of one row each say whose they are."""
-    names = _row_names(one, lines)
-    return PriceTable(title, tuple(_price_line(one, line, names.get(line.id, "")) for line in lines), total)
-
-
-def _price_line(one: Case, line: OwedLine, row: str) -> PriceLine:
-    law = one.procedure.laws.get(line.basis or "")
-    detail = ""
-    if line.unit_amount is not None and line.times is not None:
-        amount = site().words.money(line.unit_amount, language())
-        key = "price.each" if line.per else "price.times"
-        detail = say(key, amount=amount, per=line.per or "", times=line.times)
-    sourced = law is not None and law.status == "sourced"
-    plain = line.label.removesuffix(f" ({line.id.rpartition('.')[2]})")
-    return PriceLine(
-        say("row.of", group=plain, label=row) if row else line.label, line.amount, detail,
-        label(law.title) if law and sourced else "", law is not None and not sourced, line.exempt,
-    )  # fmt: skip
-
-
-def _row_names(one: Case, lines: tuple[OwedLine, ...]) -> dict[str, str]:
-    """The rows by their own names, for the lines that price each of them (`visa.2`)."""
-    groups = {known.id: known.for_each for fee in one.procedure.fees() for known in fee.lines if known.for_each}
-    if not any(line.id.partition(".")[0] in groups for line in lines):
-        return {}
-    views = {view.id: view for part in one.form().pages for view in part.fields if view.type == "rows"}
-    return {
-        f"{name}.{at}": row.label
-        for name, group in groups.items() if group in views
-        for at, row in enumerate(views[group].rows, 1) if row.label
-    }  # fmt: skip
 
 
 # -- choosing how ------------------------------------------------------------------------------------------------------
@@ -125,7 +71,11 @@ class ProviderChoice:
 @blueprint.get("/dossiers/<number>/paiement")
 @signed_in
 def choose(number: str) -> Response:
-    one = case(number)
+    return choose_payment(case(number))
+
+
+def choose_payment(one: Case) -> Response:
+    """What is owed, and with which account it is paid; the try under way, where there is one."""
     if not owed(office(), actor(), one.id):
         return _nothing(one)
     if (awaited := awaited_payment(office(), actor(), one.id)) is not None:
@@ -139,7 +89,11 @@ def choose(number: str) -> Response:
 @blueprint.post("/dossiers/<number>/paiement")
 @signed_in
 def begin(number: str) -> Response:
-    one = case(number)
+    return begin_payment(case(number))
+
+
+def begin_payment(one: Case) -> Response:
+    """Asks the operator, or says what is missing."""
     due = owed(office(), actor(), one.id)
     if not due:
         return _nothing(one)
@@ -188,7 +142,7 @@ def _choose_page(one: Case, typed: _Typed, faults: Mapping[str, str] = MappingPr
     total, least = sum(account.left for account in accounts), _least(one)
     days = [account.due for account in accounts if account.due is not None]
     return page(
-        "citizen/pay.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, errors=errors,
+        "citizen/pay.html", 422 if errors else 200, dossier=one.dossier, base=one.at(), procedure=one.title, errors=errors,
         total=total, part=least if least < total else 0, how_much=typed.how_much,
         quotes=[_table(one, account) for account in accounts], plans=[money_line(account) for account in accounts],
         due=min(days) if days else None, providers=providers, provider=provider, payer=typed.payer,
@@ -227,7 +181,11 @@ def _nothing(one: Case) -> Response:
 @blueprint.get("/dossiers/<number>/paiement/<payment_id>")
 @signed_in
 def follow(number: str, payment_id: str) -> Response:
-    one = case(number)
+    return follow_payment(case(number), payment_id)
+
+
+def follow_payment(one: Case, payment_id: str) -> Response:
+    """Waiting for the payer's confirmation, or how it ended."""
     payment = see_payment(office(), actor(), one.id, payment_id)
     if payment.status in _OPEN:
         payment = check_payment(office(), payment.id)
@@ -238,7 +196,10 @@ def follow(number: str, payment_id: str) -> Response:
 @signed_in
 def confirmed(number: str, payment_id: str) -> Response:
     """« J’ai confirmé, vérifier maintenant »."""
-    one = case(number)
+    return check_now(case(number), payment_id)
+
+
+def check_now(one: Case, payment_id: str) -> Response:
     check_payment(office(), see_payment(office(), actor(), one.id, payment_id).id)
     return go(one.at(f"/paiement/{payment_id}"))
 
@@ -246,8 +207,11 @@ def confirmed(number: str, payment_id: str) -> Response:
 @blueprint.get("/dossiers/<number>/paiement/<payment_id>.json")
 @signed_in
 def state(number: str, payment_id: str) -> Response:
+    return payment_state(case(number), payment_id)
+
+
+def payment_state(one: Case, payment_id: str) -> Response:
     """For the page that waits: the status only."""
-    one = case(number)
     payment = see_payment(office(), actor(), one.id, payment_id)
     if payment.status in _OPEN:
         payment = check_payment(office(), payment.id)
@@ -257,12 +221,12 @@ def state(number: str, payment_id: str) -> Response:
 def _payment_page(one: Case, payment: Payment) -> Response:
     if payment.status == "pending":
         return page(
-            "citizen/paying.html", dossier=one.dossier, procedure=one.title, payment=payment,
+            "citizen/paying.html", dossier=one.dossier, base=one.at(), procedure=one.title, payment=payment,
             payer=national(payment.payer), provider=_provider_label(payment.provider),
         )  # fmt: skip
     received = payment.status in _RECEIVED
     return page(
-        "citizen/payment_end.html", dossier=one.dossier, procedure=one.title,
+        "citizen/payment_end.html", dossier=one.dossier, base=one.at(), procedure=one.title,
         end="paid" if payment.status == "paid" else payment.status, title=say(f"payment.{payment.status}"),
         kind={"unknown": "act", "overpaid": "act"}.get(payment.status, "bad"), reference=payment.receipt or "",
         facts=_facts(one, payment) if received else [], lines=_why(payment), actions=_actions(case(one.dossier.number), payment),
@@ -311,13 +275,16 @@ def _why(payment: Payment) -> list[str]:
 
 
 def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
-    follow_it = {"href": one.at(), "label": say("payment.follow")}
+    helped = (
+        bool(actor().principal) and actor().kind == "agent"
+    )  # at a counter: its receipt, and no visit is booked there
+    follow_it = {"href": one.at(), "label": say("counter.to_receipt" if helped else "payment.follow")}
     if payment.status in _RECEIVED:
         receipt = {"href": one.at(f"/recu/{payment.id}.pdf"), "label": say("payment.receipt")}
         visits = [
             task
             for task in open_tasks(one.procedure, one.dossier, one.standing().scope)
-            if isinstance(task, Appointment)
+            if isinstance(task, Appointment) and not helped
         ]
         book = [{"href": one.at("/rendez-vous"), "label": say("payment.book")}] if visits else []
         return [*book, follow_it, receipt] if book else [follow_it, receipt]
@@ -332,7 +299,11 @@ def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
 @blueprint.get("/dossiers/<number>/recu/<payment_id>.pdf")
 @signed_in
 def receipt(number: str, payment_id: str) -> Response:
-    one = case(number)
+    return receipt_file(case(number), payment_id)
+
+
+def receipt_file(one: Case, payment_id: str) -> Response:
+    """The receipt of money that came, as PDF."""
     payment = see_payment(office(), actor(), one.id, payment_id)
     if payment.status not in _RECEIVED:
         raise NotFound

@@ -33,7 +33,7 @@ from renderers.web.base import (
 from renderers.web.cases import Case, case, drawing, label, to_bring
 from renderers.web.catalogue import sent_day
 from renderers.web.money import francs
-from renderers.web.payments import PriceTable, price_table
+from renderers.web.prices import PriceTable, price_table
 from renderers.web.tracking import time_steps
 from renderers.web_form import control_id, national, problem_sentence
 
@@ -87,13 +87,18 @@ def check_page(
     last = sheet.form.pages[-1].id if sheet.form.pages else ""
     return page(
         "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""),
-        sections=[*_links(one), *answer_sections(one, sheet.form, RETURN)],
+        sections=checked_sections(one, sheet),
         quotes=[_table(one, quote) for quote in sheet.quotes],
         today=site().words.plain_day(local_day(office().now()), language()), pay_later=total > 0 and not now,
         missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
         reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",
         now=say("money.now", amount=francs(now)) if 0 < now < total else "",
     )  # fmt: skip
+
+
+def checked_sections(one: Case, sheet: CheckSheet) -> list[AnswerSection]:
+    """Everything that was said, section by section, each line with where it is changed."""
+    return [*_links(one), *answer_sections(one, sheet.form, RETURN)]
 
 
 def _reused(one: Case) -> Mapping[str, str] | None:

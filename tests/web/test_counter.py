@@ -213,3 +213,117 @@ def test_no_cash_where_the_book_takes_none(visitor: Visitor) -> None:
     banner = seat.page.value("csrf_token")
     assert seat.post(f"{HOME}/{number}/especes", csrf_token=banner, amount="5000").status == 409
     assert kept(visitor, number).state == "a_payer"
+
+
+def paying(visitor: Visitor, payer: str) -> tuple[Visitor, str]:
+    """A request granted, its price asked of a telephone from the counter."""
+    seat = helping(visitor)
+    number = sent(seat)
+    visitor.decide(number, "accorder")
+    assert "Payer par téléphone" in seat.open(f"{HOME}/{number}/recepisse").text
+    page = seat.open(f"{HOME}/{number}/paiement")
+    assert 'value="90 11 22 33"' in page.html, "the number of the person, to change"
+    assert "Ne demandez jamais le code secret" in page.text
+    press(seat, f"{HOME}/{number}/paiement", "payer", payer=payer)
+    return seat, number
+
+
+@pytest.mark.parametrize(
+    ("payer", "said"),
+    [
+        ("90000001", "Paiement reçu"), ("90000002", "solde"), ("90000004", "pas confirm"), ("90000005", "vérifi"),
+    ],
+)  # fmt: skip
+def test_the_person_pays_with_their_telephone(visitor: Visitor, payer: str, said: str) -> None:
+    """The four ends are told at the counter as they would be to the person, and lead back to the receipt."""
+    seat, number = paying(visitor, payer)
+    at = seat.page.address
+    assert re.fullmatch(rf"{HOME}/{number}/paiement/[\w-]+", at), at
+    later(visitor, seconds=5)
+    end = seat.open(at)
+    assert said in end.text, end.text
+    assert f'href="{HOME}/{number}' in end.html
+    assert f'href="/dossiers/{number}' not in end.html, "the agent stays at the counter"
+    receipt = seat.open(f"{HOME}/{number}/recepisse").text
+    assert ("Payé par téléphone" in receipt) is (payer == "90000001")
+    dossier = kept(visitor, number)
+    with visitor.office.store.unit() as unit:
+        (payment,) = unit.payments_of(dossier.id)
+        (started,) = [one for one in unit.entries(payment.dossier) if one.kind == "payment_started"]
+    assert (payment.method, payment.payer) == ("mobile_money", f"+228{payer}")
+    assert (started.actor_kind, started.actor) == ("agent", "ama")
+    if payer == "90000001":
+        assert re.search(r"Q-2026-\d{6}", end.text)
+        pdf = re.search(rf'href="({HOME}/{number}/recu/[\w-]+\.pdf)"', end.html)
+        assert pdf
+        assert seat.open(pdf[1]).response.data[:5] == b"%PDF-"
+
+
+def test_the_person_confirms_on_their_own_telephone(visitor: Visitor) -> None:
+    seat, number = paying(visitor, "90112233")
+    at = seat.page.address
+    waiting = seat.open(at)
+    assert "La personne confirme sur son téléphone" in waiting.text
+    assert "code secret" in waiting.text
+    assert f'data-poll="{at}.json"' in waiting.html
+    assert seat.open(f"{at}.json").response.json == {"status": "pending"}
+    assert seat.open(f"{HOME}/{number}/paiement").address == at, "one try at a time"
+    dossier = kept(visitor, number)
+    with visitor.office.store.unit() as unit:
+        (payment,) = unit.payments_of(dossier.id)
+    assert visitor.operator.confirm(payment.reference, "1234")
+    assert seat.post(at, csrf_token=waiting.value("csrf_token")).address == at
+    assert "Paiement reçu" in seat.open(at).text
+    assert kept(visitor, number).state == "cle"
+    assert seat.open(f"{HOME}/{number}/paiement").address.startswith(f"{HOME}/{number}/"), "nothing is owed any more"
+
+
+def test_a_wrong_number_is_said_beside_it(visitor: Visitor) -> None:
+    seat, _ = paying(visitor, "12")
+    assert seat.page.status == 422
+    assert 'id="payer-e"' in seat.page.html
+    assert 'value="12"' in seat.page.html
+
+
+def test_nothing_is_paid_for_a_draft_nor_for_somebody_elses(visitor: Visitor) -> None:
+    seat = helping(visitor)
+    number = begun(seat)
+    assert seat.open(f"{HOME}/{number}/paiement").address == f"{HOME}/{number}/demande"
+    other = an_agent(visitor, "kossi")
+    other.send(HOME, how="paper", family_name="Bawa", given_names="Tchaa", signed="1")
+    assert other.open(f"{HOME}/{number}/paiement").status == 404
+
+
+def test_the_whole_request_is_read_with_the_person(visitor: Visitor) -> None:
+    """Every answer is a sentence, each beside where it is corrected; what is missing is said; then the price and the declaration."""
+    seat = helping(visitor)
+    number = begun(seat)
+    reading = f"{HOME}/{number}/lecture"
+    assert "il manque la réponse" in seat.open(reading).text
+    other = filled(seat)
+    assert other == number, "the draft goes on"
+    check = seat.open(f"{HOME}/{number}/verification")
+    assert f'href="{reading}"' in check.html
+    page = seat.open(reading)
+    for said in (
+        "Lire avec la personne",
+        "AMEGAN.",
+        "27 mars 1990.",
+        "un papier est joint",
+        "Tissus.",
+        "5 000",
+        "tout est juste",
+    ):
+        assert said in page.text.replace("\xa0", " ").replace("\u202f", " "), said
+    assert page.html.count("data-say=") >= 8
+    assert f'href="{HOME}/{number}/demande/vous?retour=verification#' in page.html
+    assert "il manque" not in page.text
+    assert f'href="{HOME}/{number}/verification"' in page.html
+    press(seat, f"{HOME}/{number}/verification", declared="1", confirmed="paper")
+    assert seat.open(reading).address == f"{HOME}/{number}/recepisse"
+
+
+def test_the_citizens_own_check_is_as_it_was(visitor: Visitor) -> None:
+    visitor.sign_in()
+    number = visitor.fill()
+    assert "Lire avec la personne" not in visitor.open(f"/dossiers/{number}/verification").text

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.definition.catalogue import Catalogue
 from engine.office.casework import take_transition
 from engine.office.office import publish_editions
-from engine.records.dossier import Actor
+from engine.office.secrets import hash_secret
+from engine.records.dossier import Account, Actor
 from engine.rules.decision import Act
 from server import Settings, create_app
 from tests.makers import compiled, the_shared
-from tests.web.visitor import Visitor, a_visitor, another
+from tests.web.visitor import PHONE, Seen, Visitor, a_visitor, another
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -153,3 +156,82 @@ def test_what_does_not_fit_says_why(visitor: Visitor) -> None:
     page = visitor.send(address, number=pending)
     assert (page.status, kept(visitor, number)) == (422, ("", None))
     assert "Il faut un dossier « Permis de stand »" in page.text
+
+
+# -- at the counter ------------------------------------------------------------------------------------------------------
+
+HOME = "/agent/guichet"
+
+
+def press(seat: Visitor, address: str, having: str = "token", **fields: str) -> Seen:
+    """Fills the form of a page that holds this control, not that of the banner, and posts it."""
+    form: dict[str, Any] = seat.open(address).form(having)
+    return seat.post(address, **{**form, **fields})
+
+
+def at_a_counter(visitor: Visitor, phone: str) -> tuple[Visitor, str]:
+    """An agent who helps somebody, the draft of a renewal before them."""
+    with visitor.office.store.unit(write=True) as unit:
+        unit.put_account(Account("ama", "agent", "Agent ama", "ama", hash_secret("clef"), roles=("mairie/maire",)))
+    seat = another(visitor)
+    seat.send("/agent/connexion", login="ama", password="clef")
+    help_with(seat, phone)
+    assert "Renouveler un permis" in seat.open(HOME).text
+    press(seat, f"{HOME}/demarches/renouvellement")
+    assert seat.page.address.endswith("/demande"), seat.page.text
+    return seat, seat.page.address.split("/")[3]
+
+
+def help_with(seat: Visitor, phone: str) -> None:
+    seat.clock.advance(timedelta(minutes=2))
+    seat.send(HOME, how="phone", phone=phone)
+    seat.send(f"{HOME}/code", code=seat.code(phone))
+    assert seat.page.address == HOME, seat.page.text
+
+
+def test_who_is_helped_names_their_own_dossier_and_opens_it_to_nobody(visitor: Visitor) -> None:
+    earlier = a_permit(visitor, "LEE", "DOSSOU")
+    seat, number = at_a_counter(visitor, PHONE)
+    address = f"{HOME}/{number}/lien/ancien"
+    assert f'href="{address}"' in seat.open(f"{HOME}/{number}/demande").html
+    press(seat, address, earlier=earlier)
+    rows = seat.page.address
+    assert rows == f"{address}/{earlier}"
+    press(seat, rows, row="1")
+    assert seat.page.address == f"{HOME}/{number}/verification"
+    assert kept(visitor, number) == (earlier, "DOSSOU")
+    press(seat, f"{HOME}/{number}/verification", declared="1", confirmed="paper")
+    assert seat.page.address == f"{HOME}/{number}/recepisse", seat.page.text
+    for page in ("", "/demande", "/recepisse", "/recepisse.pdf"):
+        assert seat.open(f"{HOME}/{earlier}{page}").status == 404, "the earlier dossier is not the help's"
+
+
+def test_at_the_counter_nothing_leaves_without_the_earlier_dossier(visitor: Visitor) -> None:
+    seat, number = at_a_counter(visitor, PHONE)
+    press(seat, f"{HOME}/{number}/demande/moi", chef="LEE", go="next")
+    page = seat.open(f"{HOME}/{number}/verification")
+    assert "Compléter : Votre ancien permis" in page.text
+    form = {"csrf_token": page.value("csrf_token"), "declared": "1", "confirmed": "paper"}
+    assert seat.post(f"{HOME}/{number}/verification", **form).address == f"{HOME}/{number}/verification"
+
+
+def test_what_one_person_proved_is_no_proof_of_the_next(visitor: Visitor) -> None:
+    """The agent's browser serves both: the code read by one names nothing for the other."""
+    earlier = a_permit(another(visitor).sign_in("91020304"), "LEE")
+    seat, number = at_a_counter(visitor, PHONE)
+    address = f"{HOME}/{number}/lien/ancien"
+    press(seat, address, number=earlier)
+    assert seat.page.address == f"{address}/code"
+    assert seat.open(f"{address}/{earlier}").status == 404, "not before the code"
+    seat.clock.advance(timedelta(minutes=2))
+    press(seat, address, number=earlier)
+    press(seat, f"{address}/code", having="code", code=seat.code("91020304"))
+    assert seat.page.address == f"{address}/{earlier}"
+    assert "LEE" in seat.follow().text
+    seat.post(f"{HOME}/terminer", csrf_token=seat.page.value("csrf_token"))
+    help_with(seat, "92030405")
+    press(seat, f"{HOME}/demarches/renouvellement")
+    other = seat.page.address.split("/")[3]
+    assert other != number
+    assert seat.open(f"{HOME}/{other}/lien/ancien/{earlier}").status == 404
+    assert seat.open(f"{address}/{earlier}").status == 404, "the draft before is over"

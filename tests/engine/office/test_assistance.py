@@ -11,6 +11,8 @@ import pytest
 from engine.office import assistance, casework, intake
 from engine.office.accounts import check_code, send_help_code
 from engine.office.answering import keep_answers
+from engine.office.assistance import received_by
+from engine.office.cash import cash_due, take_cash
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records.dossier import Actor, Dossier
@@ -199,3 +201,46 @@ def test_who_helped_is_not_the_second_pair_of_eyes(world: World) -> None:
         world.take(dossier, chief, "signer")
     third = world.agent("third", "sncja/greffier_en_chef")
     assert world.take(dossier, third, "signer").state == "a_retirer"
+
+
+def test_where_people_pay_first_the_next_hand_receives_them(world: World) -> None:
+    """A request that begins with its price waits for nobody of the office at first."""
+    officer = world.agent("bac", "obac/instructeur")
+    assert "duplicata-bac" in {one.id for one in received_by(world.office, officer)}
+    assert "duplicata-bac" not in {one.id for one in received_by(world.office, world.agent("chef", "obac/directeur"))}
+
+
+def test_somebody_without_a_telephone_asks_for_a_passport(world: World) -> None:
+    """The shared question wants a telephone, but at a counter: nothing is sent then, the receipt's code finds the request again."""
+    agent = world.agent("guichet", "dgdn/guichet")
+    assistance.help_on_paper(world.office, agent, "BAWA", "Rissikatou", signed=True)
+    actor, draft = begun(world, agent)
+    book = world.office.catalogue.procedures[PASSPORT]
+    with world.office.store.unit(write=True) as unit:
+        without = replace(draft, answers={**draft.answers, "telephone": None})
+        draft = keep_answers(world.office, unit, draft, without, "saved", actor)
+    sent = finished(world, actor, draft)
+    assert sent.answers["telephone"] is None
+    assert (sent.state, sent.contact_phone) == (book.start, None)
+    assert world.read(lambda unit: [one.channel for one in unit.letters_of(sent.id) if one.channel == "sms"]) == []
+    assert assistance.follow_code(world.office, sent)
+
+
+def test_from_home_the_telephone_is_still_asked(world: World) -> None:
+    owner = world.applicant()
+    draft = world.draft(PASSPORT, owner)
+    without = world.force(draft, answers={**draft.answers, "telephone": None})
+    assert "telephone" in [one.at for one in intake.check(world.office, owner, without.id).errors]
+
+
+def test_the_baccalaureate_office_takes_cash(world: World) -> None:
+    """Published: its own cashier gives the receipt that the request asks for."""
+    officer = world.agent("bac", "obac/instructeur")
+    helped(world, officer)
+    sent = finished(world, *begun(world, officer, "duplicata-bac"))
+    actor = assistance.helping(world.office, officer)
+    assert actor is not None
+    assert cash_due(world.office, actor, sent.id) == 2000
+    paid = take_cash(world.office, actor, sent.id, 2000, token=new_id())
+    assert (paid.status, paid.method) == ("paid", "cash")
+    assert world.kept(sent).state == "instruction"

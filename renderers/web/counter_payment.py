@@ -1,0 +1,63 @@
+"""Paying by telephone at the counter: the agent types the payer's number, the person confirms on their own telephone, and the page
+follows with the same ends as theirs would."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from renderers.web.base import go, helper
+from renderers.web.cases import Case, case
+from renderers.web.counter import HOME
+from renderers.web.payments import (
+    begin_payment,
+    check_now,
+    choose_payment,
+    follow_payment,
+    payment_state,
+    receipt_file,
+)
+
+blueprint = Blueprint("counter_payment", __name__)
+
+
+@blueprint.get(f"{HOME}/<number>/paiement")
+@helper
+def choose(number: str) -> Response:
+    one = case(number)
+    return _unsent(one) or choose_payment(one)
+
+
+@blueprint.post(f"{HOME}/<number>/paiement")
+@helper
+def begin(number: str) -> Response:
+    one = case(number)
+    return _unsent(one) or begin_payment(one)
+
+
+def _unsent(one: Case) -> Response | None:
+    """Nothing is owed for a draft: it goes on."""
+    return go(one.at("/demande")) if one.dossier.is_draft else None
+
+
+@blueprint.get(f"{HOME}/<number>/paiement/<payment_id>")
+@helper
+def follow(number: str, payment_id: str) -> Response:
+    return follow_payment(case(number), payment_id)
+
+
+@blueprint.post(f"{HOME}/<number>/paiement/<payment_id>")
+@helper
+def confirmed(number: str, payment_id: str) -> Response:
+    return check_now(case(number), payment_id)
+
+
+@blueprint.get(f"{HOME}/<number>/paiement/<payment_id>.json")
+@helper
+def state(number: str, payment_id: str) -> Response:
+    return payment_state(case(number), payment_id)
+
+
+@blueprint.get(f"{HOME}/<number>/recu/<payment_id>.pdf")
+@helper
+def receipt(number: str, payment_id: str) -> Response:
+    return receipt_file(case(number), payment_id)
