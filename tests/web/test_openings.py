@@ -308,5 +308,12 @@ def test_an_office_is_closed_in_a_browser(
     lost.page.context.add_cookies([{"name": "langue", "value": language, "url": portal.url}])
     lost.go(f"/r/{visit_token(portal.office, dossiers[0], 'depot')}")
     assert lost.sees("Coupure d’électricité" if french else "Power cut")
+    with portal.office.store.unit(write=True) as unit:
+        account = unit.account(dossiers[0].owner)
+        assert account is not None
+        token = open_session(portal.office, unit, account, portal.office.now()).token
+    lost.page.context.add_cookies([{"name": "guichet", "value": token, "url": portal.url}])
+    lost.go(f"/dossiers/{dossiers[0].number}")
+    assert lost.sees("Votre rendez-vous est annulé" if french else "Your appointment is cancelled")
     chief.check()
     lost.check()
