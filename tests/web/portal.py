@@ -74,9 +74,10 @@ class Portal:
 
 
 @contextmanager
-def open_portal(folder: Path, **other: object) -> Iterator[Portal]:
-    """Serves the portal from an empty folder on a free port until the block ends; `other` parts stand in its office."""
-    settings = Settings(procedures=ROOT / "procedures", data=folder, demo=True)
+def open_portal(folder: Path, database: str = "", **other: object) -> Iterator[Portal]:
+    """Serves the portal from an empty folder on a free port until the block ends, on SQLite unless the address of an empty
+    `database` is given; `other` parts stand in its office."""
+    settings = Settings(procedures=ROOT / "procedures", data=folder, demo=True, database=database)
     office, operator = open_office(settings)
     assert operator is not None
     listener = create_server(_later, host="127.0.0.1", port=0, threads=4)
@@ -95,6 +96,7 @@ def open_portal(folder: Path, **other: object) -> Iterator[Portal]:
         stop.set()
         worker.join(5)
         listener.close()
+        office.store.close()
 
 
 def _later(environ, start_response):

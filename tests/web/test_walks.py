@@ -1,17 +1,19 @@
 """Every shipped procedure walked on a small phone, from the search to the verified document, as its own stories tell it.
 
 All of them without scripts at 320 pixels; the five longest with and without scripts, at 320 and at 1280, with nothing but a
-keyboard wherever a screen has one: at 1280, and at 320 without scripts. `-s` prints what each asked of people, until it was
-sent and in all: screens, presses, taps, fields, files, octets; then agents, their screens, and the seconds.
+keyboard wherever a screen has one: at 1280, and at 320 without scripts. At 1280 without scripts they are on PostgreSQL. `-s` prints
+what each asked of people, until it was sent and in all: screens, presses, taps, fields, files, octets; then agents, their screens,
+and the seconds.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from playwright.sync_api import Browser
 from engine.definition.model import Procedure, Scenario
 from engine.office.stage import TellingRegister
 from tests.makers import the_shared
+from tests.postgres import database
 from tests.web.browsing import DESK, PHONE
 from tests.web.hands import Finger, Keys
 from tests.web.longest import BY_PROXY, LONGEST, ProxyWalk, longest_story
@@ -43,6 +46,7 @@ class Way:
     scripts: bool
     screen: dict[str, int]
     keys: bool = False
+    store: str = "sqlite"
 
     @property
     def language(self) -> str:
@@ -51,14 +55,14 @@ class Way:
 
     def __str__(self) -> str:
         hands = "keys" if self.keys else "finger"
-        return f"{self.slug}-{'js' if self.scripts else 'no-js'}-{self.screen['width']}-{hands}"
+        return f"{self.slug}-{'js' if self.scripts else 'no-js'}-{self.screen['width']}-{hands}-{self.store}"
 
 
 WAYS = [
     *(Way(slug, False, SMALL, keys=slug in LONGEST) for slug in SLUGS),
     *(Way(slug, True, PHONE) for slug in WITH_SCRIPTS),
     *(Way(slug, True, SMALL) for slug in LONGEST),
-    *(Way(slug, False, LARGE) for slug in LONGEST),
+    *(Way(slug, False, LARGE, store="postgresql") for slug in LONGEST),
     *(Way(slug, True, LARGE, keys=True) for slug in LONGEST),
 ]
 
@@ -69,10 +73,17 @@ def registers() -> TellingRegister:
 
 
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory, registers: TellingRegister) -> Iterator[Portal]:
-    """One for all the walks of a worker; its clock is put back to the day of each."""
-    with open_portal(tmp_path_factory.mktemp("portal"), registers={"*": registers}) as opened:
-        yield opened
+def portals(tmp_path_factory: pytest.TempPathFactory, registers: TellingRegister) -> Iterator[Callable[[str], Portal]]:
+    """One a store for all the walks of a worker, opened by the first; its clock is put back to the day of each."""
+    with ExitStack() as kept:
+
+        @cache
+        def of(store: str) -> Portal:
+            address = kept.enter_context(database()) if store == "postgresql" else ""
+            folder = tmp_path_factory.mktemp("portal")
+            return kept.enter_context(open_portal(folder, address, registers={"*": registers}))
+
+        yield of
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +97,10 @@ def test_every_procedure_is_walked() -> None:
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_a_walk(
-    browser: Browser, portal: Portal, registers: TellingRegister, looker: Looker, way: Way, tmp_path: Path,
+    browser: Browser, portals: Callable[[str], Portal], registers: TellingRegister, looker: Looker, way: Way,
+    tmp_path: Path,
 ) -> None:  # fmt: skip
+    portal = portals(way.store)
     procedure = portal.office.catalogue.procedures[way.slug]
     contexts, names, began = [], technical_names(procedure), time.monotonic()
 
