@@ -17,13 +17,14 @@ from werkzeug.test import TestResponse
 
 from engine.definition.catalogue import Catalogue
 from engine.office import people
+from engine.office.office import publish_editions
 from engine.office.people import Person
 from engine.records.dossier import SYSTEM_ACTOR
 from engine.records.store import Busy
 from renderers.web.hardening import LARGEST_BODY
 from server import Settings, create_app
 from tests.makers import compiled, the_shared
-from tests.web.access_procedures import STALL
+from tests.web.access_procedures import RENEWAL, STALL
 from tests.web.access_world import MARKS, AccessWorld
 
 PHONE: Final = "90112233"
@@ -123,11 +124,40 @@ def helped_at_a_counter(site: AccessWorld) -> Seen:
     agent.post(f"/agent/guichet/{number}/verification", data={"declared": "1", "confirmed": "paper"})
     yield "counter_receipt.show", agent.get(f"/agent/guichet/{number}/recepisse")
     yield "counter_receipt.show", agent.get(f"/agent/guichet/{number}/recepisse?format=80")
+    at = f"/agent/guichet/{number}"
+    with site.world.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(number)
+    assert dossier is not None
+    site.world.take(dossier, site.world.people["officer"], "percevoir")
+    yield "counter_payment.choose", agent.get(f"{at}/paiement")
+    asked = agent.post(f"{at}/paiement", data={"provider": "sandbox", "payer": "90000008"})
+    yield "counter_payment.follow", agent.get(asked.headers["Location"])
     agent.post("/agent/guichet/terminer")
     yield "counter.over", agent.get("/agent/guichet")
     agent.post("/agent/guichet", data={"how": "phone", "phone": PHONE})
     yield "counter.read_aloud", agent.get("/agent/guichet/code")
     yield "counter.read_aloud", agent.post("/agent/guichet/code", data={"code": "000000"})
+
+
+@a_way
+def a_permit_named_at_a_counter(site: AccessWorld) -> Seen:
+    """Where the procedure that renews is received there too."""
+    received = RENEWAL.replace("edition: 1", "edition: 2").replace("by: chef_sejour", "by: [chef_sejour, guichet]")
+    books = [compiled(STALL, "etal.yaml"), compiled(received, "renouvellement.yaml")]
+    office = publish_editions(replace(site.world.office, catalogue=Catalogue.of(books, the_shared())))
+    app = create_app(Settings(data=site.folder, secret="test", demo=False), office, site.world.operator)
+    app.config["WTF_CSRF_ENABLED"] = False
+    agent = app.test_client()
+    agent.set_cookie(*site.cookies["coll"])
+    begun = agent.post("/agent/guichet/demarches/renouvellement")
+    address = re.match(r"/agent/guichet/\d+", begun.headers["Location"])
+    assert address
+    link = f"{address[0]}/lien/ancien"
+    yield "counter_links.choose", agent.get(link)
+    agent.post(link, data={"earlier": "other", "number": site.neighbour.dossiers["granted"]["number"]})
+    yield "counter_links.ask_code", agent.get(f"{link}/code")
+    yield "counter_links.check_code", agent.post(f"{link}/code", data={"code": "000000"})
+    yield "counter_links.choose_row", agent.get(f"{link}/{site.owner.dossiers['granted']['number']}")
 
 
 @a_way
