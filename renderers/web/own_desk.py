@@ -82,7 +82,7 @@ def auditor_recovery() -> Response:
 
 
 def _recovery() -> Response:
-    """New recovery codes for a code of the application; or every other session ended."""
+    """New recovery codes for a code of the application; or every other session ended, or how an agent is told."""
     if request.form.get("act") == "elsewhere":
         sign_out_elsewhere(office(), actor(), session_token(_desk()))
         session["desk_note"] = say("account.out_elsewhere")
