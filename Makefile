@@ -6,7 +6,7 @@ PORT ?= 8000
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database tracer bucket test quick fuzz faults faults-long lint format bench reference clean
+.PHONY: help install browser run worker database tracer bucket test quick fuzz faults faults-long lint format bench reference locked sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -69,6 +69,22 @@ bench: install ## what things cost beside their peers, kept in benchmarks/out.js
 
 reference: install ## write the generated references again
 	$(BIN)/python -m renderers.reference
+
+LOCKER := var/locker/bin
+
+$(LOCKER)/pip-compile:
+	$(PYTHON) -m venv var/locker
+	$(LOCKER)/python -m pip install --quiet --disable-pip-version-check pip-tools cyclonedx-bom pip-audit
+
+locked: $(LOCKER)/pip-compile ## pin what an installation runs on again, with hashes (docs/deploy/requirements.txt)
+	$(LOCKER)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra prove -o var/locked.txt pyproject.toml
+	(sed -n '1,2p' docs/deploy/requirements.txt; sed '/./,$$!d' var/locked.txt) > var/requirements.txt
+	mv var/requirements.txt docs/deploy/requirements.txt
+
+sbom: $(LOCKER)/pip-compile ## the list of what an installation runs on (CycloneDX), and its known weaknesses
+	$(LOCKER)/cyclonedx-py requirements --pyproject pyproject.toml --of JSON -o var/sbom.cdx.json docs/deploy/requirements.txt
+	$(LOCKER)/pip-audit --disable-pip --require-hashes -r docs/deploy/requirements.txt
 
 clean: ## forget the environment and the demo's data
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from configparser import RawConfigParser
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import click
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from engine.office.installation import Settings, unknown_settings
 from renderers.console import console
-from server import Settings, create_app, unknown_settings
+from server import create_app
 from tests.engine.office.world import a_world
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,3 +174,19 @@ def test_the_proxy_says_what_the_portal_believes(tmp_path: Path) -> None:
     client = create_app(Settings(data=tmp_path, proxies=1), world.office, world.operator).test_client()
     name = "0123456789abcdef" * 2  # as nginx makes `$request_id`
     assert client.get("/aide", headers={"X-Request-Id": name}).headers["X-Request-Id"] == name
+
+
+def test_what_an_installation_runs_on_is_pinned_with_hashes() -> None:
+    """Every dependency that the project declares, at a version it accepts; no file without its hash, no address of a registry."""
+    text = (FOLDER / "requirements.txt").read_text("utf-8")
+    assert "://" not in text
+    assert "/opt/" not in text
+    blocks = re.findall(
+        r"^([a-z0-9][a-z0-9._-]*)==(\S+) ((?:\\\n    --hash=sha256:[0-9a-f]{64} ?)+)$", text, re.MULTILINE
+    )
+    pinned = {name: version for name, version, _ in blocks}
+    assert len(pinned) == len([line for line in text.splitlines() if "==" in line])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for line in (*project["dependencies"], *project["optional-dependencies"]["prove"]):
+        wanted = Requirement(line)
+        assert pinned[canonicalize_name(wanted.name)] in wanted.specifier, line
