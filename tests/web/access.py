@@ -227,7 +227,10 @@ def observed(site: AccessWorld, endpoint: str, method: str, on: str) -> Row:
         answer = ask(site, persona, row, values)[0]
         got, told = outcome(site, row, answer), marks_in(said(answer)) - {"account"}
         about = (
-            site.touched or told or rule.arguments & {"number", "token", "account_id", "mandate_id", "snippet_id", "office_id", "change_id", "n"}
+            site.touched
+            or told
+            or rule.arguments
+            & {"number", "token", "account_id", "mandate_id", "snippet_id", "office_id", "change_id", "n"}
         )
         cells[persona] = got if got not in ("open", "deny") or about else "own"
     return Row(endpoint, method, on, cells)
