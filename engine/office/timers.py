@@ -180,10 +180,12 @@ def _carry(office: Office, letter: Letter, now: datetime) -> Letter:
 
 
 def _again(letter: Letter, now: datetime, reason: str, for_good: bool) -> Letter:
-    """Tried again later and later, then given up and told."""
-    if for_good or letter.attempts > len(RETRIES):
+    """Tried again later and later, then given up and told. Being lent counts as an attempt, also to a worker that died before it
+    tried: so that no letter is given up untried, the whole time must have passed too."""
+    tried = letter.attempts > len(RETRIES) and now - letter.created_at >= sum(RETRIES, timedelta())
+    if for_good or tried:
         return replace(letter, failed=reason[:200] or "failed")
-    return replace(letter, due_at=now + RETRIES[max(letter.attempts, 1) - 1])
+    return replace(letter, due_at=now + RETRIES[min(max(letter.attempts, 1), len(RETRIES)) - 1])
 
 
 # -- sweeping ----------------------------------------------------------------------------------------------------------

@@ -212,7 +212,7 @@ class Lives:
         self.count += 1
         there = SqliteStore(self.folder / f"back{self.count}.db")
         there.migrate()
-        bring_back(where, there, self.office.attachments.folder, self.ring)
+        bring_back(where, there, self.office.attachments.shelf, self.ring)
         there.close()
         self.store.close()
         self.known = dict(known)
