@@ -19,9 +19,6 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
 _TURN: Final = 0.2  # seconds between two looks at what is under way
-# Connections at once. An idle or slow one costs next to nothing; at the library's 100, a hundred phones on a bad network
-# shut the door to all others. Well below the 1,024 files that a process may have open.
-_MOST_LINKS: Final = 800
 _IDLE: Final = 60  # seconds after which one that says nothing is closed
 _AT_ONCE: Final = 800  # connections of one process; it may open 1,024 files where nothing else is said
 _IDLE: Final = 30  # seconds that a connection may stand without a word
