@@ -19,7 +19,6 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
 _TURN: Final = 0.2  # seconds between two looks at what is under way
-_IDLE: Final = 60  # seconds after which one that says nothing is closed
 _AT_ONCE: Final = 800  # connections of one process; it may open 1,024 files where nothing else is said
 _IDLE: Final = 30  # seconds that a connection may stand without a word
 _GRACE: Final = 20.0  # seconds for a request to come whole,
