@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,11 +26,11 @@ from engine.office.editions import EditionShelf
 from engine.office.statistics import count_again, count_up
 from engine.office.telling import StoryFailed
 from engine.problems import Refused
-from engine.records import sqlite
+from engine.records.flushes import Flush
 from engine.records.leaves import Leaf
 from engine.records.merkle import Growing, leaf_hash, root_of
 from tests.effort import EFFORT, tries
-from tests.faults.lives import Choose, Lives, begun, wrong_in
+from tests.faults.lives import Choose, Died, Lives, begun, wrong_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 RUNS, STEPS, PATHS = 8, 30, 4
@@ -168,17 +167,14 @@ def the_edition_of_today(patch: pytest.MonkeyPatch) -> None:
 
 def half_a_command_is_kept(patch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def kept(connection: Any, write: bool) -> Iterator[None]:
-        connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    def kept(flush: Flush) -> Iterator[None]:
+        flush.connection.execute("SAVEPOINT unit")
         try:
             yield
         finally:
-            try:
-                connection.execute("COMMIT")
-            except sqlite3.DatabaseError:  # the constraints are another defence
-                connection.execute("ROLLBACK")
+            flush.connection.execute("RELEASE unit")
 
-    patch.setattr(sqlite, "_transaction", kept)
+    patch.setattr(Flush, "part", kept)
 
 
 def erasing_forgets_the_answers(patch: pytest.MonkeyPatch) -> None:
@@ -210,7 +206,6 @@ def _after(dossier: Any) -> Any:
     ("twin", "names", "seen"),
     [
         (the_edition_of_today, ("goes_on", "is_published"), "is judged by another edition"),
-        (half_a_command_is_kept, ("begins", "goes_on", "dies", "dies", "dies"), "fsck: "),
         (erasing_forgets_the_answers, ("begins", "goes_on", "waits"), "is erased but for its answers"),
         (a_reply_before_its_commit, ("goes_on", "dies"), "went back to"),
     ],
@@ -229,3 +224,20 @@ def test_a_defence_taken_away_is_seen(
                 if any(seen in fault for fault in wrong_in(lives)):
                     return
     raise AssertionError("nothing was seen")
+
+
+def test_half_a_command_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dead at each statement in turn of a request that is begun, filled and sent."""
+    half_a_command_is_kept(monkeypatch)
+    lives = begun(tmp_path)
+    found: list[str] = []
+    for at in range(60):
+        lives.store.dies_at = at
+        with suppress(Died):
+            lives.begins(lambda things: things[0])
+        lives.stops(random.choice)
+        found = [one for one in wrong_in(lives) if one.startswith("fsck: ")]
+        if found:
+            break
+    lives.store.close()
+    assert found
