@@ -79,7 +79,8 @@ class HomeNotice:
 def home() -> Response:
     listed = in_order()
     return page(
-        "citizen/home.html", cards=_cards_of(listed, listed.ids[:_ON_HOME]), categories=listed.themes, notices=_notices()
+        "citizen/home.html", cards=_cards_of(listed, listed.ids[:_ON_HOME]), count=len(listed.ids),
+        categories=listed.themes, notices=_notices(),
     )  # fmt: skip
 
 

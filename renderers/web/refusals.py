@@ -60,7 +60,10 @@ def refused(reason: Refusal, back: str = "") -> Response:
 
 def not_found() -> Response:
     """Unknown or somebody else's: the same page."""
-    return _plain("error.not_found", [say("error.not_found_text")], 404)
+    lines = [say("error.not_found_text")]
+    if request.path.startswith("/dossiers/"):  # the same for what does not exist: it tells nothing
+        lines.append(say("error.not_found_yours"))
+    return _plain("error.not_found", lines, 404)
 
 
 def conflict(

@@ -217,7 +217,9 @@ def test_a_file_is_sandboxed_and_only_its_owner_reads_it(known: Visitor) -> None
     answer = known.open(found[1]).response
     assert answer.headers["Content-Security-Policy"].startswith("sandbox")
     assert answer.headers["Content-Disposition"].startswith("attachment")
-    assert another(known).sign_in("91223344").open(found[1]).status == 404
+    foreign = another(known).sign_in("91223344").open(found[1])
+    assert foreign.status == 404
+    assert "connectez-vous avec le numéro de téléphone qui l’a ouvert" in foreign.text
 
 
 def test_later_means_later(known: Visitor) -> None:

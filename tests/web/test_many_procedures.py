@@ -104,6 +104,10 @@ def test_a_page_says_where_one_is_and_leads_back(client: FlaskClient) -> None:
     assert titles(client.get("/demarches?page=abc").text) == EVERY[:ON_A_PAGE]
 
 
+def test_the_home_page_leads_to_all_of_them(client: FlaskClient) -> None:
+    assert f'<a href="/demarches">Toutes les démarches</a> ({COUNT})' in client.get("/").text
+
+
 @pytest.mark.parametrize(
     ("ask", "most"),
     [
