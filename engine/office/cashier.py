@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
@@ -186,6 +186,15 @@ def awaited_payment(office: Office, actor: Actor, dossier_id: str) -> Payment | 
     """The payment of today whose end nobody knows yet; while there is one, no other may be started."""
     with office.store.unit() as unit:
         return awaited_in(unit, seen(unit, office, actor, dossier_id), office.now())
+
+
+def awaited_among(office: Office, actor: Actor, dossier_ids: Iterable[str]) -> frozenset[str]:
+    """Of these dossiers, those that wait for the end of a payment: a list tells nobody to pay what is being checked."""
+    ids, now = tuple(dossier_ids), office.now()
+    if not ids:
+        return frozenset()
+    with office.store.unit() as unit:
+        return frozenset(one for one in ids if awaited_in(unit, seen(unit, office, actor, one), now) is not None)
 
 
 def awaited_in(unit: Unit, dossier: Dossier, now: datetime) -> Payment | None:

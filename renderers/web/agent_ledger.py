@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.clock import local_day
 from engine.definition.model import Link
-from engine.office.cashier import payments
+from engine.office.cashier import awaited_payment, payments
 from engine.office.intake import see
 from engine.office.office import NotFound
 from engine.office.surplus import to_give_back
@@ -39,9 +39,12 @@ def payment_lines(one: Case) -> list[tuple[str, str, str]]:
     """Label, tag kind and tag: what is owed, then each try to pay."""
     money = site().words.money
     lines = []
+    awaited = awaited_payment(office(), actor(), one.id)
+    checked = awaited.fees if awaited is not None else ()
     for owed in one.dossier.owed.values():
         text = say("case.owed", label=owed.label, amount=money(owed.amount, language()))
-        lines.append((text, *_owed_tag(one, owed)))
+        tag = ("we", say("status.checking")) if owed.left and owed.fee in checked else _owed_tag(one, owed)
+        lines.append((text, *tag))
     back = to_give_back(office(), actor(), one.id)
     for payment in payments(office(), actor(), one.id):
         status = "paid" if payment.status == "overpaid" else payment.status

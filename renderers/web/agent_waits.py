@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from engine.clock import local_day
 from engine.definition.model import APPLICANT, SYSTEM, Appointment, Clock, Fee, Form, Link
 from engine.definition.roles import role_key
+from engine.office.cashier import awaited_payment
 from engine.office.contributions import Wait, waits
+from engine.records.dossier import Payment
 from engine.rules.access import may_read
 from engine.rules.awaited import Awaited
 from engine.rules.due_dates import clock_end, clock_left
@@ -21,6 +23,7 @@ from renderers.web.agent_case import AgentCase, act_label, row_name
 from renderers.web.base import actor, language, office, say, site
 from renderers.web.cases import label
 from renderers.web.desk import Tag, people, role_label
+from renderers.web.money import provider_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ def _standing(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple
         return Tag("", say("waits.later")), say(
             "waits.after", tasks=_listed(act_label(one.procedure, task) for task in thing.after)
         )
+    if (payment := _checked(one, thing)) is not None:
+        return Tag("we", say("waits.open")), say("waits.checking", provider=provider_label(payment.provider))
     who = _awaited_of(one, thing)
     if thing.until is None:
         return Tag("we", say("waits.open")), who
@@ -99,6 +104,12 @@ def _standing(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple
     return Tag("bad", say("waits.late")) if late else Tag("we", say("waits.open")), say(
         "waits.until", who=who, until=until
     )
+
+
+def _checked(one: AgentCase, thing: Awaited) -> Payment | None:
+    """The payment of this price whose end the operator has not told yet: the applicant has done their part."""
+    payment = awaited_payment(office(), actor(), one.id) if isinstance(thing.task, Fee) else None
+    return payment if payment is not None and thing.task.id in payment.fees else None
 
 
 def _done(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Tag, str]:

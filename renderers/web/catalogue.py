@@ -30,7 +30,7 @@ from renderers.search import Searched, WordIndex
 from renderers.spoken import Spoken
 from renderers.web.base import actor, form_token, go, language, new_token, office, page, public, say, site
 from renderers.web.cases import current_procedure, label, writer
-from renderers.web.statuses import line_public, line_title
+from renderers.web.statuses import line_title, lines_public
 from renderers.web_form import Control, Drawing, field_control
 
 blueprint = Blueprint("catalogue", __name__)
@@ -160,8 +160,10 @@ def _notices() -> list[HomeNotice]:
     if not actor().id:
         return []
     found = []
-    for line in mine(office(), actor()):
-        public_key, title = line_public(line), line_title(line)
+    lines = mine(office(), actor())
+    labels = lines_public(lines)
+    for line in lines:
+        public_key, title = labels[line.id], line_title(line)
         address = f"/dossiers/{line.number}"
         if public_key == "draft" and not line.closed:
             text = say("home.draft_text", title=title)

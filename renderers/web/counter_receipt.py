@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from engine.office.assistance import follow_code
 from engine.office.cash import CASH, cash_due, take_cash
-from engine.office.cashier import RECEIVED, owed, payments
+from engine.office.cashier import RECEIVED, awaited_payment, owed, payments
 from renderers.certificate import counter_pdf
 from renderers.web.base import (
     actor,
@@ -89,7 +89,7 @@ def _rows(one: Case) -> list[tuple[str, str]]:
         (say("counter.sent_on"), sent),
         (say("counter.office"), place_label(dossier.office)),
         (say("counter.assisted_by"), assisted_by(dossier)),
-        (say("counter.fee"), francs(due) if due else say("counter.nothing_due")),
+        (say("counter.fee"), _fee_said(one, due)),
         *(
             (
                 say(f"counter.{'cash_taken' if paid.method == CASH else 'phone_paid'}"),
@@ -102,7 +102,16 @@ def _rows(one: Case) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
+def _fee_said(one: Case, due: int) -> str:
+    if awaited_payment(office(), actor(), one.id) is not None:
+        return say("status.checking")
+    return francs(due) if due else say("counter.nothing_due")
+
+
 def _due(one: Case) -> int:
+    """What is asked now: nothing while the operator is asked about a payment."""
+    if awaited_payment(office(), actor(), one.id) is not None:
+        return 0
     return sum(fee.left for fee in owed(office(), actor(), one.id))
 
 

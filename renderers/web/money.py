@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.clock import local_day
-from engine.office.cashier import payments
+from engine.office.cash import CASH
+from engine.office.cashier import awaited_payment, payments
 from engine.office.fee_accounts import FeeAccount, fee_accounts
 from engine.office.surplus import to_give_back
 from engine.records.dossier import Payment
@@ -51,21 +52,35 @@ def day_of(instant: datetime) -> str:
 
 def money_lines(one: Case) -> list[MoneyLine]:
     """Every price that fell due, with what became of it."""
-    return [money_line(account) for account in fee_accounts(office(), actor(), one.id)]
+    awaited = awaited_payment(office(), actor(), one.id)
+    return [money_line(account, awaited) for account in fee_accounts(office(), actor(), one.id)]
 
 
-def money_line(account: FeeAccount) -> MoneyLine:
+def money_line(account: FeeAccount, awaited: Payment | None = None) -> MoneyLine:
+    """`awaited`: the payment whose end is not known yet; what it pays is not asked for meanwhile."""
     parts = tuple(
         PartLine(francs(part.amount), say("money.part_before", day=day_of(part.due)) if part.due else "", part.paid)
         for part in account.parts
     )
     several = len(parts) > 1 and (account.open or account.paid < account.amount)
-    return MoneyLine(account.label, tuple(_said(account)), parts if several else (), account.open)
+    return MoneyLine(account.label, tuple(_said(account, awaited)), parts if several else (), account.open)
 
 
-def _said(account: FeeAccount) -> Iterator[str]:
+def provider_label(provider: str) -> str:
+    """What people call an operator."""
+    if provider == CASH:
+        return say("counter.cash")
+    known = office().providers.get(provider)
+    return known.label if known else provider
+
+
+def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
     facts = {"paid": francs(account.paid), "amount": francs(account.amount), "left": francs(account.left)}
-    if not account.amount:
+    checked = awaited if awaited is not None and account.left and account.fee in awaited.fees else None
+    if checked is not None:
+        key = "money.checking_part" if account.paid else "money.checking"
+        yield say(key, **facts, provider=provider_label(checked.provider))
+    elif not account.amount:
         yield say("money.nothing")
     elif not account.left:
         yield say("money.all_paid", **facts)
@@ -75,10 +90,10 @@ def _said(account: FeeAccount) -> Iterator[str]:
         yield say("money.none_paid", **facts)
     else:
         yield say("money.not_asked", **facts)
-    upcoming = account.next_part if account.open else None
+    upcoming = account.next_part if account.open and checked is None else None
     if upcoming is not None and upcoming.due is not None and account.paid:
         yield say("money.next", amount=francs(upcoming.amount), day=day_of(upcoming.due))
-    elif account.open and account.due is not None:
+    elif account.open and account.due is not None and checked is None:
         yield say("money.before", day=day_of(account.due))
     if account.deposit != "none":
         kept = francs(max(0, account.paid - account.returned))

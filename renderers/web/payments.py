@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, jsonify, request
 
 from engine.definition.model import Appointment
-from engine.office.cash import CASH
 from engine.office.cashier import (
     awaited_payment,
     check_payment,
@@ -46,7 +45,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, agency_of, case
-from renderers.web.money import day_of, francs, money_line
+from renderers.web.money import day_of, francs, money_line, provider_label
 from renderers.web.prices import PriceLine, PriceTable, price_table
 from renderers.web.refusals import problem_json, sentence
 from renderers.web_form import national
@@ -222,7 +221,7 @@ def _payment_page(one: Case, payment: Payment) -> Response:
     if payment.status == "pending":
         return page(
             "citizen/paying.html", dossier=one.dossier, base=one.at(), procedure=one.title, payment=payment,
-            payer=national(payment.payer), provider=_provider_label(payment.provider),
+            payer=national(payment.payer), provider=provider_label(payment.provider),
         )  # fmt: skip
     received = payment.status in _RECEIVED
     return page(
@@ -233,18 +232,11 @@ def _payment_page(one: Case, payment: Payment) -> Response:
     )  # fmt: skip
 
 
-def _provider_label(provider: str) -> str:
-    if provider == CASH:
-        return say("counter.cash")
-    known = office().providers.get(provider)
-    return known.label if known else provider
-
-
 def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
     facts = [
         (say("payment.amount"), site().words.money(payment.amount, language())),
         (say("payment.paid_on"), _moment(payment.ended_at or payment.started_at)),
-        (say("payment.by"), f"{national(payment.payer)} ({_provider_label(payment.provider)})"),
+        (say("payment.by"), f"{national(payment.payer)} ({provider_label(payment.provider)})"),
     ]
     if payment.provider_ref:
         facts.append((say("payment.operator_reference"), payment.provider_ref))
@@ -338,7 +330,7 @@ def returned(provider: str) -> Response:
         payment, number = found
         said = say(f"returned.{'received' if payment.status in _RECEIVED else 'ended' if payment.ended_at else 'open'}")
         known = {"said": said, "amount": payment.amount, "href": f"/dossiers/{number}/paiement/{payment.id}"}
-    return page("citizen/returned.html", provider=_provider_label(provider), known=known)
+    return page("citizen/returned.html", provider=provider_label(provider), known=known)
 
 
 @blueprint.post("/retours/<provider>")

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.clock import local_day
 from engine.definition.model import APPLICATION, Fee
-from engine.office.cashier import owed
+from engine.office.cashier import awaited_payment, owed
 from engine.office.intake import CheckSheet, check, submit
 from engine.office.office import WrongAnswers
 from engine.problems import Refused
@@ -157,9 +157,10 @@ def sent(number: str) -> Response:
     if one.dossier.is_draft:
         return go(one.at("/demande"))
     due = sum(fee.left for fee in owed(office(), actor(), one.id))
-    phone = one.dossier.contact_phone
+    phone, awaited = one.dossier.contact_phone, awaited_payment(office(), actor(), one.id)
     return page(
         "citizen/sent.html", dossier=one.dossier, procedure=one.title,
+        checking=one.at(f"/paiement/{awaited.id}") if due and awaited else "",
         unpaid=site().words.money(due, language()) if due else "",
         phone=national(phone).replace(" ", "\u00a0") if phone else "", steps=time_steps(one), bring=to_bring(one),
     )  # fmt: skip

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.definition.model import DRAFT
+from engine.office.cashier import awaited_among
 from engine.records.store import DossierLine
-from renderers.web.base import office
+from renderers.web.base import actor, office
 from renderers.web.cases import label
 
 TAGS: Final = {
-    "draft": "act", "to_pay": "act", "sent": "we", "in_review": "we", "to_correct": "act", "to_book": "act",
+    "draft": "act", "to_pay": "act", "checking": "we", "sent": "we", "in_review": "we", "to_correct": "act", "to_book": "act",
     "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "", "to_do": "act",
 }  # fmt: skip
 BOXES: Final = {
-    "draft": "act", "to_pay": "act", "sent": "", "in_review": "", "to_correct": "act", "to_book": "act",
+    "draft": "act", "to_pay": "act", "checking": "", "sent": "", "in_review": "", "to_correct": "act", "to_book": "act",
     "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "off", "to_do": "act",
 }  # fmt: skip
+
+
+def lines_public(lines: Sequence[DossierLine]) -> Mapping[str, str]:
+    """The label of each line, by its dossier: what is to be paid and is being checked is not to be paid again."""
+    keys = {line.id: line_public(line) for line in lines}
+    checked = awaited_among(office(), actor(), [name for name, key in keys.items() if key == "to_pay"])
+    return {name: "checking" if name in checked else key for name, key in keys.items()}
 
 
 def line_public(line: DossierLine) -> str:

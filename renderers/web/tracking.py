@@ -36,10 +36,10 @@ from renderers.web.closures import lost_boxes
 from renderers.web.desk import assisted_by
 from renderers.web.links import awaited_ends, linked_lines
 from renderers.web.messages import unread_of
-from renderers.web.money import money_lines, payment_lines
+from renderers.web.money import money_lines, payment_lines, provider_label
 from renderers.web.refusals import sentence
 from renderers.web.results import RowResult, document_line, row_results
-from renderers.web.statuses import BOXES, TAGS, line_public, line_title
+from renderers.web.statuses import BOXES, TAGS, line_title, lines_public
 from renderers.web.todo import ToDo, to_do
 from renderers.web_form import every_field
 from renderers.words import first_capital
@@ -76,7 +76,8 @@ class Group:
 def dossiers() -> Response:
     found = mine(office(), actor())
     waiting = unread(office(), actor(), [line.id for line in found])
-    lines = [_listed(line, waiting.get(line.id, 0)) for line in found]
+    labels = lines_public(found)
+    lines = [_listed(line, labels[line.id], waiting.get(line.id, 0)) for line in found]
     groups = [
         Group(say(f"dossiers.{name}"), tuple(line for line in lines if line.group == name))
         for name in ("to_do", "running", "over")
@@ -89,13 +90,12 @@ def dossiers() -> Response:
     return page("citizen/dossiers.html", groups=[group for group in groups if group.lines], note=note)
 
 
-def _listed(line: DossierLine, waiting: int) -> ListedDossier:
-    key = line_public(line)
+def _listed(line: DossierLine, key: str, waiting: int) -> ListedDossier:
     tag = TAGS[key]
     group = "over" if line.closed or key in _ENDS else "to_do" if tag == "act" or key == "ready" else "running"
     address = f"/dossiers/{line.number}" + ("/demande" if key == "draft" and not line.closed else "")
     return ListedDossier(
-        address, line_title(line), line.number, line.label, tag, say(f"status.{key}"), _listed_when(line, group), group,
+        address, line_title(line), line.number, line.label, tag, say(f"status.{key}"), "" if key == "checking" else _listed_when(line, group), group,
         say("message.unread", count=waiting) if waiting else "",
     )  # fmt: skip
 
@@ -202,10 +202,11 @@ def _some_only(results: list[RowResult]) -> Iterator[str]:
 def status_box(one: Case, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
     key = _key(one, status)
     late = status.late or (status.who == "applicant" and status.until is not None and office().now() > status.until)
+    if (payment := _awaited(one, key, ahead)) is not None:
+        return _checking_box(one, payment, ahead)
     href, action = _what_to_do(one, key, ahead)
-    checked = "payment.unknown" if _awaited(one, key) is not None else ""
     return StatusBox(
-        kind=BOXES[key], tag=TAGS[key], label=say(checked or f"status.{key}"), title=_title(one, status, key, ahead),
+        kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
         where=label(status.label), who=_who(one, status, ahead),
         when=_when(one, status, bool(ahead)), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
         href=href, action=action,
@@ -224,8 +225,6 @@ def _key(one: Case, status: PublicStatus) -> str:
 
 
 def _title(one: Case, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
-    if _awaited(one, key) is not None:
-        return say("track.title.checking")
     amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if key == "to_pay" else 0
     moment = site().words.moment(status.booking.start, language()) if status.booking else ""
     if key == "to_do":
@@ -236,9 +235,20 @@ def _title(one: Case, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
     ).strip()  # fmt: skip
 
 
-def _awaited(one: Case, key: str) -> Payment | None:
-    """The payment whose end is not known yet: who waits for it must not pay again."""
-    return awaited_payment(office(), actor(), one.id) if key == "to_pay" else None
+def _awaited(one: Case, key: str, ahead: list[ToDo]) -> Payment | None:
+    """The payment whose end is not known yet, where the dossier waits for nothing before it."""
+    return awaited_payment(office(), actor(), one.id) if key == "to_pay" or (key == "to_do" and not ahead) else None
+
+
+def _checking_box(one: Case, payment: Payment, ahead: list[ToDo]) -> StatusBox:
+    """Who waits for the end of a payment must not pay again: no day to pay before, nobody to act but the operator."""
+    who = "else" if ahead else payment.status
+    return StatusBox(
+        kind=BOXES["checking"], tag=TAGS["checking"], label=say("status.checking"), title=say("track.title.checking"),
+        where=say("track.checking.where", provider=provider_label(payment.provider)), who=say(f"track.checking.who_{who}"),
+        when=say("track.checking.when_sms" if one.dossier.contact_phone else "track.checking.when_here"),
+        lines=tuple(awaited_ends(one)), href=one.at(f"/paiement/{payment.id}"), action=say("track.do.checking"),
+    )  # fmt: skip
 
 
 def _who(one: Case, status: PublicStatus, ahead: list[ToDo]) -> str:
@@ -287,8 +297,6 @@ def _asked(one: Case, status: PublicStatus) -> Iterator[AskedLine]:
 
 
 def _what_to_do(one: Case, key: str, ahead: list[ToDo]) -> tuple[str, str]:
-    if (payment := _awaited(one, key)) is not None:
-        return one.at(f"/paiement/{payment.id}"), say("track.do.checking")
     if key == "to_do":
         acts = [act for act in _acts(one) if act.href]
         if ahead:

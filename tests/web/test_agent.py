@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import casework, intake
+from engine.office import casework, cashier, intake
 from engine.office.demo import open_demo
 from engine.records.dossier import Account, Dossier
 from engine.values import new_id
@@ -41,6 +41,21 @@ def confirm(seat: Seat, dossier: Dossier, act: str, **typed: object) -> tuple[in
     assert preview.status_code == 200, read(preview)
     done = seat.client.post(path, data={**hidden(preview), "go": "confirm"})
     return done.status_code, done.headers.get("Location", "")
+
+
+def test_an_agent_reads_that_the_operator_is_asked_and_nobody_must_pay(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    confirm(seat, passport, "conforme")
+    assert "Le demandeur doit payer" in seat.see(at(passport))
+    owner = desks.world.applicant()
+    paid = cashier.start_payment(
+        desks.world.office, owner, passport.id, provider="sandbox", payer="90000005", token=new_id()
+    )  # fmt: skip
+    for _ in range(2):  # asked for, then asked about
+        told = seat.see(at(passport))
+        assert "Paiement en cours de vérification chez l’opérateur" in told
+        assert "Le demandeur doit payer" not in told
+        cashier.check_payment(desks.world.office, paid.id)
 
 
 # -- the door ----------------------------------------------------------------------------------------------------------

@@ -343,6 +343,70 @@ def test_while_a_payment_is_checked_nobody_is_told_to_pay(known: Visitor) -> Non
     assert "Ne payez pas une deuxième fois." in known.follow().text
 
 
+def _without_messages(dossier: str) -> str:
+    """A dossier's page without the messages of before the payment, which are kept as they were sent."""
+    before, _, rest = dossier.partition(" Messages ")
+    assert rest
+    return before
+
+
+def tried(known: Visitor, payer: str) -> str:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer=payer)
+    known.follow()  # the page that waits asks the operator
+    return number
+
+
+@pytest.mark.parametrize(
+    ("payer", "who"),
+    [
+        ("90000005", "Qui ? Vous n’avez rien à faire. Quand ?"),
+        ("91223344", "Si votre téléphone vous demande encore de confirmer ce paiement, confirmez-le."),
+    ],
+)
+def test_while_the_operator_is_asked_no_page_asks_for_the_money(known: Visitor, payer: str, who: str) -> None:
+    number = tried(known, payer)
+    dossier = known.open(f"/dossiers/{number}").text
+    assert "Où ? Chez l’opérateur (Argent mobile), qui vérifie votre paiement." in dossier
+    assert who in dossier
+    assert "Quand ? Nous vous prévenons par SMS dès que la réponse est connue." in dossier
+    assert "ce paiement est en cours de vérification chez l’opérateur (Argent mobile)" in dossier
+    assert "Ne payez pas une deuxième fois" in dossier
+    listed = known.open("/dossiers").text
+    assert "Paiement en cours de vérification" in listed
+    sent = known.open(f"/dossiers/{number}/envoye").text
+    assert "Voir mon paiement" in sent
+    for page in (_without_messages(dossier), listed, sent, known.open("/").text):
+        assert "À payer" not in page
+        assert "à payer" not in page
+        assert "C’est à vous d’agir" not in page
+        assert "Avant le" not in page
+        assert "Payer " not in page
+    english = known.open(f"/dossiers/{number}?lang=en").text
+    assert "Where? With the operator (Argent mobile), who is checking your payment." in english
+    assert "To pay" not in english
+
+
+@pytest.mark.parametrize("payer", ["90000002", "90000004"])
+def test_after_a_try_that_took_nothing_the_money_is_asked_for(known: Visitor, payer: str) -> None:
+    number = tried(known, payer)
+    dossier = known.open(f"/dossiers/{number}").text
+    assert "Qui ? C’est à vous d’agir." in dossier
+    assert "FCFA à payer." in dossier
+    assert "en cours de vérification" not in dossier
+    listed = known.open("/dossiers").text
+    assert "À payer" in listed
+    assert "Paiement en cours de vérification" not in listed
+
+
+def test_after_a_payment_nothing_is_checked_or_asked_for(known: Visitor) -> None:
+    dossier = known.open(f"/dossiers/{tried(known, '90000001')}").text
+    assert "payés en entier" in dossier
+    assert "en cours de vérification" not in dossier
+    assert "FCFA à payer." not in dossier
+
+
 def test_what_was_paid_twice_is_told_on_the_dossier(known: Visitor) -> None:
     number = known.sent()
     known.decide(number, "accorder")
