@@ -111,9 +111,18 @@ def counter_pdf(
 
 
 def summary_pdf(
-    view: FormView, dossier: Dossier, procedure: Procedure, agency_label: str, wording: Wording, language: str
+    view: FormView,
+    dossier: Dossier,
+    procedure: Procedure,
+    facts: Sequence[tuple[str, Sequence[tuple[str, str]]]],
+    address: str,
+    agency_label: str,
+    wording: Wording,
+    language: str,
 ) -> bytes:
-    """What was answered, page by page, for the applicant to keep."""
+    """A request for its applicant to keep: when it was sent, what was answered page by page, then the `facts` under their
+    headings (papers received, prices), and the `address` it is followed at."""
+    grouped = group_number(dossier.number)
     title = procedure.identity.title.in_(language)
     sections: list[Plain] = [
         section
@@ -121,19 +130,23 @@ def summary_pdf(
         for section in _answered(page.title.in_(language), page.fields, wording, language)
     ]
     data: dict[str, Plain] = {
-        **_frame(agency_label, wording, language, title=title, number=group_number(dossier.number)),
+        **_frame(agency_label, wording, language, title=title, number=grouped),
         "intro": _say(wording, "pdf.summary", language),
-        "sections": sections,
+        "rows": [[_say(wording, "counter.sent_on", language), wording.moment(dossier.submitted_at, language)]]
+        if dossier.submitted_at
+        else [],
+        "sections": [*sections, *({"title": name, "rows": [[*row] for row in rows]} for name, rows in facts if rows)],
+        **_verification(grouped, address, wording, language, "pdf.verify_receipt"),
+        "verify_title": _say(wording, "frame.follow", language),
     }
-    return render_pdf("summary", data)
+    return render_pdf("summary", data, {"qr": qr_svg(address).encode()})
 
 
 def _answered(title: str, fields: Sequence[FieldView], wording: Wording, language: str) -> Iterator[dict[str, Plain]]:
     """A page as a section, then one section a row, those inside rows too. Of a paper, the names of its files."""
     shown = [field for field in fields if field.shown and field.type != "note"]
-    unanswered = _say(wording, "pdf.unanswered", language)
     lines: list[Plain] = [
-        [field.label.in_(language), field.text or ", ".join(file.name for file in field.files) or unanswered]
+        [field.label.in_(language), _answer(field, wording, language)]
         for field in shown
         if field.type != "rows" or not field.rows
     ]
@@ -143,6 +156,15 @@ def _answered(title: str, fields: Sequence[FieldView], wording: Wording, languag
         for row in group.rows:
             name = row.label or str(row.number)
             yield from _answered(f"{group.label.in_(language)} – {name}", row.fields, wording, language)
+
+
+def _answer(field: FieldView, wording: Wording, language: str) -> str:
+    """An answer as the page that is checked before sending says it; a paper that is only shown says how."""
+    if field.masked:
+        return "•••"
+    if field.type == "evidence" and "upload" not in field.how:
+        return " ".join(_say(wording, f"piece.how.{how}", language) for how in field.how)
+    return field.text or ", ".join(file.name for file in field.files) or _say(wording, "pdf.unanswered", language)
 
 
 def _frame(agency: str, wording: Wording, language: str, *, title: str, number: str) -> dict[str, Plain]:

@@ -18,6 +18,9 @@ from engine.values import digits_only
 from renderers.certificate import document_pdf, summary_pdf
 from renderers.web.base import actor, client, file_response, go, language, office, page, public, say, signed_in, site
 from renderers.web.cases import agency_of, case
+from renderers.web.links import linked_lines
+from renderers.web.money import money_lines
+from renderers.web.tracking import received_files
 from renderers.words import in_language
 
 blueprint = Blueprint("documents", __name__)
@@ -40,12 +43,22 @@ def download(number: str, document_id: str) -> Response:
 @blueprint.get("/dossiers/<number>/recapitulatif.pdf")
 @signed_in
 def summary(number: str) -> Response:
-    """What was answered, to keep."""
+    """The request to keep: what was answered, the papers received, what was paid or is to be paid."""
     one = case(number)
     if one.dossier.is_draft:
         raise NotFound
     view = see_form(office(), actor(), one.id)
-    body = summary_pdf(view, one.dossier, one.procedure, agency_of(one), office().wording, language())
+    prices = [(price.title, " ".join(price.lines)) for price in money_lines(one)]
+    papers = [(paper.label, f"{paper.name}, {paper.text}") for paper in received_files(one, view)]
+    facts = [
+        (say("link.section"), [(link.title, link.named) for link in linked_lines(one)]),
+        (say("track.files"), papers),
+        (say("money.title"), prices or [(say("check.to_pay"), say("counter.nothing_due"))]),
+    ]
+    address = f"{office().settings.short_url}/d/{one.dossier.number}"
+    body = summary_pdf(
+        view, one.dossier, one.procedure, facts, address, agency_of(one), office().wording, language()
+    )  # fmt: skip
     return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")
 
 

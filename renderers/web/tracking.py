@@ -185,8 +185,9 @@ def follow(number: str) -> Response:
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[document for document in documents if not document.href or document.href not in shown],
         steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
-        letters=_letters(one), files=_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
+        letters=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
         appeals=writer(one.procedure).appeals() if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
+        summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",
         proof=f"/dossiers/{one.dossier.number}/preuve.json" if one.dossier.submitted_at and not actor().only_reads else "",
     )  # fmt: skip
 
@@ -350,7 +351,7 @@ def _letters(one: Case) -> list[Message]:
     return [Message(_moment(letter.created_at), letter.body) for letter in mine_only][-10:]
 
 
-def _files(one: Case, form: FormView) -> list[Linked]:
+def received_files(one: Case, form: FormView) -> list[Linked]:
     """The files that answer a question now, each with the proof that it was received."""
     asked = ((part, view) for part in form.pages for view in every_field(part))
     return [

@@ -9,10 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from engine.definition.catalogue import Catalogue
 from engine.office.bookings import mark
 from engine.records.store import Busy
+from engine.values import group_number
 from renderers.web.base import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
@@ -405,6 +407,21 @@ def test_after_a_payment_nothing_is_checked_or_asked_for(known: Visitor) -> None
     assert "payés en entier" in dossier
     assert "en cours de vérification" not in dossier
     assert "FCFA à payer." not in dossier
+
+
+def test_the_summary_holds_what_was_sent_received_and_paid(known: Visitor) -> None:
+    number = tried(known, "90000005")
+    [address] = set(re.findall(r'href="([^"]+/recapitulatif\.pdf)"', known.open(f"/dossiers/{number}").html))
+    assert address in known.open(f"/dossiers/{number}/envoye").html
+    answer = known.open(address).response
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert len(answer.data) < 90_000
+    drawn = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.data)).pages)
+    text = " ".join(drawn.replace("\u00a0", " ").split())
+    for told in (group_number(number), "Envoyée le", "AMEGAN", "reçu le", "en cours de vérification", f"/d/{number}"):
+        assert told.lower() in text.lower(), told
+    assert another(known).open(address).status == 303, "to the door"
+    assert another(known).sign_in("91223355").open(address).status == 404
 
 
 def test_what_was_paid_twice_is_told_on_the_dossier(known: Visitor) -> None:
