@@ -13,7 +13,7 @@ import pytest
 
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Attachment
 from engine.records.events import EventsAsked, mark_of
-from engine.records.exchanges import Message, SeatHold, Share, Waiting
+from engine.records.exchanges import Message, Note, SeatHold, Share, Waiting
 from engine.records.journal import seal, verify
 from engine.records.openings import OpeningChange
 from engine.records.orders import Order, OrderLine, OrderPart, Work
@@ -802,6 +802,21 @@ def test_messages_are_read_by_the_other_side(store: Store) -> None:
         assert unit.unread_messages(["d1"], "agent") == {"d1": 1}
         unit.erase_exchanges("d1")
         assert unit.messages_of("d1") == ()
+
+
+def test_notes_are_read_in_their_order_and_forgotten_with_their_dossier(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    first, second = Note("n2", "d1", NOON, "afi", "Rappeler"), Note("n1", "d1", NOON, "kofi", "C’est fait")
+    other = Note("n3", "d2", NOON, "afi", "Autre")
+    with store.unit(write=True) as unit:
+        for one in (first, second, other):
+            unit.add_note(one)
+    with store.unit(write=True) as unit:
+        assert unit.notes_of("d1") == (first, second)
+        unit.erase_exchanges("d1")
+    with store.unit() as unit:
+        assert unit.notes_of("d1") == ()
+        assert unit.notes_of("d2") == (other,)
 
 
 def test_a_held_seat_is_nobody_elses_for_a_while(store: Store) -> None:

@@ -84,6 +84,8 @@ def _openable(
 def _may_open(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
     """Whether the salt of a commitment may be handed to this person: with it, its value could be guessed."""
     kind, _, rest = name.partition(".")
+    if kind == "notes":  # what colleagues wrote for one another
+        return False
     if kind == "files":
         file = dossier.attachment(rest)
         return file is None or may_read_file(procedure, dossier, file, actor)

@@ -185,7 +185,7 @@ def _new(office: Office, unit: Unit, happened: Iterable[Happening], since: datet
         except LostEdition:
             continue
         wrote = dossier_id in unread and any(one.kind == "message" and one.actor_kind != "agent" for one in entries)
-        hands = frozenset(one.actor for one in entries if one.kind != "message")
+        hands = frozenset(one.actor for one in entries if one.kind not in ("message", "note"))
         yield _New(book, dossier, hands, wrote, dossier.entered_at >= since)
 
 

@@ -1,5 +1,5 @@
-"""What passes between a person and the office beside the circuit: messages, a seat held, a place in a waiting list, a
-document lent to somebody's eyes."""
+"""What passes between a person and the office beside the circuit: messages, notes between colleagues, a seat held, a
+place in a waiting list, a document lent to somebody's eyes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ class Message:
     body: str
     files: tuple[Attachment, ...] = ()
     read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an agent writes about a dossier for colleagues: it is never shown to the applicant."""
+
+    id: str
+    dossier: str
+    at: datetime
+    by: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +121,14 @@ CREATE TABLE share (
   opened_at TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX share_dossier ON share (dossier);
+"""
+NOTES = """
+CREATE TABLE note (
+  id TEXT PRIMARY KEY,
+  dossier TEXT NOT NULL REFERENCES dossier (id) DEFERRABLE INITIALLY DEFERRED,
+  at TEXT NOT NULL,
+  by TEXT NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX note_dossier ON note (dossier, at);
 """

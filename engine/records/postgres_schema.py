@@ -14,7 +14,7 @@ from typing import Any, Final
 import psycopg
 
 from engine.records.events import EVENTS
-from engine.records.exchanges import EXCHANGES
+from engine.records.exchanges import EXCHANGES, NOTES
 from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
@@ -215,12 +215,17 @@ def _openings() -> Iterator[str]:
     yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]}"
 
 
+def _notes() -> Iterator[str]:
+    yield from translated(NOTES)
+
+
 _EACH: Final = (
     _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
     _mandates, _edition_heads, _tallies, _orders, _events,
     _leaves,
     _snippets,
     _openings,
+    _notes,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

@@ -16,12 +16,12 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 # In the order in which rows may be put: what others refer to comes first.
 TABLES: Final = (
     "edition", "publication", "publication_entry", "watch", "account", "people_entry", "second_factor",
-    "identifier", "mandate", "dossier", "dossier_body", "dossier_word", "entry", "reading", "salt", "letter", "timer", "payment", "pay_event", "credit", "booking", "message", "seat_hold", "waiting", "share", "serial", "document", "session",
+    "identifier", "mandate", "dossier", "dossier_body", "dossier_word", "entry", "reading", "salt", "letter", "timer", "payment", "pay_event", "credit", "booking", "message", "note", "seat_hold", "waiting", "share", "serial", "document", "session",
     "sign_in_code", "rate", "aside", "reply", "tally", "tally_mark", "work_order",
     "order_line", "order_part", "snippet", "opening_change", "opening_head", "leaf_owed", "leaf", "tree_node", "tree",
 )  # fmt: skip
 ORDERED: Final = frozenset(
-    {"letter", "payment", "pay_event", "edition", "message"}
+    {"letter", "payment", "pay_event", "edition", "message", "note"}
 )  # read in the order of their insertion
 _BATCH: Final = 500
 

@@ -1,4 +1,4 @@
-"""Messages, seats held, waiting lists and lent documents, in SQL that both stores speak."""
+"""Messages, notes, seats held, waiting lists and lent documents, in SQL that both stores speak."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Final
 
 from engine.records.bodies import instant_text, read_instant
-from engine.records.exchanges import Message, SeatHold, Share, Side, Waiting
+from engine.records.exchanges import Message, Note, SeatHold, Share, Side, Waiting
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 
 MESSAGES: Final = Shape(Message, "message")
+NOTES: Final = Shape(Note, "note")
 HOLDS: Final = Shape(SeatHold, "seat_hold", ("resource", "office", "start", "seat"))
 WAITING: Final = Shape(Waiting, "waiting", ("dossier", "appointment"))
 SHARES: Final = Shape(Share, "share", ("token_sha256",))
@@ -41,8 +42,16 @@ class ExchangeVerbs(Verbs):
         return dict(self._rows(sql, (*dossiers, side)))
 
     def erase_exchanges(self, dossier_id: str) -> None:
-        for table in ("message", "seat_hold", "waiting", "share"):
+        for table in ("message", "note", "seat_hold", "waiting", "share"):
             self._change(f"DELETE FROM {table} WHERE dossier = ?", (dossier_id,))
+
+    # notes between colleagues
+
+    def add_note(self, note: Note) -> None:
+        self._change(NOTES.insert(), NOTES.cells(note))
+
+    def notes_of(self, dossier_id: str) -> tuple[Note, ...]:
+        return NOTES.read_all(self._rows(f"{NOTES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
 
     # seats held
 

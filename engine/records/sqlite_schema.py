@@ -14,7 +14,7 @@ from typing import Final
 from sqlite_utils import Database, Migrations
 
 from engine.records.events import EVENTS
-from engine.records.exchanges import EXCHANGES
+from engine.records.exchanges import EXCHANGES, NOTES
 from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
@@ -42,6 +42,7 @@ NAMES: Final = (
     "0014 leaves",
     "0015 snippets",
     "0016 openings",
+    "0017 notes",
 )
 
 SETTINGS: Final = {
@@ -535,3 +536,9 @@ def openings(db: Database) -> None:
     """When offices receive beside what their file says; which change took a slot away."""
     db.executescript(OPENINGS)
     db.execute(f"ALTER TABLE {LOST[0]} ADD COLUMN {LOST[1]} {LOST[2]}")
+
+
+@MIGRATIONS(name=NAMES[16])
+def notes(db: Database) -> None:
+    """What agents write about a dossier for one another."""
+    db.executescript(NOTES)

@@ -22,7 +22,7 @@ from engine.records.dossier import (
     PaymentEvent,
     Timer,
 )  # fmt: skip
-from engine.records.exchanges import Message, SeatHold, Share, Side, Waiting
+from engine.records.exchanges import Message, Note, SeatHold, Share, Side, Waiting
 from engine.records.gauges import Standing
 from engine.records.journal import Entry
 from engine.records.removal import Rows, Use
@@ -226,7 +226,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
 
     def put_booking(self, booking: Booking) -> None: ...
 
-    # messages, seats held, waiting lists, lent documents
+    # messages, notes, seats held, waiting lists, lent documents
     def add_message(self, message: Message) -> None: ...
     def messages_of(self, dossier_id: str) -> tuple[Message, ...]: ...
     def read_messages(self, dossier_id: str, side: Side, at: datetime) -> int:
@@ -237,8 +237,10 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
         """How many that this side wrote are unread, by dossier; those without any are left out."""
         ...
 
+    def add_note(self, note: Note) -> None: ...
+    def notes_of(self, dossier_id: str) -> tuple[Note, ...]: ...
     def erase_exchanges(self, dossier_id: str) -> None:
-        """Forgets the messages of this dossier, its holds, its places in waiting lists, its lent documents."""
+        """Forgets the messages and notes of this dossier, its holds, its places in waiting lists, its lent documents."""
         ...
 
     def hold_seat(self, hold: SeatHold, now: datetime) -> None:

@@ -116,6 +116,7 @@ POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "handover.hand_over": {"vers": "file", "dossier": "{number}:{revision}", **CONFIRM},
     "messages.desk_write": {"body": "Bonjour"},
     "messages.write": {"body": "Bonjour"},
+    "notes.add": {"body": "Bonjour"},
     "payments.begin": {"provider": "sandbox", "payer": "90000001"},
     "rows.save": {"aides.0.prenom": "KOFFI", "go": "next"},
     "sending.send": {"declared": "1"},

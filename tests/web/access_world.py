@@ -38,6 +38,7 @@ from engine.office import (
     intake,
     mail_links,
     messages,
+    notes,
     openings,
     readings,
     sharing,
@@ -71,6 +72,7 @@ MARKS: Final[Mapping[str, str]] = {
     "row": "MARQUERANG",
     "file": "marque-piece",
     "message": "MARQUEMESSAGE",
+    "note": "MARQUENOTE",
     "joined": "marque-jointe",
     "reason": "MARQUEMOTIF",
     "opinion": "MARQUEAVIS",
@@ -82,7 +84,7 @@ MORNING: Final = datetime(2026, 11, 24, 8, 5, tzinfo=UTC)  # the day of a visit,
 ENDED: Final = date(2026, 11, 20)
 # Tables in which the facts are kept: what is refused writes in none of them.
 FACTS: Final = (
-    "account", "booking", "document", "dossier", "entry", "identifier", "mandate", "message", "opening_change", "payment", "seat_hold",
+    "account", "booking", "document", "dossier", "entry", "identifier", "mandate", "message", "note", "opening_change", "payment", "seat_hold",
     "second_factor", "session", "share", "snippet", "waiting", "work_order",
 )  # fmt: skip
 ABSENT: Final = "26482911374"  # a number with its check digit that no dossier has
@@ -286,6 +288,7 @@ def _dossiers(world: World, holder: Holder, staff: Mapping[str, Actor], *, marke
         upload = Upload(f"{word('joined')}.pdf", a_page())
         written = messages.write_message(office, who, one.id, word("message"), upload).message
     assert written is not None
+    notes.write_note(office, officer, one.id, word("note"))
     keep("sent", one, message_file=written.files[0].id)
     held_up = sent()
     casework.assign(office, officer, held_up.id, officer.id)

@@ -35,13 +35,13 @@ slow = pytest.mark.slow  # the whole site and its people
 ANSWERS: Final = {"answer", "row", "file", "message", "joined", "reason"}
 # What may ever be read by whom, of the owner's. Nobody else reads anything.
 READERS: Final[Mapping[str, set[str]]] = {
-    "ownr": set(MARKS) - {"opinion"},
+    "ownr": set(MARKS) - {"opinion", "note"},
     "repr": ANSWERS | {"account", "phone", "sensitive", "holder"},
     "read": ANSWERS - {"message", "joined"} | {"account", "phone", "sensitive"},
     "shar": ANSWERS | {"account", "phone", "sensitive"},
     "comp": {"account"},  # who asks to act for their company
-    "offi": ANSWERS | {"sensitive", "opinion"},
-    "coll": ANSWERS,
+    "offi": ANSWERS | {"sensitive", "opinion", "note"},
+    "coll": ANSWERS | {"note"},
     "admi": {"account", "proof", "holder"},
 }
 FRAME: Final = {one: {"account"} for one in ("repr", "read", "shar")}  # whom they act for stands on every page
@@ -151,7 +151,7 @@ def test_every_mark_is_read_by_whom_it_is_for(site: AccessWorld) -> None:
     """A mark that nobody reads would prove nothing."""
     places = {
         "ownr": (("tracking.follow", "correcting"), ("messages.thread", "sent"), ("own.home", NOTHING), ("acting.home", NOTHING)),
-        "offi": (("agent_dossier.show", "asked"), ("messages.desk_thread", "sent")),
+        "offi": (("agent_dossier.show", "asked"), ("messages.desk_thread", "sent"), ("notes.desk_notes", "sent")),
         "admi": (("acting.proof", NOTHING), ("acting.to_check", NOTHING)),
     }  # fmt: skip
     seen = set()

@@ -1,0 +1,66 @@
+"""Internal notes about a dossier, at the agents' desk only: what colleagues wrote, and where one more is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+
+from engine.office.notes import LONGEST, notes_of, why_not_note, write_note
+from engine.problems import Refused
+from renderers.web.agent_case import AgentCase, agent_case
+from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
+from renderers.web.desk import desk_page, people
+from renderers.web.refusals import sentence
+
+blueprint = Blueprint("notes", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLine:
+    """One note as colleagues read it."""
+
+    id: str
+    who: str
+    at: str
+    body: tuple[str, ...]
+    mine: bool
+
+
+@blueprint.get("/agent/dossiers/<number>/notes")
+@agent()
+def desk_notes(number: str) -> Response:
+    return _page(agent_case(number))
+
+
+@blueprint.post("/agent/dossiers/<number>/notes")
+@agent()
+def add(number: str) -> Response:
+    one, body = agent_case(number), request.form.get("body", "")[: LONGEST * 4]
+    try:
+        note = write_note(office(), actor(), one.id, body, token=form_token())
+    except Refused as closed:
+        return _page(one, body, sentence(closed.reason))
+    return go(f"{one.at()}#n-{note.id}")
+
+
+def note_lines(one: AgentCase) -> list[NoteLine]:
+    """The notes of a dossier, the oldest first."""
+    found = notes_of(office(), actor(), one.id)
+    names = people(note.by for note in found)
+    return [
+        NoteLine(
+            note.id, names.get(note.by) or say("desk.unknown_person"), site().words.moment(note.at, language()),
+            tuple(note.body.split("\n")), note.by == actor().id,
+        )
+        for note in found
+    ]  # fmt: skip
+
+
+def _page(one: AgentCase, body: str = "", error: str = "") -> Response:
+    closed = why_not_note(one.dossier)
+    return desk_page(
+        "agent/notes.html", 422 if error else 200, dossier=one.dossier, base=one.at(), lines=note_lines(one),
+        closed=sentence(closed) if closed is not None else "", body=body, error=error,
+        errors=[("#body", error)] if error else [], token=new_token(), longest=LONGEST,
+    )  # fmt: skip
