@@ -13,7 +13,7 @@ from renderers.diagram import kind_of
 from renderers.web.agent_case import AgentCase
 from renderers.web.base import language, say, site
 from renderers.web.cases import label
-from renderers.web.desk import role_label
+from renderers.web.desk import awaits_applicant, role_label
 from renderers.web.statuses import TAGS
 from renderers.web_form import national
 
@@ -38,7 +38,7 @@ def preview_context(one: AgentCase, preview: Preview) -> dict[str, object]:
     return {
         "state": label(state.label), "moves": after.taken != one.dossier.taken,
         "public": (TAGS[public], say(f"status.{public}")), "due": after.due_at,
-        "due_key": "act.due_theirs" if theirs else "act.due", "final": state.is_end,
+        "due_key": "act.due_theirs" if awaits_applicant(state) else "act.due", "final": state.is_end,
         "paused": theirs and not state.is_end,
         "outputs": [label(one.procedure.outputs[name].title) for name in preview.outputs],
         "changed": [

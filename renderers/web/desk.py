@@ -111,6 +111,11 @@ class Tag:
     title: str = ""
 
 
+def awaits_applicant(state: State) -> bool:
+    """Whether the time of a state is the applicant's: to act, or to come for a paper that is kept for them."""
+    return kind_of(state) == "applicant" or (state.public == "ready" and not state.is_end)
+
+
 def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, paused: bool) -> Tag | None:
     """How much time is left, never by colour alone; none when nothing is due."""
     if due_at is None or (state is not None and state.is_end):
@@ -118,7 +123,7 @@ def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, 
     now = office().now()
     if paused:
         return Tag("", say("due.paused"))
-    if state is not None and kind_of(state) == "applicant":
+    if state is not None and awaits_applicant(state):
         return Tag("", say("due.theirs", day=site().words.plain_day(local_day(due_at), language())))
     title = say("due.by", moment=site().words.moment(due_at, language()))
     if now > due_at:

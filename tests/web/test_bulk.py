@@ -60,6 +60,18 @@ def test_ticked_previewed_confirmed_and_told(desks: Desks) -> None:
     assert desks.agent(OTHER_CLERK).get(f"{where}.json").status_code == 404
 
 
+def test_the_day_until_which_a_paper_is_kept_is_the_applicants(desks: Desks) -> None:
+    (one,), seat = to_sign(desks.world, 1), desks.agent(CLERK)
+    preview = read(seat.get(f"/agent/dossiers/{one.number}/acte/signer"))
+    assert "Nouvelle étape À retirer au centre" in preview
+    assert "Le demandeur a jusqu’au" in preview
+    assert "À rendre avant" not in preview
+    desks.world.take(one, desks.actor(CLERK), "signer")
+    after = seat.see(f"/agent/dossiers/{one.number}")
+    assert "Usager, jusqu’au" in after
+    assert "Reste" not in after
+
+
 def test_a_large_order_waits_for_the_worker_and_says_so(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.office.carrying_orders.AT_ONCE", 1)
     some, seat = to_sign(desks.world, 3), desks.agent(CLERK)
