@@ -11,6 +11,7 @@ from engine.definition.model import Appointment, Procedure
 from engine.office.intake import see_case, shown_form, shown_page
 from engine.office.office import NotFound
 from engine.records.dossier import Actor, Dossier
+from engine.rules.progress import PublicStatus
 from engine.rules.scopes import Standing, standing_of
 from engine.rules.view import FormView, PageView
 from engine.values import Text
@@ -103,6 +104,13 @@ def place(office_id: str | None) -> Place | None:
 def place_label(office_id: str | None) -> str:
     there = place(office_id)
     return label(there.label) if there else ""
+
+
+def whereabouts(one: Case, status: PublicStatus) -> str:
+    """The step a dossier is at. What is ready waits somewhere: at which office, and where that is."""
+    there = place(one.dossier.office) if status.public == "ready" else None
+    said = (label(status.label), label(there.label) if there else "", label(there.address) if there else "")
+    return ", ".join(part for part in said if part)
 
 
 def visit_place(task: object, office_id: str | None) -> str:

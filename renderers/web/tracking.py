@@ -31,7 +31,7 @@ from renderers.web.base import (
     signed_in,
     site,
 )
-from renderers.web.cases import Case, case, label, visit_place, writer
+from renderers.web.cases import Case, case, label, visit_place, whereabouts, writer
 from renderers.web.closures import lost_boxes
 from renderers.web.desk import assisted_by
 from renderers.web.links import awaited_ends, linked_lines
@@ -208,7 +208,7 @@ def status_box(one: Case, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
     href, action = _what_to_do(one, key, ahead)
     return StatusBox(
         kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
-        where=label(status.label), who=_who(one, status, ahead),
+        where=whereabouts(one, status), who=_who(one, status, ahead),
         when=_when(one, status, bool(ahead)), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
         href=href, action=action,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from engine.records.dossier import Dossier
 from tests.engine.office.bulk_runner import to_sign
 from tests.engine.office.world import B3
 from tests.web.desks import CLERK, GATEKEEPER, OTHER_CLERK, Desks, hidden, open_desks, read
+from tests.web.visitor import Visitor
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -69,6 +70,9 @@ def test_the_day_until_which_a_paper_is_kept_is_the_applicants(desks: Desks) -> 
     desks.world.take(one, desks.actor(CLERK), "signer")
     after = seat.see(f"/agent/dossiers/{one.number}")
     assert "Usager, jusqu’au" in after
+    world = desks.world
+    owner = Visitor(desks.stranger().client, world.office, world.clock, world.operator).sign_in("90110000")
+    assert re.search("Où \\? À retirer au centre, [^.]*Lomé", owner.open(f"/dossiers/{one.number}").text)
     assert "Reste" not in after
 
 

@@ -109,6 +109,14 @@ def test_a_wrong_code_is_told(visitor: Visitor, code: str, said: str) -> None:
     assert said in page.text
 
 
+def test_a_code_that_never_comes_leaves_other_ways_in(visitor: Visitor) -> None:
+    visitor.send("/connexion", phone=PHONE)
+    page = visitor.follow()
+    for way in ("/connexion/courriel", "/connexion/numero-perdu"):
+        assert f'href="{way}"' in page.html
+    assert "présentez-vous au guichet" in page.text
+
+
 def test_a_wrong_phone_keeps_what_was_typed(visitor: Visitor) -> None:
     page = visitor.send("/connexion", phone="12")
     assert page.status == 422

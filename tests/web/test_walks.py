@@ -21,6 +21,7 @@ from playwright.sync_api import Browser
 
 from engine.definition.model import Procedure, Scenario
 from engine.office.stage import TellingRegister
+from tests.effort import EFFORT
 from tests.makers import the_shared
 from tests.postgres import database
 from tests.web.browsing import DESK, PHONE
@@ -61,10 +62,13 @@ class Way:
 WAYS = [
     *(Way(slug, False, SMALL, keys=slug in LONGEST) for slug in SLUGS),
     *(Way(slug, True, PHONE) for slug in WITH_SCRIPTS),
-    *(Way(slug, True, SMALL) for slug in LONGEST),
-    *(Way(slug, False, LARGE, store="postgresql") for slug in LONGEST),
-    *(Way(slug, True, LARGE, keys=True) for slug in LONGEST),
+    *(Way(slug, True, LARGE, keys=True, store="postgresql") for slug in LONGEST),
 ]
+if EFFORT > 1:  # `make fuzz`: the two other ways, ten minutes more
+    WAYS += [
+        *(Way(slug, True, SMALL) for slug in LONGEST),
+        *(Way(slug, False, LARGE) for slug in LONGEST),
+    ]
 
 
 @pytest.fixture(scope="module")
