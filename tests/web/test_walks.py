@@ -1,9 +1,8 @@
 """Every shipped procedure walked on a small phone, from the search to the verified document, as its own stories tell it.
 
-All of them without scripts at 320 pixels; the five longest with and without scripts, at 320 and at 1280, with nothing but a
-keyboard wherever a screen has one: at 1280, and at 320 without scripts. At 1280 without scripts they are on PostgreSQL. `-s` prints
-what each asked of people, until it was sent and in all: screens, presses, taps, fields, files, octets; then agents, their screens,
-and the seconds.
+All of them without scripts at 320 pixels; the five longest there with nothing but a keyboard, and with scripts at 1280, by keyboard
+too, on PostgreSQL. `make fuzz` walks these with scripts at 320 and without at 1280 as well. `-s` prints what each asked of people,
+until it was sent and in all: screens, presses, taps, fields, files, octets; then agents, their screens, and the seconds.
 """
 
 from __future__ import annotations
