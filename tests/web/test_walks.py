@@ -63,11 +63,10 @@ WAYS = [
     *(Way(slug, True, PHONE) for slug in WITH_SCRIPTS),
     *(Way(slug, True, LARGE, keys=True, store="postgresql") for slug in LONGEST),
 ]
-if EFFORT > 1:  # `make fuzz`: the two other ways, ten minutes more
-    WAYS += [
-        *(Way(slug, True, SMALL) for slug in LONGEST),
-        *(Way(slug, False, LARGE) for slug in LONGEST),
-    ]
+LONG_RUN = [
+    *(Way(slug, True, SMALL) for slug in LONGEST),
+    *(Way(slug, False, LARGE) for slug in LONGEST),
+]
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +97,9 @@ def test_every_procedure_is_walked() -> None:
     assert len(SLUGS) >= 15
 
 
-@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize(
+    "way", [*WAYS, *(pytest.param(way, marks=pytest.mark.fuzz) for way in LONG_RUN if EFFORT > 1)], ids=str
+)
 def test_a_walk(
     browser: Browser, portals: Callable[[str], Portal], registers: TellingRegister, looker: Looker, way: Way,
     tmp_path: Path,
@@ -119,7 +120,7 @@ def test_a_walk(
 
     story = longest_story(way.slug, the_shared()) if way.slug in LONGEST else _granted_story(procedure)
     kind = partial(ProxyWalk, paper=tmp_path / "rccm.pdf") if way.slug == BY_PROXY else Walk
-    walk = kind(portal, registers, procedure, story, enters, f"+228909{WAYS.index(way):05d}")
+    walk = kind(portal, registers, procedure, story, enters, f"+228909{[*WAYS, *LONG_RUN].index(way):05d}")
     try:
         walk.walk()
     finally:
