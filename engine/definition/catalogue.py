@@ -148,6 +148,11 @@ class Catalogue:
         entry = self._current(procedure_id, day)
         return self.open(entry) if entry is not None else None
 
+    def current_outline(self, procedure_id: str, day: date) -> Outline | None:
+        """The same, without opening its book."""
+        entry = self._current(procedure_id, day)
+        return outline_in(entry) if entry is not None else None
+
     def _current(self, procedure_id: str, day: date) -> Entry | None:
         if procedure_id in self.standing:
             line = (self._entry(procedure_id, one) for one in reversed(self.standing[procedure_id]))

@@ -26,7 +26,7 @@ from engine.problems import Position, Problem, Report, problem
 Stamp: TypeAlias = tuple[int, int, int]  # last change of the text and of the file in nanoseconds, size in bytes
 
 NO_STAMP: Final[Stamp] = (0, 0, 0)
-_FORMAT: Final = "guichet-index-2"
+_FORMAT: Final = "guichet-index-3"
 _GRAIN: Final = 2_000_000_000  # nanoseconds in which two changes of a file may look like one
 _CLEAN: Final = Report()
 

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, Final
 
 from engine.definition.model import APPLICANT, SYSTEM, Form, Link, Procedure
-from engine.definition.roles import awaited_roles, roles_of, waits_for_many
+from engine.definition.roles import awaited_roles, receiving_roles, roles_of, waits_for_many
 from engine.values import Text
 
 _FLAGS: Final = ("ends", "many", "asks", "links", "refuses")
@@ -33,7 +33,8 @@ class StateOutline:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One edition, as far as it is known without its form, its fees and its circuit."""
+    """One edition, as far as it is known without its form, its fees and its circuit. `receives`: the roles that fill it in at a
+    counter; none where no counter does."""
 
     id: str
     edition: int
@@ -46,6 +47,7 @@ class Outline:
     agency: str
     roles: frozenset[str]
     states: tuple[StateOutline, ...]
+    receives: frozenset[str] = frozenset()
 
 
 def outline_of(procedure: Procedure) -> Outline:
@@ -54,6 +56,7 @@ def outline_of(procedure: Procedure) -> Outline:
         procedure.id, procedure.edition, procedure.fingerprint, identity.from_, identity.until, identity.title,
         identity.summary, identity.category, identity.agency, roles_of(procedure),
         tuple(_state(procedure, name) for name in procedure.states),
+        receiving_roles(procedure),
     )  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def _state(procedure: Procedure, name: str) -> StateOutline:
 
 def write_outline(outline: Outline) -> str:
     """All but what a closed book says itself: id, edition, fingerprint and days."""
-    roles = sorted(outline.roles)
+    roles = sorted(outline.roles | outline.receives)
     rank = {role: number for number, role in enumerate(roles)}
     states = [
         [one.id, sum(getattr(one, flag) << bit for bit, flag in enumerate(_FLAGS)), sorted(rank[role] for role in one.roles)]
@@ -83,8 +86,10 @@ def write_outline(outline: Outline) -> str:
         dict(outline.summary.versions),
         outline.category,
         outline.agency,
+        sorted(rank[role] for role in outline.roles),
         roles,
         states,
+        sorted(rank[role] for role in outline.receives),
     ]
     return json.dumps(whole, separators=(",", ":"))
 
@@ -93,10 +98,11 @@ def read_outline(
     line: str, procedure: str, edition: int, fingerprint: str, from_: date | None, until: date | None
 ) -> Outline:  # fmt: skip
     """The outline of a line that `write_outline` wrote."""
-    title, summary, category, agency, roles, states = json.loads(line)
+    title, summary, category, agency, parts, roles, states, receives = json.loads(line)
     return Outline(
         procedure, edition, fingerprint, from_, until, Text.of(title), Text.of(summary), category, agency,
-        frozenset(roles), tuple(_read_state(one, roles) for one in states),
+        frozenset(roles[number] for number in parts), tuple(_read_state(one, roles) for one in states),
+        frozenset(roles[number] for number in receives),
     )  # fmt: skip
 
 

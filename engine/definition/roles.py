@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from engine.definition.model import APPLICANT, SYSTEM, Appointment, Form, Procedure
+from engine.definition.model import APPLICANT, COUNTER, SYSTEM, Appointment, Form, Procedure
 
 
 def role_key(procedure: Procedure, role: str) -> str:
@@ -38,7 +38,10 @@ def _named_roles(procedure: Procedure) -> Iterator[str]:
 
 def receiving_roles(procedure: Procedure) -> frozenset[str]:
     """The roles (`agency/role`) of the procedure's own agency that meet people: those that keep its appointments; without
-    any, those that its first step waits for, or the nearest after it that waits for somebody there."""
+    any, those that its first step waits for, or the nearest after it that waits for somebody there. None where it is not
+    offered at a counter."""
+    if COUNTER not in procedure.identity.channels:
+        return frozenset()
     visits = (task for task in procedure.tasks.values() if isinstance(task, Appointment))
     meeting = {role_key(procedure, role) for visit in visits for role in visit.by}
     return _own(procedure, meeting) if meeting else _first_hands(procedure)

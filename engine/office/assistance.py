@@ -8,13 +8,15 @@ agent opens the dossiers begun or resumed in it, and nothing else of that person
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
-from engine.definition.model import Procedure
-from engine.definition.roles import receiving_roles
+from engine.definition.catalogue import Catalogue
+from engine.definition.model import COUNTER
+from engine.definition.outline import Outline
 from engine.office.accounts import applicant_known_by, prove_consent
 from engine.office.answering import own_draft
 from engine.office.carrying import keep
@@ -27,12 +29,9 @@ from engine.problems import Refused, refusal
 from engine.records.bodies import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.store import Unit
-from engine.rules.access import holds
 from engine.rules.decision import EntryDraft
-from engine.rules.rights import agency_of
 from engine.values import Plain, digits_only, has_check_digit, new_id
 
-COUNTER: Final = "counter"
 IDLE: Final = timedelta(minutes=15)
 TOUCH_EVERY: Final = timedelta(seconds=60)
 CODE_DIGITS: Final = 8
@@ -55,19 +54,26 @@ class Assistance:
 # -- who may -----------------------------------------------------------------------------------------------------------
 
 
-def received_by(office: Office, agent: Actor) -> tuple[Procedure, ...]:
-    """The procedures in service that this agent may fill in at a counter; none for whoever meets nobody."""
-    near = [one.id for one in office.catalogue.outlines() if any(agency_of(role) == one.agency for role in agent.roles)]
-    current = (office.catalogue.current(name, office.day()) for name in near)
-    return tuple(one for one in current if one is not None and may_receive(office, one, agent))
+def received_by(office: Office, agent: Actor) -> Mapping[str, Outline]:
+    """The procedures in force that this agent may fill in at a counter, by their ids; none for whoever meets nobody. No book
+    is opened."""
+    if agent.kind != "agent" or agent.principal:
+        return {}
+    day = office.day()
+
+    def work(catalogue: Catalogue) -> Mapping[str, Outline]:
+        near = dict.fromkeys(one.id for one in office.shelf.having(catalogue, agent.roles))
+        current = (catalogue.current_outline(name, day) for name in near)
+        return MappingProxyType({one.id: one for one in current if one and _receives(catalogue, one, agent)})
+
+    return office.shelf.worked_out(office.catalogue, ("received", day, agent.roles, agent.offices), work)
 
 
-def may_receive(office: Office, procedure: Procedure, agent: Actor) -> bool:
+def _receives(catalogue: Catalogue, procedure: Outline, agent: Actor) -> bool:
     """A role of the procedure's own agency that meets people, in one of that agency's offices."""
-    if COUNTER not in procedure.identity.channels or agent.principal or not holds(agent, receiving_roles(procedure)):
+    if not procedure.receives & agent.roles:
         return False
-    own = {one.id for one in office.directory.offices_of(procedure.identity.agency)}
-    return not agent.offices or bool(own & agent.offices)
+    return not agent.offices or any(one.id in agent.offices for one in catalogue.directory.offices_of(procedure.agency))
 
 
 # -- whom they help ----------------------------------------------------------------------------------------------------
@@ -91,14 +97,14 @@ def assistance_of(office: Office, agent: Actor) -> Assistance | None:
 def helping(office: Office, agent: Actor) -> Actor | None:
     """The agent as they act for the person they help; none when they help nobody, or may not any more."""
     now = assistance_of(office, agent)
-    procedures = received_by(office, agent) if now else ()
+    procedures = received_by(office, agent) if now else {}
     return _acting(agent, now, procedures) if now and procedures else None
 
 
-def _acting(agent: Actor, now: Assistance, procedures: tuple[Procedure, ...]) -> Actor:
+def _acting(agent: Actor, now: Assistance, procedures: Iterable[str]) -> Actor:
     """Nothing of their own rights is left meanwhile: they stand where the person stands, on these dossiers."""
     return Actor(
-        "agent", agent.id, agent.name, procedures=frozenset(one.id for one in procedures), principal=now.person,
+        "agent", agent.id, agent.name, procedures=frozenset(procedures), principal=now.person,
         dossiers=frozenset(now.dossiers), language=agent.language,
     )  # fmt: skip
 
@@ -197,7 +203,7 @@ def begin_request(
     actor, now = helping(office, agent), assistance_of(office, agent)
     if actor is None or now is None:
         raise NotFound
-    if not any(one.id == procedure_id for one in received_by(office, agent)):
+    if procedure_id not in received_by(office, agent):
         raise NotFound
     opening = replace(actor, dossiers=frozenset[str]())
     dossier = open_dossier(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import urlencode
@@ -9,6 +10,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, g, request, session
 
 from engine.definition.model import Procedure
+from engine.definition.outline import Outline
 from engine.office import assistance
 from engine.office.accounts import send_help_code
 from engine.office.intake import see_case
@@ -18,6 +20,7 @@ from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.rules.criteria import adopt_criteria
 from engine.values import group_number
+from renderers.paging import ON_A_PAGE, paged
 from renderers.web.base import (
     COUNTER_DESK,
     actor,
@@ -36,7 +39,7 @@ from renderers.web.base import (
     say,
 )
 from renderers.web.cases import label
-from renderers.web.catalogue import question_page, stopped_page, walk_criteria
+from renderers.web.catalogue import in_order, question_page, stopped_page, walk_criteria
 from renderers.web.desk import desk_page
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national
@@ -70,13 +73,19 @@ def home() -> Response:
     if helps is None:
         return _door()
     g.desk = COUNTER_DESK
+    query, listed = request.args.get("q", "").strip()[:100], in_order()
+    found = listed.words.find(query)
+    here = paged(
+        [one for one in found.ids or found.closest if one in receives], request.args.get("page", ""), HOME, q=query
+    )
     return page(
-        "agent/counter.html", note=session.pop("note", ""), begun=_begun(helps.dossiers),
-        procedures=sorted((label(book.identity.title), f"{HOME}/demarches/{book.id}") for book in receives),
+        "agent/counter.html", note=session.pop("note", ""), begun=_begun(helps.dossiers), q=query, here=here,
+        procedures=[(label(receives[one].title), f"{HOME}/demarches/{one}") for one in here.items],
+        searched=len(receives) > ON_A_PAGE,
     )  # fmt: skip
 
 
-def _receives() -> tuple[Procedure, ...]:
+def _receives() -> Mapping[str, Outline]:
     """What this agent may fill in with somebody; whoever meets nobody has no such desk."""
     found = assistance.received_by(office(), actor())
     if not found:
@@ -209,7 +218,9 @@ def _agent() -> Actor:
 
 
 def _offered(slug: str) -> Procedure:
-    found = next((one for one in assistance.received_by(office(), _agent()) if one.id == slug), None)
+    found = (
+        office().catalogue.current(slug, office().day()) if slug in assistance.received_by(office(), _agent()) else None
+    )
     if found is None:
         raise NotFound
     return found

@@ -6,16 +6,19 @@ import re
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from engine.definition.shelf import Closed, Shelf
+from engine.office.assistance import help_on_paper, received_by
 from engine.office.casework import tray, tray_counts
 from engine.office.office import Office
+from engine.office.secrets import new_token, token_digest
 from engine.office.timers import tour
-from engine.records.dossier import Actor
+from engine.records.dossier import Account, Actor, Session
 from renderers.web import catalogue
 from server import Settings, create_app, open_office
 from tests.engine.definition.building import PROCEDURES, a_file
@@ -60,6 +63,17 @@ def client(office: Office, tmp_path: Path) -> FlaskClient:
     return create_app(Settings(data=tmp_path / "data", demo=True, secret="test"), office).test_client()
 
 
+def seated(client: FlaskClient, office: Office) -> FlaskClient:
+    """The same browser, at which the agent has signed in and helps somebody who is there."""
+    token, now = new_token(), office.now()
+    with office.store.unit(write=True) as unit:
+        unit.put_account(Account(AGENT.id, "agent", "Ama Doe", "ama", roles=tuple(AGENT.roles)))
+        unit.put_session(Session(token_digest(token), AGENT.id, now, now, now + timedelta(hours=1)))
+    help_on_paper(office, AGENT, "LAWSON", "Abla", signed=True)
+    client.set_cookie("guichet-agent", token)
+    return client
+
+
 def titles(text: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"Démarche \d\d", text)))
 
@@ -96,6 +110,14 @@ def test_every_procedure_is_on_one_page(client: FlaskClient, address: str, expec
     assert all(len(page) <= ON_A_PAGE for page in pages)
 
 
+def test_whoever_is_helped_at_a_counter_is_offered_every_procedure(client: FlaskClient, office: Office) -> None:
+    seat = seated(client, office)
+    assert [one for page in walked(seat, "/agent/guichet") for one in page] == EVERY
+    assert titles(seat.get("/agent/guichet?q=17").text) == ["Démarche 17"]
+    unknown = seat.get("/agent/guichet?q=xyzzy").text
+    assert not titles(unknown) and "xyzzy" in unknown.partition("<main")[2].partition('role="status"')[2]
+
+
 def test_a_page_says_where_one_is_and_leads_back(client: FlaskClient) -> None:
     page = client.get("/demarches?q=demarche&page=2").text
     assert "Page 2 sur 3" in page
@@ -117,11 +139,14 @@ def test_the_home_page_leads_to_all_of_them(client: FlaskClient) -> None:
         (lambda client, office: client.get("/donnees"), ON_A_PAGE),
         (lambda client, office: client.get("/demarches/demarche-03"), 1),
         (lambda client, office: client.get("/agent/connexion"), 0),
+        (lambda client, office: seated(client, office).get("/agent?file=tous"), 0),
+        (lambda client, office: seated(client, office).get("/agent/guichet"), 0),
+        (lambda client, office: received_by(office, AGENT), 0),
         (lambda client, office: tray(office, AGENT, "all"), 0),
         (lambda client, office: tray_counts(office, AGENT), 0),
         (lambda client, office: tour(office), 0),
     ],
-    ids=["home", "list", "search", "data", "sheet", "door", "tray", "counts", "tour"],
+    ids=["home", "list", "search", "data", "sheet", "door", "inbox", "counter", "receives", "tray", "counts", "tour"],
 )
 def test_no_list_opens_what_it_does_not_show(
     ask: Callable[[FlaskClient, Office], object], most: int, client: FlaskClient, office: Office, opened: list[str]

@@ -20,6 +20,7 @@ from engine.definition.model.tasks import Appointment, Consulted, Cut, Fee, Form
 from engine.definition.model.things import (
     APPLICANT,
     APPLICATION,
+    COUNTER,
     DRAFT,
     SYSTEM,
     How,
@@ -37,6 +38,7 @@ from engine.definition.model.whole import CodeList, Procedure, Scheme
 __all__ = [
     "APPLICANT",
     "APPLICATION",
+    "COUNTER",
     "DRAFT",
     "NO_EFFECTS",
     "SYSTEM",

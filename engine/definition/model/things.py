@@ -13,6 +13,7 @@ from engine.values import Text
 APPLICATION: Final = "demande"
 DRAFT: Final = "draft"
 APPLICANT: Final = "applicant"
+COUNTER: Final = "counter"  # the channel of who is helped in an office
 SYSTEM: Final = "system"
 
 Outcome: TypeAlias = Literal["granted", "refused", "withdrawn", "abandoned", "expired", "revoked"]

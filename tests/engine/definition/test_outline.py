@@ -9,7 +9,7 @@ import pytest
 from engine.definition.catalogue import check_definition
 from engine.definition.model import Form
 from engine.definition.outline import outline_of, read_outline, write_outline
-from engine.definition.roles import awaited_roles, roles_of
+from engine.definition.roles import awaited_roles, receiving_roles, roles_of
 from tests.engine.definition.building import PROCEDURES, compiled, the_shared
 
 FILES = [*sorted(PROCEDURES.glob("*.yaml")), *sorted((Path(__file__).resolve().parents[2] / "good").glob("*.yaml"))]
@@ -26,6 +26,7 @@ def test_an_outline_says_what_its_book_says_and_comes_back_from_its_line(path: P
         book.identity.summary,
         roles_of(book),
     )
+    assert outline.receives == receiving_roles(book)
     assert [one.id for one in outline.states] == list(book.states)
     for one in outline.states:
         state = book.states[one.id]
