@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask import Blueprint, Response, request, session
 
+from engine.clock import local_day
 from engine.definition.model import APPLICANT
 from engine.office.casework import offers, take_transition
 from engine.office.enclosures import OF_AN_ACT
@@ -11,9 +14,10 @@ from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refused
 from engine.rules.decision import Act, Offer
 from engine.rules.enclosed import pending_files, place_of
+from engine.rules.giving_up import has_way_out, lapses_at, may_ask_to_give_up
 from engine.rules.view import FieldView, FileView, PageView
 from engine.values import Text
-from renderers.web.base import actor, form_token, go, office, say, signed_in
+from renderers.web.base import actor, form_token, go, language, office, say, signed_in, site
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.errands import Filled, Sheet, filled_by_act
 from renderers.web_form import Control, field_control
@@ -25,6 +29,26 @@ def theirs(one: Case) -> list[Offer]:
     """The acts of the present state that are the applicant's, open or closed."""
     found = offers(office(), actor(), one.id)
     return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
+
+
+@dataclass(frozen=True, slots=True)
+class NoWayOut:
+    """What to do where the circuit has no act to withdraw: nothing until it lapses, or to ask the service."""
+
+    text: str
+    asks: bool
+
+
+def no_way_out(one: Case, paying: bool) -> NoWayOut | None:
+    """None where they may withdraw, or have nothing to give up. `paying`: money is under way, so nothing lapses."""
+    book, dossier = one.procedure, one.dossier
+    if actor().only_reads or not may_ask_to_give_up(book, dossier) or has_way_out(book, dossier.state):
+        return None
+    until = None if paying else lapses_at(book, dossier)
+    if until is None:
+        return NoWayOut(f"{say('track.no_way_out')} {say('track.ask_out')}", True)
+    day = site().words.plain_day(local_day(until), language())
+    return NoWayOut(f"{say('track.no_way_out')} {say('track.lapses', day=day)}", False)
 
 
 @blueprint.get("/dossiers/<number>/actes/<act_id>")

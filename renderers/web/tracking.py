@@ -18,7 +18,7 @@ from engine.records.store import DossierLine
 from engine.rules.progress import Milestone, PublicStatus, public_status, timeline
 from engine.rules.view import FieldView, FileView, FormView, PageView
 from renderers.row_pages import find_row
-from renderers.web.acts import theirs
+from renderers.web.acts import no_way_out, theirs
 from renderers.web.answers import answer_sections
 from renderers.web.base import (
     actor,
@@ -186,6 +186,7 @@ def follow(number: str) -> Response:
         documents=[document for document in documents if not document.href or document.href not in shown],
         steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         letters=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
+        no_way_out=no_way_out(one, box.label == say("status.checking")),
         appeals=writer(one.procedure).appeals() if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
         summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",
         proof=f"/dossiers/{one.dossier.number}/preuve.json" if one.dossier.submitted_at and not actor().only_reads else "",

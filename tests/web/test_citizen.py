@@ -546,6 +546,40 @@ def test_withdrawing_wants_a_reason(known: Visitor) -> None:
     assert "Ce dossier est clos" in known.follow().text
 
 
+def test_who_cannot_withdraw_reads_what_to_do_instead(tmp_path: Path) -> None:
+    """The circuit tells: an act where there is one, else to do nothing until it lapses, else to ask the service."""
+    book = STALL.replace("from: [examen, a_corriger, a_payer], to: retire", "from: [a_corriger], to: retire")
+    known = a_visitor(tmp_path, book).sign_in()
+    number = known.sent()
+    cannot, lapses, asks = (
+        "Vous ne pouvez pas retirer cette demande en ligne",
+        "elle s’arrête d’elle-même après",
+        "demandez-le au service",
+    )
+    told = known.open(f"/dossiers/{number}").text
+    assert cannot in told  # an agent examines it
+    assert asks in told
+    assert lapses not in told.lower()
+    known.decide(number, "accorder")
+    told = known.open(f"/dossiers/{number}").text
+    assert cannot in told  # theirs to pay
+    assert lapses in told.lower()
+    assert asks not in told
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000005")
+    known.follow()
+    told = known.open(f"/dossiers/{number}").text
+    assert asks in told  # money is under way: nothing lapses
+    assert lapses not in told.lower()
+
+
+def test_who_may_withdraw_reads_no_such_line(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    told = known.open(f"/dossiers/{number}").text
+    assert "Retirer ma demande" in told
+    assert "Vous ne pouvez pas retirer" not in told
+
+
 def test_a_document_is_downloaded_and_anyone_checks_it(known: Visitor) -> None:
     number = ready_to_book(known)
     address = f"/dossiers/{number}/rendez-vous"
