@@ -34,7 +34,7 @@ from engine.records.dossier import (
     PaymentEvent,
     PaymentStatus,
 )
-from engine.records.store import Unit
+from engine.records.store import Busy, Unit
 from engine.rules.access import is_owner
 from engine.rules.decision import EntryDraft
 from engine.rules.fees import part_of
@@ -318,7 +318,13 @@ def reconcile(office: Office, limit: int = 50) -> int:
     with office.store.unit() as unit:
         due = _to_ask(unit, office.now(), limit)
     for payment in due:
-        _ask_again(office, payment)
+        try:
+            _ask_again(office, payment)
+        except Busy:  # none of the others would fare better
+            raise
+        except Exception:  # its dossier cannot be read, say: the others, and all that the tour does after, go on
+            log.exception("payment %s", payment.id)
+            _unanswered(office, payment)
     return len(due)
 
 

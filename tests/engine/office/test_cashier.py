@@ -13,10 +13,11 @@ import pytest
 from engine.gateways.payments import BadCallback, PaymentNotice, PaymentOrder, ProviderDown, ProviderStatus, Started
 from engine.gateways.sandbox import SIGNATURE
 from engine.office import cashier
+from engine.office.editions import LostEdition
 from engine.office.inspection import fsck
 from engine.office.office import NotFound
 from engine.office.surplus import to_give_back
-from engine.office.timers import run_timers
+from engine.office.timers import run_timers, tour
 from engine.problems import Refused
 from engine.records.dossier import Dossier, Payment
 from tests.engine.office.world import World, a_world
@@ -449,6 +450,35 @@ def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.Lo
         [kept] = unit.payments_of(first.dossier)
     assert kept.status == "pending"
     assert "the adapter of broken failed" in caplog.text
+
+
+def test_money_of_a_dossier_that_cannot_be_read_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its edition is nowhere any more: a person must look. The tour goes on, and asks again later."""
+    told = Told()
+    world = a_world(tmp_path, providers={"told": told})
+    first, other = pay(world, world.sent(), provider="told"), world.applicant("+22890000102")
+    dossier = world.sent(owner=other)
+    cashier.start_payment(world.office, other, dossier.id, payer=WAITS, provider="told")
+    told.says = {"kind": "paid"}
+    real = cashier.credit
+
+    def lost(office: Any, unit: Any, payment: Payment, *more: Any) -> Any:
+        if payment.id == first.id:
+            raise LostEdition("casier-judiciaire-b3")
+        return real(office, unit, payment, *more)
+
+    monkeypatch.setattr(cashier, "credit", lost)
+    world.wait(seconds=10)
+    tour(world.office)
+    assert world.kept(dossier).state == "signature"
+    assert f"payment {first.id}" in caplog.text
+    assert cashier.reconcile(world.office) == 0, "asked a moment ago"
+    monkeypatch.undo()
+    world.wait(minutes=1)
+    cashier.reconcile(world.office)
+    assert world.read(lambda unit: unit.payment(first.id)).status == "paid"
 
 
 def test_many_old_silent_payments_starve_no_new_one(tmp_path: Path) -> None:
