@@ -17,7 +17,7 @@ from engine.definition.model import Procedure
 from engine.gateways.senders import NotSent
 from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.carrying_orders import carry_orders
-from engine.office.cashier import reconcile
+from engine.office.cashier import awaited_in, reconcile
 from engine.office.checkpoints import sign_journal
 from engine.office.editions import LostEdition
 from engine.office.filed import places
@@ -30,7 +30,7 @@ from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
 from engine.records.store import Busy, Unit
 from engine.rules.decision import EntryDraft
-from engine.rules.due_dates import timers_of
+from engine.rules.due_dates import stands_still_while_paid, timers_of
 from engine.rules.scopes import scope_of
 from engine.rules.workflow import time_over
 
@@ -115,7 +115,9 @@ def _fire(office: Office, timer: Timer) -> Dossier | None:
             unit.fire_timer(timer, now)
             return None
         procedure = pinned(office, unit, dossier)
-        if _is_put_off(office, unit, procedure, dossier, timer) or not unit.fire_timer(timer, now):
+        if _is_held(unit, procedure, dossier, timer, now) or _is_put_off(office, unit, procedure, dossier, timer):
+            return None
+        if not unit.fire_timer(timer, now):
             return None
         if is_of_keeping(timer.name):
             return forget(office, unit, procedure, dossier, timer.name)
@@ -129,6 +131,12 @@ def _fire(office: Office, timer: Timer) -> Dossier | None:
         moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
         expired = moved.is_draft and moved.closed_at is not None
         return forget_draft(office, unit, moved, SYSTEM_ACTOR) if expired else moved
+
+
+def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, now: datetime) -> bool:
+    """Whether the operator must first say what became of a payment: the timer rings at the first tour that knows."""
+    payment = awaited_in(unit, dossier, now)
+    return payment is not None and stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
 
 
 def _is_put_off(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer) -> bool:

@@ -10,7 +10,7 @@ often the list is made anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -200,6 +200,14 @@ def _moments(
             meeting = dossier.bookings.get(notice.event)
             name = f"before:{number}:{meeting.sequence}" if meeting else f"before:{number}"
             yield from _if_ahead(name, before_instant(at, notice.before, calendar), now)
+
+
+def stands_still_while_paid(procedure: Procedure, dossier: Dossier, timer: str, fees: Collection[str]) -> bool:
+    """Whether a timer says that time is over to somebody whose money may be on its way: the state's own, where it waits for a
+    price of the payment under way."""
+    state = procedure.states.get(dossier.state)
+    of_state = timer == "due" or timer.startswith("remind:")
+    return of_state and state is not None and not set(fees).isdisjoint(state.waits)
 
 
 def form_ends(

@@ -14,10 +14,11 @@ from PIL import Image
 
 from engine.gateways.registers import RegisterAnswer
 from engine.gateways.senders import NotSent
-from engine.office import intake, timers
+from engine.office import cashier, intake, timers
 from engine.office.inspection import fsck
 from engine.records.dossier import SYSTEM_ACTOR, Letter
 from engine.records.sqlite import SqliteStore
+from engine.values import new_id
 from tests.engine.office.world import B3, PASSPORT, World, a_world
 
 
@@ -46,6 +47,43 @@ class TestTime:
         assert world.kept(dossier).state == "abandonne"
         assert timers.run_timers(world.office) == 0
         assert fsck(world.office) == ()
+
+    @pytest.mark.parametrize(
+        ("payer", "ends", "state"), [("90000005", "paid", "signature"), ("91223344", "expired", "abandonne")]
+    )
+    def test_time_closes_nothing_while_money_may_be_on_its_way(
+        self, world: World, payer: str, ends: str, state: str
+    ) -> None:
+        """The payment begins a minute before the last moment; its end is told after."""
+        dossier, owner = world.sent(), world.applicant()
+        assert dossier.due_at
+        world.clock.instant = dossier.due_at - timedelta(minutes=1)
+        started = cashier.start_payment(
+            world.office, owner, dossier.id, provider="sandbox", payer=payer, token=new_id()
+        )
+        world.clock.instant = dossier.due_at
+        for _ in range(2):
+            timers.run_timers(world.office)
+            assert world.kept(dossier).state == "a_payer"
+        world.wait(minutes=30)
+        timers.tour(world.office)
+        assert cashier.see_payment(world.office, owner, dossier.id, started.id).status == ends
+        assert world.kept(dossier).state == state
+        assert fsck(world.office) == ()
+
+    def test_an_operator_that_stays_silent_holds_a_dossier_no_longer_than_a_payment_is_awaited(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dossier, owner = world.sent(), world.applicant()
+        assert dossier.due_at
+        world.clock.instant = dossier.due_at - timedelta(minutes=1)
+        monkeypatch.setattr(cashier, "_ask_again", lambda office, payment: payment)
+        cashier.start_payment(world.office, owner, dossier.id, provider="sandbox", payer="90000005", token=new_id())
+        world.clock.instant += cashier.SECOND_THOUGHTS - timedelta(seconds=1)
+        assert timers.run_timers(world.office) == 0
+        world.clock.instant += timedelta(seconds=1)
+        assert timers.run_timers(world.office) == 1
+        assert world.kept(dossier).state == "abandonne"
 
     def test_a_draft_goes_after_thirty_days_with_two_reminders(self, world: World) -> None:
         dossier = world.draft()
