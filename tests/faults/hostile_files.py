@@ -9,8 +9,6 @@ from __future__ import annotations
 import io
 import json
 import random
-import resource
-import signal
 import sys
 import unicodedata
 import zipfile
@@ -29,6 +27,7 @@ from engine.records.attachment_content import Rejected
 from engine.records.attachments import LONGEST_NAME, AttachmentStore
 from engine.records.file_keys import FileKeys
 from tests.effort import tries
+from tests.faults.limits import each_within, limit_memory
 
 ALL: Final = ("pdf", "jpg", "png")
 LARGEST: Final = 5_000_000
@@ -302,29 +301,15 @@ def on_disk(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} if folder.exists() else set()
 
 
-def limit_memory() -> None:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-def timed(files: Iterable[Hostile]) -> Iterator[Hostile]:
-    """Each file with so much of the processor; beyond, the program ends, having said which one it was at."""
-    for file in files:
-        print(json.dumps({"at": file.case}), flush=True)
-        signal.setitimer(signal.ITIMER_PROF, PROCESSOR)
-        yield file
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-
 def main(folder: str, case: str = "", *lifted: str) -> None:
     """`case`: only the files of that name; `lifted`: limits of the judge that do not hold."""
     files = [one for one in corpus() if case in one.case]
     for name in lifted:
         setattr(attachment_content, name, 10**12)
     store = AttachmentStore(Path(folder), FileKeys.generate())
-    limit_memory()
-    print(json.dumps({"faults": faults_of(store, timed(files)), "files": len(files)}), flush=True)
+    limit_memory(MEMORY)
+    timed = each_within(PROCESSOR, ((file.case, file) for file in files))
+    print(json.dumps({"faults": faults_of(store, timed), "files": len(files)}), flush=True)
 
 
 if __name__ == "__main__":

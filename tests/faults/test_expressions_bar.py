@@ -1,0 +1,94 @@
+"""B9c. Bombs, depths, ways to Python and scraps in the place of an expression: each is read or refused at its place, and evaluated
+on any answers, without raising and within bounds of memory and processor time. Then the twins that turn the bar red."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.definition import expression_answers, expression_compiler, expression_functions, expression_reader
+from engine.definition.expression_nodes import Name
+from tests.effort import EFFORT
+from tests.faults.hostile_expressions import PROCESSOR, QUICK, corpus, faults_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.fuzz]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def judged_apart(*how: str) -> tuple[int, list[dict[str, Any]]]:
+    """The corpus read and evaluated in a program of its own, with its limits; how it ended and what it said."""
+    command = [sys.executable, "-m", "tests.faults.hostile_expressions", *how]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_each_is_refused_at_its_place_or_worth_something_within_bounds() -> None:
+    ended, said = judged_apart()
+    assert ended == 0, said[-1:]
+    assert said[-1]["faults"] == []
+    assert said[-1]["tried"] > 3_000
+    limit = PROCESSOR if EFFORT == 1 else 4 * QUICK  # read once, evaluated three times
+    assert said[-1]["worst"] <= limit
+
+
+# -- twins -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("twin", "at"),
+    [
+        ("a_template_instead", "bomb 9 ** (9 ** 9)"),
+        ("no_budget", "rows upon rows"),
+        ("any_size", "definitions doubled"),
+    ],
+)
+def test_an_expression_that_never_ends_is_seen(twin: str, at: str) -> None:
+    ended, said = judged_apart(at, twin)
+    assert ended == -signal.SIGPROF
+    assert said[-1] == {"at": at}
+
+
+def any_number(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(expression_compiler, "LARGEST", 10**1_000)
+    patch.setattr(expression_functions, "LARGEST", 10**1_000)
+
+
+def any_depth(patch: pytest.MonkeyPatch) -> None:
+    for name in ("DEEPEST", "MOST_NODES"):
+        patch.setattr(expression_reader, name, 10**9)
+    patch.setattr("engine.definition.expression_syntax.MOST_SIGNS", 10**9)
+    patch.setattr("engine.definition.expression_syntax.MOST_WRITTEN_NODES", 10**9)
+
+
+def answers_as_they_came(patch: pytest.MonkeyPatch) -> None:
+    def read(node: Name) -> Any:
+        return lambda scope: expression_answers.find(scope, node.id)
+
+    patch.setattr(expression_compiler, "read_name", read)
+
+
+def quiet_refusals(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(expression_reader._Reading, "refuse", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("twin", "case", "seen"),
+    [
+        (any_number, "a long product", "larger than any number"),
+        (any_depth, "times not", "reading raises RecursionError"),
+        (answers_as_they_came, "sentence 1", "evaluating raises"),
+        (quiet_refusals, "way", "refused without a word"),
+    ],
+    ids=lambda one: one.__name__ if callable(one) else None,
+)
+def test_a_defence_taken_away_is_seen(monkeypatch: pytest.MonkeyPatch, twin: Any, case: str, seen: str) -> None:
+    some = [one for one in corpus() if case in one.case]
+    assert faults_of(some) == []
+    twin(monkeypatch)
+    assert any(seen in fault for fault in faults_of(some))
