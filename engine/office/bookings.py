@@ -33,7 +33,7 @@ from engine.rules.appointments import (
     resource_key,
     why_closed,
 )
-from engine.rules.calendars import at_minute
+from engine.rules.calendars import at_minute, minutes_of
 from engine.rules.passage import Moment
 from engine.rules.scopes import standing_of
 from engine.values import Text, new_id
@@ -112,6 +112,9 @@ def slots(
     seats = taken[chosen.office.id]
     limit = min(max(limit, 1), MOST_SLOTS)
     free = free_slots(appointment, chosen.office, seats, now, office.directory.calendar, start, limit + 1)
+    if _one_day_only(free, limit):
+        longest = 24 * 60 // minutes_of(appointment.lasts)
+        free = free_slots(appointment, chosen.office, seats, now, office.directory.calendar, start, longest + 1)
     shown = _whole_days(free, limit)
     following = local_day(free[len(shown)].start) if len(free) > len(shown) else None
     days = _days(office, appointment, chosen.office, shown, start, now)
@@ -148,13 +151,18 @@ def _choice(
     return OfficeChoice(there, first[0] if first else None)
 
 
+def _one_day_only(free: tuple[Slot, ...], limit: int) -> bool:
+    """Whether the first day alone is longer than the page."""
+    return len(free) > limit and local_day(free[0].start) == local_day(free[limit].start)
+
+
 def _whole_days(free: tuple[Slot, ...], limit: int) -> tuple[Slot, ...]:
-    """A page never cuts a day in two, unless one day alone is longer than the page."""
+    """A page never cuts a day in two: the days that fit, or the first alone when it is longer than the page, so that the
+    next page always begins on another day."""
     if len(free) <= limit:
         return free
-    cut = local_day(free[limit].start)
-    whole = tuple(slot for slot in free[:limit] if local_day(slot.start) < cut)
-    return whole or free[:limit]
+    first, cut = local_day(free[0].start), local_day(free[limit].start)
+    return tuple(slot for slot in free if local_day(slot.start) == first or local_day(slot.start) < cut)
 
 
 def _days(

@@ -62,6 +62,21 @@ class TestOffers:
         assert not first & second
         assert min(second) > max(first)
 
+    def test_a_day_longer_than_the_page_is_shown_whole_and_the_next_page_begins_after_it(self, world: World) -> None:
+        dossier = to_book(world)
+        pages, from_day = [], None
+        while len(pages) < 3:
+            sheet = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot", from_day=from_day, limit=4)
+            pages.append([slot.start for day in sheet.days for slot in day.slots])
+            assert sheet.next_from
+            assert sheet.next_from > local_day(pages[-1][-1])
+            from_day = sheet.next_from
+        wide = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot", limit=100)
+        every = [slot.start for day in wide.days for slot in day.slots]
+        told = [start for one in pages for start in one]
+        assert len(pages[0]) > 4
+        assert told == every[: len(told)]
+
     def test_feasts_are_told(self, world: World) -> None:
         dossier = to_book(world)
         sheet = bookings.slots(
