@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from engine.office.office import Office, seen
+from engine.office.visit_links import HEAD, SIGNS
 from engine.records.dossier import Actor, Dossier, Letter, Payment
 from engine.records.store import Unit
+from engine.rules.access import stands_for_owner
+from engine.rules.notices import ROLE_ADDRESS
 from engine.sms import to_gsm
 from engine.values import group_number, new_id
 
@@ -15,6 +21,7 @@ _PAYMENT_KEYS: Final = {
     "paid": "notice.paid.sms", "overpaid": "notice.paid.sms", "failed": "notice.failed.sms",
     "expired": "notice.failed.sms", "unknown": "notice.unknown.sms",
 }  # fmt: skip
+_VISIT_LINK: Final = re.compile(rf"/r/[a-z2-7]{{{HEAD + SIGNS}}}(?![a-z0-9])")
 
 
 def dossier_link(office: Office, dossier: Dossier) -> str:
@@ -37,7 +44,18 @@ def payment_letter(office: Office, unit: Unit, dossier: Dossier, payment: Paymen
 
 
 def letters_of(office: Office, actor: Actor, dossier_id: str) -> tuple[Letter, ...]:
-    """Every message owed or sent about a dossier. An auditor sees that they were sent, not what they say."""
+    """Every message owed or sent about a dossier that this person may read."""
     with office.store.unit() as unit:
-        letters = unit.letters_of(seen(unit, office, actor, dossier_id).id)
-    return () if actor.kind == "auditor" else letters
+        dossier = seen(unit, office, actor, dossier_id)
+        return readable(dossier, unit.letters_of(dossier.id), actor)
+
+
+def readable(dossier: Dossier, letters: Iterable[Letter], actor: Actor) -> tuple[Letter, ...]:
+    """Of the letters of a dossier, what a person may read. Its owner reads what was written to them, not what services are
+    told; an agent reads all, but the link of a visit, which lets whoever has it act for its holder; an auditor sees that
+    they were sent, not what they say."""
+    if actor.kind == "auditor":
+        return ()
+    if stands_for_owner(dossier, actor):
+        return tuple(one for one in letters if not one.to.startswith(ROLE_ADDRESS))
+    return tuple(replace(one, body=_VISIT_LINK.sub("/r/…", one.body)) for one in letters)

@@ -1,10 +1,11 @@
 """All that is kept of an applicant, in one plain form for them to take away: what they gave, what was done, what was written
-to them, who read it. What they may not read themselves (a confidential opinion) stays out."""
+to them, who read it. What they may not read themselves (a confidential opinion, what services are told) stays out."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from engine.office.letters import readable
 from engine.office.office import Office, pinned
 from engine.office.own_account import MOST_DOSSIERS, own
 from engine.office.sessions import sessions_of
@@ -76,7 +77,7 @@ def _dossier(office: Office, unit: Unit, one: Dossier, actor: Actor) -> Plain:
         "messages": [
             {"channel": letter.channel, "to": letter.to, "subject": letter.subject, "body": letter.body,
              "at": instant_text(letter.created_at)}
-            for letter in unit.letters_of(one.id)
+            for letter in readable(one, unit.letters_of(one.id), actor)
         ],
         "read_by": [
             {"day": reading.day.isoformat(), "role": reading.role or "auditor"} for reading in unit.readings_of(one.id)

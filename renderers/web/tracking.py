@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request, session
 from engine.clock import local_day
 from engine.office.casework import letters_of
 from engine.office.cashier import awaited_payment, owed
+from engine.office.claims import waiting as waiting_here
 from engine.office.intake import mine
 from engine.office.messages import unread
 from engine.records.dossier import Payment
@@ -21,15 +22,19 @@ from renderers.row_pages import find_row
 from renderers.web.acts import no_way_out, theirs
 from renderers.web.answers import answer_sections
 from renderers.web.base import (
+    CLAIM,
     actor,
     go,
     language,
+    myself,
     office,
     page,
     public,
     say,
+    session_token,
     signed_in,
     site,
+    unproven_too,
 )
 from renderers.web.cases import Case, case, label, visit_place, whereabouts, writer
 from renderers.web.closures import lost_boxes
@@ -73,6 +78,7 @@ class Group:
 
 @blueprint.get("/dossiers")
 @signed_in
+@unproven_too
 def dossiers() -> Response:
     found = mine(office(), actor())
     waiting = unread(office(), actor(), [line.id for line in found])
@@ -87,7 +93,8 @@ def dossiers() -> Response:
         note = say("tasks.dropped")
     if request.args.get("introuvable"):
         note = say("follow.not_found")
-    return page("citizen/dossiers.html", groups=[group for group in groups if group.lines], note=note)
+    waits = bool(session_token(CLAIM)) and bool(waiting_here(office(), myself(), session_token(CLAIM)))
+    return page("citizen/dossiers.html", groups=[group for group in groups if group.lines], note=note, waits=waits)
 
 
 def _listed(line: DossierLine, key: str, waiting: int) -> ListedDossier:
@@ -348,8 +355,7 @@ def _bookings(one: Case) -> list[Linked]:
 
 def _letters(one: Case) -> list[Message]:
     letters = sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at)
-    mine_only = (letter for letter in letters if not letter.to.startswith("role:"))
-    return [Message(_moment(letter.created_at), letter.body) for letter in mine_only][-10:]
+    return [Message(_moment(letter.created_at), letter.body) for letter in letters][-10:]
 
 
 def received_files(one: Case, form: FormView) -> list[Linked]:
