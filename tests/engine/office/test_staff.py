@@ -140,13 +140,37 @@ class TestOnesOwnPassword:
 
     @pytest.mark.parametrize(
         ("chosen", "why"),
-        [("court", "password_short"), ("aaaaaaaaaaaa", "password_plain"), ("je suis mensah ici", "password_plain")],
+        [
+            ("court", "password_short"),
+            ("aaaaaaaaaaaa", "password_plain"),
+            ("je suis mensah ici", "password_plain"),
+            ("1q2w3e4r5t", "password_plain"),  # broken sites let it out
+            ("Basketball", "password_plain"),
+            ("Guichet-Togo-2026", "password_plain"),
+            ("localhost2026", "password_plain"),  # the name of the site
+        ],
     )
     def test_what_is_no_password(self, world: World, chosen: str, why: str) -> None:
         given = self.given(world)
         ticket = halfway(world, given.account, given.password).ticket
         assert refused(staff.choose_password, world.office, "agent", ticket, chosen).code == why
         assert refused(staff.choose_password, world.office, "agent", ticket, given.password).code == "password_plain"
+
+    @pytest.mark.parametrize(
+        "chosen",
+        ["¡¿«»§¶…†‡•", "QUATRE MOTS SANS SUITE", "un guichet bleu, en mars", " deux espaces autour ", "ɖeka kple eve " * 250],
+    )
+    def test_any_signs_and_as_many_as_one_likes(self, world: World, chosen: str) -> None:
+        """As typed to the last sign, and as long as its owner keeps it: no day ends a password."""
+        known(one_factor(world), KEEPER)
+        found = staff.sign_in(world.office, "agent", "mensah", PASSWORD)
+        assert isinstance(found, SignedIn)
+        staff.change_password(world.office, found.actor, PASSWORD, chosen)
+        world.wait(days=5 * 365)
+        assert isinstance(staff.sign_in(world.office, "agent", "mensah", chosen), SignedIn)
+        for almost in (chosen[:-1], chosen.swapcase(), f"{chosen} "):
+            if almost != chosen:
+                assert refused(staff.sign_in, world.office, "agent", "mensah", almost).code == "sign_in_wrong"
 
     def test_changing_ones_own_ends_every_session(self, world: World) -> None:
         known(one_factor(world), KEEPER)
