@@ -21,7 +21,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from engine.definition import expression_compiler, expression_reader
 from engine.definition.expression_functions import LARGEST
 from engine.definition.expression_reader import Definition, Vocabulary, parse_expression
-from engine.definition.expressions import Expression, Value, constant
+from engine.definition.expressions import Expression, constant
 from tests.effort import tries
 from tests.engine.definition.test_expression_properties import HERE, SCRAPS, WORDS, scope
 from tests.faults.limits import each_within, limit_memory
@@ -30,7 +30,7 @@ MEMORY: Final = 50_000_000  # bytes that judging may add to the program
 PROCESSOR: Final = 1.0  # seconds for one expression; the bar of one that is no bomb is `QUICK`
 QUICK: Final = 0.02
 LONGEST: Final = 500  # signs of a text that an expression may be worth
-ODD: Final[tuple[Value, ...]] = (
+ODD: Final[tuple[Any, ...]] = (
     None, True, 0, -1, 10**15, 10**400, Decimal("NaN"), Decimal("-Infinity"), Decimal("0.5"), "", "a", "é\0", "x" * 10_000, (),
     ("a",), ("a", "zz"), ({"h": 1, "q": True, "k": "a"},) * 300, ({"h": None}, {"h": "x", "q": 3}), (1, None),
 )  # fmt: skip
@@ -159,8 +159,17 @@ def _faults_of_one(one: Hostile) -> Iterator[str]:
 
 def _faults_of_values(one: Hostile, expression: Expression) -> Iterator[str]:
     chance = random.Random(one.case)
-    full = {"i": 3, "j": 10**15, "x": Decimal("0.5"), "b": True, "s": "a", "c": "a", "g": ({"h": 1, "q": True},) * 300}
-    for values in (full, {}, {name: chance.choice(ODD) for name in one.words.names}):
+    full: dict[str, Any] = {
+        "i": 3,
+        "j": 10**15,
+        "x": Decimal("0.5"),
+        "b": True,
+        "s": "a",
+        "c": "a",
+        "g": ({"h": 1, "q": True},) * 300,
+    }
+    cases: tuple[dict[str, Any], ...] = (full, {}, {name: chance.choice(ODD) for name in one.words.names})
+    for values in cases:
         try:
             value = expression.value(scope(values))
         except Exception as error:

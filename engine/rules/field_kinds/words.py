@@ -20,7 +20,11 @@ REGION: Final = "TG"
 
 @lru_cache(maxsize=512)
 def _compiled(pattern: str) -> Any:
-    return re2.compile(pattern)
+    options = re2.Options()
+    options.log_errors = (
+        False  # a pattern too rich for its quickest way is held the other way, which is no error of anybody
+    )
+    return re2.compile(pattern, options)
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -72,6 +76,8 @@ class IdentifierKind(WordsKind):
         scheme = asking.schemes.get(field.scheme or "")
         if scheme is None:
             return typed.upper() if field.upper else typed
+        if len(typed) > field.bounds.max_length:  # no number is so long: it is not read four times over
+            return _scheme_fault("identifier", scheme, field)
         compact = typed.replace(" ", "")
         for text in (typed, compact, typed.upper(), compact.upper()):
             if matches(scheme.pattern, text):
