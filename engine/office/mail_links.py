@@ -1,4 +1,4 @@
-"""Signing in by e-mail: a link that serves once, for a quarter of an hour, in the browser that asked for it.
+"""Signing in by e-mail: a link that serves once, for ten minutes, in the browser that asked for it.
 
 Opening the link shows a button: machines that look into mail follow links, they press nothing. Of the link only a digest is
 kept. Answers never tell whether an address is known.
@@ -23,7 +23,7 @@ from engine.records.dossier import Letter
 from engine.records.store import Unit
 from engine.values import new_id
 
-LASTS: Final = timedelta(minutes=15)
+LASTS: Final = timedelta(minutes=10)
 LINKS_PER_ADDRESS: Final = 5
 LINKS_PER_CLIENT: Final = 40
 TRIES_PER_CLIENT: Final = 60
