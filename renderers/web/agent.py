@@ -38,6 +38,7 @@ from renderers.web.base import (
 from renderers.web.cases import label
 from renderers.web.desk import Tag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
 from renderers.web.staff_door import enrolment_qr, next_step, passed
+from renderers.web.statuses import lines_public
 
 blueprint = Blueprint("agent", __name__)
 
@@ -221,20 +222,25 @@ def _rows(lines: Iterable[DossierLine]) -> list[TrayRow]:
     lines = tuple(lines)
     names = people(line.assigned for line in lines)
     waiting = unread(office(), actor(), [line.id for line in lines])
+    public = lines_public(lines)
     return [
-        replace(_row(line, names), unread=say("message.unread", count=waiting[line.id]) if line.id in waiting else "")
+        replace(
+            _row(line, names, public[line.id] == "checking"),
+            unread=say("message.unread", count=waiting[line.id]) if line.id in waiting else "",
+        )
         for line in lines
     ]
 
 
-def _row(line: DossierLine, names: Mapping[str, str]) -> TrayRow:
+def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> TrayRow:
+    """A line of the list; `checked`: its payment is being checked, so no time runs against who paid."""
     book = book_of(line.procedure, line.edition)
     state = book.states.get(line.state) if book else None
     holder = say("tray.me") if line.assigned == actor().id else names.get(line.assigned or "", "")
     return TrayRow(
         line.number, f"/agent/dossiers/{line.number}", line.label or "–",
-        label(book.identity.title) if book else line.procedure, label(state.label) if state else line.state,
-        due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
+        label(book.identity.title) if book else line.procedure, say("status.checking") if checked else label(state.label) if state else line.state,
+        None if checked else due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
         book is not None and line.assigned is None and line.awaits is None and not line.closed
         and acts_in(book, line.state, actor()),
         pickable=book is not None and not line.closed and may_pick(book, line.state, actor()),

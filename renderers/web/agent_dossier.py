@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request, session
 
 from engine.clock import local_day
+from engine.definition.model import State
 from engine.office.casework import assign, offers
 from engine.problems import Refused
+from engine.records.dossier import Payment
 from engine.rules.progress import public_key
 from engine.values import group_number
 from renderers.web.agent import acts_in
@@ -17,7 +19,7 @@ from renderers.web.agent_answers import answer_sections, application, later_sect
 from renderers.web.agent_case import AgentCase, agent_case, correctable_of, correction_offer, why
 from renderers.web.agent_history import events
 from renderers.web.agent_ledger import booking_lines, document_lines, earlier_dossiers, payment_lines
-from renderers.web.agent_waits import WaitLine, deadlines, wait_lines
+from renderers.web.agent_waits import WaitLine, deadlines, payment_of_step, wait_lines
 from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import Case, label
 from renderers.web.desk import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people
@@ -53,17 +55,16 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
     ticks = correctable_of(one, correcting.transition) if correcting else frozenset()
     dossier, form = one.dossier, application(one)
     lines = wait_lines(one, form)
-    state = one.procedure.states.get(dossier.state)
+    state, checked = one.procedure.states.get(dossier.state), payment_of_step(one)
     acts = [OpenAct(offer.transition.id, label(offer.transition.label), why(one, offer)) for offer in found]
     return desk_page(
         "agent/dossier.html", 422 if error else 200,
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
         assisted=assisted_by(dossier), name=dossier.label or group_number(dossier.number),
-        standing=(TAGS[public_key(one.procedure, dossier)], label(state.label) if state else dossier.state),
-        tag=due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
+        standing=_standing(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
         flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
         sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
-        waits=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one), linked=earlier_dossiers(one), events=events(one),
+        waits=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one, checked), linked=earlier_dossiers(one), events=events(one),
         payments=payment_lines(one), bookings=booking_lines(one), documents=document_lines(one, form),
         acts=[act for act in acts if not act.why], closed=[act for act in acts if act.why],
         correcting=correcting.transition.id if correcting else "", over=state is not None and state.is_end,
@@ -71,6 +72,13 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()),
         unread=unread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=session.pop("desk_next", ""), token=new_token(),
     )  # fmt: skip
+
+
+def _standing(one: AgentCase, state: State | None, checked: Payment | None) -> tuple[str, str]:
+    """The colour and words of where it stands: nobody has to pay what is being checked."""
+    if checked is not None:
+        return TAGS["checking"], say("status.checking")
+    return TAGS[public_key(one.procedure, one.dossier)], label(state.label) if state else one.dossier.state
 
 
 def _first_of(lines: list[WaitLine]) -> list[WaitLine]:

@@ -15,6 +15,7 @@ from engine.rules.access import may_read
 from engine.rules.awaited import Awaited
 from engine.rules.due_dates import clock_end, clock_left
 from engine.rules.parts import SILENT
+from engine.rules.progress import public_key
 from engine.rules.view import FormView
 from engine.values import group_number
 from renderers.diagram import kind_of
@@ -165,16 +166,30 @@ def _listed(names: Iterable[str]) -> str:
 # -- what falls due ----------------------------------------------------------------------------------------------------
 
 
-def deadlines(one: AgentCase) -> list[Deadline]:
-    """The time of the step, and what the law's clocks will do: until when, or how long they still have."""
+def payment_of_step(one: AgentCase) -> Payment | None:
+    """The payment under way of a price that the present step waits for: meanwhile its time closes nothing."""
+    payment, state = awaited_payment(office(), actor(), one.id), one.procedure.states.get(one.dossier.state)
+    waited = payment is not None and state is not None and public_key(one.procedure, one.dossier) == "to_pay"
+    return payment if waited else None
+
+
+def deadlines(one: AgentCase, checked: Payment | None) -> list[Deadline]:
+    """The time of the step, and what the law's clocks will do: until when, or how long they still have. `checked`: the payment
+    under way of this step."""
     state = one.procedure.states.get(one.dossier.state)
     if state is None or state.is_end or one.dossier.is_draft:
         return []
-    return [*_of_state(one), *(line for clock in one.procedure.clocks.values() for line in _of_clock(one, clock))]
+    return [
+        *_of_state(one, checked),
+        *(line for clock in one.procedure.clocks.values() for line in _of_clock(one, clock)),
+    ]
 
 
-def _of_state(one: AgentCase) -> Iterator[Deadline]:
+def _of_state(one: AgentCase, checked: Payment | None) -> Iterator[Deadline]:
     dossier, state = one.dossier, one.procedure.state(one.dossier.state)
+    if checked is not None:
+        yield Deadline(say("waits.this_step"), say("waits.step_checking", provider=provider_label(checked.provider)))
+        return
     if dossier.due_at is None:
         return
     late = next((way for way in one.procedure.leaving.get(state.id, ()) if way.event == "due"), None)

@@ -44,7 +44,7 @@ def show(number: str) -> Response:
     return page(
         "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
         steps=time_steps(one), bring=to_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
-        cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one),
+        cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(office(), actor(), one.id),
     )  # fmt: skip
 
 

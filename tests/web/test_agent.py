@@ -54,7 +54,12 @@ def test_an_agent_reads_that_the_operator_is_asked_and_nobody_must_pay(desks: De
     for _ in range(2):  # asked for, then asked about
         told = seat.see(at(passport))
         assert "Paiement en cours de vérification chez l’opérateur" in told
-        assert "Le demandeur doit payer" not in told
+        for said in ("Le demandeur doit payer", "Le demandeur a jusqu’au", "Usager, jusqu’au", "À payer"):
+            assert said not in told.partition("Historique")[0], said
+        assert "Aucun délai ne court contre le demandeur" in told
+        listed = seat.see("/agent?file=tous")
+        assert "Paiement en cours de vérification" in listed
+        assert "Usager, jusqu’au" not in listed
         cashier.check_payment(desks.world.office, paid.id)
 
 

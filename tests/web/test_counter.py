@@ -205,6 +205,21 @@ def test_the_price_is_paid_into_the_agents_hand(tmp_path: Path) -> None:
     assert [(one.actor_kind, one.actor) for one in started] == [("agent", "ama")], "whose hand took it"
 
 
+def test_no_cash_while_a_payment_by_telephone_may_still_come(tmp_path: Path) -> None:
+    visitor = a_visitor(tmp_path, book=STALL.replace("amount: 5000}", "amount: 5000, methods: [mobile_money, cash]}"))
+    seat = helping(visitor)
+    number = sent(seat)
+    visitor.decide(number, "accorder")
+    receipt = f"{HOME}/{number}/recepisse"
+    form = seat.open(receipt).form("amount")
+    seat.send(f"{HOME}/{number}/paiement", provider="argent", payer="90000005")
+    page = seat.open(receipt)
+    assert "Ne prenez pas d’argent pour ce prix" in page.text
+    assert "Recevoir 5 000 FCFA" not in page.text
+    assert seat.post(f"{HOME}/{number}/especes", **form).status == 409
+    assert kept(visitor, number).state == "a_payer"
+
+
 def test_no_cash_where_the_book_takes_none(visitor: Visitor) -> None:
     seat = helping(visitor)
     number = sent(seat)
