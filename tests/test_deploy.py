@@ -176,6 +176,19 @@ def test_the_proxy_says_what_the_portal_believes(tmp_path: Path) -> None:
     assert client.get("/aide", headers={"X-Request-Id": name}).headers["X-Request-Id"] == name
 
 
+def test_the_proxy_speaks_tls_to_everybody_and_leads_no_machine_to_it() -> None:
+    text = re.sub(r"#.*", "", (FOLDER / "nginx.conf").read_text("utf-8"))
+    plain, secure = (one for one in text.split("server {")[1:])
+    assert "listen 80;" in plain
+    assert "proxy_pass" not in plain
+    for asked in ("location /retours/ { return 403; }", "location = /metrics { return 404; }", "^(GET|HEAD)$"):
+        assert asked in plain
+    assert "listen 443 ssl;" in secure
+    assert re.findall(r"ssl_protocols (.*);", secure) == ["TLSv1.2 TLSv1.3"]
+    [ciphers] = re.findall(r"ssl_ciphers (.*);", secure)
+    assert all(re.fullmatch(r"ECDHE\+(AESGCM|CHACHA20)", one) for one in ciphers.split(":"))
+
+
 def test_what_an_installation_runs_on_is_pinned_with_hashes() -> None:
     """Every dependency that the project declares, at a version it accepts; no file without its hash, no address of a registry."""
     text = (FOLDER / "requirements.txt").read_text("utf-8")

@@ -175,7 +175,7 @@ def picture_for_controllers(slug: str) -> Response:
 
 def _svg(book: Procedure, counts: Mapping[str, Count]) -> Response:
     drawn = workflow_svg(book, language(), counts=counts)
-    return file_response(drawn.encode(), "image/svg+xml", f"{book.id}.svg", inline=True)
+    return file_response(drawn.encode(), "image/svg+xml; charset=utf-8", f"{book.id}.svg", inline=True)
 
 
 def standing_lines(book: Procedure, few: int) -> list[StandingLine]:

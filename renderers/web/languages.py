@@ -31,21 +31,22 @@ class Choice:
 def install(app: Flask, https: bool) -> None:
     """Makes each request speak a language, and each browser remember it."""
 
+    name = f"__Host-{COOKIE}" if https else COOKIE
+
+    def choose() -> None:
+        wanted = (request.args.get(ASKED, ""), request.cookies.get(name, ""))
+        g.language = next((one for one in wanted if one in SPOKEN), REFERENCE)
+
     def remember(response: Response) -> Response:
         asked = request.args.get(ASKED, "")
-        if asked in SPOKEN and request.cookies.get(COOKIE) != asked:
+        if asked in SPOKEN and request.cookies.get(name) != asked:
             response.set_cookie(
-                COOKIE, asked, max_age=_ONE_YEAR, path="/", httponly=True, samesite="Lax", secure=https
+                name, asked, max_age=_ONE_YEAR, path="/", httponly=True, samesite="Lax", secure=https
             )  # fmt: skip
         return response
 
-    app.before_request(_choose)
+    app.before_request(choose)
     app.after_request(remember)
-
-
-def _choose() -> None:
-    wanted = (request.args.get(ASKED, ""), request.cookies.get(COOKIE, ""))
-    g.language = next((one for one in wanted if one in SPOKEN), REFERENCE)
 
 
 def language() -> str:

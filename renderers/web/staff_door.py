@@ -129,7 +129,7 @@ def enrolment_qr(desk: str) -> Response:
         offered = enrolment(office(), _KINDS[desk], _ticket(desk))
     except Refused:
         return go(f"/{desk}/connexion")
-    answer = file_response(qr_svg(offered.address).encode(), "image/svg+xml", "code.svg", inline=True)
+    answer = file_response(qr_svg(offered.address).encode(), "image/svg+xml; charset=utf-8", "code.svg", inline=True)
     answer.headers["Cache-Control"] = "no-store"  # it holds the key
     return answer
 
