@@ -31,7 +31,7 @@ def visitor(tmp_path: Path) -> Visitor:
 
 def answers(visitor: Visitor) -> list[TestResponse]:
     """One of each kind: pages, data, pictures, sheets, refusals, what does not exist."""
-    static = sorted({one for one in re.findall(r'"(/static/[^"]+)"', visitor.open("/").html)})
+    static = sorted(set(re.findall(r'"(/static/[^"]+)"', visitor.open("/").html)))
     assert {one.rpartition(".")[2] for one in static} >= {"css", "js", "svg"}
     seen = [visitor.client.get(path, base_url=HTTPS) for path in (*OPEN, *static)]
     seen.append(visitor.client.post("/connexion", base_url=HTTPS, data={"phone": PHONE, "end": "1"}))
