@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeAlias
 
 from engine.clock import local_day
 from engine.definition.model import Fee, Procedure
-from engine.gateways.payments import CURRENCY, BadCallback, PaymentOrder, ProviderDown, ProviderStatus
+from engine.gateways.payments import CURRENCY, BadCallback, PaymentNotice, PaymentOrder, ProviderDown, ProviderStatus
 from engine.office.carrying import carry_out, journalise
 from engine.office.command import Memory, once
 from engine.office.letters import payment_letter
@@ -265,7 +265,7 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
         return CallbackOutcome("unknown_provider")
     now = office.now()
     try:
-        notice = connector.read_callback(headers, body)
+        notice = _kept_as_text(connector.read_callback(headers, body))
     except BadCallback as bad:
         _note_forgery(office, provider, body, str(bad), now)
         return CallbackOutcome("refused", reason=str(bad))
@@ -288,6 +288,14 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
     except ProviderDown:
         return CallbackOutcome("later", ours)
     return CallbackOutcome("noted" if is_new else "repeated", checked)
+
+
+def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
+    """A notice whose words no store can keep is none: JSON can say half a sign, or none at all."""
+    said = f"{notice.event_id}{notice.reference}{notice.currency}"
+    if "\0" in said or any("\ud800" <= sign <= "\udfff" for sign in said):
+        raise BadCallback("unreadable")
+    return notice
 
 
 def _note_forgery(office: Office, provider: str, body: bytes, reason: str, now: datetime) -> None:

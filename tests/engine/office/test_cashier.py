@@ -289,6 +289,18 @@ class TestCallbacks:
         assert cashier.record_callback(world.office, "sandbox", headers, body).code == "unmatched"
         assert cashier.record_callback(world.office, "nobody", headers, body).code == "unknown_provider"
 
+    @pytest.mark.parametrize("said", [("\ud800", "event"), ("a", "\udfff"), ("a\0b", "event"), ("a", "\0")])
+    def test_words_that_no_store_can_keep_are_refused(self, tmp_path: Path, said: tuple[str, str]) -> None:
+        """JSON can say them, and an operator that signs nothing is anybody."""
+
+        class Strange(Told):
+            def read_callback(self, headers: Any, body: bytes) -> PaymentNotice:
+                return PaymentNotice(said[1], said[0], None, "paid", 500, "XOF", world.clock.now())
+
+        world = a_world(tmp_path, providers={"told": Strange()})
+        outcome = cashier.record_callback(world.office, "told", {}, b"{}")
+        assert (outcome.code, outcome.reason) == ("refused", "unreadable")
+
     def test_a_provider_that_calls_and_does_not_answer_is_asked_later(self, tmp_path: Path) -> None:
         told = Told()
         world = a_world(tmp_path, providers={"told": told})
