@@ -91,6 +91,7 @@ def test_every_route_has_its_line_and_every_line_its_route() -> None:
 
 
 @slow
+@pytest.mark.faults
 @each(list(table()))
 def test_each_gets_what_the_table_says(site: AccessWorld, row: Row) -> None:
     values = values_of(site, row, site.owner)
