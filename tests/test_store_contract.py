@@ -255,6 +255,27 @@ def test_a_tray_finds_and_counts(store: Store, tray: Tray, expected: str) -> Non
         assert unit.count_dossiers(tray, most=2) == min(2, len(expected))
 
 
+@pytest.mark.parametrize(
+    "hostile", ["' OR '1'='1", "x'; DELETE FROM dossier; --", '" OR 1=1 --', "%", "_", "a') UNION SELECT id FROM account --", "\\", "?", "%s"]
+)  # fmt: skip
+def test_what_is_asked_is_a_value_and_never_a_command(store: Store, hostile: str) -> None:
+    a_full_house(store)
+    with store.unit(write=True) as unit:
+        unit.put_account(an_account("u1", login=hostile))
+    asked = (Tray(text=hostile), Tray(assigned=hostile), Tray(offices=(hostile,)), Tray(places=((hostile, hostile),)))
+    with store.unit() as unit:
+        whole = unit.count_dossiers(Tray())
+        for tray in asked:
+            assert unit.find_dossiers(tray).lines == (), tray
+        assert unit.dossier(hostile) is None
+        assert unit.dossier_numbered(hostile) is None
+        assert unit.dossiers_of(hostile, 10) == ()
+        assert unit.session(hostile) is None
+        assert unit.account_of("agent", "afi' --") is None
+        assert [one.login for one in unit.accounts("agent")] == [hostile]
+        assert unit.count_dossiers(Tray()) == whole > 0
+
+
 def test_a_tray_tells_whose_part_is_left(store: Store) -> None:
     roads, land = "hall/roads", "land/keeper"
 

@@ -1,0 +1,78 @@
+"""Who is asked: the address that was given and no other, once its certificate is vouched for."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from engine.gateways.payments import ProviderDown
+from engine.gateways.wire import Wire
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Sends everybody to another page of its own, and notes who came."""
+
+    asked: list[str]
+
+    def _answer(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(302)
+        self.send_header("Location", "/secret")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = do_HEAD = _answer
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    Elsewhere.asked = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as one:
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+        yield one
+        one.shutdown()
+
+
+def test_nobody_is_followed_to_another_address(server: ThreadingHTTPServer) -> None:
+    wire = Wire(f"http://127.0.0.1:{server.server_port}")
+    assert wire.post("/pay", {"token": "x"}, bare=True).status == 302
+    wire.reach()
+    assert Elsewhere.asked == ["/pay", "/"]
+
+
+def test_a_certificate_that_nobody_vouches_for_is_no_operator(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    server.socket = its_own(tmp_path).wrap_socket(server.socket, server_side=True)
+    wire = Wire(f"https://localhost:{server.server_port}", seconds=5)
+    with pytest.raises(ProviderDown):
+        wire.post("/pay", {"token": "x"})
+    with pytest.raises(ProviderDown):
+        wire.reach()
+    assert Elsewhere.asked == [], "no secret left before the other side was known"
+
+
+def its_own(folder: Path) -> ssl.SSLContext:
+    """The context of a server that signed its certificate itself."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    file = folder / "own.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context

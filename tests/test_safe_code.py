@@ -1,0 +1,106 @@
+"""What the code never does, whatever passes through it: no shell, no way to make an object of bytes, no guessable secret, no
+browser storage, no call that forgets who answers."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+CODE: Final = [
+    *sorted((ROOT / "engine").rglob("*.py")),
+    *sorted((ROOT / "renderers").rglob("*.py")),
+    ROOT / "server.py",
+]
+SCRIPTS: Final = sorted((ROOT / "renderers" / "static").glob("*.js"))
+
+COMMANDS: Final = {"engine/definition/many_files.py", "engine/office/publication.py"}  # git, by a list of words
+CHANCE: Final = {  # what may be guessed: which path is tried first, how long a second try waits, which invented people come
+    "engine/office/command.py", "engine/office/demo_stories.py",
+    "engine/office/exploration.py", "engine/office/trails.py",
+}  # fmt: skip
+WRITTEN: Final = {"renderers/feed.py"}  # XML that leaves
+EITHER: Final = {  # a name that is asked in an address or sent in a form alike, and checked alike
+    "renderers/web/agent_day.py", "renderers/web/appointments.py", "renderers/web/auditor_events.py", "renderers/web/form.py",
+    "renderers/web/mail_signin.py", "renderers/web/team.py",
+}  # fmt: skip
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def text_of(path: Path) -> str:
+    """Without remarks."""
+    return "\n".join(line.split("#")[0] for line in path.read_text("utf-8").splitlines())
+
+
+def imported() -> Iterator[tuple[str, str]]:
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((named(path), alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield named(path), node.module or ""
+
+
+@pytest.mark.parametrize(
+    ("package", "where"),
+    [
+        (r"subprocess|pty|commands", COMMANDS),
+        (r"random", CHANCE),
+        (r"pickle|marshal|shelve|dill|jsonpickle", set()),
+        (r"xml(\..*)?|lxml(\..*)?|defusedxml", WRITTEN),
+        (r"ctypes|cffi", set()),
+        (r"ldap3?|ldap\..*|pymemcache|memcache", set()),
+        (r"zipfile|tarfile|shutil", None),
+    ],
+)
+def test_what_is_used_nowhere_else(package: str, where: set[str] | None) -> None:
+    found = {path for path, name in imported() if re.fullmatch(package, name)}
+    if where is None:  # archives of people are never opened
+        assert not [path for path in found if re.search(r"unpack_archive|ZipFile|tarfile", text_of(ROOT / path))]
+    else:
+        assert found <= where
+
+
+def test_no_command_passes_through_a_shell() -> None:
+    for path in CODE:
+        assert not re.search(r"shell\s*=\s*True|os\.(system|popen|exec\w*|spawn\w*)\(", text_of(path)), named(path)
+
+
+def test_xml_is_written_and_never_read() -> None:
+    for path in WRITTEN:
+        assert not re.search(r"fromstring|XMLParser|iterparse|\.parse\(|XML\(", text_of(ROOT / path)), path
+
+
+def test_who_answers_is_always_checked() -> None:
+    """No certificate is taken on trust, no digest is one of those that are broken."""
+    broken = r"CERT_NONE|check_hostname\s*=\s*False|verify\s*=\s*False|_create_unverified|assert_hostname\s*=\s*False"
+    for path in CODE:
+        assert not re.search(rf"{broken}|\b(md5|sha1|MD5|SHA1|DES|RC4|ECB|PKCS1v15)\b", text_of(path)), named(path)
+
+
+def test_what_is_asked_and_what_is_sent_are_told_apart() -> None:
+    assert {named(path) for path in CODE if "request.values" in text_of(path)} <= EITHER
+
+
+def test_scripts_write_text_and_keep_nothing() -> None:
+    assert SCRIPTS
+    writing = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setTimeout\(\s*[\"'`]"
+    keeping = r"localStorage|sessionStorage|indexedDB|document\.cookie|caches\."
+    hearing = r"postMessage|onmessage|[\"']message[\"']|WebSocket|EventSource|RTCPeer|__proto__|\.prototype\b"
+    for path in SCRIPTS:
+        assert not re.search(f"{writing}|{keeping}|{hearing}", path.read_text("utf-8")), path.name
+
+
+def test_pages_use_nothing_that_browsers_gave_up_and_load_nothing_from_elsewhere() -> None:
+    for path in sorted((ROOT / "renderers" / "templates").rglob("*.html")):
+        text = path.read_text("utf-8")
+        assert not re.search(r"<(object|embed|applet|marquee)\b", text), path.name
+        assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=\"(https?:)?//", text), path.name
