@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
+from zlib import crc32
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser import FLAGS, browser_path
+from tests.postgres import database
 from tests.web.browsing import PHONE, Person
 from tests.web.portal import Portal, open_portal
 
 Enter = Callable[..., Person]
+STORES: Final = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +31,20 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Half of what a browser does is done over PostgreSQL, always the same half; all of it over both when
+    `GUICHET_STORES=both` asks."""
+    if "portal" in metafunc.fixturenames:
+        mine = crc32(metafunc.function.__qualname__.encode()) % 2
+        stores = STORES if os.environ.get("GUICHET_STORES") == "both" else STORES[mine : mine + 1]
+        metafunc.parametrize("portal", stores, indirect=True)
+
+
 @pytest.fixture
-def portal(tmp_path: Path) -> Iterator[Portal]:
-    with open_portal(tmp_path / "data") as opened:
-        yield opened
+def portal(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Portal]:
+    with ExitStack() as kept:
+        address = kept.enter_context(database()) if request.param == "postgresql" else ""
+        yield kept.enter_context(open_portal(tmp_path / "data", address))
 
 
 @pytest.fixture
