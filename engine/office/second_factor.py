@@ -23,7 +23,8 @@ STEP: Final = 30  # seconds that a code lasts
 DRIFT: Final = 1  # steps by which a telephone's clock may be wrong
 RECOVERY_CODES: Final = 10
 _SIGNS: Final = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is taken for another
-_RECOVERY_LENGTH: Final = 10
+_RECOVERY_LENGTH: Final = 24  # 118 bits: nobody finds one back from its digest
+_RECOVERY_GROUP: Final = 6
 _PURPOSE: Final = "second factor"
 
 
@@ -90,9 +91,10 @@ def renewed_recovery(office: Office, unit: Unit, factor: SecondFactor) -> tuple[
 
 
 def new_recovery_codes() -> tuple[str, ...]:
-    """`k7m2p-9xqtd`, ten times."""
+    """`k7m2p9-xqtdhr-4wz8cj-n3vbga`, ten times."""
     plain = ("".join(secrets.choice(_SIGNS) for _ in range(_RECOVERY_LENGTH)) for _ in range(RECOVERY_CODES))
-    return tuple(f"{one[:5]}-{one[5:]}" for one in plain)
+    groups = range(0, _RECOVERY_LENGTH, _RECOVERY_GROUP)
+    return tuple("-".join(one[at : at + _RECOVERY_GROUP] for at in groups) for one in plain)
 
 
 def _recovery_digest(office: Office, account_id: str, typed: str) -> str:

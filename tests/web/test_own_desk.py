@@ -48,7 +48,7 @@ def test_new_recovery_codes_for_a_code_of_the_application(desks: Desks) -> None:
     assert "Il reste 10 codes de secours." in seat.see("/agent/compte")
     assert seat.post("/agent/compte", code="000000").status_code == 422
     shown = read(seat.post("/agent/compte", code=pyotp.TOTP(key).at(desks.world.office.now())))
-    assert len(re.findall(r"\b[2-9a-z]{5}-[2-9a-z]{5}\b", shown)) == 10
+    assert len(re.findall(r"\b[2-9a-z]{6}(?:-[2-9a-z]{6}){3}\b", shown)) == 10
 
 
 def test_a_new_password_signs_out_everywhere(desks: Desks) -> None:

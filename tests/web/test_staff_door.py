@@ -62,7 +62,7 @@ def test_the_first_sign_in_then_the_next(desks: Desks, desk: str, kind: staff.Ki
     assert seat.post(step, code="000000").status_code == 422
     assert key_of(seat.see(step)) == key, "the same key when the page is shown again"
     shown = seat.post(step, code=code(desks, key))
-    recovery = re.findall(r"\b[2-9a-z]{5}-[2-9a-z]{5}\b", read(shown))
+    recovery = re.findall(r"\b[2-9a-z]{6}(?:-[2-9a-z]{6}){3}\b", read(shown))
     assert len(recovery) == 10
     assert f'href="/{desk}/publications"' in shown.get_data(as_text=True)
     assert seat.get(f"/{desk}").status_code == 200

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from math import log2
 from pathlib import Path
 
 import pyotp
@@ -158,7 +159,13 @@ class TestOnesOwnPassword:
 
     @pytest.mark.parametrize(
         "chosen",
-        ["¡¿«»§¶…†‡•", "QUATRE MOTS SANS SUITE", "un guichet bleu, en mars", " deux espaces autour ", "ɖeka kple eve " * 250],
+        [
+            "¡¿«»§¶…†‡•",
+            "QUATRE MOTS SANS SUITE",
+            "un guichet bleu, en mars",
+            " deux espaces autour ",
+            "ɖeka kple eve " * 250,
+        ],
     )
     def test_any_signs_and_as_many_as_one_likes(self, world: World, chosen: str) -> None:
         """As typed to the last sign, and as long as its owner keeps it: no day ends a password."""
@@ -227,6 +234,7 @@ class TestSecondFactor:
     def test_a_recovery_code_replaces_the_telephone_once(self, world: World) -> None:
         _, recovery = enrolled(world)
         assert len(set(recovery)) == 10
+        assert all(len(one.replace("-", "")) * log2(len(second_factor._SIGNS)) > 112 for one in recovery)
         assert staff.pass_factor(world.office, "agent", halfway(world).ticket, recovery[3].upper().replace("-", " "))
         ticket = halfway(world).ticket
         assert refused(staff.pass_factor, world.office, "agent", ticket, recovery[3]).code == "factor_wrong"
