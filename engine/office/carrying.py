@@ -8,6 +8,7 @@ from datetime import datetime
 
 from engine.clock import local_day
 from engine.definition.model import Procedure
+from engine.office.fee_accounts import given_back
 from engine.office.letters import dossier_link
 from engine.office.office import Office, pinned
 from engine.office.secrets import random_digits
@@ -45,7 +46,8 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     seats_changed(office, unit, procedure, before, dossier, decision.releases)
     _keep_documents(unit, dossier, issued, decision)
     _succeed(office, unit, procedure, before, dossier, issued, now)
-    drafts = (*decision.entries, *_issued_entries(dossier, issued), *_other_entries(dossier, decision))
+    back = given_back(unit.entries(dossier.id) if decision.returns else (), decision)
+    drafts = (*decision.entries, *_issued_entries(dossier, issued), *_other_entries(dossier, decision, back))
     journalise(unit, dossier, drafts, actor, now)
     letters = letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now)
     for letter in _wished(unit, dossier, letters):
@@ -162,7 +164,7 @@ def _succeed(
         for document in ended:
             unit.put_document(document)
         order = Decision(changed, documents=tuple((one.id, one.status) for one in ended))
-        journalise(unit, changed, _other_entries(changed, order), SYSTEM_ACTOR, now)
+        journalise(unit, changed, _other_entries(changed, order, ()), SYSTEM_ACTOR, now)
 
 
 def succession(
@@ -189,7 +191,9 @@ def _issued_entries(dossier: Dossier, issued: tuple[IssuedDocument, ...]) -> tup
     )  # fmt: skip
 
 
-def _other_entries(dossier: Dossier, decision: Decision) -> tuple[EntryDraft, ...]:
+def _other_entries(
+    dossier: Dossier, decision: Decision, back: Iterable[tuple[str, int, int]]
+) -> tuple[EntryDraft, ...]:
     """Documents whose worth changed, and money to give back."""
     changed = tuple(
         EntryDraft("document_status", {
@@ -199,13 +203,10 @@ def _other_entries(dossier: Dossier, decision: Decision) -> tuple[EntryDraft, ..
         if (document := dossier.document(document_id)) is not None
     )  # fmt: skip
     refunds = tuple(
-        EntryDraft("refund_owed", {
-            "revision": dossier.revision, "fee": fee, "percent": percent,
-            "amount": dossier.owed[fee].paid * percent // 100,
-        })
-        for fee, percent in decision.returns
-        if fee in dossier.owed
-    )  # fmt: skip
+        EntryDraft("refund_owed", {"revision": dossier.revision, "fee": fee, "percent": percent, "amount": francs})
+        for fee, percent, francs in back
+        if francs
+    )
     return (*changed, *refunds)
 
 

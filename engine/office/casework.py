@@ -12,6 +12,7 @@ from engine.definition.roles import awaited_roles
 from engine.office.carrying import carry_out, keep, letters_owed, succession
 from engine.office.colleagues import Colleagues
 from engine.office.command import DOSSIER, once
+from engine.office.fee_accounts import given_back
 from engine.office.letters import letters_of
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
@@ -55,13 +56,14 @@ QUEUES: Final = ("to_take", "mine", "waiting", "late", "all", "done")
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an act would do, nothing kept: the decision, the messages, the documents (output ids), and those whose worth
-    would change, of this dossier and of the ones it is linked to."""
+    """What an act would do, nothing kept: the decision, the messages, the documents (output ids), those whose worth would
+    change, of this dossier and of the ones it is linked to, and the francs given back (fee, percent, francs)."""
 
     decision: Decision
     letters: tuple[Letter, ...]
     outputs: tuple[str, ...]
     changed: tuple[IssuedDocument, ...]
+    back: tuple[tuple[str, int, int], ...] = ()
 
 
 # -- acts --------------------------------------------------------------------------------------------------------------
@@ -108,7 +110,8 @@ def foreseen(
     own = (after.document(document_id) for document_id, _ in decision.documents)
     ended = (one for _, those in succession(office, unit, procedure, before, after, outputs, now) for one in those)
     letters = letters_owed(office, procedure, before, decision, actor, now)
-    return Preview(decision, letters, outputs, (*(one for one in own if one is not None), *ended))
+    back = given_back(unit.entries(before.id) if decision.returns else (), decision)
+    return Preview(decision, letters, outputs, (*(one for one in own if one is not None), *ended), back)
 
 
 def decide_in(

@@ -13,6 +13,7 @@ from engine.office.office import Office, pinned, seen
 from engine.records.dossier import Actor, Dossier, OwedLine
 from engine.records.journal import Entry
 from engine.rules.calendars import add_span
+from engine.rules.decision import Decision
 from engine.rules.scopes import scope_of
 
 DepositFate: TypeAlias = Literal["none", "held", "returned", "kept"]
@@ -72,6 +73,32 @@ def refunds(entries: Iterable[Entry]) -> dict[str, int]:
         fee, amount = entry.body.get("fee"), entry.body.get("amount")
         if isinstance(fee, str) and isinstance(amount, int):
             found[fee] = found.get(fee, 0) + amount
+    return found
+
+
+def given_back(entries: Iterable[Entry], decision: Decision) -> tuple[tuple[str, int, int], ...]:
+    """What a decision gives back of each fee, as (fee, percent, francs): of its price, and never more than came in for it,
+    however many states and acts say so. What came in over the price is to be given back anyway (`surplus`)."""
+    gone, found = _gone_already(entries), list[tuple[str, int, int]]()
+    for fee, percent in decision.returns:
+        owed = decision.dossier.owed.get(fee)
+        if owed is not None:
+            paid = min(owed.paid, owed.amount)
+            francs = max(0, min(paid * percent // 100, paid - gone.get(fee, 0)))
+            gone[fee] = gone.get(fee, 0) + francs
+            found.append((fee, percent, francs))
+    return tuple(found)
+
+
+def _gone_already(entries: Iterable[Entry]) -> dict[str, int]:
+    """Francs given back of each price as it stands: one that was asked anew begins again."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        for fee, amount in refunds([entry]).items():
+            found[fee] = found.get(fee, 0) + amount
+        reopened = entry.body.get("reopened") if isinstance(entry.body, Mapping) else None
+        for name in reopened if isinstance(reopened, list) else ():
+            found.pop(str(name), None)
     return found
 
 

@@ -45,21 +45,18 @@ def preview_context(one: AgentCase, preview: Preview) -> dict[str, object]:
             say("case.to_state", label=f"{document.title} {document.number}", state=say(f"join.becomes_{document.status}"))
             for document in preview.changed
         ],
-        "returned": _returned(one, preview),
+        "returned": _returned(preview),
         "letters": [_shown(letter) for letter in preview.letters],
     }  # fmt: skip
 
 
-def _returned(one: AgentCase, preview: Preview) -> list[str]:
+def _returned(preview: Preview) -> list[str]:
     """The money that goes back, as the decision says."""
-    owed = one.dossier.owed
-    sums = [
-        (owed[fee].label, owed[fee].paid * percent // 100) for fee, percent in preview.decision.returns if fee in owed
-    ]
+    owed = preview.decision.dossier.owed
     return [
-        say("join.given_back_line", fee=name, amount=site().words.money(amount, language()))
-        for name, amount in sums
-        if amount
+        say("join.given_back_line", fee=owed[fee].label, amount=site().words.money(francs, language()))
+        for fee, _, francs in preview.back
+        if francs
     ]
 
 

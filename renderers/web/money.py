@@ -96,8 +96,9 @@ def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
     elif account.open and account.due is not None and checked is None:
         yield say("money.before", day=day_of(account.due))
     if account.deposit != "none":
-        kept = francs(max(0, account.paid - account.returned))
-        key = "returned_part" if account.deposit == "returned" and account.returned < account.paid else account.deposit
+        held = min(account.paid, account.amount)  # what came in over the price is told with the payment it came with
+        kept = francs(max(0, held - account.returned))
+        key = "returned_part" if account.deposit == "returned" and account.returned < held else account.deposit
         yield say(f"money.deposit_{key}", returned=francs(account.returned), kept=kept)
     elif account.returned:
         yield say("money.returned", returned=francs(account.returned))
