@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from flask import Flask, Response, jsonify, request, session
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refusal, Refused
@@ -93,7 +93,10 @@ def _http(error: HTTPException) -> Response:
     titles = {401: "error.forbidden", 403: "error.forbidden", 404: "error.not_found", 405: "error.method"}
     title = titles.get(status, "error.bad_request" if status < 500 else "error.server")
     texts = {401: "error.forbidden_text", 403: "error.forbidden_text", 404: "error.not_found_text"}
-    return _plain(title, [say(texts.get(status, "error.bad_request_text"))], status)
+    answer = _plain(title, [say(texts.get(status, "error.bad_request_text"))], status)
+    if isinstance(error, MethodNotAllowed):
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return answer
 
 
 def _accident(error: Exception) -> Response:

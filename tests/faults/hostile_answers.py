@@ -88,7 +88,7 @@ def a_post(book: Procedure, page: Page, chance: random.Random) -> Raw:
 
 def as_shown(page: PageView) -> Raw:
     """What a browser posts of a page that nobody touched."""
-    controls = _Controls()
+    controls = Controls()
     controls.feed(str(_pages().questions(page, Drawing(the_words(), "fr"))))
     controls.close()
     return controls.found
@@ -99,7 +99,7 @@ def _pages() -> Pages:
     return Pages(the_words())
 
 
-class _Controls(HTMLParser):
+class Controls(HTMLParser):
     """The successful controls of a form."""
 
     def __init__(self) -> None:
