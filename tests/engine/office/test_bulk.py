@@ -168,6 +168,9 @@ def test_an_order_is_its_givers_and_has_its_bounds(world: World) -> None:
     order = ordered(world, who, [one])
     with pytest.raises(NotFound):
         orders.progress(world.office, world.agent("autre", CLERK), order.n)
+    for nowhere in (0, order.n + 1, 10**30):  # an address may say any number
+        with pytest.raises(NotFound):
+            orders.progress(world.office, who, nowhere)
     with pytest.raises(Refused, match="nothing_picked"):
         bulk.order_bulk(world.office, who, B3, "signer", "", [])
     told = list(world.read(lambda unit: unit.rights()))
