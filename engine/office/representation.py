@@ -277,13 +277,22 @@ def answer(office: Office, actor: Actor, mandate_id: str, yes: bool) -> Mandate:
 
 
 def end(office: Office, actor: Actor, mandate_id: str) -> Mandate:
-    """Whoever is stood for takes it back, or whoever holds it lays it down. Raises NotFound for anybody else."""
+    """Whoever is stood for takes it back, or who manages for them; whoever holds it lays it down. Raises NotFound for anybody
+    else: an employee does not end the mandate of who let them in."""
+    manages = _manages(office, actor)
     return _changed(
         office, mandate_id,
-        lambda one: (one.holder == actor.id or (one.principal == actor.owns and not actor.only_reads and not actor.dossiers))
+        lambda one: (one.holder == actor.id or (one.principal == actor.owns and manages))
         and one.status in ("asked", "to_check", "active"),
         "ended",
     )  # fmt: skip
+
+
+def _manages(office: Office, actor: Actor) -> bool:
+    """Whether this person may let others act for whoever they stand for: themself, or a principal they manage."""
+    with office.store.unit() as unit:
+        held = [one for one in unit.mandates_held(actor.id) if one.principal == actor.principal]
+    return any(may_give(actor, one, office.day()) for one in (None, *held))
 
 
 def check(office: Office, actor: Actor, mandate_id: str, yes: bool) -> Mandate:

@@ -218,6 +218,7 @@ def _invite_page(given: dict[str, str], dossier: str, number: str, error: str = 
         dossier=number, lines=[_line(one) for one in there], roles=_ROLES[:2] if dossier else _ROLES,
         procedures=[] if dossier else [(book.id, label(book.identity.title)) for book in books],
         chosen=request.form.getlist("procedure"), note=session.pop("note", "") if number else "",
+        may_give=representation.can_give(office(), actor(), session.get(ACTING, "")),
         back=f"/dossiers/{number}" if number else _HOME,
     )  # fmt: skip
 

@@ -95,6 +95,22 @@ class TestCompanies:
         world.wait(days=1)
         assert representation.acting_for(world.office, koffi, sub.id) is None, "its last day is over"
 
+    def test_an_employee_ends_their_own_mandate_and_nobody_elses(self, world: World) -> None:
+        afi, koffi, chef = world.applicant(), world.applicant(OTHER), administrator(world)
+        mandate = company(world, afi)
+        representation.check(world.office, chef, mandate.id, True)
+        manager = as_(world, afi, mandate)
+        sub = representation.give(world.office, manager, mandate.id, OTHER, "agent")
+        other = representation.give(world.office, manager, mandate.id, "+22890998877", "reader")
+        employee = as_(world, koffi, sub)
+        for theirs in (mandate, other):
+            with pytest.raises(NotFound):
+                representation.end(world.office, employee, theirs.id)
+        assert representation.acting_for(world.office, afi, mandate.id) is not None
+        representation.end(world.office, manager, other.id)
+        representation.end(world.office, employee, sub.id)
+        assert representation.acting_for(world.office, koffi, sub.id) is None
+
     @pytest.mark.parametrize(
         ("number", "name", "proof", "why"),
         [
