@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from engine.office.doors import told
 from engine.office.office import Office
 from engine.office.phones import read_email, read_phone
 from engine.office.secrets import new_code
@@ -44,10 +45,12 @@ class CodeSent:
     valid_minutes: int
 
 
-def send_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
-    """Owes the number a new code; the ones before are void. Raises Refused: phone_format, code_too_soon (wait, in
-    seconds), too_many_tries (minutes)."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language)
+def send_code(
+    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
+    """Owes the number a new code; the ones before are void. `mark`: what the browser that asks must bring back with it.
+    Raises Refused: phone_format, code_too_soon (wait, in seconds), too_many_tries (minutes)."""
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language, mark=mark)
 
 
 def send_email_code(office: Office, email_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
@@ -67,8 +70,8 @@ def prove_consent(office: Office, unit: Unit, phone: str, code: str, client: str
 
 
 def _owe_code(
-    office: Office, channel: Literal["sms", "email"], number: str, client: str, language: str, purpose: str = ""
-) -> CodeSent:
+    office: Office, channel: Literal["sms", "email"], number: str, client: str, language: str, purpose: str = "", mark: str = ""
+) -> CodeSent:  # fmt: skip
     to = f"{purpose}{number}"
     now, code, sends = office.now(), new_code(), 1
     with office.store.unit(write=True) as unit:
@@ -78,7 +81,7 @@ def _owe_code(
         if closed is None:
             sends = kept.sends + 1 if kept and now - kept.sent_at < timedelta(hours=1) else 1
             unit.put_code(SignInCode(
-                to, office.keys.seal_code(to, code), now, now + office.settings.code_lasts, office.settings.code_tries, sends,
+                to, _sealed(office, to, code, mark), now, now + office.settings.code_lasts, office.settings.code_tries, sends,
             ))  # fmt: skip
             unit.add_letter(_code_letter(office, channel, number, code, now, language, bool(purpose)))
     if closed:
@@ -86,15 +89,16 @@ def _owe_code(
     return CodeSent(number, int(_spacing(sends).total_seconds()), int(office.settings.code_lasts.total_seconds()) // 60)
 
 
+@told("code by SMS")
 def check_code(
-    office: Office, phone_raw: str, code: str, *, client: str = "", keep: bool = False, device: str = ""
-) -> SignedIn:
-    """Signs in whoever holds this phone, known or new. Raises Refused: code_format, code_wrong (left), code_expired,
-    too_many_tries (minutes)."""
+    office: Office, phone_raw: str, code: str, *, client: str = "", keep: bool = False, device: str = "", mark: str = ""
+) -> SignedIn:  # fmt: skip
+    """Signs in whoever holds this phone, known or new, in the browser that asked. Raises Refused: code_format, code_wrong
+    (left), code_expired, too_many_tries (minutes)."""
     phone, digits, now = read_phone(phone_raw), read_code(code), office.now()
     signed_in: SignedIn | None = None
     with office.store.unit(write=True) as unit:
-        closed = taken_code(office, unit, phone, digits, client, now)
+        closed = taken_code(office, unit, phone, digits, client, now, mark)
         if closed is None:
             signed_in = open_session(
                 office, unit, applicant_known_by(unit, "phone", phone, now), now, keep=keep, device=device
@@ -104,6 +108,7 @@ def check_code(
     return signed_in
 
 
+@told("proof of a phone")
 def prove_phone(office: Office, phone_raw: str, code: str, *, client: str = "") -> str:
     """Whoever typed this code holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code` does."""
     phone, digits = read_phone(phone_raw), read_code(code)
@@ -133,10 +138,12 @@ def read_code(code: str) -> str:
     return digits
 
 
-def taken_code(office: Office, unit: Unit, phone: str, digits: str, client: str, now: datetime) -> Refusal | None:
+def taken_code(
+    office: Office, unit: Unit, phone: str, digits: str, client: str, now: datetime, mark: str = ""
+) -> Refusal | None:  # fmt: skip
     """Uses a code up; why it is not the one otherwise."""
     closed = too_many(unit, now, (f"try:{phone}", TRIES_PER_PHONE), (f"try@{client}", TRIES_PER_CLIENT))
-    closed = closed or _wrong_code(office, unit, phone, digits, now)
+    closed = closed or _wrong_code(office, unit, phone, _sealed(office, phone, digits, mark), now)
     if closed is None:
         unit.drop_code(phone)
     return closed
@@ -153,11 +160,16 @@ def _spacing(sends: int) -> timedelta:
     return SPACING[min(sends, len(SPACING)) - 1]
 
 
-def _wrong_code(office: Office, unit: Unit, phone: str, digits: str, now: datetime) -> Refusal | None:
+def _sealed(office: Office, to: str, code: str, mark: str) -> str:
+    """What is kept of a code: it opens for the browser that asked alone, where one did."""
+    return office.keys.seal_code(to, code, *((mark,) if mark else ()))
+
+
+def _wrong_code(office: Office, unit: Unit, phone: str, sealed: str, now: datetime) -> Refusal | None:
     """Why this code is not the one, counting the try; None when it is."""
     kept = unit.code(phone)
     expected = kept.code_sha256 if kept else ""
-    right = hmac.compare_digest(expected, office.keys.seal_code(phone, digits))
+    right = hmac.compare_digest(expected, sealed)
     if kept is None or now >= kept.expires_at or kept.tries_left <= 0:
         return refusal("code_expired")
     if right:

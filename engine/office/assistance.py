@@ -20,6 +20,7 @@ from engine.definition.outline import Outline
 from engine.office.accounts import applicant_known_by, prove_consent
 from engine.office.answering import own_draft
 from engine.office.carrying import keep
+from engine.office.doors import told
 from engine.office.intake import open_dossier
 from engine.office.office import NUMBER_DIGITS, NotFound, Office
 from engine.office.phones import read_phone
@@ -236,6 +237,7 @@ def _code(office: Office, number: str) -> str:
     return f"{int(office.keys.seal_code('receipt', number), 16) % 10**CODE_DIGITS:0{CODE_DIGITS}d}"
 
 
+@told("code of a receipt")
 def follow_by_code(
     office: Office, number: str, code: str, *, client: str = "", device: str = ""
 ) -> tuple[SignedIn, str]:

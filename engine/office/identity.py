@@ -12,6 +12,7 @@ from typing import Final
 from engine.gateways.identity import Begun, Identity, IdentityProvider, NotProven
 from engine.gateways.payments import ProviderDown
 from engine.office.accounts import applicant_known_by
+from engine.office.doors import told
 from engine.office.office import NotFound, Office
 from engine.office.phones import read_email, read_phone
 from engine.office.sessions import SignedIn, open_session
@@ -33,6 +34,7 @@ def begin(office: Office, back: str) -> Begun:
         raise Refused(refusal("identity_down")) from None
 
 
+@told("identity provider")
 def finish(
     office: Office, back: str, code: str, nonce: str, verifier: str, *, joining: Actor | None = None, device: str = ""
 ) -> SignedIn | None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from engine.office.accounts import applicant_known_by
+from engine.office.doors import told
 from engine.office.office import Office
 from engine.office.phones import read_email
 from engine.office.secrets import new_token, token_digest
@@ -63,6 +64,7 @@ def why_not_link(office: Office, token: str, mark: str) -> str | None:
         return _read(office, unit, token, mark)[0]
 
 
+@told("link by e-mail")
 def follow_link(
     office: Office, token: str, mark: str, *, client: str = "", keep: bool = False, device: str = ""
 ) -> SignedIn:

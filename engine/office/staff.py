@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from engine.office import second_factor
+from engine.office.doors import told
 from engine.office.office import Office
 from engine.office.passwords import why_not_password
 from engine.office.secrets import hash_secret, is_secret, new_token, token_digest
@@ -59,6 +60,7 @@ class Enrolled:
 Passed: TypeAlias = SignedIn | Halfway
 
 
+@told("password")
 def sign_in(office: Office, kind: Kind, login: str, password: str, client: str = "", device: str = "") -> Passed:
     """Lets an agent or a controller in, or halfway in. Raises Refused: sign_in_wrong (the same for an unknown login, a wrong
     password and a closed account), too_many_tries (minutes)."""
@@ -105,6 +107,7 @@ def wanted_of(office: Office, kind: Kind, ticket: str) -> Want | None:
         return _wanted(office, unit, account) if account is not None else None
 
 
+@told("own password at the first sign-in")
 def choose_password(office: Office, kind: Kind, ticket: str, password: str, device: str = "") -> Passed:
     """Replaces a password that somebody else chose. Raises Refused: ticket_over, password_short (least), password_plain."""
     with office.store.unit() as unit:
@@ -128,6 +131,7 @@ def enrolment(office: Office, kind: Kind, ticket: str) -> Enrolment:
     return Enrolment(second_factor.application_address(key, account.login, issuer), key)
 
 
+@told("enrolment of a second factor")
 def enrol(office: Office, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "") -> Enrolled:
     """Ends an enrolment with a first code of the application. Raises Refused: ticket_over, factor_wrong, too_many_tries."""
     now, done = office.now(), None
@@ -143,6 +147,7 @@ def enrol(office: Office, kind: Kind, ticket: str, typed: str, *, client: str = 
     return done
 
 
+@told("second factor")
 def pass_factor(office: Office, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "") -> SignedIn:
     """Lets in whoever types a code of their application, or one of their recovery codes. Raises as `enrol` does."""
     now, done = office.now(), None
@@ -191,6 +196,7 @@ def factor_of(office: Office, actor: Actor) -> SecondFactor | None:
         return second_factor.proven(unit, actor.id)
 
 
+@told("change of password")
 def change_password(office: Office, actor: Actor, before: str, password: str, client: str = "") -> None:
     """A new password in place of one's own; every session of before ends. Raises Refused: sign_in_wrong, password_short,
     password_plain, too_many_tries."""
@@ -210,6 +216,7 @@ def change_password(office: Office, actor: Actor, before: str, password: str, cl
         unit.drop_sessions(actor.id)
 
 
+@told("new recovery codes")
 def renew_recovery(office: Office, actor: Actor, typed: str, client: str = "") -> tuple[str, ...]:
     """New recovery codes, for who types a code of their application. Raises Refused: factor_wrong, too_many_tries."""
     now, codes = office.now(), None

@@ -14,8 +14,11 @@ import pytest
 from flask import Flask
 
 from engine.gateways.senders import ConsoleSender, NotSent
+from engine.office.doors import told as told_at
+from engine.office.secrets import hash_secret
+from engine.office.sessions import SignedIn
 from engine.office.timers import tour
-from engine.records.dossier import Letter
+from engine.records.dossier import Account, Actor, Letter
 from engine.records.store import Busy
 from renderers.log_lines import speak
 from renderers.web.base import public
@@ -96,6 +99,35 @@ def test_whoever_is_signed_in_is_a_role_and_no_more(world: World, app: Flask, lo
     log("json")
     client.get("/dossiers")
     assert [one["role"] for one in lines(log())] == ["applicant"]
+
+
+def test_each_try_at_a_door_is_told_by_its_kind_and_what_became_of_it(
+    world: World, app: Flask, log: Callable[..., str]
+) -> None:
+    with world.office.store.unit(write=True) as unit:
+        unit.put_account(Account("a1", "agent", CANARIES["name"], "mensah", hash_secret("quatre mots sans suite")))
+    client = app.test_client()
+    log("json")
+    for password in (CANARIES["words"], "quatre mots sans suite"):
+        client.post("/agent/connexion", data={"login": "mensah", "password": password})
+    client.post("/connexion", data={"phone": PHONE})
+    right = re.findall(r"\b\d{6}\b", world.letters()[-1])[0]
+    for code in ("000000" if right != "000000" else "000001", right):
+        client.post("/connexion/code", data={"code": code})
+    said = log()
+    told = [(one["level"], one["message"]) for one in lines(said) if one["logger"] == "guichet.doors"]
+    assert told == [
+        ("warning", "password: refused, sign_in_wrong"),
+        ("info", "password: right, enrolment still asked"),
+        ("warning", "code by SMS: refused, code_wrong"),
+        ("info", "code by SMS: let in, applicant"),
+    ]
+    for secret in (*CANARIES.values(), "mensah", PHONE, right):
+        assert secret not in said
+    one = SignedIn(CANARIES["token"], Actor("agent", "a1", CANARIES["name"]))
+    assert told_at("second factor")(lambda: one)() == one
+    [line] = lines(log())
+    assert line["message"] == "second factor: let in, agent a1"
 
 
 # -- the name of a request ---------------------------------------------------------------------------------------------

@@ -66,6 +66,14 @@ class TestCodes:
         ]
         assert refused(accounts.check_code, world.office, PHONE, code_in(world)).reason.code == "code_expired"
 
+    def test_a_code_is_for_the_browser_that_asked(self, world: World) -> None:
+        accounts.send_code(world.office, PHONE, mark="here")
+        code = code_in(world)
+        for elsewhere in ("", "there"):
+            said = refused(accounts.check_code, world.office, PHONE, code, mark=elsewhere).reason
+            assert said.code == "code_wrong"
+        assert accounts.check_code(world.office, PHONE, code, mark="here")
+
     def test_ten_minutes(self, world: World) -> None:
         accounts.send_code(world.office, PHONE)
         world.wait(minutes=10)
