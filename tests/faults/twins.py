@@ -12,6 +12,7 @@ from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
 
 import server
+from engine.office import answering
 from engine.records import postgres, sqlite
 from engine.records.postgres import PostgresVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
@@ -29,6 +30,16 @@ def journal_in_another_unit() -> None:
         unit._connection.execute("BEGIN IMMEDIATE")
 
     DossierVerbs.put_dossier = put  # type: ignore
+
+
+def whatever_was_seen() -> None:
+    """A form is kept whatever the dossier was when it was shown."""
+    honest = answering.seen
+
+    def seen(unit: Any, office: Any, actor: Any, dossier_id: str, revision: int | None = None) -> Any:
+        return honest(unit, office, actor, dossier_id)
+
+    answering.seen = seen  # type: ignore
 
 
 def no_turn_at_an_office() -> None:
@@ -92,6 +103,6 @@ TWINS: Final[Mapping[str, Callable[..., None]]] = {
     for one in (
         journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,
         a_line_is_never_cut,
-        whoever_writes_takes_their_time,
+        whoever_writes_takes_their_time, whatever_was_seen,
     )
 }  # fmt: skip
