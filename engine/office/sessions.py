@@ -20,6 +20,8 @@ from engine.values import Plain, new_id
 ASIDE_PER_CLIENT: Final = 20  # answers of nobody known
 TOUCH_EVERY: Final = timedelta(seconds=60)  # a session notes that it was seen no more often than this
 LONGEST_DEVICE: Final = 60
+# of forms that are of no dossier: a question of one may be called so
+_SECRETS: Final = frozenset({"password", "again", "before", "code"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,15 @@ def sign_out_elsewhere(office: Office, actor: Actor, token: str) -> int:
 
 
 def put_aside(office: Office, token: str, address: str, fields: Sequence[tuple[str, str]], *, client: str = "") -> str:
-    """Keeps what was posted to `address` for whoever the session was of, although it ended; its key. Of a session that
-    is not known, so much and no more from one client: Refused("too_many_tries", minutes)."""
+    """Keeps what was posted to `address` for whoever the session was of, although it ended, but passwords and codes; its
+    key. Of a session that is not known, so much and no more from one client: Refused("too_many_tries", minutes)."""
     key, now = new_id(), office.now()
     with office.store.unit(write=True) as unit:
         session = unit.session(token_digest(token)) if token else None
         closed = None if session else too_many(unit, now, (f"aside@{client}", ASIDE_PER_CLIENT))
         if closed is None:
-            kept: Plain = [[name, value] for name, value in fields]
+            secret = frozenset[str]() if "/dossiers/" in address else _SECRETS
+            kept: Plain = [[name, value] for name, value in fields if name not in secret]
             account = session.account if session else ""
             unit.keep_aside(f"aside/{key}", {"account": account, "address": address, "fields": kept}, now)
     if closed:
