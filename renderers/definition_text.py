@@ -145,7 +145,7 @@ class _Reader(BookReader):
             self.say("article", article=law.article) if law.article else "",
             self.say("checked", day=day) if day else "",
             self.t(law.note),
-            *self.rest(law, "law", "title", "status", "source", "article", "url", "checked", "note"),
+            *self.rest(law, "law", "title", "status", "official", "source", "article", "url", "checked", "note"),
         ]
         kind = {"sourced": "ok", "to_confirm": "act", "plausible": "act"}[law.status]
         return LawText(

@@ -78,6 +78,7 @@ class SheetLine:
     mark: str = ""
     url: str = ""
     article: str = ""
+    source: str = ""
     address: str = ""
     hours: str = ""
 
@@ -178,7 +179,7 @@ class SheetWriter:
 
     def sheet(self, draft: str = "") -> ProcedureSheet:
         """`draft`: the address of the reader's own draft, if there is one."""
-        identity, laws = self.procedure.identity, tuple(self._law(law) for law in self.procedure.laws.values())
+        identity, laws = self.procedure.identity, self.procedure.laws.values()
         closed = self._closed()
         open_here = not closed and "web" in identity.channels
         way = "verifier" if self.procedure.eligibility else "commencer"
@@ -201,8 +202,8 @@ class SheetWriter:
             audience=self._audience(),
             criteria=tuple(in_language(one.field.label, self.language) for one in self.procedure.eligibility),
             appeals=tuple(self._appeal(one) for one in self._appeals()),
-            laws=laws,
-            marked=any(law.mark for law in laws),
+            laws=tuple(self._law(law) for law in laws if law.is_public),
+            marked=any(law.status != "sourced" for law in laws),
             channels=tuple(
                 self.say(f"sheet.channel_{one}") for one in ("counter", "paper", "ussd") if one in identity.channels
             ) or (self.say("sheet.channel_web"),),
@@ -371,9 +372,8 @@ class SheetWriter:
 
     def _law(self, law: Law) -> SheetLine:
         url = law.url if law.url and law.url.startswith("https://") else ""
-        return SheetLine(
-            in_language(law.title, self.language), mark=self.mark(law.id), url=url, article=law.article or ""
-        )
+        source = self.say("sheet.law_source", source=law.source) if law.source and not url else ""
+        return SheetLine(in_language(law.title, self.language), url=url, article=law.article or "", source=source)
 
     def offices(self) -> tuple[SheetLine, ...]:
         """Where the agency has doors."""

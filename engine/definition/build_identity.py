@@ -132,7 +132,7 @@ def _names_somebody(field: Field) -> bool:
 
 def build_laws(bench: Bench) -> Iterator[Law]:
     for name, path in bench.each(("legal_basis",)):
-        article = bench.at((*path, "article"))
+        article, url = bench.at((*path, "article")), bench.words((*path, "url"))
         yield Law(
             id=name,
             where=bench.where(path, key=True),
@@ -140,7 +140,8 @@ def build_laws(bench: Bench) -> Iterator[Law]:
             status=cast(Status, bench.choice((*path, "status"), get_args(Status), "to_confirm")),
             source=bench.words((*path, "source")),
             article=None if article is None else str(article),
-            url=bench.words((*path, "url")),
+            url=url,
+            official=bench.flag((*path, "official"), article is not None or url is not None),
             checked=bench.day((*path, "checked")),
             note=bench.text((*path, "note")),
         )

@@ -118,7 +118,7 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
         "representative": representative,
     },
     "law": {
-        **dict.fromkeys(("source", "article", "url", "checked", "note"), always(SAFE)),
+        **dict.fromkeys(("source", "article", "url", "official", "checked", "note"), always(SAFE)),
         "status": status_of_law,
     },
     "appeals": {"within": by_size(MORE_TIME, LESS_TIME, given=LESS_TIME, dropped=MORE_TIME)},

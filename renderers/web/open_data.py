@@ -90,7 +90,7 @@ def sheet(slug: str) -> Response:
         "agency": {"id": identity.agency, "label": label(agency.label) if agency else identity.agency},
         "channels": list(identity.channels), "languages": list(identity.languages), "audience": list(identity.audience),
         "sheet": said,
-        "laws": [{"title": label(law.title), "status": law.status, "source": law.source, "article": law.article,
+        "laws": [{"title": label(law.title), "status": law.status, "official": law.official, "source": law.source, "article": law.article,
                   "url": law.url, "checked": law.checked.isoformat() if law.checked else None}
                  for law in book.laws.values()],
         "links": {"page": _address(base), "definition": _address(f"{base}/definition"),

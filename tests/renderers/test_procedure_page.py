@@ -153,3 +153,21 @@ def test_what_the_answers_decide_is_said_so_in_the_steps() -> None:
 
 def plain(text: str) -> str:
     return text.replace("\u00a0", " ")
+
+
+def test_the_sheet_names_only_official_texts_that_were_read() -> None:
+    """Where a value was found, what was supposed and what nobody checked stand on the definition's page, not here."""
+    laws = """
+legal_basis:
+  texte: {title: Un décret, status: sourced, official: true, source: journal.tg}
+  lien: {title: Une loi, status: sourced, url: 'https://loi.example/1'}
+  cite: {title: Un code, status: sourced, article: art. 3}
+  presse: {title: Prix de 500 F, status: sourced, source: journal.tg}
+  nomme: {title: Un site, status: sourced, url: 'https://site.example', official: false}
+  deduit: {title: Greffier (déduit), status: to_confirm, official: true}
+  suppose: {title: Valeur supposée, status: plausible}
+"""
+    seen = sheet(laws + TWO.replace("LONG", "4 months"))
+    assert [one.label for one in seen.laws] == ["Un décret", "Une loi", "Un code"]
+    assert [one.source for one in seen.laws] == ["source\u00a0: journal.tg", "", ""]
+    assert seen.marked, "values are still told from what is sure"

@@ -18,11 +18,17 @@ from engine.values import Span, Text
 class Law(Thing):
     title: Text
     status: Literal["sourced", "to_confirm", "plausible"]
+    official: bool = False  # a text that binds, not where a value was found
     source: str | None = None
     article: str | None = None
     url: str | None = None
     checked: date | None = None
     note: Text | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the public page may name it: an official text that somebody read."""
+        return self.official and self.status == "sourced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
