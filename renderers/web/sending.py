@@ -34,7 +34,7 @@ from renderers.web.cases import Case, case, drawing, label, to_bring
 from renderers.web.catalogue import sent_day
 from renderers.web.money import francs
 from renderers.web.prices import PriceTable, price_table
-from renderers.web.tracking import time_steps
+from renderers.web.tracking import next_act, time_steps
 from renderers.web_form import control_id, national, problem_sentence
 
 blueprint = Blueprint("sending", __name__)
@@ -163,4 +163,5 @@ def sent(number: str) -> Response:
         checking=one.at(f"/paiement/{awaited.id}") if due and awaited else "",
         unpaid=site().words.money(due, language()) if due else "",
         phone=national(phone).replace(" ", "\u00a0") if phone else "", steps=time_steps(one), bring=to_bring(one),
+        act=next_act(one),
     )  # fmt: skip

@@ -317,6 +317,12 @@ def _what_to_do(one: Case, key: str, ahead: list[ToDo]) -> tuple[str, str]:
     return (one.at(addresses[key]), say(f"track.do.{key}")) if key in addresses else ("", "")
 
 
+def next_act(one: Case) -> tuple[str, str]:
+    """Where the applicant does what is theirs to do now, and its words; nothing where it is not their turn."""
+    status = public_status(one.procedure, one.dossier, office().now())
+    return _what_to_do(one, _key(one, status), to_do(one))
+
+
 def time_steps(one: Case) -> list[TimeStep]:
     """Sent, what was done since, where it stands, what is still to come."""
     dossier = one.dossier
@@ -335,7 +341,7 @@ def _step(one: Case, milestone: Milestone) -> TimeStep:
     state = one.procedure.states.get(milestone.state)
     if state is not None and state.is_end:
         return TimeStep("done", title, _moment(milestone.at))
-    text = _moment(milestone.at)
+    text = say("track.step_since", when=_moment(milestone.at))
     if one.dossier.due_paused_at is not None:
         text = f"{text}. {say('track.paused')}"
     return TimeStep("now", title, text)

@@ -469,6 +469,20 @@ def ready_to_book(known: Visitor) -> str:
     return number
 
 
+def test_where_it_stands_is_no_date_of_a_visit_and_the_page_of_what_was_sent_leads_to_the_choice_of_one(
+    known: Visitor,
+) -> None:
+    number = ready_to_book(known)
+    for path in (f"/dossiers/{number}", f"/dossiers/{number}/envoye"):
+        page = known.open(path)
+        now = re.findall(r'aria-current="step">(.+?)</li>', page.html)
+        assert len(now) == 1
+        assert "En cours depuis le " in now[0]
+        assert page.text.count("En cours depuis le ") == 1  # what is done says when, and nothing more
+        assert f'href="/dossiers/{number}/rendez-vous"' in page.html, path
+        assert "Prendre rendez-vous" in page.text
+
+
 def test_booking_changing_and_giving_back(known: Visitor) -> None:
     number = ready_to_book(known)
     address = f"/dossiers/{number}/rendez-vous"
