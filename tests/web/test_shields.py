@@ -93,6 +93,18 @@ def test_every_cookie_is_of_this_host_alone(visitor: Visitor) -> None:
         assert not [part for part in said if part.startswith("domain")], one
 
 
+def test_the_small_cookie_is_signed_by_sha_256_and_refused_once_changed(visitor: Visitor) -> None:
+    visitor.send("/connexion", phone=PHONE)
+    kept = visitor.client.get_cookie("__Host-session")
+    assert kept is not None
+    body, _, signature = kept.value.rpartition(".")
+    assert len(signature) == 43  # 256 bits
+    assert visitor.client.get("/connexion/code", base_url=HTTPS).status_code == 200
+    changed = f"{body}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+    visitor.client.set_cookie("__Host-session", changed, secure=True)
+    assert visitor.client.get("/connexion/code", base_url=HTTPS).headers["Location"] == "/connexion"
+
+
 def test_no_folder_is_listed_and_no_file_reached_by_its_path(visitor: Visitor) -> None:
     for path in ("/static", "/static/", "/static/../server.py", "/.git/config", "/.env", "/static/..%2f..%2fserver.py"):
         assert visitor.client.get(path, base_url=HTTPS).status_code == 404, path
