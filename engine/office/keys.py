@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -28,6 +29,8 @@ from joserfc.jwk import OKPKey
 from engine.values import Plain, canonical_json
 
 ALGORITHM: Final = "Ed25519"
+_SEALED: Final = "a1."  # AES-256-GCM
+_NONCE: Final = 12
 
 
 class NoKeys(Exception):
@@ -128,16 +131,24 @@ class SigningKeys:
 
     def seal_text(self, purpose: str, text: str) -> str:
         """A short secret that must be read again, as it is kept: unreadable without this ring."""
-        return self._box(purpose).encrypt(text.encode()).decode()
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = self._box(purpose).encrypt(nonce, text.encode(), None)
+        return _SEALED + base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def open_text(self, purpose: str, sealed: str) -> str:
         """What `seal_text` sealed. Raises `NoKeys`: another ring sealed it."""
         try:
-            return self._box(purpose).decrypt(sealed.encode()).decode()
-        except InvalidToken:
+            if not sealed.startswith(_SEALED):  # as releases before this one sealed
+                return self._older_box(purpose).decrypt(sealed.encode()).decode()
+            body = base64.urlsafe_b64decode(sealed.removeprefix(_SEALED))
+            return self._box(purpose).decrypt(body[:_NONCE], body[_NONCE:], None).decode()
+        except (InvalidToken, InvalidTag, ValueError):
             raise NoKeys(purpose) from None
 
-    def _box(self, purpose: str) -> Fernet:
+    def _box(self, purpose: str) -> AESGCM:
+        return AESGCM(self.secret_for(f"sealed once more {purpose}"))
+
+    def _older_box(self, purpose: str) -> Fernet:
         return Fernet(base64.urlsafe_b64encode(self.secret_for(f"sealed {purpose}")))
 
     def secret_for(self, purpose: str) -> bytes:

@@ -76,6 +76,26 @@ def test_each_purpose_has_its_own_secret() -> None:
     assert keys.secret_for("cookies") == keys.secret_for("cookies") != keys.secret_for("callbacks")
 
 
+def test_a_short_secret_is_sealed_for_its_purpose_and_whole() -> None:
+    keys = SigningKeys.generate()
+    sealed = keys.seal_text("second factor", "JBSWY3DP")
+    assert keys.open_text("second factor", sealed) == "JBSWY3DP"
+    assert keys.seal_text("second factor", "JBSWY3DP") != sealed
+    changed = sealed[:-1] + ("A" if sealed[-1] != "A" else "B")
+    for purpose, said in (
+        ("another", sealed),
+        ("second factor", changed),
+        ("second factor", "a1.AAAA"),
+        ("second factor", ""),
+    ):
+        with pytest.raises(NoKeys):
+            keys.open_text(purpose, said)
+    with pytest.raises(NoKeys):
+        SigningKeys.generate().open_text("second factor", sealed)
+    older = keys._older_box("second factor").encrypt(b"JBSWY3DP").decode()
+    assert keys.open_text("second factor", older) == "JBSWY3DP"
+
+
 def test_passwords() -> None:
     kept = hash_secret("un mot de passe")
     assert kept.startswith("$argon2id$")
