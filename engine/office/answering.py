@@ -34,9 +34,14 @@ class Saved:
         return tuple(one for one in self.problems if not one.warns)
 
 
-def own(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
-    """The dossier, in its owner's hand and still open. Raises NotFound, Conflict, Refused: role, closed."""
+def own(
+    unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
+) -> Dossier:  # fmt: skip
+    """The dossier, in its owner's hand and still open. `filling`: what is done is no more than filling it in, which needs no
+    proven number. Raises NotFound, Conflict, Refused: unproven, role, closed."""
     dossier = seen(unit, office, actor, dossier_id, revision)
+    if actor.unproven and not filling:
+        raise Refused(refusal("unproven"))
     if not is_owner(dossier, actor):
         raise Refused(refusal("role", roles=("applicant",)))
     if dossier.closed_at is not None:
@@ -44,9 +49,11 @@ def own(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int
     return dossier
 
 
-def own_draft(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+def own_draft(
+    unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
+) -> Dossier:  # fmt: skip
     """The same, not sent yet. Raises Refused("already_submitted") besides."""
-    dossier = own(unit, office, actor, dossier_id, revision)
+    dossier = own(unit, office, actor, dossier_id, revision, filling=filling)
     if not dossier.is_draft:
         raise Refused(refusal("already_submitted"))
     return dossier

@@ -24,4 +24,4 @@ def arrived(office: Office, actor: Actor, dossier_id: str, key: str) -> bytes | 
 
 def _of(office: Office, actor: Actor, dossier_id: str) -> str:
     with office.store.unit() as unit:
-        return own(unit, office, actor, dossier_id).id
+        return own(unit, office, actor, dossier_id, filling=True).id

@@ -66,6 +66,7 @@ __all__ = [
 ]
 
 _NUMBERS_TRIED = 20
+MOST_UNPROVEN = 5  # drafts of who has not proven their number
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def open_dossier(
     language: str = "fr", token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Opens a draft, or the one this person has already. Raises NotFound; Refused: role, not_in_force, channel,
-    criteria_missing, ineligible (criterion, because, instead)."""
+    criteria_missing, ineligible (criterion, because, instead), unproven (there are many already)."""
     procedure = _in_service(office, procedure_id)
     if actor.kind != "applicant" and not actor.principal:
         raise Refused(refusal("role", roles=("applicant",)))
@@ -106,10 +107,17 @@ def open_dossier(
         if draft is not None:
             after = replace(draft, answers={**draft.answers, **answers})
             return keep_answers(office, unit, draft, after, "saved", actor)
+        if actor.unproven and _unproven_drafts(unit, actor) >= MOST_UNPROVEN:
+            raise Refused(refusal("unproven"))
         return _new_draft(office, unit, procedure, actor, answers, channel, language)
 
     arguments = (procedure_id, criteria, channel, language)
     return once(office, actor, "open_dossier", token, arguments, work, DOSSIER)
+
+
+def _unproven_drafts(unit: Unit, actor: Actor) -> int:
+    lines = unit.dossiers_of(actor.id)
+    return sum(1 for line in lines if not line.closed)
 
 
 def _in_service(office: Office, procedure_id: str) -> Procedure:
@@ -254,7 +262,7 @@ def save_page(
     NotFound (no such page on the path), Conflict, Refused: role, closed, already_submitted."""
 
     def work(unit: Unit) -> Written:
-        before = own_draft(unit, office, actor, dossier_id, revision)
+        before = own_draft(unit, office, actor, dossier_id, revision, filling=True)
         procedure = pinned(office, unit, before)
         only = frozenset({row.partition(".")[0]}) if row else None
         read = read_page(procedure, before, page_id, raw, office.day(), office.directory, only)
@@ -347,6 +355,6 @@ def drop_draft(office: Office, actor: Actor, dossier_id: str, *, token: str | No
     """Forgets a draft: its answers, its files and the salts that could tell them. Its journal says that it was there."""
 
     def work(unit: Unit) -> None:
-        forget_draft(office, unit, own_draft(unit, office, actor, dossier_id), actor)
+        forget_draft(office, unit, own_draft(unit, office, actor, dossier_id, filling=True), actor)
 
     once(office, actor, "drop_draft", token, (dossier_id,), work, NOTHING)

@@ -50,7 +50,7 @@ class Erased:
 
 
 def own(office: Office, actor: Actor) -> Own:
-    """Raises NotFound for whoever is no applicant."""
+    """Raises NotFound for whoever is no applicant, or has not proven who they are."""
     with office.store.unit() as unit:
         account = _account(unit, actor)
         ways = unit.identifiers_of(account.id)
@@ -62,7 +62,7 @@ def own(office: Office, actor: Actor) -> Own:
 
 
 def _account(unit: Unit, actor: Actor) -> Account:
-    account = unit.account(actor.id) if actor.kind == "applicant" else None
+    account = unit.account(actor.id) if actor.kind == "applicant" and not actor.unproven else None
     if account is None:
         raise NotFound
     return account

@@ -62,14 +62,14 @@ def attach(
     """Hands a file in at a question (`acte`, `enfants.0.acte`). `details` are the controls posted beside it: which
     alternative, when it was issued. Raises NotFound, Conflict, Refused (role, closed, already_submitted)."""
     with office.store.unit() as unit:
-        dossier = own(unit, office, actor, dossier_id)
+        dossier = own(unit, office, actor, dossier_id, filling=True)
         spot = spot_of(office, pinned(office, unit, dossier), dossier, path)
     kept = keep_file(office, dossier, spot, file)
     if isinstance(kept, AnswerProblem):
         return Attached(dossier, kept)
 
     def work(unit: Unit) -> Attached:
-        before = own(unit, office, actor, dossier_id, revision)
+        before = own(unit, office, actor, dossier_id, revision, filling=True)
         procedure = pinned(office, unit, before)
         after = _with_details(office, procedure, before, spot, details or {})
         spot_of(office, procedure, after, path)
@@ -91,7 +91,7 @@ def detach(office: Office, actor: Actor, dossier_id: str, attachment_id: str, *,
     """Takes a file away from the question it answers."""
 
     def work(unit: Unit) -> Dossier:
-        before = own(unit, office, actor, dossier_id)
+        before = own(unit, office, actor, dossier_id, filling=True)
         attachment = before.attachment(attachment_id)
         if attachment is None:
             raise NotFound

@@ -51,7 +51,7 @@ def actor_of(office: Office, token: str) -> Actor | None:
     with office.store.unit() as unit:
         session = unit.session(digest)
         account = unit.account(session.account) if session else None
-    if session is None or account is None or not _alive(office, session, account, now):
+    if session is None or account is None or not is_alive(office, session, account, now):
         return None
     if now - session.seen_at >= TOUCH_EVERY:
         with suppress(Busy):  # a store that cannot write now still lets people read; the next page notes it
@@ -65,7 +65,8 @@ def _touch(office: Office, session: Session, now: datetime) -> None:
             unit.put_session(replace(session, seen_at=now))
 
 
-def _alive(office: Office, session: Session, account: Account, now: datetime) -> bool:
+def is_alive(office: Office, session: Session, account: Account, now: datetime) -> bool:
+    """Whether a session of an account is neither over nor left idle."""
     if not account.is_open(office.day()):
         return False
     idle = office.settings.idle if account.kind == "applicant" else office.settings.agent_idle
@@ -88,7 +89,7 @@ def sessions_of(office: Office, actor: Actor) -> tuple[Session, ...]:
     with office.store.unit() as unit:
         account = unit.account(actor.id)
         found = unit.sessions_of(actor.id)
-    return tuple(one for one in found if account is not None and _alive(office, one, account, now))
+    return tuple(one for one in found if account is not None and is_alive(office, one, account, now))
 
 
 def sign_out_of(office: Office, actor: Actor, session: str) -> None:

@@ -19,6 +19,7 @@ from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.carrying_orders import carry_orders
 from engine.office.cashier import awaited_in, reconcile
 from engine.office.checkpoints import sign_journal
+from engine.office.claims import close_forsaken
 from engine.office.editions import LostEdition
 from engine.office.filed import places
 from engine.office.linking import follow_links
@@ -200,7 +201,7 @@ def _again(letter: Letter, now: datetime, reason: str, for_good: bool) -> Letter
 
 
 def sweep(office: Office) -> int:
-    """Once a day: files that no dossier names, and what served a moment."""
+    """Once a day: files that no dossier names, drafts that no browser comes back to, and what served a moment."""
     now = office.now()
     with office.store.unit(write=True) as unit:
         today, last = now.date().isoformat(), unit.taken_aside("swept")
@@ -208,7 +209,7 @@ def sweep(office: Office) -> int:
         if last == today:
             return 0
         forgotten = unit.sweep(now - MOMENTS_KEPT) + unit.throw_files(now)
-    forgotten += _forget_overdue(office)
+    forgotten += _forget_overdue(office) + close_forsaken(office)
     named = set(places(office.store))
     return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))
 

@@ -17,6 +17,7 @@ ActorKind: TypeAlias = Literal["anonymous", "applicant", "agent", "auditor", "sy
 PaymentStatus: TypeAlias = Literal["pending", "paid", "failed", "expired", "unknown", "overpaid"]
 BookingStatus: TypeAlias = Literal["booked", "attended", "missed", "cancelled"]
 DocumentStatus: TypeAlias = Literal["valid", "suspended", "revoked", "replaced"]
+CLAIMED: Final = "claimed:"  # how the login begins of who gave a number and has not proven it
 
 _EMPTY: Final[Mapping[str, Plain]] = MappingProxyType({})
 
@@ -25,7 +26,8 @@ _EMPTY: Final[Mapping[str, Plain]] = MappingProxyType({})
 class Actor:
     """Who acts. `roles` are `agency/role` keys; `offices` empty = all offices of these agencies. `procedures` bounds what a
     controller reads, or what somebody does for another, empty = all; `administers` are the agencies whose people are theirs to change, `*` = all. `language`
-    is the one they read in, empty = that of the dossier."""
+    is the one they read in, empty = that of the dossier. Who is `unproven` gave a number that may be somebody else's: nothing is
+    theirs but drafts begun in this browser."""
 
     kind: ActorKind
     id: str
@@ -44,6 +46,7 @@ class Actor:
         return self.principal or self.id
 
     language: str = ""
+    unproven: bool = False
 
 
 SYSTEM_ACTOR: Final = Actor("system", "system")
@@ -360,8 +363,12 @@ class Account:
         """With every right, whatever the day: `on` leaves out those that ended."""
         return Actor(
             self.kind, self.id, self.name, frozenset(self.roles), frozenset(self.offices), frozenset(self.procedures),
-            frozenset(self.administers),
+            frozenset(self.administers), unproven=self.is_claimed,
         )  # fmt: skip
+
+    @property
+    def is_claimed(self) -> bool:
+        return self.login.startswith(CLAIMED)
 
     def is_open(self, day: date) -> bool:
         return not self.disabled and (self.until is None or day <= self.until)

@@ -39,6 +39,10 @@ class DoorVerbs(Verbs):
         row = self._row(f"{ACCOUNTS.select} WHERE id = ?", (account_id,))
         return ACCOUNTS.read(row) if row else None
 
+    def account_held(self, account_id: str) -> Account | None:
+        row = self._row(f"{ACCOUNTS.select} WHERE id = ?{self.lock}", (account_id,))
+        return ACCOUNTS.read(row) if row else None
+
     def account_of(self, kind: str, login: str) -> Account | None:
         row = self._row(f"{ACCOUNTS.select} WHERE kind = ? AND login = ?", (kind, login))
         return ACCOUNTS.read(row) if row else None
@@ -46,11 +50,19 @@ class DoorVerbs(Verbs):
     def accounts(self, kind: str) -> tuple[Account, ...]:
         return ACCOUNTS.read_all(self._rows(f"{ACCOUNTS.select} WHERE kind = ? ORDER BY name, login", (kind,)))
 
+    def accounts_left(self, prefix: str, now: datetime, limit: int) -> tuple[Account, ...]:
+        over = "NOT EXISTS (SELECT 1 FROM session WHERE session.account = account.id AND session.expires_at > ?)"
+        rows = self._rows(
+            f"{ACCOUNTS.select} WHERE kind = 'applicant' AND substr(login, 1, {len(prefix)}) = ? AND {over} ORDER BY id LIMIT ?",
+            (prefix, instant_text(now), limit),
+        )
+        return ACCOUNTS.read_all(rows)
+
     def put_account(self, account: Account) -> None:
         self._change(ACCOUNTS.upsert, ACCOUNTS.cells(account))
 
     def session(self, token_sha256: str) -> Session | None:
-        row = self._row(f"{SESSIONS.select} WHERE token_sha256 = ?", (token_sha256,))
+        row = self._row(f"{SESSIONS.select} WHERE token_sha256 = ?{self.lock}", (token_sha256,))
         return SESSIONS.read(row) if row else None
 
     def put_session(self, session: Session) -> None:
@@ -87,7 +99,7 @@ class DoorVerbs(Verbs):
         return body
 
     def peeked_aside(self, key: str) -> Plain:
-        rows = self._rows("SELECT body FROM aside WHERE key = ?", (key,))
+        rows = self._rows("SELECT body FROM aside WHERE key = ?" + self.lock, (key,))
         body: Plain = read_json(rows[0][0]) if rows else None
         return body
 

@@ -1,6 +1,6 @@
 """Who may see a dossier, read an answer, act in a role. One answer for every door.
 
-An applicant sees their own dossiers. An agent sees those of the procedures in which one of their roles acts, in their
+An applicant sees their own dossiers; one who has not proven their number, drafts only. An agent sees those of the procedures in which one of their roles acts, in their
 offices, once sent. An auditor sees all that was sent, without sensitive answers. What is not visible does not exist.
 """
 
@@ -28,6 +28,8 @@ def stands_for_owner(dossier: Dossier, actor: Actor) -> bool:
     if actor.kind == "agent":
         return is_helped(dossier, actor)
     if actor.kind != "applicant" or not dossier.owner or actor.owns != dossier.owner:
+        return False
+    if actor.unproven and not dossier.is_draft:
         return False
     within = not actor.procedures or dossier.procedure in actor.procedures
     return within and (not actor.dossiers or dossier.id in actor.dossiers)

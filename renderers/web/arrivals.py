@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from engine.office.arriving import receive_piece, received
 from engine.records.arrivals import LARGEST, LARGEST_PIECE
-from renderers.web.base import actor, office, signed_in
+from renderers.web.base import actor, office, signed_in, unproven_too
 from renderers.web.cases import Case, case
 
 blueprint = Blueprint("arrivals", __name__)
@@ -18,6 +18,7 @@ _SHORTEST: Final = 32
 
 @blueprint.get("/dossiers/<number>/envois/<key>.json")
 @signed_in
+@unproven_too
 def so_far(number: str, key: str) -> Response:
     return told_so_far(case(number), key)
 
@@ -28,6 +29,7 @@ def told_so_far(one: Case, key: str) -> Response:
 
 @blueprint.post("/dossiers/<number>/envois/<key>.json")
 @signed_in
+@unproven_too
 def piece(number: str, key: str) -> Response:
     return take_piece(case(number), key)
 

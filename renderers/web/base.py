@@ -1,7 +1,7 @@
 """What all desks share: the site at hand, who is asking, guards on every route, pages, and what a form carries.
 
 A view says who may open it with one of `public`, `unasked`, `signed_in`, `agent`, `auditor`; a view that says nothing stops the
-start (`check_guards`). Sessions are the office's: the cookie holds their token and nothing else.
+start (`check_guards`). Who has not proven their number is nobody to any view but those that say `unproven_too`. Sessions are the office's: the cookie holds their token and nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from werkzeug.routing import RequestRedirect
 
 from engine.gateways.sandbox import SandboxOperator
 from engine.office.assistance import helping, person_named, received_by
+from engine.office.claims import holds
 from engine.office.office import NotFound, Office
 from engine.office.representation import acting_for, principal_name
 from engine.office.sessions import SignedIn, actor_of, hand_back, put_aside, sign_out
@@ -39,7 +40,9 @@ APPLICANT_DESK: Final = "citizen"
 AGENT_DESK: Final = "agent"
 AUDITOR_DESK: Final = "audit"
 COUNTER_DESK: Final = "counter"  # the desk of agents, while one of them helps somebody who is there
+CLAIM: Final = "claim"  # not a desk: the cookie of a browser where somebody began without their code
 ACTING: Final = "acting"  # in the browser's signed cookie: the mandate under which somebody acts
+PROOF: Final = "/connexion/code"  # where the number that was given is proven
 _SIGN_IN: Final = {APPLICANT_DESK: "/connexion", AGENT_DESK: "/agent/connexion", AUDITOR_DESK: "/audit/connexion"}
 _KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor", COUNTER_DESK: "agent"}
 _HOMES: Final = {APPLICANT_DESK: "/", AGENT_DESK: "/agent", AUDITOR_DESK: "/audit", COUNTER_DESK: "/agent/guichet"}
@@ -80,6 +83,7 @@ class Frame:
     demo: bool
     warning: str
     signed_in: bool
+    unproven: str  # where somebody proves their number who has not; empty for everybody else
     phone: str
     phone_link: str
     phone_hours: str
@@ -113,7 +117,18 @@ def actor() -> Actor:
     if desk not in known:
         who = _who(desk)
         known[desk] = who if who is ANONYMOUS else replace(who, language=language())
+    if known[desk] is ANONYMOUS and desk == APPLICANT_DESK and g.get("unproven_too", False):
+        return claimant()
     return known[desk]
+
+
+def claimant() -> Actor:
+    """Who began in this browser without proving their number; `ANONYMOUS` when nobody did."""
+    if "claimant" not in g:
+        token = session_token(CLAIM)
+        found = actor_of(office(), token) if token else None
+        g.claimant = replace(found, language=language()) if found and found.unproven else ANONYMOUS
+    return cast(Actor, g.claimant)
 
 
 def _known_actor() -> Actor:
@@ -135,7 +150,7 @@ def broken() -> None:
 def _who(desk: str) -> Actor:
     token = request.cookies.get(_cookie(desk), "")
     found = actor_of(office(), token) if token else None
-    if found is None or found.kind != _KINDS[desk]:
+    if found is None or found.kind != _KINDS[desk] or found.unproven:
         return ANONYMOUS
     g.myself = found
     if desk == COUNTER_DESK:
@@ -199,6 +214,7 @@ def public(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        g.unproven_too = serves_unproven(view)
         g.shareable = request.method in ("GET", "HEAD") and not request.query_string and not actor().id
         return view(*args, **kwargs)
 
@@ -213,6 +229,16 @@ def unasked(view: View) -> View:
 def signed_in(view: View) -> View:
     """For an applicant. Anyone else signs in first; what they posted is kept meanwhile."""
     return _desk(view, APPLICANT_DESK, ())
+
+
+def unproven_too(view: View) -> View:
+    """Written below a guard: this view serves who has not proven their number as well, with what they began in this browser."""
+    view.unproven_too = True  # type: ignore[attr-defined]
+    return view
+
+
+def serves_unproven(view: Callable[..., Any]) -> bool:
+    return bool(getattr(view, "unproven_too", False))
 
 
 def agent(*roles: str) -> Callable[[View], View]:
@@ -249,8 +275,11 @@ def _desk(view: View, desk: str, roles: Iterable[str]) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.desk = desk
+        g.desk, g.unproven_too = desk, serves_unproven(view)
         who = actor()
+        if who.unproven and "number" in kwargs and not holds(office(), who, dossier_number(kwargs["number"])):
+            g.unproven_too = False  # told like what does not exist: prove who you are
+            who = actor()
         if who is ANONYMOUS:
             return _to_sign_in(desk)
         if wanted and not wanted & {role.rpartition("/")[2] for role in who.roles}:
@@ -272,7 +301,8 @@ def _to_sign_in(desk: str) -> Response:
     if request.method == "POST":
         set_aside(desk, request.path, request.form.lists())
         back = "/reprendre" if desk == APPLICANT_DESK else request.path
-    return go(f"{_SIGN_IN[desk]}?{urlencode({'suite': back})}")
+    door = PROOF if desk == APPLICANT_DESK and claimant().id else _SIGN_IN[desk]
+    return go(f"{door}?{urlencode({'suite': back})}")
 
 
 def check_guards(app: Flask) -> None:
@@ -305,7 +335,8 @@ def _frame() -> Frame:
         home=_HOMES[g.get("desk", APPLICANT_DESK)],
         demo=settings.demo,
         warning=settings.warning() if settings.demo or who.kind in ("agent", "auditor") else "",
-        signed_in=bool(who.id),
+        signed_in=bool(who.id) and not who.unproven,
+        unproven=f"{PROOF}?{urlencode({'suite': request.path})}" if who.unproven else "",
         phone=settings.phone,
         phone_link="+228" + digits_only(settings.phone),
         phone_hours=say("frame.phone_hours"),
@@ -407,7 +438,10 @@ def safe_next(address: str | None, otherwise: str) -> str:
 
 def set_aside(desk: str, address: str, fields: Iterable[tuple[str, list[str]]]) -> None:
     """Keeps posted answers until the person has signed in again at this desk."""
-    kept = [(name, value) for name, values in fields if name not in ("csrf_token", "token") for value in values]
+    dropped = {"csrf_token", "token"}
+    if desk == APPLICANT_DESK and claimant().id:
+        dropped.add("revision")  # becoming its owner's is one more change of their draft
+    kept = [(name, value) for name, values in fields if name not in dropped for value in values]
     token = request.cookies.get(_cookie(desk), "")
     session["aside"] = put_aside(office(), token, address, kept, client=client())
 

@@ -28,7 +28,7 @@ from renderers.paging import ON_A_PAGE, paged
 from renderers.procedure_page import ProcedureCard
 from renderers.search import Searched, WordIndex
 from renderers.spoken import Spoken
-from renderers.web.base import actor, form_token, go, language, new_token, office, page, public, say, site
+from renderers.web.base import actor, form_token, go, language, new_token, office, page, public, say, site, unproven_too
 from renderers.web.cases import current_procedure, label, writer
 from renderers.web.statuses import line_title, lines_public
 from renderers.web_form import Control, Drawing, field_control
@@ -76,6 +76,7 @@ class HomeNotice:
 
 @blueprint.get("/")
 @public
+@unproven_too
 def home() -> Response:
     listed = in_order()
     return page(
@@ -179,6 +180,7 @@ def _notices() -> list[HomeNotice]:
 
 @blueprint.get("/demarches/<slug>")
 @public
+@unproven_too
 def sheet(slug: str) -> Response:
     procedure = current_procedure(slug)
     return page("citizen/sheet.html", sheet=writer(procedure).sheet(_draft_address(procedure)))
@@ -211,7 +213,7 @@ def stopped_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: s
     earlier = {name: value for name, value in walk.carried.items() if name != criterion.id}
     return page(
         "citizen/ineligible.html", procedure=label(procedure.identity.title), because=label(criterion.because),
-        instead=_instead(criterion), elsewhere=_offices(procedure, criterion), back=f"{base}?{urlencode(earlier)}",
+        instead=_instead(criterion), offline=_offline(procedure, criterion), service=_service(procedure), back=f"{base}?{urlencode(earlier)}",
     )  # fmt: skip
 
 
@@ -276,10 +278,18 @@ def _instead(criterion: Criterion) -> Mapping[str, str] | None:
     return {"href": f"/demarches/{other.id}", "title": label(other.title)} if other else None
 
 
-def _offices(procedure: Procedure, criterion: Criterion) -> Mapping[str, object] | None:
-    """Where to ask for the procedure that suits better, while it is not online."""
+def _offline(procedure: Procedure, criterion: Criterion) -> str:
+    """Which procedure suits better, by its name, and where to ask for it, while it is not online."""
     if criterion.instead is None or criterion.instead in office().catalogue.procedures:
-        return None
+        return ""
+    agency, title = writer(procedure).agency(), label(criterion.instead_title)
+    if not title:
+        return say("eligibility.instead_nameless", agency=agency)
+    return say("eligibility.instead_offline", title=title, agency=agency)
+
+
+def _service(procedure: Procedure) -> Mapping[str, object]:
+    """Whom to ask in person. No form is offered to who is stopped: it would refuse them at its end."""
     sheet = writer(procedure)
     return {"agency": sheet.agency(), "offices": sheet.offices()}
 
@@ -321,6 +331,7 @@ def sent_day(at: datetime) -> str:
 
 @blueprint.post("/demarches/<slug>/commencer")
 @public
+@unproven_too
 def start(slug: str) -> Response:
     """Opens the draft, or remembers it while the person signs in."""
     procedure = current_procedure(slug)

@@ -9,6 +9,7 @@ from renderers.web import (
     arrivals,
     articles,
     catalogue,
+    claims,
     corrections,
     documents,
     errands,
@@ -31,6 +32,7 @@ from renderers.web import (
 BLUEPRINTS = (
     catalogue.blueprint,
     signin.blueprint,
+    claims.blueprint,
     mail_signin.blueprint,
     identity_signin.blueprint,
     own.blueprint,

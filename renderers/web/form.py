@@ -30,6 +30,7 @@ from renderers.web.base import (
     say,
     signed_in,
     site,
+    unproven_too,
 )
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.catalogue import first_to_do, next_to_do, sent_day
@@ -58,6 +59,7 @@ class TaskLine:
 
 @blueprint.get("/dossiers/<number>/demande")
 @signed_in
+@unproven_too
 def tasks(number: str) -> Response:
     return tasks_page(case(number))
 
@@ -80,8 +82,11 @@ def tasks_page(one: Case) -> Response:
 
 
 def _resume(one: Case, links: Iterable[LinkLine], following: str) -> str:
-    """Where the draft goes on: first the earlier dossiers, for they fill answers in."""
+    """Where the draft goes on: first the earlier dossiers, for they fill answers in. Who has not proven their number names
+    them last."""
     unnamed = next((link.href for link in links if link.required and not link.named), "")
+    if actor().unproven and following:
+        unnamed = ""
     return unnamed or (one.at(f"/demande/{following}") if following else one.at("/verification"))
 
 
@@ -93,6 +98,7 @@ def _task_line(one: Case, view: PageView) -> TaskLine:
 
 @blueprint.route("/dossiers/<number>/supprimer", methods=["GET", "POST"])
 @signed_in
+@unproven_too
 def drop(number: str) -> Response:
     one = case(number)
     if not one.dossier.is_draft:
@@ -206,12 +212,14 @@ def _added_row(screen: Screen) -> str:
 
 @blueprint.get("/dossiers/<number>/demande/<page_id>")
 @signed_in
+@unproven_too
 def show(number: str, page_id: str) -> Response:
     return show_screen(screen_of(case(number), page_id))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>")
 @signed_in
+@unproven_too
 def save(number: str, page_id: str) -> Response:
     return save_screen(Screen(case(number), page_id, "", None))
 
@@ -274,6 +282,7 @@ def _return() -> str:
 
 @blueprint.get("/dossiers/<number>/pieces/<attachment_id>")
 @signed_in
+@unproven_too
 def piece(number: str, attachment_id: str) -> Response:
     return piece_of(case(number), attachment_id)
 

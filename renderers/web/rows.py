@@ -6,7 +6,18 @@ from flask import Blueprint, Response, request, session
 
 from engine.office.intake import save_page
 from renderers.row_pages import find_row
-from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in
+from renderers.web.base import (
+    actor,
+    form_revision,
+    form_token,
+    go,
+    new_token,
+    office,
+    page,
+    say,
+    signed_in,
+    unproven_too,
+)
 from renderers.web.cases import case
 from renderers.web.form import Screen, save_screen, screen_of, show_screen
 from renderers.web_form import control_id
@@ -16,12 +27,14 @@ blueprint = Blueprint("rows", __name__)
 
 @blueprint.get("/dossiers/<number>/demande/<page_id>/<row>")
 @signed_in
+@unproven_too
 def show(number: str, page_id: str, row: str) -> Response:
     return show_screen(screen_of(case(number), page_id, row))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>/<row>")
 @signed_in
+@unproven_too
 def save(number: str, page_id: str, row: str) -> Response:
     return save_row(screen_of(case(number), page_id, row))
 
@@ -32,6 +45,7 @@ def save_row(screen: Screen) -> Response:
 
 @blueprint.route("/dossiers/<number>/demande/<page_id>/<row>/supprimer", methods=["GET", "POST"])
 @signed_in
+@unproven_too
 def remove(number: str, page_id: str, row: str) -> Response:
     return remove_row(screen_of(case(number), page_id, row))
 

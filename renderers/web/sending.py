@@ -11,13 +11,16 @@ from engine.clock import local_day
 from engine.definition.model import APPLICATION, Fee
 from engine.office.cashier import awaited_payment, owed
 from engine.office.intake import CheckSheet, check, submit
-from engine.office.office import WrongAnswers
+from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refused
+from engine.records.dossier import Actor
+from engine.records.store import Conflict
 from engine.rules.fees import Quote, fee_names
 from engine.values import group_number
 from renderers.row_pages import find_row, row_at
 from renderers.web.answers import AnswerLine, AnswerSection, answer_sections
 from renderers.web.base import (
+    PROOF,
     actor,
     form_revision,
     form_token,
@@ -29,8 +32,9 @@ from renderers.web.base import (
     say,
     signed_in,
     site,
+    unproven_too,
 )
-from renderers.web.cases import Case, case, drawing, label, to_bring
+from renderers.web.cases import Case, case, case_of, drawing, label, to_bring
 from renderers.web.catalogue import sent_day
 from renderers.web.money import francs
 from renderers.web.prices import PriceTable, price_table
@@ -43,6 +47,7 @@ RETURN = "?retour=verification"
 
 @blueprint.get("/dossiers/<number>/verification")
 @signed_in
+@unproven_too
 def verify(number: str) -> Response:
     one = case(number)
     if not one.dossier.is_draft:
@@ -53,15 +58,21 @@ def verify(number: str) -> Response:
 
 @blueprint.post("/dossiers/<number>/verification")
 @signed_in
+@unproven_too
 def send(number: str) -> Response:
     """Sends the request. Sent already, by a double tap or from another page: the confirmation again. Whatever hinders it
-    is said by the page itself, so that going back never sends anything."""
+    is said by the page itself, so that going back never sends anything. Who has not proven their number does so first."""
     one = case(number)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
     if request.form.get("declared") != "1":
         session["undeclared"] = number
         return go(one.at("/verification"))
+    if actor().unproven:
+        seen = form_revision()
+        session["next"] = one.at("/verification")
+        session["sending"] = {"number": number, "revision": one.dossier.revision if seen is None else seen}
+        return go(PROOF)
     try:
         submit(office(), actor(), one.id, declared=True, revision=form_revision(), token=form_token())
     except WrongAnswers:
@@ -71,6 +82,20 @@ def send(number: str) -> Response:
             raise
         return go(one.at("/verification"))
     return go(one.at("/paiement" if owed(office(), actor(), one.id) else "/envoye"))
+
+
+def send_declared(who: Actor, number: str, revision: int) -> str:
+    """Sends what its owner declared before they proved their number, if nothing else of it changed since. The address where it
+    goes on: whatever hinders it is said there."""
+    try:
+        one = case_of(who, number)
+    except NotFound:  # they chose not to keep it
+        return "/dossiers"
+    try:
+        submit(office(), who, one.id, declared=True, revision=revision)
+    except (WrongAnswers, Refused, Conflict):
+        return one.at("/verification")
+    return one.at("/paiement" if owed(office(), who, one.id) else "/envoye")
 
 
 def check_page(

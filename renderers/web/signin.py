@@ -1,4 +1,5 @@
-"""A phone number, a code by SMS, a session: the same door for a new request and to follow an old one."""
+"""A phone number, a code by SMS, a session: the same door for a new request and to follow an old one. A code that is late keeps
+nobody from beginning (`claims`)."""
 
 from __future__ import annotations
 
@@ -7,14 +8,19 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request, session
 
 from engine.office.accounts import check_code, send_code
+from engine.office.claims import adopt, claim_other, claimed_phone, forsake
 from engine.office.intake import see
 from engine.office.office import NotFound
 from engine.office.own_account import own
 from engine.office.phones import read_phone
 from engine.office.sessions import SignedIn
-from engine.problems import Refused
+from engine.problems import Refusal, Refused
+from engine.records.dossier import Actor
 from engine.values import digits_only
 from renderers.web.base import (
+    CLAIM,
+    actor,
+    claimant,
     client,
     close_session,
     device,
@@ -27,10 +33,12 @@ from renderers.web.base import (
     public,
     safe_next,
     say,
+    session_token,
 )
 from renderers.web.catalogue import begun_by
 from renderers.web.languages import ASKED
 from renderers.web.refusals import refused, sentence
+from renderers.web.sending import send_declared
 from renderers.web_form import national
 from renderers.words import SPOKEN
 
@@ -40,7 +48,7 @@ blueprint = Blueprint("signin", __name__)
 @blueprint.get("/connexion")
 @public
 def ask_phone() -> Response:
-    return _phone_page(safe_next(request.args.get("suite"), ""))
+    return _phone_page(safe_next(request.args.get("suite"), ""), mine=request.args.get("brouillon") == "1")
 
 
 @blueprint.post("/connexion")
@@ -58,9 +66,14 @@ def send() -> Response:
             session["note"] = sentence(closed.reason)
             return go("/connexion/code")
         if closed.reason.code == "too_many_tries":
-            return refused(closed.reason, "/connexion")
-        return _phone_page(following, typed, sentence(closed.reason))
+            if not _goes_on():
+                return refused(closed.reason, "/connexion")
+            session["phone"] = read_phone(typed)
+            return _locked(closed.reason)
+        return _phone_page(following, typed, sentence(closed.reason), request.form.get("mine") == "1")
     session["phone"] = sent.phone
+    if request.form.get("mine") == "1" and claimant().id:
+        claim_other(office(), claimant(), sent.phone)
     if again:
         session["note"] = say("code.sent_again")
     return go("/connexion/code")
@@ -74,28 +87,52 @@ def _is_awaited(typed: str) -> bool:
         return False
 
 
-def _phone_page(following: str, typed: str = "", error: str = "") -> Response:
+def _phone_page(following: str, typed: str = "", error: str = "", mine: bool = False) -> Response:
+    """`mine`: the number given for the draft of this browser was not the right one."""
     errors = [("#phone", error)] if error else []
     return page(
         "citizen/sign_in.html", 422 if error else 200, errors=errors, phone=typed, next=following, back="/",
         kept=bool(session.get("aside")), provider=office().identity.label if office().identity else "",
-        note=session.pop("note", ""),
+        note=session.pop("note", ""), mine=mine and bool(claimant().id),
     )  # fmt: skip
 
 
 @blueprint.get("/connexion/code")
 @public
 def ask_code() -> Response:
+    """Also where somebody proves, later, the number that they gave; `suite` is where they were."""
+    if following := safe_next(request.args.get("suite"), ""):
+        session["next"] = following
+        session.pop("sending", None)
     if not session.get("phone"):
+        session["phone"] = claimed_phone(office(), claimant())
+    if not session["phone"]:
         return go("/connexion")
     return _code_page()
 
 
-def _code_page(error: str = "") -> Response:
+def _code_page(error: str = "", status: int = 422) -> Response:
     phone = national(session["phone"]).replace(" ", "\u00a0")
     errors = [("#code", error)] if error else []
-    note = session.pop("note", "")
-    return page("citizen/code.html", 422 if error else 200, errors=errors, phone=phone, note=note)
+    unproven = bool(claimant().id)
+    return page(
+        "citizen/code.html", status if error else 200, errors=errors, phone=phone, note=session.pop("note", ""),
+        unproven=unproven, sending=unproven and bool(session.get("sending")), goes_on=bool(session.get("opening")),
+        draft=safe_next(session.get("next"), "/dossiers") if unproven else "",
+    )  # fmt: skip
+
+
+def _goes_on() -> bool:
+    """Is there something to go on with, although no code comes?"""
+    return bool(session.get("opening")) or bool(claimant().id)
+
+
+def _locked(reason: Refusal) -> Response:
+    """Too many tries: said where whoever was about to begin finds the way on."""
+    minutes = int(str(reason.facts.get("minutes", 15)))
+    answer = _code_page(say("error.too_many_text", minutes=minutes), 429)
+    answer.headers["Retry-After"] = str(minutes * 60)
+    return answer
 
 
 @blueprint.post("/connexion/code")
@@ -111,30 +148,37 @@ def check() -> Response:
         )
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
-            return refused(closed.reason, "/connexion")
+            return _locked(closed.reason) if _goes_on() else refused(closed.reason, "/connexion")
         return _code_page(sentence(closed.reason))
     return entered(signed, keep)
 
 
 def entered(signed: SignedIn, keep: bool) -> Response:
-    """Lets in, to what the person was about to do, in the language they chose."""
-    address, spoken = where_next(signed), own(office(), signed.actor).wishes.language
+    """Lets in, to what the person was about to do, in the language they chose. What was begun in this browser under the number
+    they proved is theirs from here on; about anything else begun in it they are asked."""
+    left = adopt(office(), signed.actor, session_token(CLAIM)) if session_token(CLAIM) else ()
+    address = "/dossiers/de-cet-appareil" if left else where_next(signed.actor)
+    spoken = own(office(), signed.actor).wishes.language
     if spoken != language() and spoken in SPOKEN:
         address += ("&" if "?" in address else "?") + f"{ASKED}={spoken}"
-    return open_session(go(address), signed, keep=keep)
+    answer = open_session(go(address), signed, keep=keep)
+    return answer if left or not session_token(CLAIM) else close_session(answer, CLAIM)
 
 
-def where_next(signed: SignedIn) -> str:
-    """What the person was about to do: begin a request, follow a dossier, or open a page."""
+def where_next(who: Actor) -> str:
+    """What the person was about to do: send or begin a request, follow a dossier, or open a page."""
     session.pop("phone", None)
     opening = session.pop("opening", None)
     followed = session.pop("followed", "")
     following = session.pop("next", "")
+    sending = session.pop("sending", None)
+    if isinstance(sending, Mapping):
+        return send_declared(who, str(sending["number"]), int(sending["revision"]) + 1)
     if isinstance(opening, Mapping):
-        return begun_by(signed.actor, opening)
+        return begun_by(who, opening)
     if followed:
         try:
-            see(office(), signed.actor, dossier_number(followed))
+            see(office(), who, dossier_number(followed))
         except NotFound:
             return "/dossiers?introuvable=1"
         return f"/dossiers/{followed}"
@@ -144,13 +188,19 @@ def where_next(signed: SignedIn) -> str:
 @blueprint.route("/deconnexion", methods=["GET", "POST"])
 @public
 def leave() -> Response:
+    """Signs out. Who has not proven their number comes back by no code: what they began here goes with them."""
+    said = "unproven.leave" if claimant().id and not actor().id else "sign_out"
     if request.method == "POST":
+        answer = close_session(go("/"))
+        if said == "unproven.leave":
+            forsake(office(), session_token(CLAIM))
+            answer = close_session(answer, CLAIM)
         session.clear()
-        return close_session(go("/"))
+        return answer
     return page(
-        "citizen/confirm.html", title=say("sign_out.title"), lines=[say("sign_out.text")], button=say("sign_out.button"),
-        keep=say("sign_out.keep"), back="/dossiers", procedure="", errors=[], ask_reason="", reason="", warn=False,
-        files=False, token="", revision=None,
+        "citizen/confirm.html", title=say(f"{said}.title"), lines=[say(f"{said}.text")], button=say(f"{said}.button"),
+        keep=say(f"{said}.keep"), back="/dossiers", procedure="", errors=[], ask_reason="", reason="",
+        warn=said == "unproven.leave", files=False, token="", revision=None,
     )  # fmt: skip
 
 
