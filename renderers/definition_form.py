@@ -40,8 +40,8 @@ class FormReader(BookReader):
             asked = self.question(one.field)
             lines = [*asked.lines, self._stop(one), self.say("answer", because=self.t(one.because))]
             if one.instead:
-                lines.append(self.say("instead", procedure=self.title_of(one.instead)))
-            lines += self.rest(one, "eligibility", "field", "stop_when", "because", "instead")
+                lines.append(self.say("instead", procedure=self.t(one.instead_title) or self.title_of(one.instead)))
+            lines += self.rest(one, "eligibility", "field", "stop_when", "because", "instead", "instead_title")
             yield Clause(asked.title, tuple(lines), self.basis(one, "eligibility"), asked.kind, asked.parts)
 
     def _stop(self, one: Criterion) -> str:

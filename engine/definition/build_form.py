@@ -151,4 +151,5 @@ def _criterion(shop: Workshop, name: str, path: Path) -> Criterion:
         stop_when=bench.or_else((*path, "stop_when"), words, YES_NO, FALSE),
         because=bench.title((*path, "because")),
         instead=bench.words((*path, "instead")),
+        instead_title=bench.text((*path, "instead_title")),
     )

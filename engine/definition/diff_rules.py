@@ -104,6 +104,7 @@ _ASKED: Final[Mapping[str, Judge]] = {
     "held_of": always(REVIEW),
     # eligibility
     "instead": always(SAFE),
+    "instead_title": always(SAFE),
 }
 
 _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {

@@ -67,14 +67,27 @@ def test_an_answer_that_stops_is_explained_and_is_not_an_error(visitor: Visitor)
     assert "Erreur" not in page.title
 
 
-def test_who_is_stopped_learns_where_to_go_instead(tmp_path: Path) -> None:
-    book = STALL.replace("because: Un parent doit le demander pour vous.", "because: Trop jeune., instead: autre")
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("instead_title: Bal des jeunes", "« Bal des jeunes » n’est pas encore en ligne."),
+        ("type: yes_no", "La démarche qu’il vous faut n’est pas encore en ligne."),
+    ],
+)
+def test_who_is_stopped_learns_where_to_go_instead(tmp_path: Path, named: str, said: str) -> None:
+    book = STALL.replace(
+        "because: Un parent doit le demander pour vous.", "because: Trop jeune., instead: autre, NAMED"
+    )
+    book = book.replace("NAMED", named)
     office = replace(a_visitor(tmp_path).office, catalogue=Catalogue.of([a_procedure(book)], the_shared()))
     app = create_app(Settings(data=tmp_path, secret="test"), office)
     page = Seen(app.test_client().get("/demarches/essai/verifier?majeur=non"))
     assert "Ce que vous pouvez faire" in page.text
-    assert "Demandez-la à ce service : Mairie" in page.text
+    assert f"{said} Demandez à ce service : Mairie" in page.text
+    assert "Ce n’est pas une décision officielle. Si vous pensez que c’est une erreur, appelez le" in page.text
+    assert "présentez-vous au service : Mairie" in page.text
     assert "Adresses et horaires" in page.text
+    assert "/commencer" not in page.html.partition("<main")[2].partition("</main")[0], "a form would refuse them"
 
 
 def test_no_answer_is_asked_again(visitor: Visitor) -> None:

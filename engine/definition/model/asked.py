@@ -138,3 +138,4 @@ class Criterion(Thing):
     stop_when: Expression
     because: Text
     instead: str | None = None
+    instead_title: Text | None = None  # what people call it, while it is not one of ours
