@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from engine.office import intake
 from engine.office.inspection import fsck
 from engine.office.office import Office
 from engine.records.dossier import Dossier
 from engine.records.store import Finding
+from engine.rules.examples import example_answers
 from tests.engine.office.world import PASSPORT, World
 
 Body = dict[str, Any]
@@ -119,4 +121,15 @@ def test_honest_journeys_raise_no_alarm(world: World) -> None:
     passport = world.take(world.sent(PASSPORT, world.applicant("+22891112233")), checker, "conforme")
     world.booked(world.paid(passport), "depot")
     world.draft(PASSPORT, world.applicant("+22892112233"))
+    assert fsck(world.office) == ()
+
+
+def test_a_page_left_blank_raises_none(world: World) -> None:
+    """Questions that were put and not answered are kept as such; the journal has nothing to commit to."""
+    owner = world.applicant()
+    book = world.office.catalogue.procedures[PASSPORT]
+    criteria = example_answers(book, {}, world.office.day(), world.office.directory)
+    dossier = intake.open_dossier(world.office, owner, PASSPORT, criteria=criteria, token="t")
+    intake.save_page(world.office, owner, dossier.id, book.form.pages[0].id, {})
+    assert None in world.kept(dossier).answers.values()
     assert fsck(world.office) == ()
