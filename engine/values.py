@@ -143,3 +143,11 @@ def has_local_length(phone: str) -> bool:
     """Whether a telephone number has the eight figures of this country, with or without its prefix."""
     digits = digits_only(phone)
     return len(digits) == 8 or (len(digits) in (11, 13) and digits.removeprefix("00").startswith("228"))
+
+
+def national(phone: str) -> str:
+    """`+22890123456` as people here write it: `90 12 34 56`; a number of elsewhere stays as it is."""
+    digits = phone.removeprefix("+228")
+    if not phone.startswith("+228") or len(digits) != 8:
+        return phone
+    return " ".join(digits[at : at + 2] for at in range(0, 8, 2))

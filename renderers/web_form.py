@@ -14,6 +14,7 @@ from typing import Final
 
 from engine.rules.view import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from engine.values import Plain
+from engine.values import national as national
 from renderers.row_pages import RowCard, RowPages, cards, find_row, is_long, row_at
 from renderers.words import FIXED_SPACE, Words, in_language
 
@@ -319,14 +320,6 @@ def control_value(view: FieldView) -> str:
 def typed(value: Plain) -> Plain:
     """What was typed, of an answer kept as wrong; the answer itself otherwise."""
     return value.get("?") if isinstance(value, dict) and "?" in value else value
-
-
-def national(phone: str) -> str:
-    """`+22890123456` as people here write it: `90 12 34 56`; a number of elsewhere stays as it is."""
-    digits = phone.removeprefix("+228")
-    if not phone.startswith("+228") or len(digits) != 8:
-        return phone
-    return " ".join(digits[at : at + 2] for at in range(0, 8, 2))
 
 
 def _width(view: FieldView) -> str:

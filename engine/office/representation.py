@@ -24,7 +24,7 @@ from engine.rules.acting import acting, childhood_end, is_active, may_give
 from engine.rules.rights import EVERYWHERE, administers
 from engine.rules.wishes import wishes_of
 from engine.sms import to_gsm
-from engine.values import Plain, new_id
+from engine.values import Plain, group_number, national, new_id
 
 PROOF_KINDS: Final = ("pdf", "jpg", "png")
 LARGEST_PROOF: Final = 5_000_000
@@ -61,7 +61,12 @@ def principal_name(office: Office, actor: Actor) -> str:
         return ""
     with office.store.unit() as unit:
         account = unit.account(actor.principal)
-    return account.name or account.login if account else ""
+    return called(account) if account else ""
+
+
+def called(account: Account) -> str:
+    """How an account is called where it is told apart from others: its name, else its number as people write it."""
+    return account.name or national(account.login)
 
 
 def held(office: Office, actor: Actor) -> tuple[Standing, ...]:
@@ -226,11 +231,12 @@ def give(
         if principal is None or here is None or not may_give(actor, own, office.day()):
             raise Refused(refusal("mandate_bounds"))
         dossiers: tuple[str, ...] = ()
+        number = ""
         if dossier_id:
             dossier = seen(unit, office, actor, dossier_id)
             if not is_owner(dossier, actor):
                 raise NotFound
-            dossiers = (dossier.id,)
+            dossiers, number = (dossier.id,), group_number(dossier.number)
         closed = _many(office, unit, actor)
         if closed is None:
             known = unit.account_of("applicant", phone)
@@ -244,7 +250,8 @@ def give(
                 until=until, procedures=procedures, dossiers=dossiers,
             )  # fmt: skip
             unit.put_mandate(mandate)
-            _tell(office, unit, phone, "given", known or principal, principal.name or here.name)
+            giver = principal.name or here.name or national(principal.login)
+            _tell(office, unit, phone, "dossier" if number else "given", known or principal, giver, number)
     if closed:
         raise Refused(closed)
     return mandate
@@ -263,8 +270,8 @@ def _check(office: Office, actor: Actor, other: str, until: date | None, princip
         raise Refused(refusal("day_past", day=until.isoformat()))
 
 
-def _tell(office: Office, unit: Unit, phone: str, what: str, account: Account, name: str) -> None:
-    facts = {"name": name, "link": f"{office.settings.short_url}/compte/entreprises"}
+def _tell(office: Office, unit: Unit, phone: str, what: str, account: Account, name: str, dossier: str = "") -> None:
+    facts = {"name": name, "dossier": dossier, "link": f"{office.settings.short_url}/compte/entreprises"}
     said = office.wording.say(f"letter.mandate_{what}.sms", wishes_of(account).language or "fr", facts)
     letter_id, now = new_id(), office.now()
     unit.add_letter(Letter(letter_id, None, "sms", phone, "", to_gsm(said), now, f"mandate/{letter_id}", now))
@@ -303,7 +310,7 @@ def check(office: Office, actor: Actor, mandate_id: str, yes: bool) -> Mandate:
     with office.store.unit(write=True) as unit:
         holder, principal = unit.account(done.holder), unit.account(done.principal)
         if holder is not None and principal is not None and holder.login.startswith("+"):
-            _tell(office, unit, holder.login, "accepted" if yes else "refused", holder, principal.name)
+            _tell(office, unit, holder.login, "accepted" if yes else "refused", holder, called(principal))
     return done
 
 

@@ -14,6 +14,7 @@ from engine.office.representation import Standing
 from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.records.people import Mandate, MandateRole
+from engine.values import national
 from renderers.web.base import (
     ACTING,
     actor,
@@ -65,9 +66,9 @@ def _line(one: Standing) -> dict[str, str]:
     ]
     if mandate.until:
         parts.append(say("acting.until", day=site().words.plain_day(mandate.until, language())))
-    holder = (one.holder.name or one.holder.login) if one.holder else mandate.invited
+    holder = representation.called(one.holder) if one.holder else national(mandate.invited)
     return {
-        "id": mandate.id, "for": one.principal.name or one.principal.login, "by": holder, "text": ", ".join(parts),
+        "id": mandate.id, "for": representation.called(one.principal), "by": holder, "text": ", ".join(parts),
         "status": status, "tag": {"active": "ok", "refused": "bad"}.get(status, ""), "said": say(f"acting.status_{status}"),
     }  # fmt: skip
 

@@ -17,6 +17,7 @@ from engine.office.timers import sweep
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Actor
 from engine.records.people import Mandate
+from engine.values import group_number, national
 from tests.engine.office.world import B3, PASSPORT, PHONE, World, pdf
 
 OTHER = "+22891445566"
@@ -198,6 +199,14 @@ class TestOneDossier:
         with pytest.raises(NotFound):
             intake.see(world.office, reader, kept.id)
         assert refused(intake.submit, world.office, reader, shared.id, declared=True) == "role"
+
+    def test_who_is_let_in_is_told_by_whom_and_to_which_one_even_by_somebody_without_a_name(self, world: World) -> None:
+        shared = world.draft(B3)
+        representation.give(world.office, world.applicant(), "", OTHER, "reader", dossier_id=shared.id)
+        [said] = world.letters(OTHER)
+        assert "mandate_dossier" in said
+        assert national(PHONE) in said
+        assert group_number(world.kept(shared).number) in said
 
     def test_a_second_pair_of_hands_works_on_it(self, world: World) -> None:
         afi, koffi = world.applicant(), world.applicant(OTHER)
