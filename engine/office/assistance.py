@@ -217,8 +217,11 @@ def begin_request(
         body: dict[str, Plain] = {"revision": before.revision + 1, "consent": now.consent, "channel": COUNTER}
         after = replace(before, assisted=helped, channel=COUNTER)
         kept = keep(office, unit, before, after, [EntryDraft("assisted", body)], acting)
-        if dossier.id not in now.dossiers:
-            _keep(unit, agent, replace(now, dossiers=(*now.dossiers, dossier.id)), office.now())
+        still = _read(unit.peeked_aside(_key(agent)))
+        if still is None or still.id != now.id:  # ended meanwhile, or begun with somebody else
+            raise NotFound
+        if dossier.id not in still.dossiers:
+            _keep(unit, agent, replace(still, dossiers=(*still.dossiers, dossier.id)), office.now())
     return kept
 
 

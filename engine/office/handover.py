@@ -47,7 +47,7 @@ def set_absence(office: Office, actor: Actor, account_id: str, first: date | Non
     if absence is not None and absence.last < office.day():
         raise Refused(refusal("absence_past"))
     with office.store.unit(write=True) as unit:
-        before = unit.account(account_id)
+        before = unit.account_held(account_id)
         if before is None or before.kind != "agent" or not may_see_person(actor, before):
             raise NotFound
         after = replace(before, profile=with_absence(before, absence))

@@ -170,7 +170,7 @@ def found_by_login(office: Office, kind: Kind, login: str) -> Account:
 
 
 def _member(unit: Unit, actor: Actor, account_id: str) -> Account:
-    account = unit.account(account_id)
+    account = unit.account_held(account_id)
     if account is None or account.kind == "applicant" or not may_see_person(actor, account):
         raise NotFound
     return account

@@ -175,7 +175,7 @@ def _holder(office: Office, unit: Unit, kind: Kind, ticket: str) -> Account | No
     kept = unit.peeked_aside(_place(ticket)) if ticket else None
     if not isinstance(kept, Mapping) or str(kept.get("until")) <= instant_text(office.now()):
         return None
-    account = unit.account(str(kept.get("account")))
+    account = unit.account_held(str(kept.get("account")))
     usable = account is not None and account.kind == kind and account.is_open(office.day())
     return account if usable else None
 
@@ -212,7 +212,7 @@ def change_password(office: Office, actor: Actor, before: str, password: str, cl
     _check_password(office, account, password)
     secret = hash_secret(password)
     with office.store.unit(write=True) as unit:
-        unit.put_account(replace(unit.account(actor.id) or account, secret=secret, fresh=False))
+        unit.put_account(replace(unit.account_held(actor.id) or account, secret=secret, fresh=False))
         unit.drop_sessions(actor.id)
 
 

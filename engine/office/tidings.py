@@ -66,7 +66,7 @@ def wish_tidings(office: Office, actor: Actor, how: str, email_raw: str, languag
 
 
 def _account(unit: Unit, actor: Actor) -> Account:
-    account = unit.account(actor.id)
+    account = unit.account_held(actor.id)
     if account is None or account.kind != "agent":
         raise NotFound
     return account

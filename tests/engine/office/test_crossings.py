@@ -1,0 +1,104 @@
+"""Two people at the same thing at the same moment, on both stores: what ended stays ended, what was taken away stays away.
+
+Each test stops one of them between reading and writing, lets the other go as far as it can, and lets the first go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.office import assistance, people, sessions, tidings
+from engine.office.office import NotFound
+from engine.office.people import Person
+from engine.records.dossier import SYSTEM_ACTOR, Account
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Store
+from tests.engine.office.world import World, a_world
+from tests.postgres import an_empty_store
+
+pytestmark = pytest.mark.slow  # a database for each
+
+A_MOMENT = 0.5  # seconds that the second is given; held up, it goes on when the first is done
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    store: Store = SqliteStore(tmp_path / "guichet.db") if request.param == "sqlite" else an_empty_store()
+    yield a_world(tmp_path, store)
+    store.close()
+
+
+def crossing(patch: pytest.MonkeyPatch, module: Any, name: str, other: Callable[[], object]) -> threading.Thread:
+    """While the first calls this function, the other does all it can."""
+    thread, real = threading.Thread(target=other), getattr(module, name)
+
+    def between(*given: Any, **more: Any) -> Any:
+        if thread.ident is None:
+            thread.start()
+            thread.join(A_MOMENT)
+        return real(*given, **more)
+
+    patch.setattr(module, name, between)
+    return thread
+
+
+def agent_account(world: World) -> Account:
+    given = people.add_person(world.office, SYSTEM_ACTOR, "agent", "ama", Person("A. Mensah", {"dgdn/guichet": None}))
+    return given.account
+
+
+def test_whose_door_is_shut_does_not_open_it_by_a_wish(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = agent_account(world)
+    closing = crossing(
+        monkeypatch, tidings, "with_tidings", lambda: people.close_person(world.office, SYSTEM_ACTOR, account.id)
+    )
+    tidings.wish_tidings(world.office, account.actor(), "morning", "a@exemple.tg", "fr")
+    closing.join()
+    assert world.read(lambda unit: unit.account(account.id)).disabled
+
+
+def test_who_signed_out_stays_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = agent_account(world)
+    with world.office.store.unit(write=True) as unit:
+        token = sessions.open_session(world.office, unit, account, world.office.now()).token
+    world.wait(minutes=2)
+    leaving = crossing(monkeypatch, sessions, "replace", lambda: sessions.sign_out(world.office, token))
+    sessions.actor_of(world.office, token)  # notes that the session was seen
+    leaving.join()
+    monkeypatch.undo()
+    assert sessions.actor_of(world.office, token) is None
+
+
+def test_help_that_ended_stays_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = world.agent("clerk", "sncja/greffier_en_chef", "dgdn/guichet")
+    assistance.help_on_paper(world.office, agent, "LEE", "Ama", signed=True)
+    world.wait(minutes=2)
+    ending = crossing(monkeypatch, assistance, "_keep", lambda: assistance.end_assistance(world.office, agent))
+    assistance.assistance_of(world.office, agent)  # notes that it goes on
+    ending.join()
+    assert assistance.assistance_of(world.office, agent) is None
+
+
+def test_a_request_of_who_left_the_counter_is_not_the_next_ones(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent begins a request in one tab, and helps somebody else in another."""
+    agent = world.agent("clerk", "dgdn/guichet")
+    assistance.help_on_paper(world.office, agent, "LEE", "Ama", signed=True)
+    slug = next(iter(assistance.received_by(world.office, agent)))
+    real = assistance.open_dossier
+
+    def opened(*given: Any, **more: Any) -> Any:
+        found = real(*given, **more)
+        assistance.help_on_paper(world.office, agent, "KOFFI", "Yao", signed=True)
+        return found
+
+    monkeypatch.setattr(assistance, "open_dossier", opened)
+    monkeypatch.setattr("engine.office.intake._eligible", lambda *given: {})
+    with pytest.raises(NotFound):
+        assistance.begin_request(world.office, agent, slug, {}, "fr", None)
+    now = assistance.assistance_of(world.office, agent)
+    assert now is not None
+    assert now.dossiers == ()
