@@ -169,10 +169,8 @@ def _of_written(
     seals = _seals(entries, salts)
     answers = {f"answers.{name}": answer for whole, answer in dossier.answers.items()
                for name, answer in _parts(procedure, whole, answer)}  # fmt: skip
-    said = {
-        name: one for name, one in answers.items() if one is not None or name in seals
-    }  # but those blank ever since
-    changed = [name for name, answer in said.items() if not _is_sealed(seals, name, answer)]
+    blank = {name for name, answer in answers.items() if answer is None and name not in seals}  # put, never answered
+    changed = [name for name in answers.keys() - blank if not _is_sealed(seals, name, answers[name])]
     if changed:
         yield Finding("answers_differ", dossier.id, {"answers": codes(changed)})
     files = {one.id for one in dossier.attachments if _is_sealed(seals, f"files.{one.id}", one.sha256)}
