@@ -179,6 +179,22 @@ def test_no_form_passes_without_its_token(site: AccessWorld, row: Row) -> None:
                 assert not site.changed, persona
 
 
+NOTED: Final = frozenset(
+    {"session", "reading", "message", "share"}
+)  # that somebody was there, what they opened or read
+
+
+@slow
+@each([row for row in table() if row.method == "GET"])
+def test_to_read_does_nothing(site: AccessWorld, row: Row) -> None:
+    """A picture on another site makes a browser ask for any address: nothing is begun, sent, decided or taken back by it."""
+    values = values_of(site, row, site.owner)
+    for persona in ("ownr", "coll", "admi", "audi"):
+        if row.cells[persona] in ("open", "own"):
+            for answer in ask(site, persona, row, values):
+                assert site.changed <= NOTED, (persona, answer.request.path, sorted(site.changed))
+
+
 @slow
 @each([row for row in table() if row.method == "GET"])
 def test_other_methods_say_no_more(site: AccessWorld, row: Row) -> None:

@@ -11,8 +11,9 @@ from typing import Final
 import pytest
 from werkzeug.test import TestResponse
 
+from engine.office.sessions import actor_of
 from renderers.console_serving import Front
-from tests.web.visitor import PHONE, Visitor, a_visitor
+from tests.web.visitor import PHONE, Visitor, a_visitor, later
 
 HTTPS: Final = "https://localhost"
 OPEN: Final = (
@@ -91,6 +92,35 @@ def test_every_cookie_is_of_this_host_alone(visitor: Visitor) -> None:
         said = {part.strip().lower() for part in one.split(";")[1:]}
         assert {"secure", "httponly", "samesite=lax", "path=/"} <= said, one
         assert not [part for part in said if part.startswith("domain")], one
+
+
+def test_who_signs_in_again_has_another_token_and_the_one_before_is_nobody(visitor: Visitor) -> None:
+    tokens = []
+    for _ in range(2):
+        visitor.send("/connexion", phone=PHONE)
+        visitor.send("/connexion/code", code=visitor.code())
+        held = visitor.client.get_cookie("__Host-guichet")
+        assert held is not None
+        tokens.append(held.value)
+        later(visitor, minutes=2)
+    assert tokens[0] != tokens[1]
+    assert [actor_of(visitor.office, token) is None for token in tokens] == [True, False]
+
+
+def test_every_page_behind_the_door_shows_the_way_out(visitor: Visitor) -> None:
+    visitor.sign_in()
+    number = visitor.begin()
+    for path in (
+        "/",
+        "/dossiers",
+        "/compte",
+        f"/dossiers/{number}",
+        f"/dossiers/{number}/demande/vous",
+        "/demarches/essai",
+    ):
+        assert re.search(r'href="/deconnexion"', visitor.open(path).html), path
+    for frame in ("desk/base.html", "base.html"):
+        assert "deconnexion" in (Path("renderers/templates") / frame).read_text("utf-8")
 
 
 def test_the_small_cookie_is_signed_by_sha_256_and_refused_once_changed(visitor: Visitor) -> None:

@@ -277,6 +277,15 @@ class TestSecondFactor:
         ticket = halfway(world).ticket
         assert refused(staff.enrolment, world.office, "agent", ticket).code == "ticket_over"
 
+    def test_a_password_that_was_lost_leaves_the_second_factor(self, world: World) -> None:
+        key, _ = enrolled(world)
+        given = people.give_password(world.office, SYSTEM_ACTOR, KEEPER.id)
+        first = halfway(world, KEEPER, given.password)
+        then = staff.choose_password(world.office, "agent", first.ticket, "quatre mots sans suite")
+        assert isinstance(then, Halfway)
+        assert then.wants == "code"
+        assert staff.pass_factor(world.office, "agent", then.ticket, code(world, key))
+
     def test_another_telephone_after_a_reset(self, world: World) -> None:
         before, _ = enrolled(world)
         people.reset_factor(world.office, SYSTEM_ACTOR, KEEPER.id)
