@@ -326,7 +326,7 @@ class SheetWriter:
             basis = line.law_of("amount") or fee.law_of("amount")
             law = self.procedure.laws.get(basis or "")
             said = joined(" ", filter(None, (self._both(fee.when, line.when), self._exempt(fee))))
-            title = in_language(law.title, self.language) if law and law.status == "sourced" else ""
+            title = in_language(law.title, self.language) if law and law.is_public else ""
             for case, amount in self._amounts(line):
                 when = joined(", ", filter(None, (case, said)))
                 yield SheetFee(in_language(line.label, self.language), amount, when, title, self.mark(basis))
