@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -201,8 +202,12 @@ class TestOneDossier:
         assert refused(intake.submit, world.office, reader, shared.id, declared=True) == "role"
 
     def test_who_is_let_in_is_told_by_whom_and_to_which_one_even_by_somebody_without_a_name(self, world: World) -> None:
-        shared = world.draft(B3)
-        representation.give(world.office, world.applicant(), "", OTHER, "reader", dossier_id=shared.id)
+        shared, owner = world.draft(B3), world.applicant()
+        with world.office.store.unit(write=True) as unit:
+            account = unit.account(owner.id)
+            assert account
+            unit.put_account(replace(account, name=""))
+        representation.give(world.office, owner, "", OTHER, "reader", dossier_id=shared.id)
         [said] = world.letters(OTHER)
         assert "mandate_dossier" in said
         assert national(PHONE) in said
