@@ -114,7 +114,7 @@ def test_every_page_behind_the_door_shows_the_way_out(visitor: Visitor) -> None:
         "/",
         "/dossiers",
         "/compte",
-        f"/dossiers/{number}",
+        "/compte/appareils",
         f"/dossiers/{number}/demande/vous",
         "/demarches/essai",
     ):
