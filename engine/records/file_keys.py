@@ -14,6 +14,7 @@ import os
 import secrets
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -43,11 +44,13 @@ class NoRing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileKeys:
-    """The ring. `file` is read again when a file names a key that is not known yet: another process made it."""
+    """The ring. `file` is read again when it changed before something is sealed, and when a file names a key that is not
+    known yet: another process made one."""
 
     _ring: dict[str, bytes] = field(repr=False)
     file: Path | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _stamp: list[tuple[int, int]] = field(default_factory=list, repr=False, compare=False)  # of the file as last read
 
     @classmethod
     def generate(cls) -> FileKeys:
@@ -61,11 +64,12 @@ class FileKeys:
 
     @property
     def newest(self) -> str:
-        return next(iter(self._ring))
+        return self._newest()[0]
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(self._ring)
+        with self._lock:
+            return tuple(self._ring)
 
     def seal(self, bound: bytes, data: bytes) -> bytes:
         """The data, for this place only, under the newest key."""
@@ -87,8 +91,26 @@ class FileKeys:
         return self._head(bound, self._own_key(bound, sealed)) + sealed[_HEAD:]
 
     def _head(self, bound: bytes, own: bytes) -> bytes:
-        name, nonce = self.newest.encode(), secrets.token_bytes(_NONCE)
-        return MAGIC + name + nonce + AESGCM(self._ring[self.newest]).encrypt(nonce, own, name + bound)
+        newest, key = self._newest()
+        name, nonce = newest.encode(), secrets.token_bytes(_NONCE)
+        return MAGIC + name + nonce + AESGCM(key).encrypt(nonce, own, name + bound)
+
+    def _newest(self) -> tuple[str, bytes]:
+        """The key that seals: the newest of the file, whoever put it there. While the file cannot be read, of what is known."""
+        with self._lock:
+            if self.file is not None:
+                with suppress(OSError, NoRing):
+                    seen = self.file.stat()
+                    stamp = [(seen.st_mtime_ns, seen.st_ino)]
+                    if stamp != self._stamp:
+                        self._again(self.file)
+                        self._stamp[:] = stamp
+            return next(iter(self._ring.items()))
+
+    def _again(self, file: Path) -> None:
+        fresh = _read(file)
+        self._ring.clear()
+        self._ring.update(fresh)
 
     def _own_key(self, bound: bytes, sealed: bytes) -> bytes:
         name = key_of(sealed)
@@ -103,9 +125,7 @@ class FileKeys:
     def _key(self, name: str) -> bytes:
         with self._lock:
             if name not in self._ring and self.file is not None:
-                fresh = _read(self.file)
-                self._ring.clear()
-                self._ring.update(fresh)
+                self._again(self.file)
             if name not in self._ring:
                 raise NoFileKey(name)
             return self._ring[name]
