@@ -33,7 +33,10 @@ CODES_PER_PHONE: Final = 8  # in a window
 CODES_PER_CLIENT: Final = 40
 TRIES_PER_PHONE: Final = 15
 TRIES_PER_CLIENT: Final = 60
-HELP: Final = "help:"  # before the number, where the code of a counter is kept: it is not that of the door
+# before the number, where a code is kept that is not that of the door
+HELP: Final = "help:"  # read to an agent at a counter
+LINK: Final = "link:"  # that an earlier dossier may be named
+_SAID: Final = {HELP: "letter.help_code.sms", LINK: "letter.link_code.sms"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,12 @@ def send_help_code(office: Office, phone_raw: str, *, client: str = "", language
     return _owe_code(office, "sms", read_phone(phone_raw), client, language, HELP)
 
 
+def send_link_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+    """Owes the number of a dossier a code with which somebody, who may be another, names that dossier. It opens nothing else:
+    nobody signs in with it. Raises as `send_code` does."""
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language, LINK)
+
+
 def prove_consent(office: Office, unit: Unit, phone: str, code: str, client: str = "") -> Refusal | None:
     """Uses up the code that a person read to an agent; why it is not the one otherwise."""
     return taken_code(office, unit, f"{HELP}{phone}", read_code(code), client, office.now())
@@ -83,7 +92,7 @@ def _owe_code(
             unit.put_code(SignInCode(
                 to, _sealed(office, to, code, mark), now, now + office.settings.code_lasts, office.settings.code_tries, sends,
             ))  # fmt: skip
-            unit.add_letter(_code_letter(office, channel, number, code, now, language, bool(purpose)))
+            unit.add_letter(_code_letter(office, channel, number, code, now, language, purpose))
     if closed:
         raise Refused(closed)
     return CodeSent(number, int(_spacing(sends).total_seconds()), int(office.settings.code_lasts.total_seconds()) // 60)
@@ -109,11 +118,12 @@ def check_code(
 
 
 @told("proof of a phone")
-def prove_phone(office: Office, phone_raw: str, code: str, *, client: str = "") -> str:
-    """Whoever typed this code holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code` does."""
+def prove_link(office: Office, phone_raw: str, code: str, *, client: str = "") -> str:
+    """Whoever typed this code has it from who holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code`
+    does."""
     phone, digits = read_phone(phone_raw), read_code(code)
     with office.store.unit(write=True) as unit:
-        closed = taken_code(office, unit, phone, digits, client, office.now())
+        closed = taken_code(office, unit, f"{LINK}{phone}", digits, client, office.now())
     if closed is not None:
         raise Refused(closed)
     return phone
@@ -179,13 +189,12 @@ def _wrong_code(office: Office, unit: Unit, phone: str, sealed: str, now: dateti
 
 
 def _code_letter(
-    office: Office, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, helps: bool
+    office: Office, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, purpose: str
 ) -> Letter:
     host = urlsplit(office.settings.base_url).hostname or ""
     minutes = int(office.settings.code_lasts.total_seconds()) // 60
     facts = {"code": code, "minutes": str(minutes), "host": host}
     subject = office.wording.say("letter.code.subject", language, facts) if channel == "email" else ""
-    said = "letter.help_code.sms" if helps else f"letter.code.{channel}"
-    body = office.wording.say(said, language, facts)
+    body = office.wording.say(_SAID.get(purpose, f"letter.code.{channel}"), language, facts)
     letter_id = new_id()
     return Letter(letter_id, None, channel, to, subject, body, now, f"code/{letter_id}", now)

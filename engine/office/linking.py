@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.clock import local_day
 from engine.definition.model import Link, Procedure
-from engine.office.accounts import prove_phone, send_code
+from engine.office.accounts import prove_link, send_link_code
 from engine.office.answering import keep_answers, own_draft, shown_form
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
@@ -25,7 +25,7 @@ def name_earlier(
     phone: str | None = None, revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Names the earlier dossier (id or number) that a draft hangs on; what the book copies of it is filled in. It is the
-    person's own, or one followed on the `phone` that they have proven to hold (`accounts.prove_phone`). Raises NotFound,
+    person's own, or one followed on the `phone` that they have proven to hold (`accounts.prove_link`). Raises NotFound,
     Conflict, Refused: link_unfit, link_row, not_now, role, closed, already_submitted."""
 
     def work(unit: Unit) -> Dossier:
@@ -115,7 +115,7 @@ def send_proof(office: Office, number: str, *, client: str = "", language: str =
     phone = _phone_of(office, number)
     if phone is not None:
         with suppress(Refused):
-            send_code(office, phone, client=client, language=language)
+            send_link_code(office, phone, client=client, language=language)
 
 
 def prove_earlier(office: Office, number: str, code: str, *, client: str = "") -> str | None:
@@ -124,7 +124,7 @@ def prove_earlier(office: Office, number: str, code: str, *, client: str = "") -
     if phone is None:
         return None
     try:
-        return prove_phone(office, phone, code, client=client)
+        return prove_link(office, phone, code, client=client)
     except Refused:
         return None
 

@@ -125,6 +125,20 @@ def test_a_draft_is_not_sent_without_it(visitor: Visitor) -> None:
     assert visitor.post(f"/dossiers/{number}/verification", **form).address == f"/dossiers/{number}/verification"
 
 
+def test_whoever_is_told_the_code_of_a_dossier_does_not_sign_in_with_it(visitor: Visitor) -> None:
+    earlier = a_permit(another(visitor).sign_in("91020304"), "LEE")
+    address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"
+    stranger = another(visitor)
+    visitor.clock.advance(timedelta(minutes=1))
+    stranger.send("/connexion", phone="91020304")
+    visitor.clock.advance(timedelta(minutes=2))
+    visitor.send(address, number=earlier)
+    told = visitor.code("91020304")
+    assert stranger.send("/connexion/code", code=told).status == 422
+    visitor.send(f"{address}/code", code=told)
+    assert visitor.page.address == f"{address}/{earlier}"
+
+
 def test_another_ones_dossier_wants_the_code_sent_to_its_phone(visitor: Visitor) -> None:
     theirs = another(visitor).sign_in("91020304")
     earlier = a_permit(theirs, "LEE")
