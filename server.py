@@ -36,7 +36,7 @@ from engine.gateways.senders import ConsoleSender, InboxSender, Sender
 from engine.gateways.settings import Gateways, WrongGateways, read_gateways
 from engine.office.checkup import Place
 from engine.office.demo import PASSWORD, close_demo, open_demo
-from engine.office.demo_stories import tell_stories
+from engine.office.demo_stories import before_stories, tell_stories
 from engine.office.following import INDEX, Follower, stories_of, waiting
 from engine.office.gates import Judge, facts_of
 from engine.office.gauges import not_ready
@@ -98,10 +98,14 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     )
     keys = SigningKeys.open(settings.ring, make=True)
     office = _office(settings, store, keys, _gateways(settings, operator))
-    keeper = open_keeper(settings)
-    office = keeper.serve(office)
+    keeper, clock = open_keeper(settings), office.clock
+    with store.unit() as unit:
+        begins = settings.demo and not unit.last_publication()
+    office = keeper.serve(before_stories(office) if begins else office)
     if not office.published:  # nothing was ever decided here: what can be served is looked for before the doors open
         office = keeper.renew(office)
+    if office.clock is not clock:
+        office = keeper.renew(replace(office, clock=clock))
     if settings.demo:
         open_demo(office)
     else:

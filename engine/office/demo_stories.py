@@ -64,6 +64,11 @@ class Telling:
     asks: bool  # whether its owner writes to the office at the end
 
 
+def before_stories(office: Office) -> Office:
+    """The office on the day before the first of them: what it publishes then is the edition that they were sent under."""
+    return replace(office, clock=FixedClock(office.now() - timedelta(days=DAYS + 3)))
+
+
 def tell_stories(office: Office, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
     """Makes the dossiers of a demonstration that are not there yet, one at each turn: the account whose it is. `ledger` is its
     operator, told another time. No tour may go on within a turn: what is due then happens at its own hour."""

@@ -16,7 +16,7 @@ from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import InboxSender
 from engine.office import bookings, casework, messages
 from engine.office.demo import is_invented, open_demo
-from engine.office.demo_stories import DAYS, planned, tell_stories
+from engine.office.demo_stories import DAYS, before_stories, planned, tell_stories
 from engine.office.inspection import fsck
 from engine.office.keys import SigningKeys
 from engine.office.office import Office, publish_editions
@@ -67,7 +67,7 @@ def a_demo(folder: Path) -> Demo:
         {"sms": letters, "email": letters, "inbox": letters}, {"*": TellingRegister()}, clock, load_words(),
         SigningKeys.generate(),
     )  # fmt: skip
-    office = publish_editions(office)
+    office = replace(publish_editions(before_stories(office)), clock=clock)
     open_demo(office)
     return Demo(office, clock, [])
 
@@ -127,6 +127,22 @@ def test_all_of_it_is_past_and_nobody_waits_for_time(demo: Demo) -> None:
         letters = [letter for one in made for letter in unit.letters_of(one.id)]
     assert len(letters) > 100
     assert all(letter.sent_at is not None and letter.sent_at <= NOW for letter in letters if letter.due_at <= NOW)
+
+
+def test_people_are_coherent(demo: Demo) -> None:
+    """A child is at school, and nobody sent a request under an edition that was not published yet."""
+    children = 0
+    published = {one.id: demo.office.now() for one in demo.office.catalogue.all()}
+    with demo.office.store.unit() as unit:
+        for name in published:
+            published[name] = min(kept.published_at for kept in unit.editions(name))
+    for one in demo.dossiers():
+        assert published[one.procedure] < one.created_at, one.number
+        born, work = one.answers.get("date_naissance"), one.answers.get("profession")
+        if isinstance(born, str) and isinstance(work, str) and local_day(one.created_at).year - int(born[:4]) < 15:
+            children += 1
+            assert work.startswith("Écoli"), (one.procedure, born, work)
+    assert children
 
 
 def test_somebody_comes_today_and_in_the_coming_days(demo: Demo) -> None:
