@@ -45,6 +45,7 @@ def harden(app: Flask, https: bool) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FIELD * 8
     app.config["MAX_FORM_PARTS"] = MOST_FIELDS
+    app.before_request(_refuse_nul)
     app.before_request(_refuse_floods)
     app.wsgi_app = _head_as_get(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
@@ -71,8 +72,16 @@ def _head_as_get(within: WSGIApplication) -> WSGIApplication:
     return answer
 
 
+def _refuse_nul() -> None:
+    """No text of ours holds a NUL, and not every store keeps one: an address with one is of no page."""
+    if "\0" in request.path:
+        abort(404)
+    if b"%00" in request.query_string or b"\0" in request.query_string:
+        abort(400)
+
+
 def _refuse_floods() -> None:
-    """Too many fields, or one too long; a multipart body cut before its last field."""
+    """Too many fields, one too long, or one that holds a NUL; a multipart body cut before its last field."""
     if request.method != "POST" or request.path.startswith("/retours/"):
         return
     form = request.form
@@ -80,6 +89,8 @@ def _refuse_floods() -> None:
         abort(413)
     if any(len(value) > LARGEST_FIELD for _, values in form.lists() for value in values):
         abort(413)
+    if any("\0" in said for name, values in form.lists() for said in (name, *values)):
+        abort(400)
     if request.mimetype == "multipart/form-data" and "end" not in form:
         abort(400)
 

@@ -74,6 +74,27 @@ def test_a_store_that_answers_nothing_still_gives_pages_of_errors(known: Visitor
     assert known.open("/").status == 503
 
 
+# -- what no text holds --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("/v/a%00b", 404), ("/demarches/a%00b", 404), ("/v?code=a%00b", 400), ("/retours/argent?paiement=%00", 400), ("/?q=%00", 400)],
+)  # fmt: skip
+def test_an_address_with_a_nul_is_of_no_page(known: Visitor, address: str, status: int) -> None:
+    """PostgreSQL keeps none: it would be an accident there."""
+    assert known.open(address).status == status
+    assert known.page.response.headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize("name", ["nom", "token", "go", "a\0b"])
+def test_no_form_takes_a_nul(known: Visitor, name: str) -> None:
+    address = f"/dossiers/{known.begin()}/demande/vous"
+    form = {**known.open(address).form(), **ANSWERS, "go": "next"}
+    assert known.post(address, **{**form, name: "a\0b"}).status == 400
+    assert known.post(address, **form).status == 303
+
+
 # -- a session that ended ----------------------------------------------------------------------------------------------
 
 
