@@ -88,7 +88,7 @@ def candidate(
 
 
 def candidates(office: Office, actor: Actor, dossier_id: str, link_id: str) -> tuple[Candidate, ...]:
-    """The person's own dossiers that may be named, newest first."""
+    """The person's own dossiers that may be named, newest first; of whoever acts for another, those their mandate shows."""
     with office.store.unit() as unit:
         draft = own_draft(unit, office, actor, dossier_id)
         link = pinned(office, unit, draft).tasks.get(link_id)
@@ -96,7 +96,10 @@ def candidates(office: Office, actor: Actor, dossier_id: str, link_id: str) -> t
     if not isinstance(link, Link):
         raise NotFound
     sent = (line for line in lines if line.procedure == link.procedure and line.submitted_at is not None)
-    found = (candidate(office, actor, dossier_id, link_id, line.number) for line in sent)
+    found = []
+    for line in sent:
+        with suppress(NotFound):
+            found.append(candidate(office, actor, dossier_id, link_id, line.number))
     return tuple(one for one in found if one.unfit is None)
 
 

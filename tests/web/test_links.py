@@ -12,9 +12,11 @@ import pytest
 from engine.definition.catalogue import Catalogue
 from engine.office.casework import take_transition
 from engine.office.office import publish_editions
+from engine.office.representation import give
 from engine.office.secrets import hash_secret
-from engine.records.dossier import Account, Actor
+from engine.records.dossier import Account, Actor, Dossier
 from engine.rules.decision import Act
+from engine.values import group_number
 from server import Settings, create_app
 from tests.makers import compiled, the_shared
 from tests.web.visitor import PHONE, Seen, Visitor, a_visitor, another
@@ -88,10 +90,15 @@ def a_permit(visitor: Visitor, *names: str, granted: bool = True) -> str:
     return number
 
 
-def kept(visitor: Visitor, number: str) -> tuple[str, object]:
+def case_of(visitor: Visitor, number: str) -> Dossier:
     with visitor.office.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
     assert dossier
+    return dossier
+
+
+def kept(visitor: Visitor, number: str) -> tuple[str, object]:
+    dossier = case_of(visitor, number)
     return (dossier.links["ancien"].number if "ancien" in dossier.links else "", dossier.answers.get("chef"))
 
 
@@ -123,6 +130,18 @@ def test_a_draft_is_not_sent_without_it(visitor: Visitor) -> None:
     assert "Envoyer ma demande" not in page.text
     form = {"csrf_token": visitor.open(f"/dossiers/{number}/lien/ancien").value("csrf_token"), "declared": "1"}
     assert visitor.post(f"/dossiers/{number}/verification", **form).address == f"/dossiers/{number}/verification"
+
+
+def test_who_was_let_in_to_one_draft_is_shown_no_other_dossier_of_its_owner(visitor: Visitor) -> None:
+    earlier, number = a_permit(visitor, "LEE"), begin(visitor, "renouvellement")
+    hand = another(visitor).sign_in("91020304")
+    owner = case_of(visitor, number)
+    mandate = give(visitor.office, Actor("applicant", owner.owner), "", "91020304", "agent", dossier_id=owner.id)
+    hand.post("/compte/agir", **{**hand.open("/compte/entreprises").form(), "mandate": mandate.id})
+    page = hand.open(f"/dossiers/{number}/lien/ancien")
+    assert page.status == 200
+    assert group_number(earlier) not in page.text
+    assert hand.post(page.response.request.path, **{**page.form("token"), "number": earlier}).address.endswith("/code")
 
 
 def test_whoever_is_told_the_code_of_a_dossier_does_not_sign_in_with_it(visitor: Visitor) -> None:
