@@ -53,8 +53,8 @@ class DoorVerbs(Verbs):
     def accounts_left(self, prefix: str, now: datetime, limit: int) -> tuple[Account, ...]:
         over = "NOT EXISTS (SELECT 1 FROM session WHERE session.account = account.id AND session.expires_at > ?)"
         rows = self._rows(
-            f"{ACCOUNTS.select} WHERE kind = 'applicant' AND substr(login, 1, {len(prefix)}) = ? AND {over} ORDER BY id LIMIT ?",
-            (prefix, instant_text(now), limit),
+            f"{ACCOUNTS.select} WHERE kind = 'applicant' AND login >= ? AND login < ? AND {over} ORDER BY login LIMIT ?",
+            (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1), instant_text(now), limit),
         )
         return ACCOUNTS.read_all(rows)
 
