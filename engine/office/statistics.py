@@ -31,6 +31,7 @@ log = logging.getLogger("guichet.statistics")
 BEHIND: Final = timedelta(minutes=5)  # longer than any unit may take, and than clocks of two machines differ
 BATCH: Final = 200
 AT_ONCE: Final = 25  # batches of one turn
+LATELY: Final = 3  # months, this one included
 _TIMES: Final = ("delay", "judged", "late")
 
 
@@ -184,6 +185,19 @@ def trend_of(office: Office, within: Iterable[Reach], since: str) -> Counted:
     months, figures = _from(office, since), (*FLOWING, "judged", "late")
     asked = [Asked(months, ("",) if one.ids is None else one.ids, one.places, figures) for one in within]
     return _read(office, asked, together=True)
+
+
+def received_lately(office: Office) -> Mapping[str, int]:
+    """How many requests each procedure received these last months, in one reading of the counts."""
+    first = add_months(office.day().replace(day=1), 1 - LATELY).isoformat()[:7]
+    months = tuple(one for one in _from(office, first) if one != STANDING)
+    with office.store.unit() as unit:
+        found = unit.tallies_together(Asked(months, figures=("received",)))
+    total = Counter[str]()
+    for one, n in found.items():
+        total[one.procedure] += n
+    del total[""]  # what all of them come to
+    return total
 
 
 def _of(one: Reach) -> tuple[tuple[str, ...] | None, frozenset[str] | None]:

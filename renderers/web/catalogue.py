@@ -6,7 +6,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -19,9 +19,11 @@ from engine.definition.model import Criterion, Procedure
 from engine.office.intake import mine, open_dossier, see_form
 from engine.office.office import NotFound
 from engine.office.reuse import Earlier, earlier_requests, take_over
+from engine.office.statistics import received_lately
 from engine.records.dossier import Actor
 from engine.rules.criteria import adopt_criteria, next_criterion, read_criterion, stopped_by, view_criterion
 from engine.rules.field_kinds.kind import Speech
+from engine.rules.most_asked import LEAST, most_asked_first
 from engine.rules.view import AnswerProblem, FormView
 from engine.values import Plain
 from renderers.paging import ON_A_PAGE, paged
@@ -55,11 +57,25 @@ class Listed:
     words: WordIndex
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The procedures most asked for, of a list and a day; `is_known`: they are so, not only the first of the alphabet."""
+
+    listed: Listed
+    ids: tuple[str, ...]
+    is_known: bool
+    day: date
+    at: datetime
+    until: datetime
+
+
 _listed: dict[str, Listed] = {}  # by language
+_ranked: dict[str, Ranked] = {}  # by language
 _listing = Lock()
 _cards: OrderedDict[tuple[str, str, date], ProcedureCard] = OrderedDict()  # by fingerprint, language and day
 _MOST_CARDS: Final = 4096
 _ON_HOME: Final = 8
+_ONE_DAY, _AGAIN = timedelta(days=1), timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +94,9 @@ class HomeNotice:
 @public
 @unproven_too
 def home() -> Response:
-    listed = in_order()
+    listed, ranked = in_order(), most_asked()
     return page(
-        "citizen/home.html", cards=_cards_of(listed, listed.ids[:_ON_HOME]), count=len(listed.ids),
+        "citizen/home.html", cards=_cards_of(listed, ranked.ids), ranked=ranked.is_known, count=len(listed.ids),
         categories=listed.themes, notices=_notices(),
     )  # fmt: skip
 
@@ -112,6 +128,19 @@ def in_order() -> Listed:
             kept = _listed.get(language())
             if kept is None or kept.catalogue is not office().catalogue:
                 kept = _listed[language()] = _put_in_order(office().catalogue)
+    return kept
+
+
+def most_asked() -> Ranked:
+    """What the home page shows first. The counts are read once for a catalogue and a day; while they tell nothing, now and then."""
+    listed, now = in_order(), office().now()
+    kept = _ranked.get(language())
+    if kept is None or kept.listed is not listed or not kept.at <= now < kept.until or kept.day != office().day():
+        asked = received_lately(office())
+        ids = most_asked_first(listed.ids, asked)[:_ON_HOME]
+        is_known = any(asked.get(one, 0) >= LEAST for one in ids)
+        until = now + (_ONE_DAY if is_known else _AGAIN)
+        kept = _ranked[language()] = Ranked(listed, ids, is_known, office().day(), now, until)
     return kept
 
 

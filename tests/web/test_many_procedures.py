@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from engine.office.assistance import help_on_paper, received_by
 from engine.office.casework import tray, tray_counts
 from engine.office.office import Office
 from engine.office.secrets import new_token, token_digest
+from engine.office.statistics import received_lately
 from engine.office.timers import tour
 from engine.records.dossier import Account, Actor, Session
+from engine.records.tallies import Count, Mark
 from renderers.web import catalogue
 from server import Settings, create_app, open_office
 from tests.engine.definition.building import PROCEDURES, a_file
@@ -115,7 +117,8 @@ def test_whoever_is_helped_at_a_counter_is_offered_every_procedure(client: Flask
     assert [one for page in walked(seat, "/agent/guichet") for one in page] == EVERY
     assert titles(seat.get("/agent/guichet?q=17").text) == ["Démarche 17"]
     unknown = seat.get("/agent/guichet?q=xyzzy").text
-    assert not titles(unknown) and "xyzzy" in unknown.partition("<main")[2].partition('role="status"')[2]
+    assert not titles(unknown)
+    assert "xyzzy" in unknown.partition("<main")[2].partition('role="status"')[2]
 
 
 def test_a_page_says_where_one_is_and_leads_back(client: FlaskClient) -> None:
@@ -128,6 +131,31 @@ def test_a_page_says_where_one_is_and_leads_back(client: FlaskClient) -> None:
 
 def test_the_home_page_leads_to_all_of_them(client: FlaskClient) -> None:
     assert f'<a href="/demarches">Toutes les démarches</a> ({COUNT})' in client.get("/").text
+
+
+def test_the_home_page_begins_with_those_most_asked_for(
+    client: FlaskClient, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the counts of these months, read once for all who come that day."""
+    read: list[object] = []
+    asked = {"demarche-40": 90, "demarche-07": 12, "demarche-03": 12, "demarche-20": 1}
+    month, old = office.day().isoformat()[:7], "2020-01"
+    with office.store.unit(write=True) as unit:
+        counts = {Count(name, month, "received", "", "web"): n for name, n in asked.items()}
+        counts[Count("demarche-44", old, "received", "", "web")] = 900  # long ago
+        unit.add_tallies(counts, unit.tally_mark(), Mark(office.now()))
+
+    def noted(asking: Office) -> Mapping[str, int]:
+        read.append(asking)
+        return received_lately(asking)
+
+    monkeypatch.setattr(catalogue, "received_lately", noted)
+    for _ in range(3):
+        page = client.get("/").text
+    first = [*(f"Démarche {one}" for one in ("40", "03", "07")), *EVERY[:3], *EVERY[4:6]]
+    assert titles(page) == first
+    assert "Les plus demandées" in page
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize(
