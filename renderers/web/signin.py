@@ -27,6 +27,7 @@ from renderers.web.base import (
     dossier_number,
     go,
     language,
+    new_token,
     office,
     open_session,
     page,
@@ -44,6 +45,8 @@ from renderers.words import SPOKEN
 
 blueprint = Blueprint("signin", __name__)
 
+_MARK = "code_mark"  # in the browser's signed cookie: a code opens for the browser that asked for it
+
 
 @blueprint.get("/connexion")
 @public
@@ -60,7 +63,7 @@ def send() -> Response:
         session["next"] = following
     again = "1" if request.form.get("again") else ""
     try:
-        sent = send_code(office(), typed, client=client(), language=language())
+        sent = send_code(office(), typed, client=client(), language=language(), mark=_mark())
     except Refused as closed:
         if closed.reason.code == "code_too_soon" and _is_awaited(typed):
             session["note"] = sentence(closed.reason)
@@ -77,6 +80,11 @@ def send() -> Response:
     if again:
         session["note"] = say("code.sent_again")
     return go("/connexion/code")
+
+
+def _mark() -> str:
+    """What this browser brings back with the code, the same as long as it waits for one."""
+    return str(session.setdefault(_MARK, new_token()))
 
 
 def _is_awaited(typed: str) -> bool:
@@ -144,8 +152,9 @@ def check() -> Response:
     keep = request.form.get("keep") == "1"
     try:
         signed = check_code(
-            office(), phone, request.form.get("code", "")[:20], client=client(), keep=keep, device=device()
-        )
+            office(), phone, request.form.get("code", "")[:20], client=client(), keep=keep, device=device(),
+            mark=session.get(_MARK, ""),
+        )  # fmt: skip
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return _locked(closed.reason) if _goes_on() else refused(closed.reason, "/connexion")
@@ -168,6 +177,7 @@ def entered(signed: SignedIn, keep: bool) -> Response:
 def where_next(who: Actor) -> str:
     """What the person was about to do: send or begin a request, follow a dossier, or open a page."""
     session.pop("phone", None)
+    session.pop(_MARK, None)
     opening = session.pop("opening", None)
     followed = session.pop("followed", "")
     following = session.pop("next", "")
@@ -215,7 +225,7 @@ def follow() -> Response:
     if len(digits) != 11:
         return _follow_page(typed, phone, number_error=say("follow.number_wrong"))
     try:
-        sent = send_code(office(), phone, client=client(), language=language())
+        sent = send_code(office(), phone, client=client(), language=language(), mark=_mark())
     except Refused as closed:
         if closed.reason.code == "code_too_soon" and _is_awaited(phone):
             session["followed"] = digits

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from engine.office.sessions import actor_of
 from renderers.console_serving import Front
-from tests.web.visitor import PHONE, Visitor, a_visitor, later
+from tests.web.visitor import PHONE, Visitor, a_visitor, another, later
 
 HTTPS: Final = "https://localhost"
 OPEN: Final = (
@@ -105,6 +105,18 @@ def test_who_signs_in_again_has_another_token_and_the_one_before_is_nobody(visit
         later(visitor, minutes=2)
     assert tokens[0] != tokens[1]
     assert [actor_of(visitor.office, token) is None for token in tokens] == [True, False]
+
+
+def test_a_code_is_for_the_browser_that_asked_last(visitor: Visitor) -> None:
+    """Whoever asked for the code of somebody's number before them gets nothing of theirs, told over the telephone or read."""
+    before = another(visitor)
+    before.send("/connexion", phone=PHONE)
+    later(visitor, minutes=2)
+    visitor.send("/connexion", phone=PHONE)
+    code = visitor.code()
+    assert before.send("/connexion/code", code=code).status == 422
+    assert before.open("/dossiers").address.startswith("/connexion")
+    assert visitor.send("/connexion/code", code=code).address == "/dossiers"
 
 
 def test_every_page_behind_the_door_shows_the_way_out(visitor: Visitor) -> None:
