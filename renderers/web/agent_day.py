@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request, session
 
 from engine.office.bookings import DayLine, What, day, mark
+from engine.office.intake import procedure_of
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.rules.access import acting_role
@@ -125,7 +126,7 @@ def _visit(line: DayLine) -> Visit:
 
 def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
     """Nothing is noted before the day of the visit, nobody is absent before its hour; what others hold is not marked."""
-    book = agent_case(line.dossier.number).procedure
+    book = procedure_of(office(), line.dossier)
     if status not in ("booked", "arrived") or not acting_role(book, line.dossier, actor(), line.appointment.by):
         return
     if visit_ahead(line.booking, office().now()):

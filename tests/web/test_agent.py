@@ -446,6 +446,8 @@ def test_the_day_of_an_office(desks: Desks, passport: Dossier) -> None:
     seat = desks.agent(DESK)
     assert "Absent" not in seat.see(path)
     assert "1 attendu" in seat.see(path)
+    read = desks.world.read(lambda unit: unit.readings_of(dossier.id))
+    assert read == (), "who reads the list of a day has opened no dossier"
     assert "Aucun rendez-vous" in seat.see(f"{path}?bureau=dgdn_kara")
     assert dossier.label in seat.see(f"{path}?q=amegan")
     assert "Aucun rendez-vous ne correspond." in seat.see(f"{path}?q=mensah")
