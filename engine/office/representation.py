@@ -150,22 +150,22 @@ def _claimed(
     """Keeps the document, then what is asked on the strength of it."""
     if proof is None:
         raise Refused(refusal("proof_missing"))
+    with office.store.unit(write=True) as unit:
+        closed = _many(office, unit, actor)
+    if closed:  # before anything lies on the disk
+        raise Refused(closed)
     try:
         kept = office.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id)
     except Rejected:
         raise Refused(refusal("proof_unfit")) from None
     with office.store.unit(write=True) as unit:
-        closed = _many(office, unit, actor)
-        if closed is None:
-            principal = of(unit)
-            unit.put_account(principal)
-            asked = [one for one in unit.mandates_held(actor.id) if one.principal == principal.id]
-            if any(one.status in ("to_check", "active") for one in asked):
-                raise Refused(refusal("already_asked"))
-            mandate = replace(mandate, principal=principal.id, proof=kept.sha256, proof_name=kept.name)
-            unit.put_mandate(mandate)
-    if closed:
-        raise Refused(closed)
+        principal = of(unit)
+        unit.put_account(principal)
+        asked = [one for one in unit.mandates_held(actor.id) if one.principal == principal.id]
+        if any(one.status in ("to_check", "active") for one in asked):
+            raise Refused(refusal("already_asked"))
+        mandate = replace(mandate, principal=principal.id, proof=kept.sha256, proof_name=kept.name)
+        unit.put_mandate(mandate)
     return mandate
 
 

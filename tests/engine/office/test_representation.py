@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +97,14 @@ class TestCompanies:
         assert refused(representation.give, world.office, agent, sub.id, PHONE, "agent") == "mandate_bounds"
         world.wait(days=1)
         assert representation.acting_for(world.office, koffi, sub.id) is None, "its last day is over"
+
+    def test_who_asks_too_often_leaves_nothing_on_the_disk(self, world: World, tmp_path: Path) -> None:
+        afi, proof = world.applicant(), Upload("rccm.pdf", pdf())
+        for number in range(representation.GIVEN_BY_ONE):
+            representation.declare_company(world.office, afi, f"TG-LOM 2024 B {number}", "S", proof)
+        lying = {one for one in tmp_path.rglob("*") if one.is_file()}
+        assert refused(representation.declare_company, world.office, afi, "TG-LOM 9", "S", proof) == "too_many_tries"
+        assert {one for one in tmp_path.rglob("*") if one.is_file()} == lying
 
     def test_an_employee_ends_their_own_mandate_and_nobody_elses(self, world: World) -> None:
         afi, koffi, chef = world.applicant(), world.applicant(OTHER), administrator(world)
