@@ -40,7 +40,10 @@ def document_pdf(
     data: dict[str, Plain] = {
         **_frame(agency_label, wording, language, title=title, number=document.number),
         "intro": _intro(output, wording, language),
-        "rows": _holder(document, output, dossier_number, wording, language),
+        "rows": [
+            *_about(procedure, output, wording, language),
+            *_holder(document, output, dossier_number, wording, language),
+        ],
         "sections": _sections(document.content),
         "body": [words for label, words in document.content if not label],
         "terms": [list(term) for term in terms],
@@ -183,6 +186,13 @@ def _intro(output: Output, wording: Wording, language: str) -> str:
     """How the paper begins: only a certificate certifies."""
     own = f"pdf.intro.{output.kind}"
     return _say(wording, own if wording.has(own) else "pdf.intro", language)
+
+
+def _about(procedure: Procedure, output: Output, wording: Wording, language: str) -> list[Plain]:
+    """The procedure, on a letter: its title alone does not say what was asked for."""
+    if output.kind != "letter":
+        return []
+    return [[_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)]]
 
 
 def _holder(

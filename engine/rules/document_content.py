@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Final, TypeAlias
 
+from engine.clock import local_day
+from engine.definition.directory import Calendar
 from engine.definition.model import APPLICATION, Appeal, Field, Form, Output
 from engine.records.dossier import Dossier
 from engine.rules.answers import fill_template
+from engine.rules.calendars import add_span
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.saying import answer_words, column_words
 from engine.rules.scopes import Standing, with_columns
@@ -65,23 +68,28 @@ def _decision(standing: Standing, dossier: Dossier, speech: Speech) -> Iterator[
     if entered is not None and entered.reason:
         yield _say("pdf.reason", speech), entered.reason
     if refused:
-        yield from ((_say("pdf.appeal", speech), _appeal(one, speech)) for one in _appeals(standing))
+        calendar = standing.directory.calendar
+        yield from (
+            (_say("pdf.appeal", speech), _appeal(one, dossier, calendar, speech)) for one in appeals_of(standing)
+        )
 
 
-def _appeals(standing: Standing) -> tuple[Appeal, ...]:
+def appeals_of(standing: Standing) -> tuple[Appeal, ...]:
     """Those of the book, else those of its agency."""
     identity = standing.procedure.identity
     agency = standing.directory.agencies.get(identity.agency)
     return tuple((identity.appeals or (agency.appeals if agency else {})).values())
 
 
-def _appeal(appeal: Appeal, speech: Speech) -> str:
+def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech) -> str:
+    """How, within which time and until which day: a reader need not count."""
     label = appeal.label.in_(speech.language)
     if appeal.within is None:
         return label
     within = appeal.within
     span = speech.wording.span(within.count, within.unit, within.working, speech.language)
-    return speech.wording.say("pdf.appeal_within", speech.language, {"appeal": label, "span": span})
+    until = speech.wording.plain_day(local_day(add_span(dossier.entered_at, within, calendar)), speech.language)
+    return speech.wording.say("pdf.appeal_within", speech.language, {"appeal": label, "span": span, "until": until})
 
 
 # -- a form ------------------------------------------------------------------------------------------------------------

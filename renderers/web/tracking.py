@@ -36,8 +36,9 @@ from renderers.web.base import (
     site,
     unproven_too,
 )
-from renderers.web.cases import Case, case, label, visit_place, whereabouts, writer
+from renderers.web.cases import Case, case, label, visit_place, whereabouts
 from renderers.web.closures import lost_boxes
+from renderers.web.contesting import appeal_lines, how_to_contest, open_appeal
 from renderers.web.desk import assisted_by
 from renderers.web.links import awaited_ends, linked_lines
 from renderers.web.messages import unread_of
@@ -194,7 +195,7 @@ def follow(number: str) -> Response:
         steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         letters=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=_acts(one),
         no_way_out=no_way_out(one, box.label == say("status.checking")),
-        appeals=writer(one.procedure).appeals() if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
+        appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
         summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",
         proof=f"/dossiers/{one.dossier.number}/preuve.json" if one.dossier.submitted_at and not actor().only_reads else "",
     )  # fmt: skip
@@ -289,8 +290,8 @@ def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
         yield visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
     if status.public in ("refused", "to_correct") and (reason := _last_reason(one)):
         yield say("track.reason", reason=reason)
-    if status.public == "refused" and writer(one.procedure).appeals():
-        yield say("track.how_appeal")
+    if status.public == "refused" and (contested := how_to_contest(one)):
+        yield contested
 
 
 def _last_reason(one: Case) -> str:
@@ -306,6 +307,8 @@ def _asked(one: Case, status: PublicStatus) -> Iterator[AskedLine]:
 
 
 def _what_to_do(one: Case, key: str, ahead: list[ToDo]) -> tuple[str, str]:
+    if key == "refused" and (offer := open_appeal(one)) is not None:
+        return one.at(f"/actes/{offer.transition.id}"), label(offer.transition.label)
     if key == "to_do":
         acts = [act for act in _acts(one) if act.href]
         if ahead:

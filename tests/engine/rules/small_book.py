@@ -55,6 +55,9 @@ class PlainWords:
     def day(self, day: date, language: str) -> str:
         return day.isoformat()
 
+    def plain_day(self, day: date, language: str) -> str:
+        return day.isoformat()
+
     def short_day(self, day: date, language: str) -> str:
         return day.strftime("%d/%m/%Y")
 

@@ -105,7 +105,7 @@ def taken(target: str, reason: str | None) -> Taken:
 def test_a_letter_of_refusal_says_why_and_how_it_is_contested() -> None:
     found = refusal_letter("refuse", taken("a_corriger", "Acte illisible"), taken("refuse", "Identité douteuse"))
     assert [words for _, words in found] == [
-        "Refuse", "Identité douteuse", "pdf.appeal_within appeal=Recours gracieux span=2 months",
+        "Refuse", "Identité douteuse", "pdf.appeal_within appeal=Recours gracieux span=2 months until=2027-01-23",
     ]  # fmt: skip
     assert [words for _, words in refusal_letter("refuse", taken("refuse", None), appeals=False)] == ["Refuse"]
 

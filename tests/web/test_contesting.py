@@ -1,0 +1,65 @@
+"""A refusal: why, until which day it is contested, on its page and on its letter, and the act that does it."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from tests.web.visitor import STALL, Visitor, a_visitor, later
+
+CONTESTED = (
+    STALL.replace(
+        "refuse: {label: Refusé, end: refused}",
+        "refuse: {label: Refusé, end: refused, issues: lettre, transitions: {contester: {label: Contester, by: applicant, "
+        "to: examen, within: 2 months, asks: [reason]}}}",
+    ).replace("outputs:\n", "outputs:\n  lettre: {title: Notification de refus, kind: letter}\n")
+    + "appeals:\n"
+    "  gracieux: {label: Recours gracieux au maire, within: 2 months, act: contester}\n"
+    "  protecteur: {label: Protecteur du citoyen}\n"
+)
+LAST = "24 janvier 2027"
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> tuple[Visitor, str]:
+    known = a_visitor(tmp_path, CONTESTED).sign_in()
+    number = known.sent()
+    known.decide(number, "refuser", reason="Hors de la ville")
+    return known, number
+
+
+def test_the_page_says_until_which_day_and_leads_there(refused: tuple[Visitor, str]) -> None:
+    known, number = refused
+    page = known.open(f"/dossiers/{number}")
+    assert "Motif : Hors de la ville" in page.text
+    assert f"Vous pouvez contester cette décision jusqu’au {LAST}." in page.text
+    assert f"Recours gracieux au maire (jusqu’au {LAST})" in page.text
+    assert "Protecteur du citoyen" in page.text
+    assert "Si c’est refusé" not in page.text
+    assert re.search(rf'class="button" href="/dossiers/{number}/actes/contester"', page.html)
+    known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    assert "« Contester » : c’est enregistré." in known.open(f"/dossiers/{number}").text
+
+
+def test_after_that_day_no_button_promises_it(refused: tuple[Visitor, str]) -> None:
+    known, number = refused
+    later(known, days=63)
+    page = known.sign_in().open(f"/dossiers/{number}")
+    assert "Recours gracieux au maire" in page.text
+    assert f'href="/dossiers/{number}/actes/contester"' not in page.html
+    assert "Vous pouvez contester cette décision jusqu’au" not in page.text
+
+
+def test_the_letter_names_the_procedure_and_the_day(refused: tuple[Visitor, str]) -> None:
+    known, number = refused
+    [address] = set(
+        re.findall(rf'href="(/dossiers/{number}/documents/\d+\.pdf)"', known.open(f"/dossiers/{number}").html)
+    )
+    text = PdfReader(io.BytesIO(known.open(address).response.data)).pages[0].extract_text()
+    said = " ".join(text.split())
+    assert "Étal de marché" in said
+    assert f"Recours gracieux au maire (délai : 2 mois, jusqu’au {LAST})" in said
