@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from engine.office.accounts import prove_link, send_link_code
 from engine.office.answering import keep_answers, own_draft, shown_form
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
+from engine.office.editions import LostEdition
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal, Refused
@@ -18,6 +20,9 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
 from engine.records.store import Conflict, Tray, Unit
 from engine.rules.linking import awaited_links, copied, link_ended, link_unfit
 from engine.rules.scopes import scope_of
+
+
+log = logging.getLogger("guichet.tour")
 
 
 def name_earlier(
@@ -155,6 +160,9 @@ def _follow(office: Office, dossier_id: str) -> bool:
         with office.store.unit(write=True) as unit:
             moved = _pass_on(office, unit, dossier_id)
     except (Refused, Conflict):  # somebody was faster
+        return False
+    except LostEdition:  # a person must look; those that wait for others go on
+        log.warning("the edition of %s, or of one it waits for, cannot be read", dossier_id)
         return False
     if moved is not None:
         ask_now(office, moved)

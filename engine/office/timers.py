@@ -6,7 +6,7 @@ Any number of workers may make it at once: a timer is claimed and done in one un
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
@@ -66,15 +66,26 @@ def tour(office: Office) -> Tour:
     """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on."""
     with office.store.unit() as unit:
         office.doors.look(unit)
-    payments = reconcile(office)
-    registers = ask_registers(office)
-    timers = run_timers(office)
-    links = follow_links(office)
-    orders = carry_orders(office)
-    told = tell_agents(office)
-    done = Tour(timers, deliver_letters(office), registers, payments, sweep(office), links, orders, told)
-    sign_journal(office)
-    return done
+    payments = _part(office, reconcile)
+    registers = _part(office, ask_registers)
+    timers = _part(office, run_timers)
+    links = _part(office, follow_links)
+    orders = _part(office, carry_orders)
+    told = _part(office, tell_agents)
+    letters, swept = _part(office, deliver_letters), _part(office, sweep)
+    _part(office, sign_journal)
+    return Tour(timers, letters, registers, payments, swept, links, orders, told)
+
+
+def _part(office: Office, work: Callable[[Office], int]) -> int:
+    """One part of the tour: letters leave although a list of agents could not be made."""
+    try:
+        return work(office)
+    except Busy:  # none of the others would fare better
+        raise
+    except Exception:
+        log.exception("a part of the tour: %s", getattr(work, "__name__", ""))
+        return 0
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

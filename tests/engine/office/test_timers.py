@@ -15,6 +15,7 @@ from PIL import Image
 from engine.gateways.registers import RegisterAnswer
 from engine.gateways.senders import NotSent
 from engine.office import cashier, intake, timers
+from engine.office.editions import LostEdition
 from engine.office.inspection import fsck
 from engine.records.dossier import SYSTEM_ACTOR, Letter
 from engine.records.sqlite import SqliteStore
@@ -157,6 +158,33 @@ class TestTime:
         monkeypatch.undo()
         assert timers.run_timers(world.office) == 1
         assert world.kept(first).state == "abandonne"
+
+
+PARTS = (
+    "reconcile",
+    "ask_registers",
+    "run_timers",
+    "follow_links",
+    "carry_orders",
+    "tell_agents",
+    "sweep",
+    "sign_journal",
+)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_the_tour_that_fails_leaves_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    """One edition that is nowhere any more would else keep every letter from leaving."""
+
+    def faulty(office: Any) -> int:
+        raise LostEdition("casier-judiciaire-b3")
+
+    world.sent()
+    monkeypatch.setattr(timers, part, faulty)
+    assert timers.tour(world.office).letters
+    assert "a part of the tour" in caplog.text
 
 
 class TestLetters:
