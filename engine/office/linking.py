@@ -21,7 +21,6 @@ from engine.records.store import Conflict, Tray, Unit
 from engine.rules.linking import awaited_links, copied, link_ended, link_unfit
 from engine.rules.scopes import scope_of
 
-
 log = logging.getLogger("guichet.tour")
 
 
