@@ -1,0 +1,215 @@
+"""The page that holds us against OWASP ASVS is whole and true to what is there; the rules it leans on say what the code does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from engine.office import accounts, assistance, claims, exports, mail_links, messages, notes, orders, sharing, staff
+from engine.office import carrying_orders as carried
+from engine.office import passwords as chosen
+from engine.office import publication as followed
+from engine.office.office import OfficeSettings
+from engine.records import arrivals, attachment_content, attachments, pdf_content
+from renderers.console_serving import _AT_ONCE, _GRACE, _IDLE, _LEAST
+from renderers.web import hardening
+from server import MOST_BYTES
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+DOCS: Final = ROOT / "docs"
+PAGE: Final = DOCS / "security" / "asvs.md"
+RULES: Final = DOCS / "security" / "rules.md"
+STATES: Final = ("met", "does not apply", "installation", "not yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One requirement as the page has it."""
+
+    id: str
+    level: str
+    asks: str
+    state: str
+    held: str
+
+
+def lines() -> list[Line]:
+    rows = re.findall(r"^\| (V\d.*) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    return [Line(*(cell.strip() for cell in row.split(" | "))) for row in rows]
+
+
+def standard() -> list[tuple[str, str]]:
+    """Each requirement of levels 1 and 2 with its level."""
+    read = (ROOT / "tests" / "asvs_5_0.txt").read_text("utf-8").splitlines()
+    return [(name, level) for name, _, level in (line.partition(" ") for line in read)]
+
+
+@cache
+def names_in(path: str) -> frozenset[str]:
+    """The functions, classes and constants of a file."""
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
+    found = [
+        one.name for one in ast.walk(tree) if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    ]
+    found += [
+        one.target.id for one in ast.walk(tree) if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
+    ]
+    return frozenset(found)
+
+
+def held_by(line: Line) -> list[tuple[str, str]]:
+    return re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", line.held)
+
+
+# -- the page is whole -------------------------------------------------------------------------------------------------
+
+
+def test_each_requirement_stands_once_with_its_level() -> None:
+    known = standard()
+    assert Counter(level for _, level in known) == {"1": 70, "2": 183}
+    assert [(one.id, one.level) for one in lines()] == known
+
+
+def test_every_test_and_every_name_exists() -> None:
+    for line in lines():
+        named = re.findall(r"`((?:tests|engine|renderers)/[\w/]+\.py)(?:::(\w+))?`", line.held)
+        assert line.held.count(".py") == len(named), line
+        for path, name in named:
+            assert (ROOT / path).exists(), f"{line.id}: {path}"
+            assert not name or name in names_in(path), f"{line.id}: {path}::{name}"
+
+
+def test_each_state_says_what_it_must() -> None:
+    for line in lines():
+        words = re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|\W", "", line.held)
+        assert line.state in STATES, line
+        assert line.asks, line
+        assert not line.asks.lower().startswith("verify"), f"{line.id}: in our own words"
+        if line.state == "met":
+            assert held_by(line) or "no test: " in line.held, line
+        elif line.state == "installation":
+            assert "../operation.md#" in line.held, f"{line.id}: said where?"
+        else:
+            assert len(words) >= (6 if line.state == "does not apply" else 40), f"{line.id}: why?"
+
+
+def test_what_is_left_to_the_installation_is_said_there() -> None:
+    text = (DOCS / "operation.md").read_text("utf-8")
+    headings = {
+        re.sub(r"[^a-z ]", "", one.lower()).replace(" ", "-") for one in re.findall(r"^## (.*)$", text, re.MULTILINE)
+    }
+    for line in lines():
+        for anchor in re.findall(r"\.\./operation\.md#([\w-]+)", line.held):
+            assert anchor in headings, line.id
+
+
+def test_the_short_page_counts_the_same() -> None:
+    short = (DOCS / "security.md").read_text("utf-8")
+    counted = {state: Counter(one.level for one in lines() if one.state == state) for state in STATES}
+    for state in STATES:
+        one, two = counted[state]["1"], counted[state]["2"]
+        assert f"| {state} | {one} | {two} | {one + two} |" in short, f"| {state} | {one} | {two} | {one + two} |"
+    told = re.search(r"^Not yet: (.*?)\n\n", short, re.MULTILINE | re.DOTALL)
+    assert told
+    assert re.findall(r"V\d+\.\d+\.\d+", told[1]) == [one.id for one in lines() if one.state == "not yet"]
+
+
+# -- the rules say what the code does ----------------------------------------------------------------------------------
+
+SETTINGS: Final = OfficeSettings()
+
+
+def minutes(span: timedelta) -> int:
+    return int(span.total_seconds()) // 60
+
+
+def said() -> Iterator[str]:
+    """Sentences of the page with the figures of the code in them."""
+    yield f"6 digits, {minutes(SETTINGS.code_lasts)} minutes, once"
+    yield f"{SETTINGS.code_tries} a code, {accounts.TRIES_PER_PHONE} a number, {accounts.TRIES_PER_CLIENT} a client"
+    yield f"{accounts.CODES_PER_PHONE} codes a number, {accounts.CODES_PER_CLIENT} a client"
+    yield f"256 bits, {minutes(mail_links.LASTS)} minutes, once"
+    yield f"{mail_links.LINKS_PER_ADDRESS} links an address, {mail_links.LINKS_PER_CLIENT} a client; {mail_links.TRIES_PER_CLIENT} openings"
+    yield f"{assistance.CODE_DIGITS} digits | {assistance.CODES_TRIED} a receipt, {assistance.CODES_TRIED_BY_CLIENT} a client"
+    yield f"256 bits | {claims.CLAIMS_PER_CLIENT} a client"
+    yield f"{staff.TRIES_PER_LOGIN} a login, {staff.TRIES_PER_CLIENT} a client, at each step"
+    yield f"{chosen.SHORTEST_PASSWORD} signs or more"
+    yield f"than {chosen.FEWEST_SIGNS} different signs"
+    yield f"fewer than {chosen.FEWEST_OWN} signs once"
+    yield ", ".join(f"`{word}`" for word in chosen.HOUSE_WORDS)
+    yield f"idle session ends after {minutes(SETTINGS.idle)} minutes, any after {minutes(SETTINGS.session_lasts) // 60} hours"
+    yield f"an applicant's lasts {SETTINGS.kept_lasts.days} days"
+    yield f"{hardening.LARGEST_BODY:,} bytes, {hardening.MOST_FIELDS} fields of {hardening.LARGEST_FIELD // 1024} KiB; {MOST_BYTES >> 20} MiB"
+    yield f"whole within {_GRACE:.0f} s and 1 s for each {_LEAST} bytes"
+    yield f"{_AT_ONCE}, {_IDLE} s without a word"
+    yield f"{arrivals.LARGEST:,} bytes; {arrivals.AT_ONCE} on their way a dossier; pieces of {arrivals.LARGEST_PIECE:,} bytes"
+    yield f"{attachment_content.MOST_PIXELS:,} pixels; saved anew, {attachment_content.LONGEST_SIDE:,} a side"
+    yield f"{attachments.AT_ONCE} decoded at once"
+    yield f"{pdf_content.MOST_PAGES} pages, {pdf_content.MOST_OBJECTS:,} objects, {pdf_content.MOST_INFLATED:,} bytes unfolded"
+    yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
+    yield f"{sharing.MOST} open at once, {sharing.LASTS.days} days"
+    yield f"{orders.MOST_LINES}; above {carried.AT_ONCE} the worker"
+    yield f"{exports.MOST_ROWS:,} rows"
+    yield f"{followed.MOST_FILES:,} files, {followed.MOST_BYTES >> 20} MiB"
+
+
+@pytest.mark.parametrize("sentence", tuple(said()))
+def test_the_rules_say_what_the_code_does(sentence: str) -> None:
+    assert sentence in " ".join(RULES.read_text("utf-8").split())
+
+
+def test_every_way_in_is_told() -> None:
+    """Whoever opens a session stands in the table of ways in; another one is judged, then added to both."""
+    rows = {
+        ("accounts", "check_code"): "code by SMS",
+        ("assistance", "follow_by_code"): "number and code of a receipt",
+        ("claims", "go_on_unproven"): "a number given and not proven yet",
+        ("identity", "finish"): "identity provider",
+        ("mail_links", "follow_link"): "link by e-mail",
+        ("staff", "_passed"): "| agent | password",
+        ("staff", "enrol"): "| agent | password",
+        ("staff", "pass_factor"): "| agent | password",
+    }
+    found = set()
+    for path in sorted((ROOT / "engine" / "office").glob("*.py")):
+        for one in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(one, ast.FunctionDef) and one.name != "open_session":
+                calls = (call.func for call in ast.walk(one) if isinstance(call, ast.Call))
+                if any(isinstance(called, ast.Name) and called.id == "open_session" for called in calls):
+                    found.add((path.stem, one.name))
+    assert found == set(rows)
+    ways = RULES.read_text("utf-8").split("## Ways in", 1)[1].split("\n## ", 1)[0]
+    assert [row for row in rows.values() if row not in ways] == []
+
+
+def test_the_keys_told_are_those_of_the_code() -> None:
+    table = RULES.read_text("utf-8").split("## Keys", 1)[1].split("\n## ", 1)[0]
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "engine").rglob("*.py"))
+    used = {
+        "Ed25519": "Ed25519PrivateKey", "AES-256-GCM": "AESGCM", "HMAC-SHA-256": "hmac.new", "argon2id": "PasswordHasher",
+        "`secrets`": "import secrets", "SHA-256": "hashlib.sha256",
+    }  # fmt: skip
+    for name, mark in used.items():
+        assert (name in table) == (mark in code), name
+    primitives = set(re.findall(r"cryptography\.hazmat\.primitives\.[\w.]+ import ([\w, ]+)", code))
+    assert primitives == {"Ed25519PrivateKey, Ed25519PublicKey", "AESGCM"}, "another one? say it in the table first"
+
+
+def test_the_rules_have_every_part() -> None:
+    text = RULES.read_text("utf-8")
+    parts = dict(zip(*[iter(re.split(r"^## (.*)\n", text, flags=re.MULTILINE)[1:])] * 2, strict=True))
+    assert list(parts) == ["Ways in", "Sessions", "Limits", "Keys", "Data", "Logs", "Libraries"]
+    assert {"secret", "sensitive", "personal", "public"} <= set(
+        re.findall(r"^\| ([a-z ]+) \|", parts["Data"], re.MULTILINE)
+    )
+    assert "standard error" in parts["Logs"]
+    assert re.search(r"within \d+ days when critical or high, \d+ days otherwise", parts["Libraries"])
