@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 import psycopg
+from psycopg import errors
 
 from engine.records.removal import TABLES
+
+_TRIES: Final = 10
 
 
 class PostgresRows:
@@ -19,8 +22,16 @@ class PostgresRows:
         self._cursors = count()
 
     def hold(self) -> None:
-        """Nobody else writes until this transaction ends; everybody may read."""
-        self._connection.execute(f"LOCK TABLE {', '.join(TABLES)} IN EXCLUSIVE MODE")
+        """Nobody else writes until this transaction ends; everybody may read. The tables are had one by one: where somebody
+        who has one wants another meanwhile, what is had is given back, and they go first."""
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                with self._connection.transaction():
+                    self._connection.execute(f"LOCK TABLE {', '.join(TABLES)} IN EXCLUSIVE MODE")
+                return
+            except errors.DeadlockDetected:
+                if not left:
+                    raise
 
     def columns(self, table: str) -> tuple[str, ...]:
         sql = (

@@ -5,22 +5,26 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import errors
 
 from engine.office import casework, cashier, intake, timers
 from engine.office.office import NotFound
 from engine.problems import Refused
-from engine.records import postgres
+from engine.records import postgres, postgres_tables
 from engine.records.dossier import Actor, Dossier
-from engine.records.postgres import PostgresVerbs
+from engine.records.postgres import PostgresStore, PostgresVerbs
+from engine.records.removal import TABLES
 from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.store import Busy, Conflict, Store
@@ -43,7 +47,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def on_postgres() -> Iterator[Store]:
+def on_postgres() -> Iterator[PostgresStore]:
     one = an_empty_store()
     yield one
     one.close()
@@ -270,6 +274,41 @@ def test_payments_held_before_their_dossier_are_seen(
     with watched(monkeypatch) as undone:
         assert sorted(together(2, holds)) == ["done", "undone"]
     assert undone == ["DeadlockDetected"]
+
+
+def held_while_somebody_writes(store: PostgresStore) -> str:
+    """Somebody who wrote in the last table writes in the first, once another who wants to hold them all has the first."""
+    first, last = TABLES[0], TABLES[-1]
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"  # fmt: skip
+
+    def holds() -> str:
+        try:
+            with store.tables("hold") as rows:
+                return f"held {rows.count(first)}"
+        except Busy as undone:
+            return str(undone)
+
+    with ThreadPoolExecutor(1) as other, psycopg.connect(store.address) as connection:
+        connection.execute(f"DELETE FROM {last} WHERE false")
+        told = other.submit(holds)
+        while connection.execute(waiting).fetchone() == (0,):
+            time.sleep(0.01)
+        connection.execute(f"DELETE FROM {first} WHERE false")
+        connection.commit()
+        return told.result(60)
+
+
+def test_who_holds_every_table_gives_way_to_who_writes(on_postgres: PostgresStore) -> None:
+    on_postgres.migrate()
+    assert held_while_somebody_writes(on_postgres) == "held 0"
+
+
+def test_who_holds_every_table_and_gives_up_is_seen(
+    on_postgres: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_postgres.migrate()
+    monkeypatch.setattr(postgres_tables, "_TRIES", 1)
+    assert held_while_somebody_writes(on_postgres) == "DeadlockDetected"
 
 
 # -- T39, time ---------------------------------------------------------------------------------------------------------
