@@ -4,7 +4,6 @@ installed when it is not there (Debian's package). Missing, it fails the tests; 
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import obstore
 from obstore.store import S3Store
 
 from engine.records.shelves import Bucket
+from tests.ports import free_port
 
 KEY, SECRET = "guichet", "a-secret-of-the-tests"
 REGION: Final = "us-east-1"
@@ -65,9 +65,7 @@ class Service:
 
     def _prepare(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="guichet-bucket-"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._conf = self.folder / "ceph.conf"
         self._conf.write_text(_CONF.format(folder=self.folder, port=self.port))
 

@@ -77,10 +77,15 @@ def compiled(text: str, file: str = "essai.yaml") -> Procedure:
 def a_procedure(yaml_text: str) -> Procedure:
     """A compiled procedure. Top-level sections that the text leaves out (title, agency, workflow…) are those of a
     small city hall: one examination, one correction, an agreement."""
+    return compiled(whole(yaml_text))
+
+
+def whole(yaml_text: str, procedure: str = "essai") -> str:
+    """The file of such a procedure."""
     text = textwrap.dedent(yaml_text).strip("\n") + "\n"
     written = {line.split(":")[0] for line in text.splitlines() if line[:1].isalpha()}
-    sections = _sections("procedure: essai\nedition: 1\n" + REST.strip("\n") + "\n")
-    return compiled("".join(body for name, body in sections if name not in written) + text)
+    sections = _sections(f"procedure: {procedure}\nedition: 1\n" + REST.strip("\n") + "\n")
+    return "".join(body for name, body in sections if name not in written) + text
 
 
 def _sections(text: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Literal
 
-from tests.faults.installation import free_ports
+from tests.ports import free_port
 
 BY = "postgres"  # the account that runs it where we are root, whom PostgreSQL refuses
 
@@ -67,7 +67,7 @@ def a_cluster() -> Iterator[Cluster]:
     folder = Path(mkdtemp(prefix="guichet-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, BY)
-    one = Cluster(folder, free_ports(1)[0])
+    one = Cluster(folder, free_port())
     one.run("initdb", "-U", BY, "-A", "trust", "-E", "UTF8", "--no-locale")
     one.start()
     try:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,8 @@ from engine.office.sessions import actor_of, open_session
 from engine.records.dossier import Account, Actor
 from engine.values import new_id
 from server import open_office
+from tests.makers import whole
+from tests.ports import free_ports
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROCEDURE: Final = "etal"
@@ -34,12 +35,7 @@ SOON: Final = 20.0  # seconds for a process to answer, however busy this machine
 _ACCIDENT: Final = re.compile(r"Traceback|^\d\d:\d\d:\d\d (error|critical) ")
 
 _STALL: Final = """
-procedure: etal
-edition: 1
 title: Étal de marché
-summary: Louer un étal sur un marché de la ville.
-agency: mairie
-delay: 5 working days
 basis: {delay: loi}
 legal_basis: {loi: {title: Une loi, status: to_confirm, source: Essai}}
 form:
@@ -74,18 +70,12 @@ workflow:
     cle: {label: Remise de la clé, attend: remise, due: 60 days, then: accorde, late: classe, missed: classe}
     accorde: {label: Accordé, end: granted}
     classe: {label: Classé, end: abandoned}
-personal_data: {purpose: Essayer, keep: {granted: 2 years, abandoned: 2 years}}
 scenarios:
   accorde: {story: Un étal accordé, steps: [{take: accorder, then: a_payer}]}
 """
 
 _VISIT: Final = """
-procedure: visite
-edition: 1
 title: Visite
-summary: Être reçu par le maire.
-agency: mairie
-delay: 5 working days
 basis: {delay: loi}
 legal_basis: {loi: {title: Une loi, status: to_confirm, source: Essai}}
 form:
@@ -109,7 +99,6 @@ workflow:
     cle: {label: Visite, attend: remise, due: 60 days, then: accorde, late: classe, missed: classe}
     accorde: {label: Accordé, end: granted}
     classe: {label: Classé, end: abandoned}
-personal_data: {purpose: Essayer, keep: {granted: 2 years, abandoned: 2 years}}
 scenarios:
   venu: {story: Une visite, steps: [{book: {remise: 2026-12-01 08:30}}, {visit: attended, then: accorde}]}
 """
@@ -118,14 +107,6 @@ scenarios:
 def patient(seconds: float) -> float:
     """So many seconds on two quiet cores; longer on a machine that does other work."""
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
-def free_ports(count: int) -> list[int]:
-    open_ones = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [one.getsockname()[1] for one in open_ones]
-    for one in open_ones:
-        one.close()
-    return ports
 
 
 @dataclass
@@ -270,7 +251,7 @@ def installed(
         procedures.mkdir(parents=True)
         shutil.copytree(ROOT / "procedures/shared", procedures / "shared")
         for name, text in ((PROCEDURE, _STALL), (VISIT, _VISIT)):
-            (procedures / f"{name}.yaml").write_text(text.lstrip(), "utf-8")
+            (procedures / f"{name}.yaml").write_text(whole(text, name), "utf-8")
     settings = Settings(procedures=procedures, data=folder / "data", database=store, demo=True)
     office, _ = open_office(settings)
     stand = subprocess.Popen(

@@ -17,15 +17,10 @@ import pytest
 from engine.office.office import Office
 from renderers.console_serving import finish
 from server import work
+from tests.ports import free_port
 from tests.web.portal import ROOT
 
 pytestmark = pytest.mark.slow  # each starts a process
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextmanager

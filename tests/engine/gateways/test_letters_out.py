@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from engine.gateways.sms import SmsGateway
 from engine.gateways.wire import Wire
 from engine.records.dossier import Letter
 from tests.engine.gateways.local_operators import LocalOperator, serving
+from tests.ports import free_port
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 LETTER = Letter(
@@ -51,8 +51,7 @@ class Post:
 @contextmanager
 def post_office() -> Iterator[tuple[Post, MailServer]]:
     post = Post()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(post, hostname="127.0.0.1", port=port)
     controller.start()
     try:

@@ -34,6 +34,7 @@ from engine.records.store import Busy, Damaged
 from renderers.words import load_words
 from server import doctor, unknown_settings
 from tests.engine.office.world import B3, World, a_world
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -220,8 +221,7 @@ def test_no_solver(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_nobody_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     for knock in (
         SmsGateway(Wire(f"http://127.0.0.1:{port}"), "token", {"to": "to", "text": "text"}, {}).reach,
         MailServer("127.0.0.1", port, "none", "a@b.tg").reach,
