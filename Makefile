@@ -50,8 +50,8 @@ faults: database tracer bucket ## money, files, texts, crashes, power cuts: what
 	$(BIN)/python -m pytest -n 2 -m faults
 
 faults-long: EFFORT ?= 8
-faults-long: database tracer bucket ## the same many times over: hundreds of kills, thousands of cuts (an hour)
-	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m faults
+faults-long: database tracer bucket ## the same eight times over, bar after bar (BARS='power seats'): stopped, it goes on where it was
+	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m tests.faults.long $(BARS)
 
 lint: install ## style, types and the shipped procedures
 	$(BIN)/ruff check .
