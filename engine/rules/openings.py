@@ -104,6 +104,37 @@ def _why_not_said(change: OpeningChange) -> Refusal | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """Why an office receives nobody on a day, or not at some hours of it; `holiday`: it is everybody's day off."""
+
+    office: str
+    because: Text | None
+    hours: Hours | None = None
+    holiday: bool = False
+
+    def keeps_out(self, booking: Booking) -> bool:
+        """Whether somebody holds a slot there and then all the same."""
+        start = local_minute(booking.start)
+        meets = self.hours is None or (self.hours.start < start + booking.minutes and start < self.hours.end)
+        return booking.status == "booked" and booking.office == self.office and meets
+
+
+def shut_on(directory: Directory, offices: Iterable[str], day: date) -> tuple[Shut, ...]:
+    """Which of these offices are shut on a day by a closure or a holiday, in their order; weekly days off say nothing."""
+    holiday, found = directory.calendar.holidays.get(day), list[Shut]()
+    for name in offices:
+        there = directory.offices.get(name)
+        if there is None:
+            continue
+        closure = there.closure_on(day) or there.closed_in_part(day)
+        if closure is not None:
+            found.append(Shut(name, closure.because, closure.hours))
+        elif holiday is not None and not there.extra_hours(day):
+            found.append(Shut(name, holiday, holiday=True))
+    return tuple(found)
+
+
 def is_shut_out(booking: Booking, directory: Directory, change: OpeningChange, now: datetime) -> bool:
     """Whether a visit still to come falls where a change closes the doors: `directory` stands without it."""
     day = local_day(booking.start)

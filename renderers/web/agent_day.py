@@ -16,6 +16,7 @@ from engine.office.intake import procedure_of
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.rules.access import acting_role
+from engine.rules.openings import Shut, shut_on
 from engine.rules.workflow import visit_ahead
 from engine.values import digits_only
 from renderers.search import words_of
@@ -24,6 +25,7 @@ from renderers.web.agent_case import agent_case
 from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page
+from renderers.web.openings import span_of
 from renderers.web.refusals import sentence
 
 blueprint = Blueprint("agent_day", __name__)
@@ -72,10 +74,11 @@ def _page(when: date, status: int = 200, note: str = "") -> Response:
     visits = [_visit(line) for line in lines if line.booking.status != "cancelled"]
     counts = Counter(one.status for one in visits)
     found = [one for one in visits if _matches(one, query)]
+    shut = shut_on(office().directory, [chosen] if chosen else [name for name, _ in places], when)
     kept = {"bureau": chosen, "q": query}
     return desk_page(
         "agent/door.html" if request.args.get("porte") else "agent/day.html", status,
-        day_=when, visits=found, places=places, chosen=chosen, place=place_label(chosen), q=query, token=new_token(),
+        day_=when, visits=found, places=places, chosen=chosen, shut=list(_shut_lines(shut, lines, when)), place=place_label(chosen), q=query, token=new_token(),
         counts=[say(f"day.{key}", count=counts[name]) for key, name in
                 (("expected", "booked"), ("here", "arrived"), ("received", "attended"), ("away", "missed"))
                 if counts[name] or name == "booked"],
@@ -84,6 +87,34 @@ def _page(when: date, status: int = 200, note: str = "") -> Response:
         ahead=when > office().day() and any(one.status == "booked" for one in visits),
         here=_address(when, **kept), door=_address(when, **kept, porte="1"), note=note or session.pop("desk_note", ""),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ShutLine:
+    """Why an office receives nobody, and the visits that stand there all the same."""
+
+    text: str
+    href: str = ""
+    left: str = ""
+
+
+def _shut_lines(shut: Iterable[Shut], lines: Iterable[DayLine], when: date) -> Iterable[ShutLine]:
+    """One line for each office that is shut; a holiday is said once."""
+    held = [line.booking for line in lines]
+    days = {one.because: one for one in shut if one.holiday}
+    for day_off in days.values():
+        yield ShutLine(say("day.shut_holiday", name=label(day_off.because)))
+    for one in shut:
+        left = sum(one.keeps_out(booking) for booking in held)
+        href, said = (
+            (f"{_address(when, bureau=one.office)}#visites", say("day.shut_left", count=left)) if left else ("", "")
+        )
+        if one.holiday and not left:
+            continue
+        name, because = place_label(one.office), label(one.because)
+        hours = "" if one.hours is None else f" ({span_of(one.hours)})"
+        text = say("day.shut_because" if because else "day.shut", office=f"{name}{hours}", because=because)
+        yield ShutLine(text, href, said)
 
 
 def _day(when: str) -> date:

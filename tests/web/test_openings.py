@@ -17,7 +17,9 @@ from engine.office.inspection import fsck
 from engine.office.sessions import open_session
 from engine.office.visit_links import visit_token
 from engine.records.dossier import Dossier
-from engine.values import new_id
+from engine.rules.openings import Shut
+from engine.values import Text, new_id
+from renderers.web import agent_day
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import LOME, WEDNESDAY, on
 from tests.engine.office.world import PASSPORT, World
@@ -96,6 +98,27 @@ def test_an_office_is_closed_once_it_is_seen_what_that_takes_away(site: Closing)
     assert len(openings.changes_of(site.desks.world.office, site.desks.actor("administration"), LOME)) == 1
     assert "ouverture d’un bureau changée" in site.chief.see("/agent/equipe/journal")
     assert fsck(site.desks.world.office) == ()
+
+
+def test_a_visit_that_stands_on_a_closed_day_is_led_to(site: Closing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the closure was written in the shared files: nobody was told."""
+    shut = (Shut(LOME, Text.of("Travaux")), Shut("dgdn_kara", Text.of("Noël"), holiday=True))
+    monkeypatch.setattr(agent_day, "shut_on", lambda *_: shut)
+    page = site.desks.agent("dgdn.guichet").get("/agent/rendez-vous/2026-11-25")
+    assert "Fermé ce jour : DGDN, Lomé. Travaux. 1 rendez-vous y reste pris" in read(page)
+    assert "Jour férié : Noël." in read(page)
+    assert f'href="/agent/rendez-vous/2026-11-25?bureau={LOME}#visites"' in page.get_data(as_text=True)
+    assert 'id="visites"' in page.get_data(as_text=True)
+
+
+def test_the_day_of_an_office_says_that_it_is_closed(site: Closing) -> None:
+    desk, path = site.desks.agent("dgdn.guichet"), "/agent/rendez-vous/2026-11-25"
+    assert "Fermé ce jour" not in desk.see(path)
+    site.close(de="14:00", a="16:00")  # the visit of the morning stands
+    assert "Fermé ce jour : DGDN, Lomé (14 h–16 h). Grève du personnel." in desk.see(path)
+    assert "reste pris" not in desk.see(path)
+    assert "Fermé ce jour" not in desk.see("/agent/rendez-vous/2026-11-26")
+    assert "Closed on this day: DGDN, Lomé (14:00–16:00). Staff on strike." in desk.see(f"{path}?lang=en")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from engine.records.dossier import Booking
 from engine.records.openings import OpeningChange
 from engine.rules.appointments import desks_of, free_slots, slot_starts, why_closed
 from engine.rules.calendars import doors_open
-from engine.rules.openings import Places, days_of, is_shut_out, over, places, reason_of
+from engine.rules.openings import Places, days_of, is_shut_out, over, places, reason_of, shut_on
 from tests.engine.rules.small_book import DEPOT, DIRECTORY
 
 SUNDAY = date(2026, 12, 13)
@@ -45,6 +45,41 @@ def test_a_whole_day_of_one_office_alone() -> None:
     reason = why_closed(DEPOT, directory.offices["centre"], FREE, NOW, directory.calendar)
     assert reason
     assert (reason.facts["why"], reason.facts["name"]) == ("closure", "Panne")
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ({}, [("centre", "Panne", None, False)]),
+        ({"from_minute": 480, "to_minute": 600}, [("centre", "Panne", (480, 600), False)]),
+        ({"kind": "holiday"}, [("centre", "Panne", None, True), ("port", "Panne", None, True)]),
+        ({"kind": "desks", "desks": 2}, []),
+    ],
+)
+def test_what_keeps_the_doors_shut_on_a_day(made: dict[str, Any], told: list[object]) -> None:
+    directory = over(DIRECTORY, [change(**made)])
+    seen = [
+        (one.office, str(one.because), one.hours and (one.hours.start, one.hours.end), one.holiday)
+        for one in shut_on(directory, ("centre", "port", "nowhere"), FREE)
+    ]
+    # the small office has its own works from the 1st to the 8th: they are not of this day
+    assert seen == told
+    assert [one.office for one in shut_on(DIRECTORY, ("centre", "port"), date(2026, 12, 8))] == ["port"]
+
+
+@pytest.mark.parametrize(
+    ("hour", "status", "office", "left"),
+    [
+        (8, "booked", "centre", True),
+        (10, "booked", "centre", False),
+        (8, "cancelled", "centre", False),
+        (8, "booked", "port", False),
+    ],
+)
+def test_a_visit_that_stands_within_shut_hours_is_seen(hour: int, status: str, office: str, left: bool) -> None:
+    [shut] = shut_on(over(DIRECTORY, [change(from_minute=480, to_minute=600)]), ["centre"], FREE)
+    start = datetime(FREE.year, FREE.month, FREE.day, hour, tzinfo=UTC)
+    assert shut.keeps_out(Booking("b", "depot", office, start, 30, 1, status=status)) is left  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("cut", [(0, 1440), (480, 500), (500, 501), (541, 600)])
