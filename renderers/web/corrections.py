@@ -10,8 +10,9 @@ from engine.records.store import Conflict
 from engine.rules.view import FieldView, FormView, PageView
 from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in, site
 from renderers.web.cases import Case, case, drawing
-from renderers.web.form import is_clash, page_with, posted_answers, versions_page
+from renderers.web.form import is_clash, page_with, posted_answers
 from renderers.web.receiving import posted_files
+from renderers.web.versions import versions_page
 from renderers.web_form import Drawing, error_summary
 
 blueprint = Blueprint("corrections", __name__)

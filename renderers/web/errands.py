@@ -19,8 +19,9 @@ from engine.rules.view import AnswerProblem, PageView
 from engine.values import Plain
 from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in, site
 from renderers.web.cases import Case, case, drawing, label
-from renderers.web.form import is_clash, page_with, posted_answers, versions_page
+from renderers.web.form import is_clash, page_with, posted_answers
 from renderers.web.receiving import posted_files
+from renderers.web.versions import versions_page
 from renderers.web_form import asked_views, error_summary, has_files
 
 blueprint = Blueprint("errands", __name__)

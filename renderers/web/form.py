@@ -37,12 +37,11 @@ from renderers.web.catalogue import first_to_do, next_to_do, sent_day
 from renderers.web.hardening import FILE_POLICY
 from renderers.web.links import LinkLine, link_lines
 from renderers.web.receiving import Received, as_refused, is_own, receive
-from renderers.web.refusals import conflict
-from renderers.web_form import control_id, error_summary, every_field, has_files, typed
+from renderers.web.versions import versions_page
+from renderers.web_form import control_id, error_summary, every_field, has_files
 
 blueprint = Blueprint("form", __name__)
 
-_OWN_TO_DROP = frozenset({"csrf_token", "token", "revision", "end"})
 _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 
@@ -385,23 +384,3 @@ def _back(screen: Screen, view: PageView, returning: str) -> str:
     if returning:
         return screen.one.at("/verification")
     return screen.one.at(f"/demande/{view.before}" if view.before else "/demande")
-
-
-def versions_page(one: Case, view: PageView | None, back: str) -> Response:
-    """What was typed beside what another page kept meanwhile, and both ways on."""
-    versions = []
-    for field in view.fields if view else ():
-        parts = [request.form.get(f"{field.path}_{box}", "") for box in ("day", "month", "year")]
-        yours = " ".join(filter(None, parts)) or ", ".join(filter(None, request.form.getlist(field.path)))
-        yours = _choice_label(field, yours)
-        if yours and yours != (str(typed(field.value) or "")):
-            versions.append({"label": label(field.label), "yours": yours, "kept": field.text})
-    fields = [(name, value) for name, values in request.form.lists() for value in values if name not in _OWN_TO_DROP]
-    fields += [("revision", str(one.dossier.revision)), ("token", new_token())]
-    return conflict(versions, fields, back)
-
-
-def _choice_label(view: FieldView, value: str) -> str:
-    if view.type == "yes_no" and value:
-        return say("answer.positive" if value == "true" else "answer.negative")
-    return next((label(option.label) for option in view.options if option.code == value), value)

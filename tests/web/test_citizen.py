@@ -300,6 +300,8 @@ def test_two_tabs_see_both_versions_and_choose(known: Visitor) -> None:
     assert page.status == 409
     assert "LAWSON" in page.text
     assert "Amegan" in page.text
+    differing = re.findall(r"<h3>(.+?)</h3>", page.html.partition("<main")[2])
+    assert differing == ["Nom"], "what both pages say alike is no choice to make"
     known.post(address, **page.form())
     assert known.page.status == 303
     assert known.open(address).value("nom") == "AMEGAN"
