@@ -90,10 +90,12 @@ def keep(
 
 
 def forget_draft(office: Office, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
-    """Closes a draft, if time has not yet, and forgets what was written in it: answers, files, label, and the salts that
-    could tell them. Its journal says that it was there."""
+    """Closes a draft, if time has not yet, and forgets what was written in it: answers, files, label, where its owner was
+    written to, and the salts that could tell them. Its journal says that it was there."""
     closed_at = before.closed_at or office.now()
-    after = replace(before, closed_at=closed_at, answers={}, attachments=(), reused=None, label="")
+    after = replace(
+        before, closed_at=closed_at, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None
+    )  # fmt: skip
     body = {"revision": before.revision + 1, "closed": True}
     dossier = keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
     unit.erase_salts(before.id)

@@ -32,6 +32,11 @@ _SWEPT: Final = (
     ("session", "expires_at"),
     ("sign_in_code", "expires_at"),
 )
+# letters of nobody's dossier, codes and links of the door above all, and those of drafts that were forgotten
+_OLD_LETTERS: Final = (
+    "DELETE FROM letter WHERE created_at < ? AND (sent_at IS NOT NULL OR failed IS NOT NULL) AND (dossier IS NULL"
+    " OR dossier IN (SELECT id FROM dossier WHERE submitted_at IS NULL AND closed = 1))"
+)
 
 
 class DoorVerbs(Verbs):
@@ -112,4 +117,5 @@ class DoorVerbs(Verbs):
 
     def sweep(self, before: datetime) -> int:
         text = instant_text(before)
-        return sum(self._change(f"DELETE FROM {table} WHERE {column} < ?", (text,)) for table, column in _SWEPT)
+        gone = sum(self._change(f"DELETE FROM {table} WHERE {column} < ?", (text,)) for table, column in _SWEPT)
+        return gone + self._change(_OLD_LETTERS, (text,))

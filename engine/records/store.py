@@ -280,7 +280,8 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
         ...
 
     def sweep(self, before: datetime) -> int:
-        """Forgets what served a moment: tries, replies and things aside from before, sessions and codes over before."""
+        """Forgets what served a moment: tries, replies and things aside from before, sessions and codes over before, letters
+        of before that are of no dossier (codes, links), or of a draft that was forgotten."""
         ...
 
 

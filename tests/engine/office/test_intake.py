@@ -244,6 +244,7 @@ class TestSending:
         intake.drop_draft(world.office, owner, dossier.id, token="t")
         kept = world.kept(dossier)
         assert (dict(kept.answers), kept.attachments, kept.label) == ({}, (), "")
+        assert (kept.contact_phone, kept.contact_email) == (None, None), "nobody is written to about it any more"
         assert world.read(lambda unit: unit.salts(dossier.id)) == {}
         assert intake.mine(world.office, owner) == ()
         assert opened(world).id != dossier.id

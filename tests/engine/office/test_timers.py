@@ -14,13 +14,15 @@ from PIL import Image
 
 from engine.gateways.registers import RegisterAnswer
 from engine.gateways.senders import NotSent
-from engine.office import cashier, intake, timers
+from engine.office import accounts, cashier, intake, timers
 from engine.office.editions import LostEdition
 from engine.office.inspection import fsck
 from engine.records.dossier import SYSTEM_ACTOR, Letter
 from engine.records.sqlite import SqliteStore
 from engine.values import new_id
-from tests.engine.office.world import B3, PASSPORT, World, a_world
+from tests.engine.office.world import B3, PASSPORT, PHONE, World, a_world
+
+OTHER = "+22890445566"
 
 
 class Post:
@@ -346,6 +348,26 @@ class TestSweeping:
         assert kept() == [f"{dossier.attachments[0].sha256}.{dossier.id}"]
         assert not [name for name in kept() if name.startswith(orphan.sha256)]
         assert intake.read_attachment(world.office, owner, dossier.id, dossier.attachments[0].id)
+
+    def test_codes_that_were_sent_and_letters_of_a_draft_that_is_gone_go_after_a_week(self, world: World) -> None:
+        accounts.send_code(world.office, OTHER)
+        owner, kept = world.applicant(), world.sent()
+        draft = world.draft(PASSPORT, owner)
+        now = world.office.now()
+        with world.office.store.unit(write=True) as unit:
+            unit.add_letter(Letter("reminder", draft.id, "sms", PHONE, "", "?", now, "reminder", now))
+        timers.deliver_letters(world.office)
+        accounts.send_code(world.office, "+22890445577")  # waits for a sender: it is still owed
+        intake.drop_draft(world.office, owner, draft.id)
+        timers.sweep(world.office)
+        assert world.letters(OTHER)
+        world.wait(days=8)
+        timers.sweep(world.office)
+        assert world.letters(OTHER) == []
+        assert world.letters("+22890445577")
+        assert world.read(lambda unit: unit.letters_of(draft.id)) == ()
+        assert world.read(lambda unit: unit.letters_of(kept.id))
+        assert fsck(world.office) == ()
 
     def test_once_a_day_whoever_tours(self, world: World) -> None:
         opened = intake.open_dossier(world.office, world.applicant(), B3, criteria={"etranger": False}, token="t")
