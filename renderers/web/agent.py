@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
@@ -137,6 +137,7 @@ def inbox() -> Response:
     return desk_page(
         "agent/inbox.html",
         counter=bool(received_by(office(), actor())),
+        takes_next=counts["to_take"] > 0 and _leaves_one(asked, found.lines),
         filters=asked,
         queues=_queue_links(asked, counts),
         queue_label=say(f"tray.{QUEUES[asked.queue]}"),
@@ -153,6 +154,19 @@ def inbox() -> Response:
         token=new_token(),
         note=session.pop("desk_note", ""),
     )
+
+
+def _leaves_one(asked: Filters, lines: Sequence[DossierLine]) -> bool:
+    """Whether "take the next one" finds any under these filters; looked for only where the list does not tell."""
+    if asked.queue == "a-prendre" and not asked.after:
+        return bool(lines)
+    if not asked.narrowed:
+        return True
+    found = tray(
+        office(), actor(), "to_take", procedure=asked.procedure or None, state=asked.state or None,
+        office_id=asked.office or None, text=_searched(asked.text), limit=1,
+    )  # fmt: skip
+    return bool(found.lines)
 
 
 def asked_of_form() -> Filters:

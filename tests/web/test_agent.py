@@ -168,7 +168,14 @@ def test_the_next_one_is_the_first_due(desks: Desks, passport: Dossier) -> None:
     seat = desks.agent(GATEKEEPER)
     first = seat.post("/agent/suivant", at="/agent")
     assert first.headers["Location"] == at(passport)
+    assert "Prendre le suivant" in seat.see("/agent")
+    assert "Prendre le suivant" in seat.see("/agent?file=tous&demarche=" + PASSPORT)
+    assert "Prendre le suivant" not in seat.see("/agent?file=tous&q=personne"), "none is left under these filters"
     assert seat.post("/agent/suivant", at="/agent").headers["Location"] == at(later)
+    for queue in ("a-prendre", "miens", "tous"):
+        told = seat.see(f"/agent?file={queue}")
+        assert "Prendre le suivant" not in told, queue
+        assert "Il n’y a plus rien à prendre." in told
     assert seat.post("/agent/suivant", at="/agent").headers["Location"] == "/agent"
     assert "Il n’y a plus rien à prendre." in seat.see("/agent")
 
