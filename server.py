@@ -53,7 +53,7 @@ from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys
 from engine.records.shelves import Bucket
 from engine.records.store import Busy, Store
-from engine.records.stores import file_of, open_shelf, open_store
+from engine.records.stores import file_of, open_shelf, open_store, unproven_server
 from renderers.console import console
 from renderers.console_doctor import doctor_command
 from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
@@ -448,6 +448,7 @@ def _looked_at() -> Place:
         unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
         file=file_of(settings.store), open_store=lambda: open_store(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
         open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
+        unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")),
     )  # fmt: skip
 
 

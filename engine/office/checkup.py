@@ -65,6 +65,7 @@ class Place:
     gateways: Callable[[], Gateways]
     follow: Followed | None = None
     open_shelf: Callable[[], Shelf] | None = None  # of a bucket; raises WrongShelf
+    unproven: str = ""  # the other machine where the store stands, when it is not asked who it is
 
 
 @runtime_checkable
@@ -174,6 +175,8 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         if not place.file.is_file():
             yield Check("store", "store_missing", "mend", {"name": str(place.file)})
             return
+    if place.unproven:
+        yield Check("store", "store_unproven", "watch", {"host": place.unproven})
     try:
         store = place.open_store()
         standing = store.standing()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 from engine.records.shelves import Bucket, FolderShelf, Shelf
 from engine.records.sqlite import SqliteStore
@@ -14,6 +15,9 @@ _SERVER = re.compile(r"postgres(ql)?://")
 _KEYWORDS = re.compile(r"(host|hostaddr|port|dbname|user|service)\s*=")
 _SQLITE = re.compile(r"\Asqlite:(///)?")
 _URL = re.compile(r"\w+://")
+_WORD = re.compile(r"(\w+)\s*=\s*'?([^\s']+)")
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+_PROVEN = frozenset({"verify-ca", "verify-full"})
 
 
 class WrongAddress(ValueError):
@@ -37,6 +41,23 @@ def open_store(address: str | Path) -> Store:
     from engine.records.postgres import PostgresStore  # its driver is 8 MiB of memory: not loaded for a file
 
     return PostgresStore(str(address))
+
+
+def unproven_server(address: str | Path, mode: str = "") -> str:
+    """The other machine where a database stands, when neither its address nor `mode` asks it who it is: anybody on the way
+    could read and answer. Empty where there is no such thing."""
+    text = str(address)
+    if file_of(address) is not None:
+        return ""
+    if _SERVER.match(text):
+        split = urlsplit(text)
+        asked = dict(parse_qsl(split.query))
+        host = asked.get("host") or split.hostname or ""
+    else:
+        asked = dict(_WORD.findall(text))
+        host = asked.get("host") or asked.get("hostaddr", "")
+    here = not host or host.startswith("/") or host in _HERE
+    return "" if here or asked.get("sslmode", mode) in _PROVEN else host
 
 
 def _without_secret(address: str) -> str:

@@ -31,6 +31,7 @@ from engine.records.publications import Watch
 from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_schema import UnsafeSettings
 from engine.records.store import Busy, Damaged
+from engine.records.stores import unproven_server
 from renderers.words import load_words
 from server import doctor, unknown_settings
 from tests.engine.office.world import B3, World, a_world
@@ -169,6 +170,29 @@ def test_a_store_of_another_release(place: Place, world: World, monkeypatch: pyt
 def test_a_file_on_a_network(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkup, "_kind_of_disk", lambda file: "nfs4")
     assert look(place, world)["store_on_network"].facts == {"kind": "nfs4"}
+
+
+@pytest.mark.parametrize(
+    ("address", "mode", "told"),
+    [
+        ("postgresql://guichet:perle@db.example/guichet", "", "db.example"),
+        ("postgresql://guichet@db.example/guichet?sslmode=require", "", "db.example"),
+        ("postgresql://guichet@db.example/guichet?sslmode=verify-full&sslrootcert=/etc/ca.pem", "", ""),
+        ("postgresql://guichet@db.example/guichet", "verify-ca", ""),
+        ("postgresql:///guichet?host=/run/postgresql", "", ""),
+        ("postgresql://guichet@127.0.0.1:5432/guichet", "", ""),
+        ("host=db.example dbname=guichet", "prefer", "db.example"),
+        ("host=db.example dbname=guichet sslmode='verify-full'", "", ""),
+        ("dbname=guichet", "", ""),
+        ("var/guichet.db", "", ""),
+    ],
+)
+def test_a_database_elsewhere_that_nothing_asks_who_it_is(
+    place: Place, world: World, address: str, mode: str, told: str
+) -> None:
+    assert unproven_server(address, mode) == told
+    found = look(replace(place, unproven=told), world).get("store_unproven")
+    assert (found.facts if found else None) == ({"host": told} if told else None)
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(1.0, "well"), (-5.0, "watch"), (31.0, "mend")])
