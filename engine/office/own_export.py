@@ -1,5 +1,5 @@
 """All that is kept of an applicant, in one plain form for them to take away: what they gave, what was done, what was written
-to them, who read it. What they may not read themselves (a confidential opinion, what services are told) stays out."""
+to them and by them, who read it. What they may not read themselves (a confidential opinion, what services are told) stays out."""
 
 from __future__ import annotations
 
@@ -78,6 +78,10 @@ def _dossier(office: Office, unit: Unit, one: Dossier, actor: Actor) -> Plain:
             {"channel": letter.channel, "to": letter.to, "subject": letter.subject, "body": letter.body,
              "at": instant_text(letter.created_at)}
             for letter in readable(one, unit.letters_of(one.id), actor)
+        ],
+        "thread": [
+            {"from": said.side, "at": instant_text(said.at), "body": said.body, "files": [file.name for file in said.files]}
+            for said in unit.messages_of(one.id)
         ],
         "read_by": [
             {"day": reading.day.isoformat(), "role": reading.role or "auditor"} for reading in unit.readings_of(one.id)

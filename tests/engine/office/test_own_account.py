@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from engine.office import accounts, intake, mail_links, own_account
+from engine.office.messages import write_message
+from engine.office.notes import write_note
 from engine.office.own_export import export_own
 from engine.office.readings import note_visit
 from engine.problems import Refused
@@ -140,12 +142,18 @@ class TestOnesData:
         world.sent(B3, world.applicant(NEW))
         clerk = world.agent("greffier", "sncja/greffier_en_chef")
         note_visit(world.office, clerk, dossier)
+        write_message(world.office, afi, dossier.id, "Bonjour, où en est ma demande ?")
+        write_note(world.office, clerk, dossier.id, "ENTRE NOUS")
         plain: Any = export_own(world.office, afi)
         assert [one["number"] for one in plain["dossiers"]] == [dossier.number]
         mine = plain["dossiers"][0]
         assert mine["answers"] == dict(dossier.answers)
         assert mine["payments"][0]["status"] == "paid"
         assert mine["messages"]
+        assert [(one["from"], one["body"]) for one in mine["thread"]] == [
+            ("applicant", "Bonjour, où en est ma demande ?")
+        ]
+        assert "ENTRE NOUS" not in json.dumps(plain)
         assert mine["read_by"] == [{"day": "2026-11-23", "role": "sncja/greffier_en_chef"}]
         assert "greffier" not in json.dumps(mine["read_by"]).replace("greffier_en_chef", ""), "no name of an agent"
 
