@@ -16,6 +16,7 @@ from engine.office.intake import mine
 from engine.office.messages import unread
 from engine.records.dossier import Payment
 from engine.records.store import DossierLine
+from engine.rules.giving_up import lapses_at
 from engine.rules.progress import Milestone, PublicStatus, public_status, timeline
 from engine.rules.view import FieldView, FileView, FormView, PageView
 from renderers.row_pages import find_row
@@ -290,6 +291,10 @@ def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
         yield visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
     if status.public in ("refused", "to_correct") and (reason := _last_reason(one)):
         yield say("track.reason", reason=reason)
+    if status.who == "applicant" and not late and lapses_at(one.procedure, one.dossier) is not None:
+        yield say("track.ends_after")
+    if status.public == "to_correct":
+        yield say("track.clock_waits")
     if status.public == "refused" and (contested := how_to_contest(one)):
         yield contested
 

@@ -313,7 +313,13 @@ def test_two_tabs_see_both_versions_and_choose(known: Visitor) -> None:
 def test_correcting_opens_only_what_was_asked(known: Visitor) -> None:
     number = known.sent()
     known.decide(number, "corriger", reason="Un point", correction={"nom": "Écrire en entier", "carte": "Illisible"})
-    assert "Nous attendons 2 choses de vous" in known.open(f"/dossiers/{number}").text
+    asked = known.open(f"/dossiers/{number}").text
+    assert "Nous attendons 2 choses de vous" in asked
+    consequences = (
+        "Après cette date, votre demande s’arrête.",
+        "Notre délai de réponse ne court pas pendant ce temps.",
+    )
+    assert all(said in asked for said in consequences)
     address = f"/dossiers/{number}/corrections"
     page = known.open(address)
     assert "Écrire en entier" in page.text
@@ -323,7 +329,9 @@ def test_correcting_opens_only_what_was_asked(known: Visitor) -> None:
     known.send(address, **{"file:carte": picture(), "go": "save"})
     assert "Tout est corrigé" in known.follow().text
     known.send(address, go="send")
-    assert "Un agent vérifie votre dossier" in known.follow().text
+    again = known.follow().text
+    assert "Un agent vérifie votre dossier" in again
+    assert not any(said in again for said in consequences)
 
 
 def test_paying_has_several_ends(known: Visitor) -> None:
