@@ -8,17 +8,23 @@ import tomllib
 from configparser import RawConfigParser
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
+import psycopg
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from psycopg import conninfo
 
 from engine.office.installation import Settings, unknown_settings
+from engine.records.dossier import Account
+from engine.records.stores import open_store
 from renderers.console import console
 from server import create_app
 from tests.engine.office.world import a_world
+from tests.postgres import server
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "deploy"
@@ -132,7 +138,7 @@ def test_the_composition() -> None:
     read = yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))
     for service in read["services"].values():
         assert set(service.get("secrets", ())) <= read["secrets"].keys()
-        named = {one.partition(":")[0] for one in service.get("volumes", ())}
+        named = {one.partition(":")[0] for one in service.get("volumes", ()) if not one.startswith("./")}
         assert named <= read["volumes"].keys()
         for needed in service.get("depends_on", {}):
             assert "healthcheck" in read["services"][needed]
@@ -151,6 +157,37 @@ def test_the_composition() -> None:
     for name, value in web["environment"].items():
         if name.endswith("_FILE"):
             assert value.removeprefix("/run/secrets/") in web["secrets"]
+
+
+@pytest.mark.slow
+def test_the_account_of_the_portal_owns_its_database_and_no_more() -> None:
+    """With the rights that the composition gives it, it migrates and works; the server stays somebody else's."""
+    settings = yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))["services"]["database"]
+    assert "POSTGRES_USER" not in settings["environment"]
+    assert "./database.sh:/docker-entrypoint-initdb.d/database.sh:ro" in settings["volumes"]
+    [script] = re.findall(r"<<'SQL'\n(.*?)\nSQL\n", (FOLDER / "database.sh").read_text("utf-8"), re.DOTALL)
+    name = f"guichet_test_{uuid4().hex[:12]}"
+    statements = re.sub(r"\bguichet\b", name, script).replace(":'password'", f"'{name}'").splitlines()
+    at = conninfo.conninfo_to_dict(server()).get("host", "")
+    host = "127.0.0.1" if str(at).startswith("/") else at
+    with psycopg.connect(server(), autocommit=True) as owner:
+        try:
+            for statement in statements:
+                owner.execute(statement.encode())
+            address = conninfo.make_conninfo(server(), host=host, dbname=name, user=name, password=name)
+            with psycopg.connect(address) as own:
+                rights = own.execute(
+                    "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+                )
+                assert rights.fetchone() == (False,)
+            store = open_store(address)
+            store.migrate()
+            with store.unit(write=True) as unit:
+                unit.put_account(Account("a1", "agent", "Maire", "maire"))
+            store.close()
+        finally:
+            owner.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+            owner.execute(f"DROP ROLE IF EXISTS {name}".encode())
 
 
 def test_no_secret_is_written_in_these_files() -> None:
