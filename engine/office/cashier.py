@@ -24,6 +24,7 @@ from engine.office.letters import payment_letter
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.phones import read_phone
+from engine.office.tries import too_many
 from engine.problems import Refused, refusal
 from engine.records.dossier import (
     SYSTEM_ACTOR,
@@ -62,6 +63,7 @@ PATIENCE: Final = (
 SECOND_THOUGHTS: Final = timedelta(hours=24)
 ENDED_PAUSE: Final = timedelta(minutes=10)
 LONGEST_PAGE: Final = 2000
+TRIES_PER_DOSSIER: Final = 10  # in a quarter of an hour: each rings somebody's telephone, and it may be anybody's
 _PAGE: Final = re.compile(r"https://[\w.-]+(:\d+)?([/?][\w.~:/?#@!$&()*+,;=%-]*)?", re.ASCII)
 
 CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider", "later"]
@@ -140,7 +142,8 @@ def start_payment(
     token: str | None = None,
 ) -> Payment:  # fmt: skip
     """Asks the provider to collect all that is owed now, or only the next instalments (`part`). Raises Refused: phone_format, unknown_provider, role,
-    nothing_owed, payment_pending or payment_unknown (payment, until): money may still come, nobody pays twice."""
+    nothing_owed, payment_pending or payment_unknown (payment, until): money may still come, nobody pays twice;
+    too_many_tries."""
     phone = read_phone(payer)
     if provider not in office.providers:
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
@@ -168,6 +171,8 @@ def _open_payment(
     if (other := awaited_in(unit, dossier, now)) is not None:
         until = (other.started_at + SECOND_THOUGHTS).isoformat(timespec="seconds")
         raise Refused(refusal(f"payment_{other.status}", payment=other.id, until=until))
+    if (closed := too_many(unit, now, (f"pay:{dossier.id}", TRIES_PER_DOSSIER))) is not None:
+        raise Refused(closed)
     amount = sum(_parts(office, procedure, dossier).values()) if part else sum(one.left for one in due)
     payment = Payment(
         new_id(), new_id(), dossier.id, tuple(one.fee for one in due), amount, provider,

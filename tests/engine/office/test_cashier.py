@@ -174,6 +174,16 @@ class TestStarting:
         after = cashier.see_payment(world.office, world.applicant(), dossier.id, first.id)
         assert after.status == "expired"
 
+    def test_nobodys_telephone_is_made_to_ring_without_end(self, world: World) -> None:
+        """Whoever owes a price may ask any number to pay it."""
+        dossier = world.sent()
+        for _ in range(cashier.TRIES_PER_DOSSIER):
+            assert pay(world, dossier, "90000003").status == "failed"
+        with pytest.raises(Refused, match="too_many_tries"):
+            pay(world, dossier, "90000003")
+        world.wait(minutes=16)
+        assert pay(world, dossier, "90000001").status == "paid"
+
     def test_a_double_click_is_one_order(self, world: World) -> None:
         dossier = world.sent()
         first, again = pay(world, dossier, token="t"), pay(world, dossier, token="t")
