@@ -20,6 +20,7 @@ from engine.office import passwords as chosen
 from engine.office import publication as followed
 from engine.office.office import OfficeSettings
 from engine.records import arrivals, attachment_content, attachments, pdf_content
+from engine.rules.figures import FEW
 from renderers.console_serving import _AT_ONCE, _GRACE, _IDLE, _LEAST
 from renderers.web import hardening
 from server import MOST_BYTES
@@ -159,6 +160,7 @@ def said() -> Iterator[str]:
     yield f"{sharing.MOST} open at once, {sharing.LASTS.days} days"
     yield f"{orders.MOST_LINES}; above {carried.AT_ONCE} the worker"
     yield f"{exports.MOST_ROWS:,} rows"
+    yield f"figures of {FEW} people or more"
     yield f"{followed.MOST_FILES:,} files, {followed.MOST_BYTES >> 20} MiB"
 
 
