@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
@@ -55,8 +55,9 @@ def language() -> str:
 
 
 def choices(home: str) -> list[Choice]:
-    """The other languages offered, each with the address of this same page; `home` for what only a post can show."""
-    path, others = (request.path, request.args.items(multi=True)) if _opens() else (home, iter(()))
+    """The other languages offered, each with the address of this same page; `home` for what only a post can show. It is
+    written so that no browser takes it for another site's (`/\\elsewhere`)."""
+    path, others = (quote(request.path), request.args.items(multi=True)) if _opens() else (home, iter(()))
     kept = [(name, value) for name, value in others if name != ASKED]
     return [Choice(code, f"{path}?{urlencode([*kept, (ASKED, code)])}") for code in OFFERED if code != language()]
 

@@ -28,6 +28,18 @@ def cookies(visitor: Visitor) -> list[str]:
     return [one for one in visitor.page.response.headers.getlist("Set-Cookie") if one.startswith("langue=")]
 
 
+@pytest.mark.parametrize(
+    "path", ["/%5Cevil.example", "/%5C%5Cevil.example/x", "/%2F%5Cevil.example", "/%09/evil.example"]
+)
+def test_another_language_is_of_the_same_page_and_of_no_other_site(visitor: Visitor, path: str) -> None:
+    """A page that is not found has the address that somebody made up; a browser reads `/\\` as `//`."""
+    page = visitor.open(path)
+    assert page.status == 404
+    [href] = re.findall(r'href="([^"]*lang=en)"', page.html)
+    assert re.match(r"/(?![/\\])[!-~]*\?lang=en\Z", href), href
+    assert "\\" not in href
+
+
 def test_a_page_speaks_the_language_asked_and_the_browser_remembers_it(visitor: Visitor) -> None:
     assert '<html lang="fr">' in visitor.open("/").html
     assert '<html lang="en">' in visitor.open("/?lang=en").html
