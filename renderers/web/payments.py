@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request, session
 
 from engine.definition.model import Appointment
 from engine.office.cashier import (
@@ -49,6 +49,7 @@ from renderers.web.money import day_of, francs, money_line, provider_label
 from renderers.web.prices import PriceLine, PriceTable, price_table
 from renderers.web.refusals import problem_json, sentence
 from renderers.web_form import national
+from renderers.words import FIXED_SPACE
 
 blueprint = Blueprint("payments", __name__)
 
@@ -199,7 +200,10 @@ def confirmed(number: str, payment_id: str) -> Response:
 
 
 def check_now(one: Case, payment_id: str) -> Response:
-    check_payment(office(), see_payment(office(), actor(), one.id, payment_id).id)
+    """Asks the operator again. Whoever reads the same page after that is told that nothing has come yet, and when."""
+    payment = check_payment(office(), see_payment(office(), actor(), one.id, payment_id).id)
+    if payment.status == "pending":
+        session["asked_operator"] = say("paying.not_yet", at=site().words.clock(office().now(), language()))
     return go(one.at(f"/paiement/{payment_id}"))
 
 
@@ -221,7 +225,7 @@ def _payment_page(one: Case, payment: Payment) -> Response:
     if payment.status == "pending":
         return page(
             "citizen/paying.html", dossier=one.dossier, base=one.at(), procedure=one.title, payment=payment,
-            payer=national(payment.payer), provider=provider_label(payment.provider),
+            payer=_number(payment.payer), provider=provider_label(payment.provider), note=session.pop("asked_operator", ""),
         )  # fmt: skip
     received = payment.status in _RECEIVED
     return page(
@@ -236,7 +240,7 @@ def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
     facts = [
         (say("payment.amount"), site().words.money(payment.amount, language())),
         (say("payment.paid_on"), _moment(payment.ended_at or payment.started_at)),
-        (say("payment.by"), f"{national(payment.payer)} ({provider_label(payment.provider)})"),
+        (say("payment.by"), f"{_number(payment.payer)} ({provider_label(payment.provider)})"),
     ]
     if payment.provider_ref:
         facts.append((say("payment.operator_reference"), payment.provider_ref))
@@ -248,13 +252,18 @@ def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
     return facts
 
 
+def _number(phone: str) -> str:
+    """A number that no line breaks in two."""
+    return national(phone).replace(" ", FIXED_SPACE)
+
+
 def _moment(instant: datetime) -> str:
     return site().words.moment(instant, language())
 
 
 def _why(payment: Payment) -> list[str]:
     """What happened, and what it means for the money."""
-    facts = {"phone": national(payment.payer), "amount": site().words.money(payment.amount, language())}
+    facts = {"phone": _number(payment.payer), "amount": site().words.money(payment.amount, language())}
     if payment.status == "unknown":
         return [say(f"payment.because.{key}") for key in ("unknown", "unknown_wait", "unknown_kept")]
     if payment.status == "overpaid":

@@ -365,6 +365,18 @@ def test_each_ending_says_what_became_of_the_money(known: Visitor, payer: str, s
     assert said in known.follow().text
 
 
+def test_who_asks_too_early_is_told_that_nothing_has_come_yet(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90445566")
+    address = known.page.address
+    known.open(address)
+    assert "la confirmation n’est pas encore arrivée" not in known.page.text
+    known.send(address)
+    assert "la confirmation n’est pas encore arrivée" in known.follow().text
+    assert "la confirmation n’est pas encore arrivée" not in known.open(address).text, "said once"
+
+
 def test_while_a_payment_is_checked_nobody_is_told_to_pay(known: Visitor) -> None:
     number = known.sent()
     known.decide(number, "accorder")
