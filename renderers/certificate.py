@@ -74,6 +74,7 @@ def receipt_pdf(
         **_frame(agency_label, wording, language, title=_say(wording, "pdf.receipt", language), number=reference),
         "rows": [
             [_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)],
+            *([[_say(wording, "pdf.applicant", language), dossier.label]] if dossier.label else []),
             [_say(wording, "pdf.dossier", language), group_number(dossier.number)],
             [_say(wording, "pdf.paid_on", language), wording.moment(payment.ended_at or payment.started_at, language)],
             [_say(wording, "pdf.paid_by", language), _phone(payment.payer)],
@@ -85,6 +86,7 @@ def receipt_pdf(
         "total": f"{wording.amount(payment.amount, language)} {francs}",
         "in_words": f"{_in_words(payment.amount, language)} {_say(wording, 'pdf.francs_long', language)}",
         **_verification(group_number(dossier.number), verify_url, wording, language, "pdf.verify_receipt"),
+        "verify_title": _say(wording, "frame.follow", language),
     }
     return render_pdf("receipt", data, {"qr": qr_svg(verify_url).encode()})
 
@@ -146,8 +148,8 @@ def summary_pdf(
 
 
 def _answered(title: str, fields: Sequence[FieldView], wording: Wording, language: str) -> Iterator[dict[str, Plain]]:
-    """A page as a section, then one section a row, those inside rows too. Of a paper, the names of its files."""
-    shown = [field for field in fields if field.shown and field.type != "note"]
+    """A page as a section, then one section a row, those inside rows too. Papers received have a section of their own."""
+    shown = [field for field in fields if field.shown and field.type != "note" and (field.text or not field.files)]
     lines: list[Plain] = [
         [field.label.in_(language), _answer(field, wording, language)]
         for field in shown
@@ -167,7 +169,7 @@ def _answer(field: FieldView, wording: Wording, language: str) -> str:
         return "•••"
     if field.type == "evidence" and "upload" not in field.how:
         return " ".join(_say(wording, f"piece.how.{how}", language) for how in field.how)
-    return field.text or ", ".join(file.name for file in field.files) or _say(wording, "pdf.unanswered", language)
+    return field.text or _say(wording, "pdf.unanswered", language)
 
 
 def _frame(agency: str, wording: Wording, language: str, *, title: str, number: str) -> dict[str, Plain]:

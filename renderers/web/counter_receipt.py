@@ -45,6 +45,7 @@ def show(number: str) -> Response:
         "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
         steps=time_steps(one), bring=to_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
         cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(office(), actor(), one.id),
+        receipts=_receipts(one),
     )  # fmt: skip
 
 
@@ -100,6 +101,15 @@ def _rows(one: Case) -> list[tuple[str, str]]:
         ),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _receipts(one: Case) -> list[tuple[str, str]]:
+    """The receipts of what was paid, to print for the person: their address and their number."""
+    return [
+        (one.at(f"/recu/{payment.id}.pdf"), say("counter.money_receipt", number=payment.receipt))
+        for payment in payments(office(), actor(), one.id)
+        if payment.status in RECEIVED and payment.receipt
+    ]
 
 
 def _fee_said(one: Case, due: int) -> str:
