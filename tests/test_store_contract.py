@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Attachment
+from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Attachment
 from engine.records.events import EventsAsked, mark_of
 from engine.records.exchanges import Message, Note, SeatHold, Share, Waiting
 from engine.records.journal import seal, verify
@@ -669,6 +669,22 @@ def test_the_journal_of_rights_is_a_chain(store: Store) -> None:
         assert unit.rights() == (second, first)
         assert unit.rights(1) == (second,)
     assert list(store.findings()) == []
+
+
+def test_applicants_who_are_signed_in_nowhere_any_more(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        for account, login in (
+            ("here", "claimed:here"),
+            ("gone", "claimed:gone"),
+            ("never", "claimed:never"),
+            ("ama", "+228"),
+        ):
+            unit.put_account(Account(account, "applicant", "", login))
+        unit.put_account(Account("agent", "agent", "", "claimed:agent"))
+        unit.put_session(a_session("t1", account="here", expires_at=later(days=2)))
+        unit.put_session(a_session("t2", account="gone", expires_at=later(days=1)))
+        assert [one.id for one in unit.accounts_left("claimed:", later(days=1), 9)] == ["gone", "never"]
+        assert [one.id for one in unit.accounts_left("claimed:", later(days=2), 2)] == ["gone", "here"]
 
 
 def test_sessions_and_codes(store: Store) -> None:

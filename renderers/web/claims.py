@@ -130,7 +130,8 @@ def _day(draft: Dossier) -> str:
 
 def _what(draft: Dossier) -> str:
     """What a draft holds, so that one is told from the other."""
-    counts = [say("unproven.choose.answers", count=len(draft.answers))]
+    count = len(draft.answers)
+    counts = [say("unproven.choose.answers", count=count) if count else say("unproven.choose.empty")]
     if draft.attachments:
         counts.append(say("unproven.choose.files", count=len(draft.attachments)))
     return ", ".join(one for one in (*counts, draft.label) if one)

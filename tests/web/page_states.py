@@ -50,6 +50,32 @@ def coming_by_phone(site: AccessWorld) -> Seen:
 
 
 @a_way
+def going_on_without_a_code(site: AccessWorld) -> Seen:
+    """Filled in before the number is proven; then a draft that its owner had already."""
+    me, phone = site.client_of("none"), MARKS["phone"]
+    me.post("/demarches/etal/commencer", data={})
+    me.post("/connexion", data={"phone": phone})
+    yield "signin.ask_code", me.get("/connexion/code")
+    begun = me.post("/connexion/sans-code").headers["Location"]
+    number = begun.split("/")[2]
+    yield "catalogue.home", me.get("/")
+    yield "tracking.dossiers", me.get("/dossiers")
+    yield "form.tasks", me.get(f"/dossiers/{number}/demande")
+    yield "form.show", me.get(begun)
+    yield "sending.verify", me.get(f"/dossiers/{number}/verification")
+    yield "signin.ask_code", me.get(f"/connexion/code?suite={begun}")
+    yield "signin.ask_phone", me.get("/connexion?brouillon=1")
+    yield "signin.leave", me.get("/deconnexion")
+    with site.world.office.store.unit() as unit:
+        codes = [one for one in unit.letters_to(f"+228{phone}") if re.match(r"\d{6}\b", one.body)]
+    newest = max(codes, key=lambda letter: letter.created_at)
+    me.post("/connexion/code", data={"code": newest.body[:6]})
+    yield "claims.choose", me.get("/dossiers/de-cet-appareil")
+    yield "claims.choose", me.post("/dossiers/de-cet-appareil", data={})
+    yield "tracking.dossiers", me.get("/dossiers")
+
+
+@a_way
 def coming_by_mail(site: AccessWorld) -> Seen:
     me, other = site.client_of("none"), site.client_of("none")
     me.post("/connexion/courriel", data={"email": MARKS["email"]})
