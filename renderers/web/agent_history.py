@@ -74,14 +74,23 @@ def _moments(one: AgentCase) -> Iterator[_Moment]:
     yield _Moment(one.dossier.submitted_at or one.dossier.created_at, say("case.history_sent"), "")
     ways = iter(one.dossier.taken)
     passed = {entry.at for entry in entries if entry.kind == "transition"}  # the way it opened says that money came
+    asked: Plain = None  # the questions of the last correction
     for entry in entries:
         body = entry.body if isinstance(entry.body, dict) else {}
         if entry.kind == "transition":
-            taken = next(ways, None)
+            asked, taken = body.get("fields", asked), next(ways, None)
             if taken is not None:
                 yield _taken(one, taken, names)
         elif entry.kind in _TOLD and not (entry.kind == "paid" and entry.at in passed):
-            yield _Moment(entry.at, _told(one, entry, body), who_did(entry.actor, entry.actor_kind, names))
+            which = _corrected(one, asked) if body.get("task") == one.procedure.form.id else ""
+            yield _Moment(entry.at, _told(one, entry, body), who_did(entry.actor, entry.actor_kind, names), which)
+
+
+def _corrected(one: AgentCase, asked: Plain) -> str:
+    """The questions that were answered again, so that nobody reads all of them again."""
+    named = {str(name).partition(".")[0] for name in asked} if isinstance(asked, list) else set()
+    labels = [label(field.label) for name, field in one.procedure.fields.items() if name in named]
+    return say("waits.corrected_which", fields=", ".join(labels)) if labels else ""
 
 
 def _taken(one: AgentCase, taken: Taken, names: Mapping[str, str]) -> _Moment:

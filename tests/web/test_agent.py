@@ -11,6 +11,7 @@ import pytest
 
 from engine.office import casework, cashier, intake
 from engine.office.demo import open_demo
+from engine.office.papers import Upload
 from engine.records.dossier import Account, Dossier
 from engine.values import new_id
 from tests.engine.office.world import B3, PASSPORT, pdf
@@ -317,6 +318,12 @@ def test_corrections_name_fields_with_a_reason_each(desks: Desks, passport: Doss
     text = seat.see(at(passport))
     assert "Corrections attendues" in text
     assert "Correction attendue : « Photo floue »" in text
+    assert "Réponses changées" not in text, "nothing has come back yet"
+    owner, office = desks.world.applicant(), desks.world.office
+    intake.save_corrections(office, owner, passport.id, {"nom": ["LAWSON"]})
+    intake.attach(office, owner, passport.id, "acte_naissance", Upload("acte.pdf", pdf()))
+    intake.send_corrections(office, owner, passport.id)
+    assert "Réponses changées : Nom, Acte de naissance" in seat.see(at(passport))
 
 
 def test_no_field_chosen_is_no_correction(desks: Desks, passport: Dossier) -> None:
@@ -428,7 +435,7 @@ def test_a_picture_is_shown_and_a_pdf_is_not_run(desks: Desks) -> None:
     owner = world.applicant()
     intake.attach(world.office, owner, draft.id, "acte_naissance", intake.Upload("acte.jpg", photograph(300, 200)))
     for problem in intake.check(world.office, owner, draft.id).errors:
-        intake.attach(world.office, owner, draft.id, problem.at, intake.Upload("acte.pdf", pdf()))
+        intake.attach(world.office, owner, draft.id, problem.at, Upload("acte.pdf", pdf()))
     dossier = intake.submit(world.office, owner, draft.id, declared=True, token=new_id())
     seat, stranger = desks.agent(GATEKEEPER), desks.agent(CLERK)
     for attachment in dossier.attachments:
