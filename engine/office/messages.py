@@ -10,7 +10,7 @@ from engine.office.carrying import journalise
 from engine.office.command import Memory, once
 from engine.office.letters import dossier_link
 from engine.office.office import NotFound, Office, seen
-from engine.office.papers import Upload
+from engine.office.papers import Upload, count_file
 from engine.problems import Fact, Refusal, Refused, refusal
 from engine.records.attachment_content import Rejected
 from engine.records.attachments import Lost
@@ -41,7 +41,7 @@ class Written:
 def write_message(
     office: Office, actor: Actor, dossier_id: str, body: str, file: Upload | None = None, *, token: str | None = None
 ) -> Written:
-    """Raises NotFound; Refused: messages_closed, message_empty, message_long, messages_many."""
+    """Raises NotFound; Refused: messages_closed, message_empty, message_long, messages_many, too_many_tries."""
     text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -140,6 +140,7 @@ def _side(dossier: Dossier, actor: Actor) -> Side:
 
 
 def _kept(office: Office, actor: Actor, dossier: Dossier, file: Upload) -> Attachment:
+    count_file(office, dossier)
     kept = office.attachments.keep(file.data, file.name, FILE_KINDS, LARGEST_FILE, dossier.id)
     return Attachment(
         new_id(), _FILE, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages, actor.id

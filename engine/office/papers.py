@@ -10,6 +10,7 @@ from engine.definition.model import Field, Procedure
 from engine.office.answering import dossier_again, keep_answers, own, without_orphans
 from engine.office.command import DOSSIER, Memory, once
 from engine.office.office import NotFound, Office, pinned, seen
+from engine.office.tries import too_many
 from engine.problems import Fact, Refused, refusal
 from engine.records.attachment_content import Rejected
 from engine.records.attachments import Kept, Lost
@@ -23,6 +24,7 @@ from engine.rules.scopes import Values, standing_of
 from engine.rules.view import AnswerProblem
 from engine.values import Plain, new_id
 
+FILES_AT_ONCE: Final = 100  # of one person, in a quarter of an hour
 FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
 
 
@@ -154,13 +156,24 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
 
 
 def keep_file(office: Office, dossier: Dossier, spot: Spot, file: Upload) -> Kept | AnswerProblem:
-    """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away."""
+    """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. Raises
+    Refused("too_many_tries")."""
+    count_file(office, dossier)
     bounds = spot.field.bounds
     try:
         return office.attachments.keep(file.data, file.name, bounds.accept, bounds.max_size, dossier.id)
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": spot.field.type, **rejected.facts}
         return AnswerProblem(spot.path, rejected.code, facts, label=spot.field.label)
+
+
+def count_file(office: Office, dossier: Dossier) -> None:
+    """Before a file of an applicant lies on the disk, whatever becomes of it: so many in a quarter of an hour, in all their
+    dossiers. Raises Refused("too_many_tries")."""
+    with office.store.unit(write=True) as unit:
+        closed = too_many(unit, office.now(), (f"files:{dossier.owner}", FILES_AT_ONCE))
+    if closed is not None:
+        raise Refused(closed)
 
 
 def handed_in(office: Office, dossier: Dossier, spot: Spot, kept: Kept) -> tuple[Dossier, AnswerProblem | None]:

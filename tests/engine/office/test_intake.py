@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.definition.model import Sensitive
-from engine.office import intake
+from engine.office import intake, papers
 from engine.office.intake import Upload
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refused
@@ -237,6 +238,21 @@ class TestSending:
     def test_the_number_serves_as_well_as_the_id(self, world: World) -> None:
         dossier = world.draft()
         assert intake.see(world.office, world.applicant(), dossier.number) == dossier
+
+    def test_one_person_fills_no_disk(self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Files that take the place of one another, in several drafts: so many, and no more lie there."""
+        monkeypatch.setattr(papers, "FILES_AT_ONCE", 4)
+        owner, drafts = world.applicant(), (world.draft(PASSPORT), world.draft("duplicata-bac"))
+        spots = [next(one.at for one in intake.check(world.office, owner, draft.id).errors) for draft in drafts]
+        for number in range(4):
+            draft, spot = drafts[number % 2], spots[number % 2]
+            intake.attach(world.office, owner, draft.id, spot, intake.Upload("acte.pdf", pdf()))
+        lying = {one for one in tmp_path.rglob("*") if one.is_file()}
+        with pytest.raises(Refused, match="too_many_tries"):
+            intake.attach(world.office, owner, drafts[0].id, spots[0], intake.Upload("acte.pdf", pdf()))
+        assert {one for one in tmp_path.rglob("*") if one.is_file()} == lying
+        world.wait(minutes=16)
+        intake.attach(world.office, owner, drafts[0].id, spots[0], intake.Upload("acte.pdf", pdf()))
 
     def test_a_dropped_draft_is_forgotten(self, world: World) -> None:
         owner, dossier = world.applicant(), world.filled()
