@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,10 +62,10 @@ def run(bar: str, minutes: float) -> str:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)  # fixtures put away what they made
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _said(done: dict[str, Any] | None) -> str:
@@ -78,6 +79,8 @@ def main() -> int:
     reader.add_argument("--list", action="store_true", help="say what is done, and do nothing")
     reader.add_argument("--minutes", type=float, default=MINUTES, help="for one bar")
     asked = reader.parse_args()
+    for one in (signal.SIGINT, signal.SIGTERM):  # however it is stopped, and wherever it was begun
+        signal.signal(one, signal.default_int_handler)
     found = {} if asked.again else kept()
     for bar in asked.bars or BARS:
         if asked.list or (not asked.bars and not _left(found, bar)):
