@@ -491,6 +491,19 @@ def test_nobody_is_absent_before_the_hour(desks: Desks, passport: Dossier) -> No
     assert desks.kept(dossier).bookings["depot"].status == "booked"
 
 
+def test_who_is_not_expected_that_day_is_looked_for_in_all_dossiers(desks: Desks, passport: Dossier) -> None:
+    world = desks.world
+    dossier = world.booked(world.paid(world.take(passport, desks.actor(GATEKEEPER), "conforme")), "depot")
+    seat, visit = desks.agent(DESK), dossier.bookings["depot"].start.date()
+    path = f"/agent/rendez-vous/{visit + timedelta(days=1)}?q={dossier.number}"
+    html = seat.get(path).get_data(as_text=True)
+    assert f'href="/agent/dossiers/{dossier.number}"' not in html
+    [elsewhere] = re.findall(r'href="(/agent\?file=tous[^"]+)"', html)
+    assert f'href="/agent/dossiers/{dossier.number}"' in seat.get(elsewhere.replace("&amp;", "&")).get_data(
+        as_text=True
+    )
+
+
 def test_nothing_is_noted_before_the_day_of_the_visit(desks: Desks, passport: Dossier) -> None:
     world = desks.world
     dossier = world.booked(world.paid(world.take(passport, desks.actor(GATEKEEPER), "conforme")), "depot")
