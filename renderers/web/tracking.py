@@ -14,6 +14,7 @@ from engine.office.cashier import awaited_payment, owed
 from engine.office.claims import waiting as waiting_here
 from engine.office.intake import mine
 from engine.office.messages import unread
+from engine.office.representation import held
 from engine.records.dossier import Payment
 from engine.records.store import DossierLine
 from engine.rules.giving_up import lapses_at
@@ -96,7 +97,14 @@ def dossiers() -> Response:
     if request.args.get("introuvable"):
         note = say("follow.not_found")
     waits = bool(session_token(CLAIM)) and bool(waiting_here(office(), myself(), session_token(CLAIM)))
-    return page("citizen/dossiers.html", groups=[group for group in groups if group.lines], note=note, waits=waits)
+    trusted = not actor().principal and any(one.active for one in held(office(), myself()))
+    return page(
+        "citizen/dossiers.html",
+        groups=[group for group in groups if group.lines],
+        note=note,
+        waits=waits,
+        trusted=trusted,
+    )
 
 
 def _listed(line: DossierLine, key: str, waiting: int) -> ListedDossier:

@@ -125,10 +125,13 @@ def test_somebody_reads_one_dossier_until_it_is_taken_back(visitor: Visitor) -> 
     assert visitor.send(page, phone=OTHER, role="reader").address == page
     friend = another(visitor).sign_in(OTHER)
     assert friend.open(f"/dossiers/{number}").status == 404
+    assert "Vous pouvez aussi agir pour quelqu’un d’autre. Voir pour qui" in friend.open("/dossiers").text
+    assert "Vous pouvez aussi agir" not in visitor.open("/dossiers").text
     friend.open(HOME)
     press(friend, HOME, "/compte/agir", mandate=mandate(friend))
     assert friend.open(f"/dossiers/{number}").status == 200
     assert "Personnes sur ce dossier" not in friend.page.text
+    assert "Vous pouvez aussi agir" not in friend.open("/dossiers").text, "they do already"
     visitor.open(page)
     assert (
         press(visitor, page, f"/compte/mandats/{mandate(visitor, '/compte/mandats')}", do="end", dossier=number) == page
