@@ -156,6 +156,24 @@ class SigningKeys:
         return hmac.new(self._secret, b"purpose\x1f" + purpose.encode(), hashlib.sha256).digest()
 
 
+class Box:
+    """What one secret seals for one purpose: unreadable and unchangeable without it."""
+
+    def __init__(self, secret: bytes, purpose: str) -> None:
+        self._own = AESGCM(hmac.new(secret, b"purpose\x1f" + purpose.encode(), hashlib.sha256).digest())
+
+    def seal(self, data: bytes) -> bytes:
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + self._own.encrypt(nonce, data, None)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Raises ValueError: another secret sealed it, or it was changed."""
+        try:
+            return self._own.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+        except InvalidTag:
+            raise ValueError("not sealed here") from None
+
+
 def has_signed(public: bytes, signature: bytes, data: bytes) -> bool:
     """Whether the key with this public half signed these bytes."""
     try:

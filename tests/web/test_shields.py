@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import zlib
+from base64 import b85decode, urlsafe_b64decode
 from pathlib import Path
 from typing import Final
 
@@ -135,11 +137,18 @@ def test_every_page_behind_the_door_shows_the_way_out(visitor: Visitor) -> None:
         assert "deconnexion" in (Path("renderers/templates") / frame).read_text("utf-8")
 
 
-def test_the_small_cookie_is_signed_by_sha_256_and_refused_once_changed(visitor: Visitor) -> None:
+def test_the_small_cookie_is_sealed_signed_by_sha_256_and_refused_once_changed(visitor: Visitor) -> None:
     visitor.send("/connexion", phone=PHONE)
     kept = visitor.client.get_cookie("__Host-session")
     assert kept is not None
+    with visitor.client.session_transaction(base_url=HTTPS) as held:
+        assert held["phone"]
     body, _, signature = kept.value.rpartition(".")
+    payload = body.rpartition(".")[0].lstrip(".")
+    read = urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    read = b85decode(zlib.decompress(read) if body.startswith(".") else read)
+    assert not [one for one in (b"phone", b"csrf", held["phone"].encode()) if one in read]
+    assert len(kept.value) < 4096
     assert len(signature) == 43  # 256 bits
     assert visitor.client.get("/connexion/code", base_url=HTTPS).status_code == 200
     changed = f"{body}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
