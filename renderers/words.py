@@ -17,7 +17,7 @@ from engine.clock import local
 from engine.definition.source import read_texts
 from engine.problems import Fact
 from engine.rules.view import AnswerProblem
-from engine.values import Text
+from engine.values import Text, group_number
 from renderers.spoken import Spoken, html_of
 
 REFERENCE: Final = "fr"
@@ -26,7 +26,11 @@ SAMPLES: Final = ("ee",)  # a few sentences, not read again yet by people who sp
 SPOKEN: Final = OFFERED + SAMPLES
 FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
-_KEPT: Final = re.compile(r" (?=[:;?!»%])|(?<=«) |(?<=\d) (?=\d|h\b)|(?<=\d h) (?=\d)")
+_KEPT: Final = re.compile(
+    r" (?=[:;?!»%])|(?<=«) |(?<=[nN]°) (?=\S)|(?<=\bart\.) (?=\d)|(?<=\d) (?=\d|h\b|min\b|kVA\b|[cmk]?m\b|m²|[KM]o\b)|(?<=\d h) (?=\d)"
+    r"|(?<=[\d}]) (?=F\b|FCFA\b)"
+    r"|(?:(?<=\d)|(?<=\b1er)) (?=(?:janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)\b)"
+)
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
 _ONE: Final = re.compile(r"\b1\b")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -233,9 +237,14 @@ def _flat(tree: object, prefix: str = "") -> dict[str, str]:
 
 
 def typographic(text: str, language: str) -> str:
-    """French signs keep to their word, and numbers stay whole: no line begins with « : », « ? », a closing quote, or the
-    minutes of an hour."""
+    """French signs keep to their word, and numbers stay whole with what they count: no line begins with « : », « ? », a closing
+    quote, the minutes of an hour, the month of a day, « F »; none ends with « N° »."""
     return _KEPT.sub(FIXED_SPACE, text) if language == REFERENCE else text
+
+
+def whole_number(number: str) -> str:
+    """`26 4829 1137 4` on one line, where it is read and not typed again."""
+    return group_number(number).replace(" ", FIXED_SPACE)
 
 
 def quoted(text: str, language: str) -> str:

@@ -13,7 +13,6 @@ from engine.office.casework import assign, offers, tray_counts
 from engine.problems import Refused
 from engine.records.dossier import Payment
 from engine.rules.progress import public_key
-from engine.values import group_number
 from renderers.web.agent import acts_in
 from renderers.web.agent_answers import answer_sections, application, later_sections
 from renderers.web.agent_case import AgentCase, agent_case, correctable_of, correction_offer, why
@@ -27,6 +26,7 @@ from renderers.web.messages import unread_of
 from renderers.web.notes import note_lines
 from renderers.web.refusals import sentence
 from renderers.web.statuses import TAGS
+from renderers.words import whole_number
 
 blueprint = Blueprint("agent_dossier", __name__)
 
@@ -60,7 +60,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
     return desk_page(
         "agent/dossier.html", 422 if error else 200,
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
-        assisted=assisted_by(dossier), name=dossier.label or group_number(dossier.number),
+        assisted=assisted_by(dossier), name=dossier.label or whole_number(dossier.number),
         standing=_standing(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
         flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
         sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
@@ -95,7 +95,7 @@ def _reused(one: Case) -> str:
     if reused is None or not reused.fields:
         return ""
     day = site().words.plain_day(local_day(reused.sent_at), language())
-    return say("case.reused", day=day, number=group_number(reused.number))
+    return say("case.reused", day=day, number=whole_number(reused.number))
 
 
 def _edition(one: Case) -> str:

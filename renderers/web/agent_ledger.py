@@ -14,12 +14,12 @@ from engine.office.surplus import to_give_back
 from engine.records.dossier import IssuedDocument, Owed
 from engine.rules.documents import status_of
 from engine.rules.view import FormView
-from engine.values import group_number
 from renderers.web.agent_answers import rows_of
 from renderers.web.agent_case import AgentCase, row_name
 from renderers.web.base import actor, language, office, say, site
 from renderers.web.cases import Case, label, place_label
 from renderers.web.desk import book_of
+from renderers.words import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +134,13 @@ def _earlier(one: AgentCase) -> Iterator[Earlier]:
         try:
             earlier = see(office(), actor(), linked.dossier)
         except NotFound:
-            yield Earlier(title, group_number(linked.number), "", say("links.elsewhere"))
+            yield Earlier(title, whole_number(linked.number), "", say("links.elsewhere"))
             continue
         theirs = book_of(earlier.procedure, earlier.edition) or book
         state = theirs.states.get(earlier.state) if theirs else None
         standing = say("links.state", state=label(state.label) if state else earlier.state)
         text = " ".join([standing, *_fate(link)])
-        yield Earlier(title, group_number(linked.number), f"/agent/dossiers/{earlier.number}", text)
+        yield Earlier(title, whole_number(linked.number), f"/agent/dossiers/{earlier.number}", text)
 
 
 def _fate(link: Link) -> list[str]:

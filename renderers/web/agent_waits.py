@@ -17,7 +17,6 @@ from engine.rules.due_dates import clock_end, clock_left
 from engine.rules.parts import SILENT
 from engine.rules.progress import public_key
 from engine.rules.view import FormView
-from engine.values import group_number
 from renderers.diagram import kind_of
 from renderers.web.agent_answers import rows_of
 from renderers.web.agent_case import AgentCase, act_label, row_name
@@ -25,6 +24,7 @@ from renderers.web.base import actor, language, office, say, site
 from renderers.web.cases import label
 from renderers.web.desk import Tag, people, role_label
 from renderers.web.money import provider_label
+from renderers.words import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _awaited_of(one: AgentCase, thing: Awaited) -> str:
         return say("waits.to_pay", amount=site().words.money(owed.left if owed else 0, language()))
     if isinstance(task, Link):
         linked = one.dossier.links.get(task.id)
-        return say("waits.link_end", number=group_number(linked.number) if linked else "")
+        return say("waits.link_end", number=whole_number(linked.number) if linked else "")
     if SYSTEM in thing.by:
         return say("waits.register")
     return _listed(say("desk.applicant_capital") if role == APPLICANT else role_label(role) for role in thing.by)

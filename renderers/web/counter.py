@@ -19,7 +19,6 @@ from engine.office.phones import read_phone
 from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.rules.criteria import adopt_criteria
-from engine.values import group_number
 from renderers.paging import ON_A_PAGE, paged
 from renderers.web.base import (
     COUNTER_DESK,
@@ -43,6 +42,7 @@ from renderers.web.catalogue import in_order, question_page, stopped_page, walk_
 from renderers.web.desk import desk_page
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national
+from renderers.words import whole_number
 
 blueprint = Blueprint("counter", __name__)
 
@@ -98,7 +98,7 @@ def _begun(ids: frozenset[str]) -> list[Begun]:
     for one in sorted(ids):
         dossier, book = see_case(office(), actor(), one)
         at = f"{HOME}/{dossier.number}/{'demande' if dossier.is_draft else 'recepisse'}"
-        found.append(Begun(at, label(book.identity.title), group_number(dossier.number), not dossier.is_draft))
+        found.append(Begun(at, label(book.identity.title), whole_number(dossier.number), not dossier.is_draft))
     return found
 
 

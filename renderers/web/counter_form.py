@@ -135,7 +135,7 @@ def send(number: str) -> Response:
 def _send_code(one: Case) -> Response:
     _, phone = person_named(office(), actor())
     send_help_code(office(), phone, client=client(), language=language())
-    session["note"] = say("counter.code_sent", phone=national(phone))
+    session["note"] = say("counter.code_sent", phone=national(phone).replace(" ", "\u00a0"))
     return _check(one)
 
 

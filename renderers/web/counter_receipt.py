@@ -134,5 +134,5 @@ def _follow(one: Case) -> str:
     host = urlsplit(office().settings.short_url).netloc
     phone = one.dossier.contact_phone
     if phone:
-        return say("counter.follow_phone", address=f"{host}/suivi", phone=national(phone))
+        return say("counter.follow_phone", address=f"{host}/suivi", phone=national(phone).replace(" ", "\u00a0"))
     return say("counter.follow_text", address=f"{host}/suivi/code")

@@ -30,6 +30,7 @@ from renderers.web.base import (
 )
 from renderers.web.cases import Case, case, label
 from renderers.web.refusals import sentence
+from renderers.words import whole_number
 
 blueprint = Blueprint("links", __name__)
 _OTHER = "other"
@@ -62,14 +63,14 @@ def linked_lines(one: Case) -> list[LinkLine]:
     for link in one.procedure.links():
         if (linked := one.dossier.links.get(link.id)) is not None:
             href = f"/dossiers/{linked.number}" if _is_seen(linked.dossier) else ""
-            found.append(LinkLine(href, label(link.label), group_number(linked.number), True))
+            found.append(LinkLine(href, label(link.label), whole_number(linked.number), True))
     return found
 
 
 def awaited_ends(one: Case) -> list[str]:
     """The dossiers whose end this one waits for."""
     waiting = awaited_links(one.procedure, one.dossier, one.standing().scope)
-    return [say("link.waiting", number=group_number(one.dossier.links[link.id].number)) for link in waiting]
+    return [say("link.waiting", number=whole_number(one.dossier.links[link.id].number)) for link in waiting]
 
 
 def _is_seen(dossier_id: str) -> bool:
@@ -157,7 +158,7 @@ def _page(one: Case, link: Link, typed: str = "", choice_error: str = "", number
     return page(
         "citizen/link.html", 422 if errors else 200, procedure=one.title, title=label(link.label), errors=errors,
         wanted=_title_of(link), choices=choices, picked=picked, typed=typed, choice_error=choice_error,
-        number_error=number_error, named=group_number(linked.number) if linked else "", back=one.at("/demande"),
+        number_error=number_error, named=whole_number(linked.number) if linked else "", back=one.at("/demande"),
         optional=not link.required.holds(one.standing().scope), token=new_token(), revision=one.dossier.revision,
         skip=_after(one),
     )  # fmt: skip
@@ -167,7 +168,7 @@ def _hint(found: Candidate) -> str:
     sent = found.dossier.submitted_at
     day = site().words.plain_day(local_day(sent), language()) if sent else ""
     papers = [document.number for document in found.dossier.documents if document.status == "valid"]
-    text = say("link.hint", number=group_number(found.dossier.number), day=day)
+    text = say("link.hint", number=whole_number(found.dossier.number), day=day)
     return f"{text} {say('link.papers', numbers=', '.join(papers))}" if papers else text
 
 
@@ -217,7 +218,7 @@ def _code_page(one: Case, link: Link, error: str = "") -> Response:
     errors = [("#code", error)] if error else []
     return page(
         "citizen/link_code.html", 422 if error else 200, procedure=one.title, title=label(link.label), errors=errors,
-        wanted=group_number(session["proving"]), back=one.at(f"/lien/{link.id}"),
+        wanted=whole_number(session["proving"]), back=one.at(f"/lien/{link.id}"),
     )  # fmt: skip
 
 
@@ -255,7 +256,7 @@ def _keep(one: Case, link: Link, number: str, row: int | None, phone: str | None
             raise
         return _page(one, link, group_number(number), number_error=say("link.unfit", title=_title_of(link)))
     key = "link.named_copied" if link.copies else "link.named"
-    session["note"], session["note_kind"] = say(key, number=group_number(number)), "ok"
+    session["note"], session["note_kind"] = say(key, number=whole_number(number)), "ok"
     return go(_after(case(one.dossier.number)))
 
 
@@ -291,6 +292,6 @@ def _row_page(one: Case, link: Link, earlier: str, error: str = "") -> Response:
     rows = [(at, name or say("rows.number", number=at + 1)) for at, name in enumerate(found.rows)]
     return page(
         "citizen/link_row.html", 422 if error else 200, procedure=one.title, title=label(link.label),
-        errors=[("#row", error)] if error else [], rows=rows, wanted=group_number(found.dossier.number),
+        errors=[("#row", error)] if error else [], rows=rows, wanted=whole_number(found.dossier.number),
         back=one.at(f"/lien/{link.id}"), token=new_token(), revision=one.dossier.revision,
     )  # fmt: skip

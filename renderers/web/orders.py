@@ -11,7 +11,7 @@ from engine.clock import local_day
 from engine.office.exports import FILES
 from engine.office.orders import Progress, closed_by, lines, my_orders, progress
 from engine.records.orders import Order, OrderLine
-from engine.values import Plain, group_number
+from engine.values import Plain
 from renderers.paging import paged
 from renderers.web.agent_case import act_label, why_not
 from renderers.web.base import actor, agent, auditor, language, office, say, site
@@ -20,6 +20,7 @@ from renderers.web.desk import book_of, desk_page, people
 from renderers.web.questions import question_said
 from renderers.web.refusals import sentence
 from renderers.web.tables import csv_response
+from renderers.words import whole_number
 
 blueprint = Blueprint("orders", __name__)
 
@@ -210,7 +211,7 @@ def _result(order: Order, line: OrderLine, name: str) -> Result:
         reason, book = closed_by(line), book_of(str(asked(order).get("procedure", "")))
         why = why_not(book, reason) if book else sentence(reason)
     return Result(
-        group_number(line.number),
+        whole_number(line.number),
         name or "–",
         _TAGS[line.outcome],
         say(f"orders.outcome_{line.outcome or 'waiting'}"),

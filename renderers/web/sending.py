@@ -16,7 +16,6 @@ from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.records.store import Conflict
 from engine.rules.fees import Quote, fee_names
-from engine.values import group_number
 from renderers.row_pages import find_row, row_at
 from renderers.web.answers import AnswerLine, AnswerSection, answer_sections
 from renderers.web.base import (
@@ -40,6 +39,7 @@ from renderers.web.money import francs
 from renderers.web.prices import PriceTable, price_table
 from renderers.web.tracking import next_act, time_steps
 from renderers.web_form import control_id, national, problem_sentence
+from renderers.words import whole_number
 
 blueprint = Blueprint("sending", __name__)
 RETURN = "?retour=verification"
@@ -154,7 +154,7 @@ def _table(one: Case, quote: Quote) -> PriceTable:
 def _links(one: Case) -> list[AnswerSection]:
     """The earlier dossiers that were named."""
     lines = [
-        AnswerLine(label(link.label), f"{say('frame.number')} {group_number(linked.number)}", (), one.at(f"/lien/{link.id}"))
+        AnswerLine(label(link.label), f"{say('frame.number')} {whole_number(linked.number)}", (), one.at(f"/lien/{link.id}"))
         for link in one.procedure.links()
         if (linked := one.dossier.links.get(link.id)) is not None
     ]  # fmt: skip

@@ -88,6 +88,23 @@ def test_a_line_never_begins_with_a_sign(words: Words) -> None:
     assert typographic("What ?", "en") == "What ?"
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("Payez 1 000 F avant le 1er mars 2026", "Payez 1~000~F avant le 1er~mars 2026"),
+        ("Bulletin n° 3", "Bulletin n°~3"),
+        ("N° {number}, délivré le {day}", "N°~{number}, délivré le {day}"),
+        ("De 8 h à 12 h 30, 40 kVA", "De 8~h à 12~h~30, 40~kVA"),
+        ("Le 30 novembre ; art. 23", "Le 30~novembre~; art.~23"),
+        ("{count} FCFA, 10 Mo, 100 m²", "{count}~FCFA, 10~Mo, 100~m²"),
+        ("5 ans, 20 jours, un rendez-vous", "5 ans, 20 jours, un rendez-vous"),  # these may be cut
+        ("Prix 5 Fruits et 3 mardis", "Prix 5 Fruits et 3 mardis"),
+    ],
+)
+def test_a_number_stays_with_what_it_counts(written: str, kept: str) -> None:
+    assert typographic(written, "fr").replace("\u00a0", "~") == kept
+
+
 def test_what_is_missing_in_a_language_is_said_in_french(words: Words) -> None:
     assert words.say("sheet.steps", "kbp", {}) == "Étapes"
 
