@@ -365,7 +365,9 @@ def _helped(who: Actor) -> str:
         name, phone = person_named(office(), who)
     except (Busy, NotFound):
         return ""
-    said = name or (say("counter.person_phone", phone=national(phone)) if phone else say("counter.person"))
+    said = name or (
+        say("counter.person_phone", phone=national(phone).replace(" ", "\u00a0")) if phone else say("counter.person")
+    )
     return f"{said} – {say('counter.bar_phone' if phone else 'counter.bar')}"
 
 
