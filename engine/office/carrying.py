@@ -12,6 +12,7 @@ from engine.office.fee_accounts import given_back
 from engine.office.letters import dossier_link
 from engine.office.office import Office, pinned
 from engine.office.secrets import random_digits
+from engine.office.surplus import OWING, owe_back
 from engine.office.visit_links import visit_link
 from engine.office.waiting_list import seats_changed
 from engine.problems import Refused, refusal
@@ -104,13 +105,18 @@ def forget_draft(office: Office, unit: Unit, before: Dossier, actor: Actor) -> D
 
 
 def journalise(unit: Unit, dossier: Dossier, drafts: Iterable[EntryDraft], actor: Actor, now: datetime) -> None:
-    """Seals entries to the dossier's chain; the salts of what they commit to are kept apart from them."""
+    """Seals entries to the dossier's chain; the salts of what they commit to are kept apart from them. What they owe back to
+    who paid is kept beside them."""
     head = unit.head(dossier.id)
+    before, owing = head[0], False
     for draft in drafts:
         body, salts = with_commitments(draft.body, draft.commits)
         entry = seal(head, dossier.id, now, actor, draft.kind, dossier.fingerprint, body)
         unit.add_entry(entry, salts)
         head = (entry.n, entry.hash)
+        owing = owing or draft.kind in OWING
+    if owing:
+        owe_back(unit, dossier, before + 1)
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------

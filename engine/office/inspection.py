@@ -13,11 +13,13 @@ from engine.office.editions import LostEdition
 from engine.office.filed import places_of
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.publishing import broken_publications
+from engine.office.surplus import debts
 from engine.office.verification import is_intact
 from engine.records.bodies import Unreadable
 from engine.records.checkpoints import Checkpoint, read_note
 from engine.records.dossier import Actor, Booking, Dossier, Payment
 from engine.records.journal import COMMITS, Break, Entry, commit_value, export_plain, verify
+from engine.records.refunds import Refund
 from engine.records.store import Damaged, Finding
 from engine.rules.access import is_owner, may_read, may_read_file
 from engine.rules.appointments import desks_of, iso_minute
@@ -132,6 +134,7 @@ def fsck(office: Office) -> tuple[Finding, ...]:
                     unit.payments_of(dossier_id),
                     unit.salts(dossier_id),
                 )
+                refunds = unit.refunds_of(dossier_id)
                 procedure = pinned(office, unit, dossier)
         except LostEdition as lost:
             found.append(Finding("edition_lost", dossier_id, {"edition": str(lost)}))
@@ -142,6 +145,7 @@ def fsck(office: Office) -> tuple[Finding, ...]:
         found += _of_journal(dossier, entries)
         found += _of_written(procedure, dossier, entries, salts)
         found += _of_money(dossier, entries, payments)
+        found += _of_refunds(dossier, entries, refunds, salts)
         found += _of_documents(office, procedure, dossier)
         found += _of_seats(office, procedure, dossier)
     found += office.attachments.findings(files)
@@ -241,6 +245,24 @@ def _of_money(dossier: Dossier, entries: tuple[Entry, ...], payments: tuple[Paym
     counted = sum(owed.paid for owed in dossier.owed.values())
     if counted > paid or (counted < paid and not _forgot_a_price(entries)):
         yield Finding("paid_differs", dossier.id, {"paid": paid, "counted": counted})
+
+
+def _of_refunds(
+    dossier: Dossier, entries: tuple[Entry, ...], refunds: tuple[Refund, ...], salts: Mapping[int, Mapping[str, str]]
+) -> Iterator[Finding]:
+    """What the journal owes back has its line, paid back where the journal says so, under the reference it committed to."""
+    owed = {debt.entry: debt.amount for debt in debts(entries)}
+    lines = {one.entry: one.amount for one in refunds}
+    for entry in sorted(entry for entry in owed.keys() | lines.keys() if owed.get(entry) != lines.get(entry)):
+        yield Finding("refund_differs", dossier.id, {"entry": entry})
+    told = [body.get("owed") for body in _bodies(entries, "refunded")]
+    paid = [one.entry for one in refunds if one.paid_at is not None]
+    if sorted(paid) != sorted(entry for entry in told if isinstance(entry, int)):
+        yield Finding("refund_unjournaled", dossier.id, {"entries": [*sorted(paid)]})
+    seals = _seals(entries, salts) if salts and dossier.erased_at is None else {}
+    for one in refunds if seals else ():
+        if one.reference is not None and not _is_sealed(seals, f"refunds.{one.entry}", one.reference):
+            yield Finding("refund_reference", dossier.id, {"entry": one.entry})
 
 
 def _bodies(entries: tuple[Entry, ...], kind: str) -> list[dict[str, Plain]]:

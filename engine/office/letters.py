@@ -11,6 +11,7 @@ from typing import Final
 from engine.office.office import Office, seen
 from engine.office.visit_links import HEAD, SIGNS
 from engine.records.dossier import Actor, Dossier, Letter, Payment
+from engine.records.refunds import Refund
 from engine.records.store import Unit
 from engine.rules.access import stands_for_owner
 from engine.rules.notices import ROLE_ADDRESS
@@ -41,6 +42,24 @@ def payment_letter(office: Office, unit: Unit, dossier: Dossier, payment: Paymen
     body = to_gsm(office.wording.say(key, dossier.language, facts))
     dedupe = f"{dossier.id}:payment:{payment.id}:{payment.status}"
     unit.add_letter(Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now))
+
+
+def repaid_letter(office: Office, unit: Unit, dossier: Dossier, refund: Refund, now: datetime) -> None:
+    """Tells that money was paid back, to the number it went to and to whoever the dossier writes to."""
+    facts = {
+        "amount": office.wording.amount(refund.amount, dossier.language), "dossier": group_number(dossier.number),
+        "reference": refund.reference or "", "link": dossier_link(office, dossier),
+    }  # fmt: skip
+    body = office.wording.say("notice.repaid.sms", dossier.language, facts)
+    phones = dict.fromkeys(one for one in (refund.payer, dossier.contact_phone) if one)
+    by_mail = {dossier.contact_email: office.wording.say("notice.repaid.subject", dossier.language, facts)}
+    for to in phones:
+        dedupe = f"{dossier.id}:repaid:{refund.entry}:sms:{to}"
+        unit.add_letter(Letter(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now))
+    for address, subject in by_mail.items() if not dossier.contact_phone else ():
+        if address:
+            dedupe = f"{dossier.id}:repaid:{refund.entry}:email:{address}"
+            unit.add_letter(Letter(new_id(), dossier.id, "email", address, subject, body, now, dedupe, now))
 
 
 def letters_of(office: Office, actor: Actor, dossier_id: str) -> tuple[Letter, ...]:

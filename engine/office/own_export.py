@@ -66,6 +66,11 @@ def _dossier(office: Office, unit: Unit, one: Dossier, actor: Actor) -> Plain:
             {"amount": paid.amount, "status": paid.status, "at": instant_text(paid.started_at), "receipt": paid.receipt}
             for paid in unit.payments_of(one.id)
         ],
+        "refunds": [
+            {"amount": back.amount, "owed_at": instant_text(back.owed_at), "repaid_at": _instant(back.paid_at),
+             "reference": back.reference}
+            for back in unit.refunds_of(one.id)
+        ],
         "bookings": [
             {"appointment": visit.appointment, "start": instant_text(visit.start), "status": visit.status}
             for visit in one.bookings.values()

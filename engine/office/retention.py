@@ -76,6 +76,7 @@ def _forget_all(office: Office, unit: Unit, procedure: Procedure, before: Dossie
     unit.erase_exchanges(before.id)
     for payment in unit.payments_of(before.id):
         unit.put_payment(replace(payment, payer=""))
+    unit.forget_payers(before.id)
     _set_timers(office, unit, procedure, dossier)
     return dossier
 

@@ -1,33 +1,84 @@
-"""What came in beyond the price, by payment: twice debited, paid again, or come after the dossier was closed."""
+"""Money to give back, as the journal has it: of a price, because an act or a state gives it back; beyond the price, by payment:
+twice debited, paid again, or come after the dossier was closed. Each such entry has its line (`Refund`) until it is paid back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from engine.office.office import Office, seen
-from engine.records.dossier import Actor
+from engine.records.dossier import Actor, Dossier
 from engine.records.journal import Entry
+from engine.records.refunds import Refund
+from engine.records.store import Unit
+
+OWING: Final = frozenset({"credited", "overpaid", "refund_owed"})
+_RECEIVED: Final = ("paid", "overpaid")
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What one entry of a journal owes back: of a fee, else of a payment."""
+
+    entry: int
+    at: datetime
+    amount: int
+    payment: str | None = None
+    fee: str | None = None
 
 
 def to_give_back(office: Office, actor: Actor, dossier_id: str) -> Mapping[str, int]:
-    """Francs to give back, by the payment they came with; a payment with nothing over is not named."""
+    """Francs that came in over the price, by the payment they came with; a payment with nothing over is not named."""
     with office.store.unit() as unit:
         return surplus(unit.entries(seen(unit, office, actor, dossier_id).id))
 
 
 def surplus(entries: Iterable[Entry]) -> dict[str, int]:
     """As the journal has it: what was over when credited, and what was learnt to have been taken since."""
-    credited: dict[str, int] = {}
     over: dict[str, int] = {}
+    for debt in debts(entries):
+        if debt.payment is not None:
+            over[debt.payment] = over.get(debt.payment, 0) + debt.amount
+    return over
+
+
+def debts(entries: Iterable[Entry]) -> Iterator[Debt]:
+    """What a whole journal owes back, entry by entry."""
+    known: dict[str, int] = {}  # francs taken, by payment
     for entry in entries:
-        if entry.kind not in ("credited", "overpaid") or not isinstance(entry.body, Mapping):
+        if entry.kind not in OWING or not isinstance(entry.body, Mapping):
             continue
-        payment, amount, extra = entry.body.get("payment"), entry.body.get("amount"), entry.body.get("extra", 0)
-        if not isinstance(payment, str) or not isinstance(amount, int) or not isinstance(extra, int):
+        payment, fee, amount = entry.body.get("payment"), entry.body.get("fee"), entry.body.get("amount")
+        extra = entry.body.get("extra", 0)
+        if not isinstance(amount, int) or not isinstance(extra, int):
             continue
-        if entry.kind == "credited":
-            credited[payment], over[payment] = amount, extra
-        else:
-            over[payment] = over.get(payment, 0) + max(0, amount - credited.get(payment, 0))
-            credited[payment] = max(amount, credited.get(payment, 0))
-    return {payment: francs for payment, francs in over.items() if francs}
+        if entry.kind == "refund_owed":
+            if isinstance(fee, str) and amount > 0:
+                yield Debt(entry.n, entry.at, amount, fee=fee)
+        elif isinstance(payment, str):
+            owed = extra if entry.kind == "credited" else max(0, amount - known.get(payment, 0))
+            known[payment] = max(amount, known.get(payment, 0))
+            if owed > 0:
+                yield Debt(entry.n, entry.at, owed, payment=payment)
+
+
+def owe_back(unit: Unit, dossier: Dossier, since: int) -> None:
+    """Keeps a line for each entry from `since` on that owes money back, in the unit that sealed it."""
+    for debt in debts(unit.entries(dossier.id)):
+        if debt.entry >= since:
+            payment, payer = _paid_by(unit, dossier, debt)
+            unit.add_refund(Refund(
+                dossier.id, debt.entry, dossier.procedure, debt.fee, payment, payer, debt.amount, debt.at
+            ))  # fmt: skip
+
+
+def _paid_by(unit: Unit, dossier: Dossier, debt: Debt) -> tuple[str | None, str]:
+    """The payment it came with and its number: of a fee, the last that paid for it."""
+    found = [
+        one
+        for one in unit.payments_of(dossier.id)
+        if one.id == debt.payment or (debt.payment is None and one.status in _RECEIVED and debt.fee in one.fees)
+    ]
+    return (found[-1].id, found[-1].payer) if found else (debt.payment, dossier.contact_phone or "")

@@ -19,6 +19,7 @@ from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
+from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.removal import ORDERED
 from engine.records.snippets import SNIPPETS
 from engine.records.sqlite_schema import (
@@ -219,6 +220,14 @@ def _notes() -> Iterator[str]:
     yield from translated(NOTES)
 
 
+def _refunds() -> Iterator[str]:
+    yield from translated(REFUNDS)
+    yield from owed_so_far(
+        lambda column, name: f"({column}::json ->> '{name}')",
+        lambda column, name: f"({column}::json ->> '{name}')::bigint",
+    )
+
+
 _EACH: Final = (
     _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
     _mandates, _edition_heads, _tallies, _orders, _events,
@@ -226,6 +235,7 @@ _EACH: Final = (
     _snippets,
     _openings,
     _notes,
+    _refunds,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

@@ -19,6 +19,7 @@ from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
 from engine.records.people_schema import ADDED, MANDATES, PEOPLE
+from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.snippets import SNIPPETS
 from engine.records.tallies import TALLIES
 
@@ -43,6 +44,7 @@ NAMES: Final = (
     "0015 snippets",
     "0016 openings",
     "0017 notes",
+    "0018 refunds",
 )
 
 SETTINGS: Final = {
@@ -542,3 +544,15 @@ def openings(db: Database) -> None:
 def notes(db: Database) -> None:
     """What agents write about a dossier for one another."""
     db.executescript(NOTES)
+
+
+@MIGRATIONS(name=NAMES[17])
+def refunds(db: Database) -> None:
+    """What is owed back to whoever paid, until it is paid back; all that journals owed so far."""
+    db.executescript(REFUNDS)
+    for statement in owed_so_far(json_cell, json_cell):
+        db.execute(statement)
+
+
+def json_cell(column: str, name: str) -> str:
+    return f"json_extract({column}, '$.{name}')"

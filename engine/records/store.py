@@ -25,6 +25,7 @@ from engine.records.dossier import (
 from engine.records.exchanges import Message, Note, SeatHold, Share, Side, Waiting
 from engine.records.gauges import Standing
 from engine.records.journal import Entry
+from engine.records.refunds import Refund, RefundMark
 from engine.records.removal import Rows, Use
 from engine.records.unit_people import PeopleUnit
 from engine.records.unit_publications import PublicationUnit
@@ -203,6 +204,26 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
     def events_of(self, payment_id: str) -> tuple[PaymentEvent, ...]: ...
     def add_credit(self, payment_id: str, dossier_id: str, amount: int, at: datetime) -> bool:
         """Credits once for ever; False when it was credited already."""
+        ...
+
+    # money owed back
+    def add_refund(self, refund: Refund) -> None: ...
+    def refunds_of(self, dossier_id: str) -> tuple[Refund, ...]:
+        """All of them, paid back or not, the oldest first."""
+        ...
+
+    def pay_back(self, refund: Refund) -> bool:
+        """Keeps its day, hand, reference and payer; False when it was paid back already."""
+        ...
+
+    def refunds_open(
+        self, procedures: Sequence[str], offices: frozenset[str] | None, after: RefundMark | None, limit: int
+    ) -> tuple[Refund, ...]:
+        """What is still owed back in these procedures, of dossiers of these offices or of none, the longest owed first."""
+        ...
+
+    def forget_payers(self, dossier_id: str) -> None:
+        """The numbers that were paid back; one that waits for its money stays."""
         ...
 
     # seats

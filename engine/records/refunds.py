@@ -1,0 +1,87 @@
+"""Money owed back to whoever paid it, until it is: one line for each entry of a journal that owes some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Francs owed back, by the journal's entry (`entry`) that says so: of a price (`fee`) that an act gives back, else what a
+    payment brought over its price. `payer`: the number that paid. Once paid back it has its day, its hand and its reference."""
+
+    dossier: str
+    entry: int
+    procedure: str
+    fee: str | None
+    payment: str | None
+    payer: str
+    amount: int
+    owed_at: datetime
+    paid_at: datetime | None = None
+    paid_by: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundMark:
+    """Where the next page of a list begins: the longest owed first."""
+
+    owed_at: datetime
+    dossier: str
+    entry: int
+
+
+def mark_of(refund: Refund) -> RefundMark:
+    return RefundMark(refund.owed_at, refund.dossier, refund.entry)
+
+
+REFUNDS = """
+CREATE TABLE refund (
+  dossier TEXT NOT NULL REFERENCES dossier (id) DEFERRABLE INITIALLY DEFERRED,
+  entry INTEGER NOT NULL,
+  procedure TEXT NOT NULL,
+  fee TEXT,
+  payment TEXT,
+  payer TEXT NOT NULL,
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  owed_at TEXT NOT NULL,
+  paid_at TEXT,
+  paid_by TEXT,
+  reference TEXT,
+  PRIMARY KEY (dossier, entry),
+  CHECK ((paid_at IS NULL) = (paid_by IS NULL) AND (paid_at IS NULL) = (reference IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refund_open ON refund (procedure, owed_at, dossier, entry) WHERE paid_at IS NULL;
+"""
+
+
+def owed_so_far(cell: Callable[[str, str], str], whole: Callable[[str, str], str]) -> Iterator[str]:
+    """The lines of what journals owed before lines were kept. `cell` and `whole` read a text and a number of a JSON column."""
+    into = "INSERT INTO refund (dossier, entry, procedure, fee, payment, payer, amount, owed_at)"
+    entry = "FROM entry e JOIN dossier d ON d.id = e.dossier"
+    paid = f"{entry} JOIN payment p ON p.id = {cell('e.body', 'payment')}"
+    yield (
+        f"{into} SELECT e.dossier, e.n, d.procedure, NULL, p.id, p.payer, {whole('e.body', 'extra')}, e.at {paid}"
+        f" WHERE e.kind = 'credited' AND {whole('e.body', 'extra')} > 0"
+    )
+    known = (
+        f"(SELECT coalesce(max({whole('b.body', 'amount')}), 0) FROM entry b WHERE b.dossier = e.dossier AND b.n < e.n"
+        f" AND b.kind IN ('credited', 'overpaid') AND {cell('b.body', 'payment')} = p.id)"
+    )
+    more = f"{whole('e.body', 'amount')} - {known}"
+    yield (
+        f"{into} SELECT e.dossier, e.n, d.procedure, NULL, p.id, p.payer, {more}, e.at {paid}"
+        f" WHERE e.kind = 'overpaid' AND {more} > 0"
+    )
+    fee = cell("e.body", "fee")
+    of_it = (
+        "FROM payment p WHERE p.dossier = e.dossier AND p.status IN ('paid', 'overpaid')"
+        f""" AND p.fees LIKE '%"' || {fee} || '"%' ORDER BY p.started_at DESC LIMIT 1"""
+    )
+    yield (
+        f"{into} SELECT e.dossier, e.n, d.procedure, {fee}, (SELECT p.id {of_it}), coalesce((SELECT p.payer {of_it}), ''),"
+        f" {whole('e.body', 'amount')}, e.at {entry} WHERE e.kind = 'refund_owed' AND {whole('e.body', 'amount')} > 0"
+    )
