@@ -141,6 +141,7 @@ class _Reader(BookReader):
     def law(self, law: Law) -> LawText:
         day = self.words.plain_day(law.checked, self.language) if law.checked else ""
         details = [
+            self.say("official") if law.official else "",
             self.say("source", source=law.source) if law.source else "",
             self.say("article", article=law.article) if law.article else "",
             self.say("checked", day=day) if day else "",
