@@ -18,7 +18,7 @@ from engine.office.letters import repaid_letter
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Dossier
-from engine.records.refunds import Refund, RefundMark, mark_of
+from engine.records.refunds import Refund, mark_text, read_mark
 from engine.records.store import Unit
 from engine.rules.access import holds, in_their_offices
 from engine.rules.calendars import add_span
@@ -45,7 +45,7 @@ class OwedPage:
     """One page of what an agent's services owe back, and where the next begins."""
 
     lines: tuple[OwedBack, ...]
-    after: RefundMark | None = None
+    after: str | None = None
 
 
 def owed_back(office: Office, actor: Actor, dossier_id: str) -> tuple[OwedBack, ...]:
@@ -100,16 +100,16 @@ def _benefits(unit: Unit, dossier: Dossier, refund: Refund, actor: Actor) -> boo
 
 
 def refunds_to_pay(
-    office: Office, actor: Actor, *, agency: str | None = None, after: RefundMark | None = None, limit: int = 50
+    office: Office, actor: Actor, *, agency: str | None = None, after: str | None = None, limit: int = 50
 ) -> OwedPage:
     """What is still owed back by the services this agent acts for, the longest owed first; of one agency where it is named."""
     books = {book.id: book for book in _books(office, actor) if agency in (None, book.identity.agency)}
     if not books:
         return OwedPage(())
     with office.store.unit() as unit:
-        found = unit.refunds_open(sorted(books), actor.offices or None, after, limit + 1)
+        found = unit.refunds_open(sorted(books), actor.offices or None, read_mark(after), limit + 1)
         lines = tuple(_listed(office, unit, books, found[:limit], actor))
-    return OwedPage(lines, mark_of(found[limit - 1]) if len(found) > limit else None)
+    return OwedPage(lines, mark_text(found[limit - 1]) if len(found) > limit else None)
 
 
 def _listed(

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+from engine.records.bodies import Unreadable, instant_text, read_instant
+
+_DIGITS: Final = 9  # of the number of an entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,21 @@ class RefundMark:
     entry: int
 
 
-def mark_of(refund: Refund) -> RefundMark:
-    return RefundMark(refund.owed_at, refund.dossier, refund.entry)
+def mark_text(refund: Refund) -> str:
+    """The mark after a line, as an address carries it."""
+    return f"{instant_text(refund.owed_at)}~{refund.dossier}~{refund.entry}"
+
+
+def read_mark(text: str | None) -> RefundMark | None:
+    """None, the first page, for what no address of ours says."""
+    instant, _, rest = (text or "").partition("~")
+    dossier, _, entry = rest.partition("~")
+    if not dossier or not entry.isascii() or not entry.isdecimal() or len(entry) > _DIGITS:
+        return None
+    try:
+        return RefundMark(read_instant(instant), dossier, int(entry))
+    except Unreadable:
+        return None
 
 
 REFUNDS = """

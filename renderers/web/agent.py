@@ -17,6 +17,7 @@ from engine.office.bulk import may_pick
 from engine.office.casework import assign, tray, tray_counts
 from engine.office.messages import unread
 from engine.office.office import NotFound
+from engine.office.repaying import refunds_to_pay
 from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.records.store import Conflict, DossierLine
@@ -137,6 +138,7 @@ def inbox() -> Response:
     return desk_page(
         "agent/inbox.html",
         counter=bool(received_by(office(), actor())),
+        owes=bool(refunds_to_pay(office(), actor(), limit=1).lines),
         takes_next=counts["to_take"] > 0 and _leaves_one(asked, found.lines),
         filters=asked,
         queues=_queue_links(asked, counts),

@@ -24,6 +24,7 @@ from renderers.web.cases import Case, label
 from renderers.web.desk import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people
 from renderers.web.messages import unread_of
 from renderers.web.notes import note_lines
+from renderers.web.refunds import refund_lines
 from renderers.web.refusals import sentence
 from renderers.web.statuses import TAGS
 from renderers.words import whole_number
@@ -65,7 +66,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
         sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
         waits=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one, checked), linked=earlier_dossiers(one), events=events(one),
-        payments=payment_lines(one), bookings=booking_lines(one), documents=document_lines(one, form),
+        payments=payment_lines(one), refunds=refund_lines(one), bookings=booking_lines(one), documents=document_lines(one, form),
         acts=[act for act in acts if not act.why], closed=[act for act in acts if act.why],
         correcting=correcting.transition.id if correcting else "", over=state is not None and state.is_end,
         holder=_holder(one, people([dossier.assigned])), mine=dossier.assigned == actor().id,

@@ -20,7 +20,7 @@ from renderers.web.desk import people, who_did
 
 _FILLED: Final[Mapping[type, str]] = {Appointment: "attended", Link: "link_ended"}
 _TOLD: Final = frozenset(
-    {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed"}
+    {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed", "refunded"}
 )
 
 
@@ -109,9 +109,12 @@ def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
     book, task = one.procedure, str(body.get("task") or body.get("appointment") or "")
     if entry.kind == "assisted":
         return say("counter.history")
-    if entry.kind == "paid":
+    if entry.kind in ("paid", "refunded"):
         amount = body.get("amount")
-        return say("waits.paid", amount=site().words.money(amount if isinstance(amount, int) else 0, language()))
+        return say(
+            "waits.paid" if entry.kind == "paid" else "refund.history",
+            amount=site().words.money(amount if isinstance(amount, int) else 0, language()),
+        )
     if entry.kind == "part_done":
         part = str(body.get("part"))
         if part.isdecimal():

@@ -10,7 +10,6 @@ from engine.definition.model import Link
 from engine.office.cashier import awaited_payment, payments
 from engine.office.intake import see
 from engine.office.office import NotFound
-from engine.office.surplus import to_give_back
 from engine.records.dossier import IssuedDocument, Owed
 from engine.rules.documents import status_of
 from engine.rules.view import FormView
@@ -45,17 +44,12 @@ def payment_lines(one: Case) -> list[tuple[str, str, str]]:
         text = say("case.owed", label=owed.label, amount=money(owed.amount, language()))
         tag = ("we", say("status.checking")) if owed.left and owed.fee in checked else _owed_tag(one, owed)
         lines.append((text, *tag))
-    back = to_give_back(office(), actor(), one.id)
     for payment in payments(office(), actor(), one.id):
         status = "paid" if payment.status == "overpaid" else payment.status
         key = f"payment.line_{status}" if status in ("paid", "pending", "unknown") else "payment.line_failed"
         day = site().words.plain_day(local_day(payment.ended_at or payment.started_at), language())
         facts = {"amount": money(payment.amount, language()), "day": day}
         lines.append((say(key, **facts), "", payment.receipt or payment.provider_ref or ""))
-        if payment.id in back:
-            lines.append(
-                (say("case.give_back_money", back=money(back[payment.id], language())), "act", say("case.to_give_back"))
-            )
     return lines
 
 

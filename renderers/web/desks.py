@@ -35,6 +35,7 @@ from renderers.web import (
     orders,
     own_desk,
     publications,
+    refunds,
     snippets,
     statistics,
     team,
@@ -43,7 +44,7 @@ from renderers.web import (
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
     agent_bulk.blueprint, orders.blueprint,
-    exports.blueprint, auditor_events.blueprint, snippets.blueprint, handover.blueprint, notes.blueprint,
+    exports.blueprint, auditor_events.blueprint, snippets.blueprint, handover.blueprint, notes.blueprint, refunds.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, openings.blueprint, opening_forms.blueprint, own_desk.blueprint,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from engine.clock import local_day
 from engine.office.cash import CASH
 from engine.office.cashier import awaited_payment, payments
 from engine.office.fee_accounts import FeeAccount, fee_accounts
-from engine.office.surplus import to_give_back
+from engine.office.repaying import OwedBack, owed_back
 from engine.records.dossier import Payment
 from renderers.web.base import actor, language, office, say, site
 from renderers.web.cases import Case
@@ -53,17 +53,26 @@ def day_of(instant: datetime) -> str:
 def money_lines(one: Case) -> list[MoneyLine]:
     """Every price that fell due, with what became of it."""
     awaited = awaited_payment(office(), actor(), one.id)
-    return [money_line(account, awaited) for account in fee_accounts(office(), actor(), one.id)]
+    back = [line for line in owed_back(office(), actor(), one.id) if line.refund.fee is not None]
+    return [
+        money_line(account, awaited, [line for line in back if line.refund.fee == account.fee])
+        for account in fee_accounts(office(), actor(), one.id)
+    ]
 
 
-def money_line(account: FeeAccount, awaited: Payment | None = None) -> MoneyLine:
-    """`awaited`: the payment whose end is not known yet; what it pays is not asked for meanwhile."""
+def money_line(
+    account: FeeAccount, awaited: Payment | None = None, back: Iterable[OwedBack] = ()
+) -> MoneyLine:  # fmt: skip
+    """`awaited`: the payment whose end is not known yet; what it pays is not asked for meanwhile. `back`: what is owed back of
+    it."""
     parts = tuple(
         PartLine(francs(part.amount), say("money.part_before", day=day_of(part.due)) if part.due else "", part.paid)
         for part in account.parts
     )
     several = len(parts) > 1 and (account.open or account.paid < account.amount)
-    return MoneyLine(account.label, tuple(_said(account, awaited)), parts if several else (), account.open)
+    return MoneyLine(
+        account.label, (*_said(account, awaited), *map(fee_line, back)), parts if several else (), account.open
+    )
 
 
 def provider_label(provider: str) -> str:
@@ -106,17 +115,41 @@ def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
 
 def payment_lines(one: Case) -> list[PaymentLine]:
     """Every try to pay, oldest first."""
-    back = to_give_back(office(), actor(), one.id)
-    return [_payment(one, payment, back.get(payment.id, 0)) for payment in payments(office(), actor(), one.id)]
+    back = owed_back(office(), actor(), one.id)
+    return [
+        _payment(one, payment, [over_line(line) for line in back if is_over(line, payment)])
+        for payment in payments(office(), actor(), one.id)
+    ]
 
 
-def _payment(one: Case, payment: Payment, back: int) -> PaymentLine:
+def is_over(line: OwedBack, payment: Payment) -> bool:
+    """Whether it is what this payment brought over its price."""
+    return line.refund.payment == payment.id and line.refund.fee is None
+
+
+def over_line(line: OwedBack) -> str:
+    """What was paid too much, and when it comes back or came back."""
+    return say("refund.citizen_over" if line.refund.paid_at else "refund.citizen_over_owed", **_back(line))
+
+
+def fee_line(line: OwedBack) -> str:
+    """What of a price comes back or came back, and when."""
+    return say("refund.citizen_paid" if line.refund.paid_at else "refund.citizen_owed", **_back(line))
+
+
+def _back(line: OwedBack) -> dict[str, str]:
+    refund = line.refund
+    return {
+        "amount": francs(refund.amount), "until": day_of(line.due), "reference": refund.reference or "",
+        "day": day_of(refund.paid_at) if refund.paid_at else "",
+    }  # fmt: skip
+
+
+def _payment(one: Case, payment: Payment, back: list[str]) -> PaymentLine:
     received = payment.status in ("paid", "overpaid")
     key = payment.status if received or payment.status in ("pending", "unknown") else "failed"
-    text = say(
-        f"payment.line_{key}", amount=francs(payment.amount), day=day_of(payment.ended_at or payment.started_at),
-        back=francs(back),
-    )  # fmt: skip
+    day = day_of(payment.ended_at or payment.started_at)
+    text = " ".join([say(f"payment.line_{key}", amount=francs(payment.amount), day=day), *back])
     if received:
         return PaymentLine(text, one.at(f"/recu/{payment.id}.pdf"), say("payment.receipt"))
     open_one = key in ("pending", "unknown")

@@ -25,7 +25,7 @@ from engine.office.cashier import (
 )
 from engine.office.fee_accounts import FeeAccount, fee_accounts
 from engine.office.office import NotFound
-from engine.office.surplus import to_give_back
+from engine.office.repaying import owed_back
 from engine.problems import Refused
 from engine.records.dossier import Payment
 from engine.rules.tasks import open_tasks
@@ -45,7 +45,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, agency_of, case
-from renderers.web.money import day_of, francs, money_line, provider_label
+from renderers.web.money import day_of, fee_line, francs, is_over, money_line, over_line, provider_label
 from renderers.web.prices import PriceLine, PriceTable, price_table
 from renderers.web.refusals import problem_json, sentence
 from renderers.web_form import national
@@ -230,8 +230,9 @@ def _payment_page(one: Case, payment: Payment) -> Response:
     received = payment.status in _RECEIVED
     return page(
         "citizen/payment_end.html", dossier=one.dossier, base=one.at(), procedure=one.title,
-        end="paid" if payment.status == "paid" else payment.status, title=say(f"payment.{payment.status}"),
-        kind={"unknown": "act", "overpaid": "act"}.get(payment.status, "bad"), reference=payment.receipt or "",
+        end="paid" if payment.status == "paid" else payment.status,
+        title=say("refund.citizen_title" if _is_repaid(payment) else f"payment.{payment.status}"),
+        kind="ok" if _is_repaid(payment) else {"unknown": "act", "overpaid": "act"}.get(payment.status, "bad"), reference=payment.receipt or "",
         facts=_facts(one, payment) if received else [], lines=_why(payment), actions=_actions(case(one.dossier.number), payment),
     )  # fmt: skip
 
@@ -244,12 +245,22 @@ def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
     ]
     if payment.provider_ref:
         facts.append((say("payment.operator_reference"), payment.provider_ref))
+    for line in owed_back(office(), actor(), one.id):
+        if line.refund.payment == payment.id and line.refund.fee is not None:
+            facts.append((say("refund.tag_owed" if line.refund.paid_at is None else "refund.tag_paid"), fee_line(line)))
     accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.fee in payment.fees]
     if left := sum(account.left for account in accounts):
         days = [account.due for account in accounts if account.due is not None and account.left]
         text = say("money.left_before", left=francs(left), day=day_of(min(days))) if days else francs(left)
         facts.append((say("money.left"), text))
     return facts
+
+
+def _is_repaid(payment: Payment) -> bool:
+    """Whether all that it brought over the price was paid back."""
+    if payment.status != "overpaid":
+        return False
+    return all(line.refund.paid_at for line in owed_back(office(), actor(), payment.dossier) if is_over(line, payment))
 
 
 def _number(phone: str) -> str:
@@ -267,8 +278,7 @@ def _why(payment: Payment) -> list[str]:
     if payment.status == "unknown":
         return [say(f"payment.because.{key}") for key in ("unknown", "unknown_wait", "unknown_kept")]
     if payment.status == "overpaid":
-        back = to_give_back(office(), actor(), payment.dossier).get(payment.id, 0)
-        return [say("payment.because.overpaid", back=site().words.money(back, language()))]
+        return [over_line(line) for line in owed_back(office(), actor(), payment.dossier) if is_over(line, payment)]
     if payment.status == "expired":
         return [say("payment.because.expired", **facts)]
     key = f"payment.because.{payment.reason}"

@@ -118,6 +118,7 @@ POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "messages.write": {"body": "Bonjour"},
     "notes.add": {"body": "Bonjour"},
     "payments.begin": {"provider": "sandbox", "payer": "90000001"},
+    "refunds.post": {"reference": "OM-2026-4471", **CONFIRM},
     "rows.save": {"aides.0.prenom": "KOFFI", "go": "next"},
     "sending.send": {"declared": "1"},
     "snippets.add": {"agence": "dgdn", "title": "Merci", "body": "Merci."},

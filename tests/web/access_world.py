@@ -41,6 +41,7 @@ from engine.office import (
     notes,
     openings,
     readings,
+    repaying,
     sharing,
     snippets,
 )
@@ -84,7 +85,7 @@ MORNING: Final = datetime(2026, 11, 24, 8, 5, tzinfo=UTC)  # the day of a visit,
 ENDED: Final = date(2026, 11, 20)
 # Tables in which the facts are kept: what is refused writes in none of them.
 FACTS: Final = (
-    "account", "booking", "document", "dossier", "entry", "identifier", "mandate", "message", "note", "opening_change", "payment", "seat_hold",
+    "account", "booking", "document", "dossier", "entry", "identifier", "mandate", "message", "note", "opening_change", "payment", "refund", "seat_hold",
     "second_factor", "session", "share", "snippet", "waiting", "work_order",
 )  # fmt: skip
 ABSENT: Final = "26482911374"  # a number with its check digit that no dossier has
@@ -301,6 +302,10 @@ def _dossiers(world: World, holder: Holder, staff: Mapping[str, Actor], *, marke
     keep("owing", owing())
     pending = owing()
     keep("paying", pending, payment_id=_pay(world, owner, pending, "90000008"))
+    overpaid = owing()
+    _pay(world, owner, overpaid, "90000006")
+    (back,) = repaying.owed_back(office, owner, overpaid.id)
+    keep("overpaid", overpaid, entry=str(back.refund.entry))
     today, paid = visiting(0)
     keep("today", today, payment_id=paid)
     later, paid = visiting(8)
