@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from engine.office.inspection import fsck
+from tests.web.test_messages import the_dossier
 from tests.web.visitor import STALL, Visitor, a_visitor, later
 
 CONTESTED = (
@@ -63,3 +65,32 @@ def test_the_letter_names_the_procedure_and_the_day(refused: tuple[Visitor, str]
     said = " ".join(text.split())
     assert "Étal de marché" in said
     assert f"Recours gracieux au maire (délai : 2 mois, jusqu’au {LAST})" in said
+
+
+def refuse_again(known: Visitor, number: str) -> None:
+    known.open(f"/dossiers/{number}/actes/contester")
+    known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    known.decide(number, "refuser", reason="Carte illisible")
+
+
+def test_a_second_refusal_has_its_own_letter_and_the_first_is_replaced(refused: tuple[Visitor, str]) -> None:
+    known, number = refused
+    refuse_again(known, number)
+    first, second = the_dossier(known, number).documents
+    assert (first.status, second.status) == ("replaced", "valid")
+    assert first.number != second.number
+    papers = [known.open(f"/dossiers/{number}/documents/{one.id}.pdf").response.data for one in (first, second)]
+    texts = [PdfReader(io.BytesIO(paper)).pages[0].extract_text() for paper in papers]
+    assert ["Hors de la ville" in text for text in texts] == [True, False]
+    assert "Carte illisible" in texts[1]
+    assert "remplacé" in known.open(f"/v/{first.token}").text.lower()
+    assert "remplacé" not in known.open(f"/v/{second.token}").text.lower()
+    assert fsck(known.office) == ()
+
+
+def test_a_paper_of_another_kind_stays_the_one_in_hand(tmp_path: Path) -> None:
+    known = a_visitor(tmp_path, CONTESTED.replace("kind: letter", "kind: certificate, grants: false")).sign_in()
+    number = known.sent()
+    known.decide(number, "refuser", reason="Hors de la ville")
+    refuse_again(known, number)
+    assert [one.status for one in the_dossier(known, number).documents] == ["valid"]
