@@ -222,10 +222,15 @@ def _notes() -> Iterator[str]:
 
 def _refunds() -> Iterator[str]:
     yield from translated(REFUNDS)
-    yield from owed_so_far(
-        lambda column, name: f"({column}::json ->> '{name}')",
-        lambda column, name: f"({column}::json ->> '{name}')::bigint",
-    )
+    yield from owed_so_far(text_cell, whole_cell)
+
+
+def text_cell(column: str, name: str) -> str:
+    return f"({column}::json ->> '{name}')"
+
+
+def whole_cell(column: str, name: str) -> str:
+    return f"{text_cell(column, name)}::bigint"
 
 
 _EACH: Final = (

@@ -12,6 +12,7 @@ from engine.office.fee_accounts import fee_accounts
 from engine.office.inspection import fsck
 from engine.office.surplus import to_give_back
 from engine.records.dossier import Dossier
+from engine.records.store import Store
 from engine.rules.decision import Act
 from tests.engine.office import world as worlds
 from tests.engine.office.world import ROOT, World, a_world
@@ -22,10 +23,12 @@ TWICE = HALL.replace("abime: {label:", "abime: {returns: caution, label:")
 TWICE_DEBITED = "+22890000006"
 
 
-def paid(folder: Path, patch: pytest.MonkeyPatch, book: str, payer: str = "+22890000001") -> tuple[World, Dossier]:
+def paid(
+    folder: Path, patch: pytest.MonkeyPatch, book: str, payer: str = "+22890000001", store: Store | None = None
+) -> tuple[World, Dossier]:
     """A hall whose deposit and price were paid."""
     patch.setattr(worlds, "shipped", lambda: Catalogue.of([compiled(book, "deposit.yaml")], the_shared()))
-    world = a_world(folder)
+    world = a_world(folder, store)
     return world, world.paid(world.sent("deposit", surface=10, etat=False, etudiant=False), payer)
 
 

@@ -15,11 +15,13 @@ from engine.office.own_export import export_own
 from engine.office.repaying import owed_back, pay_back, paying_agencies, refunds_to_pay
 from engine.problems import Refused
 from engine.records.dossier import Account, Actor, Dossier
+from engine.records.postgres_schema import text_cell, whole_cell
 from engine.records.refunds import owed_so_far
 from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_schema import json_cell
 from tests.engine.office.test_refunds import HALL, TWICE_DEBITED, paid
 from tests.engine.office.world import MONDAY, PHONE, World
+from tests.postgres import an_empty_store
 
 REFERENCE = "OM-2026-4471"
 
@@ -120,19 +122,29 @@ def test_a_list_goes_on_where_it_stopped(owing: tuple[World, Dossier]) -> None:
     assert refunds_to_pay(world.office, agent, agency="mairie").lines == ()
 
 
-def test_what_was_owed_before_lines_were_kept_is_found_again(owing: tuple[World, Dossier]) -> None:
-    """The migration reads in the journal what the office keeps since."""
-    world, dossier = owing
-    world.take(dossier, clerk(world), "rendre")
-    store = world.office.store
-    assert isinstance(store, SqliteStore)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_was_owed_before_lines_were_kept_is_found_again(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The migration reads in the journal what the office keeps since, in both stores."""
+    store: Any = SqliteStore(":memory:") if kind == "sqlite" else an_empty_store()
+    world, dossier = paid(tmp_path, monkeypatch, HALL, TWICE_DEBITED, store)
+    agent = clerk(world)
+    world.take(dossier, agent, "rendre")
+    cells = (json_cell, json_cell) if kind == "sqlite" else (text_cell, whole_cell)
     with store.unit(write=True) as unit:
         kept = unit.refunds_of(dossier.id)
-        unit._change("DELETE FROM refund", ())  # type: ignore[attr-defined]
-        for statement in owed_so_far(json_cell, json_cell):
-            unit._change(statement, ())  # type: ignore[attr-defined]
+        unit._change("DELETE FROM refund", ())
+        for statement in owed_so_far(*cells):
+            unit._change(statement, ()) if kind == "sqlite" else unit._postgres.execute(statement)
         assert unit.refunds_of(dossier.id) == kept
-    assert len(kept) == 2
+    assert [one.amount for one in kept] == [30_000, 20_000]
+    first = refunds_to_pay(world.office, agent, limit=1)
+    second = refunds_to_pay(world.office, agent, after=first.after, limit=1)
+    assert [one.refund for one in (*first.lines, *second.lines)] == list(kept)
+    pay_back(world.office, agent, dossier.id, kept[0].entry, REFERENCE)
+    assert [one.refund for one in refunds_to_pay(world.office, agent).lines] == list(kept[1:])
+    assert fsck(world.office) == ()
 
 
 def test_a_number_is_forgotten_once_it_was_paid_back(owing: tuple[World, Dossier]) -> None:
