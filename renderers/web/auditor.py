@@ -17,6 +17,7 @@ from engine.office.readings import note_reading, noted_motive
 from engine.problems import Refused
 from engine.records.dossier import Dossier
 from engine.records.journal import Break, Entry
+from engine.rules.answers import OTHER
 from engine.values import Plain, digits_only
 from renderers.web.auditor_procedures import page_of_procedures, procedure_line
 from renderers.web.base import (
@@ -36,6 +37,7 @@ from renderers.web.base import (
 )
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page, leave_desk, role_label, sign_in_page
+from renderers.web.money import provider_label
 from renderers.web.refusals import refused
 from renderers.web.staff_door import enrolment_qr, next_step, passed
 from renderers.words import quoted
@@ -229,6 +231,8 @@ def _said(book: Procedure, name: str, value: Plain) -> str:
     words = site().words
     if isinstance(value, bool):
         return words.yes_no(value, language())
+    if isinstance(value, int) and name == "size":
+        return words.size(value, language())
     if isinstance(value, int):
         return words.money(value, language()) if name in ("amount", "extra") else str(value)
     text = str(value)
@@ -238,6 +242,8 @@ def _said(book: Procedure, name: str, value: Plain) -> str:
         return _coded(text) or role_label(text)
     if name in _CODED and _coded(text):
         return _coded(text)
+    if name == "provider":
+        return provider_label(text)
     if name == "page":
         return next((label(page.title) for page in book.form.pages if page.id == text), text)
     if name == "office":
@@ -256,6 +262,9 @@ def _coded(text: str) -> str:
 def _named(book: Procedure, text: str) -> str:
     """A code of the book by its label; anything else as it is written."""
     code = text.removeprefix("answers.")
+    whole = code.removesuffix(f"_{OTHER}")
+    if whole != code and code not in book.fields and whole in book.fields:  # what « Autre » was said to be
+        return say("journal.detail", question=quoted(label(book.fields[whole].label), language()))
     thing = book.fields.get(code) or book.tasks.get(code) or book.things.get(code)
     found = getattr(thing, "label", None) or getattr(thing, "title", None)
     if found is None:

@@ -254,3 +254,24 @@ def test_money_to_give_back_is_told_to_desk_and_controller(desks: Desks) -> None
     shown = desks.agent(CLERK).see(f"/agent/dossiers/{dossier.number}")
     assert "À rembourser" in shown
     assert "paiement non abouti" not in shown
+
+
+def test_the_trail_says_what_people_say(desks: Desks) -> None:
+    """The detail of « Autre », how heavy a file is, who took the money: no word of the engine."""
+    seat, world = desks.auditor(), desks.world
+    trail = seat.see(open_trail(seat, world.sent(PASSPORT, yeux="other", yeux_other="vairon")))
+    assert "« Couleur des yeux », autre réponse" in plain(trail)
+    assert "yeux_other" not in trail
+    assert "Taille du fichier" in trail
+    assert re.search(r"\d (Ko|Mo)", plain(trail))
+    dossier = world.sent(B3)
+    provider, named = next(iter(world.office.providers.items()))
+    start_payment(world.office, world.applicant(), dossier.id, provider=provider, payer="+22890000001")
+    told = plain(seat.see(open_trail(seat, dossier)))
+    assert named.label in told
+    assert provider not in told
+
+
+def plain(text: str) -> str:
+    """With ordinary spaces."""
+    return text.replace("\u202f", " ").replace("\u00a0", " ")
