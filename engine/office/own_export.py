@@ -25,7 +25,7 @@ def export_own(office: Office, actor: Actor) -> Plain:
         lines = unit.dossiers_of(actor.id, MOST_DOSSIERS)
         mandates: list[Plain] = [
             {"kind": one.kind, "role": one.role, "status": one.status, "until": one.until.isoformat() if one.until else None,
-             "for_me": one.principal == actor.id}
+             "for_me": one.principal == actor.id, "refused_because": one.reason}
             for one in (*unit.mandates_held(actor.id), *unit.mandates_given(actor.id))
         ]  # fmt: skip
         dossiers: list[Plain] = [

@@ -28,6 +28,7 @@ from engine.values import Plain, group_number, national, new_id
 
 PROOF_KINDS: Final = ("pdf", "jpg", "png")
 LARGEST_PROOF: Final = 5_000_000
+LONGEST_REASON: Final = 300
 GIVEN_BY_ONE: Final = 10  # mandates asked for or given by one person in a quarter of an hour
 _COMPANY: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
 
@@ -280,9 +281,13 @@ def _tell(office: Office, unit: Unit, phone: str, what: str, account: Account, n
 # -- answering, ending -------------------------------------------------------------------------------------------------
 
 
-def answer(office: Office, actor: Actor, mandate_id: str, yes: bool) -> Mandate:
-    """The person who was asked says yes or no. Raises NotFound for anybody else, and for what was answered."""
-    return _changed(office, mandate_id, lambda one: one.principal == actor.id and one.status == "asked", _said(yes))
+def answer(office: Office, actor: Actor, mandate_id: str, yes: bool, reason: str = "") -> Mandate:
+    """The person who was asked says yes, or no and why if they wish. Raises NotFound for anybody else, and for what was
+    answered."""
+    return _changed(
+        office, mandate_id, lambda one: one.principal == actor.id and one.status == "asked", _said(yes),
+        "" if yes else _because(reason),
+    )  # fmt: skip
 
 
 def end(office: Office, actor: Actor, mandate_id: str) -> Mandate:
@@ -304,9 +309,13 @@ def _manages(office: Office, actor: Actor) -> bool:
     return any(may_give(actor, one, office.day()) for one in (None, *held))
 
 
-def check(office: Office, actor: Actor, mandate_id: str, yes: bool) -> Mandate:
-    """An administrator has looked at the document; who asked is told. Raises NotFound for anybody else."""
-    done = _changed(office, mandate_id, lambda one: may_check(actor) and one.status == "to_check", _said(yes))
+def check(office: Office, actor: Actor, mandate_id: str, yes: bool, reason: str = "") -> Mandate:
+    """An administrator has looked at the document; who asked is told, and reads why it was refused. Raises NotFound for
+    anybody else; Refused: reason_missing."""
+    why = "" if yes else _because(reason)
+    if not yes and not why and may_check(actor):
+        raise Refused(refusal("reason_missing"))
+    done = _changed(office, mandate_id, lambda one: may_check(actor) and one.status == "to_check", _said(yes), why)
     with office.store.unit(write=True) as unit:
         holder, principal = unit.account(done.holder), unit.account(done.principal)
         if holder is not None and principal is not None and holder.login.startswith("+"):
@@ -339,11 +348,17 @@ def _said(yes: bool) -> MandateStatus:
     return "active" if yes else "refused"
 
 
-def _changed(office: Office, mandate_id: str, may: Callable[[Mandate], bool], status: MandateStatus) -> Mandate:
+def _because(reason: str) -> str:
+    return " ".join(reason.replace("\0", "").split())[:LONGEST_REASON]
+
+
+def _changed(
+    office: Office, mandate_id: str, may: Callable[[Mandate], bool], status: MandateStatus, reason: str = ""
+) -> Mandate:
     with office.store.unit(write=True) as unit:
         mandate = unit.mandate(mandate_id)
         if mandate is None or not may(mandate):
             raise NotFound
-        mandate = replace(mandate, status=status, changed_at=office.now())
+        mandate = replace(mandate, status=status, changed_at=office.now(), reason=reason)
         unit.put_mandate(mandate)
     return mandate

@@ -70,3 +70,4 @@ class Mandate:
     proof: str = ""
     proof_name: str = ""
     changed_at: datetime | None = None
+    reason: str = ""  # why it was refused, for who asked

@@ -84,3 +84,5 @@ CREATE INDEX mandate_holder ON mandate (holder, created_at);
 CREATE INDEX mandate_invited ON mandate (invited) WHERE holder = '';
 CREATE INDEX mandate_to_check ON mandate (created_at) WHERE status = 'to_check';
 """
+
+REFUSED_BECAUSE: Final = ("mandate", "reason", "TEXT", "NOT NULL DEFAULT ''")

@@ -18,7 +18,7 @@ from engine.records.exchanges import EXCHANGES, NOTES
 from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
-from engine.records.people_schema import ADDED, MANDATES, PEOPLE
+from engine.records.people_schema import ADDED, MANDATES, PEOPLE, REFUSED_BECAUSE
 from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.removal import ORDERED
 from engine.records.snippets import SNIPPETS
@@ -225,6 +225,11 @@ def _refunds() -> Iterator[str]:
     yield from owed_so_far(text_cell, whole_cell)
 
 
+def _refused_mandates() -> Iterator[str]:
+    table, column, kind, more = REFUSED_BECAUSE
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+
+
 def text_cell(column: str, name: str) -> str:
     return f"({column}::json ->> '{name}')"
 
@@ -241,6 +246,7 @@ _EACH: Final = (
     _openings,
     _notes,
     _refunds,
+    _refused_mandates,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

@@ -18,7 +18,7 @@ from engine.records.exchanges import EXCHANGES, NOTES
 from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
-from engine.records.people_schema import ADDED, MANDATES, PEOPLE
+from engine.records.people_schema import ADDED, MANDATES, PEOPLE, REFUSED_BECAUSE
 from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.snippets import SNIPPETS
 from engine.records.tallies import TALLIES
@@ -45,6 +45,7 @@ NAMES: Final = (
     "0016 openings",
     "0017 notes",
     "0018 refunds",
+    "0019 refused mandates",
 )
 
 SETTINGS: Final = {
@@ -552,6 +553,13 @@ def refunds(db: Database) -> None:
     db.executescript(REFUNDS)
     for statement in owed_so_far(json_cell, json_cell):
         db.execute(statement)
+
+
+@MIGRATIONS(name=NAMES[18])
+def refused_mandates(db: Database) -> None:
+    """Why a mandate was refused, for who asked for it."""
+    table, column, kind, more = REFUSED_BECAUSE
+    db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
 
 
 def json_cell(column: str, name: str) -> str:

@@ -69,7 +69,7 @@ def _line(one: Standing) -> dict[str, str]:
     holder = representation.called(one.holder) if one.holder else national(mandate.invited)
     return {
         "id": mandate.id, "for": representation.called(one.principal), "by": holder, "text": ", ".join(parts),
-        "status": status, "tag": {"active": "ok", "refused": "bad"}.get(status, ""), "said": say(f"acting.status_{status}"),
+        "status": status, "tag": {"active": "ok", "refused": "bad"}.get(status, ""), "said": say(f"acting.status_{status}"), "why": mandate.reason,
     }  # fmt: skip
 
 
@@ -89,10 +89,13 @@ def act() -> Response:
 @blueprint.post("/compte/mandats/<mandate_id>")
 @signed_in
 def answer(mandate_id: str) -> Response:
-    """Says yes or no to who asks, or ends what was given or held."""
+    """Says yes or no to who asks, or ends what was given or held; `decline` and `leave` are asked once more first."""
     said = request.form.get("do", "")
+    if said in ("decline", "leave"):
+        return _sure(mandate_id, said)
     if said in ("accept", "refuse"):
-        representation.answer(office(), myself(), mandate_id, said == "accept")
+        reason = request.form.get("reason", "")[: representation.LONGEST_REASON * 2]
+        representation.answer(office(), myself(), mandate_id, said == "accept", reason)
         return _done("answered")
     who = myself() if session.get(ACTING) == mandate_id else actor()
     representation.end(office(), who, mandate_id)
@@ -100,6 +103,24 @@ def answer(mandate_id: str) -> Response:
         session.pop(ACTING, None)
     back = request.form.get("dossier", "")[:20]
     return _done("ended", f"/dossiers/{dossier_number(back)}/personnes" if back else _HOME)
+
+
+def _sure(mandate_id: str, said: str) -> Response:
+    """Raises `NotFound` for what is not theirs to refuse, or to lay down."""
+    known = representation.given(office(), myself()) if said == "decline" else representation.held(office(), myself())
+    open_ones = ("asked",) if said == "decline" else ("asked", "to_check", "active")
+    one = next((one for one in known if one.mandate.id == mandate_id and one.mandate.status in open_ones), None)
+    if one is None:
+        raise NotFound
+    line = _line(one)
+    name = line["by"] if said == "decline" else line["for"]
+    return page(
+        "citizen/confirm.html", title=say(f"acting.{said}_title", name=name), procedure="", back=_HOME, errors=[], token="",
+        revision=None, files=False, lines=[line["text"], say(f"acting.{said}_text", name=name)], warn=True, reason="",
+        ask_reason=say("acting.why_optional") if said == "decline" else "", keep=say("acting.sure_keep"),
+        button=say("acting.refuse" if said == "decline" else "acting.lay_down"),
+        hidden=[("do", "refuse" if said == "decline" else "end")],
+    )  # fmt: skip
 
 
 def _done(what: str, where: str = _HOME) -> Response:
@@ -243,12 +264,20 @@ def _form(
 @blueprint.get("/agent/representants")
 @agent()
 def to_check() -> Response:
+    return _waiting()
+
+
+def _waiting(error: str = "", at: str = "") -> Response:
+    """What waits for an administrator's eyes; `at`: the one that `error` is about."""
     waiting = [(one, _line(one)) for one in representation.to_check(office(), actor())]
     lines = [
         {**line, "number": one.principal.login.removeprefix("company:") if one.mandate.kind == "company" else ""}
         for one, line in waiting
     ]
-    return desk_page("agent/representatives.html", lines=lines, note=session.pop("desk_note", ""))
+    return desk_page(
+        "agent/representatives.html", 422 if error else 200, lines=lines, note=session.pop("desk_note", ""), error=error, at=at,
+        errors=[(f"#why-{at}", error)] if error else [], longest=representation.LONGEST_REASON,
+    )  # fmt: skip
 
 
 @blueprint.get("/agent/representants/<mandate_id>/document")
@@ -261,6 +290,12 @@ def proof(mandate_id: str) -> Response:
 @blueprint.post("/agent/representants/<mandate_id>")
 @agent()
 def check(mandate_id: str) -> Response:
-    done: Mandate = representation.check(office(), actor(), mandate_id, request.form.get("do") == "accept")
+    reason = request.form.get("reason", "")[: representation.LONGEST_REASON * 2]
+    try:
+        done: Mandate = representation.check(
+            office(), actor(), mandate_id, request.form.get("do") == "accept", reason
+        )  # fmt: skip
+    except Refused:
+        return _waiting(say("acting.why_missing"), mandate_id)
     session["desk_note"] = say(f"acting.status_{done.status}")
     return go("/agent/representants")

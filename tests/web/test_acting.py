@@ -189,3 +189,45 @@ def test_acting_in_a_browser(enter: Enter, portal: Portal, tmp_path: Path, viewp
     chef.press("Accepter")
     assert chef.sees("Aucun document n’attend.")
     chef.check()
+
+
+def test_a_refused_document_says_why(visitor: Visitor) -> None:
+    visitor.send(f"{HOME}/nouvelle", number="TG-LOM 1", name="SOTOGO", proof=(io.BytesIO(pdf()), "rccm.pdf"))
+    chef = administrator(visitor)
+    chef.open("/agent/representants")
+    claim = mandate(chef, "/agent/representants")
+    press(chef, "/agent/representants", f"/agent/representants/{claim}", do="refuse")
+    assert chef.page.status == 422
+    assert "Écrivez pourquoi vous refusez" in chef.page.text
+    assert "en cours de vérification" in visitor.open(HOME).text, "nothing was decided"
+    press(chef, "/agent/representants", f"/agent/representants/{claim}", do="refuse", reason="Cachet illisible")
+    assert "Motif du refus : Cachet illisible" in visitor.open(HOME).text
+
+
+def test_who_is_asked_may_say_why_not(visitor: Visitor) -> None:
+    visitor.send("/compte/personnes/nouvelle", phone=OTHER, name="AMEGAN Afi")
+    relative = another(visitor).sign_in(OTHER)
+    relative.open(HOME)
+    asked = mandate(relative, "/compte/mandats")
+    press(visitor, HOME, f"/compte/mandats/{asked}", do="decline")
+    assert visitor.page.status == 404, "not who asked"
+    press(relative, HOME, f"/compte/mandats/{asked}", do="decline")
+    assert "agisse pour vous ?" in relative.page.text
+    fields = {name: values for name, values in relative.page.form().items() if name != "reason"}
+    relative.post(f"/compte/mandats/{asked}", **fields, reason="Je le fais moi-même")
+    assert relative.page.address == HOME
+    assert "Motif du refus : Je le fais moi-même" in visitor.open(HOME).text
+
+
+def test_nobody_stops_acting_by_one_touch(visitor: Visitor) -> None:
+    child = {"family_name": "AMEGAN", "given_names": "Kossi", "day": "1", "month": "2", "year": "2020"}
+    visitor.send("/compte/enfants/nouveau", **child)
+    visitor.open(HOME)
+    held = mandate(visitor, "/compte/mandats")
+    press(visitor, HOME, f"/compte/mandats/{held}", do="leave")
+    assert "Ne plus agir pour AMEGAN Kossi ?" in visitor.page.text
+    fields = visitor.page.form()
+    assert "AMEGAN Kossi" in visitor.open(HOME).text, "not before it is confirmed"
+    visitor.post(f"/compte/mandats/{held}", **fields)
+    assert visitor.page.address == HOME
+    assert "AMEGAN Kossi" not in visitor.open(HOME).text

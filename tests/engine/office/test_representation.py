@@ -80,7 +80,10 @@ class TestCompanies:
     def test_a_refused_document_opens_nothing(self, world: World) -> None:
         afi, chef = world.applicant(), administrator(world)
         mandate = company(world, afi)
-        representation.check(world.office, chef, mandate.id, False)
+        assert refused(representation.check, world.office, chef, mandate.id, False, " ") == "reason_missing"
+        representation.check(world.office, chef, mandate.id, False, "Document\nillisible")
+        (held,) = representation.held(world.office, afi)
+        assert (held.mandate.status, held.mandate.reason) == ("refused", "Document illisible")
         assert representation.acting_for(world.office, afi, mandate.id) is None
 
     def test_a_manager_gives_mandates_within_bounds_and_others_do_not(self, world: World) -> None:
