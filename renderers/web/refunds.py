@@ -26,6 +26,7 @@ from renderers.web.desk import book_of, desk_page, people
 from renderers.web.money import day_of, francs
 from renderers.web.refusals import sentence
 from renderers.web_form import national
+from renderers.words import FIXED_SPACE
 
 blueprint = Blueprint("refunds", __name__)
 
@@ -98,7 +99,7 @@ def _place(base: str, line: OwedBack) -> str:
 
 def _payer(line: OwedBack) -> str:
     if line.refund.payer:
-        return national(line.refund.payer)
+        return national(line.refund.payer).replace(" ", FIXED_SPACE)
     return say("refund.payer_forgotten" if line.refund.paid_at else "refund.payer_none")
 
 
