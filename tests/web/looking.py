@@ -31,6 +31,7 @@ _READ: Final = """() => ({
   broken: [...document.querySelectorAll('a[href^="#"]')].map((one) => one.getAttribute("href").slice(1)).filter(
     (id) => id && !document.getElementById(id)),
   errors: [...document.querySelectorAll("main .errors li, main .error")].map((one) => one.innerText)})"""
+_TAGS: Final = re.compile(r'<(\w+)(?:[^>]*?\b(?:class|type|role)="([^"]*)")?')
 _SPACED: Final = """() => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }
@@ -40,6 +41,11 @@ _SPACED: Final = """() => {
   document.adoptedStyleSheets = [];
   return wide;
 }"""
+
+
+def pieces_of(html: str) -> frozenset[tuple[str, str]]:
+    """What a page is made of: its tags and their classes, types and roles."""
+    return frozenset(_TAGS.findall(html))
 
 
 def read(page: Page) -> dict[str, Any]:

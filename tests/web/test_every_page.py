@@ -6,7 +6,6 @@ and badly; whatever comes back as a page is shown, once for each shape.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from tests.web.access import ASKED, PERSONAS, POSTED, Row, addresses, filled, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
-from tests.web.looking import technical_names
+from tests.web.looking import pieces_of, technical_names
 from tests.web.page_states import WAYS, Way
 from tests.web.windows import Sight, Window, is_page
 
@@ -81,7 +80,6 @@ LEADS_ON: Final = [
 NOT_SET_UP: Final = ["articles.security", "identity_signin.leave", "probes.metrics"]  # 404 here, and no page elsewhere
 NO_PAGE: Final = {*FILES, *FOR_SCRIPTS, *LEADS_ON, *NOT_SET_UP}
 OF_LETTERS: Final = ("definitions.", "comparisons.", "snippets.")  # what they show has blanks to fill
-_TAGS: Final = re.compile(r'<(\w+)(?:[^>]*?\b(?:class|type|role)="([^"]*)")?')
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +97,7 @@ def window(browser: Browser, site: AccessWorld) -> Iterator[Window]:
 
 @pytest.fixture(scope="module")
 def known() -> set[object]:
-    """Shapes of pages looked at already."""
+    """Shapes of pages looked at already, and each with the languages in which it was read."""
     return set()
 
 
@@ -109,9 +107,9 @@ def test_every_page_of_a_route(site: AccessWorld, window: Window, known: set[obj
     for row in table():
         for sight in sights(site, row) if row.endpoint == endpoint else ():
             shape = shape_of(endpoint, sight)
-            if shape not in known:
-                known.add(shape)
-                faults += window.faults(sight)
+            if (shape, sight.language) not in known:
+                faults += window.faults(sight) if shape not in known else window.faults_of_words(sight)
+                known |= {shape, (shape, sight.language)}
     assert not faults, "\n".join(dict.fromkeys(faults))
 
 
@@ -186,7 +184,7 @@ def ways(
 
 def shape_of(endpoint: str, sight: Sight) -> object:
     """What a page is made of: its tags and their classes. One that refuses is the same for all routes of a desk."""
-    made_of = frozenset(_TAGS.findall(sight.html))
+    made_of = pieces_of(sight.html)
     status = sight.answer.status_code
     where = sight.path.split("/")[1] if status in (403, 404) else endpoint
-    return where, status, sight.language, made_of
+    return where, status, made_of

