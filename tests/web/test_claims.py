@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.values import group_number
 from renderers.web.base import serves_unproven
 from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
 
@@ -115,7 +116,8 @@ def test_nor_does_a_browser_without_code_see_what_others_have(visitor: Visitor) 
     without_code(visitor, PHONE)
     for address in (f"/dossiers/{theirs}/demande", f"/dossiers/{theirs}/demande/vous"):
         assert visitor.open(address).address.startswith("/connexion/code?suite=")
-    assert theirs[-4:] not in visitor.open("/dossiers").html
+    seen = visitor.open("/dossiers").html.replace("\u00a0", " ")
+    assert theirs not in seen and group_number(theirs).replace("\u00a0", " ") not in seen
 
 
 # -- proving -----------------------------------------------------------------------------------------------------------
