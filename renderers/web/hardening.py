@@ -21,9 +21,10 @@ MOST_FIELDS: Final = 500
 _SQUEEZED_FROM: Final = 600
 _SQUEEZABLE: Final = ("text/", "application/json", "application/problem+json", "image/svg+xml", "application/ld+json")
 
+# Without blanks: each page carries them, on lines where a kilobyte is a third of a second.
 POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    "default-src 'none';script-src 'self';style-src 'self';img-src 'self';font-src 'self';connect-src 'self';"
+    "form-action 'self';base-uri 'none';object-src 'none';frame-ancestors 'none';require-trusted-types-for 'script'"
 )
 FILE_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _HEADERS: Final = {
@@ -33,7 +34,7 @@ _HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Permissions-Policy": "camera=(),geolocation=(),microphone=(),payment=(),usb=()",
 }
 
 
