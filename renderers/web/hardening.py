@@ -21,7 +21,7 @@ MOST_FIELDS: Final = 500
 _SQUEEZED_FROM: Final = 600
 _SQUEEZABLE: Final = ("text/", "application/json", "application/problem+json", "image/svg+xml", "application/ld+json")
 
-# Without blanks: each page carries them, on lines where a kilobyte is a third of a second.
+# Without blanks: each answer carries them.
 POLICY: Final = (
     "default-src 'none';script-src 'self';style-src 'self';img-src 'self';font-src 'self';connect-src 'self';"
     "form-action 'self';base-uri 'none';object-src 'none';frame-ancestors 'none';require-trusted-types-for 'script'"
