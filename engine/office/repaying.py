@@ -5,15 +5,18 @@ The operators we know collect only: the agency pays back from its own account, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
+from engine.definition.catalogue import Catalogue
 from engine.definition.model import Procedure
 from engine.definition.roles import roles_of
 from engine.office.carrying import journalise
 from engine.office.command import Memory, once
+from engine.office.editions import LostEdition
 from engine.office.letters import repaid_letter
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal, Refused, refusal
@@ -67,21 +70,28 @@ def due_of(office: Office, refund: Refund) -> datetime:
 
 def paying_agencies(office: Office, actor: Actor) -> tuple[str, ...]:
     """The agencies whose money this agent may pay back."""
-    return tuple(sorted({book.identity.agency for book in _books(office, actor)}))
+    return tuple(sorted(set(_paid_by(office, actor).values())))
 
 
-def _books(office: Office, actor: Actor) -> list[Procedure]:
-    return [book for book in office.catalogue.procedures.values() if _may_pay(book, actor)]
+def _paid_by(office: Office, actor: Actor) -> Mapping[str, str]:
+    """The procedures for which this agent may pay back, each with its agency, past editions too. No book is opened."""
+
+    def work(_: Catalogue) -> Mapping[str, str]:
+        mine = office.shelf.having(office.catalogue, actor.roles)
+        return MappingProxyType({one.id: one.agency for one in mine if _may_pay(one.agency, one.roles, actor)})
+
+    name = ("paid back", actor.kind, actor.principal, actor.roles)
+    return office.shelf.worked_out(office.catalogue, name, work)
 
 
-def _may_pay(procedure: Procedure, actor: Actor) -> bool:
+def _may_pay(agency: str, roles: Iterable[str], actor: Actor) -> bool:
     """An agent at their own desk, in a role of the procedure's own agency: whoever is only asked by it pays nothing back."""
-    own = {role for role in roles_of(procedure) if role.partition("/")[0] == procedure.identity.agency}
+    own = {role for role in roles if role.partition("/")[0] == agency}
     return actor.kind == "agent" and not actor.principal and holds(actor, own)
 
 
 def _why_not(unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor) -> Refusal | None:
-    if not _may_pay(procedure, actor) or not in_their_offices(dossier, actor):
+    if not _may_pay(procedure.identity.agency, roles_of(procedure), actor) or not in_their_offices(dossier, actor):
         return refusal("refund_not_yours")
     if refund.paid_at is not None:
         return refusal("refund_paid")
@@ -103,22 +113,24 @@ def refunds_to_pay(
     office: Office, actor: Actor, *, agency: str | None = None, after: str | None = None, limit: int = 50
 ) -> OwedPage:
     """What is still owed back by the services this agent acts for, the longest owed first; of one agency where it is named."""
-    books = {book.id: book for book in _books(office, actor) if agency in (None, book.identity.agency)}
-    if not books:
+    procedures = [one for one, its in _paid_by(office, actor).items() if agency in (None, its)]
+    if not procedures:
         return OwedPage(())
     with office.store.unit() as unit:
-        found = unit.refunds_open(sorted(books), actor.offices or None, read_mark(after), limit + 1)
-        lines = tuple(_listed(office, unit, books, found[:limit], actor))
+        found = unit.refunds_open(procedures, actor.offices or None, read_mark(after), limit + 1)
+        lines = tuple(_listed(office, unit, found[:limit], actor))
     return OwedPage(lines, mark_text(found[limit - 1]) if len(found) > limit else None)
 
 
-def _listed(
-    office: Office, unit: Unit, books: dict[str, Procedure], found: Iterable[Refund], actor: Actor
-) -> Iterable[OwedBack]:
+def _listed(office: Office, unit: Unit, found: Iterable[Refund], actor: Actor) -> Iterable[OwedBack]:
     for refund in found:
         dossier = unit.dossier_at_rest(refund.dossier)
-        if dossier is not None:
-            yield _line(office, unit, books[refund.procedure], dossier, refund, actor)
+        if dossier is None:
+            continue
+        try:
+            yield _line(office, unit, pinned(office, unit, dossier), dossier, refund, actor)
+        except LostEdition:  # the others are paid back all the same
+            yield OwedBack(refund, dossier.number, due_of(office, refund), refusal("refund_edition_lost"))
 
 
 def read_reference(text: str) -> str:

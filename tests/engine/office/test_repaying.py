@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from engine.office import repaying
+from engine.office.editions import LostEdition
 from engine.office.inspection import fsck
 from engine.office.office import NotFound
 from engine.office.own_export import export_own
@@ -176,3 +178,18 @@ def test_fsck_sees_what_was_changed(owing: tuple[World, Dossier], spoilt: str, c
     with world.office.store.unit(write=True) as unit:
         unit._change(spoilt, ())  # type: ignore[attr-defined]
     assert code in {one.code for one in fsck(world.office)}
+
+
+def test_a_dossier_whose_edition_is_lost_hides_no_debt(
+    owing: tuple[World, Dossier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = owing
+
+    def lost(*_: object) -> None:
+        raise LostEdition(dossier.procedure)
+
+    monkeypatch.setattr(repaying, "pinned", lost)
+    (line,) = refunds_to_pay(world.office, clerk(world)).lines
+    assert (line.refund.amount, line.number) == (30_000, dossier.number)
+    assert line.closed
+    assert line.closed.code == "refund_edition_lost"
