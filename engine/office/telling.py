@@ -20,12 +20,13 @@ from engine.office.answering import keep_answers
 from engine.office.bookings import book_slot, mark
 from engine.office.carrying import carry_out, keep
 from engine.office.casework import take_transition
-from engine.office.cashier import check_payment, least_owed, owed, start_payment
+from engine.office.cashier import least_owed, owed, start_payment
 from engine.office.expectations import Seen, unmet
 from engine.office.gathering import fill_form, fill_row, give_opinion
 from engine.office.intake import open_dossier, send_corrections, submit
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, WrongAnswers
+from engine.office.settlement import check_payment
 from engine.office.stage import PAYERS, Stage, fresh_token
 from engine.office.story_hints import instead, spot, unexpected
 from engine.problems import NOWHERE, Fact, Position, Problem, Refused, problem, refusal

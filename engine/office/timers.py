@@ -17,7 +17,7 @@ from engine.definition.model import Procedure
 from engine.gateways.senders import NotSent
 from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.carrying_orders import carry_orders
-from engine.office.cashier import awaited_in, reconcile
+from engine.office.cashier import awaited_in
 from engine.office.checkpoints import sign_journal
 from engine.office.claims import close_forsaken
 from engine.office.editions import LostEdition
@@ -26,6 +26,7 @@ from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
 from engine.office.office import Office, pinned
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
+from engine.office.settlement import reconcile
 from engine.office.tidings import tell_agents
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer

@@ -8,7 +8,8 @@ from flask import Blueprint, Response, request
 
 from engine.office.assistance import follow_code
 from engine.office.cash import CASH, cash_due, take_cash
-from engine.office.cashier import RECEIVED, awaited_payment, owed, payments
+from engine.office.cashier import awaited_payment, owed, payments
+from engine.office.settlement import RECEIVED
 from renderers.certificate import counter_pdf
 from renderers.web.base import (
     actor,

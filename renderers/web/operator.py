@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, abort, request, session
 
 from engine.gateways.sandbox import MAGIC, SandboxOperator
-from engine.office.cashier import record_callback
 from engine.office.phones import read_phone
+from engine.office.settlement import record_callback
 from engine.problems import Refused
 from renderers.web.base import go, language, office, page, public, say, site
 from renderers.web_form import national

@@ -14,11 +14,9 @@ from flask import Blueprint, Response, jsonify, request, session
 from engine.definition.model import Appointment
 from engine.office.cashier import (
     awaited_payment,
-    check_payment,
     least_owed,
     owed,
     payments,
-    record_callback,
     returned_payment,
     see_payment,
     start_payment,
@@ -26,6 +24,7 @@ from engine.office.cashier import (
 from engine.office.fee_accounts import FeeAccount, fee_accounts
 from engine.office.office import NotFound
 from engine.office.repaying import owed_back
+from engine.office.settlement import check_payment, record_callback
 from engine.problems import Refused
 from engine.records.dossier import Payment
 from engine.rules.tasks import open_tasks

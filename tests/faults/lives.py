@@ -17,7 +17,7 @@ from engine.clock import FixedClock, local_day
 from engine.definition.model import Procedure, Scenario
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import InboxSender
-from engine.office import cashier, intake, migration
+from engine.office import intake, migration, settlement
 from engine.office.editions import EditionShelf
 from engine.office.inspection import fsck
 from engine.office.next_steps import Outlook
@@ -173,7 +173,7 @@ class Lives:
                 payments = unit.payments_of(told.dossier.id)
             for payment in payments:
                 for _ in range(2):
-                    cashier.check_payment(self.office, payment.id)
+                    settlement.check_payment(self.office, payment.id)
             self.heard(told.dossier.id)
 
     def waits(self, choose: Choose) -> None:

@@ -23,7 +23,7 @@ from engine.gateways.paygate import PayGate
 from engine.gateways.payments import CURRENCY, PaymentProvider, ProviderDown, ProviderStatus
 from engine.gateways.sandbox import SIGNATURE, SandboxOperator, SandboxProvider
 from engine.gateways.wire import Wire
-from engine.office import cashier
+from engine.office import cashier, settlement
 from engine.office.inspection import fsck
 from engine.office.surplus import to_give_back
 from engine.records.dossier import Payment
@@ -277,7 +277,7 @@ def play(bar: Bar, times: int, seed: int = 1) -> None:
 def settle(bar: Bar) -> None:
     """The tour of the worker, once the operators have had ten minutes."""
     bar.world.wait(minutes=10, seconds=1)
-    cashier.reconcile(bar.world.office, 500)
+    settlement.reconcile(bar.world.office, 500)
 
 
 # -- judging it --------------------------------------------------------------------------------------------------------
@@ -322,7 +322,7 @@ def _faults_of_one(bar: Bar, before: Payment, line: Line, fate: str) -> Iterator
         yield f"{name}: credited {credited} instead of {francs}"
     if sum(one.paid for one in dossier.owed.values()) != francs:
         yield f"{name}: the dossier says otherwise"
-    if francs and not any(one.verified and one.kind in cashier.RECEIVED for one in events):
+    if francs and not any(one.verified and one.kind in settlement.RECEIVED for one in events):
         yield f"{name}: credited without an answer of the operator"
     if credited and not line.asked(before.reference):
         yield f"{name}: the operator was never asked"

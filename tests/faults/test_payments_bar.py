@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine.gateways.payments import CURRENCY, ProviderStatus
-from engine.office import cashier
+from engine.office import settlement
 from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.store import Store, Unit
@@ -73,24 +73,24 @@ def test_five_answers_in_any_order_come_to_the_same_end(tmp_path: Path) -> None:
 
 def the_last_word_wins(patch: pytest.MonkeyPatch) -> None:
     def last(office: Any, unit: Unit, payment: Any, status: ProviderStatus, now: Any) -> Any:
-        received = status.amount or payment.amount if status.kind in cashier.RECEIVED else 0
-        return cashier._Standing(status.kind, received, status.reason, status.provider_ref)
+        received = status.amount or payment.amount if status.kind in settlement.RECEIVED else 0
+        return settlement._Standing(status.kind, received, status.reason, status.provider_ref)
 
-    patch.setattr(cashier, "_folded", last)
-    patch.setattr(cashier, "RANK", dict.fromkeys(cashier.RANK, 0))
+    patch.setattr(settlement, "_folded", last)
+    patch.setattr(settlement, "RANK", dict.fromkeys(settlement.RANK, 0))
 
 
 def a_call_is_believed(patch: pytest.MonkeyPatch) -> None:
     def believe(office: Any, payment: Any) -> Any:
         told = ProviderStatus("paid", payment.amount, CURRENCY, payment.reference)
         with office.store.unit(write=True) as unit:
-            return cashier._settle(office, unit, payment.id, told)[0]
+            return settlement._settle(office, unit, payment.id, told)[0]
 
-    patch.setattr(cashier, "_ask", believe)
+    patch.setattr(settlement, "_ask", believe)
 
 
 def any_sum_will_do(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cashier, "_mismatch", lambda payment, status, amount: None)
+    patch.setattr(settlement, "_mismatch", lambda payment, status, amount: None)
 
 
 def a_credit_is_no_row_of_its_own(patch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_a_defence_taken_away_is_seen(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_an_office_that_never_asks_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with a_bar(tmp_path, SqliteStore(":memory:"), "paygate") as bar:
-        monkeypatch.setattr(cashier, "_to_ask", lambda unit, now, limit: [])
+        monkeypatch.setattr(settlement, "_to_ask", lambda unit, now, limit: [])
         for turn in range(ROUNDS):
             speak(bar, turn)
             settle(bar)

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from engine.office import casework, cashier, intake, timers
+from engine.office import casework, cashier, intake, settlement, timers
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records import postgres, postgres_tables
@@ -211,7 +211,7 @@ def an_act(world: World, agent: Actor, dossier: Dossier, draft: Dossier, chance:
             )
         case 2:
             payments = world.read(lambda unit: unit.payments_of(dossier.id))
-            return [cashier.check_payment(office, one.id) for one in payments]
+            return [settlement.check_payment(office, one.id) for one in payments]
         case 3:
             return casework.assign(office, agent, dossier.id, agent.id)
         case 4:

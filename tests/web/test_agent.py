@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import casework, cashier, intake
+from engine.office import casework, cashier, intake, settlement
 from engine.office.demo import open_demo
 from engine.office.papers import Upload
 from engine.records.dossier import Account, Dossier
@@ -61,7 +61,7 @@ def test_an_agent_reads_that_the_operator_is_asked_and_nobody_must_pay(desks: De
         listed = seat.see("/agent?file=tous")
         assert "Paiement en cours de vérification" in listed
         assert "Usager, jusqu’au" not in listed
-        cashier.check_payment(desks.world.office, paid.id)
+        settlement.check_payment(desks.world.office, paid.id)
 
 
 # -- the door ----------------------------------------------------------------------------------------------------------

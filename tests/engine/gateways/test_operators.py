@@ -17,7 +17,7 @@ from engine.gateways.paygate import PayGate
 from engine.gateways.payments import BadCallback, PaymentOrder, PaymentProvider, ProviderDown
 from engine.gateways.settings import WrongGateways, read_gateways
 from engine.gateways.wire import InsecureAddress, Wire, whole_francs
-from engine.office import cashier
+from engine.office import cashier, settlement
 from tests.engine.gateways.local_operators import (
     LocalCinetPay,
     LocalFedaPay,
@@ -187,12 +187,12 @@ def test_a_whole_story_with_an_operator_that_signs_nothing(tmp_path: Path) -> No
         payment = cashier.start_payment(
             world.office, world.applicant(), dossier.id, provider="pg", payer=ORDER.payer
         )  # fmt: skip
-        hear = lambda **changes: cashier.record_callback(  # noqa: E731
+        hear = lambda **changes: settlement.record_callback(  # noqa: E731
             world.office, "pg", *operator.callback(payment.reference, **changes)
         )
         assert hear().code == "noted"  # "paid", says the callback; the operator says: still waiting
         assert hear(tx_reference="autre", amount="1").code == "noted"
-        assert cashier.record_callback(world.office, "pg", {}, b'{"identifier": "x", "tx_reference": "y", "amount": 1}').code == "unmatched"  # fmt: skip
+        assert settlement.record_callback(world.office, "pg", {}, b'{"identifier": "x", "tx_reference": "y", "amount": 1}').code == "unmatched"  # fmt: skip
         see = lambda: world.read(lambda unit: unit.payment(payment.id))  # noqa: E731
         assert see().status == "pending"
         operator.end(payment.reference, "0")
@@ -208,12 +208,12 @@ def test_a_whole_story_with_an_operator_that_signs_nothing(tmp_path: Path) -> No
 def test_a_flood_of_callbacks_about_nothing_does_not_fill_the_store(tmp_path: Path) -> None:
     with serving(LocalPayGate()) as operator:
         world = a_world(tmp_path, providers={"pg": provider_of(operator)})
-        for number in range(cashier.FORGERIES_NOTED + 50):
+        for number in range(settlement.FORGERIES_NOTED + 50):
             told = f'{{"identifier": "x{number}", "tx_reference": "y{number}", "amount": 1}}'.encode()
-            assert cashier.record_callback(world.office, "pg", {}, told).code == "unmatched"
+            assert settlement.record_callback(world.office, "pg", {}, told).code == "unmatched"
         store: Any = world.office.store
         with store._connection(alone=False) as connection:
-            assert connection.execute("SELECT count(*) FROM pay_event").fetchone()[0] <= cashier.FORGERIES_NOTED
+            assert connection.execute("SELECT count(*) FROM pay_event").fetchone()[0] <= settlement.FORGERIES_NOTED
         assert not operator.asked
 
 

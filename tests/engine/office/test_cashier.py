@@ -12,7 +12,7 @@ import pytest
 
 from engine.gateways.payments import BadCallback, PaymentNotice, PaymentOrder, ProviderDown, ProviderStatus, Started
 from engine.gateways.sandbox import SIGNATURE
-from engine.office import cashier
+from engine.office import cashier, settlement
 from engine.office.editions import LostEdition
 from engine.office.inspection import fsck
 from engine.office.office import NotFound
@@ -89,7 +89,7 @@ class TestEndings:
         dossier = world.sent()
         payment = pay(world, dossier, payer)
         if status == "unknown" and reason is None:
-            payment = cashier.check_payment(world.office, payment.id)
+            payment = settlement.check_payment(world.office, payment.id)
         assert (payment.status, payment.reason) == (status, reason)
         assert world.kept(dossier).state == state
         assert fsck(world.office) == ()
@@ -104,12 +104,12 @@ class TestEndings:
         dossier = world.sent()
         pay(world, dossier, "90000005")
         world.wait(seconds=119)
-        cashier.reconcile(world.office)
+        settlement.reconcile(world.office)
         assert world.kept(dossier).state == "a_payer"
         world.wait(seconds=11)
-        assert cashier.reconcile(world.office) == 1
+        assert settlement.reconcile(world.office) == 1
         assert world.kept(dossier).state == "signature"
-        assert cashier.reconcile(world.office) == 0
+        assert settlement.reconcile(world.office) == 0
 
     def test_twice_debited_is_all_credited_and_said(self, world: World) -> None:
         dossier = world.sent()
@@ -124,7 +124,7 @@ class TestEndings:
         dossier = world.sent()
         payment = pay(world, dossier, "90000008")
         world.wait(minutes=11)
-        cashier.reconcile(world.office)
+        settlement.reconcile(world.office)
         after = cashier.see_payment(world.office, world.applicant(), dossier.id, payment.id)
         assert (after.status, after.reason) == ("failed", "operator_down")
 
@@ -132,15 +132,15 @@ class TestEndings:
         dossier = world.sent()
         first = pay(world, dossier)
         world.operator.refuse(first.reference)
-        assert cashier.check_payment(world.office, first.id).reason == "cancelled"
+        assert settlement.check_payment(world.office, first.id).reason == "cancelled"
         second = pay(world, dossier)
         world.operator.confirm(second.reference, "1234")
-        assert cashier.check_payment(world.office, second.id).status == "paid"
+        assert settlement.check_payment(world.office, second.id).status == "paid"
 
     def test_nobody_confirms(self, world: World) -> None:
         payment = pay(world, world.sent())
         world.wait(minutes=10)
-        assert cashier.check_payment(world.office, payment.id).status == "expired"
+        assert settlement.check_payment(world.office, payment.id).status == "expired"
 
 
 class TestStarting:
@@ -154,7 +154,7 @@ class TestStarting:
     def test_nobody_pays_again_while_the_operator_is_silent(self, world: World) -> None:
         dossier = world.sent()
         first = pay(world, dossier, "90000005")
-        cashier.check_payment(world.office, first.id)
+        settlement.check_payment(world.office, first.id)
         with pytest.raises(Refused, match="payment_unknown") as closed:
             pay(world, dossier)
         assert closed.value.reason.facts["payment"] == first.id
@@ -222,9 +222,9 @@ class TestStarting:
 
 
 class TestCallbacks:
-    def call(self, world: World, payment: Payment) -> cashier.CallbackOutcome:
+    def call(self, world: World, payment: Payment) -> settlement.CallbackOutcome:
         headers, body = world.operator.callback(payment.reference) or ({}, b"")
-        return cashier.record_callback(world.office, "sandbox", headers, body)
+        return settlement.record_callback(world.office, "sandbox", headers, body)
 
     def test_it_wakes_us_and_we_ask(self, world: World) -> None:
         dossier = world.sent()
@@ -257,7 +257,7 @@ class TestCallbacks:
             for number, kind in enumerate(kinds):
                 told.says = {"kind": kind}
                 body = f"{payment.reference} event-{number}".encode()
-                cashier.record_callback(world.office, "told", {}, body)
+                settlement.record_callback(world.office, "told", {}, body)
             assert cashier.see_payment(world.office, world.applicant(), dossier.id, payment.id).status == "paid"
             assert credits(world) == [(payment.id, 500)]
             assert fsck(world.office) == ()
@@ -269,14 +269,14 @@ class TestCallbacks:
             body = b'{"event":"e%d","reference":"%s","status":"paid","amount":500,"currency":"XOF"}' % (
                 number, payment.reference.encode(),
             )  # fmt: skip
-            outcome = cashier.record_callback(world.office, "sandbox", {SIGNATURE: "t=1,v1=00"}, body)
+            outcome = settlement.record_callback(world.office, "sandbox", {SIGNATURE: "t=1,v1=00"}, body)
             assert (outcome.code, outcome.reason) == ("refused", "signature")
         assert credits(world) == []
         assert world.kept(dossier).state == "a_payer"
         store: Any = world.office.store
         with store._connection(alone=False) as connection:
             noted = connection.execute("SELECT count(*) FROM pay_event WHERE note = 'signature'").fetchone()[0]
-        assert noted == cashier.FORGERIES_NOTED
+        assert noted == settlement.FORGERIES_NOTED
 
     def test_a_true_signature_that_lies_is_not_believed(self, world: World) -> None:
         """The operator says paid, and answers our question with pending: what it answers counts."""
@@ -287,7 +287,7 @@ class TestCallbacks:
         )
         stamp = str(int(world.office.now().timestamp()))
         headers = {SIGNATURE: f"t={stamp},v1={world.operator.signature(stamp, body)}"}
-        outcome = cashier.record_callback(world.office, "sandbox", headers, body)
+        outcome = settlement.record_callback(world.office, "sandbox", headers, body)
         assert outcome.payment
         assert outcome.payment.status == "pending"
         assert credits(world) == []
@@ -296,8 +296,8 @@ class TestCallbacks:
         body = b'{"event":"e","reference":"nowhere","status":"paid","amount":500,"currency":"XOF"}'
         stamp = str(int(world.office.now().timestamp()))
         headers = {SIGNATURE: f"t={stamp},v1={world.operator.signature(stamp, body)}"}
-        assert cashier.record_callback(world.office, "sandbox", headers, body).code == "unmatched"
-        assert cashier.record_callback(world.office, "nobody", headers, body).code == "unknown_provider"
+        assert settlement.record_callback(world.office, "sandbox", headers, body).code == "unmatched"
+        assert settlement.record_callback(world.office, "nobody", headers, body).code == "unknown_provider"
 
     @pytest.mark.parametrize("said", [("\ud800", "event"), ("a", "\udfff"), ("a\0b", "event"), ("a", "\0")])
     def test_words_that_no_store_can_keep_are_refused(self, tmp_path: Path, said: tuple[str, str]) -> None:
@@ -308,7 +308,7 @@ class TestCallbacks:
                 return PaymentNotice(said[1], said[0], None, "paid", 500, "XOF", world.clock.now())
 
         world = a_world(tmp_path, providers={"told": Strange()})
-        outcome = cashier.record_callback(world.office, "told", {}, b"{}")
+        outcome = settlement.record_callback(world.office, "told", {}, b"{}")
         assert (outcome.code, outcome.reason) == ("refused", "unreadable")
 
     def test_a_provider_that_calls_and_does_not_answer_is_asked_later(self, tmp_path: Path) -> None:
@@ -318,9 +318,9 @@ class TestCallbacks:
         payment = pay(world, dossier, provider="told")
         told.down = True
         body = f"{payment.reference} e".encode()
-        assert cashier.record_callback(world.office, "told", {}, body).code == "later"
+        assert settlement.record_callback(world.office, "told", {}, body).code == "later"
         told.down, told.says = False, {"kind": "paid"}
-        assert cashier.record_callback(world.office, "told", {}, body).code == "repeated"
+        assert settlement.record_callback(world.office, "told", {}, body).code == "repeated"
         assert world.kept(dossier).state == "signature"
 
 
@@ -343,13 +343,13 @@ class TestOnlyToTheFranc:
         dossier = world.sent()
         payment = pay(world, dossier, provider="told")
         told.says = says
-        assert cashier.check_payment(world.office, payment.id).status == "pending"
-        cashier.check_payment(world.office, payment.id)
+        assert settlement.check_payment(world.office, payment.id).status == "pending"
+        settlement.check_payment(world.office, payment.id)
         notes = [one for one in world.read(lambda unit: unit.entries(dossier.id)) if one.kind == "payment_mismatch"]
         assert [one.body["why"] for one in notes] == [why]
         assert credits(world) == []
         told.says = {"kind": "paid"}
-        assert cashier.check_payment(world.office, payment.id).status == "paid"
+        assert settlement.check_payment(world.office, payment.id).status == "paid"
 
 
 class TestTooMuch:
@@ -359,13 +359,13 @@ class TestTooMuch:
         dossier = world.sent()
         first = pay(world, dossier, provider="told")
         told.says = {"kind": "unknown"}
-        cashier.check_payment(world.office, first.id)
+        settlement.check_payment(world.office, first.id)
         world.wait(days=1)
         second = pay(world, dossier, provider="told")
         told.says = {"kind": "paid"}
-        assert cashier.check_payment(world.office, second.id).status == "paid"
-        assert cashier.check_payment(world.office, first.id).status == "overpaid"
-        again = cashier.record_callback(world.office, "told", {}, f"{first.reference} again".encode())
+        assert settlement.check_payment(world.office, second.id).status == "paid"
+        assert settlement.check_payment(world.office, first.id).status == "overpaid"
+        again = settlement.record_callback(world.office, "told", {}, f"{first.reference} again".encode())
         assert again.payment
         assert again.payment.status == "overpaid"
         assert "overpaid" not in world.kinds(dossier)
@@ -380,9 +380,9 @@ class TestTooMuch:
         dossier = world.sent()
         payment = pay(world, dossier, provider="told")
         told.says = {"kind": "failed", "reason": "cancelled"}
-        assert cashier.check_payment(world.office, payment.id).status == "failed"
+        assert settlement.check_payment(world.office, payment.id).status == "failed"
         told.says = {"kind": "paid"}
-        outcome = cashier.record_callback(world.office, "told", {}, f"{payment.reference} late".encode())
+        outcome = settlement.record_callback(world.office, "told", {}, f"{payment.reference} late".encode())
         assert outcome.payment
         assert outcome.payment.status == "paid"
         assert world.kept(dossier).state == "signature"
@@ -396,7 +396,7 @@ class TestTooMuch:
         run_timers(world.office)
         assert world.kept(dossier).state == "abandonne"
         told.says = {"kind": "paid"}
-        assert cashier.check_payment(world.office, payment.id).status == "overpaid"
+        assert settlement.check_payment(world.office, payment.id).status == "overpaid"
         assert world.kept(dossier).state == "abandonne"
         assert to_give_back(world.office, world.applicant(), dossier.id) == {payment.id: 500}
         assert fsck(world.office) == ()
@@ -407,9 +407,9 @@ class TestTooMuch:
         dossier = world.sent()
         payment = pay(world, dossier, provider="told")
         told.says = {"kind": "paid"}
-        cashier.check_payment(world.office, payment.id)
+        settlement.check_payment(world.office, payment.id)
         told.says = {"kind": "overpaid", "amount": 1000}
-        outcome = cashier.record_callback(world.office, "told", {}, f"{payment.reference} again".encode())
+        outcome = settlement.record_callback(world.office, "told", {}, f"{payment.reference} again".encode())
         assert outcome.payment
         assert outcome.payment.status == "overpaid"
         assert credits(world) == [(payment.id, 500)]
@@ -426,7 +426,7 @@ def test_silent_payments_are_asked_less_and_less(tmp_path: Path) -> None:
     for step in ({"seconds": 10}, {"minutes": 9}, {"seconds": 30}, {"minutes": 1}, {"hours": 2}, {"minutes": 5}, {"days": 3},
                  {"hours": 12}, {"days": 1}, {"days": 40}):  # fmt: skip
         world.wait(**step)
-        asked.append(cashier.reconcile(world.office))
+        asked.append(settlement.reconcile(world.office))
     assert asked == [1, 1, 1, 1, 1, 0, 1, 0, 1, 0]
 
 
@@ -447,7 +447,7 @@ def test_an_adapter_that_breaks_when_it_is_asked_to_collect_is_asked_later(
     assert (payment.status, payment.reason) == ("unknown", "operator_down")
     assert "the adapter of told failed" in caplog.text
     world.wait(minutes=10, seconds=1)
-    cashier.reconcile(world.office)
+    settlement.reconcile(world.office)
     assert world.read(lambda unit: unit.payment(payment.id)).status == "paid"
 
 
@@ -466,7 +466,7 @@ def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.Lo
     cashier.start_payment(world.office, other, dossier.id, payer=WAITS, provider="told")
     told.says = {"kind": "paid"}
     world.wait(seconds=10)
-    assert cashier.reconcile(world.office) == 2
+    assert settlement.reconcile(world.office) == 2
     assert world.kept(dossier).state == "signature"
     with world.office.store.unit() as unit:
         [kept] = unit.payments_of(first.dossier)
@@ -484,22 +484,22 @@ def test_money_of_a_dossier_that_cannot_be_read_holds_up_no_other(
     dossier = world.sent(owner=other)
     cashier.start_payment(world.office, other, dossier.id, payer=WAITS, provider="told")
     told.says = {"kind": "paid"}
-    real = cashier.credit
+    real = settlement.credit
 
     def lost(office: Any, unit: Any, payment: Payment, *more: Any) -> Any:
         if payment.id == first.id:
             raise LostEdition("casier-judiciaire-b3")
         return real(office, unit, payment, *more)
 
-    monkeypatch.setattr(cashier, "credit", lost)
+    monkeypatch.setattr(settlement, "credit", lost)
     world.wait(seconds=10)
     tour(world.office)
     assert world.kept(dossier).state == "signature"
     assert f"payment {first.id}" in caplog.text
-    assert cashier.reconcile(world.office) == 0, "asked a moment ago"
+    assert settlement.reconcile(world.office) == 0, "asked a moment ago"
     monkeypatch.undo()
     world.wait(minutes=1)
-    cashier.reconcile(world.office)
+    settlement.reconcile(world.office)
     assert world.read(lambda unit: unit.payment(first.id)).status == "paid"
 
 
@@ -517,7 +517,7 @@ def test_many_old_silent_payments_starve_no_new_one(tmp_path: Path) -> None:
             )  # fmt: skip
     told.says = {"kind": "paid"}
     world.wait(seconds=10)
-    assert cashier.reconcile(world.office) == 1, "those asked about this minute wait, those of over 30 days are left"
+    assert settlement.reconcile(world.office) == 1, "those asked about this minute wait, those of over 30 days are left"
     assert world.kept(dossier).state == "signature"
 
 
@@ -535,7 +535,7 @@ def test_the_old_that_are_due_share_the_tour_with_the_new(tmp_path: Path) -> Non
                         expires_at=old, status="unknown", checked_at=old)
             )  # fmt: skip
     world.wait(seconds=10)
-    assert cashier.reconcile(world.office, limit=10) == 10
+    assert settlement.reconcile(world.office, limit=10) == 10
     assert cashier.see_payment(world.office, world.applicant(), dossier.id, first.id).checked_at == world.office.now()
 
 
@@ -546,14 +546,14 @@ def test_money_that_comes_after_the_operator_said_no_is_credited_without_a_call(
     dossier = world.sent()
     payment = pay(world, dossier, provider="told")
     told.says = {"kind": kind}
-    assert cashier.check_payment(world.office, payment.id).status == kind
-    assert cashier.reconcile(world.office) == 0, "not at once"
+    assert settlement.check_payment(world.office, payment.id).status == kind
+    assert settlement.reconcile(world.office) == 0, "not at once"
     told.down = True
     world.wait(minutes=10)
-    assert [cashier.reconcile(world.office) for _ in range(2)] == [1, 0]
+    assert [settlement.reconcile(world.office) for _ in range(2)] == [1, 0]
     told.down, told.says = False, {"kind": "paid"}
     world.wait(minutes=10)
-    assert cashier.reconcile(world.office) == 1
+    assert settlement.reconcile(world.office) == 1
     assert world.kept(dossier).state == "signature"
     assert credits(world) == [(payment.id, 500)]
     assert fsck(world.office) == ()
@@ -564,6 +564,6 @@ def test_an_end_is_believed_after_a_day(tmp_path: Path) -> None:
     world = a_world(tmp_path, providers={"told": told})
     payment = pay(world, world.sent(), provider="told")
     told.says = {"kind": "failed"}
-    cashier.check_payment(world.office, payment.id)
+    settlement.check_payment(world.office, payment.id)
     world.wait(days=1, seconds=1)
-    assert cashier.reconcile(world.office) == 0
+    assert settlement.reconcile(world.office) == 0

@@ -14,7 +14,7 @@ from PIL import Image
 
 from engine.gateways.registers import RegisterAnswer
 from engine.gateways.senders import NotSent
-from engine.office import accounts, cashier, intake, timers
+from engine.office import accounts, cashier, intake, settlement, timers
 from engine.office.editions import LostEdition
 from engine.office.inspection import fsck
 from engine.records.dossier import SYSTEM_ACTOR, Letter
@@ -80,9 +80,9 @@ class TestTime:
         dossier, owner = world.sent(), world.applicant()
         assert dossier.due_at
         world.clock.instant = dossier.due_at - timedelta(minutes=1)
-        monkeypatch.setattr(cashier, "_ask_again", lambda office, payment: payment)
+        monkeypatch.setattr(settlement, "_ask_again", lambda office, payment: payment)
         cashier.start_payment(world.office, owner, dossier.id, provider="sandbox", payer="90000005", token=new_id())
-        world.clock.instant += cashier.SECOND_THOUGHTS - timedelta(seconds=1)
+        world.clock.instant += settlement.SECOND_THOUGHTS - timedelta(seconds=1)
         assert timers.run_timers(world.office) == 0
         world.clock.instant += timedelta(seconds=1)
         assert timers.run_timers(world.office) == 1

@@ -1,0 +1,304 @@
+"""What became of a payment: hear about it, ask its provider, credit it once, ask again about the silent ones.
+
+A callback is only a wake-up. What counts is the provider's answer to our own question, and it counts only if amount,
+currency and reference are ours. The state of a payment is the highest of all verified events, whatever their order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain, zip_longest
+from typing import Final, Literal, TypeAlias
+
+from engine.clock import local_day
+from engine.gateways.payments import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderStatus
+from engine.office.carrying import carry_out, journalise
+from engine.office.letters import payment_letter
+from engine.office.lookups import ask_now
+from engine.office.office import NotFound, Office, pinned
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
+from engine.records.store import Busy, Unit
+from engine.rules.decision import EntryDraft
+from engine.rules.workflow import pay
+from engine.values import Plain
+
+log = logging.getLogger("guichet.settlement")
+
+RANK: Final[Mapping[PaymentStatus, int]] = {
+    "pending": 0, "unknown": 1, "expired": 2, "failed": 3, "paid": 4, "overpaid": 5,
+}  # fmt: skip
+OPEN: Final = frozenset({"pending", "unknown"})
+RECEIVED: Final = frozenset({"paid", "overpaid"})
+FORGERIES_NOTED: Final = 200  # an hour and provider; beyond, only counted
+# how long ago a silent payment must have been asked about, by its age
+PATIENCE: Final = (
+    (timedelta(minutes=10), timedelta(seconds=10)),
+    (timedelta(hours=1), timedelta(minutes=1)),
+    (timedelta(hours=24), timedelta(minutes=10)),
+    (timedelta(days=30), timedelta(days=1)),
+)
+# an operator may say failed, or nothing, then collect: so long we ask again, so often, and nobody pays twice
+SECOND_THOUGHTS: Final = timedelta(hours=24)
+ENDED_PAUSE: Final = timedelta(minutes=10)
+
+CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider", "later"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackOutcome:
+    """What was made of a callback. `refused` gets a 400, `unknown_provider` a 404, `later` a 503, the others a 200."""
+
+    code: CallbackCode
+    payment: Payment | None = None
+    reason: str | None = None
+
+
+def kept_payment(unit: Unit, payment_id: str) -> Payment:
+    payment = unit.payment(payment_id)
+    if payment is None:
+        raise NotFound
+    return payment
+
+
+# -- hearing -----------------------------------------------------------------------------------------------------------
+
+
+def record_callback(office: Office, provider: str, headers: Mapping[str, str], body: bytes) -> CallbackOutcome:
+    """Notes what a provider says, then asks it ourselves. Never credits on its word."""
+    connector = office.providers.get(provider)
+    if connector is None:
+        return CallbackOutcome("unknown_provider")
+    now = office.now()
+    try:
+        notice = _kept_as_text(connector.read_callback(headers, body))
+    except BadCallback as bad:
+        _note_forgery(office, provider, body, str(bad), now)
+        return CallbackOutcome("refused", reason=str(bad))
+    with office.store.unit(write=True) as unit:
+        payment = unit.payment_referenced(notice.reference)
+        ours = payment if payment is not None and payment.provider == provider else None
+        told = PaymentEvent(
+            provider, f"told:{notice.event_id}"[:200], ours.id if ours else None, notice.kind, notice.amount,
+            notice.currency, now, verified=False, note="told" if ours else "unmatched",
+        )  # fmt: skip
+        is_new = ours is not None and unit.add_event(told)
+        if ours is None:
+            _note_some(unit, told)
+    if ours is None:
+        return CallbackOutcome("unmatched")
+    if not is_new and ours.status not in OPEN:
+        return CallbackOutcome("repeated", ours)
+    try:
+        checked = _ask(office, ours)
+    except ProviderDown:
+        return CallbackOutcome("later", ours)
+    return CallbackOutcome("noted" if is_new else "repeated", checked)
+
+
+def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
+    """A notice whose words no store can keep is none: JSON can say half a sign, or none at all."""
+    said = f"{notice.event_id}{notice.reference}{notice.currency}"
+    if "\0" in said or any("\ud800" <= sign <= "\udfff" for sign in said):
+        raise BadCallback("unreadable")
+    return notice
+
+
+def _note_forgery(office: Office, provider: str, body: bytes, reason: str, now: datetime) -> None:
+    event_id = "refused:" + hashlib.sha256(body).hexdigest()
+    with office.store.unit(write=True) as unit:
+        _note_some(unit, PaymentEvent(provider, event_id, None, "unknown", 0, CURRENCY, now, False, reason))
+
+
+def _note_some(unit: Unit, event: PaymentEvent) -> None:
+    """What proves nothing, or is about nothing of ours, is kept as a trace, so many an hour: a flood must not fill the
+    store."""
+    if unit.count_try(f"refused@{event.provider}", f"{event.at:%Y-%m-%dT%H}") <= FORGERIES_NOTED:
+        unit.add_event(event)
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+def check_payment(office: Office, payment_id: str) -> Payment:
+    """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing."""
+    with office.store.unit() as unit:
+        payment = kept_payment(unit, payment_id)
+    return _ask_again(office, payment) if payment.status in OPEN else payment
+
+
+def reconcile(office: Office, limit: int = 50) -> int:
+    """Asks again about silent payments and those that ended without money lately. How many were asked about."""
+    with office.store.unit() as unit:
+        due = _to_ask(unit, office.now(), limit)
+    for payment in due:
+        try:
+            _ask_again(office, payment)
+        except Busy:  # none of the others would fare better
+            raise
+        except Exception:  # its dossier cannot be read, say: the others, and all that the tour does after, go on
+            log.exception("payment %s", payment.id)
+            _unanswered(office, payment)
+    return len(due)
+
+
+def _to_ask(unit: Unit, now: datetime, limit: int) -> list[Payment]:
+    """A few of each age in turn, the youngest first: neither the many old ones nor the many new ones starve the others."""
+    ages, younger = [], timedelta()
+    for until, pause in PATIENCE:
+        ages.append(unit.pending_payments(now - pause, limit, started_after=now - until, started_by=now - younger))
+        younger = until
+    ages.append(unit.ended_payments(now - SECOND_THOUGHTS, now - ENDED_PAUSE, limit))
+    in_turn = chain.from_iterable(zip_longest(*ages))
+    return [payment for payment in in_turn if payment is not None][:limit]
+
+
+def _ask_again(office: Office, payment: Payment) -> Payment:
+    try:
+        return _ask(office, payment)
+    except ProviderDown:
+        return _unanswered(office, payment)
+
+
+def _ask(office: Office, payment: Payment) -> Payment:
+    """Our own question, outside any unit; then the answer kept in one. Raises `ProviderDown`."""
+    connector = office.providers.get(payment.provider)
+    if connector is None:
+        raise ProviderDown("no_such_provider")
+    try:
+        status = connector.status(payment.reference, payment.provider_ref)
+    except ProviderDown:
+        raise
+    except Exception as broken:  # of one operator's adapter: the payments of the others are asked about all the same
+        log.exception("the adapter of %s failed", payment.provider)
+        raise ProviderDown("broken") from broken
+    with office.store.unit(write=True) as unit:
+        settled, moved = _settle(office, unit, payment.id, status)
+    if moved is not None:
+        ask_now(office, moved)
+    return settled
+
+
+def _unanswered(office: Office, payment: Payment) -> Payment:
+    """Only when it was asked changes; one whose time is over is unknown from now on."""
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        kept = replace(kept_payment(unit, payment.id), checked_at=now)
+        if kept.status == "pending" and now >= kept.expires_at:
+            kept = replace(kept, status="unknown")
+        unit.put_payment(kept)
+    return kept
+
+
+def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus) -> tuple[Payment, Dossier | None]:
+    """Keeps a provider's answer: the payment as it stands now, and the dossier if money moved it."""
+    now = office.now()
+    payment = replace(kept_payment(unit, payment_id), checked_at=now)
+    amount = payment.amount if status.amount is None else status.amount
+    dossier = unit.dossier(payment.dossier)
+    if dossier is None:
+        raise NotFound
+    mismatch = _mismatch(payment, status, amount)
+    event = PaymentEvent(
+        payment.provider, f"asked:{payment.reference}:{status.kind}:{amount}:{status.currency}:{mismatch or ''}",
+        payment.id, status.kind, amount, status.currency, now, verified=mismatch is None, note=mismatch or "asked",
+    )  # fmt: skip
+    is_new = unit.add_event(event)
+    if mismatch:
+        unit.put_payment(payment)
+        if is_new:
+            _note(unit, dossier, "payment_mismatch", now, payment=payment.id, why=mismatch, amount=amount)
+        return payment, None
+    return _become(office, unit, payment, dossier, _folded(office, unit, payment, status, now), now)
+
+
+def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | None:
+    """Why an answer cannot be about our order; money is believed only to the franc."""
+    if status.reference != payment.reference:
+        return "reference"
+    if status.kind not in RECEIVED:
+        return None
+    if status.currency != CURRENCY:
+        return "currency"
+    right = amount == payment.amount if status.kind == "paid" else amount > payment.amount
+    return None if right else "amount"
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a payment has become, by all that is verified of it."""
+
+    status: PaymentStatus
+    received: int
+    reason: str | None
+    provider_ref: str | None
+
+
+def _folded(office: Office, unit: Unit, payment: Payment, status: ProviderStatus, now: datetime) -> _Standing:
+    """The highest of all verified events, whatever their order."""
+    verified = [event for event in unit.events_of(payment.id) if event.verified]
+    best = max(verified, key=lambda event: (RANK[event.kind], event.amount))
+    kind, reason = best.kind, status.reason if status.kind == best.kind else payment.reason
+    if kind in ("pending", "unknown"):
+        kind, reason = _still_open(payment, status, now)
+    received = best.amount if kind in RECEIVED else 0
+    return _Standing(kind, received, reason, payment.provider_ref or status.provider_ref)
+
+
+def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tuple[PaymentStatus, str | None]:
+    """No ending yet. An order the provider does not know, its time being over, never was."""
+    over = now >= payment.expires_at
+    if over and status.reason == "no_such_order":
+        return "failed", payment.reason or "operator_down"
+    if payment.status == "unknown" or status.kind == "unknown" or over:
+        return "unknown", payment.reason
+    return "pending", None
+
+
+def _become(
+    office: Office, unit: Unit, payment: Payment, dossier: Dossier, standing: _Standing, now: datetime
+) -> tuple[Payment, Dossier | None]:
+    after = replace(payment, status=standing.status, provider_ref=standing.provider_ref, reason=standing.reason)
+    if standing.status == payment.status or RANK[standing.status] < RANK[payment.status]:
+        unit.put_payment(replace(payment, provider_ref=standing.provider_ref))
+        return payment, None
+    if standing.status in RECEIVED:
+        return credit(office, unit, replace(after, reason=None), dossier, standing.received, now)
+    if standing.status in ("failed", "expired"):
+        after = replace(after, ended_at=now)
+        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=standing.status, why=standing.reason)
+    unit.put_payment(after)
+    payment_letter(office, unit, dossier, after, now)
+    return after, None
+
+
+def credit(
+    office: Office, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime
+) -> tuple[Payment, Dossier | None]:
+    """Credits all that came in, once for ever; what is over the price stays visible on the dossier, to give back."""
+    if not unit.add_credit(payment.id, dossier.id, received, now):  # taken twice, learnt after it was credited once
+        unit.put_payment(payment)
+        _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
+        return payment, None
+    open_fees = [fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done]
+    left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)
+    extra = max(0, received - left)
+    year = local_day(now).year
+    receipt = f"Q-{year}-{unit.next_serial(f'receipt/{year}'):06d}"
+    payment = replace(payment, status="overpaid" if extra else "paid", ended_at=now, receipt=receipt)
+    procedure = pinned(office, unit, dossier)
+    decision = pay(
+        procedure, dossier, payment.fees, received, SYSTEM_ACTOR, now, office.directory, office.wording
+    )  # fmt: skip
+    unit.put_payment(payment)
+    payment_letter(office, unit, dossier, payment, now)
+    moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+    _note(unit, moved, "credited", now, payment=payment.id, amount=received, receipt=receipt, extra=extra)
+    return payment, moved
+
+
+def _note(unit: Unit, dossier: Dossier, kind: str, now: datetime, **body: Plain) -> None:
+    journalise(unit, dossier, [EntryDraft(kind, body)], SYSTEM_ACTOR, now)
