@@ -69,7 +69,8 @@ from renderers.html import Pages
 from renderers.log_lines import speak
 from renderers.web import citizen, desks, languages, probes, refusals, watch
 from renderers.web.assets import Assets
-from renderers.web.base import Site, SiteSettings, check_guards
+from renderers.web.base import Site, SiteSettings
+from renderers.web.guards import check_guards
 from renderers.web.hardening import harden
 from renderers.web.preview import Preview, install
 from renderers.web.probes import Probes, Readers

@@ -18,7 +18,6 @@ from engine.values import national
 from renderers.web.base import (
     ACTING,
     actor,
-    agent,
     dossier_number,
     file_response,
     go,
@@ -27,11 +26,11 @@ from renderers.web.base import (
     office,
     page,
     say,
-    signed_in,
     site,
 )
 from renderers.web.cases import label
 from renderers.web.desk import desk_page
+from renderers.web.guards import agent, signed_in
 from renderers.web.refusals import refused, sentence
 
 blueprint = Blueprint("acting", __name__)

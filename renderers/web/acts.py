@@ -17,9 +17,10 @@ from engine.rules.enclosed import pending_files, place_of
 from engine.rules.giving_up import has_way_out, lapses_at, may_ask_to_give_up
 from engine.rules.view import FieldView, FileView, PageView
 from engine.values import Text
-from renderers.web.base import actor, form_token, go, language, office, say, signed_in, site
+from renderers.web.base import actor, form_token, go, language, office, say, site
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.errands import Filled, Sheet, filled_by_act
+from renderers.web.guards import signed_in
 from renderers.web_form import Control, field_control
 
 blueprint = Blueprint("acts", __name__)

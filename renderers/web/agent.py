@@ -23,21 +23,10 @@ from engine.records.dossier import Actor
 from engine.records.store import Conflict, DossierLine
 from engine.rules.access import holds
 from engine.values import digits_only
-from renderers.web.base import (
-    AGENT_DESK,
-    actor,
-    agent,
-    dossier_number,
-    form_token,
-    go,
-    language,
-    new_token,
-    office,
-    public,
-    say,
-)
+from renderers.web.base import AGENT_DESK, actor, dossier_number, form_token, go, language, new_token, office, say
 from renderers.web.cases import label
 from renderers.web.desk import Tag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
+from renderers.web.guards import agent, public
 from renderers.web.staff_door import enrolment_qr, next_step, passed
 from renderers.web.statuses import lines_public
 

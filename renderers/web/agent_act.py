@@ -26,22 +26,13 @@ from renderers.web.agent_dossier import dossier_page
 from renderers.web.agent_files import receive_files
 from renderers.web.agent_history import last_event
 from renderers.web.agent_preview import preview_context
-from renderers.web.base import (
-    actor,
-    agent,
-    form_revision,
-    form_token,
-    go,
-    new_token,
-    office,
-    say,
-    site,
-    taken_aside,
-)
+from renderers.web.asides import taken_aside
+from renderers.web.base import actor, form_revision, form_token, go, new_token, office, say, site
 from renderers.web.cases import drawing, label
 from renderers.web.desk import desk_page
 from renderers.web.errands import SEEN, put_already
 from renderers.web.form import page_with
+from renderers.web.guards import agent
 from renderers.web.refusals import sentence
 from renderers.web.snippets import asked_to_insert, inserted, offered
 from renderers.web_form import asked_views, error_summary, has_files, problem_sentence

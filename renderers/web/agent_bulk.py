@@ -14,9 +14,10 @@ from engine.problems import refusal
 from engine.rules.decision import Act
 from renderers.web.agent import QUEUES, asked_of_form
 from renderers.web.agent_case import why_not
-from renderers.web.base import actor, agent, form_token, go, new_token, office, say
+from renderers.web.base import actor, form_token, go, new_token, office, say
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page
+from renderers.web.guards import agent
 from renderers.web.refusals import refused, sentence
 
 blueprint = Blueprint("agent_bulk", __name__)

@@ -22,9 +22,10 @@ from engine.values import digits_only
 from renderers.search import words_of
 from renderers.web.agent import my_offices
 from renderers.web.agent_case import agent_case
-from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page
+from renderers.web.guards import agent
 from renderers.web.openings import span_of
 from renderers.web.refusals import sentence
 

@@ -19,9 +19,10 @@ from renderers.web.agent_case import AgentCase, agent_case, correctable_of, corr
 from renderers.web.agent_history import events
 from renderers.web.agent_ledger import booking_lines, document_lines, earlier_dossiers, payment_lines
 from renderers.web.agent_waits import WaitLine, deadlines, payment_of_step, wait_lines
-from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import Case, label
 from renderers.web.desk import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people
+from renderers.web.guards import agent
 from renderers.web.messages import unread_of
 from renderers.web.notes import note_lines
 from renderers.web.refunds import refund_lines

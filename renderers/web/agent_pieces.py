@@ -11,9 +11,10 @@ from engine.office.verification import read_document
 from engine.rules.access import may_read_file
 from renderers.certificate import document_pdf
 from renderers.web.agent_case import act_label, agent_case, correctable_of, correction_offer
-from renderers.web.base import actor, agent, file_response, language, office
+from renderers.web.base import actor, file_response, language, office
 from renderers.web.cases import label
 from renderers.web.desk import desk_page
+from renderers.web.guards import agent
 from renderers.web.hardening import FILE_POLICY
 
 blueprint = Blueprint("agent_pieces", __name__)

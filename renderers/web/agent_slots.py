@@ -15,10 +15,11 @@ from engine.office.bookings import SlotSheet, book_slot, slots
 from engine.office.office import NotFound
 from engine.problems import Refused
 from renderers.web.agent_case import AgentCase, agent_case, why_not
-from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.closures import day_note
 from renderers.web.desk import desk_page
+from renderers.web.guards import agent
 from renderers.web.refusals import sentence
 
 blueprint = Blueprint("agent_slots", __name__)

@@ -31,11 +31,11 @@ from renderers.web.base import (
     office,
     page,
     say,
-    signed_in,
     site,
 )
 from renderers.web.cases import Case, case, case_of, label, place, place_label, to_bring, visit_place
 from renderers.web.closures import day_note, lost_box, lost_of
+from renderers.web.guards import signed_in
 from renderers.web.refusals import sentence
 from renderers.words import first_capital
 

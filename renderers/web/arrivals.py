@@ -8,8 +8,9 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from engine.office.arriving import receive_piece, received
 from engine.records.arrivals import LARGEST, LARGEST_PIECE
-from renderers.web.base import actor, office, signed_in, unproven_too
+from renderers.web.base import actor, office
 from renderers.web.cases import Case, case
+from renderers.web.guards import signed_in, unproven_too
 
 blueprint = Blueprint("arrivals", __name__)
 

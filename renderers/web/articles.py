@@ -11,9 +11,10 @@ from renderers.html import span_text
 from renderers.paging import paged
 from renderers.procedure_page import opening_hours
 from renderers.spoken import joined
-from renderers.web.base import language, office, page, public, say, site
+from renderers.web.base import language, office, page, say, site
 from renderers.web.cases import label
 from renderers.web.catalogue import in_order
+from renderers.web.guards import public
 from renderers.words import SAMPLES
 
 blueprint = Blueprint("articles", __name__)

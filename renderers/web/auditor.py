@@ -23,7 +23,6 @@ from renderers.web.auditor_procedures import page_of_procedures, procedure_line
 from renderers.web.base import (
     AUDITOR_DESK,
     actor,
-    auditor,
     dossier_number,
     file_response,
     form_token,
@@ -31,12 +30,12 @@ from renderers.web.base import (
     language,
     new_token,
     office,
-    public,
     say,
     site,
 )
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page, leave_desk, role_label, sign_in_page
+from renderers.web.guards import auditor, public
 from renderers.web.money import provider_label
 from renderers.web.refusals import refused
 from renderers.web.staff_door import enrolment_qr, next_step, passed

@@ -21,10 +21,11 @@ from engine.problems import Refused
 from engine.records.events import Asks, Happening
 from engine.values import Plain, canonical_json
 from renderers.web.agent_case import act_label
-from renderers.web.base import actor, auditor, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.desk import book_of, desk_page, people
 from renderers.web.editions import json_response
+from renderers.web.guards import auditor
 from renderers.web.questions import channel_label, kind_label, procedure_label
 from renderers.web.refusals import refused
 from renderers.web.tables import CSV, csv_text, named_file

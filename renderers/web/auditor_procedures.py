@@ -16,11 +16,12 @@ from engine.office.standing import standing
 from engine.records.store import Tray
 from engine.rules.access import in_mandate
 from renderers.paging import Paged, paged
-from renderers.web.base import actor, auditor, office, site
+from renderers.web.base import actor, office, site
 from renderers.web.cases import label
 from renderers.web.definitions import edition_lines
 from renderers.web.desk import book_of, desk_page, known, mandated
 from renderers.web.editions import json_response
+from renderers.web.guards import auditor
 from renderers.web.languages import language
 from renderers.web.tables import csv_response
 

@@ -1,28 +1,24 @@
-"""What all desks share: the site at hand, who is asking, guards on every route, pages, and what a form carries.
-
-A view says who may open it with one of `public`, `unasked`, `signed_in`, `agent`, `auditor`; a view that says nothing stops the
-start (`check_guards`). Who has not proven their number is nobody to any view but those that say `unproven_too`. Sessions are the office's: the cookie holds their token and nothing else.
+"""What all desks share: the site at hand, who is asking, pages, and what a form carries. Sessions are the office's: the
+cookie holds their token and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import wraps
-from typing import Any, Final, TypeVar, cast
+from typing import Final, cast
 from urllib.parse import urlencode
 
-from flask import Flask, Response, abort, current_app, g, make_response, redirect, request, session
+from flask import Response, abort, current_app, g, make_response, redirect, request, session
 from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from engine.gateways.sandbox import SandboxOperator
-from engine.office.assistance import helping, person_named, received_by
-from engine.office.claims import holds
+from engine.office.assistance import helping, person_named
 from engine.office.office import NotFound, Office
 from engine.office.representation import acting_for, principal_name
-from engine.office.sessions import SignedIn, actor_of, hand_back, put_aside, sign_out
+from engine.office.sessions import SignedIn, actor_of, sign_out
 from engine.records.dossier import ANONYMOUS, Actor
 from engine.records.store import Busy
 from engine.values import digits_only, new_id
@@ -34,8 +30,6 @@ from renderers.web.languages import Choice, choices, language
 from renderers.web_form import national
 from renderers.words import Words
 
-View = TypeVar("View", bound=Callable[..., Any])
-
 APPLICANT_DESK: Final = "citizen"
 AGENT_DESK: Final = "agent"
 AUDITOR_DESK: Final = "audit"
@@ -43,7 +37,6 @@ COUNTER_DESK: Final = "counter"  # the desk of agents, while one of them helps s
 CLAIM: Final = "claim"  # not a desk: the cookie of a browser where somebody began without their code
 ACTING: Final = "acting"  # in the browser's signed cookie: the mandate under which somebody acts
 PROOF: Final = "/connexion/code"  # where the number that was given is proven
-_SIGN_IN: Final = {APPLICANT_DESK: "/connexion", AGENT_DESK: "/agent/connexion", AUDITOR_DESK: "/audit/connexion"}
 _KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor", COUNTER_DESK: "agent"}
 _HOMES: Final = {APPLICANT_DESK: "/", AGENT_DESK: "/agent", AUDITOR_DESK: "/audit", COUNTER_DESK: "/agent/guichet"}
 _LONGEST_TOKEN: Final = 200
@@ -206,116 +199,6 @@ def close_session(response: Response, desk: str = APPLICANT_DESK) -> Response:
     return response
 
 
-# -- guards ------------------------------------------------------------------------------------------------------------
-
-
-def public(view: View) -> View:
-    """For everyone, without signing in. What an address asks may be personal (an age, a code): such pages are not kept."""
-
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.unproven_too = serves_unproven(view)
-        g.shareable = request.method in ("GET", "HEAD") and not request.query_string and not actor().id
-        return view(*args, **kwargs)
-
-    return _marked(guarded, "public")
-
-
-def unasked(view: View) -> View:
-    """For machines that watch the installation: nobody is asked who they are, and the store nothing for it."""
-    return _marked(view, "unasked")
-
-
-def signed_in(view: View) -> View:
-    """For an applicant. Anyone else signs in first; what they posted is kept meanwhile."""
-    return _desk(view, APPLICANT_DESK, ())
-
-
-def unproven_too(view: View) -> View:
-    """Written below a guard: this view serves who has not proven their number as well, with what they began in this browser."""
-    view.unproven_too = True  # type: ignore[attr-defined]
-    return view
-
-
-def serves_unproven(view: Callable[..., Any]) -> bool:
-    return bool(getattr(view, "unproven_too", False))
-
-
-def agent(*roles: str) -> Callable[[View], View]:
-    """For an agent; with `roles` (short names), only who holds one of them in some agency."""
-    return lambda view: _desk(view, AGENT_DESK, roles)
-
-
-def helper(view: View) -> View:
-    """For an agent who helps somebody at this moment: they stand where that person stands. Once it is over, the page says so."""
-
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.desk = COUNTER_DESK
-        who = actor()
-        if who is ANONYMOUS:
-            return _to_sign_in(AGENT_DESK)
-        if not who.principal:
-            g.desk = AGENT_DESK
-            if not received_by(office(), actor()):
-                abort(403)
-            return page("agent/counter_over.html", 403, badge=None)
-        return view(*args, **kwargs)
-
-    return _marked(guarded, "agent")
-
-
-def auditor(view: View) -> View:
-    """For an auditor."""
-    return _desk(view, AUDITOR_DESK, ())
-
-
-def _desk(view: View, desk: str, roles: Iterable[str]) -> View:
-    wanted = frozenset(roles)
-
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.desk, g.unproven_too = desk, serves_unproven(view)
-        who = actor()
-        if who.unproven and "number" in kwargs and not holds(office(), who, dossier_number(kwargs["number"])):
-            g.unproven_too = False  # told like what does not exist: prove who you are
-            who = actor()
-        if who is ANONYMOUS:
-            return _to_sign_in(desk)
-        if wanted and not wanted & {role.rpartition("/")[2] for role in who.roles}:
-            abort(403)
-        return view(*args, **kwargs)
-
-    return _marked(guarded, desk)
-
-
-def _marked(view: Callable[..., Any], guard: str) -> View:
-    view.guard = guard  # type: ignore[attr-defined]
-    return cast(View, view)
-
-
-def _to_sign_in(desk: str) -> Response:
-    if request.path.endswith(".json"):
-        abort(401)
-    back = request.full_path.rstrip("?")
-    if request.method == "POST":
-        set_aside(desk, request.path, request.form.lists())
-        back = "/reprendre" if desk == APPLICANT_DESK else request.path
-    door = PROOF if desk == APPLICANT_DESK and claimant().id else _SIGN_IN[desk]
-    return go(f"{door}?{urlencode({'suite': back})}")
-
-
-def check_guards(app: Flask) -> None:
-    """Raises when a route does not say who may open it."""
-    naked = sorted(
-        f"{rule.rule} ({rule.endpoint})"
-        for rule in app.url_map.iter_rules()
-        if not hasattr(app.view_functions[rule.endpoint], "guard")
-    )
-    if naked:
-        raise RuntimeError("routes without a guard: " + ", ".join(naked))
-
-
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
@@ -433,29 +316,6 @@ def safe_next(address: str | None, otherwise: str) -> str:
     except HTTPException:
         return otherwise
     return address
-
-
-# -- what a lost session must find again -------------------------------------------------------------------------------
-
-
-def set_aside(desk: str, address: str, fields: Iterable[tuple[str, list[str]]]) -> None:
-    """Keeps posted answers until the person has signed in again at this desk."""
-    dropped = {"csrf_token", "token"}
-    if desk == APPLICANT_DESK and claimant().id:
-        dropped.add("revision")  # becoming its owner's is one more change of their draft
-    kept = [(name, value) for name, values in fields if name not in dropped for value in values]
-    token = request.cookies.get(_cookie(desk), "")
-    session["aside"] = put_aside(office(), token, address, kept, client=client())
-
-
-def taken_aside(anywhere: bool = False) -> tuple[str, list[tuple[str, str]]] | None:
-    """What was kept for who is signed in now, handed back once: the address it was posted to, and its fields. Unless
-    `anywhere`, only when it was posted to the address of this page."""
-    key = session.get("aside", "")
-    found = hand_back(office(), actor(), key, "" if anywhere else request.path) if key else None
-    if found is not None:
-        session.pop("aside", None)
-    return found
 
 
 # -- dossiers ----------------------------------------------------------------------------------------------------------

@@ -30,8 +30,9 @@ from renderers.paging import ON_A_PAGE, paged
 from renderers.procedure_page import ProcedureCard
 from renderers.search import Searched, WordIndex
 from renderers.spoken import Spoken
-from renderers.web.base import actor, form_token, go, language, new_token, office, page, public, say, site, unproven_too
+from renderers.web.base import actor, form_token, go, language, new_token, office, page, say, site
 from renderers.web.cases import current_procedure, label, writer
+from renderers.web.guards import public, unproven_too
 from renderers.web.statuses import line_title, lines_public
 from renderers.web_form import Control, Drawing, field_control
 

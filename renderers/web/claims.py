@@ -28,14 +28,13 @@ from renderers.web.base import (
     office,
     open_session,
     page,
-    public,
     say,
     session_token,
-    signed_in,
     site,
 )
 from renderers.web.cases import label
 from renderers.web.catalogue import begun_by
+from renderers.web.guards import public, signed_in
 from renderers.web.refusals import refused
 from renderers.web.signin import where_next
 from renderers.web_form import national

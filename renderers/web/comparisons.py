@@ -14,10 +14,11 @@ from renderers.change_lines import ChangeWriter, Comparison
 from renderers.change_page import page_of
 from renderers.change_sheet import changes_json
 from renderers.change_summary import Sides
-from renderers.web.base import auditor, go, office, page, public, site
+from renderers.web.base import go, office, page, site
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page, known, mandated
 from renderers.web.editions import UnknownEdition, edition_named, json_response, no_such_edition
+from renderers.web.guards import auditor, public
 from renderers.web.languages import language
 
 blueprint = Blueprint("comparisons", __name__)

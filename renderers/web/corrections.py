@@ -8,9 +8,10 @@ from engine.office.intake import save_corrections, see_corrections, send_correct
 from engine.problems import Refused
 from engine.records.store import Conflict
 from engine.rules.view import FieldView, FormView, PageView
-from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in, site
+from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, site
 from renderers.web.cases import Case, case, drawing
 from renderers.web.form import is_clash, page_with, posted_answers
+from renderers.web.guards import signed_in
 from renderers.web.receiving import posted_files
 from renderers.web.versions import versions_page
 from renderers.web_form import Drawing, error_summary

@@ -23,23 +23,21 @@ from renderers.paging import ON_A_PAGE, paged
 from renderers.web.base import (
     COUNTER_DESK,
     actor,
-    agent,
     client,
     device,
     form_token,
     go,
-    helper,
     language,
     new_token,
     office,
     open_session,
     page,
-    public,
     say,
 )
 from renderers.web.cases import label
 from renderers.web.catalogue import in_order, question_page, stopped_page, walk_criteria
 from renderers.web.desk import desk_page
+from renderers.web.guards import agent, helper, public
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national
 from renderers.words import whole_number

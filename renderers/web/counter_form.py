@@ -12,10 +12,11 @@ from engine.office.intake import check, submit
 from engine.office.office import WrongAnswers
 from engine.problems import Refused
 from renderers.web.arrivals import take_piece, told_so_far
-from renderers.web.base import actor, client, form_revision, form_token, go, helper, language, office, say
+from renderers.web.base import actor, client, form_revision, form_token, go, language, office, say
 from renderers.web.cases import Case, case
 from renderers.web.counter import HOME
 from renderers.web.form import piece_of, save_screen, screen_of, show_screen, tasks_page
+from renderers.web.guards import helper
 from renderers.web.refusals import sentence
 from renderers.web.rows import remove_row, save_row
 from renderers.web.sending import check_page

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from renderers.web.base import helper
 from renderers.web.cases import case
 from renderers.web.counter import HOME
+from renderers.web.guards import helper
 from renderers.web.links import (
     ask_link_code,
     check_link_code,

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from renderers.web.base import go, helper
+from renderers.web.base import go
 from renderers.web.cases import Case, case
 from renderers.web.counter import HOME
+from renderers.web.guards import helper
 from renderers.web.payments import (
     begin_payment,
     check_now,

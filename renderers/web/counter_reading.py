@@ -9,9 +9,10 @@ from flask import Blueprint, Response
 
 from engine.office.intake import CheckSheet, check
 from renderers.web.answers import AnswerLine
-from renderers.web.base import actor, go, helper, office, page, say
+from renderers.web.base import actor, go, office, page, say
 from renderers.web.cases import Case, case, to_bring
 from renderers.web.counter import HOME
+from renderers.web.guards import helper
 from renderers.web.money import francs
 from renderers.web.sending import checked_sections
 

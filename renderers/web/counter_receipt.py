@@ -11,22 +11,11 @@ from engine.office.cash import CASH, cash_due, take_cash
 from engine.office.cashier import awaited_payment, owed, payments
 from engine.office.settlement import RECEIVED
 from renderers.certificate import counter_pdf
-from renderers.web.base import (
-    actor,
-    file_response,
-    form_token,
-    go,
-    helper,
-    language,
-    new_token,
-    office,
-    page,
-    say,
-    site,
-)
+from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
 from renderers.web.cases import Case, agency_of, case, place_label, to_bring
 from renderers.web.counter import HOME
 from renderers.web.desk import assisted_by
+from renderers.web.guards import helper
 from renderers.web.money import francs
 from renderers.web.tracking import time_steps
 from renderers.web_form import national

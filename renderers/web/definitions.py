@@ -21,10 +21,11 @@ from renderers.definition_text import CHAPTERS, OPTIONAL, definition_text
 from renderers.diagram import Way, kind_of, ways, workflow_svg
 from renderers.html import span_text
 from renderers.publication_text import SignatureText
-from renderers.web.base import auditor, file_response, office, page, public, say, site
+from renderers.web.base import file_response, office, page, say, site
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page, event_label, known, mandated, role_label, writer_of
 from renderers.web.editions import edition_asked
+from renderers.web.guards import auditor, public
 from renderers.web.languages import language
 from renderers.web.publications import history_sentences, writer
 

@@ -16,8 +16,9 @@ from engine.office.verification import verify as verdict_on
 from engine.rules.documents import status_of
 from engine.values import digits_only
 from renderers.certificate import document_pdf, summary_pdf
-from renderers.web.base import actor, client, file_response, go, language, office, page, public, say, signed_in, site
+from renderers.web.base import actor, client, file_response, go, language, office, page, say, site
 from renderers.web.cases import agency_of, case
+from renderers.web.guards import public, signed_in
 from renderers.web.links import linked_lines
 from renderers.web.money import money_lines
 from renderers.web.tracking import received_files

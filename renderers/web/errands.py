@@ -17,9 +17,10 @@ from engine.records.store import Conflict
 from engine.rules.enclosed import place_of
 from engine.rules.view import AnswerProblem, PageView
 from engine.values import Plain
-from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, signed_in, site
+from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, site
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.form import is_clash, page_with, posted_answers
+from renderers.web.guards import signed_in
 from renderers.web.receiving import posted_files
 from renderers.web.versions import versions_page
 from renderers.web_form import asked_views, error_summary, has_files

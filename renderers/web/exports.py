@@ -11,9 +11,10 @@ from engine.office.exports import TrayAsked, order_tray, take_file, tray_line
 from engine.problems import Refused
 from engine.records.store import DossierLine
 from renderers.web.agent import QUEUES, asked_of_form
-from renderers.web.base import actor, agent, form_token, go, office, say
+from renderers.web.base import actor, form_token, go, office, say
 from renderers.web.cases import label, place_label
 from renderers.web.desk import book_of, people
+from renderers.web.guards import agent
 from renderers.web.refusals import refused
 from renderers.web.tables import CSV, csv_text, named_file
 

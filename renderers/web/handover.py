@@ -16,9 +16,10 @@ from engine.records.dossier import Account
 from engine.rules.absences import absence_of
 from engine.rules.rights import is_administrator
 from renderers.web.agent_case import why_not
-from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page
+from renderers.web.guards import agent
 from renderers.web.refusals import sentence
 
 blueprint = Blueprint("handover", __name__)

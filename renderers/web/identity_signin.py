@@ -8,7 +8,8 @@ from flask import Blueprint, Response, redirect, request, session
 
 from engine.office.identity import begin, finish
 from engine.problems import Refused
-from renderers.web.base import actor, device, go, office, public, safe_next, say
+from renderers.web.base import actor, device, go, office, safe_next, say
+from renderers.web.guards import public
 from renderers.web.refusals import refused
 from renderers.web.signin import entered
 

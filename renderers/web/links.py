@@ -25,10 +25,10 @@ from renderers.web.base import (
     office,
     page,
     say,
-    signed_in,
     site,
 )
 from renderers.web.cases import Case, case, label
+from renderers.web.guards import signed_in
 from renderers.web.refusals import sentence
 from renderers.words import whole_number
 

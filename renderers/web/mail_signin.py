@@ -6,7 +6,8 @@ from flask import Blueprint, Response, request, session
 
 from engine.office.mail_links import follow_link, send_link, why_not_link
 from engine.problems import Refused
-from renderers.web.base import client, device, go, language, office, page, public, safe_next, say
+from renderers.web.base import client, device, go, language, office, page, safe_next, say
+from renderers.web.guards import public
 from renderers.web.refusals import refused, sentence
 from renderers.web.signin import entered
 

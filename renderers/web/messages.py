@@ -13,22 +13,10 @@ from engine.problems import Refused
 from engine.records.dossier import Attachment
 from engine.records.exchanges import Message
 from renderers.web.agent_case import agent_case
-from renderers.web.base import (
-    actor,
-    agent,
-    file_response,
-    form_token,
-    go,
-    language,
-    new_token,
-    office,
-    page,
-    say,
-    signed_in,
-    site,
-)
+from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.desk import desk_page, people
+from renderers.web.guards import agent, signed_in
 from renderers.web.hardening import FILE_POLICY
 from renderers.web.refusals import sentence
 from renderers.web.snippets import asked_to_insert, inserted, offered

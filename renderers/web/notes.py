@@ -9,8 +9,9 @@ from flask import Blueprint, Response, request
 from engine.office.notes import LONGEST, notes_of, why_not_note, write_note
 from engine.problems import Refused
 from renderers.web.agent_case import AgentCase, agent_case
-from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
 from renderers.web.desk import desk_page, people
+from renderers.web.guards import agent
 from renderers.web.refusals import sentence
 
 blueprint = Blueprint("notes", __name__)

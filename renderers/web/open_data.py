@@ -17,10 +17,11 @@ from renderers.change_lines import Comparison
 from renderers.feed import FeedEntry, atom
 from renderers.paging import paged
 from renderers.publication_text import DOMAIN, SIGNATURES
-from renderers.web.base import file_response, office, page, public, say
+from renderers.web.base import file_response, office, page, say
 from renderers.web.cases import current_procedure, label, writer
 from renderers.web.desk import book_of, known
 from renderers.web.editions import json_response, opened
+from renderers.web.guards import public
 from renderers.web.languages import language
 from renderers.web.publications import history_sentences
 

@@ -25,9 +25,10 @@ from engine.problems import Refused
 from engine.records.openings import OpeningKind
 from engine.rules.openings import reason_of
 from engine.rules.rights import EVERYWHERE, administers
-from renderers.web.base import actor, agent, form_token, go, new_token, office, say
+from renderers.web.base import actor, form_token, go, new_token, office, say
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page
+from renderers.web.guards import agent
 from renderers.web.openings import (
     CHANGES,
     HOLIDAYS,

@@ -16,9 +16,10 @@ from engine.records.dossier import Actor
 from engine.records.openings import OpeningChange
 from engine.rules.openings import hours_of, reason_of
 from engine.rules.rights import EVERYWHERE, administers, is_administrator
-from renderers.web.base import actor, agent, language, office, say, site
+from renderers.web.base import actor, language, office, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page, people
+from renderers.web.guards import agent
 from renderers.words import first_capital
 
 blueprint = Blueprint("openings", __name__)

@@ -10,7 +10,8 @@ from engine.gateways.sandbox import MAGIC, SandboxOperator
 from engine.office.phones import read_phone
 from engine.office.settlement import record_callback
 from engine.problems import Refused
-from renderers.web.base import go, language, office, page, public, say, site
+from renderers.web.base import go, language, office, page, say, site
+from renderers.web.guards import public
 from renderers.web_form import national
 
 blueprint = Blueprint("operator", __name__)

@@ -14,9 +14,10 @@ from engine.records.orders import Order, OrderLine
 from engine.values import Plain
 from renderers.paging import paged
 from renderers.web.agent_case import act_label, why_not
-from renderers.web.base import actor, agent, auditor, language, office, say, site
+from renderers.web.base import actor, language, office, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.desk import book_of, desk_page, people
+from renderers.web.guards import agent, auditor
 from renderers.web.questions import question_said
 from renderers.web.refusals import sentence
 from renderers.web.tables import csv_response

@@ -27,11 +27,11 @@ from renderers.web.base import (
     page,
     say,
     session_token,
-    signed_in,
     site,
 )
 from renderers.web.cases import label
 from renderers.web.desk import book_of, role_label
+from renderers.web.guards import signed_in
 from renderers.web.languages import ASKED
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national

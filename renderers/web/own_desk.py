@@ -14,22 +14,10 @@ from engine.problems import Refused
 from engine.rules.tidings import HOWS, Tidings, how_named
 from engine.values import Plain
 from renderers.web.auditor_events import question_href
-from renderers.web.base import (
-    AGENT_DESK,
-    actor,
-    agent,
-    auditor,
-    client,
-    close_session,
-    go,
-    language,
-    office,
-    say,
-    session_token,
-    site,
-)
+from renderers.web.base import AGENT_DESK, actor, client, close_session, go, language, office, say, session_token, site
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page
+from renderers.web.guards import agent, auditor
 from renderers.web.questions import question_said
 from renderers.web.refusals import refused, sentence
 from renderers.web.staff_door import recovery_page

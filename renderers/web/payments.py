@@ -29,21 +29,9 @@ from engine.problems import Refused
 from engine.records.dossier import Payment
 from engine.rules.tasks import open_tasks
 from renderers.certificate import receipt_pdf
-from renderers.web.base import (
-    actor,
-    file_response,
-    form_token,
-    go,
-    language,
-    new_token,
-    office,
-    page,
-    public,
-    say,
-    signed_in,
-    site,
-)
+from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
 from renderers.web.cases import Case, agency_of, case
+from renderers.web.guards import public, signed_in
 from renderers.web.money import day_of, fee_line, francs, is_over, money_line, over_line, provider_label
 from renderers.web.prices import PriceLine, PriceTable, price_table
 from renderers.web.refusals import problem_json, sentence

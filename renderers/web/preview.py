@@ -31,17 +31,16 @@ from renderers.web.base import (
     APPLICANT_DESK,
     AUDITOR_DESK,
     Site,
-    check_guards,
     close_session,
     go,
     language,
     open_session,
     page,
-    public,
     safe_next,
     say,
     site,
 )
+from renderers.web.guards import check_guards, public
 from renderers.web.hardening import POLICY
 from renderers.words import OFFERED, in_language
 

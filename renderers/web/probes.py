@@ -14,7 +14,8 @@ from flask import Blueprint, Response, abort, current_app, make_response, reques
 
 from engine.office.gauges import Gauges, gauges
 from engine.records.store import Busy, Damaged
-from renderers.web.base import office, unasked
+from renderers.web.base import office
+from renderers.web.guards import unasked
 from renderers.web.meter import CONTENT_TYPE, exposition
 
 blueprint = Blueprint("probes", __name__)

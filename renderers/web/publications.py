@@ -13,9 +13,10 @@ from engine.office.publishing import EditionRecord
 from engine.records.publications import Origin, Publication, Watch
 from renderers.change_lines import Comparison
 from renderers.publication_text import GateText, PublicationWriter, SignatureText, change_sentence
-from renderers.web.base import agent, auditor, language, office, site
+from renderers.web.base import language, office, site
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page
+from renderers.web.guards import agent, auditor
 
 blueprint = Blueprint("publications", __name__)
 

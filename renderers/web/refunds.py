@@ -20,9 +20,10 @@ from engine.office.repaying import (
 )
 from engine.problems import Refused
 from renderers.web.agent_case import AgentCase, agent_case
-from renderers.web.base import actor, agent, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page, people
+from renderers.web.guards import agent
 from renderers.web.money import day_of, francs
 from renderers.web.refusals import sentence
 from renderers.web_form import national

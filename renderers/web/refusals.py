@@ -18,7 +18,9 @@ from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refusal, Refused
 from engine.records.store import Busy, Conflict
 from renderers.log_lines import request_id
-from renderers.web.base import actor, broken, go, language, page, public, say, site, taken_aside
+from renderers.web.asides import taken_aside
+from renderers.web.base import actor, broken, go, language, page, say, site
+from renderers.web.guards import public
 from renderers.web.hardening import LARGEST_BODY
 
 log = logging.getLogger("guichet.web")

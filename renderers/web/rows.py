@@ -6,20 +6,10 @@ from flask import Blueprint, Response, request, session
 
 from engine.office.intake import save_page
 from renderers.row_pages import find_row
-from renderers.web.base import (
-    actor,
-    form_revision,
-    form_token,
-    go,
-    new_token,
-    office,
-    page,
-    say,
-    signed_in,
-    unproven_too,
-)
+from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say
 from renderers.web.cases import case
 from renderers.web.form import Screen, save_screen, screen_of, show_screen
+from renderers.web.guards import signed_in, unproven_too
 from renderers.web_form import control_id
 
 blueprint = Blueprint("rows", __name__)

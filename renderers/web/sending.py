@@ -18,23 +18,10 @@ from engine.records.store import Conflict
 from engine.rules.fees import Quote, fee_names
 from renderers.row_pages import find_row, row_at
 from renderers.web.answers import AnswerLine, AnswerSection, answer_sections
-from renderers.web.base import (
-    PROOF,
-    actor,
-    form_revision,
-    form_token,
-    go,
-    language,
-    new_token,
-    office,
-    page,
-    say,
-    signed_in,
-    site,
-    unproven_too,
-)
+from renderers.web.base import PROOF, actor, form_revision, form_token, go, language, new_token, office, page, say, site
 from renderers.web.cases import Case, case, case_of, drawing, label, to_bring
 from renderers.web.catalogue import sent_day
+from renderers.web.guards import signed_in, unproven_too
 from renderers.web.money import francs
 from renderers.web.prices import PriceTable, price_table
 from renderers.web.tracking import next_act, time_steps

@@ -13,21 +13,9 @@ from engine.problems import Refused
 from engine.records.exchanges import Share
 from engine.rules.documents import status_of
 from renderers.certificate import document_pdf
-from renderers.web.base import (
-    actor,
-    file_response,
-    form_token,
-    go,
-    language,
-    new_token,
-    office,
-    page,
-    public,
-    say,
-    signed_in,
-    site,
-)
+from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
 from renderers.web.cases import Case, agency_of, case
+from renderers.web.guards import public, signed_in
 from renderers.web.refusals import sentence
 from renderers.words import in_language
 

@@ -31,12 +31,12 @@ from renderers.web.base import (
     office,
     open_session,
     page,
-    public,
     safe_next,
     say,
     session_token,
 )
 from renderers.web.catalogue import begun_by
+from renderers.web.guards import public
 from renderers.web.languages import ASKED
 from renderers.web.refusals import refused, sentence
 from renderers.web.sending import send_declared

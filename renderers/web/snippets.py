@@ -12,9 +12,10 @@ from engine.problems import Refused
 from engine.records.snippets import Snippet
 from engine.rules.rights import administers
 from engine.rules.snippets import VARIABLES
-from renderers.web.base import actor, agent, form_revision, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_revision, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import Case, label
 from renderers.web.desk import desk_page, people
+from renderers.web.guards import agent
 from renderers.web.refusals import sentence
 
 blueprint = Blueprint("snippets", __name__)

@@ -22,17 +22,7 @@ from engine.office.staff import (
 )
 from engine.problems import Refused
 from renderers.qr import qr_svg
-from renderers.web.base import (
-    AGENT_DESK,
-    client,
-    device,
-    file_response,
-    go,
-    office,
-    open_session,
-    safe_next,
-    say,
-)
+from renderers.web.base import AGENT_DESK, client, device, file_response, go, office, open_session, safe_next, say
 from renderers.web.desk import desk_page
 from renderers.web.refusals import refused, sentence
 

@@ -31,10 +31,11 @@ from engine.rules.calendars import add_months, at_minute
 from engine.rules.figures import FEW
 from renderers.paging import Paged
 from renderers.statistics_text import Row
-from renderers.web.base import actor, agent, auditor, language, office, page, public, say, site
+from renderers.web.base import actor, language, office, page, say, site
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page, known
 from renderers.web.editions import json_response
+from renderers.web.guards import agent, auditor, public
 from renderers.web.statistic_figures import (
     Period,
     Shown,

@@ -16,10 +16,11 @@ from engine.records.dossier import Account, Actor
 from engine.records.journal import Entry
 from engine.rules.absences import is_absent
 from engine.rules.rights import EVERYWHERE, administers, agency_of, is_administrator, why_not_person
-from renderers.web.base import actor, agent, go, language, office, say, site
+from renderers.web.base import actor, go, language, office, say, site
 from renderers.web.cases import label
 from renderers.web.desk import desk_page, role_label
 from renderers.web.desk import people as names_of
+from renderers.web.guards import agent
 from renderers.web.refusals import refused, sentence
 
 blueprint = Blueprint("team", __name__)

@@ -23,25 +23,12 @@ from engine.rules.view import FieldView, FileView, FormView, PageView
 from renderers.row_pages import find_row
 from renderers.web.acts import no_way_out, theirs
 from renderers.web.answers import answer_sections
-from renderers.web.base import (
-    CLAIM,
-    actor,
-    go,
-    language,
-    myself,
-    office,
-    page,
-    public,
-    say,
-    session_token,
-    signed_in,
-    site,
-    unproven_too,
-)
+from renderers.web.base import CLAIM, actor, go, language, myself, office, page, say, session_token, site
 from renderers.web.cases import Case, case, label, visit_place, whereabouts
 from renderers.web.closures import lost_boxes
 from renderers.web.contesting import appeal_lines, how_to_contest, open_appeal
 from renderers.web.desk import assisted_by
+from renderers.web.guards import public, signed_in, unproven_too
 from renderers.web.links import awaited_ends, linked_lines
 from renderers.web.messages import unread_of
 from renderers.web.money import money_lines, payment_lines, provider_label

@@ -9,8 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, g, request, session
 
 from renderers.web.appointments import counter_of_link
-from renderers.web.base import page, public
+from renderers.web.base import page
 from renderers.web.closures import lost_of
+from renderers.web.guards import public
 
 blueprint = Blueprint("visit_links", __name__)
 

@@ -11,7 +11,7 @@ import pytest
 from flask import Blueprint, Response, abort
 
 from engine.rules import access
-from renderers.web import base
+from renderers.web import guards
 from server import blueprints
 from tests.web import test_access_matrix
 from tests.web.access import PERSONAS, Row, table, values_of
@@ -68,7 +68,7 @@ def found_by_number_alone(patch: pytest.MonkeyPatch, site: AccessWorld) -> None:
             dossier = unit.dossier_numbered(number)
         return Response(str(dossier.answers)) if dossier else abort(404)
 
-    patch.setitem(site.app.view_functions, "tracking.follow", base.public(show))
+    patch.setitem(site.app.view_functions, "tracking.follow", guards.public(show))
 
 
 def refused_otherwise_when_it_is_there(patch: pytest.MonkeyPatch, site: AccessWorld) -> None:

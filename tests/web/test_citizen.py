@@ -15,7 +15,7 @@ from engine.definition.catalogue import Catalogue
 from engine.office.bookings import mark
 from engine.records.store import Busy
 from engine.values import group_number
-from renderers.web.base import check_guards
+from renderers.web.guards import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
 from tests.web.visitor import ANSWERS, MAYOR, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.values import group_number
-from renderers.web.base import serves_unproven
+from renderers.web.guards import serves_unproven
 from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
 
 OTHER = "91445566"

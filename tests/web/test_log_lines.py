@@ -21,7 +21,7 @@ from engine.office.timers import tour
 from engine.records.dossier import Account, Actor, Letter
 from engine.records.store import Busy
 from renderers.log_lines import speak
-from renderers.web.base import public
+from renderers.web.guards import public
 from server import Settings, create_app
 from tests.engine.office.world import B3, PHONE, World, a_world
 
