@@ -1,4 +1,4 @@
-"""The front door: settings from the environment, everything wired once, the web served and the worker run.
+"""The front door: the site put together over an installation, the web served and the worker run.
 
 `create_app(settings)` is all a WSGI server needs; the commands `serve`, `worker` and `fsck` are found by the command line
 under the entry points `guichet.commands`, so that `guichet lint` loads none of this.
@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,40 +23,36 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from engine.clock import SystemClock
-from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.definition.manuscript import Manuscript
-from engine.definition.shared_files import Shared
-from engine.gateways.registers import FileRegister
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
-from engine.gateways.senders import ConsoleSender, InboxSender, Sender
-from engine.gateways.settings import Gateways, WrongGateways, read_gateways
-from engine.office.checkup import Place
-from engine.office.demo import PASSWORD, close_demo, open_demo
-from engine.office.demo_stories import before_stories, tell_stories
-from engine.office.following import INDEX, Follower, stories_of, waiting
-from engine.office.gates import Judge, facts_of
+from engine.gateways.sandbox import SandboxOperator
+from engine.office.demo import PASSWORD
+from engine.office.following import waiting
+from engine.office.gates import facts_of
 from engine.office.gauges import not_ready
 from engine.office.inspection import fsck
-from engine.office.installation import Settings, unknown_settings
-from engine.office.keeping import FolderKeeper, Keeper, Keeping
-from engine.office.keys import SigningKeys
-from engine.office.mirror import Followed, Mirror
-from engine.office.office import Office, OfficeSettings
+from engine.office.installation import Settings
+from engine.office.keeping import Keeper, Keeping
+from engine.office.mirror import Followed
+from engine.office.office import Office
 from engine.office.statistics import count_again, count_up
 from engine.office.timers import tour
 from engine.office.tryout import Leads, Tryout
-from engine.records.attachments import AttachmentStore
-from engine.records.file_keys import FileKeys
-from engine.records.shelves import Bucket
-from engine.records.store import Busy, Store
-from engine.records.stores import file_of, open_shelf, open_store, unproven_server
+from engine.records.store import Busy
 from renderers.console import console
 from renderers.console_doctor import doctor_command
 from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
-from renderers.console_language import language_of
-from renderers.console_opening import opening
-from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
+from renderers.console_installation import (
+    cookie_secret,
+    demo_stories,
+    installation,
+    office_kept,
+    open_keeper,
+    open_office,
+    opened_to_publish,
+    place_looked_at,
+    settings_of,
+)
+from renderers.console_operations import backup_command, copy_command, keys_command, restore_command
 from renderers.console_people import agent_command
 from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
@@ -79,130 +72,8 @@ from renderers.words import load_words
 log = logging.getLogger("guichet")
 
 DEMO_PASSWORD: Final = PASSWORD
-DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}
-CHECKPOINTS: Final = "checkpoints"
 MOST_BYTES: Final = 64 * 1024 * 1024  # of one request, before the desks' own limits
 TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
-
-
-# -- wiring ------------------------------------------------------------------------------------------------------------
-
-
-def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
-    """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    store = _store(settings)
-    operator = (
-        SandboxOperator(settings.data / "operator.db", SystemClock(), _secret(settings).encode())
-        if settings.demo
-        else None
-    )
-    keys = SigningKeys.open(settings.ring, make=True)
-    office = _office(settings, store, keys, _gateways(settings, operator))
-    keeper, clock = open_keeper(settings), office.clock
-    with store.unit() as unit:
-        begins = settings.demo and not unit.last_publication()
-    office = keeper.serve(before_stories(office) if begins else office)
-    if not office.published:  # nothing was ever decided here: what can be served is looked for before the doors open
-        office = keeper.renew(office)
-    if office.clock is not clock:
-        office = keeper.renew(replace(office, clock=clock))
-    if settings.demo:
-        open_demo(office)
-    else:
-        close_demo(office)
-    return office, operator
-
-
-def _store(settings: Settings) -> Store:
-    """Where everything is kept, of this release; and the files' own place looked at, where that is not this machine's."""
-    with opening():
-        store = open_store(settings.store)
-        store.migrate()
-        if isinstance(settings.files, Bucket):
-            open_shelf(settings.files).check()
-    return store
-
-
-def open_keeper(settings: Settings) -> Keeper:
-    """How this installation learns what to serve: by following a repository, else from its folder. A demonstration is
-    for writing: its files are checked, not proven nor played, before they are served."""
-    if settings.follow is not None:
-        every = timedelta(seconds=settings.follow_every) if settings.follow_every > 0 else None
-        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every)
-    return FolderKeeper(None if settings.demo else _judge())
-
-
-def _judge() -> Judge:
-    """The gates of a publication; the solver is loaded for them alone."""
-    if find_spec("z3") is None:
-        raise click.ClickException("the solver is not here; install it: pip install 'guichet-unique[prove]'")
-    from engine.definition.prove import prove
-
-    return Judge(prove, stories_of(load_words()))
-
-
-def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gateways) -> Office:
-    return Office(
-        catalogue=_files(settings), store=store, attachments=_attachments(settings, gateways),
-        providers=gateways.operators, senders=gateways.senders, registers={"*": FileRegister(settings.procedures / "registers")},
-        clock=SystemClock(), wording=load_words(), keys=keys,
-        settings=OfficeSettings(
-            base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
-            payment_lasts=timedelta(minutes=10), second_factor=settings.second_factor,
-            checkpoints=settings.checkpoints or settings.data / CHECKPOINTS,
-        ),
-        identity=gateways.identity,
-    )  # fmt: skip
-
-
-def _attachments(settings: Settings, gateways: Gateways) -> AttachmentStore:
-    inspect = gateways.scanner.inspect if gateways.scanner is not None else None
-    with opening():
-        return AttachmentStore(open_shelf(settings.files), FileKeys.open(settings.ring), inspect)
-
-
-def _files(settings: Settings) -> Catalogue:
-    """The files of the folder; none when a repository is followed, until a commit was published."""
-    return (
-        load_catalogue(settings.procedures, settings.data / INDEX)
-        if settings.follow is None
-        else Catalogue.of((), Shared())
-    )
-
-
-def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
-    """What leaves the house. A demonstration's operator is simulated and its letters stay in the inbox, whatever the file
-    of gateways says; elsewhere a channel without a gateway writes to the terminal."""
-    if operator is not None:
-        inbox = InboxSender()
-        simulated = {name: SandboxProvider(operator, name, label) for name, label in DEMO_PROVIDERS.items()}
-        return Gateways(simulated, {"sms": inbox, "email": inbox, "inbox": inbox})
-    senders: dict[str, Sender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
-    try:
-        said = _said_gateways(settings)
-    except WrongGateways as wrong:
-        raise click.ClickException(f"{settings.gateways}: {wrong}") from None
-    return Gateways(said.operators, {**senders, **said.senders}, said.scanner, said.identity)
-
-
-def _said_gateways(settings: Settings) -> Gateways:
-    """What the file of gateways says; nothing without one. Raises `WrongGateways`."""
-    if settings.gateways is None:
-        return Gateways({}, {})
-    return read_gateways(settings.gateways, SystemClock(), settings.base_url)
-
-
-def _secret(settings: Settings) -> str:
-    """The secret of the small cookie: as set, else one made once and kept beside the data."""
-    if settings.secret:
-        return settings.secret
-    path = settings.data / "cookie.secret"
-    with suppress(FileExistsError):
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(secrets.token_urlsafe(48))
-    return path.read_text("utf-8")
 
 
 # -- the web -----------------------------------------------------------------------------------------------------------
@@ -220,7 +91,7 @@ def create_app(
         office, operator = open_office(settings)
         keeper = keeper or open_keeper(settings)
     app = Flask("guichet", static_folder=None, template_folder=None)
-    app.secret_key = _secret(settings)
+    app.secret_key = cookie_secret(settings)
     app.config.update(
         SESSION_COOKIE_NAME="__Host-session" if settings.https else "session",
         SESSION_COOKIE_SECURE=settings.https, SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
@@ -342,14 +213,9 @@ def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ())
     return threads
 
 
-def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
-    """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
-    secret = _secret(settings).encode()
-    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
-
-
-def _settings(demo: bool) -> Settings:
-    return Settings.from_environment(os.environ, demo)
+def _speak(settings: Settings) -> None:
+    speak(logging.getLogger(), settings.log, sys.stderr.isatty(), whole=settings.demo)
+    logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells each step of each dossier
 
 
 @click.command()
@@ -360,7 +226,7 @@ def _settings(demo: bool) -> Settings:
 @click.option("--threads", type=int, default=8, show_default=True)
 def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     """Serve the portal, with a worker beside it."""
-    settings = _settings(demo)
+    settings = settings_of(demo)
     _speak(settings)
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
@@ -395,7 +261,7 @@ def worker(demo: bool, recount: bool) -> None:
 
     Stops at the end of its turn, on Ctrl-C or SIGTERM.
     """
-    settings, stop = _settings(demo), threading.Event()
+    settings, stop = settings_of(demo), threading.Event()
     _speak(settings)
     on_signal(stop.set)
     kept = [open_office(settings)[0]]
@@ -418,59 +284,10 @@ def worker(demo: bool, recount: bool) -> None:
 @click.option("--lang", "language", type=click.Choice(["fr", "en"]), default="fr")
 def check_store(language: str) -> None:
     """Check every promise of the store: journals, money, seats, documents, files. Repairs nothing."""
-    office = _office_kept(_settings(False))
+    office = office_kept(missing_code=2)
     found = fsck(office)
     click.echo(findings_report(found, sum(1 for _ in office.store.all_dossiers()), language))
     raise SystemExit(1 if found else 0)
-
-
-def _office_kept(settings: Settings, missing_code: int = 2) -> Office:
-    """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with
-    `missing_code` when there is none."""
-    ring = settings.ring
-    kept = (ring,) if settings.database else (Path(settings.store), ring)
-    if missing := [one for one in kept if not one.is_file() or not one.stat().st_size]:
-        language, facts = language_of(sys.argv[1:]), {"name": str(missing[0])}
-        click.echo(load_words().say("operations.no_store", language, facts), err=True)
-        raise SystemExit(missing_code)
-    with opening():
-        store = open_store(settings.store)
-    return _office(settings, store, SigningKeys.open(ring, make=False), Gateways({}, {}))
-
-
-def _looked_at() -> Place:
-    """This installation as it may be, nothing opened yet."""
-    try:
-        settings = _settings(False)
-    except (ValueError, OSError) as wrong:
-        raise click.ClickException(str(wrong)) from None
-    return Place(
-        base_url=settings.base_url, demo=settings.demo, hosts=settings.hosts, second_factor=settings.second_factor,
-        unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
-        file=file_of(settings.store), open_store=lambda: open_store(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
-        open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
-        unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")),
-    )  # fmt: skip
-
-
-def _installation(settings: Settings) -> Installation:
-    return Installation(settings.store, settings.files, settings.ring, settings.place_of)
-
-
-def _kept_office() -> Office:
-    """The same for commands whose codes from 2 up say what was found."""
-    return _office_kept(_settings(False), missing_code=1)
-
-
-def _publishing() -> tuple[Office, Keeper]:
-    """The office of this installation, opened as if to serve, and what keeps it up to date."""
-    settings = _settings(False)
-    settings.data.mkdir(parents=True, exist_ok=True)
-    store = _store(settings)
-    keys = SigningKeys.open(settings.ring, make=True)
-    keeper = open_keeper(settings)
-    office = _office(settings, store, keys, Gateways({}, {}))
-    return keeper.serve(office) if settings.follow is not None else office, keeper
 
 
 def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | None) -> Flask:
@@ -482,23 +299,16 @@ def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | 
 
 
 preview = preview_command(_previewed)
-publish = publish_command(_publishing)
-migrate = migrate_command(_kept_office)
-doctor = doctor_command(_looked_at)
-agent = agent_command(lambda: _publishing()[0], _kept_office)
-replay = replay_command(_kept_office)
-snapshot = snapshot_command(_kept_office)
-
-
-def _speak(settings: Settings) -> None:
-    speak(logging.getLogger(), settings.log, sys.stderr.isatty(), whole=settings.demo)
-    logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells each step of each dossier
-
-
-copy = copy_command(lambda: _installation(_settings(False)))
-backup = backup_command(lambda: _installation(_settings(False)))
-keys = keys_command(lambda: _installation(_settings(False)))
-restore = restore_command(lambda: _installation(_settings(False)))
+publish = publish_command(opened_to_publish)
+migrate = migrate_command(office_kept)
+doctor = doctor_command(place_looked_at)
+agent = agent_command(lambda: opened_to_publish()[0], office_kept)
+replay = replay_command(office_kept)
+snapshot = snapshot_command(office_kept)
+copy = copy_command(installation)
+backup = backup_command(installation)
+keys = keys_command(installation)
+restore = restore_command(installation)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from engine.office.intake import open_dossier, save_page, submit
 from engine.office.office import Office
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.sqlite import SqliteStore
-from server import Settings, open_office
+from renderers.console_installation import open_office
+from server import Settings
 
 STEPS = 8
 AGENT = Actor("agent", "mesures", "Mesures", frozenset({"obac/instructeur"}))

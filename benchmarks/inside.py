@@ -25,7 +25,8 @@ from werkzeug.test import Client, EnvironBuilder
 from benchmarks.portal import PHONE, answers, hidden, write_procedures
 from engine.office.accounts import check_code, send_code
 from engine.office.office import Office
-from server import Settings, create_app, open_office
+from renderers.console_installation import open_office
+from server import Settings, create_app
 
 ROUNDS, REQUESTS = 9, 60
 Ask = Callable[[], int]

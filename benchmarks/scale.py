@@ -32,7 +32,8 @@ from engine.definition.shared_files import load_shared
 from engine.office.office import Office
 from engine.office.secrets import new_token, token_digest
 from engine.records.dossier import Account, Session
-from server import Settings, create_app, open_office
+from renderers.console_installation import open_office
+from server import Settings, create_app
 
 SMALL, SOME, LARGE = 25, 1_000, 10_000  # the small one fills one page of the list, as the large one does
 ROUNDS, REQUESTS, CHECKS = 9, 40, 15

@@ -81,7 +81,8 @@ def test_the_pages_speak_of_the_project_alone() -> None:
 
 def test_every_setting_is_in_the_page_of_who_runs_it() -> None:
     told = (ROOT / "docs" / "operation.md").read_text("utf-8")
-    code = "".join((ROOT / name).read_text("utf-8") for name in ("server.py", "engine/office/installation.py"))
+    rooms = ("server.py", "engine/office/installation.py", "renderers/console_installation.py")
+    code = "".join((ROOT / name).read_text("utf-8") for name in rooms)
     names = {f"GUICHET_{name}" for name in re.findall(r'\bread\("([A-Z_]+)"', code)}
     names |= set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', code))
     assert len(names) > 15

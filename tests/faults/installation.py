@@ -23,7 +23,7 @@ from engine.office.office import Office
 from engine.office.sessions import actor_of, open_session
 from engine.records.dossier import Account, Actor
 from engine.values import new_id
-from server import open_office
+from renderers.console_installation import open_office
 from tests.makers import whole
 from tests.ports import free_ports
 

@@ -18,7 +18,8 @@ from engine.gateways.sandbox import SandboxOperator
 from engine.office.office import Office
 from engine.office.timers import tour
 from engine.records.dossier import Dossier
-from server import DEMO_PASSWORD, Settings, create_app, open_office
+from renderers.console_installation import open_office
+from server import DEMO_PASSWORD, Settings, create_app
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = DEMO_PASSWORD

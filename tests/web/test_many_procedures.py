@@ -21,8 +21,9 @@ from engine.office.statistics import received_lately
 from engine.office.timers import tour
 from engine.records.dossier import Account, Actor, Session
 from engine.records.tallies import Count, Mark
+from renderers.console_installation import open_office
 from renderers.web import catalogue
-from server import Settings, create_app, open_office
+from server import Settings, create_app
 from tests.engine.definition.building import PROCEDURES, a_file
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test

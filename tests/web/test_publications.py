@@ -18,8 +18,9 @@ from engine.office.keeping import FolderKeeper, Keeping
 from engine.office.mirror import Followed
 from engine.office.office import Office
 from engine.office.publishing import roll_back
+from renderers.console_installation import open_keeper, open_office
 from renderers.console_publish import publish_command
-from server import DEMO_PASSWORD, Settings, create_app, open_keeper, open_office, publish, serving
+from server import DEMO_PASSWORD, Settings, create_app, publish, serving
 from tests.engine.office.repository import SECOND, SHARED, TEXT, Agency, an_agency, git
 from tests.web.desks import Seat
 from tests.web.windows import Sight, Window

@@ -14,7 +14,8 @@ from engine.office.following import renew
 from engine.office.sessions import actor_of
 from engine.office.staff import sign_in
 from engine.problems import Refused
-from server import DEMO_PASSWORD, Settings, agent, check_store, create_app, open_office, serving
+from renderers.console_installation import open_office
+from server import DEMO_PASSWORD, Settings, agent, check_store, create_app, serving
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

@@ -26,6 +26,7 @@ from engine.gateways.wire import Wire
 from engine.office import checkup
 from engine.office.checkpoints import sign_journal
 from engine.office.checkup import Check, Place, examine, worst
+from engine.office.installation import unknown_settings
 from engine.office.mirror import Followed
 from engine.records.publications import Watch
 from engine.records.sqlite import SqliteStore
@@ -33,7 +34,7 @@ from engine.records.sqlite_schema import UnsafeSettings
 from engine.records.store import Busy, Damaged
 from engine.records.stores import unproven_server
 from renderers.words import load_words
-from server import doctor, unknown_settings
+from server import doctor
 from tests.engine.office.world import B3, World, a_world
 from tests.ports import free_port
 

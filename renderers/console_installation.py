@@ -1,0 +1,226 @@
+"""This installation opened, whole or in part: its store and files, its keys, its gateways, what it serves, its office. Each is
+wired once, from the settings; what refuses to open says why and ends the command.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import click
+
+from engine.clock import SystemClock
+from engine.definition.catalogue import Catalogue, load_catalogue
+from engine.definition.shared_files import Shared
+from engine.gateways.registers import FileRegister
+from engine.gateways.sandbox import SandboxOperator, SandboxProvider
+from engine.gateways.senders import ConsoleSender, InboxSender, Sender
+from engine.gateways.settings import Gateways, WrongGateways, read_gateways
+from engine.office.checkup import Place
+from engine.office.demo import close_demo, open_demo
+from engine.office.demo_stories import before_stories, tell_stories
+from engine.office.following import INDEX, Follower, stories_of
+from engine.office.gates import Judge
+from engine.office.installation import Settings, unknown_settings
+from engine.office.keeping import FolderKeeper, Keeper
+from engine.office.keys import SigningKeys
+from engine.office.mirror import Mirror
+from engine.office.office import Office, OfficeSettings
+from engine.records.attachments import AttachmentStore
+from engine.records.file_keys import FileKeys
+from engine.records.shelves import Bucket
+from engine.records.store import Store
+from engine.records.stores import file_of, open_shelf, open_store, unproven_server
+from renderers.console_language import language_of
+from renderers.console_opening import opening
+from renderers.console_operations import Installation
+from renderers.words import load_words
+
+DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}
+CHECKPOINTS: Final = "checkpoints"
+
+
+def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
+    """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    store = _store(settings)
+    operator = (
+        SandboxOperator(settings.data / "operator.db", SystemClock(), cookie_secret(settings).encode())
+        if settings.demo
+        else None
+    )
+    keys = SigningKeys.open(settings.ring, make=True)
+    office = _office(settings, store, keys, _gateways(settings, operator))
+    keeper, clock = open_keeper(settings), office.clock
+    with store.unit() as unit:
+        begins = settings.demo and not unit.last_publication()
+    office = keeper.serve(before_stories(office) if begins else office)
+    if not office.published:  # nothing was ever decided here: what can be served is looked for before the doors open
+        office = keeper.renew(office)
+    if office.clock is not clock:
+        office = keeper.renew(replace(office, clock=clock))
+    if settings.demo:
+        open_demo(office)
+    else:
+        close_demo(office)
+    return office, operator
+
+
+def _store(settings: Settings) -> Store:
+    """Where everything is kept, of this release; and the files' own place looked at, where that is not this machine's."""
+    with opening():
+        store = open_store(settings.store)
+        store.migrate()
+        if isinstance(settings.files, Bucket):
+            open_shelf(settings.files).check()
+    return store
+
+
+def open_keeper(settings: Settings) -> Keeper:
+    """How this installation learns what to serve: by following a repository, else from its folder. A demonstration is
+    for writing: its files are checked, not proven nor played, before they are served."""
+    if settings.follow is not None:
+        every = timedelta(seconds=settings.follow_every) if settings.follow_every > 0 else None
+        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every)
+    return FolderKeeper(None if settings.demo else _judge())
+
+
+def _judge() -> Judge:
+    """The gates of a publication; the solver is loaded for them alone."""
+    if find_spec("z3") is None:
+        raise click.ClickException("the solver is not here; install it: pip install 'guichet-unique[prove]'")
+    from engine.definition.prove import prove
+
+    return Judge(prove, stories_of(load_words()))
+
+
+def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gateways) -> Office:
+    return Office(
+        catalogue=_files(settings), store=store, attachments=_attachments(settings, gateways),
+        providers=gateways.operators, senders=gateways.senders, registers={"*": FileRegister(settings.procedures / "registers")},
+        clock=SystemClock(), wording=load_words(), keys=keys,
+        settings=OfficeSettings(
+            base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
+            payment_lasts=timedelta(minutes=10), second_factor=settings.second_factor,
+            checkpoints=settings.checkpoints or settings.data / CHECKPOINTS,
+        ),
+        identity=gateways.identity,
+    )  # fmt: skip
+
+
+def _attachments(settings: Settings, gateways: Gateways) -> AttachmentStore:
+    inspect = gateways.scanner.inspect if gateways.scanner is not None else None
+    with opening():
+        return AttachmentStore(open_shelf(settings.files), FileKeys.open(settings.ring), inspect)
+
+
+def _files(settings: Settings) -> Catalogue:
+    """The files of the folder; none when a repository is followed, until a commit was published."""
+    return (
+        load_catalogue(settings.procedures, settings.data / INDEX)
+        if settings.follow is None
+        else Catalogue.of((), Shared())
+    )
+
+
+def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
+    """What leaves the house. A demonstration's operator is simulated and its letters stay in the inbox, whatever the file
+    of gateways says; elsewhere a channel without a gateway writes to the terminal."""
+    if operator is not None:
+        inbox = InboxSender()
+        simulated = {name: SandboxProvider(operator, name, label) for name, label in DEMO_PROVIDERS.items()}
+        return Gateways(simulated, {"sms": inbox, "email": inbox, "inbox": inbox})
+    senders: dict[str, Sender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
+    try:
+        said = _said_gateways(settings)
+    except WrongGateways as wrong:
+        raise click.ClickException(f"{settings.gateways}: {wrong}") from None
+    return Gateways(said.operators, {**senders, **said.senders}, said.scanner, said.identity)
+
+
+def _said_gateways(settings: Settings) -> Gateways:
+    """What the file of gateways says; nothing without one. Raises `WrongGateways`."""
+    if settings.gateways is None:
+        return Gateways({}, {})
+    return read_gateways(settings.gateways, SystemClock(), settings.base_url)
+
+
+def cookie_secret(settings: Settings) -> str:
+    """The secret of the small cookie: as set, else one made once and kept beside the data."""
+    if settings.secret:
+        return settings.secret
+    path = settings.data / "cookie.secret"
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text("utf-8")
+
+
+def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
+    """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
+    secret = cookie_secret(settings).encode()
+    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+
+
+# -- as the commands open it -------------------------------------------------------------------------------------------
+
+
+def settings_of(demo: bool = False) -> Settings:
+    """As the environment says; `demo` asks for a demonstration whatever it says."""
+    return Settings.from_environment(os.environ, demo)
+
+
+def office_kept(missing_code: int = 1) -> Office:
+    """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with
+    `missing_code` when there is none: a command's codes from 2 up may say what was found."""
+    settings = settings_of()
+    ring = settings.ring
+    kept = (ring,) if settings.database else (Path(settings.store), ring)
+    if missing := [one for one in kept if not one.is_file() or not one.stat().st_size]:
+        language, facts = language_of(sys.argv[1:]), {"name": str(missing[0])}
+        click.echo(load_words().say("operations.no_store", language, facts), err=True)
+        raise SystemExit(missing_code)
+    with opening():
+        store = open_store(settings.store)
+    return _office(settings, store, SigningKeys.open(ring, make=False), Gateways({}, {}))
+
+
+def place_looked_at() -> Place:
+    """This installation as it may be, nothing opened yet."""
+    try:
+        settings = settings_of()
+    except (ValueError, OSError) as wrong:
+        raise click.ClickException(str(wrong)) from None
+    return Place(
+        base_url=settings.base_url, demo=settings.demo, hosts=settings.hosts, second_factor=settings.second_factor,
+        unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
+        file=file_of(settings.store), open_store=lambda: open_store(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
+        open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
+        unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")),
+    )  # fmt: skip
+
+
+def opened_to_publish() -> tuple[Office, Keeper]:
+    """The office of this installation, opened as if to serve, and what keeps it up to date."""
+    settings = settings_of()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    store = _store(settings)
+    keys = SigningKeys.open(settings.ring, make=True)
+    keeper = open_keeper(settings)
+    office = _office(settings, store, keys, Gateways({}, {}))
+    return keeper.serve(office) if settings.follow is not None else office, keeper
+
+
+def installation() -> Installation:
+    """Where this installation keeps."""
+    settings = settings_of()
+    return Installation(settings.store, settings.files, settings.ring, settings.place_of)
