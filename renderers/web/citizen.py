@@ -8,6 +8,7 @@ from renderers.web import (
     appointments,
     arrivals,
     articles,
+    beginning,
     catalogue,
     claims,
     corrections,
@@ -31,6 +32,7 @@ from renderers.web import (
 
 BLUEPRINTS = (
     catalogue.blueprint,
+    beginning.blueprint,
     signin.blueprint,
     claims.blueprint,
     mail_signin.blueprint,

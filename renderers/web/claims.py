@@ -32,8 +32,8 @@ from renderers.web.base import (
     session_token,
     site,
 )
+from renderers.web.beginning import begun_by
 from renderers.web.cases import label
-from renderers.web.catalogue import begun_by
 from renderers.web.guards import public, signed_in
 from renderers.web.refusals import refused
 from renderers.web.signin import where_next

@@ -35,8 +35,9 @@ from renderers.web.base import (
     say,
 )
 from renderers.web.cases import label
-from renderers.web.catalogue import in_order, question_page, stopped_page, walk_criteria
+from renderers.web.catalogue import in_order
 from renderers.web.desk import desk_page
+from renderers.web.eligibility import question_page, stopped_page, walk_criteria
 from renderers.web.guards import agent, helper, public
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national

@@ -30,8 +30,8 @@ from renderers.web.base import (
     say,
     site,
 )
+from renderers.web.beginning import first_to_do, next_to_do, sent_day
 from renderers.web.cases import Case, case, drawing, label
-from renderers.web.catalogue import first_to_do, next_to_do, sent_day
 from renderers.web.guards import signed_in, unproven_too
 from renderers.web.hardening import FILE_POLICY
 from renderers.web.links import LinkLine, link_lines

@@ -19,8 +19,8 @@ from engine.rules.fees import Quote, fee_names
 from renderers.row_pages import find_row, row_at
 from renderers.web.answers import AnswerLine, AnswerSection, answer_sections
 from renderers.web.base import PROOF, actor, form_revision, form_token, go, language, new_token, office, page, say, site
+from renderers.web.beginning import sent_day
 from renderers.web.cases import Case, case, case_of, drawing, label, to_bring
-from renderers.web.catalogue import sent_day
 from renderers.web.guards import signed_in, unproven_too
 from renderers.web.money import francs
 from renderers.web.prices import PriceTable, price_table

@@ -35,7 +35,7 @@ from renderers.web.base import (
     say,
     session_token,
 )
-from renderers.web.catalogue import begun_by
+from renderers.web.beginning import begun_by
 from renderers.web.guards import public
 from renderers.web.languages import ASKED
 from renderers.web.refusals import refused, sentence

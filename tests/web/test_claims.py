@@ -273,7 +273,7 @@ def test_so_many_begin_from_one_place_and_no_more(visitor: Visitor) -> None:
 # -- nothing else ------------------------------------------------------------------------------------------------------
 
 OPEN = {
-    "arrivals.piece", "arrivals.so_far", "catalogue.home", "catalogue.sheet", "catalogue.start", "form.drop", "form.piece",
+    "arrivals.piece", "arrivals.so_far", "beginning.start", "catalogue.home", "catalogue.sheet", "form.drop", "form.piece",
     "form.save", "form.show", "form.tasks", "rows.remove", "rows.save", "rows.show", "sending.send", "sending.verify",
     "tracking.dossiers",
 }  # fmt: skip
