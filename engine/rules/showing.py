@@ -95,53 +95,46 @@ def _view(
 ) -> FieldView:
     scope = place.values.scope_for(one.id)
     asking, path, kind = showing.standing.asking_in(scope), place.prefix + one.id, kind_of(one)
-    early = one.value is not None and not place.prefix and _too_early(showing.standing, one)
-    plain = None if masked or early else _answer(one, place.values, locked)
+    plain = _readable(showing, one, place, locked, masked)
     detail = None if masked else place.values.answers.get(f"{one.id}_{OTHER}")
-    evidence, bounds = one.evidence, one.bounds
-    example = kind.plain(one.example.value(scope)) if one.example else None
-    if example is None and one.scheme:
-        example = kind.example(one, asking)
-    is_rows = one.type == "rows"
+    evidence, bounds, is_rows = one.evidence, one.bounds, one.type == "rows"
     return FieldView(
-        id=one.id,
-        path=path,
-        type=one.type,
-        label=one.label,
+        id=one.id, path=path, type=one.type, label=one.label, help=one.help, unit=one.unit, basis=one.law_of("*"),
+        # what may be answered
+        required=one.required.holds(scope), computed=one.value is not None, example=_example(one, asking),
+        lines=one.lines, upper=one.upper, max_length=bounds.max_length, max_items=bounds.max_items,
+        min_items=bounds.min_items, max_size=bounds.max_size, accept=bounds.accept,
+        options=tuple(_options(showing, one, asking, plain)), has_other=one.other,
+        how=evidence.how if evidence else (), copies=evidence.copies if evidence else 1,
+        asks_issue_date=evidence is not None and evidence.max_age is not None,
+        columns=tuple(column.type for column in one.rows if is_asked(column)),
+        # what was
         value=None if is_rows else typed_text(plain) if is_wrong(plain) else plain,
-        boxes=kind.boxes(plain),
+        boxes=kind.boxes(plain), other_value=detail if isinstance(detail, str) else "",
         text="" if is_rows or masked else text(one, plain, asking, showing.speech, detail),
-        help=one.help,
-        unit=one.unit,
-        required=one.required.holds(scope),
-        computed=one.value is not None,
-        locked=locked,
-        lines=one.lines,
-        max_length=bounds.max_length,
-        max_items=bounds.max_items,
-        min_items=bounds.min_items,
-        max_size=bounds.max_size,
-        accept=bounds.accept,
-        upper=one.upper,
-        example=str(example) if isinstance(example, str | int) and not isinstance(example, bool) else "",
-        options=tuple(_options(showing, one, asking, plain)),
-        other_value=detail if isinstance(detail, str) else "",
-        has_other=one.other,
-        condition=condition,
-        shown=shown,
-        problems=_problems(showing, path),
         files=_files(showing.dossier, plain) if one.type in ("file", "photo", "evidence") else (),
         rows=tuple(_rows(showing, one, place, path, locked, masked)) if is_rows else (),
-        columns=tuple(column.type for column in one.rows if is_asked(column)),
         blank_row=_blank_row(showing, one, place, path) if is_rows and not locked and not masked else None,
-        how=evidence.how if evidence else (),
-        copies=evidence.copies if evidence else 1,
-        asks_issue_date=evidence is not None and evidence.max_age is not None,
+        problems=_problems(showing, path), reason=_reason(showing.dossier, one) if not place.prefix else None,
+        # by whom, and when
+        shown=shown, locked=locked, masked=masked, condition=condition,
         sensitive=one.id in showing.standing.procedure.personal_data.sensitive,
-        masked=masked,
-        basis=one.law_of("*"),
-        reason=_reason(showing.dossier, one) if not place.prefix else None,
-    )
+    )  # fmt: skip
+
+
+def _readable(showing: Showing, one: Field, place: _Place, locked: bool, masked: bool) -> Plain:
+    """The answer as this reader may see it, once there is one."""
+    early = one.value is not None and not place.prefix and _too_early(showing.standing, one)
+    return None if masked or early else _answer(one, place.values, locked)
+
+
+def _example(one: Field, asking: Asking) -> str:
+    """That of the file, else one of its scheme, where it can be shown beside the question."""
+    kind = kind_of(one)
+    plain = kind.plain(one.example.value(asking.scope)) if one.example else None
+    if plain is None and one.scheme:
+        plain = kind.example(one, asking)
+    return str(plain) if isinstance(plain, str | int) and not isinstance(plain, bool) else ""
 
 
 def _answer(one: Field, values: Values, locked: bool) -> Plain:
