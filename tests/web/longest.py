@@ -49,7 +49,7 @@ LONGEST: Final = {
       - {take: proposer_refus, reason: Une seule issue}
       - {take: signer_refus, then: refuse}
       - {take: former_recours, reason: Deuxième issue dessinée}
-      - {take: rouvrir, reason: Plans modifiés, then: instruction}
+      - {take: rouvrir, who: adjoint, reason: Plans modifiés, then: instruction}
       - {opinion: {avis_voirie: favourable, avis_foncier: favourable, avis_feu: favourable}, then: instruction}
       - {do: rapport_visite, then: commission}
       - {take: proposer_accord, who: afi, then: signature}

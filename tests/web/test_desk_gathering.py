@@ -19,7 +19,7 @@ from tests.web.test_desk_pages import at_desk, sent
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PERMIT = "permis-de-construire"
-PLANNER, MAYOR, INSPECTOR = "mairie.urbaniste", "mairie.maire", "mairie.inspecteur"
+PLANNER, MAYOR, DEPUTY, INSPECTOR = "mairie.urbaniste", "mairie.maire", "mairie.maire.2", "mairie.inspecteur"
 ROADS, LAND, FIRE = "mairie.voirie", "gfu.conservateur", "sapeurs_pompiers.prevention"
 
 
@@ -167,9 +167,9 @@ def test_a_permit_refused_then_signed(enter: Enter, portal: Portal, viewport: di
     case.act(MAYOR, "signer_refus")
     assert case.dossier.state == "refuse"
 
-    # the appeal asks everyone anew, and the permit is signed
+    # the appeal, heard by another than who signed the refusal, asks everyone anew, and the permit is signed
     case.appeal()
-    case.act(MAYOR, "rouvrir", "Titre foncier produit")
+    case.act(DEPUTY, "rouvrir", "Titre foncier produit")
     for login, service in ((ROADS, "avis_voirie"), (LAND, "avis_foncier"), (FIRE, "avis_feu")):
         case.opinion(login, service, "favourable")
     inspector = case.report()

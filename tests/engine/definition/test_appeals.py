@@ -1,0 +1,69 @@
+"""Who refused does not judge the appeal: what the checker advises, and where it has nothing to say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.definition.catalogue import check_definition
+from engine.definition.shared_files import load_shared
+
+ROOT = Path(__file__).resolve().parents[3]
+SHARED, _ = load_shared(ROOT / "procedures")
+BACK = (ROOT / "tests" / "good" / "appeal-by-another.yaml").read_text("utf-8")  # the appeal goes back to who examines
+APART = (ROOT / "tests" / "bad" / "V770_judge_of_ones_own_refusal.yaml").read_text("utf-8")  # a state of its own
+
+CASES = {
+    "decided elsewhere": (BACK, [("to: accorde, not_same_as: refuser", "to: accorde")], {"accorder"}),
+    "refused again": (BACK, [("asks: [reason], not_same_as: refuser", "asks: [reason]")], {"refuser"}),
+    "no act of appeal here": (BACK, [(", not_same_as: refuser", ""), (", act: contester", "")], set()),
+    "confirmed": (APART, [], {"confirmer"}),
+    "heard by another role": (APART, [("label: Recours\n      by: instructeur", "label: Recours\n      by: directeur")], set()),
+    "heard by several": (APART, [("label: Recours\n      by: instructeur", "label: Recours\n      by: [directeur, instructeur]")],
+                         {"confirmer"}),
+    "refused by a signature": (APART, [
+        ("to: refuse, asks: [reason]}", "to: a_signer, asks: [reason]}"),
+        ("    recours:\n", "    a_signer: {label: À signer, by: directeur, due: 1 day, basis: loi, transitions: "
+                           "{signer: {label: Signer, to: refuse}}}\n    recours:\n"),
+    ], set()),
+    "refused by who signs, and hears": (APART, [
+        ("to: refuse, asks: [reason]}", "to: a_signer, asks: [reason]}"),
+        ("    recours:\n", "    a_signer: {label: À signer, by: directeur, due: 1 day, basis: loi, transitions: "
+                           "{signer: {label: Signer, to: refuse}}}\n    recours:\n"),
+        ("label: Recours\n      by: instructeur", "label: Recours\n      by: directeur"),
+    ], {"reformer", "confirmer"}),
+    "granting what was refused is judging too": (APART, [("to: accorde, not_same_as: refuser", "to: examen, not_same_as: refuser")],
+                                            {"confirmer"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_who_refused_does_not_judge(case: tuple[str, list[tuple[str, str]], set[str]]) -> None:
+    text, changes, advised = case
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    name = text.partition("procedure: ")[2].partition("\n")[0]
+    checked = check_definition(text.encode(), f"{name}.yaml", SHARED)
+    assert checked.procedure is not None
+    assert {str(one.facts["name"]) for one in checked.report if one.code == "V770"} == advised
+
+
+SAME_ROLE = {  # shipped procedures whose appeals come back to the role that refuses
+    "passeport-ordinaire", "carte-nationale-identite", "certificat-nationalite", "permis-de-conduire",
+    "copie-acte-etat-civil", "duplicata-certificat-nationalite", "permis-de-construire",
+}  # fmt: skip
+
+
+def test_shipped_procedures_would_be_advised_without_four_eyes() -> None:
+    bare = {}
+    for path in sorted((ROOT / "procedures").glob("*.yaml")):
+        lines = path.read_text("utf-8").replace("not_same_as", "# not_same_as").splitlines(keepends=True)
+        text = "".join(
+            line.replace(", # not_same_as", "}  # not_same_as") if ", # " in line else line for line in lines
+        )
+        checked = check_definition(text.encode(), str(path), SHARED)
+        assert checked.procedure is not None, path.stem
+        bare[path.stem] = any(one.code == "V770" for one in checked.report)
+    assert {name for name, advised in bare.items() if advised} == SAME_ROLE
