@@ -276,5 +276,13 @@ def installed(
         office.store.close()
 
 
+@contextmanager
+def begun(folder: Path, store: str = "", **how: Any) -> Iterator[Installation]:
+    """The same, all of them started."""
+    with installed(folder, store, **how) as house:
+        house.begin()
+        yield house
+
+
 def _order(held: Installation, command: list[str], environ: Mapping[str, str], twin: str) -> dict[str, Any]:
     return {"do": "start", "command": command, "environ": dict(environ), "log": str(held.log), "twin": twin}

@@ -7,16 +7,14 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.effort import tries
 from tests.faults.crowds import Load, under_load
-from tests.faults.installation import Installation, Process, installed, patient
+from tests.faults.installation import Installation, Process, begun, patient
 from tests.faults.judging import faults_of
-from tests.postgres import database
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
@@ -42,20 +40,10 @@ def kill_again_and_again(house: Installation, load: Load, times: int, chance: ra
     return took
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield ""
-        return
-    with database() as address:
-        yield address
-
-
-def test_killed_again_and_again_nothing_acknowledged_is_lost(tmp_path: Path, store: str) -> None:
-    with installed(tmp_path, store, workers=1) as house:
-        house.begin()
+def test_killed_again_and_again_nothing_acknowledged_is_lost(tmp_path: Path, address: str) -> None:
+    with begun(tmp_path, address, workers=1) as house:
         with under_load(house) as load:
-            took = kill_again_and_again(house, load, tries(12 if store else 24), random.Random(3))
+            took = kill_again_and_again(house, load, tries(12 if address else 24), random.Random(3))
         assert load.broken == []
         assert faults_of(house, load.done.all()) == []
         assert house.accidents() == []
@@ -66,8 +54,7 @@ def test_killed_again_and_again_nothing_acknowledged_is_lost(tmp_path: Path, sto
 
 
 def test_a_journal_kept_in_a_second_transaction_is_seen(tmp_path: Path) -> None:
-    with installed(tmp_path, twin="journal_in_another_unit") as house:
-        house.begin()
+    with begun(tmp_path, twin="journal_in_another_unit") as house:
         with under_load(house) as load:
             for turn in range(60):
                 kill_again_and_again(house, load, 1, random.Random(turn))

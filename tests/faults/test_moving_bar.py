@@ -17,7 +17,7 @@ import pytest
 
 from engine.records.stores import open_store
 from tests.faults.crowds import Load, under_load
-from tests.faults.installation import ROOT, Installation, installed, patient
+from tests.faults.installation import ROOT, Installation, begun, patient
 from tests.faults.judging import faults_of
 from tests.postgres import database
 
@@ -73,8 +73,7 @@ def lacks(address: str, told: list[tuple[str, str]]) -> list[str]:
 def test_the_whole_tour(tmp_path: Path, addresses: Any, first: str, other: str) -> None:
     lived = addresses(first, "lived")
     rehearsal, moved, back = (addresses(other, name) for name in ("rehearsal", "moved", "back"))
-    with installed(tmp_path, lived, servers=1) as house:
-        house.begin()
+    with begun(tmp_path, lived, servers=1) as house:
         with under_load(house, PEOPLE) as load:
             before = acts(load)
             guichet(house, "backup", str(tmp_path / "backup"), store=lived)
@@ -85,8 +84,7 @@ def test_the_whole_tour(tmp_path: Path, addresses: Any, first: str, other: str) 
         assert lacks(rehearsal, told) == []
         house.kill(*house.processes)
         assert "dossiers" in guichet(house, "copy", "--from", lived, "--to", moved)
-    with installed(tmp_path, moved, servers=1) as house:
-        house.begin()
+    with begun(tmp_path, moved, servers=1) as house:
         with under_load(house, PEOPLE) as load:
             done = acts(load)
         assert load.broken == []

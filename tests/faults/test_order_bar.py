@@ -17,10 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.effort import tries
-from tests.faults.installation import Installation, installed, patient
+from tests.faults.installation import Installation, begun, patient
 from tests.faults.order import CONFLICT, KEPT, Call, Page, in_some_order, page_of_a_draft
 from tests.faults.people import Acknowledged, Browser, Journeys, Stopped, applicant
-from tests.postgres import database
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
@@ -119,18 +118,8 @@ def faults_of(house: Installation, history: History) -> Iterator[str]:
     yield from house.findings()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield ""
-        return
-    with database() as address:
-        yield address
-
-
-def test_what_several_were_told_fits_one_order(tmp_path: Path, store: str) -> None:
-    with installed(tmp_path, store) as house:
-        house.begin()
+def test_what_several_were_told_fits_one_order(tmp_path: Path, address: str) -> None:
+    with begun(tmp_path, address) as house:
         for _ in range(tries(1)):
             history = lived(house, kills=3)
             assert list(faults_of(house, history)) == []
@@ -143,8 +132,7 @@ def test_what_several_were_told_fits_one_order(tmp_path: Path, store: str) -> No
 
 
 def test_who_saves_last_without_having_seen_is_seen(tmp_path: Path) -> None:
-    with installed(tmp_path, twin="whatever_was_seen") as house:
-        house.begin()
+    with begun(tmp_path, twin="whatever_was_seen") as house:
         assert "no order of what was done fits what was told" in list(faults_of(house, lived(house, kills=0)))
 
 

@@ -90,17 +90,8 @@ def hours(house: Installation) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield ""
-        return
-    with database() as address:
-        yield address
-
-
-def test_two_hundred_at_once_on_fifty_seats(tmp_path: Path, store: str) -> None:
-    with a_crowd(tmp_path, store) as crowd:
+def test_two_hundred_at_once_on_fifty_seats(tmp_path: Path, address: str) -> None:
+    with a_crowd(tmp_path, address) as crowd:
         for start in hours(crowd.house)[: tries(2)]:
             told = together(PEOPLE, lambda one, start=start: crowd.books(one, start))  # type: ignore[misc]
             assert Counter(told) == {303: SEATS, 409: PEOPLE - SEATS}
@@ -112,9 +103,9 @@ def test_two_hundred_at_once_on_fifty_seats(tmp_path: Path, store: str) -> None:
         assert crowd.house.accidents() == []
 
 
-def test_seats_taken_and_given_back_while_a_server_dies(tmp_path: Path, store: str) -> None:
+def test_seats_taken_and_given_back_while_a_server_dies(tmp_path: Path, address: str) -> None:
     people, seconds = 80, tries(4)
-    with a_crowd(tmp_path, store, people) as crowd:
+    with a_crowd(tmp_path, address, people) as crowd:
         start, over, most = hours(crowd.house)[0], threading.Event(), [0]
 
         def looks() -> None:
@@ -160,8 +151,8 @@ def _all_are_sold(crowd: Crowd, start: str) -> None:
     assert crowd.house.findings() == []
 
 
-def test_one_person_in_ten_tabs_holds_one_visit(tmp_path: Path, store: str) -> None:
-    with a_crowd(tmp_path, store, 1) as crowd:
+def test_one_person_in_ten_tabs_holds_one_visit(tmp_path: Path, address: str) -> None:
+    with a_crowd(tmp_path, address, 1) as crowd:
         (person,), (dossier,), free = crowd.people, crowd.dossiers, hours(crowd.house)
         crowd.people = [Browser(person.ports, dict(person.cookies), at=tab, _csrf=person.csrf()) for tab in range(10)]
         crowd.dossiers = [dossier] * 10

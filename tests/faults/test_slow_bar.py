@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.installation import PROCEDURE, Installation, installed, patient
+from tests.faults.installation import PROCEDURE, Installation, begun, patient
 from tests.faults.people import applicant
 from tests.race_runners import together
 
@@ -97,8 +97,7 @@ def served(house: Installation, seconds: float, patience: float = 30.0) -> tuple
 
 
 def test_who_crawls_takes_nobody_s_place_and_is_shown_out(tmp_path: Path) -> None:
-    with installed(tmp_path, servers=1) as house:
-        house.begin()
+    with begun(tmp_path, servers=1) as house:
         served(house, 1)
         with crawling(house.ports[0], SLOW) as crawlers:
             took, statuses = served(house, 15)
@@ -115,8 +114,7 @@ def test_who_crawls_takes_nobody_s_place_and_is_shown_out(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("twin", "count"), [("a_thread_a_connection", 20), ("a_hundred_connections", 120)])
 def test_a_place_that_is_taken_is_seen(tmp_path: Path, twin: str, count: int) -> None:
-    with installed(tmp_path, servers=1, twin=twin) as house:
-        house.begin()
+    with begun(tmp_path, servers=1, twin=twin) as house:
         with crawling(house.ports[0], count):
             _, statuses = served(house, 1, patience=patient(2))
         assert 0 in statuses

@@ -7,7 +7,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,9 +14,8 @@ import pytest
 
 from tests.effort import tries
 from tests.engine.office.world import pdf
-from tests.faults.installation import Installation, installed, patient
+from tests.faults.installation import Installation, begun, patient
 from tests.faults.people import Acknowledged, Browser, Journeys, Stopped, agent, strangers
-from tests.postgres import database
 from tests.race_runners import together
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
@@ -25,15 +23,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 PEOPLE = 50
 ANSWER = 0.5  # seconds, of ninety-nine answers in a hundred
 SENT = 150  # requests a second, on two cores
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield ""
-        return
-    with database() as address:
-        yield address
 
 
 def journeys(house: Installation, count: int, think: float = 0.0) -> list[Journeys]:
@@ -77,9 +66,8 @@ def slowest(took: list[float]) -> float:
     return took[len(took) * 99 // 100]
 
 
-def test_fifty_people_are_answered_at_once(tmp_path: Path, store: str) -> None:
-    with installed(tmp_path, store) as house:
-        house.begin()
+def test_fifty_people_are_answered_at_once(tmp_path: Path, address: str) -> None:
+    with begun(tmp_path, address) as house:
         warm = journeys(house, 4)
         filling(house, warm, 1)
         took, statuses = filling(house, journeys(house, PEOPLE, think=1.0), tries(6))
@@ -90,9 +78,8 @@ def test_fifty_people_are_answered_at_once(tmp_path: Path, store: str) -> None:
         assert house.findings() == []
 
 
-def test_sending_costs_little(tmp_path: Path, store: str) -> None:
-    with installed(tmp_path, store) as house:
-        house.begin()
+def test_sending_costs_little(tmp_path: Path, address: str) -> None:
+    with begun(tmp_path, address) as house:
         filling(house, journeys(house, 4), 1)  # what a server does once is done
         people, threads = journeys(house, tries(64)), 8
         numbers = [one.fill(0) for one in people]
@@ -110,7 +97,6 @@ def test_sending_costs_little(tmp_path: Path, store: str) -> None:
 
 
 def test_whoever_keeps_the_others_waiting_is_seen(tmp_path: Path) -> None:
-    with installed(tmp_path, twin="whoever_writes_takes_their_time") as house:
-        house.begin()
+    with begun(tmp_path, twin="whoever_writes_takes_their_time") as house:
         took, _ = filling(house, journeys(house, 20), 3, cut=True)
         assert slowest(took) > patient(ANSWER)

@@ -16,7 +16,7 @@ import pytest
 from tests.effort import EFFORT, tries
 from tests.faults.cluster import Cluster, a_cluster
 from tests.faults.crowds import Load, under_load
-from tests.faults.installation import installed, patient
+from tests.faults.installation import begun, patient
 from tests.faults.judging import faults_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
@@ -69,8 +69,7 @@ def sound(load: Load) -> None:
 
 def test_a_server_that_goes_and_comes_back(tmp_path: Path) -> None:
     ways: tuple[Callable[[Cluster], None], ...] = (stopped, stopped_at_once, cut, killed, cut)
-    with a_cluster() as cluster, installed(tmp_path, cluster.address, workers=1) as house:
-        house.begin()
+    with a_cluster() as cluster, begun(tmp_path, cluster.address, workers=1) as house:
         with under_load(house, people=PEOPLE) as load:
             for turn in range(tries(len(ways))):
                 served_again(load, 30.0)
@@ -83,8 +82,7 @@ def test_a_server_that_goes_and_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_file_that_another_program_locks(tmp_path: Path) -> None:
-    with installed(tmp_path, workers=1) as house:
-        house.begin()
+    with begun(tmp_path, workers=1) as house:
         with under_load(house, people=PEOPLE) as load:
             served_again(load, 30.0)
             with closing(sqlite3.connect(tmp_path / "data/guichet.db", isolation_level=None)) as other:
@@ -101,8 +99,7 @@ def test_a_file_that_another_program_locks(tmp_path: Path) -> None:
 
 
 def test_a_cut_line_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:
-    with a_cluster() as cluster, installed(tmp_path, cluster.address, servers=1, twin="a_line_is_never_cut") as house:
-        house.begin()
+    with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1, twin="a_line_is_never_cut") as house:
         with under_load(house, people=PEOPLE) as load:
             end = time.monotonic() + patient(60)
             while not load.broken and time.monotonic() < end:
