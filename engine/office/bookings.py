@@ -41,7 +41,6 @@ from engine.values import Text, new_id
 What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
 HELD: Final = timedelta(minutes=10)  # a seat, while its visitor reads once more what they are about to confirm
-WEEKS_TOLD: Final = 14  # closed days told beside the slots, at most so many days on
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +172,10 @@ def _days(
     start: date,
     now: datetime,
 ) -> tuple[SlotDay, ...]:
-    """Days with free slots, and the feasts and closures between them, told by name."""
+    """Days with free slots, and the feasts and closures between them, told by name; all that is ahead where nothing is free."""
     calendar = office.directory.calendar
-    until = local_day(shown[-1].start) if shown else start + timedelta(days=WEEKS_TOLD)
-    until = min(until, last_day(appointment, now, calendar))
+    until = last_day(appointment, now, calendar)
+    until = min(local_day(shown[-1].start), until) if shown else until
     found: list[SlotDay] = []
     day = start
     while day <= until:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
 
-from engine.clock import local, local_day
+from engine.clock import local_day
 from engine.definition.model import Appointment
 from engine.office.bookings import SlotSheet, book_slot, slots
 from engine.office.office import NotFound
@@ -17,29 +15,12 @@ from engine.problems import Refused
 from renderers.web.agent_case import AgentCase, agent_case, why_not
 from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import label, place_label
-from renderers.web.closures import day_note
 from renderers.web.desk import desk_page
 from renderers.web.guards import agent
 from renderers.web.refusals import sentence
+from renderers.web.slot_list import days_of
 
 blueprint = Blueprint("agent_slots", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """One free slot: its instant for the address, its hour for people."""
-
-    iso: str
-    hour: str
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A day with free slots, or why it has none."""
-
-    day: date
-    note: str
-    slots: tuple[Hour, ...]
 
 
 def _visit(one: AgentCase, name: str) -> Appointment:
@@ -76,19 +57,11 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
         title=say("visit.title", visit=label(task.label)), action=here, office_id=sheet.office_id or "",
         current=site().words.moment(booking.start, language()) if booking is not None and held else "",
         places=[(choice.office.id, label(choice.office.label)) for choice in sheet.offices],
-        days=list(_days(sheet)) if sheet.because is None else [],
+        days=days_of(sheet) if sheet.because is None else [],
+        free=sheet.because is None and any(day.slots for day in sheet.days),
         because=sentence(sheet.because) if sheet.because else say("visit.none"),
         next=f"{here}?{urlencode(query)}" if sheet.next_from and sheet.because is None else "",
     )  # fmt: skip
-
-
-def _days(sheet: SlotSheet) -> Iterator[Day]:
-    for one in sheet.days:
-        free = tuple(
-            Hour(slot.start.astimezone(UTC).isoformat(timespec="minutes"), f"{local(slot.start):%H:%M}")
-            for slot in one.slots
-        )
-        yield Day(one.day, day_note(one.note) if one.note else "", free)
 
 
 def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime) -> Response:

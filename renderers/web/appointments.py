@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
 
-from engine.clock import local, local_day
+from engine.clock import local_day
 from engine.definition.model import Appointment
-from engine.office.bookings import SlotSheet, book_slot, cancel_booking, held_until, hold_slot, slots
+from engine.office.bookings import book_slot, cancel_booking, held_until, hold_slot, slots
 from engine.office.office import NotFound
 from engine.office.visit_links import held_visit
 from engine.office.waiting_list import stop_waiting, wait_for_seat, waits_at
-from engine.problems import Refusal, Refused
+from engine.problems import Refused
 from engine.records.dossier import Actor, Booking
+from engine.records.store import Conflict
 from engine.rules.appointments import too_near
 from engine.rules.tasks import open_tasks
 from renderers.calendar_file import ics
@@ -34,36 +35,24 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, case, case_of, label, place, place_label, to_bring, visit_place
-from renderers.web.closures import day_note, lost_box, lost_of
+from renderers.web.closures import lost_box, lost_of
 from renderers.web.guards import signed_in
 from renderers.web.refusals import sentence
+from renderers.web.slot_list import (
+    SlotButton,
+    days_of,
+    instant_of,
+    iso_of,
+    moment_of,
+    office_lines,
+    why_none,
+    why_taken,
+)
 from renderers.words import first_capital
 
 blueprint = Blueprint("appointments", __name__)
 
 _GONE = ("slot_full", "slot_closed")  # the list of slots says what is left
-
-
-@dataclass(frozen=True, slots=True)
-class OfficeLine:
-    id: str
-    label: str
-    address: str
-    first: str
-
-
-@dataclass(frozen=True, slots=True)
-class SlotButton:
-    iso: str
-    hour: str
-    label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DayOfSlots:
-    day: date
-    note: str
-    slots: tuple[SlotButton, ...]
 
 
 def wanted(one: Case) -> Appointment:
@@ -129,10 +118,11 @@ class Counter:
         waits = waits_at(office(), self.who, self.one.id, self.task.id)
         return page(
             "citizen/slots.html", status, dossier=self.one.dossier, procedure=self.one.title, title=label(self.task.label),
-            errors=[], note=note, current=_moment(self.booking.start) if self.booking else "", offices=_offices(sheet),
-            office_id=sheet.office_id or "", days=_days(sheet) if not sheet.because else [], action=self.here,
-            first=SlotButton(_iso(first.start), "", _moment(first.start)) if first and not request.args.get("jour") else None,
-            next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=_because(sheet), quoi=self.task.id,
+            errors=[], note=note, current=moment_of(self.booking.start) if self.booking else "", offices=office_lines(sheet),
+            office_id=sheet.office_id or "", days=days_of(sheet) if not sheet.because else [], action=self.here,
+            free=sheet.because is None and any(day.slots for day in sheet.days),
+            first=SlotButton(iso_of(first.start), "", moment_of(first.start)) if first and not request.args.get("jour") else None,
+            next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=why_none(sheet), quoi=self.task.id,
             at_yours=self.task.place == "applicant",
             back=self.back, may_wait=sheet.because is None or sheet.because.code == "no_slot", token=new_token(),
             waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
@@ -140,7 +130,7 @@ class Counter:
 
     def hold(self) -> Response:
         """A slot that was touched is kept while it is read once more; the page that shows it has its own address."""
-        start, office_id = _instant(request.form.get("start", "")), request.form.get("bureau", "")[:80]
+        start, office_id = instant_of(request.form.get("start", "")), request.form.get("bureau", "")[:80]
         if start is None:
             return go(self.address)
         try:
@@ -148,24 +138,38 @@ class Counter:
         except Refused as closed:
             if closed.reason.code not in _GONE:
                 raise
-            return self.slots(_taken(closed.reason), 409)
+            return self.slots(why_taken(closed.reason), 409)
         chosen = {"quoi": self.task.id, "bureau": office_id, "start": request.form.get("start", "")[:80]}
         return go(f"{self.here}/confirmer?{urlencode(chosen)}")
 
     def confirm(self) -> Response:
-        start, office_id = _instant(request.values.get("start", "")), request.values.get("bureau", "")
+        start, office_id = instant_of(request.values.get("start", "")), request.values.get("bureau", "")
         if start is None or place(office_id) is None:
             return go(self.address)
         until = held_until(office(), self.who, self.one.id, self.task.id, start)
+        if until is None and (elsewhere := self._gone(start, office_id)):
+            return go(elsewhere)
         return page(
             "citizen/slot_confirm.html", dossier=self.one.dossier, procedure=self.one.title,
             facts=_facts(self.task, start, office_id, int(_minutes(self.task))), bring=to_bring(self.one), token=new_token(),
-            revision=self.one.dossier.revision, office_id=office_id, start=_iso(start), action=self.here,
-            quoi=self.task.id, kept=say("slot.kept", at=site().words.clock(until, language())) if until else "",
+            revision=self.one.dossier.revision, office_id=office_id, start=iso_of(start), action=self.here,
+            quoi=self.task.id,
+            kept=say("slot.kept", at=site().words.clock(until, language())) if until else say("slot.not_kept"),
         )  # fmt: skip
 
+    def _gone(self, start: datetime, office_id: str) -> str:
+        """Where to go from the page of a slot that is kept for nobody here and cannot be had: it is theirs already, or it is
+        somebody's. Empty when it is free."""
+        if self.booking is not None and (self.booking.start, self.booking.office) == (start, office_id):
+            return self.address
+        sheet = slots(office(), self.who, self.one.id, self.task.id, office_id=office_id, from_day=local_day(start))
+        if sheet.office_id == office_id and any(slot.start == start for day in sheet.days for slot in day.slots):
+            return ""
+        session["note"] = say("slots.taken_none")
+        return f"{self.here}?{urlencode({'quoi': self.task.id, 'bureau': office_id})}"
+
     def book(self) -> Response:
-        start, office_id = _instant(request.form.get("start", "")), request.form.get("bureau", "")
+        start, office_id = instant_of(request.form.get("start", "")), request.form.get("bureau", "")
         if start is None:
             return go(self.address)
         try:
@@ -176,7 +180,12 @@ class Counter:
         except Refused as closed:
             if closed.reason.code not in _GONE:
                 raise
-            return self.slots(_taken(closed.reason), 409)
+            return self.slots(why_taken(closed.reason), 409)
+        except Conflict:
+            if self.booking is None:
+                raise
+            session["note"] = "" if self.booking.start == start else say("booking.elsewhere")
+            return go(self.address)
         booking = dossier.bookings.get(self.task.id)
         session["booked"] = booking.id if booking else ""
         return go(self.address)
@@ -188,7 +197,7 @@ class Counter:
         now = office().now()
         near = too_near(self.task, booking, now, office().directory.calendar)
         return page(
-            "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh,
+            "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh, note=session.pop("note", ""),
             bring=to_bring(self.one), facts=_facts(self.task, booking.start, booking.office, booking.minutes), action=self.here,
             query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
             moves_left=max(0, self.task.moves - booking.moves), back=self.back, by_link=self.by_link,
@@ -204,7 +213,7 @@ class Counter:
             session["note"] = say("booking.cancelled")
             return go(self.here if self.by_link else self.back)
         lines = [
-            say("booking.cancel_text", moment=_moment(booking.start), office=visit_place(self.task, booking.office))
+            say("booking.cancel_text", moment=moment_of(booking.start), office=visit_place(self.task, booking.office))
         ]
         if booking.moves >= self.task.moves:
             lines.append(say("booking.cancel_last"))
@@ -296,49 +305,10 @@ def diary(number: str) -> Response:
     return counter(number).diary()
 
 
-# -- the list ----------------------------------------------------------------------------------------------------------
-
-
-def _offices(sheet: SlotSheet) -> list[OfficeLine]:
-    return [
-        OfficeLine(
-            one.office.id, label(one.office.label), label(one.office.address),
-            _moment(one.first_free.start) if one.first_free else "",
-        )
-        for one in sheet.offices
-    ]  # fmt: skip
-
-
-def _days(sheet: SlotSheet) -> list[DayOfSlots]:
-    return [
-        DayOfSlots(
-            one.day, day_note(one.note) if one.note else "",
-            tuple(SlotButton(_iso(slot.start), _hour(slot.start)) for slot in one.slots),
-        )
-        for one in sheet.days
-    ]  # fmt: skip
-
-
-def _because(sheet: SlotSheet) -> str:
-    if sheet.because is not None and sheet.because.code != "no_slot":
-        return sentence(sheet.because)
-    others = any(one.first_free for one in sheet.offices if one.office.id != sheet.office_id)
-    return say("slots.none_text" if others else "slots.none_anywhere")
-
-
-def _taken(reason: Refusal) -> str:
-    if reason.code == "slot_closed":  # the office closed while the slot was read
-        return sentence(reason)
-    nearest = reason.facts.get("nearest", ())
-    instants = [_instant(text) for text in nearest] if isinstance(nearest, tuple) else []
-    said = [_short(instant) for instant in instants if instant is not None]
-    return say("slots.taken", nearest=", ".join(said)) if said else say("slots.taken_none")
-
-
 def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> list[tuple[str, str]]:
     there = place(office_id) if task.place == "office" else None
     asked = say("slot.place" if task.place == "office" else "slot.where")
-    facts = [(say("slot.date"), first_capital(_moment(start))), (asked, visit_place(task, office_id))]
+    facts = [(say("slot.date"), first_capital(moment_of(start))), (asked, visit_place(task, office_id))]
     if there is not None and there.address:
         facts.append((say("slot.address"), label(there.address)))
     return [*facts, (say("slot.lasts"), say("slot.minutes", count=minutes))]
@@ -352,14 +322,6 @@ def _minutes(appointment: Appointment) -> int:
 # -- small readings ----------------------------------------------------------------------------------------------------
 
 
-def _instant(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # the first and last hours of the calendar have no UTC
-        return None
-
-
 def _day(text: str) -> date | None:
     try:
         found = date.fromisoformat(text)
@@ -367,23 +329,3 @@ def _day(text: str) -> date | None:
         return None
     today = local_day(office().now())
     return found if today <= found <= today + timedelta(days=400) else None
-
-
-def _iso(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="minutes")
-
-
-def _moment(instant: datetime) -> str:
-    return site().words.moment(instant, language())
-
-
-def _short(instant: datetime) -> str:
-    there = local(instant)
-    day = site().words.day(there.date(), language())
-    return f"{day} à {_hour(instant)}"
-
-
-def _hour(instant: datetime) -> str:
-    """`9 h 00`: in a list all hours are written alike."""
-    there = local(instant)
-    return f"{there.hour}\u00a0h\u00a0{there.minute:02d}" if language() == "fr" else f"{there:%H:%M}"

@@ -183,6 +183,18 @@ def test_the_link_of_the_message_opens_the_slots_without_signing_in(site: Closin
     assert "METHOD:PUBLISH" in stranger.get(f"{link}.ics").get_data(as_text=True)
 
 
+def test_an_office_closed_for_weeks_says_that_nothing_is_free_and_until_when(site: Closing) -> None:
+    """Not a list of closed days under « Tous les créneaux »."""
+    site.close(au="2027-01-31")
+    seat = site.owner()
+    page = read(seat.get(f"/dossiers/{site.dossier.number}/rendez-vous"))
+    assert "Aucun créneau libre dans ce bureau" in page
+    assert "Tous les créneaux" not in page
+    assert "Me prévenir si une place se libère" in page or "Vous êtes sur la liste d’attente" in page
+    assert "Du mercredi 25 novembre 2026 au " in page
+    assert page.count("Grève du personnel : fermé") < 5, "days in a row are told once"
+
+
 def test_a_slot_read_before_the_closure_is_refused_with_those_that_are_left(site: Closing) -> None:
     other = to_book(site.desks.world, 7)
     seat = Closing(site.desks, site.chief, other).owner()

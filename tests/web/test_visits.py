@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from icalendar import Calendar
@@ -208,3 +209,44 @@ def diary(visitor: Visitor, address: str) -> tuple[str, int, str, str]:
     read = Calendar.from_ical(visitor.open(f"{address}.ics?quoi=remise").html)
     (event,) = read.walk("VEVENT")
     return str(event["UID"]), int(event["SEQUENCE"]), str(read["METHOD"]), str(event["STATUS"])
+
+
+# -- two pages open ----------------------------------------------------------------------------------------------------
+
+
+def test_a_page_whose_slot_is_no_longer_kept_says_so(known: Visitor, rival: Visitor) -> None:
+    mine, theirs = ready(known), ready(rival)
+    first, second = starts(known, mine)[:2]
+    touch(known, mine, first)
+    held = f"{mine}/confirmer?{urlencode({'bureau': known.page.value('bureau'), 'start': first})}"
+    touch(known, mine, second)
+    assert "Ce créneau n’est pas gardé pour vous" in known.open(held).text
+    take(rival, theirs, first)
+    known.open(held)
+    assert "Ce créneau vient d’être pris" in known.follow().text
+    assert first not in known.page.html
+
+
+def test_a_second_page_shows_the_visit_that_the_first_one_took(known: Visitor) -> None:
+    mine = ready(known)
+    first, second = starts(known, mine)[:2]
+    touch(known, mine, second)
+    left_open = known.page.form("start")
+    take(known, mine, first)
+    known.post(mine, **left_open)
+    text = known.follow().text
+    assert "Vous n’en avez qu’un" in text
+    assert "Ce dossier a été modifié ailleurs" not in text
+    assert fsck(known.office) == ()
+
+
+def test_the_page_of_a_slot_that_is_theirs_already_leads_to_their_visit(known: Visitor) -> None:
+    mine = ready(known)
+    first = starts(known, mine)[0]
+    touch(known, mine, first)
+    left_open = known.page.form("start")
+    known.post(mine, **left_open)
+    known.follow()
+    assert known.post(mine, **{**left_open, "token": "another"}).status == 303
+    assert "Vous n’en avez qu’un" not in known.follow().text
+    assert "Votre rendez-vous" in known.page.text
