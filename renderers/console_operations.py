@@ -148,21 +148,29 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
 
 def keys_command(installed: Callable[[], Installation]) -> click.Command:
     @click.command("keys")
-    @click.argument("action", type=click.Choice(["list", "rotate"]))
+    @click.argument("action", type=click.Choice(["list", "rotate", "announce", "sign"]))
     @click.option("--again", is_flag=True, help="no new key: finish what was stopped")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def keys(action: str, again: bool, language: str) -> None:
-        """The keys that files handed in are sealed under. `list` says which the ring holds, the newest first, and how many
-        files each seals. `rotate` puts a new one in service for the files that come, and brings those that are there under it.
+        """The keys of this installation. `list` says which sign, and which seal files handed in, with how many files each.
 
-        Work goes on meanwhile; older keys stay in the ring, for backups. A rotation that was stopped is finished with --again.
-        Ends with 0: every file is under the newest key; 1: refused, or not all of them.
+        `rotate` puts a new key for files in service, and brings the files that are there under it. Work goes on meanwhile; older
+        keys stay in the ring, for backups. A rotation that was stopped is finished with --again.
+
+        `announce` makes a new signing key that signs nothing yet: restart every process, and it is published beside the others.
+        Once whoever keeps the published keys has it, `sign` puts it in front: it signs after the next restart. Older keys verify on.
+
+        Ends with 0: done; 1: refused, or not all of it.
         """
         words, place = _words(), installed()
+        if action in ("announce", "sign"):
+            _change_signing(words, place, action, language)
+            return
         store = _kept(place.store, words, language)
         if action == "rotate":
             _rotate(words, place, store, again, language)
         else:
+            _list_signing(words, place, language)
             _list_keys(words, place, store, language)
 
     return keys
@@ -193,6 +201,34 @@ def _copy_files(place: Installation, address: str, language: str) -> None:
         _fail(words, "busy", language, why=str(busy))
     facts = {"name": str(target.shelf), "count": str(count), "new": str(new)}
     click.echo(words.say("operations.files_copied", language, facts))
+
+
+def _change_signing(words: Words, place: Installation, action: str, language: str) -> None:
+    from engine.office.keys import announce_key, sign_with_announced
+    from engine.records.file_keys import NoRing
+
+    try:
+        if action == "sign":
+            name, said = sign_with_announced(place.keys), "key_signs"
+            if name is None:
+                _fail(words, "no_key_announced", language)
+        else:
+            name, new = announce_key(place.keys)
+            said = "key_announced" if new else "key_announced_already"
+    except NoRing as ring:
+        _fail(words, "no_ring", language, name=str(ring))
+    click.echo(words.say(f"operations.{said}", language, {"name": name}))
+
+
+def _list_signing(words: Words, place: Installation, language: str) -> None:
+    from engine.office.keys import NoKeys, SigningKeys
+
+    try:
+        held = SigningKeys.open(place.keys).standing()
+    except NoKeys as ring:
+        _fail(words, "no_ring", language, name=str(ring))
+    for name, does in held:
+        click.echo(words.say(f"operations.signing_{does}", language, {"name": name}))
 
 
 def _list_keys(words: Words, place: Installation, store: Store, language: str) -> None:

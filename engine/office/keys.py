@@ -1,7 +1,8 @@
 """The office's keys: an Ed25519 ring that signs what is issued, and the secret behind one-time codes.
 
 Kept in one file that only its owner reads (0600), made on first start where that is allowed. Old keys stay in the ring
-so that what they signed keeps verifying; `jwks` publishes the public halves.
+so that what they signed keeps verifying; `jwks` publishes the public halves. A new key is announced first and signs later,
+so that whoever keeps the published set has it before its first signature.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
@@ -26,9 +27,12 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
+from engine.records.file_keys import change_ring
 from engine.values import Plain, canonical_json
 
 ALGORITHM: Final = "Ed25519"
+KeyStanding: TypeAlias = Literal["announced", "signs", "verifies"]
+_ANNOUNCED: Final = "announced"  # in the file of the ring
 _SEALED: Final = "a1."  # AES-256-GCM
 _NONCE: Final = 12
 
@@ -39,10 +43,11 @@ class NoKeys(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """The ring, newest key first. `repr` never shows a key."""
+    """The ring, newest key first; `_announced`: keys that are published and sign nothing yet. `repr` never shows a key."""
 
     _ring: tuple[OKPKey, ...] = field(repr=False)
     _secret: bytes = field(repr=False)
+    _announced: tuple[OKPKey, ...] = field(default=(), repr=False)
 
     @classmethod
     def generate(cls) -> SigningKeys:
@@ -63,10 +68,6 @@ class SigningKeys:
         with suppress(FileExistsError):  # another process of the same office made it first
             cls.generate().save(file)
         return cls.open(file)
-
-    def renewed(self) -> SigningKeys:
-        """The same ring with a new key in front, that signs from now on."""
-        return SigningKeys((_new_key(), *self._ring), self._secret)
 
     def save(self, file: Path) -> None:
         """Writes the ring whole or not at all, readable by its owner alone. Raises FileExistsError: never over a ring."""
@@ -91,7 +92,8 @@ class SigningKeys:
         ring = tuple(OKPKey.import_key(one) for one in kept["keys"])
         if not ring:
             raise ValueError("empty ring")
-        return cls(ring, base64.urlsafe_b64decode(kept["secret"]))
+        announced = tuple(OKPKey.import_key(one) for one in kept.get(_ANNOUNCED, ()))
+        return cls(ring, base64.urlsafe_b64decode(kept["secret"]), announced)
 
     def sign(self, claims: Plain) -> str:
         """A compact JWS of the claims (canonical JSON) by the newest key."""
@@ -101,7 +103,7 @@ class SigningKeys:
 
     def check(self, token: str) -> Mapping[str, Plain] | None:
         """The claims of a JWS that one of our keys signed; none of any other."""
-        for key in self._ring:
+        for key in (*self._ring, *self._announced):
             try:
                 claims = json.loads(jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload)
             except (JoseError, ValueError):
@@ -118,12 +120,18 @@ class SigningKeys:
         return _raw(self._ring[0]), key.sign(data)
 
     def public_keys(self) -> tuple[bytes, ...]:
-        """The public halves of the ring, bare, newest first."""
-        return tuple(_raw(key) for key in self._ring)
+        """The public halves of the ring, bare, the one that signs first."""
+        return tuple(_raw(key) for key in (*self._ring, *self._announced))
 
     def jwks(self) -> Mapping[str, Plain]:
         """The public keys, as RFC 7517 writes them."""
-        return {"keys": [_public(key) for key in self._ring]}
+        return {"keys": [_public(key) for key in (*self._ring, *self._announced)]}
+
+    def standing(self) -> tuple[tuple[str, KeyStanding], ...]:
+        """The id of each key and what it does."""
+        held: list[tuple[OKPKey, KeyStanding]] = [(key, "verifies") for key in self._ring]
+        held[0] = (self._ring[0], "signs")
+        return tuple((key.kid or "", does) for key, does in (*((key, "announced") for key in self._announced), *held))
 
     def seal_code(self, *parts: str) -> str:
         """The keyed digest under which a short secret is kept: useless without this ring."""
@@ -154,6 +162,34 @@ class SigningKeys:
     def secret_for(self, purpose: str) -> bytes:
         """A secret of its own for one purpose (a session cookie, an operator's callbacks), the same at each start."""
         return hmac.new(self._secret, b"purpose\x1f" + purpose.encode(), hashlib.sha256).digest()
+
+
+def announce_key(file: Path) -> tuple[str, bool]:
+    """Puts a new signing key in the ring of a file, published from the next start on; it signs once `sign_with_announced` says so.
+    Its id, and whether it is new: one that waits already is not doubled. Raises `NoRing`."""
+    told: list[tuple[str, bool]] = []
+
+    def announced(kept: dict[str, Any]) -> None:
+        waiting = kept.get(_ANNOUNCED, [])
+        new = [] if waiting else [dict(_new_key().as_dict(private=True))]
+        kept[_ANNOUNCED] = waiting or new
+        told.append((str(kept[_ANNOUNCED][0]["kid"]), bool(new)))
+
+    change_ring(file, announced)
+    return told[0]
+
+
+def sign_with_announced(file: Path) -> str | None:
+    """The announced key signs from the next start on; its id, none when no key is announced. Raises `NoRing`."""
+    told: list[str] = []
+
+    def put_in_front(kept: dict[str, Any]) -> None:
+        waiting = kept.pop(_ANNOUNCED, [])
+        kept["keys"] = [*waiting, *kept["keys"]]
+        told.extend(str(one["kid"]) for one in waiting)
+
+    change_ring(file, put_in_front)
+    return told[0] if told else None
 
 
 class Box:

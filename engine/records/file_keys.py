@@ -13,11 +13,11 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -144,20 +144,30 @@ def key_of(sealed: bytes) -> str:
 
 
 def add_key(file: Path) -> str:
-    """Puts a new key in front of the ring, whole or not at all; its id. Older keys stay: what they sealed still opens. One
-    at a time, so that no key that seals is ever written over. Raises `NoRing`."""
+    """Puts a new key in front of the ring; its id. Older keys stay: what they sealed still opens. Raises `NoRing`."""
+    name = secrets.token_hex(_ID // 2)
+
+    def added(kept: dict[str, Any]) -> None:
+        kept["files"] = [{"id": name, "key": secrets.token_hex(32)}, *kept.get("files", [])]
+
+    change_ring(file, added)
+    return name
+
+
+def change_ring(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Changes what the file of a ring says, whole or not at all; one at a time, so that no key is ever written over. Raises
+    `NoRing`."""
     try:
         with file.with_name(f"{file.name}.lock").open("a") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
-            return _added(file)
-    except (OSError, ValueError, TypeError, AttributeError) as broken:
+            kept = json.loads(file.read_text("utf-8"))
+            change(kept)
+            _written(file, kept)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as broken:
         raise NoRing(str(file)) from broken
 
 
-def _added(file: Path) -> str:
-    kept = json.loads(file.read_text("utf-8"))
-    name = secrets.token_hex(_ID // 2)
-    kept["files"] = [{"id": name, "key": secrets.token_hex(32)}, *kept.get("files", [])]
+def _written(file: Path, kept: Mapping[str, Any]) -> None:
     beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
         json.dump(kept, out, indent=1)
@@ -166,10 +176,9 @@ def _added(file: Path) -> str:
     beside.replace(file)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # there for good before anything is sealed under it
+        os.fsync(folder)  # there for good before anything is sealed or signed under it
     finally:
         os.close(folder)
-    return name
 
 
 def _read(file: Path) -> dict[str, bytes]:

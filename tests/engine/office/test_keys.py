@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from argon2 import extract_parameters
 
-from engine.office.keys import NoKeys, SigningKeys
+from engine.office.keys import NoKeys, SigningKeys, announce_key, has_signed, sign_with_announced
 from engine.office.secrets import hash_secret, is_secret, new_code
+from engine.records.file_keys import FileKeys
 from tests.engine.office.world import ROOT
 
 
@@ -31,17 +32,37 @@ def test_nobody_elses_signature_counts() -> None:
         assert keys.check(forged) is None
 
 
-def test_an_old_key_still_verifies_after_a_renewal() -> None:
-    keys = SigningKeys.generate()
-    token = keys.sign({"n": 1})
-    renewed = keys.renewed()
-    assert renewed.check(token) == {"n": 1}
-    assert keys.check(renewed.sign({"n": 2})) is None
-    assert renewed.seal_code("a") == keys.seal_code("a")
+def test_a_new_key_is_published_before_it_signs_and_old_ones_verify_on(tmp_path: Path) -> None:
+    file = tmp_path / "ring.json"
+    before = SigningKeys.open(file, make=True)
+    seals = FileKeys.open(file)
+    sealed = seals.seal(b"here", b"a file")
+    name, new = announce_key(file)
+    assert announce_key(file) == (name, not new), "one that waits is not doubled"
+    told = SigningKeys.open(file)
+    assert [does for _, does in told.standing()] == ["announced", "signs"]
+    assert before.check(told.sign({"n": 1})) == {"n": 1}, "it signs nothing yet"
+    assert sign_with_announced(file) == name
+    after = SigningKeys.open(file)
+    assert after.standing()[0] == (name, "signs")
+    signed = after.sign({"n": 2})
+    assert told.check(signed) == {"n": 2}, "who had the published set knows it"
+    assert before.check(signed) is None
+    assert after.check(before.sign({"n": 3})) == {"n": 3}
+    assert set(after.public_keys()) == set(told.public_keys()) > set(before.public_keys())
+    public, signature = after.sign_bytes(b"lines")
+    assert has_signed(public, signature, b"lines")
+    assert public in told.public_keys()
+    assert after.seal_code("a") == before.seal_code("a")
+    assert FileKeys.open(file).unseal(b"here", sealed) == b"a file"
+    assert sign_with_announced(file) is None
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_public_keys_hold_nothing_private() -> None:
-    published = json.dumps(SigningKeys.generate().renewed().jwks())
+def test_the_public_keys_hold_nothing_private(tmp_path: Path) -> None:
+    SigningKeys.open(tmp_path / "ring.json", make=True)
+    announce_key(tmp_path / "ring.json")
+    published = json.dumps(SigningKeys.open(tmp_path / "ring.json").jwks())
     keys = json.loads(published)["keys"]
     assert len(keys) == 2
     assert all(set(key) == {"crv", "x", "kid", "kty", "use", "alg"} for key in keys)

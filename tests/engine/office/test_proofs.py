@@ -13,7 +13,7 @@ import pytest
 from engine.office import inspection, verification
 from engine.office.cashier import start_payment
 from engine.office.inspection import fsck
-from engine.office.keys import SigningKeys
+from engine.office.keys import SigningKeys, announce_key, sign_with_announced
 from engine.office.office import NotFound, publish_editions
 from engine.office.timers import run_timers
 from engine.problems import Refused
@@ -73,7 +73,13 @@ class TestPapers:
         document = issued(world).documents[0]
         elsewhere = replace(world.office, keys=SigningKeys.generate())
         assert verification.verify(elsewhere, document.token).kind == "unknown"
-        renewed = replace(world.office, keys=world.office.keys.renewed())
+
+    def test_a_key_put_in_front_later_takes_nothing_from_the_older_one(self, world: World, tmp_path: Path) -> None:
+        document = issued(world).documents[0]
+        world.office.keys.save(ring := tmp_path / "ring.json")
+        announce_key(ring)
+        sign_with_announced(ring)
+        renewed = replace(world.office, keys=SigningKeys.open(ring))
         assert verification.verify(renewed, document.token).kind == "valid"
 
     def test_guessing_codes_is_counted(self, world: World) -> None:

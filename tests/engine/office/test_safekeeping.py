@@ -186,7 +186,8 @@ def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) 
     said = run(command, ["rotate", "--lang", "en"])
     assert (said.exit_code, f"{files} files were brought" in said.output) == (0, True), said.output
     assert "0 fichier" in run(command, ["rotate", "--again"]).output
-    listed = run(command, ["list"]).output.splitlines()
+    signs, *listed = run(command, ["list"]).output.splitlines()
+    assert signs.endswith(": signe")
     assert (listed[0].endswith(f"{files} fichiers"), listed[1]) == (True, "00000000  0 fichier")
     assert fsck(world.office) == (), "the office that was running reads on"
     held = (tmp_path / "keys.json").read_text()
@@ -199,6 +200,24 @@ def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) 
     refused = run(keys_command(lambda: poor), ["rotate"])
     assert (refused.exit_code, "ne se lit pas" in refused.output) == (1, True)
     assert (tmp_path / "keys.json").read_text() == held
+
+
+def test_a_signing_key_is_announced_then_signs_by_commands(tmp_path: Path) -> None:
+    keys().save(tmp_path / "keys.json")
+    place = Installation("sqlite:///nowhere.db", tmp_path / "files", tmp_path / "keys.json")
+    command, run = keys_command(lambda: place), CliRunner().invoke
+    early = run(command, ["sign"])
+    assert (early.exit_code, "keys announce" in early.output) == (1, True)
+    made, again = run(command, ["announce", "--lang", "en"]), run(command, ["announce"])
+    (name, does), *_ = SigningKeys.open(place.keys).standing()
+    assert (made.exit_code, name in made.output, "jwks.json" in made.output, does) == (0, True, True, "announced")
+    assert (again.exit_code, f"{name} est déjà annoncée" in again.output) == (0, True)
+    put = run(command, ["sign"])
+    assert (put.exit_code, name in put.output) == (0, True)
+    assert SigningKeys.open(place.keys).standing()[0] == (name, "signs")
+    place.keys.write_text("{}")
+    broken = run(command, ["sign"])
+    assert (broken.exit_code, "ne se lit pas" in broken.output) == (1, True)
 
 
 def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: World, tmp_path: Path) -> None:
