@@ -56,6 +56,34 @@ def acting_for(office: Office, actor: Actor, mandate_id: str) -> Actor | None:
     return acting(actor, mandate, principal)
 
 
+@dataclass(frozen=True, slots=True)
+class Hat:
+    """As whom a person may see a dossier: under a mandate, for whoever it names, or as themself, without either."""
+
+    mandate: str = ""
+    principal: str = ""
+
+
+def hat_for(office: Office, actor: Actor, dossier_id: str) -> Hat | None:
+    """As whom this person, who is themself here, sees a dossier; none when they do not at all."""
+    with office.store.unit() as unit:
+        if _sees(office, unit, actor, dossier_id):
+            return Hat()
+    for one in held(office, actor):
+        who = acting_for(office, actor, one.mandate.id) if one.active else None
+        with office.store.unit() as unit:
+            if who is not None and _sees(office, unit, who, dossier_id):
+                return Hat(one.mandate.id, called(one.principal))
+    return None
+
+
+def _sees(office: Office, unit: Unit, actor: Actor, dossier_id: str) -> bool:
+    try:
+        return bool(seen(unit, office, actor, dossier_id))
+    except NotFound:
+        return False
+
+
 def principal_name(office: Office, actor: Actor) -> str:
     """Whom this person acts for, as they are called; empty for themself."""
     if not actor.principal:

@@ -3,7 +3,7 @@ find again. Only the digest of a token is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ ASIDE_PER_CLIENT: Final = 20  # answers of nobody known
 TOUCH_EVERY: Final = timedelta(seconds=60)  # a session notes that it was seen no more often than this
 LONGEST_DEVICE: Final = 60
 # of forms that are of no dossier: a question of one may be called so
-_SECRETS: Final = frozenset({"password", "again", "before", "code"})
+_SECRETS: Final = frozenset({"password", "again", "before", "code", "pin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +119,18 @@ def put_aside(office: Office, token: str, address: str, fields: Sequence[tuple[s
         session = unit.session(token_digest(token)) if token else None
         closed = None if session else too_many(unit, now, (f"aside@{client}", ASIDE_PER_CLIENT))
         if closed is None:
-            secret = frozenset[str]() if "/dossiers/" in address else _SECRETS
-            kept: Plain = [[name, value] for name, value in fields if name not in secret]
+            kept: Plain = [[name, value] for name, value in without_secrets(address, fields)]
             account = session.account if session else ""
             unit.keep_aside(f"aside/{key}", {"account": account, "address": address, "fields": kept}, now)
     if closed:
         raise Refused(closed)
     return key
+
+
+def without_secrets(address: str, fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What was posted to an address, but passwords and codes: they are kept nowhere and written on no page."""
+    asks = "/dossiers/" in address and "/lien/" not in address  # the link to an earlier request asks for a code
+    return [(name, value) for name, value in fields if asks or name not in _SECRETS]
 
 
 def hand_back(office: Office, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:

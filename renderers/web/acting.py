@@ -25,6 +25,7 @@ from renderers.web.base import (
     myself,
     office,
     page,
+    safe_next,
     say,
     site,
 )
@@ -75,14 +76,14 @@ def _line(one: Standing) -> dict[str, str]:
 @blueprint.post("/compte/agir")
 @signed_in
 def act() -> Response:
-    """Puts on another hat, or one's own again."""
+    """Puts on another hat, or one's own again, and goes on with what it was needed for."""
     chosen = request.form.get("mandate", "")[:60]
     if chosen and representation.acting_for(office(), myself(), chosen) is None:
         abort(404)
     session.pop(ACTING, None)
     if chosen:
         session[ACTING] = chosen
-    return go("/dossiers")
+    return go(safe_next(request.form.get("suite"), "/dossiers"))
 
 
 @blueprint.post("/compte/mandats/<mandate_id>")

@@ -10,11 +10,12 @@ import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 
-from flask import Flask, Response, jsonify, request, session
+from flask import Flask, Response, current_app, jsonify, request, session
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from engine.office.office import NotFound, WrongAnswers
+from engine.office.sessions import without_secrets
 from engine.problems import Refusal, Refused
 from engine.records.store import Busy, Conflict
 from renderers.log_lines import request_id
@@ -22,6 +23,7 @@ from renderers.web.asides import taken_aside
 from renderers.web.base import actor, broken, go, language, page, say, site
 from renderers.web.guards import public
 from renderers.web.hardening import LARGEST_BODY
+from renderers.web.hats import under_another_hat
 
 log = logging.getLogger("guichet.web")
 
@@ -61,7 +63,9 @@ def refused(reason: Refusal, back: str = "") -> Response:
 
 
 def not_found() -> Response:
-    """Unknown or somebody else's: the same page."""
+    """Unknown or somebody else's: the same page. What they see under another hat is told as such."""
+    if not _wants_json() and (elsewhere := under_another_hat()) is not None:
+        return elsewhere
     lines = [say("error.not_found_text")]
     if request.path.startswith("/dossiers/"):  # the same for what does not exist: it tells nothing
         lines.append(say("error.not_found_yours"))
@@ -159,14 +163,26 @@ def _dossier_address() -> str:
 
 
 def _stale_form(error: CSRFError) -> Response:
-    """The page was open for long. From our own pages the answers come back with a fresh token; from elsewhere, nothing."""
+    """The page was open for long. From our own pages the answers come back with a fresh token, from elsewhere nothing. A form
+    with a password or a code is to be opened again: those come back on no page."""
     if request.path.startswith("/retours/") or _from_elsewhere():
         return _plain("error.bad_request", [say("error.bad_request_text")], 400)
     lines = [say("resume.stale")]
     if request.files:
         lines.append(say("resume.files"))
     fields = [(name, value) for name, values in request.form.lists() for value in values]
+    if len(without_secrets(request.path, fields)) < len(fields):
+        return _reopen_page()
     return _resume_page(request.path, fields, lines, 400)
+
+
+def _reopen_page() -> Response:
+    """A link to the form itself, or to where it stood."""
+    opens = "GET" in current_app.create_url_adapter(request).allowed_methods(request.path)  # type: ignore[union-attr]
+    return page(
+        "resume.html", 400, title=say("resume.title"), lines=[say("resume.old"), say("resume.secret")], action="", carried=[],
+        button=say("resume.again"), back=request.path if opens else request.path.rpartition("/")[0] or "/",
+    )  # fmt: skip
 
 
 def _from_elsewhere() -> bool:

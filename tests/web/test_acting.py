@@ -16,7 +16,7 @@ from tests.engine.office.world import pdf
 from tests.web.browsing import DESK
 from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal
-from tests.web.visitor import PHONE, Visitor, a_visitor, another, later
+from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, another, later
 
 OTHER = "91445566"
 HOME = "/compte/entreprises"
@@ -150,6 +150,58 @@ def test_ones_own_account_stays_ones_own(visitor: Visitor) -> None:
     assert "91 44 55 66" not in visitor.page.text.replace("Vous agissez pour : 91 44 55 66", "")
     later(visitor, minutes=5)
     assert another(visitor).sign_in(PHONE).open("/dossiers").status == 200
+
+
+# -- the wrong hat -----------------------------------------------------------------------------------------------------
+
+
+def with_a_child(visitor: Visitor) -> str:
+    """Somebody who may act for a child of theirs; the mandate."""
+    child = {"family_name": "AMEGAN", "given_names": "Kossi", "day": "1", "month": "2", "year": "2020"}
+    visitor.send("/compte/enfants/nouveau", **child)
+    visitor.open(HOME)
+    return mandate(visitor)
+
+
+def test_an_old_form_sent_under_another_hat_says_whose_it_is_and_keeps_what_was_typed(visitor: Visitor) -> None:
+    number = visitor.begin()
+    address = f"/dossiers/{number}/demande/vous"
+    form = {**visitor.open(address).form(), **ANSWERS, "go": "next"}
+    press(visitor, HOME, "/compte/agir", mandate=with_a_child(visitor))
+    page = visitor.post(address, **form)
+    assert "Ce dossier est à votre nom" in page.text
+    assert "En ce moment, vous agissez pour AMEGAN Kossi" in page.text
+    assert "Ce que vous venez d’écrire est gardé" in page.text
+    assert visitor.post("/compte/agir", **page.form("mandate")).address == "/reprendre"
+    again = visitor.follow()
+    assert again.value("nom") == "Amegan"
+    assert visitor.post(address, **again.form("nom")).status == 303
+    assert visitor.open(address).value("nom") == "AMEGAN"
+
+
+def test_an_address_opened_under_ones_own_name_leads_to_whom_it_is_of(visitor: Visitor) -> None:
+    held = with_a_child(visitor)
+    press(visitor, HOME, "/compte/agir", mandate=held)
+    number = visitor.begin()
+    press(visitor, HOME, "/compte/agir", mandate="")
+    page = visitor.open(f"/dossiers/{number}/demande/vous")
+    assert page.status == 404
+    assert "Vous suivez ce dossier pour AMEGAN Kossi" in page.text
+    assert "est gardé" not in page.text
+    assert visitor.post("/compte/agir", **page.form("mandate")).address == f"/dossiers/{number}/demande/vous"
+    assert visitor.follow().status == 200
+
+
+def test_who_may_not_see_a_dossier_under_any_hat_is_told_nothing(visitor: Visitor) -> None:
+    number = visitor.begin()
+    stranger = another(visitor).sign_in(OTHER)
+    with_a_child(stranger)
+    said = re.sub(r"value=\"[^\"]*\"", "", stranger.open(f"/dossiers/{number}").html)
+    absent = re.sub(r"value=\"[^\"]*\"", "", stranger.open("/dossiers/26482911374").html)
+    assert said.replace(number, "26482911374") == absent
+    assert "Page introuvable" in said
+    assert visitor.open(f"/dossiers/{number}/pieces/none").status == 404
+    assert "Page introuvable" in visitor.page.text, "their dossier, under their name: only that page is not there"
 
 
 @pytest.mark.browser

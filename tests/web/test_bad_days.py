@@ -174,6 +174,32 @@ def test_back_and_another_correction_loses_nothing(known: Visitor) -> None:
     assert known.open(address).value("nom") == "AFIWA"
 
 
+# -- a page whose form grew old ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "typed", "opens"),
+    [
+        ("/agent/connexion", {"login": "mensah", "password": "M0t-de-p4sse"}, "/agent/connexion"),
+        ("/audit/connexion", {"login": "controle", "password": "M0t-de-p4sse"}, "/audit/connexion"),
+        ("/agent/compte/mot-de-passe", {"before": "M0t-de-p4sse", "password": "x", "again": "x"}, "/agent/compte/mot-de-passe"),
+        ("/connexion/code", {"code": "M0t-de-p4sse"}, "/connexion/code"),
+        ("/_operateur", {"reference": "r", "pin": "M0t-de-p4sse"}, "/_operateur"),
+    ],
+)  # fmt: skip
+def test_no_secret_comes_back_on_the_page_of_an_old_form(
+    known: Visitor, address: str, typed: dict[str, str], opens: str
+) -> None:
+    answer = known.client.post(
+        address, data={**typed, "csrf_token": "stale"}, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert answer.status_code == 400
+    assert "M0t-de-p4sse" not in answer.text
+    assert "les mots de passe et les codes ne sont pas gardés" in answer.text
+    assert f'<a class="button" href="{opens}">' in answer.text
+    assert 'type="hidden"' not in answer.text.partition("<main")[2].partition("</main>")[0]
+
+
 # -- a code asked too soon ---------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,8 @@ TYPED = [*((name, "M0t-de-p4sse") for name in ("before", "password", "again", "c
 
 @pytest.mark.parametrize(
     ("address", "left"),
-    [("/agent/compte/mot-de-passe", TYPED[-1:]), ("/agent/compte", TYPED[-1:]), ("/agent/dossiers/26482911374/acte/refuser", TYPED)],
+    [("/agent/compte/mot-de-passe", TYPED[-1:]), ("/agent/compte", TYPED[-1:]), ("/agent/dossiers/26482911374/acte/refuser", TYPED),
+     ("/dossiers/26482911374/lien/certificat/code", TYPED[-1:])],
 )  # fmt: skip
 def test_no_secret_is_put_aside_with_what_was_typed(world: World, address: str, left: list[tuple[str, str]]) -> None:
     """An agent changes their password, and their session has ended meanwhile. A question of a dossier may be called so."""
