@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.definition.circuit import (
     awaited,
@@ -167,14 +167,21 @@ def quorum_nobody_can_reach(procedure: Procedure, directory: Directory) -> Itera
 
 @rule("C540")
 def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """What takes something from somebody is decided one dossier at a time."""
+    """What takes something from somebody is decided one dossier at a time. A letter that is no good any more takes nothing."""
     for way in _in_bulk(procedure):
         there = procedure.states.get(way.target)
-        taken = way.effects.revokes or way.effects.suspends
-        if there is not None and (there.public == "refused" or there.outcome in _AGAINST or there.effects.revokes):
+        if there is not None and (
+            there.public == "refused" or there.outcome in _AGAINST or _takes(procedure, there.effects.revokes)
+        ):
             yield problem("C540", way.where, at=way.id, name=way.id, state=there.id)
-        elif taken:
+        elif _takes(procedure, (*way.effects.revokes, *way.effects.suspends)):
             yield problem("C540", way.where, at=way.id, name=way.id, state=way.target)
+
+
+def _takes(procedure: Procedure, outputs: Iterable[str]) -> bool:
+    """Whether some of these are more than a letter: a paper that somebody was given and uses."""
+    known = (procedure.outputs.get(one) for one in outputs)
+    return any(one is None or one.kind != "letter" for one in known)
 
 
 @rule("C541")

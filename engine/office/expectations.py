@@ -116,6 +116,13 @@ def _issued(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
         yield "issued", name, name if name in given else ", ".join(given) or "nothing"
 
 
+def _revoked(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+    """The last of its kind was revoked: nobody who verifies one reads that it is good."""
+    for name in _names(wanted):
+        made = [document.status for document in seen.dossier.documents if document.output == name]
+        yield f"revoked {name}", "revoked", "valid" if "valid" in made else made[-1] if made else "nothing"
+
+
 def _count(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
     for name, want in wanted.items() if isinstance(wanted, dict) else ():
         yield f"count {name}", want, sum(1 for document in seen.dossier.documents if document.output == name)
@@ -144,5 +151,5 @@ def _names(wanted: Plain) -> list[str]:
 
 _EYES: Final[Mapping[str, Callable[[Seen, Plain], Iterator[Comparison]]]] = {
     "state": _state, "public": _public, "due": _due, "fee": _fee, "value": _value, "shown": _shown,
-    "hidden": _hidden, "issued": _issued, "count": _count, "sms": _sms, "left": _left,
+    "hidden": _hidden, "issued": _issued, "revoked": _revoked, "count": _count, "sms": _sms, "left": _left,
 }  # fmt: skip

@@ -94,3 +94,17 @@ def test_a_paper_of_another_kind_stays_the_one_in_hand(tmp_path: Path) -> None:
     known.decide(number, "refuser", reason="Hors de la ville")
     refuse_again(known, number)
     assert [one.status for one in the_dossier(known, number).documents] == ["valid"]
+
+
+def test_a_letter_of_refusal_is_no_good_any_more_once_the_appeal_is_won(tmp_path: Path) -> None:
+    won = CONTESTED.replace("{label: Accorder, to: a_payer}", "{label: Accorder, to: a_payer, revokes: lettre}")
+    known = a_visitor(tmp_path, won).sign_in()
+    number = known.sent()
+    known.decide(number, "refuser", reason="Hors de la ville")
+    [letter] = the_dossier(known, number).documents
+    assert "annulé" not in known.open(f"/v/{letter.token}").text
+    known.open(f"/dossiers/{number}/actes/contester")
+    known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    known.decide(number, "accorder")
+    assert "annulé" in known.open(f"/v/{letter.token}").text
+    assert fsck(known.office) == ()
