@@ -23,11 +23,12 @@ from engine.rules.appointments import resource_key
 from engine.rules.awaited import roles_awaited
 from engine.rules.decision import Decision, EntryDraft, IssueOrder
 from engine.rules.documents import content_digest, document_claims, document_number, prepare_document, series_of
+from engine.rules.giving_back import Brought, brought_for, shared_back, without
 from engine.rules.linking import succeeded
 from engine.rules.notices import letters_for
 from engine.rules.scopes import scope_of
 from engine.rules.wishes import Wishes, is_wished, wishes_of
-from engine.values import check_digit, new_id
+from engine.values import Plain, check_digit, new_id
 
 _MOST_SERIALS = 100  # a number already given by another series is passed over
 
@@ -47,8 +48,8 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     seats_changed(office, unit, procedure, before, dossier, decision.releases)
     _keep_documents(unit, dossier, issued, decision)
     _succeed(office, unit, procedure, before, dossier, issued, now)
-    back = given_back(unit.entries(dossier.id) if decision.returns else (), decision)
-    drafts = (*decision.entries, *_issued_entries(dossier, issued), *_other_entries(dossier, decision, back))
+    back = _to_payers(unit, dossier, decision) if decision.returns else ()
+    drafts = (*decision.entries, *_issued_entries(dossier, issued), *_status_entries(dossier, decision), *back)
     journalise(unit, dossier, drafts, actor, now)
     letters = letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now)
     for letter in _wished(unit, dossier, letters):
@@ -172,7 +173,7 @@ def _succeed(
         for document in ended:
             unit.put_document(document)
         order = Decision(changed, documents=tuple((one.id, one.status) for one in ended))
-        journalise(unit, changed, _other_entries(changed, order, ()), SYSTEM_ACTOR, now)
+        journalise(unit, changed, _status_entries(changed, order), SYSTEM_ACTOR, now)
 
 
 def succession(
@@ -199,23 +200,34 @@ def _issued_entries(dossier: Dossier, issued: tuple[IssuedDocument, ...]) -> tup
     )  # fmt: skip
 
 
-def _other_entries(
-    dossier: Dossier, decision: Decision, back: Iterable[tuple[str, int, int]]
-) -> tuple[EntryDraft, ...]:
-    """Documents whose worth changed, and money to give back."""
-    changed = tuple(
+def _status_entries(dossier: Dossier, decision: Decision) -> tuple[EntryDraft, ...]:
+    """Documents whose worth changed."""
+    return tuple(
         EntryDraft("document_status", {
             "revision": dossier.revision, "number": document.number, "output": document.output, "status": status,
         })
         for document_id, status in decision.documents
         if (document := dossier.document(document_id)) is not None
     )  # fmt: skip
-    refunds = tuple(
-        EntryDraft("refund_owed", {"revision": dossier.revision, "fee": fee, "percent": percent, "amount": francs})
-        for fee, percent, francs in back
-        if francs
-    )
-    return (*changed, *refunds)
+
+
+def _to_payers(unit: Unit, dossier: Dossier, decision: Decision) -> Iterator[EntryDraft]:
+    """Money to give back, an entry a payer; what came by no payment that is known, in one that names none."""
+    entries, payments = unit.entries(dossier.id), unit.payments_of(dossier.id)
+    paid = next((one.body["fees"] for one in decision.entries if one.kind == "paid"), None)
+    now_paid = {name: part for name, part in paid.items() if isinstance(part, int)} if isinstance(paid, dict) else {}
+    left: dict[str, tuple[Brought, ...]] = {}  # by fee: an act and the state it leads to may both give some back
+    for fee, percent, francs in given_back(entries, decision):
+        said: dict[str, Plain] = {"revision": dossier.revision, "fee": fee, "percent": percent}
+        if fee not in left:
+            left[fee] = brought_for(fee, dossier.owed[fee].amount, entries, payments, now_paid)
+        shares = shared_back(left[fee], francs)
+        left[fee] = without(left[fee], shares)
+        for one in shares:
+            yield EntryDraft("refund_owed", {**said, "amount": one.francs, "payment": one.payment})
+        rest = francs - sum(one.francs for one in shares)
+        if rest > 0:
+            yield EntryDraft("refund_owed", {**said, "amount": rest})
 
 
 # -- seats -------------------------------------------------------------------------------------------------------------

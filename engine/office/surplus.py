@@ -20,7 +20,7 @@ _RECEIVED: Final = ("paid", "overpaid")
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """What one entry of a journal owes back: of a fee, else of a payment."""
+    """What one entry of a journal owes back: of a fee, to who paid it by a payment, else over the price of a payment."""
 
     entry: int
     at: datetime
@@ -39,7 +39,7 @@ def surplus(entries: Iterable[Entry]) -> dict[str, int]:
     """As the journal has it: what was over when credited, and what was learnt to have been taken since."""
     over: dict[str, int] = {}
     for debt in debts(entries):
-        if debt.payment is not None:
+        if debt.payment is not None and debt.fee is None:
             over[debt.payment] = over.get(debt.payment, 0) + debt.amount
     return over
 
@@ -56,7 +56,7 @@ def debts(entries: Iterable[Entry]) -> Iterator[Debt]:
             continue
         if entry.kind == "refund_owed":
             if isinstance(fee, str) and amount > 0:
-                yield Debt(entry.n, entry.at, amount, fee=fee)
+                yield Debt(entry.n, entry.at, amount, payment if isinstance(payment, str) else None, fee)
         elif isinstance(payment, str):
             owed = extra if entry.kind == "credited" else max(0, amount - known.get(payment, 0))
             known[payment] = max(amount, known.get(payment, 0))
@@ -75,7 +75,7 @@ def owe_back(unit: Unit, dossier: Dossier, since: int) -> None:
 
 
 def _paid_by(unit: Unit, dossier: Dossier, debt: Debt) -> tuple[str | None, str]:
-    """The payment it came with and its number: of a fee, the last that paid for it."""
+    """The payment it came with and its number: of a fee whose entry names none, the last that paid for it."""
     found = [
         one
         for one in unit.payments_of(dossier.id)

@@ -14,8 +14,9 @@ _DIGITS: Final = 9  # of the number of an entry
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Francs owed back, by the journal's entry (`entry`) that says so: of a price (`fee`) that an act gives back, else what a
-    payment brought over its price. `payer`: the number that paid. Once paid back it has its day, its hand and its reference."""
+    """Francs owed back, by the journal's entry (`entry`) that says so: of a price (`fee`) that an act gives back, an entry for
+    each payer, else what a payment brought over its price. `payer`: the number that paid. Once paid back it has its day, its
+    hand and its reference."""
 
     dossier: str
     entry: int
