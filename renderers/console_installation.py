@@ -110,7 +110,7 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
         settings=OfficeSettings(
             base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
             payment_lasts=timedelta(minutes=10), second_factor=settings.second_factor,
-            checkpoints=settings.checkpoints or settings.data / CHECKPOINTS,
+            checkpoints=settings.checkpoints or settings.data / CHECKPOINTS, mandate_papers=settings.mandate_papers,
         ),
         identity=gateways.identity,
     )  # fmt: skip
@@ -176,7 +176,8 @@ def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
 
 def settings_of(demo: bool = False) -> Settings:
     """As the environment says; `demo` asks for a demonstration whatever it says."""
-    return Settings.from_environment(os.environ, demo)
+    with opening():
+        return Settings.from_environment(os.environ, demo)
 
 
 def office_kept(missing_code: int = 1) -> Office:

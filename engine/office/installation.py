@@ -7,13 +7,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from engine.definition.notation import read_span
 from engine.office.mirror import Followed
 from engine.records.shelves import SCHEME, Bucket
+from engine.rules.acting import PAPERS_KEPT
+from engine.values import Span
 
 DATABASE: Final = "guichet.db"  # in the data folder, as are the keys
 KEYS: Final = "keys.json"
 FILES: Final = "files"
 NO_BUCKET: Final = Bucket("", "", "", "")
+
+
+class WrongSetting(Exception):
+    """A setting that cannot be read: its name, and what was written."""
+
+    def __init__(self, name: str, written: str) -> None:
+        super().__init__(f"{name}={written}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,7 @@ class Settings:
     metrics_from: tuple[str, ...] = ()  # addresses and networks that may read `/metrics`; none, and no token = nobody
     metrics_token: str = field(default="", repr=False)
     stop_within: float = 25.0  # seconds to finish what is under way
+    mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is kept once it is over
     log: str = ""  # `json`, `text`; empty = text on a terminal
 
     @classmethod
@@ -77,6 +88,7 @@ class Settings:
             metrics_from=tuple(filter(None, read("METRICS_FROM").split(","))),
             metrics_token=read("METRICS_TOKEN"),
             stop_within=float(read("STOP_WITHIN", "25")),
+            mandate_papers=_span("KEEP_MANDATES", read("KEEP_MANDATES", str(PAPERS_KEPT))),
             log=read("LOG"),
         )  # fmt: skip
 
@@ -102,6 +114,13 @@ class Settings:
     @property
     def https(self) -> bool:
         return self.base_url.startswith("https://")
+
+
+def _span(name: str, written: str) -> Span:
+    span = read_span(written)
+    if span is None:
+        raise WrongSetting(f"GUICHET_{name}", written)
+    return span
 
 
 def _followed(read: Callable[..., str]) -> Followed | None:

@@ -28,10 +28,11 @@ from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.store import Conflict, Store, Unit
 from engine.rules.access import may_see
+from engine.rules.acting import PAPERS_KEPT
 from engine.rules.due_dates import DRAFT_KEPT
 from engine.rules.view import AnswerProblem
 from engine.rules.wording import Wording
-from engine.values import has_check_digit
+from engine.values import Span, has_check_digit
 
 NUMBER_DIGITS: Final = 11
 
@@ -63,6 +64,7 @@ class OfficeSettings:
     kept_lasts: timedelta = timedelta(days=30)
     payment_lasts: timedelta = timedelta(minutes=10)
     second_factor: bool = True  # for agents; controllers always have one
+    mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is kept once it is over
     checkpoints: Path | None = None  # the folder where the signed journal is told; none = it is not signed
 
     @property

@@ -215,7 +215,9 @@ def erase_own(office: Office, actor: Actor) -> Erased:
         for way in unit.identifiers_of(account.id):
             unit.drop_identifier(way.kind, way.value)
         for mandate in {*unit.mandates_held(account.id), *unit.mandates_given(account.id)}:
-            unit.put_mandate(replace(mandate, status="ended", invited="", changed_at=office.now()))
+            over = mandate.status in ("ended", "refused")
+            ended = mandate if over else replace(mandate, status="ended", changed_at=office.now())
+            unit.put_mandate(replace(ended, invited=""))
         unit.drop_sessions(account.id)
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
     return Erased(len(drafts), sum(1 for line in lines if line.submitted_at is not None))

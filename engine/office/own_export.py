@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from engine.office.letters import readable
+from engine.office.mandate_papers import paper_of
 from engine.office.office import Office, pinned
 from engine.office.own_account import MOST_DOSSIERS, own
 from engine.office.sessions import sessions_of
@@ -25,7 +26,8 @@ def export_own(office: Office, actor: Actor) -> Plain:
         lines = unit.dossiers_of(actor.id, MOST_DOSSIERS)
         mandates: list[Plain] = [
             {"kind": one.kind, "role": one.role, "status": one.status, "until": one.until.isoformat() if one.until else None,
-             "for_me": one.principal == actor.id, "refused_because": one.reason}
+             "for_me": one.principal == actor.id, "refused_because": one.reason,
+             "paper": paper_of(one, unit.account(one.principal)), "paper_name": one.proof_name}
             for one in (*unit.mandates_held(actor.id), *unit.mandates_given(actor.id))
         ]  # fmt: skip
         dossiers: list[Plain] = [

@@ -24,6 +24,7 @@ from engine.office.editions import LostEdition
 from engine.office.filed import places
 from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
+from engine.office.mandate_papers import forget_papers
 from engine.office.office import Office, pinned
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
 from engine.office.settlement import reconcile
@@ -213,7 +214,8 @@ def _again(letter: Letter, now: datetime, reason: str, for_good: bool) -> Letter
 
 
 def sweep(office: Office) -> int:
-    """Once a day: files that no dossier names, drafts that no browser comes back to, and what served a moment."""
+    """Once a day: files that nothing names, papers of mandates that were over long ago, drafts that no browser comes back to,
+    and what served a moment."""
     now = office.now()
     with office.store.unit(write=True) as unit:
         today, last = now.date().isoformat(), unit.taken_aside("swept")
@@ -221,7 +223,7 @@ def sweep(office: Office) -> int:
         if last == today:
             return 0
         forgotten = unit.sweep(now - MOMENTS_KEPT) + unit.throw_files(now)
-    forgotten += _forget_overdue(office) + close_forsaken(office)
+    forgotten += _forget_overdue(office) + close_forsaken(office) + forget_papers(office)
     named = set(places(office.store))
     return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))
 

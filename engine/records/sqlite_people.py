@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
+from engine.records.bodies import instant_text
 from engine.records.dossier import Session
 from engine.records.journal import Entry
 from engine.records.leaves import OWE
@@ -18,6 +20,13 @@ READINGS: Final = Shape(Reading, "reading", ("dossier", "account", "day"))
 MANDATES: Final = Shape(Mandate, "mandate")
 RIGHTS: Final = Shape(Entry, "people_entry", ("n",))
 SESSIONS: Final = Shape(Session, "session", ("token_sha256",))
+_HANDLED: Final = (  # an erased dossier is nobody's, a draft given up holds nothing
+    "WITH RECURSIVE hand (holder) AS (SELECT holder FROM mandate WHERE id = ? UNION"
+    " SELECT m.holder FROM mandate m JOIN hand h ON m.made_by = h.holder WHERE m.principal = ? AND m.holder <> '')"
+    " SELECT 1 FROM dossier d WHERE d.owner = ? AND (d.submitted_at IS NOT NULL OR d.closed = 0) AND EXISTS"
+    " (SELECT 1 FROM entry e WHERE e.dossier = d.id AND e.at >= ? AND e.at <= ? AND e.actor IN (SELECT holder FROM hand))"
+    " LIMIT 1"
+)
 
 
 class PeopleVerbs(Verbs):
@@ -67,6 +76,14 @@ class PeopleVerbs(Verbs):
     def mandates_to_check(self, limit: int = 200) -> tuple[Mandate, ...]:
         sql = f"{MANDATES.select} WHERE status = 'to_check' ORDER BY created_at, id LIMIT ?"
         return MANDATES.read_all(self._rows(sql, (limit,)))
+
+    def mandates_with_papers(self) -> tuple[Mandate, ...]:
+        where = "proof <> '' AND (status IN ('ended', 'refused') OR until IS NOT NULL)"
+        return MANDATES.read_all(self._rows(f"{MANDATES.select} WHERE {where} ORDER BY created_at, id", ()))
+
+    def handled_under(self, mandate: Mandate, until: datetime) -> bool:
+        span = (instant_text(mandate.created_at), instant_text(until))
+        return self._row(_HANDLED, (mandate.id, mandate.principal, mandate.principal, *span)) is not None
 
     def mandate_proofs(self) -> tuple[tuple[str, str], ...]:
         rows = self._rows("SELECT id, proof FROM mandate WHERE proof <> ''")

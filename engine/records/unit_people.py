@@ -49,6 +49,15 @@ class PeopleUnit(Protocol):
         """Those whose document an agent must look at, the oldest first."""
         ...
 
+    def mandates_with_papers(self) -> tuple[Mandate, ...]:
+        """Those whose document is kept and that may be over: ended, refused, or with a last day."""
+        ...
+
+    def handled_under(self, mandate: Mandate, until: datetime) -> bool:
+        """Whether a dossier that is still kept was handled for the principal, from the mandate's first day to that moment, by
+        its holder or by somebody they let in, and so on."""
+        ...
+
     def mandate_proofs(self) -> tuple[tuple[str, str], ...]:
         """Every mandate with a document, and its digest."""
         ...

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from engine.records.dossier import Account, Actor
 from engine.records.people import Mandate
-from engine.rules.calendars import add_months
+from engine.rules.calendars import add_months, end_of_day
+from engine.values import Span
 
 ADULT: Final = 18
+PAPERS_KEPT: Final = Span(12, "month")  # how long the paper of a mandate outlives it, where nobody says otherwise
 
 
 def is_active(mandate: Mandate, day: date) -> bool:
     return mandate.status == "active" and (mandate.until is None or day <= mandate.until)
+
+
+def over_since(mandate: Mandate, now: datetime) -> datetime | None:
+    """When a mandate ended, was refused or ran out; none while it holds or waits for an answer."""
+    if mandate.status in ("ended", "refused"):
+        return mandate.changed_at or mandate.created_at
+    if mandate.status == "active" and mandate.until is not None:
+        last = end_of_day(mandate.until)
+        return last if last <= now else None
+    return None
 
 
 def acting(actor: Actor, mandate: Mandate, principal: Account) -> Actor:
