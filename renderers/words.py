@@ -26,10 +26,15 @@ SAMPLES: Final = ("ee",)  # a few sentences, not read again yet by people who sp
 SPOKEN: Final = OFFERED + SAMPLES
 FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
+_MONTHS: Final = r"\b(janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)"
 _KEPT: Final = re.compile(
     r" (?=[:;?!»%])|(?<=«) |(?<=[nN]°) (?=\S)|(?<=\bart\.) (?=\d)|(?<=\d) (?=\d|h\b|min\b|kVA\b|[cmk]?m\b|m²|[KM]o\b)|(?<=\d h) (?=\d)"
     r"|(?<=[\d}]) (?=F\b|FCFA\b)"
-    r"|(?:(?<=\d)|(?<=\b1er)) (?=(?:janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)\b)"
+    rf"|(?:(?<=\d)|(?<=\b1er)) (?={_MONTHS}\b)"
+)
+_KEPT_YEAR: Final = re.compile(rf"{_MONTHS} (?=\d{{4}}\b)")
+_KEPT_DAY: Final = re.compile(  # in English the names of months alone are words too
+    r"(?<=\d) (January|February|March|April|May|June|July|August|September|October|November|December) (?=\d{4}\b)"
 )
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
 _ONE: Final = re.compile(r"\b1\b")
@@ -97,9 +102,9 @@ class Words:
         return f"{self._name('weekday', day.weekday(), language)} {self.plain_day(day, language)}"
 
     def plain_day(self, day: date, language: str) -> str:
-        """`1er décembre 2026`."""
+        """`1er décembre 2026`, never cut over two lines."""
         number = "1er" if day.day == 1 and language == "fr" else str(day.day)
-        return f"{number}{FIXED_SPACE}{self._name('month', day.month - 1, language)} {day.year}"
+        return FIXED_SPACE.join((number, self._name("month", day.month - 1, language), str(day.year)))
 
     def short_day(self, day: date, language: str) -> str:
         return f"{day:%d/%m/%Y}"
@@ -238,8 +243,10 @@ def _flat(tree: object, prefix: str = "") -> dict[str, str]:
 
 def typographic(text: str, language: str) -> str:
     """French signs keep to their word, and numbers stay whole with what they count: no line begins with « : », « ? », a closing
-    quote, the minutes of an hour, the month of a day, « F »; none ends with « N° »."""
-    return _KEPT.sub(FIXED_SPACE, text) if language == REFERENCE else text
+    quote, the minutes of an hour, the month or the year of a day, « F »; none ends with « N° ». In English a day stays whole too."""
+    if language == "en":
+        return _KEPT_DAY.sub(rf"{FIXED_SPACE}\1{FIXED_SPACE}", text)
+    return _KEPT_YEAR.sub(rf"\1{FIXED_SPACE}", _KEPT.sub(FIXED_SPACE, text)) if language == REFERENCE else text
 
 
 def whole_number(number: str) -> str:

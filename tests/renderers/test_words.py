@@ -54,6 +54,18 @@ def test_days(words: Words, day: date, said: str) -> None:
     assert words.day(day, "fr").replace("\u00a0", " ") == said
 
 
+@pytest.mark.parametrize(
+    ("language", "kept"), [("fr", "mardi 1er~décembre~2026 à 8~h"), ("en", "Tuesday 1~December~2026 at 08:00")]
+)
+def test_a_day_its_month_and_its_year_stay_on_one_line(words: Words, language: str, kept: str) -> None:
+    assert words.moment(datetime(2026, 12, 1, 8, tzinfo=UTC), language).replace("\u00a0", "~") == kept
+
+
+def test_a_day_written_in_an_english_text_stays_whole(words: Words) -> None:
+    written = typographic("Before 2 December 2026. You may 2026 times, in March 2027", "en")
+    assert written.replace("\u00a0", "~") == "Before 2~December~2026. You may 2026 times, in March 2027"
+
+
 def test_moments_hours_and_money(words: Words) -> None:
     assert words.moment(datetime(2026, 12, 1, 8, 15, tzinfo=UTC), "fr").endswith("2026 à 8\u00a0h\u00a015")
     assert words.hour(9 * 60, "fr") == "9\u00a0h"
@@ -91,7 +103,8 @@ def test_a_line_never_begins_with_a_sign(words: Words) -> None:
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
-        ("Payez 1 000 F avant le 1er mars 2026", "Payez 1~000~F avant le 1er~mars 2026"),
+        ("Payez 1 000 F avant le 1er mars 2026", "Payez 1~000~F avant le 1er~mars~2026"),
+        ("Depuis mars 2026, puis en mai 2027", "Depuis mars~2026, puis en mai~2027"),
         ("Bulletin n° 3", "Bulletin n°~3"),
         ("N° {number}, délivré le {day}", "N°~{number}, délivré le {day}"),
         ("De 8 h à 12 h 30, 40 kVA", "De 8~h à 12~h~30, 40~kVA"),

@@ -67,7 +67,7 @@ class TestMornings:
         assert (letter.channel, letter.dossier, letter.subject) == (
             "email",
             None,
-            "Ce qui vous attend, 24\xa0novembre 2026",
+            "Ce qui vous attend, 24\xa0novembre\xa02026",
         )
         assert "À prendre : 2" in letter.body
         assert "Messages sans réponse : 1" in letter.body
