@@ -30,13 +30,17 @@ def dossier_link(office: Office, dossier: Dossier) -> str:
     return f"{office.settings.short_url}/d/{dossier.number}"
 
 
-def payment_letter(office: Office, unit: Unit, dossier: Dossier, payment: Payment, now: datetime) -> None:
-    """Owes the news of a payment to the applicant: their screen may be closed by now."""
+def payment_letter(
+    office: Office, unit: Unit, dossier: Dossier, payment: Payment, now: datetime, over: int = 0
+) -> None:  # fmt: skip
+    """Owes the news of a payment to the applicant: their screen may be closed by now. `over` is what will be paid back of it."""
     key = _PAYMENT_KEYS.get(payment.status)
     if key is None or not dossier.contact_phone:
         return
+    if over:
+        key = "notice.paid_closed.sms" if dossier.closed_at is not None else "notice.paid_over.sms"
     facts = {
-        "amount": office.wording.amount(payment.amount, dossier.language), "dossier": group_number(dossier.number),
+        "amount": office.wording.amount(over or payment.amount, dossier.language), "dossier": group_number(dossier.number),
         "receipt": payment.receipt or "", "link": dossier_link(office, dossier),
     }  # fmt: skip
     body = to_gsm(office.wording.say(key, dossier.language, facts))

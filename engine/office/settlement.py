@@ -282,6 +282,7 @@ def credit(
     if not unit.add_credit(payment.id, dossier.id, received, now):  # taken twice, learnt after it was credited once
         unit.put_payment(payment)
         _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
+        payment_letter(office, unit, dossier, payment, now, received - payment.amount)
         return payment, None
     open_fees = [fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done]
     left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)
@@ -294,7 +295,7 @@ def credit(
         procedure, dossier, payment.fees, received, SYSTEM_ACTOR, now, office.directory, office.wording
     )  # fmt: skip
     unit.put_payment(payment)
-    payment_letter(office, unit, dossier, payment, now)
+    payment_letter(office, unit, dossier, payment, now, extra)
     moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
     _note(unit, moved, "credited", now, payment=payment.id, amount=received, receipt=receipt, extra=extra)
     return payment, moved

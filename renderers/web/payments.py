@@ -24,7 +24,7 @@ from engine.office.cashier import (
 from engine.office.fee_accounts import FeeAccount, fee_accounts
 from engine.office.office import NotFound
 from engine.office.repaying import owed_back
-from engine.office.settlement import check_payment, record_callback
+from engine.office.settlement import SECOND_THOUGHTS, check_payment, record_callback
 from engine.problems import Refused
 from engine.records.dossier import Payment
 from engine.rules.tasks import open_tasks
@@ -220,7 +220,7 @@ def _payment_page(one: Case, payment: Payment) -> Response:
         end="paid" if payment.status == "paid" else payment.status,
         title=say("refund.citizen_title" if _is_repaid(payment) else f"payment.{payment.status}"),
         kind="ok" if _is_repaid(payment) else {"unknown": "act", "overpaid": "act"}.get(payment.status, "bad"), reference=payment.receipt or "",
-        facts=_facts(one, payment) if received else [], lines=_why(payment), actions=_actions(case(one.dossier.number), payment),
+        facts=_facts(one, payment) if received else [], lines=_why(one, payment), actions=_actions(case(one.dossier.number), payment),
     )  # fmt: skip
 
 
@@ -259,17 +259,29 @@ def _moment(instant: datetime) -> str:
     return site().words.moment(instant, language())
 
 
-def _why(payment: Payment) -> list[str]:
+def _why(one: Case, payment: Payment) -> list[str]:
     """What happened, and what it means for the money."""
     facts = {"phone": _number(payment.payer), "amount": site().words.money(payment.amount, language())}
     if payment.status == "unknown":
-        return [say(f"payment.because.{key}") for key in ("unknown", "unknown_wait", "unknown_kept")]
+        then = "closed" if one.dossier.closed_at else "late" if _is_long(payment) else "kept"
+        said = say(f"payment.because.unknown_{then}", phone=site().settings.phone.replace(" ", FIXED_SPACE))
+        return [say("payment.because.unknown"), say("payment.because.unknown_wait"), said]
     if payment.status == "overpaid":
-        return [over_line(line) for line in owed_back(office(), actor(), payment.dossier) if is_over(line, payment)]
+        late = one.dossier.closed_at is not None and (payment.ended_at or payment.started_at) >= one.dossier.closed_at
+        return [*([say("payment.because.closed")] if late else []), *_over(payment)]
     if payment.status == "expired":
         return [say("payment.because.expired", **facts)]
     key = f"payment.because.{payment.reason}"
     return [say(key if payment.reason and site().words.has(key) else "payment.because.other", **facts)]
+
+
+def _is_long(payment: Payment) -> bool:
+    """Whether the answer that was promised has not come in time."""
+    return office().now() - payment.started_at > SECOND_THOUGHTS
+
+
+def _over(payment: Payment) -> list[str]:
+    return [over_line(line) for line in owed_back(office(), actor(), payment.dossier) if is_over(line, payment)]
 
 
 def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from engine.clock import FixedClock
 from engine.definition.catalogue import Catalogue
+from engine.office import settlement
 from engine.office.bookings import mark
+from engine.office.timers import run_timers
 from engine.records.store import Busy
 from engine.values import group_number
 from renderers.web.guards import check_guards
@@ -386,6 +389,30 @@ def test_while_a_payment_is_checked_nobody_is_told_to_pay(known: Visitor) -> Non
     assert "Payez " not in told.replace("Ne payez", "")
     known.open(f"/dossiers/{number}/paiement")
     assert "Ne payez pas une deuxième fois." in known.follow().text
+
+
+def test_an_answer_that_does_not_come_is_never_promised_for_ever(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000005")
+    payment = known.page.address
+    assert "Nous vous écrivons par SMS dans 24 heures au plus" in known.open(payment).text
+    known.operator._clock = FixedClock(known.clock.instant)  # it says no more than today
+    later(known, days=2)
+    late = known.sign_in().open(payment).text
+    assert "L’opérateur tarde à répondre" in late
+    assert "24 heures" not in late
+    assert "Ne payez pas une deuxième fois" in late
+    later(known, days=35)
+    run_timers(known.office)
+    closed = known.sign_in().open(payment).text
+    assert "Votre demande est close entre-temps. Si cet argent nous arrive, il vous est rendu" in closed
+    assert "Votre demande est gardée" not in closed
+    known.operator._clock = known.clock
+    settlement.check_payment(known.office, payment.rpartition("/")[2])
+    after = known.open(payment).text
+    assert "Votre demande était close quand cet argent est arrivé." in after
+    assert "Cette somme vous sera remboursée" in after
 
 
 def _without_messages(dossier: str) -> str:

@@ -371,6 +371,10 @@ class TestTooMuch:
         assert "overpaid" not in world.kinds(dossier)
         assert sorted(amount for _, amount in credits(world)) == [500, 500]
         assert to_give_back(world.office, world.applicant(), dossier.id) == {first.id: 500}
+        told_of = [
+            key for body in world.letters() for key in ("notice.paid.sms", "notice.paid_over.sms") if key in body
+        ]
+        assert sorted(told_of) == ["notice.paid.sms", "notice.paid_over.sms"]
         assert world.kept(dossier).state == "signature"
         assert fsck(world.office) == ()
 
@@ -399,6 +403,10 @@ class TestTooMuch:
         assert settlement.check_payment(world.office, payment.id).status == "overpaid"
         assert world.kept(dossier).state == "abandonne"
         assert to_give_back(world.office, world.applicant(), dossier.id) == {payment.id: 500}
+        assert len([body for body in world.letters() if "notice.paid_closed.sms" in body and "500" in body]) == 1
+        assert not [body for body in world.letters() if "notice.paid.sms" in body], (
+            "« Payé » alone would say that all goes on"
+        )
         assert fsck(world.office) == ()
 
     def test_a_second_debit_learnt_after_the_credit(self, tmp_path: Path) -> None:
@@ -414,6 +422,7 @@ class TestTooMuch:
         assert outcome.payment.status == "overpaid"
         assert credits(world) == [(payment.id, 500)]
         assert "overpaid" in world.kinds(dossier)
+        assert len([body for body in world.letters() if "notice.paid_over.sms" in body and "500" in body]) == 1
         assert to_give_back(world.office, world.applicant(), dossier.id) == {payment.id: 500}
         assert fsck(world.office) == ()
 
