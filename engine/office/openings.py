@@ -141,7 +141,7 @@ def _beyond(unit: Unit, change: OpeningChange) -> int:
         return 0
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
     held = unit.bookings_on([change.office], from_, until)
-    return sum(booking.status == "booked" and booking.seat > change.desks for _, _, booking in held)
+    return sum(one.status == "booked" and change.desks < one.seat and not one.is_walk_in for _, _, one in held)
 
 
 # -- changing ----------------------------------------------------------------------------------------------------------

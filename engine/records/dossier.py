@@ -17,6 +17,7 @@ ActorKind: TypeAlias = Literal["anonymous", "applicant", "agent", "auditor", "sy
 PaymentStatus: TypeAlias = Literal["pending", "paid", "failed", "expired", "unknown", "overpaid"]
 BookingStatus: TypeAlias = Literal["booked", "attended", "missed", "cancelled"]
 DocumentStatus: TypeAlias = Literal["valid", "suspended", "revoked", "replaced"]
+OFF_THE_LIST: Final = 1_000_000  # from this number on, a seat is none of the calendar: who came without a time
 CLAIMED: Final = "claimed:"  # how the login begins of who gave a number and has not proven it
 
 _EMPTY: Final[Mapping[str, Plain]] = MappingProxyType({})
@@ -152,6 +153,11 @@ class Booking:
     sequence: int = 0
     arrived_at: datetime | None = None
     lost: str | None = None
+
+    @property
+    def is_walk_in(self) -> bool:
+        """The person came without a time: no seat of the calendar is theirs."""
+        return self.seat >= OFF_THE_LIST
 
 
 @dataclass(frozen=True, slots=True)

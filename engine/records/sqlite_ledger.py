@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.records.bodies import instant_text, read_instant
-from engine.records.dossier import Booking, Edition, IssuedDocument, Payment, PaymentEvent
+from engine.records.dossier import OFF_THE_LIST, Booking, Edition, IssuedDocument, Payment, PaymentEvent
 from engine.records.publications import Placed
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
@@ -83,6 +83,7 @@ class LedgerVerbs(Verbs):
         sql = (
             "SELECT start, seat FROM booking"
             " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND status <> 'cancelled'"
+            f" AND seat < {OFF_THE_LIST}"
         )
         taken: dict[str, set[int]] = {}
         for start, seat in self._rows(sql, (resource, office, instant_text(from_), instant_text(to))):

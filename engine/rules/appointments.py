@@ -174,11 +174,16 @@ def bookable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | No
     booking = dossier.bookings.get(appointment)
     if booking is not None and booking.status == "booked":
         return _immovable(task, booking, moment)
-    scope = moment.scope(dossier)
+    return not_awaited(moment, dossier, task)
+
+
+def not_awaited(moment: Moment, dossier: Dossier, task: Appointment) -> Refusal | None:
+    """Why the dossier does not wait for this visit now; none when it does."""
+    procedure, booking, scope = moment.procedure, dossier.bookings.get(task.id), moment.scope(dossier)
     state = procedure.state(dossier.state)
-    awaited = appointment in state.waits or (booking is not None and bool(booking.lost) and not state.is_end)
+    awaited = task.id in state.waits or (booking is not None and bool(booking.lost) and not state.is_end)
     if not awaited or is_satisfied(task, dossier, scope) or task_blockers(procedure, task, dossier, scope):
-        return refusal("not_now", task.where, task=appointment, state=dossier.state)
+        return refusal("not_now", task.where, task=task.id, state=dossier.state)
     return None
 
 
@@ -242,7 +247,7 @@ def place(
 
 def _moves_after(before: Booking) -> int:
     """A changed or cancelled slot counts as moved, one that the office lost does not; one used or missed begins anew."""
-    if before.lost:
+    if before.lost or before.is_walk_in:
         return before.moves
     return before.moves + 1 if before.status in ("booked", "cancelled") else 0
 

@@ -90,8 +90,8 @@ def _added(
         yield at, "standing", "", 1
     elif entry.kind == "dropped":
         yield at, "dropped", last_page(case), 1
-    elif entry.kind in ("task_done", "missed"):
-        yield from ((at, "visit", detail, 1) for detail in _visit(case, entry))
+    elif entry.kind in ("task_done", "missed", "came_late"):
+        yield from ((at, "visit", detail, n) for detail, n in _visit(case, entry))
     elif entry.kind.startswith(("payment_", "credited")):
         yield from _payment(case, entry)
     if answer is not None and answer.entry.n == entry.n:
@@ -232,12 +232,12 @@ def last_page(case: Case) -> str:
     return next((page.id for page in reversed(pages) if page.id in seen), "")
 
 
-def _visit(case: Case, entry: Entry) -> Iterator[str]:
-    """`depot:attended`, `depot:missed`; nothing of other tasks."""
+def _visit(case: Case, entry: Entry) -> Iterator[tuple[str, int]]:
+    """`depot:attended`, `depot:missed`, one less missed by who only came late; nothing of other tasks."""
     body, book = _body(entry), case.books.get(entry.edition)
     name = _text(body.get("appointment") or body.get("task"))
     if book is not None and isinstance(book.tasks.get(name), Appointment):
-        yield f"{name}:{'missed' if entry.kind == 'missed' else 'attended'}"
+        yield f"{name}:{'attended' if entry.kind == 'task_done' else 'missed'}", -1 if entry.kind == "came_late" else 1
 
 
 def _payment(case: Case, entry: Entry) -> Iterator[tuple[datetime, str, str, int]]:

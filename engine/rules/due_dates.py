@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from engine.clock import local_day
@@ -38,6 +38,7 @@ from engine.values import Span
 DRAFT_KEPT: Final = Span(30, "day")
 DRAFT_REMINDERS: Final = (7, 1)  # days before a draft goes
 LOOK_UP_DUE: Final = Span(1, "day")
+PATIENCE: Final = timedelta(minutes=15)  # for who is late to a visit
 
 
 def instant_of(expression: Expression | None, start: datetime, scope: Scope, calendar: Calendar) -> datetime | None:
@@ -65,6 +66,11 @@ def resume_due(dossier: Dossier, now: datetime) -> Dossier:
     else:
         later = due + (now - paused)
     return replace(dossier, due_at=later, due_paused_at=None)
+
+
+def absent_from(booking: Booking) -> datetime:
+    """From when somebody is absent: who is a little late is waited for, no longer than the visit would have lasted."""
+    return booking.start + min(PATIENCE, timedelta(minutes=booking.minutes))
 
 
 def visit_end(booking: Booking) -> datetime:

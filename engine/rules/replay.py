@@ -17,7 +17,7 @@ from engine.definition.model import APPLICATION, DRAFT, SYSTEM, Appointment, For
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Timer
 from engine.records.journal import Entry
-from engine.rules import appointments, gathering, linking, workflow
+from engine.rules import appointments, gathering, linking, walk_ins, workflow
 from engine.rules.access import is_owner
 from engine.rules.criteria import next_criterion, stopped_by
 from engine.rules.decision import Act, Decision
@@ -257,6 +257,21 @@ class _Life:
         common = (SYSTEM_ACTOR, entry.at, self.directory, self.wording)
         return appointments.lose(self.book, self.dossier, name, change, *common)
 
+    def walk_in(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        self.held += 1
+        known = self.dossier.bookings.get(self.name(body.get("appointment")))
+        there = str(body.get("office") or (known.office if known else ""))
+        return walk_ins.come(
+            self.book, self.dossier, self.name(body.get("appointment")), there, SYSTEM_ACTOR, entry.at, self.directory,
+            self.wording, booking_id=f"slot {self.held}",
+        )  # fmt: skip
+
+    def not_come(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        """An arrival alone is not lived again, so only who came without a time can be gone."""
+        known = self.dossier.bookings.get(self.name(body.get("appointment")))
+        gone = known is not None and known.arrived_at is not None
+        return self._at_visit(walk_ins.not_come, entry, body) if gone else None
+
     def miss(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
         return self._at_visit(workflow.no_show, entry, body)
 
@@ -269,7 +284,8 @@ _Verb = Callable[[_Life, Entry, Mapping[str, Plain]], "Decision | None"]
 _VERBS: Final[Mapping[str, _Verb]] = {
     "submitted": _Life.submit, "transition": _Life.take, "task_done": _Life.do, "part_done": _Life.do_part,
     "paid": _Life.pay, "booked": _Life.book_slot, "moved": _Life.book_slot, "cancelled": _Life.give_back,
-    "missed": _Life.miss, "slot_lost": _Life.lose,
+    "missed": _Life.miss, "slot_lost": _Life.lose, "walked_in": _Life.walk_in, "came_late": _Life.walk_in,
+    "not_come": _Life.not_come,
 }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier
 from engine.rules.access import acting_role, is_owner
 from engine.rules.calendars import add_span
 from engine.rules.decision import Act, Decision, Offer
-from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due, visit_end
+from engine.rules.due_dates import absent_from, clock_end, draft_end, instant_of, resume_due, visit_end
 from engine.rules.fees import opens_way, part_of
 from engine.rules.gathering import part_over
 from engine.rules.linking import missing_link
@@ -304,7 +304,7 @@ def no_show(
     if closed is not None:
         raise Refused(closed)
     booking = dossier.bookings[appointment]
-    if booking.start > now:
+    if actor.kind == "agent" and now < absent_from(booking):
         raise Refused(refusal("too_soon", task=appointment))
     count = dossier.missed.get(appointment, 0) + 1
     passage = replace(Passage.of(dossier), dossier=resume_due(dossier, now)).with_(
@@ -363,11 +363,12 @@ def _draft_over(moment: Moment, dossier: Dossier) -> Decision:
 
 
 def _reminded(moment: Moment, dossier: Dossier, timer_name: str, kind: str, rest: str) -> Decision:
-    """A reminder leaves; nothing moves. One about a slot since changed says nothing."""
+    """A reminder leaves; nothing moves. One about a slot since changed, or whose hour has come, says nothing."""
     if kind == "reminder":
         appointment, _, number = rest.partition(":")
         booking = dossier.bookings.get(appointment)
-        if booking is None or booking.status != "booked" or str(booking.sequence) != number.partition(":")[0]:
+        held = booking is not None and booking.status == "booked" and moment.now < booking.start
+        if booking is None or not held or str(booking.sequence) != number.partition(":")[0]:
             raise Refused(refusal("void_timer", timer=timer_name))
         timer_name = f"reminder:{appointment}"
     if kind == "instalment" and not dossier.owed[rest.partition(":")[0]].left:

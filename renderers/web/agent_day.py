@@ -14,8 +14,10 @@ from flask import Blueprint, Response, request, session
 from engine.office.bookings import DayLine, What, day, mark
 from engine.office.intake import procedure_of
 from engine.office.office import NotFound
+from engine.office.walk_ins import undo_arrival
 from engine.problems import Refused
 from engine.rules.access import acting_role
+from engine.rules.due_dates import absent_from
 from engine.rules.openings import Shut, shut_on
 from engine.rules.workflow import visit_ahead
 from engine.values import digits_only
@@ -31,7 +33,7 @@ from renderers.web.refusals import sentence
 
 blueprint = Blueprint("agent_day", __name__)
 
-_MARKS = ("arrived", "attended", "missed")
+_MARKS = ("arrived", "attended", "missed", "undone")
 _TAGS = {"booked": "", "arrived": "we", "attended": "ok", "missed": "bad", "cancelled": ""}
 
 
@@ -84,7 +86,7 @@ def _page(when: date, status: int = 200, note: str = "") -> Response:
                 (("expected", "booked"), ("here", "arrived"), ("received", "attended"), ("away", "missed"))
                 if counts[name] or name == "booked"],
         before=_address(when - timedelta(days=1), **kept), after=_address(when + timedelta(days=1), **kept),
-        today=_address(office().day(), **kept) if when != office().day() else "", any=bool(visits),
+        is_today=when == office().day(), today=_address(office().day(), **kept) if when != office().day() else "", any=bool(visits),
         ahead=when > office().day() and any(one.status == "booked" for one in visits),
         here=_address(when, **kept), door=_address(when, **kept, porte="1"), note=note or session.pop("desk_note", ""),
     )  # fmt: skip
@@ -152,12 +154,12 @@ def _visit(line: DayLine) -> Visit:
         dossier.number, f"/agent/dossiers/{dossier.number}", site().words.clock(booking.start, language()),
         dossier.label or "–", say("text.named", name=label(line.procedure_title), text=label(line.appointment.label)), place_label(booking.office),
         tuple(label(one) for one in line.to_bring), booking.appointment, status, _TAGS[status],
-        say(f"day.status_{status}", at=at), tuple(_marks(line, status)),
+        say("walk_in.was" if status == "arrived" and booking.is_walk_in else f"day.status_{status}", at=at), tuple(_marks(line, status)),
     )  # fmt: skip
 
 
 def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
-    """Nothing is noted before the day of the visit, nobody is absent before its hour; what others hold is not marked."""
+    """Nothing is noted before the day of the visit, nobody is absent before they are late; what others hold is not marked."""
     book = procedure_of(office(), line.dossier)
     if status not in ("booked", "arrived") or not acting_role(book, line.dossier, actor(), line.appointment.by):
         return
@@ -166,9 +168,11 @@ def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
     for what in _MARKS:
         if what == "arrived" and status == "arrived":
             continue
-        if what == "missed" and (status == "arrived" or line.booking.start > office().now()):
+        if what == "missed" and (status == "arrived" or office().now() < absent_from(line.booking)):
             continue
-        yield what, say(f"day.{what}")
+        if what == "undone" and status != "arrived":
+            continue
+        yield what, say("walk_in.undo" if what == "undone" else f"day.{what}")
 
 
 @blueprint.post("/agent/rendez-vous/<when>")
@@ -182,8 +186,12 @@ def note(when: str) -> Response:
     one, token = agent_case(chosen), form_token()
     own_token = f"{token}:{chosen}:{what}" if token else None
     try:
-        mark(office(), actor(), one.id, appointment, cast(What, what), token=own_token)
+        if what == "undone":
+            undo_arrival(office(), actor(), one.id, appointment, token=own_token)
+        else:
+            mark(office(), actor(), one.id, appointment, cast(What, what), token=own_token)
     except Refused as closed:
         return _page(_day(when), 409, sentence(closed.reason))
-    session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=say(f"day.{what}"))
+    told = say("walk_in.undone" if what == "undone" else f"day.{what}")
+    session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=told)
     return go(_address(_day(when), bureau=request.form.get("bureau", "")[:100], q=request.form.get("q", "")[:100]))

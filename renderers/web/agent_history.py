@@ -21,6 +21,7 @@ from renderers.web.desk import people, who_did
 _FILLED: Final[Mapping[type, str]] = {Appointment: "attended", Link: "link_ended"}
 _TOLD: Final = frozenset(
     {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed", "refunded"}
+    | {"walked_in", "came_late", "not_come"}
 )
 
 

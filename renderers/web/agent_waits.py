@@ -24,6 +24,7 @@ from renderers.web.base import actor, language, office, say, site
 from renderers.web.cases import label
 from renderers.web.desk import Tag, people, role_label
 from renderers.web.money import provider_label
+from renderers.web.walk_ins import arrival_href
 from renderers.words import whole_number
 
 
@@ -38,6 +39,7 @@ class WaitLine:
     verb: str = ""
     is_row: bool = False
     is_done: bool = False
+    arrival: str = ""  # where the agent notes that the person came without a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,10 @@ def _line(one: AgentCase, form: FormView, wait: Wait, names: Mapping[str, str]) 
 
 def _visit_line(one: AgentCase, wait: Wait, line: WaitLine) -> WaitLine:
     """A visit that this agent may propose, take or move for the applicant."""
+    task = wait.thing.task
+    line = replace(line, arrival=arrival_href(one, task.id))
     if wait.closed is not None:
         return line
-    task = wait.thing.task
     held = task.id in one.dossier.bookings and one.dossier.bookings[task.id].status == "booked"
     verb = say("visit.propose" if wait.is_mine else "visit.move" if held else "visit.take")
     return replace(line, href=one.at(f"/creneau/{task.id}"), verb=verb)

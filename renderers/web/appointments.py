@@ -20,6 +20,7 @@ from engine.records.store import Conflict
 from engine.rules.appointments import too_near
 from engine.rules.tasks import open_tasks
 from renderers.calendar_file import ics
+from renderers.web.absences import hour_come, missed_lines
 from renderers.web.base import (
     actor,
     client,
@@ -126,6 +127,7 @@ class Counter:
             at_yours=self.task.place == "applicant",
             back=self.back, may_wait=sheet.because is None or sheet.because.code == "no_slot", token=new_token(),
             waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
+            missed=list(missed_lines(self.one, self.task)),
         )  # fmt: skip
 
     def hold(self) -> Response:
@@ -201,7 +203,7 @@ class Counter:
             bring=to_bring(self.one), facts=_facts(self.task, booking.start, booking.office, booking.minutes), action=self.here,
             query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
             moves_left=max(0, self.task.moves - booking.moves), back=self.back, by_link=self.by_link,
-            near=sentence(near) if near and booking.start > now else "",
+            near=sentence(near) if near and booking.start > now else "", come=list(hour_come(self.one, booking)),
         )  # fmt: skip
 
     def cancel(self) -> Response:

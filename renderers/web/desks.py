@@ -39,13 +39,14 @@ from renderers.web import (
     snippets,
     statistics,
     team,
+    walk_ins,
 )
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
     agent_bulk.blueprint, orders.blueprint,
     exports.blueprint, auditor_events.blueprint, snippets.blueprint, handover.blueprint, notes.blueprint, refunds.blueprint,
-    agent_errand.blueprint, agent_slots.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
+    agent_errand.blueprint, agent_slots.blueprint, walk_ins.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, openings.blueprint, opening_forms.blueprint, own_desk.blueprint,
     counter.blueprint, counter_form.blueprint, counter_links.blueprint, counter_payment.blueprint, counter_reading.blueprint,

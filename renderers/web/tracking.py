@@ -21,6 +21,7 @@ from engine.rules.giving_up import lapses_at
 from engine.rules.progress import Milestone, PublicStatus, public_status, timeline
 from engine.rules.view import FieldView, FileView, FormView, PageView
 from renderers.row_pages import find_row
+from renderers.web.absences import hour_come, missed_lines
 from renderers.web.acts import no_way_out, theirs
 from renderers.web.answers import answer_sections
 from renderers.web.base import CLAIM, actor, go, language, myself, office, page, say, session_token, site
@@ -280,7 +281,10 @@ def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
     if status.help:
         yield label(status.help)
     yield from awaited_ends(one)
-    if late and status.until is not None:
+    yield from missed_lines(one)
+    if status.booking is not None:
+        yield from hour_come(one, status.booking)
+    elif late and status.until is not None:
         yield say("track.late" if status.who == "us" else "track.late_you", day=_plain_day(status.until))
     if status.booking is not None:
         yield visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)

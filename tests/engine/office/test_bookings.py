@@ -153,10 +153,10 @@ class TestTaking:
     def test_a_closed_dossier_holds_no_seat(self, world: World) -> None:
         dossier = world.booked(to_book(world), "depot")
         clerk = world.agent("clerk", "dgdn/guichet")
-        world.clock.instant = dossier.bookings["depot"].start
+        world.clock.instant = dossier.bookings["depot"].start + timedelta(minutes=15)
         dossier = bookings.mark(world.office, clerk, dossier.id, "depot", "missed")
         dossier = world.booked(dossier, "depot")
-        world.clock.instant = dossier.bookings["depot"].start
+        world.clock.instant = dossier.bookings["depot"].start + timedelta(minutes=15)
         assert bookings.mark(world.office, clerk, dossier.id, "depot", "missed").state == "abandonne"
         assert fsck(world.office) == ()
 
