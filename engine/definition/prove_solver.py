@@ -31,7 +31,7 @@ Verdict: TypeAlias = Literal["yes", "no", "unknown"]
 ROWS: Final = (1, 3)  # rows unrolled at first, then when more rows may change the answer
 MOST_ROWS: Final = 20  # before no answer is said to exist
 _EFFORT: Final = 2_000_000  # for one question, in the solver's own count: half a second of a core, however busy
-_SHARE: Final = 0.5  # of the whole time, at most, by the clock on the wall
+_PATIENCE: Final = 4  # times what is left of the work, by the clock on the wall: others work on the machine too
 _LONGEST: Final = 5_000  # signs of a text made up
 _PREFERENCES: Final = 6  # rounds of giving up examples that do not fit
 
@@ -69,7 +69,6 @@ class Prover:
         self.day = max(day, book.procedure.identity.from_ or day)
         self.days = book.days(self.day)
         self._until = time.thread_time() + seconds  # of work: a busy machine proves the same
-        self._most = seconds * _SHARE
         self._domains: dict[tuple[date, int, bool], Domain] = {}
 
     def possible(self, query: Query) -> Verdict:
@@ -117,7 +116,7 @@ class Prover:
             formulas, names = _formulas(domain, query)
         except NotExpressible:
             return _Solved("unknown")
-        time_left = max(10, int(min(self._most, left) * 1000))
+        time_left = max(10, int(left * _PATIENCE * 1000))
         solver, found = _checked(domain, formulas, names, time_left)
         if found != z3.sat:
             return _Solved("no" if found == z3.unsat else "unknown", bool(domain.truncated & names))

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
+from psycopg.errors import DuplicateTable, UniqueViolation
 
 from engine.records.events import EVENTS
 from engine.records.exchanges import EXCHANGES, NOTES
@@ -253,7 +255,10 @@ MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 
 def migrate(connection: psycopg.Connection[Any]) -> None:
     """Applies what is pending, each migration with its record in one transaction. Safe to start several times at once."""
-    with connection.transaction():
+    with (
+        suppress(UniqueViolation, DuplicateTable),
+        connection.transaction(),
+    ):  # made by another just now: IF NOT EXISTS looks first
         run(connection, 'CREATE TABLE IF NOT EXISTS migration (name TEXT COLLATE "C" PRIMARY KEY, at TEXT NOT NULL)')
     for name, statements in MIGRATIONS.items():
         with connection.transaction():

@@ -13,7 +13,7 @@ import pytest
 
 from engine.records.file_keys import NoRing
 from engine.records.postgres import PostgresStore
-from engine.records.postgres_schema import NAMES, check_settings
+from engine.records.postgres_schema import NAMES, check_settings, migrate
 from engine.records.shelves import WrongShelf
 from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
 from engine.records.store import Busy, Damaged
@@ -76,6 +76,23 @@ def test_what_is_sealed_is_never_rewritten(store: PostgresStore, statement: str)
         unit.add_credit("p1", "d1", 500, NOON)
     with pytest.raises(psycopg.errors.RestrictViolation):
         said(store, statement)
+
+
+def test_a_table_that_another_makes_meanwhile_is_taken_as_it_is() -> None:
+    """IF NOT EXISTS looks before it makes: of two that start together, the second may find the name taken after all."""
+    with database() as address, psycopg.connect(address) as first, psycopg.connect(address) as second:
+        first.execute('CREATE TABLE migration (name TEXT COLLATE "C" PRIMARY KEY, at TEXT NOT NULL)')
+        late = threading.Thread(target=migrate, args=(second,))
+        late.start()
+        with psycopg.connect(address, autocommit=True) as watch:
+            waits = f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {second.info.backend_pid}"
+            while watch.execute(waits).fetchone() != ("Lock",):
+                assert late.is_alive()
+        first.commit()
+        late.join(30)
+        second.commit()
+        found = second.execute("SELECT name FROM migration").fetchall()
+    assert {name for (name,) in found} == set(NAMES)
 
 
 def test_texts_are_ordered_byte_by_byte(store: PostgresStore) -> None:
