@@ -70,7 +70,7 @@ def claim_other(office: Office, actor: Actor, phone_raw: str) -> None:
     """The number was typed wrong: this is the one. Raises Refused("phone_format")."""
     phone = read_phone(phone_raw)
     with office.store.unit(write=True) as unit:
-        account = unit.account(actor.id)
+        account = unit.account_held(actor.id)
         if account is not None and account.is_claimed:
             unit.put_account(replace(account, profile={_PHONE: phone}))
 
@@ -154,7 +154,7 @@ def close_forsaken(office: Office) -> int:
         left = unit.accounts_left(CLAIMED, office.now(), CLOSED_AT_ONCE)
     for one in left:
         with office.store.unit(write=True) as unit:
-            account = unit.account(one.id)
+            account = unit.account_held(one.id)
             if account is not None and account.is_claimed:
                 _forget(office, unit, account, SYSTEM_ACTOR)
     return len(left)

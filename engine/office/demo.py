@@ -57,7 +57,7 @@ def open_demo(office: Office) -> tuple[DemoPerson, ...]:
         with office.store.unit(write=True) as unit:
             for one in missing:
                 unit.put_account(_account(one, secret))
-            for account in closed:
+            for account in filter(None, (unit.account_held(one.id) for one in closed)):
                 unit.put_account(replace(account, secret=secret, disabled=False))
     return people
 
@@ -69,9 +69,9 @@ def close_demo(office: Office) -> None:
     ours = [one for one in everyone if is_invented(one) and not one.disabled]
     if ours:
         with office.store.unit(write=True) as unit:
-            for one in ours:
-                unit.put_account(replace(one, secret="", disabled=True))
-                unit.drop_sessions(one.id)
+            for account in filter(None, (unit.account_held(one.id) for one in ours)):
+                unit.put_account(replace(account, secret="", disabled=True))
+                unit.drop_sessions(account.id)
 
 
 def is_invented(account: Account) -> bool:

@@ -53,6 +53,7 @@ def finish(
         if account is None:
             new = unit.identifier("provider", identity.subject) is None
             account = applicant_known_by(unit, "provider", identity.subject, now)
+            account = unit.account_held(account.id) or account  # as another tab has left it
             account = _reached(office, unit, account, identity) if new else account
         account = _with_profile(account, identity)
         unit.put_account(account)
@@ -66,7 +67,7 @@ def _provider(office: Office) -> IdentityProvider:
 
 
 def _joined(unit: Unit, identity: Identity, actor: Actor, office: Office) -> Account:
-    account, known = unit.account(actor.id), unit.identifier("provider", identity.subject)
+    account, known = unit.account_held(actor.id), unit.identifier("provider", identity.subject)
     if account is None or account.kind != "applicant":
         raise NotFound
     if known is None:

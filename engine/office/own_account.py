@@ -62,7 +62,8 @@ def own(office: Office, actor: Actor) -> Own:
 
 
 def _account(unit: Unit, actor: Actor) -> Account:
-    account = unit.account(actor.id) if actor.kind == "applicant" and not actor.unproven else None
+    """Held by whoever is about to change it: what another tab keeps of it meanwhile is not written over."""
+    account = unit.account_held(actor.id) if actor.kind == "applicant" and not actor.unproven else None
     if account is None:
         raise NotFound
     return account
@@ -99,10 +100,7 @@ def _change_phone(office: Office, unit: Unit, account: Account, phone: str, acto
     if other is not None and other.id != account.id:
         if unit.dossiers_of(other.id, 1):
             raise Taken(phone)
-        unit.put_account(
-            replace(other, login=f"left:{other.id}", disabled=True)
-        )  # signed in once, and asked for nothing
-        unit.drop_sessions(other.id)
+        _leave(unit, other.id)
     before = account.login if account.login.startswith("+") else None
     unit.put_account(replace(account, login=phone))
     _write_to(office, unit, account, actor, phone=phone)
@@ -114,16 +112,23 @@ def _change_phone(office: Office, unit: Unit, account: Account, phone: str, acto
         unit.add_letter(Letter(letter_id, None, "sms", before, "", to_gsm(said), now, f"changed/{letter_id}", now))
 
 
+def _leave(unit: Unit, account_id: str) -> None:
+    """Closes an account that somebody signed in to once, and asked for nothing."""
+    other = unit.account_held(account_id)
+    if other is not None:
+        unit.put_account(replace(other, login=f"left:{other.id}", disabled=True))
+        unit.drop_sessions(other.id)
+
+
 def _add_email(office: Office, unit: Unit, account: Account, email: str, actor: Actor) -> None:
     known = unit.identifier("email", email)
     if known is not None and known.account == account.id:
         return
     if known is not None and unit.dossiers_of(known.account, 1):
         raise Taken(email)
-    if known is not None and (other := unit.account(known.account)) is not None:
+    if known is not None:
         unit.drop_identifier("email", email)
-        unit.put_account(replace(other, login=f"left:{other.id}", disabled=True))
-        unit.drop_sessions(other.id)
+        _leave(unit, known.account)
     for one in unit.identifiers_of(account.id):
         if one.kind == "email":
             unit.drop_identifier("email", one.value)
@@ -214,7 +219,8 @@ def erase_own(office: Office, actor: Actor) -> Erased:
             forget_draft(office, unit, draft, actor)
         for way in unit.identifiers_of(account.id):
             unit.drop_identifier(way.kind, way.value)
-        for mandate in {*unit.mandates_held(account.id), *unit.mandates_given(account.id)}:
+        theirs = (*unit.mandates_held(account.id), *unit.mandates_given(account.id))
+        for mandate in filter(None, map(unit.mandate, dict.fromkeys(one.id for one in theirs))):
             over = mandate.status in ("ended", "refused")
             ended = mandate if over else replace(mandate, status="ended", changed_at=office.now())
             unit.put_mandate(replace(ended, invited=""))

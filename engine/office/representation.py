@@ -103,10 +103,11 @@ def held(office: Office, actor: Actor) -> tuple[Standing, ...]:
     with office.store.unit() as unit:
         account = unit.account(actor.id)
         awaiting = unit.mandates_awaiting(account.login) if account else ()
-    if awaiting:
+    if account is not None and awaiting:
         with office.store.unit(write=True) as unit:
-            for one in awaiting:
-                unit.put_mandate(replace(one, holder=actor.id))
+            for mandate in filter(None, (unit.mandate(one.id) for one in awaiting)):
+                if not mandate.holder and mandate.invited == account.login:  # not ended meanwhile
+                    unit.put_mandate(replace(mandate, holder=actor.id))
     with office.store.unit() as unit:
         return tuple(_standing(office, unit, one) for one in unit.mandates_held(actor.id) if one.status != "ended")
 
@@ -189,7 +190,8 @@ def _claimed(
         raise Refused(refusal("proof_unfit")) from None
     with office.store.unit(write=True) as unit:
         principal = of(unit)
-        unit.put_account(principal)
+        if unit.account(principal.id) is None:  # one that is known stays as it is
+            unit.put_account(principal)
         asked = [one for one in unit.mandates_held(actor.id) if one.principal == principal.id]
         if any(one.status in ("to_check", "active") for one in asked):
             raise Refused(refusal("already_asked"))

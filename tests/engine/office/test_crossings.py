@@ -6,17 +6,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.office import assistance, people, sessions, tidings
+from engine.office import assistance, claims, own_account, people, representation, sessions, tidings
 from engine.office.office import NotFound
 from engine.office.people import Person
 from engine.records.dossier import SYSTEM_ACTOR, Account
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
+from engine.rules.wishes import Wishes, wishes_of
 from tests.engine.office.world import World, a_world
 from tests.postgres import an_empty_store
 
@@ -59,6 +61,82 @@ def test_whose_door_is_shut_does_not_open_it_by_a_wish(world: World, monkeypatch
     tidings.wish_tidings(world.office, account.actor(), "morning", "a@exemple.tg", "fr")
     closing.join()
     assert world.read(lambda unit: unit.account(account.id)).disabled
+
+
+def test_rights_given_and_a_wish_are_both_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    account, more = agent_account(world), Person("A. Mensah", {"dgdn/guichet": None, "dgdn/controleur": None})
+    crossed = crossing(
+        monkeypatch, people, "_with",
+        lambda: tidings.wish_tidings(world.office, account.actor(), "morning", "a@exemple.tg", "fr"),
+    )  # fmt: skip
+    people.change_person(world.office, SYSTEM_ACTOR, account.id, more)
+    crossed.join()
+    assert set(world.read(lambda unit: unit.account(account.id)).roles) == set(more.roles)
+    assert tidings.own_tidings(world.office, account.actor()).email == "a@exemple.tg"
+
+
+KOFFI = {"family_name": "KOFFI", "given_names": "Afi"}
+ENGLISH = Wishes("en", email=False, reminders=True)
+
+
+@pytest.mark.parametrize("first", ["profile", "wishes"])
+def test_a_profile_and_wishes_kept_in_two_tabs_are_both_kept(
+    first: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    afi = world.applicant()
+    acts = {
+        "profile": lambda: own_account.save_profile(world.office, afi, KOFFI),
+        "wishes": lambda: own_account.save_wishes(world.office, afi, ENGLISH),
+    }
+    second = next(name for name in acts if name != first)
+    crossed = crossing(monkeypatch, own_account, "replace", acts[second])
+    acts[first]()
+    crossed.join()
+    account = world.read(lambda unit: unit.account(afi.id))
+    assert account.profile["family_name"] == "KOFFI"
+    assert wishes_of(account).language == "en"
+
+
+def test_an_account_erased_in_another_tab_is_not_written_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    afi = world.applicant()
+    own_account.save_profile(world.office, afi, KOFFI)
+    crossed = crossing(monkeypatch, own_account, "vouched", lambda: own_account.erase_own(world.office, afi))
+    own_account.save_profile(world.office, afi, KOFFI)
+    crossed.join()
+    account = world.read(lambda unit: unit.account(afi.id))
+    assert (account.disabled, account.name, dict(account.profile)) == (True, "", {})
+
+
+def test_what_was_begun_and_forgotten_does_not_come_back_with_another_number(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    signed = claims.go_on_unproven(world.office, "90112299")
+    actor = sessions.actor_of(world.office, signed.token)
+    assert actor is not None
+    crossed = crossing(monkeypatch, claims, "replace", lambda: claims.forsake(world.office, signed.token))
+    claims.claim_other(world.office, actor, "90112298")
+    crossed.join()
+    account = world.read(lambda unit: unit.account(actor.id))
+    assert account.disabled
+    assert not account.is_claimed
+
+
+def test_a_mandate_taken_back_while_its_holder_signs_in_stays_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    afi, phone = world.applicant(), "+22891445566"
+    mandate = representation.give(world.office, afi, "", phone, "agent")
+    koffi = world.applicant(phone)
+    with world.office.store.unit(write=True) as unit:
+        unit.put_mandate(replace(mandate, holder=""))
+    crossed = crossing(
+        monkeypatch, representation, "replace", lambda: representation.end(world.office, afi, mandate.id)
+    )  # fmt: skip
+    representation.held(world.office, koffi)
+    crossed.join()
+    assert world.read(lambda unit: unit.mandate(mandate.id)).status == "ended"
 
 
 def test_who_signed_out_stays_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
