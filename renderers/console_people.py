@@ -104,7 +104,7 @@ def _done(words: Words, office: Office, action: str, login: str, auditor: bool, 
         _fail(words.say("people.unknown", language, {"login": login}))
     if action == "change":
         asked = replace(asked, name=asked.name or account.name)
-        people.change_person(office, SYSTEM_ACTOR, account.id, asked)
+        people.change_person(office, SYSTEM_ACTOR, account.id, asked, seen=people.rights_seen(account))
         return words.say("people.changed", language, {"login": login})
     if action in ("reopen", "password"):
         verb = people.reopen_person if action == "reopen" else people.give_password

@@ -21,7 +21,7 @@ from engine.records.journal import Entry, seal
 from engine.records.people import CHAIN
 from engine.records.store import Taken, Unit
 from engine.rules.rights import EVERYWHERE, agency_of, may_see_person, why_not_change, why_not_person
-from engine.values import Plain, new_id
+from engine.values import Plain, fingerprint, new_id
 
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,59}")
 LONGEST_NAME: Final = 80
@@ -97,12 +97,21 @@ def add_person(office: Office, actor: Actor, kind: Kind, login: str, asked: Pers
     return Given(account, password)
 
 
-def change_person(office: Office, actor: Actor, account_id: str, asked: Person) -> Account:
-    """Gives an account these rights in place of those it had. Raises NotFound; Refused: own_rights, not_your_agency,
-    name_missing, no_rights, role_unknown, office_unknown, procedure_unknown, agency_unknown, day_past, mandate_endless,
-    seats_full (role, seats)."""
+def rights_seen(account: Account) -> str:
+    """A mark of somebody's rights and name as they were read: `change_person` replaces no others."""
+    return fingerprint({"name": account.name, **_rights(account)})[:16]
+
+
+def change_person(
+    office: Office, actor: Actor, account_id: str, asked: Person, *, seen: str | None = None
+) -> Account:  # fmt: skip
+    """Gives an account these rights in place of those it had, if they still are those that were `seen`. Raises NotFound;
+    Refused: rights_changed, own_rights, not_your_agency, name_missing, no_rights, role_unknown, office_unknown,
+    procedure_unknown, agency_unknown, day_past, mandate_endless, seats_full (role, seats)."""
     with office.store.unit(write=True) as unit:
         before = _member(unit, actor, account_id)
+        if seen is not None and seen != rights_seen(before):
+            raise Refused(refusal("rights_changed"))
         after = _with(before, asked)
         _check_rights(office, unit, actor, before, after)
         if after != before:

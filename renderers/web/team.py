@@ -157,7 +157,9 @@ def one(account_id: str) -> Response:
     asked, error = _asked(account)
     if not error:
         try:
-            people.change_person(office(), who, account.id, asked)
+            people.change_person(
+                office(), who, account.id, asked, seen=request.form.get("seen") or people.rights_seen(account)
+            )
         except Refused as closed:
             error = sentence(closed.reason)
         else:
@@ -207,7 +209,7 @@ def _form_page(account: Account, back: str, error: str = "") -> Response:
         procedures=[(one.id, label(one.identity.title), one.id in account.procedures) for one in _books()],
         managed=_managed(account) if _everywhere() else [], everywhere=_everywhere(), kept=kept, own=own,
         until=account.until.isoformat() if account.until else "", rights=tuple(_rights(account)),
-        whole=closed is None, closed=kept is not None and not kept.is_open(office().day()),
+        seen=people.rights_seen(kept) if kept else "", whole=closed is None, closed=kept is not None and not kept.is_open(office().day()),
         factor=kept is not None and staff.factor_of(office(), kept.actor()) is not None,
     )  # fmt: skip
 

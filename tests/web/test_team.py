@@ -10,7 +10,7 @@ import pytest
 from engine.office import people
 from tests.web.browsing import DESK
 from tests.web.conftest import Enter
-from tests.web.desks import Desks, Seat, open_desks, read
+from tests.web.desks import Desks, Seat, hidden, open_desks, read
 from tests.web.portal import PASSWORD, Portal
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
@@ -64,6 +64,20 @@ def test_rights_change_end_and_close(desks: Desks) -> None:
     journal = chef.see("/agent/equipe/journal")
     for said in ("compte ouvert", "droits changés", "nouveau mot de passe donné", "compte fermé", "B. Tossou"):
         assert said in journal
+
+
+def test_two_administrators_on_one_page_do_not_write_over_each_other(desks: Desks) -> None:
+    chef = desks.agent("administration")
+    address = added(desks, chef)
+    read_before = hidden(chef.client.get(address))
+    assert chef.post(address, name="A. Mensah", role=[CHECKER, "dgdn/guichet"]).status_code == 303
+    late = chef.client.post(address, data={**read_before, "name": "A. Mensah", "role": ["dgdn/production"]})
+    assert late.status_code == 422
+    assert "Quelqu’un a changé ces droits pendant que vous lisiez cette page." in read(late)
+    assert "Agent de guichet" in chef.see("/agent/equipe?q=mensah"), "nothing was taken away"
+    knowing = chef.client.post(address, data={**hidden(late), "name": "A. Mensah", "role": ["dgdn/production"]})
+    assert knowing.status_code == 303
+    assert "Agent de production" in chef.see("/agent/equipe?q=mensah")
 
 
 def test_ones_own_page_shows_rights_and_changes_none(desks: Desks) -> None:

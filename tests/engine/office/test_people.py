@@ -71,6 +71,17 @@ def test_an_agency_is_given_by_its_own_administrator_alone(world: World) -> None
     assert less.roles == (CHECKER,)
 
 
+def test_rights_that_somebody_changed_meanwhile_are_not_replaced_unread(world: World) -> None:
+    chef, mensah = administrator(world), added(world).account
+    seen, theirs = people.rights_seen(mensah), Person("A. Mensah", {COUNTER: None})
+    people.change_person(world.office, chef, mensah.id, Person("A. Mensah", {CHECKER: None, COUNTER: None}), seen=seen)
+    assert refused(people.change_person, world.office, chef, mensah.id, theirs, seen=seen) == "rights_changed"
+    now = people.member(world.office, chef, mensah.id)
+    assert now.roles == (CHECKER, COUNTER)
+    people.give_password(world.office, chef, mensah.id)  # no right: what was read is still so
+    assert people.change_person(world.office, chef, mensah.id, theirs, seen=people.rights_seen(now)).roles == (COUNTER,)
+
+
 def test_teams_are_given_by_who_has_them_all(world: World) -> None:
     theirs = administrator(world, "dgdn", login="dgdn.chef")
     boss = {"by": theirs, "administers": ("dgdn",)}
