@@ -11,13 +11,14 @@ from engine.definition import directory
 from engine.definition.model import Appointment, Procedure
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
+from engine.office.editions import LostEdition
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.records.exchanges import SeatHold
 from engine.records.store import Taken, Unit
-from engine.rules.access import may_see
+from engine.rules.access import in_their_offices, may_see
 from engine.rules.appointments import (
     Slot,
     arrived,
@@ -75,11 +76,12 @@ class SlotSheet:
 
 @dataclass(frozen=True, slots=True)
 class DayLine:
-    """One visit of an office's day, in order of time. `to_bring`: labels of the evidence to show or hand over."""
+    """One visit of an office's day, in order of time. `to_bring`: labels of the evidence to show or hand over. No
+    `appointment` where the edition of the dossier cannot be read: the person comes all the same."""
 
     dossier: Dossier
     booking: Booking
-    appointment: Appointment
+    appointment: Appointment | None
     procedure_title: Text
     to_bring: tuple[Text, ...]
 
@@ -290,11 +292,23 @@ def _day_line(office: Office, unit: Unit, actor: Actor, dossier_id: str, booking
     dossier = unit.dossier(dossier_id)
     if dossier is None:
         return None
-    procedure = pinned(office, unit, dossier)
+    try:
+        procedure = pinned(office, unit, dossier)
+    except LostEdition:  # the others are received all the same
+        return _unread_line(office, actor, dossier, booking)
     appointment = procedure.tasks.get(booking.appointment)
     if not isinstance(appointment, Appointment) or not may_see(procedure, dossier, actor):
         return None
     return DayLine(dossier, booking, appointment, procedure.identity.title, to_bring(office, procedure, dossier))
+
+
+def _unread_line(office: Office, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
+    """For who has a part in the procedure, by the editions that can be read."""
+    mine = office.shelf.having(office.catalogue, actor.roles)
+    known = next((one for one in mine if one.id == dossier.procedure), None)
+    if known is None or not in_their_offices(dossier, actor):
+        return None
+    return DayLine(dossier, booking, None, known.title, ())
 
 
 def to_bring(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:

@@ -11,11 +11,12 @@ from engine.clock import local_day
 from engine.definition import directory
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import Appointment, Procedure
+from engine.office.editions import LostEdition
 from engine.office.office import Office, pinned
 from engine.office.waiting_list import TOLD_AT_ONCE, tell_waiting
 from engine.records.openings import OpeningChange
 from engine.records.store import Unit
-from engine.rules.appointments import first_bookable, last_day, resource_key
+from engine.rules.appointments import desks_of, first_bookable, last_day, resource_key
 from engine.rules.calendars import at_minute
 from engine.rules.openings import Places, by_day, days_of, places
 from engine.values import Text
@@ -41,6 +42,7 @@ class KindPlaces:
 
     procedure: Text
     appointment: Text
+    at_once: int  # people received together, as it stands today
     days: tuple[DayPlaces, ...]
 
 
@@ -48,13 +50,13 @@ def places_of(office: Office, office_id: str, days: int = DAYS) -> tuple[KindPla
     """Each kind of visit that an office receives, day by day from today."""
     with office.store.unit() as unit:
         office.doors.look(unit)
-        found = []
+        found, there = [], office.directory.offices[office_id]
         for book, task in _kinds(office, unit, office_id):
             first = office.day()
             each = (first + timedelta(days=n) for n in range(days))
             counted = _counted(office, unit, office.directory, book, task, office_id, tuple(each))
             rows = tuple(_day_places(office, office_id, day, found) for day, found in counted.items())
-            found.append(KindPlaces(book.identity.title, task.label, rows))
+            found.append(KindPlaces(book.identity.title, task.label, desks_of(task, there, first), rows))
     return tuple(found)
 
 
@@ -97,7 +99,10 @@ def _kinds(office: Office, unit: Unit, office_id: str) -> Iterator[tuple[Procedu
         if dossier is None:
             continue
         told.add(resource)
-        book = pinned(office, unit, dossier)
+        try:
+            book = pinned(office, unit, dossier)
+        except LostEdition:  # the other kinds are told all the same
+            continue
         other = book.tasks.get(booking.appointment)
         if isinstance(other, Appointment):
             yield book, other

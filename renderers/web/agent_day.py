@@ -150,9 +150,14 @@ def _visit(line: DayLine) -> Visit:
     arrived = booking.status == "booked" and booking.arrived_at is not None
     status = "arrived" if arrived else booking.status
     at = site().words.clock(booking.arrived_at, language()) if booking.arrived_at else ""
+    title = label(line.procedure_title)
+    if line.appointment is None:
+        text, href = say("day.unreadable"), ""
+    else:
+        text, href = label(line.appointment.label), f"/agent/dossiers/{dossier.number}"
     return Visit(
-        dossier.number, f"/agent/dossiers/{dossier.number}", site().words.clock(booking.start, language()),
-        dossier.label or "–", say("text.named", name=label(line.procedure_title), text=label(line.appointment.label)), place_label(booking.office),
+        dossier.number, href, site().words.clock(booking.start, language()),
+        dossier.label or "–", say("text.named", name=title, text=text), place_label(booking.office),
         tuple(label(one) for one in line.to_bring), booking.appointment, status, _TAGS[status],
         say("walk_in.was" if status == "arrived" and booking.is_walk_in else f"day.status_{status}", at=at), tuple(_marks(line, status)),
     )  # fmt: skip
@@ -160,6 +165,8 @@ def _visit(line: DayLine) -> Visit:
 
 def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
     """Nothing is noted before the day of the visit, nobody is absent before they are late; what others hold is not marked."""
+    if line.appointment is None:
+        return
     book = procedure_of(office(), line.dossier)
     if status not in ("booked", "arrived") or not acting_role(book, line.dossier, actor(), line.appointment.by):
         return

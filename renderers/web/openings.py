@@ -62,6 +62,7 @@ class DayRow:
 class KindTable:
     procedure: str
     title: str
+    at_once: str
     rows: tuple[DayRow, ...]
 
 
@@ -191,7 +192,7 @@ def moment_of(instant: object) -> str:
 
 def _table(kind: KindPlaces) -> KindTable:
     rows = tuple(row for one in kind.days if (row := _row(one)) is not None)
-    return KindTable(label(kind.procedure), label(kind.appointment), rows)
+    return KindTable(label(kind.procedure), label(kind.appointment), say("openings.per_slot", count=kind.at_once), rows)
 
 
 def _row(one: DayPlaces) -> DayRow | None:

@@ -236,6 +236,11 @@ def test_what_was_closed_is_opened_again(site: Closing) -> None:
 
 
 def test_more_hours_and_more_places(site: Closing) -> None:
+    before = site.chief.see(HERE)
+    assert "Places en parallèle, au plus" in before
+    assert "1 place par créneau" in before.split("Passeport ordinaire")[1], (
+        "the visit says one where the office could more"
+    )
     seen = site.chief.post(f"{HERE}/ouvrir", du="2026-11-25", de="12:00", a="13:00")
     assert "liste d’attente sont prévenues des places nouvelles" in read(seen)
     assert site.chief.client.post(f"{HERE}/ouvrir", data={**hidden(seen), "go": "confirm"}).status_code == 303
@@ -244,6 +249,7 @@ def test_more_hours_and_more_places(site: Closing) -> None:
     seen = site.chief.post(f"{HERE}/places", du="2026-11-25", places="2")
     assert site.chief.client.post(f"{HERE}/places", data={**hidden(seen), "go": "confirm"}).status_code == 303
     page = site.chief.see(HERE)
+    assert "1 place par créneau" in page, "today nothing changed"
     assert "2 places en parallèle le mercredi 25 novembre 2026" in page
     assert "Mercredi 25 novembre 45 1 0" in page
     assert "va de 1 à 200" in read(site.chief.post(f"{HERE}/places", du="2026-11-25", places="beaucoup"))

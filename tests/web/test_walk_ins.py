@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.office import bookings
 from engine.office.bookings import mark
+from engine.office.editions import LostEdition
 from engine.records.dossier import Booking, Dossier
-from tests.web.desks import DESK, GATEKEEPER, Desks, open_desks
+from tests.web.desks import DESK, GATEKEEPER, Desks, open_desks, read
 from tests.web.test_visits import ready, starts, take
 from tests.web.visitor import MAYOR, STALL, Visitor, a_visitor
 
@@ -58,6 +60,20 @@ def test_who_comes_without_a_time_is_put_on_the_list_of_the_day(desks: Desks) ->
     history = seat.see(f"/agent/dossiers/{dossier.number}")
     assert history.count("Venue sans rendez-vous") == 2
     assert history.count("Arrivée annulée") == 1
+
+
+def test_a_procedure_that_cannot_be_read_closes_no_office(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    dossier = desks.world.booked(to_book(desks), "depot")
+    seat = desks.agent(DESK)
+
+    def lost(*_: object) -> None:
+        raise LostEdition(dossier.procedure)
+
+    monkeypatch.setattr(bookings, "pinned", lost)
+    page = seat.get(f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}")
+    assert page.status_code == 200
+    assert "Passeport ordinaire : la démarche de ce dossier ne se lit plus. Recevez la personne" in read(page)
+    assert f'href="/agent/dossiers/{dossier.number}"' not in page.get_data(as_text=True), "it could not be shown"
 
 
 def test_what_is_given_back_is_said_before(desks: Desks) -> None:

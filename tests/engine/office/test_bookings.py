@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from engine.clock import local_day
+from engine.definition.model import Procedure
 from engine.office import bookings
+from engine.office.editions import LostEdition
 from engine.office.inspection import fsck
-from engine.office.office import NotFound
+from engine.office.office import NotFound, Office
 from engine.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.records.sqlite import SqliteStore
+from engine.records.store import Unit
 from tests.engine.office.world import PASSPORT, World, a_world
 
 
@@ -183,6 +186,31 @@ class TestDay:
         assert bookings.day(world.office, clerk, visit + timedelta(days=1)) == ()
         assert bookings.day(world.office, clerk, visit, "dgdn_kara") == ()
         for stranger in (world.agent("chief", "sncja/greffier_en_chef"), world.applicant(), world.auditor()):
+            assert bookings.day(world.office, stranger, visit) == ()
+
+    def test_an_edition_that_cannot_be_read_keeps_nobody_from_being_received(
+        self, world: World, clerk: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lost, other = world.booked(to_book(world), "depot", 0), world.booked(to_book(world, 1), "depot", 1)
+        read = bookings.pinned
+
+        def spoilt(office: Office, unit: Unit, dossier: Dossier) -> Procedure:
+            if dossier.id == lost.id:
+                raise LostEdition(dossier.procedure)
+            return read(office, unit, dossier)
+
+        monkeypatch.setattr(bookings, "pinned", spoilt)
+        visit = local_day(lost.bookings["depot"].start)
+        first, second = bookings.day(world.office, clerk, visit)
+        assert (first.dossier.id, first.appointment, str(first.procedure_title)) == (
+            lost.id,
+            None,
+            "Passeport ordinaire",
+        )
+        assert (second.dossier.id, second.appointment is not None) == (other.id, True)
+        for stranger in (
+            world.agent("chief", "sncja/greffier_en_chef"), replace(clerk, offices=frozenset({"dgdn_kara"})), world.auditor()
+        ):  # fmt: skip
             assert bookings.day(world.office, stranger, visit) == ()
 
     def test_arrived_then_attended(self, world: World, clerk: Actor) -> None:
