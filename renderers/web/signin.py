@@ -126,8 +126,22 @@ def _code_page(error: str = "", status: int = 422) -> Response:
     return page(
         "citizen/code.html", status if error else 200, errors=errors, phone=phone, note=session.pop("note", ""),
         unproven=unproven, sending=unproven and bool(session.get("sending")), goes_on=bool(session.get("opening")),
-        draft=safe_next(session.get("next"), "/dossiers") if unproven else "",
+        draft=_draft() if unproven else "",
     )  # fmt: skip
+
+
+def _draft() -> str:
+    """Where what they began goes on without a code: never a page that sends back here for one."""
+    following = safe_next(session.get("next"), "/dossiers")
+    parts = following.partition("?")[0].split("/")
+    if (
+        parts[1] == "dossiers"
+        and len(parts) > 2
+        and parts[2].isdigit()
+        and parts[3:4] not in (["demande"], ["verification"])
+    ):
+        return f"/dossiers/{parts[2]}/demande"
+    return following
 
 
 def _goes_on() -> bool:

@@ -68,6 +68,16 @@ def test_who_only_signs_in_is_led_to_a_procedure_first(visitor: Visitor) -> None
     assert visitor.open("/dossiers").status == 303
 
 
+@pytest.mark.parametrize("rest", ["", "/paiement", "/rendez-vous", "/messages"])
+def test_the_page_of_the_code_leads_back_to_the_draft_and_not_to_itself(visitor: Visitor, rest: str) -> None:
+    number = without_code(visitor)
+    visitor.open(f"/dossiers/{number}{rest}")
+    page = visitor.follow()
+    assert "Revenir à mon brouillon" in page.text
+    assert f'href="/dossiers/{number}/demande"' in page.html
+    assert visitor.open(f"/dossiers/{number}/demande").status == 200
+
+
 def test_all_is_filled_in_without_a_code_and_every_page_says_so(visitor: Visitor) -> None:
     number = filled(visitor)
     for address in ("verification", "demande", "demande/vous"):
