@@ -119,7 +119,7 @@ def _plain(title: str, lines: list[str], status: int, *, code: str = "", back: s
     links = _ways_on()
     address = back or (_dossier_address() if status != 404 else "")  # what is not found tells nothing of what exists
     if address and address != request.path:
-        links.insert(0, (address, say("error.back")))
+        links.insert(0, (address, say("error.back" if "/dossiers/" in address else "error.back_there")))
     named = request_id() if status != 404 else ""  # what is not found reads the same, sign by sign, whoever asks
     return page("error.html", status, title=say(title), lines=lines, code=code, links=links, request=named)
 

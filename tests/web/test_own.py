@@ -102,6 +102,9 @@ def test_a_running_request_says_why_the_account_stays(visitor: Visitor) -> None:
     visitor.sign_in()
     visitor.sent()
     seen = visitor.send("/compte/supprimer")
+    assert ("Revenir en arrière" in seen.text, "Revenir au dossier" in seen.text) == (True, False), (
+        "it is about no dossier"
+    )
     assert (seen.status, "Des demandes sont en cours (1)" in seen.text) == (409, True)
 
 
