@@ -157,7 +157,8 @@ def test_one_person_in_ten_tabs_holds_one_visit(tmp_path: Path, address: str) ->
         crowd.people = [Browser(person.ports, dict(person.cookies), at=tab, _csrf=person.csrf()) for tab in range(10)]
         crowd.dossiers = [dossier] * 10
         told = together(10, lambda tab: crowd.books(tab, free[tab], revision=str(dossier.revision)))
-        assert Counter(told) == {303: 1, 409: 9}
+        assert set(told) <= {303, 409}, "a second page leads to the visit taken, or says what changed"
+        assert 303 in told
         assert sum(len(crowd.sold(start)) for start in free[:10]) == 1
         assert crowd.house.findings() == []
 
