@@ -40,7 +40,7 @@ from engine.office.tryout import Leads, Tryout
 from engine.records.store import Busy
 from renderers.console import console
 from renderers.console_doctor import doctor_command
-from renderers.console_dossiers import migrate_command, replay_command, snapshot_command
+from renderers.console_dossiers import masked_command, migrate_command, replay_command, snapshot_command
 from renderers.console_installation import (
     cookie_secret,
     demo_stories,
@@ -305,6 +305,7 @@ doctor = doctor_command(place_looked_at)
 agent = agent_command(lambda: opened_to_publish()[0], office_kept)
 replay = replay_command(office_kept)
 snapshot = snapshot_command(office_kept)
+masked = masked_command(office_kept)
 copy = copy_command(installation)
 backup = backup_command(installation)
 keys = keys_command(installation)

@@ -135,6 +135,42 @@ def snapshot_command(opened: Callable[[], Office]) -> click.Command:
     return snapshot
 
 
+def masked_command(opened: Callable[[], Office]) -> click.Command:
+    """`guichet masked`, over the office that `opened` opens."""
+
+    @click.command("masked", cls=ComparingCommand)
+    @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+    @click.option("--procedure", "procedure", help="the dossiers of one procedure only")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
+    def masked(file: Path, procedure: str | None, language: str) -> None:
+        """Write what was handled into a new SQLite FILE for controllers, with nobody in it: requests sent, journal, money, visits.
+
+        Open it with Datasette or any SQL tool. People and dossiers stand under made-up names, the same at each time; of answers
+        it tells which were given, never what they say. Ends with 0: written; 1: refused.
+        """
+        from engine.office.masked import write_for_controllers
+        from renderers.change_lines import counted
+        from renderers.words import load_words
+
+        words, office = load_words(), opened()
+        if procedure is not None and office.catalogue.outline(procedure) is None:
+            _fail(words.say("masked.no_procedure", language, {"name": procedure}))
+        try:
+            counts = write_for_controllers(office, file, procedure)
+        except FileExistsError:
+            _fail(words.say("masked.exists", language, {"name": str(file)}))
+        except OSError:
+            _fail(words.say("snapshot.unwritable", language, {"name": str(file)}))
+        facts = {
+            "count": counted(words, counts["dossiers"], language),
+            "entries": str(counts["journal"]),
+            "name": str(file),
+        }
+        click.echo(words.say("masked.written", language, facts))
+
+    return masked
+
+
 def _confirmed(said: str, words: Words, language: str) -> None:
     """Shows what would happen and asks; leaves when nobody is there to answer, or the answer is no."""
     click.echo(said, err=True)

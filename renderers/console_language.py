@@ -23,7 +23,7 @@ _TOUR: Final[Mapping[str, tuple[str, ...]]] = {
     "write": ("new", "preview", "fmt", "explain", "expand", "graph", "schema"),
     "prove": ("lint", "test", "prove"),
     "change": ("diff", "snapshot", "replay", "publish", "migrate"),
-    "serve": ("serve", "worker", "doctor", "fsck", "verify"),
+    "serve": ("serve", "worker", "doctor", "fsck", "verify", "masked"),
 }
 _WHOLE: Final = 1_000  # signs: a sentence is folded, never cut
 _STEPS: Final = (

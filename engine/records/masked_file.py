@@ -1,0 +1,67 @@
+"""A file of rows for whoever reads with SQL (Datasette, a spreadsheet): SQLite, whole or not at all, readable by its owner alone
+until it is handed over."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from sqlite_utils import Database
+
+Cell: TypeAlias = str | int | None
+Columns: TypeAlias = Mapping[str, type]
+
+_SLICE: Final = 1_000  # rows written at once
+
+
+def write_masked(
+    file: Path,
+    tables: Mapping[str, Columns],
+    indexes: Iterable[tuple[str, str]],
+    rows: Iterable[tuple[str, Mapping[str, Cell]]],
+) -> dict[str, int]:
+    """Writes each row into its table; how many there are of each. Raises FileExistsError: never over a file; OSError."""
+    if file.exists():
+        raise FileExistsError(str(file))
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        counts = _filled(beside, tables, indexes, rows)
+        os.link(beside, file)  # unlike a rename, refuses an existing file
+    finally:
+        beside.unlink()
+    return counts
+
+
+def _filled(
+    file: Path,
+    tables: Mapping[str, Columns],
+    indexes: Iterable[tuple[str, str]],
+    rows: Iterable[tuple[str, Mapping[str, Cell]]],
+) -> dict[str, int]:
+    db = Database(file)
+    counts, waiting = dict.fromkeys(tables, 0), {name: list[Mapping[str, Cell]]() for name in tables}
+
+    def put(name: str) -> None:
+        db.table(name).insert_all(dict(row) for row in waiting[name])
+        counts[name] += len(waiting[name])
+        waiting[name].clear()
+
+    try:
+        for name, columns in tables.items():
+            db.table(name).create(dict(columns), strict=True)
+        for name, row in rows:
+            waiting[name].append(row)
+            if len(waiting[name]) >= _SLICE:
+                put(name)
+        for name in tables:
+            put(name)
+        for name, column in indexes:
+            db.table(name).create_index([column])
+        db.analyze()
+    finally:
+        db.close()
+    return counts
