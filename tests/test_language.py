@@ -123,7 +123,9 @@ def _scenarios() -> list[tuple[Path, str]]:
     return [(path, scenario.id) for path, book in books if book for scenario in book.scenarios]
 
 
-@pytest.mark.parametrize("keeps", [None, an_empty_store], ids=["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    "keeps", [None, pytest.param(an_empty_store, marks=pytest.mark.slow)], ids=["sqlite", "postgresql"]
+)
 @pytest.mark.parametrize(("path", "scenario"), _scenarios(), ids=lambda value: getattr(value, "stem", value))
 def test_a_story_is_true(
     path: Path, scenario: str, keeps: Callable[[], Store] | None, shared: Shared

@@ -38,6 +38,8 @@ from tests.engine.records.makers import (
 from tests.postgres import an_empty_store, database
 from tests.race_runners import book_from_a_process, books, together
 
+pytestmark = pytest.mark.slow  # threads and processes that cross
+
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = 12
 

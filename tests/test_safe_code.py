@@ -11,6 +11,8 @@ from typing import Final
 
 import pytest
 
+pytestmark = pytest.mark.slow  # reads all the code
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 CODE: Final = [
     *sorted((ROOT / "engine").rglob("*.py")),

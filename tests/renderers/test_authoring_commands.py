@@ -16,6 +16,8 @@ from renderers import console_authoring
 from renderers.console import console
 from renderers.repairs import repaired
 
+pytestmark = pytest.mark.slow  # commands in processes of their own
+
 ROOT = Path(__file__).resolve().parents[2]
 BAD, GOOD = ROOT / "tests/bad", ROOT / "tests/good"
 SHARED, _ = load_shared(ROOT / "procedures")

@@ -18,6 +18,8 @@ from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal
 from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, another, later
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 OTHER = "91445566"
 HOME = "/compte/entreprises"
 

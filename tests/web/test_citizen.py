@@ -23,6 +23,8 @@ from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
 from tests.web.visitor import ANSWERS, MAYOR, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 
 @pytest.fixture
 def visitor(tmp_path: Path) -> Visitor:

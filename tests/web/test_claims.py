@@ -10,6 +10,8 @@ from engine.values import group_number
 from renderers.web.guards import serves_unproven
 from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 OTHER = "91445566"
 BAR = "Votre numéro n’est pas encore vérifié"
 

@@ -13,6 +13,8 @@ from engine.office.inspection import fsck
 from tests.web.test_messages import the_dossier
 from tests.web.visitor import STALL, Visitor, a_visitor, later
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 CONTESTED = (
     STALL.replace(
         "refuse: {label: Refusé, end: refused}",

@@ -14,6 +14,8 @@ from engine.office.secrets import hash_secret
 from engine.records.dossier import Account, Dossier
 from tests.web.visitor import ANSWERS, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 HOME = "/agent/guichet"
 
 

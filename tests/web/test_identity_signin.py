@@ -18,6 +18,8 @@ from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, 
 from tests.web.browsing import DESK, Person
 from tests.web.visitor import Visitor, a_visitor, another, later
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 
 @pytest.fixture
 def there() -> Iterator[LocalIdentity]:

@@ -18,6 +18,8 @@ from tests.makers import the_procedure, the_shared
 from tests.web.reading import FRENCH, french_in
 from tests.web.visitor import PHONE, Visitor, a_visitor
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 
 @pytest.fixture
 def visitor(tmp_path: Path) -> Visitor:

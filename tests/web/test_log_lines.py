@@ -25,6 +25,8 @@ from renderers.web.guards import public
 from server import Settings, create_app
 from tests.engine.office.world import B3, PHONE, World, a_world
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 CANARIES = {
     "phone": "90112233", "name": "AMEGAN", "token": "tokenofnobodyelse0123456789", "number": "26000000017",
     "words": "confidence-of-somebody",

@@ -14,6 +14,8 @@ from engine.records.dossier import Payment
 from tests.engine.gateways.local_operators import LocalCinetPay, serving
 from tests.web.visitor import Visitor, a_visitor, another
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 
 def with_cards(visitor: Visitor, operator: LocalCinetPay) -> Visitor:
     """The same portal with an operator that has a page of its own."""

@@ -21,6 +21,8 @@ from renderers.web.probes import Readers
 from server import Settings, create_app
 from tests.engine.office.world import B3, PHONE, World, a_world
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

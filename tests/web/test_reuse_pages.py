@@ -20,6 +20,8 @@ from tests.engine.office.world import B3, PASSPORT, World, a_world, pdf
 from tests.web.desks import GATEKEEPER, open_desks
 from tests.web.visitor import Seen, Visitor
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 MOST_SCREENS, MOST_TYPED = 10, 4
 LOCAL = "90112233"
 

@@ -12,6 +12,8 @@ from engine.office.inspection import fsck
 from tests.web.test_visits import ready, starts, take
 from tests.web.visitor import MAYOR, Visitor, a_visitor, another, later
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 
 @pytest.fixture
 def known(tmp_path: Path) -> Visitor:

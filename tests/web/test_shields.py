@@ -17,6 +17,8 @@ from engine.office.sessions import actor_of
 from renderers.console_serving import Front
 from tests.web.visitor import PHONE, Visitor, a_visitor, another, later
 
+pytestmark = pytest.mark.slow  # a whole site for each test
+
 HTTPS: Final = "https://localhost"
 OPEN: Final = (
     "/", "/demarches", "/demarches/essai", "/connexion", "/suivi", "/v", "/aide", "/agent/connexion", "/audit/connexion", "/rien",

@@ -212,6 +212,7 @@ DEEDS: list[tuple[Deed, set[str]]] = [
 IDS = [deed.__name__ for deed, _ in DEEDS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("deed", "again"), DEEDS, ids=IDS)
 def test_a_start_with_the_index_gives_what_a_full_reading_gives(
     deed: Deed, again: set[str], folder: Path, index: Path, read: list[str]
@@ -230,6 +231,7 @@ def test_a_start_with_the_index_gives_what_a_full_reading_gives(
         assert not read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("deed", "again"), DEEDS, ids=IDS)
 def test_a_refresh_gives_what_a_full_reading_gives(
     deed: Deed, again: set[str], folder: Path, index: Path, read: list[str]

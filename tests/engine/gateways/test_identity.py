@@ -17,6 +17,8 @@ from engine.gateways.wire import InsecureAddress
 from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, a_key, local_identity
 from tests.makers import NOW
 
+pytestmark = pytest.mark.slow  # a provider of identity that listens
+
 BACK = "http://localhost/connexion/identite/retour"
 
 

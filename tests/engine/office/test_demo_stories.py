@@ -30,6 +30,8 @@ from engine.records.dossier import Actor, Dossier
 from engine.records.sqlite import SqliteStore
 from renderers.words import load_words
 
+pytestmark = pytest.mark.slow  # all the demonstration's stories
+
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)  # a Wednesday, while doors are open
 PASSPORT = "passeport-ordinaire"

@@ -17,6 +17,8 @@ from engine.rules import tasks
 from renderers.exploration_report import exploration_report, story_of
 from tests.makers import a_procedure, the_shared, the_words
 
+pytestmark = pytest.mark.slow  # every branch within reach is played
+
 DAY = date(2026, 11, 24)
 SOUND = """
 form:

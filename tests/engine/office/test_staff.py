@@ -24,6 +24,8 @@ from engine.records.store import Store
 from tests.engine.office.world import World, a_world
 from tests.postgres import an_empty_store
 
+pytestmark = pytest.mark.slow  # passwords digested as slowly as they must be
+
 PASSWORD = "un mot de passe"
 KEEPER = Account("a1", "agent", "A. Mensah", "mensah", hash_secret(PASSWORD), ("dgdn/controleur",))
 AUDITOR = replace(KEEPER, id="c1", kind="auditor", login="cour", roles=())
