@@ -24,10 +24,11 @@ from engine.office.corrections import save_corrections, see_corrections, send_co
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
 from engine.office.papers import Attached, Upload, attach, detach, read_attachment
+from engine.office.redrafting import would_come_over
 from engine.office.secrets import random_digits
 from engine.problems import Refused, refusal
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.store import Busy, DossierLine, Taken, Unit
+from engine.records.store import Busy, Conflict, DossierLine, Taken, Unit
 from engine.rules.criteria import adopt_criteria, next_criterion, stopped_by
 from engine.rules.decision import EntryDraft
 from engine.rules.due_dates import timers_of
@@ -309,6 +310,8 @@ def submit(
         before = own_draft(unit, office, actor, dossier_id, revision)
         if not declared:
             raise Refused(refusal("undeclared"))
+        if would_come_over(office, unit, before):
+            raise Conflict(f"{before.number}: another edition is in force")
         procedure, day = pinned(office, unit, before), office.day()
         problems = check_answers(procedure, before, day, office.directory)
         if any(not one.warns for one in problems):

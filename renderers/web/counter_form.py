@@ -17,6 +17,7 @@ from renderers.web.cases import Case, case
 from renderers.web.counter import HOME
 from renderers.web.form import piece_of, save_screen, screen_of, show_screen, tasks_page
 from renderers.web.guards import helper
+from renderers.web.redrafts import current_case, has_changed
 from renderers.web.refusals import sentence
 from renderers.web.rows import remove_row, save_row
 from renderers.web.sending import check_page
@@ -37,13 +38,13 @@ def dossier(number: str) -> Response:
 @blueprint.get(f"{HOME}/<number>/demande")
 @helper
 def tasks(number: str) -> Response:
-    return tasks_page(case(number))
+    return tasks_page(current_case(number))
 
 
 @blueprint.get(f"{HOME}/<number>/demande/<page_id>")
 @helper
 def show(number: str, page_id: str) -> Response:
-    return show_screen(screen_of(case(number), page_id))
+    return show_screen(screen_of(current_case(number), page_id))
 
 
 @blueprint.post(f"{HOME}/<number>/demande/<page_id>")
@@ -55,7 +56,7 @@ def save(number: str, page_id: str) -> Response:
 @blueprint.get(f"{HOME}/<number>/demande/<page_id>/<row>")
 @helper
 def show_row(number: str, page_id: str, row: str) -> Response:
-    return show_screen(screen_of(case(number), page_id, row))
+    return show_screen(screen_of(current_case(number), page_id, row))
 
 
 @blueprint.post(f"{HOME}/<number>/demande/<page_id>/<row>")
@@ -97,7 +98,7 @@ def arriving(number: str, key: str) -> Response:
 @blueprint.get(f"{HOME}/<number>/verification")
 @helper
 def verify(number: str) -> Response:
-    one = case(number)
+    one = current_case(number)
     return _check(one) if one.dossier.is_draft else go(one.at("/recepisse"))
 
 
@@ -105,9 +106,11 @@ def verify(number: str) -> Response:
 @helper
 def send(number: str) -> Response:
     """Sends once the declaration was read aloud and the person confirmed it, on paper or by the code they get."""
-    one = case(number)
+    one = current_case(number)
     if not one.dossier.is_draft:
         return go(one.at("/recepisse"))
+    if has_changed():
+        return go(one.at("/verification"))
     how = request.form.get("confirmed", "")
     try:
         if request.form.get("go") == "code":

@@ -36,6 +36,7 @@ from renderers.web.guards import signed_in, unproven_too
 from renderers.web.hardening import FILE_POLICY
 from renderers.web.links import LinkLine, link_lines
 from renderers.web.receiving import Received, as_refused, is_own, receive
+from renderers.web.redrafts import change_of, current_case
 from renderers.web.versions import versions_page
 from renderers.web_form import control_id, error_summary, every_field, has_files
 
@@ -59,7 +60,7 @@ class TaskLine:
 @signed_in
 @unproven_too
 def tasks(number: str) -> Response:
-    return tasks_page(case(number))
+    return tasks_page(current_case(number))
 
 
 def tasks_page(one: Case) -> Response:
@@ -75,7 +76,7 @@ def tasks_page(one: Case) -> Response:
     return page(
         "citizen/tasks.html", dossier=one.dossier, procedure=one.title, pages=lines, left=left, links=links,
         resume=_resume(one, links, following), check=one.at("/verification"),
-        expires=site().words.plain_day(expires, language()),
+        expires=site().words.plain_day(expires, language()), changed=change_of(one),
     )  # fmt: skip
 
 
@@ -212,7 +213,7 @@ def _added_row(screen: Screen) -> str:
 @signed_in
 @unproven_too
 def show(number: str, page_id: str) -> Response:
-    return show_screen(screen_of(case(number), page_id))
+    return show_screen(screen_of(current_case(number), page_id))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>")
@@ -327,7 +328,7 @@ def _page(
         "citizen/question.html", status, page=view, steps=steps, sure=sure, procedure=one.title,
         back=_back(screen, view, returning), errors=error_summary(view, draw), title=_title(screen, view),
         questions=site().pages.questions(view, draw), multipart=has_files(here), token=new_token(),
-        revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind,
+        revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind, changed=change_of(one),
         in_row=bool(screen.row), filled=sum(one.complete and one.visited for one in _others(screen)),
         taken=sent_day(reused.sent_at) if reused and taken else "",
     )  # fmt: skip

@@ -10,6 +10,7 @@ from renderers.web.base import actor, form_revision, form_token, go, new_token, 
 from renderers.web.cases import case
 from renderers.web.form import Screen, save_screen, screen_of, show_screen
 from renderers.web.guards import signed_in, unproven_too
+from renderers.web.redrafts import current_case
 from renderers.web_form import control_id
 
 blueprint = Blueprint("rows", __name__)
@@ -19,7 +20,7 @@ blueprint = Blueprint("rows", __name__)
 @signed_in
 @unproven_too
 def show(number: str, page_id: str, row: str) -> Response:
-    return show_screen(screen_of(case(number), page_id, row))
+    return show_screen(screen_of(current_case(number), page_id, row))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>/<row>")

@@ -24,6 +24,7 @@ from renderers.web.cases import Case, case, case_of, drawing, label, to_bring
 from renderers.web.guards import signed_in, unproven_too
 from renderers.web.money import francs
 from renderers.web.prices import PriceTable, price_table
+from renderers.web.redrafts import change_of, current_case, has_changed
 from renderers.web.tracking import next_act, time_steps
 from renderers.web_form import control_id, national, problem_sentence
 from renderers.words import whole_number
@@ -36,7 +37,7 @@ RETURN = "?retour=verification"
 @signed_in
 @unproven_too
 def verify(number: str) -> Response:
-    one = case(number)
+    one = current_case(number)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
     undeclared = session.pop("undeclared", "") == number
@@ -49,9 +50,11 @@ def verify(number: str) -> Response:
 def send(number: str) -> Response:
     """Sends the request. Sent already, by a double tap or from another page: the confirmation again. Whatever hinders it
     is said by the page itself, so that going back never sends anything. Who has not proven their number does so first."""
-    one = case(number)
+    one = current_case(number)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
+    if has_changed():
+        return go(one.at("/verification"))
     if request.form.get("declared") != "1":
         session["undeclared"] = number
         return go(one.at("/verification"))
@@ -98,7 +101,7 @@ def check_page(
     button = say("check.send_pay", amount=francs(now)) if now else say("check.send")
     last = sheet.form.pages[-1].id if sheet.form.pages else ""
     return page(
-        "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""),
+        "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""), changed=change_of(one),
         sections=checked_sections(one, sheet),
         quotes=[_table(one, quote) for quote in sheet.quotes],
         today=site().words.plain_day(local_day(office().now()), language()), pay_later=total > 0 and not now,

@@ -1,0 +1,76 @@
+"""A draft comes to the edition in force when somebody comes back to it, and is told what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from engine.definition.model import Procedure
+from engine.office.answering import own_draft, without_orphans
+from engine.office.carrying import carry_out
+from engine.office.editions import LostEdition
+from engine.office.office import Office, pinned
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
+from engine.records.store import Unit
+from engine.rules.access import is_owner
+from engine.rules.forms import dossier_label
+from engine.rules.passage import Moment
+from engine.rules.redrafting import Redrafted, redraft
+from engine.rules.translation import Translation
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A draft under a later edition, in force since `since`. `new`: how many questions it puts besides; `again`: those whose
+    answer must be given again or looked at."""
+
+    dossier: Dossier
+    book: Procedure
+    since: date | None
+    new: int
+    again: tuple[str, ...]
+
+
+def renew(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
+    """Brings a draft over, in the hand that fills it in; none where nothing changes. No book is opened for that."""
+    if not is_outdated(office, dossier) or not is_owner(dossier, actor):
+        return None
+    with office.store.unit(write=True) as unit:
+        draft = own_draft(unit, office, actor, dossier.id, filling=True)
+        found = _judged(office, unit, draft)
+        if found is None:
+            return None
+        book, told = found
+        after = without_orphans(told.decision.dossier)
+        label = dossier_label(book, after, office.day(), office.directory, office.wording)
+        decision = replace(told.decision, dossier=replace(after, label=label))
+        kept = carry_out(office, unit, told.before, decision, SYSTEM_ACTOR)
+    return Renewed(kept, book, book.identity.from_, len(told.new), told.again)
+
+
+def is_outdated(office: Office, dossier: Dossier) -> bool:
+    """Whether a later edition than a draft's is in force."""
+    if not dossier.is_draft or dossier.closed_at is not None:
+        return False
+    current = office.catalogue.current_outline(dossier.procedure, office.day())
+    return current is not None and current.edition > dossier.edition
+
+
+def would_come_over(office: Office, unit: Unit, draft: Dossier) -> bool:
+    """Whether a draft about to be sent belongs under a later edition first."""
+    return is_outdated(office, draft) and _judged(office, unit, draft) is not None
+
+
+def _judged(office: Office, unit: Unit, draft: Dossier) -> tuple[Procedure, Redrafted] | None:
+    if not is_outdated(office, draft):  # somebody was faster
+        return None
+    try:
+        book = office.catalogue.current(draft.procedure, office.day())
+    except LostEdition:
+        return None
+    if book is None:
+        return None
+    translation = Translation.between(pinned(office, unit, draft), book)
+    moment = Moment(book, SYSTEM_ACTOR, office.now(), office.directory, office.wording)
+    told = redraft(translation, draft, unit.payments_of(draft.id), moment)
+    return (book, told) if told is not None else None

@@ -1,0 +1,54 @@
+"""A draft that somebody comes back to stands under the edition in force, and the next page says once what changed."""
+
+from __future__ import annotations
+
+from flask import session
+
+from engine.office.redrafting import Renewed, renew
+from renderers.web.base import actor, language, office, say, site
+from renderers.web.cases import Case, case, label
+from renderers.words import quoted
+
+_SAID = "redrafted"
+
+
+def current_case(number: str) -> Case:
+    """The dossier; a draft, as the edition in force has it. Raises `NotFound`."""
+    one = case(number)
+    found = renew(office(), actor(), one.dossier)
+    if found is None:
+        return one
+    session[_SAID] = {"number": one.dossier.number, "said": _sentence(found)}
+    return case(number)
+
+
+def has_changed() -> bool:
+    """Whether something is still to be said."""
+    return _SAID in session
+
+
+def change_of(one: Case) -> str:
+    """What is to be said of this draft, once."""
+    kept = session.get(_SAID)
+    if not isinstance(kept, dict) or kept.get("number") != one.dossier.number:
+        return ""
+    session.pop(_SAID)
+    return str(kept["said"])
+
+
+def _sentence(found: Renewed) -> str:
+    began = found.since is not None and found.since <= office().day()
+    day = site().words.plain_day(found.since, language()) if began and found.since else ""
+    parts = [say("redrafted.since", day=day) if day else say("redrafted.changed")]
+    if found.new:
+        parts.append(say("redrafted.new", count=found.new))
+    parts.append(say("redrafted.kept"))
+    if found.again:
+        names = [label(found.book.fields[one].label) for one in found.again]
+        parts.append(
+            say(
+                "redrafted.again",
+                questions=", ".join(quoted(one, language()) for one in names),
+            )
+        )
+    return " ".join(parts)
