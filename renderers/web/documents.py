@@ -110,6 +110,8 @@ def _facts(found: Verdict) -> list[tuple[str, str]]:
     """The least that lets a stranger compare with the paper."""
     words = site().words
     until = words.plain_day(found.valid_until, language()) if found.valid_until else say("verdict.forever")
+    if found.kind in ("revoked", "replaced"):
+        until = ""  # the day when it ended is said above
     facts = [
         (say("verdict.document"), found.title),
         (say("verdict.number"), found.number),

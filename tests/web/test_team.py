@@ -57,7 +57,7 @@ def test_rights_change_end_and_close(desks: Desks) -> None:
     assert "Bureau : DGDN, Lomé" in seen
     assert "Les droits de A. Mensah sont changés." in seen
     assert "n’en est pas une : demain" in read(chef.post(address, name="A. Mensah", role=[CHECKER], until="demain"))
-    assert "Donnez au moins un rôle." in read(chef.post(address, name="A. Mensah"))
+    assert "Donnez au moins un rôle, ou fermez le compte." in read(chef.post(address, name="A. Mensah"))
     assert "Remettez-le en main propre" in read(chef.post(f"{address}/mot-de-passe", at=address))
     assert chef.post(f"{address}/fermer", at=address).status_code == 303
     assert "Fermé" in chef.see("/agent/equipe?q=mensah")
@@ -129,7 +129,7 @@ def test_the_team_in_a_browser(enter: Enter, portal: Portal, viewport: dict[str,
     chef.press("Ajouter une personne")
     chef.fill(login="mensah", name="A. Mensah", until="2020-01-01")
     chef.press("Ouvrir le compte")
-    assert chef.sees("Donnez au moins un rôle.")
+    assert chef.sees("Donnez au moins un rôle, ou fermez le compte.")
     chef.page.locator("summary", has_text="Direction générale de la documentation nationale").click()
     chef.page.get_by_label("Agent de conformité", exact=True).check()
     chef.fill(until="2030-01-01")
