@@ -181,7 +181,7 @@ def rendered(page: PageView) -> str:
             "frame": Frame, "page": page, "steps": 1, "procedure": "Essai", "back": "/", "errors": error_summary(page, DRAW),
             "questions": pages.questions(page, DRAW), "multipart": has_files(page), "token": "t", "revision": 1,
             "returning": "", "follow_up": 0, "note": "", "note_kind": "", "title": "Vous", "sure": True, "in_row": False,
-            "filled": 0, "taken": "",
+            "filled": 0, "taken": "", "changed": "",
         },
     )  # fmt: skip
 
