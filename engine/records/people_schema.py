@@ -1,4 +1,4 @@
-"""The tables of people at the door: second factors, ways of being known, readings, and the journal of rights.
+"""The tables of people at the door: accounts, sessions, second factors, ways of being known, readings, and the journal of rights.
 
 One text for both stores: SQLite runs it, PostgreSQL its translation.
 """
@@ -6,6 +6,56 @@ One text for both stores: SQLite runs it, PostgreSQL its translation.
 from __future__ import annotations
 
 from typing import Final
+
+DOOR: Final = """
+CREATE TABLE account (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('applicant', 'agent', 'auditor')),
+  name TEXT NOT NULL,
+  login TEXT NOT NULL,
+  secret TEXT NOT NULL,
+  roles TEXT NOT NULL,
+  offices TEXT NOT NULL,
+  disabled INTEGER NOT NULL CHECK (disabled IN (0, 1)),
+  profile TEXT NOT NULL,
+  UNIQUE (kind, login)
+) STRICT;
+CREATE TABLE session (
+  token_sha256 TEXT PRIMARY KEY,
+  account TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  seen_at TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  kept INTEGER NOT NULL CHECK (kept IN (0, 1))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_account ON session (account);
+CREATE INDEX session_expires ON session (expires_at);
+CREATE TABLE sign_in_code (
+  phone TEXT PRIMARY KEY,
+  code_sha256 TEXT NOT NULL,
+  sent_at TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  tries_left INTEGER NOT NULL,
+  sends INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rate (
+  key TEXT NOT NULL,
+  "window" TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')),
+  PRIMARY KEY (key, "window")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE aside (key TEXT PRIMARY KEY, body TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+CREATE TABLE reply (
+  principal TEXT NOT NULL,
+  route TEXT NOT NULL,
+  key TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  body TEXT NOT NULL,
+  at TEXT NOT NULL,
+  PRIMARY KEY (principal, route, key)
+) STRICT;
+"""
 
 PEOPLE: Final = """
 CREATE TABLE second_factor (

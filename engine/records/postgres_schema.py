@@ -17,28 +17,25 @@ from psycopg.errors import DuplicateTable, UniqueViolation
 
 from engine.records.events import EVENTS
 from engine.records.exchanges import EXCHANGES, NOTES
-from engine.records.leaves import LEAVES, OWED_SO_FAR
-from engine.records.openings import LOST, OPENINGS
-from engine.records.orders import ORDERS
-from engine.records.people_schema import ADDED, MANDATES, PEOPLE, REFUSED_BECAUSE
-from engine.records.refunds import REFUNDS, owed_so_far
-from engine.records.removal import ORDERED
-from engine.records.snippets import SNIPPETS
-from engine.records.sqlite_schema import (
+from engine.records.facts_schema import (
     DOCUMENTS,
-    DOOR,
     DOSSIERS,
     EDITION_HEADS,
     EDITIONS,
     JOURNAL,
     MONEY,
-    NAMES,
     OUTBOX,
-    PUBLICATIONS,
     SEATS,
-    ForeignSchema,
-    UnsafeSettings,
 )
+from engine.records.leaves import LEAVES, OWED_SO_FAR
+from engine.records.openings import LOST, OPENINGS
+from engine.records.orders import ORDERS
+from engine.records.people_schema import ADDED, DOOR, MANDATES, PEOPLE, REFUSED_BECAUSE
+from engine.records.publications import PUBLICATIONS
+from engine.records.refunds import REFUNDS, owed_so_far
+from engine.records.removal import ORDERED
+from engine.records.snippets import SNIPPETS
+from engine.records.sqlite_schema import NAMES, ForeignSchema, UnsafeSettings
 from engine.records.tallies import TALLIES
 
 # What must be so for an acknowledged commit to survive a power cut.

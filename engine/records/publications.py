@@ -9,12 +9,56 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from engine.values import Plain
 
 Outcome: TypeAlias = Literal["published", "refused", "rolled_back"]
 CHAIN = "publications"  # the name of their chain in the journal
+
+# One text for both stores.
+PUBLICATIONS: Final = """
+CREATE TABLE publication (
+  n INTEGER PRIMARY KEY CHECK (n > 0),
+  at TEXT NOT NULL,
+  outcome TEXT NOT NULL CHECK (outcome IN ('published', 'refused', 'rolled_back')),
+  origin TEXT NOT NULL,
+  placed TEXT NOT NULL,
+  removed TEXT NOT NULL,
+  gates TEXT NOT NULL,
+  "by" TEXT NOT NULL,
+  because TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER publication_stays BEFORE UPDATE ON publication
+  BEGIN SELECT RAISE(ABORT, 'a publication is for ever'); END;
+CREATE TRIGGER publication_kept BEFORE DELETE ON publication
+  BEGIN SELECT RAISE(ABORT, 'a publication is for ever'); END;
+CREATE TABLE publication_entry (
+  dossier TEXT NOT NULL CHECK (dossier = 'publications'),
+  n INTEGER PRIMARY KEY CHECK (n > 0),
+  at TEXT NOT NULL,
+  actor_kind TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  edition TEXT NOT NULL,
+  body TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  hash TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TRIGGER publication_entry_stays BEFORE UPDATE ON publication_entry
+  BEGIN SELECT RAISE(ABORT, 'the journal is never rewritten'); END;
+CREATE TRIGGER publication_entry_kept BEFORE DELETE ON publication_entry
+  BEGIN SELECT RAISE(ABORT, 'the journal is never cut'); END;
+CREATE TABLE watch (
+  source TEXT PRIMARY KEY,
+  at TEXT NOT NULL,
+  "commit" TEXT NOT NULL,
+  trouble TEXT NOT NULL,
+  facts TEXT NOT NULL,
+  since TEXT,
+  tries INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
 
 
 @dataclass(frozen=True, slots=True)
