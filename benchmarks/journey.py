@@ -26,7 +26,8 @@ from benchmarks.measure import Measure, percentile
 from benchmarks.portal import Server, hidden, serving_portal, write_procedures
 from engine.office.installation import DATABASE
 from engine.office.secrets import new_token, token_digest
-from engine.records.dossier import Account, Session
+from engine.records.dossier import Account
+from engine.records.people import Session
 from engine.records.sqlite import SqliteStore
 
 CLIENTS, SECONDS, ROUNDS, PEOPLE = 8, 4.0, 5, 1_500

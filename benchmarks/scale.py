@@ -31,7 +31,8 @@ from engine.definition.checking import check_definition
 from engine.definition.shared_files import load_shared
 from engine.office.office import Office
 from engine.office.secrets import new_token, token_digest
-from engine.records.dossier import Account, Session
+from engine.records.dossier import Account
+from engine.records.people import Session
 from renderers.console_installation import open_office
 from server import Settings, create_app
 

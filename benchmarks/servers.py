@@ -28,7 +28,8 @@ from benchmarks.peers import PLACE, peers
 from benchmarks.portal import ROOT, Browser, answers, free_port, hidden, write_procedures
 from engine.office.installation import DATABASE
 from engine.office.secrets import new_token, token_digest
-from engine.records.dossier import Account, Session
+from engine.records.dossier import Account
+from engine.records.people import Session
 from engine.records.sqlite import SqliteStore
 
 SECONDS, ROUNDS, CLIENTS, SLOW = 3.0, 5, 4, 100

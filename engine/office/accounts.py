@@ -19,8 +19,8 @@ from engine.office.secrets import new_code
 from engine.office.sessions import SignedIn, open_session
 from engine.office.tries import too_many
 from engine.problems import Refusal, Refused, refusal
-from engine.records.dossier import Account, Letter, SignInCode
-from engine.records.people import Identifier, IdentifierKind
+from engine.records.dossier import Account, Letter
+from engine.records.people import Identifier, IdentifierKind, SignInCode
 from engine.records.store import Unit
 from engine.values import new_id
 

@@ -17,9 +17,9 @@ from engine.definition.catalogue import Catalogue, KeptOf, LostEdition
 from engine.definition.model import Procedure
 from engine.office.gates import Candidate, Judge, faults_of, renumbered, same_meaning
 from engine.problems import Problem, Refused, Report, refusal
-from engine.records.dossier import SYSTEM_ACTOR, Edition
+from engine.records.dossier import SYSTEM_ACTOR
 from engine.records.journal import Entry, seal
-from engine.records.publications import CHAIN, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
+from engine.records.publications import CHAIN, Edition, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
 from engine.records.store import Conflict, Finding, Store, Unit
 from engine.values import Plain
 

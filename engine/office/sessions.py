@@ -13,7 +13,8 @@ from engine.office.office import Office
 from engine.office.secrets import new_token, token_digest
 from engine.office.tries import too_many
 from engine.problems import Refused
-from engine.records.dossier import Account, Actor, Session
+from engine.records.dossier import Account, Actor
+from engine.records.people import Session
 from engine.records.store import Busy, Unit
 from engine.values import Plain, new_id
 

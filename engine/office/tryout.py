@@ -33,7 +33,8 @@ from engine.office.specimen import keep_specimen
 from engine.office.stage import OPENING, PHONE, Stage, TellingRegister, fresh_token
 from engine.office.telling import Told
 from engine.records.attachments import AttachmentStore
-from engine.records.dossier import Account, Attachment, Dossier, Session, Timer
+from engine.records.dossier import Account, Attachment, Dossier, Timer
+from engine.records.people import Session
 from engine.records.sqlite import SqliteStore
 from engine.rules.wording import Wording
 from engine.values import Plain, Text

@@ -1,4 +1,5 @@
-"""What is kept of the people at the door beside their account: a second factor, ways of being known, who read what."""
+"""What is kept of the people at the door beside their account: sessions, codes, a second factor, ways of being known,
+who read what."""
 
 from __future__ import annotations
 
@@ -8,6 +9,31 @@ from typing import Final, Literal, TypeAlias
 
 IdentifierKind: TypeAlias = Literal["phone", "email", "provider"]
 CHAIN: Final = "people"  # the name of the journal of people and their rights
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser. Only the SHA-256 of its token is kept."""
+
+    token_sha256: str
+    account: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    kept: bool = False  # “this phone is mine”
+    device: str = ""  # what it runs on, as its owner reads it
+
+
+@dataclass(frozen=True, slots=True)
+class SignInCode:
+    """A one-time code sent to a phone; its hash, and the tries left."""
+
+    phone: str
+    code_sha256: str
+    sent_at: datetime
+    expires_at: datetime
+    tries_left: int
+    sends: int = 1
 
 
 @dataclass(frozen=True, slots=True)

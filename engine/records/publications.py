@@ -1,4 +1,4 @@
-"""What was decided about the editions in service: each commit published or refused, each return to an earlier edition.
+"""Editions, and what was decided about those in service: each commit published or refused, each return to an earlier one.
 
 A publication is kept for ever, with who wrote it, who read it over, whether the signature holds and what every gate said.
 Folded in their order (`lines_of`), publications say which editions of a procedure may be in force.
@@ -59,6 +59,20 @@ CREATE TABLE watch (
   tries INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One published state of a definition, kept for ever. `expanded` is its canonical JSON, `source` the file's text."""
+
+    procedure: str
+    edition: int
+    fingerprint: str
+    source: str
+    expanded: str
+    published_at: datetime
+    published_by: str = ""
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

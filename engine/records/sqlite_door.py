@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from engine.records.bodies import instant_text
-from engine.records.dossier import Account, Session, SignInCode
+from engine.records.dossier import Account
+from engine.records.people import Session, SignInCode
 from engine.records.sqlite_rows import Shape, read_json
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Reply

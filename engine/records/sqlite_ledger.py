@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from engine.records.bodies import instant_text, read_instant
-from engine.records.dossier import OFF_THE_LIST, Booking, Edition, IssuedDocument, Payment, PaymentEvent
-from engine.records.publications import Placed
+from engine.records.dossier import OFF_THE_LIST, Booking, IssuedDocument, Payment, PaymentEvent
+from engine.records.publications import Edition, Placed
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import EARLIEST, LATEST

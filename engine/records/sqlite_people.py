@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from engine.records.bodies import instant_text
-from engine.records.dossier import Session
 from engine.records.journal import Entry
 from engine.records.leaves import OWE
-from engine.records.people import Identifier, Mandate, Reading, SecondFactor
+from engine.records.people import Identifier, Mandate, Reading, SecondFactor, Session
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Conflict, Taken

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from engine.records.dossier import Account, Session, SignInCode
+from engine.records.dossier import Account
 from engine.records.journal import Entry
-from engine.records.people import Identifier, Mandate, Reading, SecondFactor
+from engine.records.people import Identifier, Mandate, Reading, SecondFactor, Session, SignInCode
 from engine.values import Plain
 
 

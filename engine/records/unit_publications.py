@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.records.dossier import Edition
 from engine.records.journal import Entry
-from engine.records.publications import Placed, Publication, Watch
+from engine.records.publications import Edition, Placed, Publication, Watch
 
 
 class PublicationUnit(Protocol):

@@ -15,7 +15,8 @@ from engine.office.demo import ADMINISTRATOR, AUDITOR, PASSWORD, demo_agents
 from engine.office.office import NotFound
 from engine.office.staff import Kind, Passed, sign_in
 from engine.problems import Refused
-from engine.records.dossier import Dossier, Edition
+from engine.records.dossier import Dossier
+from engine.records.publications import Edition
 from engine.rules.access import in_mandate
 from renderers.diagram import kind_of
 from renderers.expression_text import ExpressionWriter

@@ -9,7 +9,7 @@ from flask import Response, request
 from engine.definition.model import Procedure
 from engine.office.publishing import edition_records
 from engine.problems import InvalidDefinition
-from engine.records.dossier import Edition
+from engine.records.publications import Edition
 from renderers.web.base import file_response, office, page
 from renderers.web.cases import label
 from renderers.web.desk import book_of, known

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from engine.office.demo import AUDITOR
 from engine.office.inspection import fsck
 from engine.office.installation import Settings
 from engine.office.office import Office
@@ -184,6 +185,11 @@ class Installation:
         """Seconds of processor that the processes took so far."""
         return sum(_processor(one.pid) for one in self.processes if one.pid)
 
+    def wal(self) -> int:
+        """Bytes of what SQLite wrote beside the store and has not brought into it; none on PostgreSQL."""
+        beside = self.folder / "data/guichet.db-wal"
+        return beside.stat().st_size if beside.exists() else 0
+
     # -- judging -----------------------------------------------------------------------------------------------------
 
     def said(self) -> str:
@@ -222,8 +228,15 @@ class Installation:
 
     def mayor(self) -> str:
         """The session of the one agent."""
+        return self._session_of("agent", "mairie.maire")
+
+    def controller(self) -> str:
+        """The session of the one who reads all journals."""
+        return self._session_of("auditor", AUDITOR)
+
+    def _session_of(self, kind: Literal["agent", "auditor"], login: str) -> str:
         with self.office.store.unit(write=True) as unit:
-            account = unit.account_of("agent", "mairie.maire")
+            account = unit.account_of(kind, login)
             assert account is not None
             return open_session(self.office, unit, account, self.office.now()).token
 
@@ -242,10 +255,11 @@ def installed(
     workers: int = 0,
     twin: str = "",
     threads: int = 8,
+    weighed: bool = False,
     **environ: str,
 ) -> Iterator[Installation]:
     """So many server processes and workers beside them, over a folder of our own and the store at an address (a file of the
-    folder when empty). None is started yet."""
+    folder when empty). None is started yet. `weighed`: each tells what it holds when asked (`tests/faults/weighing.py`)."""
     procedures = folder / "procedures"
     if not procedures.exists():
         procedures.mkdir(parents=True)
@@ -266,6 +280,8 @@ def installed(
         command = ["serve", "--port", str(port), "--threads", str(threads)]
         held.processes.append(Process(_order(held, command, {**said, "PORT": str(port)}, twin), port))
     held.processes += [Process(_order(held, ["worker"], said, twin)) for _ in range(workers)]
+    for place, one in enumerate(held.processes if weighed else ()):
+        one.order["weighed"] = str(folder / f"weight-{place}")
     try:
         yield held
     finally:

@@ -195,18 +195,20 @@ class Journeys:
                 return
             turn += 1
 
-    def one(self, turn: int) -> None:
+    def one(self, turn: int) -> str:
+        """From beginning to end: its number."""
         number = self.fill(turn)
         here = f"/dossiers/{number}"
         self._kept(number, "submitted", self.person.post(f"{here}/verification", {"declared": "1"}))
         said = self.mayor.post(f"/agent/dossiers/{number}/acte/accorder", {"go": "confirm"})
         self._kept(number, "transition", said)
         if not self.pay(number):
-            return
+            return number
         office, start = self.slots[turn % len(self.slots)]
         answer = self.person.post(f"{here}/rendez-vous", {"bureau": office, "start": start})
         if answer.status != 409:  # this slot may be full by now
             self._kept(number, "booked", answer)
+        return number
 
     def fill(self, turn: int) -> str:
         """A request that is ready to be sent: its number."""

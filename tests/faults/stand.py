@@ -19,6 +19,7 @@ import server  # noqa: F401  all that a server needs, before any of them starts
 from renderers.console import console
 from renderers.words import load_words
 from tests.faults.twins import TWINS
+from tests.faults.weighing import tell_when_asked
 from tests.makers import the_shared
 
 
@@ -37,6 +38,8 @@ def start(order: dict[str, Any]) -> int:
         os.environ.update(order["environ"])
         if order["twin"]:
             TWINS[order["twin"]](**order.get("with", {}))
+        if "weighed" in order:
+            tell_when_asked(order["weighed"])
         console(order["command"], standalone_mode=False)
         status = 0
     except BaseException:

@@ -18,8 +18,9 @@ import pytest
 from engine.definition.model import Procedure
 from engine.records import journal
 from engine.records.bodies import from_plain, read_instant, to_plain
-from engine.records.dossier import Dossier, Edition
+from engine.records.dossier import Dossier
 from engine.records.journal import Entry, verify
+from engine.records.publications import Edition
 from engine.rules import history, offers
 from engine.rules.history import differences, fold, projection_of
 from tests.engine.office.world import shipped

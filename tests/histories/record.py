@@ -19,8 +19,9 @@ from engine.office.office import pinned
 from engine.office.stage import Stage
 from engine.office.telling import Told
 from engine.records.bodies import instant_text, to_plain
-from engine.records.dossier import Actor, Dossier, Edition
+from engine.records.dossier import Actor, Dossier
 from engine.records.journal import Entry
+from engine.records.publications import Edition
 from engine.rules.history import fold
 from engine.rules.progress import public_status
 from engine.rules.workflow import open_transitions

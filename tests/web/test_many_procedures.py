@@ -19,7 +19,8 @@ from engine.office.office import Office
 from engine.office.secrets import new_token, token_digest
 from engine.office.statistics import received_lately
 from engine.office.timers import tour
-from engine.records.dossier import Account, Actor, Session
+from engine.records.dossier import Account, Actor
+from engine.records.people import Session
 from engine.records.tallies import Count, Mark
 from renderers.console_installation import open_office
 from renderers.web import catalogue

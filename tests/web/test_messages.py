@@ -17,7 +17,8 @@ from engine.office.papers import Upload
 from engine.office.secrets import token_digest
 from engine.office.timers import sweep
 from engine.problems import Refused
-from engine.records.dossier import Actor, Dossier, Session
+from engine.records.dossier import Actor, Dossier
+from engine.records.people import Session
 from tests.web.visitor import MAYOR, Visitor, a_visitor, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test

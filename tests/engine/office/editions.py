@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import Procedure
-from engine.records.dossier import Edition
+from engine.records.publications import Edition
 from tests.engine.office.world import World
 from tests.makers import compiled, the_shared
 

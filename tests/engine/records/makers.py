@@ -11,16 +11,15 @@ from engine.records.dossier import (
     Actor,
     Booking,
     Dossier,
-    Edition,
     IssuedDocument,
     Letter,
     Payment,
     PaymentEvent,
-    Session,
-    SignInCode,
     Timer,
-)  # fmt: skip
+)
 from engine.records.journal import seal, with_commitments
+from engine.records.people import Session, SignInCode
+from engine.records.publications import Edition
 from engine.records.store import Store, Unit
 from engine.values import Plain
 

@@ -19,16 +19,15 @@ from engine.records.dossier import (
     Attachment,
     Booking,
     Dossier,
-    Edition,
     IssuedDocument,
     Letter,
     Payment,
     PaymentEvent,
-    Session,
-    SignInCode,
     Timer,
-)  # fmt: skip
+)
 from engine.records.journal import Entry
+from engine.records.people import Session, SignInCode
+from engine.records.publications import Edition
 from engine.records.sqlite import SqliteStore
 from engine.records.store import DossierLine, Reply, Store, Unit
 from engine.values import canonical_json
