@@ -8,8 +8,8 @@ from datetime import timedelta
 from flask import Blueprint, Response, abort, make_response, request
 
 from renderers.html import span_text
+from renderers.opening_hours import opening_hours
 from renderers.paging import paged
-from renderers.procedure_page import opening_hours
 from renderers.spoken import joined
 from renderers.web.base import language, office, page, say, site
 from renderers.web.cases import label
