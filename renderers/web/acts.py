@@ -21,6 +21,7 @@ from renderers.web.base import actor, form_token, go, language, office, say, sit
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.errands import Filled, Sheet, filled_by_act
 from renderers.web.guards import signed_in
+from renderers.web.refusals import sentence
 from renderers.web_form import Control, field_control
 
 blueprint = Blueprint("acts", __name__)
@@ -30,6 +31,24 @@ def theirs(one: Case) -> list[Offer]:
     """The acts of the present state that are the applicant's, open or closed."""
     found = offers(office(), actor(), one.id)
     return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
+
+
+@dataclass(frozen=True, slots=True)
+class ActLine:
+    """One act: open with its page, or closed and why."""
+
+    label: str
+    href: str
+    because: str
+
+
+def own_acts(one: Case) -> list[ActLine]:
+    """Open ones with their page; a closed one says why."""
+    return [
+        ActLine(label=label(offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
+                because=sentence(offer.closed).rstrip(".") if offer.closed else "")
+        for offer in theirs(one)
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

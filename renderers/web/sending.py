@@ -25,7 +25,8 @@ from renderers.web.guards import signed_in, unproven_too
 from renderers.web.money import francs
 from renderers.web.prices import PriceTable, price_table
 from renderers.web.redrafts import change_of, current_case, has_changed
-from renderers.web.tracking import next_act, time_steps
+from renderers.web.status_box import next_act
+from renderers.web.tracking import time_steps
 from renderers.web_form import control_id, national, problem_sentence
 from renderers.words import whole_number
 
