@@ -34,9 +34,10 @@ CODES_PER_CLIENT: Final = 40
 TRIES_PER_PHONE: Final = 15
 TRIES_PER_CLIENT: Final = 60
 # before the number, where a code is kept that is not that of the door
-HELP: Final = "help:"  # read to an agent at a counter
+HELP: Final = "help:"  # read to an agent at a counter, to be helped
+SEND: Final = "send:"  # read to them as well, to send what they filled in
 LINK: Final = "link:"  # that an earlier dossier may be named
-_SAID: Final = {HELP: "letter.help_code.sms", LINK: "letter.link_code.sms"}
+_SAID: Final = {HELP: "letter.help_code.sms", SEND: "letter.send_code.sms", LINK: "letter.link_code.sms"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +68,23 @@ def send_help_code(office: Office, phone_raw: str, *, client: str = "", language
     return _owe_code(office, "sms", read_phone(phone_raw), client, language, HELP)
 
 
+def send_sending_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+    """Owes who is helped a code to be read to the agent when the request goes: its message says that it sends it. It begins no
+    help, and nobody signs in with it. Raises as `send_code` does."""
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language, SEND)
+
+
 def send_link_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
     """Owes the number of a dossier a code with which somebody, who may be another, names that dossier. It opens nothing else:
     nobody signs in with it. Raises as `send_code` does."""
     return _owe_code(office, "sms", read_phone(phone_raw), client, language, LINK)
 
 
-def prove_consent(office: Office, unit: Unit, phone: str, code: str, client: str = "") -> Refusal | None:
+def prove_consent(
+    office: Office, unit: Unit, phone: str, code: str, client: str = "", purpose: str = HELP
+) -> Refusal | None:  # fmt: skip
     """Uses up the code that a person read to an agent; why it is not the one otherwise."""
-    return taken_code(office, unit, f"{HELP}{phone}", read_code(code), client, office.now())
+    return taken_code(office, unit, f"{purpose}{phone}", read_code(code), client, office.now())
 
 
 def _owe_code(

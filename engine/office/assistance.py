@@ -2,13 +2,14 @@
 
 One agent helps one person at a time, who agreed to it: by a code read aloud, by a signature on paper, or by the number and code
 printed on an earlier receipt. It ends when the agent says so, or after a quarter of an hour without a page. Meanwhile the
-agent opens the dossiers begun or resumed in it, and nothing else of that person.
+agent opens the dossiers begun in it, and those that the person comes back for and names by their number: the receipt brings its own
+along. Nothing else of that person is theirs to open. Each dossier says who helped and how its owner agreed; a closed one is only read.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from typing import Final
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import COUNTER
 from engine.definition.outline import Outline
-from engine.office.accounts import applicant_known_by, prove_consent
+from engine.office.accounts import SEND, applicant_known_by, prove_consent
 from engine.office.answering import own_draft
 from engine.office.carrying import keep
 from engine.office.doors import told
@@ -38,6 +39,7 @@ TOUCH_EVERY: Final = timedelta(seconds=60)
 CODE_DIGITS: Final = 8
 CODES_TRIED: Final = 10  # of one receipt, in a quarter of an hour
 CODES_TRIED_BY_CLIENT: Final = 40
+NUMBERS_TRIED: Final = 40  # of earlier requests, by one agent
 _PAPER: Final = "person:"  # the login of who has no telephone
 
 
@@ -127,7 +129,7 @@ def confirm_by_code(office: Office, actor: Actor, code: str, *, client: str = ""
     if not phone:
         raise Refused(refusal("no_phone"))
     with office.store.unit(write=True) as unit:
-        closed = prove_consent(office, unit, phone, code, client)
+        closed = prove_consent(office, unit, phone, code, client, SEND)
     if closed is not None:
         raise Refused(closed)
 
@@ -173,13 +175,20 @@ def help_on_paper(office: Office, agent: Actor, family_name: str, given_names: s
         _begin(office, unit, agent, account, "paper")
 
 
-def help_by_receipt(office: Office, agent: Actor, number: str, code: str, *, client: str = "") -> None:
-    """Begins with somebody known by the number and code of an earlier receipt. Raises Refused: role, receipt_wrong,
-    too_many_tries."""
+def help_by_receipt(
+    office: Office, agent: Actor, number: str, code: str, *, client: str = ""
+) -> Dossier | None:  # fmt: skip
+    """Begins with somebody known by the number and code of an earlier receipt, and opens that request; none where it is not
+    this agent's to help with. Raises Refused: role, receipt_wrong, too_many_tries."""
     _check(office, agent)
-    account, _ = _known_by_receipt(office, number, code, client)
+    account, digits = _known_by_receipt(office, number, code, client)
+    procedures = received_by(office, agent)
     with office.store.unit(write=True) as unit:
-        _begin(office, unit, agent, account, "receipt")
+        now = _begin(office, unit, agent, account, "receipt")
+        dossier = unit.dossier_numbered(digits)
+        if dossier is None or not _is_theirs(dossier, now, procedures):
+            return None
+        return _join(office, unit, agent, now, dossier)
 
 
 def _check(office: Office, agent: Actor) -> None:
@@ -187,10 +196,12 @@ def _check(office: Office, agent: Actor) -> None:
         raise Refused(refusal("role", roles=("agent",)))
 
 
-def _begin(office: Office, unit: Unit, agent: Actor, person: Account, consent: str) -> None:
+def _begin(office: Office, unit: Unit, agent: Actor, person: Account, consent: str) -> Assistance:
     if person.id == agent.id or not person.is_open(office.day()):
         raise NotFound
-    _keep(unit, agent, Assistance(new_id(), person.id, consent, (), office.now()), office.now())
+    now = Assistance(new_id(), person.id, consent, (), office.now())
+    _keep(unit, agent, now, office.now())
+    return now
 
 
 # -- a request ---------------------------------------------------------------------------------------------------------
@@ -212,16 +223,51 @@ def begin_request(
     )
     acting = replace(actor, dossiers=actor.dossiers | {dossier.id})
     with office.store.unit(write=True) as unit:
-        before = own_draft(unit, office, acting, dossier.id)
+        return _join(office, unit, agent, now, own_draft(unit, office, acting, dossier.id))
+
+
+def resume_request(office: Office, agent: Actor, number: str) -> Dossier:
+    """Opens an earlier request of who is helped, by its number: a draft goes on, one that was sent is paid, corrected, given its
+    visit. Raises NotFound when nobody is helped; Refused: too_many_tries, request_unknown – one and the same for a number that is
+    nobody's, somebody else's, or of a procedure that is not received here."""
+    now, procedures = assistance_of(office, agent), received_by(office, agent)
+    if now is None or not procedures:
+        raise NotFound
+    digits = digits_only(number)
+    known = len(digits) == NUMBER_DIGITS and has_check_digit(digits)
+    with office.store.unit(write=True) as unit:
+        closed = too_many(
+            unit, office.now(), (f"resume:{digits[:NUMBER_DIGITS]}", CODES_TRIED), (f"resume@{agent.id}", NUMBERS_TRIED)
+        )  # fmt: skip
+        dossier = unit.dossier_numbered(digits) if known and closed is None else None
+        if dossier is not None and _is_theirs(dossier, now, procedures):
+            return dossier if dossier.id in now.dossiers else _join(office, unit, agent, now, dossier)
+    raise Refused(closed or refusal("request_unknown"))  # the count of tries is kept
+
+
+def _is_theirs(dossier: Dossier, now: Assistance, procedures: Container[str]) -> bool:
+    """Whether this help may go on with it: a request of the person, received by the agent. A draft that was given up is gone."""
+    gone = dossier.is_draft and dossier.closed_at is not None
+    return dossier.owner == now.person and dossier.procedure in procedures and not gone
+
+
+def _join(office: Office, unit: Unit, agent: Actor, now: Assistance, before: Dossier) -> Dossier:
+    """The dossier is of this help from now on, and says so; nothing is written to one that is closed. Raises NotFound when the
+    help ended meanwhile, or began with somebody else."""
+    still = _read(unit.peeked_aside(_key(agent)))
+    if still is None or still.id != now.id:
+        raise NotFound
+    named = (*still.dossiers, *((before.id,) if before.id not in still.dossiers else ()))
+    kept = before
+    if before.closed_at is None:
         helped = (*before.assisted, *((agent.id,) if agent.id not in before.assisted else ()))
         body: dict[str, Plain] = {"revision": before.revision + 1, "consent": now.consent, "channel": COUNTER}
-        after = replace(before, assisted=helped, channel=COUNTER)
+        channel = COUNTER if before.is_draft else before.channel
+        after = replace(before, assisted=helped, channel=channel)
+        acting = _acting(agent, replace(still, dossiers=named), ())
         kept = keep(office, unit, before, after, [EntryDraft("assisted", body)], acting)
-        still = _read(unit.peeked_aside(_key(agent)))
-        if still is None or still.id != now.id:  # ended meanwhile, or begun with somebody else
-            raise NotFound
-        if dossier.id not in still.dossiers:
-            _keep(unit, agent, replace(still, dossiers=(*still.dossiers, dossier.id)), office.now())
+    if named != still.dossiers:
+        _keep(unit, agent, replace(still, dossiers=named), office.now())
     return kept
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from engine.clock import local_day
 from engine.definition.directory import Directory
-from engine.definition.model import APPLICATION, DRAFT, SYSTEM, Appointment, Form, Link, Procedure
+from engine.definition.model import APPLICANT, APPLICATION, DRAFT, SYSTEM, Appointment, Form, Link, Procedure
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Timer
 from engine.records.journal import Entry
@@ -90,7 +90,7 @@ class _Life:
             "state": DRAFT, "answers": {name: one for name, one in there.answers.items() if name in form}, "done": {},
             "missed": {}, "taken": (), "correction": None, "owed": {}, "bookings": {}, "documents": (), "clocks": {},
             "closed_at": None, "submitted_at": None, "form_day": None, "due_at": None, "due_paused_at": None,
-            "assigned": None, "office": None, "revision": 0,
+            "assigned": None, "office": None, "revision": 0, "assisted": (),
         }  # fmt: skip
         self.dossier = replace(there, **changes)
 
@@ -152,8 +152,23 @@ class _Life:
     def actor(self, entry: Entry, body: Mapping[str, Plain]) -> Actor:
         """Who did it, in the role they had then."""
         by = str(body.get("by") or "")
+        if by == APPLICANT:
+            return self.for_owner(entry)
         roles = frozenset({by}) if "/" in by else frozenset[str]()
         return Actor(entry.actor_kind, entry.actor, roles=roles)  # type: ignore[arg-type]
+
+    def for_owner(self, entry: Entry) -> Actor:
+        """The owner, or who stood where they stand: somebody who acts for them, an agent at a counter."""
+        if entry.actor == self.dossier.owner:
+            return Actor("applicant", entry.actor)
+        dossiers = frozenset({self.dossier.id})
+        return Actor(entry.actor_kind, entry.actor, principal=self.dossier.owner, dossiers=dossiers)  # type: ignore[arg-type]
+
+    def help(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        """From here on this agent has had a hand in it; what they decided before stands."""
+        if entry.actor not in self.dossier.assisted:
+            self.dossier = replace(self.dossier, assisted=(*self.dossier.assisted, entry.actor))
+        return None
 
     def submit(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
         day = local_day(entry.at)
@@ -167,10 +182,7 @@ class _Life:
         self.faults += [(one.at, one.code) for one in found if not one.warns]
         live = live_answers(self.book, self.dossier, day, self.directory)
         self.dossier = replace(self.dossier, answers=live)
-        actor = Actor("applicant", entry.actor)
-        if entry.actor in self.dossier.assisted:
-            dossiers = frozenset({self.dossier.id})
-            actor = Actor("agent", entry.actor, principal=self.dossier.owner, dossiers=dossiers)
+        actor = self.for_owner(entry)
         actor = actor if is_owner(self.dossier, actor) else SYSTEM_ACTOR
         return workflow.submit(self.book, self.dossier, actor, entry.at, self.directory, self.wording)
 
@@ -282,7 +294,7 @@ class _Life:
 
 _Verb = Callable[[_Life, Entry, Mapping[str, Plain]], "Decision | None"]
 _VERBS: Final[Mapping[str, _Verb]] = {
-    "submitted": _Life.submit, "transition": _Life.take, "task_done": _Life.do, "part_done": _Life.do_part,
+    "assisted": _Life.help, "submitted": _Life.submit, "transition": _Life.take, "task_done": _Life.do, "part_done": _Life.do_part,
     "paid": _Life.pay, "booked": _Life.book_slot, "moved": _Life.book_slot, "cancelled": _Life.give_back,
     "missed": _Life.miss, "slot_lost": _Life.lose, "walked_in": _Life.walk_in, "came_late": _Life.walk_in,
     "not_come": _Life.not_come,

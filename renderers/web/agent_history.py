@@ -109,7 +109,8 @@ def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
     """What an entry says in one line; never what was answered."""
     book, task = one.procedure, str(body.get("task") or body.get("appointment") or "")
     if entry.kind == "assisted":
-        return say("counter.history")
+        back = one.dossier.submitted_at is not None and entry.at > one.dossier.submitted_at
+        return say("counter.history_back" if back else "counter.history")
     if entry.kind in ("paid", "refunded"):
         amount = body.get("amount")
         return say(

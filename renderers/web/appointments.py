@@ -23,6 +23,7 @@ from renderers.calendar_file import ics
 from renderers.web.absences import hour_come, missed_lines
 from renderers.web.base import (
     actor,
+    at_counter,
     client,
     file_response,
     form_revision,
@@ -86,8 +87,8 @@ def held(one: Case, appointment: Appointment) -> Booking | None:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One visit where its owner handles it: behind their door, or at the link of a message (`by_link`), which opens this
-    visit and nothing else."""
+    """One visit where its owner handles it: behind their door, at the desk of an agent who helps them, or at the link of a
+    message (`by_link`), which opens this visit and nothing else."""
 
     one: Case
     who: Actor
@@ -125,7 +126,7 @@ class Counter:
             first=SlotButton(iso_of(first.start), "", moment_of(first.start)) if first and not request.args.get("jour") else None,
             next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=why_none(sheet), quoi=self.task.id,
             at_yours=self.task.place == "applicant",
-            back=self.back, may_wait=sheet.because is None or sheet.because.code == "no_slot", token=new_token(),
+            back=self.back, may_wait=_is_told(self.one) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
             waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
             missed=list(missed_lines(self.one, self.task)),
         )  # fmt: skip
@@ -204,6 +205,7 @@ class Counter:
             query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
             moves_left=max(0, self.task.moves - booking.moves), back=self.back, by_link=self.by_link,
             near=sentence(near) if near and booking.start > now else "", come=list(hour_come(self.one, booking)),
+            reminded=bool(self.one.dossier.contact_phone),
         )  # fmt: skip
 
     def cancel(self) -> Response:
@@ -212,7 +214,7 @@ class Counter:
             return go(self.back)
         if request.method == "POST":
             cancel_booking(office(), self.who, self.one.id, self.task.id, token=form_token())
-            session["note"] = say("booking.cancelled")
+            session["note"] = say("counter.visit_cancelled" if at_counter() else "booking.cancelled")
             return go(self.here if self.by_link else self.back)
         lines = [
             say("booking.cancel_text", moment=moment_of(booking.start), office=visit_place(self.task, booking.office))
@@ -221,7 +223,7 @@ class Counter:
             lines.append(say("booking.cancel_last"))
         return page(
             "citizen/confirm.html", title=say("booking.cancel_title"), procedure=self.one.title, lines=lines,
-            button=say("booking.cancel_button"), keep=say("booking.cancel_keep"), back=self.here, warn=True,
+            button=say("booking.cancel_button"), keep=say("counter.keep_visit" if at_counter() else "booking.cancel_keep"), back=self.here, warn=True,
             errors=[], ask_reason="", reason="", files=False, token=new_token(), revision=None,
         )  # fmt: skip
 
@@ -229,10 +231,10 @@ class Counter:
         """« Me prévenir » and « Ne plus me prévenir »."""
         if request.form.get("stop"):
             stop_waiting(office(), self.who, self.one.id, self.task.id)
-            session["note"] = say("waiting.stopped")
+            session["note"] = say("counter.wait_stopped" if at_counter() else "waiting.stopped")
         else:
             wait_for_seat(office(), self.who, self.one.id, self.task.id, request.form.get("bureau", "")[:80])
-            session["note"] = say("waiting.done")
+            session["note"] = say("counter.wait_done" if at_counter() else "waiting.done")
         chosen = {"quoi": self.task.id, "bureau": request.form.get("bureau", "")[:80]}
         return go(f"{self.here}?{urlencode(chosen)}")
 
@@ -249,9 +251,8 @@ class Counter:
         return file_response(body, "text/calendar; charset=utf-8", "rendez-vous.ics")
 
 
-def counter(number: str) -> Counter:
-    """Behind the owner's door. Raises `NotFound` when there is no visit."""
-    one = case(number)
+def counter(one: Case) -> Counter:
+    """Behind the owner's door, or with them where an agent helps. Raises `NotFound` when there is no visit."""
     return Counter(one, actor(), wanted(one), one.at("/rendez-vous"), one.at())
 
 
@@ -271,40 +272,47 @@ def counter_of_link(token: str) -> Counter:
 @blueprint.get("/dossiers/<number>/rendez-vous")
 @signed_in
 def choose(number: str) -> Response:
+    return choose_visit(case(number))
+
+
+def choose_visit(one: Case) -> Response:
     """Diaries and letters keep this address for long: without a visit it leads to the dossier."""
-    one = case(number)
-    return go(one.at()) if visit_of(one) is None else counter(number).choose()
+    return go(one.at()) if visit_of(one) is None else counter(one).choose()
 
 
 @blueprint.post("/dossiers/<number>/rendez-vous")
 @signed_in
 def book(number: str) -> Response:
-    return counter(number).book()
+    return counter(case(number)).book()
 
 
 @blueprint.route("/dossiers/<number>/rendez-vous/confirmer", methods=["GET", "POST"])
 @signed_in
 def confirm(number: str) -> Response:
+    return confirm_visit(case(number))
+
+
+def confirm_visit(one: Case) -> Response:
     """Shows what is about to be booked; nothing is booked yet."""
-    return counter(number).hold() if request.method == "POST" else counter(number).confirm()
+    return counter(one).hold() if request.method == "POST" else counter(one).confirm()
 
 
 @blueprint.post("/dossiers/<number>/rendez-vous/attendre")
 @signed_in
 def wait(number: str) -> Response:
-    return counter(number).wait()
+    return counter(case(number)).wait()
 
 
 @blueprint.route("/dossiers/<number>/rendez-vous/annuler", methods=["GET", "POST"])
 @signed_in
 def cancel(number: str) -> Response:
-    return counter(number).cancel()
+    return counter(case(number)).cancel()
 
 
 @blueprint.get("/dossiers/<number>/rendez-vous.ics")
 @signed_in
 def diary(number: str) -> Response:
-    return counter(number).diary()
+    return counter(case(number)).diary()
 
 
 def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> list[tuple[str, str]]:
@@ -314,6 +322,11 @@ def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> 
     if there is not None and there.address:
         facts.append((say("slot.address"), label(there.address)))
     return [*facts, (say("slot.lasts"), say("slot.minutes", count=minutes))]
+
+
+def _is_told(one: Case) -> bool:
+    """Whether there is a way to tell its owner that a place is free."""
+    return bool(one.dossier.contact_phone or one.dossier.contact_email)
 
 
 def _minutes(appointment: Appointment) -> int:

@@ -254,9 +254,14 @@ def _helped(who: Actor) -> str:
     return f"{said} – {say('counter.bar_phone' if phone else 'counter.bar')}"
 
 
+def at_counter() -> bool:
+    """Whether an agent does this with somebody who is there."""
+    return bool(g.get("desk") == COUNTER_DESK)
+
+
 def dossiers_home() -> str:
     """Where the dossiers of whoever is at this desk are listed, and under which each has its address."""
-    return "/agent/guichet" if g.get("desk") == COUNTER_DESK else "/dossiers"
+    return "/agent/guichet" if at_counter() else "/dossiers"
 
 
 def _csrf() -> str:

@@ -12,14 +12,15 @@ from engine.office.waiting_list import waits_at
 from engine.problems import Refusal
 from engine.records.dossier import Actor, Booking
 from engine.rules.openings import reason_of
-from renderers.web.base import language, office, say, site
+from renderers.web.base import at_counter, language, office, say, site
 from renderers.web.cases import Case, label, place, place_label
 from renderers.words import first_capital
 
 
 @dataclass(frozen=True, slots=True)
 class LostBox:
-    """A visit that the office cancelled: who, why, what to do; where to choose again, and the entry of a diary to cancel."""
+    """A visit that the office cancelled: who, why, what to do; where to choose again, and the entry of a diary to cancel (not at
+    a counter)."""
 
     lines: tuple[str, ...]
     choose: str
@@ -43,7 +44,8 @@ def lost_box(one: Case, task: Appointment, here: str, who: Actor | None = None) 
     lines.append(say("lost_visit.again"))
     if who is not None and waits_at(office(), who, one.id, task.id):
         lines.append(say("lost_visit.waiting"))
-    return LostBox(tuple(lines), f"{here}?quoi={task.id}", f"{here}.ics?quoi={task.id}")
+    diary = "" if at_counter() else f"{here}.ics?quoi={task.id}"
+    return LostBox(tuple(lines), f"{here}?quoi={task.id}", diary)
 
 
 def _who(booking: Booking, holiday: bool) -> str:

@@ -8,7 +8,7 @@ from engine.office.intake import save_corrections, see_corrections, send_correct
 from engine.problems import Refused
 from engine.records.store import Conflict
 from engine.rules.view import FieldView, FormView, PageView
-from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say, site
+from renderers.web.base import actor, at_counter, form_revision, form_token, go, new_token, office, page, say, site
 from renderers.web.cases import Case, case, drawing
 from renderers.web.form import is_clash, page_with, posted_answers
 from renderers.web.guards import signed_in
@@ -22,8 +22,12 @@ blueprint = Blueprint("corrections", __name__)
 @blueprint.get("/dossiers/<number>/corrections")
 @signed_in
 def show(number: str) -> Response:
-    one = case(number)
-    if _state_mode(one) != "correct":
+    return show_corrections(case(number))
+
+
+def show_corrections(one: Case) -> Response:
+    """Every question that is open again, on one page."""
+    if not awaits_corrections(one):
         return go(one.at())
     return _page(one, page_with(asked_page(see_corrections(office(), actor(), one.id)), ()))
 
@@ -31,9 +35,13 @@ def show(number: str) -> Response:
 @blueprint.post("/dossiers/<number>/corrections")
 @signed_in
 def save(number: str) -> Response:
+    return keep_corrections(case(number))
+
+
+def keep_corrections(one: Case) -> Response:
     """Keeps the corrections; with « Renvoyer », and nothing left to do, the dossier goes back."""
-    one = case(number)
-    if _state_mode(one) != "correct":
+    number = one.dossier.number
+    if not awaits_corrections(one):
         return go(one.at())
     try:
         saved = save_corrections(
@@ -51,14 +59,15 @@ def save(number: str) -> Response:
     left = one.dossier.correction.left if one.dossier.correction else ()
     if request.form.get("go") == "send" and not left:
         send_corrections(office(), actor(), one.id, revision=None, token=form_token())
-        session["note"] = say("track.corrections_sent")
+        session["note"] = say("counter.corrections_sent" if at_counter() else "track.corrections_sent")
         return go(one.at())
     return go(one.at("/corrections"))
 
 
-def _state_mode(one: Case) -> str:
+def awaits_corrections(one: Case) -> bool:
+    """Whether its owner is to correct it now."""
     state = one.procedure.states.get(one.dossier.state)
-    return state.mode if state else ""
+    return state is not None and state.mode == "correct" and one.dossier.closed_at is None
 
 
 def asked_page(form: FormView) -> PageView:
@@ -80,5 +89,5 @@ def _page(one: Case, view: PageView, status: int = 200) -> Response:
         "citizen/corrections.html", status, dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
         asked=len(correction.fields) if correction else 0, left=left, due=one.dossier.due_at,
         reason=correction.reason if correction else "", questions=site().pages.questions(view, draw), token=new_token(),
-        revision=one.dossier.revision,
+        revision=one.dossier.revision, back=one.at(),
     )  # fmt: skip

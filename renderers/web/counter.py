@@ -67,18 +67,25 @@ class Begun:
 @agent()
 def home() -> Response:
     """Who is helped and with what; before that, how they agree."""
-    receives = _receives()
+    _receives()
     helps = assistance.helping(office(), actor())
     if helps is None:
         return _door()
     g.desk = COUNTER_DESK
+    return _choices(helps.dossiers)
+
+
+def _choices(dossiers: frozenset[str], typed: str = "", error: str = "") -> Response:
+    """What is done with the person: an earlier request, named by its number, or a procedure to begin."""
+    receives = assistance.received_by(office(), _agent())
     query, listed = request.args.get("q", "").strip()[:100], in_order()
     found = listed.words.find(query)
     here = paged(
         [one for one in found.ids or found.closest if one in receives], request.args.get("page", ""), HOME, q=query
     )
     return page(
-        "agent/counter.html", note=session.pop("note", ""), begun=_begun(helps.dossiers), q=query, here=here,
+        "agent/counter.html", 422 if error else 200, errors=[("#number", error)] if error else [], number_typed=typed,
+        note=session.pop("note", ""), begun=_begun(dossiers), q=query, here=here,
         procedures=[(label(receives[one].title), f"{HOME}/demarches/{one}") for one in here.items],
         searched=len(receives) > ON_A_PAGE,
     )  # fmt: skip
@@ -131,7 +138,8 @@ def begin() -> Response:
             assistance.help_on_paper(office(), actor(), *names, signed=given.get("signed") == "1")
         elif how == "receipt":
             number, code = given.get("number", ""), given.get("code", "")
-            assistance.help_by_receipt(office(), actor(), number, code, client=client())
+            found = assistance.help_by_receipt(office(), actor(), number, code, client=client())
+            return go(f"{HOME}/{found.number}" if found else HOME)
         else:
             return go(HOME)
     except Refused as closed:
@@ -183,6 +191,20 @@ def end() -> Response:
     session.pop(_AWAITED, None)
     session["note"] = say("counter.ended")
     return go(HOME)
+
+
+@blueprint.post(f"{HOME}/demandes")
+@helper
+def resume() -> Response:
+    """An earlier request of the person, by the number on its receipt or in their messages."""
+    typed = request.form.get("number", "")[:40]
+    try:
+        found = assistance.resume_request(office(), _agent(), typed)
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, HOME)
+        return _choices(actor().dossiers, typed, sentence(closed.reason))
+    return go(f"{HOME}/{found.number}")
 
 
 # -- with what -----------------------------------------------------------------------------------------------------------

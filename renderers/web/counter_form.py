@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Blueprint, Response, request, session
 
-from engine.office.accounts import send_help_code
+from engine.office.accounts import send_sending_code
 from engine.office.assistance import confirm_by_code, person_named
 from engine.office.intake import check, submit
 from engine.office.office import WrongAnswers
@@ -138,7 +138,7 @@ def send(number: str) -> Response:
 
 def _send_code(one: Case) -> Response:
     _, phone = person_named(office(), actor())
-    send_help_code(office(), phone, client=client(), language=language())
+    send_sending_code(office(), phone, client=client(), language=language())
     session["note"] = say("counter.code_sent", phone=national(phone).replace(" ", "\u00a0"))
     return _check(one)
 

@@ -1,24 +1,30 @@
-"""What the person takes away: the receipt, to print on a sheet or on a roll, and as PDF."""
+"""What the person takes away: the receipt, to print on a sheet or on a roll, and as PDF; above it, what awaits them now and is
+done here with them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, session
 
+from engine.definition.model import Appointment
 from engine.office.assistance import follow_code
 from engine.office.cash import CASH, cash_due, take_cash
 from engine.office.cashier import awaited_payment, owed, payments
 from engine.office.settlement import RECEIVED
 from renderers.certificate import counter_pdf
 from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
-from renderers.web.cases import Case, agency_of, case, place_label, to_bring
+from renderers.web.cases import Case, agency_of, case, label, place_label, to_bring, visit_place
+from renderers.web.corrections import awaits_corrections
 from renderers.web.counter import HOME
 from renderers.web.desk import assisted_by
 from renderers.web.guards import helper
 from renderers.web.money import francs
+from renderers.web.todo import ToDo, to_book, to_fill
 from renderers.web.tracking import time_steps
 from renderers.web_form import national
+from renderers.words import first_capital
 
 blueprint = Blueprint("counter_receipt", __name__)
 
@@ -33,9 +39,9 @@ def show(number: str) -> Response:
     narrow = request.args.get("format") == "80"
     return page(
         "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
-        steps=time_steps(one), bring=to_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
+        steps=time_steps(one), bring=_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
         cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(office(), actor(), one.id),
-        receipts=_receipts(one),
+        receipts=_receipts(one), ahead=list(_ahead(one)), note=session.pop("note", ""),
     )  # fmt: skip
 
 
@@ -61,7 +67,7 @@ def pdf(number: str) -> Response:
     rows = [*_rows(one), *([(say("counter.follow_code"), code)] if code else [])]
     lists = [
         (say("counter.next"), [f"{step.title}. {step.text}".removesuffix(". ") for step in time_steps(one)]),
-        (say("counter.bring"), to_bring(one)),
+        (say("counter.bring"), _bring(one)),
     ]
     address = f"{office().settings.short_url}/suivi" + ("/code" if code else "")
     body = counter_pdf(
@@ -80,7 +86,8 @@ def _rows(one: Case) -> list[tuple[str, str]]:
         (say("counter.sent_on"), sent),
         (say("counter.office"), place_label(dossier.office)),
         (say("counter.assisted_by"), assisted_by(dossier)),
-        (say("counter.fee"), _fee_said(one, due)),
+        *((say("counter.visit"), said) for said in _visits(one)),
+        (say("counter.fee"), _fee_said(one, due) if one.dossier.closed_at is None or due else ""),
         *(
             (
                 say(f"counter.{'cash_taken' if paid.method == CASH else 'phone_paid'}"),
@@ -91,6 +98,34 @@ def _rows(one: Case) -> list[tuple[str, str]]:
         ),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _visits(one: Case) -> Iterator[str]:
+    """The visits held: who has no telephone has them on this paper alone."""
+    for booking in one.dossier.bookings.values():
+        if booking.status == "booked":
+            place = visit_place(one.procedure.tasks.get(booking.appointment), booking.office)
+            yield f"{first_capital(site().words.moment(booking.start, language()))}, {place}"
+
+
+def _bring(one: Case) -> list[str]:
+    """Nothing more once it is over."""
+    return to_bring(one) if one.dossier.closed_at is None else []
+
+
+def _ahead(one: Case) -> Iterator[ToDo]:
+    """What the person may do now, here, but paying, which has its own buttons."""
+    if awaits_corrections(one):
+        asked = len(one.dossier.correction.fields) if one.dossier.correction else 0
+        yield ToDo(
+            one.at("/corrections"), say("counter.correct"), say("counter.correct_text", count=asked) if asked else ""
+        )
+    yield from to_fill(one)
+    yield from to_book(one)
+    for booking in one.dossier.bookings.values():
+        task = one.procedure.tasks.get(booking.appointment)
+        if isinstance(task, Appointment) and booking.status == "booked" and booking.start > office().now():
+            yield ToDo(one.at(f"/rendez-vous?quoi={task.id}"), say("counter.change_visit", what=label(task.label)))
 
 
 def _receipts(one: Case) -> list[tuple[str, str]]:

@@ -74,7 +74,11 @@ def part_title(one: Case, form: Form, part: str) -> str:
 @blueprint.get("/dossiers/<number>/a-faire/<form_id>")
 @signed_in
 def show(number: str, form_id: str) -> Response:
-    one = case(number)
+    return show_errand(case(number), form_id)
+
+
+def show_errand(one: Case, form_id: str) -> Response:
+    """A later form, or the list of its rows."""
     asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
     if asked is None:
         return _over(one, form_id)
@@ -84,13 +88,17 @@ def show(number: str, form_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/a-faire/<form_id>")
 @signed_in
 def fill(number: str, form_id: str) -> Response:
-    return _fill(number, form_id, None)
+    return fill_errand(case(number), form_id, None)
 
 
 @blueprint.get("/dossiers/<number>/a-faire/<form_id>/<part>")
 @signed_in
 def show_part(number: str, form_id: str, part: str) -> Response:
-    one = case(number)
+    return show_errand_part(case(number), form_id, part)
+
+
+def show_errand_part(one: Case, form_id: str, part: str) -> Response:
+    """One row of it."""
     asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
     if asked is None:
         return _over(one, form_id)
@@ -102,7 +110,7 @@ def show_part(number: str, form_id: str, part: str) -> Response:
 @blueprint.post("/dossiers/<number>/a-faire/<form_id>/<part>")
 @signed_in
 def fill_part(number: str, form_id: str, part: str) -> Response:
-    return _fill(number, form_id, part)
+    return fill_errand(case(number), form_id, part)
 
 
 def _over(one: Case, form_id: str) -> Response:
@@ -142,8 +150,9 @@ def _answered(one: Case, form: Form, part: str | None, raw: bool) -> Filled:
     return Filled(found.page, found.problems, found.answers)
 
 
-def _fill(number: str, form_id: str, part: str | None) -> Response:
-    one = case(number)
+def fill_errand(one: Case, form_id: str, part: str | None) -> Response:
+    """Keeps a form, or one row of it, when it is whole."""
+    number = one.dossier.number
     form = one.procedure.tasks.get(form_id)
     if form_id not in {found.form.id for found in asked_of(one)} or not isinstance(form, Form):
         return _over(one, form_id)

@@ -29,7 +29,19 @@ from engine.problems import Refused
 from engine.records.dossier import Payment
 from engine.rules.tasks import open_tasks
 from renderers.certificate import receipt_pdf
-from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
+from renderers.web.base import (
+    actor,
+    at_counter,
+    file_response,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.guards import public, signed_in
 from renderers.web.money import day_of, fee_line, francs, is_over, money_line, over_line, provider_label
@@ -285,16 +297,13 @@ def _over(payment: Payment) -> list[str]:
 
 
 def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
-    helped = (
-        bool(actor().principal) and actor().kind == "agent"
-    )  # at a counter: its receipt, and no visit is booked there
-    follow_it = {"href": one.at(), "label": say("counter.to_receipt" if helped else "payment.follow")}
+    follow_it = {"href": one.at(), "label": say("counter.to_receipt" if at_counter() else "payment.follow")}
     if payment.status in _RECEIVED:
         receipt = {"href": one.at(f"/recu/{payment.id}.pdf"), "label": say("payment.receipt")}
         visits = [
             task
             for task in open_tasks(one.procedure, one.dossier, one.standing().scope)
-            if isinstance(task, Appointment) and not helped
+            if isinstance(task, Appointment)
         ]
         book = [{"href": one.at("/rendez-vous"), "label": say("payment.book")}] if visits else []
         return [*book, follow_it, receipt] if book else [follow_it, receipt]

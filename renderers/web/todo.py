@@ -9,7 +9,7 @@ from engine.definition.model import Appointment
 from engine.office.cashier import awaited_payment
 from engine.office.fee_accounts import fee_accounts
 from engine.rules.tasks import holds_slot, open_tasks
-from renderers.web.base import actor, office, say
+from renderers.web.base import actor, at_counter, office, say
 from renderers.web.cases import Case, label
 from renderers.web.errands import asked_of
 from renderers.web.money import day_of, francs
@@ -26,10 +26,11 @@ def to_do(one: Case) -> list[ToDo]:
     """Forms to fill, money to pay, visits to book. Not the corrections, which have a box of their own."""
     if one.dossier.is_draft:
         return []
-    return [*_forms(one), *_money(one), *_visits(one)]
+    return [*to_fill(one), *_money(one), *to_book(one)]
 
 
-def _forms(one: Case) -> Iterator[ToDo]:
+def to_fill(one: Case) -> Iterator[ToDo]:
+    """Later forms."""
     for asked in asked_of(one):
         text = say("todo.parts_left", count=asked.left) if asked.parts else ""
         yield ToDo(asked.href, asked.title, text)
@@ -46,7 +47,11 @@ def _money(one: Case) -> Iterator[ToDo]:
     yield ToDo(one.at("/paiement"), say("todo.pay", amount=francs(amount)), text)
 
 
-def _visits(one: Case) -> Iterator[ToDo]:
+def to_book(one: Case) -> Iterator[ToDo]:
+    """Visits that are to be booked and are not."""
     for task in open_tasks(one.procedure, one.dossier, one.standing().scope):
         if isinstance(task, Appointment) and not task.proposed_by and not holds_slot(one.dossier, task.id):
-            yield ToDo(one.at(f"/rendez-vous?quoi={task.id}"), say("todo.book", what=label(task.label)))
+            yield ToDo(
+                one.at(f"/rendez-vous?quoi={task.id}"),
+                say("counter.book" if at_counter() else "todo.book", what=label(task.label)),
+            )

@@ -166,6 +166,32 @@ def helped_at_a_counter(site: AccessWorld) -> Seen:
 
 
 @a_way
+def coming_back_to_a_counter(site: AccessWorld) -> Seen:
+    """What was sent before is opened by its number: to be corrected, filled in, visited."""
+    agent, of = site.client_of("coll"), site.owner.dossiers
+    yield "422", agent.post("/agent/guichet/demandes", data={"number": site.neighbour.dossiers["sent"]["number"]})
+
+    def back(stage: str) -> str:
+        answer = agent.post("/agent/guichet/demandes", data={"number": of[stage]["number"]})
+        return str(answer.headers["Location"])
+
+    correcting, asked, visiting = (back(stage) for stage in ("correcting", "asked", "visiting"))
+    for at in (correcting, asked, visiting, back("granted")):
+        yield "counter_receipt.show", agent.get(f"{at}/recepisse")
+    yield "counter.home", agent.get("/agent/guichet")
+    yield "counter_corrections.show", agent.get(f"{correcting}/corrections")
+    yield "counter_errands.show", agent.get(f"{asked}/a-faire/plan")
+    yield "counter_errands.show", agent.get(f"{asked}/a-faire/tenue")
+    yield "counter_errands.show_part", agent.get(f"{asked}/a-faire/tenue/0")
+    yield "422", agent.post(f"{asked}/a-faire/tenue/0", data={"go": "next", "act-seen": "taille"})
+    visit, slot = f"{visiting}/rendez-vous", {"quoi": "remise", "bureau": "dgdn_lome", "start": of["visiting"]["slot"]}
+    yield "counter_visits.choose", agent.get(visit)
+    yield "counter_visits.choose", agent.get(f"{visit}?changer=1")
+    yield "counter_visits.confirm", agent.get(f"{visit}/confirmer", query_string=slot)
+    yield "counter_visits.cancel", agent.get(f"{visit}/annuler")
+
+
+@a_way
 def a_permit_named_at_a_counter(site: AccessWorld) -> Seen:
     """Where the procedure that renews is received there too."""
     received = RENEWAL.replace("edition: 1", "edition: 2").replace("by: chef_sejour", "by: [chef_sejour, guichet]")
