@@ -9,7 +9,7 @@ impossibility is still proven, and whoever acts on a possibility reads it again 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -49,7 +49,14 @@ from engine.definition.prove_world import (
     Z,
     all_of,
     any_of,
+    counted,
+    either,
+    extreme,
+    floor,
     minutes,
+    must_be_plain,
+    outermost,
+    real,
 )
 from engine.values import Span
 
@@ -172,7 +179,7 @@ class Terms:
                 found.append(self.constant(one.value, "time"))
             else:
                 found.append(self.term(one, row))
-        _simple(*found)
+        must_be_plain(*found)
         return found[0], found[1]
 
     def _age_compared(self, node: Compare, row: Slot | None) -> Term | None:
@@ -192,7 +199,7 @@ class Terms:
 
     def _one_of(self, node: OneOf, row: Slot | None) -> Term:
         item = self.term(node.item, row)
-        _simple(item)
+        must_be_plain(item)
         found = any_of(*(item.value == self.constant(one, node.item.type.kind).value for one in node.among))
         return Term(all_of(item.answered, z3.Not(found) if node.negated else found))
 
@@ -208,7 +215,7 @@ class Terms:
     def _if(self, node: If, row: Slot | None) -> Term:
         condition = self.holds(node.condition, row)
         then, otherwise = self.term(node.then, row), self.term(node.otherwise, row)
-        return _either(condition, then, otherwise)
+        return either(condition, then, otherwise)
 
     # -- numbers, dates ------------------------------------------------------------------------------------------------
 
@@ -217,7 +224,7 @@ class Terms:
         both = all_of(left.answered, right.answered)
         if node.type.kind == "date":
             return self._shifted(node, left, right, both)
-        _simple(left, right)
+        must_be_plain(left, right)
         match node.operator:
             case "+":
                 return Term(left.value + right.value, both)
@@ -253,20 +260,20 @@ class Terms:
         if name == "answered":
             return Term(terms[0].answered)
         if name == "otherwise":
-            both = _either(terms[0].answered, terms[0], terms[1])
+            both = either(terms[0].answered, terms[0], terms[1])
             return Term(both.value, any_of(terms[0].answered, terms[1].answered))
         if name in _SPANS:
             unit, working = _SPANS[name]
             return Term((SpanCase(YES, terms[0].value, unit, working),), there)
-        _simple(*terms)
+        must_be_plain(*terms)
         values = [one.value for one in terms]
         match name:
             case "min" | "max":
-                return Term(_extreme(values, name == "min"), there)
+                return Term(extreme(values, name == "min"), there)
             case "round_down":
-                return Term(_floor(values[0]), there)
+                return Term(floor(values[0]), there)
             case "round_up":
-                return Term(-_floor(-values[0]), there)
+                return Term(-floor(-values[0]), there)
             case "length":
                 return Term(self.world.length_of(node.arguments[0], values[0]), there)
             case "in_list":
@@ -318,7 +325,7 @@ class Terms:
 
     def _lookup(self, table: Table, keys: list[Term]) -> Term:
         """A table is finite: one case a row."""
-        _simple(*keys)
+        must_be_plain(*keys)
         found = self._cell(table, list(table.rows), keys, 0)
         return Term(found.value, all_of(found.answered, *(key.answered for key in keys)))
 
@@ -334,7 +341,7 @@ class Terms:
         for start in starts:
             written = self.constant(start, key.type.kind).value
             inside = keys[at].value >= written if key.from_ else keys[at].value == written
-            found = _either(inside, self._cell(table, groups[start], keys, at + 1), found)
+            found = either(inside, self._cell(table, groups[start], keys, at + 1), found)
         return found
 
     # -- rows ----------------------------------------------------------------------------------------------------------
@@ -345,67 +352,17 @@ class Terms:
             raise NotExpressible("rows")
         slots = [Slot(one.present, one.column, one.outer or row, one.key) for one in rows.value]
         if node.body is None:
-            return Term(_count(slot.present for slot in slots))
+            return Term(counted(slot.present for slot in slots))
         match node.function:
             case "any":
                 return Term(any_of(*(all_of(one.present, self.holds(node.body, one)) for one in slots)))
             case "all":
                 return Term(all_of(*(z3.Implies(one.present, self.holds(node.body, one)) for one in slots)))
             case "count":
-                return Term(_count(all_of(one.present, self.holds(node.body, one)) for one in slots))
+                return Term(counted(all_of(one.present, self.holds(node.body, one)) for one in slots))
         found = [(slot.present, self.term(node.body, slot)) for slot in slots]
-        _simple(*(term for _, term in found))
+        must_be_plain(*(term for _, term in found))
         if node.function == "sum":
             parts = [z3.If(all_of(there, term.answered), term.value, ZERO) for there, term in found]
             return Term(z3.Sum(*parts) if len(parts) > 1 else parts[0] if parts else ZERO)
-        return _outermost(found, node.function == "least")
-
-
-def real(value: Z) -> Z:
-    return z3.ToReal(value) if z3.is_int(value) else value
-
-
-def _floor(value: Z) -> Z:
-    return value if z3.is_int(value) else z3.ToInt(value)
-
-
-def _count(conditions: Iterator[Z]) -> Z:
-    parts = [z3.If(one, z3.IntVal(1), ZERO) for one in conditions]
-    return z3.Sum(*parts) if len(parts) > 1 else parts[0] if parts else ZERO
-
-
-def _extreme(values: list[Z], least: bool) -> Z:
-    found = values[0]
-    for one in values[1:]:
-        found = z3.If(one < found if least else one > found, one, found)
-    return found
-
-
-def _outermost(found: list[tuple[Z, Term]], least: bool) -> Term:
-    """The least or the most of what is there; empty when nothing is."""
-    value, there = ZERO, NO
-    for present, term in found:
-        here = all_of(present, term.answered)
-        further = term.value < value if least else term.value > value
-        value = z3.If(all_of(here, any_of(z3.Not(there), further)), term.value, value)
-        there = any_of(there, here)
-    return Term(value, there)
-
-
-def _either(condition: Z, then: Term, otherwise: Term) -> Term:
-    """`then` where the condition holds, else `otherwise`."""
-    there = z3.If(condition, then.answered, otherwise.answered)
-    if isinstance(then.value, tuple) and isinstance(otherwise.value, tuple):
-        if not all(isinstance(case, SpanCase) for case in (*then.value, *otherwise.value)):
-            raise NotExpressible("rows")
-        first = tuple(SpanCase(case.when, case.count, case.unit, case.working) for case in otherwise.value)
-        last = tuple(SpanCase(all_of(condition, case.when), case.count, case.unit, case.working) for case in then.value)
-        return Term((*first, *last), z3.simplify(there))
-    _simple(then, otherwise)
-    return Term(z3.If(condition, then.value, otherwise.value), z3.simplify(there))
-
-
-def _simple(*terms: Term) -> None:
-    """Only plain values go where several choices, rows and spans cannot."""
-    if any(isinstance(one.value, (tuple, Mapping)) for one in terms):
-        raise NotExpressible("compound")
+        return outermost(found, node.function == "least")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, Protocol, TypeAlias
@@ -116,3 +116,57 @@ def minutes(written: str) -> int:
 
 def implies(condition: Z, consequence: Z) -> Z:
     return consequence if z3.is_true(condition) else z3.Implies(condition, consequence)
+
+
+def real(value: Z) -> Z:
+    """A number as one that may have a fraction."""
+    return z3.ToReal(value) if z3.is_int(value) else value
+
+
+def floor(value: Z) -> Z:
+    """The whole number at or just below."""
+    return value if z3.is_int(value) else z3.ToInt(value)
+
+
+def counted(conditions: Iterator[Z]) -> Z:
+    """How many hold."""
+    parts = [z3.If(one, z3.IntVal(1), ZERO) for one in conditions]
+    return z3.Sum(*parts) if len(parts) > 1 else parts[0] if parts else ZERO
+
+
+def extreme(values: list[Z], least: bool) -> Z:
+    """The least or the most of values that are all there."""
+    found = values[0]
+    for one in values[1:]:
+        found = z3.If(one < found if least else one > found, one, found)
+    return found
+
+
+def outermost(found: list[tuple[Z, Term]], least: bool) -> Term:
+    """The least or the most of what is there; empty when nothing is."""
+    value, there = ZERO, NO
+    for present, term in found:
+        here = all_of(present, term.answered)
+        further = term.value < value if least else term.value > value
+        value = z3.If(all_of(here, any_of(z3.Not(there), further)), term.value, value)
+        there = any_of(there, here)
+    return Term(value, there)
+
+
+def either(condition: Z, then: Term, otherwise: Term) -> Term:
+    """`then` where the condition holds, else `otherwise`."""
+    there = z3.If(condition, then.answered, otherwise.answered)
+    if isinstance(then.value, tuple) and isinstance(otherwise.value, tuple):
+        if not all(isinstance(case, SpanCase) for case in (*then.value, *otherwise.value)):
+            raise NotExpressible("rows")
+        first = tuple(SpanCase(case.when, case.count, case.unit, case.working) for case in otherwise.value)
+        last = tuple(SpanCase(all_of(condition, case.when), case.count, case.unit, case.working) for case in then.value)
+        return Term((*first, *last), z3.simplify(there))
+    must_be_plain(then, otherwise)
+    return Term(z3.If(condition, then.value, otherwise.value), z3.simplify(there))
+
+
+def must_be_plain(*terms: Term) -> None:
+    """Only plain values go where several choices, rows and spans cannot."""
+    if any(isinstance(one.value, (tuple, Mapping)) for one in terms):
+        raise NotExpressible("compound")
