@@ -34,7 +34,7 @@ from tests.postgres import database
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 NUMBERS: Final = range(1, len(sqlite_schema.NAMES) + 1)
 KEPT: Final = [one for one in TABLES if one not in ("tally", "tally_mark", "reply", "aside", "rate")]
-EACH: Final = {"sqlite": max(1, 6 // tries(1)), "postgresql": max(1, 15 // tries(1))}  # how far apart it is killed
+EACH: Final = {"sqlite": max(1, 24 // tries(1)), "postgresql": max(1, 48 // tries(1))}  # how far apart it is killed
 
 
 @pytest.fixture(scope="module")

@@ -18,16 +18,17 @@ import pytest
 from engine.office import bookings, casework, cashier, intake, papers, timers
 from engine.office.filed import places
 from engine.office.inspection import fsck
+from engine.office.keys import SigningKeys
 from engine.office.office import Office
 from engine.office.safekeeping import back_up, read_contents
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Actor, Dossier
 from engine.records.file_keys import FileKeys, add_key
+from engine.records.sqlite import SqliteStore
 from engine.rules.decision import Act
 from tests.effort import EFFORT
-from tests.engine.office.hammer import world_in
 from tests.engine.office.test_bookings import to_book
-from tests.engine.office.world import World, file_keys, pdf
+from tests.engine.office.world import World, a_world, file_keys, pdf
 from tests.faults import syscalls
 from tests.faults.syscalls import ACCIDENT, DONE, KILLED, REFUSED, Fault
 
@@ -42,6 +43,13 @@ PHONES["book"] = "+22890100007"  # as `to_book` numbers them
 
 Work = Callable[[], object]
 Command = Callable[[Path], Work]
+
+
+def world_in(folder: Path) -> World:
+    """The office of that folder, the same in every process: its store, its operator, its keys."""
+    world = a_world(folder, SqliteStore(folder / "office.db"), folder / "operator.db")
+    world.office = replace(world.office, keys=SigningKeys.open(folder / "keys.json", make=True))
+    return world
 
 
 def prepare(folder: Path) -> None:
