@@ -1,17 +1,15 @@
 """A procedure laid flat for comparison: one element a thing (a question, an option, a line of a fee, a state, an act),
-each with the facets that a change may touch.
-
-Facets are read from the model's own dataclasses, so that what the model learns to hold is compared from that day on.
-What is left out is named, with its reason, in `LEFT_OUT`.
+each with the facets that a change may touch (`diff_facets.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+from engine.definition.diff_facets import facets_of, order_of, vars_of
 from engine.definition.model import (
     APPLICATION,
     Appointment,
@@ -33,25 +31,6 @@ from engine.problems import NOWHERE, Position
 from engine.values import Text
 
 Path: TypeAlias = tuple[str, ...]
-
-# Attributes of the model that are no facet of the element itself, and where they are compared instead.
-LEFT_OUT: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
-    "Thing": frozenset({"id", "where"}),  # the id is the element's path; a place is no meaning
-    "Field": frozenset({"value_type", "options", "rows", "checks", "evidence", "bounds"}),  # derived, or below
-    "EvidenceTerms": frozenset({"any_of"}),  # elements
-    "Page": frozenset({"fields", "checks"}),  # elements
-    "Criterion": frozenset({"field"}),  # its facets are the criterion's
-    "Form": frozenset({"pages", "services", "asked"}),  # elements
-    "Fee": frozenset({"lines"}),  # elements
-    "Table": frozenset({"rows"}),  # elements
-    "State": frozenset({"booked", "effects"}),  # said by `mode`; effects are facets
-    "Transition": frozenset({"source", "target", "rank", "when", "reopens", "without", "label", "effects", "by"}),
-    "Identity": frozenset({"edition", "appeals"}),  # told apart; elements
-    "PersonalData": frozenset({"keep", "sensitive"}),  # elements
-    "CodeList": frozenset({"id", "items"}),  # elements
-    "Scheme": frozenset({"id"}),
-    "Notice": frozenset({"event"}),  # its path
-})  # fmt: skip
 
 # Sections whose ids a dossier keeps: they vanish only when `migrate` says what becomes of them.
 KEPT: Final = frozenset({
@@ -116,18 +95,6 @@ def _elements(procedure: Procedure) -> Iterator[Element]:
     yield from _shared(procedure)
 
 
-def facets_of(record: Any, *also_left: str) -> dict[str, object]:
-    """The attributes of a record of the model, less those of `LEFT_OUT`."""
-    left = {*also_left}
-    for kind in type(record).__mro__:
-        left |= LEFT_OUT.get(kind.__name__, frozenset())
-    return {
-        one.name.removesuffix("_"): getattr(record, one.name)
-        for one in fields(record)
-        if one.name not in left and one.compare
-    }
-
-
 def _element(thing: Any, path: Path, called: Text | None = None, /, **more: object) -> Element:
     """The element of a thing of the model, with facets from elsewhere; its label is a facet too."""
     named = called or getattr(thing, "label", None) or getattr(thing, "title", None) or Text(())
@@ -160,7 +127,7 @@ def _asked_first(procedure: Procedure) -> Iterator[Element]:
 
 def _criterion(criterion: Criterion) -> Iterator[Element]:
     path = ("eligibility", criterion.id)
-    asked = {**facets_of(criterion.field), **vars_of(criterion.field.bounds), **_order(criterion.field.options)}
+    asked = {**facets_of(criterion.field), **vars_of(criterion.field.bounds), **order_of(criterion.field.options)}
     yield _element(criterion, path, criterion.field.label, **{**asked, **facets_of(criterion)})
     yield from _options(criterion.field, path)
 
@@ -181,12 +148,12 @@ def _forms(procedure: Procedure) -> Iterator[Element]:
 
 
 def _page(page: Page) -> Element:
-    return _element(page, ("pages", page.id), **_order(page.fields))
+    return _element(page, ("pages", page.id), **order_of(page.fields))
 
 
 def _later(form: Form) -> Iterator[Element]:
     path = (_section(form), form.id)
-    yield _element(form, path, **_order(form.fields))
+    yield _element(form, path, **order_of(form.fields))
     for service in form.services:  # its id is an answer of its own
         own = MappingProxyType(facets_of(service))
         yield Element((*path, "services", service.id), service.id, service.label, service.where, own)
@@ -215,7 +182,7 @@ def _questions(page: Page, form: Form) -> Iterator[Element]:
 def _question(asked: Field, path: Path, form: str, page: str) -> Iterator[Element]:
     terms = facets_of(asked.evidence) if asked.evidence is not None else {}
     places = {"form": form, "page": page if form == APPLICATION else form}
-    yield _element(asked, path, **terms, **vars_of(asked.bounds), **places, **_order(_choices(asked)))
+    yield _element(asked, path, **terms, **vars_of(asked.bounds), **places, **order_of(_choices(asked)))
     yield from _options(asked, path)
     for column in asked.rows:
         yield from _question(column, (*path, "questions", column.id), form, page)
@@ -241,15 +208,6 @@ def _options(asked: Field, path: Path) -> Iterator[Element]:
             yield Element(
                 own, ".".join(own[1::2]), option.label, asked.where, MappingProxyType(facets_of(option, "code"))
             )
-
-
-def vars_of(record: Any) -> dict[str, object]:
-    """All the attributes of a small record, as facets of the thing around it."""
-    return {one.name: getattr(record, one.name) for one in fields(record)}
-
-
-def _order(things: Iterable[Any]) -> dict[str, object]:
-    return {"order": tuple(getattr(one, "id", None) or one.code for one in things)}
 
 
 # -- what is owed, when one comes --------------------------------------------------------------------------------------
@@ -377,7 +335,7 @@ def _kept(procedure: Procedure) -> Iterator[Element]:
 def _shared(procedure: Procedure) -> Iterator[Element]:
     for code_list in procedure.lists.values():
         path = ("lists", code_list.id)
-        own = {**facets_of(code_list), **_order(code_list.items)}
+        own = {**facets_of(code_list), **order_of(code_list.items)}
         yield Element(path, code_list.id, code_list.title, NOWHERE, MappingProxyType(own))
         for item in code_list.items:
             inner = (*path, "options", item.code)

@@ -19,7 +19,8 @@ from engine.definition.diff import (
     severity,
     unchanged,
 )
-from engine.definition.diff_portrait import LEFT_OUT, portrait
+from engine.definition.diff_facets import LEFT_OUT
+from engine.definition.diff_portrait import portrait
 from engine.definition.model import Procedure
 from tests.makers import PROCEDURES, a_procedure, compiled, the_procedure
 
