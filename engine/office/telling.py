@@ -143,18 +143,13 @@ class Told:
         refused_on_purpose = step.options.get("refused") is True
         try:
             verb(self, step)
-        except Refused as refused:
+        except (Refused, NotFound) as refused:  # what is not for this person to see is not found
             if not refused_on_purpose:
-                self._impossible(step, refused.reason.code)
-        except NotFound:  # not for this person to see
-            if not refused_on_purpose:
-                self._impossible(step, "role")
+                self._impossible(step, refused.reason.code if isinstance(refused, Refused) else "role")
         except WrongAnswers as wrong:
-            if refused_on_purpose:
-                self.dossier = self.stage.dossier(self._dossier().id)
-                return
-            found = tuple(sorted({spot(one) for one in wrong.problems}))
-            self._fail("T902", what=_called(step), why="answers", found=found)
+            if not refused_on_purpose:
+                found = tuple(sorted({spot(one) for one in wrong.problems}))
+                self._fail("T902", what=_called(step), why="answers", found=found)
         else:
             if refused_on_purpose:
                 self._fail("T901", what="refused", expected="refused", found="accepted")
@@ -164,13 +159,7 @@ class Told:
         name, dossier = str(step.value), self._dossier()
         ways = [way for way in self.procedure.leaving.get(dossier.state, ()) if way.id == name and way.event is None]
         roles = ways[0].by if ways else tuple(self._roles_of(name))
-        filling: Mapping[str, Plain] = {}
-        if ways and ways[0].fills:
-            given = step.options.get("with")
-            filling = example_filling(
-                self.procedure, ways[0].fills, dossier, given if isinstance(given, dict) else {},
-                self._today(), self.stage.office.directory,
-            )  # fmt: skip
+        filling = self._filling(ways[0].fills, step) if ways and ways[0].fills else {}
         reason = str(step.options["reason"]) if "reason" in step.options else None
         fields = step.options.get("fields")
         names = [str(one) for one in fields] if isinstance(fields, list) else [str(fields)] if fields else []
@@ -179,9 +168,7 @@ class Told:
         if ways and "attachment" in ways[0].asks:
             dossier, joined = self._joined(dossier, name, person)
         act = Act(name, reason, dict.fromkeys(names, reason or ""), filling, joined)
-        take_transition(
-            self.stage.office, person, dossier.id, act, revision=dossier.revision, token=fresh_token()
-        )  # fmt: skip
+        take_transition(self.stage.office, person, dossier.id, act, revision=dossier.revision, token=fresh_token())
 
     def _joined(self, dossier: Dossier, act: str, person: Actor) -> tuple[Dossier, tuple[str, ...]]:
         """A piece joined to the act that asks for one, as if it had been handed in."""
@@ -229,15 +216,12 @@ class Told:
 
     def _fill(self, step: Step) -> None:
         """A later form that the state gathers, whole or row by row."""
-        form, given = self.procedure.tasks.get(str(step.value)), step.options.get("with")
+        form = self.procedure.tasks.get(str(step.value))
         if not isinstance(form, Form):
             self._fail("T902", what=str(step.value), why="unknown")
         person, office = self._person(step, form.by), self.stage.office
         if form.each is None:
-            filling = example_filling(
-                self.procedure, form.id, self._dossier(), given if isinstance(given, dict) else {}, self._today(),
-                office.directory,
-            )  # fmt: skip
+            filling = self._filling(form.id, step)
             fill_form(office, person, self._dossier().id, form.id, filling, token=fresh_token())
             return
         rows = step.options.get("rows")
@@ -250,7 +234,7 @@ class Told:
             filling = self._part(form, part, row if isinstance(row, dict) else {})
             self.dossier = fill_row(
                 office, person, self._dossier().id, form.id, int(part), filling, token=fresh_token()
-            )  # fmt: skip
+            )
 
     def _give(self, step: Step) -> None:
         """Opinions, each by its service."""
@@ -263,6 +247,11 @@ class Told:
             person, answers = self._person(step, service.by), self._part(asked, name, given)
             give_opinion(self.stage.office, person, self._dossier().id, name, answers, token=fresh_token())
             self.dossier = self.stage.dossier(self._dossier().id)
+
+    def _filling(self, form: str, step: Step) -> dict[str, Plain]:
+        given, directory = step.options.get("with"), self.stage.office.directory
+        said = given if isinstance(given, dict) else {}
+        return example_filling(self.procedure, form, self._dossier(), said, self._today(), directory)
 
     def _part(self, form: Form, part: str, given: Mapping[str, Plain]) -> dict[str, Plain]:
         return example_part(
@@ -315,9 +304,7 @@ class Told:
         for link, said in self._pairs(step):
             ended = str(said.get("end", "granted")) if isinstance(said, dict) else str(said)
             dossier = self._dossier()
-            decision = link_ended(
-                self.procedure, dossier, link, ended, office.now(), office.directory, office.wording
-            )  # fmt: skip
+            decision = link_ended(self.procedure, dossier, link, ended, office.now(), office.directory, office.wording)
             with office.store.unit(write=True) as unit:
                 self.dossier = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
 
