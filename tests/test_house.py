@@ -23,7 +23,7 @@ DOORS = {
     "jsonschema": ("engine.definition.shape",),
     "jsonschema_rs": ("engine.definition.shape",),
     "urllib3": ("engine.gateways.wire",),
-    "transitions": ("engine.rules.workflow", "engine.rules.machine"),
+    "transitions": ("engine.rules.machine",),
     "sqlite_utils": ("engine.records.",),
     "sqlite3": ("engine.records.", "engine.gateways.sandbox"),
     "psycopg": tuple(f"engine.records.postgres{room}" for room in ("", "_schema", "_tables")),

@@ -35,7 +35,7 @@ from engine.records.store import Busy, Unit
 from engine.rules.decision import EntryDraft
 from engine.rules.due_dates import stands_still_while_paid, timers_of
 from engine.rules.scopes import scope_of
-from engine.rules.workflow import time_over
+from engine.rules.timers import time_over
 
 log = logging.getLogger("guichet.tour")
 

@@ -18,8 +18,7 @@ from engine.rules.access import acting_role
 from engine.rules.answers import OTHER
 from engine.rules.calendars import add_span
 from engine.rules.decision import Decision
-from engine.rules.machine import circuit_of, event_trigger
-from engine.rules.moves import finish_task, move, settle
+from engine.rules.moves import finish_task, move, settle, way_of
 from engine.rules.parts import SILENT, consulted, is_finished, opened_at, parts_left, with_filling
 from engine.rules.passage import Moment, Passage, finished
 from engine.rules.tasks import mark_done, task_blockers
@@ -97,9 +96,7 @@ def _done_in_part(
     passage = passage.note("part_done", body, commits)
     if part in {service.id for service in form.services}:
         passage = passage.happened(part)
-        way = circuit_of(moment.procedure).way(
-            passage.dossier.state, event_trigger(part), moment.scope(passage.dossier)
-        )
+        way = way_of(passage, moment, part)
         if way is not None:
             return finished(settle(move(passage, moment, way), moment), moment)
     return finished(finish_task(passage, moment, form.id) if whole else passage, moment)

@@ -24,9 +24,14 @@ from engine.values import Plain
 def finish_task(passage: Passage, moment: Moment, task_id: str) -> Passage:
     """After a task was done and noted: the way it opens by itself, else on when all is done."""
     passage = passage.happened(task_id)
-    trigger = event_trigger(task_id)
-    way = circuit_of(moment.procedure).way(passage.dossier.state, trigger, moment.scope(passage.dossier))
+    way = way_of(passage, moment, task_id)
     return settle(move(passage, moment, way) if way else passage, moment)
+
+
+def way_of(passage: Passage, moment: Moment, event: str) -> Transition | None:
+    """The way that an event opens by itself from where the dossier stands, if any."""
+    circuit = circuit_of(moment.procedure)
+    return circuit.way(passage.dossier.state, event_trigger(event), moment.scope(passage.dossier))
 
 
 def move(passage: Passage, moment: Moment, way: Transition, role: str = "system", act: Act | None = None) -> Passage:

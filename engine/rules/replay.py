@@ -26,6 +26,7 @@ from engine.rules.gathering import OPINION
 from engine.rules.parts import filling_at
 from engine.rules.reading import keys_of
 from engine.rules.retention import KEEP, KEEP_DOCUMENT
+from engine.rules.timers import time_over
 from engine.rules.translation import Translation, way_name
 from engine.rules.wording import Wording
 from engine.values import Plain
@@ -112,9 +113,7 @@ class _Life:
             first = min(due, key=lambda one: (one.due_at, one.name))
             self.fired.add((first.name, first.entry))
             try:
-                self._keep(
-                    workflow.time_over(self.book, self.dossier, first.name, first.due_at, self.directory, self.wording)
-                )
+                self._keep(time_over(self.book, self.dossier, first.name, first.due_at, self.directory, self.wording))
             except Refused:
                 continue  # it stands no more
 

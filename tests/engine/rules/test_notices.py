@@ -15,7 +15,8 @@ from engine.records.dossier import SYSTEM_ACTOR, Dossier, IssuedDocument, Letter
 from engine.rules.appointments import place
 from engine.rules.decision import Act, Decision
 from engine.rules.notices import letters_for
-from engine.rules.workflow import pay, submit, take, time_over
+from engine.rules.timers import time_over
+from engine.rules.workflow import pay, submit, take
 from engine.sms import Parts, sms_parts, to_gsm
 from engine.values import Text
 from tests.engine.rules.small_book import (

@@ -21,16 +21,8 @@ from engine.rules.decision import Act, Decision, IssueOrder
 from engine.rules.history import Projection, differences, fold, projection_of
 from engine.rules.passage import Moment
 from engine.rules.tasks import open_tasks
-from engine.rules.workflow import (
-    answer_look_up,
-    no_show,
-    open_transitions,
-    pay,
-    submit,
-    take,
-    task_done,
-    time_over,
-)
+from engine.rules.timers import time_over
+from engine.rules.workflow import answer_look_up, no_show, open_transitions, pay, submit, take, task_done
 from engine.values import Span, Text
 from tests.engine.rules.small_book import (
     CHECKER,

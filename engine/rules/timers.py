@@ -1,0 +1,112 @@
+"""What time does to a dossier: a timer is over, and a reminder leaves, a way is taken, a clock of the law has run out.
+
+One that no longer stands, or has not come yet, is refused as `void_timer`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from engine.definition.directory import Directory
+from engine.definition.model import DRAFT, Form, Procedure
+from engine.problems import Refused, refusal
+from engine.records.dossier import SYSTEM_ACTOR, Dossier
+from engine.rules.decision import Decision
+from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due, visit_end
+from engine.rules.gathering import part_over
+from engine.rules.moves import move, settle, way_of
+from engine.rules.passage import Moment, Passage, finished
+from engine.rules.wording import Wording
+from engine.rules.workflow import answer_look_up
+from engine.values import Plain
+
+
+def time_over(
+    procedure: Procedure, dossier: Dossier, timer_name: str, now: datetime, directory: Directory, wording: Wording
+) -> Decision:
+    """A timer of the dossier is over (names: `due_dates`). One that no longer stands is refused as `void_timer`."""
+    moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
+    kind, _, rest = timer_name.partition(":")
+    if kind == "instalment" and dossier.owed.get(rest.partition(":")[0]):
+        return _reminded(moment, dossier, timer_name, kind, rest)
+    if dossier.closed_at is not None or dossier.is_draft != (kind in ("draft", "draft_reminder")):
+        raise Refused(refusal("void_timer", timer=timer_name))
+    if kind == "draft":
+        return _draft_over(moment, dossier)
+    if kind in ("remind", "reminder", "before", "draft_reminder"):
+        return _reminded(moment, dossier, timer_name, kind, rest)
+    if kind == "visit" and rest:
+        return _visit_over(moment, dossier, timer_name, rest)
+    if kind in ("due", "wait"):
+        return _state_over(moment, dossier, kind)
+    if kind in procedure.clocks:
+        return _clock_over(moment, dossier, kind)
+    task = procedure.tasks.get(kind)
+    if (isinstance(task, Form) and task.register is None) or procedure.round_of(kind) is not None:
+        return part_over(procedure, dossier, kind, now, directory, wording)
+    if task is not None and kind in procedure.state(dossier.state).waits and kind not in dossier.done:
+        return answer_look_up(procedure, dossier, kind, "unavailable", {}, now, directory, wording)
+    raise Refused(refusal("void_timer", timer=timer_name))
+
+
+def _draft_over(moment: Moment, dossier: Dossier) -> Decision:
+    """A draft nobody sent is closed where it stands: it never entered the circuit."""
+    if moment.now < draft_end(dossier, moment.directory.calendar):
+        raise Refused(refusal("void_timer", timer="draft"))
+    passage = Passage.of(dossier).with_(closed_at=moment.now)
+    return finished(passage.note("abandoned", {"state": DRAFT}).happened("draft"), moment)
+
+
+def _reminded(moment: Moment, dossier: Dossier, timer_name: str, kind: str, rest: str) -> Decision:
+    """A reminder leaves; nothing moves. One about a slot since changed, or whose hour has come, says nothing."""
+    if kind == "reminder":
+        appointment, _, number = rest.partition(":")
+        booking = dossier.bookings.get(appointment)
+        held = booking is not None and booking.status == "booked" and moment.now < booking.start
+        if booking is None or not held or str(booking.sequence) != number.partition(":")[0]:
+            raise Refused(refusal("void_timer", timer=timer_name))
+        timer_name = f"reminder:{appointment}"
+    if kind == "instalment" and not dossier.owed[rest.partition(":")[0]].left:
+        raise Refused(refusal("void_timer", timer=timer_name))
+    passage = Passage.of(dossier).note("reminded", {"timer": timer_name}).happened(timer_name)
+    return finished(passage, moment)
+
+
+def _state_over(moment: Moment, dossier: Dossier, kind: str) -> Decision:
+    """The state's time is over: its `late` way, or `then` of a wait; an agent's state without `late` only escalates."""
+    state = moment.procedure.state(dossier.state)
+    wait = instant_of(state.wait, dossier.entered_at, moment.scope(dossier), moment.directory.calendar)
+    over = wait if kind == "wait" else dossier.due_at if dossier.due_paused_at is None else None
+    if over is None or moment.now < over:
+        raise Refused(refusal("void_timer", timer=kind))
+    passage = Passage.of(dossier)
+    way = way_of(passage, moment, "done" if kind == "wait" else kind)
+    if way is not None:
+        return finished(settle(move(passage, moment, way), moment), moment)
+    body: dict[str, Plain] = {"timer": kind, "escalate": state.escalate}
+    return finished(passage.note("due", body).happened(f"late:{state.id}"), moment)
+
+
+def _visit_over(moment: Moment, dossier: Dossier, timer_name: str, rest: str) -> Decision:
+    """The day of a visit passed and nobody marked it: the state's time runs again, nothing else changes."""
+    appointment, _, sequence = rest.partition(":")
+    booking = dossier.bookings.get(appointment)
+    held = booking is not None and booking.status == "booked" and str(booking.sequence) == sequence
+    if booking is None or not held or dossier.due_paused_at is None or moment.now < visit_end(booking):
+        raise Refused(refusal("void_timer", timer=timer_name))
+    passage = replace(Passage.of(dossier), dossier=resume_due(dossier, visit_end(booking)))
+    return finished(passage.note("unmarked", {"appointment": appointment}), moment)
+
+
+def _clock_over(moment: Moment, dossier: Dossier, clock_id: str) -> Decision:
+    """A clock of the law ran out: once, for good."""
+    clock = moment.procedure.clocks[clock_id]
+    end = clock_end(dossier, clock, moment.scope(dossier), moment.directory.calendar)
+    if end is None or moment.now < end:
+        raise Refused(refusal("void_timer", timer=clock_id))
+    spent = replace(dossier.clocks[clock_id], since=None, over=True)
+    passage = Passage.of(dossier).with_(clocks={**dossier.clocks, clock_id: spent})
+    passage = passage.note("clock_over", {"clock": clock_id}).happened(clock_id)
+    way = way_of(passage, moment, clock_id)
+    return finished(settle(move(passage, moment, way) if way else passage, moment), moment)
