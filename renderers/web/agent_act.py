@@ -344,7 +344,10 @@ def _confirm(one: AgentCase, transition: str, typed: Typed) -> Response:
 
 
 def _closed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
-    return _stale_page(one, offer.transition.id, typed, say("stale.closed", why=why(one, offer)), False)
+    """What is not open: said as it is to who only came by its address, and kept for who had begun."""
+    closed = why(one, offer)
+    said = say("stale.closed", why=closed) if request.method == "POST" else closed
+    return _stale_page(one, offer.transition.id, typed, said, False)
 
 
 def _stale(one: AgentCase, transition: str, typed: Typed, reason: Refusal | None = None) -> Response:
@@ -362,7 +365,7 @@ def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, stil
     written += [(_asked(book, name), said or "–") for name, said in typed.whys.items()]
     written += [(_asked(book, name), ", ".join(values)) for name, values in typed.raw.items() if any(values)]
     return desk_page(
-        "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(),
+        "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=request.method == "POST",
         happened=last_event(one), act=act_label(book, transition), closed=closed, written=written,
         carried=list(typed.carried()), resume=still_open, action=one.at(f"/acte/{transition}"),
         revision=one.dossier.revision,

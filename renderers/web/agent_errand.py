@@ -230,7 +230,7 @@ def _too_late(one: AgentCase, form: Form, part: str | None, raw: Raw, wait: Wait
     named = wait.thing.label if wait else form.label
     reason = wait.closed if wait and wait.closed else refusal("not_now")
     return desk_page(
-        "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), happened=last_event(one),
+        "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=True, happened=last_event(one),
         act=label(named), closed=say("stale.closed", why=why_not(one.procedure, reason)), carried=[], resume=False,
         written=[(asked.get(name, name), ", ".join(said)) for name, said in raw.items() if any(said)], action="",
         revision=None,

@@ -417,7 +417,12 @@ def test_four_eyes_are_two_people(desks: Desks) -> None:
     assert confirm(first, dossier, "verifier", meme_personne="false")[0] == 303
     text = first.see(at(dossier))
     assert "Une autre personne doit le faire : vous avez déjà fait « Rendre la vérification »." in text
-    assert first.get(at(dossier, "/acte/signer")).status_code == 409
+    closed = first.get(at(dossier, "/acte/signer"))
+    told = read(closed)
+    assert closed.status_code == 409
+    assert "« Signer le bulletin » n’est pas possible maintenant" in told
+    assert "Une autre personne doit le faire : vous avez déjà fait « Rendre la vérification »." in told
+    assert "n’a pas été enregistrée" not in told  # nothing was sent
     assert confirm(second, dossier, "signer")[0] == 303
     delivered = second.see(at(dossier))
     assert "Bulletin n° 3" in delivered
