@@ -17,12 +17,15 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import psycopg
+
 from engine.office.demo import AUDITOR
 from engine.office.inspection import fsck
 from engine.office.installation import Settings
 from engine.office.office import Office
 from engine.office.sessions import actor_of, open_session
 from engine.records.dossier import Account, Actor
+from engine.records.postgres import PostgresStore
 from engine.values import new_id
 from renderers.console_installation import open_office
 from tests.makers import whole
@@ -34,6 +37,9 @@ VISIT: Final = "visite"  # whose visit is taken as soon as it is sent
 SEATS: Final = 50
 SOON: Final = 20.0  # seconds for a process to answer, however busy this machine is
 _ACCIDENT: Final = re.compile(r"Traceback|^\d\d:\d\d:\d\d (error|critical) ")
+
+_FORGOTTEN: Final = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND state LIKE 'idle in transaction%' AND state_change < now() - interval '3 seconds'"""
 
 _STALL: Final = """
 title: Étal de marché
@@ -189,6 +195,13 @@ class Installation:
         """Bytes of what SQLite wrote beside the store and has not brought into it; none on PostgreSQL."""
         beside = self.folder / "data/guichet.db-wal"
         return beside.stat().st_size if beside.exists() else 0
+
+    def left_open(self) -> int:
+        """Transactions of PostgreSQL that somebody began and forgot; SQLite shows a forgotten one by what it cannot bring in."""
+        if not isinstance(self.office.store, PostgresStore):
+            return 0
+        with psycopg.connect(self.office.store.address, autocommit=True) as connection:
+            return int(connection.execute(_FORGOTTEN).fetchone()[0])  # type: ignore[index]
 
     # -- judging -----------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 process group. `python -m tests.faults.stand` reads one order a line (JSON) and answers with one line.
 
 A child is `guichet serve` or `guichet worker` as the command line starts it. A `twin` is a defence taken away in it before it
-starts, by name (`tests/faults/twins.py`).
+starts, by name (`tests/faults/twins.py`); several, where each shows in a way of its own.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def start(order: dict[str, Any]) -> int:
         for handle, onto in ((nothing, 0), (said, 1), (said, 2)):
             os.dup2(handle, onto)
         os.environ.update(order["environ"])
-        if order["twin"]:
-            TWINS[order["twin"]](**order.get("with", {}))
+        for one in order["twin"].split():
+            TWINS[one](**order.get("with", {}))
         if "weighed" in order:
             tell_when_asked(order["weighed"])
         console(order["command"], standalone_mode=False)

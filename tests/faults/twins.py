@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +16,12 @@ from wsgiref.simple_server import WSGIServer, make_server
 import server
 from engine.office import answering
 from engine.records import postgres, sqlite
+from engine.records.attachments import AttachmentStore
 from engine.records.postgres import PostgresVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.turns import Turns
 from renderers import console_serving
+from renderers.web import watch
 
 
 def journal_in_another_unit() -> None:
@@ -98,11 +102,71 @@ def a_hundred_connections() -> None:
     console_serving._AT_ONCE, console_serving._GRACE = 100, 3600.0  # type: ignore
 
 
+def the_name_of_each_request_is_kept() -> None:
+    """Thirty-two letters for each request, and nobody ever drops them."""
+    honest, kept = watch.Watch._named, list[str]()
+
+    def named(one: Any, environ: Any) -> str:
+        kept.append(honest(one, environ))
+        return kept[-1]
+
+    watch.Watch._named = named  # type: ignore
+
+
+def each_page_is_kept() -> None:
+    """Twice, as a cache would in two languages. They are large, and no count of Python's own shows them."""
+    honest, kept = watch.Watch.__call__, list[bytes]()
+
+    def answers(one: Any, environ: Any, start: Any) -> Any:
+        told = honest(one, environ, start)
+        page = b"".join(told)
+        if hasattr(told, "close"):
+            told.close()
+        if len(page) > 1_000:
+            kept.extend((page, bytes(bytearray(page))))
+        return [page]
+
+    watch.Watch.__call__ = answers  # type: ignore
+
+
+def each_file_has_its_guard() -> None:
+    """A thread with a handle of its own for each file handed in, neither of which ever ends."""
+    honest = AttachmentStore.keep
+
+    def keep(*which: Any, **how: Any) -> Any:
+        def guards() -> None:
+            with open(os.devnull, "rb"):
+                threading.Event().wait()
+
+        threading.Thread(target=guards, daemon=True).start()
+        return honest(*which, **how)
+
+    AttachmentStore.keep = keep  # type: ignore
+
+
+def a_reader_that_never_ends() -> None:
+    """Somebody sees the store as it was, for as long as they may: what was written since cannot be brought into the file."""
+    honest = server.start_worker
+
+    def starts(app: Any, *how: Any) -> Any:
+        def reads() -> None:
+            while True:
+                with server.serving(app).store.unit() as unit:
+                    unit.last_publication()
+                    time.sleep(40.0)  # before PostgreSQL ends it
+
+        threading.Thread(target=reads, daemon=True).start()
+        return honest(app, *how)
+
+    server.start_worker = starts
+
+
 TWINS: Final[Mapping[str, Callable[..., None]]] = {
     one.__name__: one
     for one in (
         journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,
         a_line_is_never_cut,
-        whoever_writes_takes_their_time, whatever_was_seen,
+        whoever_writes_takes_their_time, whatever_was_seen, the_name_of_each_request_is_kept, each_page_is_kept,
+        each_file_has_its_guard, a_reader_that_never_ends,
     )
 }  # fmt: skip

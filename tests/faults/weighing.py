@@ -1,7 +1,8 @@
 """What a process holds on to: told by itself when asked, and judged over many looks at it.
 
-Garbage is collected before each look, at a moment when nobody asks anything: what is left is what is kept. Growth is the middle of
-the slopes between any two looks (Theil and Sen), so that no single one decides.
+Before each look, at a moment when nobody asks anything, garbage is collected and what is free is given back to the system: what is
+left is what is kept. What SQLite keeps for later is bounded by two settings, which are set so low here that the bound is reached at
+once. Growth is the middle of the slopes between any two looks (Theil and Sen), so that no single one decides.
 """
 
 from __future__ import annotations
@@ -11,27 +12,28 @@ import gc
 import json
 import os
 import signal
+import sqlite3
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from statistics import median
 from types import FrameType
-from typing import Final
+from typing import Any, Final, Literal
 
 from engine.records import sqlite_schema
 from tests.faults.installation import SOON, patient
 
 PAGE: Final = os.sysconf("SC_PAGESIZE")
-_CACHE: Final = 200  # KB of each connection to SQLite: full soon, so that a cache that fills is not taken for a leak
+_PAGES, _STATEMENTS = 200, 16  # of each connection to SQLite: KB read and kept, statements prepared and kept
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
     """`blocks`: small things that Python keeps; `lent`: bytes of everything else that asked for memory, libraries and large texts;
-    `resident`: bytes that the system counts, with what is free but not given back."""
+    `resident`: bytes of all of it that are in memory, as the system counts."""
 
     blocks: int
     lent: int
@@ -65,19 +67,31 @@ class _Lent(ctypes.Structure):
 
 def tell_when_asked(where: str) -> None:
     """From now on SIGUSR1 has this process collect its garbage and write what is left beside `where`."""
-    sqlite_schema.SPEED = (*sqlite_schema.SPEED, f"PRAGMA cache_size=-{_CACHE}")  # type: ignore
-    lent = ctypes.CDLL(None).mallinfo2
-    lent.restype = _Lent
+    _keep_little()
+    glibc = ctypes.CDLL(None)
+    glibc.mallinfo2.restype = _Lent
 
     def told(number: int, frame: FrameType | None) -> None:
         gc.collect()
-        found = lent()
+        glibc.malloc_trim(0)
+        found = glibc.mallinfo2()
         weight = Weight(sys.getallocatedblocks(), found.uordblks + found.hblkhd, _resident(), _handles(), _threads())
         part = Path(f"{where}.part")
         part.write_text(json.dumps(asdict(weight)), "utf-8")
         part.replace(where)
 
     signal.signal(signal.SIGUSR1, told)
+
+
+def _keep_little() -> None:
+    """Of SQLite, that is; the caches fill in the first rounds and are not taken for a leak."""
+    connect = sqlite3.connect
+
+    def connects(path: str, **how: Any) -> sqlite3.Connection:
+        return connect(path, **{**how, "cached_statements": _STATEMENTS})
+
+    sqlite3.connect = connects  # type: ignore
+    sqlite_schema.SPEED = (*sqlite_schema.SPEED, f"PRAGMA cache_size=-{_PAGES}")  # type: ignore
 
 
 def _resident() -> int:
@@ -107,10 +121,7 @@ def weighed(pid: int, where: str) -> Weight:
     return Weight(**json.loads(told.read_text("utf-8")))
 
 
-def slope(looks: Sequence[Look], along: Callable[[Look], float], of: Callable[[Weight], float]) -> float:
-    """How much more it holds for one more of what it is measured along."""
-    return median(
-        (of(later.weight) - of(sooner.weight)) / (along(later) - along(sooner))
-        for sooner, later in combinations(looks, 2)
-        if along(later) > along(sooner)
-    )
+def slope(looks: Sequence[Look], along: Literal["requests", "seconds"], of: str) -> float:
+    """How much more it holds of something for one more request, or second: the middle of what any two looks say."""
+    points = [(getattr(one, along), getattr(one.weight, of)) for one in looks]
+    return median((y - b) / (x - a) for (a, b), (x, y) in combinations(points, 2) if x > a)
