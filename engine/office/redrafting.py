@@ -22,13 +22,14 @@ from engine.rules.translation import Translation
 @dataclass(frozen=True, slots=True)
 class Renewed:
     """A draft under a later edition, in force since `since`. `new`: how many questions it puts besides; `again`: those whose
-    answer must be given again or looked at."""
+    answer must be given again or looked at; `prices`: in francs, before and now, where they differ."""
 
     dossier: Dossier
     book: Procedure
     since: date | None
     new: int
     again: tuple[str, ...]
+    prices: tuple[int, int] | None = None
 
 
 def renew(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
@@ -45,7 +46,7 @@ def renew(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
         label = dossier_label(book, after, office.day(), office.directory, office.wording)
         decision = replace(told.decision, dossier=replace(after, label=label))
         kept = carry_out(office, unit, told.before, decision, SYSTEM_ACTOR)
-    return Renewed(kept, book, book.identity.from_, len(told.new), told.again)
+    return Renewed(kept, book, book.identity.from_, len(told.new), told.again, told.prices)
 
 
 def is_outdated(office: Office, dossier: Dossier) -> bool:

@@ -16,6 +16,7 @@ from engine.records.dossier import Dossier, Payment
 from engine.rules.answers import is_blank
 from engine.rules.criteria import next_criterion, stopped_by
 from engine.rules.decision import Decision
+from engine.rules.fees import quotes
 from engine.rules.fields import is_asked
 from engine.rules.forms import check_answers
 from engine.rules.migration import Crossing, cross
@@ -32,12 +33,13 @@ _NOT_SAID = ("empty", "file")
 @dataclass(frozen=True, slots=True)
 class Redrafted:
     """A draft of the later edition: as it is in its names, then what is decided. `new`: the questions it puts besides; `again`:
-    those whose answer does not stand any more."""
+    those whose answer does not stand any more; `prices`: in francs, before and now, where both are known and differ."""
 
     before: Dossier
     decision: Decision
     new: tuple[str, ...]
     again: tuple[str, ...]
+    prices: tuple[int, int] | None = None
 
 
 def redraft(
@@ -88,7 +90,19 @@ def _told(
     standing, put = standing_of(after, there, day, directory), _put_before(translation)
     shown = [one for one in after.form.fields if is_asked(one) and standing.shows(one)]
     new = (one.id for one in shown if one.id not in put and is_blank(there.answers.get(one.id)))
-    return Redrafted(there, decision, tuple(new), tuple(one.id for one in shown if one.id in wrong or one.id in lost))
+    again = tuple(one.id for one in shown if one.id in wrong or one.id in lost)
+    prices = _price(translation.before, kept, moment), _price(after, there, moment)
+    told = Redrafted(there, decision, tuple(new), again)
+    if prices[0] is None or prices[1] is None or prices[0] == prices[1]:
+        return told
+    return replace(told, prices=(prices[0], prices[1]))
+
+
+def _price(book: Procedure, dossier: Dossier, moment: Moment) -> int | None:
+    """What all its fees come to on these answers today; none while an amount still hangs on something."""
+    scope = standing_of(book, dossier, local_day(moment.now), moment.directory).scope
+    found = quotes(book, scope, dossier.language, moment.wording)
+    return None if any(one.missing for one in found) else sum(one.amount for one in found)
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------

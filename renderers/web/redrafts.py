@@ -7,6 +7,7 @@ from flask import session
 from engine.office.redrafting import Renewed, renew
 from renderers.web.base import actor, language, office, say, site
 from renderers.web.cases import Case, case, label
+from renderers.web.money import francs
 from renderers.words import quoted
 
 _SAID = "redrafted"
@@ -42,6 +43,9 @@ def _sentence(found: Renewed) -> str:
     parts = [say("redrafted.since", day=day) if day else say("redrafted.changed")]
     if found.new:
         parts.append(say("redrafted.new", count=found.new))
+    if found.prices:
+        before, now = (francs(one) for one in found.prices)
+        parts.append(say("redrafted.price", before=before, now=now))
     parts.append(say("redrafted.kept"))
     if found.again:
         names = [label(found.book.fields[one].label) for one in found.again]

@@ -61,6 +61,16 @@ def test_an_answer_that_no_longer_fits_is_named(known: Visitor) -> None:
     assert "La démarche a changé. Vos réponses sont gardées. À revoir : « Que vendez-vous ? »." in shown
 
 
+def test_another_price_is_said(known: Visitor) -> None:
+    number = known.fill()
+    change(known, STALL.replace("amount: 5000", "amount: 6500"))
+    shown = known.open(f"/dossiers/{number}/demande").text.replace("\u00a0", " ").replace("\u202f", " ")
+    assert (
+        "La démarche a changé. Le prix est maintenant de 6 500 FCFA (avant : 5 000 FCFA). Vos réponses sont gardées."
+        in shown
+    )
+
+
 def test_a_page_that_is_asked_no_more_leads_to_the_list(known: Visitor) -> None:
     number = known.fill()
     first, _, rest = STALL.partition("  aides:\n")

@@ -62,6 +62,24 @@ def test_what_is_renamed_follows_and_what_is_not_asked_any_more_goes(world: Worl
 
 
 @pytest.mark.parametrize(
+    ("edits", "prices"),
+    [
+        ([("amount: 2000", "amount: 2500")], (2000, 2500)),
+        ([("amount: 2000", "amount: 2000 + 0")], None),
+        ([("vente == 'repas'\"}", "vente == 'journaux'\"}")], (2000, 0)),
+    ],
+    ids=["dearer", "the same", "no more owed"],
+)
+def test_another_price_is_told(world: World, edits: list[tuple[str, str]], prices: tuple[int, int] | None) -> None:
+    draft = world.filled(SLUG)
+    assert draft.answers["vente"] == "repas"
+    publish(world, edition(SECOND, *edits))
+    found = back(world, draft)
+    assert found
+    assert found.prices == prices
+
+
+@pytest.mark.parametrize(
     ("edits", "again", "left"),
     [
         ([("      telephone_voisin: {label: Téléphone d'un voisin, required: false, example: 90 11 22 33}\n", "")], (), None),
