@@ -41,7 +41,7 @@ def show(number: str) -> Response:
         "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
         steps=time_steps(one), bring=_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
         cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(office(), actor(), one.id),
-        receipts=_receipts(one), ahead=list(_ahead(one)), note=session.pop("note", ""),
+        receipts=_receipts(one), ahead=list(_ahead(one)), visits=list(_visits(one)), note=session.pop("note", ""),
     )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def _rows(one: Case) -> list[tuple[str, str]]:
         (say("counter.sent_on"), sent),
         (say("counter.office"), place_label(dossier.office)),
         (say("counter.assisted_by"), assisted_by(dossier)),
-        *((say("counter.visit"), said) for said in _visits(one)),
+        *((say("counter.visit"), held.text) for held in _visits(one)),
         (say("counter.fee"), _fee_said(one, due) if one.dossier.closed_at is None or due else ""),
         *(
             (
@@ -100,12 +100,14 @@ def _rows(one: Case) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def _visits(one: Case) -> Iterator[str]:
-    """The visits held: who has no telephone has them on this paper alone."""
+def _visits(one: Case) -> Iterator[ToDo]:
+    """The visits held, and where one that is still to come is changed: who has no telephone has them on this paper alone."""
     for booking in one.dossier.bookings.values():
-        if booking.status == "booked":
-            place = visit_place(one.procedure.tasks.get(booking.appointment), booking.office)
-            yield f"{first_capital(site().words.moment(booking.start, language()))}, {place}"
+        task = one.procedure.tasks.get(booking.appointment)
+        if booking.status == "booked" and isinstance(task, Appointment):
+            when = first_capital(site().words.moment(booking.start, language()))
+            href = one.at(f"/rendez-vous?quoi={task.id}") if booking.start > office().now() else ""
+            yield ToDo(href, label(task.label), f"{when}, {visit_place(task, booking.office)}")
 
 
 def _bring(one: Case) -> list[str]:
@@ -122,10 +124,6 @@ def _ahead(one: Case) -> Iterator[ToDo]:
         )
     yield from to_fill(one)
     yield from to_book(one)
-    for booking in one.dossier.bookings.values():
-        task = one.procedure.tasks.get(booking.appointment)
-        if isinstance(task, Appointment) and booking.status == "booked" and booking.start > office().now():
-            yield ToDo(one.at(f"/rendez-vous?quoi={task.id}"), say("counter.change_visit", what=label(task.label)))
 
 
 def _receipts(one: Case) -> list[tuple[str, str]]:

@@ -305,7 +305,7 @@ def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
             for task in open_tasks(one.procedure, one.dossier, one.standing().scope)
             if isinstance(task, Appointment)
         ]
-        book = [{"href": one.at("/rendez-vous"), "label": say("payment.book")}] if visits else []
+        book = [{"href": one.at("/rendez-vous"), "label": say("counter.choose_visit" if at_counter() else "payment.book")}] if visits else []
         return [*book, follow_it, receipt] if book else [follow_it, receipt]
     if payment.status == "unknown":
         return [follow_it]

@@ -158,8 +158,8 @@ def apply_for_passport(me: Person, portal: Portal, scripts: bool) -> str:
     return me.page.url.rsplit("/", 1)[1]
 
 
-def correct_once(enter: Enter, portal: Portal, me: Person, number: str, scripts: bool) -> None:
-    """An agent asks two fields again, in nine clicks from the tray; the citizen changes these and no other."""
+def asked_again(enter: Enter) -> Person:
+    """An agent asks two fields again, in nine clicks from the tray."""
     checker = agent(enter, "dgdn.controleur.2")
     checker.page.get_by_role("link", name="AMEGAN Afi").click()
     checker.arrived()
@@ -169,6 +169,12 @@ def correct_once(enter: Enter, portal: Portal, me: Person, number: str, scripts:
     checker.fill(**{"act-why-cni": "La photo est floue.", "act-why-lieu_naissance": "Écrire comme sur l’acte."})
     checker.fill(**{"act-reason": "Deux points à revoir."})
     checker.press("Voir avant d’envoyer")
+    return checker
+
+
+def correct_once(enter: Enter, portal: Portal, me: Person, number: str, scripts: bool) -> None:
+    """An agent asks two fields again; the citizen changes these and no other."""
+    checker = asked_again(enter)
     assert checker.sees("SMS")
     checker.press("Confirmer")
     me.screens.clear()
