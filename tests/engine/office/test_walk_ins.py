@@ -11,6 +11,7 @@ import pytest
 from engine.office import bookings
 from engine.office.inspection import fsck
 from engine.office.office import NotFound
+from engine.office.replay import replay
 from engine.office.timers import tour
 from engine.office.walk_ins import comer, receive, undo_arrival
 from engine.problems import Refused
@@ -182,3 +183,18 @@ def test_no_reminder_leaves_once_the_hour_has_come(world: World) -> None:
     world.clock.instant = start + timedelta(minutes=6)
     tour(world.office)
     assert "reminded" not in world.kinds(dossier)
+
+
+def test_a_life_with_one_is_lived_again_the_same(world: World, clerk: Actor) -> None:
+    """Received without a time, sent away for their originals, never back: replayed under its own edition."""
+    dossier = to_book(world)
+    come(world, clerk, dossier)
+    bookings.mark(world.office, clerk, dossier.id, "depot", "attended")
+    world.take(world.kept(dossier), clerk, "ajourner", reason="Il manque l'acte")
+    world.wait(days=100)
+    tour(world.office)
+    assert world.kept(dossier).closed_at is not None
+    book = world.office.catalogue.current("passeport-ordinaire", world.office.day())
+    assert book
+    found = replay(world.office, book, world.office.directory, None)
+    assert (found.played, found.same, found.found, found.unfaithful) == (1, 1, {}, ())
