@@ -8,13 +8,14 @@ from datetime import datetime
 
 from engine.clock import local_day
 from engine.office.cashier import awaited_payment, owed
+from engine.office.waiting_list import waits_at
 from engine.records.dossier import Payment
 from engine.rules.giving_up import lapses_at
 from engine.rules.progress import PublicStatus, public_status
 from renderers.web.absences import hour_come, missed_lines
 from renderers.web.acts import own_acts
 from renderers.web.base import actor, language, office, say, site
-from renderers.web.cases import Case, label, visit_place, whereabouts
+from renderers.web.cases import Case, label, place_label, visit_place, whereabouts
 from renderers.web.contesting import how_to_contest, open_appeal
 from renderers.web.links import awaited_ends
 from renderers.web.money import provider_label
@@ -122,6 +123,7 @@ def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
         yield label(status.help)
     yield from awaited_ends(one)
     yield from missed_lines(one)
+    yield from _seats_awaited(one, status)
     if status.booking is not None:
         yield from hour_come(one, status.booking)
     elif late and status.until is not None:
@@ -136,6 +138,15 @@ def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
         yield say("track.clock_waits")
     if status.public == "refused" and (contested := how_to_contest(one)):
         yield contested
+
+
+def _seats_awaited(one: Case, status: PublicStatus) -> Iterator[str]:
+    """Where they are told of a place that becomes free."""
+    if status.public not in ("to_book", "to_do", "in_review"):
+        return
+    for task in one.procedure.appointments():
+        if there := place_label(waits_at(office(), actor(), one.id, task.id)):
+            yield say("waiting.listed", office=there)
 
 
 def _last_reason(one: Case) -> str:

@@ -99,6 +99,8 @@ def test_who_waits_is_told_when_a_seat_is_freed(known: Visitor, rival: Visitor) 
     rival.post(f"{theirs}/attendre", **rival.open(theirs).form("bureau"))
     assert "Vous êtes sur la liste d’attente" in rival.follow().text
     assert "Me prévenir si une place se libère" not in rival.page.text
+    followed = theirs.removesuffix("/rendez-vous")
+    assert "Vous êtes sur la liste d’attente" in rival.open(followed).text
     known.send(f"{mine}/annuler")
     freed = [body for body in told(known, OTHER) if "Une place est libre" in body]
     assert len(freed) == 1
@@ -108,6 +110,7 @@ def test_who_waits_is_told_when_a_seat_is_freed(known: Visitor, rival: Visitor) 
     known.send(f"{mine}/annuler")
     assert len([body for body in told(known, OTHER) if "Une place est libre" in body]) == 1, "not twice the same day"
     take(rival, theirs, starts(rival, theirs)[0])
+    assert "liste d’attente" not in rival.open(followed).text
     assert "liste d’attente" not in rival.open(f"{theirs}?changer=1").text.split("Aucun jour")[0]
 
 
