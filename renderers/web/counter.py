@@ -139,6 +139,8 @@ def begin() -> Response:
         elif how == "receipt":
             number, code = given.get("number", ""), given.get("code", "")
             found = assistance.help_by_receipt(office(), actor(), number, code, client=client())
+            if found is None:
+                session["note"] = say("counter.elsewhere")
             return go(f"{HOME}/{found.number}" if found else HOME)
         else:
             return go(HOME)

@@ -1,5 +1,5 @@
 """Paying by telephone at the counter: the agent types the payer's number, the person confirms on their own telephone, and the page
-follows with the same ends as theirs would."""
+follows with the same ends as theirs would; the quote that a price rests on, where there is one, is read there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 from renderers.web.base import go
 from renderers.web.cases import Case, case
 from renderers.web.counter import HOME
+from renderers.web.documents import document_file
 from renderers.web.guards import helper
 from renderers.web.payments import (
     begin_payment,
@@ -62,3 +63,9 @@ def state(number: str, payment_id: str) -> Response:
 @helper
 def receipt(number: str, payment_id: str) -> Response:
     return receipt_file(case(number), payment_id)
+
+
+@blueprint.get(f"{HOME}/<number>/documents/<document_id>.pdf")
+@helper
+def estimate(number: str, document_id: str) -> Response:
+    return document_file(case(number), document_id)

@@ -17,7 +17,7 @@ from engine.rules.documents import status_of
 from engine.values import digits_only
 from renderers.certificate import document_pdf, summary_pdf
 from renderers.web.base import actor, client, file_response, go, language, office, page, say, site
-from renderers.web.cases import agency_of, case
+from renderers.web.cases import Case, agency_of, case
 from renderers.web.guards import public, signed_in
 from renderers.web.links import linked_lines
 from renderers.web.money import money_lines
@@ -31,7 +31,11 @@ _KINDS = {"valid": "ok", "expired": "act", "replaced": "act", "suspended": "bad"
 @blueprint.get("/dossiers/<number>/documents/<document_id>.pdf")
 @signed_in
 def download(number: str, document_id: str) -> Response:
-    one = case(number)
+    return document_file(case(number), document_id)
+
+
+def document_file(one: Case, document_id: str) -> Response:
+    """A document delivered, as PDF, drawn again from what was signed."""
     document = read_document(office(), actor(), one.id, document_id)
     if status_of(document, local_day(office().now())) in ("revoked", "suspended"):
         raise NotFound

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from engine.office import assistance
 from engine.office.inspection import fsck
 from tests.web.test_counter import HOME, an_agent, begun, filled, helping, kept, press, sent
 from tests.web.visitor import STALL, Seen, Visitor, a_visitor, another, later, picture
@@ -188,6 +189,28 @@ def test_the_receipt_leads_to_its_request_and_says_the_visit(visitor: Visitor) -
     person = another(visitor)
     person.send("/suivi/code", number=number, code=code)
     assert "Un SMS vous le rappelle" not in person.open(f"/dossiers/{number}/rendez-vous").text
+
+
+def test_a_receipt_of_another_counter_finds_the_person_and_says_so(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat, number, code = without_a_telephone(visitor)
+    monkeypatch.setattr(assistance, "_is_theirs", lambda *_: False)  # a procedure that this agent does not receive
+    seat.send(HOME, how="receipt", number=number, code=code)
+    assert seat.page.address == HOME
+    assert "Sa demande ne se traite pas à ce guichet." in seat.follow().text
+    assert "Vous aidez" in seat.page.text
+
+
+def test_the_quote_that_a_price_rests_on_is_read_at_the_counter(tmp_path: Path) -> None:
+    book = STALL.replace("pay: place,", "pay: place, issues: devis,").replace(
+        "outputs:\n", "outputs:\n  devis: {title: Devis, kind: quote, shows: [nom]}\n"
+    )
+    seat, number = back(a_visitor(tmp_path, book=book), "accorder")
+    (quote,) = re.findall(
+        rf'href="({HOME}/{number}/documents/[\w-]+\.pdf)">Devis', seat.open(f"{HOME}/{number}/paiement").html
+    )
+    assert seat.open(quote).response.data[:5] == b"%PDF-"
 
 
 def test_a_closed_request_is_only_read(visitor: Visitor) -> None:

@@ -38,6 +38,7 @@ FILES: Final = [
     "comparisons.compare_json",
     "comparisons.compare_json_for_controllers",
     "counter_form.piece",
+    "counter_payment.estimate",
     "counter_payment.receipt",
     "counter_receipt.pdf",
     "definitions.picture",
