@@ -70,8 +70,9 @@ class Soak:
     def _round(self) -> None:
         """Four new people do all there is to do; when they are gone, each process is looked at."""
         tokens, came = self.house.sessions(AT_ONCE), time.monotonic()
-        raised = together(AT_ONCE, lambda place: self._at_work(place, tokens[place], came))
-        assert [one for one in raised if one is not None] == []
+        answered = together(AT_ONCE, lambda place: self._at_work(place, tokens[place], came))
+        assert [one for one in answered if not isinstance(one, Counter)] == []
+        self.statuses += sum(answered, Counter())
         self.rounds += 1
         time.sleep(_QUIET)
         self.wal, self.left_open = max(self.wal, self.house.wal()), max(self.left_open, self.house.left_open())
@@ -79,31 +80,26 @@ class Soak:
             look = Look(self.statuses.total(), time.monotonic() - self._began, weighed(one.pid, one.order["weighed"]))
             self.looks.setdefault(one.order["command"][0], []).append(look)
 
-    def _at_work(self, place: int, token: str, came: float) -> None:
-        person, helper = applicant(self.house.ports, token), agent(self.house.ports, self._mayor)
-        controller, stranger = (
-            Browser(self.house.ports, {"guichet-audit": self._controller}),
-            Browser(self.house.ports, {}),
-        )
-        everybody = (person, helper, controller, stranger)
-        first = (self.rounds * AT_ONCE + place) % len(self._visits)
+    def _at_work(self, place: int, token: str, came: float) -> Counter[int]:
+        """What one of them and those beside them were answered."""
+        ports, first = self.house.ports, (self.rounds * AT_ONCE + place) % len(self._visits)
+        person, helper, stranger = applicant(ports, token), agent(ports, self._mayor), Browser(ports, {})
+        everybody = (person, helper, Browser(ports, {"guichet-audit": self._controller}), stranger)
         number = Journeys(person, helper, self._done, pdf(), self._visits[first:] + self._visits[:first]).one(0)
+        person.open(f"/dossiers/{number}/recapitulatif.pdf")  # the compiler keeps much of the last ten papers
         self._read(place, number, everybody, came)
         self._wrong(number, person, stranger)
         for one in everybody:
             one.close()
-            self.statuses.update(one.statuses)
+        return Counter(status for one in everybody for status in one.statuses)
 
     def _read(self, place: int, number: str, everybody: Sequence[Browser], came: float) -> None:
         """One page in four, so that the four of a round read them all; in four rounds each page is asked for by everybody."""
-        asked = [one.format(number=number, slug=PROCEDURE)
-                 for given in ((), ("number",), ("slug",)) for one in addresses(*given)]  # fmt: skip
-        everybody[0].open(
-            f"/dossiers/{number}/recapitulatif.pdf"
-        )  # their compiler keeps what belongs to the last ten papers
-        for at in range(place, len(asked), AT_ONCE):
-            everybody[(at // AT_ONCE + self.rounds) % len(everybody)].open(asked[at])
-            time.sleep(max(0.0, came + self.every * at / len(asked) - time.monotonic()))
+        known = (*addresses(), *addresses("number"), *addresses("slug"))
+        for at in range(place, len(known), AT_ONCE):
+            address = known[at].format(number=number, slug=PROCEDURE)
+            everybody[(at // AT_ONCE + self.rounds) % len(everybody)].open(address)
+            time.sleep(max(0.0, came + self.every * at / len(known) - time.monotonic()))
 
     def _wrong(self, number: str, person: Browser, stranger: Browser) -> None:
         """What nobody can foresee, and what is refused."""
