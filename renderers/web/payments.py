@@ -300,13 +300,13 @@ def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
     follow_it = {"href": one.at(), "label": say("counter.to_receipt" if at_counter() else "payment.follow")}
     if payment.status in _RECEIVED:
         receipt = {"href": one.at(f"/recu/{payment.id}.pdf"), "label": say("payment.receipt")}
-        visits = [
-            task
-            for task in open_tasks(one.procedure, one.dossier, one.standing().scope)
-            if isinstance(task, Appointment)
-        ]
-        book = [{"href": one.at("/rendez-vous"), "label": say("counter.choose_visit" if at_counter() else "payment.book")}] if visits else []
-        return [*book, follow_it, receipt] if book else [follow_it, receipt]
+        ahead = open_tasks(one.procedure, one.dossier, one.standing().scope)
+        choose = {
+            "href": one.at("/rendez-vous"),
+            "label": say("counter.choose_visit" if at_counter() else "payment.book"),
+        }
+        book = [choose] if any(isinstance(task, Appointment) for task in ahead) else []
+        return [*book, follow_it, receipt]
     if payment.status == "unknown":
         return [follow_it]
     retry = {"href": one.at("/paiement"), "label": say("payment.retry")}
