@@ -78,7 +78,9 @@ class PostgresVerbs(Verbs):
     def __init__(self, connection: psycopg.Connection[Any], writes: bool) -> None:
         self._postgres = connection
         self._writes = writes
+        self._heads = {}
         self._held: set[str] = set()
+        self._unsent: list[tuple[str, Sequence[Any]]] = []
         if writes:
             self.lock, self.claim, self.steady = " FOR UPDATE", " FOR UPDATE SKIP LOCKED", " FOR SHARE"
 
@@ -87,15 +89,19 @@ class PostgresVerbs(Verbs):
             self._row("SELECT dossier FROM dossier_body WHERE dossier = ?" + self.lock, (dossier_id,))
             self._held.add(dossier_id)
 
+    def _has(self, dossier_id: str) -> None:
+        if self._writes:
+            self._held.add(dossier_id)
+
     def _turn(self, *of: str) -> None:
         if self._writes:
-            self._postgres.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ["\x1f".join(of)])
+            self._ask("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ["\x1f".join(of)])
 
     def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
-        return self._postgres.execute(in_postgres(sql), cells).fetchone()
+        return self._ask(in_postgres(sql), cells).fetchone()
 
     def _rows(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
-        return self._postgres.execute(in_postgres(sql), cells).fetchall()
+        return self._ask(in_postgres(sql), cells).fetchall()
 
     def _change(self, sql: str, cells: Sequence[Any] = ()) -> int:
         return self._told(sql, cells).rowcount
@@ -103,14 +109,41 @@ class PostgresVerbs(Verbs):
     def _changed(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
         return self._told(sql, cells).fetchall()
 
-    def _told(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
+    def _later(self, sql: str, cells: Sequence[Any] = ()) -> None:
+        self._may_write()
+        self._unsent.append((in_postgres(sql), cells))
+
+    def send(self) -> None:
+        """What waits is told, in one trip."""
+        if self._unsent:
+            *first, (sql, cells) = self._unsent
+            self._unsent = first
+            self._ask(sql, cells)
+
+    def _ask(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
+        """One statement, and before it, in the same trip, what waits to be told."""
+        unsent, self._unsent = self._unsent, []
+        if not unsent:
+            return self._postgres.execute(sql, cells)
+        with self._postgres.pipeline():
+            for one in unsent:
+                self._postgres.execute(*one)
+            return self._postgres.execute(sql, cells)
+
+    def _may_write(self) -> None:
         if not self._writes:
             raise RuntimeError("a reading unit was asked to write")
+
+    def _told(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
+        self._may_write()
         plain = sql.startswith("INSERT") and "ON CONFLICT" not in sql
         whole = in_postgres(f"{sql} ON CONFLICT DO NOTHING" if plain else sql)
+        may_collide = sql.startswith(_MAY_COLLIDE)
+        if may_collide:
+            self.send()  # stays when what may collide is undone
         try:
-            with self._postgres.transaction() if sql.startswith(_MAY_COLLIDE) else nullcontext():
-                done = self._postgres.execute(whole, cells)
+            with self._postgres.transaction() if may_collide else nullcontext():
+                done = self._ask(whole, cells)
         except errors.UniqueViolation as error:
             raise Taken(str(error.diag.constraint_name)) from error
         if plain and done.rowcount == 0:
@@ -164,7 +197,9 @@ class PostgresStore:
                 )
                 connection.read_only = not write
                 with connection.transaction():
-                    yield PostgresUnit(connection, write)
+                    unit = PostgresUnit(connection, write)
+                    yield unit
+                    unit.send()
             finally:
                 self._inside.unit = False
 

@@ -12,7 +12,7 @@ from engine.records.leaves import OWE
 from engine.records.sqlite_rows import Shape, read_json
 from engine.records.sqlite_search import label_words, tray_query
 from engine.records.sqlite_verbs import Verbs
-from engine.records.store import Conflict, DossierLine, Slice, Taken, Tray
+from engine.records.store import Conflict, DossierLine, Slice, Tray
 from engine.records.trays import next_page, page_start
 from engine.values import canonical_json
 
@@ -61,10 +61,14 @@ def _body_of(dossier: Dossier) -> str:
 class DossierVerbs(Verbs):
     def dossier(self, dossier_id: str) -> Dossier | None:
         row = self._row(_BODY + "?" + self.lock, (dossier_id,))
+        if row:
+            self._has(dossier_id)
         return read_body(row[0]) if row else None
 
     def dossier_at_rest(self, dossier_id: str) -> Dossier | None:
         row = self._row(_BODY + "?" + self.claim, (dossier_id,))
+        if row:
+            self._has(dossier_id)
         return read_body(row[0]) if row else None
 
     def dossier_numbered(self, number: str) -> Dossier | None:
@@ -95,15 +99,16 @@ class DossierVerbs(Verbs):
         changed = {name: cell for name, cell, kept in cells if cell != kept}
         sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only when a column of it is set
         sql = f"UPDATE dossier SET revision = ?{sets} WHERE id = ?"
-        self._change(sql, [dossier.revision, *changed.values(), dossier.id])
-        self._change("UPDATE dossier_body SET body = ? WHERE dossier = ?", (_body_of(dossier), dossier.id))
+        tell = self._change if "owner" in changed else self._later  # they may have a draft of the same procedure
+        tell(sql, [dossier.revision, *changed.values(), dossier.id])
+        self._later("UPDATE dossier_body SET body = ? WHERE dossier = ?", (_body_of(dossier), dossier.id))
         if "label" in changed:
-            self._change("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
+            self._later("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
             self._add_words(dossier)
 
     def _add_words(self, dossier: Dossier) -> None:
         for word in sorted({dossier.number, *label_words(dossier.label)}):
-            self._change(_ADD_WORD, (word, dossier.id))
+            self._later(_ADD_WORD, (word, dossier.id))
 
     # lists
 
@@ -125,20 +130,23 @@ class DossierVerbs(Verbs):
     # journal
 
     def head(self, dossier_id: str) -> tuple[int, str]:
+        if dossier_id in self._heads:
+            return self._heads[dossier_id]
         self._hold(dossier_id)
         row = self._row("SELECT n, hash FROM entry WHERE dossier = ? ORDER BY n DESC LIMIT 1", (dossier_id,))
-        return (row[0], row[1]) if row else (0, "")
+        found = (row[0], row[1]) if row else (0, "")
+        if self._writes:
+            self._heads[dossier_id] = found
+        return found
 
     def add_entry(self, entry: Entry, salts: Mapping[str, str]) -> None:
         if (entry.n - 1, entry.previous) != self.head(entry.dossier):
             raise Conflict(entry.dossier)
-        try:
-            self._change(_ADD_ENTRY, ENTRIES.cells(entry))
-        except Taken:  # another unit sealed its own meanwhile
-            raise Conflict(entry.dossier) from None
-        self._change(OWE, (entry.dossier, entry.n, entry.hash))
+        self._later(_ADD_ENTRY, ENTRIES.cells(entry))
+        self._heads[entry.dossier] = (entry.n, entry.hash)
+        self._later(OWE, (entry.dossier, entry.n, entry.hash))
         for name, salt in salts.items():
-            self._change(_ADD_SALT, (entry.dossier, entry.n, name, salt))
+            self._later(_ADD_SALT, (entry.dossier, entry.n, name, salt))
 
     def entries(self, dossier_id: str) -> tuple[Entry, ...]:
         return ENTRIES.read_all(self._rows(f"{ENTRIES.select} WHERE dossier = ? ORDER BY n", (dossier_id,)))

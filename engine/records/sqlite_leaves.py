@@ -41,7 +41,7 @@ class LeafVerbs(Verbs):
                 self._change(_ADD, (at, one.chain, one.n, one.hash))
             except Taken:  # another process began the tree, whose row there was none to hold
                 raise Conflict("leaf") from None
-            self._change(_SETTLE, (one.chain, one.n))
+            self._later(_SETTLE, (one.chain, one.n))
             self._fill(0, at)
 
     def _fill(self, level: int, at: int) -> None:
@@ -52,7 +52,7 @@ class LeafVerbs(Verbs):
             while len(row) > 1:
                 row = [node_hash(row[one], row[one + 1]) for one in range(0, len(row), 2)]
             level, at = level + STEP, at // width
-            self._change(_NODE, (level, at, row[0].hex()))
+            self._later(_NODE, (level, at, row[0].hex()))
 
     def tree_nodes(self, level: int, first: int, end: int) -> tuple[bytes, ...]:
         if level:

@@ -54,11 +54,11 @@ class OutboxVerbs(Verbs):
         self._change("DELETE FROM letter WHERE dossier = ?", (dossier_id,))
 
     def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
-        self._change("DELETE FROM timer WHERE dossier = ? AND fired_at IS NULL", (dossier_id,))
+        self._later("DELETE FROM timer WHERE dossier = ? AND fired_at IS NULL", (dossier_id,))
         for timer in timers:
             if timer.dossier != dossier_id:
                 raise ValueError("a timer of another dossier")
-            self._change(_ADD_TIMER, TIMERS.cells(timer))
+            self._later(_ADD_TIMER, TIMERS.cells(timer))
 
     def due_timers(self, now: datetime, limit: int = 50) -> tuple[Timer, ...]:
         sql = f"{TIMERS.select} WHERE fired_at IS NULL AND due_at <= ? ORDER BY due_at, dossier, name LIMIT ?"

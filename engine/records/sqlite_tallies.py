@@ -47,7 +47,7 @@ class TallyVerbs(Verbs):
             raise Conflict("tally_mark") from None
         for one, n in sorted(counts.items(), key=lambda item: _key(item[0])):
             if n:
-                self._change(_ADD, (*_key(one), n))
+                self._later(_ADD, (*_key(one), n))
 
     def tallies(self, asked: Asked) -> Mapping[Count, int]:
         condition, cells = where(asked)

@@ -31,9 +31,13 @@ class Verbs:
     def __init__(self, connection: sqlite3.Connection, writes: bool) -> None:
         self._connection = connection
         self._writes = writes
+        self._heads: dict[str, tuple[int, str]] = {}  # of the chains that this unit has to itself
 
     def _hold(self, dossier_id: str) -> None:
         """Whoever seals an entry has the dossier to themselves until their unit ends."""
+
+    def _has(self, dossier_id: str) -> None:
+        """It was read under `lock`: held already."""
 
     def _turn(self, *of: str) -> None:
         """Whoever looks for a free place among these, to take it, is alone with them until their unit ends."""
@@ -47,6 +51,10 @@ class Verbs:
     def _change(self, sql: str, cells: Sequence[Any] = ()) -> int:
         """How many rows changed. Raises `Taken` when a unique thing exists; the unit may go on."""
         return self._written(sql, cells).rowcount
+
+    def _later(self, sql: str, cells: Sequence[Any] = ()) -> None:
+        """A change that cannot meet another one and whose answer nobody waits for: a store may send it with the next."""
+        self._written(sql, cells)
 
     def _changed(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
         """The rows a `RETURNING` answers."""

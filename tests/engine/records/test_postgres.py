@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,6 +128,60 @@ def test_two_units_that_change_one_dossier_take_turns(store: PostgresStore) -> N
     for thread in threads:
         thread.join()
     assert seen == ["first"]
+
+
+def trips(patch: pytest.MonkeyPatch) -> list[str]:
+    """What is waited for from here on: a statement, or several in one trip."""
+    found: list[str] = []
+    execute, pipeline = psycopg.Connection.execute, psycopg.Connection.pipeline
+
+    def alone(self: psycopg.Connection[object], *given: object, **more: object) -> object:
+        if self._pipeline is None and given[0]:  # an empty one asks whether the line holds
+            found.append(str(given[0]))
+        return execute(self, *given, **more)  # type: ignore[arg-type]
+
+    def several(self: psycopg.Connection[object]) -> object:
+        found.append("several")
+        return pipeline(self)
+
+    patch.setattr(psycopg.Connection, "execute", alone)
+    patch.setattr(psycopg.Connection, "pipeline", several)
+    return found
+
+
+def test_what_nobody_waits_for_goes_with_what_follows(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(store)
+    told = trips(monkeypatch)
+    with store.unit(write=True) as unit:
+        before = unit.dossier("d1")
+        assert before
+        unit.put_dossier(replace(before, revision=before.revision + 1, label="KOSSI"), before.revision)
+        for kind in ("saved", "submitted", "transition"):
+            journal(unit, "d1", kind)
+        unit.set_timers("d1", ())
+        assert [one.partition(" ")[0] for one in told] == [
+            "SELECT",
+            "SELECT",
+            "several",
+        ]  # the dossier, its line, the head
+        assert [one.kind for one in unit.entries("d1")][1:] == ["saved", "submitted", "transition"]
+        unit.set_timers("d1", ())
+        assert len(told) == 4, "what waits goes before what is asked"
+    assert len(told) == 5, "and what is left, before the unit ends"
+    with store.unit() as unit:
+        assert unit.head("d1")[0] == 4
+        assert unit.dossier("d1") == replace(before, revision=before.revision + 1, label="KOSSI")
+    assert list(store.findings()) == []
+
+
+def test_what_was_not_sent_when_a_unit_fails_is_not_kept(store: PostgresStore) -> None:
+    opened(store)
+    with suppress(ZeroDivisionError), store.unit(write=True) as unit:
+        journal(unit, "d1", "saved")
+        raise ZeroDivisionError
+    with store.unit() as unit:
+        assert unit.head("d1")[0] == 1
+    assert list(store.findings()) == []
 
 
 def test_two_units_that_cross_are_one_busy_and_nothing_half(store: PostgresStore) -> None:
