@@ -282,7 +282,8 @@ def installed(
     settings = Settings(procedures=procedures, data=folder / "data", database=store, demo=True)
     office, _ = open_office(settings)
     stand = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.stand"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.faults.stand"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # as docs/deploy starts it
     )  # fmt: skip
     held = Installation(folder, office, folder / "servers.log", stand)
     said = {
