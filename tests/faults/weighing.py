@@ -7,6 +7,7 @@ once. Growth is the middle of the slopes between any two looks (Theil and Sen), 
 
 from __future__ import annotations
 
+import _sqlite3
 import ctypes
 import gc
 import json
@@ -32,11 +33,13 @@ _PAGES, _STATEMENTS = 200, 16  # of each connection to SQLite: KB read and kept,
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """`blocks`: small things that Python keeps; `lent`: bytes of everything else that asked for memory, libraries and large texts;
+    """`blocks`: small things that Python keeps; `lent`: bytes of everything else that asked for memory, libraries and large texts,
+    without those of `sqlite`, which fills its caches for long, up to a bound;
     `resident`: bytes of all of it that are in memory, as the system counts."""
 
     blocks: int
     lent: int
+    sqlite: int
     resident: int
     handles: int
     threads: int
@@ -75,7 +78,9 @@ def tell_when_asked(where: str) -> None:
         gc.collect()
         glibc.malloc_trim(0)
         found = glibc.mallinfo2()
-        weight = Weight(sys.getallocatedblocks(), found.uordblks + found.hblkhd, _resident(), _handles(), _threads())
+        sqlite = _of_sqlite()
+        lent = found.uordblks + found.hblkhd - sqlite
+        weight = Weight(sys.getallocatedblocks(), lent, sqlite, _resident(), _handles(), _threads())
         part = Path(f"{where}.part")
         part.write_text(json.dumps(asdict(weight)), "utf-8")
         part.replace(where)
@@ -92,6 +97,16 @@ def _keep_little() -> None:
 
     sqlite3.connect = connects  # type: ignore
     sqlite_schema.SPEED = (*sqlite_schema.SPEED, f"PRAGMA cache_size=-{_PAGES}")  # type: ignore
+
+
+def _of_sqlite() -> int:
+    """Bytes; none where SQLite does not say, built into Python: they are among those lent then."""
+    try:
+        used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    except (AttributeError, OSError):
+        return 0
+    used.restype = ctypes.c_int64
+    return int(used())
 
 
 def _resident() -> int:
