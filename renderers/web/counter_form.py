@@ -109,7 +109,7 @@ def send(number: str) -> Response:
     one = current_case(number)
     if not one.dossier.is_draft:
         return go(one.at("/recepisse"))
-    if has_changed():
+    if has_changed(one):
         return go(one.at("/verification"))
     how = request.form.get("confirmed", "")
     try:

@@ -23,18 +23,24 @@ def current_case(number: str) -> Case:
     return case(number)
 
 
-def has_changed() -> bool:
-    """Whether something is still to be said."""
-    return _SAID in session
+def has_changed(one: Case) -> bool:
+    """Whether something of this draft is still to be said."""
+    return _kept(one) is not None
 
 
 def change_of(one: Case) -> str:
     """What is to be said of this draft, once."""
-    kept = session.get(_SAID)
-    if not isinstance(kept, dict) or kept.get("number") != one.dossier.number:
+    kept = _kept(one)
+    if kept is None:
         return ""
     session.pop(_SAID)
     return str(kept["said"])
+
+
+def _kept(one: Case) -> dict[str, str] | None:
+    """What another draft left unsaid in this browser is not of this one."""
+    kept = session.get(_SAID)
+    return kept if isinstance(kept, dict) and kept.get("number") == one.dossier.number else None
 
 
 def _sentence(found: Renewed) -> str:

@@ -54,7 +54,7 @@ def send(number: str) -> Response:
     one = current_case(number)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
-    if has_changed():
+    if has_changed(one):
         return go(one.at("/verification"))
     if request.form.get("declared") != "1":
         session["undeclared"] = number

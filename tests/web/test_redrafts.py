@@ -10,6 +10,7 @@ import pytest
 from engine.office.inspection import fsck
 from tests.engine.office.editions import publish
 from tests.makers import a_procedure
+from tests.web.test_counter import HOME, filled, helping, press, sent
 from tests.web.visitor import STALL, Visitor, a_visitor
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -52,6 +53,19 @@ def test_what_was_about_to_be_sent_is_looked_at_once_more(known: Visitor) -> Non
     known.send(f"/dossiers/{number}/demande/vous", marche="Bè", go="next")
     known.send(f"/dossiers/{number}/verification", declared="1")
     assert known.page.address == f"/dossiers/{number}/envoye"
+
+
+def test_what_was_left_unsaid_of_one_draft_holds_no_other_back(known: Visitor) -> None:
+    """The line is cut before the page that says it; the next person at this counter sends theirs."""
+    seat = helping(known)
+    check = f"{HOME}/{filled(seat)}/verification"
+    form = seat.open(check).form("token")
+    change(known, STALL.replace("amount: 5000", "amount: 6500"))
+    seat.post(check, **{**form, "declared": "1", "confirmed": "paper"})
+    assert seat.page.address == check, "to be looked at once more"
+    seat.post(f"{HOME}/terminer", csrf_token=seat.open(HOME).value("csrf_token"))
+    seat.send(HOME, how="paper", family_name="LAWSON", given_names="Ablavi", signed="1")
+    sent(seat)
 
 
 def test_an_answer_that_no_longer_fits_is_named(known: Visitor) -> None:
