@@ -10,7 +10,7 @@ import pytest
 from engine.office.inspection import fsck
 from tests.engine.office.editions import publish
 from tests.makers import a_procedure
-from tests.web.test_counter import HOME, filled, helping, press, sent
+from tests.web.test_counter import HOME, filled, helping, sent
 from tests.web.visitor import STALL, Visitor, a_visitor
 
 pytestmark = pytest.mark.slow  # a whole site for each test
