@@ -16,7 +16,7 @@ from engine.records.dossier import Dossier, Payment
 from engine.rules.answers import is_blank
 from engine.rules.criteria import next_criterion, stopped_by
 from engine.rules.decision import Decision
-from engine.rules.fees import quotes
+from engine.rules.fees import fee_names, quotes
 from engine.rules.fields import is_asked
 from engine.rules.forms import check_answers
 from engine.rules.migration import Crossing, cross
@@ -25,6 +25,7 @@ from engine.rules.passage import Moment, Passage, finished
 from engine.rules.reading import keys_of
 from engine.rules.scopes import standing_of
 from engine.rules.translation import Translation
+from engine.rules.view import AnswerProblem
 from engine.values import Plain
 
 _NOT_SAID = ("empty", "file")
@@ -81,28 +82,55 @@ def _told(
 ) -> Redrafted:
     """`again` in the order of the form."""
     day, directory, after = local_day(moment.now), moment.directory, translation.after
-    known = {(translation.spot(one.at), one.code) for one in check_answers(translation.before, kept, day, directory)}
+    earlier = check_answers(translation.before, kept, day, directory)
+    found = check_answers(after, there, day, directory)
+    known = {(translation.spot(one.at), one.code) for one in earlier}
     wrong = {
         one.at.partition(".")[0]
-        for one in check_answers(after, there, day, directory)
+        for one in found
         if not one.warns and one.code not in _NOT_SAID and (one.at, one.code) not in known
     }
     standing, put = standing_of(after, there, day, directory), _put_before(translation)
     shown = [one for one in after.form.fields if is_asked(one) and standing.shows(one)]
     new = (one.id for one in shown if one.id not in put and is_blank(there.answers.get(one.id)))
     again = tuple(one.id for one in shown if one.id in wrong or one.id in lost)
-    prices = _price(translation.before, kept, moment), _price(after, there, moment)
+    was = _price(translation.before, kept, moment, _unsettled(earlier))
+    comes = _price(after, there, moment, _unsettled(found) | {*lost})
     told = Redrafted(there, decision, tuple(new), again)
-    if prices[0] is None or prices[1] is None or prices[0] == prices[1]:
-        return told
-    return replace(told, prices=(prices[0], prices[1]))
+    return told if was is None or comes is None or was == comes else replace(told, prices=(was, comes))
 
 
-def _price(book: Procedure, dossier: Dossier, moment: Moment) -> int | None:
-    """What all its fees come to on these answers today; none while an amount still hangs on something."""
+def _unsettled(found: Iterable[AnswerProblem]) -> frozenset[str]:
+    """The questions that are still to be answered, or answered otherwise."""
+    return frozenset(one.at.partition(".")[0] for one in found if not one.warns)
+
+
+def _price(book: Procedure, dossier: Dossier, moment: Moment, unsettled: frozenset[str]) -> int | None:
+    """What all its fees come to on these answers today; none while an amount, or whether it is owed, still hangs on something."""
     scope = standing_of(book, dossier, local_day(moment.now), moment.directory).scope
     found = quotes(book, scope, dossier.language, moment.wording)
-    return None if any(one.missing for one in found) else sum(one.amount for one in found)
+    asked = {one.id for one in _questions(book)}
+    later = (name for name, one in book.fields.items() if name not in asked and one.value is None)
+    if any(one.missing for one in found) or not _hangs_on(book).isdisjoint((*unsettled, *later)):
+        return None
+    return sum(one.amount for one in found)
+
+
+def _hangs_on(book: Procedure) -> set[str]:
+    """Every name that a price of the book hangs on, through what is computed and what is asked of some only."""
+    pages = {one.id: page.when for page in book.form.pages for one in page.fields}
+    left = [name for fee in book.fees() for name in fee_names(fee)]
+    left += [line.for_each for fee in book.fees() for line in fee.lines if line.for_each is not None]
+    found: set[str] = set()
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        found.add(name)
+        if (one := book.fields.get(name)) is not None:
+            guards = (one.when, one.value, pages.get(name))
+            left += [behind for guard in guards if guard is not None for behind in guard.names]
+    return found
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------

@@ -79,6 +79,41 @@ def test_another_price_is_told(world: World, edits: list[tuple[str, str]], price
     assert found.prices == prices
 
 
+WHERE = (
+    "      vente:",
+    "      marche: {label: Où, type: choice, options: {be: Bè, kpalime: Kpalimé}, example: be}\n      vente:",
+)
+OWED_WHERE = ("vente == 'repas'\"}", "vente == 'repas' and marche == 'be'\"}")
+FAR = ('{label: Taxe, amount: 2000, when: "vente == \'repas\'"}', """
+    label: Taxe
+    lines:
+      base: {label: Base, amount: 1000}
+      loin: {label: Loin, amount: 3000, when: loin}""")  # fmt: skip
+COMPUTED = ("      vente:", "      loin: {label: Loin, type: yes_no, value: \"marche == 'kpalime'\"}\n      vente:")
+OTHERWISE = (("repas: Repas", "plats: Plats"), ("'repas'", "'plats'"), ("example: repas", "example: plats"))
+BY_SELLER = ("amount: 2000", "amount: 1500, times: count(vendeurs)")
+DECIDED = (("vente == 'repas'\"}", "vente == 'repas' and couleur_kiosque == 'bleu'\"}"), ("later_forms:\n", """later_forms:
+  visite:
+    title: Visite
+    by: urbaniste
+    fields:
+      couleur_kiosque: {label: Couleur, type: choice, options: {bleu: Bleu, vert: Vert}, example: bleu}
+"""), ("gather: [badge]", "gather: [badge, visite]"))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [(WHERE, OWED_WHERE), (WHERE, COMPUTED, FAR), OTHERWISE, (BY_SELLER, ("maxItems: 3", "minItems: 2\n        maxItems: 3")), DECIDED],
+    ids=["a question put besides", "what is computed of one", "an answer that stands no more", "rows to add", "an agent decides it"],
+)  # fmt: skip
+def test_no_price_is_told_while_it_hangs_on_something(world: World, edits: tuple[tuple[str, str], ...]) -> None:
+    draft = world.filled(SLUG)
+    publish(world, edition(SECOND, *edits))
+    found = back(world, draft)
+    assert found
+    assert found.prices is None
+
+
 @pytest.mark.parametrize(
     ("edits", "again", "left"),
     [
