@@ -60,7 +60,7 @@ def replay(office: Office, proposed: Procedure, directory: Directory, limit: int
         if dossier.erased_at is not None or "erased" in kinds:
             erased += 1
             continue
-        told = None if "migrated" in kinds else _told(office, book, proposed, directory, dossier, entries)
+        told = None if _has_moved(entries) else _told(office, book, proposed, directory, dossier, entries)
         if told is None:
             unfaithful.append(dossier.number)
             continue
@@ -71,6 +71,12 @@ def replay(office: Office, proposed: Procedure, directory: Directory, limit: int
     ordered = tuple(sorted(books.values(), key=lambda one: one.edition))
     groups = {one: tuple(found[one]) for one in sorted(found, key=lambda one: (-len(found[one]), one))}
     return Replay(proposed, ordered, played, same, groups, erased, tuple(unfaithful), more)
+
+
+def _has_moved(entries: tuple[Entry, ...]) -> bool:
+    """Whether it came to another edition on its way. One that did so as a draft lived under the edition it was sent under."""
+    sent = next((at for at, entry in enumerate(entries) if entry.kind == "submitted"), 0)
+    return any(entry.kind == "migrated" for entry in entries[sent:])
 
 
 def _told(

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import Procedure
 from engine.office.gathering import fill_row, give_opinion
+from engine.office.intake import submit
 from engine.office.migration import migrate
+from engine.office.redrafting import renew
 from engine.office.replay import Replay, replay
 from engine.office.scenario import play
 from engine.office.stage import Stage
@@ -169,6 +171,16 @@ def test_what_cannot_be_replayed_is_counted(world: World) -> None:
     tour(world.office)
     found = lived(world, book=renamed())
     assert (found.played, found.erased) == (0, 2)
+
+
+def test_a_draft_that_came_over_lived_under_the_edition_it_was_sent_under(world: World) -> None:
+    draft = world.filled(SLUG)
+    publish(world, edition(("edition: 1\n", "edition: 2\n"), ("amount: 2000", "amount: 2500")))
+    assert renew(world.office, world.owner(draft), draft)
+    submit(world.office, world.owner(draft), draft.id, declared=True)
+    world.take(world.kept(draft), urbaniste(world), "refuser", reason="Non")
+    found = lived(world, ("amount: 2000", "amount: 2500"))
+    assert (found.played, found.same, found.unfaithful) == (1, 1, ())
 
 
 def test_it_reads_only_and_stops_at_its_limit(world: World) -> None:
