@@ -99,7 +99,7 @@ def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment
     if attachment.id not in dossier.files_used:
         return False
     if len(place) == 1:
-        return actor.kind == "agent"
+        return actor.kind == "agent" and not actor.principal
     asked = place[1] if procedure.round_of(place[1]) is not None else place[0]
     return all(may_read(procedure, dossier, name, actor) for name in (asked, place[-1]))
 

@@ -75,7 +75,8 @@ class TestAnAct:
                 read(stranger)
         world.take(dossier, mayor, "refuser", reason="Inondable", attachments=(paper,))
         assert read(colleague) == pdf()
-        for stranger in (world.owner(dossier), world.auditor(), world.agent("zoe", "sncja/reclamations")):
+        helper = Actor("agent", "zoe", principal=dossier.owner, dossiers=frozenset({dossier.id}))  # at a counter
+        for stranger in (world.owner(dossier), world.auditor(), world.agent("zoe", "sncja/reclamations"), helper):
             with pytest.raises(NotFound):
                 read(stranger)
 
