@@ -103,6 +103,8 @@ def _begun(ids: frozenset[str]) -> list[Begun]:
     found = []
     for one in sorted(ids):
         dossier, book = see_case(office(), actor(), one)
+        if dossier.is_draft and dossier.closed_at is not None:  # its owner gave it up meanwhile
+            continue
         at = f"{HOME}/{dossier.number}/{'demande' if dossier.is_draft else 'recepisse'}"
         found.append(Begun(at, label(book.identity.title), whole_number(dossier.number), not dossier.is_draft))
     return found

@@ -11,6 +11,8 @@ from pypdf import PdfReader
 
 from engine.office import assistance
 from engine.office.inspection import fsck
+from engine.office.intake import drop_draft
+from engine.records.dossier import Actor
 from tests.web.test_counter import HOME, an_agent, begun, filled, helping, kept, press, sent
 from tests.web.visitor import STALL, Seen, Visitor, a_visitor, another, later, picture
 
@@ -261,6 +263,15 @@ def test_a_second_request_is_begun_beside_the_one_they_came_for(visitor: Visitor
     assert second != number
     home = seat.open(HOME)
     assert {f"{HOME}/{number}/recepisse", f"{HOME}/{second}/demande"} <= set(re.findall(r'href="([^"]+)"', home.html))
+
+
+def test_a_draft_that_its_owner_gave_up_meanwhile_is_not_offered(visitor: Visitor) -> None:
+    seat = helping(visitor)
+    number = begun(seat)
+    assert number in seat.open(HOME).html
+    drop_draft(visitor.office, Actor("applicant", kept(visitor, number).owner), number)
+    assert number not in seat.open(HOME).html
+    assert begun(seat) != number
 
 
 def test_in_english(visitor: Visitor) -> None:
