@@ -12,17 +12,19 @@ from dataclasses import dataclass, replace
 
 from engine.clock import local_day
 from engine.definition.model import Field, Procedure
-from engine.records.dossier import Dossier, Payment
+from engine.records.dossier import Attachment, Dossier, Payment
 from engine.rules.answers import is_blank
 from engine.rules.criteria import next_criterion, stopped_by
 from engine.rules.decision import Decision
 from engine.rules.fees import fee_names, quotes
+from engine.rules.field_kinds.papers import files_of
 from engine.rules.fields import is_asked
 from engine.rules.forms import check_answers
 from engine.rules.migration import Crossing, cross
 from engine.rules.parts import sealed_anew
 from engine.rules.passage import Moment, Passage, finished
 from engine.rules.reading import keys_of
+from engine.rules.reuse import PAPERS, is_fit
 from engine.rules.scopes import standing_of
 from engine.rules.translation import Translation
 from engine.rules.view import AnswerProblem
@@ -151,6 +153,7 @@ def _fitting(translation: Translation, kept: Dossier) -> tuple[Dossier, tuple[st
     there, put = translation.dossier(kept), _put_before(translation)
     asked = {key: one for one in _questions(translation.after) for key in keys_of(one)}
     earlier = {key for one in put.values() for key in keys_of(replace(one, id=translation.name(one.id) or one.id))}
+    files = {one.id: one for one in kept.attachments}
     answers: dict[str, Plain] = {}
     lost: dict[str, None] = {}
     for key, value in there.answers.items():
@@ -160,11 +163,11 @@ def _fitting(translation: Translation, kept: Dossier) -> tuple[Dossier, tuple[st
                 answers[key] = value
             continue
         was = put.get(field.id)
-        if was is not None and _kind(was) != _kind(field):
+        if (was is not None and _kind(was) != _kind(field)) or not _takes(field, value, files):
             if not is_blank(value):
                 lost[field.id] = None
             continue
-        answers[key] = _rows(translation, was, field, value, was.id if was else "")
+        answers[key] = _rows(translation, was, field, value, was.id if was else "", files)
     reused = there.reused
     if reused is not None:
         names = (translation.name(one) for one in reused.fields)
@@ -176,7 +179,14 @@ def _kind(field: Field) -> tuple[object, ...]:
     return field.type, field.list_id, field.scheme, field.level
 
 
-def _rows(translation: Translation, was: Field | None, field: Field, value: Plain, path: str) -> Plain:
+def _takes(field: Field, value: Plain, files: Mapping[str, Attachment]) -> bool:
+    """Whether the pieces handed in are such as the question takes."""
+    return field.type not in PAPERS or all(is_fit(field, files[one]) for one in files_of(value) if one in files)
+
+
+def _rows(
+    translation: Translation, was: Field | None, field: Field, value: Plain, path: str, files: Mapping[str, Attachment]
+) -> Plain:
     """Rows with the columns that are still there, of the same kind."""
     if was is None or field.type != "rows" or not isinstance(value, list):
         return value
@@ -187,8 +197,10 @@ def _rows(translation: Translation, was: Field | None, field: Field, value: Plai
         for key, cell in row.items():
             column = asked.get(key)
             earlier = columns.get(column.id) if column is not None else None
-            if column is not None and (earlier is None or _kind(earlier) == _kind(column)):
-                yield key, _rows(translation, earlier, column, cell, f"{path}.{earlier.id if earlier else ''}")
+            if column is None or (earlier is not None and _kind(earlier) != _kind(column)):
+                continue
+            if _takes(column, cell, files):
+                yield key, _rows(translation, earlier, column, cell, f"{path}.{earlier.id if earlier else ''}", files)
 
     return [dict(cells(row)) if isinstance(row, dict) else row for row in value]
 

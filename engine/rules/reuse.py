@@ -24,7 +24,7 @@ from engine.rules.scopes import Standing, standing_of
 from engine.rules.translation import Translation
 from engine.values import Plain
 
-_PAPERS: Final = frozenset({"file", "photo", "evidence"})
+PAPERS: Final = frozenset({"file", "photo", "evidence"})
 _STILL_TRUE: Final = frozenset({"account.phone", "account.email"})  # where the person is reached today
 _LACKING: Final = frozenset({"empty", "file", "issue_date", "rows_few"})  # of a row: nothing is there to take away
 
@@ -62,7 +62,7 @@ def reusable(
     answers = _right(procedure, draft, found, day, directory)
     named = {text: path for name, plain in answers.items() for text, path in _texts(plain, name)}
     used = tuple(replace(one, field=named[one.id]) for one in files.values() if one.id in named)
-    asked = (field for field in procedure.form.fields if field.type not in _PAPERS)
+    asked = (field for field in procedure.form.fields if field.type not in PAPERS)
     return Reusable(answers, used, sum(not is_blank(answers.get(field.id)) for field in asked))
 
 
@@ -130,9 +130,9 @@ def _clean(field: Field, plain: Plain, files: Mapping[str, Attachment]) -> Plain
     if field.type == "rows":
         rows = plain if isinstance(plain, list) else []
         return [_clean_row(field.rows, row, files) for row in rows if isinstance(row, dict)]
-    if field.type not in _PAPERS:
+    if field.type not in PAPERS:
         return plain
-    fit: list[Plain] = [one for one in files_of(plain) if one in files and _is_fit(field, files[one])]
+    fit: list[Plain] = [one for one in files_of(plain) if one in files and is_fit(field, files[one])]
     if field.type != "evidence":
         return fit
     parts = evidence_parts(plain)
@@ -149,7 +149,8 @@ def _clean_row(columns: Iterable[Field], row: Mapping[str, Plain], files: Mappin
     return found
 
 
-def _is_fit(field: Field, file: Attachment) -> bool:
+def is_fit(field: Field, file: Attachment) -> bool:
+    """Whether a question takes a file of this form and size."""
     return file.kind in field.bounds.accept and file.size <= field.bounds.max_size
 
 

@@ -10,7 +10,7 @@ import pytest
 from engine.office.inspection import fsck
 from tests.engine.office.editions import publish
 from tests.makers import a_procedure
-from tests.web.test_counter import HOME, filled, helping, sent
+from tests.web.test_counter import HOME, filled, helping, kept, sent
 from tests.web.visitor import STALL, Visitor, a_visitor
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -73,6 +73,15 @@ def test_an_answer_that_no_longer_fits_is_named(known: Visitor) -> None:
     change(known, STALL.replace("tissus: Tissus", "poisson: Poisson"))
     shown = known.open(f"/dossiers/{number}/demande").text
     assert "La démarche a changé. Vos réponses sont gardées. À revoir : « Que vendez-vous ? »." in shown
+
+
+def test_a_piece_that_is_not_taken_any_more_is_asked_for_again(known: Visitor) -> None:
+    number = known.fill()
+    change(known, STALL.replace("accept: [jpg, png]", "accept: [pdf]"))
+    assert "À revoir : « Photo de l'étal »." in known.open(f"/dossiers/{number}/demande").text
+    assert 'name="declared"' not in known.open(f"/dossiers/{number}/verification").html, "not sent without it"
+    assert [one.field for one in kept(known, number).attachments] == ["carte"]
+    assert fsck(known.office) == ()
 
 
 def test_another_price_is_said(known: Visitor) -> None:
