@@ -11,7 +11,7 @@ from engine.office import casework, cashier
 from engine.records.dossier import Actor, Dossier
 from engine.rules.decision import Act
 from engine.values import new_id
-from tests.web.browsing import DESK, PHONE, Person
+from tests.web.browsing import DESK, Person
 from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal
 from tests.web.test_desk_pages import at_desk, sent
@@ -132,9 +132,8 @@ class Case:
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["360", "1280"])
-def test_a_permit_refused_then_signed(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
-    case = Case(portal, enter, viewport)
+def test_a_permit_refused_then_signed(enter: Enter, portal: Portal) -> None:
+    case = Case(portal, enter, DESK)
     case.act(PLANNER, "recevoir")
     case.paid()
     assert case.dossier.state == "instruction"

@@ -1,16 +1,15 @@
-"""Every page of the desks in a real browser, at the width of a small phone and of a desk: axe finds nothing, nothing
-scrolls sideways, nothing is heavy. Without JavaScript, clicks are counted."""
+"""The desks in a real browser: figures on a small phone, where axe finds nothing and nothing scrolls sideways; clicks, counted
+without JavaScript. Every page of theirs: `test_every_page.py`."""
 
 from __future__ import annotations
 
 import pytest
 
-from engine.office import bookings, casework, cashier, intake
+from engine.office import intake
 from engine.records.dossier import Account, Dossier
 from engine.records.tallies import Count, Mark
 from engine.rules.calendars import add_months
 from engine.rules.counting import TOTALLED
-from engine.rules.decision import Act
 from engine.values import Plain, new_id
 from tests.engine.office.world import B3, PASSPORT, World, pdf
 from tests.web.browsing import DESK, Person
@@ -35,68 +34,12 @@ def sent(portal: Portal, procedure: str, phone: str, **given: Plain) -> Dossier:
     return intake.submit(portal.office, owner, draft.id, declared=True, token=new_id())
 
 
-def booked(portal: Portal, dossier: Dossier) -> Dossier:
-    """The same, found right, paid, its visit taken."""
-    office = portal.office
-    with office.store.unit() as unit:
-        gatekeeper, owner = unit.account_of("agent", "dgdn.controleur"), unit.account(dossier.owner)
-    assert gatekeeper is not None
-    assert owner is not None
-    casework.take_transition(office, gatekeeper.actor(), dossier.id, Act("conforme"), token=new_id())
-    provider = next(iter(office.providers))
-    cashier.start_payment(office, owner.actor(), dossier.id, provider=provider, payer="+22890000001", token=new_id())
-    sheet = bookings.slots(office, owner.actor(), dossier.id, "depot")
-    slot = next(slot for day in sheet.days for slot in day.slots)
-    return bookings.book_slot(office, owner.actor(), dossier.id, "depot", slot.office, slot.start, token=new_id())
-
-
 def at_desk(enter: Enter, login: str, door: str, viewport: dict[str, int], scripts: bool = True) -> Person:
     person = enter(login, viewport, scripts, looks=scripts, limit=60_000)  # axe itself is a script
     person.go(door)
     person.fill(login=login, password=PASSWORD)
     person.press("Se connecter")
     return person
-
-
-@pytest.mark.parametrize("viewport", [SMALL, DESK], ids=["320", "1280"])
-def test_every_page_of_the_desks(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
-    fresh, visit = sent(portal, PASSPORT, "+22890110001"), booked(portal, sent(portal, PASSPORT, "+22890110002"))
-    sent(portal, B3, "+22890110003")
-    base = f"/agent/dossiers/{fresh.number}"
-    day = visit.bookings["depot"].start.date()
-
-    agent = at_desk(enter, "dgdn.controleur", "/agent/connexion", viewport)
-    for path in (
-        "/agent", "/agent?file=tous", "/agent?file=retard&q=rien", f"/agent?file=attente&demarche={PASSPORT}", base,
-        f"{base}/acte", f"{base}/acte/conforme", f"{base}/acte/refuser", f"{base}/acte/faire_corriger?champ=nom",
-        f"/agent/dossiers/{visit.number}", *(f"{base}/pieces/{one.id}" for one in fresh.attachments[:2]),
-        "/agent/dossiers/26000000000",
-    ):  # fmt: skip
-        agent.go(path)
-    agent.go(f"{base}/acte/refuser")
-    agent.press("Voir avant d’envoyer")
-    assert agent.sees("Écrivez le motif.")
-    agent.check()
-
-    guichet = at_desk(enter, "dgdn.guichet", "/agent/connexion", viewport)
-    for path in ("/agent/rendez-vous", f"/agent/rendez-vous/{day}", f"/agent/rendez-vous/{day}?porte=1", base):
-        guichet.go(path)
-    guichet.check()
-
-    auditor = at_desk(enter, "controle", "/audit/connexion", viewport)
-    controlled = f"/audit/demarches/{PASSPORT}"
-    for path in (
-        "/audit", "/audit/demarches", controlled, f"{controlled}/circuit", f"{controlled}/compare/1...1",
-        f"/audit/dossiers/{visit.number}",
-    ):  # fmt: skip
-        auditor.go(path)
-    auditor.fill(motive="Contrôle")
-    auditor.press("Lire le journal")
-    assert auditor.sees("Chaîne vérifiée")
-    for name in (PASSPORT, B3):
-        for rest in ("historique", "definition", "circuit"):
-            auditor.go(f"/demarches/{name}/{rest}")
-    auditor.check()
 
 
 def last_months(portal: Portal) -> list[str]:
@@ -125,8 +68,8 @@ def counted(portal: Portal) -> None:
         unit.add_tallies(counts, None, Mark(portal.office.now()))
 
 
-@pytest.mark.parametrize("viewport", [SMALL, DESK], ids=["320", "1280"])
-def test_statistics_at_every_desk(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
+def test_statistics_at_every_desk(enter: Enter, portal: Portal) -> None:
+    viewport = SMALL
     counted(portal)
     month = last_months(portal)[1]
     reader = enter("reader", viewport, limit=60_000)
