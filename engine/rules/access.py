@@ -36,8 +36,10 @@ def stands_for_owner(dossier: Dossier, actor: Actor) -> bool:
 
 
 def is_helped(dossier: Dossier, actor: Actor) -> bool:
-    """Whether an agent fills this dossier in at a counter, its owner being there: it is named, nothing else is theirs."""
-    return bool(actor.principal) and actor.principal == dossier.owner and dossier.id in actor.dossiers
+    """Whether an agent fills this dossier in at a counter, its owner being there: it is named, nothing else is theirs; and not
+    one of a procedure that they receive no more."""
+    within = not actor.procedures or dossier.procedure in actor.procedures
+    return within and bool(actor.principal) and actor.principal == dossier.owner and dossier.id in actor.dossiers
 
 
 def acting_role(procedure: Procedure, dossier: Dossier, actor: Actor, by: Iterable[str]) -> str | None:

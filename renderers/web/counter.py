@@ -102,7 +102,10 @@ def _receives() -> Mapping[str, Outline]:
 def _begun(ids: frozenset[str]) -> list[Begun]:
     found = []
     for one in sorted(ids):
-        dossier, book = see_case(office(), actor(), one)
+        try:
+            dossier, book = see_case(office(), actor(), one)
+        except NotFound:  # of a procedure that they receive no more
+            continue
         if dossier.is_draft and dossier.closed_at is not None:  # its owner gave it up meanwhile
             continue
         at = f"{HOME}/{dossier.number}/{'demande' if dossier.is_draft else 'recepisse'}"

@@ -13,6 +13,7 @@ from engine.office import assistance
 from engine.office.inspection import fsck
 from engine.office.intake import drop_draft
 from engine.records.dossier import Actor
+from engine.rules import access
 from tests.web.test_counter import HOME, an_agent, begun, filled, helping, kept, press, sent
 from tests.web.visitor import STALL, Seen, Visitor, a_visitor, another, later, picture
 
@@ -272,6 +273,14 @@ def test_a_draft_that_its_owner_gave_up_meanwhile_is_not_offered(visitor: Visito
     drop_draft(visitor.office, Actor("applicant", kept(visitor, number).owner), number)
     assert number not in seat.open(HOME).html
     assert begun(seat) != number
+
+
+def test_what_is_theirs_no_more_leaves_the_rest_of_the_desk(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    seat, number = back(visitor)
+    monkeypatch.setattr(access, "is_helped", lambda *_: False)  # a role was taken away meanwhile
+    assert seat.open(f"{HOME}/{number}/recepisse").status == 404
+    home = seat.open(HOME)
+    assert (home.status, number in home.html) == (200, False)
 
 
 def test_in_english(visitor: Visitor) -> None:

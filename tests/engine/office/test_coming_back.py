@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -138,6 +139,17 @@ def test_a_receipt_of_another_agency_opens_nothing_of_theirs(world: World, agent
     assert actor is not None
     assert (actor.principal, actor.dossiers) == (sent.owner, frozenset())
     assert world.kept(sent).revision == sent.revision
+
+
+def test_who_moves_to_another_agency_meanwhile_opens_it_no_more(world: World, agent: Actor) -> None:
+    sent = world.sent(PASSPORT)
+    helped(world, agent)
+    actor, _ = resumed(world, agent, sent)
+    assert intake.see(world.office, actor, sent.id)
+    moved = assistance.helping(world.office, replace(agent, roles=frozenset({"obac/instructeur"})))
+    assert moved is not None
+    with pytest.raises(NotFound):
+        intake.see(world.office, moved, sent.id)
 
 
 def unknown(world: World) -> str:
