@@ -64,7 +64,7 @@ def pdf(number: str) -> Response:
     if one.dossier.is_draft:
         return go(one.at("/demande"))
     code = _grouped(one)
-    rows = [*_rows(one), *([(say("counter.follow_code"), code)] if code else [])]
+    rows = [*_rows(one), *([(say("counter.code"), code)] if code else [])]
     lists = [
         (say("counter.next"), [f"{step.title}. {step.text}".removesuffix(". ") for step in time_steps(one)]),
         (say("counter.bring"), _bring(one)),

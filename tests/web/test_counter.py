@@ -169,11 +169,13 @@ def test_somebody_without_a_telephone(visitor: Visitor) -> None:
     code = re.search(r"Code de suivi (\d{4} \d{4})", seat.follow().text)
     assert code
     person = another(visitor)
+    assert "Code de suivi 8 chiffres, imprimés sur le récépissé." in person.open("/suivi/code").text, "as it is printed"
     assert person.send("/suivi/code", number=number, code="0000 0000").status == 422
     person.send("/suivi/code", number=number, code=code[1])
     assert person.follow().status == 200
     assert "Assisté par Agent ama" in person.page.text
     seat.post(f"{HOME}/terminer", csrf_token=seat.open(HOME).value("csrf_token"))
+    assert "Code de suivi 8 chiffres" in seat.open(HOME).text
     seat.send(HOME, how="receipt", number=number, code=code[1])
     assert "Vous aidez AMEGAN Afi" in seat.follow().text
 
