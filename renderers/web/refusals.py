@@ -72,6 +72,11 @@ def not_found() -> Response:
     return _plain("error.not_found", lines, 404)
 
 
+def link_over(title: str, text: str) -> Response:
+    """A link that whoever holds it cannot mend. Unknown, ended or taken back: the same page."""
+    return _plain(title, [say(text)], 404, kind="not_found")
+
+
 def conflict(
     versions: Iterable[Mapping[str, str]] = (), fields: Iterable[tuple[str, str]] = (), back: str = ""
 ) -> Response:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, g, session
 
 from engine.clock import local_day
-from engine.office.sharing import LASTS, lend, lent, shares_of, take_back
+from engine.office.office import NotFound
+from engine.office.sharing import LASTS, Lent, lend, lent, shares_of, take_back
 from engine.office.verification import read_document
 from engine.problems import Refused
 from engine.records.exchanges import Share
@@ -16,7 +17,7 @@ from renderers.certificate import document_pdf
 from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.guards import public, signed_in
-from renderers.web.refusals import sentence
+from renderers.web.refusals import link_over, sentence
 from renderers.words import in_language
 
 blueprint = Blueprint("sharing", __name__)
@@ -78,7 +79,9 @@ def _line(share: Share) -> ShareLine:
 def shown(token: str) -> Response:
     """What whoever has the link sees: the document whole, and whether it is still worth something."""
     g.shareable = False
-    found = lent(office(), token[:60])
+    found = _lent(token)
+    if found is None:
+        return link_over("share.over", "share.over_text")
     document, words = found.document, site().words
     agency = office().directory.agencies.get(found.procedure.identity.agency)
     facts = [
@@ -97,10 +100,19 @@ def shown(token: str) -> Response:
 @public
 def shown_pdf(token: str) -> Response:
     g.shareable = False
-    found = lent(office(), token[:60])
+    found = _lent(token)
+    if found is None:
+        return link_over("share.over", "share.over_text")
     one = Case(found.dossier, found.procedure)
     spoken, address = found.dossier.language, f"{office().settings.short_url}/v"
     body = document_pdf(
         found.document, found.procedure, found.dossier.number, agency_of(one, spoken), address, office().wording, spoken
     )  # fmt: skip
     return file_response(body, "application/pdf", f"{found.document.number}.pdf")
+
+
+def _lent(token: str) -> Lent | None:
+    try:
+        return lent(office(), token[:60])
+    except NotFound:
+        return None

@@ -74,6 +74,32 @@ def test_it_ends_by_itself(known: Visitor) -> None:
     assert another(known).open(link).status == 404
 
 
+def test_a_link_that_opens_nothing_says_so_and_not_why(known: Visitor) -> None:
+    """Never made, taken back, over: one page, whatever is tried."""
+    page, stranger = granted(known), another(known)
+    seen = []
+
+    def tried(link: str) -> None:
+        for address in (link, f"{link}.pdf"):
+            stranger.open(address)
+            seen.append((stranger.page.status, stranger.page.text))
+
+    ended = lend(known, page)
+    action = re.search(r'action="([^"]+/retirer)"', known.open(page).html)
+    assert action
+    known.post(action[1], **known.page.form())
+    tried(ended)
+    over = lend(known, page)
+    later(known, days=8)
+    tried(over)
+    tried(never := "/p/" + "a" * 43)
+    ((status, text),) = set(seen)
+    assert status == 404
+    assert "Ce lien n’est plus valable Demandez-en un autre à la personne qui vous l’a donné." in text
+    assert "copiez-le" not in text
+    assert "This link is no longer valid" in stranger.open(f"{never}?lang=en").text
+
+
 def test_a_double_tap_is_one_link_and_links_are_counted(known: Visitor) -> None:
     page = granted(known)
     form = known.open(page).form()
