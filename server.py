@@ -197,7 +197,7 @@ def _begin(current: Callable[[], Office], stop: threading.Event, stories: Iterab
         if stop.is_set():
             break
         if time.monotonic() - last > TOUR_EVERY:
-            tour(current())
+            tour(current(), signs=False)
             last = time.monotonic()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import Blueprint, Response, abort, make_response, request
 
+from engine.values import Span
 from renderers.html import span_text
 from renderers.opening_hours import opening_hours
 from renderers.paging import paged
@@ -66,18 +68,26 @@ def data() -> Response:
     each = [
         Section(label(one.identity.title), (
             say("data.why", purpose=label(one.personal_data.purpose)),
-            *(say("data.keep", span=span_text(site().words, span, language()))
-              for outcome, span in one.personal_data.keep.items() if outcome == "granted"),
+            *_kept(one.personal_data.keep),
         ))
         for one in map(listed.catalogue.procedures.__getitem__, here.items)
     ]  # fmt: skip
     sections = [
         Section("", (say("data.intro"),)),
         Section(say("data.cookie_title"), (say("data.cookie"),)),
-        Section(say("data.rights_title"), (say("data.rights", phone=site().settings.phone),)),
+        Section(say("data.rights_title"), (say("data.rights", phone=site().settings.phone), say("data.rights_own"))),
         *each,
     ]
     return page("citizen/article.html", title=say("data.title"), sections=sections, here=here)
+
+
+def _kept(keep: Mapping[str, Span]) -> Iterator[str]:
+    """How long, the ends that are kept as long together; nothing where the file says nothing."""
+    ends: dict[str, list[str]] = {}
+    for outcome, span in keep.items():
+        ends.setdefault(span_text(site().words, span, language()), []).append(say(f"data.outcome.{outcome}"))
+    for span, named in ends.items():
+        yield say("data.keep", span=span, outcomes=", ".join(named))
 
 
 @blueprint.get("/accessibilite")

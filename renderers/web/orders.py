@@ -43,6 +43,7 @@ class OrderCard:
 class Result:
     """What came of one dossier."""
 
+    href: str
     number: str
     name: str
     kind: str
@@ -212,8 +213,9 @@ def _result(order: Order, line: OrderLine, name: str) -> Result:
         reason, book = closed_by(line), book_of(str(asked(order).get("procedure", "")))
         why = why_not(book, reason) if book else sentence(reason)
     return Result(
+        f"/agent/dossiers/{line.number}",
         whole_number(line.number),
-        name or "–",
+        name or say("frame.number_long"),
         _TAGS[line.outcome],
         say(f"orders.outcome_{line.outcome or 'waiting'}"),
         why,

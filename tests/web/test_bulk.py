@@ -101,6 +101,9 @@ def test_what_was_left_alone_says_why(desks: Desks) -> None:
     told = seat.see(where)
     assert "Terminé : 1 sur 2. Laissés de côté : 1." in told
     assert "Changé entre-temps" in told
+    led = re.findall(r'<th[^>]*><a href="([^"]+)"', seat.get(where).get_data(as_text=True))
+    assert sorted(led) == sorted(f"/agent/dossiers/{dossier.number}" for dossier in (one, other))
+    assert {seat.get(address).status_code for address in led} == {200}
 
 
 def test_nothing_ticked_nothing_possible_nothing_chosen(desks: Desks) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import server
 from engine.clock import FixedClock, local_day
 from engine.definition.catalogue import load_catalogue
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
@@ -216,6 +218,20 @@ def test_none_is_told_twice(small: Demo) -> None:
     small.clock.instant += timedelta(days=10)
     assert small.tell() == []
     assert len(small.dossiers()) == len(made)
+
+
+def test_its_past_is_signed_once_it_is_told(small: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No dossier seems to be dated back, though each was lived before what was told already."""
+    small.office = replace(small.office, settings=replace(small.office.settings, checkpoints=tmp_path / "notes"))
+    monkeypatch.setattr(server, "TOUR_EVERY", -1.0)
+    monkeypatch.setattr("engine.office.demo_stories.planned", lambda *given: planned(*given)[:3])
+    telling = tell_stories(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
+    server._begin(lambda: small.office, threading.Event(), telling)
+    assert not list((tmp_path / "notes").rglob("*.note"))
+    tour(small.office)
+    assert list((tmp_path / "notes").rglob("*.note"))
+    assert len(small.dossiers()) == 3
+    assert fsck(small.office) == ()
 
 
 def test_what_was_cut_goes_on_at_the_next_start(small: Demo) -> None:
