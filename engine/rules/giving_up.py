@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from engine.definition.model import APPLICANT, Procedure
+from engine.definition.model import APPLICANT, Procedure, Transition
 from engine.records.dossier import Dossier
 from engine.rules.progress import public_key
 
@@ -23,6 +24,13 @@ def has_way_out(procedure: Procedure, state_id: str) -> bool:
     """Whether the circuit gives the applicant an act that ends the request here, open today or not."""
     ways = (way for way in procedure.leaving.get(state_id, ()) if way.event is None and APPLICANT in way.by)
     return any(procedure.state(way.target).outcome in _GIVEN_UP for way in ways)
+
+
+def ends_for_good(procedure: Procedure, ways: Iterable[Transition]) -> bool:
+    """Whether an act leads to nothing but an end of what is given up, which nothing leaves."""
+    return all(
+        procedure.state(way.target).outcome in _GIVEN_UP and not procedure.leaving.get(way.target) for way in ways
+    )
 
 
 def lapses_at(procedure: Procedure, dossier: Dossier) -> datetime | None:

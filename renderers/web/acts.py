@@ -9,18 +9,20 @@ from flask import Blueprint, Response, request, session
 from engine.clock import local_day
 from engine.definition.model import APPLICANT
 from engine.office.casework import offers, take_transition
+from engine.office.cashier import awaited_payment
 from engine.office.enclosures import OF_AN_ACT
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refused
 from engine.rules.decision import Act, Offer
 from engine.rules.enclosed import pending_files, place_of
-from engine.rules.giving_up import has_way_out, lapses_at, may_ask_to_give_up
+from engine.rules.giving_up import ends_for_good, has_way_out, lapses_at, may_ask_to_give_up
 from engine.rules.view import FieldView, FileView, PageView
 from engine.values import Text
 from renderers.web.base import actor, form_token, go, language, office, say, site
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.errands import Filled, Sheet, filled_by_act
 from renderers.web.guards import signed_in
+from renderers.web.money import francs
 from renderers.web.refusals import sentence
 from renderers.web_form import Control, field_control
 
@@ -125,11 +127,24 @@ def _sheet(one: Case, offer: Offer) -> Sheet:
     return Sheet(
         one, label(way.label), one.at(f"/actes/{way.id}"), one.at(), place,
         lambda raw: filled_by_act(one, way.id, raw) if way.fills else Filled(_nothing()), label(way.label),
-        lines=(label(way.confirm),) if way.confirm else (),
+        lines=(*((label(way.confirm),) if way.confirm else ()), *_what_it_ends(one, offer)),
         ask_reason=say("track.act_reason") if "reason" in way.asks else "",
         reason_name="act-reason" if way.fills else "reason",  # no question of a form it fills has a hyphen
         extra=_attachment(one, way.id) if "attachment" in way.asks else None, warn=plain,
     )  # fmt: skip
+
+
+def _what_it_ends(one: Case, offer: Offer) -> list[str]:
+    """What giving up comes to, before it is done. Of money that came in, the circuit decides: nothing is promised."""
+    if not ends_for_good(one.procedure, offer.ways):
+        return []
+    again = office().catalogue.current_outline(one.procedure.id, office().day()) is not None
+    lines = [" ".join([say("withdrawal.stops"), *([say("withdrawal.again")] if again else [])])]
+    payment = awaited_payment(office(), actor(), one.id)
+    owed_still = one.dossier.done  # the rest of a price paid in parts is taken even then
+    if payment is not None and not any(fee in owed_still for fee in payment.fees):
+        lines.append(say("withdrawal.paying", amount=francs(payment.amount)))
+    return lines
 
 
 def _nothing() -> PageView:

@@ -625,6 +625,27 @@ def test_withdrawing_wants_a_reason(known: Visitor) -> None:
     assert "Ce dossier est clos" in known.follow().text
 
 
+def test_withdrawing_says_beforehand_what_it_comes_to(known: Visitor) -> None:
+    number = known.sent()
+    address, paying = f"/dossiers/{number}/actes/retirer", "Un paiement de 5 000 FCFA attend sa confirmation."
+    stops = "Votre demande s’arrête et ne pourra pas être reprise. Vous pourrez en commencer une autre."
+    assert stops in known.open(address).text
+    assert "paiement de" not in known.page.text
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000005")
+    told = known.open(address).text
+    assert f"{stops} {paying} S’il aboutit, cette somme est rendue sous 5 jours ouvrés." in told
+    assert "Your application stops and cannot be taken up again." in known.open(f"{address}?lang=en").text
+
+
+def test_an_act_that_ends_nothing_for_good_says_no_such_thing(tmp_path: Path) -> None:
+    back = "    rouvrir: {from: retire, to: examen, by: applicant, label: Reprendre, within: 1 month}\noutputs:"
+    known = a_visitor(tmp_path, STALL.replace("outputs:", back)).sign_in()
+    told = known.open(f"/dossiers/{known.sent()}/actes/retirer")
+    assert told.status == 200
+    assert "ne pourra pas être reprise" not in told.text
+
+
 def test_who_cannot_withdraw_reads_what_to_do_instead(tmp_path: Path) -> None:
     """The circuit tells: an act where there is one, else to do nothing until it lapses, else to ask the service."""
     book = STALL.replace("from: [examen, a_corriger, a_payer], to: retire", "from: [a_corriger], to: retire")
