@@ -14,13 +14,13 @@ from engine.definition.model import APPLICANT, SYSTEM, Form, Link, Procedure
 from engine.definition.roles import awaited_roles, receiving_roles, roles_of, waits_for_many
 from engine.values import Text
 
-_FLAGS: Final = ("ends", "many", "asks", "links", "refuses")
+_FLAGS: Final = ("ends", "many", "asks", "links", "refuses", "ready")
 
 
 @dataclass(frozen=True, slots=True)
 class StateOutline:
     """One state. `roles` are those it waits for; `many`: several hands; `asks`: a register; `links`: another dossier;
-    `refuses`: an end that says no."""
+    `refuses`: an end that says no; `ready`: it waits for the applicant to come."""
 
     id: str
     roles: frozenset[str]
@@ -29,6 +29,7 @@ class StateOutline:
     asks: bool = False
     links: bool = False
     refuses: bool = False
+    ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def _state(procedure: Procedure, name: str) -> StateOutline:
     return StateOutline(
         name, awaited_roles(procedure, name) - {APPLICANT, SYSTEM}, state.is_end, waits_for_many(procedure, name),
         any(isinstance(one, Form) and bool(one.register) for one in tasks), any(isinstance(one, Link) for one in tasks),
-        state.outcome == "refused",
+        state.outcome == "refused", state.public == "ready",
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from engine.definition.outline import Outline
 from engine.definition.roles import awaited_roles, role_key
 from engine.office.assistance import received_by
 from engine.office.bulk import may_pick
-from engine.office.casework import assign, tray, tray_counts
+from engine.office.casework import NEXT, assign, tray, tray_counts
 from engine.office.messages import unread
 from engine.office.office import NotFound
 from engine.office.repaying import refunds_to_pay
@@ -128,7 +128,7 @@ def inbox() -> Response:
         "agent/inbox.html",
         counter=bool(received_by(office(), actor())),
         owes=bool(refunds_to_pay(office(), actor(), limit=1).lines),
-        takes_next=counts["to_take"] > 0 and _leaves_one(asked, found.lines),
+        takes_next=counts["to_take"] > 0 and _leaves_one(asked),
         filters=asked,
         queues=_queue_links(asked, counts),
         queue_label=say(f"tray.{QUEUES[asked.queue]}"),
@@ -147,14 +147,10 @@ def inbox() -> Response:
     )
 
 
-def _leaves_one(asked: Filters, lines: Sequence[DossierLine]) -> bool:
-    """Whether "take the next one" finds any under these filters; looked for only where the list does not tell."""
-    if asked.queue == "a-prendre" and not asked.after:
-        return bool(lines)
-    if not asked.narrowed:
-        return True
+def _leaves_one(asked: Filters) -> bool:
+    """Whether "take the next one" finds any under these filters."""
     found = tray(
-        office(), actor(), "to_take", procedure=asked.procedure or None, state=asked.state or None,
+        office(), actor(), NEXT, procedure=asked.procedure or None, state=asked.state or None,
         office_id=asked.office or None, text=_searched(asked.text), limit=1,
     )  # fmt: skip
     return bool(found.lines)
@@ -288,10 +284,11 @@ def take() -> Response:
 @blueprint.post("/agent/suivant")
 @agent()
 def take_next() -> Response:
-    """Takes the dossier due first among those nobody holds; one that somebody takes meanwhile is passed over."""
+    """Takes the dossier due first among those nobody holds; one that somebody takes meanwhile is passed over, and so is
+    what only waits for the applicant to come."""
     asked = {name: request.form.get(name, "")[:100] for name in ("demarche", "etape", "bureau", "q")}
     found = tray(
-        office(), actor(), "to_take", procedure=asked["demarche"] or None, state=asked["etape"] or None,
+        office(), actor(), NEXT, procedure=asked["demarche"] or None, state=asked["etape"] or None,
         office_id=asked["bureau"] or None, text=_searched(asked["q"]), limit=TRIED,
     )  # fmt: skip
     for line in found.lines:

@@ -181,6 +181,18 @@ def test_the_next_one_is_the_first_due(desks: Desks, passport: Dossier) -> None:
     assert "Il n’y a plus rien à prendre." in seat.see("/agent")
 
 
+def test_what_is_ready_to_be_collected_is_nobodys_next(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(DESK)
+    carried = hidden(seat.get("/agent"))
+    desks.world.force(passport, state="pret")
+    told = seat.see("/agent")
+    assert passport.label in told
+    assert "Prendre le suivant" not in told
+    assert "Il ne reste que ce que les demandeurs viendront retirer." in told
+    assert seat.client.post("/agent/suivant", data=carried).headers["Location"] == "/agent"
+    assert desks.kept(passport).assigned is None
+
+
 def test_a_double_touch_takes_one_dossier(desks: Desks, passport: Dossier) -> None:
     seat = desks.agent(GATEKEEPER)
     carried = hidden(seat.get("/agent"))

@@ -32,6 +32,7 @@ def test_an_outline_says_what_its_book_says_and_comes_back_from_its_line(path: P
         state = book.states[one.id]
         assert one.ends == state.is_end
         assert one.refuses == (state.outcome == "refused")
+        assert one.ready == (state.public == "ready")
         assert one.roles == {role for role in awaited_roles(book, one.id) if "/" in role}
         assert one.asks == any(
             isinstance(task, Form) and bool(task.register) for task in map(book.tasks.get, state.waits)

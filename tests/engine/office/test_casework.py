@@ -178,6 +178,17 @@ class TestTrays:
         world.wait(days=4)
         assert {line.id for line in casework.tray(world.office, checker, "late").lines} == {first.id, second.id}
 
+    def test_what_waits_for_the_applicant_to_come_is_handed_out_to_nobody(self, world: World) -> None:
+        both = world.agent("both", "dgdn/controleur", "dgdn/guichet")
+        ready = world.force(world.sent(PASSPORT), state="pret")
+        work = world.sent(PASSPORT, world.applicant("+22890445566"))
+        found = {
+            queue: {line.id for line in casework.tray(world.office, both, queue).lines} for queue in ("to_take", "next")
+        }
+        assert found == {"to_take": {ready.id, work.id}, "next": {work.id}}
+        casework.assign(world.office, both, work.id, both.id)
+        assert casework.tray(world.office, both, "next").lines == ()
+
     def test_filters_only_narrow(self, world: World, checker: Actor) -> None:
         dossier = world.sent(PASSPORT)
         ask = lambda **more: [line.id for line in casework.tray(world.office, checker, "all", **more).lines]  # noqa: E731
