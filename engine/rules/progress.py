@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from engine.definition.expressions import Scope
 from engine.definition.model import APPLICANT, Appointment, Fee, Form, Procedure, Public, State, Transition
-from engine.records.dossier import Booking, Dossier
+from engine.records.dossier import Booking, Dossier, Taken
 from engine.rules.due_dates import held_bookings
 from engine.values import Text
 
@@ -102,6 +102,12 @@ def _who_acts(state: State, public: Public) -> Who:
     if public in _THEIR_TURN or (state.mode == "by" and APPLICANT in state.by and public != "accepted"):
         return "applicant"
     return "nobody" if public == "accepted" else "us"
+
+
+def applicants_act(dossier: Dossier) -> Taken | None:
+    """The act that brought a request where it stands, when the applicant took it and wrote why: who decides reads it first."""
+    last = dossier.taken[-1] if dossier.taken else None
+    return last if last is not None and last.by_kind == "applicant" and last.reason else None
 
 
 # -- timeline ----------------------------------------------------------------------------------------------------------

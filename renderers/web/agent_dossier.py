@@ -12,16 +12,16 @@ from engine.definition.model import State
 from engine.office.casework import NEXT, assign, offers, tray
 from engine.problems import Refused
 from engine.records.dossier import Payment
-from engine.rules.progress import public_key
+from engine.rules.progress import applicants_act, public_key
 from renderers.web.agent import acts_in
 from renderers.web.agent_answers import answer_sections, application, later_sections
-from renderers.web.agent_case import AgentCase, agent_case, correctable_of, correction_offer, why
+from renderers.web.agent_case import AgentCase, act_label, agent_case, correctable_of, correction_offer, why
 from renderers.web.agent_history import events
 from renderers.web.agent_ledger import booking_lines, document_lines, earlier_dossiers, payment_lines
 from renderers.web.agent_waits import WaitLine, deadlines, payment_of_step, wait_lines
 from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
 from renderers.web.cases import Case, label
-from renderers.web.desk import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people
+from renderers.web.desk import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people, who_did
 from renderers.web.guards import agent
 from renderers.web.messages import unread_of
 from renderers.web.notes import note_lines
@@ -64,7 +64,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
         assisted=assisted_by(dossier), name=dossier.label or whole_number(dossier.number),
         standing=_standing(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
-        flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
+        wrote=_applicant_wrote(one), flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
         sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
         waits=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one, checked), linked=earlier_dossiers(one), events=events(one),
         payments=payment_lines(one), refunds=refund_lines(one), bookings=booking_lines(one), documents=document_lines(one, form),
@@ -82,6 +82,16 @@ def _standing(one: AgentCase, state: State | None, checked: Payment | None) -> t
     if checked is not None:
         return TAGS["checking"], say("status.checking")
     return TAGS[public_key(one.procedure, one.dossier)], label(state.label) if state else one.dossier.state
+
+
+def _applicant_wrote(one: Case) -> tuple[str, str] | None:
+    """Why the applicant brought it here, then who and when."""
+    act = applicants_act(one.dossier)
+    if act is None:
+        return None
+    told = say("case.applicant_wrote", act=act_label(one.procedure, act.transition, act.source), reason=act.reason)
+    day = site().words.plain_day(local_day(act.at), language())
+    return told, say("case.by", moment=day, name=who_did(act.by, act.by_kind, {}))
 
 
 def _first_of(lines: list[WaitLine]) -> list[WaitLine]:

@@ -10,7 +10,7 @@ import pytest
 from pypdf import PdfReader
 
 from engine.office.inspection import fsck
-from tests.web.test_messages import the_dossier
+from tests.web.test_messages import at_the_desk, the_dossier
 from tests.web.visitor import STALL, Visitor, a_visitor, later
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -47,6 +47,20 @@ def test_the_page_says_until_which_day_and_leads_there(refused: tuple[Visitor, s
     assert re.search(rf'class="button" href="/dossiers/{number}/actes/contester"', page.html)
     known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
     assert "« Contester » : c’est enregistré." in known.open(f"/dossiers/{number}").text
+
+
+def test_who_examines_it_again_reads_first_why(refused: tuple[Visitor, str]) -> None:
+    known, number = refused
+    address, told = f"/agent/dossiers/{number}", "Contester : « J’y habite » 24 novembre 2026, Le demandeur"
+    assert "Contester : «" not in at_the_desk(known).open(address).text
+    known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    page = at_the_desk(known).open(address).text
+    assert told in page
+    assert page.index(told) < page.index("Réponses") < page.index("Historique")
+    known.decide(number, "refuser", reason="Carte illisible")
+    page = at_the_desk(known).open(address).text
+    assert told not in page
+    assert "J’y habite" in page.partition("Historique")[2]
 
 
 def test_after_that_day_no_button_promises_it(refused: tuple[Visitor, str]) -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from engine.clock import local_day
 from engine.definition.expressions import TRUE
 from engine.definition.model import Clock, Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Booking, Dossier, IssuedDocument
+from engine.records.dossier import SYSTEM_ACTOR, Booking, Dossier, IssuedDocument, Taken
 from engine.rules.decision import Act
-from engine.rules.progress import likely_path, public_key, public_status, timeline
+from engine.rules.progress import applicants_act, likely_path, public_key, public_status, timeline
 from engine.rules.scopes import scope_of
 from engine.rules.workflow import pay, submit, take
 from engine.values import Text
@@ -95,6 +95,15 @@ def test_in_parallel_the_applicant_s_part_comes_first() -> None:
     assert public_key(procedure, dossier) == "to_pay"
     paid = pay(procedure, dossier, ("frais",), 30_000, SYSTEM_ACTOR, MONDAY, DIRECTORY, WORDS).dossier
     assert public_key(procedure, paid) == "to_book"
+
+
+def test_why_the_applicant_acted_is_told_as_long_as_nobody_acted_since() -> None:
+    asked = Taken("contester", "refuse", "examen", MONDAY, "afi", "applicant", "J’y habite")
+    dossier = replace(sent(), taken=(asked,))
+    assert applicants_act(dossier) == asked
+    for last in (replace(asked, reason=None), replace(asked, by_kind="agent"), replace(asked, by_kind="system")):
+        assert applicants_act(replace(dossier, taken=(asked, last))) is None
+    assert applicants_act(replace(dossier, taken=())) is None
 
 
 def test_a_closed_draft() -> None:
