@@ -102,6 +102,14 @@ def read_messages(office: Office, actor: Actor, dossier_id: str) -> tuple[Messag
     return found
 
 
+def count_messages(office: Office, actor: Actor, dossier_id: str) -> int:
+    """How many were written, on both sides; none is read by being counted. Raises NotFound."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        _side(dossier, actor)
+        return len(unit.messages_of(dossier.id))
+
+
 def unread(office: Office, actor: Actor, dossiers: Iterable[str]) -> Mapping[str, int]:
     """How many messages each of these dossiers holds that this side has not read."""
     with office.store.unit() as unit:

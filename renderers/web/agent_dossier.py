@@ -23,7 +23,7 @@ from renderers.web.base import actor, form_token, go, language, new_token, offic
 from renderers.web.cases import Case, label
 from renderers.web.desk import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people, who_did
 from renderers.web.guards import agent
-from renderers.web.messages import unread_of
+from renderers.web.messages import thread_of, unread_of
 from renderers.web.notes import note_lines
 from renderers.web.refunds import refund_lines
 from renderers.web.refusals import sentence
@@ -72,7 +72,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         correcting=correcting.transition.id if correcting else "", over=state is not None and state.is_end,
         holder=_holder(one, people([dossier.assigned])), mine=dossier.assigned == actor().id,
         takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()),
-        unread=unread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=(went_on := session.pop("desk_next", "")), token=new_token(),
+        unread=unread_of(one), thread=thread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=(went_on := session.pop("desk_next", "")), token=new_token(),
         takes_next=bool(went_on) and bool(tray(office(), actor(), NEXT, limit=1).lines),
     )  # fmt: skip
 

@@ -7,7 +7,16 @@ from datetime import datetime
 
 from flask import Blueprint, Response, request
 
-from engine.office.messages import LARGEST_FILE, LONGEST, read_file, read_messages, unread, why_not, write_message
+from engine.office.messages import (
+    LARGEST_FILE,
+    LONGEST,
+    count_messages,
+    read_file,
+    read_messages,
+    unread,
+    why_not,
+    write_message,
+)
 from engine.office.papers import Upload
 from engine.problems import Refused
 from engine.records.dossier import Attachment
@@ -96,6 +105,12 @@ def unread_of(one: Case) -> str:
     """`2 nouveaux messages`, empty when there is none."""
     count = unread(office(), actor(), [one.id]).get(one.id, 0)
     return say("message.unread", count=count) if count else ""
+
+
+def thread_of(one: Case) -> str:
+    """`Lire les messages (2)`, whoever has read them already; empty when there is none."""
+    count = count_messages(office(), actor(), one.id)
+    return say("message.see_count", count=count) if count else ""
 
 
 def _write(one: Case) -> Response:

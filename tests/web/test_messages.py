@@ -157,6 +157,24 @@ def test_a_controller_reads_that_something_was_written_not_what(known: Visitor) 
     assert "Secret" not in str(entry.body)
 
 
+def test_a_thread_is_found_again_by_the_colleague_of_who_read_it(known: Visitor) -> None:
+    number = known.sent()
+    desk, address = at_the_desk(known), f"/agent/dossiers/{number}"
+    assert "Lire le" not in desk.open(address).text
+    known.send(f"/dossiers/{number}/messages", body="Une question.")
+    assert ">Lire le message</a>" in desk.open(address).html
+    assert unread(known.office, MAYOR, [the_dossier(known, number).id]), "counting reads none"
+    write_message(known.office, MAYOR, number, "Une réponse.")
+    page = desk.open(address)
+    assert "nouveau message" not in page.text
+    assert f'<a href="{address}/messages">Lire les messages (2)</a>' in page.html
+    assert "Écrire un message" in page.text
+    known.decide(number, "refuser", reason="Place prise.")
+    page = desk.open(address)
+    assert "Lire les messages (2)" in page.text
+    assert "Écrire un message" not in page.text
+
+
 def test_the_agents_desk_shows_who_waits_for_an_answer(known: Visitor) -> None:
     number = known.sent()
     known.send(f"/dossiers/{number}/messages", body="Une question.")
