@@ -55,6 +55,7 @@ from renderers.words import first_capital
 blueprint = Blueprint("appointments", __name__)
 
 _GONE = ("slot_full", "slot_closed")  # the list of slots says what is left
+_HELD = ("too_late_to_move", "too_many_moves")  # slots may be free: it is the one held that stays
 
 
 def wanted(one: Case) -> Appointment:
@@ -107,8 +108,10 @@ class Counter:
         return self.here + (f"?quoi={self.task.id}" if several else "")
 
     def choose(self) -> Response:
-        if self.booking is not None and not request.args.get("changer") and not request.args.get("bureau"):
-            return self.booked(fresh=session.pop("booked", "") == self.booking.id)
+        booking = self.booking
+        asked = request.args.get("changer") or request.args.get("bureau")
+        if booking is not None and (not asked or not self._moves_left(booking)):
+            return self.booked(fresh=session.pop("booked", "") == booking.id)
         return self.slots(note=session.pop("note", ""))
 
     def slots(self, note: str = "", status: int = 200) -> Response:
@@ -124,7 +127,8 @@ class Counter:
             office_id=sheet.office_id or "", days=days_of(sheet) if not sheet.because else [], action=self.here,
             free=sheet.because is None and any(day.slots for day in sheet.days),
             first=SlotButton(iso_of(first.start), "", moment_of(first.start)) if first and not request.args.get("jour") else None,
-            next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=why_none(sheet), quoi=self.task.id,
+            next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=why_none(sheet),
+            none_free=sheet.because is None or sheet.because.code not in _HELD, quoi=self.task.id,
             at_yours=self.task.place == "applicant",
             back=self.back, may_wait=_is_told(self.one) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
             waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
@@ -203,10 +207,20 @@ class Counter:
             "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh, note=session.pop("note", ""),
             bring=to_bring(self.one), facts=_facts(self.task, booking.start, booking.office, booking.minutes), action=self.here,
             query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
-            moves_left=max(0, self.task.moves - booking.moves), back=self.back, by_link=self.by_link,
+            moves_left=self._moves_left(booking), moves=self._moves_said(booking), back=self.back, by_link=self.by_link,
             near=sentence(near) if near and booking.start > now else "", come=list(hour_come(self.one, booking)),
             reminded=bool(self.one.dossier.contact_phone),
         )  # fmt: skip
+
+    def _moves_left(self, booking: Booking) -> int:
+        return max(0, self.task.moves - booking.moves)
+
+    def _moves_said(self, booking: Booking) -> str:
+        """How often it may still be changed; where it may not, what else may be done."""
+        if left := self._moves_left(booking):
+            return say("booking.moves", count=left)
+        said = say("booking.no_moves" if self.task.moves else "booking.never_moves")
+        return said if at_counter() else f"{said} {say('booking.no_moves_do', phone=site().settings.phone)}"
 
     def cancel(self) -> Response:
         booking = self.booking
@@ -219,8 +233,8 @@ class Counter:
         lines = [
             say("booking.cancel_text", moment=moment_of(booking.start), office=visit_place(self.task, booking.office))
         ]
-        if booking.moves >= self.task.moves:
-            lines.append(say("booking.cancel_last"))
+        left = self._moves_left(booking)
+        lines.append(say("booking.cancel_counts", count=left) if left else say("booking.cancel_last"))
         return page(
             "citizen/confirm.html", title=say("booking.cancel_title"), procedure=self.one.title, lines=lines,
             button=say("booking.cancel_button"), keep=say("counter.keep_visit" if at_counter() else "booking.cancel_keep"), back=self.here, warn=True,

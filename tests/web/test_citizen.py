@@ -598,6 +598,9 @@ def test_a_visit_too_near_is_not_given_back_here(known: Visitor) -> None:
     text = known.open(address)
     assert "Il est trop tard pour changer ce rendez-vous" in text.text
     assert "/annuler" not in text.html
+    asked = known.open(f"{address}?changer=1").text
+    assert "Il est trop tard pour changer ce rendez-vous" in asked
+    assert "Aucun créneau libre" not in asked, "it is not for want of places"
     answer = known.post(f"{address}/annuler", **{**form, **known.open(f"{address}/annuler").form()})
     assert answer.status == 409
     assert "Il est trop tard" in answer.text

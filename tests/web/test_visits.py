@@ -12,7 +12,7 @@ from icalendar import Calendar
 
 from engine.office.inspection import fsck
 from engine.office.timers import tour
-from tests.web.visitor import Visitor, a_visitor, another, later
+from tests.web.visitor import STALL, Visitor, a_visitor, another, later
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -88,6 +88,43 @@ def test_a_slot_kept_too_long_is_free_by_itself(known: Visitor, rival: Visitor) 
     assert "Votre rendez-vous est confirmé" in take(rival, theirs, second).page.text
     touch(known, mine, first)
     assert "gardé" in known.page.text
+
+
+# -- how often it is changed -------------------------------------------------------------------------------------------
+
+
+def test_who_changed_as_often_as_allowed_is_told_what_else_to_do(known: Visitor) -> None:
+    mine = ready(known)
+    slots = starts(known, mine)
+    take(known, mine, slots[0])
+    assert "Vous pouvez encore le changer 2 fois." in known.page.text
+    counts = "En prendre un autre ensuite compte comme un changement : il en reste"
+    assert f"{counts} 2." in known.open(f"{mine}/annuler").text
+    for start in slots[1:3]:
+        take(known, mine, start)
+    none = (
+        "Ce rendez-vous a été changé autant de fois que permis. "
+        "Cette date ne vous convient plus ? Appelez le 22 00 00 00, ou annulez ce rendez-vous."
+    )
+    for address in (mine, f"{mine}?changer=1", f"{mine}?bureau=mairie", link_of(known), f"{link_of(known)}?changer=1"):
+        page = known.open(address)
+        assert none in page.text, address
+        assert "Changer de rendez-vous" not in page.text
+        assert "Aucun créneau" not in page.text
+        assert "/annuler" in page.html
+    told = known.open(f"{mine}/annuler").text
+    assert counts not in told
+    assert "le délai de votre dossier ne s’arrêtera plus" in told
+    assert "as often as allowed. This date no longer suits you?" in known.open(f"{mine}?lang=en").text
+
+
+def test_a_visit_that_is_never_changed_says_so(tmp_path: Path) -> None:
+    book = STALL.replace("    lead: 1 day", "    lead: 1 day\n    moves: {times: 0, until: 1 day}")
+    known = a_visitor(tmp_path, book).sign_in()
+    mine = ready(known)
+    take(known, mine, starts(known, mine)[-1])
+    assert "Ce rendez-vous ne se change pas. Cette date ne vous convient plus ?" in known.page.text
+    assert "Changer de rendez-vous" not in known.page.text
 
 
 # -- the waiting list --------------------------------------------------------------------------------------------------
