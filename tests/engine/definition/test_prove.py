@@ -31,7 +31,7 @@ from engine.problems import NOWHERE, Problem
 from engine.rules.examples import example_answers
 from engine.rules.forms import check_answers
 from renderers.problem_words import message
-from tests.makers import PROCEDURES, TODAY, a_dossier, a_procedure, the_directory, the_procedure
+from tests.makers import PROCEDURES, TODAY, a_dossier, a_procedure, compiled, the_directory, the_procedure
 
 LAW = "legal_basis:\n  loi: {title: Une loi, status: sourced, source: JO}\n"
 SHIPPED = sorted(path.stem for path in PROCEDURES.glob("*.yaml"))
@@ -232,6 +232,14 @@ def test_an_office_closed_beyond_the_horizon_has_no_slot() -> None:
     closed = replace(directory.offices["dgdn_kara"], hours={})
     problems = prove(passport, replace(directory, offices={**directory.offices, "dgdn_kara": closed}), TODAY)
     assert [message(one) for one in problems] == ["« depot » n'a aucun créneau au bureau « dgdn_kara »"]
+
+
+@pytest.mark.slow
+def test_what_is_proved_does_not_hang_on_what_was_asked_before() -> None:
+    """The solver's search depends on all that its process met; a long-lived one proves the same as a new one."""
+    path = PROCEDURES.parent / "tests" / "good" / "days-and-amounts.yaml"
+    book = compiled(path.read_text("utf-8"), path.name)
+    assert [problems for _ in range(8) if (problems := prove(book, the_directory(), TODAY))] == []
 
 
 @pytest.mark.parametrize("name", SHIPPED)
