@@ -22,11 +22,8 @@ def receipt_told(export: Plain, keys: Path | None, checkpoint: Path | None, lang
         asked = keys is not None or checkpoint is not None
         return [told("no_receipt", language)], 1 if asked else 0
     stated = read_note(receipt.checkpoint)
-    said = [
-        told(
-            "included", language, n=receipt.n, size=stated.size, day=stated.at.date().isoformat(), origin=stated.origin
-        )
-    ]
+    host = stated.origin.removesuffix("/journal")  # a name and no address: nothing answers there
+    said = [told("included", language, n=receipt.n, size=stated.size, day=stated.at.date().isoformat(), host=host)]
     code = 0
     for key, facts, bad in (*_signed(stated, keys), *_compared(stated, checkpoint)):
         said.append(told(key, language, **facts))

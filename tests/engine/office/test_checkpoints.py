@@ -232,6 +232,7 @@ def test_an_export_proves_that_it_is_in_the_signed_journal(world: World, tmp_pat
     code, said = verified(file)
     assert code == 0, said
     assert "dans le journal général de" in said
+    assert "/journal" not in said.replace(str(file), ""), "no page answers there"
     assert "--keys" in said
     note = tmp_path / "notes" / LATEST
     code, said = verified(file, "--keys", tmp_path / "jwks.json", "--checkpoint", note)
