@@ -166,10 +166,12 @@ class Counter:
 
     def _gone(self, start: datetime, office_id: str) -> str:
         """Where to go from the page of a slot that is kept for nobody here and cannot be had: it is theirs already, or it is
-        somebody's. Empty when it is free."""
+        somebody's, or this visit is not to be changed. Empty when it is free."""
         if self.booking is not None and (self.booking.start, self.booking.office) == (start, office_id):
             return self.address
         sheet = slots(office(), self.who, self.one.id, self.task.id, office_id=office_id, from_day=local_day(start))
+        if sheet.because is not None and sheet.because.code != "no_slot":
+            return self.address  # it says why
         if sheet.office_id == office_id and any(slot.start == start for day in sheet.days for slot in day.slots):
             return ""
         session["note"] = say("slots.taken_none")

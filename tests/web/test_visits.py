@@ -112,6 +112,10 @@ def test_who_changed_as_often_as_allowed_is_told_what_else_to_do(known: Visitor)
         assert "Changer de rendez-vous" not in page.text
         assert "Aucun créneau" not in page.text
         assert "/annuler" in page.html
+    for address in (mine, link_of(known)):
+        typed = urlencode({"bureau": "mairie", "start": slots[4]})
+        known.open(f"{address}/confirmer?{typed}")
+        assert none in known.follow().text, "nothing is offered that would be refused"
     told = known.open(f"{mine}/annuler").text
     assert counts not in told
     assert "le délai de votre dossier ne s’arrêtera plus" in told
