@@ -7,7 +7,7 @@ a plural chosen by its fact `count`. What is missing in a language is said in Fr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -273,16 +273,39 @@ def in_language(text: Text | None, language: str) -> str:
     return words if own == language else Spoken.in_language(words, own)
 
 
+class _Languages(Mapping[str, Mapping[str, str]]):
+    """The sentences by language, each language read when it is first spoken: most processes speak one."""
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+        self._read: dict[str, Mapping[str, str]] = {}
+
+    def __getitem__(self, language: str) -> Mapping[str, str]:
+        if language not in SPOKEN:
+            raise KeyError(language)
+        if language not in self._read:  # two threads may both read it: they read the same
+            self._read[language] = _read_language(self._part, language)
+        return self._read[language]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SPOKEN)
+
+    def __len__(self) -> int:
+        return len(SPOKEN)
+
+
+def _read_language(part: str, language: str) -> Mapping[str, str]:
+    said: dict[str, str] = {}
+    for path in sorted(_FOLDER.glob(f"words{part}.{language}.yaml")):
+        for key, sentence in _flat(read_texts(path.read_text(encoding="utf-8"))).items():
+            if key in said:
+                raise ValueError(f"{path.name} says {key} again")
+            said[key] = sentence if key.endswith(".sms") else typographic(sentence, language)
+    return said
+
+
 @lru_cache(maxsize=2)
 def load_words(part: str = "*") -> Words:
-    """The words of the house, read once; or one part of them alone (`_commands`), for whoever says nothing else: reading
-    all of them takes longer than checking a file."""
-    texts: dict[str, dict[str, str]] = {}
-    for language in SPOKEN:
-        for path in sorted(_FOLDER.glob(f"words{part}.{language}.yaml")):
-            said = texts.setdefault(language, {})
-            for key, sentence in _flat(read_texts(path.read_text(encoding="utf-8"))).items():
-                if key in said:
-                    raise ValueError(f"{path.name} says {key} again")
-                said[key] = sentence if key.endswith(".sms") else typographic(sentence, language)
-    return Words(texts)
+    """The words of the house; or one part of them alone (`_commands`), for whoever says nothing else: reading all of
+    them takes longer than checking a file."""
+    return Words(_Languages(part))
