@@ -10,14 +10,14 @@ from flask import Blueprint, Response, abort, make_response, request
 
 from engine.values import Span
 from renderers.html import span_text
-from renderers.opening_hours import opening_hours
+from renderers.opening_hours import holidays_soon, opening_hours, unusual_days
 from renderers.paging import paged
 from renderers.spoken import joined
 from renderers.web.base import language, office, page, say, site
 from renderers.web.cases import label
 from renderers.web.catalogue import in_order
 from renderers.web.guards import public
-from renderers.words import SAMPLES
+from renderers.words import REFERENCE, SAMPLES
 
 blueprint = Blueprint("articles", __name__)
 
@@ -26,6 +26,7 @@ blueprint = Blueprint("articles", __name__)
 class Point:
     text: str
     href: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +40,31 @@ class Section:
 @public
 def help_() -> Response:
     phone = site().settings.phone
-    offices = [one for one in office().directory.offices.values() if one.hours]
-    points = tuple(
-        Point(
-            joined(
-                ". ", filter(None, (label(one.label), label(one.address), opening_hours(one, site().words, language())))
-            )
-        )
-        for one in offices
-    )
     questions = [(f"help.task_{name}", f"help.task_{name}_text") for name in ("code", "pay", "fix")]
     sections = [
         Section(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
         Section(say("help.office_title"), (say("help.office"),)),
         *(Section(say(title), (say(text),)) for title, text in questions),
         Section(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
-        Section(say("help.offices_title"), (), points),
+        _offices(),
     ]
     return page("citizen/article.html", title=say("help.title"), sections=sections)
+
+
+def _offices() -> Section:
+    """Where the doors are and when they are open, with the days soon that are not as usual."""
+    words, spoken, today, directory = site().words, language(), office().day(), office().directory
+    points = tuple(
+        Point(
+            joined(". ", filter(None, (label(one.label), label(one.address), opening_hours(one, words, spoken)))),
+            notes=tuple(unusual_days(one, today, words, spoken)),
+        )
+        for one in directory.offices.values()
+        if one.hours
+    )
+    holidays = tuple(holidays_soon(directory.calendar, today, words, spoken))
+    lines = (say("help.holidays", days=joined(" ; " if spoken == REFERENCE else "; ", holidays)),) if holidays else ()
+    return Section(say("help.offices_title"), lines, points)
 
 
 @blueprint.get("/donnees")

@@ -111,6 +111,17 @@ def test_a_visit_that_stands_on_a_closed_day_is_led_to(site: Closing, monkeypatc
     assert 'id="visites"' in page.get_data(as_text=True)
 
 
+def test_the_help_page_says_which_days_are_not_as_usual(site: Closing) -> None:
+    """Beside the hours of the office, where people look before they come."""
+    assert "Fermé le" not in site.owner().see("/aide")
+    site.close()
+    reader = site.owner()
+    assert "17 h Fermé le mercredi 25 novembre 2026 : Grève du personnel" in reader.see("/aide")
+    site.close(du="2026-11-26", de="14:00", a="16:00")
+    assert "Fermé le jeudi 26 novembre 2026, de 14 h à 16 h : Grève" in reader.see("/aide")
+    assert "Closed on Wednesday 25 November 2026: Staff on strike" in site.owner("en").see("/aide")
+
+
 def test_the_day_of_an_office_says_that_it_is_closed(site: Closing) -> None:
     desk, path = site.desks.agent("dgdn.guichet"), "/agent/rendez-vous/2026-11-25"
     assert "Fermé ce jour" not in desk.see(path)
@@ -263,6 +274,8 @@ def test_a_holiday_is_added_on_its_eve(site: Closing) -> None:
     done = site.chief.client.post("/agent/equipe/feries", data={**hidden(seen), "go": "confirm"})
     assert done.headers["Location"] == "/agent/equipe/feries"
     assert "Mercredi 25 novembre 2026 Deuil national Par B. Tossou" in site.chief.see("/agent/equipe/feries")
+    told = "Jours fériés, tous les bureaux sont fermés : mercredi 25 novembre 2026 (Deuil national)."
+    assert told in site.owner().see("/aide")
     assert "Mercredi 25 novembre Férié : Deuil national 0 0 20" in site.chief.see(HERE)
     followed = site.owner().see(f"/dossiers/{site.dossier.number}")
     assert "Mercredi 25 novembre 2026 est un jour férié" in followed
