@@ -274,7 +274,7 @@ def test_a_holiday_is_added_on_its_eve(site: Closing) -> None:
     done = site.chief.client.post("/agent/equipe/feries", data={**hidden(seen), "go": "confirm"})
     assert done.headers["Location"] == "/agent/equipe/feries"
     assert "Mercredi 25 novembre 2026 Deuil national Par B. Tossou" in site.chief.see("/agent/equipe/feries")
-    told = "Jours fériés, tous les bureaux sont fermés : mercredi 25 novembre 2026 (Deuil national)."
+    told = "Jours fériés, tous les bureaux sont fermés : mercredi 25 novembre 2026 (Deuil national) ;"
     assert told in site.owner().see("/aide")
     assert "Mercredi 25 novembre Férié : Deuil national 0 0 20" in site.chief.see(HERE)
     followed = site.owner().see(f"/dossiers/{site.dossier.number}")
