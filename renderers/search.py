@@ -37,10 +37,28 @@ class Searched:
     besides: str
 
 
+class Sayings:
+    """What people say for what procedures call otherwise. Each line: `what procedures say, or this : what people say`."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._by_word: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = defaultdict(list)
+        for line in lines:
+            named, _, said = line.partition(":")
+            for one in named.split(","):
+                if words := words_of(one):
+                    self._by_word[words[0]].append((frozenset(words), frozenset(words_of(said))))
+
+    def of(self, words: set[str]) -> set[str]:
+        """What people say besides, of a procedure that says these words."""
+        known = (one for word in words & self._by_word.keys() for one in self._by_word[word])
+        return {word for named, said in known if named <= words for word in said}
+
+
 class WordIndex:
     """The words of a list of procedures, made once; a search looks at those that hold its words, and at no other."""
 
-    def __init__(self, listed: Iterable[Searched]) -> None:
+    def __init__(self, listed: Iterable[Searched], sayings: Iterable[str] = ()) -> None:
+        besides = Sayings(sayings)
         self._ids: list[str] = []
         anywhere: dict[str, list[int]] = defaultdict(list)
         titles: dict[str, list[int]] = defaultdict(list)
@@ -49,7 +67,8 @@ class WordIndex:
             title = set(words_of(one.title))
             for word in title:
                 titles[intern(word)].append(rank)
-            for word in title.union(words_of(one.besides)):
+            words = title.union(words_of(one.besides))
+            for word in words | besides.of(words):
                 anywhere[intern(word)].append(rank)
         self._titles, self._anywhere = _settled(titles), _settled(anywhere)
         self._words = sorted(anywhere)

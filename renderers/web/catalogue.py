@@ -24,6 +24,7 @@ from renderers.web.base import actor, language, office, page, say, site
 from renderers.web.cases import current_procedure, label, writer
 from renderers.web.guards import public, unproven_too
 from renderers.web.statuses import line_title, lines_public
+from renderers.words import REFERENCE
 
 blueprint = Blueprint("catalogue", __name__)
 _THEIR_TURN = frozenset({"to_pay", "to_correct", "to_book", "ready"})
@@ -151,8 +152,14 @@ def _put_in_order(catalogue: Catalogue) -> Listed:
     )
     return Listed(
         catalogue, tuple(one.id for one, _ in listed), {name: tuple(ids) for name, ids in by_theme.items()}, tuple(themes),
-        WordIndex(one for one, _ in listed),
+        WordIndex((one for one, _ in listed), _sayings()),
     )  # fmt: skip
+
+
+def _sayings() -> Iterator[str]:
+    """What people say for what procedures call otherwise, in the language of the page and in French."""
+    for one in dict.fromkeys((language(), REFERENCE)):
+        yield from (line for key, line in site().words.texts(one).items() if key.startswith("search."))
 
 
 def _cards_of(listed: Listed, ids: Iterable[str]) -> list[ProcedureCard]:

@@ -38,6 +38,16 @@ def test_a_search(query: str, found: Found) -> None:
     assert INDEX.find(query) == found
 
 
+def test_people_say_it_otherwise() -> None:
+    """A procedure that says all the words of a name is found by what people call it."""
+    lines = ["marché public, étals : commande, kiosque", "taxe : impôt"]
+    index = WordIndex([Searched("etal", "Étal de marché", ""), Searched("marche", "Marché public", "")], lines)
+    assert index.find("commandes").ids == ("etal", "marche")
+    assert index.find("kiosque public").ids == ("marche",)
+    assert index.find("impôt").ids == ()
+    assert WordIndex([Searched("etal", "Étal de marché", "")], ["marché public : commande"]).find("commande").ids == ()
+
+
 @pytest.mark.parametrize(
     ("asked", "items", "number", "previous", "following"),
     [

@@ -213,3 +213,21 @@ def test_controllers_pages_are_behind_their_door(site: Site, path: str) -> None:
     answer = site.desks.stranger().get(f"/audit/{path}")
     assert answer.status_code == 401 or "/audit/connexion" in answer.headers["Location"]
     assert site.desks.auditor().get(f"/audit/{path}").status_code in (200, 303)
+
+
+# -- the catalogue -----------------------------------------------------------------------------------------------------
+
+
+def test_a_procedure_is_found_by_what_people_call_it(tmp_path: Path) -> None:
+    """None of these words stands in the title or the summary of what they lead to."""
+    reader = open_desks(tmp_path).stranger()
+    wanted = {
+        "enfant": "Passeport ordinaire", "mineur": "Passeport ordinaire", "diplôme": "BAC II", "baccalauréat": "BAC II",
+        "courant": "Raccordement", "société": "Création d’une entreprise", "maison": "Permis de construire",
+        "terrain": "Permis de construire", "perdu": "Duplicata", "CNI": "Carte nationale", "voiture": "Permis de conduire",
+    }  # fmt: skip
+    for word, title in wanted.items():
+        page = reader.see(f"/demarches?q={word}")
+        assert "trouvée" in page, word
+        assert title.replace("’", "'") in page.replace("’", "'"), word
+    assert "Permis de conduire" in reader.see("/demarches?q=driving&lang=en")
