@@ -51,8 +51,7 @@ class Filling:
     view: FormView
 
 
-QUEUES: Final = ("to_take", "mine", "waiting", "late", "all", "done")
-NEXT: Final = "next"  # what may be handed out of `to_take`: nobody lists it
+QUEUES: Final = ("to_take", "ready", "mine", "waiting", "late", "all", "done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +202,7 @@ def tray(
     office: Office, actor: Actor, queue: str, *, procedure: str | None = None, state: str | None = None,
     office_id: str | None = None, text: str = "", after: str | None = None, limit: int = 50,
 ) -> Slice:  # fmt: skip
-    """One page of a queue (`QUEUES`, or `NEXT`), by due date. Filters only narrow what the person may see."""
+    """One page of a queue (`QUEUES`), by due date. Filters only narrow what the person may see."""
     asked = tray_of(office, actor, queue, procedure, state, office_id, text)
     if asked is None:
         return Slice(())
@@ -240,7 +239,7 @@ def tray_of(
     if not places or offices == frozenset():
         return None
     return Tray(
-        places, offices, assigned=actor.id if queue == "mine" else None, unassigned=queue in ("to_take", NEXT),
+        places, offices, assigned=actor.id if queue == "mine" else None, unassigned=queue == "to_take",
         roles=tuple(sorted(actor.roles)), parts_done=queue == "waiting",
         late_at=office.now() if queue == "late" else None, text=text, open_only=queue not in ("done", "all"),
     )  # fmt: skip
@@ -272,13 +271,13 @@ def _waiting(state: StateOutline, actor: Actor) -> bool:
     return not state.ends and (state.many or not _acting(state, actor))
 
 
-def _handed_out(state: StateOutline, actor: Actor) -> bool:
+def _to_begin(state: StateOutline, actor: Actor) -> bool:
     """Is it work to begin? What is ready stays with whoever is at the counter the day the applicant comes."""
     return _acting(state, actor) and not state.ready
 
 
 _Chosen: TypeAlias = Callable[[StateOutline, Actor], bool]
 _PLACES: Final[Mapping[str, _Chosen]] = {
-    "to_take": _acting, "mine": _acting, "late": _acting, "waiting": _waiting,
-    NEXT: _handed_out, "all": lambda state, actor: True, "done": lambda state, actor: state.ends,
+    "to_take": _to_begin, "ready": lambda state, actor: _acting(state, actor) and state.ready, "mine": _acting, "late": _acting, "waiting": _waiting,
+    "all": lambda state, actor: True, "done": lambda state, actor: state.ends,
 }  # fmt: skip

@@ -14,7 +14,7 @@ from engine.definition.outline import Outline
 from engine.definition.roles import awaited_roles, role_key
 from engine.office.assistance import received_by
 from engine.office.bulk import may_pick
-from engine.office.casework import NEXT, assign, tray, tray_counts
+from engine.office.casework import assign, tray, tray_counts
 from engine.office.messages import unread
 from engine.office.office import NotFound
 from engine.office.repaying import refunds_to_pay
@@ -33,7 +33,7 @@ from renderers.web.statuses import lines_public
 blueprint = Blueprint("agent", __name__)
 
 QUEUES: Final[Mapping[str, str]] = {
-    "a-prendre": "to_take", "miens": "mine", "attente": "waiting", "retard": "late", "tous": "all", "termines": "done",
+    "a-prendre": "to_take", "a-remettre": "ready", "miens": "mine", "attente": "waiting", "retard": "late", "tous": "all", "termines": "done",
 }  # fmt: skip
 PAGE: Final = 50
 MOST_COUNTED: Final = 1000
@@ -140,6 +140,7 @@ def inbox() -> Response:
         states=_states(asked.procedure),
         offices=_offices(),
         clear=f"/agent?file={asked.queue}",
+        everywhere=asked.address(file="tous") if asked.text and asked.queue != "tous" else "",
         first=asked.address() if asked.after else "",
         next=f"{asked.address()}&{urlencode({'apres': found.after})}" if found.after else "",
         token=new_token(),
@@ -150,7 +151,7 @@ def inbox() -> Response:
 def _leaves_one(asked: Filters) -> bool:
     """Whether "take the next one" finds any under these filters."""
     found = tray(
-        office(), actor(), NEXT, procedure=asked.procedure or None, state=asked.state or None,
+        office(), actor(), "to_take", procedure=asked.procedure or None, state=asked.state or None,
         office_id=asked.office or None, text=_searched(asked.text), limit=1,
     )  # fmt: skip
     return bool(found.lines)
@@ -284,11 +285,10 @@ def take() -> Response:
 @blueprint.post("/agent/suivant")
 @agent()
 def take_next() -> Response:
-    """Takes the dossier due first among those nobody holds; one that somebody takes meanwhile is passed over, and so is
-    what only waits for the applicant to come."""
+    """Takes the dossier due first among those nobody holds; one that somebody takes meanwhile is passed over."""
     asked = {name: request.form.get(name, "")[:100] for name in ("demarche", "etape", "bureau", "q")}
     found = tray(
-        office(), actor(), NEXT, procedure=asked["demarche"] or None, state=asked["etape"] or None,
+        office(), actor(), "to_take", procedure=asked["demarche"] or None, state=asked["etape"] or None,
         office_id=asked["bureau"] or None, text=_searched(asked["q"]), limit=TRIED,
     )  # fmt: skip
     for line in found.lines:

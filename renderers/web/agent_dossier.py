@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.clock import local_day
 from engine.definition.model import State
-from engine.office.casework import NEXT, assign, offers, tray
+from engine.office.casework import assign, offers, tray
 from engine.problems import Refused
 from engine.records.dossier import Payment
 from engine.rules.progress import applicants_act, public_key
@@ -73,7 +73,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         holder=_holder(one, people([dossier.assigned])), mine=dossier.assigned == actor().id,
         takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()),
         unread=unread_of(one), thread=thread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=(went_on := session.pop("desk_next", "")), token=new_token(),
-        takes_next=bool(went_on) and bool(tray(office(), actor(), NEXT, limit=1).lines),
+        takes_next=bool(went_on) and bool(tray(office(), actor(), "to_take", limit=1).lines),
     )  # fmt: skip
 
 

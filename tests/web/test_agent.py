@@ -186,9 +186,11 @@ def test_what_is_ready_to_be_collected_is_nobodys_next(desks: Desks, passport: D
     carried = hidden(seat.get("/agent"))
     desks.world.force(passport, state="pret")
     told = seat.see("/agent")
-    assert passport.label in told
+    assert passport.label not in told
     assert "Prendre le suivant" not in told
-    assert "Il ne reste que ce que les demandeurs viendront retirer." in told
+    assert "À remettre 1" in told
+    assert passport.label in seat.see("/agent?file=a-remettre")
+    assert f"/agent?file=tous&amp;q={passport.number}" in seat.get(f"/agent?q={passport.number}").get_data(as_text=True)
     assert seat.client.post("/agent/suivant", data=carried).headers["Location"] == "/agent"
     assert desks.kept(passport).assigned is None
 

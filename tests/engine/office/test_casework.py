@@ -170,24 +170,27 @@ class TestTrays:
             queue: {line.id for line in casework.tray(world.office, checker, queue).lines} for queue in casework.QUEUES
         }
         assert queues == {
-            "to_take": {second.id}, "mine": {first.id}, "late": set(), "waiting": {waiting.id}, "done": {gone.id},
+            "to_take": {second.id}, "mine": {first.id}, "late": set(), "ready": set(), "waiting": {waiting.id}, "done": {gone.id},
             "all": {first.id, second.id, waiting.id, gone.id},
         }  # fmt: skip
-        counts = {"to_take": 1, "mine": 1, "late": 0, "waiting": 1, "done": 1, "all": 4}
+        counts = {"to_take": 1, "ready": 0, "mine": 1, "late": 0, "waiting": 1, "done": 1, "all": 4}
         assert casework.tray_counts(world.office, checker) == counts
         world.wait(days=4)
         assert {line.id for line in casework.tray(world.office, checker, "late").lines} == {first.id, second.id}
 
-    def test_what_waits_for_the_applicant_to_come_is_handed_out_to_nobody(self, world: World) -> None:
+    def test_what_waits_for_the_applicant_to_come_is_no_work_to_take(self, world: World) -> None:
         both = world.agent("both", "dgdn/controleur", "dgdn/guichet")
         ready = world.force(world.sent(PASSPORT), state="pret")
         work = world.sent(PASSPORT, world.applicant("+22890445566"))
         found = {
-            queue: {line.id for line in casework.tray(world.office, both, queue).lines} for queue in ("to_take", "next")
+            queue: {line.id for line in casework.tray(world.office, both, queue).lines}
+            for queue in ("to_take", "ready", "waiting")
         }
-        assert found == {"to_take": {ready.id, work.id}, "next": {work.id}}
+        assert found == {"to_take": {work.id}, "ready": {ready.id}, "waiting": set()}
         casework.assign(world.office, both, work.id, both.id)
-        assert casework.tray(world.office, both, "next").lines == ()
+        assert casework.tray(world.office, both, "to_take").lines == ()
+        casework.assign(world.office, both, ready.id, both.id)
+        assert [line.id for line in casework.tray(world.office, both, "ready").lines] == [ready.id], "whoever holds it"
 
     def test_filters_only_narrow(self, world: World, checker: Actor) -> None:
         dossier = world.sent(PASSPORT)
