@@ -36,8 +36,14 @@ TRIES_PER_CLIENT: Final = 60
 # before the number, where a code is kept that is not that of the door
 HELP: Final = "help:"  # read to an agent at a counter, to be helped
 SEND: Final = "send:"  # read to them as well, to send what they filled in
+MOVE: Final = "move:"  # read to them, by who lost their telephone and has another number
 LINK: Final = "link:"  # that an earlier dossier may be named
-_SAID: Final = {HELP: "letter.help_code.sms", SEND: "letter.send_code.sms", LINK: "letter.link_code.sms"}
+_SAID: Final = {
+    MOVE: "letter.move_code.sms",
+    HELP: "letter.help_code.sms",
+    SEND: "letter.send_code.sms",
+    LINK: "letter.link_code.sms",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,12 @@ def send_sending_code(office: Office, phone_raw: str, *, client: str = "", langu
     """Owes who is helped a code to be read to the agent when the request goes: its message says that it sends it. It begins no
     help, and nobody signs in with it. Raises as `send_code` does."""
     return _owe_code(office, "sms", read_phone(phone_raw), client, language, SEND)
+
+
+def send_move_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+    """Owes the new number of who lost their telephone a code to be read to an agent: their account will follow them there. It
+    opens nothing else. Raises as `send_code` does."""
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language, MOVE)
 
 
 def send_link_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:

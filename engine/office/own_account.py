@@ -9,18 +9,17 @@ from datetime import date
 from typing import Final, TypeAlias
 
 from engine.office.accounts import CodeSent, read_code, send_code, send_email_code, taken_code
-from engine.office.carrying import forget_draft, keep
+from engine.office.carrying import forget_draft
 from engine.office.identity import ASSURANCE, vouched
+from engine.office.lost_phones import change_phone, leave, write_to
 from engine.office.office import NotFound, Office
 from engine.office.phones import read_email, read_phone
 from engine.problems import Refused, refusal
-from engine.records.dossier import Account, Actor, Letter
+from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
 from engine.records.store import Taken, Unit
-from engine.rules.decision import EntryDraft
 from engine.rules.wishes import WISHES, Wishes, wishes_of
-from engine.sms import to_gsm
-from engine.values import Plain, new_id
+from engine.values import Plain
 
 WORDS: Final = ("family_name", "given_names", "birth_place", "residence")  # of the profile, beside the two below
 SEXES: Final = ("f", "m")
@@ -86,38 +85,13 @@ def add_way(office: Office, actor: Actor, kind: Way, raw: str, code: str, *, cli
             account = _account(unit, actor)
             closed = taken_code(office, unit, value, digits, client, office.now())
             if closed is None and kind == "phone":
-                _change_phone(office, unit, account, value, actor)
+                change_phone(office, unit, account, value, actor)
             elif closed is None:
                 _add_email(office, unit, account, value, actor)
     except Taken:
         raise Refused(refusal("address_taken")) from None
     if closed is not None:
         raise Refused(closed)
-
-
-def _change_phone(office: Office, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
-    other = unit.account_of("applicant", phone)
-    if other is not None and other.id != account.id:
-        if unit.dossiers_of(other.id, 1):
-            raise Taken(phone)
-        _leave(unit, other.id)
-    before = account.login if account.login.startswith("+") else None
-    unit.put_account(replace(account, login=phone))
-    _write_to(office, unit, account, actor, phone=phone)
-    if before and before != phone:
-        said = office.wording.say(
-            "letter.phone_changed.sms", wishes_of(account).language or "fr", {"phone": office.settings.base_url}
-        )
-        letter_id, now = new_id(), office.now()
-        unit.add_letter(Letter(letter_id, None, "sms", before, "", to_gsm(said), now, f"changed/{letter_id}", now))
-
-
-def _leave(unit: Unit, account_id: str) -> None:
-    """Closes an account that somebody signed in to once, and asked for nothing."""
-    other = unit.account_held(account_id)
-    if other is not None:
-        unit.put_account(replace(other, login=f"left:{other.id}", disabled=True))
-        unit.drop_sessions(other.id)
 
 
 def _add_email(office: Office, unit: Unit, account: Account, email: str, actor: Actor) -> None:
@@ -128,12 +102,12 @@ def _add_email(office: Office, unit: Unit, account: Account, email: str, actor: 
         raise Taken(email)
     if known is not None:
         unit.drop_identifier("email", email)
-        _leave(unit, known.account)
+        leave(unit, known.account)
     for one in unit.identifiers_of(account.id):
         if one.kind == "email":
             unit.drop_identifier("email", one.value)
     unit.add_identifier(Identifier("email", email, account.id, office.now()))
-    _write_to(office, unit, account, actor, email=email)
+    write_to(office, unit, account, actor, email=email)
 
 
 def drop_email(office: Office, actor: Actor, email: str) -> None:
@@ -146,21 +120,6 @@ def drop_email(office: Office, actor: Actor, email: str) -> None:
         if not account.login.startswith("+"):
             raise Refused(refusal("only_way"))
         unit.drop_identifier("email", email)
-
-
-def _write_to(
-    office: Office, unit: Unit, account: Account, actor: Actor, *, phone: str | None = None, email: str | None = None
-) -> None:
-    """Running dossiers, drafts too, write to the new number or address from now on."""
-    for line in unit.dossiers_of(account.id, MOST_DOSSIERS):
-        before = unit.dossier(line.id)
-        if before is None or before.closed_at is not None:
-            continue
-        after = replace(
-            before, contact_phone=phone or before.contact_phone, contact_email=email or before.contact_email
-        )
-        body: dict[str, Plain] = {"revision": before.revision + 1}
-        keep(office, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
 
 
 # -- what is known, how to write ---------------------------------------------------------------------------------------
@@ -224,6 +183,7 @@ def erase_own(office: Office, actor: Actor) -> Erased:
             over = mandate.status in ("ended", "refused")
             ended = mandate if over else replace(mandate, status="ended", changed_at=office.now())
             unit.put_mandate(replace(ended, invited=""))
+        unit.drop_phone_move(account.id)
         unit.drop_sessions(account.id)
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
     return Erased(len(drafts), sum(1 for line in lines if line.submitted_at is not None))

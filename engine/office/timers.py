@@ -24,6 +24,7 @@ from engine.office.editions import LostEdition
 from engine.office.filed import places
 from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
+from engine.office.lost_phones import make_moves
 from engine.office.mandate_papers import forget_papers
 from engine.office.office import Office, pinned
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
@@ -59,6 +60,7 @@ class Tour:
     links: int = 0
     orders: int = 0
     told: int = 0
+    moved: int = 0
 
     def __bool__(self) -> bool:
         return any(astuple(self))
@@ -75,10 +77,11 @@ def tour(office: Office, *, signs: bool = True) -> Tour:
     links = _part(office, follow_links)
     orders = _part(office, carry_orders)
     told = _part(office, tell_agents)
+    moved = _part(office, make_moves)
     letters, swept = _part(office, deliver_letters), _part(office, sweep)
     if signs:
         _part(office, sign_journal)
-    return Tour(timers, letters, registers, payments, swept, links, orders, told)
+    return Tour(timers, letters, registers, payments, swept, links, orders, told, moved)
 
 
 def _part(office: Office, work: Callable[[Office], int]) -> int:

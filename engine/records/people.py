@@ -70,6 +70,20 @@ class Reading:
     role: str = ""  # `agency/role` under which an agent read; empty for a controller
 
 
+@dataclass(frozen=True, slots=True)
+class PhoneMove:
+    """Somebody who lost their telephone asked at a counter to be known by another number; it waits for its day, so that who
+    holds the number before may say no. One at a time for an account."""
+
+    account: str
+    former: str  # E.164, as `phone`
+    phone: str
+    dossier: str  # the one they were asked about
+    agent: str
+    asked_at: datetime
+    due_at: datetime
+
+
 MandateKind: TypeAlias = Literal["company", "child", "person", "dossier"]
 MandateRole: TypeAlias = Literal["manager", "agent", "reader"]
 MandateStatus: TypeAlias = Literal["asked", "to_check", "active", "refused", "ended"]

@@ -136,3 +136,17 @@ CREATE INDEX mandate_to_check ON mandate (created_at) WHERE status = 'to_check';
 """
 
 REFUSED_BECAUSE: Final = ("mandate", "reason", "TEXT", "NOT NULL DEFAULT ''")
+
+# A number that follows its owner once its day has come: the account's own holder may refuse until then.
+PHONE_MOVES: Final = """
+CREATE TABLE phone_move (
+  account TEXT PRIMARY KEY REFERENCES account (id) DEFERRABLE INITIALLY DEFERRED,
+  former TEXT NOT NULL,
+  phone TEXT NOT NULL,
+  dossier TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  asked_at TEXT NOT NULL,
+  due_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX phone_move_due ON phone_move (due_at);
+"""

@@ -30,7 +30,7 @@ from engine.records.facts_schema import (
 from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
-from engine.records.people_schema import ADDED, DOOR, MANDATES, PEOPLE, REFUSED_BECAUSE
+from engine.records.people_schema import ADDED, DOOR, MANDATES, PEOPLE, PHONE_MOVES, REFUSED_BECAUSE
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.removal import ORDERED
@@ -229,6 +229,10 @@ def _refused_mandates() -> Iterator[str]:
     yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
 
 
+def _phone_moves() -> Iterator[str]:
+    yield from translated(PHONE_MOVES)
+
+
 def text_cell(column: str, name: str) -> str:
     return f"({column}::json ->> '{name}')"
 
@@ -246,6 +250,7 @@ _EACH: Final = (
     _notes,
     _refunds,
     _refused_mandates,
+    _phone_moves,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

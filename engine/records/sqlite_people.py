@@ -8,7 +8,7 @@ from typing import Final
 from engine.records.bodies import instant_text
 from engine.records.journal import Entry
 from engine.records.leaves import OWE
-from engine.records.people import Identifier, Mandate, Reading, SecondFactor, Session
+from engine.records.people import Identifier, Mandate, PhoneMove, Reading, SecondFactor, Session
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Conflict, Taken
@@ -17,6 +17,7 @@ FACTORS: Final = Shape(SecondFactor, "second_factor", ("account",))
 IDENTIFIERS: Final = Shape(Identifier, "identifier", ("kind", "value"))
 READINGS: Final = Shape(Reading, "reading", ("dossier", "account", "day"))
 MANDATES: Final = Shape(Mandate, "mandate")
+MOVES: Final = Shape(PhoneMove, "phone_move", ("account",))
 RIGHTS: Final = Shape(Entry, "people_entry", ("n",))
 SESSIONS: Final = Shape(Session, "session", ("token_sha256",))
 _HANDLED: Final = (  # an erased dossier is nobody's, a draft given up holds nothing
@@ -52,6 +53,20 @@ class PeopleVerbs(Verbs):
 
     def drop_identifier(self, kind: str, value: str) -> None:
         self._change("DELETE FROM identifier WHERE kind = ? AND value = ?", (kind, value))
+
+    def phone_move(self, account_id: str) -> PhoneMove | None:
+        row = self._row(f"{MOVES.select} WHERE account = ?{self.lock}", (account_id,))
+        return MOVES.read(row) if row else None
+
+    def add_phone_move(self, move: PhoneMove) -> None:
+        self._change(MOVES.insert(), MOVES.cells(move))
+
+    def drop_phone_move(self, account_id: str) -> None:
+        self._change("DELETE FROM phone_move WHERE account = ?", (account_id,))
+
+    def due_phone_moves(self, now: datetime, limit: int) -> tuple[PhoneMove, ...]:
+        sql = f"{MOVES.select} WHERE due_at <= ? ORDER BY due_at, account LIMIT ?"
+        return MOVES.read_all(self._rows(sql, (instant_text(now), limit)))
 
     def mandate(self, mandate_id: str) -> Mandate | None:
         row = self._row(f"{MANDATES.select} WHERE id = ?{self.lock}", (mandate_id,))

@@ -29,7 +29,7 @@ from engine.records.facts_schema import (
 from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
-from engine.records.people_schema import ADDED, DOOR, MANDATES, PEOPLE, REFUSED_BECAUSE
+from engine.records.people_schema import ADDED, DOOR, MANDATES, PEOPLE, PHONE_MOVES, REFUSED_BECAUSE
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.snippets import SNIPPETS
@@ -58,6 +58,7 @@ NAMES: Final = (
     "0017 notes",
     "0018 refunds",
     "0019 refused mandates",
+    "0020 phone moves",
 )
 
 SETTINGS: Final = {
@@ -271,6 +272,12 @@ def refused_mandates(db: Database) -> None:
     """Why a mandate was refused, for who asked for it."""
     table, column, kind, more = REFUSED_BECAUSE
     db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
+
+
+@MIGRATIONS(name=NAMES[19])
+def phone_moves(db: Database) -> None:
+    """Numbers asked for at a counter, that wait for their day."""
+    db.executescript(PHONE_MOVES)
 
 
 def json_cell(column: str, name: str) -> str:

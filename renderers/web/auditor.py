@@ -47,7 +47,7 @@ _SHORT = 8  # signs of a hash that a line shows
 _UNSAID = frozenset({"revision", "sequence", "seat", "hands"})  # kept for `fsck`, no news to a reader
 
 
-_CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consent", "confirmed"})
+_CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consent", "confirmed", "seen"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request, session
 
 from engine.office.identity import vouched
+from engine.office.lost_phones import move_waiting
 from engine.office.own_account import Own, add_way, drop_email, erase_own, own, save_profile, save_wishes, send_proof
 from engine.office.own_export import export_own
 from engine.office.readings import readings_of_mine
@@ -56,9 +57,12 @@ class DeviceLine:
 @blueprint.get("/compte")
 @signed_in
 def home() -> Response:
-    known = own(office(), myself())
+    known, move = own(office(), myself()), move_waiting(office(), myself())
+    moved = (
+        say("own.move_text", moment=site().words.moment(move.due_at, language()), end=move.phone[-2:]) if move else ""
+    )
     return page(
-        "citizen/account.html", known=known, phone=national(known.phone) if known.phone else "", identity=_identity(known),
+        "citizen/account.html", known=known, move=moved, phone=national(known.phone) if known.phone else "", identity=_identity(known),
         provider=office().identity.label if office().identity else "", level=vouched(known.account.profile)[1],
         vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(office(), myself())), note=session.pop("note", ""),
     )  # fmt: skip

@@ -19,7 +19,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from tests.web.access_world import AccessWorld, Holder, an_access_world, marks_in, said
+from tests.web.access_world import OWNER_PHONE, AccessWorld, Holder, an_access_world, marks_in, said
 
 TABLE: Final = Path(__file__).with_name("access_matrix.txt")
 PERSONAS: Final = (
@@ -118,6 +118,7 @@ POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "form.save": {"nom": "KOFFI", "sante": "Bonne", "go": "next"},
     "opening_forms.ask": {"du": "2026-12-01", "raison": "Grève", **CONFIRM},
     "opening_forms.holidays": {"du": "2026-12-01", "raison": "Deuil", **CONFIRM},
+    "lost_phones.whose": {"number": "{number}", "former": OWNER_PHONE},
     "own.devices": {"session": "{owner_session}"},
     "own.remove_email": {"email": "marque.courriel@example.com"},
     "payments.callback": {"reference": "{reference}", "status": "paid"},

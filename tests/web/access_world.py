@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,7 +53,7 @@ from engine.office.sessions import open_session
 from engine.office.visit_links import visit_token
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.people import Identifier, Mandate
+from engine.records.people import Identifier, Mandate, PhoneMove
 from engine.records.sqlite import SqliteStore
 from engine.values import new_id
 from renderers.web.assets import Assets
@@ -85,7 +85,7 @@ MORNING: Final = datetime(2026, 11, 24, 8, 5, tzinfo=UTC)  # the day of a visit,
 ENDED: Final = date(2026, 11, 20)
 # Tables in which the facts are kept: what is refused writes in none of them.
 FACTS: Final = (
-    "account", "booking", "document", "dossier", "entry", "identifier", "mandate", "message", "note", "opening_change", "payment", "refund", "seat_hold",
+    "account", "booking", "document", "dossier", "entry", "identifier", "mandate", "message", "note", "opening_change", "payment", "phone_move", "refund", "seat_hold",
     "second_factor", "session", "share", "snippet", "waiting", "work_order",
 )  # fmt: skip
 ABSENT: Final = "26482911374"  # a number with its check digit that no dossier has
@@ -365,6 +365,8 @@ def _things(world: World, people: Mapping[str, Actor], owner: Holder) -> tuple[d
         unit.put_account(company)
         for one in (*mandates.values(), asked):
             unit.put_mandate(one)
+        far = now + timedelta(days=365)
+        unit.add_phone_move(PhoneMove(own, OWNER_PHONE, "+22890000077", sent["id"], "colleague", now, far))
     reading = readings.note_reading(office, people["audi"], sent["id"], "Contrôle")
     mail_links.send_link(office, MARKS["email"])
     with office.store.unit() as unit:

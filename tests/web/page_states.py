@@ -166,6 +166,24 @@ def helped_at_a_counter(site: AccessWorld) -> Seen:
 
 
 @a_way
+def a_lost_telephone(site: AccessWorld) -> Seen:
+    """At the counter somebody asks for another number; whoever holds the one before is told and says no."""
+    agent, owner, here = site.client_of("coll"), site.client_of("ownr"), "/agent/guichet/numero"
+    yield "lost_phones.whose", agent.get(here)
+    named = {"number": site.neighbour.dossiers["sent"]["number"], "former": "90000010"}
+    for wrong in ({**named, "former": "12"}, {**named, "former": "90000011"}):
+        yield "lost_phones.whose", agent.post(here, data=wrong)
+    agent.post(here, data=named)
+    yield "lost_phones.paper", agent.get(f"{here}/piece")
+    for wrong in ({"phone": "91445566"}, {"paper": "passport", "phone": "12"}):
+        yield "lost_phones.paper", agent.post(f"{here}/piece", data=wrong)
+    agent.post(f"{here}/piece", data={"paper": "passport", "phone": "91445566"})
+    yield "lost_phones.code", agent.get(f"{here}/code")
+    yield "lost_phones.code", agent.post(f"{here}/code", data={"code": "000000"})
+    yield "own.home", owner.get("/compte")
+
+
+@a_way
 def coming_back_to_a_counter(site: AccessWorld) -> Seen:
     """What was sent before is opened by its number: to be corrected, filled in, visited."""
     agent, of = site.client_of("coll"), site.owner.dossiers

@@ -350,3 +350,27 @@ def test_the_citizens_own_check_is_as_it_was(visitor: Visitor) -> None:
     visitor.sign_in()
     number = visitor.fill()
     assert "Lire avec la personne" not in visitor.open(f"/dossiers/{number}/verification").text
+
+
+def test_who_lost_their_telephone_asks_for_another_number_and_the_old_one_may_refuse(visitor: Visitor) -> None:
+    afi = visitor.sign_in(PHONE)
+    number = afi.sent()
+    seat = an_agent(visitor)
+    assert f'href="{HOME}/numero"' in seat.open(HOME).html
+    assert seat.open(f"{HOME}/numero/piece").address == f"{HOME}/numero", "not before somebody is named"
+    wrong = seat.send(f"{HOME}/numero", number=number, former="91000000")
+    assert (wrong.status, number in wrong.html) == (422, True)
+    assert seat.send(f"{HOME}/numero", number=number, former=PHONE).address == f"{HOME}/numero/piece"
+    assert seat.send(f"{HOME}/numero/piece", phone="91445566").status == 422
+    seat.send(f"{HOME}/numero/piece", phone="91445566", paper="passport")
+    assert seat.page.address == f"{HOME}/numero/code"
+    with visitor.office.store.unit() as unit:
+        code = unit.letters_to("+22891445566")[-1].body[:6]
+    assert seat.send(f"{HOME}/numero/code", code="12").status == 422
+    seat.send(f"{HOME}/numero/code", code=code)
+    assert "C’est demandé" in seat.follow().text
+    assert seat.open(f"{HOME}/numero/code").address == f"{HOME}/numero", "nothing of it is left in this browser"
+    assert "numéro qui finit par 66" in afi.open("/compte").text
+    afi.post("/compte/telephone/refuser", **afi.page.form())
+    assert "Votre numéro est gardé" in afi.follow().text
+    assert "Votre numéro va changer" not in afi.page.text

@@ -1,0 +1,142 @@
+"""Who lost their telephone: at the counter an agent checks who they are and asks for their new number; whoever holds the one
+before may refuse it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, abort, request, session
+
+from engine.office.accounts import send_move_code
+from engine.office.assistance import received_by
+from engine.office.lost_phones import PAPERS, Holder, ask_move, check_new, holder_of, refuse_move
+from engine.problems import Refused
+from renderers.web.base import actor, client, go, language, myself, office, say, site
+from renderers.web.cases import label
+from renderers.web.desk import desk_page
+from renderers.web.guards import agent, signed_in
+from renderers.web.refusals import refused, sentence
+from renderers.web_form import national
+from renderers.words import whole_number
+
+blueprint = Blueprint("lost_phones", __name__)
+
+COUNTER: Final = "/agent/guichet"
+HERE: Final = f"{COUNTER}/numero"
+_ASKED: Final = "lost_phone"  # in the browser's signed cookie: what was given so far
+_OF_PAPER: Final = "paper_missing"
+
+
+@blueprint.route(HERE, methods=["GET", "POST"])
+@agent()
+def whose() -> Response:
+    """A request and the number it was made with: together they name somebody."""
+    _receives()
+    if request.method == "GET":
+        session.pop(_ASKED, None)
+        return _whose({})
+    given = {name: request.form.get(name, "").strip()[:40] for name in ("number", "former")}
+    try:
+        holder_of(office(), actor(), given["number"], given["former"])
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, HERE)
+        return _whose(given, "former" if closed.reason.code == "phone_format" else "number", sentence(closed.reason))
+    session[_ASKED] = given
+    return go(f"{HERE}/piece")
+
+
+def _whose(given: dict[str, str], wrong: str = "", error: str = "") -> Response:
+    return desk_page(
+        "agent/lost_phone.html", 422 if error else 200, errors=_errors(wrong, error), wrong=wrong, given=given, home=COUNTER
+    )  # fmt: skip
+
+
+@blueprint.route(f"{HERE}/piece", methods=["GET", "POST"])
+@agent()
+def paper() -> Response:
+    """The document that was seen, and the new number, to which a code goes."""
+    _receives()
+    given = _given()
+    if "former" not in given:
+        return go(HERE)
+    try:
+        holder = holder_of(office(), actor(), given["number"], given["former"], again=True)
+        if request.method == "GET":
+            return _paper(holder, given)
+        given |= {"paper": request.form.get("paper", "")[:40], "phone": request.form.get("phone", "").strip()[:40]}
+        phone = check_new(given["former"], given["phone"], given["paper"])
+        send_move_code(office(), phone, client=client(), language=language())
+    except Refused as closed:
+        if closed.reason.code in ("too_many_tries", "lost_unknown"):
+            return refused(closed.reason, HERE)
+        wrong = "paper" if closed.reason.code == _OF_PAPER else "phone"
+        return _paper(holder, given, wrong, sentence(closed.reason))
+    session[_ASKED] = {**given, "phone": phone}
+    return go(f"{HERE}/code")
+
+
+def _paper(holder: Holder, given: dict[str, str], wrong: str = "", error: str = "") -> Response:
+    book = office().catalogue.current(holder.procedure, office().day())
+    rows = [
+        (say("counter.procedure"), label(book.identity.title) if book else holder.procedure),
+        (say("counter.number"), whole_number(holder.number)),
+        (say("lost.in_dossier"), holder.label or say("lost.unnamed")),
+        (say("lost.in_account"), holder.name or say("lost.unnamed")),
+    ]
+    return desk_page(
+        "agent/lost_phone_paper.html", 422 if error else 200, errors=_errors(wrong, error), wrong=wrong, given=given,
+        rows=rows, papers=[(one, say(f"lost.{one}")) for one in PAPERS], back=HERE,
+    )  # fmt: skip
+
+
+@blueprint.route(f"{HERE}/code", methods=["GET", "POST"])
+@agent()
+def code() -> Response:
+    """The code that the person reads from their new telephone."""
+    _receives()
+    given, error = _given(), ""
+    if "phone" not in given:
+        return go(HERE)
+    if request.method == "POST":
+        try:
+            move = ask_move(
+                office(), actor(), given["number"], given["former"], given["phone"], given["paper"],
+                request.form.get("code", "")[:20], client=client(),
+            )  # fmt: skip
+        except Refused as closed:
+            if not closed.reason.code.startswith("code_"):
+                return refused(closed.reason, HERE)
+            error = sentence(closed.reason)
+        else:
+            session.pop(_ASKED, None)
+            moment = site().words.moment(move.due_at, language())
+            session["note"] = say("lost.done", phone=national(move.phone), moment=moment)
+            return go(COUNTER)
+    return desk_page(
+        "agent/lost_phone_code.html", 422 if error else 200, errors=_errors("code", error), back=HERE,
+        phone=national(given["phone"]).replace(" ", "\u00a0"),
+    )  # fmt: skip
+
+
+@blueprint.post("/compte/telephone/refuser")
+@signed_in
+def refuse() -> Response:
+    """It was not me."""
+    refuse_move(office(), myself())
+    session["note"] = say("own.move_refused")
+    return go("/compte")
+
+
+def _receives() -> None:
+    if not received_by(office(), actor()):
+        abort(403)
+
+
+def _given() -> dict[str, str]:
+    kept = session.get(_ASKED)
+    return {str(name): str(said) for name, said in kept.items()} if isinstance(kept, dict) else {}
+
+
+def _errors(field: str, error: str) -> list[tuple[str, str]]:
+    return [(f"#{field}", error)] if error else []
