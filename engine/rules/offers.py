@@ -142,7 +142,7 @@ def filled_names(procedure: Procedure, way: Transition) -> frozenset[str]:
 
 def missing_from(moment: Moment, dossier: Dossier, way: Transition, act: Act) -> Refusal | None:
     """What the act asks and the person did not give, or gave wrongly."""
-    if "reason" in way.asks and not (act.reason or "").strip():
+    if "reason" in way.asks and not (act.reason or "").strip() and not _each_said(way, act):
         return refusal("reason_missing", way.where)
     if "attachment" in way.asks and not act.attachments:
         return refusal("attachment_missing", way.where)
@@ -150,6 +150,11 @@ def missing_from(moment: Moment, dossier: Dossier, way: Transition, act: Act) ->
         return _bad_correction(moment, dossier, way, act)
     strange = sorted(act.filling.keys() - filled_names(moment.procedure, way))
     return refusal("unknown_answer", way.where, field=strange[0]) if strange else None
+
+
+def _each_said(way: Transition, act: Act) -> bool:
+    """Whether every answer to correct has a reason of its own: they are the reason then."""
+    return "correction" in way.asks and bool(act.correction) and all(said.strip() for said in act.correction.values())
 
 
 def _bad_correction(moment: Moment, dossier: Dossier, way: Transition, act: Act) -> Refusal | None:

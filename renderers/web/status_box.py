@@ -130,7 +130,7 @@ def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
         yield say("track.late" if status.who == "us" else "track.late_you", day=_plain_day(status.until))
     if status.booking is not None:
         yield visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
-    if status.public in ("refused", "to_correct") and (reason := _last_reason(one)):
+    if status.public in ("refused", "to_correct") and (reason := _last_reason(one, status)):
         yield say("track.reason", reason=reason)
     if status.who == "applicant" and not late and lapses_at(one.procedure, one.dossier) is not None:
         yield say("track.ends_after")
@@ -149,7 +149,10 @@ def _seats_awaited(one: Case, status: PublicStatus) -> Iterator[str]:
             yield say("waiting.listed", office=there)
 
 
-def _last_reason(one: Case) -> str:
+def _last_reason(one: Case, status: PublicStatus) -> str:
+    """What was written last; where each point to correct has its own reason, nothing of before."""
+    if status.public == "to_correct" and one.dossier.correction is not None:
+        return one.dossier.correction.reason
     written = (taken.reason for taken in reversed(one.dossier.taken) if taken.by_kind == "agent")
     return next((reason for reason in written if reason), "")
 

@@ -340,6 +340,16 @@ def test_corrections_name_fields_with_a_reason_each(desks: Desks, passport: Doss
     assert "Réponses changées : Nom, Acte de naissance" in seat.see(at(passport))
 
 
+def test_the_general_message_is_optional_where_each_answer_has_its_reason(desks: Desks, passport: Dossier) -> None:
+    seat = desks.agent(GATEKEEPER)
+    path = at(passport, "/acte/faire_corriger")
+    assert "Message général (facultatif) Inutile si chaque réponse" in seat.see(f"{path}?champ=nom")
+    typed = {"act-field": ["nom", "prenoms"], "act-why-nom": "Autre nom"}
+    assert seat.post(path, go="preview", **typed).status_code == 422
+    assert confirm(seat, passport, "faire_corriger", **{"act-field": "nom", "act-why-nom": "Autre nom"})[0] == 303
+    assert desks.kept(passport).state == "a_corriger"
+
+
 def test_no_field_chosen_is_no_correction(desks: Desks, passport: Dossier) -> None:
     answer = desks.agent(GATEKEEPER).post(at(passport, "/acte/faire_corriger"), go="preview", **{"act-reason": "Vague"})
     assert answer.status_code == 422

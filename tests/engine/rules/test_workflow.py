@@ -281,6 +281,12 @@ def test_four_eyes() -> None:
     assert story.take("fabriquer", MAKER).state == "pret"
 
 
+def test_a_reason_for_each_answer_to_correct_is_reason_enough() -> None:
+    after = Story(passport()).submit().take("faire_corriger", correction={"nom": "Autre nom"}).dossier
+    assert after.correction is not None
+    assert (dict(after.correction.fields), after.correction.reason) == ({"nom": "Autre nom"}, "")
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [
@@ -289,7 +295,8 @@ def test_four_eyes() -> None:
         (Act("faire_corriger", "x"), "correction_empty"),
         (Act("faire_corriger", "x", {"inconnu": "x"}), "not_correctable"),
         (Act("faire_corriger", "x", {"numero_livret": "x"}), "not_correctable"),  # not of the application
-        (Act("faire_corriger", None, {"nom": "x"}), "reason_missing"),
+        (Act("faire_corriger", None, {"nom": "x", "prenoms": " "}), "reason_missing"),  # one says nothing
+        (Act("faire_corriger", None), "reason_missing"),
         (Act("conforme", filling={"nom": "changed"}), "unknown_answer"),
         (Act("remettre"), "state"),
         (Act("a_payer.done"), "unknown_act"),  # an automatic way is nobody's to take
