@@ -14,6 +14,7 @@ from engine.office.claims import waiting as waiting_here
 from engine.office.intake import mine
 from engine.office.messages import unread
 from engine.office.representation import held
+from engine.records.dossier import Letter
 from engine.records.store import DossierLine
 from engine.rules.progress import Milestone, public_status, timeline
 from engine.rules.view import FieldView, FileView, FormView, PageView
@@ -215,8 +216,18 @@ def _bookings(one: Case) -> list[Linked]:
 
 
 def _letters(one: Case) -> list[Message]:
-    letters = sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at)
-    return [Message(_moment(letter.created_at), letter.body) for letter in letters][-10:]
+    """The last messages, one sent by SMS and by e-mail once: the longer text says all that the short one does."""
+    told: dict[str, list[Letter]] = {}
+    for letter in sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at):
+        told.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
+    return [_message(same) for same in list(told.values())[-10:]]
+
+
+def _message(same: list[Letter]) -> Message:
+    ways = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
+    at, way = _moment(same[0].created_at), "_".join(sorted(ways, reverse=True))
+    fullest = max(same, key=lambda letter: len(letter.body))
+    return Message(say(f"track.told_{way}", moment=at) if way else at, fullest.body)
 
 
 def received_files(one: Case, form: FormView) -> list[Linked]:

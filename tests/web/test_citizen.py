@@ -16,8 +16,9 @@ from engine.definition.catalogue import Catalogue
 from engine.office import settlement
 from engine.office.bookings import mark
 from engine.office.timers import run_timers
+from engine.records.dossier import Letter
 from engine.records.store import Busy
-from engine.values import group_number
+from engine.values import group_number, new_id
 from renderers.web.guards import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
@@ -415,6 +416,25 @@ def test_an_answer_that_does_not_come_is_never_promised_for_ever(known: Visitor)
     after = known.open(payment).text
     assert "Votre demande était close quand cet argent est arrivé." in after
     assert "Cette somme vous sera remboursée" in after
+
+
+def test_a_message_sent_two_ways_is_read_once(known: Visitor) -> None:
+    number = known.sent()
+    with known.office.store.unit(write=True) as unit:
+        dossier = unit.dossier_numbered(number)
+        assert dossier is not None
+        now = known.clock.now()
+        for channel, to, body in (
+            ("sms", "+22890112233", "Dossier prêt."),
+            ("email", "a@b.tg", "Votre dossier est prêt."),
+        ):
+            unit.add_letter(
+                Letter(new_id(), dossier.id, channel, to, "", body, now, f"{dossier.id}:9:x:{channel}:{to}", now)
+            )  # type: ignore[arg-type]
+    page = known.open(f"/dossiers/{number}").text
+    assert page.count("prêt.") == 1
+    assert "à 12 h, par SMS et par e-mail Votre dossier est prêt." in page
+    assert "à 12 h, par SMS " in page, "the others went out one way"
 
 
 def _without_messages(dossier: str) -> str:
