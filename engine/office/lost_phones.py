@@ -56,7 +56,8 @@ def holder_of(office: Office, agent: Actor, number: str, former_raw: str, *, aga
     if isinstance(found, Refused):  # the count of tries is kept: nothing was raised inside the unit
         raise found
     dossier, account = found
-    return Holder(dossier.number, dossier.procedure, dossier.label, account.name)
+    named = " ".join(str(said) for part in ("family_name", "given_names") if (said := account.profile.get(part)))
+    return Holder(dossier.number, dossier.procedure, dossier.label, account.name or named)
 
 
 def ask_move(
@@ -65,8 +66,8 @@ def ask_move(
     """Once the agent saw an identity document (`paper`) and the person read the code sent to their new number: the account moves
     to it after `WAIT`, and the number before is told. Raises as `holder_of`; Refused: paper_missing, same_phone, phone_taken,
     move_waiting, code_format, code_wrong, code_expired."""
-    former, phone = read_phone(former_raw), read_phone(phone_raw)
-    _check(former, phone, paper)
+    former, phone = read_phone(former_raw), check_new(former_raw, phone_raw)
+    check_paper(paper)
     move: PhoneMove | None = None
     with office.store.unit(write=True) as unit:
         found = _found(office, unit, agent, number, former)
@@ -78,19 +79,19 @@ def ask_move(
     return move
 
 
-def check_new(former_raw: str, phone_raw: str, paper: str) -> str:
-    """The new number, before a code is sent to it; whether it is somebody's is said to who read that code alone. Raises Refused:
-    phone_format, paper_missing, same_phone."""
-    former, phone = read_phone(former_raw), read_phone(phone_raw)
-    _check(former, phone, paper)
-    return phone
-
-
-def _check(former: str, phone: str, paper: str) -> None:
+def check_paper(paper: str) -> None:
+    """Raises Refused("paper_missing")."""
     if paper not in PAPERS:
         raise Refused(refusal("paper_missing"))
+
+
+def check_new(former_raw: str, phone_raw: str) -> str:
+    """The new number, before a code is sent to it; whether it is somebody's is said to who read that code alone. Raises Refused:
+    phone_format, same_phone."""
+    former, phone = read_phone(former_raw), read_phone(phone_raw)
     if phone == former:
         raise Refused(refusal("same_phone"))
+    return phone
 
 
 def _found(

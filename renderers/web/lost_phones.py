@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, request, session
 
 from engine.office.accounts import send_move_code
 from engine.office.assistance import received_by
-from engine.office.lost_phones import PAPERS, Holder, ask_move, check_new, holder_of, refuse_move
+from engine.office.lost_phones import PAPERS, Holder, ask_move, check_new, check_paper, holder_of, refuse_move
 from engine.problems import Refused
 from renderers.web.base import actor, client, go, language, myself, office, say, site
 from renderers.web.cases import label
@@ -24,7 +24,6 @@ blueprint = Blueprint("lost_phones", __name__)
 COUNTER: Final = "/agent/guichet"
 HERE: Final = f"{COUNTER}/numero"
 _ASKED: Final = "lost_phone"  # in the browser's signed cookie: what was given so far
-_OF_PAPER: Final = "paper_missing"
 
 
 @blueprint.route(HERE, methods=["GET", "POST"])
@@ -63,20 +62,33 @@ def paper() -> Response:
     try:
         holder = holder_of(office(), actor(), given["number"], given["former"], again=True)
         if request.method == "GET":
-            return _paper(holder, given)
+            return _paper(holder, given, {})
         given |= {"paper": request.form.get("paper", "")[:40], "phone": request.form.get("phone", "").strip()[:40]}
-        phone = check_new(given["former"], given["phone"], given["paper"])
-        send_move_code(office(), phone, client=client(), language=language())
+        if wrong := _wrong(given):
+            return _paper(holder, given, wrong)
+        phone = send_move_code(office(), given["phone"], client=client(), language=language()).phone
     except Refused as closed:
-        if closed.reason.code in ("too_many_tries", "lost_unknown"):
+        if closed.reason.code != "code_too_soon":
             return refused(closed.reason, HERE)
-        wrong = "paper" if closed.reason.code == _OF_PAPER else "phone"
-        return _paper(holder, given, wrong, sentence(closed.reason))
+        return _paper(holder, given, {"phone": sentence(closed.reason)})
     session[_ASKED] = {**given, "phone": phone}
     return go(f"{HERE}/code")
 
 
-def _paper(holder: Holder, given: dict[str, str], wrong: str = "", error: str = "") -> Response:
+def _wrong(given: dict[str, str]) -> dict[str, str]:
+    """What is to be given again, by field."""
+    found = {}
+    for field, check in (
+        ("paper", lambda: check_paper(given["paper"])), ("phone", lambda: check_new(given["former"], given["phone"])),
+    ):  # fmt: skip
+        try:
+            check()
+        except Refused as closed:
+            found[field] = sentence(closed.reason)
+    return found
+
+
+def _paper(holder: Holder, given: dict[str, str], wrong: dict[str, str]) -> Response:
     book = office().catalogue.current(holder.procedure, office().day())
     rows = [
         (say("counter.procedure"), label(book.identity.title) if book else holder.procedure),
@@ -85,7 +97,8 @@ def _paper(holder: Holder, given: dict[str, str], wrong: str = "", error: str = 
         (say("lost.in_account"), holder.name or say("lost.unnamed")),
     ]
     return desk_page(
-        "agent/lost_phone_paper.html", 422 if error else 200, errors=_errors(wrong, error), wrong=wrong, given=given,
+        "agent/lost_phone_paper.html", 422 if wrong else 200, errors=[(f"#{name}", said) for name, said in wrong.items()],
+        wrong=wrong, given=given,
         rows=rows, papers=[(one, say(f"lost.{one}")) for one in PAPERS], back=HERE,
     )  # fmt: skip
 

@@ -361,7 +361,8 @@ def test_who_lost_their_telephone_asks_for_another_number_and_the_old_one_may_re
     wrong = seat.send(f"{HOME}/numero", number=number, former="91000000")
     assert (wrong.status, number in wrong.html) == (422, True)
     assert seat.send(f"{HOME}/numero", number=number, former=PHONE).address == f"{HOME}/numero/piece"
-    assert seat.send(f"{HOME}/numero/piece", phone="91445566").status == 422
+    blank = seat.send(f"{HOME}/numero/piece", phone="9144")
+    assert (blank.status, "Dites quelle pièce" in blank.text, "8 chiffres" in blank.text) == (422, True, True)
     seat.send(f"{HOME}/numero/piece", phone="91445566", paper="passport")
     assert seat.page.address == f"{HOME}/numero/code"
     with visitor.office.store.unit() as unit:
