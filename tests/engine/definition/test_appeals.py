@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.catalogue import check_definition
+from engine.definition.appeal_rules import _judging, _refusals
+from engine.definition.catalogue import check_definition, load_catalogue
+from engine.definition.circuit import edges
 from engine.definition.shared_files import load_shared
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -67,3 +69,23 @@ def test_shipped_procedures_would_be_advised_without_four_eyes() -> None:
         assert checked.procedure is not None, path.stem
         bare[path.stem] = any(one.code == "V770" for one in checked.report)
     assert {name for name, advised in bare.items() if advised} == SAME_ROLE
+
+
+TITLES = {
+    "directeur": "directeur",
+    "maire": "mairie/",
+    "chef": "chef",
+    "réclamations": "reclamations",
+}  # a title: its role
+
+
+def test_a_title_names_who_hears_the_appeal() -> None:
+    """Whoever writes "to the director" is read by the director."""
+    for book in load_catalogue(ROOT / "procedures").procedures.values():
+        for appeal in book.identity.appeals.values():
+            ways = tuple(way for way in edges(book) if way.id == appeal.act)
+            refusals = _refusals(book, frozenset(way.source for way in ways))
+            hearers = " ".join(role for act in _judging(book, ways, refusals) for role in act.by)
+            named = [role for word, role in TITLES.items() if word in appeal.label.in_("fr")] if ways else []
+            assert all(role in hearers for role in named), (book.id, hearers)
+            assert named or not ways or "un autre agent" in appeal.label.in_("fr"), book.id
