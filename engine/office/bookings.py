@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from engine.clock import local_day
 from engine.definition import directory
-from engine.definition.model import Appointment, Procedure
+from engine.definition.model import Appointment, Output, Procedure
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
 from engine.office.editions import LostEdition
@@ -36,7 +36,7 @@ from engine.rules.appointments import (
 )
 from engine.rules.calendars import at_minute, minutes_of
 from engine.rules.passage import Moment
-from engine.rules.scopes import standing_of
+from engine.rules.scopes import Standing, standing_of
 from engine.values import Text, new_id
 
 What: TypeAlias = Literal["arrived", "attended", "missed"]
@@ -312,13 +312,19 @@ def _unread_line(office: Office, actor: Actor, dossier: Dossier, booking: Bookin
 
 
 def to_bring(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
-    """The papers to show, hand over or sign at the desk, those of questions that were put."""
+    """The papers to show, hand over or sign at the desk, those of questions that were put; the forms to print first."""
     standing = standing_of(procedure, dossier, office.day(), office.directory)
-    return tuple(
+    papers = (
         field.label
         for field in procedure.form.fields
         if field.evidence is not None and set(field.evidence.how) - {"upload"} and standing.shows(field)
     )
+    return (*(form.title for form in forms_to_bring(procedure, standing)), *papers)
+
+
+def forms_to_bring(procedure: Procedure, standing: Standing) -> tuple[Output, ...]:
+    """What the applicant prints and brings: the forms that the procedure draws from these answers."""
+    return tuple(one for one in procedure.outputs.values() if one.kind == "form" and one.when.holds(standing.scope))
 
 
 def mark(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.clock import local_day
 from engine.definition.directory import Office as Place
 from engine.definition.model import Appointment, Procedure
+from engine.office.bookings import forms_to_bring
 from engine.office.intake import see_case, shown_form, shown_page
 from engine.office.office import NotFound
 from engine.records.dossier import Actor, Dossier
@@ -120,8 +121,13 @@ def visit_place(task: object, office_id: str | None) -> str:
 
 
 def to_bring(one: Case) -> list[str]:
-    """The papers to show or hand over in person, as these answers make them."""
-    standing, found = one.standing(), []
+    """The papers to show or hand over in person, as these answers make them; forms to print come first."""
+    standing = one.standing()
+    given = {document.output for document in one.dossier.documents}
+    found = [
+        say("sent.form_there" if form.id in given else "sent.form_later", title=label(form.title))
+        for form in forms_to_bring(one.procedure, standing)
+    ]
     for field in one.procedure.form.fields:
         terms = field.evidence
         if terms is None or not set(terms.how) & _BROUGHT or not standing.shows(field):

@@ -371,3 +371,9 @@ def test_an_office_is_closed_in_a_browser(
     assert lost.sees("Votre rendez-vous est annulé" if french else "Your appointment is cancelled")
     chief.check()
     lost.check()
+
+
+def test_the_form_to_print_is_among_what_to_bring(site: Closing) -> None:
+    """It waits among the documents: whoever reads what to bring is told of it there."""
+    told = "À apporter Formulaire à imprimer et à apporter (dans votre dossier, sous « Documents délivrés »)"
+    assert told in site.owner().see(f"/dossiers/{site.dossier.number}/rendez-vous")
