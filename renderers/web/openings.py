@@ -168,6 +168,13 @@ def what_of(change: OpeningChange) -> str:
     return say(f"openings.kind_{change.kind}")
 
 
+def change_lines(change: OpeningChange) -> list[str]:
+    """Which office, what and when, why: for whoever reads of a change elsewhere."""
+    there = place_label(change.office) if change.office else ""
+    why = say("lost_visit.because", because=label(reason_of(change))) if change.because else ""
+    return [one for one in (there, f"{what_of(change)}, {when_of(change)}", why) if one]
+
+
 def _lines(changes: Iterable[OpeningChange], lifts: bool = True) -> Iterator[ChangeLine]:
     listed = list(changes)
     names = people(name for one in listed for name in (one.account, one.lifted_by) if name)

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, request, session
 
 from engine.definition.model import Procedure
 from engine.office import people, staff
+from engine.office.openings import standing_change
 from engine.office.people import Given, Person
 from engine.problems import Refused
 from engine.records.dossier import Account, Actor
@@ -21,6 +22,7 @@ from renderers.web.cases import label
 from renderers.web.desk import desk_page, role_label
 from renderers.web.desk import people as names_of
 from renderers.web.guards import agent
+from renderers.web.openings import change_lines
 from renderers.web.refusals import refused, sentence
 
 blueprint = Blueprint("team", __name__)
@@ -306,6 +308,8 @@ def _entry(entry: Entry, names: Mapping[str, str]) -> tuple[str, str, str, list[
     about = names.get(_told(entry, "account"), _told(entry, "login"))
     by = say("team.machine") if entry.actor_kind == "system" else names.get(entry.actor, say("desk.unknown_person"))
     told = [f"{say(f'team.fact_{name}')} : {text}" for name in _FACTS if (text := _fact(entry, name))]
+    if change := standing_change(office(), _told(entry, "change")):
+        told = change_lines(change)
     return site().words.moment(entry.at, language()), say(f"team.entry_{entry.kind}", name=about), by, told
 
 

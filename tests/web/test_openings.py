@@ -96,7 +96,9 @@ def test_an_office_is_closed_once_it_is_seen_what_that_takes_away(site: Closing)
     again = site.chief.client.post(f"{HERE}/fermer", data={**fields, "go": "confirm"})
     assert again.status_code == 303
     assert len(openings.changes_of(site.desks.world.office, site.desks.actor("administration"), LOME)) == 1
-    assert "ouverture d’un bureau changée" in site.chief.see("/agent/equipe/journal")
+    noted = site.chief.see("/agent/equipe/journal")
+    assert "ouverture d’un bureau changée" in noted
+    assert "DGDN, Lomé Fermé, le mercredi 25 novembre 2026, toute la journée Raison : Grève du personnel" in noted
     assert fsck(site.desks.world.office) == ()
 
 
