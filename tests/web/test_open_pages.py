@@ -20,7 +20,9 @@ from engine.definition.source import read_source
 from engine.office.publishing import publish
 from tests.engine.office.world import B3, PASSPORT
 from tests.makers import the_shared
+from tests.web.conftest import Enter
 from tests.web.desks import Desks, open_desks
+from tests.web.portal import Portal
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -231,3 +233,15 @@ def test_a_procedure_is_found_by_what_people_call_it(tmp_path: Path) -> None:
         assert "trouvée" in page, word
         assert title.replace("’", "'") in page.replace("’", "'"), word
     assert "Permis de conduire" in reader.see("/demarches?q=driving&lang=en")
+
+
+@pytest.mark.browser
+def test_prices_are_whole_on_a_small_screen(enter: Enter, portal: Portal) -> None:
+    """ "1 000 FCFA par document" goes over two lines before it is cut."""
+    reader = enter("citizen", {"width": 320, "height": 740})
+    for slug in ("duplicata-bac", "branchement-eau", "raccordement-electricite"):
+        reader.go(f"/demarches/{slug}")
+        hidden = reader.page.evaluate(
+            "Math.max(...[...document.querySelectorAll('.scroll')].map((one) => one.scrollWidth - one.clientWidth))"
+        )
+        assert hidden == 0, slug
