@@ -158,10 +158,11 @@ def _read(
     answers = dict(kept)
     answers.update(read_answers(fields, kept, before.values, posted, "", before.asking()))
     after = standing_of(procedure, dossier, day, directory, answers)
-    restored = restore_hidden(fields, answers, kept, after.values)
-    with_rows = change_rows(fields, answers, posted)
-    answers = answers if with_rows is None else with_rows
-    if restored or with_rows is not None:
+    if restore_hidden(fields, answers, kept, after.values):
+        after = standing_of(procedure, dossier, day, directory, answers)
+    with_rows = change_rows(fields, answers, after.values, posted)
+    if with_rows is not None:
+        answers = with_rows
         after = standing_of(procedure, dossier, day, directory, answers)
     opened = tuple(_opened(fields, before.values, after.values, ""))
     names = frozenset(field.id for field in fields)

@@ -125,20 +125,25 @@ def _put_back(answers: dict[str, Any], before: Mapping[str, Plain], key: str) ->
     return changed
 
 
-def change_rows(fields: Iterable[Field], answers: Mapping[str, Plain], raw: Raw) -> dict[str, Plain] | None:
-    """The answers with the rows the person asked to add or to remove; none when they asked nothing possible."""
+def change_rows(
+    fields: Iterable[Field], answers: Mapping[str, Plain], values: Values, raw: Raw
+) -> dict[str, Plain] | None:
+    """The answers with the rows the person asked to add or to remove, where these are shown; none when they asked nothing
+    possible."""
     if ADD not in raw and REMOVE not in raw:
         return None
     columns = {field.id: field for field in fields if field.type == "rows" and is_asked(field)}
     changed = copy.deepcopy({name: plain for name, plain in answers.items() if name in columns})
-    done = [_change(columns, changed, str(path).split("."), False) for path in raw.get(REMOVE, ())[:1]]
-    done += [_change(columns, changed, str(path).split("."), True) for path in raw.get(ADD, ())[:1]]
+    done = [_change(columns, changed, values, str(path).split("."), False) for path in raw.get(REMOVE, ())[:1]]
+    done += [_change(columns, changed, values, str(path).split("."), True) for path in raw.get(ADD, ())[:1]]
     return {**answers, **changed} if any(done) else None
 
 
-def _change(fields: Mapping[str, Field], answers: dict[str, Plain], parts: list[str], adds: bool) -> bool:
+def _change(
+    fields: Mapping[str, Field], answers: dict[str, Plain], values: Values, parts: list[str], adds: bool
+) -> bool:  # fmt: skip
     field = fields.get(parts[0])
-    if field is None or field.type != "rows":
+    if field is None or field.type != "rows" or not values.shows(field.id):
         return False
     rows = _rows_of(answers.get(field.id))
     if len(parts) == 1 and adds and len(rows) < field.bounds.max_items:
@@ -147,7 +152,9 @@ def _change(fields: Mapping[str, Field], answers: dict[str, Plain], parts: list[
         return False
     elif len(parts) == 2 and not adds:
         del rows[int(parts[1])]
-    elif len(parts) == 2 or not _change({one.id: one for one in field.rows}, rows[int(parts[1])], parts[2:], adds):
+    elif len(parts) == 2 or not _change(
+        {one.id: one for one in field.rows}, rows[int(parts[1])], values.rows(field.id)[int(parts[1])], parts[2:], adds
+    ):
         return False
     kept: list[Plain] = list(rows)
     answers[field.id] = kept

@@ -37,7 +37,7 @@ from engine.rules.forms import (
 from engine.rules.scopes import scope_of, standing_of
 from engine.rules.view import AnswerProblem, FieldView, PageView
 from engine.values import Plain
-from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_words
+from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_procedure, the_words
 
 BOOK = a_procedure("""
 dossier_label: '{nom} {prenom}'
@@ -304,6 +304,14 @@ def test_rows_come_and_go() -> None:
     assert lots(removed) == ["C"]
     for nonsense in ("lots.7", "lots.x", "nom", "", "lots.0.code", "lots.-1"):
         assert not read("lots", {"remove_row": nonsense}, draft(lots=kept)).rows_changed
+
+
+def test_no_row_comes_where_rows_are_not_shown() -> None:
+    book = the_procedure("creation-entreprise")
+    for shape, comes in (("sarl", True), ("ei", False)):
+        dossier = a_dossier(book, forme=shape)
+        found = read_page(book, dossier, "societe", {"add_row": ["associes"]}, TODAY, the_directory())
+        assert (found.rows_changed, found.answers.get("associes")) == (comes, [{}] if comes else None), shape
 
 
 def test_a_blank_row_that_nobody_asked_for_is_not_kept() -> None:
