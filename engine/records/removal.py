@@ -23,6 +23,7 @@ TABLES: Final = (
 ORDERED: Final = frozenset(
     {"letter", "payment", "pay_event", "edition", "message", "note"}
 )  # read in the order of their insertion
+_PLACE: Final = "rowid"  # where a row of these stands in that order: two of one microsecond may share it in PostgreSQL
 _BATCH: Final = 500
 
 
@@ -83,15 +84,28 @@ def move(
             columns = here.columns(table)
             if missing := set(columns) ^ set(there.columns(table)):
                 raise NotWhole(f"{table}: {min(missing)} is not on both sides")
-            there.write(table, columns, here.read(table, columns, here.key(table)))
+            there.write(table, columns, _placed(columns, here.read(table, columns, _order(columns, here.key(table)))))
         for table in TABLES:
-            columns, key = here.columns(table), here.key(table)
-            mine, theirs = (_digest(side.read(table, columns, key)) for side in (here, there))
+            columns = here.columns(table)
+            said, order = [one for one in columns if one != _PLACE], _order(columns, here.key(table))
+            mine, theirs = (_digest(side.read(table, said, order)) for side in (here, there))
             if mine != theirs:
                 raise NotWhole(f"{table}: {mine} here, {theirs} there")
             done.append(Moved(table, *mine))
             told(done[-1])
     return tuple(done)
+
+
+def _order(columns: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
+    return (_PLACE, *key) if _PLACE in columns else tuple(key)
+
+
+def _placed(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:
+    """Rows read in the order of their insertion, each with a place of its own."""
+    if _PLACE not in columns:
+        return rows
+    at = columns.index(_PLACE)
+    return ((*row[:at], number, *row[at + 1 :]) for number, row in enumerate(rows, 1))
 
 
 def _digest(rows: Iterable[Sequence[Any]]) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from engine.records.postgres import PostgresStore
@@ -61,6 +62,21 @@ def test_there_and_back(source: SqliteStore, target: PostgresStore, tmp_path: Pa
     with again.unit() as unit, source.unit() as other:
         assert unit.letters_to("+22890000000") == other.letters_to("+22890000000")
     again.close()
+
+
+def test_letters_of_one_microsecond_arrive_too(source: SqliteStore, target: PostgresStore, tmp_path: Path) -> None:
+    """PostgreSQL tells the order of insertion by its clock, which several may read at once; SQLite wants places apart."""
+    move(source, target)
+    with psycopg.connect(target.address, autocommit=True) as db:
+        db.execute("UPDATE letter SET rowid = 7 WHERE id LIKE 'same-instant-%'")
+    back = SqliteStore(tmp_path / "back.db")
+    back.migrate()
+    move(target, back)
+    with back.unit() as unit:
+        found = [one.id for one in unit.letters_to("+22890000000")]
+    assert found == sorted(found, reverse=True), "of one place, by their key"
+    assert set(found) == {f"same-instant-{n}" for n in range(20)}
+    back.close()
 
 
 def test_a_store_that_keeps_something_is_not_filled(source: SqliteStore, target: PostgresStore) -> None:
