@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
@@ -15,6 +17,7 @@ from engine.office.intake import procedure_of, see
 from engine.office.office import NotFound
 from engine.office.readings import note_reading, noted_motive
 from engine.problems import Refused
+from engine.records.bodies import instant_text
 from engine.records.dossier import Dossier
 from engine.records.journal import Break, Entry
 from engine.rules.answers import OTHER
@@ -43,6 +46,8 @@ from renderers.words import quoted
 
 blueprint = Blueprint("auditor", __name__)
 
+_ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _SHORT = 8  # signs of a hash that a line shows
 _UNSAID = frozenset({"revision", "sequence", "seat", "hands"})  # kept for `fsck`, no news to a reader
 
@@ -51,15 +56,23 @@ _CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consen
 
 
 @dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment as clocks here say it, and as it is sealed."""
+
+    said: str
+    exact: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryLine:
     """One entry of a journal as it is read."""
 
     rank: int
-    at: str
+    at: Instant
     actor: str
     actor_id: str
     kind: str
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, str, str], ...]  # what it is, how it is said, the exact instant where it is one
     edition: str
     hash: str
     previous: str
@@ -186,7 +199,7 @@ def _entry_line(book: Procedure, entry: Entry, broken: Break | None) -> EntryLin
     words = site().words
     kind = say(f"journal.{entry.kind}") if words.has(f"journal.{entry.kind}") else say("journal.other", kind=entry.kind)
     return EntryLine(
-        entry.n, words.moment(entry.at, language()), say(f"journal.{_actor_kind(entry)}"),
+        entry.n, Instant(words.moment(entry.at, language()), instant_text(entry.at)), say(f"journal.{_actor_kind(entry)}"),
         entry.actor[:_SHORT] if entry.actor != entry.actor_kind else "", kind, tuple(_facts(book, entry.body)),
         entry.edition[:_SHORT], entry.hash[:_SHORT], entry.previous[:_SHORT], broken is not None and entry.n >= broken.n,
     )  # fmt: skip
@@ -198,7 +211,7 @@ def _actor_kind(entry: Entry) -> str:
     return entry.actor_kind if site().words.has(f"journal.{entry.actor_kind}") else "anonymous"
 
 
-def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str]]:
+def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str, str]]:
     """What an entry says, codes turned into the words of its edition; what changed only by being counted is left out."""
     for name, value in body.items() if isinstance(body, dict) else ():
         if (
@@ -212,7 +225,8 @@ def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str]]:
             continue
         key = f"journal.fact.{name}"
         title = say(key) if site().words.has(key) else name
-        yield title, ", ".join(_said(book, name, one) for one in _each(name, value))
+        said = ", ".join(_said(book, name, one) for one in _each(name, value))
+        yield title, said, value if isinstance(value, str) and _INSTANT.fullmatch(value) else ""
 
 
 def _each(name: str, value: Plain) -> list[Plain]:
@@ -247,7 +261,7 @@ def _said(book: Procedure, name: str, value: Plain) -> str:
         return next((label(page.title) for page in book.form.pages if page.id == text), text)
     if name == "office":
         return place_label(text) or text
-    if name in ("due", "paused", "start"):
+    if _INSTANT.fullmatch(text) or _ISO_DAY.fullmatch(text):
         return words.facts({"at": text}, language())["at"]
     return _named(book, text)
 

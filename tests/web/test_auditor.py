@@ -16,10 +16,15 @@ from engine.definition.source import read_source
 from engine.office.cashier import start_payment
 from engine.office.checkpoints import sign_journal
 from engine.office.publishing import publish
+from engine.records.bodies import instant_text
 from engine.records.dossier import Dossier
 from engine.records.journal import read_export, verify_export
 from engine.records.sqlite import SqliteStore
 from renderers.diagram import ways
+from renderers.web.auditor import _facts
+from renderers.words import load_words
+from tests.engine.office.test_bookings import to_book
+from tests.engine.office.test_openings import WEDNESDAY, on
 from tests.engine.office.world import B3, PASSPORT
 from tests.makers import PROCEDURES, the_shared
 from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, open_desks, read
@@ -202,6 +207,24 @@ def test_the_trail_says_under_which_signed_journal_it_is(desks: Desks, passport:
     sign_journal(replace(office, settings=replace(office.settings, checkpoints=tmp_path / "notes")))
     n = len(read_export(seat.get(trail.replace("?", "/journal.json?")).data)["entries"])  # type: ignore[index, call-overload, arg-type]
     assert f"{n} événements dans le journal général signé le" in seat.see(trail)
+
+
+def test_moments_are_said_as_clocks_here_say_them(desks: Desks) -> None:
+    """And the exact one, as it is sealed, is there for whoever compares."""
+    dossier = on(desks.world, to_book(desks.world), WEDNESDAY)
+    desks.world.wait(days=3)
+    seat = desks.auditor()
+    trail = seat.get(open_trail(seat, dossier))
+    assert not re.search(r"\d{4}-\d\d-\d\d", read(trail)), "no raw day nor instant"
+    page = trail.get_data(as_text=True)
+    entries = desks.world.read(lambda unit: unit.entries(dossier.id))
+    exact = instant_text(entries[0].at)
+    assert f'<time datetime="{exact}" title="{exact}">' in page
+    assert page.count("<time ") > len(entries), "what entries say too"
+    with desks.app.test_request_context("/audit"):
+        book = desks.world.office.catalogue.procedures[PASSPORT]
+        (fact,) = _facts(book, {"shown_until": exact})
+    assert fact == ("shown_until", load_words().moment(entries[0].at, "fr"), exact), "whatever the entry calls it"
 
 
 def test_a_broken_chain_is_named_with_both_values(tmp_path: Path) -> None:
