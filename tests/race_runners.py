@@ -80,7 +80,10 @@ def write_until_killed(address: str, acknowledged: Path, run: str) -> None:
     def endless(thread: int) -> None:
         for n in range(1_000_000):
             dossier_id = f"{run}-{thread}-{n}"
-            command(dossier_id)
+            try:
+                command(dossier_id)
+            except Taken:  # a number here is a hash of few digits: after tens of thousands two are alike
+                continue
             os.write(log, f"{dossier_id}\n".encode())
             os.fsync(log)
 
