@@ -8,7 +8,7 @@ from engine.clock import local_day
 from engine.definition.model import Appointment, State
 from engine.records.dossier import Booking
 from engine.rules.machine import circuit_of, event_trigger
-from renderers.web.base import language, office, say, site
+from renderers.web.base import language, moment_of, office, say, site
 from renderers.web.cases import Case, label
 
 
@@ -38,7 +38,7 @@ def missed_lines(one: Case, task: Appointment | None = None) -> Iterator[str]:
         if booking.status != "missed" or not isinstance(visit, Appointment) or visit.id not in state.waits:
             continue
         if task is None or visit.id == task.id:
-            yield say("visit_day.missed", moment=site().words.moment(booking.start, language()))
+            yield say("visit_day.missed", moment=moment_of(booking.start))
             yield from _last_chance(one, state, visit)
 
 

@@ -18,16 +18,15 @@ from engine.values import national
 from renderers.web.base import (
     ACTING,
     actor,
+    day_of,
     dossier_number,
     file_response,
     go,
-    language,
     myself,
     office,
     page,
     safe_next,
     say,
-    site,
 )
 from renderers.web.cases import label
 from renderers.web.desk import desk_page
@@ -65,7 +64,7 @@ def _line(one: Standing) -> dict[str, str]:
         label(book.identity.title) for name in mandate.procedures if (book := office().catalogue.procedures.get(name))
     ]
     if mandate.until:
-        parts.append(say("acting.until", day=site().words.plain_day(mandate.until, language())))
+        parts.append(say("acting.until", day=day_of(mandate.until)))
     holder = representation.called(one.holder) if one.holder else national(mandate.invited)
     return {
         "id": mandate.id, "for": representation.called(one.principal), "by": holder, "text": ", ".join(parts),

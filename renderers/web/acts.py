@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, request, session
 
-from engine.clock import local_day
 from engine.definition.model import APPLICANT
 from engine.office.casework import offers, take_transition
 from engine.office.cashier import awaited_payment
@@ -18,7 +17,7 @@ from engine.rules.enclosed import pending_files, place_of
 from engine.rules.giving_up import ends_for_good, has_way_out, lapses_at, may_ask_to_give_up
 from engine.rules.view import FieldView, FileView, PageView
 from engine.values import Text
-from renderers.web.base import actor, form_token, go, language, office, say, site
+from renderers.web.base import actor, day_of, form_token, go, office, say
 from renderers.web.cases import Case, case, drawing, label
 from renderers.web.errands import Filled, Sheet, filled_by_act
 from renderers.web.guards import signed_in
@@ -69,7 +68,7 @@ def no_way_out(one: Case, paying: bool) -> NoWayOut | None:
     until = None if paying else lapses_at(book, dossier)
     if until is None:
         return NoWayOut(f"{say('track.no_way_out')} {say('track.ask_out')}", True)
-    day = site().words.plain_day(local_day(until), language())
+    day = day_of(until)
     return NoWayOut(f"{say('track.no_way_out')} {say('track.lapses', day=day)}", False)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from engine.clock import local_day
 from engine.definition.model import APPLICANT, APPLICATION, SYSTEM, Form
 from engine.office.contributions import Contribution, contributions
 from engine.office.intake import see_form
@@ -15,7 +14,7 @@ from engine.rules.forms import view_filling
 from engine.rules.parts import SILENT, is_in_parts
 from engine.rules.view import FieldView, FormView, PageView, RowView
 from renderers.web.agent_case import AgentCase, row_name
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, day_of, language, moment_of, office, say, site
 from renderers.web.cases import label
 from renderers.web.desk import people
 
@@ -119,7 +118,7 @@ def _hand(given: Contribution, names: Mapping[str, str]) -> str:
     """Who gave it and when; of a silence, that time did."""
     if given.at is None:
         return say("waits.hand", name=names.get(given.by) or say("desk.unknown_person"))
-    day = site().words.plain_day(local_day(given.at), language())
+    day = day_of(given.at)
     if given.by == SYSTEM:
         return say("waits.time_over", day=day)
     return say("waits.hand_on", name=names.get(given.by) or say("desk.unknown_person"), day=day)
@@ -184,7 +183,7 @@ def _said(view: FieldView) -> str:
 def paper(one: AgentCase, file: Attachment) -> Paper:
     text = say(
         "case.file_text", kind=file.kind.upper(), size=site().words.size(file.size, language()),
-        moment=site().words.moment(file.received_at, language()),
+        moment=moment_of(file.received_at),
     )  # fmt: skip
     return Paper(one.at(f"/pieces/{file.id}"), file.name, text)
 

@@ -19,7 +19,7 @@ from renderers.web.agent_case import AgentCase, act_label, agent_case, correctab
 from renderers.web.agent_history import events
 from renderers.web.agent_ledger import booking_lines, document_lines, earlier_dossiers, payment_lines
 from renderers.web.agent_waits import WaitLine, deadlines, payment_of_step, wait_lines
-from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, day_of, form_token, go, new_token, office, say
 from renderers.web.cases import Case, label
 from renderers.web.desk import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people, who_did
 from renderers.web.guards import agent
@@ -90,7 +90,7 @@ def _applicant_wrote(one: Case) -> tuple[str, str] | None:
     if act is None:
         return None
     told = say("case.applicant_wrote", act=act_label(one.procedure, act.transition, act.source), reason=act.reason)
-    day = site().words.plain_day(local_day(act.at), language())
+    day = day_of(act.at)
     return told, say("case.by", moment=day, name=who_did(act.by, act.by_kind, {}))
 
 
@@ -106,7 +106,7 @@ def _reused(one: Case) -> str:
     reused = one.dossier.reused
     if reused is None or not reused.fields:
         return ""
-    day = site().words.plain_day(local_day(reused.sent_at), language())
+    day = day_of(reused.sent_at)
     return say("case.reused", day=day, number=whole_number(reused.number))
 
 
@@ -118,7 +118,7 @@ def _edition(one: Case) -> str:
     day = one.procedure.identity.from_ or (local_day(since) if since else None)
     if day is None:
         return say("case.edition", edition=one.procedure.edition)
-    return say("case.edition_since", edition=one.procedure.edition, day=site().words.plain_day(day, language()))
+    return say("case.edition_since", edition=one.procedure.edition, day=day_of(day))
 
 
 def _newer(one: Case) -> str:

@@ -28,7 +28,7 @@ from renderers.web.agent_history import last_event
 from renderers.web.agent_preview import preview_context
 from renderers.web.agent_waits import WaitLine, wait_lines
 from renderers.web.asides import taken_aside
-from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, moment_of, new_token, office, say, site
 from renderers.web.cases import drawing, label
 from renderers.web.desk import desk_page, role_label
 from renderers.web.errands import SEEN, put_already
@@ -147,7 +147,7 @@ def _form(
         title=errand.title(view), action=errand.action, errors=errors, help=label(page.help),
         questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
         seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),
-        until=say("errand.until", until=site().words.moment(thing.until, language())) if thing.until else "",
+        until=say("errand.until", until=moment_of(thing.until)) if thing.until else "",
         notes=_notes(errand), judged=row_answers(one, view, form.each, number) if number is not None else (),
         rank=say("errand.row_rank", number=number + 1, count=len(rows.rows) if rows else 1) if number is not None else "",
         rows_at=one.at(f"/a-faire/{form.id}") if number is not None else "",

@@ -14,7 +14,7 @@ from engine.records.journal import Entry
 from engine.values import Plain
 from renderers.web.agent_answers import Paper, papers_read
 from renderers.web.agent_case import AgentCase, act_label
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, language, moment_of, office, say, site
 from renderers.web.cases import label
 from renderers.web.desk import people, who_did
 
@@ -64,7 +64,7 @@ def events(one: AgentCase) -> list[Event]:
 
 
 def _by(moment: _Moment) -> str:
-    when = site().words.moment(moment.at, language())
+    when = moment_of(moment.at)
     return say("case.by", moment=when, name=moment.by) if moment.by else when
 
 
@@ -146,5 +146,5 @@ def last_event(one: AgentCase) -> str:
     else:
         what = say(f"journal.{last.kind}") if site().words.has(f"journal.{last.kind}") else last.kind
     name = who_did(last.actor, last.actor_kind, people([last.actor]))
-    moment = site().words.moment(last.at, language())
+    moment = moment_of(last.at)
     return say("stale.by", name=name[:1].upper() + name[1:], act=what, moment=moment)

@@ -15,7 +15,7 @@ from engine.rules.documents import status_of
 from engine.rules.view import FormView
 from renderers.web.agent_answers import rows_of
 from renderers.web.agent_case import AgentCase, row_name
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, day_of, language, moment_of, office, say, site
 from renderers.web.cases import Case, label, place_label
 from renderers.web.desk import book_of
 from renderers.words import whole_number
@@ -47,7 +47,7 @@ def payment_lines(one: Case) -> list[tuple[str, str, str]]:
     for payment in payments(office(), actor(), one.id):
         status = "paid" if payment.status == "overpaid" else payment.status
         key = f"payment.line_{status}" if status in ("paid", "pending", "unknown") else "payment.line_failed"
-        day = site().words.plain_day(local_day(payment.ended_at or payment.started_at), language())
+        day = day_of(payment.ended_at or payment.started_at)
         facts = {"amount": money(payment.amount, language()), "day": day}
         lines.append((say(key, **facts), "", payment.receipt or payment.provider_ref or ""))
     return lines
@@ -72,7 +72,7 @@ def booking_lines(one: Case) -> list[tuple[str, str, str]]:
     found = []
     for name, booking in one.dossier.bookings.items():
         task = one.procedure.tasks.get(name)
-        moment = site().words.moment(booking.start, language())
+        moment = moment_of(booking.start)
         said = say(
             "case.booking", label=label(task.label) if task else name, moment=moment, office=place_label(booking.office)
         )
@@ -93,7 +93,7 @@ def document_lines(one: Case, form: FormView) -> list[tuple[str, str, str, str]]
         text = say(
             "case.document",
             number=document.number,
-            day=site().words.plain_day(local_day(document.issued_at), language()),
+            day=day_of(document.issued_at),
         )
         tag = "" if worth == "valid" else say(f"track.document_{worth}")
         found.append((document_title(one, form, document), text, one.at(f"/documents/{document.id}.pdf"), tag))

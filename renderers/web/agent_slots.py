@@ -13,7 +13,7 @@ from engine.office.bookings import SlotSheet, book_slot, slots
 from engine.office.office import NotFound
 from engine.problems import Refused
 from renderers.web.agent_case import AgentCase, agent_case, why_not
-from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, moment_of, new_token, office, say
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page
 from renderers.web.guards import agent
@@ -55,7 +55,7 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
     return desk_page(
         "agent/slots.html", status, dossier=one.dossier, procedure=one.title, base=one.at(), errors=[], note=note,
         title=say("visit.title", visit=label(task.label)), action=here, office_id=sheet.office_id or "",
-        current=site().words.moment(booking.start, language()) if booking is not None and held else "",
+        current=moment_of(booking.start) if booking is not None and held else "",
         places=[(choice.office.id, label(choice.office.label)) for choice in sheet.offices],
         days=days_of(sheet) if sheet.because is None else [],
         free=sheet.because is None and any(day.slots for day in sheet.days),
@@ -65,7 +65,7 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
 
 
 def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime) -> Response:
-    moment = site().words.moment(start, language())
+    moment = moment_of(start)
     return desk_page(
         "agent/slot.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("visit.title", visit=label(task.label)), action=one.at(f"/creneau/{task.id}"),
@@ -87,7 +87,7 @@ def book(number: str, appointment: str) -> Response:
     except Refused as closed:
         sheet = slots(office(), actor(), one.id, task.id, office_id=office_id)
         return _list(one, task, sheet, why_not(one.procedure, closed.reason), 409)
-    moment = site().words.moment(start, language())
+    moment = moment_of(start)
     session["desk_note"] = say("visit.done", visit=label(task.label), moment=moment)
     return go(one.at())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from engine.clock import local_day
 from engine.definition.model import APPLICANT, SYSTEM, Appointment, Clock, Fee, Form, Link
 from engine.definition.roles import role_key
 from engine.office.cashier import awaited_payment
@@ -20,7 +19,7 @@ from engine.rules.view import FormView
 from renderers.diagram import kind_of
 from renderers.web.agent_answers import rows_of
 from renderers.web.agent_case import AgentCase, act_label, row_name
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, day_of, language, moment_of, office, say, site
 from renderers.web.cases import label
 from renderers.web.desk import Tag, people, role_label
 from renderers.web.money import provider_label
@@ -104,7 +103,7 @@ def _standing(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple
     if thing.until is None:
         return Tag("we", say("waits.open")), who
     late = office().now() > thing.until
-    until = site().words.moment(thing.until, language())
+    until = moment_of(thing.until)
     return Tag("bad", say("waits.late")) if late else Tag("we", say("waits.open")), say(
         "waits.until", who=who, until=until
     )
@@ -131,7 +130,7 @@ def _done(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Tag
 
 
 def _by(thing: Awaited, names: Mapping[str, str]) -> str:
-    day = site().words.plain_day(local_day(thing.done.at), language()) if thing.done else ""
+    day = day_of(thing.done.at) if thing.done else ""
     if thing.hand == SYSTEM:
         return say("waits.time_over", day=day) if isinstance(thing.task, Form) and thing.task.services else day
     name = names.get(thing.hand or "", "")
@@ -147,7 +146,7 @@ def _awaited_of(one: AgentCase, thing: Awaited) -> str:
         booking = one.dossier.bookings.get(task.id)
         held = booking is not None and booking.status == "booked"
         if booking is not None and held:
-            return say("waits.booked", moment=site().words.moment(booking.start, language()))
+            return say("waits.booked", moment=moment_of(booking.start))
         if task.proposed_by is not None:
             return say("visit.awaited", who=role_label(role_key(one.procedure, task.proposed_by)))
         return say("waits.to_book")
@@ -197,9 +196,9 @@ def _of_state(one: AgentCase, checked: Payment | None) -> Iterator[Deadline]:
         return
     late = next((way for way in one.procedure.leaving.get(state.id, ()) if way.event == "due"), None)
     after = say("waits.then", state=label(one.procedure.state(late.target).label)) if late else ""
-    until = site().words.moment(dossier.due_at, language())
+    until = moment_of(dossier.due_at)
     if dossier.due_paused_at is not None:
-        since = site().words.plain_day(local_day(dossier.due_paused_at), language())
+        since = day_of(dossier.due_paused_at)
         said = say("waits.step_paused", since=since)
     elif kind_of(state) == "applicant":
         said = say("waits.step_theirs", until=until)
@@ -221,7 +220,7 @@ def _of_clock(one: AgentCase, clock: Clock) -> Iterator[Deadline]:
         return
     ways = one.procedure.leaving.get(one.dossier.state, ())
     way = next((way for way in ways if way.event == clock.id), None)
-    until = site().words.moment(end, language())
+    until = moment_of(end)
     if way is None:
         yield Deadline(label(clock.label), say("waits.clock", until=until))
         return

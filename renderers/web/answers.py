@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.clock import local_day
 from engine.rules.view import FieldView, FormView, PageView
 from renderers.row_pages import is_long
-from renderers.web.base import language, say, site
+from renderers.web.base import day_of, say
 from renderers.web.cases import Case, label
 from renderers.web_form import control_id
 
@@ -123,7 +122,7 @@ def _since(place: _Place, view: FieldView) -> str:
     if reused is None or view.path.partition(".")[0] not in reused.fields:
         return ""
     at = min((datetime.fromisoformat(file.received) for file in view.files), default=reused.sent_at)
-    day = site().words.plain_day(local_day(at), language())
+    day = day_of(at)
     return say("reuse.paper" if view.files else "reuse.line", day=day)
 
 

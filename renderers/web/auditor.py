@@ -31,6 +31,7 @@ from renderers.web.base import (
     form_token,
     go,
     language,
+    moment_of,
     new_token,
     office,
     say,
@@ -153,7 +154,7 @@ def _signed(one: Dossier) -> str:
     if found is None:
         return say("audit.signed_not_yet")
     n, journal = found
-    return say("audit.signed", count=n, size=journal.size, at=site().words.moment(journal.at, language()))
+    return say("audit.signed", count=n, size=journal.size, at=moment_of(journal.at))
 
 
 def _book_then(one: Dossier, entry: Entry) -> Procedure | None:
@@ -199,7 +200,7 @@ def _entry_line(book: Procedure, entry: Entry, broken: Break | None) -> EntryLin
     words = site().words
     kind = say(f"journal.{entry.kind}") if words.has(f"journal.{entry.kind}") else say("journal.other", kind=entry.kind)
     return EntryLine(
-        entry.n, Instant(words.moment(entry.at, language()), instant_text(entry.at)), say(f"journal.{_actor_kind(entry)}"),
+        entry.n, Instant(moment_of(entry.at), instant_text(entry.at)), say(f"journal.{_actor_kind(entry)}"),
         entry.actor[:_SHORT] if entry.actor != entry.actor_kind else "", kind, tuple(_facts(book, entry.body)),
         entry.edition[:_SHORT], entry.hash[:_SHORT], entry.previous[:_SHORT], broken is not None and entry.n >= broken.n,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from engine.problems import Refused
 from engine.records.events import Asks, Happening
 from engine.values import Plain, canonical_json
 from renderers.web.agent_case import act_label
-from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, moment_of, new_token, office, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.desk import book_of, desk_page, people
 from renderers.web.editions import json_response
@@ -142,7 +142,7 @@ def _facet(wanted: Wanted, field: str, counts: Mapping[str, int], said: Callable
 
 def _line(one: Happening, names: Mapping[str, str]) -> EventLine:
     return EventLine(
-        site().words.moment(one.at, language()), kind_label(one.kind), what_of(one), one.number,
+        moment_of(one.at), kind_label(one.kind), what_of(one), one.number,
         procedure_label(one.procedure), place_label(one.office), hand_of(one, names),
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from engine.office.standing import standing
 from engine.records.store import Tray
 from engine.rules.access import in_mandate
 from renderers.paging import Paged, paged
-from renderers.web.base import actor, office, site
+from renderers.web.base import actor, day_of, office
 from renderers.web.cases import label
 from renderers.web.definitions import edition_lines
 from renderers.web.desk import book_of, desk_page, known, mandated
@@ -49,7 +49,7 @@ class ProcedureLine:
 
     @property
     def since_said(self) -> str:
-        return site().words.plain_day(date.fromisoformat(self.since), language()) if self.since else "–"
+        return day_of(date.fromisoformat(self.since)) if self.since else "–"
 
 
 @blueprint.get("/audit/demarches")

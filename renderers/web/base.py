@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Final, cast
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from engine.clock import local_day
 from engine.gateways.sandbox import SandboxOperator
 from engine.office.assistance import helping, person_named
 from engine.office.office import NotFound, Office
@@ -98,6 +100,16 @@ def office() -> Office:
 def say(key: str, /, **facts: object) -> str:
     """A sentence of the words, in the language of the page."""
     return site().words.say(key, language(), {name: as_text(value) for name, value in facts.items()})
+
+
+def day_of(when: date | datetime) -> str:
+    """`1er décembre 2026` in the language of the page; an instant by its day here."""
+    return site().words.plain_day(local_day(when) if isinstance(when, datetime) else when, language())
+
+
+def moment_of(instant: datetime | None) -> str:
+    """`mardi 1er décembre 2026 à 8 h 15` in the language of the page; nothing of no instant."""
+    return site().words.moment(instant, language()) if instant else ""
 
 
 # -- who is asking -----------------------------------------------------------------------------------------------------

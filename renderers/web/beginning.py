@@ -21,7 +21,7 @@ from engine.records.dossier import Actor
 from engine.rules.criteria import adopt_criteria
 from engine.rules.view import FormView
 from engine.values import Plain
-from renderers.web.base import actor, form_token, go, language, new_token, office, page, say, site
+from renderers.web.base import actor, day_of, form_token, go, language, new_token, office, page, say
 from renderers.web.cases import current_procedure, label, writer
 from renderers.web.eligibility import Walk, question_page, stopped_page, walk_criteria
 from renderers.web.guards import public, unproven_too
@@ -72,7 +72,7 @@ def _earlier(found: Earlier) -> Mapping[str, str]:
 
 
 def sent_day(at: datetime) -> str:
-    return site().words.plain_day(local_day(at), language())
+    return day_of(at)
 
 
 @blueprint.post("/demarches/<slug>/commencer")

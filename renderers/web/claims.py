@@ -9,7 +9,6 @@ from typing import Final, cast
 
 from flask import Blueprint, Response, request, session
 
-from engine.clock import local_day
 from engine.office.claims import Choice, Waiting, adopt, claim_other, forsake, go_on_unproven, waiting
 from engine.office.office import NotFound
 from engine.problems import Refused
@@ -21,6 +20,7 @@ from renderers.web.base import (
     claimant,
     client,
     close_session,
+    day_of,
     device,
     go,
     language,
@@ -30,7 +30,6 @@ from renderers.web.base import (
     page,
     say,
     session_token,
-    site,
 )
 from renderers.web.beginning import begun_by
 from renderers.web.cases import label
@@ -124,7 +123,7 @@ def _asked(one: Waiting, sent: bool) -> Asked:
 
 
 def _day(draft: Dossier) -> str:
-    return site().words.plain_day(local_day(draft.created_at), language())
+    return day_of(draft.created_at)
 
 
 def _what(draft: Dossier) -> str:

@@ -12,7 +12,7 @@ from engine.office.waiting_list import waits_at
 from engine.problems import Refusal
 from engine.records.dossier import Actor, Booking
 from engine.rules.openings import reason_of
-from renderers.web.base import at_counter, language, office, say, site
+from renderers.web.base import at_counter, language, moment_of, office, say, site
 from renderers.web.cases import Case, label, place, place_label
 from renderers.words import first_capital
 
@@ -55,7 +55,7 @@ def _who(booking: Booking, holiday: bool) -> str:
     if holiday:
         day = site().words.day(local_day(booking.start), language())
         return say("lost_visit.holiday", office=name, day=first_capital(day))
-    return say("lost_visit.who", office=name, agency=of, moment=site().words.moment(booking.start, language()))
+    return say("lost_visit.who", office=name, agency=of, moment=moment_of(booking.start))
 
 
 def lost_boxes(one: Case, who: Actor) -> list[LostBox]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.clock import local_day
 from engine.rules.calendars import add_span
 from engine.rules.decision import Offer
 from engine.rules.document_content import appeals_of
 from engine.values import Span
 from renderers.procedure_page import SheetLine
 from renderers.web.acts import theirs
-from renderers.web.base import language, office, say, site
+from renderers.web.base import day_of, office, say
 from renderers.web.cases import Case, writer
 
 
@@ -41,4 +40,4 @@ def how_to_contest(one: Case) -> str:
 
 def _last_day(one: Case, within: Span) -> str:
     until = add_span(one.dossier.entered_at, within, office().directory.calendar)
-    return site().words.plain_day(local_day(until), language())
+    return day_of(until)

@@ -25,9 +25,11 @@ from renderers.web.base import (
     actor,
     client,
     close_session,
+    day_of,
     device,
     go,
     language,
+    moment_of,
     office,
     page,
     safe_next,
@@ -125,8 +127,8 @@ def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, 
     if paused:
         return Tag("", say("due.paused"))
     if state is not None and awaits_applicant(state):
-        return Tag("", say("due.theirs", day=site().words.plain_day(local_day(due_at), language())))
-    title = say("due.by", moment=site().words.moment(due_at, language()))
+        return Tag("", say("due.theirs", day=day_of(due_at)))
+    title = say("due.by", moment=moment_of(due_at))
     if now > due_at:
         return Tag("bad", _late(due_at, now), title)
     used = (now - entered_at) / max(due_at - entered_at, timedelta(seconds=1))

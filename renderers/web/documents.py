@@ -16,7 +16,7 @@ from engine.office.verification import verify as verdict_on
 from engine.rules.documents import status_of
 from engine.values import digits_only
 from renderers.certificate import document_pdf, summary_pdf
-from renderers.web.base import actor, client, file_response, go, language, office, page, say, site
+from renderers.web.base import actor, client, day_of, file_response, go, language, moment_of, office, page, say
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.guards import public, signed_in
 from renderers.web.links import linked_lines
@@ -97,7 +97,7 @@ def verify(token: str) -> Response:
         "citizen/verdict.html", 404 if found.kind == "unknown" else 200,
         verdict={"kind": _KINDS[found.kind], "title": say(f"verdict.{found.kind}"), "lines": lines},
         facts=_facts(found) if found.kind != "unknown" else [], host=urlsplit(office().settings.base_url).netloc,
-        checked=site().words.moment(office().now(), language()),
+        checked=moment_of(office().now()),
     )  # fmt: skip
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -105,15 +105,14 @@ def verify(token: str) -> Response:
 
 def _lines(found: Verdict) -> list[str]:
     on = found.valid_until if found.kind == "expired" else found.changed_on
-    day = site().words.plain_day(on, language()) if on else ""
+    day = day_of(on) if on else ""
     lines = [say(f"verdict.text.{found.kind}", day=day)]
     return [*lines, say("verdict.text.unknown_check")] if found.kind == "unknown" else lines
 
 
 def _facts(found: Verdict) -> list[tuple[str, str]]:
     """The least that lets a stranger compare with the paper."""
-    words = site().words
-    until = words.plain_day(found.valid_until, language()) if found.valid_until else say("verdict.forever")
+    until = day_of(found.valid_until) if found.valid_until else say("verdict.forever")
     if found.kind in ("revoked", "replaced"):
         until = ""  # the day when it ended is said above
     facts = [
@@ -121,7 +120,7 @@ def _facts(found: Verdict) -> list[tuple[str, str]]:
         (say("verdict.number"), found.number),
         (say("verdict.holder"), found.holder),
         (say("verdict.agency"), in_language(found.agency, language())),
-        (say("verdict.issued"), words.plain_day(found.issued_on, language()) if found.issued_on else ""),
+        (say("verdict.issued"), day_of(found.issued_on) if found.issued_on else ""),
         (say("verdict.until"), until),
     ]
     return [(name, value) for name, value in facts if value]

@@ -18,12 +18,12 @@ from engine.rules.view import AnswerProblem, FieldView, PageView
 from renderers.row_pages import RowPages, find_row, is_long, row_page
 from renderers.web.base import (
     actor,
+    day_of,
     dossiers_home,
     file_response,
     form_revision,
     form_token,
     go,
-    language,
     new_token,
     office,
     page,
@@ -76,7 +76,7 @@ def tasks_page(one: Case) -> Response:
     return page(
         "citizen/tasks.html", dossier=one.dossier, procedure=one.title, pages=lines, left=left, links=links,
         resume=_resume(one, links, following), check=one.at("/verification"),
-        expires=site().words.plain_day(expires, language()), changed=change_of(one),
+        expires=day_of(expires), changed=change_of(one),
     )  # fmt: skip
 
 

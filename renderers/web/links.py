@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, request, session
 
-from engine.clock import local_day
 from engine.definition.model import Link
 from engine.office.intake import see
 from engine.office.linking import Candidate, candidate, candidates, name_earlier, prove_earlier, send_proof
@@ -17,6 +16,7 @@ from engine.values import digits_only, group_number
 from renderers.web.base import (
     actor,
     client,
+    day_of,
     form_revision,
     form_token,
     go,
@@ -25,7 +25,6 @@ from renderers.web.base import (
     office,
     page,
     say,
-    site,
 )
 from renderers.web.cases import Case, case, label
 from renderers.web.guards import signed_in
@@ -166,7 +165,7 @@ def _page(one: Case, link: Link, typed: str = "", choice_error: str = "", number
 
 def _hint(found: Candidate) -> str:
     sent = found.dossier.submitted_at
-    day = site().words.plain_day(local_day(sent), language()) if sent else ""
+    day = day_of(sent) if sent else ""
     papers = [document.number for document in found.dossier.documents if document.status == "valid"]
     text = say("link.hint", number=whole_number(found.dossier.number), day=day)
     return f"{text} {say('link.papers', numbers=', '.join(papers))}" if papers else text

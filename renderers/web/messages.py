@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from flask import Blueprint, Response, request
 
@@ -22,7 +21,19 @@ from engine.problems import Refused
 from engine.records.dossier import Attachment
 from engine.records.exchanges import Message
 from renderers.web.agent_case import agent_case
-from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
+from renderers.web.base import (
+    actor,
+    file_response,
+    form_token,
+    go,
+    language,
+    moment_of,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.desk import desk_page, people
 from renderers.web.guards import agent, signed_in
@@ -149,19 +160,15 @@ def _line(one: Case, message: Message, ours: bool, name: str) -> MessageLine:
         who = name if ours and name else say("message.service", agency=agency_of(one))
     else:
         who = say("message.applicant") if ours else say("message.you")
-    seen = say("message.seen", moment=_moment(message.read_at)) if mine and message.read_at else ""
+    seen = say("message.seen", moment=moment_of(message.read_at)) if mine and message.read_at else ""
     return MessageLine(
-        message.id, who, _moment(message.at), tuple(message.body.split("\n")), mine,
+        message.id, who, moment_of(message.at), tuple(message.body.split("\n")), mine,
         tuple(_paper(one, file) for file in message.files), seen,
     )  # fmt: skip
 
 
 def _paper(one: Case, file: Attachment) -> PaperLine:
     return PaperLine(one.at(f"/messages/{file.id}/fichier"), file.name, site().words.size(file.size, language()))
-
-
-def _moment(instant: datetime) -> str:
-    return site().words.moment(instant, language())
 
 
 def _file(one: Case, attachment_id: str) -> Response:

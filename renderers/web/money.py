@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
-from engine.clock import local_day
 from engine.office.cash import CASH
 from engine.office.cashier import awaited_payment, payments
 from engine.office.fee_accounts import FeeAccount, fee_accounts
 from engine.office.repaying import OwedBack, owed_back
 from engine.records.dossier import Payment
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, day_of, language, office, say, site
 from renderers.web.cases import Case
 
 
@@ -44,10 +42,6 @@ class MoneyLine:
 
 def francs(amount: int) -> str:
     return site().words.money(amount, language())
-
-
-def day_of(instant: datetime) -> str:
-    return site().words.plain_day(local_day(instant), language())
 
 
 def money_lines(one: Case) -> list[MoneyLine]:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from engine.office.notes import LONGEST, notes_of, why_not_note, write_note
 from engine.problems import Refused
 from renderers.web.agent_case import AgentCase, agent_case
-from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, moment_of, new_token, office, say
 from renderers.web.desk import desk_page, people
 from renderers.web.guards import agent
 from renderers.web.refusals import sentence
@@ -51,7 +51,7 @@ def note_lines(one: AgentCase) -> list[NoteLine]:
     names = people(note.by for note in found)
     return [
         NoteLine(
-            note.id, names.get(note.by) or say("desk.unknown_person"), site().words.moment(note.at, language()),
+            note.id, names.get(note.by) or say("desk.unknown_person"), moment_of(note.at),
             tuple(note.body.split("\n")), note.by == actor().id,
         )
         for note in found

@@ -25,7 +25,7 @@ from engine.problems import Refused
 from engine.records.openings import OpeningKind
 from engine.rules.openings import reason_of
 from engine.rules.rights import EVERYWHERE, administers
-from renderers.web.base import actor, form_token, go, new_token, office, say
+from renderers.web.base import actor, form_token, go, moment_of, new_token, office, say
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page
 from renderers.web.guards import agent
@@ -35,7 +35,6 @@ from renderers.web.openings import (
     HOME,
     administrator,
     holiday_lines,
-    moment_of,
     what_of,
     when_of,
 )

@@ -16,7 +16,7 @@ from engine.records.dossier import Actor
 from engine.records.openings import OpeningChange
 from engine.rules.openings import hours_of, reason_of
 from engine.rules.rights import EVERYWHERE, administers, is_administrator
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, language, moment_of, office, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page, people
 from renderers.web.guards import agent
@@ -191,10 +191,6 @@ def _lines(changes: Iterable[OpeningChange], lifts: bool = True) -> Iterator[Cha
 
 def _name(names: Mapping[str, str], account: str) -> str:
     return names.get(account, say("desk.unknown_person"))
-
-
-def moment_of(instant: object) -> str:
-    return site().words.moment(instant, language())  # type: ignore[arg-type]
 
 
 def _table(kind: KindPlaces) -> KindTable:

@@ -10,7 +10,7 @@ from engine.gateways.sandbox import MAGIC, SandboxOperator
 from engine.office.phones import read_phone
 from engine.office.settlement import record_callback
 from engine.problems import Refused
-from renderers.web.base import go, language, office, page, say, site
+from renderers.web.base import go, moment_of, office, page, say, site
 from renderers.web.guards import public
 from renderers.web_form import national
 
@@ -89,7 +89,7 @@ def inbox() -> Response:
         DemoLetter(
             one.channel.upper(),
             national(one.to),
-            site().words.moment(one.created_at, language()),
+            moment_of(one.created_at),
             one.subject,
             one.body,
         )

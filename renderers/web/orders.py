@@ -7,14 +7,13 @@ from typing import Final
 
 from flask import Blueprint, Response, jsonify, request
 
-from engine.clock import local_day
 from engine.office.exports import FILES
 from engine.office.orders import Progress, closed_by, lines, my_orders, progress
 from engine.records.orders import Order, OrderLine
 from engine.values import Plain
 from renderers.paging import paged
 from renderers.web.agent_case import act_label, why_not
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, day_of, moment_of, office, say
 from renderers.web.cases import label, place_label
 from renderers.web.desk import book_of, desk_page, people
 from renderers.web.guards import agent, auditor
@@ -106,7 +105,7 @@ def _orders_page(desk: str) -> Response:
 
 
 def _moment(order: Order) -> str:
-    return site().words.moment(order.at, language())
+    return moment_of(order.at)
 
 
 @blueprint.get("/agent/ordres/<int:n>")
@@ -143,7 +142,7 @@ def file_state(found: Progress) -> str:
         return say("orders.file_going", count=found.rows, total=found.order.total)
     if found.order.until is None or found.order.until <= office().now():
         return say("orders.file_gone")
-    day = site().words.plain_day(local_day(found.order.until), language())
+    day = day_of(found.order.until)
     return say("orders.file_ready", count=found.rows, day=day)
 
 

@@ -14,7 +14,18 @@ from engine.problems import Refused
 from engine.rules.tidings import HOWS, Tidings, how_named
 from engine.values import Plain
 from renderers.web.auditor_events import question_href
-from renderers.web.base import AGENT_DESK, actor, client, close_session, go, language, office, say, session_token, site
+from renderers.web.base import (
+    AGENT_DESK,
+    actor,
+    client,
+    close_session,
+    go,
+    language,
+    moment_of,
+    office,
+    say,
+    session_token,
+)
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page
 from renderers.web.guards import agent, auditor
@@ -40,15 +51,14 @@ def auditor_account() -> Response:
 def _account_page(error: str = "", wish: Tidings | None = None) -> Response:
     """With what is wrong: of the code, or of the `wish` as it was typed."""
     factor, here = factor_of(office(), actor()), _desk()
-    words = site().words
     return desk_page(
         "desk/account.html", 422 if error else 200, home=f"/{here}",
         errors=[("#email" if wish else "#code", error)] if error else [], hows=HOWS,
         tidings=(wish or own_tidings(office(), actor())) if here == AGENT_DESK else None,
         tidings_error=error if wish else "",
-        factor=words.moment(factor.since, language()) if factor and factor.since else "",
+        factor=moment_of(factor.since) if factor and factor.since else "",
         left=len(factor.recovery) if factor else 0, note=session.pop("desk_note", ""),
-        sessions=[(one.device or say("account.some_device"), words.moment(one.seen_at, language()))
+        sessions=[(one.device or say("account.some_device"), moment_of(one.seen_at))
                   for one in sessions_of(office(), actor())],
     )  # fmt: skip
 
@@ -157,7 +167,7 @@ def _readings(at: str) -> Response:
         for book in (book_of(dossier.procedure),)
     ]
     asked = [
-        (site().words.moment(one.at, language()), say(f"events.noted_{one.kind}"), *_question(one.body))
+        (moment_of(one.at), say(f"events.noted_{one.kind}"), *_question(one.body))
         for one in my_questions(office(), actor())
     ]
     return desk_page("desk/readings.html", lines=lines, asked=asked, home=f"/{_desk()}")

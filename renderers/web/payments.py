@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlencode
@@ -32,10 +31,12 @@ from renderers.certificate import receipt_pdf
 from renderers.web.base import (
     actor,
     at_counter,
+    day_of,
     file_response,
     form_token,
     go,
     language,
+    moment_of,
     new_token,
     office,
     page,
@@ -44,7 +45,7 @@ from renderers.web.base import (
 )
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.guards import public, signed_in
-from renderers.web.money import day_of, fee_line, francs, is_over, money_line, over_line, provider_label
+from renderers.web.money import fee_line, francs, is_over, money_line, over_line, provider_label
 from renderers.web.prices import PriceLine, PriceTable, price_table
 from renderers.web.refusals import problem_json, sentence
 from renderers.web_form import national
@@ -239,7 +240,7 @@ def _payment_page(one: Case, payment: Payment) -> Response:
 def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
     facts = [
         (say("payment.amount"), site().words.money(payment.amount, language())),
-        (say("payment.paid_on"), _moment(payment.ended_at or payment.started_at)),
+        (say("payment.paid_on"), moment_of(payment.ended_at or payment.started_at)),
         (say("payment.by"), f"{_number(payment.payer)} ({provider_label(payment.provider)})"),
     ]
     if payment.provider_ref:
@@ -265,10 +266,6 @@ def _is_repaid(payment: Payment) -> bool:
 def _number(phone: str) -> str:
     """A number that no line breaks in two."""
     return national(phone).replace(" ", FIXED_SPACE)
-
-
-def _moment(instant: datetime) -> str:
-    return site().words.moment(instant, language())
 
 
 def _why(one: Case, payment: Payment) -> list[str]:

@@ -34,6 +34,7 @@ from renderers.web.base import (
     close_session,
     go,
     language,
+    moment_of,
     open_session,
     page,
     safe_next,
@@ -166,7 +167,7 @@ def bench() -> Response:
         seat=_chosen("seat", VISITOR), states=_states(procedure) if procedure else [],
         stories=[(one.id, in_language(one.story, language())) for one in procedure.scenarios] if procedure else [],
         number=newest.number if newest else "", state=newest.state if newest else "", standing=_standing(procedure, newest), leads=preview.leads is not None,
-        now=site().words.moment(preview.tryout.office.now(), language()), due=_due(preview.tryout),
+        now=moment_of(preview.tryout.office.now()), due=_due(preview.tryout),
         width=_width(), widths=WIDTHS, languages=_languages(procedure), spoken=language(), view=_view(procedure),
     )  # fmt: skip
 
@@ -206,7 +207,7 @@ def _languages(procedure: Procedure | None) -> list[str]:
 
 def _due(tryout: Tryout) -> str:
     timer = tryout.due()
-    return site().words.moment(timer.due_at, language()) if timer is not None else ""
+    return moment_of(timer.due_at) if timer is not None else ""
 
 
 def _width() -> str:

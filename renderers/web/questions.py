@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from engine.values import Plain
-from renderers.web.base import language, say, site
+from renderers.web.base import day_of, say, site
 from renderers.web.cases import label, place_label
 from renderers.web.desk import book_of, people
 
@@ -40,4 +40,4 @@ def question_said(asked: Mapping[str, Plain]) -> list[tuple[str, str]]:
 
 
 def _day(text: str) -> str:
-    return site().words.plain_day(date.fromisoformat(text), language())
+    return day_of(date.fromisoformat(text))

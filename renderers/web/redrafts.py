@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import session
 
 from engine.office.redrafting import Renewed, renew
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, day_of, language, office, say
 from renderers.web.cases import Case, case, label
 from renderers.web.money import francs
 from renderers.words import quoted
@@ -45,7 +45,7 @@ def _kept(one: Case) -> dict[str, str] | None:
 
 def _sentence(found: Renewed) -> str:
     began = found.since is not None and found.since <= office().day()
-    day = site().words.plain_day(found.since, language()) if began and found.since else ""
+    day = day_of(found.since) if began and found.since else ""
     parts = [say("redrafted.since", day=day) if day else say("redrafted.changed")]
     if found.new:
         parts.append(say("redrafted.new", count=found.new))

@@ -20,11 +20,11 @@ from engine.office.repaying import (
 )
 from engine.problems import Refused
 from renderers.web.agent_case import AgentCase, agent_case
-from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, day_of, form_token, go, moment_of, new_token, office, say
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page, people
 from renderers.web.guards import agent
-from renderers.web.money import day_of, francs
+from renderers.web.money import francs
 from renderers.web.refusals import sentence
 from renderers.web_form import national
 from renderers.words import FIXED_SPACE
@@ -189,7 +189,7 @@ def _page(one: AgentCase, line: OwedBack, reference: str = "", error: str = "", 
         (say("refund.until"), day_of(line.due)),
     ]  # fmt: skip
     if refund.paid_at is not None:
-        facts += [(say("refund.tag_paid"), site().words.moment(refund.paid_at, language()))]
+        facts += [(say("refund.tag_paid"), moment_of(refund.paid_at))]
         facts += [(say("refund.reference"), refund.reference or "")]
     elif checking:
         facts += [(say("refund.reference"), reference)]

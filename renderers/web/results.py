@@ -13,7 +13,7 @@ from engine.rules.documents import is_erased, status_of
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.saying import column_words
 from engine.rules.view import FieldView, FormView
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, day_of, language, office, say
 from renderers.web.cases import Case, label
 
 
@@ -42,10 +42,10 @@ class RowResult:
 
 def document_line(one: Case, document: IssuedDocument) -> DocumentLine:
     state = status_of(document, local_day(office().now()))
-    issued = site().words.plain_day(local_day(document.issued_at), language())
+    issued = day_of(document.issued_at)
     text = say("track.document_text", number=document.number, day=issued)
     if document.valid_until is not None:
-        text += ". " + say("track.document_until", day=site().words.plain_day(document.valid_until, language()))
+        text += ". " + say("track.document_until", day=day_of(document.valid_until))
     open_to_reader = state in ("valid", "expired", "replaced")
     return DocumentLine(
         document.title, text, one.at(f"/documents/{document.id}.pdf") if open_to_reader else "",

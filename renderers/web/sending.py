@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, request, session
 
-from engine.clock import local_day
 from engine.definition.model import APPLICATION, Fee
 from engine.office.cashier import awaited_payment, owed
 from engine.office.intake import CheckSheet, check, submit
@@ -18,7 +17,20 @@ from engine.records.store import Conflict
 from engine.rules.fees import Quote, fee_names
 from renderers.row_pages import find_row, row_at
 from renderers.web.answers import AnswerLine, AnswerSection, answer_sections
-from renderers.web.base import PROOF, actor, form_revision, form_token, go, language, new_token, office, page, say, site
+from renderers.web.base import (
+    PROOF,
+    actor,
+    day_of,
+    form_revision,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
 from renderers.web.beginning import sent_day
 from renderers.web.cases import Case, case, case_of, drawing, label, to_bring
 from renderers.web.guards import signed_in, unproven_too
@@ -105,7 +117,7 @@ def check_page(
         "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""), changed=change_of(one),
         sections=checked_sections(one, sheet),
         quotes=[_table(one, quote) for quote in sheet.quotes],
-        today=site().words.plain_day(local_day(office().now()), language()), pay_later=total > 0 and not now,
+        today=day_of(office().now()), pay_later=total > 0 and not now,
         missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
         reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",
         now=say("money.now", amount=francs(now)) if 0 < now < total else "",

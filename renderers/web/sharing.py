@@ -14,7 +14,18 @@ from engine.problems import Refused
 from engine.records.exchanges import Share
 from engine.rules.documents import status_of
 from renderers.certificate import document_pdf
-from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
+from renderers.web.base import (
+    actor,
+    file_response,
+    form_token,
+    go,
+    language,
+    moment_of,
+    new_token,
+    office,
+    page,
+    say,
+)
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.guards import public, signed_in
 from renderers.web.refusals import link_over, sentence
@@ -68,10 +79,9 @@ def _page(one: Case, document_id: str, error: str = "", status: int = 200) -> Re
 
 
 def _line(share: Share) -> ShareLine:
-    words = site().words
-    seen = words.moment(share.opened_at, language()) if share.opened_at else ""
+    seen = moment_of(share.opened_at) if share.opened_at else ""
     opened = say("share.opened", count=share.opens, moment=seen) if share.opens else say("share.never")
-    return ShareLine(share.token_sha256, words.moment(share.expires_at, language()), opened)
+    return ShareLine(share.token_sha256, moment_of(share.expires_at), opened)
 
 
 @blueprint.get("/p/<token>")
@@ -82,7 +92,7 @@ def shown(token: str) -> Response:
     found = _lent(token)
     if found is None:
         return link_over("share.over", "share.over_text")
-    document, words = found.document, site().words
+    document = found.document
     agency = office().directory.agencies.get(found.procedure.identity.agency)
     facts = [
         (say("verdict.number"), document.number), (say("verdict.agency"), in_language(agency.label if agency else None, language())),
@@ -92,7 +102,7 @@ def shown(token: str) -> Response:
     return page(
         "citizen/shared.html", title=document.title, facts=facts, kind="ok" if state == "valid" else "act",
         said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
-        until=words.moment(found.until, language()), code=document.code,
+        until=moment_of(found.until), code=document.code,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from engine.clock import local, local_day
 from engine.office.bookings import SlotSheet
 from engine.problems import Refusal
-from renderers.web.base import language, say, site
+from renderers.web.base import language, moment_of, say, site
 from renderers.web.cases import label
 from renderers.web.closures import day_note
 from renderers.web.refusals import sentence
@@ -98,10 +98,6 @@ def instant_of(text: str) -> datetime | None:
 
 def iso_of(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="minutes")
-
-
-def moment_of(instant: datetime) -> str:
-    return site().words.moment(instant, language())
 
 
 def hour_of(instant: datetime) -> str:

@@ -12,7 +12,7 @@ from engine.problems import Refused
 from engine.records.snippets import Snippet
 from engine.rules.rights import administers
 from engine.rules.snippets import VARIABLES
-from renderers.web.base import actor, form_revision, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_revision, form_token, go, moment_of, new_token, office, say
 from renderers.web.cases import Case, label
 from renderers.web.desk import desk_page, people
 from renderers.web.guards import agent
@@ -110,7 +110,7 @@ def _form(
     said = [
         (
             say("snippet.version", n=one.version),
-            site().words.moment(one.at, language()),
+            moment_of(one.at),
             names.get(one.account, ""),
             one.body,
         )

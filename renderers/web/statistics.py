@@ -31,7 +31,7 @@ from engine.rules.calendars import add_months, at_minute
 from engine.rules.figures import FEW
 from renderers.paging import Paged
 from renderers.statistics_text import Row
-from renderers.web.base import actor, language, office, page, say, site
+from renderers.web.base import actor, day_of, language, office, page, say
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page, known
 from renderers.web.editions import json_response
@@ -126,7 +126,7 @@ def _nothing_yet(shown: Shown, last: str) -> str:
         return ""
     if shown.period.key != last:
         return say("stat.none")
-    return say("stat.none_yet", day=site().words.plain_day(add_months(date.fromisoformat(f"{last}-01"), 2), language()))
+    return say("stat.none_yet", day=day_of(add_months(date.fromisoformat(f"{last}-01"), 2)))
 
 
 # -- at the desks ------------------------------------------------------------------------------------------------------

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
-from engine.clock import local_day
 from engine.office.cashier import awaited_payment, owed
 from engine.office.waiting_list import waits_at
 from engine.records.dossier import Payment
@@ -14,7 +12,7 @@ from engine.rules.giving_up import lapses_at
 from engine.rules.progress import PublicStatus, public_status
 from renderers.web.absences import hour_come, missed_lines
 from renderers.web.acts import own_acts
-from renderers.web.base import actor, language, office, say, site
+from renderers.web.base import actor, day_of, language, moment_of, office, say, site
 from renderers.web.cases import Case, label, place_label, visit_place, whereabouts
 from renderers.web.contesting import how_to_contest, open_appeal
 from renderers.web.links import awaited_ends
@@ -74,7 +72,7 @@ def _key(one: Case, status: PublicStatus) -> str:
 
 def _title(one: Case, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
     amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if key == "to_pay" else 0
-    moment = site().words.moment(status.booking.start, language()) if status.booking else ""
+    moment = moment_of(status.booking.start) if status.booking else ""
     if key == "to_do":
         return say("todo.box", count=len(ahead)) if ahead else label(status.label)
     count = len(status.to_correct) or 1
@@ -108,14 +106,14 @@ def _who(one: Case, status: PublicStatus, ahead: list[ToDo]) -> str:
 
 def _when(one: Case, status: PublicStatus, ahead: bool) -> str:
     if status.booking is not None:
-        return first_capital(site().words.moment(status.booking.start, language()))
+        return first_capital(moment_of(status.booking.start))
     if status.who == "nobody" and (ahead or one.dossier.closed_at is None) and status.until is not None:
-        return say("track.before", day=_plain_day(status.until))
+        return say("track.before", day=day_of(status.until))
     if status.who == "nobody":
-        return say("track.since", day=_plain_day(one.dossier.closed_at or one.dossier.entered_at))
+        return say("track.since", day=day_of(one.dossier.closed_at or one.dossier.entered_at))
     if status.until is None:
         return say("track.no_date")
-    return say("track.before" if status.who == "applicant" else "track.answer_before", day=_plain_day(status.until))
+    return say("track.before" if status.who == "applicant" else "track.answer_before", day=day_of(status.until))
 
 
 def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
@@ -127,7 +125,7 @@ def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
     if status.booking is not None:
         yield from hour_come(one, status.booking)
     elif late and status.until is not None:
-        yield say("track.late" if status.who == "us" else "track.late_you", day=_plain_day(status.until))
+        yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
     if status.booking is not None:
         yield visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
     if status.public in ("refused", "to_correct") and (reason := _last_reason(one, status)):
@@ -182,7 +180,3 @@ def next_act(one: Case) -> tuple[str, str]:
     """Where the applicant does what is theirs to do now, and its words; nothing where it is not their turn."""
     status = public_status(one.procedure, one.dossier, office().now())
     return _what_to_do(one, _key(one, status), to_do(one))
-
-
-def _plain_day(instant: datetime) -> str:
-    return site().words.plain_day(local_day(instant), language())

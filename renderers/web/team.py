@@ -17,7 +17,7 @@ from engine.records.dossier import Account, Actor
 from engine.records.journal import Entry
 from engine.rules.absences import is_absent
 from engine.rules.rights import EVERYWHERE, administers, agency_of, is_administrator, why_not_person
-from renderers.web.base import actor, go, language, office, say, site
+from renderers.web.base import actor, day_of, go, moment_of, office, say
 from renderers.web.cases import label
 from renderers.web.desk import desk_page, role_label
 from renderers.web.desk import people as names_of
@@ -99,7 +99,7 @@ def _rights(account: Account) -> Iterable[str]:
     for role in account.roles:
         end = account.ends.get(role)
         place = f"{role_label(role)}, {_agency(role)}"
-        yield say("team.role_until", role=place, day=_day(end)) if end else place
+        yield say("team.role_until", role=place, day=day_of(end)) if end else place
     for one in account.offices:
         found = office().directory.offices.get(one)
         yield say("team.at", office=label(found.label) if found else one)
@@ -109,7 +109,7 @@ def _rights(account: Account) -> Iterable[str]:
         yield say("team.controller")
         yield from (_procedure(one) for one in account.procedures)
     if account.until:
-        yield say("team.until", day=_day(account.until))
+        yield say("team.until", day=day_of(account.until))
 
 
 def _agency(key: str) -> str:
@@ -120,10 +120,6 @@ def _agency(key: str) -> str:
 def _procedure(slug: str) -> str:
     book = office().catalogue.procedures.get(slug)
     return label(book.identity.title) if book else slug
-
-
-def _day(day: date) -> str:
-    return site().words.plain_day(day, language())
 
 
 # -- one person --------------------------------------------------------------------------------------------------------
@@ -310,7 +306,7 @@ def _entry(entry: Entry, names: Mapping[str, str]) -> tuple[str, str, str, list[
     told = [f"{say(f'team.fact_{name}')} : {text}" for name in _FACTS if (text := _fact(entry, name))]
     if change := standing_change(office(), _told(entry, "change")):
         told = change_lines(change)
-    return site().words.moment(entry.at, language()), say(f"team.entry_{entry.kind}", name=about), by, told
+    return moment_of(entry.at), say(f"team.entry_{entry.kind}", name=about), by, told
 
 
 _FACTS = ("roles", "offices", "until", "procedures", "administers", "order", "total", "version")
@@ -320,7 +316,7 @@ def _fact(entry: Entry, name: str) -> str:
     """A right in plain words."""
     value = entry.body.get(name) if isinstance(entry.body, dict) else None
     if name == "until":
-        return _day(date.fromisoformat(value)) if isinstance(value, str) else ""
+        return day_of(date.fromisoformat(value)) if isinstance(value, str) else ""
     if name in ("order", "total", "version"):
         return str(value) if isinstance(value, int) else ""
     many = [str(one) for one in value] if isinstance(value, list) else []
@@ -336,4 +332,4 @@ def _fact(entry: Entry, name: str) -> str:
 
 def _end(ends: object, role: str) -> str:
     day = ends.get(role) if isinstance(ends, dict) else None
-    return f" ({say('team.until', day=_day(date.fromisoformat(day)))})" if isinstance(day, str) else ""
+    return f" ({say('team.until', day=day_of(date.fromisoformat(day)))})" if isinstance(day, str) else ""

@@ -9,10 +9,10 @@ from engine.definition.model import Appointment
 from engine.office.cashier import awaited_payment
 from engine.office.fee_accounts import fee_accounts
 from engine.rules.tasks import holds_slot, open_tasks
-from renderers.web.base import actor, at_counter, office, say
+from renderers.web.base import actor, at_counter, day_of, office, say
 from renderers.web.cases import Case, label
 from renderers.web.errands import asked_of
-from renderers.web.money import day_of, francs
+from renderers.web.money import francs
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from flask import Blueprint, Response, request, session
 
-from engine.clock import local_day
 from engine.office.casework import letters_of
 from engine.office.claims import waiting as waiting_here
 from engine.office.intake import mine
@@ -21,7 +20,20 @@ from engine.rules.view import FieldView, FileView, FormView, PageView
 from renderers.row_pages import find_row
 from renderers.web.acts import no_way_out, own_acts
 from renderers.web.answers import answer_sections
-from renderers.web.base import CLAIM, actor, go, language, myself, office, page, say, session_token, site
+from renderers.web.base import (
+    CLAIM,
+    actor,
+    day_of,
+    go,
+    language,
+    moment_of,
+    myself,
+    office,
+    page,
+    say,
+    session_token,
+    site,
+)
 from renderers.web.cases import Case, case, label, visit_place
 from renderers.web.closures import lost_boxes
 from renderers.web.contesting import appeal_lines
@@ -104,10 +116,10 @@ def _listed(line: DossierLine, key: str, waiting: int) -> ListedDossier:
 
 def _listed_when(line: DossierLine, group: str) -> str:
     if line.submitted_at is None:
-        return say("dossiers.draft_of", day=_plain_day(line.created_at))
+        return say("dossiers.draft_of", day=day_of(line.created_at))
     if group == "over" or line.due_at is None or line.due_paused:
         return ""
-    return say("dossiers.before" if group == "to_do" else "dossiers.answer_before", day=_plain_day(line.due_at))
+    return say("dossiers.before" if group == "to_do" else "dossiers.answer_before", day=day_of(line.due_at))
 
 
 @blueprint.get("/d/<number>")
@@ -182,7 +194,7 @@ def _some_only(results: list[RowResult]) -> Iterator[str]:
 def time_steps(one: Case) -> list[TimeStep]:
     """Sent, what was done since, where it stands, what is still to come."""
     dossier = one.dossier
-    steps = [TimeStep("done", say("track.sent"), _moment(dossier.submitted_at))] if dossier.submitted_at else []
+    steps = [TimeStep("done", say("track.sent"), moment_of(dossier.submitted_at))] if dossier.submitted_at else []
     return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.standing().scope))]
 
 
@@ -191,13 +203,13 @@ def _step(one: Case, milestone: Milestone) -> TimeStep:
     if milestone.public == "to_pay":
         title = say("track.later_pay")
     if milestone.when == "past":
-        return TimeStep("done", title, _moment(milestone.until or milestone.at))
+        return TimeStep("done", title, moment_of(milestone.until or milestone.at))
     if milestone.when == "future":
         return TimeStep("next", title)
     state = one.procedure.states.get(milestone.state)
     if state is not None and state.is_end:
-        return TimeStep("done", title, _moment(milestone.at))
-    text = say("track.step_since", when=_moment(milestone.at))
+        return TimeStep("done", title, moment_of(milestone.at))
+    text = say("track.step_since", when=moment_of(milestone.at))
     if one.dossier.due_paused_at is not None:
         text = f"{text}. {say('track.paused')}"
     return TimeStep("now", title, text)
@@ -209,7 +221,7 @@ def _step(one: Case, milestone: Milestone) -> TimeStep:
 def _bookings(one: Case) -> list[Linked]:
     held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked"]
     return [
-        Linked(text=f"{first_capital(_moment(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
+        Linked(text=f"{first_capital(moment_of(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
                href=one.at(f"/rendez-vous?quoi={booking.appointment}"))
         for booking in held
     ]  # fmt: skip
@@ -225,7 +237,7 @@ def _letters(one: Case) -> list[Message]:
 
 def _message(same: list[Letter]) -> Message:
     ways = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
-    at, way = _moment(same[0].created_at), "_".join(sorted(ways, reverse=True))
+    at, way = moment_of(same[0].created_at), "_".join(sorted(ways, reverse=True))
     fullest = max(same, key=lambda letter: len(letter.body))
     return Message(say(f"track.told_{way}", moment=at) if way else at, fullest.body)
 
@@ -250,12 +262,4 @@ def _asked_in(part: PageView, view: FieldView) -> str:
 
 def _received(file: FileView) -> str:
     at = datetime.fromisoformat(file.received)
-    return say("track.file_received", day=_plain_day(at), at=site().words.clock(at, language()))
-
-
-def _plain_day(instant: datetime) -> str:
-    return site().words.plain_day(local_day(instant), language())
-
-
-def _moment(instant: datetime | None) -> str:
-    return site().words.moment(instant, language()) if instant else ""
+    return say("track.file_received", day=day_of(at), at=site().words.clock(at, language()))

@@ -8,7 +8,7 @@ from flask import Response, request
 
 from engine.rules.view import FieldView, PageView
 from engine.values import national
-from renderers.web.base import language, new_token, say, site
+from renderers.web.base import day_of, new_token, say
 from renderers.web.cases import Case, label
 from renderers.web.refusals import conflict
 from renderers.web_form import typed
@@ -32,7 +32,7 @@ def _said(view: FieldView) -> str:
     """What was typed for a question, said as what is kept is said."""
     day, month, year = (request.form.get(f"{view.path}_{box}", "").strip() for box in ("day", "month", "year"))
     try:
-        return site().words.plain_day(date(int(year), int(month), int(day)), language())
+        return day_of(date(int(year), int(month), int(day)))
     except ValueError:  # not three boxes, or no day of the calendar
         boxes = " ".join(filter(None, (day, month, year)))
     return boxes or ", ".join(_choice_label(view, one) for one in request.form.getlist(view.path) if one)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request, session
 from engine.office.walk_ins import Comer, comer, receive
 from engine.problems import Refused
 from renderers.web.agent_case import AgentCase, agent_case, why_not
-from renderers.web.base import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.base import actor, form_token, go, moment_of, new_token, office, say
 from renderers.web.cases import label, place_label
 from renderers.web.desk import desk_page
 from renderers.web.guards import agent
@@ -33,7 +33,7 @@ def _page(one: AgentCase, found: Comer, status: int = 200, note: str = "") -> Re
     if found.closed is not None:
         session["desk_note"] = note or why_not(one.procedure, found.closed)
         return go(one.at())
-    moment = site().words.moment(found.held.start, language()) if found.held else ""
+    moment = moment_of(found.held.start) if found.held else ""
     return desk_page(
         "agent/walk_in.html", status, dossier=one.dossier, procedure=one.title, base=one.at(), errors=[], note=note,
         title=say("walk_in.title"), visit=label(task.label), action=one.at(f"/arrivee/{task.id}"), token=new_token(),
