@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -59,8 +60,9 @@ def book_from_a_process(address: str, process: int, threads: int, days: int, sta
     store.close()
 
 
-def write_until_killed(address: str, acknowledged: Path, run: str) -> None:
-    """Four threads keep whole commands; each id goes to the log, for good, only after its unit returned."""
+def write_until_killed(address: str, acknowledged: Path, run: str, pause: float = 0) -> None:
+    """Four threads keep whole commands, a `pause` (seconds) after each; each id goes to the log, for good, only after its unit
+    returned."""
     store = open_store(address)
     log = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
@@ -86,10 +88,11 @@ def write_until_killed(address: str, acknowledged: Path, run: str) -> None:
                 continue
             os.write(log, f"{dossier_id}\n".encode())
             os.fsync(log)
+            time.sleep(pause)
 
     for answer in together(4, endless):
         print(repr(answer), file=sys.stderr)
 
 
 if __name__ == "__main__":
-    write_until_killed(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+    write_until_killed(sys.argv[1], Path(sys.argv[2]), sys.argv[3], float(sys.argv[4]) if len(sys.argv) > 4 else 0)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from engine.office.office import Office
 from tests.engine.office.world import pdf
 from tests.faults.installation import Installation, patient
-from tests.faults.people import Acknowledged, Browser, Journeys, agent, applicant
+from tests.faults.people import Acknowledged, Browser, Journeys, Tired, agent, applicant
 
 PEOPLE = 16
 
@@ -44,15 +44,18 @@ def under_load(house: Installation, people: int = PEOPLE) -> Iterator[Load]:
     mayor, free = house.mayor(), visits(house.office)
 
     def live(place: int, token: str) -> None:
-        person = applicant(house.ports, token, stop=load.stop, at=place)
         helper = agent(house.ports, mayor, stop=load.stop, at=place)
-        load.people += [person, helper]
-        one = Journeys(person, helper, load.done, pdf(), free[place:] + free[:place])
-        try:
-            one.run()
-        except Exception as error:  # judged with the rest
-            load.broken.append(repr(error))
-            load.stop.set()
+        load.people.append(helper)
+        while not load.stop.is_set():
+            person = applicant(house.ports, token, stop=load.stop, at=place)
+            load.people.append(person)
+            try:
+                Journeys(person, helper, load.done, pdf(), free[place:] + free[:place]).run()
+            except Tired:
+                [token] = house.sessions(1)
+            except Exception as error:  # judged with the rest
+                load.broken.append(repr(error))
+                load.stop.set()
 
     threads = [threading.Thread(target=live, args=(place, token)) for place, token in enumerate(house.sessions(people))]
     for one in threads:

@@ -26,6 +26,10 @@ class Stopped(Exception):
     """The run is over while an answer was awaited."""
 
 
+class Tired(Exception):
+    """This person handed in as many files as one may in a quarter of an hour: somebody else goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
@@ -218,7 +222,10 @@ class Journeys:
         self._kept(number, "saved", self.person.post(f"{pages}/vous", {"nom": f"Amegan {turn}", "go": "next"}))
         self.think()
         file = self.file + f"\n% {new_id()}".encode()
-        self._kept(number, "attached", self.person.post(f"{pages}/pieces", {"go": "next"}, {"file:carte": file}))
+        answer = self.person.post(f"{pages}/pieces", {"go": "next"}, {"file:carte": file})
+        if answer.status == 429:
+            raise Tired
+        self._kept(number, "attached", answer)
         self.think()
         return number
 

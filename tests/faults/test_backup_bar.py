@@ -29,18 +29,21 @@ from tests.postgres import an_empty_store, database
 from tests.test_races import acknowledged
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
+PAUSE = 0.02  # seconds: a store that grows as fast as the disk lets it takes ever longer to copy
 BACKUPS = 5
 DETERMINED = 40  # copies, before one that is no good must have been seen
 
 
 @contextmanager
-def written_to(address: str, log: Path) -> Iterator[None]:
+def written_to(address: str, log: Path, pause: float = 0) -> Iterator[None]:
     """Four threads of another process keep whole commands meanwhile, and note what was acknowledged."""
     store = open_store(address)
     store.migrate()
     store.close()
     log.touch()
-    writer = subprocess.Popen([sys.executable, "-m", "tests.race_runners", address, str(log), "w"], cwd=ROOT)
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "tests.race_runners", address, str(log), "w", str(pause)], cwd=ROOT
+    )
     try:
         deadline = time.monotonic() + 30
         while len(acknowledged(log)) < 20:
@@ -76,7 +79,7 @@ def _backups(folder: Path, address: str) -> None:
     keys().save(ring)
     files = AttachmentStore(folder / "files", FileKeys.open(ring))
     before: list[list[str]] = []
-    with written_to(address, log), closing(open_store(address)) as live:
+    with written_to(address, log, PAUSE), closing(open_store(address)) as live:
         for number in range(tries(BACKUPS)):
             before.append(acknowledged(log))
             back_up(live, files, ring, folder / f"backup{number}", MONDAY + timedelta(days=number))
