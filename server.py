@@ -65,6 +65,7 @@ from renderers.web.assets import Assets
 from renderers.web.base import Site, SiteSettings
 from renderers.web.guards import check_guards
 from renderers.web.hardening import harden
+from renderers.web.kept_pages import KeptPages
 from renderers.web.preview import Preview, install
 from renderers.web.probes import Probes, Readers
 from renderers.words import load_words
@@ -74,6 +75,7 @@ log = logging.getLogger("guichet")
 DEMO_PASSWORD: Final = PASSWORD
 MOST_BYTES: Final = 64 * 1024 * 1024  # of one request, before the desks' own limits
 TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
+KEPT_FOR: Final = 2.0  # seconds: what is the same for everybody is then made anew
 
 
 # -- the web -----------------------------------------------------------------------------------------------------------
@@ -84,9 +86,10 @@ def create_app(
     office: Office | None = None,
     operator: SandboxOperator | None = None,
     keeper: Keeper | None = None,
+    kept_for: float = 0,
 ) -> Flask:
     """The WSGI application. `office` and `operator` are opened from the settings unless they are given; with a `keeper`
-    the site notices what another process publishes."""
+    the site notices what another process publishes. `kept_for`: seconds that pages which are the same for everybody are kept."""
     if office is None:
         office, operator = open_office(settings)
         keeper = keeper or open_keeper(settings)
@@ -98,6 +101,8 @@ def create_app(
         PERMANENT_SESSION_LIFETIME=timedelta(days=30), SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False, TRUSTED_HOSTS=list(settings.hosts) or None,
     )  # fmt: skip
+    if kept_for:
+        app.wsgi_app = KeptPages(app.wsgi_app, lambda: serving(app), kept_for)  # type: ignore[method-assign]
     watch.install(app, settings.proxies, settings.hosts)
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
@@ -231,7 +236,7 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
     office, operator = open_office(settings)
-    app = create_app(settings, office, operator, open_keeper(settings))
+    app = create_app(settings, office, operator, open_keeper(settings), KEPT_FOR)
     try:
         front = Front(app, host, port, threads, MOST_BYTES)
     except OSError as taken:

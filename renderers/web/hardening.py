@@ -26,6 +26,7 @@ POLICY: Final = (
     "default-src 'none';script-src 'self';style-src 'self';img-src 'self';font-src 'self';connect-src 'self';"
     "form-action 'self';base-uri 'none';object-src 'none';frame-ancestors 'none';require-trusted-types-for 'script'"
 )
+SHARED: Final = "public, max-age=60"  # of what is the same for everybody
 FILE_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
@@ -127,7 +128,7 @@ def _guard(response: Response, https: bool) -> None:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     if "Cache-Control" not in response.headers:
         shared = g.get("shareable", False) and response.status_code == 200 and "Set-Cookie" not in response.headers
-        response.headers["Cache-Control"] = "public, max-age=60" if shared else "no-store"
+        response.headers["Cache-Control"] = SHARED if shared else "no-store"
         if shared:
             response.vary.add("Cookie")
 

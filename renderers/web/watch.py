@@ -25,7 +25,7 @@ PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 HEADER: Final = "X-Request-Id"
 _WELL_FORMED: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_ROUTE: Final = "guichet.route"
+ROUTE: Final = "guichet.route"
 _ROLE: Final = "guichet.role"
 _NOWHERE: Final = "-"  # an address that is none of ours
 
@@ -62,7 +62,7 @@ class Watch:
 def _tell(environ: WSGIEnvironment, status: str, seconds: float) -> None:
     method = environ.get("REQUEST_METHOD", "")
     method = method if method in _METHODS else "OTHER"
-    route = environ.get(_ROUTE, _NOWHERE)
+    route = environ.get(ROUTE, _NOWHERE)
     if route in PROBES and status == "200":
         return
     count(method, route, status, seconds)
@@ -87,7 +87,7 @@ def is_probe() -> bool:
 
 def _note_route() -> None:
     if request.url_rule is not None:
-        request.environ[_ROUTE] = request.url_rule.rule
+        request.environ[ROUTE] = request.url_rule.rule
 
 
 def _note_role(failure: BaseException | None) -> None:
