@@ -186,7 +186,7 @@ def test_no_code_knows_a_procedure() -> None:
 def test_pages_say_days_and_moments_in_one_way() -> None:
     """`day_of` and `moment_of`, in the language of the page: no room of the web spells them out again."""
     again = re.compile(r"words\.(?:plain_day|moment)\([^\n]*, language\(\)\)|def _(?:plain_day|moment)\(instant")
-    still = {"renderers.web.base", "renderers.web.counter_receipt", "renderers.web.lost_phones", "renderers.web.own"}
+    still = {"renderers.web.base"}
     found = {module for module, path in ALL if module.startswith("renderers.web") and again.search(path.read_text())}
     assert found <= still, f"{found - still} spell it out"
 

@@ -14,7 +14,18 @@ from engine.office.cash import CASH, cash_due, take_cash
 from engine.office.cashier import awaited_payment, owed, payments
 from engine.office.settlement import RECEIVED
 from renderers.certificate import counter_pdf
-from renderers.web.base import actor, file_response, form_token, go, language, new_token, office, page, say, site
+from renderers.web.base import (
+    actor,
+    file_response,
+    form_token,
+    go,
+    language,
+    moment_of,
+    new_token,
+    office,
+    page,
+    say,
+)
 from renderers.web.cases import Case, agency_of, case, label, place_label, to_bring, visit_place
 from renderers.web.corrections import awaits_corrections
 from renderers.web.counter import HOME
@@ -79,7 +90,7 @@ def pdf(number: str) -> Response:
 def _rows(one: Case) -> list[tuple[str, str]]:
     dossier = one.dossier
     due = _due(one)
-    sent = site().words.moment(dossier.submitted_at, language()) if dossier.submitted_at else ""
+    sent = moment_of(dossier.submitted_at)
     rows = [
         (say("counter.applicant"), dossier.label),
         (say("counter.procedure"), one.title),
@@ -105,7 +116,7 @@ def _visits(one: Case) -> Iterator[ToDo]:
     for booking in one.dossier.bookings.values():
         task = one.procedure.tasks.get(booking.appointment)
         if booking.status == "booked" and isinstance(task, Appointment):
-            when = first_capital(site().words.moment(booking.start, language()))
+            when = first_capital(moment_of(booking.start))
             href = one.at(f"/rendez-vous?quoi={task.id}") if booking.start > office().now() else ""
             yield ToDo(href, label(task.label), f"{when}, {visit_place(task, booking.office)}")
 

@@ -11,7 +11,16 @@ from engine.office.accounts import send_move_code
 from engine.office.assistance import received_by
 from engine.office.lost_phones import PAPERS, Holder, ask_move, check_new, check_paper, holder_of, refuse_move
 from engine.problems import Refused
-from renderers.web.base import actor, client, go, language, myself, office, say, site
+from renderers.web.base import (
+    actor,
+    client,
+    go,
+    language,
+    moment_of,
+    myself,
+    office,
+    say,
+)
 from renderers.web.cases import label
 from renderers.web.desk import desk_page
 from renderers.web.guards import agent, signed_in
@@ -123,7 +132,7 @@ def code() -> Response:
             error = sentence(closed.reason)
         else:
             session.pop(_ASKED, None)
-            moment = site().words.moment(move.due_at, language())
+            moment = moment_of(move.due_at)
             session["note"] = say("lost.done", phone=national(move.phone), moment=moment)
             return go(COUNTER)
     return desk_page(

@@ -23,6 +23,7 @@ from renderers.web.base import (
     file_response,
     go,
     language,
+    moment_of,
     myself,
     office,
     page,
@@ -58,9 +59,7 @@ class DeviceLine:
 @signed_in
 def home() -> Response:
     known, move = own(office(), myself()), move_waiting(office(), myself())
-    moved = (
-        say("own.move_text", moment=site().words.moment(move.due_at, language()), end=move.phone[-2:]) if move else ""
-    )
+    moved = say("own.move_text", moment=moment_of(move.due_at), end=move.phone[-2:]) if move else ""
     return page(
         "citizen/account.html", known=known, move=moved, phone=national(known.phone) if known.phone else "", identity=_identity(known),
         provider=office().identity.label if office().identity else "", level=vouched(known.account.profile)[1],
@@ -235,7 +234,7 @@ def devices() -> Response:
         return go("/compte/appareils" if myself().id else "/")
     here = token_digest(session_token())
     lines = [
-        DeviceLine(one.token_sha256, one.device or say("account.some_device"), site().words.moment(one.seen_at, language()),
+        DeviceLine(one.token_sha256, one.device or say("account.some_device"), moment_of(one.seen_at),
                    one.token_sha256 == here)
         for one in sessions_of(office(), myself())
     ]  # fmt: skip
