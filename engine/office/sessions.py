@@ -21,6 +21,7 @@ from engine.values import Plain, new_id
 ASIDE_PER_CLIENT: Final = 20  # answers of nobody known
 TOUCH_EVERY: Final = timedelta(seconds=60)  # a session notes that it was seen no more often than this
 LONGEST_DEVICE: Final = 60
+FRESH: Final = timedelta(minutes=15)  # from signing in: then one proves anew before changing how one is known
 # of forms that are of no dossier: a question of one may be called so
 _SECRETS: Final = frozenset({"password", "again", "before", "code", "pin"})
 
@@ -72,6 +73,13 @@ def is_alive(office: Office, session: Session, account: Account, now: datetime) 
         return False
     idle = office.settings.idle if account.kind == "applicant" else office.settings.agent_idle
     return now < session.expires_at and (session.kept or now - session.seen_at < idle)
+
+
+def is_fresh(office: Office, token: str) -> bool:
+    """Whether whoever holds this session proved who they are a moment ago (`FRESH`), by whichever way they come in."""
+    with office.store.unit() as unit:
+        session = unit.session(token_digest(token))
+    return session is not None and office.now() - session.created_at < FRESH
 
 
 def sign_out(office: Office, token: str) -> None:

@@ -221,6 +221,7 @@ def _door(desk: str, following: str, login: str = "", error: str = "") -> Respon
     return desk_page(
         "desk/sign_in.html", 422 if error else 200, title=say(f"desk.{desk if desk == AGENT_DESK else 'auditor'}_title"),
         errors=errors, login=login, next=following, kept=bool(session.get("aside")), guests=_guests(desk),
+        note=session.pop("desk_note", ""),
         password=PASSWORD,
     )  # fmt: skip
 

@@ -10,10 +10,11 @@ from functools import wraps
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
 
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, abort, g, request, session
 
 from engine.office.assistance import received_by
 from engine.office.claims import holds
+from engine.office.sessions import is_fresh
 from engine.records.dossier import ANONYMOUS
 from renderers.web.asides import set_aside
 from renderers.web.base import (
@@ -28,6 +29,8 @@ from renderers.web.base import (
     go,
     office,
     page,
+    say,
+    session_token,
 )
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -55,6 +58,16 @@ def unasked(view: View) -> View:
 def signed_in(view: View) -> View:
     """For an applicant. Anyone else signs in first; what they posted is kept meanwhile."""
     return _desk(view, APPLICANT_DESK, ())
+
+
+def proves_anew(back: str) -> Response | None:
+    """Where whoever signed in long ago signs in again, before how they are known or let in is changed, to come `back` then.
+    Nothing for who proved who they are a moment ago (ASVS 5.0 V7.5.1, V7.5.2)."""
+    desk = g.get("desk", APPLICANT_DESK)
+    if is_fresh(office(), session_token(desk)):
+        return None
+    session["note" if desk == APPLICANT_DESK else "desk_note"] = say("own.prove_anew")
+    return go(f"{_SIGN_IN[desk]}?{urlencode({'suite': back})}")
 
 
 def unproven_too(view: View) -> View:

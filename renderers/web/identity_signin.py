@@ -9,7 +9,7 @@ from flask import Blueprint, Response, redirect, request, session
 from engine.office.identity import begin, finish
 from engine.problems import Refused
 from renderers.web.base import actor, device, go, office, safe_next, say
-from renderers.web.guards import public
+from renderers.web.guards import proves_anew, public
 from renderers.web.refusals import refused
 from renderers.web.signin import entered
 
@@ -26,11 +26,13 @@ def _back() -> str:
 @public
 def leave() -> Response:
     """To the provider; `lier=1` joins it to the account that is signed in here."""
+    joining = request.args.get("lier") == "1" and bool(actor().id)
+    if joining and (door := proves_anew("/compte")):
+        return door
     try:
         begun = begin(office(), _back())
     except Refused as closed:
         return refused(closed.reason, "/connexion")
-    joining = request.args.get("lier") == "1" and bool(actor().id)
     session[_ASKED] = {"state": begun.state, "nonce": begun.nonce, "verifier": begun.verifier, "joining": joining}
     if following := safe_next(request.args.get("suite"), ""):
         session["next"] = following

@@ -33,7 +33,7 @@ from renderers.web.base import (
 )
 from renderers.web.cases import label
 from renderers.web.desk import book_of, role_label
-from renderers.web.guards import signed_in
+from renderers.web.guards import proves_anew, signed_in
 from renderers.web.languages import ASKED
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national
@@ -94,13 +94,13 @@ def _wishes(wishes: Wishes) -> list[tuple[str, str]]:
 @blueprint.route("/compte/telephone", methods=["GET", "POST"])
 @signed_in
 def phone() -> Response:
-    return _ask_way("telephone")
+    return proves_anew("/compte/telephone") or _ask_way("telephone")
 
 
 @blueprint.route("/compte/courriel", methods=["GET", "POST"])
 @signed_in
 def email() -> Response:
-    return _ask_way("courriel")
+    return proves_anew("/compte/courriel") or _ask_way("courriel")
 
 
 def _ask_way(place: str) -> Response:
@@ -155,6 +155,8 @@ def _code_page(asked: dict[str, str], error: str = "") -> Response:
 @blueprint.post("/compte/courriel/retirer")
 @signed_in
 def remove_email() -> Response:
+    if door := proves_anew("/compte"):
+        return door
     drop_email(office(), myself(), request.form.get("email", "")[:254])
     session["note"] = say("own.email_removed")
     return go("/compte")
@@ -226,6 +228,8 @@ def messages() -> Response:
 def devices() -> Response:
     """Where one is signed in; `session` names the one to end, `elsewhere` all others."""
     if request.method == "POST":
+        if door := proves_anew("/compte/appareils"):
+            return door
         if request.form.get("elsewhere"):
             sign_out_elsewhere(office(), myself(), session_token())
         else:
@@ -275,6 +279,8 @@ def data() -> Response:
 @signed_in
 def erase() -> Response:
     """Says what goes and what stays, then does it."""
+    if door := proves_anew("/compte/supprimer"):
+        return door
     if request.method == "GET":
         return page("citizen/account_erase.html", errors=[], back="/compte")
     try:

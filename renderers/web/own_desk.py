@@ -28,7 +28,7 @@ from renderers.web.base import (
 )
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page
-from renderers.web.guards import agent, auditor
+from renderers.web.guards import agent, auditor, proves_anew
 from renderers.web.questions import question_said
 from renderers.web.refusals import refused, sentence
 from renderers.web.staff_door import recovery_page
@@ -82,6 +82,8 @@ def auditor_recovery() -> Response:
 def _recovery() -> Response:
     """New recovery codes for a code of the application; or every other session ended, or how an agent is told."""
     if request.form.get("act") == "elsewhere":
+        if door := proves_anew(f"/{_desk()}/compte"):
+            return door
         sign_out_elsewhere(office(), actor(), session_token(_desk()))
         session["desk_note"] = say("account.out_elsewhere")
         return go(f"/{_desk()}/compte")

@@ -56,6 +56,30 @@ def test_an_address_then_a_new_number(visitor: Visitor) -> None:
     assert EMAIL not in stranger.open("/compte").text
 
 
+@pytest.mark.parametrize("address", ["/compte/telephone", "/compte/courriel", "/compte/supprimer"])
+def test_whoever_signed_in_long_ago_proves_anew_who_they_are(visitor: Visitor, address: str) -> None:
+    """Who finds a telephone that is still signed in does not take the account over."""
+    visitor.sign_in()
+    assert visitor.open(address).status == 200
+    later(visitor, minutes=16)
+    assert visitor.open("/compte").status == 200, "they are signed in all the same"
+    assert visitor.open(address).address == f"/connexion?suite={address.replace('/', '%2F')}"
+    assert "prouvez encore que c’est vous" in visitor.follow().text
+    visitor.post("/connexion", **{**visitor.page.form(), "phone": PHONE})
+    assert visitor.send("/connexion/code", code=visitor.code()).address == address
+    assert visitor.open(address).status == 200
+
+
+def test_a_device_is_signed_out_by_who_proves_anew(visitor: Visitor) -> None:
+    visitor.sign_in()
+    later(visitor, minutes=5)
+    other = another(visitor).sign_in()
+    later(visitor, minutes=11)
+    page = visitor.open("/compte/appareils")
+    assert visitor.post("/compte/appareils", **{**page.form(), "elsewhere": "1"}).address.startswith("/connexion?")
+    assert other.open("/dossiers").status == 200, "not yet"
+
+
 def test_wishes_choose_the_language_here_and_at_the_next_sign_in(visitor: Visitor) -> None:
     visitor.sign_in()
     kept = visitor.send("/compte/messages", language="en")

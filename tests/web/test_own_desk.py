@@ -64,6 +64,22 @@ def test_a_new_password_signs_out_everywhere(desks: Desks) -> None:
     assert isinstance(staff.sign_in(desks.world.office, "agent", "mensah", "dix autres mots"), staff.Halfway)
 
 
+def test_other_places_are_signed_out_by_who_proves_anew(desks: Desks) -> None:
+    seat, key = with_a_telephone(desks)
+    for _ in range(2):  # at work, but signed in long ago
+        desks.world.wait(minutes=9)
+        assert seat.get("/agent").status_code == 200
+    door = seat.post("/agent/compte", act="elsewhere")
+    assert door.headers["Location"] == "/agent/connexion?suite=%2Fagent%2Fcompte"
+    assert "prouvez encore que c’est vous" in seat.see(door.headers["Location"])
+    seat.post("/agent/connexion", login="mensah", password=PASSWORD, suite="/agent/compte")
+    back = seat.post("/agent/connexion/suite", code=pyotp.TOTP(key).at(desks.world.office.now()))
+    assert back.headers["Location"] == "/agent/compte"
+    done = seat.post("/agent/compte", act="elsewhere")
+    assert done.headers["Location"] == "/agent/compte"
+    assert "prouvez encore" not in seat.see("/agent/compte")
+
+
 def test_each_dossier_opened_is_noted_and_its_owner_sees_by_whom(desks: Desks) -> None:
     world = desks.world
     dossier = world.paid(world.sent(B3))
