@@ -1,46 +1,52 @@
 """A telephone that its owner lost: at a counter an agent looks at who they are, and the account follows them to another number.
 
 The agent vouches for the person, the code read aloud for the new number; the number before is told and may say no until the
-day comes, three days later. Nothing is read or written in the person's name meanwhile, and the agent opens none of their dossiers by it.
+day comes, three days after it was told. Nothing is read or written in the person's name meanwhile, and the agent opens none of
+their dossiers by it.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
-from engine.clock import local, local_day
+from engine.clock import local_day
 from engine.office.accounts import MOVE, prove_consent
 from engine.office.assistance import CODES_TRIED, NUMBERS_TRIED, received_by
-from engine.office.carrying import journalise, keep
+from engine.office.carrying import journalise
+from engine.office.new_numbers import change_phone, is_bare, tell
 from engine.office.office import NUMBER_DIGITS, NotFound, Office
 from engine.office.phones import read_phone
 from engine.office.tries import too_many
-from engine.problems import Refused, refusal
+from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Dossier, Letter
 from engine.records.people import PhoneMove
-from engine.records.store import Taken, Unit
+from engine.records.store import Busy, Taken, Unit
 from engine.rules.decision import EntryDraft
-from engine.rules.wishes import wishes_of
-from engine.sms import to_gsm
-from engine.values import Plain, digits_only, has_check_digit, new_id
+from engine.values import Plain, digits_only, has_check_digit
 
-WAIT: Final = timedelta(days=3)  # that the holder of the number before has to say no
+log = logging.getLogger("guichet.tour")
+
+WAIT: Final = timedelta(days=3)  # that the holder of the number before has to say no, once told
+LOOK_AGAIN: Final = timedelta(hours=1)  # where they are not told yet
 AT_ONCE: Final = 50
-MOST_DOSSIERS: Final = 500
+_LAST_LETTERS: Final = 100  # of a number
 PAPERS: Final = ("id_card", "passport", "driving_licence", "voter_card", "residence_card")
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """What the agent holds against the identity document: the name in the dossier and that of the account, where there is one."""
+    """What the agent holds against the identity document: the name in the dossier and that of the account, where there is one; and
+    the number that waits already."""
 
     number: str
     procedure: str
     label: str
     name: str
+    waiting: PhoneMove | None = None
 
 
 # -- at the counter ----------------------------------------------------------------------------------------------------
@@ -48,35 +54,15 @@ class Holder:
 
 def holder_of(office: Office, agent: Actor, number: str, former_raw: str, *, again: bool = False) -> Holder:
     """Whose dossier and number these are. Raises NotFound for whoever receives nobody; Refused: phone_format, too_many_tries,
-    lost_unknown – one and the same for a number that is nobody's, of another telephone, or of a procedure not received here. `again`: they were named to
-    this agent already, which is no new try."""
-    former = read_phone(former_raw)
-    with office.store.unit(write=True) as unit:
-        found = _found(office, unit, agent, number, former, counted=not again)
-    if isinstance(found, Refused):  # the count of tries is kept: nothing was raised inside the unit
-        raise found
-    dossier, account = found
+    lost_unknown – one and the same for a number that is nobody's, of another telephone, or of a procedure not received here.
+    `again`: they were named to this agent already, which is no new try."""
+    dossier = _named(office, agent, number, read_phone(former_raw), counted=not again)
+    with office.store.unit() as unit:
+        account, waiting = unit.account(dossier.owner), unit.phone_move(dossier.owner)
+    if account is None:
+        raise Refused(refusal("lost_unknown"))
     named = " ".join(str(said) for part in ("family_name", "given_names") if (said := account.profile.get(part)))
-    return Holder(dossier.number, dossier.procedure, dossier.label, account.name or named)
-
-
-def ask_move(
-    office: Office, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, client: str = ""
-) -> PhoneMove:  # fmt: skip
-    """Once the agent saw an identity document (`paper`) and the person read the code sent to their new number: the account moves
-    to it after `WAIT`, and the number before is told. Raises as `holder_of`; Refused: paper_missing, same_phone, phone_taken,
-    move_waiting, code_format, code_wrong, code_expired."""
-    former, phone = read_phone(former_raw), check_new(former_raw, phone_raw)
-    check_paper(paper)
-    move: PhoneMove | None = None
-    with office.store.unit(write=True) as unit:
-        found = _found(office, unit, agent, number, former)
-        closed = found if isinstance(found, Refused) else _proven(office, unit, phone, code, client)
-        if closed is None and not isinstance(found, Refused):
-            move = _put(office, unit, agent, *found, phone, paper)
-    if move is None:
-        raise closed or Refused(refusal("lost_unknown"))
-    return move
+    return Holder(dossier.number, dossier.procedure, dossier.label, account.name or named, waiting)
 
 
 def check_paper(paper: str) -> None:
@@ -94,46 +80,88 @@ def check_new(former_raw: str, phone_raw: str) -> str:
     return phone
 
 
-def _found(
-    office: Office, unit: Unit, agent: Actor, number: str, former: str, *, counted: bool = True
-) -> tuple[Dossier, Account] | Refused:  # fmt: skip
+def ask_move(
+    office: Office, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, client: str = ""
+) -> PhoneMove:  # fmt: skip
+    """Once the agent saw an identity document (`paper`) and the person read the code sent to their new number: the account moves
+    to it after `WAIT`, and the number before is told. Asked twice, it is one. Raises as `holder_of`; Refused: paper_missing,
+    same_phone, phone_taken, move_waiting, code_format, code_wrong, code_expired."""
+    former, phone = read_phone(former_raw), check_new(former_raw, phone_raw)
+    check_paper(paper)
+    named = _named(office, agent, number, former, counted=True)
+    with office.store.unit(write=True) as unit:
+        account, dossier = unit.account_held(named.owner), unit.dossier(named.id)
+        waiting = unit.phone_move(named.owner)
+        if waiting is not None and (waiting.phone, waiting.agent) == (phone, agent.id):
+            return waiting
+        if account is None or dossier is None or not _is_of(dossier, account, former):
+            closed = refusal("lost_unknown")
+        elif waiting is not None:
+            closed = refusal("move_waiting")
+        else:
+            wrong = prove_consent(office, unit, phone, code, client, MOVE) or _taken(unit, phone)
+            if wrong is None:
+                return _put(office, unit, agent, dossier, account, phone, paper)
+            closed = wrong
+    raise Refused(closed)  # what was counted and used up is kept: nothing was raised inside the unit
+
+
+def stop_move(office: Office, agent: Actor, number: str, former_raw: str) -> None:
+    """The office takes back what was asked at its counter; the number that waited is told. Raises as `holder_of`; NotFound when
+    none waits."""
+    named = _named(office, agent, number, read_phone(former_raw), counted=False)
+    _stop(office, named.owner, agent, "move_stopped")
+
+
+def _named(office: Office, agent: Actor, number: str, former: str, *, counted: bool) -> Dossier:
     procedures = received_by(office, agent)
     if not procedures:
         raise NotFound
-    digits = digits_only(number)[:NUMBER_DIGITS]
-    tries = ((f"lost:{digits}", CODES_TRIED), (f"lost@{agent.id}", NUMBERS_TRIED)) if counted else ()
-    closed = too_many(unit, office.now(), *tries)
-    if closed is not None:
-        return Refused(closed)
-    dossier = unit.dossier_numbered(digits) if has_check_digit(digits) else None
-    account = unit.account_held(dossier.owner) if dossier and dossier.owner else None
-    theirs = account is not None and account.login == former and not account.disabled
-    if dossier is None or account is None or not theirs or dossier.procedure not in procedures:
-        return Refused(refusal("lost_unknown"))
-    return dossier, account
+    digits = digits_only(number)
+    known = len(digits) == NUMBER_DIGITS and has_check_digit(digits)
+    if counted:
+        tries = [(f"lost@{agent.id}", NUMBERS_TRIED), *([(f"lost:{digits}", CODES_TRIED)] if known else [])]
+        with office.store.unit(write=True) as unit:
+            closed = too_many(unit, office.now(), *tries)
+        if closed is not None:
+            raise Refused(closed)
+    with office.store.unit() as unit:
+        dossier = unit.dossier_numbered(digits) if known else None
+        account = unit.account(dossier.owner) if dossier and dossier.owner else None
+    if (
+        dossier is None
+        or account is None
+        or dossier.procedure not in procedures
+        or not _is_of(dossier, account, former)
+    ):
+        raise Refused(refusal("lost_unknown"))
+    return dossier
 
 
-def _proven(office: Office, unit: Unit, phone: str, code: str, client: str) -> Refused | None:
-    closed = prove_consent(office, unit, phone, code, client, MOVE)
-    return Refused(closed) if closed is not None else None
+def _is_of(dossier: Dossier, account: Account, former: str) -> bool:
+    """Whether this request is of that number's account, which is open. A draft that was given up is gone."""
+    gone = dossier.is_draft and dossier.closed_at is not None
+    return dossier.owner == account.id and account.login == former and not account.disabled and not gone
+
+
+def _taken(unit: Unit, phone: str) -> Refusal | None:
+    other = unit.account_of("applicant", phone)
+    return None if other is None or is_bare(unit, other.id) else refusal("phone_taken")
 
 
 def _put(
     office: Office, unit: Unit, agent: Actor, dossier: Dossier, account: Account, phone: str, paper: str
 ) -> PhoneMove:  # fmt: skip
-    other, now = unit.account_of("applicant", phone), office.now()
-    if other is not None and unit.dossiers_of(other.id, 1):
-        raise Refused(refusal("phone_taken"))
-    move = PhoneMove(account.id, account.login, phone, dossier.id, agent.id, now, now + WAIT)
-    if unit.phone_move(account.id) is not None:
-        raise Refused(refusal("move_waiting"))
-    unit.add_phone_move(move)
-    body: dict[str, Plain] = {"seen": paper, "due": local_day(move.due_at).isoformat()}
-    _note(office, unit, dossier, "number_asked", agent, body, {"contact": phone})
-    _tell(office, unit, account, "move_asked", account.login, move.due_at)
+    now = office.now()
+    due = now + WAIT
+    letter = tell(office, unit, account, "move_asked", account.login, due)
     for way in unit.identifiers_of(account.id):
         if way.kind == "email":
-            _tell(office, unit, account, "move_asked", way.value, move.due_at)
+            tell(office, unit, account, "move_asked", way.value, due)
+    move = PhoneMove(account.id, account.login, phone, dossier.id, agent.id, letter, now, due)
+    unit.add_phone_move(move)
+    body: dict[str, Plain] = {"seen": paper, "moves_on": local_day(due).isoformat()}
+    _note(office, unit, dossier, "number_asked", agent, body, {"contact": phone})
     return move
 
 
@@ -152,12 +180,15 @@ def refuse_move(office: Office, actor: Actor) -> None:
     """It was not me: the account stays where it is, and the number that waited is told. Raises NotFound when none waits."""
     if actor.kind != "applicant" or actor.unproven or actor.principal:
         raise NotFound
+    _stop(office, actor.id, actor, "move_refused")
+
+
+def _stop(office: Office, account_id: str, actor: Actor, told: str) -> None:
     with office.store.unit(write=True) as unit:
-        account = unit.account_held(actor.id)
-        move = unit.phone_move(actor.id)
+        account, move = unit.account_held(account_id), unit.phone_move(account_id)
         if account is None or move is None:
             raise NotFound
-        _give_up(office, unit, account, move, actor, "move_refused")
+        _give_up(office, unit, account, move, actor, told)
 
 
 def _give_up(office: Office, unit: Unit, account: Account, move: PhoneMove, actor: Actor, told: str) -> None:
@@ -165,7 +196,7 @@ def _give_up(office: Office, unit: Unit, account: Account, move: PhoneMove, acto
     dossier = unit.dossier(move.dossier)
     if dossier is not None:
         _note(office, unit, dossier, "number_refused", actor, {}, {})
-    _tell(office, unit, account, told, move.phone, move.due_at)
+    tell(office, unit, account, told, move.phone, move.due_at)
 
 
 # -- once its day has come ---------------------------------------------------------------------------------------------
@@ -175,70 +206,64 @@ def make_moves(office: Office) -> int:
     """Moves the accounts whose day has come, each in its own unit. How many."""
     with office.store.unit() as unit:
         due = unit.due_phone_moves(office.now(), AT_ONCE)
-    return sum(_make(office, one) for one in due)
+    made = 0
+    for one in due:
+        try:
+            made += _make(office, one)
+        except Busy:  # none of the others would fare better
+            raise
+        except Exception:  # the others are moved
+            log.exception("a number that waited, of %s", one.account)
+    return made
 
 
 def _make(office: Office, due: PhoneMove) -> bool:
     with office.store.unit(write=True) as unit:
-        account, move = unit.account_held(due.account), unit.phone_move(due.account)
-        if move != due or account is None:
+        account, move, agent = unit.account_held(due.account), unit.phone_move(due.account), unit.account(due.agent)
+        if account is None or move is None or move != due:
             return False
-        if account.login != move.former:  # its owner gave another number meanwhile
+        day = office.day()
+        if not account.is_open(day) or account.login != move.former:
             unit.drop_phone_move(account.id)
             return False
-        agent = unit.account(move.agent)
-        actor = agent.actor() if agent else SYSTEM_ACTOR
+        if agent is None or not agent.is_open(day):  # who vouched is not of the house any more
+            _give_up(office, unit, account, move, SYSTEM_ACTOR, "move_stopped")
+            return False
+        if _waits_on(office, unit, account, move):
+            return False
         try:
-            change_phone(office, unit, account, move.phone, actor)
+            change_phone(office, unit, account, move.phone, agent.actor())
         except Taken:  # they began requests with the new one meanwhile
-            _give_up(office, unit, account, move, SYSTEM_ACTOR, "move_taken")
+            _give_up(office, unit, account, move, SYSTEM_ACTOR, "move_stopped")
             return False
         unit.drop_sessions(account.id)  # a stolen telephone may still be signed in
-        _tell(office, unit, account, "move_made", move.phone, move.due_at)
+        tell(office, unit, account, "move_made", move.phone, move.due_at)
         return True
 
 
-def change_phone(office: Office, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
-    """The account is known by this number from now on; running dossiers write there, the number before is told. Raises `Taken`
-    for the number of somebody who has requests of their own."""
-    other = unit.account_of("applicant", phone)
-    if other is not None and other.id != account.id:
-        if unit.dossiers_of(other.id, 1):
-            raise Taken(phone)
-        leave(unit, other.id)
-    before = account.login if account.login.startswith("+") else None
-    unit.put_account(replace(account, login=phone))
+def _waits_on(office: Office, unit: Unit, account: Account, move: PhoneMove) -> bool:
+    """Puts off a move of which the number before was not told long enough ago; it is told again where that was given up."""
+    now = office.now()
+    letter = next((one for one in unit.letters_to(move.former, _LAST_LETTERS) if one.id == move.letter), None)
+    until = _not_before(move, letter, now)
+    if until is not None and until <= now:
+        return False
+    if until is None:
+        until = now + WAIT
+        move = replace(move, letter=tell(office, unit, account, "move_asked", move.former, until))
     unit.drop_phone_move(account.id)
-    write_to(office, unit, account, actor, phone=phone)
-    if before and before != phone:
-        _tell(office, unit, account, "phone_changed", before, office.now())
+    unit.add_phone_move(replace(move, due_at=until))
+    return True
 
 
-def leave(unit: Unit, account_id: str) -> None:
-    """Closes an account that somebody signed in to once, and asked for nothing."""
-    other = unit.account_held(account_id)
-    if other is not None:
-        unit.put_account(replace(other, login=f"left:{other.id}", disabled=True))
-        unit.drop_phone_move(other.id)
-        unit.drop_sessions(other.id)
-
-
-def write_to(
-    office: Office, unit: Unit, account: Account, actor: Actor, *, phone: str | None = None, email: str | None = None
-) -> None:
-    """Running dossiers, drafts too, write to the new number or address from now on."""
-    for line in unit.dossiers_of(account.id, MOST_DOSSIERS):
-        before = unit.dossier(line.id)
-        if before is None or before.closed_at is not None:
-            continue
-        after = replace(
-            before, contact_phone=phone or before.contact_phone, contact_email=email or before.contact_email
-        )
-        body: dict[str, Plain] = {"revision": before.revision + 1}
-        keep(office, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
-
-
-# -- telling -----------------------------------------------------------------------------------------------------------
+def _not_before(move: PhoneMove, letter: Letter | None, now: datetime) -> datetime | None:
+    """When a move may be made, by what became of the letter; none where it must be written again. A number that no operator
+    knows any more refuses at the first try: nobody is there to say no."""
+    if letter is None:
+        return None
+    if letter.failed:
+        return move.due_at if letter.attempts <= 1 else None
+    return now + LOOK_AGAIN if letter.sent_at is None else letter.sent_at + WAIT
 
 
 def _note(
@@ -246,17 +271,3 @@ def _note(
 ) -> None:  # fmt: skip
     """In the journal of the dossier, closed or not: nothing else of it changes."""
     journalise(unit, dossier, [EntryDraft(kind, body, commits)], actor, office.now())
-
-
-def _tell(office: Office, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> None:
-    spoken = wishes_of(account).language or "fr"
-    channel: Literal["sms", "email"] = "sms" if to.startswith("+") else "email"
-    facts = {
-        "link": f"{office.settings.base_url}/compte",
-        "meeting": f"{office.wording.short_day(local_day(when), spoken)} {local(when):%Hh%M}",
-    }
-    said = office.wording.say(f"letter.{kind}.{channel}", spoken, facts)
-    subject = office.wording.say(f"letter.{kind}.subject", spoken, facts) if channel == "email" else ""
-    letter_id, now = new_id(), office.now()
-    body = to_gsm(said) if channel == "sms" else said
-    unit.add_letter(Letter(letter_id, None, channel, to, subject, body, now, f"{kind}/{letter_id}", now))

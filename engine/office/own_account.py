@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from engine.office.accounts import CodeSent, read_code, send_code, send_email_code, taken_code
 from engine.office.carrying import forget_draft
 from engine.office.identity import ASSURANCE, vouched
-from engine.office.lost_phones import change_phone, leave, write_to
+from engine.office.new_numbers import change_phone, is_bare, leave, write_to
 from engine.office.office import NotFound, Office
 from engine.office.phones import read_email, read_phone
 from engine.problems import Refused, refusal
@@ -78,12 +78,14 @@ def send_proof(office: Office, kind: Way, raw: str, *, client: str = "", languag
 
 def add_way(office: Office, actor: Actor, kind: Way, raw: str, code: str, *, client: str = "") -> None:
     """Whoever types the code sent there is known by this number in place of the one before, or by this address too. Running
-    dossiers write there from now on; the old number is told. Raises as `check_code`; Refused("address_taken")."""
+    dossiers write there from now on; the old number is told. Raises as `check_code`; Refused: address_taken, move_waits while another number asked for at a counter does."""
     value, digits = (read_phone if kind == "phone" else read_email)(raw), read_code(code)
     try:
         with office.store.unit(write=True) as unit:
             account = _account(unit, actor)
             closed = taken_code(office, unit, value, digits, client, office.now())
+            if closed is None and kind == "phone" and unit.phone_move(account.id) is not None:
+                closed = refusal("move_waits")
             if closed is None and kind == "phone":
                 change_phone(office, unit, account, value, actor)
             elif closed is None:
@@ -98,7 +100,7 @@ def _add_email(office: Office, unit: Unit, account: Account, email: str, actor: 
     known = unit.identifier("email", email)
     if known is not None and known.account == account.id:
         return
-    if known is not None and unit.dossiers_of(known.account, 1):
+    if known is not None and not is_bare(unit, known.account, email):
         raise Taken(email)
     if known is not None:
         unit.drop_identifier("email", email)

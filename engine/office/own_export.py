@@ -12,6 +12,7 @@ from engine.office.own_account import MOST_DOSSIERS, own
 from engine.office.sessions import sessions_of
 from engine.records.bodies import instant_text
 from engine.records.dossier import Actor, Dossier
+from engine.records.people import PhoneMove
 from engine.records.store import Unit
 from engine.rules.access import may_read
 from engine.values import Plain
@@ -23,7 +24,7 @@ def export_own(office: Office, actor: Actor) -> Plain:
     """Raises NotFound for whoever is no applicant."""
     known, sessions = own(office, actor), sessions_of(office, actor)
     with office.store.unit() as unit:
-        lines = unit.dossiers_of(actor.id, MOST_DOSSIERS)
+        lines, move = unit.dossiers_of(actor.id, MOST_DOSSIERS), unit.phone_move(actor.id)
         mandates: list[Plain] = [
             {"kind": one.kind, "role": one.role, "status": one.status, "until": one.until.isoformat() if one.until else None,
              "for_me": one.principal == actor.id, "refused_because": one.reason,
@@ -42,6 +43,7 @@ def export_own(office: Office, actor: Actor) -> Plain:
         "at": instant_text(office.now()),
         "account": {
             "phone": known.phone,
+            "number_asked_for": _asked(move) if move else None,
             "emails": list(known.emails),
             "name": known.account.name,
             "profile": dict(known.account.profile),
@@ -50,6 +52,11 @@ def export_own(office: Office, actor: Actor) -> Plain:
         "mandates": mandates,
         "dossiers": dossiers,
     }
+
+
+def _asked(move: PhoneMove) -> Plain:
+    """A number asked for at a counter: its end alone, it may be a stranger's."""
+    return {"ends_in": move.phone[-2:], "asked_at": instant_text(move.asked_at), "from": instant_text(move.due_at)}
 
 
 def _dossier(office: Office, unit: Unit, one: Dossier, actor: Actor) -> Plain:

@@ -80,6 +80,7 @@ class PhoneMove:
     phone: str
     dossier: str  # the one they were asked about
     agent: str
+    letter: str  # the SMS that tells the number before
     asked_at: datetime
     due_at: datetime
 

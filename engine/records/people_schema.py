@@ -145,6 +145,7 @@ CREATE TABLE phone_move (
   phone TEXT NOT NULL,
   dossier TEXT NOT NULL,
   agent TEXT NOT NULL,
+  letter TEXT NOT NULL,
   asked_at TEXT NOT NULL,
   due_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

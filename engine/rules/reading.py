@@ -134,9 +134,11 @@ def change_rows(
         return None
     columns = {field.id: field for field in fields if field.type == "rows" and is_asked(field)}
     changed = copy.deepcopy({name: plain for name, plain in answers.items() if name in columns})
-    done = [_change(columns, changed, values, str(path).split("."), False) for path in raw.get(REMOVE, ())[:1]]
-    done += [_change(columns, changed, values, str(path).split("."), True) for path in raw.get(ADD, ())[:1]]
-    return {**answers, **changed} if any(done) else None
+    pressed = [(path, adds) for name, adds in ((REMOVE, False), (ADD, True)) for path in raw.get(name, ())[:1]]
+    done = any(
+        _change(columns, changed, values, str(path).split("."), adds) for path, adds in pressed
+    )  # one of them alone
+    return {**answers, **changed} if done else None
 
 
 def _change(

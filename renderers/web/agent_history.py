@@ -22,6 +22,7 @@ _FILLED: Final[Mapping[type, str]] = {Appointment: "attended", Link: "link_ended
 _TOLD: Final = frozenset(
     {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed", "refunded"}
     | {"walked_in", "came_late", "not_come"}
+    | {"number_asked", "number_refused", "contact_changed"}
 )
 
 
@@ -111,6 +112,8 @@ def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
     if entry.kind == "assisted":
         back = one.dossier.submitted_at is not None and entry.at > one.dossier.submitted_at
         return say("counter.history_back" if back else "counter.history")
+    if entry.kind in ("number_asked", "number_refused", "contact_changed"):
+        return say(f"journal.{entry.kind}")
     if entry.kind in ("paid", "refunded"):
         amount = body.get("amount")
         return say(

@@ -9,8 +9,19 @@ from flask import Blueprint, Response, abort, request, session
 
 from engine.office.accounts import send_move_code
 from engine.office.assistance import received_by
-from engine.office.lost_phones import PAPERS, Holder, ask_move, check_new, check_paper, holder_of, refuse_move
+from engine.office.lost_phones import (
+    PAPERS,
+    Holder,
+    ask_move,
+    check_new,
+    check_paper,
+    holder_of,
+    move_waiting,
+    refuse_move,
+    stop_move,
+)
 from engine.problems import Refused
+from engine.records.people import PhoneMove
 from renderers.web.base import (
     actor,
     client,
@@ -50,7 +61,7 @@ def whose() -> Response:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, HERE)
         return _whose(given, "former" if closed.reason.code == "phone_format" else "number", sentence(closed.reason))
-    session[_ASKED] = given
+    session[_ASKED] = {**given, "agent": actor().id}
     return go(f"{HERE}/piece")
 
 
@@ -70,6 +81,8 @@ def paper() -> Response:
         return go(HERE)
     try:
         holder = holder_of(office(), actor(), given["number"], given["former"], again=True)
+        if holder.waiting is not None:
+            return _waits(holder, holder.waiting)
         if request.method == "GET":
             return _paper(holder, given, {})
         given |= {"paper": request.form.get("paper", "")[:40], "phone": request.form.get("phone", "").strip()[:40]}
@@ -82,6 +95,18 @@ def paper() -> Response:
         return _paper(holder, given, {"phone": sentence(closed.reason)})
     session[_ASKED] = {**given, "phone": phone}
     return go(f"{HERE}/code")
+
+
+def _waits(holder: Holder, move: PhoneMove) -> Response:
+    """A number waits already: when it comes, or that it does not. The post stops it."""
+    if request.method == "POST" and request.form.get("go") == "stop":
+        given = _given()
+        stop_move(office(), actor(), given["number"], given["former"])
+        session.pop(_ASKED, None)
+        session["note"] = say("lost.stopped")
+        return go(COUNTER)
+    text = say("lost.waiting", end=move.phone[-2:], moment=moment_of(move.due_at))
+    return desk_page("agent/lost_phone_waits.html", errors=[], rows=_rows(holder), text=text, back=HERE)
 
 
 def _wrong(given: dict[str, str]) -> dict[str, str]:
@@ -98,18 +123,21 @@ def _wrong(given: dict[str, str]) -> dict[str, str]:
 
 
 def _paper(holder: Holder, given: dict[str, str], wrong: dict[str, str]) -> Response:
+    return desk_page(
+        "agent/lost_phone_paper.html", 422 if wrong else 200, errors=[(f"#{name}", said) for name, said in wrong.items()],
+        wrong=wrong, given=given,
+        rows=_rows(holder), papers=[(one, say(f"lost.{one}")) for one in PAPERS], back=HERE,
+    )  # fmt: skip
+
+
+def _rows(holder: Holder) -> list[tuple[str, str]]:
     book = office().catalogue.current(holder.procedure, office().day())
-    rows = [
+    return [
         (say("counter.procedure"), label(book.identity.title) if book else holder.procedure),
         (say("counter.number"), whole_number(holder.number)),
         (say("lost.in_dossier"), holder.label or say("lost.unnamed")),
         (say("lost.in_account"), holder.name or say("lost.unnamed")),
     ]
-    return desk_page(
-        "agent/lost_phone_paper.html", 422 if wrong else 200, errors=[(f"#{name}", said) for name, said in wrong.items()],
-        wrong=wrong, given=given,
-        rows=rows, papers=[(one, say(f"lost.{one}")) for one in PAPERS], back=HERE,
-    )  # fmt: skip
 
 
 @blueprint.route(f"{HERE}/code", methods=["GET", "POST"])
@@ -141,6 +169,12 @@ def code() -> Response:
     )  # fmt: skip
 
 
+def move_told() -> str:
+    """What whoever is signed in reads of a number asked for in their name; nothing when none waits."""
+    move = move_waiting(office(), myself())
+    return say("own.move_text", moment=moment_of(move.due_at), end=move.phone[-2:]) if move else ""
+
+
 @blueprint.post("/compte/telephone/refuser")
 @signed_in
 def refuse() -> Response:
@@ -156,8 +190,12 @@ def _receives() -> None:
 
 
 def _given() -> dict[str, str]:
+    """What this agent gave so far; what a colleague gave in this browser before is forgotten."""
     kept = session.get(_ASKED)
-    return {str(name): str(said) for name, said in kept.items()} if isinstance(kept, dict) else {}
+    if not isinstance(kept, dict) or kept.get("agent") != actor().id:
+        session.pop(_ASKED, None)
+        return {}
+    return {str(name): str(said) for name, said in kept.items()}
 
 
 def _errors(field: str, error: str) -> list[tuple[str, str]]:

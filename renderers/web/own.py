@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request, session
 
 from engine.office.identity import vouched
-from engine.office.lost_phones import move_waiting
 from engine.office.own_account import Own, add_way, drop_email, erase_own, own, save_profile, save_wishes, send_proof
 from engine.office.own_export import export_own
 from engine.office.readings import readings_of_mine
@@ -35,6 +34,7 @@ from renderers.web.cases import label
 from renderers.web.desk import book_of, role_label
 from renderers.web.guards import proves_anew, signed_in
 from renderers.web.languages import ASKED
+from renderers.web.lost_phones import move_told
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national
 from renderers.words import OFFERED
@@ -58,10 +58,9 @@ class DeviceLine:
 @blueprint.get("/compte")
 @signed_in
 def home() -> Response:
-    known, move = own(office(), myself()), move_waiting(office(), myself())
-    moved = say("own.move_text", moment=moment_of(move.due_at), end=move.phone[-2:]) if move else ""
+    known = own(office(), myself())
     return page(
-        "citizen/account.html", known=known, move=moved, phone=national(known.phone) if known.phone else "", identity=_identity(known),
+        "citizen/account.html", known=known, move=move_told(), phone=national(known.phone) if known.phone else "", identity=_identity(known),
         provider=office().identity.label if office().identity else "", level=vouched(known.account.profile)[1],
         vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(office(), myself())), note=session.pop("note", ""),
     )  # fmt: skip

@@ -40,6 +40,7 @@ from renderers.web.contesting import appeal_lines
 from renderers.web.desk import assisted_by
 from renderers.web.guards import public, signed_in, unproven_too
 from renderers.web.links import linked_lines
+from renderers.web.lost_phones import move_told
 from renderers.web.messages import unread_of
 from renderers.web.money import money_lines, payment_lines
 from renderers.web.results import RowResult, document_line, row_results
@@ -101,6 +102,7 @@ def dossiers() -> Response:
         note=note,
         waits=waits,
         trusted=trusted,
+        move=move_told(),
     )
 
 

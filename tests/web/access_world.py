@@ -366,7 +366,7 @@ def _things(world: World, people: Mapping[str, Actor], owner: Holder) -> tuple[d
         for one in (*mandates.values(), asked):
             unit.put_mandate(one)
         far = now + timedelta(days=365)
-        unit.add_phone_move(PhoneMove(own, OWNER_PHONE, "+22890000077", sent["id"], "colleague", now, far))
+        unit.add_phone_move(PhoneMove(own, OWNER_PHONE, "+22890000077", sent["id"], "colleague", "told", now, far))
     reading = readings.note_reading(office, people["audi"], sent["id"], "Contrôle")
     mail_links.send_link(office, MARKS["email"])
     with office.store.unit() as unit:

@@ -180,7 +180,13 @@ def a_lost_telephone(site: AccessWorld) -> Seen:
     agent.post(f"{here}/piece", data={"paper": "passport", "phone": "91445566"})
     yield "lost_phones.code", agent.get(f"{here}/code")
     yield "lost_phones.code", agent.post(f"{here}/code", data={"code": "000000"})
+    with site.world.office.store.unit() as unit:
+        sent = unit.letters_to("+22891445566")[0].body
+    agent.post(f"{here}/code", data={"code": sent[:6]})
+    agent.post(here, data=named)
+    yield "lost_phones.paper", agent.get(f"{here}/piece")
     yield "own.home", owner.get("/compte")
+    yield "tracking.dossiers", owner.get("/dossiers")
 
 
 @a_way

@@ -370,8 +370,43 @@ def test_who_lost_their_telephone_asks_for_another_number_and_the_old_one_may_re
     assert seat.send(f"{HOME}/numero/code", code="12").status == 422
     seat.send(f"{HOME}/numero/code", code=code)
     assert "C’est demandé" in seat.follow().text
+    seat.send(f"{HOME}/numero", number=number, former=PHONE)
+    waits = seat.open(f"{HOME}/numero/piece")
+    assert "numéro qui finit par 66" in waits.text
+    seat.open(HOME)
     assert seat.open(f"{HOME}/numero/code").address == f"{HOME}/numero", "nothing of it is left in this browser"
+    assert "numéro qui finit par 66" in afi.open("/dossiers").text
     assert "numéro qui finit par 66" in afi.open("/compte").text
     afi.post("/compte/telephone/refuser", **afi.page.form())
     assert "Votre numéro est gardé" in afi.follow().text
     assert "Votre numéro va changer" not in afi.page.text
+
+
+def test_the_office_takes_a_change_of_number_back(visitor: Visitor) -> None:
+    number = visitor.sign_in(PHONE).sent()
+    seat = an_agent(visitor)
+    asked_for(visitor, seat, number)
+    seat.send(f"{HOME}/numero", number=number, former=PHONE)
+    press(seat, f"{HOME}/numero/piece", "go")
+    assert "Le changement de numéro est annulé" in seat.follow().text
+    assert "Votre numéro va changer" not in visitor.open("/compte").text
+
+
+def asked_for(visitor: Visitor, seat: Visitor, number: str) -> None:
+    """Another number, up to its code."""
+    seat.send(f"{HOME}/numero", number=number, former=PHONE)
+    seat.send(f"{HOME}/numero/piece", phone="91445566", paper="passport")
+    with visitor.office.store.unit() as unit:
+        code = unit.letters_to("+22891445566")[-1].body[:6]
+    seat.send(f"{HOME}/numero/code", code=code)
+
+
+def test_a_colleague_in_the_same_browser_sees_nobody_of_before(visitor: Visitor) -> None:
+    number = visitor.sign_in(PHONE).sent()
+    seat = an_agent(visitor)
+    seat.send(f"{HOME}/numero", number=number, former=PHONE)
+    seat.post("/agent/deconnexion", **seat.open("/agent").form())
+    with visitor.office.store.unit(write=True) as unit:
+        unit.put_account(Account("koku", "agent", "Koku", "koku", hash_secret("clef"), roles=("mairie/maire",)))
+    seat.send("/agent/connexion", login="koku", password="clef")
+    assert seat.open(f"{HOME}/numero/piece").address == f"{HOME}/numero"

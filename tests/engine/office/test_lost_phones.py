@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from engine.office import accounts, lost_phones, own_account, timers
+from engine.office import accounts, intake, lost_phones, own_account, timers
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records.bodies import to_plain
-from engine.records.dossier import Actor, Dossier
-from engine.records.people import PhoneMove
+from engine.records.dossier import Account, Actor, Dossier
+from engine.records.people import Identifier, Mandate, PhoneMove
 from tests.engine.office.world import PASSPORT, PHONE, World
 
 COUNTER, NEW = "dgdn/guichet", "+22891445566"
@@ -50,6 +51,7 @@ def test_after_three_days_everything_follows_the_new_number_and_the_old_one_lets
     move = asked(world, dossier, agent)
     assert world.kinds(dossier)[-1] == "number_asked"
     assert "move_asked" in world.letters(PHONE)[-1]
+    timers.tour(world.office)
     world.wait(days=2, hours=23)
     timers.tour(world.office)
     assert own_account.own(world.office, afi).phone == PHONE, "nothing moves before its day"
@@ -122,6 +124,8 @@ def test_the_code_is_read_from_the_new_telephone_and_serves_for_nothing_else(wor
     ):  # fmt: skip
         assert refused(ask, world.office, agent, dossier.number, PHONE, phone, paper, typed) == why
     ask(world.office, agent, dossier.number, PHONE, NEW, "passport", code)
+    again = ask(world.office, agent, dossier.number, PHONE, NEW, "passport", code)
+    assert again == world.read(lambda unit: unit.phone_move(dossier.owner)), "pressed twice, it is one"
     world.wait(minutes=5)
     assert refused(asked, world, dossier, agent, "+22891445577") == "move_waiting"
 
@@ -136,23 +140,128 @@ def test_nor_when_its_requests_began_while_it_waited(world: World) -> None:
     agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
     asked(world, dossier, agent)
     world.draft(owner=world.applicant(NEW))
-    world.wait(days=4)
-    timers.tour(world.office)
+    told_and_due(world)
     assert world.kept(dossier).contact_phone == PHONE
-    assert "move_taken" in world.letters(NEW)[-1]
+    assert "move_stopped" in world.letters(NEW)[-1]
     assert world.read(lambda unit: unit.phone_move(dossier.owner)) is None
 
 
-def test_its_owner_changes_the_number_first_or_leaves(world: World) -> None:
+def test_no_number_is_changed_beside_while_another_waits(world: World) -> None:
+    """Whoever found the telephone must refuse first, which is told."""
     agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
     asked(world, dossier, agent)
-    afi = signed_in(world, PHONE)
-    own_account.send_proof(world.office, "phone", "+22891445577")
-    own_account.add_way(world.office, afi, "phone", "+22891445577", code_in(world, "+22891445577"))
-    world.wait(days=4)
+    afi, other = signed_in(world, PHONE), "+22891445577"
+    own_account.send_proof(world.office, "phone", other)
+    add = own_account.add_way
+    assert refused(add, world.office, afi, "phone", other, code_in(world, other)) == "move_waits"
+    lost_phones.refuse_move(world.office, afi)
+    world.wait(minutes=5)
+    own_account.send_proof(world.office, "phone", other)
+    add(world.office, afi, "phone", other, code_in(world, other))
+    assert own_account.own(world.office, afi).phone == other
+
+
+def told_and_due(world: World) -> None:
+    """What is owed leaves, and three days go by."""
     timers.tour(world.office)
-    assert own_account.own(world.office, afi).phone == "+22891445577"
-    assert world.read(lambda unit: unit.phone_move(afi.id)) is None
+    world.wait(days=3, hours=2)
+    timers.tour(world.office)
+
+
+class TestTheDaysOfTheNumberBefore:
+    """They run once it was told."""
+
+    def test_a_worker_that_was_away_tells_first(self, world: World) -> None:
+        agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
+        asked(world, dossier, agent)
+        world.wait(days=4)
+        timers.tour(world.office)
+        assert world.kept(dossier).contact_phone == PHONE, "told this minute"
+        told_and_due(world)
+        assert world.kept(dossier).contact_phone == NEW
+
+    @pytest.mark.parametrize(("attempts", "moves"), [(1, True), (7, False)], ids=["no such number", "given up"])
+    def test_what_was_never_told_is_told_again(self, world: World, attempts: int, moves: bool) -> None:
+        agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
+        move = asked(world, dossier, agent)
+        with world.office.store.unit(write=True) as unit:
+            now = world.office.now()
+            for _ in range(attempts):
+                claimed = unit.claim_letters(now, now)
+            [letter] = [one for one in claimed if one.id == move.letter]
+            unit.settle_letter(replace(letter, failed="unreachable"))
+        world.wait(days=4)
+        timers.tour(world.office)
+        assert (world.kept(dossier).contact_phone == NEW) is moves
+        if not moves:
+            told_and_due(world)
+            assert world.kept(dossier).contact_phone == NEW
+
+
+def test_who_vouched_must_still_be_of_the_house_and_the_office_may_take_it_back(world: World) -> None:
+    agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
+    asked(world, dossier, agent)
+    with world.office.store.unit(write=True) as unit:
+        account = unit.account(agent.id)
+        assert account
+        unit.put_account(replace(account, disabled=True))
+    told_and_due(world)
+    assert (world.kept(dossier).contact_phone, world.kinds(dossier)[-1]) == (PHONE, "number_refused")
+    colleague = world.agent("h", COUNTER)
+    asked(world, dossier, colleague)
+    assert lost_phones.holder_of(world.office, colleague, dossier.number, PHONE).waiting is not None
+    lost_phones.stop_move(world.office, colleague, dossier.number, PHONE)
+    told_and_due(world)
+    assert world.kept(dossier).contact_phone == PHONE
+    with pytest.raises(NotFound):
+        lost_phones.stop_move(world.office, colleague, dossier.number, PHONE)
+
+
+def test_one_that_fails_does_not_keep_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
+    first = world.sent(PASSPORT, world.applicant("+22890000010"))
+    asked(world, first, agent, "+22891445588", "+22890000010")
+    world.wait(minutes=1)
+    asked(world, dossier, agent)
+    change = lost_phones.change_phone
+
+    def breaks(office: Any, unit: Any, account: Any, *given: Any) -> None:
+        if account.login == "+22890000010":
+            raise RuntimeError("a fault of ours")
+        change(office, unit, account, *given)
+
+    monkeypatch.setattr(lost_phones, "change_phone", breaks)
+    before = world.kept(first).contact_phone
+    told_and_due(world)
+    assert (world.kept(first).contact_phone, world.kept(dossier).contact_phone) == (before, NEW)
+
+
+class TestWhatTheAccountCarries:
+    def test_dossiers_filled_for_others_and_mandates_that_waited_for_the_number(self, world: World) -> None:
+        agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
+        afi, now = world.applicant(), world.office.now()
+        firm = Account("firm", "applicant", "SOCIETE", "company:TG-LOM-1")
+        with world.office.store.unit(write=True) as unit:
+            unit.put_account(firm)
+            unit.put_mandate(Mandate("m1", firm.id, afi.id, "", "company", "manager", "active", afi.id, now))
+            unit.put_mandate(Mandate("m2", firm.id, "", PHONE, "company", "manager", "active", afi.id, now))
+        theirs = world.force(world.draft(), owner="firm", contact_phone=PHONE)
+        asked(world, dossier, agent)
+        told_and_due(world)
+        assert world.kept(theirs).contact_phone == NEW
+        assert {one.id for one in world.read(lambda unit: unit.mandates_held(afi.id))} == {"m1", "m2"}
+
+    def test_a_number_with_an_address_is_somebodys_and_a_draft_given_up_is_nobodys(self, world: World) -> None:
+        agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
+        other = world.applicant(NEW)
+        intake.drop_draft(world.office, other, world.draft(owner=other).id)
+        with world.office.store.unit(write=True) as unit:
+            unit.add_identifier(Identifier("email", "koffi@exemple.tg", other.id, world.office.now()))
+        assert refused(asked, world, dossier, agent) == "phone_taken"
+        with world.office.store.unit(write=True) as unit:
+            unit.drop_identifier("email", "koffi@exemple.tg")
+        world.wait(minutes=5)
+        asked(world, dossier, agent)
 
 
 def test_the_address_is_told_too(world: World) -> None:
