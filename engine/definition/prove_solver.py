@@ -7,7 +7,7 @@ with a witness, read again by the real evaluator; when they disagree the answer 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -30,7 +30,7 @@ Verdict: TypeAlias = Literal["yes", "no", "unknown"]
 
 ROWS: Final = (1, 3)  # rows unrolled at first, then when more rows may change the answer
 MOST_ROWS: Final = 20  # before no answer is said to exist
-_SEEDS: Final = (7, 11)
+_SEEDS: Final = (7, 11)  # a search that gave up begins again in another order
 _EFFORT: Final = 2_000_000  # for one question, in the solver's own count: half a second of a core, however busy
 _PATIENCE: Final = 4  # times what is left of the work, by the clock on the wall: others work on the machine too
 _LONGEST: Final = 5_000  # signs of a text made up
@@ -71,6 +71,7 @@ class Prover:
         self.days = book.days(self.day)
         self._until = time.thread_time() + seconds  # of work: a busy machine proves the same
         self._domains: dict[tuple[date, int, bool], Domain] = {}
+        self._search = _Search()
 
     def possible(self, query: Query) -> Verdict:
         """Whether some answers make it so, on some day. A no is exact: all rows that may be are looked at, and options
@@ -118,13 +119,13 @@ class Prover:
         except NotExpressible:
             return _Solved("unknown")
         time_left = max(10, int(left * _PATIENCE * 1000))
-        solver, found = _checked(domain, formulas, names, time_left)
+        solver, found = self._search.checked(domain, formulas, names, time_left)
         if found != z3.sat:
             return _Solved("no" if found == z3.unsat else "unknown", bool(domain.truncated & names))
         if not with_witness:
             return _Solved("yes")
-        model = _preferred(formulas, domain, names, time_left) or solver.model()
-        return _Solved("yes", witness=_Reading(domain, model, names).witness())
+        model = self._search.preferred(formulas, domain, names, time_left) or solver.model()
+        return _Solved("yes", witness=_Reading(domain, model.translate(z3.main_ctx()), names).witness())
 
     def _domain(self, day: date, depth: int, dated: bool) -> Domain:
         key = (day, depth, dated)
@@ -188,54 +189,63 @@ def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[Slot | None, list[Z]
     return row, found
 
 
-def _checked(domain: Domain, formulas: list[Z], names: frozenset[str], milliseconds: int) -> tuple[Any, Any]:
-    """A solver that has settled the formulas, and what it found. Where one unknown multiplies another, the examples of
-    the file are tried first: what they satisfy needs no search."""
-    hard = "!product" in names or "!calendar" in names
-    tries: list[list[Z]] = [list(_wishes(domain, names)), []] if hard else [[]]
-    for more in tries:
-        solver = _solver(names, milliseconds)
-        solver.add(*formulas, *more)
-        found = solver.check()
-        if found == z3.sat:
-            break
-    for seed in _SEEDS:  # what a search meets first hangs on what this process asked before: another order may find it
-        if found != z3.unknown:
-            break
-        solver = _solver(names, milliseconds, seed)
-        solver.add(*formulas)
-        found = solver.check()
-    return solver, found
+class _Search:
+    """The solvers of one prover. They work in a memory of their own: what a search meets first hangs on all that its memory
+    held before, and a process that has proved for a month proves the same as a new one."""
 
+    def __init__(self) -> None:
+        self._memory = z3.Context()
 
-def _solver(names: frozenset[str], milliseconds: int, seed: int = 0) -> Any:
-    """Days taken apart have a quicker solver of their own."""
-    plain = "!product" in names or "!calendar" not in names or "!real" in names
-    solver = z3.Solver() if plain else z3.SolverFor("QF_UFLIA")
-    solver.set("timeout", milliseconds)
-    solver.set("rlimit", _EFFORT)
-    solver.set("random_seed", seed)
-    return solver
+    def checked(self, domain: Domain, formulas: list[Z], names: frozenset[str], milliseconds: int) -> tuple[Any, Any]:
+        """A solver that has settled the formulas, and what it found. Where one unknown multiplies another, the examples
+        of the file are tried first: what they satisfy needs no search."""
+        hard = "!product" in names or "!calendar" in names
+        asked = self._brought(formulas)
+        tries: list[list[Z]] = [self._brought(_wishes(domain, names)), []] if hard else [[]]
+        for more in tries:
+            solver = self._solver(names, milliseconds)
+            solver.add(*asked, *more)
+            found = solver.check()
+            if found == z3.sat:
+                break
+        for seed in _SEEDS:
+            if found != z3.unknown:
+                break
+            solver = self._solver(names, milliseconds, seed)
+            solver.add(*asked)
+            found = solver.check()
+        return solver, found
+
+    def preferred(self, formulas: list[Z], domain: Domain, names: frozenset[str], milliseconds: int) -> Any:
+        """A model as near to the examples of the file as may be: people read it. Nothing when none was found in time."""
+        solver = self._solver(names, milliseconds)
+        wishes = self._brought(_wishes(domain, names))
+        left = [z3.Bool(f"wish!{at}", self._memory) for at in range(len(wishes))]
+        solver.add(*self._brought(formulas), *map(z3.Implies, left, wishes))
+        for _ in range(_PREFERENCES):
+            found = solver.check(*left)
+            if found == z3.sat:
+                return solver.model()
+            core = {str(one) for one in solver.unsat_core()} if found == z3.unsat else set()
+            if not core:
+                break
+            left = [one for one in left if str(one) not in core]
+        return None
+
+    def _brought(self, formulas: Iterable[Z]) -> list[Z]:
+        return [one.translate(self._memory) for one in formulas]
+
+    def _solver(self, names: frozenset[str], milliseconds: int, seed: int = 0) -> Any:
+        """Days taken apart have a quicker solver of their own."""
+        plain = "!product" in names or "!calendar" not in names or "!real" in names
+        solver = z3.Solver(ctx=self._memory) if plain else z3.SolverFor("QF_UFLIA", ctx=self._memory)
+        solver.set("timeout", milliseconds)
+        solver.set("rlimit", _EFFORT)
+        solver.set("random_seed", seed)
+        return solver
 
 
 # -- examples ----------------------------------------------------------------------------------------------------------
-
-
-def _preferred(formulas: list[Z], domain: Domain, names: frozenset[str], milliseconds: int) -> Any:
-    """A model as near to the examples of the file as may be: people read it. Nothing when none was found in time."""
-    solver = _solver(names, milliseconds)
-    wishes = {z3.Bool(f"wish!{at}"): wish for at, wish in enumerate(_wishes(domain, names))}
-    solver.add(*formulas, *(z3.Implies(mark, wish) for mark, wish in wishes.items()))
-    left = list(wishes)
-    for _ in range(_PREFERENCES):
-        found = solver.check(*left)
-        if found == z3.sat:
-            return solver.model()
-        core = {str(one) for one in solver.unsat_core()} if found == z3.unsat else set()
-        if not core:
-            break
-        left = [one for one in left if str(one) not in core]
-    return None
 
 
 def _wishes(domain: Domain, names: frozenset[str]) -> Iterator[Z]:

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 BEFORE = 200  # acknowledged while there is room
 REFUSED = 12
 ROOM = 48  # megabytes of the disk of our own
+WORDS = 1 << 18  # bytes that the servers may still say: the same bound holds for their log
 AGAIN = 5.0  # seconds until writing goes on, once there is room
 
 
@@ -81,7 +82,10 @@ def bounded(folder: Path, way: str, twin: str = "") -> Iterator[tuple[Installati
             def bound(size: int) -> None:
                 resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-            size = lambda: bound((data / "guichet.db").stat().st_size)  # noqa: E731
+            def size() -> None:
+                kept = (data / "guichet.db").stat().st_size
+                bound(max(kept, house.log.stat().st_size + WORDS))
+
             disk = Disk(lambda: _fill(ballast), ballast.unlink) if way == "disk" else Disk(size, lambda: bound(-1))
             house.begin()
             yield house, disk

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
-from waitress.server import create_server
 
 from engine.gateways.sandbox import SandboxOperator
 from engine.office.office import Office
@@ -20,6 +19,7 @@ from engine.office.timers import tour
 from engine.records.dossier import Dossier
 from renderers.console_installation import open_office
 from server import DEMO_PASSWORD, Settings, create_app
+from tests.web.listening import listening
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = DEMO_PASSWORD
@@ -81,28 +81,21 @@ def open_portal(folder: Path, database: str = "", **other: object) -> Iterator[P
     settings = Settings(procedures=ROOT / "procedures", data=folder, demo=True, database=database)
     office, operator = open_office(settings)
     assert operator is not None
-    listener = create_server(_later, host="127.0.0.1", port=0, threads=4)
-    url = f"http://127.0.0.1:{listener.effective_port}"
     clock = MovableClock()
     operator._clock = clock
-    office = replace(office, clock=clock, **other, settings=replace(office.settings, base_url=url, short_url=url))
-    listener.application = create_app(replace(settings, base_url=url), office, operator)
-    threading.Thread(target=listener.run, daemon=True).start()
     stop = threading.Event()
-    worker = threading.Thread(target=_work, args=(office, stop), daemon=True)
-    worker.start()
-    try:
-        yield Portal(url, office, operator, clock)
-    finally:
-        stop.set()
-        worker.join(5)
-        listener.close()
-        office.store.close()
-
-
-def _later(environ, start_response):
-    start_response("503 Service Unavailable", [])
-    return [b""]
+    with listening() as listener:
+        url = listener.address
+        office = replace(office, clock=clock, **other, settings=replace(office.settings, base_url=url, short_url=url))
+        listener.serves(create_app(replace(settings, base_url=url), office, operator))
+        worker = threading.Thread(target=_work, args=(office, stop), daemon=True)
+        worker.start()
+        try:
+            yield Portal(url, office, operator, clock)
+        finally:
+            stop.set()
+            worker.join(5)
+    office.store.close()
 
 
 def _work(office: Office, stop: threading.Event) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Route
-from waitress.server import create_server
 from werkzeug.test import TestResponse
 
+from tests.web.listening import listening
 from tests.web.portal import photograph
 from tests.web.visitor import ANSWERS, Visitor, a_visitor, another, picture
 
@@ -128,9 +127,5 @@ def test_a_cut_loses_nothing(browser: Browser, known: Visitor, tmp_path: Path) -
 @contextmanager
 def served(visitor: Visitor) -> Iterator[str]:
     """The visitor's portal, for a browser."""
-    listener = create_server(visitor.client.application, host="127.0.0.1", port=0, threads=4)
-    threading.Thread(target=listener.run, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listener.effective_port}"
-    finally:
-        listener.close()
+    with listening(visitor.client.application) as listener:
+        yield listener.address

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +9,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser
-from waitress.server import create_server
 
 from engine.gateways.identity import Client, OpenIdProvider
 from server import Settings, create_app
 from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
 from tests.web.browsing import DESK, Person
+from tests.web.listening import listening
 from tests.web.visitor import Visitor, a_visitor, another, later
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -130,29 +129,23 @@ def test_there_and_back_in_a_browser(
     browser: Browser, visitor: Visitor, there: LocalIdentity, viewport: dict[str, int]
 ) -> None:
     """Two real servers: the link leaves this site, the provider sends back, the session is there."""
-    listener = create_server(_later, host="127.0.0.1", port=0, threads=2)
-    address = f"http://127.0.0.1:{listener.effective_port}"
     app = visitor.client.application
     site = app.extensions["guichet"]
-    settings = replace(site.office.settings, base_url=address)
-    app.extensions["guichet"] = replace(site, office=replace(site.office, settings=settings))
-    listener.application = app
-    threading.Thread(target=listener.run, daemon=True).start()
-    context = browser.new_context(viewport=viewport, locale="fr-FR")  # type: ignore[arg-type]
-    try:
-        there.person["acr"] = "2"
-        person = Person(context.new_page(), address, looks=True, limit=60_000)
-        person.go("/connexion?suite=/compte")
-        person.press("Continuer avec : identité numérique")
-        assert person.sees("AMEGAN")
-        assert person.sees("Vient de votre identité numérique")
-        person.go("/compte/identite")
-        assert person.sees("Elle se corrige auprès de qui tient votre identité numérique.")
-        person.check()
-    finally:
-        context.close()
-        listener.close()
-
-
-def _later(environ: object, start: object) -> None:
-    raise RuntimeError("the application is not there yet")
+    with listening(threads=2) as listener:
+        address = listener.address
+        settings = replace(site.office.settings, base_url=address)
+        app.extensions["guichet"] = replace(site, office=replace(site.office, settings=settings))
+        listener.serves(app)
+        context = browser.new_context(viewport=viewport, locale="fr-FR")  # type: ignore[arg-type]
+        try:
+            there.person["acr"] = "2"
+            person = Person(context.new_page(), address, looks=True, limit=60_000)
+            person.go("/connexion?suite=/compte")
+            person.press("Continuer avec : identité numérique")
+            assert person.sees("AMEGAN")
+            assert person.sees("Vient de votre identité numérique")
+            person.go("/compte/identite")
+            assert person.sees("Elle se corrige auprès de qui tient votre identité numérique.")
+            person.check()
+        finally:
+            context.close()

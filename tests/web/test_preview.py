@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -15,14 +14,14 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser
-from waitress.server import create_server
 
 from engine.definition.manuscript import Manuscript
-from renderers.console_preview import HOST, solver
+from renderers.console_preview import solver
 from renderers.web.preview import HOME
 from server import _previewed
 from tests.makers import PROCEDURES
 from tests.web.browsing import DESK, PHONE
+from tests.web.listening import listening
 from tests.web.visitor import STALL, Seen, a_visitor
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
@@ -238,13 +237,9 @@ class TestNobodyElse:
 @pytest.fixture
 def address(author: Author) -> Iterator[str]:
     """The preview listening, for a browser."""
-    server = create_server(author.app, host=HOST, port=0, threads=8)
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    yield f"http://{HOST}:{server.effective_port}{HOME}"
-    author.preview.stopping.set()
-    server.task_dispatcher.shutdown()
-    server.close()
+    with listening(author.app, threads=8) as listener:
+        yield f"{listener.address}{HOME}"
+        author.preview.stopping.set()
 
 
 @pytest.mark.slow
