@@ -142,9 +142,12 @@ def _entry(entry: Entry, indent: int, *, is_item: bool) -> Iterator[str]:
         yield f"{lead} {one}{beside}"
     elif is_item:  # `- key: value`: nothing stands beside the dash
         comments = [*([entry.beside] if beside else []), *(line for line in node.entries[0].above if line)]
-        yield from _margin(comments, indent)
         node.entries[0].above = []
         first, *rest = _block(node, indent + 2)
+        while first.lstrip().startswith("#"):  # what the first item of an inner list has to say before itself
+            comments.append(first.strip())
+            first, *rest = rest
+        yield from _margin(comments, indent)
         yield f"{lead} {first.strip()}"
         yield from rest
     else:

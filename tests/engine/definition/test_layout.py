@@ -143,6 +143,11 @@ def test_any_layout_becomes_ours_with_its_comments(text: str) -> None:
     assert lay_out(again) == after
 
 
+def test_a_comment_beside_a_list_inside_lists_stands_above_the_outermost_dash() -> None:
+    once = laid('a:\n  -\n    - ["x\\ny"]  # why\n')
+    assert once == "a:\n  # why\n  - - - |\n        x\n        y\n" == laid(once)
+
+
 @pytest.mark.fuzz
 @pytest.mark.slow
 @given(
