@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 export PORT
+# what is compiled once stays: a test starts hundreds of processes
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install browser run worker database tracer bucket test quick fuzz faults faults-long lint format bench reference locked sbom clean
