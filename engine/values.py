@@ -69,10 +69,10 @@ class Span:
 def canonical_json(value: Plain) -> bytes:
     """RFC 8785 for our subset (no floats): sorted keys, no spaces, UTF-8. Raises TypeError on anything else."""
     _refuse_floats(value)
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8")
+    return _CANONICAL.encode(value).encode("utf-8")
 
 
+_CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 _SCALARS: Final = frozenset({bool, int, str, type(None)})
 
 

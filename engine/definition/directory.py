@@ -145,9 +145,17 @@ class Directory:
     offices: Mapping[str, Office] = field(default_factory=lambda: MappingProxyType({}))
     calendar: Calendar = Calendar()
     registers: Mapping[str, Register] = field(default_factory=lambda: MappingProxyType({}))
+    _by_agency: Mapping[str, tuple[Office, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, tuple[Office, ...]] = {}
+        for office in self.offices.values():
+            found[office.agency] = (*found.get(office.agency, ()), office)
+        object.__setattr__(self, "_by_agency", found)
 
     def offices_of(self, agency: str) -> tuple[Office, ...]:
-        return tuple(office for office in self.offices.values() if office.agency == agency)
+        """Those of an agency, in the order of the files."""
+        return self._by_agency.get(agency, ())
 
     def office_serving(self, place: str, agency: str | None = None) -> str | None:
         """The first office that serves the place; none where none does."""

@@ -23,8 +23,10 @@ from engine.rules import forms
 from engine.rules.access import acting_role, holds, in_mandate
 from engine.rules.decision import Act, Decision, EntryDraft, Offer
 from engine.rules.enclosed import pending_files, with_pending
+from engine.rules.offers import offers_of
+from engine.rules.passage import Moment
 from engine.rules.view import AnswerProblem, FormView
-from engine.rules.workflow import open_transitions, take
+from engine.rules.workflow import open_transitions, take_offered
 from engine.values import Plain
 
 __all__ = [
@@ -120,14 +122,15 @@ def decide_in(
     """What taking an act decides, judged in the caller's unit. `people` as `people_of` has them, when many are decided."""
     procedure, now = pinned(office, unit, dossier), office.now()
     people = people_of(office, unit) if people is None else people
-    known = open_transitions(procedure, dossier, actor, now, office.directory, office.wording, people)
+    moment = Moment(procedure, actor, now, office.directory, office.wording)
+    known = offers_of(moment, dossier, people)
     offer = next((one for one in known if one.transition.id == act.transition), None)
     if offer is not None and offer.open:  # a closed act says why before anything typed is judged
         _check_filling(office, procedure, dossier, offer, act)
         pending = {one.id for one in pending_files(dossier, actor.id, act.transition)}
         if not pending.issuperset(act.attachments):
             raise Refused(refusal("attachment_missing"))
-    return take(procedure, dossier, act, actor, now, office.directory, office.wording, people)
+    return take_offered(moment, dossier, act, known)
 
 
 def _check_filling(office: Office, procedure: Procedure, dossier: Dossier, offer: Offer, act: Act) -> None:

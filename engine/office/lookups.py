@@ -23,8 +23,7 @@ def ask_now(office: Office, dossier: Dossier) -> Dossier:
     """Asks the registers that the dossier waits for, if any, and answers it as it stands then. Never raises: what could
     not be asked is asked again by the next tour."""
     for _ in range(10):  # an answer may lead to the next look-up
-        with office.store.unit() as unit:
-            procedure = pinned(office, unit, dossier)
+        procedure = _book_of(office, dossier)
         waiting = waits_for(office, procedure, dossier)
         if not waiting:
             return dossier
@@ -36,9 +35,19 @@ def ask_now(office: Office, dossier: Dossier) -> Dossier:
     return dossier
 
 
+def _book_of(office: Office, dossier: Dossier) -> Procedure:
+    """The edition that judges a dossier; the store is asked only for one that is not at hand."""
+    known = office.shelf.book(office.catalogue, dossier.procedure, dossier.edition, dossier.fingerprint)
+    if known is not None:
+        return known
+    with office.store.unit() as unit:
+        return pinned(office, unit, dossier)
+
+
 def waits_for(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Form, ...]:
     """The look-ups that are open on the dossier now."""
-    if dossier.is_draft or dossier.closed_at is not None:
+    asks = any(form.register is not None for form in procedure.forms())
+    if not asks or dossier.is_draft or dossier.closed_at is not None:
         return ()
     scope = standing_of(procedure, dossier, local_day(office.now()), office.directory).scope
     return tuple(

@@ -120,6 +120,7 @@ def _record(kind: type[Any]) -> Codec:
     hints = plain_hints(kind)
     codecs = {one.name: codec_of(hints[one.name]) for one in dataclasses.fields(kind)}
     writers = [(name, None if codec.same else codec.write) for name, codec in codecs.items()]
+    readers = {name: codec.read for name, codec in codecs.items()}
     needed = {
         one.name for one in dataclasses.fields(kind)
         if one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
@@ -137,7 +138,13 @@ def _record(kind: type[Any]) -> Codec:
             raise Unreadable(min(strangers), "no such field")
         if missing := needed - value.keys():
             raise Unreadable(min(missing), "a value")
-        return kind(**{name: _at(name, codecs[name].read, item) for name, item in value.items()})
+        found: dict[str, Any] = {}
+        for name, item in value.items():
+            try:
+                found[name] = readers[name](item)
+            except Unreadable as error:
+                raise _inside(name, error) from None
+        return kind(**found)
 
     return Codec(write, read)
 
@@ -146,7 +153,11 @@ def _at(name: str, read: Read, value: Any) -> Any:
     try:
         return read(value)
     except Unreadable as error:
-        raise Unreadable(f"{name}.{error.path}" if error.path else name, error.expected) from None
+        raise _inside(name, error) from None
+
+
+def _inside(name: str, error: Unreadable) -> Unreadable:
+    return Unreadable(f"{name}.{error.path}" if error.path else name, error.expected)
 
 
 def _exactly(kind: type[Any]) -> Codec:

@@ -25,7 +25,7 @@ def apply_effects(passage: Passage, moment: Moment, effects: Effects) -> Passage
     passage = _restatus(passage, moment, effects.suspends, ("valid",), "suspended")
     passage = _restatus(passage, moment, effects.restores, ("suspended",), "valid")
     paid = {name: percent for name, percent in effects.returns.items() if _was_paid(passage.dossier, name)}
-    return replace(passage, returns=(*passage.returns, *paid.items()))
+    return replace(passage, returns=(*passage.returns, *paid.items())) if paid else passage
 
 
 def _was_paid(dossier: Dossier, fee: str) -> bool:

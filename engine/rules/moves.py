@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.definition.expressions import Scope
@@ -11,7 +12,7 @@ from engine.definition.model import (
     Transition,
 )
 from engine.problems import Refused, refusal
-from engine.records.dossier import Correction, Dossier, Taken
+from engine.records.dossier import ClockState, Correction, Dossier, Taken
 from engine.rules.decision import Act
 from engine.rules.due_dates import instant_of, pause_due, turn_clocks
 from engine.rules.effects import apply_effects
@@ -105,20 +106,28 @@ def enter(passage: Passage, moment: Moment, state_id: str) -> Passage:
     state = procedure.state(state_id)
     passage = passage.with_(
         state=state_id, entered_at=now, closed_at=now if state.is_end else None, due_at=None, due_paused_at=None,
-        clocks=turn_clocks(
-            procedure, passage.dossier, state_id, now, moment.scope(passage.dossier), moment.directory.calendar
-        ),
+        clocks=_turned(passage.dossier, moment, state_id),
     )  # fmt: skip
     passage = replace(passage, moved=True)
     passage = ask_tasks(passage, moment, state)
-    due = instant_of(state.due, now, moment.scope(passage.dossier), moment.directory.calendar)
-    passage = passage.with_(due_at=due)
+    if state.due is not None:
+        passage = passage.with_(
+            due_at=instant_of(state.due, now, moment.scope(passage.dossier), moment.directory.calendar)
+        )
     if state.mode == "attend" and any(holds_slot(passage.dossier, task) for task in state.waits):
         passage = replace(passage, dossier=pause_due(passage.dossier, now))
     if state.is_end:
         for appointment in tuple(passage.dossier.bookings):
             passage = drop_slot(passage, moment, appointment)
     return apply_effects(passage, moment, state.effects)
+
+
+def _turned(dossier: Dossier, moment: Moment, state_id: str) -> Mapping[str, ClockState]:
+    """The clocks of the law as they stand in a state; most procedures have none."""
+    procedure = moment.procedure
+    if not procedure.clocks:
+        return dossier.clocks
+    return turn_clocks(procedure, dossier, state_id, moment.now, moment.scope(dossier), moment.directory.calendar)
 
 
 def settle(passage: Passage, moment: Moment) -> Passage:

@@ -7,7 +7,7 @@ book speaks for its event; a state without one says the standard message of its 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
@@ -52,9 +52,16 @@ class _Telling:
     wording: Wording
     link: str
     new_id: Callable[[], str]
-    standing: Standing
     about: str = ""  # the event of the notice being told
     visit_link: VisitLink | None = None
+    _known: list[Standing] = field(default_factory=list, repr=False)
+
+    @property
+    def standing(self) -> Standing:
+        """What every name is worth, worked out by the first message that asks."""
+        if not self._known:
+            self._known.append(standing_of(self.procedure, self.dossier, local_day(self.now), self.directory))
+        return self._known[0]
 
     @property
     def language(self) -> str:
@@ -75,10 +82,7 @@ def letters_for(
     of a visit that is held carries the visit's own (`visit_link`)."""
     dossier = decision.dossier
     address = link if isinstance(link, str) else link(dossier)
-    standing = standing_of(procedure, dossier, local_day(now), directory)
-    telling = _Telling(
-        procedure, before, dossier, now, directory, wording, address, new_id, standing, visit_link=visit_link
-    )
+    telling = _Telling(procedure, before, dossier, now, directory, wording, address, new_id, visit_link=visit_link)
     letters = (letter for event in dict.fromkeys(decision.events) for letter in _letters_on(telling, event))
     return tuple({letter.dedupe: letter for letter in letters}.values())
 

@@ -33,9 +33,15 @@ class Moment:
     now: datetime
     directory: Directory
     wording: Wording
+    _last: list[tuple[Dossier, Scope]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def scope(self, dossier: Dossier) -> Scope:
-        return scope_of(self.procedure, dossier, local_day(self.now), self.directory)
+        """What every name is worth on the dossier; asked again of the same one, what was worked out already."""
+        if self._last and self._last[0][0] is dossier:
+            return self._last[0][1]
+        scope = scope_of(self.procedure, dossier, local_day(self.now), self.directory)
+        self._last[:] = [(dossier, scope)]
+        return scope
 
 
 @dataclass(frozen=True, slots=True)

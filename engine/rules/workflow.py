@@ -97,7 +97,13 @@ def take(
 ) -> Decision:  # fmt: skip
     """A person takes a transition. The later form it fills was checked by the caller; the guard is judged with it."""
     moment = Moment(procedure, actor, now, directory, wording)
-    offer = next((one for one in offers_of(moment, dossier, people) if one.transition.id == act.transition), None)
+    return take_offered(moment, dossier, act, offers_of(moment, dossier, people))
+
+
+def take_offered(moment: Moment, dossier: Dossier, act: Act, offers: tuple[Offer, ...]) -> Decision:
+    """The same, once it is known what is open to the moment's actor (`offers_of`)."""
+    procedure, actor = moment.procedure, moment.actor
+    offer = next((one for one in offers if one.transition.id == act.transition), None)
     if offer is None:
         raise Refused(_no_such_act(procedure, dossier, act.transition))
     if offer.closed is not None:

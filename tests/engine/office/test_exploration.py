@@ -160,14 +160,14 @@ def test_a_fault_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_act_offered_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = casework.take
+    honest = casework.take_offered
 
-    def fickle(procedure: Any, dossier: Any, act: Any, *others: Any) -> Any:
+    def fickle(moment: Any, dossier: Any, act: Any, offers: Any) -> Any:
         if act.transition == "refuser":
             raise Refused(refusal("closed"))
-        return honest(procedure, dossier, act, *others)
+        return honest(moment, dossier, act, offers)
 
-    monkeypatch.setattr(casework, "take", fickle)
+    monkeypatch.setattr(casework, "take_offered", fickle)
     found = explored(SOUND)
     refused = next(one for one in found.findings if one.kind == "refused")
     assert (refused.at, refused.facts["why"]) == ("refuser", "closed")
