@@ -35,12 +35,14 @@ from engine.rules.appointments import (
     why_closed,
 )
 from engine.rules.calendars import at_minute, minutes_of
+from engine.rules.decision import Decision
 from engine.rules.passage import Moment
 from engine.rules.scopes import Standing, standing_of
 from engine.values import Text, new_id
 
 What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
+_AHEAD: Final = timedelta(days=400)  # as far as visits are looked for
 HELD: Final = timedelta(minutes=10)  # a seat, while its visitor reads once more what they are about to confirm
 
 
@@ -131,10 +133,14 @@ def _appointment(procedure: Procedure, appointment_id: str) -> Appointment:
 
 def _taken(
     unit: Unit, procedure: Procedure, appointment: Appointment, office_id: str, now: datetime, dossier_id: str,
-    alone: bool = False,
+    day: date | None = None, alone: bool = False,
 ) -> dict[datetime, frozenset[int]]:  # fmt: skip
-    """The seats that are somebody's, and those that somebody else is confirming. `alone`: to take one that is free."""
-    resource, from_, until = resource_key(procedure, appointment.id), now - timedelta(days=1), now + timedelta(days=400)
+    """The seats that are somebody's, and those that somebody else is confirming: of one day, or of all that are ahead.
+    `alone`: to take one that is free."""
+    resource = resource_key(procedure, appointment.id)
+    from_, until = now - timedelta(days=1), now + _AHEAD
+    if day is not None:
+        from_, until = at_minute(day, 0), at_minute(day + timedelta(days=1), 0)
     taken = dict(unit.seats_taken(resource, office_id, from_, until, alone))
     for start, seats in unit.seats_held(resource, office_id, from_, until, now, dossier_id).items():
         taken[start] = taken.get(start, frozenset()) | seats
@@ -209,15 +215,32 @@ def book_slot(
         moment = Moment(procedure, actor, now, office.directory, office.wording)
         if office_id not in {one.id for one in offices_for(procedure, appointment, dossier, moment)}:
             raise Refused(refusal("slot_closed", why="office", office=office_id))
-        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id, alone=True)
-        decision = place(
-            procedure, dossier, appointment_id, office_id, start, taken, actor, now, office.directory, office.wording,
-            booking_id=new_id(),
-        )  # fmt: skip
+        decision = _placed(office, unit, moment, dossier, appointment, office_id, start)
         return carry_out(office, unit, dossier, decision, actor)
 
     arguments = (dossier_id, appointment_id, office_id, start, revision)
     return ask_now(office, once(office, actor, "book_slot", token, arguments, work, DOSSIER))
+
+
+def _placed(
+    office: Office, unit: Unit, moment: Moment, dossier: Dossier, appointment: Appointment, office_id: str, start: datetime
+) -> Decision:  # fmt: skip
+    """The seat taken, judged on the seats of its day; only who finds it full is told of others, for which all are read."""
+
+    def judged(day: date | None) -> Decision:
+        procedure, now = moment.procedure, moment.now
+        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id, day, alone=True)
+        return place(
+            procedure, dossier, appointment.id, office_id, start, taken, moment.actor, now, office.directory, office.wording,
+            booking_id=new_id(),
+        )  # fmt: skip
+
+    try:
+        return judged(local_day(start) if abs(start - moment.now) < _AHEAD else None)  # a calendar has a last day
+    except Refused as full:
+        if full.reason.code != "slot_full":
+            raise
+    return judged(None)
 
 
 def hold_slot(
@@ -231,11 +254,8 @@ def hold_slot(
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
         appointment = _appointment(procedure, appointment_id)
-        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id, alone=True)
-        decision = place(
-            procedure, dossier, appointment_id, office_id, start, taken, actor, now, office.directory, office.wording,
-            booking_id=new_id(),
-        )  # fmt: skip
+        moment = Moment(procedure, actor, now, office.directory, office.wording)
+        decision = _placed(office, unit, moment, dossier, appointment, office_id, start)
         seat, until = decision.dossier.bookings[appointment_id].seat, now + HELD
         resource = resource_key(procedure, appointment_id)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -152,6 +152,14 @@ class TestTaking:
             book(world, dossier, replace(slot, start=wrong))
         with pytest.raises(Refused, match="slot_closed"):
             book(world, dossier, replace(slot, office="dgdn_kara"))
+
+    @pytest.mark.parametrize("year", [1, 2030, 9999])
+    def test_a_day_at_the_end_of_the_calendar(self, world: World, year: int) -> None:
+        dossier = to_book(world)
+        slot = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot").first_free
+        assert slot
+        with pytest.raises(Refused, match=r"slot_closed|too_early|too_late"):
+            book(world, dossier, replace(slot, start=datetime(year, 12, 31, 23, 59, tzinfo=UTC)))
 
     def test_a_closed_dossier_holds_no_seat(self, world: World) -> None:
         dossier = world.booked(to_book(world), "depot")
