@@ -14,6 +14,7 @@ from engine.office.command import DOSSIER, once
 from engine.office.editions import LostEdition
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned, seen
+from engine.office.seats import SeatsAhead
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.records.exchanges import SeatHold
@@ -42,7 +43,6 @@ from engine.values import Text, new_id
 
 What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
-_AHEAD: Final = timedelta(days=400)  # as far as visits are looked for
 HELD: Final = timedelta(minutes=10)  # a seat, while its visitor reads once more what they are about to confirm
 
 
@@ -105,19 +105,18 @@ def slots(
         appointment = _appointment(procedure, appointment_id)
         moment = Moment(procedure, actor, now, office.directory, office.wording)
         places = offices_for(procedure, appointment, dossier, moment)
-        taken = {one.id: _taken(unit, procedure, appointment, one.id, now, dossier.id) for one in places}
-    choices = tuple(_choice(office, appointment, one, taken[one.id], now) for one in places)
-    chosen = next((one for one in choices if one.office.id == office_id), choices[0] if choices else None)
-    because = bookable(moment, dossier, appointment_id)
-    if chosen is None:
-        return SlotSheet(appointment, (), None, (), None, None, because or refusal("no_slot"))
-    start = max(from_day or local_day(now), local_day(first_bookable(appointment, now, office.directory.calendar)))
-    seats = taken[chosen.office.id]
-    limit = min(max(limit, 1), MOST_SLOTS)
-    free = free_slots(appointment, chosen.office, seats, now, office.directory.calendar, start, limit + 1)
-    if _one_day_only(free, limit):
-        longest = 24 * 60 // minutes_of(appointment.lasts)
-        free = free_slots(appointment, chosen.office, seats, now, office.directory.calendar, start, longest + 1)
+        taken = {one.id: SeatsAhead(unit, procedure, appointment, one.id, now, dossier.id) for one in places}
+        choices = tuple(_choice(office, appointment, one, taken[one.id], now) for one in places)
+        chosen = next((one for one in choices if one.office.id == office_id), choices[0] if choices else None)
+        because = bookable(moment, dossier, appointment_id)
+        if chosen is None:
+            return SlotSheet(appointment, (), None, (), None, None, because or refusal("no_slot"))
+        seats, limit = taken[chosen.office.id], min(max(limit, 1), MOST_SLOTS)
+        start = max(from_day or local_day(now), local_day(first_bookable(appointment, now, office.directory.calendar)))
+        free = free_slots(appointment, chosen.office, seats, now, office.directory.calendar, start, limit + 1)
+        if _one_day_only(free, limit):
+            longest = 24 * 60 // minutes_of(appointment.lasts)
+            free = free_slots(appointment, chosen.office, seats, now, office.directory.calendar, start, longest + 1)
     shown = _whole_days(free, limit)
     following = local_day(free[len(shown)].start) if len(free) > len(shown) else None
     days = _days(office, appointment, chosen.office, shown, start, now)
@@ -131,27 +130,11 @@ def _appointment(procedure: Procedure, appointment_id: str) -> Appointment:
     return task
 
 
-def _taken(
-    unit: Unit, procedure: Procedure, appointment: Appointment, office_id: str, now: datetime, dossier_id: str,
-    day: date | None = None, alone: bool = False,
-) -> dict[datetime, frozenset[int]]:  # fmt: skip
-    """The seats that are somebody's, and those that somebody else is confirming: of one day, or of all that are ahead.
-    `alone`: to take one that is free."""
-    resource = resource_key(procedure, appointment.id)
-    from_, until = now - timedelta(days=1), now + _AHEAD
-    if day is not None:
-        from_, until = at_minute(day, 0), at_minute(day + timedelta(days=1), 0)
-    taken = dict(unit.seats_taken(resource, office_id, from_, until, alone))
-    for start, seats in unit.seats_held(resource, office_id, from_, until, now, dossier_id).items():
-        taken[start] = taken.get(start, frozenset()) | seats
-    return taken
-
-
 def _choice(
     office: Office,
     appointment: Appointment,
     there: directory.Office,
-    taken: dict[datetime, frozenset[int]],
+    taken: SeatsAhead,
     now: datetime,
 ) -> OfficeChoice:
     first = free_slots(appointment, there, taken, now, office.directory.calendar, local_day(now), 1)
@@ -225,22 +208,13 @@ def book_slot(
 def _placed(
     office: Office, unit: Unit, moment: Moment, dossier: Dossier, appointment: Appointment, office_id: str, start: datetime
 ) -> Decision:  # fmt: skip
-    """The seat taken, judged on the seats of its day; only who finds it full is told of others, for which all are read."""
-
-    def judged(day: date | None) -> Decision:
-        procedure, now = moment.procedure, moment.now
-        taken = _taken(unit, procedure, appointment, office_id, now, dossier.id, day, alone=True)
-        return place(
-            procedure, dossier, appointment.id, office_id, start, taken, moment.actor, now, office.directory, office.wording,
-            booking_id=new_id(),
-        )  # fmt: skip
-
-    try:
-        return judged(local_day(start) if abs(start - moment.now) < _AHEAD else None)  # a calendar has a last day
-    except Refused as full:
-        if full.reason.code != "slot_full":
-            raise
-    return judged(None)
+    """The seat taken, judged on what is somebody's in this unit."""
+    procedure, now = moment.procedure, moment.now
+    taken = SeatsAhead(unit, procedure, appointment, office_id, now, dossier.id, alone=True)
+    return place(
+        procedure, dossier, appointment.id, office_id, start, taken, moment.actor, now, office.directory, office.wording,
+        booking_id=new_id(),
+    )  # fmt: skip
 
 
 def hold_slot(

@@ -7,7 +7,8 @@ hold, by slot, as the store reads them. A booking is refused as `not_now`, `too_
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import ChainMap, Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -117,10 +118,11 @@ def _free(
     day, end = max(from_day, local_day(earliest)), last_day(appointment, now, calendar)
     end = min(end, day + timedelta(days=_SEARCHED))
     minutes = minutes_of(appointment.lasts)
+    full = _quota_reached(appointment, taken)
     while day <= end:
         desks = desks_of(appointment, office, day)
         starts = [start for start in slot_starts(appointment, office, day, calendar) if start >= earliest]
-        if starts and not _quota_reached(appointment, taken, day):
+        if starts and not full(day):
             for start in starts:
                 left = desks - len(taken.get(start, ()))
                 if left > 0:
@@ -128,10 +130,15 @@ def _free(
         day += timedelta(days=1)
 
 
-def _quota_reached(appointment: Appointment, taken: Seats, day: date) -> bool:
-    if appointment.quota is None:
-        return False
-    return sum(len(seats) for start, seats in taken.items() if local_day(start) == day) >= appointment.quota
+def _quota_reached(appointment: Appointment, taken: Seats) -> Callable[[date], bool]:
+    """Whether as many people come on a day as may."""
+    most = appointment.quota
+    if most is None:
+        return lambda _: False
+    coming = Counter[date]()
+    for start, seats in taken.items():
+        coming[local_day(start)] += len(seats)
+    return lambda day: coming[day] >= most
 
 
 def seat_for(appointment: Appointment, office: Office, start: datetime, taken: Seats) -> int | None:
@@ -255,7 +262,7 @@ def _moves_after(before: Booking) -> int:
 def _without_own(taken: Seats, held: Booking | None, office: str) -> Seats:
     if held is None or held.office != office or held.seat not in taken.get(held.start, ()):
         return taken
-    return {**taken, held.start: taken[held.start] - {held.seat}}
+    return ChainMap({held.start: taken[held.start] - {held.seat}}, taken)  # type: ignore[arg-type]  # only read
 
 
 def _seat(task: Appointment, office: Office, start: datetime, taken: Seats, now: datetime, calendar: Calendar) -> int:
@@ -269,7 +276,7 @@ def _seat(task: Appointment, office: Office, start: datetime, taken: Seats, now:
     if start not in slot_starts(task, office, day, calendar):
         raise Refused(_not_a_slot(task, office, start))
     seat = seat_for(task, office, start, taken)
-    if seat is None or _quota_reached(task, taken, day):
+    if seat is None or _quota_reached(task, taken)(day):
         nearest = _nearest(task, office, start, taken, now, calendar)
         raise Refused(refusal("slot_full", task.where, start=at, office=office.id, nearest=nearest))
     return seat

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from engine.office.office import NotFound, Office
 from engine.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.records.sqlite import SqliteStore
+from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.store import Unit
 from tests.engine.office.world import PASSPORT, World, a_world
 
@@ -47,6 +49,22 @@ def book(world: World, dossier: Dossier, slot: object, **more: object) -> Dossie
 
 
 class TestOffers:
+    def test_what_is_read_is_what_is_looked_at(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An office whose year is full of visits is not read whole for its first free hours, nor to take one."""
+        dossier, read = to_book(world), list[timedelta]()
+        honest = LedgerVerbs.seats_taken
+
+        def told(unit: Any, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False) -> Any:
+            read.append(to - from_)
+            return honest(unit, resource, office, from_, to, alone)
+
+        monkeypatch.setattr(LedgerVerbs, "seats_taken", told)
+        first = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot", limit=10).first_free
+        assert sum(read, timedelta()) <= timedelta(days=21)
+        read.clear()
+        book(world, dossier, first)
+        assert read == [timedelta(days=7)]
+
     def test_days_with_slots_in_one_office(self, world: World) -> None:
         dossier = to_book(world)
         sheet = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot", limit=30)
