@@ -46,6 +46,9 @@ BATCH: Final = 1000
 PATIENCE: Final = 10.0  # seconds to wait for a connection or a row
 MOST: Final = 16  # connections of one process
 _OPTIONS: Final = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+_SHORT: Final = """SELECT set_config(wanted.name, wanted.value, false)
+    FROM (VALUES ('max_parallel_workers_per_gather', '0'), ('jit', 'off')) AS wanted (name, value)
+    JOIN pg_settings USING (name)"""
 
 _OF_A_PARENT: Final[list[Any]] = []  # held so that a child never closes what its parent uses
 
@@ -158,6 +161,12 @@ class PostgresUnit(
     """One transaction, speaking every verb of `Unit`."""
 
 
+def _configured(connection: psycopg.Connection[Any]) -> None:
+    """What is asked is short: a process that helps to count a tray, or code compiled for it, costs more than the counting.
+    A server that knows no such settings has none set."""
+    connection.execute(_SHORT)
+
+
 class PostgresStore:
     """`address` is a connection address (`postgresql://…`), its password best kept in a file of libpq's own."""
 
@@ -179,7 +188,8 @@ class PostgresStore:
             self._inside = threading.local()
             self._pool = ConnectionPool(
                 self.address, min_size=1, max_size=self._most, timeout=self._patience, open=True, max_idle=60.0,
-                check=ConnectionPool.check_connection, kwargs={"autocommit": True, "options": _OPTIONS},
+                check=ConnectionPool.check_connection, configure=_configured,
+                kwargs={"autocommit": True, "options": _OPTIONS},
             )  # fmt: skip
         return self._pool
 
