@@ -22,13 +22,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
 
+from benchmarks.counter_office import a_database
 from benchmarks.measure import Measure, percentile
 from benchmarks.portal import Server, hidden, serving_portal, write_procedures
 from engine.office.installation import DATABASE
 from engine.office.secrets import new_token, token_digest
 from engine.records.dossier import Account
 from engine.records.people import Session
-from engine.records.sqlite import SqliteStore
+from engine.records.stores import open_store
 
 CLIENTS, SECONDS, ROUNDS, PEOPLE = 8, 4.0, 5, 1_500
 SLUG = "trajet"
@@ -79,8 +80,14 @@ ANSWERS = {
 
 
 def measures() -> Iterator[Measure]:
-    """Every line, as it is measured."""
-    with _site() as (server, tokens):
+    """Every line, as it is measured: in SQLite, then in PostgreSQL."""
+    yield from _measured("H3", "")
+    with a_database() as address:
+        yield from _measured("H3-pg", address)
+
+
+def _measured(ident: str, address: str) -> Iterator[Measure]:
+    with _site(address) as (server, tokens):
         _load(server, tokens, SECONDS)
         runs = [_load(server, tokens, SECONDS) for _ in range(ROUNDS)]
     wrong, waits = sum(one.wrong for one in runs), [wait for one in runs for wait in one.waits]
@@ -88,27 +95,28 @@ def measures() -> Iterator[Measure]:
     cpu = statistics.median(one.cpu for one in runs)
     kinds = Counter(kind for one in runs for kind in one.kinds)
     beside = f"{CLIENTS} people at once, {sum(one.whole for one in runs)} journeys of {len(kinds)} requests; {cpu:.2f} ms of processor each"
-    yield Measure("H3", "requests a second of whole journeys, FULL", pace, 250, 500, False, beside)
+    kept = "in PostgreSQL" if address else "FULL"
+    yield Measure(ident, f"requests a second of whole journeys, {kept}", pace, 250, 500, False, beside)
     told = f"half within {1000 * percentile(waits, 0.5):.0f} ms, the longest {1000 * max(waits):.0f} ms"
-    yield Measure("H3-p99", "the same: 99 of 100 within (ms)", 1000 * percentile(waits, 0.99), 100, 50, beside=told)
-    yield Measure("H3-errors", "the same: wrong answers", wrong, 0, 0)
+    yield Measure(f"{ident}-p99", "the same: 99 of 100 within (ms)", 1000 * percentile(waits, 0.99), 100, 50, beside=told)
+    yield Measure(f"{ident}-errors", "the same: wrong answers", wrong, 0, 0)
 
 
 @contextmanager
-def _site() -> Iterator[tuple[Server, Iterator[str]]]:
+def _site(address: str) -> Iterator[tuple[Server, Iterator[str]]]:
     """The portal on a new store, and people who are signed in."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_procedures(folder / "procedures")
         (folder / "procedures" / f"{SLUG}.yaml").write_text(PROCEDURE, "utf-8")
-        with serving_portal(folder) as server:
-            tokens = _people(folder / "data" / DATABASE)
+        with serving_portal(folder, address) as server:
+            tokens = _people(address or f"sqlite:///{folder / 'data' / DATABASE}")
             yield server, iter(tokens)
 
 
-def _people(path: Path) -> list[str]:
+def _people(address: str) -> list[str]:
     now, tokens = datetime.now(UTC), [new_token() for _ in range(PEOPLE)]
-    with closing(SqliteStore(path)) as store, store.unit(write=True) as unit:
+    with closing(open_store(address)) as store, store.unit(write=True) as unit:
         for number, token in enumerate(tokens):
             unit.put_account(Account(f"person{number}", "applicant", "", f"+2289{number:07d}"))
             unit.put_session(Session(token_digest(token), f"person{number}", now, now, now + timedelta(days=1)))

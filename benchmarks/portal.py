@@ -154,10 +154,12 @@ def portal(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def serving_portal(folder: Path) -> Iterator[Server]:
-    """The portal over the procedures that lie in `folder`."""
+def serving_portal(folder: Path, database: str = "") -> Iterator[Server]:
+    """The portal over the procedures that lie in `folder`, in SQLite or in the database of that address."""
     port = free_port()
-    environment = {"GUICHET_PROCEDURES": str(folder / "procedures"), "GUICHET_DATA": str(folder / "data")}
+    environment = {
+        "GUICHET_PROCEDURES": str(folder / "procedures"), "GUICHET_DATA": str(folder / "data"), "DATABASE_URL": database,
+    }  # fmt: skip
     command = [sys.executable, "server.py", "serve", "--demo", "--empty", "--port", str(port), "--threads", THREADS]
     with running(command, port, environment) as server:
         yield server
