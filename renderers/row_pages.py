@@ -42,7 +42,8 @@ class RowCard:
 
 def is_long(view: FieldView) -> bool:
     """Does a row of this group fill a screen: papers, rows inside, or more than a few questions?"""
-    return len(view.columns) > SHORT_AT_MOST or any(one in _FILES or one == "rows" for one in view.columns)
+    columns = view.columns
+    return bool(columns) and (len(columns) > SHORT_AT_MOST or any(one in _FILES or one == "rows" for one in columns))
 
 
 def cards(view: FieldView, pages: RowPages, number: Callable[[int], str]) -> Iterator[RowCard]:

@@ -140,8 +140,9 @@ def file_fields(page: PageView) -> Iterator[FieldView]:
 
 
 def _takes_files(view: FieldView) -> bool:
-    inner = view.blank_row.fields if view.blank_row else ()
-    return view.type in _FILES or any(one.type in _FILES for one in inner)
+    return view.type in _FILES or (
+        view.blank_row is not None and any(one.type in _FILES for one in view.blank_row.fields)
+    )
 
 
 def field_control(view: FieldView, drawing: Drawing) -> Control:

@@ -6,7 +6,7 @@ offices, once sent. An auditor sees all that was sent, without sensitive answers
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from engine.definition.model import APPLICANT, SYSTEM, Form, Procedure
 from engine.definition.roles import role_key, roles_of
@@ -80,12 +80,19 @@ def in_mandate(actor: Actor, procedure_id: str) -> bool:
 
 def _is_open_to(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
     """A confidential opinion is for the roles that the round names and for its author."""
-    asked = procedure.round_of(name) or procedure.tasks.get(name)
-    if not isinstance(asked, Form) or not asked.seen_by or actor.kind == "system":
+    asked = procedure.once(_confidential).get(name)
+    if asked is None or actor.kind == "system":
         return True
     given = dossier.done.get(name)
     readers = tuple(role_key(procedure, role) for role in asked.seen_by)
     return holds(actor, readers) or (given is not None and given.by == actor.id)
+
+
+def _confidential(procedure: Procedure) -> Mapping[str, Form]:
+    """What is not for everybody who sees the dossier, by its name and by the services it consults."""
+    services = (service.id for form in procedure.forms() for service in form.services)
+    asked = {name: procedure.round_of(name) or procedure.tasks.get(name) for name in (*procedure.tasks, *services)}
+    return {name: form for name, form in asked.items() if isinstance(form, Form) and form.seen_by}
 
 
 def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment, actor: Actor) -> bool:
@@ -109,8 +116,11 @@ def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment
 def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
     """Whether the actor may read this answer: a sensitive one is for its owner and the roles the book names, in the
     states it names."""
-    if not may_see(procedure, dossier, actor):
-        return False
+    return may_see(procedure, dossier, actor) and may_read_seen(procedure, dossier, field_id, actor)
+
+
+def may_read_seen(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
+    """The same for who is known to see the dossier."""
     if not _is_open_to(procedure, dossier, field_id, actor):
         return False
     sensitive = procedure.personal_data.sensitive.get(field_id)

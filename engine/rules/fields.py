@@ -19,7 +19,7 @@ REGISTERED: Final = (words, numbers, days, choices, papers)
 
 def kind_of(field: Field) -> FieldKind:
     """The behaviour of a field, by its type; a computed value of no kind is said as text."""
-    return KINDS.get(field.type, KINDS["text"])
+    return KINDS.get(field.type) or KINDS["text"]
 
 
 def is_asked(field: Field) -> bool:

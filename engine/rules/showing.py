@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from types import MappingProxyType
+from typing import Final
 
+from engine.definition.expressions import Constant, Expression, Scope
 from engine.definition.model import Field, Option
 from engine.records.dossier import Actor, Dossier
-from engine.rules.access import may_read
+from engine.rules.access import may_read_seen, may_see
 from engine.rules.answers import OTHER, fill_template, is_wrong, typed_text
 from engine.rules.conditions import plain_condition
 from engine.rules.field_kinds.choices import ChoiceKind, is_open
@@ -19,6 +22,8 @@ from engine.rules.scopes import Standing, Values
 from engine.rules.view import AnswerProblem, FieldView, FileView, OptionView, RowView
 from engine.rules.wording import Wording
 from engine.values import Plain, Text
+
+_WITH_FILES: Final = frozenset({"file", "photo", "evidence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,13 @@ class Showing:
     reader: Actor | None = None
     problems: Mapping[str, tuple[AnswerProblem, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
-    def may_read(self, one: Field) -> bool:
-        if self.reader is None or self.dossier is None:
-            return True
-        return may_read(self.standing.procedure, self.dossier, one.id, self.reader)
+    def may_read(self) -> Callable[[str], bool]:
+        """Whether the reader may see the answer to a question."""
+        reader, dossier, book = self.reader, self.dossier, self.standing.procedure
+        if reader is None or dossier is None:
+            return lambda _: True
+        sees = may_see(book, dossier, reader)
+        return lambda name: sees and may_read_seen(book, dossier, name, reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +87,10 @@ def _controls(fields: Iterable[Field], prefix: str) -> dict[str, str]:
 
 
 def _views(showing: Showing, fields: Iterable[Field], place: _Place) -> Iterator[FieldView]:
+    may_read = showing.may_read()
     for one in fields:
         shown = place.values.shows(one.id)
-        masked = place.masked or not showing.may_read(one)
+        masked = place.masked or not may_read(one.id)
         locked = place.locked or not (showing.open is None or place.prefix or one.id in showing.open)
         condition = None
         if not masked and not locked and is_asked(one):
@@ -93,33 +102,74 @@ def _views(showing: Showing, fields: Iterable[Field], place: _Place) -> Iterator
 def _view(
     showing: Showing, one: Field, place: _Place, shown: bool, locked: bool, masked: bool, condition: Plain
 ) -> FieldView:
-    scope = place.values.scope_for(one.id)
-    asking, path, kind = showing.standing.asking_in(scope), place.prefix + one.id, kind_of(one)
+    asking, path = showing.standing.asking_in(place.values.scope_for(one.id)), place.prefix + one.id
     plain = _readable(showing, one, place, locked, masked)
     detail = None if masked else place.values.answers.get(f"{one.id}_{OTHER}")
-    evidence, bounds, is_rows = one.evidence, one.bounds, one.type == "rows"
-    return FieldView(
-        id=one.id, path=path, type=one.type, label=one.label, help=one.help, unit=one.unit, basis=one.law_of("*"),
-        # what may be answered
-        required=one.required.holds(scope), computed=one.value is not None, example=_example(one, asking),
-        lines=one.lines, upper=one.upper, max_length=bounds.max_length, max_items=bounds.max_items,
-        min_items=bounds.min_items, max_size=bounds.max_size, accept=bounds.accept,
-        options=tuple(_options(showing, one, asking, plain)), has_other=one.other,
-        how=evidence.how if evidence else (), copies=evidence.copies if evidence else 1,
-        asks_issue_date=evidence is not None and evidence.max_age is not None,
-        columns=tuple(column.type for column in one.rows if is_asked(column)),
+    said, is_rows = one.once(_said), one.type == "rows"
+    view = said.view if said.view.book is not None else said.view.with_answer(
+        required=one.required.holds(asking.scope), example=_example(one, asking),
+    )  # fmt: skip
+    view = view.with_answer(
+        path=path,
         # what was
         value=None if is_rows else typed_text(plain) if is_wrong(plain) else plain,
-        boxes=kind.boxes(plain), other_value=detail if isinstance(detail, str) else "",
-        text="" if is_rows or masked else text(one, plain, asking, showing.speech, detail),
-        files=_files(showing.dossier, plain) if one.type in ("file", "photo", "evidence") else (),
-        rows=tuple(_rows(showing, one, place, path, locked, masked)) if is_rows else (),
-        blank_row=_blank_row(showing, one, place, path) if is_rows and not locked and not masked else None,
-        problems=_problems(showing, path), reason=_reason(showing.dossier, one) if not place.prefix else None,
+        boxes=kind_of(one).boxes(plain), other_value=detail if isinstance(detail, str) else "",
+        text="" if is_rows or plain is None else text(one, plain, asking, showing.speech, detail),
+        options=said.picked(plain) if view.book is not None else tuple(_options(showing, one, asking, plain)),
+        problems=_problems(showing, path), reason=None if place.prefix else _reason(showing.dossier, one),
         # by whom, and when
         shown=shown, locked=locked, masked=masked, condition=condition,
         sensitive=one.id in showing.standing.procedure.personal_data.sensitive,
     )  # fmt: skip
+    if is_rows:
+        rows = tuple(_rows(showing, one, place, path, locked, masked))
+        blank = None if locked or masked else _blank_row(showing, one, place, path)
+        return view.with_answer(rows=rows, blank_row=blank)
+    return view.with_answer(files=_files(showing.dossier, plain)) if one.type in _WITH_FILES else view
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the book says of a question: its view before anybody answered, and its options, as they are and picked. Both
+    options and words are whole only where the view has a `book`."""
+
+    view: FieldView
+    options: tuple[tuple[OptionView, OptionView], ...]
+
+    def picked(self, plain: Plain) -> tuple[OptionView, ...]:
+        return tuple(one[_is_chosen(one[0].code, plain)] for one in self.options)
+
+
+def _said(one: Field) -> _Said:
+    evidence, bounds, settled = one.evidence, one.bounds, _is_settled(one)
+    asking = Asking(Scope({}, date.min))  # where everything is written in the file, nobody looks at it
+    view = FieldView(
+        id=one.id, path=one.id, type=one.type, label=one.label, help=one.help, unit=one.unit, basis=one.law_of("*"),
+        computed=one.value is not None, lines=one.lines, upper=one.upper, max_length=bounds.max_length,
+        max_items=bounds.max_items, min_items=bounds.min_items, max_size=bounds.max_size, accept=bounds.accept,
+        has_other=one.other, how=evidence.how if evidence else (), copies=evidence.copies if evidence else 1,
+        asks_issue_date=evidence is not None and evidence.max_age is not None,
+        columns=tuple(column.type for column in one.rows if is_asked(column)),
+        required=settled and one.required.holds(asking.scope), example=_example(one, asking) if settled else "",
+        book=object() if settled else None,
+    )  # fmt: skip
+    options = kind_of(one).options(one, asking) if settled else ()
+    shown = ((_option(option, asking, False), _option(option, asking, True)) for option in options)
+    return _Said(view, tuple(shown))
+
+
+def _is_settled(one: Field) -> bool:
+    """Does the file write all that the book says of a question, so that it hangs on no answer, day or list?"""
+    if one.type in _WITH_FILES or one.type == "rows" or one.scheme or not _is_written(one.required, one.example):
+        return False
+    if not isinstance(kind_of(one), ChoiceKind):
+        return True
+    dated = any(option.from_ or option.until or not _is_written(option.when) for option in one.options)
+    return bool(one.options) and one.under is None and not dated
+
+
+def _is_written(*expressions: Expression | None) -> bool:
+    return all(one is None or isinstance(one.node, Constant) for one in expressions)
 
 
 def _readable(showing: Showing, one: Field, place: _Place, locked: bool, masked: bool) -> Plain:
@@ -168,26 +218,25 @@ def _options(showing: Showing, one: Field, asking: Asking, plain: Plain) -> Iter
         offered = kind.all_options(one, asking)
         groups = {option.code: option.label for option in kind_of(above).options(above, asking)}
     for option in offered:
-        yield OptionView(
-            option.code,
-            option.label,
-            option.help,
-            chosen=_is_chosen(option, plain),
-            shut=not is_open(option, asking.scope),
-            because=option.because,
-            group=groups.get(option.parent),
-        )
+        yield _option(option, asking, _is_chosen(option.code, plain), groups.get(option.parent))
 
 
-def _is_chosen(option: Option, plain: Plain) -> bool:
+def _option(option: Option, asking: Asking, chosen: bool, group: Text | None = None) -> OptionView:
+    shut = not is_open(option, asking.scope)
+    return OptionView(option.code, option.label, option.help, chosen, shut, option.because, group)
+
+
+def _is_chosen(code: str, plain: Plain) -> bool:
     if isinstance(plain, dict):
         plain = plain.get("is")
-    return option.code in plain if isinstance(plain, list) else option.code == plain
+    return code in plain if isinstance(plain, list) else code == plain
 
 
 def _problems(showing: Showing, path: str) -> tuple[AnswerProblem, ...]:
     """Those of the control and of the ones beside it."""
     found = showing.problems
+    if not found:
+        return ()
     return (*found.get(path, ()), *found.get(f"{path}_issued", ()), *found.get(f"{path}_{OTHER}", ()))
 
 

@@ -49,10 +49,11 @@ class FileView:
     pages: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldView:
     """One question as it stands. `path` names its control (`nom`, `voyageurs.0.nom`); `value` is what was typed, even
-    wrong, in plain form; `text` what a reader sees."""
+    wrong, in plain form; `text` what a reader sees. `book` is one and the same object for views of which the book says all
+    the same: they differ in no more than what `with_answer` was told."""
 
     id: str
     path: str
@@ -91,6 +92,13 @@ class FieldView:
     masked: bool = False  # this reader may not see the answer
     basis: str | None = None
     reason: str | None = None  # why an agent asks to correct it
+    book: object = field(default=None, compare=False, repr=False)  # none where the book's words hang on answers
+
+    def with_answer(self, **told: object) -> FieldView:
+        """The same question as it stands for somebody: `replace` without asking every attribute anew."""
+        view = object.__new__(FieldView)
+        object.__setattr__(view, "__dict__", self.__dict__ | told)
+        return view
 
 
 @dataclass(frozen=True, slots=True)

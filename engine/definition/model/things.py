@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from engine.problems import NOWHERE, Position
 from engine.values import Text
@@ -27,10 +27,30 @@ Silence: TypeAlias = Literal["favourable", "unfavourable", "none"]
 How: TypeAlias = Literal["upload", "show_original", "legalised_copy", "hand_over", "sign_at_counter"]
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
+Found = TypeVar("Found")
+
+
+class Lasting:
+    """What is read once and asked often: it keeps what is worked out of it alone, for as long as it is itself kept."""
+
+    __slots__ = ("_worked_out",)
+    _worked_out: dict[object, Any]
+
+    def once(self, work: Callable[[Self], Found]) -> Found:
+        """What `work`, a function of a module, makes of this: worked out the first time. No answer of anybody may be in it."""
+        try:
+            known = self._worked_out
+        except AttributeError:
+            known = {}
+            object.__setattr__(self, "_worked_out", known)
+        if work not in known:
+            known[work] = work(self)
+        found: Found = known[work]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
+class Thing(Lasting):
     """Whatever has a name in a file."""
 
     id: str

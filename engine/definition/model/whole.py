@@ -12,7 +12,7 @@ from engine.definition.model.circuit import Clock, State, Table, Transition
 from engine.definition.model.given import Notice, Output
 from engine.definition.model.stories import Scenario
 from engine.definition.model.tasks import Appointment, Fee, Form, Link, Task
-from engine.definition.model.things import APPLICATION, Thing
+from engine.definition.model.things import APPLICATION, Lasting, Thing
 from engine.definition.model.who import Accept, Identity, Law, PersonalData
 from engine.values import Text
 
@@ -41,7 +41,7 @@ class CodeList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Procedure:
+class Procedure(Lasting):
     """One edition of one procedure. Known by (id, edition, fingerprint)."""
 
     identity: Identity
@@ -94,7 +94,7 @@ class Procedure:
 
     def forms(self) -> tuple[Form, ...]:
         """Later forms, look-ups and rounds; the application apart."""
-        return tuple(task for task in self.tasks.values() if isinstance(task, Form) and task.id != APPLICATION)
+        return self.once(_later_forms)
 
     def links(self) -> tuple[Link, ...]:
         return tuple(task for task in self.tasks.values() if isinstance(task, Link))
@@ -105,3 +105,7 @@ class Procedure:
 
     def appointments(self) -> tuple[Appointment, ...]:
         return tuple(task for task in self.tasks.values() if isinstance(task, Appointment))
+
+
+def _later_forms(book: Procedure) -> tuple[Form, ...]:
+    return tuple(task for task in book.tasks.values() if isinstance(task, Form) and task.id != APPLICATION)

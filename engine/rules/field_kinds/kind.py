@@ -123,8 +123,14 @@ class FieldKind:
     def problems(self, field: Field, plain: Plain, path: str, asking: Asking) -> list[AnswerProblem]:
         """What is wrong with the answer where it stands, blank ones included."""
         if is_blank(plain):
-            return [fault("empty").at(path, field)] if field.required.holds(asking.scope) else []
+            if not field.required.holds(asking.scope):
+                return []
+            return [field.once(_left_empty) if path == field.id else fault("empty").at(path, field)]
         return [one.at(path, field) for one in self.faults(field, plain, asking)]
+
+
+def _left_empty(field: Field) -> AnswerProblem:
+    return fault("empty").at(field.id, field)
 
 
 KINDS: Final[dict[str, FieldKind]] = {}
