@@ -145,15 +145,16 @@ class Catalogue:
     def current(self, procedure_id: str, day: date) -> Procedure | None:
         """The edition in force on a day: of those that stand, the last that has begun and is not over; where nothing was
         decided, the newest such."""
-        entry = self._current(procedure_id, day)
+        entry = self.current_entry(procedure_id, day)
         return self.open(entry) if entry is not None else None
 
     def current_outline(self, procedure_id: str, day: date) -> Outline | None:
         """The same, without opening its book."""
-        entry = self._current(procedure_id, day)
+        entry = self.current_entry(procedure_id, day)
         return outline_in(entry) if entry is not None else None
 
-    def _current(self, procedure_id: str, day: date) -> Entry | None:
+    def current_entry(self, procedure_id: str, day: date) -> Entry | None:
+        """The same, without reading even its outline."""
         if procedure_id in self.standing:
             line = (self._entry(procedure_id, one) for one in reversed(self.standing[procedure_id]))
             return next((one for one in line if one is not None and in_force(one, day)), None)
@@ -253,7 +254,7 @@ class Catalogue:
         moved: dict[str, Entry] = {}
         for name, entry in serving.items():
             if name in self.standing:
-                now = self._current(name, day) or self._last(name, self.standing)
+                now = self.current_entry(name, day) or self._last(name, self.standing)
                 if now is not None and now is not entry:
                     moved[name] = now
         left = {(name, serving[name].fingerprint): serving[name] for name in moved}

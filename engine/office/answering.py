@@ -16,6 +16,7 @@ from engine.rules.access import is_owner
 from engine.rules.decision import EntryDraft
 from engine.rules.forms import check_answers, dossier_label, view_form, view_page
 from engine.rules.passage import codes
+from engine.rules.scopes import Standing
 from engine.rules.view import AnswerProblem, FormView, PageView
 from engine.values import Plain
 
@@ -109,14 +110,16 @@ def shown_form(
 
 
 def shown_page(
-    office: Office, procedure: Procedure, dossier: Dossier, actor: Actor | None, page_id: str
+    office: Office, standing: Standing, dossier: Dossier, actor: Actor | None, page_id: str, judged: bool = True
 ) -> PageView | None:
-    """One page of it, its questions showing no fault; none when it is not on the path."""
-    return view_page(procedure, page_id, dossier, office.day(), office.directory, office.wording, reader=actor)
+    """One page of it as the dossier stands, its questions showing no fault; none when it is not on the path."""
+    return view_page(standing, page_id, dossier, office.wording, reader=actor, judged=judged)
 
 
 def without_orphans(dossier: Dossier) -> Dossier:
     """The dossier without the files that no answer names any more."""
+    if not dossier.attachments:
+        return dossier
     named = files_named(dossier.answers)
     return replace(dossier, attachments=tuple(one for one in dossier.attachments if one.id in named))
 

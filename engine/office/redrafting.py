@@ -53,7 +53,7 @@ def is_outdated(office: Office, dossier: Dossier) -> bool:
     """Whether a later edition than a draft's is in force."""
     if not dossier.is_draft or dossier.closed_at is not None:
         return False
-    current = office.catalogue.current_outline(dossier.procedure, office.day())
+    current = office.catalogue.current_entry(dossier.procedure, office.day())
     return current is not None and current.edition > dossier.edition
 
 

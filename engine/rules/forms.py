@@ -79,16 +79,16 @@ def next_page(procedure: Procedure, scope: Scope, page_id: str) -> Page | None:
 def open_fields(procedure: Procedure, dossier: Dossier) -> frozenset[str]:
     """The questions of the application that may be answered now: all of a draft; those an agent asks to correct, and
     those a correction brings that were never put; none otherwise."""
-    asked = [field for field in procedure.form.fields if is_asked(field)]
+    asked = frozenset(field.id for field in procedure.form.fields if is_asked(field))
     if dossier.is_draft:
-        return frozenset(field.id for field in asked)
+        return asked
     state = procedure.states.get(dossier.state)
     if state is None or state.mode != "correct":
         return frozenset()
     if state.correct == "everything":
-        return frozenset(field.id for field in asked)
+        return asked
     wanted = dossier.correction.fields if dossier.correction else {}
-    return frozenset(field.id for field in asked if field.id in wanted or field.id not in dossier.answers)
+    return frozenset(one for one in asked if one in wanted or one not in dossier.answers)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -281,24 +281,25 @@ def view_form(
 
 
 def view_page(
-    procedure: Procedure,
+    standing: Standing,
     page_id: str,
     dossier: Dossier,
-    day: date,
-    directory: Directory,
     wording: Wording,
     problems: Iterable[AnswerProblem] = (),
     reader: Actor | None = None,
+    judged: bool = True,
 ) -> PageView | None:
     """One page of that view, the others not worked out; none when it is not on the path. Its questions show `problems`
-    and no others; the page itself still carries all that is wrong with it."""
-    standing = standing_of(procedure, dossier, day, directory)
+    and no others; the page itself still carries all that is wrong with it, unless it is not `judged`: then only what is
+    wrong beside rows, which their list tells."""
+    procedure = standing.procedure
     pages = path(procedure, standing.values.scope)
     number = next((number for number, page in enumerate(pages, 1) if page.id == page_id), None)
     if number is None:
         return None
     showing = Showing(standing, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
-    return _page_view(showing, pages, number, tuple(problems), None, tells=False)
+    judged = judged or any(field.type == "rows" for field in pages[number - 1].fields)
+    return _page_view(showing, pages, number, tuple(problems), None, tells=False, judged=judged)
 
 
 def view_filling(
@@ -328,16 +329,17 @@ def _page_view(
     given: tuple[AnswerProblem, ...],
     only: frozenset[str] | None,
     tells: bool = True,
+    judged: bool = True,
 ) -> PageView:
     """The page at this place of the path, the first being 1. `tells`: of its own, without problems `given`."""
     standing, page = showing.standing, pages[position - 1]
     before = pages[position - 2].id if position > 1 else ""
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
-    found = tuple(page_problems(standing, page, only))
+    found = tuple(page_problems(standing, page, only)) if judged else ()
     visited = all(_was_put(field, standing) for field in page.fields)
     said = given or (found if visited and tells else ())
     views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
-    complete = not any(not one.warns for one in found)
+    complete = judged and not any(not one.warns for one in found)
     return PageView(page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before)
 
 

@@ -6,15 +6,15 @@ A hidden question is empty whatever was answered. The questions of the applicati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from engine.clock import local_day
-from engine.definition.directory import Directory, Office
-from engine.definition.expressions import Expression, History, Scope, Value
-from engine.definition.model import APPLICATION, CodeList, Field, Form, Procedure
+from engine.definition.directory import Directory
+from engine.definition.expressions import TRUE, Expression, History, Scope, Value
+from engine.definition.model import CodeList, Field, Form, Procedure
 from engine.definition.tables import table_function
 from engine.records.dossier import Dossier
 from engine.rules.answers import OTHER
@@ -38,12 +38,13 @@ class Values(Mapping[str, Value]):
 
     def __init__(
         self, fields: Mapping[str, Field], answers: Mapping[str, Plain], guards: Mapping[str, Expression],
-        forms: Mapping[str, tuple[Form, ...]] | None = None,
+        forms: Mapping[str, tuple[Form, ...]] | None = None, always: Mapping[str, bool] | None = None,
     ) -> None:  # fmt: skip
-        """`forms` are those that add to rows, by the id of the rows: filled once per row, or a round itself."""
+        """`forms` are those that add to rows, by the id of the rows: filled once per row, or a round itself. `always`: the
+        questions that are known to be on the path whatever is answered."""
         self._fields, self.answers, self._guards, self._forms = fields, answers, guards, forms or {}
         self._known: dict[str, Value] = {}
-        self._shown: dict[str, bool] = {}
+        self._shown: dict[str, bool] = dict(always or {})
         self._busy: set[str] = set()
         self.own_scopes = {}
 
@@ -52,7 +53,8 @@ class Values(Mapping[str, Value]):
 
     def shows(self, name: str) -> bool:
         """Is the question on the path, its page included? A circle, which no compiled book holds, is hidden."""
-        if name not in self._shown:
+        shown = self._shown.get(name)
+        if shown is None:
             if name in self._busy:
                 return False
             self._busy.add(name)
@@ -60,7 +62,7 @@ class Values(Mapping[str, Value]):
             shown = (guard is None or guard.holds(scope)) and self._fields[name].when.holds(scope)
             self._busy.discard(name)
             self._shown[name] = shown
-        return self._shown[name]
+        return shown
 
     def rows(self, name: str) -> tuple[Values, ...]:
         """The rows of a question of rows, each with its own values."""
@@ -164,7 +166,7 @@ class Standing:
     day: date
     values: Values
     scope: Scope  # as the circuit sees it: `today` is the present day
-    offices: tuple[Office, ...] = ()  # of the agency
+    here: Asking  # where the application is asked
 
     def shows(self, field: Field) -> bool:
         return self.values.shows(field.id)
@@ -179,7 +181,8 @@ class Standing:
         return self.asking(reopened)
 
     def asking_in(self, scope: Scope) -> Asking:
-        return Asking(scope, self.procedure.lists, self.procedure.schemes, self.offices, self.directory.calendar)
+        here = self.here
+        return here if scope is here.scope else Asking(scope, here.lists, here.schemes, here.offices, here.calendar)
 
 
 def standing_of(
@@ -197,13 +200,14 @@ def standing_of(
     )
     sent = local_day(dossier.submitted_at) if dossier.submitted_at else day
     base = Scope({}, day, None, history, submitted_on=sent, channel=dossier.channel)
+    form_day = dossier.form_day or day
     days = dict.fromkeys(dossier.correction.fields, day) if dossier.correction else {}
-    for task in procedure.tasks.values():
-        if isinstance(task, Form) and task.id != APPLICATION:
-            done = dossier.done.get(task.id)
-            days.update({field.id: local_day(done.at) if done else day for field in task.fields})
+    for form in procedure.forms():
+        done = dossier.done.get(form.id)
+        if done or day != form_day:
+            days.update({field.id: local_day(done.at) if done else day for field in form.fields})
     kept = dossier.answers if answers is None else answers
-    return _standing(procedure, kept, directory, base, dossier.form_day or day, days)
+    return _standing(procedure, kept, directory, base, form_day, days)
 
 
 def standing_before(procedure: Procedure, answers: Mapping[str, Plain], day: date, directory: Directory) -> Standing:
@@ -219,6 +223,38 @@ def _standing(
     form_day: date,
     days: Mapping[str, date],
 ) -> Standing:
+    names, agency, calendar = procedure.once(_names), procedure.identity.agency, directory.calendar
+    values = Values(names.fields, answers, names.guards, names.forms, names.always)
+
+    def office_serving(place: str) -> str | None:
+        return directory.office_serving(place, agency)
+
+    def on(day: date) -> Scope:
+        return Scope(
+            values, day, None, base.history, names.lists, base.submitted_on, base.channel,
+            calendar.add_working_days, office_serving, names.tables,
+        )  # fmt: skip
+
+    scope = on(base.today)
+    values.scope = scope if form_day == base.today else on(form_day)
+    values.own_scopes = {name: on(day) for name, day in days.items() if day != form_day}
+    here = Asking(values.scope, procedure.lists, procedure.schemes, directory.offices_of(agency), calendar)
+    return Standing(procedure, directory, answers, base.today, values, scope, here)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a book says of the names its expressions may use, whoever answers."""
+
+    fields: Mapping[str, Field]
+    guards: Mapping[str, Expression]  # of the page a question stands on
+    forms: Mapping[str, tuple[Form, ...]]
+    always: Mapping[str, bool]  # the questions that hang on nothing
+    lists: Mapping[str, frozenset[str]]
+    tables: Mapping[str, Callable[..., Value]]
+
+
+def _names(procedure: Procedure) -> _Names:
     fields, guards = dict(procedure.fields), {}
     for page in procedure.form.pages:
         for field in page.fields:
@@ -232,19 +268,9 @@ def _standing(
         forms[rows] = (*forms.get(rows, ()), form)
         if form.each in fields:
             fields[rows] = with_columns(fields[rows], form)
-    values = Values(fields, answers, guards, forms)
-    agency = procedure.identity.agency
-    scope = replace(
-        base,
-        values=values,
-        lists=_Codes(procedure.lists),
-        add_working_days=directory.calendar.add_working_days,
-        office_serving=lambda place: directory.office_serving(place, agency),
-        tables={name: table_function(table) for name, table in procedure.tables.items()},
-    )
-    values.scope = replace(scope, today=form_day)
-    values.own_scopes = {name: replace(scope, today=day) for name, day in days.items() if day != form_day}
-    return Standing(procedure, directory, answers, base.today, values, scope, directory.offices_of(agency))
+    tables = {name: table_function(table) for name, table in procedure.tables.items()}
+    always = {name: True for name, field in fields.items() if field.when == guards.get(name, TRUE) == TRUE}
+    return _Names(fields, guards, forms, always, _Codes(procedure.lists), tables)
 
 
 def with_columns(rows: Field, *forms: Form) -> Field:

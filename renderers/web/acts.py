@@ -137,7 +137,7 @@ def _what_it_ends(one: Case, offer: Offer) -> list[str]:
     """What giving up comes to, before it is done. Of money that came in, the circuit decides: nothing is promised."""
     if not ends_for_good(one.procedure, offer.ways):
         return []
-    again = office().catalogue.current_outline(one.procedure.id, office().day()) is not None
+    again = office().catalogue.current_entry(one.procedure.id, office().day()) is not None
     lines = [" ".join([say("withdrawal.stops"), *([say("withdrawal.again")] if again else [])])]
     payment = awaited_payment(office(), actor(), one.id)
     owed_still = one.dossier.done  # the rest of a price paid in parts is taken even then

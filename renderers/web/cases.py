@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.clock import local_day
 from engine.definition.directory import Office as Place
@@ -24,7 +25,7 @@ from renderers.words import in_language
 _BROUGHT = frozenset({"show_original", "legalised_copy", "hand_over", "sign_at_counter"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """A dossier its reader may see, and the edition it is pinned to."""
 
@@ -55,15 +56,19 @@ class Case:
 
     def standing(self) -> Standing:
         """What every name of the book is worth on this dossier today."""
-        return standing_of(self.procedure, self.dossier, local_day(office().now()), office().directory)
+        return self._standing
+
+    @cached_property
+    def _standing(self) -> Standing:
+        return standing_of(self.procedure, self.dossier, office().day(), office().directory)
 
     def form(self) -> FormView:
         """The application on its path, as this reader may see it."""
         return shown_form(office(), self.procedure, self.dossier, actor())
 
-    def page(self, page_id: str) -> PageView | None:
+    def page(self, page_id: str, judged: bool = True) -> PageView | None:
         """One page of it, its questions showing no fault; none when it is not on the path."""
-        return shown_page(office(), self.procedure, self.dossier, actor(), page_id)
+        return shown_page(office(), self.standing(), self.dossier, actor(), page_id, judged)
 
 
 def case(number: str) -> Case:

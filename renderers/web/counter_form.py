@@ -15,7 +15,7 @@ from renderers.web.arrivals import take_piece, told_so_far
 from renderers.web.base import actor, client, form_revision, form_token, go, language, office, say
 from renderers.web.cases import Case, case
 from renderers.web.counter import HOME
-from renderers.web.form import piece_of, save_screen, screen_of, show_screen, tasks_page
+from renderers.web.form import Screen, piece_of, save_screen, show_screen, tasks_page
 from renderers.web.guards import helper
 from renderers.web.redrafts import current_case, has_changed
 from renderers.web.refusals import sentence
@@ -44,31 +44,31 @@ def tasks(number: str) -> Response:
 @blueprint.get(f"{HOME}/<number>/demande/<page_id>")
 @helper
 def show(number: str, page_id: str) -> Response:
-    return show_screen(screen_of(current_case(number), page_id))
+    return show_screen(Screen(current_case(number), page_id, judged=False))
 
 
 @blueprint.post(f"{HOME}/<number>/demande/<page_id>")
 @helper
 def save(number: str, page_id: str) -> Response:
-    return save_screen(screen_of(case(number), page_id))
+    return save_screen(Screen(case(number), page_id))
 
 
 @blueprint.get(f"{HOME}/<number>/demande/<page_id>/<row>")
 @helper
 def show_row(number: str, page_id: str, row: str) -> Response:
-    return show_screen(screen_of(current_case(number), page_id, row))
+    return show_screen(Screen(current_case(number), page_id, row))
 
 
 @blueprint.post(f"{HOME}/<number>/demande/<page_id>/<row>")
 @helper
 def keep_row(number: str, page_id: str, row: str) -> Response:
-    return save_row(screen_of(case(number), page_id, row))
+    return save_row(Screen(case(number), page_id, row))
 
 
 @blueprint.route(f"{HOME}/<number>/demande/<page_id>/<row>/supprimer", methods=["GET", "POST"])
 @helper
 def drop_row(number: str, page_id: str, row: str) -> Response:
-    return remove_row(screen_of(case(number), page_id, row))
+    return remove_row(Screen(case(number), page_id, row))
 
 
 # -- papers --------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from flask import Blueprint, Response, request, session
 
@@ -115,14 +116,19 @@ def drop(number: str) -> Response:
 # -- one screen of questions -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Screen:
-    """A page of the form (`whole`, none when it is not on the path), or one row of a group on it (`voyageurs.0`)."""
+    """A page of the form, or one row of a group on it (`voyageurs.0`). `judged`: does it carry what is wrong with it?"""
 
     one: Case
     page_id: str
-    row: str
-    whole: PageView | None
+    row: str = ""
+    judged: bool = True
+
+    @cached_property
+    def whole(self) -> PageView | None:
+        """The page, worked out once somebody looks at it; none when it is not on the path."""
+        return self.one.page(self.page_id, self.judged) if self.one.dossier.is_draft else None
 
     @property
     def address(self) -> str:
@@ -136,7 +142,7 @@ class Screen:
 
     def again(self) -> Screen:
         """The same screen of the dossier as it stands by now."""
-        return screen_of(case(self.one.dossier.number), self.page_id, self.row)
+        return Screen(case(self.one.dossier.number), self.page_id, self.row)
 
     def view(self) -> PageView | None:
         """Its questions, showing no fault; it carries all that is wrong with them."""
@@ -145,10 +151,6 @@ class Screen:
     def row_pages(self) -> RowPages:
         wrong = frozenset(problem.at for problem in self.whole.errors) if self.whole else frozenset()
         return RowPages(self.one.at(f"/demande/{self.page_id}"), _return(), self.one.rows_kept, wrong)
-
-
-def screen_of(one: Case, page_id: str, row: str = "") -> Screen:
-    return Screen(one, page_id, row, one.page(page_id) if one.dossier.is_draft else None)
 
 
 def show_screen(screen: Screen) -> Response:
@@ -185,14 +187,15 @@ def save_screen(screen: Screen) -> Response:
         return go(dossiers_home())
     screen = screen.again()  # as saved, with its files
     staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
-    view = screen.view()
-    faults = [*received.problems, *(() if staying else _left_wrong(screen.one, view, saved.errors, received.problems))]
-    if faults and view is not None:
+    told = () if staying else saved.errors
+    faults = [*received.problems, *(_left_wrong(screen, told, received.problems) if told else ())]
+    if faults and (view := screen.view()) is not None:
         return _page(screen, page_with(view, faults), status=422, note=received.note, note_kind="ok")
     if added := _added_row(screen):
         return go(screen.row_pages().at(added))
-    if staying or (saved.next_page == screen.page_id and (not saved.errors or _opened(view))):  # files mended the rest
-        return _again(screen, received, 0 if staying else _opened(view))
+    opened = 0 if staying or saved.next_page != screen.page_id else _opened(screen.view())
+    if staying or opened or (saved.next_page == screen.page_id and not saved.errors):  # files mended the rest
+        return _again(screen, received, opened)
     if request.form.get("retour") == "verification":
         return go(_back_to_check(screen.one, screen.page_id))
     if screen.row:
@@ -202,7 +205,8 @@ def save_screen(screen: Screen) -> Response:
 
 def _added_row(screen: Screen) -> str:
     """The row that a post has just added, when it fills a screen of its own."""
-    group, view = request.form.get("add_row", ""), screen.view()
+    group = request.form.get("add_row", "")
+    view = screen.view() if group else None
     fields = every_field(view) if view else ()
     asked = next((one for one in fields if one.path == group and one.type == "rows"), None)
     kept = screen.one.rows_kept(group) if asked else 0
@@ -213,14 +217,14 @@ def _added_row(screen: Screen) -> str:
 @signed_in
 @unproven_too
 def show(number: str, page_id: str) -> Response:
-    return show_screen(screen_of(current_case(number), page_id))
+    return show_screen(Screen(current_case(number), page_id, judged=False))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>")
 @signed_in
 @unproven_too
 def save(number: str, page_id: str) -> Response:
-    return save_screen(Screen(case(number), page_id, "", None))
+    return save_screen(Screen(case(number), page_id))
 
 
 def is_clash(error: Exception) -> bool:
@@ -229,13 +233,14 @@ def is_clash(error: Exception) -> bool:
 
 
 def _left_wrong(
-    one: Case, view: PageView | None, told: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
+    screen: Screen, told: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
 ) -> list[AnswerProblem]:
     """Of what was wrong when the page was saved, what still is once its files have come in."""
+    view = screen.view()
     still = {(problem.at, problem.code) for problem in view.errors} if view else set()
     refused = {problem.at for problem in received}
     left = (problem for problem in told if (problem.at, problem.code) in still and problem.at not in refused)
-    return [as_refused(one, problem) for problem in left]
+    return [as_refused(screen.one, problem) for problem in left]
 
 
 def _opened(view: PageView | None) -> int:

@@ -8,7 +8,7 @@ from engine.office.intake import save_page
 from renderers.row_pages import find_row
 from renderers.web.base import actor, form_revision, form_token, go, new_token, office, page, say
 from renderers.web.cases import case
-from renderers.web.form import Screen, save_screen, screen_of, show_screen
+from renderers.web.form import Screen, save_screen, show_screen
 from renderers.web.guards import signed_in, unproven_too
 from renderers.web.redrafts import current_case
 from renderers.web_form import control_id
@@ -20,14 +20,14 @@ blueprint = Blueprint("rows", __name__)
 @signed_in
 @unproven_too
 def show(number: str, page_id: str, row: str) -> Response:
-    return show_screen(screen_of(current_case(number), page_id, row))
+    return show_screen(Screen(current_case(number), page_id, row))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>/<row>")
 @signed_in
 @unproven_too
 def save(number: str, page_id: str, row: str) -> Response:
-    return save_row(screen_of(case(number), page_id, row))
+    return save_row(Screen(case(number), page_id, row))
 
 
 def save_row(screen: Screen) -> Response:
@@ -38,7 +38,7 @@ def save_row(screen: Screen) -> Response:
 @signed_in
 @unproven_too
 def remove(number: str, page_id: str, row: str) -> Response:
-    return remove_row(screen_of(case(number), page_id, row))
+    return remove_row(Screen(case(number), page_id, row))
 
 
 def remove_row(screen: Screen) -> Response:

@@ -193,7 +193,8 @@ class Judge:
                 yield f"{field.id} is sent, and is nobody's answer"
 
     def _of_what_is_shown(self, page: Page) -> Iterator[str]:
-        view = forms.view_page(self.book, page.id, self.dossier, TODAY, the_directory(), the_words())
+        standing = standing_of(self.book, self.dossier, TODAY, the_directory())
+        view = forms.view_page(standing, page.id, self.dossier, the_words())
         if view is None:
             return
         found = self.read(page, as_shown(view))

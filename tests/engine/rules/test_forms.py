@@ -140,7 +140,7 @@ def check(**answers: Plain) -> list[tuple[str, str]]:
 
 
 def page_of(page: str, dossier: Dossier, **keys: Any) -> PageView:
-    found = view_page(BOOK, page, dossier, TODAY, DIRECTORY, the_words(), **keys)
+    found = view_page(standing_of(BOOK, dossier, TODAY, DIRECTORY), page, dossier, the_words(), **keys)
     assert found is not None
     return found
 
@@ -160,7 +160,8 @@ form:
 
 
 def communes(**answers: Plain) -> list[tuple[str, str]]:
-    found = view_page(ADDRESS, "demande", a_dossier(ADDRESS, **answers), TODAY, DIRECTORY, the_words())
+    dossier = a_dossier(ADDRESS, **answers)
+    found = view_page(standing_of(ADDRESS, dossier, TODAY, DIRECTORY), "demande", dossier, the_words())
     assert found is not None
     options = next(field for field in found.fields if field.id == "commune").options
     return [(option.code, str(option.group or "")) for option in options]
@@ -616,7 +617,8 @@ def test_what_rows_come_to_is_not_told_before_the_first_row() -> None:
           double: {label: Double, value: total * 2}
     """)
     for rows, said in (([], ["", ""]), ([{"watts": 4}], ["4", "8"])):
-        page = view_page(book, "d", a_dossier(book, lampes=rows), TODAY, DIRECTORY, the_words())
+        dossier = a_dossier(book, lampes=rows)
+        page = view_page(standing_of(book, dossier, TODAY, DIRECTORY), "d", dossier, the_words())
         assert [one.text for one in page.fields if one.computed] == said
 
 
