@@ -61,10 +61,10 @@ class Inside:
 
     def posting(self) -> Ask:
         fields = {**hidden(self.page(self.path)), **answers(), "go": "later"}
-        fields.pop("revision", None)
+        same = urlencode({name: said for name, said in fields.items() if name not in ("revision", "token", "q0")})
 
         def body() -> bytes:
-            return urlencode({**fields, "token": secrets.token_urlsafe(16), "q0": secrets.token_hex(4)}).encode()
+            return f"{same}&token={secrets.token_urlsafe(16)}&q0={secrets.token_hex(4)}".encode()
 
         form = {"method": "POST", "path": self.path, "content_type": "application/x-www-form-urlencoded"}
         return self._asking(form, True, body)

@@ -92,8 +92,8 @@ def tidy(text: str, lines: bool = False) -> str:
     """Text as it is kept: NFC, no invisible sign, single spaces, no space around. A control sign becomes U+FFFD, which
     `has_control` finds. With `lines`, new lines are kept."""
     text = text[:LONGEST_KEPT]
-    if text.isascii() and text.isprintable():  # most answers: nothing to tidy but the spaces
-        return " ".join(text.split())
+    if text.isprintable():  # most answers: no sign to replace, nothing to tidy but the spaces
+        return " ".join(unicodedata.normalize("NFC", text).split())
     text = _LINES.sub("\n", text)
     text = "".join(_sign(sign) for sign in text)
     text = unicodedata.normalize("NFC", text)

@@ -44,7 +44,7 @@ def read_answers(
             answers.update(_read_rows(field, before, values if stood else None, raw, path, asking))
             continue
         kind = kind_of(field)
-        posted = any(name in raw for name in kind.controls(field, path))
+        posted = path in raw or any(name in raw for name in kind.controls(field, path))
         if kind.ticked and not posted and stood and spoken:
             answers[field.id] = None
         elif posted or stood or field.id in before:

@@ -57,12 +57,17 @@ class SmallCookie(SecureCookieSessionInterface):
 
     digest_method = staticmethod(hashlib.sha256)
 
+    def __init__(self) -> None:
+        self._signing: Any = None  # made by the first request: what signs with one secret is the same for all
+
     def get_signing_serializer(self, app: Flask) -> Any:
-        signing = super().get_signing_serializer(app)
-        if signing is not None:
-            box = Box(str(app.secret_key).encode(), "the browser's small cookie")
-            signing.serializer = SealedJson(box, self.serializer)
-        return signing
+        if self._signing is None:
+            signing = super().get_signing_serializer(app)
+            if signing is not None:
+                box = Box(str(app.secret_key).encode(), "the browser's small cookie")
+                signing.serializer = SealedJson(box, self.serializer)
+            self._signing = signing
+        return self._signing
 
 
 def harden(app: Flask, https: bool) -> None:
@@ -111,11 +116,10 @@ def _refuse_floods() -> None:
     if request.method != "POST" or request.path.startswith("/retours/"):
         return
     form = request.form
-    if sum(len(values) for _, values in form.lists()) > MOST_FIELDS:
+    fields = list(form.items(multi=True))
+    if len(fields) > MOST_FIELDS or any(len(value) > LARGEST_FIELD for _, value in fields):
         abort(413)
-    if any(len(value) > LARGEST_FIELD for _, values in form.lists() for value in values):
-        abort(413)
-    if any("\0" in said for name, values in form.lists() for said in (name, *values)):
+    if "\0" in "".join(name + value for name, value in fields):
         abort(400)
     if request.mimetype == "multipart/form-data" and "end" not in form:
         abort(400)

@@ -40,9 +40,9 @@ def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
     if taken := request.form.get("detach"):
         detach(office(), actor(), one.id, taken, token=form_token())
         return Received((), say("piece.removed"))
-    details = {name: value for name, value in request.form.items() if not is_own(name)}
-    problems, stored = [], 0
-    for at, upload in posted_files(one).items():
+    uploads, problems, stored = posted_files(one), [], 0
+    details = {name: value for name, value in request.form.items() if not is_own(name)} if uploads else {}
+    for at, upload in uploads.items():
         token = f"{form_token()}:{at}" if form_token() else None
         attached = attach(office(), actor(), one.id, at, upload, details, token=token)
         problems += [attached.problem] if attached.problem else []
@@ -63,9 +63,9 @@ def posted_files(one: Case) -> dict[str, Upload]:
     """The files of a post by the path of their question, those that came in pieces before it too; empty controls are not
     files."""
     found = {}
-    for name, said in request.form.items():
-        key, _, called = said.partition("/")
-        if name.startswith(_ARRIVED) and _KEY.match(key):
+    for name in (one for one in request.form if one.startswith(_ARRIVED)):
+        key, _, called = request.form[name].partition("/")
+        if _KEY.match(key):
             data = arrived(office(), actor(), one.id, key)
             if data is not None:
                 found[name.removeprefix(_ARRIVED)] = Upload(called[:200], data)

@@ -24,6 +24,8 @@ BOXES: Final = ("day", "month", "year")
 
 def _fold(text: str) -> str:
     """Small letters without accents."""
+    if text.isascii():
+        return text.casefold()
     split = unicodedata.normalize("NFD", text.casefold())
     return "".join(sign for sign in split if not unicodedata.combining(sign))
 
@@ -61,7 +63,7 @@ def _numbers(typed: str) -> tuple[int | None, int | None, int | None] | Fault:
     day, month, year = (_fold(part) for part in _split(typed))
     if not (day or month or year):
         return fault("date")
-    day = re.sub(r"^1er$|^1st$", "1", day)
+    day = "1" if day in ("1er", "1st") else day
     found = (_small(day), _month(month) if month else None, int(year) if re.fullmatch("[0-9]{1,6}", year) else None)
     if any(text and number is None for text, number in zip((day, month, year), found, strict=True)):
         return fault("date")
