@@ -8,7 +8,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database tracer bucket test quick fuzz faults faults-long lint format bench reference locked sbom clean
+.PHONY: help install browser run worker database tracer bucket spreadsheet test quick fuzz faults faults-long lint format bench reference locked sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -38,7 +38,10 @@ bucket: install ## an S3-compatible service for the tests (Debian's package; ask
 tracer: install ## strace, for the tests in which calls of the system fail (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.faults.syscalls --install
 
-test: browser database tracer bucket ## every test, as the continuous integration runs them
+spreadsheet: install ## Gnumeric, which opens the tables that people take away (Debian's package; asks for root when it is missing)
+	@$(BIN)/python -m tests.faults.spreadsheet --install
+
+test: browser database tracer bucket spreadsheet ## every test, as the continuous integration runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 quick: database bucket ## the fast tests only: no browser, no race, no fuzzing
@@ -48,11 +51,11 @@ fuzz: EFFORT ?= 100
 fuzz: install ## what tries at random, a hundred times over: 10,000 mutants of each shipped file (most of an hour)
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m fuzz
 
-faults: database tracer bucket ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
+faults: database tracer bucket spreadsheet ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
 	$(BIN)/python -m pytest -n 2 -m faults
 
 faults-long: EFFORT ?= 8
-faults-long: database tracer bucket ## the same eight times over, bar after bar (BARS='power seats'): stopped, it goes on where it was
+faults-long: database tracer bucket spreadsheet ## the same eight times over, bar after bar (BARS='power seats'): stopped, it goes on where it was
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m tests.faults.long $(BARS)
 
 lint: install ## style, types and the shipped procedures
