@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from authlib.common.security import generate_token
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
@@ -149,9 +149,13 @@ class OpenIdProvider:
         return place
 
     def _wire(self, name: str) -> Wire:
+        """Speaks as its issuer does: one that answers in HTTPS never sends us, in plain HTTP, to a door of this machine."""
+        place = self._place(name)
         try:
-            return Wire(self._place(name))
-        except InsecureAddress:
+            if urlsplit(place).scheme != urlsplit(self._client.issuer).scheme:
+                raise InsecureAddress(place)
+            return Wire(place)
+        except ValueError:
             raise ProviderDown(name) from None
 
     def _key_set(self, again: bool = False) -> KeySet:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -19,11 +20,13 @@ from jinja2 import Environment, FileSystemLoader
 from werkzeug.routing import IntegerConverter, Rule
 
 from engine.gateways.mail import MailServer
+from engine.office.timers import tour
 from engine.records.dossier import Letter
 from renderers.html import Pages
 from renderers.log_lines import JsonLines
 from renderers.web import base, tables
 from tests.effort import tries
+from tests.faults import hostile_texts
 from tests.faults.hostile_texts import ELSEWHERE, MARK, SUM, TEXTS, hits_in, leads_away, planted, texts
 from tests.web import access_world
 from tests.web.access import POSTED, Row, addresses, ask, rules, table, values_of
@@ -287,6 +290,34 @@ def test_no_address_reaches_a_file_or_another_machine(site: AccessWorld) -> None
     assert reached(site) == []
 
 
+MACHINES = (
+    f"http://{MARK}.example/x", f"https://{MARK}.example", f"//{MARK}.example", "http://169.254.169.254/zzxss", f"http://127.0.0.1:1/{MARK}",
+    f"{MARK}@{MARK}.example", f"ldap://{MARK}.example", f"file://{MARK}.example/x", f"git://{MARK}.example/x.git", f"{MARK}.localtest.me",
+)  # fmt: skip
+
+
+def machines_asked(folder: Path) -> list[str]:
+    """What anybody was asked over a network while a site where every text names a machine is made, read, posted to and toured."""
+    touched: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hostile_texts, "TEXTS", MACHINES)
+        for where in ("socket.socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.socket.sendto"):
+            _watch(patch, where, touched)
+        with a_hostile_world(folder) as site:
+            _, held = read_everything(site)
+            assert held["text/html"] > 100
+            for row in (one for one in table() if one.method == "POST"):
+                for persona in [*readers(row), "none"][:1]:
+                    ask(site, persona, row, values_of(site, row, site.owner))
+            tour(site.world.office)
+    return touched
+
+
+def test_no_text_is_an_address_that_the_site_asks(tmp_path: Path) -> None:
+    """Whatever a name resolves to: none that people or definitions wrote is ever looked up."""
+    assert machines_asked(tmp_path) == []
+
+
 def _watch(patch: pytest.MonkeyPatch, where: str, touched: list[str]) -> None:
     owner, _, name = where.rpartition(".")
     module: Any = __import__(owner.partition(".")[0])
@@ -357,6 +388,23 @@ def test_a_defence_taken_away_is_seen(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_an_address_that_only_begins_like_ours_is_seen(site: AccessWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "safe_next", lambda given, other: given if given.startswith("/") else other)
     assert "//zzxss.example" in led_away(site)
+
+
+def test_an_address_that_is_asked_because_somebody_wrote_it_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A preview of what a text points to, as messages have it elsewhere."""
+    render = Pages.render
+
+    def previewed(self: Pages, template: str, language: str, context: Any) -> str:
+        written = render(self, template, language, context)
+        if "http://127.0.0.1:1/" in written:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", 1), 1).close()
+        return written
+
+    monkeypatch.setattr(Pages, "render", previewed)
+    assert [one for one in machines_asked(tmp_path) if "127.0.0.1" in one]
 
 
 def test_a_name_joined_to_a_path_is_seen(site: AccessWorld, monkeypatch: pytest.MonkeyPatch) -> None:

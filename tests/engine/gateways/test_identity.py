@@ -125,6 +125,14 @@ def test_silence_and_another_issuer_s_page(there: LocalIdentity) -> None:
         OpenIdProvider("x", Client(f"{there.url}/", CLIENT, SECRET), FixedClock(NOW)).begin(BACK)
 
 
+def test_an_issuer_sends_us_to_no_door_of_this_machine(there: LocalIdentity) -> None:
+    """One that is elsewhere names addresses of HTTPS only; in clear we speak to one on this machine alone, and to it only so."""
+    provider = OpenIdProvider("x", Client("https://id.example", CLIENT, SECRET), FixedClock(NOW))
+    provider._found = (NOW, {"token_endpoint": f"{there.url}/token"})
+    with pytest.raises(ProviderDown, match="token_endpoint"):
+        provider.finish(BACK, "code", "nonce", "verifier")
+
+
 def test_secrets_never_travel_in_clear() -> None:
     with pytest.raises(InsecureAddress):
         OpenIdProvider("x", Client("http://id.example", CLIENT, SECRET), FixedClock(NOW))

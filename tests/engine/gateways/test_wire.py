@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Final
 
 import pytest
 from cryptography import x509
@@ -16,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine.gateways.payments import ProviderDown
 from engine.gateways.wire import Wire
+
+ROOT: Final = Path(__file__).resolve().parents[3]
 
 
 class Elsewhere(BaseHTTPRequestHandler):
@@ -76,3 +80,28 @@ def its_own(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context
+
+
+def test_whom_we_call_stands_in_the_files_of_an_administrator() -> None:
+    """Every place that opens a line to another machine, and where its address comes from; another one is judged, then added."""
+    opens = re.compile(
+        r"\b(?:Wire|create_connection|SMTP|SMTP_SSL|PoolManager|urlopen|HTTPConnection|HTTPSConnection|S3Store)\("
+    )
+    found = {
+        (path.relative_to(ROOT).as_posix(), called.strip("("))
+        for path in (
+            *sorted((ROOT / "engine").rglob("*.py")),
+            *sorted((ROOT / "renderers").rglob("*.py")),
+            ROOT / "server.py",
+        )
+        for called in opens.findall(path.read_text("utf-8"))
+    }
+    assert found == {
+        ("engine/gateways/wire.py", "PoolManager"),
+        ("engine/gateways/settings.py", "Wire"),  # the file of gateways: operators, SMS
+        ("engine/gateways/identity.py", "Wire"),  # the same file, and what its issuer publishes
+        ("engine/gateways/mail.py", "SMTP"),  # the same file
+        ("engine/gateways/mail.py", "SMTP_SSL"),
+        ("engine/gateways/antivirus.py", "create_connection"),  # the same file
+        ("engine/records/bucket_shelf.py", "S3Store"),  # GUICHET_FILES
+    }
