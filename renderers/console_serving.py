@@ -1,7 +1,7 @@
 """How a server stands at its door and how it stops.
 
-Many may stand there at once, and whoever sends too slowly is cut, so that they take nobody's place. Told to stop, nothing new
-is let in, what is under way is finished, the worker ends its turn; all within a bound.
+Many may stand there at once; whoever sends too slowly is cut, and no thread waits for who takes too slowly. Told to stop, nothing
+new is let in, what is under way is finished, the worker ends its turn; all within a bound.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ _AT_ONCE: Final = 800  # connections of one process; it may open 1,024 files whe
 _IDLE: Final = 30  # seconds that a connection may stand without a word
 _GRACE: Final = 20.0  # seconds for a request to come whole,
 _LEAST: Final = 500  # and one more for so many bytes of it that came: a large file over a poor line
+_READY: Final = (
+    1 << 28
+)  # bytes of an answer that lie on the disk for who takes it slowly; past them its thread would wait too
 
 
 class Channel(HTTPChannel):
@@ -52,6 +55,7 @@ class Front:
         self._server = create_server(
             app, map=self._map, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=largest,
             connection_limit=_AT_ONCE, channel_timeout=_IDLE, cleanup_interval=_IDLE // 6, backlog=_AT_ONCE,
+            outbuf_high_watermark=_READY,
         )  # fmt: skip
         for door in self._doors():
             door.channel_class = Channel
@@ -69,7 +73,9 @@ class Front:
             return
         self._looked = now
         for one in list(self._map.values()):
-            if isinstance(one, Channel) and one.is_too_slow(now):
+            if isinstance(one, Channel) and (
+                one.is_too_slow(now) or one.will_close
+            ):  # waitress waits until it may write
                 one.handle_close()
 
     def wake(self) -> None:

@@ -21,7 +21,7 @@ from engine.office import publication as followed
 from engine.office.office import OfficeSettings
 from engine.records import arrivals, attachment_content, attachments, pdf_content
 from engine.rules.figures import FEW
-from renderers.console_serving import _AT_ONCE, _GRACE, _IDLE, _LEAST
+from renderers.console_serving import _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
 from renderers.web import hardening
 from server import MOST_BYTES
 
@@ -152,6 +152,7 @@ def said() -> Iterator[str]:
     yield f"{hardening.LARGEST_BODY:,} bytes, {hardening.MOST_FIELDS} fields of {hardening.LARGEST_FIELD // 1024} KiB; {MOST_BYTES >> 20} MiB"
     yield f"whole within {_GRACE:.0f} s and 1 s for each {_LEAST} bytes"
     yield f"{_AT_ONCE}, {_IDLE} s without a word"
+    yield f"{_READY >> 20} MiB lie ready on the disk, no thread waits for who takes it; who takes nothing for {_IDLE} s"
     yield f"{arrivals.LARGEST:,} bytes; {arrivals.AT_ONCE} on their way a dossier; pieces of {arrivals.LARGEST_PIECE:,} bytes"
     yield f"{attachment_content.MOST_PIXELS:,} pixels; saved anew, {attachment_content.LONGEST_SIDE:,} a side"
     yield f"{attachments.AT_ONCE} decoded at once"

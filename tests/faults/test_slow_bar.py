@@ -1,18 +1,24 @@
 """B12. Four hundred who send a sign a second, half of them their headers and half a form: the others are served as before, and
-the slow ones are shown out. Then the twins: a thread for each connection, and a hundred connections at most."""
+the slow ones are shown out. Then the twins: a thread for each connection, and a hundred connections at most.
+
+The same of who takes a long answer a sign at a time, which more ask for than there are threads; a poor line has its answer. Its
+twins: a thread that waits for its reader, and nobody shown out."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from renderers import console_serving
+from renderers.console_serving import Channel, Front
 from tests.faults.installation import PROCEDURE, Installation, begun, patient
 from tests.faults.people import applicant
 from tests.race_runners import together
@@ -118,3 +124,89 @@ def test_a_place_that_is_taken_is_seen(tmp_path: Path, twin: str, count: int) ->
         with crawling(house.ports[0], count):
             _, statuses = served(house, 1, patience=patient(2))
         assert 0 in statuses
+
+
+# -- who takes a sign at a time ----------------------------------------------------------------------------------------
+
+PIECE = 65_536  # bytes
+LONG = 366 * PIECE  # a list that an agent takes away, more than waitress has lie ready where nothing else is said
+THREADS = 2
+A_POOR_LINE = 400_000  # bytes a second: within one machine more lies between both ends than between two
+
+
+def long_or_short(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return (b"a" * PIECE for _ in range(LONG // PIECE)) if environ["PATH_INFO"] == "/long" else [b"short"]
+
+
+@contextmanager
+def a_door() -> Iterator[Front]:
+    """A server's front with two threads."""
+    front, stopping = Front(long_or_short, "127.0.0.1", 0, THREADS, 1000), threading.Event()
+    turn = threading.Thread(target=front.run, args=(stopping,))
+    turn.start()
+    try:
+        yield front
+    finally:
+        stopping.set()
+        front.wake()
+        turn.join(5)
+        front.drain(0)
+
+
+def asks(front: Front, address: str) -> socket.socket:
+    [door] = front._doors()
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    line.settimeout(patient(2))
+    line.connect(("127.0.0.1", int(door.effective_port)))
+    line.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    return line
+
+
+def is_served(front: Front) -> bool:
+    with asks(front, "/short") as line, suppress(TimeoutError):
+        return b"short" in b"".join(iter(lambda: line.recv(PIECE), b""))
+    return False
+
+
+def standing(front: Front) -> int:
+    """How many connections the server holds."""
+    return sum(isinstance(one, Channel) for one in list(front._map.values()))
+
+
+def test_who_takes_a_sign_at_a_time_takes_nobody_s_place_and_is_shown_out() -> None:
+    with a_door() as front, ExitStack() as kept:
+        poor, *lines = [kept.enter_context(asks(front, "/long")) for _ in range(1 + THREADS * 3)]
+        while standing(front) < 1 + len(lines):
+            time.sleep(0.1)
+        began, took = time.monotonic(), 0
+        while standing(front) > 1 and time.monotonic() - began < patient(SHOWN_OUT + 15):
+            assert is_served(front)
+            for line in lines:
+                line.recv(1)
+            for _ in range(A_POOR_LINE // PIECE):
+                took += len(poor.recv(PIECE))
+            time.sleep(1)
+        assert standing(front) == 1
+        while piece := poor.recv(PIECE):
+            took += len(piece)
+        assert took > LONG, "a poor line is waited for"
+
+
+def test_a_thread_that_waits_for_its_reader_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_serving, "_READY", 16 << 20)
+    with a_door() as front, ExitStack() as kept:
+        for _ in range(THREADS):
+            kept.enter_context(asks(front, "/long"))
+        time.sleep(1)
+        assert not is_served(front)
+
+
+def test_a_reader_whom_nobody_shows_out_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waitress by itself closes a connection only where it may write to it."""
+    monkeypatch.setattr(Front, "_cut_the_slow", lambda front: None)
+    with a_door() as front, ExitStack() as kept:
+        kept.enter_context(asks(front, "/long"))
+        time.sleep(SHOWN_OUT + 10)
+        assert standing(front) == 1
