@@ -283,6 +283,7 @@ def _csrf() -> str:
     today = office().day().isoformat()
     if session.get("day") != today:
         session.permanent, session["day"] = True, today
+    session.setdefault("csrf_token", new_id())
     return generate_csrf()
 
 

@@ -12,6 +12,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Flask, Response, abort, g, request
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import Signer
 
 from engine.office.keys import Box
 
@@ -73,6 +74,7 @@ class SmallCookie(SecureCookieSessionInterface):
 def harden(app: Flask, https: bool) -> None:
     """Sets the limits and the headers of an application."""
     app.session_interface = SmallCookie()
+    Signer.default_digest_method = staticmethod(hashlib.sha256)  # of tokens of forms: flask-wtf names none of its own
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FIELD * 8
     app.config["MAX_FORM_PARTS"] = MOST_FIELDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from itsdangerous import TimestampSigner
 from werkzeug.test import TestResponse
 
 from engine.office.sessions import actor_of
@@ -156,6 +158,23 @@ def test_the_small_cookie_is_sealed_signed_by_sha_256_and_refused_once_changed(v
     changed = f"{body}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
     visitor.client.set_cookie("__Host-session", changed, secure=True)
     assert visitor.client.get("/connexion/code", base_url=HTTPS).headers["Location"] == "/connexion"
+
+
+def test_the_token_of_a_form_is_made_and_signed_without_sha_1(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that SHA-1 signs, under the right secret, is of no form of ours."""
+    application = visitor.client.application
+    application.config["WTF_CSRF_ENABLED"] = True
+    with monkeypatch.context() as patch:
+        patch.delattr(hashlib, "sha1")
+        token = re.search(r'name="csrf_token" value="([^"]+)"', visitor.open("/connexion").html)
+    assert token
+    signed = token[1].rpartition(".")
+    assert len(signed[2]) == 43  # 256 bits
+    older = TimestampSigner(str(application.secret_key), "wtf-csrf-token", digest_method=hashlib.sha1)
+    said = {"phone": PHONE, "end": "1"}
+    for sent, status in ((older.sign(signed[0].rpartition(".")[0]).decode(), 400), (token[1], 303)):
+        answer = visitor.client.post("/connexion", base_url=HTTPS, data={**said, "csrf_token": sent})
+        assert answer.status_code == status
 
 
 def test_no_folder_is_listed_and_no_file_reached_by_its_path(visitor: Visitor) -> None:
