@@ -148,7 +148,7 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
 
 def keys_command(installed: Callable[[], Installation]) -> click.Command:
     @click.command("keys")
-    @click.argument("action", type=click.Choice(["list", "rotate", "announce", "sign"]))
+    @click.argument("action", type=click.Choice(["list", "rotate", "announce", "sign", "forget"]))
     @click.option("--again", is_flag=True, help="no new key: finish what was stopped")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def keys(action: str, again: bool, language: str) -> None:
@@ -160,6 +160,10 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
         `announce` makes a new signing key that signs nothing yet: restart every process, and it is published beside the others.
         Once whoever keeps the published keys has it, `sign` puts it in front: it signs after the next restart. Older keys verify on.
 
+        With each signing key comes a new secret, for codes and links worked out and for second factors; what earlier ones made
+        holds on. `forget`, after that restart, seals second factors anew and takes earlier secrets out: codes of receipts, links
+        of visits and recovery codes made under them hold no more.
+
         Ends with 0: done; 1: refused, or not all of it.
         """
         words, place = _words(), installed()
@@ -167,7 +171,9 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
             _change_signing(words, place, action, language)
             return
         store = _kept(place.store, words, language)
-        if action == "rotate":
+        if action == "forget":
+            _forget(words, place, store, language)
+        elif action == "rotate":
             _rotate(words, place, store, again, language)
         else:
             _list_signing(words, place, language)
@@ -218,6 +224,20 @@ def _change_signing(words: Words, place: Installation, action: str, language: st
     except NoRing as ring:
         _fail(words, "no_ring", language, name=str(ring))
     click.echo(words.say(f"operations.{said}", language, {"name": name}))
+
+
+def _forget(words: Words, place: Installation, store: Store, language: str) -> None:
+    from engine.office.keys import NoKeys, SigningKeys, forget_secrets
+    from engine.office.second_factor import seal_anew
+    from engine.records.file_keys import NoRing
+
+    try:
+        with store.unit(write=True) as unit:
+            people = seal_anew(unit, SigningKeys.open(place.keys))
+        count = forget_secrets(place.keys)
+    except (NoKeys, NoRing) as ring:
+        _fail(words, "no_ring", language, name=str(ring))
+    click.echo(words.say("operations.secrets_forgotten", language, {"count": str(count), "people": str(people)}))
 
 
 def _list_signing(words: Words, place: Installation, language: str) -> None:

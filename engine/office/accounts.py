@@ -111,7 +111,7 @@ def _owe_code(
         if closed is None:
             sends = kept.sends + 1 if kept and now - kept.sent_at < timedelta(hours=1) else 1
             unit.put_code(SignInCode(
-                to, _sealed(office, to, code, mark), now, now + office.settings.code_lasts, office.settings.code_tries, sends,
+                to, _seals(office, to, code, mark)[0], now, now + office.settings.code_lasts, office.settings.code_tries, sends,
             ))  # fmt: skip
             unit.add_letter(_code_letter(office, channel, number, code, now, language, purpose))
     if closed:
@@ -174,7 +174,7 @@ def taken_code(
 ) -> Refusal | None:  # fmt: skip
     """Uses a code up; why it is not the one otherwise."""
     closed = too_many(unit, now, (f"try:{phone}", TRIES_PER_PHONE), (f"try@{client}", TRIES_PER_CLIENT))
-    closed = closed or _wrong_code(office, unit, phone, _sealed(office, phone, digits, mark), now)
+    closed = closed or _wrong_code(unit, phone, _seals(office, phone, digits, mark), now)
     if closed is None:
         unit.drop_code(phone)
     return closed
@@ -191,16 +191,16 @@ def _spacing(sends: int) -> timedelta:
     return SPACING[min(sends, len(SPACING)) - 1]
 
 
-def _sealed(office: Office, to: str, code: str, mark: str) -> str:
-    """What is kept of a code: it opens for the browser that asked alone, where one did."""
-    return office.keys.seal_code(to, code, *((mark,) if mark else ()))
+def _seals(office: Office, to: str, code: str, mark: str) -> tuple[str, ...]:
+    """What is kept of a code, and may be: it opens for the browser that asked alone, where one did."""
+    return office.keys.seals_of(to, code, *((mark,) if mark else ()))
 
 
-def _wrong_code(office: Office, unit: Unit, phone: str, sealed: str, now: datetime) -> Refusal | None:
+def _wrong_code(unit: Unit, phone: str, seals: tuple[str, ...], now: datetime) -> Refusal | None:
     """Why this code is not the one, counting the try; None when it is."""
     kept = unit.code(phone)
     expected = kept.code_sha256 if kept else ""
-    right = hmac.compare_digest(expected, sealed)
+    right = any(hmac.compare_digest(expected, one) for one in seals)
     if kept is None or now >= kept.expires_at or kept.tries_left <= 0:
         return refusal("code_expired")
     if right:

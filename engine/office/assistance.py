@@ -279,11 +279,13 @@ def follow_code(office: Office, dossier: Dossier) -> str:
     number under our secret."""
     with office.store.unit() as unit:
         account = unit.account(dossier.owner)
-    return _code(office, dossier.number) if account and account.login.startswith(_PAPER) else ""
+    return _codes(office, dossier.number)[0] if account and account.login.startswith(_PAPER) else ""
 
 
-def _code(office: Office, number: str) -> str:
-    return f"{int(office.keys.seal_code('receipt', number), 16) % 10**CODE_DIGITS:0{CODE_DIGITS}d}"
+def _codes(office: Office, number: str) -> list[str]:
+    """The one that is printed now, then those that were printed under earlier secrets."""
+    seals = office.keys.seals_of("receipt", number)
+    return [f"{int(one, 16) % 10**CODE_DIGITS:0{CODE_DIGITS}d}" for one in seals]
 
 
 @told("code of a receipt")
@@ -309,7 +311,7 @@ def _known_by_receipt(office: Office, number: str, code: str, client: str) -> tu
         account = unit.account(dossier.owner) if dossier else None
     if closed is not None:
         raise Refused(closed)
-    right = hmac.compare_digest(typed, _code(office, digits))
+    right = any(hmac.compare_digest(typed, one) for one in _codes(office, digits))
     if not right or dossier is None or account is None or not account.login.startswith(_PAPER):
         raise Refused(refusal("receipt_wrong"))
     return account, digits

@@ -27,12 +27,14 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from engine.records.file_keys import change_ring
+from engine.records.file_keys import FIRST_KEPT, change_ring, first_key
 from engine.values import Plain, canonical_json
 
 ALGORITHM: Final = "Ed25519"
 KeyStanding: TypeAlias = Literal["announced", "signs", "verifies"]
 _ANNOUNCED: Final = "announced"  # in the file of the ring
+_ANNOUNCED_SECRET: Final = "announced_secret"
+_FORMER: Final = "former_secrets"
 _SEALED: Final = "a1."  # AES-256-GCM
 _NONCE: Final = 12
 
@@ -43,11 +45,13 @@ class NoKeys(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """The ring, newest key first; `_announced`: keys that are published and sign nothing yet. `repr` never shows a key."""
+    """The ring, newest key first; `_announced`: keys that are published and sign nothing yet; `_others`: secrets that open what
+    they sealed, or will, and seal nothing now. `repr` never shows a key."""
 
     _ring: tuple[OKPKey, ...] = field(repr=False)
     _secret: bytes = field(repr=False)
     _announced: tuple[OKPKey, ...] = field(default=(), repr=False)
+    _others: tuple[bytes, ...] = field(default=(), repr=False)
 
     @classmethod
     def generate(cls) -> SigningKeys:
@@ -93,7 +97,9 @@ class SigningKeys:
         if not ring:
             raise ValueError("empty ring")
         announced = tuple(OKPKey.import_key(one) for one in kept.get(_ANNOUNCED, ()))
-        return cls(ring, base64.urlsafe_b64decode(kept["secret"]), announced)
+        others = [kept[name] for name in (_ANNOUNCED_SECRET,) if name in kept] + kept.get(_FORMER, [])
+        secret, *rest = (base64.urlsafe_b64decode(one) for one in (kept["secret"], *others))
+        return cls(ring, secret, announced, tuple(rest))
 
     def sign(self, claims: Plain) -> str:
         """A compact JWS of the claims (canonical JSON) by the newest key."""
@@ -135,7 +141,12 @@ class SigningKeys:
 
     def seal_code(self, *parts: str) -> str:
         """The keyed digest under which a short secret is kept: useless without this ring."""
-        return hmac.new(self._secret, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
+        return self.seals_of(*parts)[0]
+
+    def seals_of(self, *parts: str) -> tuple[str, ...]:
+        """The digests under which it may be kept: of the secret in force, then of the others."""
+        said = "\x1f".join(parts).encode()
+        return tuple(hmac.new(one, said, hashlib.sha256).hexdigest() for one in (self._secret, *self._others))
 
     def seal_text(self, purpose: str, text: str) -> str:
         """A short secret that must be read again, as it is kept: unreadable without this ring."""
@@ -145,34 +156,41 @@ class SigningKeys:
 
     def open_text(self, purpose: str, sealed: str) -> str:
         """What `seal_text` sealed. Raises `NoKeys`: another ring sealed it."""
-        try:
-            if not sealed.startswith(_SEALED):  # as releases before this one sealed
-                return self._older_box(purpose).decrypt(sealed.encode()).decode()
-            body = base64.urlsafe_b64decode(sealed.removeprefix(_SEALED))
-            return self._box(purpose).decrypt(body[:_NONCE], body[_NONCE:], None).decode()
-        except (InvalidToken, InvalidTag, ValueError):
-            raise NoKeys(purpose) from None
+        if not sealed.startswith(_SEALED):  # as releases before this one sealed
+            for secret in self.secrets_for(f"sealed {purpose}"):
+                with suppress(InvalidToken):
+                    return Fernet(base64.urlsafe_b64encode(secret)).decrypt(sealed.encode()).decode()
+            raise NoKeys(purpose)
+        for secret in self.secrets_for(f"sealed once more {purpose}"):
+            with suppress(InvalidTag, ValueError):
+                body = base64.urlsafe_b64decode(sealed.removeprefix(_SEALED))
+                return AESGCM(secret).decrypt(body[:_NONCE], body[_NONCE:], None).decode()
+        raise NoKeys(purpose)
 
     def _box(self, purpose: str) -> AESGCM:
         return AESGCM(self.secret_for(f"sealed once more {purpose}"))
 
-    def _older_box(self, purpose: str) -> Fernet:
-        return Fernet(base64.urlsafe_b64encode(self.secret_for(f"sealed {purpose}")))
-
     def secret_for(self, purpose: str) -> bytes:
         """A secret of its own for one purpose (a session cookie, an operator's callbacks), the same at each start."""
-        return hmac.new(self._secret, b"purpose\x1f" + purpose.encode(), hashlib.sha256).digest()
+        return self.secrets_for(purpose)[0]
+
+    def secrets_for(self, purpose: str) -> tuple[bytes, ...]:
+        """The one in force, then those of the other secrets."""
+        said = b"purpose\x1f" + purpose.encode()
+        return tuple(hmac.new(one, said, hashlib.sha256).digest() for one in (self._secret, *self._others))
 
 
 def announce_key(file: Path) -> tuple[str, bool]:
-    """Puts a new signing key in the ring of a file, published from the next start on; it signs once `sign_with_announced` says so.
-    Its id, and whether it is new: one that waits already is not doubled. Raises `NoRing`."""
+    """Puts a new signing key and a new secret in the ring of a file: published, and opening what is sealed under it, from the
+    next start on; they sign and seal once `sign_with_announced` says so. Its id, and whether it is new: one that waits already is
+    not doubled. Raises `NoRing`."""
     told: list[tuple[str, bool]] = []
 
     def announced(kept: dict[str, Any]) -> None:
         waiting = kept.get(_ANNOUNCED, [])
         new = [] if waiting else [dict(_new_key().as_dict(private=True))]
         kept[_ANNOUNCED] = waiting or new
+        kept.setdefault(_ANNOUNCED_SECRET, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
         told.append((str(kept[_ANNOUNCED][0]["kid"]), bool(new)))
 
     change_ring(file, announced)
@@ -180,16 +198,28 @@ def announce_key(file: Path) -> tuple[str, bool]:
 
 
 def sign_with_announced(file: Path) -> str | None:
-    """The announced key signs from the next start on; its id, none when no key is announced. Raises `NoRing`."""
+    """The announced key signs from the next start on, and the secret announced with it seals; its id, none when no key is
+    announced. Raises `NoRing`."""
     told: list[str] = []
 
     def put_in_front(kept: dict[str, Any]) -> None:
         waiting = kept.pop(_ANNOUNCED, [])
         kept["keys"] = [*waiting, *kept["keys"]]
+        if secret := kept.pop(_ANNOUNCED_SECRET, None):
+            kept[FIRST_KEPT] = first_key(kept).hex()  # files handed in know it by the first secret
+            kept[_FORMER] = [kept["secret"], *kept.get(_FORMER, [])]
+            kept["secret"] = secret
         told.extend(str(one["kid"]) for one in waiting)
 
     change_ring(file, put_in_front)
     return told[0] if told else None
+
+
+def forget_secrets(file: Path) -> int:
+    """Takes the secrets that were in force before out of the ring: what they sealed opens no more. How many. Raises `NoRing`."""
+    told: list[int] = []
+    change_ring(file, lambda kept: told.append(len(kept.pop(_FORMER, []))))
+    return told[0]
 
 
 class Box:

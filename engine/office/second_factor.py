@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 import pyotp
 
 from engine.office.demo import is_invented
+from engine.office.keys import NoKeys, SigningKeys
 from engine.office.office import Office
 from engine.records.dossier import Account
 from engine.records.people import SecondFactor
@@ -74,9 +76,9 @@ def takes(office: Office, unit: Unit, factor: SecondFactor, typed: str, now: dat
     if step is not None:
         unit.put_second_factor(replace(factor, last_step=step))
         return True
-    digest = _recovery_digest(office, factor.account, typed)
-    if digest in factor.recovery:
-        left = tuple(one for one in factor.recovery if one != digest)
+    digests = office.keys.seals_of("recovery", factor.account, _signs_of(typed))
+    left = tuple(one for one in factor.recovery if one not in digests)
+    if left != factor.recovery:
         unit.put_second_factor(replace(factor, recovery=left))
         return True
     return False
@@ -90,6 +92,22 @@ def renewed_recovery(office: Office, unit: Unit, factor: SecondFactor) -> tuple[
     return codes
 
 
+def seal_anew(unit: Unit, keys: SigningKeys) -> int:
+    """The key of every application under the secret in force; how many people have recovery codes that other secrets sealed, or
+    may have: they are asked to make new ones. What no secret of the ring opens stays as it is."""
+    found = [
+        factor
+        for kind in ("agent", "auditor")
+        for account in unit.accounts(kind)
+        if (factor := unit.second_factor(account.id)) is not None
+    ]
+    for factor in found:
+        with suppress(NoKeys):
+            key = keys.seal_text(_PURPOSE, keys.open_text(_PURPOSE, factor.key))
+            unit.put_second_factor(replace(factor, key=key))
+    return sum(bool(factor.recovery) for factor in found)
+
+
 def new_recovery_codes() -> tuple[str, ...]:
     """`k7m2p9-xqtdhr-4wz8cj-n3vbga`, ten times."""
     plain = ("".join(secrets.choice(_SIGNS) for _ in range(_RECOVERY_LENGTH)) for _ in range(RECOVERY_CODES))
@@ -98,8 +116,11 @@ def new_recovery_codes() -> tuple[str, ...]:
 
 
 def _recovery_digest(office: Office, account_id: str, typed: str) -> str:
-    signs = "".join(sign for sign in typed.lower() if sign in _SIGNS)
-    return office.keys.seal_code("recovery", account_id, signs)
+    return office.keys.seal_code("recovery", account_id, _signs_of(typed))
+
+
+def _signs_of(typed: str) -> str:
+    return "".join(sign for sign in typed.lower() if sign in _SIGNS)
 
 
 def _step_of(office: Office, factor: SecondFactor, typed: str, now: datetime) -> int | None:

@@ -37,13 +37,14 @@ def visit_link(office: Office, dossier: Dossier, appointment: str) -> str:
 
 def visit_token(office: Office, dossier: Dossier, appointment: str) -> str:
     head = base64.b32encode(int(dossier.number).to_bytes(5, "big")).decode().lower()
-    return head + _proof(office, dossier, appointment)
+    return head + _proofs(office, dossier, appointment)[0]
 
 
-def _proof(office: Office, dossier: Dossier, appointment: str) -> str:
-    said = "\x1f".join((dossier.id, appointment, dossier.contact_phone or dossier.contact_email or ""))
-    digest = hmac.new(office.keys.secret_for(_PURPOSE), said.encode(), hashlib.sha256).digest()
-    return base64.b32encode(digest).decode().lower()[:SIGNS]
+def _proofs(office: Office, dossier: Dossier, appointment: str) -> list[str]:
+    """The one that is sent now, then those that were sent under earlier secrets."""
+    said = "\x1f".join((dossier.id, appointment, dossier.contact_phone or dossier.contact_email or "")).encode()
+    digests = [hmac.new(one, said, hashlib.sha256).digest() for one in office.keys.secrets_for(_PURPOSE)]
+    return [base64.b32encode(one).decode().lower()[:SIGNS] for one in digests]
 
 
 def held_visit(office: Office, token: str, client: str = "") -> HeldVisit:
@@ -55,7 +56,7 @@ def held_visit(office: Office, token: str, client: str = "") -> HeldVisit:
         dossier = unit.dossier_numbered(number)
     known = sorted(dossier.bookings) if dossier is not None and dossier.erased_at is None else []
     for name in known:
-        if dossier is not None and hmac.compare_digest(_proof(office, dossier, name), proof):
+        if dossier is not None and any(hmac.compare_digest(one, proof) for one in _proofs(office, dossier, name)):
             return HeldVisit(Actor("applicant", dossier.owner), dossier, name)
     _count_wrong(office, client)
     raise NotFound

@@ -26,6 +26,7 @@ from engine.records.store import Busy
 
 MAGIC: Final = b"GCF1"
 FIRST: Final = "00000000"  # derived from the installation's secret, so that an older ring seals too
+FIRST_KEPT: Final = "first_key_of_files"  # in the file of the ring
 _ID, _NONCE, _WRAPPED = 8, 12, 48
 _HEAD: Final = len(MAGIC) + _ID + _NONCE + _WRAPPED
 
@@ -181,12 +182,19 @@ def _written(file: Path, kept: Mapping[str, Any]) -> None:
         os.close(folder)
 
 
+def first_key(kept: Mapping[str, object]) -> bytes:
+    """What seals files where no key was made for them: worked out of the ring's first secret, written down once it is another's."""
+    if FIRST_KEPT in kept:
+        return bytes.fromhex(str(kept[FIRST_KEPT]))
+    return hmac.new(str(kept["secret"]).encode(), b"files handed in", hashlib.sha256).digest()
+
+
 def _read(file: Path) -> dict[str, bytes]:
     try:
         kept: Mapping[str, object] = json.loads(file.read_text("utf-8"))
         written = kept.get("files", [])
         ring = {str(one["id"]): bytes.fromhex(one["key"]) for one in written} if isinstance(written, list) else {}
-        first = hmac.new(str(kept["secret"]).encode(), b"files handed in", hashlib.sha256).digest()
+        first = first_key(kept)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as broken:
         raise NoRing(str(file)) from broken
     if any(len(key) != 32 or len(name) != _ID for name, key in ring.items()):

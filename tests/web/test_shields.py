@@ -160,7 +160,9 @@ def test_the_small_cookie_is_sealed_signed_by_sha_256_and_refused_once_changed(v
     assert visitor.client.get("/connexion/code", base_url=HTTPS).headers["Location"] == "/connexion"
 
 
-def test_the_token_of_a_form_is_made_and_signed_without_sha_1(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_of_a_form_is_made_and_signed_without_sha_1(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that SHA-1 signs, under the right secret, is of no form of ours."""
     application = visitor.client.application
     application.config["WTF_CSRF_ENABLED"] = True

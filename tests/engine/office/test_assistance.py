@@ -174,7 +174,7 @@ def test_who_has_a_telephone_gets_no_code_on_paper(world: World) -> None:
     sent = world.sent()
     assert assistance.follow_code(world.office, sent) == ""
     with pytest.raises(Refused, match="receipt_wrong"):
-        assistance.follow_by_code(world.office, sent.number, assistance._code(world.office, sent.number))
+        assistance.follow_by_code(world.office, sent.number, assistance._codes(world.office, sent.number)[0])
 
 
 def test_a_receipt_is_not_guessed(world: World) -> None:

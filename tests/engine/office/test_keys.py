@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import pyotp
 import pytest
 from argon2 import extract_parameters
+from cryptography.fernet import Fernet
 
-from engine.office.keys import NoKeys, SigningKeys, announce_key, has_signed, sign_with_announced
+from engine.office.assistance import _codes
+from engine.office.keys import NoKeys, SigningKeys, announce_key, forget_secrets, has_signed, sign_with_announced
+from engine.office.office import Office
+from engine.office.second_factor import offered_key, prove, proven, seal_anew, takes
 from engine.office.secrets import hash_secret, is_secret, new_code
+from engine.office.visit_links import _proofs
 from engine.records.file_keys import FileKeys
-from tests.engine.office.world import ROOT
+from tests.engine.office.world import ROOT, a_world
+from tests.makers import a_dossier, the_procedure
 
 
 def test_what_we_signed_is_read_back() -> None:
@@ -53,10 +63,74 @@ def test_a_new_key_is_published_before_it_signs_and_old_ones_verify_on(tmp_path:
     public, signature = after.sign_bytes(b"lines")
     assert has_signed(public, signature, b"lines")
     assert public in told.public_keys()
-    assert after.seal_code("a") == before.seal_code("a")
     assert FileKeys.open(file).unseal(b"here", sealed) == b"a file"
     assert sign_with_announced(file) is None
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_secret_comes_with_the_new_key_and_what_the_old_one_made_holds_until_it_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "ring.json"
+    before = SigningKeys.open(file, make=True)
+    sealed, files = before.seal_text("x", "a key"), FileKeys.open(file).seal(b"here", b"a file")
+    announce_key(file)
+    told = SigningKeys.open(file)
+    assert told.seal_code("a") == before.seal_code("a"), "it seals nothing yet"
+    sign_with_announced(file)
+    after = SigningKeys.open(file)
+    assert after.seal_code("a") != before.seal_code("a")
+    assert after.secret_for("x") != before.secret_for("x")
+    for one in (told, after):  # a process that was not restarted yet, and one that was
+        assert {before.seal_code("a"), after.seal_code("a")} <= set(one.seals_of("a"))
+        assert one.open_text("x", sealed) == one.open_text("x", after.seal_text("x", "a key")) == "a key"
+    assert forget_secrets(file) == 1
+    assert forget_secrets(file) == 0
+    left = SigningKeys.open(file)
+    assert left.seals_of("a") == (after.seal_code("a"),)
+    with pytest.raises(NoKeys):
+        left.open_text("x", sealed)
+    assert FileKeys.open(file).unseal(b"here", files) == b"a file"
+    assert base64.urlsafe_b64encode(before._secret).decode() not in file.read_text("utf-8")
+
+
+def test_what_people_hold_outlives_a_new_secret_and_second_factors_outlive_its_forgetting(tmp_path: Path) -> None:
+    """The code of a receipt, the link of a visit, a recovery code; then the application alone."""
+    file = tmp_path / "ring.json"
+    world = a_world(tmp_path)
+    SigningKeys.open(file, make=True)
+    agent, now = world.agent("un", "dgdn/guichet"), world.office.now()
+
+    def renewed() -> Office:
+        return replace(world.office, keys=SigningKeys.open(file))
+
+    office = renewed()
+    with office.store.unit(write=True) as unit:
+        key = offered_key(office, unit, agent.id)
+        codes = prove(office, unit, agent.id, pyotp.TOTP(key).at(now), now)
+    assert codes is not None
+    visitor = a_dossier(the_procedure("passeport-ordinaire"))
+    receipt, link = _codes(office, "26482911374")[0], _proofs(office, visitor, "remise")[0]
+    announce_key(file)
+    sign_with_announced(file)
+    office = renewed()
+    assert receipt in _codes(office, "26482911374")[1:]
+    assert link in _proofs(office, visitor, "remise")[1:]
+    with office.store.unit(write=True) as unit:
+        factor = proven(unit, agent.id)
+        assert factor is not None
+        assert takes(office, unit, factor, codes[0], now)
+        assert seal_anew(unit, office.keys) == 1
+    forget_secrets(file)
+    office = renewed()
+    with office.store.unit(write=True) as unit:
+        factor = proven(unit, agent.id)
+        assert factor is not None
+        assert not takes(office, unit, factor, codes[1], now)
+        later = now + timedelta(minutes=5)
+        assert takes(office, unit, factor, pyotp.TOTP(key).at(later), later)
+    assert receipt not in _codes(office, "26482911374")
+    assert link not in _proofs(office, visitor, "remise")
 
 
 def test_the_public_keys_hold_nothing_private(tmp_path: Path) -> None:
@@ -113,7 +187,7 @@ def test_a_short_secret_is_sealed_for_its_purpose_and_whole() -> None:
             keys.open_text(purpose, said)
     with pytest.raises(NoKeys):
         SigningKeys.generate().open_text("second factor", sealed)
-    older = keys._older_box("second factor").encrypt(b"JBSWY3DP").decode()
+    older = Fernet(base64.urlsafe_b64encode(keys.secret_for("sealed second factor"))).encrypt(b"JBSWY3DP").decode()
     assert keys.open_text("second factor", older) == "JBSWY3DP"
 
 

@@ -190,6 +190,11 @@ def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) 
     assert signs.endswith(": signe")
     assert (listed[0].endswith(f"{files} fichiers"), listed[1]) == (True, "00000000  0 fichier")
     assert fsck(world.office) == (), "the office that was running reads on"
+    assert "oubliés : 0" in run(command, ["forget"]).output.replace("\u00a0", " ")
+    run(command, ["announce"])
+    run(command, ["sign"])
+    assert "oubliés : 1" in run(command, ["forget"]).output.replace("\u00a0", " ")
+    assert run(command, ["list"]).output.endswith("00000000  0 fichier\n"), "files are not under that secret"
     held = (tmp_path / "keys.json").read_text()
     keys().save(tmp_path / "older.json")
     poor = Installation(place.store, place.files, tmp_path / "older.json")
