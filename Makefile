@@ -89,7 +89,7 @@ locked: $(LOCKER)/pip-compile ## pin what an installation runs on again, with ha
 
 sbom: $(LOCKER)/pip-compile ## the list of what an installation runs on (CycloneDX), and its known weaknesses
 	$(LOCKER)/cyclonedx-py requirements --pyproject pyproject.toml --of JSON -o var/sbom.cdx.json docs/deploy/requirements.txt
-	$(LOCKER)/pip-audit --disable-pip --require-hashes -r docs/deploy/requirements.txt
+	$(LOCKER)/pip-audit --strict --disable-pip --require-hashes -r docs/deploy/requirements.txt
 
 clean: ## forget the environment and the demo's data
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from psycopg import conninfo
 
+from engine.office import checkup
 from engine.office.installation import Settings, unknown_settings
 from engine.records.dossier import Account
 from engine.records.stores import open_store
@@ -29,7 +30,8 @@ from tests.postgres import server
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "deploy"
 UNITS = sorted([*FOLDER.glob("*.service"), *FOLDER.glob("*.timer")])
-SERVICES = [one for one in UNITS if one.suffix == ".service"]
+BESIDE = FOLDER / "guichet-weaknesses.service"  # starts a program that is not ours
+SERVICES = [one for one in UNITS if one.suffix == ".service" and one != BESIDE]
 PROGRAM = "/opt/guichet/bin/guichet"
 
 
@@ -79,6 +81,16 @@ def test_a_service_starts_what_there_is(path: Path) -> None:
     assert read["Service"]["ProtectSystem"] == "strict"
     if read["Service"]["Type"] != "oneshot":
         assert int(read["Service"]["TimeoutStopSec"]) > Settings().stop_within + 5
+
+
+def test_what_asks_about_weaknesses_writes_where_the_doctor_looks() -> None:
+    service = unit(BESIDE)["Service"]
+    said = shlex.split(service["ExecStart"])
+    assert said[-1] == f"/var/lib/{service['StateDirectory']}/{checkup.WEAKNESSES}"
+    assert environ(unit(FOLDER / "guichet-backup.service"))["GUICHET_DATA"] == str(Path(said[-1]).parent)
+    assert "--strict" in said, "who was not answered fails"
+    assert service["User"] == "guichet"
+    assert service["ProtectSystem"] == "strict"
 
 
 def test_the_timer_wakes_a_service() -> None:

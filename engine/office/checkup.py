@@ -5,6 +5,7 @@ A part that cannot be opened is a finding, never a failure; nothing personal and
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +31,8 @@ Level: TypeAlias = Literal["well", "watch", "mend"]
 
 COMFORTABLE: Final = 2 * 1024**3  # bytes under which somebody should look at the disk
 OLD_KEYS: Final = 730  # days
+OLD_ANSWER: Final = 3  # days since somebody last asked whether a library has become weak
+WEAKNESSES: Final = "weaknesses.json"  # beside the data, as pip-audit writes it
 _LATE_LETTERS: Final = 600.0  # seconds
 _LATE_TIMERS: Final = 300.0
 _LATE_CHECKPOINT: Final = 300.0
@@ -84,6 +87,8 @@ def examine(place: Place, now: datetime) -> Iterator[Check]:
     yield from _store(place, now)
     yield from _gateways(place)
     yield _solver()
+    if not place.demo:
+        yield _libraries(place, now)
     yield Check("zone", "zone_well", "well", {"zone": str(ZONE), "time": f"{now.astimezone(ZONE):%H:%M}"})
 
 
@@ -127,6 +132,26 @@ def _keys(place: Place, now: datetime) -> Iterator[Check]:
         yield Check("keys", "keys_beside", "watch", name)
     else:
         yield Check("keys", "keys_well", "well", {"days": str(days)})
+
+
+def _libraries(place: Place, now: datetime) -> Check:
+    """What was answered about known weaknesses of the libraries, asked each day beside the portal
+    (`docs/deploy/guichet-weaknesses.timer`). Who was not answered about each of them was not answered."""
+    file = place.data / WEAKNESSES
+    try:
+        told = json.loads(file.read_text("utf-8"))["dependencies"]
+        weak = sorted(f"{one['name']} {one['version']}" for one in told if one.get("vulns"))
+        silent = not told or any("skip_reason" in one for one in told)
+        days = (now - datetime.fromtimestamp(file.stat().st_mtime, UTC)).days
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        weak, silent, days = [], True, 0
+    if weak:
+        return Check("libraries", "libraries_weak", "mend", {"names": ", ".join(weak)})
+    if silent:
+        return Check("libraries", "libraries_unasked", "watch", {"name": str(file)})
+    if days > OLD_ANSWER:
+        return Check("libraries", "libraries_old", "watch", {"days": str(days)})
+    return Check("libraries", "libraries_well", "well", {"days": str(days)})
 
 
 def _disk(data: Path) -> Check:

@@ -70,6 +70,7 @@ def place(world: World, tmp_path: Path) -> Place:
     ring.parent.mkdir()
     world.office.keys.save(ring)
     os.utime(ring, (world.office.now().timestamp(),) * 2)
+    answered(tmp_path / "data", world, [{"name": "flask", "version": "3.1.3", "vulns": []}])
     there = Answers()
     said = Gateways({"mixx": None}, {"sms": there, "email": there}, there)  # type: ignore[arg-type, dict-item]
     return Place(
@@ -77,6 +78,38 @@ def place(world: World, tmp_path: Path) -> Place:
         data=tmp_path / "data", ring=ring, file=tmp_path / "data" / "guichet.db", open_store=lambda: world.office.store,
         gateways=lambda: said,
     )  # fmt: skip
+
+
+def answered(data: Path, world: World, told: object, days: int = 0) -> None:
+    """What pip-audit wrote, so many days ago."""
+    file = data / checkup.WEAKNESSES
+    file.write_text(json.dumps({"dependencies": told, "fixes": []}), "utf-8")
+    os.utime(file, (world.office.now().timestamp() - days * 86_400,) * 2)
+
+
+WEAK = {"name": "jinja2", "version": "3.1.5", "vulns": [{"id": "CVE-2025-27516", "fix_versions": ["3.1.6"]}]}
+SOUND = {"name": "flask", "version": "3.1.3", "vulns": []}
+SKIPPED = {"name": "attrs", "skip_reason": "Dependency not found on PyPI and could not be audited: attrs (26.1.0)"}
+
+
+@pytest.mark.parametrize(
+    ("told", "days", "code", "level"),
+    [
+        ([SOUND], 3, "libraries_well", "well"), ([SOUND], 4, "libraries_old", "watch"),
+        ([SOUND, WEAK], 9, "libraries_weak", "mend"), ([SOUND, SKIPPED], 0, "libraries_unasked", "watch"),
+        ([], 0, "libraries_unasked", "watch"), ("?", 0, "libraries_unasked", "watch"), (None, 0, "libraries_unasked", "watch"),
+    ],
+)  # fmt: skip
+def test_it_says_when_a_library_is_weak_and_when_nobody_asks(
+    place: Place, world: World, told: object, days: int, code: str, level: str
+) -> None:
+    answered(place.data, world, told, days)
+    found = look(place, world)
+    assert found[code].level == level
+    assert (code == "libraries_weak") is ("jinja2 3.1.5" in str(found[code].facts))
+    (place.data / checkup.WEAKNESSES).unlink()
+    assert "libraries_unasked" in look(place, world)
+    assert "libraries_unasked" not in look(replace(place, demo=True), world)
 
 
 def look(place: Place, world: World) -> dict[str, Check]:
@@ -291,7 +324,7 @@ def test_every_finding_has_its_words_and_what_is_not_well_a_way_out() -> None:
     words = load_words()
     source = (ROOT / "engine" / "office" / "checkup.py").read_text("utf-8")
     codes = set(re.findall(r'"((?:settings|keys|disk|files|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
-                           r'|gateways|operators|solver|zone|migrations)_[a-z_]+)"', source))  # fmt: skip
+                           r'|gateways|operators|solver|zone|migrations|libraries)_[a-z_]+)"', source))  # fmt: skip
     codes |= {f"{one}_{state}" for one in ("sms", "email", "antivirus") for state in ("none", "silent", "well")}
     codes |= {"letters_well", "letters_missing"}
     assert len(codes) > 40
