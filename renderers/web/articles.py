@@ -41,10 +41,13 @@ class Section:
 def help_() -> Response:
     phone = site().settings.phone
     questions = [(f"help.task_{name}", f"help.task_{name}_text") for name in ("code", "pay", "fix")]
+    provider = office().identity
+    safer = (Point(say("help.task_safe_way", provider=provider.label), "/connexion/identite"),) if provider else ()
     sections = [
         Section(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
         Section(say("help.office_title"), (say("help.office"),)),
         *(Section(say(title), (say(text),)) for title, text in questions),
+        Section(say("help.task_safe"), (say("help.task_safe_text"),), safer),
         Section(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
         _offices(),
     ]

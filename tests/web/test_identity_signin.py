@@ -116,6 +116,18 @@ def test_giving_up_a_word_that_does_not_hold_and_silence_are_said(visitor: Visit
     assert "ne répond pas" in visitor.open("/connexion/identite").text
 
 
+def test_what_a_code_by_sms_is_worth_is_told_beside_the_way_that_is_worth_more(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    told = visitor.open("/aide")
+    assert "peut lire le code" in told.text
+    assert "Plus sûr qu’un SMS : identité numérique" in told.text.replace("\u00a0", " ")
+    assert 'href="/connexion/identite"' in told.html
+    without = a_visitor(tmp_path / "other").open("/aide").text
+    assert "peut lire le code" in without
+    assert "Plus sûr" not in without
+
+
 def test_without_a_provider_there_is_no_such_door(tmp_path: Path) -> None:
     visitor = a_visitor(tmp_path)
     assert visitor.open("/connexion/identite").status == 404
