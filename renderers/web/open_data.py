@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from itertools import islice
+from typing import Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from engine.definition.model import Procedure
 from engine.definition.outline import Outline
@@ -31,7 +32,7 @@ _A_PAGE = 200
 _MOST_ENTRIES = 30
 _PUBLICATIONS_READ = 60
 _SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
-_feeds: dict[tuple[str, str], tuple[int, bytes]] = {}  # by language and address: the last publication told, the feed
+_FEEDS: Final = "guichet.feeds"  # of one site, by language and address: the last publication told, the feed
 
 
 @blueprint.get("/donnees-ouvertes")
@@ -161,12 +162,13 @@ def _feed(path: str, html: str, title: str, slug: str) -> Response:
     with office().store.unit() as unit:
         last = unit.last_publication()
     key = (language(), path)
-    if key not in _feeds or _feeds[key][0] != last:
+    feeds: dict[tuple[str, str], tuple[int, bytes]] = current_app.extensions.setdefault(_FEEDS, {})
+    if key not in feeds or feeds[key][0] != last:
         entries = list(islice(_entries(slug), _MOST_ENTRIES))
-        if len(_feeds) > _A_PAGE:
-            _feeds.clear()
-        _feeds[key] = last, atom(title, _address(path), _address(html), language(), entries, _SINCE_EVER)
-    response = file_response(_feeds[key][1], "application/atom+xml; charset=utf-8", "demarches.atom", inline=True)
+        if len(feeds) > _A_PAGE:
+            feeds.clear()
+        feeds[key] = last, atom(title, _address(path), _address(html), language(), entries, _SINCE_EVER)
+    response = file_response(feeds[key][1], "application/atom+xml; charset=utf-8", "demarches.atom", inline=True)
     response.add_etag()
     response.make_conditional(request)
     return response

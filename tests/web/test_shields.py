@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from engine.office.sessions import actor_of
 from renderers.console_serving import Front
-from tests.web.visitor import PHONE, Visitor, a_visitor, another, later
+from tests.web.visitor import PHONE, STALL, Visitor, a_visitor, another, later
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -69,6 +69,12 @@ def test_other_sites_read_open_data_and_nothing_else(visitor: Visitor) -> None:
         else:
             assert given is None, one.request.path
             assert one.headers["Cross-Origin-Resource-Policy"] == "same-origin", one.request.path
+
+
+def test_two_sites_of_one_process_tell_each_its_own_news(tmp_path: Path) -> None:
+    for title in ("Étal de marché", "Étal du port"):
+        there = a_visitor(tmp_path, STALL.replace("Étal de marché", title))
+        assert title in there.client.get("/demarches.atom").text
 
 
 def test_a_kind_of_text_says_its_alphabet(visitor: Visitor) -> None:
