@@ -21,10 +21,10 @@ import click
 from engine.clock import SystemClock
 from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.definition.shared_files import Shared
+from engine.gateways.opened import Gateways, WrongGateways
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
-from engine.gateways.settings import Gateways, WrongGateways, read_gateways
 from engine.office.checkup import Place
 from engine.office.demo import close_demo, open_demo
 from engine.office.demo_stories import before_stories, tell_stories
@@ -164,6 +164,8 @@ def _said_gateways(settings: Settings) -> Gateways:
     """What the file of gateways says; nothing without one. Raises `WrongGateways`."""
     if settings.gateways is None:
         return Gateways({}, {})
+    from engine.gateways.settings import read_gateways  # with what speaks to operators: 3 MiB of memory
+
     return read_gateways(settings.gateways, SystemClock(), settings.base_url)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 
-import segno
-
 
 def qr_svg(text: str, scale: int = 4) -> str:
     """The QR code of a text as an SVG without XML header, black on white, medium error correction."""
+    import segno  # loaded by the first code drawn
+
     out = io.BytesIO()
     segno.make(text, error="m", micro=False).save(
         out, kind="svg", scale=scale, border=2, xmldecl=False, svgns=True, omitsize=False

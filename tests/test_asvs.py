@@ -19,7 +19,7 @@ from engine.office import carrying_orders as carried
 from engine.office import passwords as chosen
 from engine.office import publication as followed
 from engine.office.office import OfficeSettings
-from engine.records import arrivals, attachment_content, attachments, pdf_content
+from engine.records import arrivals, attachments, pdf_content, picture_content
 from engine.rules.figures import FEW
 from renderers.console_serving import _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
 from renderers.web import hardening
@@ -154,7 +154,7 @@ def said() -> Iterator[str]:
     yield f"{_AT_ONCE}, {_IDLE} s without a word"
     yield f"{_READY >> 20} MiB lie ready on the disk, no thread waits for who takes it; who takes nothing for {_IDLE} s"
     yield f"{arrivals.LARGEST:,} bytes; {arrivals.AT_ONCE} on their way a dossier; pieces of {arrivals.LARGEST_PIECE:,} bytes"
-    yield f"{attachment_content.MOST_PIXELS:,} pixels; saved anew, {attachment_content.LONGEST_SIDE:,} a side"
+    yield f"{picture_content.MOST_PIXELS:,} pixels; saved anew, {picture_content.LONGEST_SIDE:,} a side"
     yield f"{attachments.AT_ONCE} decoded at once"
     yield f"{pdf_content.MOST_PAGES} pages, {pdf_content.MOST_OBJECTS:,} objects, {pdf_content.MOST_INFLATED:,} bytes unfolded"
     yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"

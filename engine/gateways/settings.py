@@ -38,7 +38,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -48,8 +47,9 @@ from engine.gateways.cinetpay import ADDRESS as CINETPAY
 from engine.gateways.cinetpay import CinetPay
 from engine.gateways.fedapay import ADDRESS as FEDAPAY
 from engine.gateways.fedapay import FedaPay, Mode
-from engine.gateways.identity import CLAIMS, Client, IdentityProvider, OpenIdProvider
+from engine.gateways.identity import IdentityProvider
 from engine.gateways.mail import MailServer, Security
+from engine.gateways.opened import Gateways, WrongGateways
 from engine.gateways.paydunya import ADDRESS as PAYDUNYA
 from engine.gateways.paydunya import PayDunya, Wallet
 from engine.gateways.paygate import ADDRESS as PAYGATE
@@ -60,10 +60,6 @@ from engine.gateways.sms import SmsGateway
 from engine.gateways.wire import InsecureAddress, Wire
 
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
-
-
-class WrongGateways(ValueError):
-    """The file of gateways cannot be used; `str()` says which table, which key, and why, never a secret."""
 
 
 class _Table:
@@ -154,16 +150,6 @@ _KINDS: Final[Mapping[str, _Made]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Gateways:
-    """Operators by id, in the order in which citizens see them; senders by channel; who else knows citizens."""
-
-    operators: Mapping[str, PaymentProvider]
-    senders: Mapping[str, Sender]
-    scanner: ClamAV | None = None
-    identity: IdentityProvider | None = None
-
-
 def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
     """What the file says. Secrets' own files are found from its folder. Raises `WrongGateways`."""
     try:
@@ -233,6 +219,8 @@ def _antivirus(table: _Table) -> ClamAV:
 
 
 def _identity(table: _Table, clock: Clock) -> IdentityProvider:
+    from engine.gateways.openid import CLAIMS, Client, OpenIdProvider  # authlib is 1 MiB: where a provider is set
+
     label, claims, levels = table.text("label"), table.texts("claims"), table.texts("levels")
     if strange := claims.keys() - CLAIMS.keys():
         raise table.wrong("claims", f"knows {', '.join(CLAIMS)}, not {min(strange)}")

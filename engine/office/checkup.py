@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from engine.clock import ZONE
+from engine.gateways.opened import Gateways, WrongGateways
 from engine.gateways.senders import NotSent, Sender
-from engine.gateways.settings import Gateways, WrongGateways
 from engine.office.following import waiting
 from engine.office.gauges import LEAST_FREE
 from engine.office.keys import NoKeys, SigningKeys

@@ -23,7 +23,7 @@ from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_events import EventVerbs
 from engine.records.sqlite_exchanges import ExchangeVerbs
-from engine.records.sqlite_gauges import CLOCK, HAD, RECORDED, GaugeVerbs, standing_of
+from engine.records.sqlite_gauges import CLOCK, GaugeVerbs, standing_of
 from engine.records.sqlite_leaves import LeafVerbs
 from engine.records.sqlite_ledger import LedgerVerbs
 from engine.records.sqlite_openings import OpeningVerbs
@@ -32,7 +32,7 @@ from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_refunds import RefundVerbs
-from engine.records.sqlite_schema import PATIENCE, migrate, prepare, read_settings
+from engine.records.sqlite_schema import NAMES, PATIENCE, ForeignSchema, applied, prepare, read_settings
 from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tables import SqliteRows
 from engine.records.sqlite_tallies import TallyVerbs
@@ -209,8 +209,8 @@ class SqliteStore:
 
     def standing(self) -> Standing:
         with self._connection(alone=False) as connection:
-            had = connection.execute(HAD).fetchall() if connection.execute(RECORDED).fetchone() else []
-            return standing_of((row[0] for row in had), connection.execute(CLOCK).fetchone()[0])
+            had = applied(connection)
+            return standing_of(had, connection.execute(CLOCK).fetchone()[0])
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         last, of = "", () if procedure is None else (procedure,)
@@ -315,3 +315,14 @@ def _passing() -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise
         raise Damaged(error.sqlite_errorname) from error
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Applies what is pending, each migration with its record in one transaction. Safe to start twice at once."""
+    had = applied(connection)
+    if strangers := had - set(NAMES):
+        raise ForeignSchema(min(strangers))
+    if had != set(NAMES):
+        from engine.records.sqlite_migrations import apply_pending  # sqlite-utils is 2 MiB of memory, seldom needed
+
+        apply_pending(connection)

@@ -20,8 +20,6 @@ from engine.records.gauges import (
 from engine.records.sqlite_schema import NAMES
 from engine.records.sqlite_verbs import Verbs
 
-HAD: Final = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'guichet'"
-RECORDED: Final = "SELECT 1 FROM sqlite_schema WHERE name = '_sqlite_migrations'"
 CLOCK: Final = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
 
 

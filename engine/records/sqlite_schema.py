@@ -1,9 +1,6 @@
-"""The tables of the SQLite store made by numbered migrations, and the settings a connection must really run with.
+"""Which migrations make the tables of the SQLite store, and the settings a connection must really run with.
 
-The statements stand with their subjects (`facts_schema.py`, `people_schema.py` and the others imported here). The
-constraints in them are the promise (`docs/decisions/0005-stores.md`): one draft an owner and procedure, one person a
-seat, one credit a payment, a journal and editions nobody rewrites. Instants are texts of 27 signs, in order of time.
-A migration that was released is never edited: the next one corrects it.
+The migrations themselves (`sqlite_migrations.py`) are loaded where one is pending.
 """
 
 from __future__ import annotations
@@ -12,32 +9,8 @@ import sqlite3
 import time
 from typing import Final
 
-from sqlite_utils import Database, Migrations
-
-from engine.records.events import EVENTS
-from engine.records.exchanges import EXCHANGES, NOTES
-from engine.records.facts_schema import (
-    DOCUMENTS,
-    DOSSIERS,
-    EDITION_HEADS,
-    EDITIONS,
-    JOURNAL,
-    MONEY,
-    OUTBOX,
-    SEATS,
-)
-from engine.records.leaves import LEAVES, OWED_SO_FAR
-from engine.records.openings import LOST, OPENINGS
-from engine.records.orders import ORDERS
-from engine.records.people_schema import ADDED, DOOR, MANDATES, PEOPLE, PHONE_MOVES, REFUSED_BECAUSE
-from engine.records.publications import PUBLICATIONS
-from engine.records.refunds import REFUNDS, owed_so_far
-from engine.records.snippets import SNIPPETS
-from engine.records.tallies import TALLIES
-
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
-MIGRATIONS: Final = Migrations("guichet")
 NAMES: Final = (
     "0001 facts",
     "0002 ended payments",
@@ -70,6 +43,8 @@ SETTINGS: Final = {
     "cell_size_check": "1",
     "busy_timeout": "10000",
 }
+HAD: Final = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'guichet'"
+RECORDED: Final = "SELECT 1 FROM sqlite_schema WHERE name = '_sqlite_migrations'"
 SPEED: Final = ("PRAGMA cache_size=-16000", "PRAGMA temp_store=MEMORY", "PRAGMA journal_size_limit=67108864")
 
 
@@ -114,171 +89,8 @@ def read_settings(connection: sqlite3.Connection) -> dict[str, str]:
     return {name: str(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("journal_mode", *SETTINGS)}
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Applies what is pending, each migration with its record in one transaction. Safe to start twice at once."""
-    db = Database(connection, recursive_triggers=False, execute_plugins=False)
-    if strangers := {one.name for one in MIGRATIONS.applied(db)} - set(NAMES):
-        raise ForeignSchema(min(strangers))
-    for migration in MIGRATIONS.pending(db):
-        _apply_one(db, migration.name)
-
-
-def _apply_one(db: Database, name: str) -> None:
-    db.conn.execute("BEGIN IMMEDIATE")
-    try:
-        pending = [migration.name for migration in MIGRATIONS.pending(db)]
-        if pending[:1] == [name]:  # else another process was faster
-            MIGRATIONS.apply(db, stop_before=pending[1:2])
-        db.conn.execute("COMMIT")
-    except BaseException:
-        if db.conn.in_transaction:
-            db.conn.execute("ROLLBACK")
-        raise
-
-
-@MIGRATIONS(name=NAMES[0])
-def facts(db: Database) -> None:
-    """Dossiers, their journal, and what is kept beside them."""
-    for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, DOOR):
-        db.executescript(part)
-
-
-@MIGRATIONS(name=NAMES[1])
-def ended_payments(db: Database) -> None:
-    """Those that ended without money are asked about for a day more: found by when they ended."""
-    db.execute("CREATE INDEX payment_ended ON payment (ended_at) WHERE status IN ('expired', 'failed')")
-
-
-@MIGRATIONS(name=NAMES[2])
-def parts_awaited(db: Database) -> None:
-    """Which roles a dossier still waits for, where it waits for several; `null` elsewhere, and until it moves again."""
-    db.execute("ALTER TABLE dossier ADD COLUMN awaits TEXT NOT NULL DEFAULT 'null'")
-    db.execute("DROP INDEX dossier_tray")
-    db.execute(
-        "CREATE INDEX dossier_tray ON dossier (procedure, state, due_order, id, office, assigned, closed, awaits)"
-    )
-
-
-@MIGRATIONS(name=NAMES[3])
-def publications(db: Database) -> None:
-    """What was decided about the editions in service, and how following a repository goes."""
-    db.executescript(PUBLICATIONS)
-
-
-@MIGRATIONS(name=NAMES[4])
-def forgotten(db: Database) -> None:
-    """What an issued document shows may be erased, whole, once its dossier is kept no more; nothing else of it changes."""
-    db.execute("DROP TRIGGER document_stays")
-    db.execute("""
-        CREATE TRIGGER document_stays BEFORE UPDATE ON document
-          WHEN (old.id, old.dossier, old.output, old.number, old.issued_at, old.code, old.token, old.jws) IS NOT
-               (new.id, new.dossier, new.output, new.number, new.issued_at, new.code, new.token, new.jws)
-            OR (old.content IS NOT new.content AND NOT (new.content = '[]' AND new.holder = ''))
-          BEGIN SELECT RAISE(ABORT, 'an issued document changes its status only'); END""")
-
-
-@MIGRATIONS(name=NAMES[5])
-def payment_page(db: Database) -> None:
-    """Where the payer confirms, when the operator has a page of its own."""
-    db.execute("ALTER TABLE payment ADD COLUMN page TEXT")
-
-
-@MIGRATIONS(name=NAMES[6])
-def people(db: Database) -> None:
-    """Second factors, ways of being known, rights that end, who read what, and the journal of rights."""
-    db.executescript(PEOPLE)
-    for table, column, kind, more in ADDED:
-        db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
-
-
-@MIGRATIONS(name=NAMES[7])
-def exchanges(db: Database) -> None:
-    """Messages, seats held while they are confirmed, waiting lists, documents lent by a link."""
-    db.executescript(EXCHANGES)
-
-
-@MIGRATIONS(name=NAMES[8])
-def mandates(db: Database) -> None:
-    """Who acts for whom, within which bounds, until when."""
-    db.executescript(MANDATES)
-
-
-@MIGRATIONS(name=NAMES[9])
-def edition_heads(db: Database) -> None:
-    """Editions are listed without walking over their texts."""
-    db.execute(EDITION_HEADS)
-
-
-@MIGRATIONS(name=NAMES[10])
-def tallies(db: Database) -> None:
-    """What happened, counted by procedure, month and office; the journal in the order of time, which it is counted from."""
-    db.executescript(TALLIES)
-
-
-@MIGRATIONS(name=NAMES[11])
-def orders(db: Database) -> None:
-    """Work ordered for many dossiers at once, files that take long to prepare."""
-    db.executescript(ORDERS)
-
-
-@MIGRATIONS(name=NAMES[12])
-def events(db: Database) -> None:
-    """The journals are read together by time; through what each dossier came stands on its line."""
-    db.execute("ALTER TABLE dossier ADD COLUMN channel TEXT NOT NULL DEFAULT 'web'")
-    db.execute(
-        "UPDATE dossier SET channel = coalesce("
-        "(SELECT json_extract(body, '$.channel') FROM dossier_body WHERE dossier_body.dossier = dossier.id), 'web')"
-    )
-    db.execute(EVENTS)
-
-
-@MIGRATIONS(name=NAMES[13])
-def leaves(db: Database) -> None:
-    """The journal as one tree, which is signed; all that was sealed so far is owed to it."""
-    db.executescript(LEAVES)
-    for statement in OWED_SO_FAR:
-        db.execute(statement)
-
-
-@MIGRATIONS(name=NAMES[14])
-def snippets(db: Database) -> None:
-    """Sentences that agencies keep ready for their agents."""
-    db.executescript(SNIPPETS)
-
-
-@MIGRATIONS(name=NAMES[15])
-def openings(db: Database) -> None:
-    """When offices receive beside what their file says; which change took a slot away."""
-    db.executescript(OPENINGS)
-    db.execute(f"ALTER TABLE {LOST[0]} ADD COLUMN {LOST[1]} {LOST[2]}")
-
-
-@MIGRATIONS(name=NAMES[16])
-def notes(db: Database) -> None:
-    """What agents write about a dossier for one another."""
-    db.executescript(NOTES)
-
-
-@MIGRATIONS(name=NAMES[17])
-def refunds(db: Database) -> None:
-    """What is owed back to whoever paid, until it is paid back; all that journals owed so far."""
-    db.executescript(REFUNDS)
-    for statement in owed_so_far(json_cell, json_cell):
-        db.execute(statement)
-
-
-@MIGRATIONS(name=NAMES[18])
-def refused_mandates(db: Database) -> None:
-    """Why a mandate was refused, for who asked for it."""
-    table, column, kind, more = REFUSED_BECAUSE
-    db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
-
-
-@MIGRATIONS(name=NAMES[19])
-def phone_moves(db: Database) -> None:
-    """Numbers asked for at a counter, that wait for their day."""
-    db.executescript(PHONE_MOVES)
-
-
-def json_cell(column: str, name: str) -> str:
-    return f"json_extract({column}, '$.{name}')"
+def applied(connection: sqlite3.Connection) -> frozenset[str]:
+    """The names of the migrations that a file had."""
+    if connection.execute(RECORDED).fetchone() is None:
+        return frozenset()
+    return frozenset(name for (name,) in connection.execute(HAD))

@@ -22,7 +22,7 @@ from typing import Any, Final
 from PIL import Image
 from pypdf import PdfReader
 
-from engine.records import attachment_content
+from engine.records import picture_content
 from engine.records.attachment_content import Rejected
 from engine.records.attachments import LONGEST_NAME, AttachmentStore
 from engine.records.file_keys import FileKeys
@@ -286,7 +286,7 @@ def _faults_of_one(store: AttachmentStore, file: Hostile) -> Iterator[str]:
         PdfReader(io.BytesIO(data))
     else:
         with Image.open(io.BytesIO(data)) as picture:
-            if picture.getexif() or max(picture.size) > attachment_content.LONGEST_SIDE:
+            if picture.getexif() or max(picture.size) > picture_content.LONGEST_SIDE:
                 yield "not made anew"
     yield from _of_name(kept.name, kept.kind)
 
@@ -305,7 +305,7 @@ def main(folder: str, case: str = "", *lifted: str) -> None:
     """`case`: only the files of that name; `lifted`: limits of the judge that do not hold."""
     files = [one for one in corpus() if case in one.case]
     for name in lifted:
-        setattr(attachment_content, name, 10**12)
+        setattr(picture_content, name, 10**12)
     store = AttachmentStore(Path(folder), FileKeys.generate())
     limit_memory(MEMORY)
     timed = each_within(PROCESSOR, ((file.case, file) for file in files))

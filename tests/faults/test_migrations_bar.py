@@ -21,7 +21,7 @@ from sqlite_utils import Database
 
 from engine.office.inspection import fsck
 from engine.office.timers import tour
-from engine.records import postgres_schema, sqlite, sqlite_schema
+from engine.records import postgres_schema, sqlite, sqlite_migrations, sqlite_schema
 from engine.records.postgres import PostgresStore
 from engine.records.removal import TABLES
 from engine.records.sqlite import SqliteStore
@@ -71,7 +71,7 @@ def sqlite_of(path: Path, number: int, world: World) -> None:
         sqlite_schema.prepare(connection, "wal")
         db = Database(connection, recursive_triggers=False, execute_plugins=False)
         for name in sqlite_schema.NAMES[:number]:
-            sqlite_schema._apply_one(db, name)
+            sqlite_migrations._apply_one(db, name)
         connection.execute("BEGIN")
         for table, (names, rows) in rows_of(world).items():
             found = connection.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", (table,))
@@ -202,7 +202,7 @@ def _count_down(statement: int, kind: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if kind == "sqlite":
-        real = sqlite_schema.migrate
+        real = sqlite.migrate
 
         def migrate(connection: sqlite3.Connection) -> None:
             connection.set_trace_callback(one_more)
@@ -273,13 +273,13 @@ def test_migrations_that_are_not_whole_or_nothing_are_seen(
     tmp_path: Path, lived: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def apply(db: Database, name: str) -> None:
-        pending = [one.name for one in sqlite_schema.MIGRATIONS.pending(db)]
-        migration = next(one for one in sqlite_schema.MIGRATIONS.pending(db) if one.name == name)
+        pending = [one.name for one in sqlite_migrations.MIGRATIONS.pending(db)]
+        migration = next(one for one in sqlite_migrations.MIGRATIONS.pending(db) if one.name == name)
         migration.fn(db)  # each statement by itself, and only then its record
-        sqlite_schema.MIGRATIONS.ensure_migrations_table(db)
+        sqlite_migrations.MIGRATIONS.ensure_migrations_table(db)
         db.table("_sqlite_migrations").insert({"migration_set": "guichet", "name": name, "applied_at": "now"})
         assert pending
 
-    monkeypatch.setattr(sqlite_schema, "_apply_one", apply)
+    monkeypatch.setattr(sqlite_migrations, "_apply_one", apply)
     _, wrong = left_behind("sqlite", tmp_path, lived, 20)
     assert wrong

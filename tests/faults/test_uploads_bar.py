@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine.records import attachment_content, attachments, pdf_content
+from engine.records import attachment_content, attachments, pdf_content, picture_content
 from engine.records.attachment_content import Content
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys
@@ -141,7 +141,7 @@ def any_beginning(patch: pytest.MonkeyPatch) -> None:
 
 
 def any_size(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(attachment_content, "MOST_SIDE", 10**12)
+    patch.setattr(picture_content, "MOST_SIDE", 10**12)
 
 
 def names_as_they_came(patch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.gateways.antivirus import ClamAV
-from engine.gateways.settings import WrongGateways, read_gateways
+from engine.gateways.opened import WrongGateways
+from engine.gateways.settings import read_gateways
 from engine.office import intake
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys

@@ -10,9 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from engine.clock import FixedClock
-from engine.gateways.identity import Begun, Client, Identity, NotProven, OpenIdProvider
+from engine.gateways.identity import Begun, Identity, NotProven
+from engine.gateways.opened import WrongGateways
+from engine.gateways.openid import Client, OpenIdProvider
 from engine.gateways.payments import ProviderDown
-from engine.gateways.settings import WrongGateways, read_gateways
+from engine.gateways.settings import read_gateways
 from engine.gateways.wire import InsecureAddress
 from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, a_key, local_identity
 from tests.makers import NOW

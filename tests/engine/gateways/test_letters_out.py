@@ -15,8 +15,9 @@ from aiosmtpd.controller import Controller
 
 from engine.clock import FixedClock
 from engine.gateways.mail import MailServer
+from engine.gateways.opened import WrongGateways
 from engine.gateways.senders import NotSent
-from engine.gateways.settings import WrongGateways, read_gateways
+from engine.gateways.settings import read_gateways
 from engine.gateways.sms import SmsGateway
 from engine.gateways.wire import Wire
 from engine.records.dossier import Letter

@@ -12,10 +12,11 @@ import pytest
 from engine.clock import FixedClock
 from engine.gateways.cinetpay import CinetPay
 from engine.gateways.fedapay import FedaPay
+from engine.gateways.opened import WrongGateways
 from engine.gateways.paydunya import PayDunya
 from engine.gateways.paygate import PayGate
 from engine.gateways.payments import BadCallback, PaymentOrder, PaymentProvider, ProviderDown
-from engine.gateways.settings import WrongGateways, read_gateways
+from engine.gateways.settings import read_gateways
 from engine.gateways.wire import InsecureAddress, Wire, whole_francs
 from engine.office import cashier, settlement
 from tests.engine.gateways.local_operators import (

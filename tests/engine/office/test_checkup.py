@@ -19,8 +19,8 @@ from click.testing import CliRunner
 
 from engine.gateways.antivirus import ClamAV
 from engine.gateways.mail import MailServer
+from engine.gateways.opened import Gateways, WrongGateways
 from engine.gateways.senders import NotSent
-from engine.gateways.settings import Gateways, WrongGateways
 from engine.gateways.sms import SmsGateway
 from engine.gateways.wire import Wire
 from engine.office import checkup

@@ -20,7 +20,7 @@ from engine.records.dossier import Account, Actor, Dossier
 from engine.records.postgres_schema import text_cell, whole_cell
 from engine.records.refunds import owed_so_far
 from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_schema import json_cell
+from engine.records.sqlite_migrations import json_cell
 from tests.engine.office.test_refunds import HALL, TWICE_DEBITED, paid
 from tests.engine.office.world import MONDAY, PHONE, World
 from tests.postgres import an_empty_store

@@ -26,9 +26,10 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from engine.records.attachment_content import LONGEST_SIDE, Rejected
+from engine.records.attachment_content import Rejected
 from engine.records.attachments import AttachmentStore, Kept, Lost, display_name
 from engine.records.file_keys import FileKeys
+from engine.records.picture_content import LONGEST_SIDE
 from engine.records.store import Busy
 
 ALL = ("pdf", "jpg", "png")

@@ -16,7 +16,8 @@ import pytest
 
 from engine.records import sqlite, sqlite_schema
 from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_schema import MIGRATIONS, NAMES, SETTINGS, ForeignSchema, UnsafeSettings
+from engine.records.sqlite_migrations import MIGRATIONS
+from engine.records.sqlite_schema import NAMES, SETTINGS, ForeignSchema, UnsafeSettings
 from engine.records.sqlite_search import tray_query
 from engine.records.store import Busy, Damaged, Finding, Store, Tray
 from tests.engine.records.makers import (

@@ -1,0 +1,25 @@
+"""What leaves the house, opened. Its file is read by `settings.py`, loaded where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.gateways.antivirus import ClamAV
+from engine.gateways.identity import IdentityProvider
+from engine.gateways.payments import PaymentProvider
+from engine.gateways.senders import Sender
+
+
+class WrongGateways(ValueError):
+    """The file of gateways cannot be used; `str()` says which table, which key, and why, never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """Operators by id, in the order in which citizens see them; senders by channel; who else knows citizens."""
+
+    operators: Mapping[str, PaymentProvider]
+    senders: Mapping[str, Sender]
+    scanner: ClamAV | None = None
+    identity: IdentityProvider | None = None
