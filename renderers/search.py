@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+from array import array
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -60,8 +61,8 @@ class WordIndex:
     def __init__(self, listed: Iterable[Searched], sayings: Iterable[str] = ()) -> None:
         besides = Sayings(sayings)
         self._ids: list[str] = []
-        anywhere: dict[str, list[int]] = defaultdict(list)
-        titles: dict[str, list[int]] = defaultdict(list)
+        anywhere: dict[str, array[int]] = defaultdict(_ranks)
+        titles: dict[str, array[int]] = defaultdict(_ranks)
         for rank, one in enumerate(listed):
             self._ids.append(one.id)
             title = set(words_of(one.title))
@@ -70,7 +71,7 @@ class WordIndex:
             words = title.union(words_of(one.besides))
             for word in words | besides.of(words):
                 anywhere[intern(word)].append(rank)
-        self._titles, self._anywhere = _settled(titles), _settled(anywhere)
+        self._titles, self._anywhere = dict(titles), dict(anywhere)
         self._words = sorted(anywhere)
 
     def find(self, query: str) -> Found:
@@ -85,7 +86,7 @@ class WordIndex:
         near = {rank for word in wanted for close in self._near(word) for rank in self._anywhere[close]}
         return Found((), tuple(self._ids[rank] for rank in sorted(near)))
 
-    def _having(self, start: str, places: Mapping[str, tuple[int, ...]]) -> set[int]:
+    def _having(self, start: str, places: Mapping[str, array[int]]) -> set[int]:
         return {rank for word in self._beginning(start) for rank in places.get(word, ())}
 
     def _beginning(self, start: str) -> Iterator[str]:
@@ -99,8 +100,8 @@ class WordIndex:
         return difflib.get_close_matches(word, spelt, _MOST_NEAR, _NEAR)
 
 
-def _settled(places: Mapping[str, list[int]]) -> dict[str, tuple[int, ...]]:
-    return {word: tuple(ranks) for word, ranks in places.items()}
+def _ranks() -> array[int]:
+    return array("I")  # of thousands of procedures, each is there for thirty words
 
 
 def words_of(text: str) -> list[str]:

@@ -111,17 +111,17 @@ class Catalogue:
         """What is known of a procedure in service, or of one edition exactly."""
         newest = entries_of(self.procedures).get(procedure_id)
         entry = self._entry(procedure_id, fingerprint) if fingerprint else newest
-        return outline_in(entry) if entry is not None else None
+        return self._outline(entry) if entry is not None else None
 
     def outlines(self) -> Iterator[Outline]:
         """Of every procedure in service, in the order of their ids."""
         in_service = entries_of(self.procedures)
-        return (outline_in(in_service[name]) for name in sorted(in_service))
+        return (self._outline(in_service[name]) for name in sorted(in_service))
 
     def older_outlines(self, procedure_id: str | None = None) -> Iterator[Outline]:
         """Of every edition of the past at hand, or of those of one procedure."""
         older = entries_of(self.older).values() if procedure_id is None else editions_in(self.older, procedure_id)
-        return map(outline_in, older)
+        return map(self._outline, older)
 
     def fingerprint(self, procedure_id: str) -> str | None:
         """Which edition of a procedure is in service."""
@@ -151,7 +151,7 @@ class Catalogue:
     def current_outline(self, procedure_id: str, day: date) -> Outline | None:
         """The same, without opening its book."""
         entry = self.current_entry(procedure_id, day)
-        return outline_in(entry) if entry is not None else None
+        return self._outline(entry) if entry is not None else None
 
     def current_entry(self, procedure_id: str, day: date) -> Entry | None:
         """The same, without reading even its outline."""
@@ -181,6 +181,13 @@ class Catalogue:
         found = (one for one in editions_in(self.older, procedure_id) if one.edition == edition)
         entry = next(found, None)
         return self.edition(entry.id, entry.fingerprint) if entry is not None else None
+
+    def _outline(self, entry: Entry) -> Outline:
+        """As it was kept; where that cannot be read any more, as its book says."""
+        try:
+            return outline_in(entry)
+        except LostEdition:
+            return outline_in(self.open(entry))
 
     def _entry(self, procedure_id: str, fingerprint: str) -> Entry | None:
         newest = entries_of(self.procedures).get(procedure_id)
@@ -238,9 +245,16 @@ class Catalogue:
             self,
             procedures=books_of({**kept, **last}, self.shelf),
             warnings=MappingProxyType({**self.warnings, **refused}),
-            standing=MappingProxyType(dict(standing)),
+            standing=MappingProxyType(dict(self._in_own_words(standing))),
             calm=None,
         ).on(day)
+
+    def _in_own_words(self, standing: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The same names and fingerprints, the texts those of our entries: of thousands, none is kept twice."""
+        for name, line in standing.items():
+            entries = [self._entry(name, one) for one in line]
+            own = tuple(entry.fingerprint if entry else one for one, entry in zip(line, entries, strict=True))
+            yield next((entry.id for entry in entries if entry and entry.id == name), name), own
 
     def _last(self, procedure_id: str, standing: Mapping[str, tuple[str, ...]]) -> Entry | None:
         line = (self._entry(procedure_id, one) for one in reversed(standing.get(procedure_id, ())))
@@ -307,8 +321,9 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
         known, shared, faults, shelf = before.seen, before.shared, before.shared_problems, before.shelf
     files = _files(folder)
     found = dict(check_many(folder, _new(folder, files, known))) if index is not None else {}
+    names = {name: name for name in known}  # one text of each name, not two
     seen = {
-        name: _see(folder, name, files[name], shared, found.get(name) or known.get(name), shelf)
+        names.get(name, name): _see(folder, name, files[name], shared, found.get(name) or known.get(name), shelf)
         for name in sorted(files)
     }
     if index is not None and seen != known and index.key == key_of(folder):
@@ -333,8 +348,9 @@ def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
     warnings: dict[str, Report] = {}
     older = dict(entries_of(before.older)) if before else {}
     for name, one in read.seen.items():
-        promised = Path(name).stem
+        promised = os.path.splitext(name)[0]
         entry = one.entry or former.get(promised)
+        promised = entry.id if entry is not None and entry.id == promised else promised  # one text, not two
         if one.entry is None:
             warnings[promised] = one.report
         if entry is not None:

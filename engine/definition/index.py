@@ -1,7 +1,7 @@
 """The index: what reading a folder found, kept between two starts, so that only what changed is read again.
 
-One line a file: its stamp, the digest of its text, what was found wrong, the outline of its book; then one a edition of the
-past. It is believed only whole, from the same checker, over the same shared files; a file is believed unread only when its
+One row a file: its stamp, the digest of its text, what was found wrong, the outline of its book; then one a edition of the
+past. The outlines stay in the file, which is only ever replaced whole, and are read again when somebody asks. It is believed only whole, from the same checker, over the same shared files; a file is believed unread only when its
 stamp is the same and older than the index. Whatever is not believed is read, so that an index is never needed.
 """
 
@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,13 +20,15 @@ from pathlib import Path, PurePath
 from typing import Any, Final, TypeAlias
 
 from engine.definition.remembered import key_of
-from engine.definition.shelf import Closed, Entry, closed
+from engine.definition.shelf import FINGERPRINT, Closed, Entry, LostEdition, Rows, closed, place_of
 from engine.problems import Position, Problem, Report, problem
 
-Stamp: TypeAlias = tuple[int, int, int]  # last change of the text and of the file in nanoseconds, size in bytes
+Stamp: TypeAlias = int  # last change of the text and of the file in nanoseconds, size in bytes, one behind the other
 
-NO_STAMP: Final[Stamp] = (0, 0, 0)
-_FORMAT: Final = "guichet-index-3"
+NO_STAMP: Final[Stamp] = 0
+_FORMAT: Final = "guichet-index-4"
+_TOUCHED: Final = 64  # bits of a stamp
+_SIZE: Final = 48
 _GRAIN: Final = 2_000_000_000  # nanoseconds in which two changes of a file may look like one
 _CLEAN: Final = Report()
 
@@ -53,20 +55,22 @@ class Index:
         """What is known of the files of a folder, by name; nothing when the index is not to be believed."""
         self.key, self.older = key_of(folder), {}
         try:
-            limit = self.path.stat().st_mtime_ns - _GRAIN
-            head, _, body = self.path.read_text("utf-8").partition("\n")
-        except (OSError, ValueError):
+            rows = Rows(self.path.open("rb"))
+            limit = os.fstat(rows.file.fileno()).st_mtime_ns - _GRAIN
+            whole = rows.file.read()
+        except OSError:
             return {}
-        if head != _head(self.key, body):
+        begins = whole.find(b"\n") + 1
+        if whole[:begins] != _head(self.key, memoryview(whole)[begins:]):
             return {}
         seen: dict[str, Seen] = {}
         try:
-            for line in body.split("\n"):
-                cells = line.split("\t")
+            for place, row in _rows(whole, begins):
+                cells = row.decode().split("\t")
                 if cells[0]:
-                    seen[cells[0]] = _seen(cells, str(folder), limit)
+                    seen[cells[0]] = _seen(cells, str(folder), limit, rows, place)
                 elif len(cells) > 1:
-                    self.older[cells[8]] = _closed(cells)
+                    self.older[cells[FINGERPRINT]] = _closed(cells, rows, place)
         except (ValueError, IndexError, TypeError):  # written by nobody we know
             self.older = {}
             return {}
@@ -74,13 +78,13 @@ class Index:
 
     def write(self, folder: Path, seen: Mapping[str, Seen]) -> None:
         """Written beside, then put in place; where nothing may be written, everything is read again next time."""
-        lines = [write_line(name, one, folder) for name, one in seen.items() if name.isprintable()]
-        lines += [write_line("", Seen(NO_STAMP, "", one, _CLEAN), folder) for one in self.older.values()]
-        body = "\n".join(lines)
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        with suppress(OSError, UnicodeEncodeError):
+        with suppress(OSError, UnicodeEncodeError, LostEdition):
+            lines = [write_line(name, one, folder) for name, one in seen.items() if name.isprintable()]
+            lines += [write_line("", Seen(NO_STAMP, "", one, _CLEAN), folder) for one in self.older.values()]
+            body = "\n".join(lines).encode()
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(f"{_head(self.key, body)}\n{body}", "utf-8")
+            beside.write_bytes(_head(self.key, body) + body)
             beside.replace(self.path)
 
     def learn(self, editions: Iterable[Closed]) -> None:
@@ -88,21 +92,34 @@ class Index:
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+    return (status.st_mtime_ns << _TOUCHED | status.st_ctime_ns) << _SIZE | status.st_size
 
 
-def _head(key: str, body: str) -> str:
-    return f"{_FORMAT}\t{key}\t{hashlib.sha256(body.encode()).hexdigest()}"
+def _touched(stamp: Stamp) -> int:
+    return stamp >> _SIZE & (1 << _TOUCHED) - 1
 
 
-# -- one line ----------------------------------------------------------------------------------------------------------
+def _head(key: str, body: bytes | memoryview) -> bytes:
+    return f"{_FORMAT}\t{key}\t{hashlib.sha256(body).hexdigest()}\n".encode()
+
+
+def _rows(whole: bytes, begins: int) -> Iterator[tuple[int, bytes]]:
+    """Each row and its place."""
+    while begins < len(whole):
+        ends = whole.find(b"\n", begins)
+        row = whole[begins : ends if ends >= 0 else len(whole)]
+        yield place_of(begins, len(row)), row
+        begins += len(row) + 1
+
+
+# -- one row -----------------------------------------------------------------------------------------------------------
 
 
 def write_line(name: str, one: Seen, folder: Path) -> str:
     """What was found of one file."""
     found = [_plain(problem_, folder) for problem_ in one.report]
     report = json.dumps(found, separators=(",", ":")) if found else ""
-    cells = [name, *map(str, one.stamp), one.digest, report]
+    cells = [name, str(one.stamp), one.digest, report]
     if one.entry is not None:
         book = one.entry if isinstance(one.entry, Closed) else closed(one.entry)
         days = (day.isoformat() if day else "" for day in (book.from_, book.until))
@@ -116,17 +133,18 @@ def read_line(line: str, folder: Path) -> tuple[str, Seen]:
     return cells[0], _seen(cells, str(folder), sys.maxsize)
 
 
-def _seen(cells: list[str], folder: str, limit: int) -> Seen:
-    changed, touched, size = map(int, cells[1:4])
-    stamp = (changed, touched, size) if touched < limit else NO_STAMP
-    report = Report(tuple(_problem(one, folder) for one in json.loads(cells[5]))) if cells[5] else _CLEAN
-    entry = _closed(cells) if len(cells) > 6 else None
-    return Seen(stamp, cells[4], entry, report)
+def _seen(cells: list[str], folder: str, limit: int, rows: Rows | None = None, place: int = 0) -> Seen:
+    stamp = int(cells[1])
+    report = Report(tuple(_problem(one, folder) for one in json.loads(cells[3]))) if cells[3] else _CLEAN
+    entry = _closed(cells, rows, place) if len(cells) > 4 else None
+    return Seen(stamp if _touched(stamp) < limit else NO_STAMP, cells[2], entry, report)
 
 
-def _closed(cells: list[str]) -> Closed:
-    name, edition, fingerprint, first, last, line = cells[6:]
-    return Closed(name, int(edition), fingerprint, _day(first), _day(last), line, cells[0], cells[4])
+def _closed(cells: list[str], rows: Rows | None = None, place: int = 0) -> Closed:
+    """Its outline is left in its row, where it has a place in a file."""
+    file, _, digest, _, name, edition, fingerprint, first, last, line = cells
+    kept = line if rows is None else place
+    return Closed(name, int(edition), fingerprint, _day(first), _day(last), kept, file, digest, rows)
 
 
 @cache

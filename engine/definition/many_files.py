@@ -51,8 +51,7 @@ def _check(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
         with suppress(OSError):
             data = (folder / name).read_bytes()
             checked = check_definition(data, str(folder / name), shared, served=True)
-            changed, touched, size = stamp
-            seen = Seen((changed, touched, size), hashlib.sha256(data).hexdigest(), checked.procedure, checked.report)
+            seen = Seen(int(stamp), hashlib.sha256(data).hexdigest(), checked.procedure, checked.report)
             yield write_line(name, seen, folder)
 
 

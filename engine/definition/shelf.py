@@ -7,6 +7,7 @@ that was kept of the edition; what does not come out under the same fingerprint 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar
 
 from engine.definition.build import build_from_expanded
 from engine.definition.checking import check_definition
@@ -26,6 +27,8 @@ from engine.definition.source import Source, read_source
 from engine.problems import InvalidDefinition
 
 MOST_OPEN: Final = 128  # books of some 300 KB
+FINGERPRINT: Final = 6  # its cell in a row of an index; the last cell is the outline
+_LENGTH: Final = 24  # bits of a place
 
 K = TypeVar("K")
 
@@ -56,21 +59,53 @@ class LostEdition(LookupError):
     """An edition that is nowhere, or cannot be read any more."""
 
 
+def place_of(begins: int, length: int) -> int:
+    """Where a row stands in its file, as one number."""
+    return begins << _LENGTH | length
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """The rows of an index, in its file: what was open here stays as it was when another takes its name."""
+
+    file: BinaryIO
+
+    def outline(self, place: int, fingerprint: str) -> str:
+        """The outline in a row of that edition. Raises LostEdition."""
+        try:
+            row = os.pread(self.file.fileno(), place & (1 << _LENGTH) - 1, place >> _LENGTH).decode().split("\t")
+        except (OSError, ValueError):
+            row = []
+        if row[FINGERPRINT : FINGERPRINT + 1] != [fingerprint]:
+            raise LostEdition(fingerprint[:12])
+        return row[-1]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Closed:
-    """One edition that was read once. `file` and `digest`: where, and what it said; empty for one of the past."""
+    """One edition that was read once. `kept`: its outline (`write_outline`), or the place of its row in `rows`. `file` and
+    `digest`: where it was read, and what that said; empty for one of the past."""
 
     id: str
     edition: int
     fingerprint: str
     from_: date | None
     until: date | None
-    line: str  # its outline (`write_outline`)
+    kept: str | int
     file: str = ""
     digest: str = ""
+    rows: Rows | None = None
+
+    @property
+    def line(self) -> str:
+        """Raises LostEdition."""
+        if isinstance(self.kept, str) or self.rows is None:
+            return str(self.kept)
+        return self.rows.outline(self.kept, self.fingerprint)
 
     @property
     def outline(self) -> Outline:
+        """Raises LostEdition."""
         return read_outline(self.line, self.id, self.edition, self.fingerprint, self.from_, self.until)
 
 

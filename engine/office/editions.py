@@ -87,8 +87,9 @@ class EditionShelf:
         """By role, the editions in which it has a part."""
         found: dict[str, list[tuple[str, str]]] = {}
         for outline in self.outlines(catalogue):
+            key = (outline.id, outline.fingerprint)
             for role in outline.roles:
-                found.setdefault(role, []).append((outline.id, outline.fingerprint))
+                found.setdefault(role, []).append(key)
         return found
 
     def worked_out(self, catalogue: Catalogue, name: object, work: Callable[[Catalogue], _Worked]) -> _Worked:

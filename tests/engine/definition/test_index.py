@@ -174,7 +174,7 @@ def flipped(folder: Path, index: Path) -> None:
 
 
 def of_another_format(folder: Path, index: Path) -> None:
-    edit(index, "guichet-index-3", "guichet-index-0")
+    edit(index, "guichet-index-4", "guichet-index-0")
 
 
 def of_another_checker(folder: Path, index: Path) -> None:
@@ -292,6 +292,28 @@ def test_a_start_opens_no_book_and_a_book_is_opened_once(folder: Path, index: Pa
     assert found.procedures["essai"] is found.procedures["essai"]
     assert "rien" not in found.procedures
     assert found.procedures.get("rien") is None
+
+
+def test_outlines_stay_in_the_index_they_were_read_from(folder: Path, index: Path) -> None:
+    load_catalogue(folder, index)
+    old(index)
+    found, whole = load_catalogue(folder, index), load_catalogue(folder)
+    first = entries_of(found.procedures)["essai"]
+    assert isinstance(first, Closed)
+    assert isinstance(first.kept, int)
+    added(folder, index)
+    load_catalogue(folder, index)  # writes another index in its place
+    assert list(found.outlines()) == list(whole.outlines())
+
+
+@pytest.mark.parametrize("left", [slice(0, 10), slice(40, None)])
+def test_an_outline_that_cannot_be_read_any_more_is_worked_out_again(left: slice, folder: Path, index: Path) -> None:
+    load_catalogue(folder, index)
+    old(index)
+    found, whole = load_catalogue(folder, index), load_catalogue(folder)
+    index.write_bytes(index.read_bytes()[left])  # in place, which nobody of us does
+    assert list(found.outlines()) == list(whole.outlines())
+    assert found.outline("encore") == whole.outline("encore")
 
 
 def test_a_file_that_changed_meanwhile_is_never_taken_for_the_edition_in_service(folder: Path, index: Path) -> None:
