@@ -312,7 +312,9 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
     stamps = _stamps(folder, shared_files(folder))
     if before is None or anew:
         known: Mapping[str, Seen] = index.read(folder) if index is not None else {}
-        shared, problems = load_shared(folder)
+        shared, problems = load_shared(folder, index.sound if index is not None else ())
+        if index is not None:
+            index.clean = not problems
         faults = Report.of(problems)
         shelf = Shelf(folder, shared) if index is not None else None
         if before is not None and before.shelf is not None and shelf is not None:

@@ -32,19 +32,27 @@ class Checked:
 
 
 def check_definition(
-    text: bytes | str, file: str, shared: Shared, *, lint: bool = True, day: date | None = None, served: bool = False
+    text: bytes | str,
+    file: str,
+    shared: Shared,
+    *,
+    lint: bool = True,
+    day: date | None = None,
+    served: bool = False,
+    sound: bool = False,
 ) -> Checked:
     """Everything that is wrong with a definition: its text, its shape, its names, then the rules of the circuit.
 
     `day` decides whether what the file accepts still counts; without one it does. `served`: the file is of a folder of
-    procedures, where no other name than its procedure's will do.
+    procedures, where no other name than its procedure's will do. `sound`: its shape was found right, over these shared files.
     """
     try:
         source = read_source(text, file)
     except InvalidDefinition as invalid:
         return Checked(None, invalid.report)
     placed, splicing = splice(source, shared.blocks, shared.presets)
-    shape = [*source.advice, *check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
+    shape = [] if sound else [*check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
+    shape = [*source.advice, *shape]
     procedure, built = build_spliced(placed, splicing, shared)
     built = _less_what_is_unread(source, shape, built)
     shape, built = _names_refused(shape, built)

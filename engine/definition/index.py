@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import Any, Final, TypeAlias
 
-from engine.definition.remembered import key_of
+from engine.definition.remembered import key_of, shared_digests
 from engine.definition.shelf import FINGERPRINT, Closed, Entry, LostEdition, Rows, closed, place_of
 from engine.problems import Position, Problem, Report, problem
 
@@ -45,15 +45,19 @@ class Seen:
 
 @dataclass(slots=True)
 class Index:
-    """The index of one folder, in its file. `older`: what is known of editions of the past, by fingerprint."""
+    """The index of one folder, in its file. `older`: what is known of editions of the past, by fingerprint. `clean`: whether
+    nothing was wrong with the shared files; `sound`: the digests of those that need no second look."""
 
     path: Path
     older: dict[str, Closed] = field(default_factory=dict)
-    key: str = ""  # what the lines depend on besides the files
+    key: str = ""  # what the rows depend on besides the files
+    clean: bool = False
+    sound: Collection[str] = ()
 
     def read(self, folder: Path) -> dict[str, Seen]:
         """What is known of the files of a folder, by name; nothing when the index is not to be believed."""
-        self.key, self.older = key_of(folder), {}
+        shared = shared_digests(folder)
+        self.key, self.older, self.sound = key_of(folder, shared), {}, ()
         try:
             rows = Rows(self.path.open("rb"))
             limit = os.fstat(rows.file.fileno()).st_mtime_ns - _GRAIN
@@ -61,7 +65,9 @@ class Index:
         except OSError:
             return {}
         begins = whole.find(b"\n") + 1
-        if whole[:begins] != _head(self.key, memoryview(whole)[begins:]):
+        digest = hashlib.sha256(memoryview(whole)[begins:]).hexdigest()
+        self.clean = whole[:begins] == _head(self.key, digest, True)
+        if not self.clean and whole[:begins] != _head(self.key, digest, False):
             return {}
         seen: dict[str, Seen] = {}
         try:
@@ -74,6 +80,7 @@ class Index:
         except (ValueError, IndexError, TypeError):  # written by nobody we know
             self.older = {}
             return {}
+        self.sound = frozenset(shared.values()) if self.clean else ()
         return seen
 
     def write(self, folder: Path, seen: Mapping[str, Seen]) -> None:
@@ -84,7 +91,7 @@ class Index:
             lines += [write_line("", Seen(NO_STAMP, "", one, _CLEAN), folder) for one in self.older.values()]
             body = "\n".join(lines).encode()
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(_head(self.key, body) + body)
+            beside.write_bytes(_head(self.key, hashlib.sha256(body).hexdigest(), self.clean) + body)
             beside.replace(self.path)
 
     def learn(self, editions: Iterable[Closed]) -> None:
@@ -99,8 +106,8 @@ def _touched(stamp: Stamp) -> int:
     return stamp >> _SIZE & (1 << _TOUCHED) - 1
 
 
-def _head(key: str, body: bytes | memoryview) -> bytes:
-    return f"{_FORMAT}\t{key}\t{hashlib.sha256(body).hexdigest()}\n".encode()
+def _head(key: str, digest: str, clean: bool) -> bytes:
+    return f"{_FORMAT}\t{key}\t{'clean' if clean else 'faulty'}\t{digest}\n".encode()
 
 
 def _rows(whole: bytes, begins: int) -> Iterator[tuple[int, bytes]]:

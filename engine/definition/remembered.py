@@ -68,15 +68,22 @@ def checker() -> str:
     return whole.hexdigest()
 
 
-def key_of(folder: Path) -> str:
-    """What the reading of every file of a folder depends on: its shared files, the checker, the interpreter."""
+def key_of(folder: Path, shared: Mapping[str, str] | None = None) -> str:
+    """What the reading of every file of a folder depends on: its shared files, the checker, the interpreter. `shared`: their
+    digests, where they are known."""
     whole = hashlib.sha256(f"{sys.version}\n{checker()}".encode())
+    for name, digest in (shared_digests(folder) if shared is None else shared).items():
+        whole.update(f"\n{name}\n{digest}".encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()
+
+
+def shared_digests(folder: Path) -> dict[str, str]:
+    """What each shared file of a folder says, by its name within the folder."""
+    found = {}
     for path in sorted(folder.glob("*/*.yaml")):
         with suppress(OSError):
-            data = path.read_bytes()
-            whole.update(f"\n{path.relative_to(folder)}\n{len(data)}\n".encode("utf-8", "surrogateescape"))
-            whole.update(data)
-    return whole.hexdigest()
+            found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def file_key(file: Path, shared: str, day: date, proofs: bool) -> str:

@@ -150,17 +150,25 @@ class Opened:
 class Shelf:
     """Where closed books are opened. `kept` answers the text of an edition of the past."""
 
-    def __init__(self, folder: Path, shared: Shared, kept: KeptOf | None = None, opened: Opened | None = None) -> None:
-        self._folder, self._shared, self._kept = folder, shared, kept
+    def __init__(
+        self,
+        folder: Path,
+        shared: Shared,
+        kept: KeptOf | None = None,
+        opened: Opened | None = None,
+        sound: bool = True,
+    ) -> None:
+        """`sound`: all its entries were found right over these shared files."""
+        self._folder, self._shared, self._kept, self._sound = folder, shared, kept, sound
         self._opened = opened or Opened()
 
     def asking(self, kept: KeptOf) -> Shelf:
         """The same shelf, which asks `kept` for the editions of the past."""
-        return Shelf(self._folder, self._shared, kept, self._opened)
+        return Shelf(self._folder, self._shared, kept, self._opened, self._sound)
 
     def over(self, shared: Shared) -> Shelf:
-        """The same shelf over other shared files: every book is opened anew."""
-        return Shelf(self._folder, shared, self._kept)
+        """The same shelf over other shared files: every book is opened anew, and looked at again."""
+        return Shelf(self._folder, shared, self._kept, sound=False)
 
     def add(self, book: Procedure, file: str = "", digest: str = "") -> Closed:
         """Closes a book that was just read, and leaves it at hand."""
@@ -191,7 +199,8 @@ class Shelf:
             return None
         if hashlib.sha256(data).hexdigest() != entry.digest:
             return None
-        book = check_definition(data, str(path), self._shared, lint=False, served=True).procedure
+        found = check_definition(data, str(path), self._shared, lint=False, served=True, sound=self._sound)
+        book = found.procedure
         return book if book is not None and book.fingerprint == entry.fingerprint else None
 
     def _from_kept(self, entry: Closed, kept: KeptOf | None) -> Procedure | None:
