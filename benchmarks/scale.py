@@ -20,7 +20,6 @@ from datetime import timedelta
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
-import jsonschema
 import yaml
 from werkzeug.test import Client
 
@@ -74,6 +73,8 @@ def _ratio(one: Serving, other: Serving, page: str) -> float:
 
 def _checking() -> Measure:
     """Beside reading the same file with PyYAML and checking the schema of its language with jsonschema."""
+    import jsonschema  # not in the memory of what serves, which is measured here too
+
     shared, _ = load_shared(FILE.parent)
     schema = json.loads((ROOT / "engine" / "definition" / "procedure.schema.json").read_text("utf-8"))
     data = FILE.read_bytes()
