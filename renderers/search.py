@@ -71,7 +71,7 @@ class WordIndex:
             words = title.union(words_of(one.besides))
             for word in words | besides.of(words):
                 anywhere[intern(word)].append(rank)
-        self._titles, self._anywhere = dict(titles), dict(anywhere)
+        self._titles, self._anywhere = _settled(titles), _settled(anywhere)
         self._words = sorted(anywhere)
 
     def find(self, query: str) -> Found:
@@ -102,6 +102,11 @@ class WordIndex:
 
 def _ranks() -> array[int]:
     return array("I")  # of thousands of procedures, each is there for thirty words
+
+
+def _settled(places: Mapping[str, array[int]]) -> dict[str, array[int]]:
+    """With no room left to grow."""
+    return {word: ranks[:] for word, ranks in places.items()}
 
 
 def words_of(text: str) -> list[str]:

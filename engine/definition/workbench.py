@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from engine.definition.directory import Directory
 from engine.definition.expression_outline import all_names
@@ -26,14 +26,15 @@ from engine.definition.splice import Spliced
 from engine.problems import Fact, Position, Problem, problem
 from engine.values import Plain, Span, Text
 
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 _NO_BASIS: Final[Mapping[str, str]] = MappingProxyType({})
 _KEYS: Final = frozenset({"then", "late", "missed", "to", "delay", "reductions", "options", "notices"})
 _T = TypeVar("_T")
 
 
 def frozen(things: Mapping[str, _T]) -> Mapping[str, _T]:
-    """A mapping nobody can change."""
-    return MappingProxyType(dict(things))
+    """A mapping nobody can change. Most of those that a book is made of are empty: these are one."""
+    return MappingProxyType(dict(things)) if things else _NONE
 
 
 def plain(tree: Tree) -> Plain:
