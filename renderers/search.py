@@ -8,7 +8,7 @@ import unicodedata
 from array import array
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from sys import intern
 from typing import Final
@@ -61,33 +61,33 @@ class WordIndex:
     def __init__(self, listed: Iterable[Searched], sayings: Iterable[str] = ()) -> None:
         besides = Sayings(sayings)
         self._ids: list[str] = []
-        anywhere: dict[str, array[int]] = defaultdict(_ranks)
-        titles: dict[str, array[int]] = defaultdict(_ranks)
+        places: dict[str, array[int]] = defaultdict(_places)
         for rank, one in enumerate(listed):
             self._ids.append(one.id)
             title = set(words_of(one.title))
-            for word in title:
-                titles[intern(word)].append(rank)
             words = title.union(words_of(one.besides))
             for word in words | besides.of(words):
-                anywhere[intern(word)].append(rank)
-        self._titles, self._anywhere = _settled(titles), _settled(anywhere)
-        self._words = sorted(anywhere)
+                places[intern(word)].append(rank << 1 | (word in title))
+        self._places = {word: found[:] for word, found in places.items()}  # with no room left to grow
+        self._words = sorted(places)
 
     def find(self, query: str) -> Found:
         """Every word of the query must begin a word of the procedure; words of the title count more."""
         wanted = words_of(query)
         if not wanted:
             return Found(tuple(self._ids))
-        among = set.intersection(*(self._having(word, self._anywhere) for word in wanted))
-        counts = Counter(rank for word in wanted for rank in self._having(word, self._titles) & among)
+        having = [self._having(word) for word in wanted]
+        among = set.intersection(*(anywhere for anywhere, _ in having))
+        counts = Counter(rank for _, titled in having for rank in titled & among)
         if among:
             return Found(tuple(self._ids[rank] for rank in sorted(among, key=lambda rank: (-counts[rank], rank))))
-        near = {rank for word in wanted for close in self._near(word) for rank in self._anywhere[close]}
+        near = {place >> 1 for word in wanted for close in self._near(word) for place in self._places[close]}
         return Found((), tuple(self._ids[rank] for rank in sorted(near)))
 
-    def _having(self, start: str, places: Mapping[str, array[int]]) -> set[int]:
-        return {rank for word in self._beginning(start) for rank in places.get(word, ())}
+    def _having(self, start: str) -> tuple[set[int], set[int]]:
+        """Who has a word that begins so, and who has one in the title."""
+        places = [place for word in self._beginning(start) for place in self._places[word]]
+        return {place >> 1 for place in places}, {place >> 1 for place in places if place & 1}
 
     def _beginning(self, start: str) -> Iterator[str]:
         for at in range(bisect_left(self._words, start), len(self._words)):
@@ -100,13 +100,9 @@ class WordIndex:
         return difflib.get_close_matches(word, spelt, _MOST_NEAR, _NEAR)
 
 
-def _ranks() -> array[int]:
-    return array("I")  # of thousands of procedures, each is there for thirty words
-
-
-def _settled(places: Mapping[str, array[int]]) -> dict[str, array[int]]:
-    """With no room left to grow."""
-    return {word: ranks[:] for word, ranks in places.items()}
+def _places() -> array[int]:
+    """By rank, and whether in the title. Of thousands of procedures, each has thirty words."""
+    return array("I")
 
 
 def words_of(text: str) -> list[str]:
