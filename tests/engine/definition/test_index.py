@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.definition import catalogue as catalogues
-from engine.definition import many_files
+from engine.definition import many_files, shape
 from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.definition.shelf import Closed, LostEdition, entries_of
 from tests.engine.definition.building import PROCEDURES, a_file
@@ -179,8 +179,8 @@ def of_another_format(folder: Path, index: Path) -> None:
 
 def of_another_checker(folder: Path, index: Path) -> None:
     head, _, body = index.read_text("utf-8").partition("\n")
-    name, key, digest = head.split("\t")
-    index.write_text("\n".join(["\t".join([name, key[::-1], digest]), body]), "utf-8")
+    name, key, *others = head.split("\t")
+    index.write_text("\n".join(["\t".join([name, key[::-1], *others]), body]), "utf-8")
 
 
 def emptied(folder: Path, index: Path) -> None:
@@ -292,6 +292,34 @@ def test_a_start_opens_no_book_and_a_book_is_opened_once(folder: Path, index: Pa
     assert found.procedures["essai"] is found.procedures["essai"]
     assert "rien" not in found.procedures
     assert found.procedures.get("rien") is None
+
+
+@pytest.mark.slow
+def test_what_an_index_says_is_right_is_judged_again_over_other_shared_files(
+    folder: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[object] = []
+    judge = shape.errors_of
+
+    def noted(kind: shape.SharedKind | None, tree: object) -> object:
+        judged.append(kind)
+        return judge(kind, tree)
+
+    load_catalogue(folder, index)
+    old(index)
+    monkeypatch.setattr(shape, "errors_of", noted)
+    found = load_catalogue(folder, index)
+    assert set(dict(found.procedures)) == {"essai", "autre", "encore"}  # each is opened
+    assert not judged
+    other_list(folder, index)
+    later = found.refresh()
+    assert {"list", None} <= set(judged)
+    judged.clear()
+    assert later.procedures["essai"].fingerprint
+    shelf = found.shelf.over(later.shared) if found.shelf is not None else None
+    assert shelf is not None
+    shelf.open(entries_of(later.procedures)["encore"])
+    assert judged  # an entry may have been closed over others
 
 
 def test_outlines_stay_in_the_index_they_were_read_from(folder: Path, index: Path) -> None:
