@@ -99,7 +99,7 @@ def test_whom_we_call_stands_in_the_files_of_an_administrator() -> None:
     assert found == {
         ("engine/gateways/wire.py", "PoolManager"),
         ("engine/gateways/settings.py", "Wire"),  # the file of gateways: operators, SMS
-        ("engine/gateways/identity.py", "Wire"),  # the same file, and what its issuer publishes
+        ("engine/gateways/openid.py", "Wire"),  # the same file, and what its issuer publishes
         ("engine/gateways/mail.py", "SMTP"),  # the same file
         ("engine/gateways/mail.py", "SMTP_SSL"),
         ("engine/gateways/antivirus.py", "create_connection"),  # the same file
