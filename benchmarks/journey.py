@@ -98,7 +98,9 @@ def _measured(ident: str, address: str) -> Iterator[Measure]:
     kept = "in PostgreSQL" if address else "FULL"
     yield Measure(ident, f"requests a second of whole journeys, {kept}", pace, 250, 500, False, beside)
     told = f"half within {1000 * percentile(waits, 0.5):.0f} ms, the longest {1000 * max(waits):.0f} ms"
-    yield Measure(f"{ident}-p99", "the same: 99 of 100 within (ms)", 1000 * percentile(waits, 0.99), 100, 50, beside=told)
+    yield Measure(
+        f"{ident}-p99", "the same: 99 of 100 within (ms)", 1000 * percentile(waits, 0.99), 100, 50, beside=told
+    )
     yield Measure(f"{ident}-errors", "the same: wrong answers", wrong, 0, 0)
 
 
