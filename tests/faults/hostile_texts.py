@@ -41,7 +41,9 @@ _URLS: Final = frozenset(
 )
 _LED: Final = re.compile(r"(?i)^[\s\x00-\x20]*(javascript|data|vbscript|file):")
 _FORMULA: Final = re.compile(r"[\t\r\n\0]|\s*[=+\-@＝＋－＠](?!\d+([.,]\d+)?\Z)")
-_CALCULATED: Final = (SUM, "<class '", "&lt;class ")
+_CALCULATED: Final = re.compile(
+    rf"(?<![\w-])(?:{SUM})+(?={MARK}|\W|\Z)|<class '|&lt;class "
+)  # not within a number or a digest
 
 
 class _Page(HTMLParser):
@@ -106,7 +108,7 @@ def hits_in(answer: TestResponse) -> list[str]:
         found.append(f"sent to {answer.headers['Location']}")
     found += [f"header {name} of two lines" for name, value in answer.headers if "\r" in value or "\n" in value]
     text = _words_of_pdf(body) if answer.mimetype == "application/pdf" else body.decode("utf-8", "replace")
-    found += [f"counted: {one}" for one in _CALCULATED if one in text]
+    found += [f"counted: {one}" for one in _CALCULATED.findall(text)]
     if answer.headers.get("X-Content-Type-Options") != "nosniff":
         found.append("may be taken for another kind")
     found += _of_kind(answer.mimetype or "", text, body)
