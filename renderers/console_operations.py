@@ -232,9 +232,12 @@ def _forget(words: Words, place: Installation, store: Store, language: str) -> N
     from engine.records.file_keys import NoRing
 
     try:
-        with store.unit(write=True) as unit:
-            people = seal_anew(unit, SigningKeys.open(place.keys))
-        count = forget_secrets(place.keys)
+        count, people = None, 0
+        while count is None:  # somebody may put another secret in force meanwhile
+            keys = SigningKeys.open(place.keys)
+            with store.unit(write=True) as unit:
+                people = seal_anew(unit, keys)
+            count = forget_secrets(place.keys, keys)
     except (NoKeys, NoRing) as ring:
         _fail(words, "no_ring", language, name=str(ring))
     click.echo(words.say("operations.secrets_forgotten", language, {"count": str(count), "people": str(people)}))

@@ -7,9 +7,11 @@ new is let in, what is under way is finished, the worker ends its turn; all with
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Final
 from wsgiref.types import WSGIApplication
@@ -23,16 +25,23 @@ _AT_ONCE: Final = 800  # connections of one process; it may open 1,024 files whe
 _IDLE: Final = 30  # seconds that a connection may stand without a word
 _GRACE: Final = 20.0  # seconds for a request to come whole,
 _LEAST: Final = 500  # and one more for so many bytes of it that came: a large file over a poor line
-_READY: Final = (
-    1 << 28
-)  # bytes of an answer that lie on the disk for who takes it slowly; past them its thread would wait too
+_READY: Final = 1 << 28  # bytes of an answer on the disk for who takes it slowly; past them its thread would wait too
+_UNSENT: Final = 16_384  # bytes that the system holds for a connection
 
 
 class Channel(HTTPChannel):
-    """A connection that knows since when its request is on the way, and how much of it came."""
+    """A connection that knows since when its request is on the way, and how much of it came. One request at a time: no
+    browser sends several at once; whoever does has one answer and begins anew."""
 
     _began = 0.0
     _came = 0
+    _several = False
+
+    def __init__(self, server: BaseWSGIServer, sock: socket.socket, *more: Any, **others: Any) -> None:
+        with suppress(AttributeError, OSError):  # a system that cannot tell
+            # little lies there, so that who takes a little at a time is heard taking it
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+        super().__init__(server, sock, *more, **others)
 
     def received(self, data: bytes) -> bool:
         before = self.request
@@ -40,7 +49,19 @@ class Channel(HTTPChannel):
         if self.request is not before:
             self._began, self._came = time.monotonic(), 0
         self._came += len(data)
+        with self.requests_lock:
+            for request in self.requests[1:]:
+                request.close()
+                self._several = True
+            del self.requests[1:]
         return going
+
+    def service(self) -> None:
+        super().service()
+        if self._several:
+            with self.requests_lock:
+                self.close_when_flushed = True
+            self.server.pull_trigger()
 
     def is_too_slow(self, now: float) -> bool:
         """Whoever sends a sign at a time would hold a connection for ever."""
@@ -73,9 +94,8 @@ class Front:
             return
         self._looked = now
         for one in list(self._map.values()):
-            if isinstance(one, Channel) and (
-                one.is_too_slow(now) or one.will_close
-            ):  # waitress waits until it may write
+            # one that took nothing for long: waitress by itself waits until it may write
+            if isinstance(one, Channel) and (one.is_too_slow(now) or one.will_close):
                 one.handle_close()
 
     def wake(self) -> None:

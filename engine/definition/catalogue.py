@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -116,12 +117,12 @@ class Catalogue:
     def outlines(self) -> Iterator[Outline]:
         """Of every procedure in service, in the order of their ids."""
         in_service = entries_of(self.procedures)
-        return (self._outline(in_service[name]) for name in sorted(in_service))
+        return self._told(in_service[name] for name in sorted(in_service))
 
     def older_outlines(self, procedure_id: str | None = None) -> Iterator[Outline]:
         """Of every edition of the past at hand, or of those of one procedure."""
         older = entries_of(self.older).values() if procedure_id is None else editions_in(self.older, procedure_id)
-        return map(self._outline, older)
+        return self._told(older)
 
     def fingerprint(self, procedure_id: str) -> str | None:
         """Which edition of a procedure is in service."""
@@ -181,6 +182,12 @@ class Catalogue:
         found = (one for one in editions_in(self.older, procedure_id) if one.edition == edition)
         entry = next(found, None)
         return self.edition(entry.id, entry.fingerprint) if entry is not None else None
+
+    def _told(self, entries: Iterable[Entry]) -> Iterator[Outline]:
+        """Their outlines; one that nothing tells any more, until the folder is read again, does not take the others with it."""
+        for entry in entries:
+            with suppress(LostEdition):
+                yield self._outline(entry)
 
     def _outline(self, entry: Entry) -> Outline:
         """As it was kept; where that cannot be read any more, as its book says."""

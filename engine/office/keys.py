@@ -27,7 +27,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from engine.records.file_keys import FIRST_KEPT, change_ring, first_key
+from engine.records.file_keys import FIRST_KEPT, change_ring, first_key, new_file_key
 from engine.values import Plain, canonical_json
 
 ALGORITHM: Final = "Ed25519"
@@ -207,6 +207,7 @@ def sign_with_announced(file: Path) -> str | None:
         kept["keys"] = [*waiting, *kept["keys"]]
         if secret := kept.pop(_ANNOUNCED_SECRET, None):
             kept[FIRST_KEPT] = first_key(kept).hex()  # files handed in know it by the first secret
+            kept["files"] = kept.get("files") or [new_file_key()]  # one that a server of the release before knows too
             kept[_FORMER] = [kept["secret"], *kept.get(_FORMER, [])]
             kept["secret"] = secret
         told.extend(str(one["kid"]) for one in waiting)
@@ -215,10 +216,16 @@ def sign_with_announced(file: Path) -> str | None:
     return told[0] if told else None
 
 
-def forget_secrets(file: Path) -> int:
-    """Takes the secrets that were in force before out of the ring: what they sealed opens no more. How many. Raises `NoRing`."""
-    told: list[int] = []
-    change_ring(file, lambda kept: told.append(len(kept.pop(_FORMER, []))))
+def forget_secrets(file: Path, now: SigningKeys) -> int | None:
+    """Takes the secrets that were in force before out of the ring: what they sealed opens no more. How many; none where another
+    secret is in force than `now`, under which what must last was sealed anew: nothing is forgotten then. Raises `NoRing`."""
+    told: list[int | None] = []
+
+    def forgotten(kept: dict[str, Any]) -> None:
+        same = base64.urlsafe_b64decode(kept["secret"]) == now._secret
+        told.append(len(kept.pop(_FORMER, [])) if same else None)
+
+    change_ring(file, forgotten)
     return told[0]
 
 

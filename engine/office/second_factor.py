@@ -128,7 +128,11 @@ def _step_of(office: Office, factor: SecondFactor, typed: str, now: datetime) ->
     digits = "".join(typed.split())
     if len(digits) != 6 or not (digits.isascii() and digits.isdigit()):
         return None
-    application, current = pyotp.TOTP(office.keys.open_text(_PURPOSE, factor.key)), int(now.timestamp()) // STEP
+    try:
+        application = pyotp.TOTP(office.keys.open_text(_PURPOSE, factor.key))
+    except NoKeys:  # under a secret that was forgotten: a recovery code is left, or an administrator who begins anew
+        return None
+    current = int(now.timestamp()) // STEP
     for step in range(current - DRIFT, current + DRIFT + 1):
         if hmac.compare_digest(application.generate_otp(step), digits):
             return step if step > factor.last_step else None

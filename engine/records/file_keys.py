@@ -146,13 +146,18 @@ def key_of(sealed: bytes) -> str:
 
 def add_key(file: Path) -> str:
     """Puts a new key in front of the ring; its id. Older keys stay: what they sealed still opens. Raises `NoRing`."""
-    name = secrets.token_hex(_ID // 2)
+    key = new_file_key()
 
     def added(kept: dict[str, Any]) -> None:
-        kept["files"] = [{"id": name, "key": secrets.token_hex(32)}, *kept.get("files", [])]
+        kept["files"] = [key, *kept.get("files", [])]
 
     change_ring(file, added)
-    return name
+    return key["id"]
+
+
+def new_file_key() -> dict[str, str]:
+    """A key as the file of a ring holds it."""
+    return {"id": secrets.token_hex(_ID // 2), "key": secrets.token_hex(32)}
 
 
 def change_ring(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -197,6 +202,7 @@ def _read(file: Path) -> dict[str, bytes]:
         first = first_key(kept)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as broken:
         raise NoRing(str(file)) from broken
-    if any(len(key) != 32 or len(name) != _ID for name, key in ring.items()):
+    whole = {**ring, FIRST: first}
+    if any(len(key) != 32 or len(name) != _ID for name, key in whole.items()):
         raise NoRing(str(file))
-    return {**ring, FIRST: first}
+    return whole

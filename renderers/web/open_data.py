@@ -163,12 +163,14 @@ def _feed(path: str, html: str, title: str, slug: str) -> Response:
         last = unit.last_publication()
     key = (language(), path)
     feeds: dict[tuple[str, str], tuple[int, bytes]] = current_app.extensions.setdefault(_FEEDS, {})
-    if key not in feeds or feeds[key][0] != last:
+    n, told = feeds.get(key, (None, b""))
+    if n != last:
         entries = list(islice(_entries(slug), _MOST_ENTRIES))
         if len(feeds) > _A_PAGE:
             feeds.clear()
-        feeds[key] = last, atom(title, _address(path), _address(html), language(), entries, _SINCE_EVER)
-    response = file_response(feeds[key][1], "application/atom+xml; charset=utf-8", "demarches.atom", inline=True)
+        told = atom(title, _address(path), _address(html), language(), entries, _SINCE_EVER)
+        feeds[key] = last, told
+    response = file_response(told, "application/atom+xml; charset=utf-8", "demarches.atom", inline=True)
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -130,13 +130,15 @@ def test_a_place_that_is_taken_is_seen(tmp_path: Path, twin: str, count: int) ->
 
 PIECE = 65_536  # bytes
 LONG = 366 * PIECE  # a list that an agent takes away, more than waitress has lie ready where nothing else is said
+PAPER = 16 * PIECE  # a document of a megabyte
 THREADS = 2
 A_POOR_LINE = 400_000  # bytes a second: within one machine more lies between both ends than between two
 
 
 def long_or_short(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     start_response("200 OK", [])
-    return (b"a" * PIECE for _ in range(LONG // PIECE)) if environ["PATH_INFO"] == "/long" else [b"short"]
+    said = {"/long": LONG, "/paper": PAPER}.get(environ["PATH_INFO"], 0)
+    return (b"a" * PIECE for _ in range(said // PIECE)) if said else [b"short"]
 
 
 @contextmanager
@@ -154,13 +156,14 @@ def a_door() -> Iterator[Front]:
         front.drain(0)
 
 
-def asks(front: Front, address: str) -> socket.socket:
+def asks(front: Front, address: str, times: int = 1) -> socket.socket:
     [door] = front._doors()
     line = socket.socket()
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096 if address == "/paper" else 65_536)
     line.settimeout(patient(2))
     line.connect(("127.0.0.1", int(door.effective_port)))
-    line.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    closes = "Connection: close\r\n" if times == 1 else ""
+    line.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\n{closes}\r\n".encode() * times)
     return line
 
 
@@ -192,6 +195,32 @@ def test_who_takes_a_sign_at_a_time_takes_nobody_s_place_and_is_shown_out() -> N
         while piece := poor.recv(PIECE):
             took += len(piece)
         assert took > LONG, "a poor line is waited for"
+
+
+def test_who_takes_a_paper_over_a_very_poor_line_has_it_whole() -> None:
+    """A reader of twenty thousand bytes a second, whose paper lies in the system long before it is taken."""
+    with a_door() as front, asks(front, "/paper") as line:
+        line.settimeout(patient(30))
+        began, took = time.monotonic(), 0
+        while piece := line.recv(1000):
+            took += len(piece)
+            time.sleep(max(0.0, began + took / 20_000 - time.monotonic()))
+        assert took > PAPER
+        assert time.monotonic() - began > SHOWN_OUT + 15, "longer than who takes nothing is waited for"
+
+
+def test_one_connection_has_one_answer_lie_ready() -> None:
+    """Who asks for three hundred at once and takes none fills neither memory nor disk: one is answered, then they begin anew."""
+    with a_door() as front, asks(front, "/paper", times=300) as line:
+        time.sleep(1)
+        held = [one.total_outbufs_len for one in list(front._map.values()) if isinstance(one, Channel)]
+        assert sum(held) < 2 * PAPER
+        line.settimeout(patient(10))
+        came = bytearray()
+        with suppress(ConnectionError):
+            while piece := line.recv(PIECE):
+                came += piece
+        assert came.count(b"HTTP/1.1 200 OK") == 1
 
 
 def test_a_thread_that_waits_for_its_reader_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

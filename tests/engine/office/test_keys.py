@@ -84,14 +84,44 @@ def test_a_new_secret_comes_with_the_new_key_and_what_the_old_one_made_holds_unt
     for one in (told, after):  # a process that was not restarted yet, and one that was
         assert {before.seal_code("a"), after.seal_code("a")} <= set(one.seals_of("a"))
         assert one.open_text("x", sealed) == one.open_text("x", after.seal_text("x", "a key")) == "a key"
-    assert forget_secrets(file) == 1
-    assert forget_secrets(file) == 0
+    assert forget_secrets(file, SigningKeys.open(file)) == 1
+    assert forget_secrets(file, SigningKeys.open(file)) == 0
     left = SigningKeys.open(file)
     assert left.seals_of("a") == (after.seal_code("a"),)
     with pytest.raises(NoKeys):
         left.open_text("x", sealed)
     assert FileKeys.open(file).unseal(b"here", files) == b"a file"
     assert base64.urlsafe_b64encode(before._secret).decode() not in file.read_text("utf-8")
+
+
+def test_nothing_is_forgotten_under_a_secret_that_another_replaced_meanwhile(tmp_path: Path) -> None:
+    """What must last was sealed anew under the secret that was in force: it would open no more."""
+    file = tmp_path / "ring.json"
+    SigningKeys.open(file, make=True)
+    announce_key(file)
+    sign_with_announced(file)
+    sealed_anew_under = SigningKeys.open(file)
+    key = sealed_anew_under.seal_text("x", "a key")
+    announce_key(file)
+    sign_with_announced(file)
+    assert forget_secrets(file, sealed_anew_under) is None
+    assert SigningKeys.open(file).open_text("x", key) == "a key"
+
+
+def test_files_that_a_server_not_restarted_yet_takes_in_open_afterwards(tmp_path: Path) -> None:
+    """One that works the first key of files out of the secret in force, as the release before did, seals under another."""
+    file = tmp_path / "ring.json"
+    SigningKeys.open(file, make=True)
+    before = FileKeys.open(file).seal(b"here", b"before")
+    announce_key(file)
+    sign_with_announced(file)
+    kept = json.loads(file.read_text("utf-8"))
+    named = kept["files"][0]["id"]
+    assert FileKeys.open(file).newest == named != "00000000"
+    announce_key(file)
+    sign_with_announced(file)
+    assert [one["id"] for one in json.loads(file.read_text("utf-8"))["files"]] == [named]
+    assert FileKeys.open(file).unseal(b"here", before) == b"before"
 
 
 def test_what_people_hold_outlives_a_new_secret_and_second_factors_outlive_its_forgetting(tmp_path: Path) -> None:
@@ -121,12 +151,14 @@ def test_what_people_hold_outlives_a_new_secret_and_second_factors_outlive_its_f
         assert factor is not None
         assert takes(office, unit, factor, codes[0], now)
         assert seal_anew(unit, office.keys) == 1
-    forget_secrets(file)
+    forget_secrets(file, SigningKeys.open(file))
     office = renewed()
     with office.store.unit(write=True) as unit:
         factor = proven(unit, agent.id)
         assert factor is not None
         assert not takes(office, unit, factor, codes[1], now)
+        foreign = replace(factor, key=SigningKeys.generate().seal_text("x", key))
+        assert not takes(office, unit, foreign, "123456", now), "a factor that nothing opens is refused, no accident"
         later = now + timedelta(minutes=5)
         assert takes(office, unit, factor, pyotp.TOTP(key).at(later), later)
     assert receipt not in _codes(office, "26482911374")
