@@ -242,12 +242,13 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     try:
         front = Front(app, host, port, threads, MOST_BYTES)
     except OSError as taken:
-        raise click.ClickException(f"{host}:{port} : {taken.strerror}. PORT={port + 1} make run") from None
+        again = "make run" if demo else "guichet serve"
+        raise click.ClickException(f"{host}:{port} : {taken.strerror}. PORT={port + 1} {again}") from None
     stopping = app.extensions["guichet.probes"].stopping
     on_signal(lambda: (stopping.set(), front.wake()))
     turns = start_worker(app, stopping, demo_stories(settings, office) if demo and not empty else ())
-    where = f"http://{urlsplit(settings.base_url).hostname or 'localhost'}:{port}"
-    click.echo(f"Guichet : {where}")
+    where = f"http://{urlsplit(settings.base_url).hostname or 'localhost'}:{port}" if demo else settings.base_url
+    click.echo(f"Guichet : {where}" if demo else f"Guichet : {where} ({host}:{port})")
     if settings.demo:
         click.echo(f"  SMS : {where}/_boite   payer : {where}/_operateur")
         click.echo(f"  agents : {where}/agent   contrôleur : {where}/audit   mot de passe : {DEMO_PASSWORD}")

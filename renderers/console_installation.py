@@ -64,6 +64,8 @@ def _undisturbed() -> Iterator[None]:
 @_undisturbed()
 def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
+    if settings.follow is None and not settings.procedures.is_dir():
+        _no_procedures(settings)  # what was published before is served all the same
     settings.data.mkdir(parents=True, exist_ok=True)
     store = _store(settings)
     operator = (
@@ -86,6 +88,12 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     else:
         close_demo(office)
     return office, operator
+
+
+def _no_procedures(settings: Settings) -> int:
+    facts = {"name": str(settings.procedures)}
+    click.echo(load_words().say("operations.no_procedures", language_of(sys.argv[1:]), facts), err=True)
+    return 1
 
 
 def _store(settings: Settings) -> Store:
@@ -229,6 +237,8 @@ def place_looked_at() -> Place:
 def opened_to_publish() -> tuple[Office, Keeper]:
     """The office of this installation, opened as if to serve, and what keeps it up to date."""
     settings = settings_of()
+    if settings.follow is None and not settings.procedures.is_dir():
+        sys.exit(_no_procedures(settings))
     settings.data.mkdir(parents=True, exist_ok=True)
     store = _store(settings)
     keys = SigningKeys.open(settings.ring, make=True)

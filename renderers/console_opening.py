@@ -16,7 +16,7 @@ from renderers.words import load_words
 @contextmanager
 def opening() -> Iterator[None]:
     """Ends the command with 1 and one sentence when what is opened inside refuses."""
-    from engine.office.installation import WrongSetting
+    from engine.office.installation import UnreadFile, WrongNetwork, WrongNumber, WrongSetting
     from engine.records.file_keys import NoRing
     from engine.records.shelves import WrongShelf
     from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
@@ -26,6 +26,7 @@ def opening() -> Iterator[None]:
     kinds = (
         (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongShelf, "wrong_files"), (NoRing, "no_ring"),
         (Damaged, "damaged"), (WrongAddress, "wrong_address"), (Busy, "silent"),
+        (UnreadFile, "setting_file"), (WrongNumber, "setting_number"), (WrongNetwork, "setting_network"),
         (WrongSetting, "wrong_setting"),
     )  # fmt: skip
     try:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from engine.definition.notation import read_span
 from engine.office.mirror import Followed
 from engine.records.shelves import SCHEME, Bucket
 from engine.rules.acting import PAPERS_KEPT
 from engine.values import Span
+
+N = TypeVar("N", int, float)
 
 DATABASE: Final = "guichet.db"  # in the data folder, as are the keys
 KEYS: Final = "keys.json"
@@ -24,6 +27,18 @@ class WrongSetting(Exception):
 
     def __init__(self, name: str, written: str) -> None:
         super().__init__(f"{name}={written}")
+
+
+class UnreadFile(WrongSetting):
+    """The file of a setting that is not there, or that this account may not read."""
+
+
+class WrongNumber(WrongSetting):
+    pass
+
+
+class WrongNetwork(WrongSetting):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +76,7 @@ class Settings:
 
         def read(name: str, otherwise: str = "") -> str:
             file = environ.get(f"GUICHET_{name}_FILE")
-            return Path(file).read_text("utf-8").strip() if file else environ.get(f"GUICHET_{name}", otherwise)
+            return _said_in(f"GUICHET_{name}_FILE", file) if file else environ.get(f"GUICHET_{name}", otherwise)
 
         port = environ.get("PORT", "8000")
         demo = demo or read("DEMO") in ("1", "true", "yes")
@@ -78,16 +93,16 @@ class Settings:
             secret=read("SECRET"),
             phone=read("PHONE", "22 00 00 00"),
             security_contact=read("SECURITY_CONTACT"),
-            proxies=int(read("PROXIES", "0")),
+            proxies=_number("PROXIES", read("PROXIES", "0"), int),
             keys=Path(environ["GUICHET_KEYS"]) if environ.get("GUICHET_KEYS") else None,
             checkpoints=Path(read("CHECKPOINTS")) if read("CHECKPOINTS") else None,
             hosts=tuple(filter(None, read("HOSTS").split(","))),
             second_factor=read("SECOND_FACTOR", "yes") not in ("0", "false", "no"),
             follow=_followed(read),
-            follow_every=float(read("FOLLOW_EVERY", "0")),
-            metrics_from=tuple(filter(None, read("METRICS_FROM").split(","))),
+            follow_every=_number("FOLLOW_EVERY", read("FOLLOW_EVERY", "0"), float),
+            metrics_from=_networks("METRICS_FROM", read("METRICS_FROM")),
             metrics_token=read("METRICS_TOKEN"),
-            stop_within=float(read("STOP_WITHIN", "25")),
+            stop_within=_number("STOP_WITHIN", read("STOP_WITHIN", "25"), float),
             mandate_papers=_span("KEEP_MANDATES", read("KEEP_MANDATES", str(PAPERS_KEPT))),
             log=read("LOG"),
         )  # fmt: skip
@@ -114,6 +129,30 @@ class Settings:
     @property
     def https(self) -> bool:
         return self.base_url.startswith("https://")
+
+
+def _said_in(name: str, file: str) -> str:
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise UnreadFile(name, file) from None
+
+
+def _number(name: str, written: str, kind: Callable[[str], N]) -> N:
+    try:
+        return kind(written)
+    except ValueError:
+        raise WrongNumber(f"GUICHET_{name}", written) from None
+
+
+def _networks(name: str, written: str) -> tuple[str, ...]:
+    found = tuple(one.strip() for one in written.split(",") if one.strip())
+    for one in found:
+        try:
+            ip_network(one)
+        except ValueError:
+            raise WrongNetwork(f"GUICHET_{name}", one) from None
+    return found
 
 
 def _span(name: str, written: str) -> Span:

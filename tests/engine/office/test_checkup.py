@@ -33,6 +33,8 @@ from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_schema import UnsafeSettings
 from engine.records.store import Busy, Damaged
 from engine.records.stores import unproven_server
+from renderers.console_installation import opened_to_publish
+from renderers.console_publish import publish_command
 from renderers.words import load_words
 from server import doctor
 from tests.engine.office.world import B3, World, a_world
@@ -358,8 +360,24 @@ def test_machines_read_it_too(place: Place, tmp_path: Path) -> None:
     assert {"part", "code", "level", "facts", "said", "do"} == set(unknown)
 
 
-def test_a_setting_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    assert told(tmp_path, GUICHET_PROXIES="two").exit_code == 1
+@pytest.mark.parametrize(
+    "setting",
+    ["GUICHET_PROXIES=two", "GUICHET_STOP_WITHIN=x", "GUICHET_METRICS_TOKEN_FILE=/no/where", "GUICHET_METRICS_FROM=10.0.0.7/33"],
+)
+def test_a_setting_that_cannot_be_read_is_told(tmp_path: Path, setting: str) -> None:
+    name, _, written = setting.partition("=")
+    found = told(tmp_path, **{name: written})
+    assert (found.exit_code, setting in found.output) == (1, True)
+    assert len(found.output.splitlines()) == 1
+
+
+def test_a_folder_of_procedures_that_is_not_there_is_not_published(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GUICHET_DATA", str(tmp_path))
+        patch.setenv("GUICHET_PROCEDURES", str(tmp_path / "nowhere"))
+        patch.setattr("sys.argv", ["guichet", "publish"])
+        found = CliRunner().invoke(publish_command(opened_to_publish), [])
+    assert (found.exit_code, "GUICHET_PROCEDURES" in found.output) == (1, True)
 
 
 def test_settings_are_known_by_their_names_and_their_files() -> None:
