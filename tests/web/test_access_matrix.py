@@ -138,7 +138,7 @@ def readable(row: Row, persona: str) -> set[str]:
 def bare(answer: TestResponse, values: Mapping[str, Any]) -> str:
     """An answer without what differs at each asking, and without what the question itself said."""
     text = f"{answer.status_code}\n{said(answer)}"
-    text = re.sub(r"(?m)^(Set-Cookie|Content-Length): \S+", "", text)
+    text = re.sub(r"(?m)^(Set-Cookie|Content-Length): \S+|Expires=[^;]*", "", text)
     text = re.sub(r"\b[0-9a-f]{32}\b|urn:uuid:[0-9a-f-]{36}", "", text)  # what the request is called
     text = re.sub(r'name="(csrf_token|token)" value="[^"]*"', "", text)
     asked = (answer.request.path, quote(answer.request.path, safe=""), str(values.get("number", ABSENT)))
