@@ -362,7 +362,12 @@ def test_machines_read_it_too(place: Place, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    ["GUICHET_PROXIES=two", "GUICHET_STOP_WITHIN=x", "GUICHET_METRICS_TOKEN_FILE=/no/where", "GUICHET_METRICS_FROM=10.0.0.7/33"],
+    [
+        "GUICHET_PROXIES=two",
+        "GUICHET_STOP_WITHIN=x",
+        "GUICHET_METRICS_TOKEN_FILE=/no/where",
+        "GUICHET_METRICS_FROM=10.0.0.7/33",
+    ],
 )
 def test_a_setting_that_cannot_be_read_is_told(tmp_path: Path, setting: str) -> None:
     name, _, written = setting.partition("=")
