@@ -135,9 +135,10 @@ class FolderShelf:
         """Half-written files, and folders that nothing is in."""
         with disk():
             for half in self.folder.glob(".*"):
-                if half.is_file() and half.stat().st_mtime < limit:
-                    half.unlink(missing_ok=True)
-            for folder in sorted((one for one in self.folder.rglob("*") if one.is_dir()), reverse=True):
+                with suppress(FileNotFoundError):  # put in its place meanwhile
+                    if half.is_file() and half.stat().st_mtime < limit:
+                        half.unlink()
+            for folder in [Path(one) for one, _, _ in os.walk(self.folder, topdown=False)][:-1]:
                 with suppress(OSError):  # something is in it
                     if folder.stat().st_mtime < limit:
                         folder.rmdir()

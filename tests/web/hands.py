@@ -10,10 +10,16 @@ from playwright.sync_api import FileChooser, Locator, Page
 
 _HERE: Final = "one => one === document.activeElement"
 _SAME_GROUP: Final = "one => document.activeElement.type === 'radio' && document.activeElement.name === one.name"
+# where Tab stops, a group of radio buttons being one stop; and how many stops from where one is to the target
 _STOPS: Final = """one => {
-  const stops = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]")]
+  const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]")]
     .filter((each) => !each.disabled && each.tabIndex >= 0 && each.getClientRects().length);
-  return [stops.length, stops.indexOf(one) - stops.indexOf(document.activeElement)];
+  const group = (each) => each.type === "radio" ? all.filter((other) =>
+     other.type === "radio" && other.name === each.name && other.form === each.form) : [each];
+  const stop = (each) => group(each).find((other) => other.checked) || group(each)[0];
+  const stops = all.filter((each) => stop(each) === each);
+  const here = document.activeElement;
+  return [stops.length, stops.indexOf(stop(one)) - (all.includes(here) ? stops.indexOf(stop(here)) : -1)];
 }"""
 
 
@@ -104,9 +110,9 @@ class Keys:
         chooser.set_files(file)  # type: ignore[arg-type]
 
     def _reach(self, target: Locator, there: str) -> None:
-        """Half the way is run without looking; a group of buttons is one stop, and what is run past comes round again."""
+        """The way is run without looking; what was run past comes round again."""
         stops, ahead = target.evaluate(_STOPS)
-        for _ in range(ahead // 2 if ahead > 10 else 0):
+        for _ in range(ahead):
             self._stroke("Tab")
         self._until(lambda: bool(target.evaluate(there)), "Tab", 2 * stops + 4, target)
 

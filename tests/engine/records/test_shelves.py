@@ -100,6 +100,22 @@ def test_many_write_one_name_and_one_of_them_is_there_whole(shelf: Shelf) -> Non
     assert names(shelf) == [NAME]
 
 
+def test_what_goes_while_it_is_tidied_up_was_put_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody writes meanwhile: half a file that was there a moment ago has its name now."""
+    shelf, is_file = FolderShelf(tmp_path), Path.is_file
+
+    def put_in_its_place(path: Path) -> bool:
+        found = is_file(path)
+        path.rename(tmp_path / "whole")
+        return found
+
+    (tmp_path / ".whole.1234").write_bytes(b"x")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_file", put_in_its_place)
+        shelf.tidy((), soon())
+    assert shelf.read("whole") == b"x"
+
+
 def test_the_place_is_tried(shelf: Shelf) -> None:
     shelf.check()
     assert names(shelf) == []
