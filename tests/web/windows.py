@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, Page, Route
 from werkzeug.test import TestResponse
 
-from tests.web.looking import axe_faults, faults_of, read, too_wide_when_spaced
+from tests.web.looking import axe_faults, bring_axe, faults_of, read, too_wide_when_spaced
 
 HOST = "http://guichet.test"
 NARROW, WIDE = {"width": 320, "height": 640}, {"width": 1280, "height": 900}
@@ -52,6 +52,7 @@ class Window:
     def _page(self, browser: Browser, size: dict[str, int], scripts: bool) -> Page:
         page = browser.new_context(viewport=size, locale="fr-FR").new_page()  # type: ignore[arg-type]
         page.route("**/*", lambda route: self._serve(route, scripts))
+        bring_axe(page)
         return page
 
     def _serve(self, route: Route, scripts: bool) -> None:
