@@ -14,6 +14,7 @@ from engine.definition.model import Procedure
 from engine.office.intake import drop_draft, read_attachment, save_page
 from engine.problems import Refused
 from engine.records.store import Conflict
+from engine.rules.answers import is_blank
 from engine.rules.forms import path
 from engine.rules.view import AnswerProblem, FieldView, PageView
 from renderers.row_pages import RowPages, find_row, is_long, row_page
@@ -357,8 +358,13 @@ def _title(screen: Screen, view: PageView) -> str:
 
 def _steps(one: Case, view: PageView) -> tuple[int, bool]:
     """How many steps there are, and whether that is sure: until the answers that pages hang on are given, the most there
-    may be."""
-    answered, shown = one.dossier.answers.keys(), {page.id for page in path(one.procedure, one.standing().values.scope)}
+    may be. A question that must be answered and was left empty is as one nobody saw."""
+    scope = one.standing().values.scope
+    shown = {page.id for page in path(one.procedure, scope)}
+    answered = {
+        name for name, said in one.dossier.answers.items()
+        if not (is_blank(said) and name in one.procedure.fields and one.procedure.fields[name].required.holds(scope))
+    }  # fmt: skip
 
     def is_open(when: Expression) -> bool:
         return bool(_asked_names(one.procedure, when.names) - answered)

@@ -108,6 +108,16 @@ def _forms(html: str) -> list[str]:
     return re.findall(r"(?s)<form.*?</form>", html)
 
 
+def test_a_page_sent_empty_tells_nothing_of_the_way_that_is_left(known: Known) -> None:
+    known.to_the_start()
+    page = start(known, reuse=False)
+    said = re.search(r"Étape 1 sur \d+ au plus", page.text)
+    assert said
+    page = known.visitor.post(known.here, go="next")
+    assert page.status == 422
+    assert said[0] in page.text, "the same steps may come"
+
+
 def test_a_first_application_again_takes_ten_screens_and_nothing_to_type(known: Known) -> None:
     page = known.to_the_start()
     assert (
