@@ -113,7 +113,7 @@ def test_a_page_sent_empty_tells_nothing_of_the_way_that_is_left(known: Known) -
     page = start(known, reuse=False)
     said = re.search(r"Étape 1 sur \d+ au plus", page.text)
     assert said
-    page = known.visitor.post(known.here, go="next")
+    page = known.visitor.send(known.here, go="next")
     assert page.status == 422
     assert said[0] in page.text, "the same steps may come"
 
