@@ -1,10 +1,19 @@
-"""Memory given back; where the library of C knows nothing of it, nothing happens."""
+"""Memory given back; where the library of C knows nothing of it, nothing happens. Records that share their methods are what
+they were."""
 
 from __future__ import annotations
 
+import gc
+import sys
+from dataclasses import FrozenInstanceError, dataclass, field
+from types import ModuleType
+
 import pytest
 
+from engine.problems import Position
+from engine.records.file_keys import FileKeys
 from renderers import spare_memory
+from tests.engine.office.world import keys
 
 
 class Library:
@@ -36,3 +45,78 @@ def test_another_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_may_be_asked_for_at_any_time() -> None:
     spare_memory.give_back()
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A record that may hold itself."""
+
+    name: str
+    secret: str = field(default="s", repr=False)
+    inside: list[object] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Silent:
+    name: str
+
+    def __repr__(self) -> str:
+        return "Silent"
+
+
+@dataclass(slots=True)
+class Changing:
+    name: str
+
+
+@pytest.fixture
+def before(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How records of a package looked, which share their methods now."""
+    module = ModuleType("a_package.part")
+    vars(module).update(Leaf=Leaf, Silent=Silent, Changing=Changing)
+    looked = [repr(one) for one in some()]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    spare_memory.share_methods("a_package")
+    return looked
+
+
+def some() -> list[object]:
+    leaf = Leaf("a", "b", [1])
+    leaf.inside.append(leaf)
+    return [leaf, Leaf("c"), Silent("d"), Changing("e")]
+
+
+def test_records_look_as_before(before: list[str]) -> None:
+    assert [repr(one) for one in some()] == before
+    assert before[1] == "Leaf(name='c', inside=[])"
+    assert before[2] == "Silent"
+
+
+def test_a_record_is_frozen_as_before(before: list[str]) -> None:
+    for record in (Leaf("a"), Silent("a")):
+        with pytest.raises(FrozenInstanceError, match="cannot assign to field 'name'"):
+            record.name = "b"  # type: ignore[misc]
+        with pytest.raises(FrozenInstanceError, match="cannot delete field 'name'"):
+            del record.name  # type: ignore[misc]
+    changing = Changing("a")
+    changing.name = "b"
+    assert changing == Changing("b")
+    assert {Leaf("a").name} == {"a"}
+
+
+def test_the_class_it_was_made_from_is_gone(before: list[str]) -> None:
+    gc.collect()
+    named = [one for one in object.__subclasses__() if one.__module__ == __name__ and one.__name__ == "Leaf"]
+    assert named == [Leaf]
+
+
+def test_the_records_of_the_house_share_theirs() -> None:
+    """What says nothing of its secrets goes on saying nothing."""
+    records = [Position("a", 1, 2), keys()]
+    shown = list(map(repr, records))
+    spare_memory.share_methods("engine")
+    assert Position.__repr__ is FileKeys.__repr__
+    assert list(map(repr, records)) == shown
