@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+# one more than processors: some tests wait
+WORKERS ?= 3
 export PORT
 # what is compiled once stays: a test starts hundreds of processes
 unexport PYTHONDONTWRITEBYTECODE
@@ -42,17 +44,17 @@ spreadsheet: install ## Gnumeric, which opens the tables that people take away (
 	@$(BIN)/python -m tests.faults.spreadsheet --install
 
 test: browser database tracer bucket spreadsheet ## every test, as the continuous integration runs them
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 quick: database bucket ## the fast tests only: no browser, no race, no fuzzing
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not browser'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not browser'
 
 fuzz: EFFORT ?= 100
 fuzz: install ## what tries at random, a hundred times over: 10,000 mutants of each shipped file (most of an hour)
-	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 -m fuzz
+	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n $(WORKERS) -m fuzz
 
 faults: database tracer bucket spreadsheet ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
-	$(BIN)/python -m pytest -n 2 -m faults
+	$(BIN)/python -m pytest -n $(WORKERS) -m faults
 
 faults-long: EFFORT ?= 8
 faults-long: database tracer bucket spreadsheet ## the same eight times over, bar after bar (BARS='power seats'): stopped, it goes on where it was
