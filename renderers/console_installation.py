@@ -21,7 +21,7 @@ import click
 from engine.clock import SystemClock
 from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.definition.shared_files import Shared
-from engine.gateways.opened import Gateways, WrongGateways
+from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
@@ -30,7 +30,7 @@ from engine.office.demo import close_demo, open_demo
 from engine.office.demo_stories import before_stories, tell_stories
 from engine.office.following import INDEX, Follower, stories_of
 from engine.office.gates import Judge
-from engine.office.installation import Settings, unknown_settings
+from engine.office.installation import Settings, UnreadFile, unknown_settings
 from engine.office.keeping import FolderKeeper, Keeper
 from engine.office.keys import SigningKeys
 from engine.office.mirror import Mirror
@@ -163,6 +163,9 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
     senders: dict[str, Sender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
     try:
         said = _said_gateways(settings)
+    except UnreadGateways as missing:
+        with opening():
+            raise UnreadFile("GUICHET_GATEWAYS", str(missing)) from None
     except WrongGateways as wrong:
         raise click.ClickException(f"{settings.gateways}: {wrong}") from None
     return Gateways(said.operators, {**senders, **said.senders}, said.scanner, said.identity)

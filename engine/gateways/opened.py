@@ -15,6 +15,10 @@ class WrongGateways(ValueError):
     """The file of gateways cannot be used; `str()` says which table, which key, and why, never a secret."""
 
 
+class UnreadGateways(WrongGateways):
+    """The file is not there, or this account may not read it; `str()` says which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gateways:
     """Operators by id, in the order in which citizens see them; senders by channel; who else knows citizens."""

@@ -49,7 +49,7 @@ from engine.gateways.fedapay import ADDRESS as FEDAPAY
 from engine.gateways.fedapay import FedaPay, Mode
 from engine.gateways.identity import IdentityProvider
 from engine.gateways.mail import MailServer, Security
-from engine.gateways.opened import Gateways, WrongGateways
+from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.paydunya import ADDRESS as PAYDUNYA
 from engine.gateways.paydunya import PayDunya, Wallet
 from engine.gateways.paygate import ADDRESS as PAYGATE
@@ -154,8 +154,10 @@ def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
     """What the file says. Secrets' own files are found from its folder. Raises `WrongGateways`."""
     try:
         tables = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise WrongGateways(f"{file.name}: {type(error).__name__}: {error}") from None
+    except OSError:
+        raise UnreadGateways(str(file)) from None
+    except ValueError as error:
+        raise WrongGateways(str(error)) from None
     senders: dict[str, Sender] = {}
     operators: dict[str, PaymentProvider] = {}
     scanner: ClamAV | None = None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from engine.clock import ZONE
-from engine.gateways.opened import Gateways, WrongGateways
+from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.senders import NotSent, Sender
 from engine.office.following import waiting
 from engine.office.gauges import LEAST_FREE
@@ -302,6 +302,9 @@ def _gateways(place: Place) -> Iterator[Check]:
         return
     try:
         said = place.gateways()
+    except UnreadGateways as missing:
+        yield Check("gateways", "gateways_missing", "mend", {"name": str(missing)})
+        return
     except WrongGateways as wrong:
         yield Check("gateways", "gateways_wrong", "mend", {"why": str(wrong)})
         return

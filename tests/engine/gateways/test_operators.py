@@ -275,7 +275,7 @@ def test_the_file_of_operators(tmp_path: Path) -> None:
         ("[operators.carte]", "[operators.Carte-1]", "[operators.Carte-1] name"),
         ("[operators.mixx]", "autre = 1\n[operators.mixx]", "autre"),
         ("[operators.mixx]", "[operators]\nautre = 1\n[operators.mixx]", "operators.autre"),
-        ("[operators.mixx]", "[operators.mixx", "gateways.toml"),
+        ("[operators.mixx]", "[operators.mixx", "Expected"),
     ],
 )
 def test_a_wrong_file_of_operators_says_where(tmp_path: Path, old: str, new: str, told: str) -> None:

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from engine.gateways.antivirus import ClamAV
 from engine.gateways.mail import MailServer
-from engine.gateways.opened import Gateways, WrongGateways
+from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.senders import NotSent
 from engine.gateways.sms import SmsGateway
 from engine.gateways.wire import Wire
@@ -155,6 +155,7 @@ def gateways(**there: Answers) -> Mapping[str, Any]:
         ({"open_store": fails(Damaged("SQLITE_NOTADB"))}, "store_damaged", "mend"),
         ({"open_store": fails(UnsafeSettings("fsync=off"))}, "store_unsafe", "mend"),
         ({"gateways": fails(WrongGateways("[sms] address: is missing"))}, "gateways_wrong", "mend"),
+        ({"gateways": fails(UnreadGateways("gateways.toml"))}, "gateways_missing", "mend"),
         (gateways(), "sms_none", "watch"),
         (gateways(), "email_none", "watch"),
         (gateways(), "antivirus_none", "watch"),
