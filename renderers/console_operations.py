@@ -152,13 +152,15 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
     @click.option("--again", is_flag=True, help="no new key: finish what was stopped")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def keys(action: str, again: bool, language: str) -> None:
-        """The keys of this installation. `list` says which sign, and which seal files handed in, with how many files each.
+        """The keys of this installation. `list` says which sign, how many earlier secrets still open what they made, which key seals files
+        handed in now, and how many files are under each.
 
         `rotate` puts a new key for files in service, and brings the files that are there under it. Work goes on meanwhile; older
         keys stay in the ring, for backups. A rotation that was stopped is finished with --again.
 
         `announce` makes a new signing key that signs nothing yet: restart every process, and it is published beside the others.
         Once whoever keeps the published keys has it, `sign` puts it in front: it signs after the next restart. Older keys verify on.
+        Within a week of the announcement `sign` says what is too early.
 
         With each signing key comes a new secret, for codes and links worked out and for second factors; what earlier ones made
         holds on. `forget`, after that restart, seals second factors anew and takes earlier secrets out: codes of receipts, links
@@ -210,20 +212,26 @@ def _copy_files(place: Installation, address: str, language: str) -> None:
 
 
 def _change_signing(words: Words, place: Installation, action: str, language: str) -> None:
-    from engine.office.keys import announce_key, sign_with_announced
+    from engine.clock import SystemClock
+    from engine.office.keys import KNOWN_AFTER, announce_key, announced_at, sign_with_announced
     from engine.records.file_keys import NoRing
 
+    now = SystemClock().now()
     try:
+        since = announced_at(place.keys)
         if action == "sign":
             name, said = sign_with_announced(place.keys), "key_signs"
             if name is None:
                 _fail(words, "no_key_announced", language)
         else:
-            name, new = announce_key(place.keys)
+            name, new = announce_key(place.keys, now)
             said = "key_announced" if new else "key_announced_already"
     except NoRing as ring:
         _fail(words, "no_ring", language, name=str(ring))
     click.echo(words.say(f"operations.{said}", language, {"name": name}))
+    if action == "sign" and since is not None and now - since < KNOWN_AFTER:
+        facts = {"at": f"{since:%Y-%m-%d %H:%M}", "days": str(KNOWN_AFTER.days)}
+        click.echo(words.say("operations.key_signs_early", language, facts), err=True)
 
 
 def _forget(words: Words, place: Installation, store: Store, language: str) -> None:
@@ -247,11 +255,13 @@ def _list_signing(words: Words, place: Installation, language: str) -> None:
     from engine.office.keys import NoKeys, SigningKeys
 
     try:
-        held = SigningKeys.open(place.keys).standing()
+        held = SigningKeys.open(place.keys)
     except NoKeys as ring:
         _fail(words, "no_ring", language, name=str(ring))
-    for name, does in held:
+    for name, does in held.standing():
         click.echo(words.say(f"operations.signing_{does}", language, {"name": name}))
+    if held.former:
+        click.echo(words.say("operations.secrets_former", language, {"count": str(held.former)}))
 
 
 def _list_keys(words: Words, place: Installation, store: Store, language: str) -> None:
@@ -270,7 +280,8 @@ def _list_keys(words: Words, place: Installation, store: Store, language: str) -
     held = files.keys.ids if files.keys is not None else ()
     for name in (*held, *sorted(counts.keys() - {*held, "lost", ""})):
         facts = {"name": name, "count": str(counts[name])}
-        click.echo(words.say(f"operations.{'key' if name in held else 'key_unknown'}", language, facts))
+        said = "key_seals" if name in held[:1] else "key" if name in held else "key_unknown"
+        click.echo(words.say(f"operations.{said}", language, facts))
     for kind in ("", "lost"):
         if counts[kind]:
             click.echo(words.say(f"operations.key_{kind or 'none'}", language, {"count": str(counts[kind])}))

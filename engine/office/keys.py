@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -27,13 +28,15 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from engine.records.file_keys import FIRST_KEPT, change_ring, first_key, new_file_key
+from engine.records.file_keys import FIRST_KEPT, NoRing, change_ring, first_key, new_file_key
 from engine.values import Plain, canonical_json
 
+KNOWN_AFTER: Final = timedelta(days=7)  # whoever verifies offline has fetched an announced key by then
 ALGORITHM: Final = "Ed25519"
 KeyStanding: TypeAlias = Literal["announced", "signs", "verifies"]
 _ANNOUNCED: Final = "announced"  # in the file of the ring
 _ANNOUNCED_SECRET: Final = "announced_secret"
+_ANNOUNCED_AT: Final = "announced_at"
 _FORMER: Final = "former_secrets"
 _SEALED: Final = "a1."  # AES-256-GCM
 _NONCE: Final = 12
@@ -46,12 +49,13 @@ class NoKeys(Exception):
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
     """The ring, newest key first; `_announced`: keys that are published and sign nothing yet; `_others`: secrets that open what
-    they sealed, or will, and seal nothing now. `repr` never shows a key."""
+    they sealed, or will, and seal nothing now; `former`: how many of these were in force before. `repr` never shows a key."""
 
     _ring: tuple[OKPKey, ...] = field(repr=False)
     _secret: bytes = field(repr=False)
     _announced: tuple[OKPKey, ...] = field(default=(), repr=False)
     _others: tuple[bytes, ...] = field(default=(), repr=False)
+    former: int = field(default=0, repr=False)
 
     @classmethod
     def generate(cls) -> SigningKeys:
@@ -99,7 +103,7 @@ class SigningKeys:
         announced = tuple(OKPKey.import_key(one) for one in kept.get(_ANNOUNCED, ()))
         others = [kept[name] for name in (_ANNOUNCED_SECRET,) if name in kept] + kept.get(_FORMER, [])
         secret, *rest = (base64.urlsafe_b64decode(one) for one in (kept["secret"], *others))
-        return cls(ring, secret, announced, tuple(rest))
+        return cls(ring, secret, announced, tuple(rest), len(kept.get(_FORMER, ())))
 
     def sign(self, claims: Plain) -> str:
         """A compact JWS of the claims (canonical JSON) by the newest key."""
@@ -180,10 +184,10 @@ class SigningKeys:
         return tuple(hmac.new(one, said, hashlib.sha256).digest() for one in (self._secret, *self._others))
 
 
-def announce_key(file: Path) -> tuple[str, bool]:
+def announce_key(file: Path, at: datetime | None = None) -> tuple[str, bool]:
     """Puts a new signing key and a new secret in the ring of a file: published, and opening what is sealed under it, from the
     next start on; they sign and seal once `sign_with_announced` says so. Its id, and whether it is new: one that waits already is
-    not doubled. Raises `NoRing`."""
+    not doubled. `at` is kept beside it. Raises `NoRing`."""
     told: list[tuple[str, bool]] = []
 
     def announced(kept: dict[str, Any]) -> None:
@@ -191,10 +195,21 @@ def announce_key(file: Path) -> tuple[str, bool]:
         new = [] if waiting else [dict(_new_key().as_dict(private=True))]
         kept[_ANNOUNCED] = waiting or new
         kept.setdefault(_ANNOUNCED_SECRET, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+        if new and at is not None:
+            kept[_ANNOUNCED_AT] = at.isoformat()
         told.append((str(kept[_ANNOUNCED][0]["kid"]), bool(new)))
 
     change_ring(file, announced)
     return told[0]
+
+
+def announced_at(file: Path) -> datetime | None:
+    """Since when the announced key waits; None where none does, or where a release before this one announced it. Raises `NoRing`."""
+    try:
+        at = json.loads(file.read_text("utf-8")).get(_ANNOUNCED_AT)
+        return datetime.fromisoformat(at) if at is not None else None
+    except (OSError, ValueError, TypeError, AttributeError) as broken:
+        raise NoRing(str(file)) from broken
 
 
 def sign_with_announced(file: Path) -> str | None:
@@ -204,6 +219,7 @@ def sign_with_announced(file: Path) -> str | None:
 
     def put_in_front(kept: dict[str, Any]) -> None:
         waiting = kept.pop(_ANNOUNCED, [])
+        kept.pop(_ANNOUNCED_AT, None)
         kept["keys"] = [*waiting, *kept["keys"]]
         if secret := kept.pop(_ANNOUNCED_SECRET, None):
             kept[FIRST_KEPT] = first_key(kept).hex()  # files handed in know it by the first secret

@@ -6,14 +6,16 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from engine.clock import SystemClock
 from engine.office.inspection import fsck
-from engine.office.keys import SigningKeys
+from engine.office.keys import SigningKeys, announce_key, announced_at
 from engine.office.safekeeping import CONTENTS, FILES, STORE, back_up, bring_back
 from engine.problems import Refused
 from engine.records.attachments import AttachmentStore, Lost
@@ -188,12 +190,16 @@ def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) 
     assert "0 fichier" in run(command, ["rotate", "--again"]).output
     signs, *listed = run(command, ["list"]).output.splitlines()
     assert signs.endswith(": signe")
-    assert (listed[0].endswith(f"{files} fichiers"), listed[1]) == (True, "00000000  0 fichier")
+    assert f"  {files} fichiers ; scelle ceux qui arrivent" in listed[0].replace("\u00a0", " "), "which key seals now"
+    assert listed[1] == "00000000  0 fichier"
     assert fsck(world.office) == (), "the office that was running reads on"
     assert "oubliés : 0" in run(command, ["forget"]).output.replace("\u00a0", " ")
     run(command, ["announce"])
     run(command, ["sign"])
+    assert "\n1 secret antérieur " in run(command, ["list"]).output
+    assert "\n1 earlier secret " in run(command, ["list", "--lang", "en"]).output
     assert "oubliés : 1" in run(command, ["forget"]).output.replace("\u00a0", " ")
+    assert "antérieur" not in run(command, ["list"]).output
     assert run(command, ["list"]).output.endswith("00000000  0 fichier\n"), "files are not under that secret"
     held = (tmp_path / "keys.json").read_text()
     keys().save(tmp_path / "older.json")
@@ -220,9 +226,22 @@ def test_a_signing_key_is_announced_then_signs_by_commands(tmp_path: Path) -> No
     put = run(command, ["sign"])
     assert (put.exit_code, name in put.output) == (0, True)
     assert SigningKeys.open(place.keys).standing()[0] == (name, "signs")
+    assert "Ne redémarrez pas encore" in put.stderr, "nobody can know the key yet"
     place.keys.write_text("{}")
     broken = run(command, ["sign"])
     assert (broken.exit_code, "ne se lit pas" in broken.output) == (1, True)
+
+
+@pytest.mark.parametrize(("days", "early"), [(6, True), (8, False), (None, False)])
+def test_a_key_that_signs_early_is_told_once_it_was_announced_lately(
+    tmp_path: Path, days: int | None, early: bool
+) -> None:
+    keys().save(tmp_path / "keys.json")
+    announce_key(tmp_path / "keys.json", None if days is None else SystemClock().now() - timedelta(days=days))
+    place = Installation("sqlite:///nowhere.db", tmp_path / "files", tmp_path / "keys.json")
+    put = CliRunner().invoke(keys_command(lambda: place), ["sign", "--lang", "en"])
+    assert (put.exit_code, "Do not restart yet" in put.stderr) == (0, early)
+    assert announced_at(place.keys) is None
 
 
 def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: World, tmp_path: Path) -> None:
