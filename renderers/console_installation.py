@@ -8,7 +8,7 @@ import gc
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -47,6 +47,7 @@ from renderers.words import load_words
 
 DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}
 CHECKPOINTS: Final = "checkpoints"
+COOKIE_SECRET: Final = "cookie.secret"
 
 
 @contextmanager
@@ -184,7 +185,7 @@ def cookie_secret(settings: Settings) -> str:
     """The secret of the small cookie: as set, else one made once and kept beside the data."""
     if settings.secret:
         return settings.secret
-    path = settings.data / "cookie.secret"
+    path = settings.data / COOKIE_SECRET
     with suppress(FileExistsError):
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -253,4 +254,17 @@ def opened_to_publish() -> tuple[Office, Keeper]:
 def installation() -> Installation:
     """Where this installation keeps."""
     settings = settings_of()
-    return Installation(settings.store, settings.files, settings.ring, settings.place_of)
+    return Installation(settings.store, settings.files, settings.ring, settings.place_of, _apart(settings))
+
+
+def _apart(settings: Settings) -> Mapping[str, str]:
+    """What this installation stands on and no backup holds, by its kind. Never what is in it."""
+    said = {
+        "notes": str(settings.checkpoints or settings.data / CHECKPOINTS),
+        "cookie": "GUICHET_SECRET" if settings.secret else str(settings.data / COOKIE_SECRET),
+        "gateways": str(settings.gateways or ""),
+        "definitions": str(settings.procedures) if settings.follow is None else "",
+        "registers": str(settings.procedures / "registers") if settings.follow is not None else "",
+        "settings": "GUICHET_…",
+    }
+    return {kind: name for kind, name in said.items() if name}

@@ -4,8 +4,8 @@ opens it is given."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -24,12 +24,14 @@ LANGUAGES = click.Choice(["fr", "en"])
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where an installation keeps: the address of its store, its files, its keys."""
+    """Where an installation keeps: the address of its store, its files, its keys; `apart`: what it stands on and no backup
+    holds, each by its kind with where it is."""
 
     store: str
     files: Path | Bucket
     keys: Path
     place_of: Callable[[str], Path | Bucket] = Path
+    apart: Mapping[str, str] = field(default_factory=dict)
 
 
 def copy_command(installed: Callable[[], Installation]) -> click.Command:
@@ -81,9 +83,9 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
     @click.argument("folder", type=click.Path(path_type=Path))
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def backup(folder: Path, language: str) -> None:
-        """Keep everything of this installation in a new FOLDER, at one moment, while it works.
+        """Keep the store, the files handed in and the keys of this installation in a new FOLDER, at one moment, while it works.
 
-        Ends with 0: whole; 1: refused.
+        Says at its end what it does not hold. Ends with 0: whole; 1: refused.
         """
         from engine.clock import SystemClock
         from engine.office.safekeeping import back_up
@@ -110,6 +112,10 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
         facts = {"count": str(done.dossiers), "files": files, "folder": str(folder)}
         click.echo(words.say("operations.backed_up", language, facts))
         click.echo(words.say("operations.keep_apart", language, {}))
+        if place.apart:
+            click.echo(words.say("operations.not_held", language, {}))
+        for kind, name in place.apart.items():
+            click.echo(words.say(f"operations.apart_{kind}", language, {"name": name}))
 
     return backup
 

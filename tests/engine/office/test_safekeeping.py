@@ -24,6 +24,7 @@ from engine.records.file_keys import FileKeys
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
 from engine.records.stores import open_shelf, open_store
+from renderers.console_installation import installation
 from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
 from tests.bucket import service
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world, keys
@@ -155,6 +156,33 @@ def test_one_dossier_is_not_said_as_many(tmp_path: Path) -> None:
     here = Installation(str(tmp_path / "one.db"), tmp_path / "files", tmp_path / "keys.json")
     said = CliRunner().invoke(backup_command(lambda: here), [str(tmp_path / "b")])
     assert " 1 dossier, " in said.output, said.output
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_backup_says_what_it_does_not_hold(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    for name, value in {"DATA": tmp_path, "FILES": tmp_path / "files", "DATABASE_URL": tmp_path / "lived.db"}.items():
+        monkeypatch.setenv(f"GUICHET_{name}", str(value))
+    if named:
+        monkeypatch.setenv("GUICHET_SECRET", "perle-noire")
+        monkeypatch.setenv("GUICHET_CHECKPOINTS", "/mnt/notes")
+        monkeypatch.setenv("GUICHET_GATEWAYS", "gateways.toml")
+        monkeypatch.setenv("GUICHET_FOLLOW", "https://forge.example/law.git")
+    said = CliRunner().invoke(backup_command(installation), [str(tmp_path / "b"), "--lang", "en"])
+    assert said.exit_code == 0, said.output
+    _, told = said.output.split("It does not hold what follows")
+    wanted = (
+        "/mnt/notes: the signed notes",
+        "GUICHET_SECRET: the secret",
+        "gateways.toml: the gateways",
+        "procedures/registers: the registers",
+    )
+    alone = (f"{tmp_path}/checkpoints: ", f"{tmp_path}/cookie.secret: the secret", "procedures: the definitions")
+    assert all((one in told) is named for one in wanted), told
+    assert all((one in told) is not named for one in alone), told
+    assert "perle-noire" not in said.output
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {STORE, FILES, "keys.json", CONTENTS}, "nor does it"
 
 
 def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) -> None:
