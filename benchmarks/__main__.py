@@ -1,6 +1,6 @@
 """`make bench`: every line of what is aimed at, beside its peers, in turns; or some of them: `python -m benchmarks pages seats`.
 
-Prints a table and keeps it in `out.json`; draws the curves of growth. Nothing here judges. Making the thousands of procedures
+`python -m benchmarks --help` says what each family measures and what it needs before. Prints a table and keeps it in `out.json`; draws the curves of growth. Nothing here judges. Making the thousands of procedures
 and the million dossiers takes a quarter of an hour each, once (`var/bench`).
 """
 
@@ -11,8 +11,11 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import wrap
+from types import ModuleType
 
 from benchmarks import circuit, command, growth, journey, pages, scale, seats
 from benchmarks.measure import Measure
@@ -31,26 +34,62 @@ def _grown() -> Iterator[Measure]:
     write_growth(CURVES, "Time of an act by number of dossiers", "dossiers", curves)
 
 
-GROUPS: dict[str, Callable[[], Iterator[Measure]]] = {
-    "pages": pages.measures,
-    "journey": journey.measures,
-    "circuit": circuit.measures,
-    "seats": seats.measures,
-    "command": command.measures,
-    "growth": _grown,
-    "scale": scale.measures,
+@dataclass(frozen=True)
+class Family:
+    """Lines measured together: what they are of, as the first words of their module say, and what is made before."""
+
+    module: ModuleType
+    measures: Callable[[], Iterator[Measure]]
+    before: str
+
+    @property
+    def about(self) -> str:
+        return " ".join((self.module.__doc__ or "").partition("\n\n")[0].split())
+
+
+FAMILIES: dict[str, Family] = {
+    "pages": Family(pages, pages.measures, "some seconds each time"),
+    "journey": Family(journey, journey.measures, "some seconds each time; PostgreSQL runs"),
+    "circuit": Family(
+        circuit,
+        circuit.measures,
+        "some seconds each time, SpiffWorkflow is installed in var/peers once; PostgreSQL runs",
+    ),
+    "seats": Family(seats, seats.measures, "some seconds each time"),
+    "command": Family(command, command.measures, "nothing"),
+    "growth": Family(
+        growth, _grown, "a quarter of an hour, once: a million dossiers are made in var/bench; PostgreSQL runs"
+    ),
+    "scale": Family(scale, scale.measures, "a quarter of an hour, once: ten thousand procedures are made in var/bench"),
 }
 
 
+def usage() -> str:
+    """What `--help` prints: every family, what it measures, how long making what it needs takes."""
+    lines = [
+        "python -m benchmarks [FAMILY …]: all of them where none is named. What is found is kept in benchmarks/out.json.",
+        "",
+    ]
+    for name, family in FAMILIES.items():
+        lines += [f"{name:10}{part}" if not n else f"{'':10}{part}" for n, part in enumerate(wrap(family.about, 110))]
+        lines += [f"{'':10}Before: {family.before}.", ""]
+    return "\n".join(lines).rstrip()
+
+
 def main() -> None:
-    asked = sys.argv[1:] or list(GROUPS)
-    if strangers := set(asked) - set(GROUPS):
-        raise SystemExit(f"{', '.join(sorted(strangers))}? There are {', '.join(GROUPS)}.")
+    asked = sys.argv[1:] or list(FAMILIES)
+    if {"-h", "--help"} & set(asked):
+        print(usage())
+        return
+    if strangers := set(asked) - set(FAMILIES):
+        raise SystemExit(
+            f"{', '.join(sorted(strangers))}? There are {', '.join(FAMILIES)}; --help says what they measure."
+        )
     names = ", ".join(f"{name} {version(name)}" for name in NAMED)
     print(f"Python {platform.python_version()}, {platform.python_compiler()}, {names}; load {os.getloadavg()[0]:.1f}\n")
     known = {one["id"]: one for one in json.loads(OUT.read_text("utf-8"))} if OUT.is_file() else {}
     for group in asked:
-        for measure in GROUPS[group]():
+        for measure in FAMILIES[group].measures():
             print(measure, flush=True)
             known[measure.id] = measure.as_json()
             OUT.write_text(json.dumps(list(known.values()), indent=2) + "\n", "utf-8")
