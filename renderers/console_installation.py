@@ -35,6 +35,7 @@ from engine.office.keeping import FolderKeeper, Keeper
 from engine.office.keys import SigningKeys
 from engine.office.mirror import Mirror
 from engine.office.office import Office, OfficeSettings
+from engine.office.publication import root_of
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys
 from engine.records.shelves import Bucket
@@ -234,6 +235,7 @@ def place_looked_at() -> Place:
         unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
         file=file_of(settings.store), open_store=lambda: open_store(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
         open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
+        reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),
         unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")),
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from engine.office.following import waiting
 from engine.office.gauges import LEAST_FREE
 from engine.office.keys import NoKeys, SigningKeys
 from engine.office.mirror import Followed
+from engine.problems import Refusal, Refused
 from engine.records.gauges import Queues, Standing
 from engine.records.leaves import Tree
 from engine.records.shelves import Shelf, WrongShelf
@@ -33,6 +34,7 @@ COMFORTABLE: Final = 2 * 1024**3  # bytes under which somebody should look at th
 OLD_KEYS: Final = 730  # days
 OLD_ANSWER: Final = 3  # days since somebody last asked whether a library has become weak
 WEAKNESSES: Final = "weaknesses.json"  # beside the data, as pip-audit writes it
+DISTRUSTED: Final = "git_distrusted"
 _LATE_LETTERS: Final = 600.0  # seconds
 _LATE_TIMERS: Final = 300.0
 _LATE_CHECKPOINT: Final = 300.0
@@ -68,6 +70,7 @@ class Place:
     gateways: Callable[[], Gateways]
     follow: Followed | None = None
     open_shelf: Callable[[], Shelf] | None = None  # of a bucket; raises WrongShelf
+    reach_repository: Callable[[], object] | None = None  # followed, or around the definitions; raises Refused
     unproven: str = ""  # the other machine where the store stands, when it is not asked who it is
 
 
@@ -205,12 +208,15 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
     try:
         store = place.open_store()
         standing = store.standing()
-        yield _of_release(standing, store)
+        said = store.settings()
+        yield _of_release(standing, said)
+        if role := said.get("superuser"):
+            yield Check("store", "store_superuser", "watch", {"role": role})
         yield _drift((standing.at - datetime.now(UTC)).total_seconds())
         if standing.pending or standing.strange:
             return
         with store.unit() as unit:
-            queues, tree, published = unit.queues(now), unit.tree(), unit.last_publication()
+            queues, tree, decided = unit.queues(now), unit.tree(), unit.publications()
     except Busy as busy:
         yield Check("store", "store_unreachable", "mend", {"why": str(busy)})
         return
@@ -221,19 +227,19 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         yield Check("store", "store_unsafe", "mend", {"why": str(unsafe)})
         return
     yield from _queues(queues, tree, now)
+    published = max((one.n for one in decided if one.stands), default=0)
     yield Check(
         "editions", *(("editions_none", "mend") if not published else ("editions_well", "well")), {"n": str(published)}
     )
-    yield _followed(place.follow, store)
+    yield _around(place) if place.follow is None else _followed(place, place.follow, store)
 
 
-def _of_release(standing: Standing, store: Store) -> Check:
+def _of_release(standing: Standing, said: Mapping[str, str]) -> Check:
     """Its migrations are those of this release. That it runs with safe settings was asserted on opening it."""
     if standing.strange:
         return Check("store", "store_of_another_release", "mend", {"names": ", ".join(standing.strange)})
     if standing.pending:
         return Check("store", "migrations_pending", "mend", {"names": ", ".join(standing.pending)})
-    said = store.settings()
     version = said.get("version") or said.get("server_version", "")
     return Check("store", "store_well", "well", {"kind": said["store"], "version": version})
 
@@ -280,17 +286,41 @@ def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Check]
         yield Check("checkpoints", "checkpoint_well", "well", {"seconds": f"{signed:.0f}"})
 
 
-def _followed(follow: Followed | None, store: Store) -> Check:
-    if follow is None:
-        return Check("repository", "repository_none", "well")
+def _followed(place: Place, follow: Followed, store: Store) -> Check:
+    """What the service met when it last looked says more than what this account meets now."""
     if shutil.which("git") is None:
         return Check("repository", "repository_no_git", "mend")
     refused, troubled = waiting(store, follow.source)
     if troubled is not None:
-        return Check("repository", "repository_silent", "mend", {"why": troubled.trouble})
+        return _silent(troubled.trouble, troubled.facts)
+    if (met := _unreachable(place)) is not None:
+        return _silent(met.code, met.facts)
     if refused is not None:
         return Check("repository", "repository_refused", "watch", {"commit": refused.origin.commit[:12]})
     return Check("repository", "repository_well", "well", {"source": follow.source})
+
+
+def _silent(code: str, facts: Mapping[str, object]) -> Check:
+    if code == DISTRUSTED:
+        return Check("repository", "repository_distrusted", "mend", {"name": str(facts.get("name"))})
+    return Check("repository", "repository_silent", "mend", {"why": str(facts.get("reason") or code)})
+
+
+def _around(place: Place) -> Check:
+    """The repository that the definitions lie in, where one is: it tells the commit and the people behind each edition."""
+    met = _unreachable(place)
+    if met is not None and met.code == DISTRUSTED:
+        return Check("repository", "repository_unread", "watch", {"name": str(met.facts["name"])})
+    return Check("repository", "repository_none", "well")
+
+
+def _unreachable(place: Place) -> Refusal | None:
+    try:
+        if place.reach_repository is not None:
+            place.reach_repository()
+    except Refused as refused:
+        return refused.reason
+    return None
 
 
 # -- what stands elsewhere ---------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from engine.office.publication import ask_git, commit_at, follows, lay_out, origin_of, run_git, tree_of
+from engine.office.publication import ask_git, commit_at, distrust_in, follows, lay_out, origin_of, run_git, tree_of
 from engine.problems import Refusal, Refused, refusal
 from engine.records.publications import Origin
 
@@ -71,7 +71,7 @@ class Mirror:
 
     def fetch(self) -> str:
         """The commit at the head of the branch now. Raises Refused: `git_transport`, `git_no_branch`, `git_unreachable`,
-        `git_too_big`, `git_missing`, `git_failed`."""
+        `git_distrusted`, `git_too_big`, `git_missing`, `git_failed`."""
         address = self._address()
         self._open()
         wanted = f"+refs/heads/{self.followed.branch}:{_HEAD}"
@@ -86,14 +86,31 @@ class Mirror:
             wanted,
         )
         done = run_git(
-            ["-C", str(self._git), *arguments], seconds=FETCH_SECONDS, options=_FETCH, most_bytes=MOST_BYTES,
-            more={"GIT_ALLOW_PROTOCOL": ":".join(sorted(SPOKEN)),
-                  "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)},
-        )  # fmt: skip
+            ["-C", str(self._git), *arguments],
+            seconds=FETCH_SECONDS,
+            options=_FETCH,
+            most_bytes=MOST_BYTES,
+            more=_way(),
+        )
         if done.returncode:
             self._sweep()
             raise Refused(_why(done.stderr.decode("utf-8", "replace"), self.followed))
         return commit_at(self._git, _HEAD)
+
+    def reach(self) -> None:
+        """Asks git for our copy, when there is one, and the other side for the branch; nothing is fetched nor written. Raises
+        Refused, as `fetch` does."""
+        address, branch = self._address(), f"refs/heads/{self.followed.branch}"
+        if (self._git / "HEAD").is_file():
+            self._asked("-C", str(self._git), "rev-parse", "--git-dir")
+        if not self._asked("-C", "/", "ls-remote", "--", address, branch):
+            raise Refused(refusal("git_no_branch", name=self.followed.branch, source=self.followed.source))
+
+    def _asked(self, *arguments: str) -> bytes:
+        done = run_git(arguments, options=_FETCH, more=_way())
+        if done.returncode:
+            raise Refused(_why(done.stderr.decode("utf-8", "replace"), self.followed))
+        return done.stdout
 
     def _address(self) -> str:
         address, branch = self.followed.address, self.followed.branch
@@ -169,8 +186,18 @@ class Mirror:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _way() -> dict[str, str]:
+    """How the other side may be spoken to, for git."""
+    return {
+        "GIT_ALLOW_PROTOCOL": ":".join(sorted(SPOKEN)),
+        "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH),
+    }
+
+
 def _why(said: str, followed: Followed) -> Refusal:
     """What git said, as a reason: its own last words, without an address that opens anything."""
+    if (distrusted := distrust_in(said)) is not None:
+        return distrusted
     words = [line.removeprefix("fatal: ") for line in said.splitlines() if line.startswith("fatal: ")]
     reason = "".join(sign if sign.isprintable() else " " for sign in (words or ["?"])[0])
     reason = re.sub(r"//[^/@\s]*@", "//", reason)[:_LONGEST]

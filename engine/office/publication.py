@@ -7,6 +7,7 @@ repository could configure; what comes back is bytes, of plain files only. Nothi
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from engine.problems import Refused, refusal
+from engine.problems import Refusal, Refused, refusal
 from engine.records.publications import Origin
 
 SECONDS: Final = 20
@@ -30,6 +31,7 @@ _ALONE: Final = (
     "-c", "log.mailmap=false", "-c", "i18n.logOutputEncoding=UTF-8", "-c", "gpg.program=gpg", "-c", "gpg.openpgp.program=gpg",
     "-c", "gpg.x509.program=gpgsm", "-c", "gpg.ssh.program=ssh-keygen", "--no-pager",
 )  # fmt: skip
+_DISTRUST: Final = re.compile(r"dubious ownership in repository at '([^'\n]*)'")
 _HASH: Final = frozenset("0123456789abcdef")
 _PLAIN: Final = ("100644", "100755", "100664")
 _TOLD: Final = (
@@ -92,12 +94,18 @@ def at_reference(file: Path, reference: str) -> Iterator[Revision]:
 
 
 def root_of(file: Path) -> Path:
-    """The top of the repository that a file or a folder stands in. Raises Refused: `git_no_repository`."""
+    """The top of the repository that a file or a folder stands in. Raises Refused: `git_no_repository`, `git_distrusted`."""
     near = file.resolve()
-    found = ask_git(near if near.is_dir() else near.parent, "rev-parse", "--show-toplevel")
-    if found is None:
-        raise Refused(refusal("git_no_repository", name=str(file)))
-    return Path(os.fsdecode(found).rstrip("\n")).resolve()
+    done = run_git(["-C", str(near if near.is_dir() else near.parent), "rev-parse", "--show-toplevel"])
+    if done.returncode:
+        raise Refused(distrust_in(os.fsdecode(done.stderr)) or refusal("git_no_repository", name=str(file)))
+    return Path(os.fsdecode(done.stdout).rstrip("\n")).resolve()
+
+
+def distrust_in(said: str) -> Refusal | None:
+    """Why git opens no repository of another account, when that is what it said: `git_distrusted`, with the folder."""
+    found = _DISTRUST.search(said)
+    return refusal("git_distrusted", name=_told(found[1])) if found else None
 
 
 def commit_at(root: Path, reference: str) -> str:

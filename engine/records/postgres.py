@@ -50,6 +50,8 @@ _SHORT: Final = """SELECT set_config(wanted.name, wanted.value, false)
     FROM (VALUES ('max_parallel_workers_per_gather', '0'), ('jit', 'off')) AS wanted (name, value)
     JOIN pg_settings USING (name)"""
 
+_SUPERUSER: Final = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolsuper"
+
 _OF_A_PARENT: Final[list[Any]] = []  # held so that a child never closes what its parent uses
 
 # What may pass: a row or the server is busy, the line was cut, it starts or stops. Any other error is a fault of ours.
@@ -227,7 +229,8 @@ class PostgresStore:
 
     def settings(self) -> Mapping[str, str]:
         with self._connection() as connection:
-            return {"store": "postgresql", **_settings(connection)}
+            superuser = connection.execute(_SUPERUSER).fetchone()
+            return {"store": "postgresql", **_settings(connection), "superuser": superuser[0] if superuser else ""}
 
     def standing(self) -> Standing:
         with self._connection() as connection:

@@ -7,6 +7,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from engine.office import publication
+
 SHARED = {
     "shared/agencies.yaml": "mairie:\n  label: Mairie\n  roles: {maire: {label: Maire}}\n",
     "shared/calendar.yaml": "weekend: [saturday, sunday]\nholidays: {2027-01-01: Nouvel an}\n",
@@ -62,6 +66,13 @@ def git(folder: Path, *arguments: str, who: str = "Ama Mensah") -> str:
         ["git", "-C", str(folder), *people, *arguments], check=True, capture_output=True, env={**os.environ, **alone}
     )
     return done.stdout.decode().strip()
+
+
+def another_accounts(patch: pytest.MonkeyPatch) -> None:
+    """Every repository is now another account's for git, and no setting of this machine trusts it."""
+    ours = publication._surroundings()
+    strange = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    patch.setattr(publication, "_surroundings", lambda: {**ours, **strange})
 
 
 @dataclass

@@ -13,10 +13,16 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from click.testing import CliRunner
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from engine.definition.catalogue import Catalogue
+from engine.definition.prove import prove
+from engine.definition.shared_files import Shared
 from engine.gateways.antivirus import ClamAV
 from engine.gateways.mail import MailServer
 from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
@@ -26,8 +32,13 @@ from engine.gateways.wire import Wire
 from engine.office import checkup
 from engine.office.checkpoints import sign_journal
 from engine.office.checkup import Check, Place, examine, worst
+from engine.office.following import Follower, stories_of
+from engine.office.gates import Judge
 from engine.office.installation import unknown_settings
-from engine.office.mirror import Followed
+from engine.office.mirror import Followed, Mirror
+from engine.office.publication import root_of
+from engine.problems import Refused
+from engine.records.postgres import PostgresStore
 from engine.records.publications import Watch
 from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_schema import UnsafeSettings
@@ -37,9 +48,12 @@ from renderers.console_installation import opened_to_publish
 from renderers.console_publish import publish_command
 from renderers.words import load_words
 from server import doctor
+from tests.engine.office.repository import TEXT, an_agency, another_accounts
 from tests.engine.office.world import B3, World, a_world
 from tests.ports import free_port
+from tests.postgres import database
 
+JUDGE = Judge(prove, stories_of(load_words()))
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -271,6 +285,91 @@ def test_a_repository_that_is_silent(place: Place, world: World, monkeypatch: py
     assert look(followed, world)["repository_silent"].level == "mend"
     monkeypatch.setattr(checkup.shutil, "which", lambda name: None)
     assert look(followed, world)["repository_no_git"].level == "mend"
+
+
+def test_a_repository_that_git_refuses_to_open(
+    place: Place, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody made the clone, or ran a command, as another account: git opens nothing, and says nothing of it by itself."""
+    agency = an_agency(tmp_path / "forge")
+    follow = Followed(str(agency.bare))
+    mirror = Mirror(place.data, follow)
+    followed = replace(place, follow=follow, reach_repository=mirror.reach)
+    around = replace(place, reach_repository=lambda: root_of(agency.clone / "procedures"))
+    outside = replace(place, reach_repository=lambda: root_of(place.data))
+    assert "repository_well" in look(followed, world)
+    assert not (place.data / "repository.git").exists(), "it changes nothing"
+    mirror.fetch()
+    assert "repository_well" in look(followed, world)
+    assert "repository_none" in look(around, world)
+    with monkeypatch.context() as patch:
+        another_accounts(patch)
+        found = look(followed, world)["repository_distrusted"]
+        assert (found.level, found.facts) == ("mend", {"name": str(place.data / "repository.git")})
+        shutil.rmtree(place.data / "repository.git")
+        assert look(followed, world)["repository_distrusted"].facts == {"name": str(agency.bare)}
+        found = look(around, world)["repository_unread"]
+        assert (found.level, found.facts) == ("watch", {"name": str(agency.clone)})
+        assert "repository_none" in look(outside, world)
+        with pytest.raises(Refused, match="git_distrusted"):
+            mirror.fetch()
+    gone = replace(followed, reach_repository=Mirror(place.data, replace(follow, branch="gone")).reach)
+    assert look(gone, world)["repository_silent"].facts == {"why": "git_no_branch"}
+
+
+def test_what_the_service_met_is_told_with_its_reason(place: Place, world: World) -> None:
+    follow, now = Followed("https://forge.example/law.git"), world.office.now()
+    for trouble, facts, code in (
+        ("git_unreachable", {"reason": "Could not resolve host: forge.example"}, "repository_silent"),
+        ("git_distrusted", {"name": "/srv/law.git"}, "repository_distrusted"),
+    ):
+        with world.office.store.unit(write=True) as unit:
+            unit.put_watch(Watch(follow.source, now, "", trouble, facts, now, 3))  # type: ignore[arg-type]
+        found = look(replace(place, follow=follow), world)[code]
+        assert (found.level, *found.facts.values()) == ("mend", *facts.values())
+
+
+def test_a_first_commit_that_was_refused_published_nothing(place: Place, tmp_path: Path) -> None:
+    agency = an_agency(tmp_path / "forge")
+    agency.publish("procedure: [")
+    site, store = a_world(tmp_path / "site"), SqliteStore(tmp_path / "site.db")
+    store.migrate()
+    site.office = replace(site.office, store=store, catalogue=Catalogue.of((), Shared()), published=0)
+    follower = Follower(Mirror(tmp_path / "site", Followed(str(agency.bare))), JUDGE, tmp_path / "site")
+    follower.look(site.office)
+    there = replace(place, open_store=lambda: site.office.store, follow=follower.mirror.followed)
+    found = look(there, site)
+    assert (found["editions_none"].level, "editions_well" in found) == ("mend", False)
+    assert found["repository_refused"].level == "watch"
+    agency.publish(TEXT)
+    site.wait(hours=1)
+    follower.look(site.office)
+    found = look(there, site)
+    assert (found["editions_well"].facts, "repository_refused" in found) == ({"n": "2"}, False)
+
+
+@pytest.mark.slow
+def test_an_account_of_the_database_that_may_do_anything(place: Place, world: World) -> None:
+    with database() as address, psycopg.connect(address, autocommit=True) as owner:
+        role = f"guichet_{uuid4().hex[:12]}"
+        owner.execute(f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD 'perle'")
+        try:
+            parts = conninfo_to_dict(address)
+            own = make_conninfo(**{**parts, "user": role, "password": "perle"})
+            owner.execute(f"ALTER DATABASE {parts['dbname']} OWNER TO {role}")
+            for may, told in (("SUPERUSER", {"role": role}), ("NOSUPERUSER", None)):
+                owner.execute(f"ALTER ROLE {role} {may}")
+                store = PostgresStore(own)
+                store.migrate()
+                found = look(replace(place, file=None, open_store=lambda store=store: store), world)  # type: ignore[misc]
+                store.close()
+                superuser = found.get("store_superuser")
+                assert (superuser and superuser.facts, "store_well" in found) == (told, True)
+                assert superuser is None or superuser.level == "watch"
+        finally:
+            owner.execute(f"ALTER DATABASE {parts['dbname']} OWNER TO CURRENT_USER")
+            owner.execute(f"DROP OWNED BY {role}")
+            owner.execute(f"DROP ROLE {role}")
 
 
 def test_no_solver(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
