@@ -191,7 +191,9 @@ def work(current: Callable[[], Office], stop: threading.Event, stories: Iterable
             try:
                 turn(current())
             except Busy:  # locked, full, cut: no fault of ours
-                log.warning("the store does not answer; the next tour does what this one could not")
+                log.warning(
+                    "the store does not answer (guichet doctor says why); the next tour does what this one could not"
+                )
             except Exception:
                 log.exception("a tour failed")
         stop.wait(TOUR_EVERY)

@@ -11,6 +11,7 @@ import click
 
 from renderers.console import ComparingCommand
 from renderers.console_files import LANGUAGES
+from renderers.console_opening import cause_of
 
 if TYPE_CHECKING:
     from engine.office.checkup import Check, Place
@@ -57,7 +58,11 @@ def doctor_command(looked_at: Callable[[], Place]) -> click.Command:
 
 
 def found(one: Check, words: Words, language: str) -> str:
-    return words.say(f"doctor.found.{one.code}", language, dict(one.facts))
+    facts = dict(one.facts)
+    if "cause" in facts:
+        why = cause_of(words, facts["cause"], facts["why"], language)
+        facts["why"] = " : ".join(filter(None, (facts["place"], why)))
+    return words.say(f"doctor.found.{one.code}", language, facts)
 
 
 def to_do(one: Check, words: Words, language: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from renderers.words import load_words
+from renderers.words import Words, load_words
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def opening() -> Iterator[None]:
     from engine.records.file_keys import NoRing
     from engine.records.shelves import WrongShelf
     from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
-    from engine.records.store import Busy, Damaged
+    from engine.records.store import Busy, Damaged, Unreachable
     from engine.records.stores import WrongAddress
 
     kinds = (
@@ -31,11 +31,21 @@ def opening() -> Iterator[None]:
     )  # fmt: skip
     try:
         yield
+    except Unreachable as away:
+        words, language = load_words(), _language()
+        facts = {"place": away.place or "DATABASE_URL", "why": cause_of(words, away.cause, away.said, language)}
+        click.echo(words.say("operations.unreachable", language, facts), err=True)
+        sys.exit(1)
     except tuple(kind for kind, _ in kinds) as refused:
         key = next(key for kind, key in kinds if isinstance(refused, kind))
         said = load_words().say(f"operations.{key}", _language(), {"why": str(refused), "name": str(refused)})
         click.echo(said, err=True)
         sys.exit(1)
+
+
+def cause_of(words: Words, cause: str, said: str, language: str) -> str:
+    """Why a server of the store lets nobody in, in words."""
+    return words.say(f"operations.cause.{cause}", language, {"said": said})
 
 
 def _language() -> str:

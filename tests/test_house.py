@@ -26,7 +26,7 @@ DOORS = {
     "transitions": ("engine.rules.machine",),
     "sqlite_utils": ("engine.records.",),
     "sqlite3": ("engine.records.", "engine.gateways.sandbox"),
-    "psycopg": tuple(f"engine.records.postgres{room}" for room in ("", "_schema", "_tables")),
+    "psycopg": tuple(f"engine.records.postgres{room}" for room in ("", "_reach", "_schema", "_tables")),
     "psycopg_pool": ("engine.records.postgres",),
     "obstore": ("engine.records.bucket_shelf",),
     "jinja2": ("renderers.html",),

@@ -26,7 +26,7 @@ from engine.problems import Refusal, Refused
 from engine.records.gauges import Queues, Standing
 from engine.records.leaves import Tree
 from engine.records.shelves import Shelf, WrongShelf
-from engine.records.store import Busy, Damaged, Store
+from engine.records.store import Busy, Damaged, Store, Unreachable
 
 Level: TypeAlias = Literal["well", "watch", "mend"]
 
@@ -217,6 +217,10 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
             return
         with store.unit() as unit:
             queues, tree, decided = unit.queues(now), unit.tree(), unit.publications()
+    except Unreachable as away:
+        facts = {"why": str(away), "place": away.place, "cause": away.cause}
+        yield Check("store", "store_unreachable", "mend", facts)
+        return
     except Busy as busy:
         yield Check("store", "store_unreachable", "mend", {"why": str(busy)})
         return

@@ -7,6 +7,7 @@ is `Busy`: nothing was written, and the office tries a command with a token agai
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from engine.records.gauges import Standing
+from engine.records.postgres_reach import check_address, why_unreachable
 from engine.records.postgres_schema import CLOCK, RECORDED, SAFE, check_settings, migrate
 from engine.records.postgres_tables import PostgresRows
 from engine.records.removal import Use
@@ -170,15 +172,21 @@ def _configured(connection: psycopg.Connection[Any]) -> None:
 
 
 class PostgresStore:
-    """`address` is a connection address (`postgresql://…`), its password best kept in a file of libpq's own."""
+    """`address` is a connection address (`postgresql://…`), its password best kept in a file of libpq's own. Raises
+    `Unreachable`, `Busy`, `UnsafeSettings`."""
 
     def __init__(self, address: str, most: int = MOST, patience: float = PATIENCE) -> None:
         self.address, self._most, self._patience = address, most, patience
         self._inside = threading.local()
         self._process = 0
         self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
-        with self._connection() as connection:
-            check_settings(_settings(connection))
+        check_address(address)
+        try:
+            with _hushed(), self._connection() as connection:
+                check_settings(_settings(connection))
+        except Busy as busy:
+            self._connections.close(timeout=1)
+            raise why_unreachable(address, _OPTIONS) or busy from None
 
     @property
     def _connections(self) -> ConnectionPool[psycopg.Connection[Any]]:
@@ -293,6 +301,17 @@ def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """What the server really runs with, for this connection."""
     names = ("server_version", *SAFE)
     return {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in names}  # type: ignore[index]
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """While a store opens, the pool does not tell each try: why none came through is told once, at the end."""
+    log, nothing = logging.getLogger("psycopg.pool"), logging.Filter("none of its records")
+    log.addFilter(nothing)
+    try:
+        yield
+    finally:
+        log.removeFilter(nothing)
 
 
 @contextmanager

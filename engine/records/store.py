@@ -48,6 +48,15 @@ class Busy(Exception):
     """The store cannot answer now (locked, full, cut). Nothing was written; try again later."""
 
 
+class Unreachable(Busy):
+    """The server of the store lets nobody in. `cause`: address, unknown_host, refused, timeout, password, role, database,
+    not_admitted, full, starting, encryption, or other, with what it `said`; `place`: who asked where, no password in it."""
+
+    def __init__(self, cause: str, place: str = "", said: str = "") -> None:
+        super().__init__(said or cause)
+        self.cause, self.place, self.said = cause, place, said
+
+
 class Damaged(Exception):
     """What is kept cannot be read: no store of ours, or a broken one. Waiting does not help; `findings` may say more."""
 

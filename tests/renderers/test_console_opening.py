@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from typing import Final
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from engine.office.installation import Settings
+from engine.records import postgres_reach
+from engine.records.postgres import PostgresStore
+from engine.records.postgres_reach import why_unreachable
 from renderers.console_installation import open_office
+from renderers.console_opening import cause_of
+from renderers.words import load_words
+from tests.ports import free_port
+from tests.postgres import database
+
+SECRET: Final = "perle-noire"
 
 
 def refused(settings: Settings, capsys: pytest.CaptureFixture[str]) -> str:
@@ -24,3 +37,78 @@ def test_a_file_of_gateways_that_is_not_there_is_named_once(tmp_path: Path, caps
     said = refused(Settings(procedures=tmp_path, data=tmp_path / "data", gateways=missing), capsys)
     assert f"GUICHET_GATEWAYS={missing}" in said
     assert said.count("gateways.toml") == 1
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits ten seconds for a connection that never comes."""
+    monkeypatch.setattr(PostgresStore.__init__, "__defaults__", (1, 0.3))
+    monkeypatch.setattr(postgres_reach, "SECONDS", 2)
+
+
+def deaf() -> socket.socket:
+    """A machine that takes a connection and says nothing."""
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def place_of(address: str, **changes: str | int) -> str:
+    return make_conninfo(**{**conninfo_to_dict(address), "password": SECRET, **changes})
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("impatient")
+def test_why_a_database_does_not_answer_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with database() as address, psycopg.connect(address, autocommit=True) as owner, deaf() as silent:
+        owner.execute("CREATE ROLE guichet_shut NOLOGIN")
+        try:
+            for told, at in {
+                "connexion refusée": place_of(address, host="127.0.0.1", port=free_port()),
+                "rien ne vient": place_of(address, host="127.0.0.1", port=silent.getsockname()[1]),
+                "cette machine est inconnue": place_of(address, host="nowhere.invalid"),
+                "cette base n’existe pas": place_of(address, dbname="guichet_nowhere"),
+                "pas le droit d’entrer": place_of(address, user="guichet_shut"),
+                "cette adresse ne se lit pas": f"postgresql://guichet:{SECRET}/@db/guichet",
+                "DATABASE_URL": f"postgresql://guichet:1/{SECRET}@db.invalid/guichet",
+            }.items():
+                said = refused(Settings(procedures=tmp_path, data=tmp_path / "data", database=at), capsys)
+                assert f"{told}" in said.replace("\u00a0", " "), said
+                assert "PostgreSQL ne répond pas" in said.replace("\u00a0", " ")
+                assert SECRET not in said
+                assert not [one for one in caplog.records if "error connecting" in one.getMessage()], "told once"
+        finally:
+            owner.execute("DROP ROLE guichet_shut")
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ('FATAL:  password authentication failed for user "guichet"', "password"),
+        ("FATAL:  authentification par mot de passe échouée pour l’utilisateur « guichet »", "password"),
+        ("connection failed: fe_sendauth: no password supplied", "password"),
+        ('FATAL:  role "guichet" does not exist', "role"),
+        ('FATAL:  database "guichet" does not exist', "database"),
+        ("FATAL:  la base de données « guichet » n'existe pas", "database"),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.7", user "guichet", no encryption', "not_admitted"),
+        ("FATAL:  sorry, too many clients already", "full"),
+        ("FATAL:  the database system is starting up", "starting"),
+        ("server does not support SSL, but SSL was required", "encryption"),
+        (f"FATAL:  {SECRET} is\n no good", "other"),
+    ],
+)
+def test_what_a_server_says_is_known_in_its_languages_and_never_shows_the_password(
+    monkeypatch: pytest.MonkeyPatch, said: str, cause: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError(f'connection to server at "127.0.0.1", port 5432 failed: {said}')
+
+    monkeypatch.setattr(psycopg, "connect", fails)
+    away = why_unreachable(f"postgresql://guichet:{SECRET}@db.example:5433/guichet", "")
+    assert away is not None
+    assert (away.cause, away.place) == (cause, "guichet@db.example:5433/guichet")
+    for language in ("fr", "en"):
+        told = cause_of(load_words(), away.cause, away.said, language)
+        assert told
+        assert SECRET not in f"{told} {away} {away.place}"
+    assert ("… is no good" in away.said) is (cause == "other")

@@ -42,8 +42,9 @@ from engine.records.postgres import PostgresStore
 from engine.records.publications import Watch
 from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_schema import UnsafeSettings
-from engine.records.store import Busy, Damaged
+from engine.records.store import Busy, Damaged, Unreachable
 from engine.records.stores import unproven_server
+from renderers.console_doctor import found as words_of
 from renderers.console_installation import opened_to_publish
 from renderers.console_publish import publish_command
 from renderers.words import load_words
@@ -216,6 +217,17 @@ def test_a_store_of_another_release(place: Place, world: World, monkeypatch: pyt
         found = look(place, world)
         assert found[code].level == "mend"
         assert "queues_well" not in found, "no table is asked that may not be there"
+
+
+def test_a_database_that_lets_nobody_in_says_why_in_words(place: Place, world: World) -> None:
+    away = Unreachable("password", "guichet@db.example/guichet")
+    found = look(replace(place, open_store=fails(away)), world)["store_unreachable"]
+    assert found.level == "mend"
+    words = load_words()
+    for language, told in (("fr", "mot de passe refusé"), ("en", "password refused")):
+        said = words_of(found, words, language)
+        assert told in said.replace("\u00a0", " ")
+        assert "guichet@db.example/guichet" in said
 
 
 def test_a_file_on_a_network(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,78 @@
+"""Why a PostgreSQL server lets nobody in: asked once more, alone, and told by its cause, never by what opens it.
+
+A server says why in its own language and libpq gives no code of it, so that causes are known by their words; what is not
+known is told as it was said, on one line, without the password.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
+
+from engine.records.store import Unreachable
+
+SECONDS: Final = 3  # to answer
+_LONGEST: Final = 160  # signs of what was said
+_CAUSES: Final = tuple(
+    (cause, re.compile(words, re.IGNORECASE))
+    for cause, words in (
+        ("password", "password authentication failed|no password supplied|par mot de passe|mot de passe fourni"),
+        ("database", r"database .* does not exist|no such database|base de données .* n.existe pas"),
+        ("role", r"role .* does not exist|no such user|rôle .* n.existe pas"),
+        ("not_admitted", r"pg_hba\.conf|authentication failed|not permitted to log in|permission denied for database"
+                         r"|authentification .*chou|autorisé à se connecter|droit refusé"),
+        ("full", "too many (clients|connections)|remaining connection slots|trop de (clients|connexions)|emplacements de connexion"),
+        ("starting", "is (starting up|shutting down|in recovery)|not yet accepting|démarrage|en cours d.arrêt|restauration"),
+        ("encryption", r"\bssl\b|certificate|\btls\b"),
+        ("unknown_host", "resolve host|name or service not known|translate host name|name resolution"),
+        ("timeout", "timeout|timed out|no route to host|network is unreachable"),
+        ("refused", "connection refused|no such file or directory|closed the connection unexpectedly"),
+    )
+)  # fmt: skip
+
+
+def check_address(address: str) -> None:
+    """Raises `Unreachable` for what is no address, before anybody tries it: of a password with a sign that ends it, the rest is
+    taken for a port, a machine or a database, and would be told as such."""
+    try:
+        port = str(conninfo_to_dict(address).get("port") or "")
+    except psycopg.ProgrammingError:
+        raise Unreachable("address") from None
+    if port and not re.fullmatch(r"[\d,]+", port):
+        raise Unreachable("address")
+
+
+def why_unreachable(address: str, options: str) -> Unreachable | None:
+    """Why a server lets nobody in now; None where it does after all."""
+    known = conninfo_to_dict(address)
+    try:
+        psycopg.connect(address, connect_timeout=SECONDS, options=options).close()
+    except errors.ConnectionTimeout:
+        return Unreachable("timeout", _place(known))
+    except psycopg.Error as error:
+        said = str(error)
+        cause = next((name for name, words in _CAUSES if words.search(said)), "other")
+        return Unreachable(cause, _place(known), _told(said, known) if cause == "other" else "")
+    return None
+
+
+def _place(known: dict[str, Any]) -> str:
+    """Who asks, on which machine, for which database, as far as the address says it; nothing of one that was not read as meant."""
+    user, host = known.get("user"), str(known.get("host") or known.get("hostaddr") or "localhost")
+    port, name = known.get("port"), known.get("dbname")
+    if "@" in f"{host}{name or ''}":
+        return ""
+    return f"{f'{user}@' if user else ''}{host}{f':{port}' if port else ''}{f'/{name}' if name else ''}"
+
+
+def _told(said: str, known: dict[str, Any]) -> str:
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
+    for secret in (known.get("password"), known.get("sslpassword"), os.environ.get("PGPASSWORD")):
+        if secret:
+            line = line.replace(str(secret), "…")
+    return line[:_LONGEST]
