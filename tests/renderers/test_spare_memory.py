@@ -3,7 +3,6 @@ they were."""
 
 from __future__ import annotations
 
-import gc
 import sys
 from dataclasses import FrozenInstanceError, dataclass, field
 from types import ModuleType
@@ -72,14 +71,15 @@ class Changing:
     name: str
 
 
-@pytest.fixture
-def before(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+@pytest.fixture(scope="module")
+def before() -> list[str]:
     """How records of a package looked, which share their methods now."""
     module = ModuleType("a_package.part")
     vars(module).update(Leaf=Leaf, Silent=Silent, Changing=Changing)
     looked = [repr(one) for one in some()]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    spare_memory.share_methods("a_package")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        spare_memory.share_methods("a_package")
     return looked
 
 
@@ -108,7 +108,6 @@ def test_a_record_is_frozen_as_before(before: list[str]) -> None:
 
 
 def test_the_class_it_was_made_from_is_gone(before: list[str]) -> None:
-    gc.collect()
     named = [one for one in object.__subclasses__() if one.__module__ == __name__ and one.__name__ == "Leaf"]
     assert named == [Leaf]
 
