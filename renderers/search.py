@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from sys import intern
 from typing import Final
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
@@ -67,9 +66,19 @@ class WordIndex:
             title = set(words_of(one.title))
             words = title.union(words_of(one.besides))
             for word in words | besides.of(words):
-                places[intern(word)].append(rank << 1 | (word in title))
-        self._places = {word: found[:] for word, found in places.items()}  # with no room left to grow
-        self._words = sorted(places)
+                places[word].append(rank << 1 | (word in title))
+        self._places, self._words = dict(places), sorted(places)
+        for word, found in places.items():
+            self._places[word] = found[:]  # with no room left to grow
+
+    def put_in_order(self, ids: Iterable[str]) -> None:
+        """The same procedures, to be found in this order."""
+        rank = {one: number for number, one in enumerate(ids)}
+        ranks = array("I", (rank[one] for one in self._ids))
+        for found in self._places.values():
+            for at, place in enumerate(found):
+                found[at] = ranks[place >> 1] << 1 | place & 1
+        self._ids = list(rank)
 
     def find(self, query: str) -> Found:
         """Every word of the query must begin a word of the procedure; words of the title count more."""

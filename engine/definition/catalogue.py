@@ -389,8 +389,8 @@ def _see(folder: Path, name: str, stamp: Stamp, shared: Shared, known: Seen | No
         data = path.read_bytes()
     except OSError as error:  # it went away, or may not be read: the edition in service stays
         lost = problem("Y100", Position(str(path), 1, 1), reason=type(error).__name__)
-        return Seen(stamp, "", None, Report.of([lost]))
-    digest = hashlib.sha256(data).hexdigest()
+        return Seen(stamp, b"", None, Report.of([lost]))
+    digest = hashlib.sha256(data).digest()
     if known is not None and known.digest == digest:
         return replace(known, stamp=stamp)
     checked = check_definition(data, str(path), shared, served=True)

@@ -38,7 +38,7 @@ class Seen:
     """A file as it was when last read; its book when nothing forbids publication."""
 
     stamp: Stamp
-    digest: str
+    digest: bytes
     entry: Entry | None
     report: Report
 
@@ -88,7 +88,7 @@ class Index:
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         with suppress(OSError, UnicodeEncodeError, LostEdition):
             lines = [write_line(name, one, folder) for name, one in seen.items() if name.isprintable()]
-            lines += [write_line("", Seen(NO_STAMP, "", one, _CLEAN), folder) for one in self.older.values()]
+            lines += [write_line("", Seen(NO_STAMP, b"", one, _CLEAN), folder) for one in self.older.values()]
             body = "\n".join(lines).encode()
             self.path.parent.mkdir(parents=True, exist_ok=True)
             beside.write_bytes(_head(self.key, hashlib.sha256(body).hexdigest(), self.clean) + body)
@@ -126,7 +126,7 @@ def write_line(name: str, one: Seen, folder: Path) -> str:
     """What was found of one file."""
     found = [_plain(problem_, folder) for problem_ in one.report]
     report = json.dumps(found, separators=(",", ":")) if found else ""
-    cells = [name, str(one.stamp), one.digest, report]
+    cells = [name, str(one.stamp), one.digest.hex(), report]
     if one.entry is not None:
         book = one.entry if isinstance(one.entry, Closed) else closed(one.entry)
         days = (day.isoformat() if day else "" for day in (book.from_, book.until))
@@ -141,15 +141,15 @@ def read_line(line: str, folder: Path) -> tuple[str, Seen]:
 
 
 def _seen(cells: list[str], folder: str, limit: int, rows: Rows | None = None, place: int = 0) -> Seen:
-    stamp = int(cells[1])
+    stamp, digest = int(cells[1]), bytes.fromhex(cells[2])
     report = Report(tuple(_problem(one, folder) for one in json.loads(cells[3]))) if cells[3] else _CLEAN
-    entry = _closed(cells, rows, place) if len(cells) > 4 else None
-    return Seen(stamp if _touched(stamp) < limit else NO_STAMP, cells[2], entry, report)
+    entry = _closed(cells, rows, place, digest) if len(cells) > 4 else None
+    return Seen(stamp if _touched(stamp) < limit else NO_STAMP, digest, entry, report)
 
 
-def _closed(cells: list[str], rows: Rows | None = None, place: int = 0) -> Closed:
+def _closed(cells: list[str], rows: Rows | None = None, place: int = 0, digest: bytes = b"") -> Closed:
     """Its outline is left in its row, where it has a place in a file."""
-    file, _, digest, _, name, edition, fingerprint, first, last, line = cells
+    file, _, _, _, name, edition, fingerprint, first, last, line = cells
     kept = line if rows is None else place
     return Closed(name, int(edition), fingerprint, _day(first), _day(last), kept, file, digest, rows)
 

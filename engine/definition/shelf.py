@@ -93,7 +93,7 @@ class Closed:
     until: date | None
     kept: str | int
     file: str = ""
-    digest: str = ""
+    digest: bytes = b""
     rows: Rows | None = None
 
     @property
@@ -112,7 +112,7 @@ class Closed:
 Entry: TypeAlias = Procedure | Closed
 
 
-def closed(book: Procedure, file: str = "", digest: str = "") -> Closed:
+def closed(book: Procedure, file: str = "", digest: bytes = b"") -> Closed:
     first, last = book.identity.from_, book.identity.until
     return Closed(book.id, book.edition, book.fingerprint, first, last, write_outline(outline_of(book)), file, digest)
 
@@ -130,16 +130,16 @@ class Opened:
     """The books opened last, so many at most. Safe to share between threads."""
 
     def __init__(self, most: int = MOST_OPEN) -> None:
-        self._books: OrderedDict[tuple[str, str], Procedure] = OrderedDict()
+        self._books: OrderedDict[tuple[str, bytes], Procedure] = OrderedDict()
         self._most, self._lock = most, Lock()
 
-    def get(self, key: tuple[str, str]) -> Procedure | None:
+    def get(self, key: tuple[str, bytes]) -> Procedure | None:
         with self._lock:
             if key in self._books:
                 self._books.move_to_end(key)
             return self._books.get(key)
 
-    def put(self, key: tuple[str, str], book: Procedure) -> Procedure:
+    def put(self, key: tuple[str, bytes], book: Procedure) -> Procedure:
         with self._lock:
             self._books[key] = book
             while len(self._books) > self._most:
@@ -170,7 +170,7 @@ class Shelf:
         """The same shelf over other shared files: every book is opened anew, and looked at again."""
         return Shelf(self._folder, shared, self._kept, sound=False)
 
-    def add(self, book: Procedure, file: str = "", digest: str = "") -> Closed:
+    def add(self, book: Procedure, file: str = "", digest: bytes = b"") -> Closed:
         """Closes a book that was just read, and leaves it at hand."""
         entry = closed(book, file, digest)
         self._opened.put((entry.fingerprint, entry.digest), book)
@@ -182,6 +182,12 @@ class Shelf:
             return entry
         key = (entry.fingerprint, entry.digest)
         return self._opened.get(key) or self._opened.put(key, self._read(entry, kept or self._kept))
+
+    def glimpse(self, entry: Entry) -> Procedure:
+        """The same for one look: opened here, it is not left at hand, where it would take the place of one in use."""
+        if isinstance(entry, Procedure):
+            return entry
+        return self._opened.get((entry.fingerprint, entry.digest)) or self._read(entry, self._kept)
 
     def _read(self, entry: Closed, kept: KeptOf | None) -> Procedure:
         book = self._from_file(entry) or self._from_kept(entry, kept)
@@ -197,7 +203,7 @@ class Shelf:
             data = path.read_bytes()
         except OSError:
             return None
-        if hashlib.sha256(data).hexdigest() != entry.digest:
+        if hashlib.sha256(data).digest() != entry.digest:
             return None
         found = check_definition(data, str(path), self._shared, lint=False, served=True, sound=self._sound)
         book = found.procedure
@@ -231,6 +237,9 @@ class Books(Mapping[K, Procedure]):
     def __getitem__(self, key: K) -> Procedure:
         return self._shelf.open(self.entries[key])
 
+    def glimpse(self, key: K) -> Procedure:
+        return self._shelf.glimpse(self.entries[key])
+
     def __contains__(self, key: object) -> bool:
         return key in self.entries
 
@@ -253,6 +262,11 @@ def editions_in(books: Mapping[tuple[str, str], Procedure], procedure_id: str) -
     if isinstance(books, Books):
         return books.named(procedure_id)
     return (one for (name, _), one in books.items() if name == procedure_id)
+
+
+def glimpse(books: Mapping[K, Procedure], key: K) -> Procedure:
+    """A book for one look; lists look at thousands."""
+    return books.glimpse(key) if isinstance(books, Books) else books[key]
 
 
 def entries_of(books: Mapping[K, Procedure]) -> Mapping[K, Entry]:

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request
 
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import Procedure
+from engine.definition.shelf import glimpse
 from engine.office.intake import mine
 from engine.office.statistics import received_lately
 from engine.rules.most_asked import LEAST, most_asked_first
@@ -136,24 +137,28 @@ def most_asked() -> Ranked:
 
 
 def _put_in_order(catalogue: Catalogue) -> Listed:
-    def searched() -> Iterator[tuple[Searched, str]]:
+    """What is searched of each goes as soon as its words are known: of thousands it is no small thing."""
+    listed: list[tuple[bool, str, str, str]] = []
+
+    def searched() -> Iterator[Searched]:
         for one in catalogue.outlines():
             if catalogue.fingerprint(one.id) != one.fingerprint:
                 continue  # a file that no address leads to
-            theme = one.category or "other"
-            yield Searched(one.id, label(one.title), f"{label(one.summary)} {theme} {one.id}"), theme
+            theme, title = one.category or "other", label(one.title)
+            listed.append((isinstance(title, Spoken), title.casefold(), one.id, theme))
+            yield Searched(one.id, title, f"{label(one.summary)} {theme} {one.id}")
 
-    listed = sorted(searched(), key=lambda pair: (isinstance(pair[0].title, Spoken), pair[0].title.casefold()))
+    words = WordIndex(searched(), _sayings())
+    listed.sort()
+    ids = tuple(name for _, _, name, _ in listed)
+    words.put_in_order(ids)
     by_theme: dict[str, list[str]] = defaultdict(list)
-    for one, theme in listed:
-        by_theme[theme].append(one.id)
+    for _, _, name, theme in listed:
+        by_theme[theme].append(name)
     themes = sorted(
         (Theme(name, theme_title(name), len(ids)) for name, ids in by_theme.items()), key=lambda one: one.title
     )
-    return Listed(
-        catalogue, tuple(one.id for one, _ in listed), {name: tuple(ids) for name, ids in by_theme.items()}, tuple(themes),
-        WordIndex((one for one, _ in listed), _sayings()),
-    )  # fmt: skip
+    return Listed(catalogue, ids, {name: tuple(found) for name, found in by_theme.items()}, tuple(themes), words)
 
 
 def _sayings() -> Iterator[str]:
@@ -171,7 +176,7 @@ def _card(catalogue: Catalogue, procedure_id: str) -> ProcedureCard:
     key = (catalogue.fingerprint(procedure_id) or "", language(), office().day())
     card = _cards.get(key)
     if card is None:
-        card = _cards[key] = writer(catalogue.procedures[procedure_id]).card()
+        card = _cards[key] = writer(glimpse(catalogue.procedures, procedure_id)).card()
         while len(_cards) > _MOST_CARDS:
             _cards.popitem(last=False)
     return card

@@ -38,6 +38,20 @@ def test_a_search(query: str, found: Found) -> None:
     assert INDEX.find(query) == found
 
 
+def test_what_is_read_in_one_order_is_found_in_another() -> None:
+    listed = [
+        Searched("taxe", "Taxe du marché", ""),
+        Searched("etal", "Étal", "marché"),
+        Searched("marche", "Marché", ""),
+    ]
+    index = WordIndex(listed)
+    assert index.find("marché") == Found(("taxe", "marche", "etal"))
+    index.put_in_order(["etal", "marche", "taxe"])
+    assert index.find("marché") == Found(("marche", "taxe", "etal")), "titles first, then in the new order"
+    assert index.find("") == Found(("etal", "marche", "taxe"))
+    assert index.find("marchee") == Found((), ("etal", "marche", "taxe"))
+
+
 def test_people_say_it_otherwise() -> None:
     """A procedure that says all the words of a name is found by what people call it."""
     lines = ["marché public, étals : commande, kiosque", "taxe : impôt"]

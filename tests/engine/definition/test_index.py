@@ -14,7 +14,7 @@ import pytest
 from engine.definition import catalogue as catalogues
 from engine.definition import many_files, shape
 from engine.definition.catalogue import Catalogue, load_catalogue
-from engine.definition.shelf import Closed, LostEdition, entries_of
+from engine.definition.shelf import Closed, LostEdition, entries_of, glimpse
 from tests.engine.definition.building import PROCEDURES, a_file
 
 Deed = Callable[[Path, Path], None]
@@ -292,6 +292,20 @@ def test_a_start_opens_no_book_and_a_book_is_opened_once(folder: Path, index: Pa
     assert found.procedures["essai"] is found.procedures["essai"]
     assert "rien" not in found.procedures
     assert found.procedures.get("rien") is None
+
+
+def test_a_glimpse_leaves_no_book_at_hand_and_takes_one_that_is(folder: Path, index: Path) -> None:
+    load_catalogue(folder, index)
+    old(index)
+    books = load_catalogue(folder, index).procedures
+    glimpsed = glimpse(books, "essai")
+    assert glimpsed.id == "essai"
+    assert glimpse(books, "essai") is not glimpsed
+    opened = books["autre"]
+    assert glimpse(books, "autre") is opened
+    with pytest.raises(KeyError):
+        glimpse(books, "rien")
+    assert glimpse({"autre": opened}, "autre") is opened, "books that no index closed"
 
 
 @pytest.mark.slow
