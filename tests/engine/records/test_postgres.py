@@ -141,17 +141,20 @@ def test_two_units_that_change_one_dossier_take_turns(store: PostgresStore) -> N
 
 
 def trips(patch: pytest.MonkeyPatch) -> list[str]:
-    """What is waited for from here on: a statement, or several in one trip."""
+    """What this thread waits for from here on: a statement, or several in one trip. The pool opens others meanwhile."""
     found: list[str] = []
+    mine = threading.current_thread()
     execute, pipeline = psycopg.Connection.execute, psycopg.Connection.pipeline
 
     def alone(self: psycopg.Connection[object], *given: object, **more: object) -> object:
-        if self._pipeline is None and given[0]:  # an empty one asks whether the line holds
+        asks = self._pipeline is None and given[0]  # an empty one asks whether the line holds
+        if asks and threading.current_thread() is mine:
             found.append(str(given[0]))
         return execute(self, *given, **more)  # type: ignore[arg-type]
 
     def several(self: psycopg.Connection[object]) -> object:
-        found.append("several")
+        if threading.current_thread() is mine:
+            found.append("several")
         return pipeline(self)
 
     patch.setattr(psycopg.Connection, "execute", alone)
