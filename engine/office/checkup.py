@@ -6,9 +6,11 @@ A part that cannot be opened is a finding, never a failure; nothing personal and
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -298,10 +300,19 @@ def _followed(place: Place, follow: Followed, store: Store) -> Check:
     if troubled is not None:
         return _silent(troubled.trouble, troubled.facts)
     if (met := _unreachable(place)) is not None:
+        if met.code == DISTRUSTED and not _is_ours(place):
+            return Check("repository", "repository_not_ours", "watch", {"name": str(met.facts["name"])})
         return _silent(met.code, met.facts)
     if refused is not None:
         return Check("repository", "repository_refused", "watch", {"commit": refused.origin.commit[:12]})
     return Check("repository", "repository_well", "well", {"source": follow.source})
+
+
+def _is_ours(place: Place) -> bool:
+    """Whether the account that asks is the one that serves: what git opens for one it may refuse the other."""
+    with suppress(OSError):
+        return place.data.stat().st_uid == os.geteuid()
+    return True
 
 
 def _silent(code: str, facts: Mapping[str, object]) -> Check:

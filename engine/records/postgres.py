@@ -181,12 +181,13 @@ class PostgresStore:
         self._process = 0
         self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
         check_address(address)
-        try:
-            with _hushed(), self._connection() as connection:
-                check_settings(_settings(connection))
-        except Busy as busy:
-            self._connections.close(timeout=1)
-            raise why_unreachable(address, _OPTIONS) or busy from None
+        with _hushed():
+            try:
+                with self._connection() as connection:
+                    check_settings(_settings(connection))
+            except Busy as busy:
+                self._connections.close(timeout=1)
+                raise why_unreachable(address, _OPTIONS) or busy from None
 
     @property
     def _connections(self) -> ConnectionPool[psycopg.Connection[Any]]:

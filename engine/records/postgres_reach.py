@@ -18,6 +18,7 @@ from engine.records.store import Unreachable
 
 SECONDS: Final = 3  # to answer
 _LONGEST: Final = 160  # signs of what was said
+_SHORT: Final = 3  # signs of a secret that may be part of any word
 _CAUSES: Final = tuple(
     (cause, re.compile(words, re.IGNORECASE))
     for cause, words in (
@@ -41,7 +42,7 @@ def check_address(address: str) -> None:
     taken for a port, a machine or a database, and would be told as such."""
     try:
         port = str(conninfo_to_dict(address).get("port") or "")
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, UnicodeError):
         raise Unreachable("address") from None
     if port and not re.fullmatch(r"[\d,]+", port):
         raise Unreachable("address")
@@ -54,18 +55,28 @@ def why_unreachable(address: str, options: str) -> Unreachable | None:
         psycopg.connect(address, connect_timeout=SECONDS, options=options).close()
     except errors.ConnectionTimeout:
         return Unreachable("timeout", _place(known))
+    except UnicodeError:  # a name of a machine that no network may have
+        return Unreachable("address")
     except psycopg.Error as error:
-        said = str(error)
+        said = _without(known, str(error))
         cause = next((name for name, words in _CAUSES if words.search(said)), "other")
-        return Unreachable(cause, _place(known), _told(said, known) if cause == "other" else "")
+        return Unreachable(cause, _place(known), _told(str(error), known) if cause == "other" else "")
     return None
+
+
+def _without(known: dict[str, Any], said: str) -> str:
+    """What was said less the names of the address, any of which may hold a word that tells a cause."""
+    for name in ("host", "hostaddr", "user", "dbname"):
+        if known.get(name):
+            said = re.sub(rf"(?<!\w){re.escape(str(known[name]))}(?!\w)", "…", said)
+    return said
 
 
 def _place(known: dict[str, Any]) -> str:
     """Who asks, on which machine, for which database, as far as the address says it; nothing of one that was not read as meant."""
-    user, host = known.get("user"), str(known.get("host") or known.get("hostaddr") or "localhost")
-    port, name = known.get("port"), known.get("dbname")
-    if "@" in f"{host}{name or ''}":
+    user, port, name = known.get("user"), known.get("port"), known.get("dbname")
+    host = str(known.get("host") or known.get("hostaddr") or os.environ.get("PGHOST") or "")
+    if "@" in f"{user or ''}{host}{name or ''}":
         return ""
     return f"{f'{user}@' if user else ''}{host}{f':{port}' if port else ''}{f'/{name}' if name else ''}"
 
@@ -74,5 +85,6 @@ def _told(said: str, known: dict[str, Any]) -> str:
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
     for secret in (known.get("password"), known.get("sslpassword"), os.environ.get("PGPASSWORD")):
         if secret:
-            line = line.replace(str(secret), "…")
+            found = re.escape(str(secret))
+            line = re.sub(found if len(str(secret)) > _SHORT else rf"(?<!\w){found}(?!\w)", "…", line)
     return line[:_LONGEST]

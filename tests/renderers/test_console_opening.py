@@ -13,7 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from engine.office.installation import Settings
 from engine.records import postgres_reach
 from engine.records.postgres import PostgresStore
-from engine.records.postgres_reach import why_unreachable
+from engine.records.postgres_reach import check_address, why_unreachable
+from engine.records.store import Unreachable
 from renderers.console_installation import open_office
 from renderers.console_opening import cause_of
 from renderers.words import load_words
@@ -112,3 +113,43 @@ def test_what_a_server_says_is_known_in_its_languages_and_never_shows_the_passwo
         assert told
         assert SECRET not in f"{told} {away} {away.place}"
     assert ("… is no good" in away.said) is (cause == "other")
+
+
+@pytest.mark.parametrize("address", ["postgresql://u:p@a..b/db", f"postgresql://u:p@{'a' * 64}.example/db"])
+def test_a_machine_that_no_network_may_name_is_told_as_an_address(address: str) -> None:
+    away = why_unreachable(address, "")
+    assert away is not None
+    assert (away.cause, away.place, away.said) == ("address", "", "")
+
+
+def test_a_password_in_another_alphabet_is_told_as_an_address() -> None:
+    with pytest.raises(Unreachable, match="address"):
+        check_address("postgresql://u:caf\udce9@db.example/guichet")
+
+
+@pytest.mark.parametrize(
+    ("address", "said", "cause", "place", "told"),
+    [
+        (
+            "postgresql://ssl@ssl.invalid/g",
+            "could not resolve host ssl.invalid",
+            "unknown_host",
+            "ssl@ssl.invalid/g",
+            "",
+        ),
+        ("postgresql:///guichet", "no", "other", "/var/run/db/guichet", "no"),
+        ("postgresql://u:p@h/g", "the port of p is no port", "other", "u@h/g", "the port of … is no port"),
+        ("postgresql://u:pa@12/sec?user=x@h/db", "no", "other", "", "no"),
+    ],
+)
+def test_names_tell_no_cause_and_no_machine_is_invented(
+    monkeypatch: pytest.MonkeyPatch, address: str, said: str, cause: str, place: str, told: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError(said)
+
+    monkeypatch.setattr(psycopg, "connect", fails)
+    monkeypatch.setenv("PGHOST", "/var/run/db")
+    away = why_unreachable(address, "")
+    assert away is not None
+    assert (away.cause, away.place, away.said) == (cause, place, told)

@@ -318,6 +318,12 @@ def test_a_repository_that_git_refuses_to_open(
         another_accounts(patch)
         found = look(followed, world)["repository_distrusted"]
         assert (found.level, found.facts) == ("mend", {"name": str(place.data / "repository.git")})
+        patch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        found = look(followed, world)["repository_not_ours"]
+        assert (found.level, found.facts) == ("watch", {"name": str(place.data / "repository.git")})
+        patch.undo()
+    with monkeypatch.context() as patch:
+        another_accounts(patch)
         shutil.rmtree(place.data / "repository.git")
         assert look(followed, world)["repository_distrusted"].facts == {"name": str(agency.bare)}
         found = look(around, world)["repository_unread"]
