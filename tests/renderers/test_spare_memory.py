@@ -3,8 +3,10 @@ they were."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import FrozenInstanceError, dataclass, field
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -13,6 +15,8 @@ from engine.problems import Position
 from engine.records.file_keys import FileKeys
 from renderers import spare_memory
 from tests.engine.office.world import keys
+
+ROOT = Path(__file__).parents[2]
 
 
 class Library:
@@ -107,9 +111,13 @@ def test_a_record_is_frozen_as_before(before: list[str]) -> None:
     assert {Leaf("a").name} == {"a"}
 
 
-def test_the_class_it_was_made_from_is_gone(before: list[str]) -> None:
-    named = [one for one in object.__subclasses__() if one.__module__ == __name__ and one.__name__ == "Leaf"]
-    assert named == [Leaf]
+def test_the_class_it_was_made_from_is_gone() -> None:
+    """In a process of its own: whoever lists all classes, as tools of tests do, may hold it."""
+    count = "sum(one.__name__ == 'Position' for one in object.__subclasses__())"
+    code = f"import gc; from engine.problems import Position; from renderers import spare_memory; gc.collect(); print({count}); "
+    code += f"spare_memory.share_methods('engine'); print({count})"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout.split() in (["2", "1"], ["1", "1"]), "a later CPython leaves none to begin with"
 
 
 def test_the_records_of_the_house_share_theirs() -> None:

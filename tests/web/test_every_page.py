@@ -1,7 +1,7 @@
 """Every page that the site may answer, looked at in a real browser, at 320 pixels without scripts and at 1280 with them.
 
 The world of the access matrix holds something for every route. Each is asked by one person of every kind of answer it has, well
-and badly; whatever comes back as a page is shown, once for each shape.
+and badly; whatever comes back as a page is shown, once for each shape; on the wide screen once for each route and status.
 """
 
 from __future__ import annotations
@@ -107,10 +107,10 @@ def test_every_page_of_a_route(site: AccessWorld, window: Window, known: set[obj
     faults = []
     for row in table():
         for sight in sights(site, row) if row.endpoint == endpoint else ():
-            shape = shape_of(endpoint, sight)
+            shape, page = shape_of(endpoint, sight), (endpoint, sight.answer.status_code)
             if (shape, sight.language) not in known:
-                faults += window.faults(sight) if shape not in known else window.faults_of_words(sight)
-                known |= {shape, (shape, sight.language)}
+                faults += window.faults_of_words(sight) if shape in known else window.faults(sight, page not in known)
+                known |= {page, shape, (shape, sight.language)}
     assert not faults, "\n".join(dict.fromkeys(faults))
 
 

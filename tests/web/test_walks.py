@@ -109,6 +109,7 @@ def test_a_walk(
     portal = portals(way.store)
     procedure = portal.office.catalogue.procedures[way.slug]
     contexts, names, began = [], technical_names(procedure), time.monotonic()
+    tried: set[str] = set()  # the links of the desks lead agents to the same places
 
     def enters(name: str, desk: bool) -> Walker:
         context = browser.new_context(viewport=way.screen, java_script_enabled=way.scripts, locale="fr-FR")  # type: ignore[arg-type]
@@ -118,6 +119,7 @@ def test_a_walk(
         return Walker(
             page, portal.url, limit=60_000 if desk else 30_000, names=names, looker=looker, scripts=way.scripts, desk=desk,
             hands=Keys(page) if way.keys else Finger(), language="fr" if desk else way.language, shots=_shots(way, name),
+            seen=tried if desk else set(),
         )  # fmt: skip
 
     story = longest_story(way.slug, the_shared()) if way.slug in LONGEST else _granted_story(procedure)

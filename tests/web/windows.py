@@ -66,9 +66,9 @@ class Window:
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in dropped}
         return route.fulfill(status=answer.status_code, headers=headers, body=answer.get_data())
 
-    def faults(self, sight: Sight) -> list[str]:
-        """What is wrong with it on either screen."""
-        return [*self._looked_at(sight, self.narrow), *self._looked_at(sight, self.wide)]
+    def faults(self, sight: Sight, wide: bool = True) -> list[str]:
+        """What is wrong with it on the small screen, and on the wide one."""
+        return [*self._looked_at(sight, self.narrow), *(self._looked_at(sight, self.wide) if wide else ())]
 
     def faults_of_words(self, sight: Sight) -> list[str]:
         """The same of a page whose like was looked at in another language: what is read, and whether it fits the phone."""
