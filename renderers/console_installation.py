@@ -68,7 +68,8 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
     if settings.follow is None and not settings.procedures.is_dir():
         _no_procedures(settings)  # what was published before is served all the same
-    settings.data.mkdir(parents=True, exist_ok=True)
+    with opening():
+        settings.data.mkdir(parents=True, exist_ok=True)
     store = _store(settings)
     operator = (
         SandboxOperator(settings.data / "operator.db", SystemClock(), cookie_secret(settings).encode())
@@ -245,7 +246,8 @@ def opened_to_publish() -> tuple[Office, Keeper]:
     settings = settings_of()
     if settings.follow is None and not settings.procedures.is_dir():
         sys.exit(_no_procedures(settings))
-    settings.data.mkdir(parents=True, exist_ok=True)
+    with opening():
+        settings.data.mkdir(parents=True, exist_ok=True)
     store = _store(settings)
     keys = SigningKeys.open(settings.ring, make=True)
     keeper = open_keeper(settings)

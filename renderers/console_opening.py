@@ -3,14 +3,18 @@ have no place. No trace of the program, and nothing secret of an address."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import click
 
 from renderers.words import Words, load_words
+
+_READ_ONLY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")  # to this account, or to all
 
 
 @contextmanager
@@ -38,8 +42,15 @@ def opening() -> Iterator[None]:
         sys.exit(1)
     except tuple(kind for kind, _ in kinds) as refused:
         key = next(key for kind, key in kinds if isinstance(refused, kind))
+        if key == "silent" and str(refused).startswith(_READ_ONLY):
+            key = "read_only"
         said = load_words().say(f"operations.{key}", _language(), {"why": str(refused), "name": str(refused)})
         click.echo(said, err=True)
+        sys.exit(1)
+    except OSError as lost:
+        key = "not_allowed" if lost.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else "no_place"
+        facts = {"name": str(lost.filename or "GUICHET_DATA"), "why": lost.strerror or type(lost).__name__}
+        click.echo(load_words().say(f"operations.{key}", _language(), facts), err=True)
         sys.exit(1)
 
 

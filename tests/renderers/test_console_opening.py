@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from pathlib import Path
 from typing import Final
@@ -14,9 +15,9 @@ from engine.office.installation import Settings
 from engine.records import postgres_reach
 from engine.records.postgres import PostgresStore
 from engine.records.postgres_reach import check_address, why_unreachable
-from engine.records.store import Unreachable
+from engine.records.store import Busy, Unreachable
 from renderers.console_installation import open_office
-from renderers.console_opening import cause_of
+from renderers.console_opening import cause_of, opening
 from renderers.words import load_words
 from tests.ports import free_port
 from tests.postgres import database
@@ -153,3 +154,38 @@ def test_names_tell_no_cause_and_no_machine_is_invented(
     away = why_unreachable(address, "")
     assert away is not None
     assert (away.cause, away.place, away.said) == (cause, place, told)
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/srv/d/guichet.db"),
+            "Ce compte ne peut pas écrire : /srv/d/guichet.db. ",
+        ),
+        (OSError(errno.EROFS, "Read-only file system", "/srv/d"), "Ce compte ne peut pas écrire : /srv/d. "),
+        (
+            NotADirectoryError(errno.ENOTDIR, "Not a directory", "/srv/d"),
+            "Rien ne peut être gardé ici : /srv/d (Not a directory). ",
+        ),
+        (Busy("SQLITE_READONLY_DIRECTORY"), "Ce compte ne peut pas écrire dans la base (SQLITE_READONLY_DIRECTORY). "),
+        (Busy("SQLITE_BUSY"), "La base ne répond pas, ou le service des fichiers (SQLITE_BUSY). "),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_told(
+    raised: Exception, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, opening():
+        raise raised
+    assert ended.value.code == 1
+    told = capsys.readouterr().err.replace("\u00a0", " ")
+    assert told.startswith(said)
+    assert told.count("\n") == 1
+
+
+def test_a_store_where_a_file_stands_in_the_way_does_not_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").write_text("")
+    said = refused(Settings(procedures=tmp_path, data=tmp_path / "data"), capsys)
+    assert "Rien ne peut être gardé ici" in said.replace("\u00a0", " ")
