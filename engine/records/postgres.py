@@ -8,7 +8,6 @@ is `Busy`: nothing was written, and the office tries a command with a token agai
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -18,9 +17,9 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import errors
-from psycopg_pool import ConnectionPool, PoolTimeout
 
 from engine.records.gauges import Standing
+from engine.records.postgres_lines import MOST, OPTIONS, PATIENCE, Lines
 from engine.records.postgres_reach import check_address, why_unreachable
 from engine.records.postgres_schema import CLOCK, RECORDED, SAFE, check_settings, migrate
 from engine.records.postgres_tables import PostgresRows
@@ -45,21 +44,12 @@ from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Busy, Damaged, Finding, Taken, Unit
 
 BATCH: Final = 1000
-PATIENCE: Final = 10.0  # seconds to wait for a connection or a row
-MOST: Final = 16  # connections of one process
-_OPTIONS: Final = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
-_SHORT: Final = """SELECT set_config(wanted.name, wanted.value, false)
-    FROM (VALUES ('max_parallel_workers_per_gather', '0'), ('jit', 'off')) AS wanted (name, value)
-    JOIN pg_settings USING (name)"""
-
 _SUPERUSER: Final = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolsuper"
-
-_OF_A_PARENT: Final[list[Any]] = []  # held so that a child never closes what its parent uses
 
 # What may pass: a row or the server is busy, the line was cut, it starts or stops. Any other error is a fault of ours.
 _PASSING: Final = (
     errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable, errors.QueryCanceled,
-    errors.ReadOnlySqlTransaction, PoolTimeout, errors.DiskFull, errors.OutOfMemory, errors.TooManyConnections,
+    errors.ReadOnlySqlTransaction, errors.DiskFull, errors.OutOfMemory, errors.TooManyConnections,
     errors.CannotConnectNow, errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException,
     errors.IdleInTransactionSessionTimeout,
 )  # fmt: skip
@@ -165,44 +155,22 @@ class PostgresUnit(
     """One transaction, speaking every verb of `Unit`."""
 
 
-def _configured(connection: psycopg.Connection[Any]) -> None:
-    """What is asked is short: a process that helps to count a tray, or code compiled for it, costs more than the counting.
-    A server that knows no such settings has none set."""
-    connection.execute(_SHORT)
-
-
 class PostgresStore:
     """`address` is a connection address (`postgresql://…`), its password best kept in a file of libpq's own. Raises
     `Unreachable`, `Busy`, `UnsafeSettings`."""
 
     def __init__(self, address: str, most: int = MOST, patience: float = PATIENCE) -> None:
-        self.address, self._most, self._patience = address, most, patience
+        self.address = address
         self._inside = threading.local()
-        self._process = 0
-        self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
         check_address(address)
+        self._lines = Lines(address, most, patience)
         with _hushed():
             try:
                 with self._connection() as connection:
                     check_settings(_settings(connection))
             except Busy as busy:
-                self._connections.close(timeout=1)
-                raise why_unreachable(address, _OPTIONS) or busy from None
-
-    @property
-    def _connections(self) -> ConnectionPool[psycopg.Connection[Any]]:
-        """The pool of this process: a connection never crosses a fork."""
-        if self._pool is None or self._process != os.getpid():
-            if self._pool is not None:
-                _OF_A_PARENT.append(self._pool)
-            self._process = os.getpid()
-            self._inside = threading.local()
-            self._pool = ConnectionPool(
-                self.address, min_size=1, max_size=self._most, timeout=self._patience, open=True, max_idle=60.0,
-                check=ConnectionPool.check_connection, configure=_configured,
-                kwargs={"autocommit": True, "options": _OPTIONS},
-            )  # fmt: skip
-        return self._pool
+                self._lines.close()
+                raise why_unreachable(address, OPTIONS) or busy from None
 
     # -- the transaction ---------------------------------------------------------------------------------------------
 
@@ -226,7 +194,7 @@ class PostgresStore:
 
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[Any]]:
-        with _passing(), self._connections.connection() as connection:
+        with _passing(), self._lines.line() as connection:
             yield connection
 
     # -- the house of it ---------------------------------------------------------------------------------------------
@@ -279,9 +247,7 @@ class PostgresStore:
         yield from found
 
     def close(self) -> None:
-        if self._pool is not None and self._process == os.getpid():
-            self._pool.close()
-        self._pool = None
+        self._lines.close()
 
 
 def _found(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
