@@ -182,6 +182,7 @@ def serving(app: Flask) -> Office:
 def work(current: Callable[[], Office], stop: threading.Event, stories: Iterable[str] = ()) -> None:
     """Tours until told to stop, counting what happened meanwhile; a turn that fails is logged and the next one goes on. Where
     there are `stories` of a demonstration they come first, with a tour between two of them now and then."""
+    silent = False
     try:
         _begin(current, stop, stories)
     except Exception:
@@ -190,10 +191,13 @@ def work(current: Callable[[], Office], stop: threading.Event, stories: Iterable
         for turn in (tour, count_up):
             try:
                 turn(current())
-            except Busy:  # locked, full, cut: no fault of ours
-                log.warning(
-                    "the store does not answer (guichet doctor says why); the next tour does what this one could not"
-                )
+                silent = False
+            except Busy:  # locked, full, cut: no fault of ours, told once
+                if not silent:
+                    log.warning(
+                        "the store does not answer (guichet doctor says why); the next tour does what this one could not"
+                    )
+                silent = True
             except Exception:
                 log.exception("a tour failed")
         stop.wait(TOUR_EVERY)

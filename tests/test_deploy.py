@@ -139,6 +139,23 @@ def test_the_container_is_made_of_what_there_is() -> None:
     assert "/healthz" in check
 
 
+def test_what_is_left_out_of_the_image() -> None:
+    """Everything but what the Containerfile copies: the builder gets neither the history, nor data, nor secrets."""
+    first, *others = [
+        line
+        for line in (FOLDER / "Containerfile.dockerignore").read_text("utf-8").splitlines()
+        if line[:1] not in {"", "#"}
+    ]
+    copied = {
+        source
+        for name, rest in instructions()
+        if name == "COPY" and "--from" not in rest
+        for source in shlex.split(rest)[:-1]
+    }
+    assert first == "*"
+    assert {line[1:] for line in others if line.startswith("!")} == copied
+
+
 def test_what_is_packed_is_what_the_commands_need() -> None:
     """The wheel holds the front door too: without it no server starts."""
     packed = re.search(r"only-include = (\[.*?\])", (ROOT / "pyproject.toml").read_text("utf-8"))
@@ -161,6 +178,11 @@ def test_the_composition() -> None:
     assert web["read_only"]
     assert web["cap_drop"] == ["ALL"]
     assert int(web["stop_grace_period"].rstrip("s")) > Settings().stop_within + 5
+    said = dict(instructions())["HEALTHCHECK"]
+    asked = yaml.safe_load(said[said.index("[") :])[2]
+    assert web["healthcheck"]["test"] == ["CMD-SHELL", f'python -c "{asked}"'], (
+        "podman's own images keep no HEALTHCHECK"
+    )
     for port in web["ports"]:
         assert port.startswith("127.0.0.1:"), "a proxy stands in front"
     known_settings(set(web["environment"]))

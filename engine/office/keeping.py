@@ -68,7 +68,7 @@ class Keeping:
             if after is not before:
                 self._changed(after)
         except Busy:
-            log.info("the store is busy; looking again")
+            pass  # the next turn looks again
         except Exception:
             log.exception("what is served could not be renewed")
         finally:

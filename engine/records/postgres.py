@@ -7,7 +7,6 @@ is `Busy`: nothing was written, and the office tries a command with a token agai
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -164,13 +163,12 @@ class PostgresStore:
         self._inside = threading.local()
         check_address(address)
         self._lines = Lines(address, most, patience)
-        with _hushed():
-            try:
-                with self._connection() as connection:
-                    check_settings(_settings(connection))
-            except Busy as busy:
-                self._lines.close()
-                raise why_unreachable(address, OPTIONS) or busy from None
+        try:
+            with self._connection() as connection:
+                check_settings(_settings(connection))
+        except Busy as busy:
+            self._lines.close()
+            raise why_unreachable(address, OPTIONS) or busy from None
 
     # -- the transaction ---------------------------------------------------------------------------------------------
 
@@ -268,17 +266,6 @@ def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """What the server really runs with, for this connection."""
     names = ("server_version", *SAFE)
     return {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in names}  # type: ignore[index]
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """While a store opens, the pool does not tell each try: why none came through is told once, at the end."""
-    log, nothing = logging.getLogger("psycopg.pool"), logging.Filter("none of its records")
-    log.addFilter(nothing)
-    try:
-        yield
-    finally:
-        log.removeFilter(nothing)
 
 
 @contextmanager

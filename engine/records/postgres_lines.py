@@ -6,6 +6,7 @@ back, so that those who need nothing of it are served. The next who asks tries i
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ _SHORT: Final = """SELECT set_config(wanted.name, wanted.value, false)
 
 _OF_A_PARENT: Final[list[Any]] = []  # held so that a child never closes what its parent uses
 
+log = logging.getLogger("guichet.store")
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # it tells each try of an outage
+
 Pool = ConnectionPool[psycopg.Connection[Any]]
 
 
@@ -47,6 +51,7 @@ class Lines:
         self._process = 0
         self._pool: Pool | None = None
         self._silent_since: float | None = None
+        self._away: bool | None = None  # as it was told last; None until somebody was served
 
     @contextmanager
     def line(self) -> Iterator[psycopg.Connection[Any]]:
@@ -73,10 +78,20 @@ class Lines:
                 connection = pool.getconn(timeout=min(SLICE, max(GLANCE, end - monotonic())))
             except PoolTimeout as none:
                 if monotonic() >= end:
+                    self._tell(True)
                     raise Busy("line") from none
             else:
                 self._silent_since = None
+                self._tell(False)
                 return connection
+
+    def _tell(self, away: bool) -> None:
+        """Once when somebody is sent away, once when somebody is served again."""
+        if self._away is None and away:
+            return  # nobody was served yet: whoever opens the store is told why
+        if self._away is not None and away is not self._away:
+            log.warning("the database lets nobody in (guichet doctor says why)" if away else "the database lets in again")
+        self._away = away
 
     def _of_this_process(self) -> Pool:
         if self._pool is None or self._process != os.getpid():

@@ -55,7 +55,9 @@ def served_within(store: PostgresStore, seconds: float) -> None:
         assert time.monotonic() < end, "it is back, and nobody is served"
 
 
-def test_an_outage_is_told_at_once_and_ends_by_itself(cluster: Cluster, store: PostgresStore) -> None:
+def test_an_outage_is_told_at_once_and_ends_by_itself(
+    cluster: Cluster, store: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
     """The first waits as long as a restart takes, those after hardly at all; once it is back they are served, however long that was."""
     cluster.stop("fast")
     try:
@@ -66,6 +68,9 @@ def test_an_outage_is_told_at_once_and_ends_by_itself(cluster: Cluster, store: P
     finally:
         cluster.start()
     served_within(store, TRIED_FOR + ROOM)
+    assert [one.message for one in caplog.records] == [
+        "the database lets nobody in (guichet doctor says why)", "the database lets in again",
+    ]  # fmt: skip
 
 
 def test_a_restart_is_waited_for(cluster: Cluster, store: PostgresStore) -> None:
