@@ -10,10 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from benchmarks.circuit import CLIENTS, FULL
-from benchmarks.counter_office import office_of, raw_sqlite, sent, visits
+from benchmarks.counter_office import a_database, office_of, raw_sqlite, sent, visits
 from benchmarks.measure import WALL, Measure, in_turns, median_of, median_ratio, spent
 from engine.office.bookings import book_slot, slots
 from engine.office.office import Office
@@ -24,27 +28,38 @@ SLOTS, RAW = 1_080, 256
 
 
 def measures() -> Iterator[Measure]:
-    """Every line, as it is measured."""
-    with tempfile.TemporaryDirectory() as folder, office_of(visits(), Path(folder) / "ours") as office:
+    """Every line, as it is measured: in SQLite, then in PostgreSQL."""
+    with tempfile.TemporaryDirectory() as folder, closing(raw_sqlite(Path(folder) / "raw.db", FULL)) as db:
+        yield from _sold(Path(folder), "", "A1", _bare_sqlite(db))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        a_database() as address,
+        psycopg.connect(address, autocommit=True) as line,
+    ):
+        yield from _sold(Path(folder), address, "A1-pg", _bare_postgres(line))
+
+
+def _sold(folder: Path, address: str, ident: str, bare: Callable[[int], object]) -> Iterator[Measure]:
+    """The hot seat, then each their own; `bare` takes the seat of that number, in one transaction and nothing else."""
+    with office_of(visits(), folder / "ours", address) as office:
         free = _free(office)
-        hot, rest = free[0], iter(free[1:])
+        hot, rest, bared = free[0], iter(free[1:]), count()
         sold = Counter(_crowd(office, lambda _: hot))
         if sold != {"booked": 1, "slot_full": CLIENTS - 1}:
             raise SystemExit(f"the hot seat: {sold}")
-        with closing(raw_sqlite(Path(folder) / "raw.db", FULL)) as db:
-            db.execute("CREATE TABLE seat (slot TEXT PRIMARY KEY, holder TEXT NOT NULL)")
 
-            def ours() -> float:
-                wanted = [next(rest) for _ in range(CLIENTS)]
-                return _pace(office, wanted)
+        def ours() -> float:
+            return _pace(office, [next(rest) for _ in range(CLIENTS)])
 
-            rounds = in_turns(ours, lambda: _bare(db))
+        rounds = in_turns(ours, lambda: RAW / spent(lambda: [bare(next(bared)) for _ in range(RAW)], WALL))
         doubles = _doubles(office)
     us, them = median_of(rounds, 0), median_of(rounds, 1)
-    yield Measure("A1-double", f"seats sold twice, {CLIENTS} clients on one seat and on {SLOTS}", doubles, 0, 0)
-    what = f"bookings of {CLIENTS} clients at once, FULL: share of a bare transaction's pace (%)"
+    where = "PostgreSQL" if address else "SQLite, FULL"
+    what = f"seats sold twice, {CLIENTS} clients on one seat and on {SLOTS}, {where}"
+    yield Measure(f"{ident}-double", what, doubles, 0, 0)
+    what = f"bookings of {CLIENTS} clients at once, {where}: share of a bare transaction's pace (%)"
     beside = f"{us:.0f} /s whole bookings, {them:.0f} /s bare"
-    yield Measure("A1", what, 100 * median_ratio(rounds, 0, 1), 70, 85, False, beside)
+    yield Measure(ident, what, 100 * median_ratio(rounds, 0, 1), 70, 85, False, beside)
 
 
 def _free(office: Office) -> list[tuple[str, datetime]]:
@@ -98,17 +113,31 @@ def _together(
     return told
 
 
-def _bare(db: sqlite3.Connection) -> float:
-    """Seats a second that one connection takes, one transaction each."""
-    begun = db.execute("SELECT count(*) FROM seat").fetchone()[0]
+_SEAT, _TAKEN = (
+    "CREATE TABLE seat (slot TEXT PRIMARY KEY, holder TEXT NOT NULL)",
+    "INSERT INTO seat VALUES ({mark}, 'somebody') ON CONFLICT DO NOTHING",
+)
 
-    def take() -> None:
-        for n in range(begun, begun + RAW):
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("INSERT INTO seat VALUES (?, 'somebody') ON CONFLICT DO NOTHING", (f"slot {n}",))
-            db.execute("COMMIT")
 
-    return RAW / spent(take, WALL)
+def _bare_sqlite(db: sqlite3.Connection) -> Callable[[int], object]:
+    db.execute(_SEAT)
+
+    def take(number: int) -> None:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(_TAKEN.format(mark="?"), (f"slot {number}",))
+        db.execute("COMMIT")
+
+    return take
+
+
+def _bare_postgres(line: psycopg.Connection[Any]) -> Callable[[int], object]:
+    line.execute(_SEAT)
+
+    def take(number: int) -> None:
+        with line.transaction():
+            line.execute(_TAKEN.format(mark="%s"), (f"slot {number}",))
+
+    return take
 
 
 def _doubles(office: Office) -> int:
