@@ -19,7 +19,7 @@ from psycopg import errors
 
 from engine.records.gauges import Standing
 from engine.records.postgres_lines import MOST, OPTIONS, PATIENCE, Lines
-from engine.records.postgres_reach import check_address, why_unreachable
+from engine.records.postgres_reach import await_server, check_address, why_unreachable
 from engine.records.postgres_schema import CLOCK, RECORDED, SAFE, check_settings, migrate
 from engine.records.postgres_tables import PostgresRows
 from engine.records.removal import Use
@@ -162,6 +162,7 @@ class PostgresStore:
         self.address = address
         self._inside = threading.local()
         check_address(address)
+        await_server(address, OPTIONS, patience)
         self._lines = Lines(address, most, patience)
         try:
             with self._connection() as connection:

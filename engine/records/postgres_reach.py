@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from typing import Any, Final
 
 import psycopg
@@ -17,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from engine.records.store import Unreachable
 
 SECONDS: Final = 3  # to answer
+_AGAIN: Final = 0.25  # seconds between two tries
 _LONGEST: Final = 160  # signs of what was said
 _SHORT: Final = 3  # signs of a secret that may be part of any word
 _CAUSES: Final = tuple(
@@ -36,6 +38,8 @@ _CAUSES: Final = tuple(
     )
 )  # fmt: skip
 
+_FOR_GOOD: Final = frozenset({"address", "password", "role", "database", "not_admitted"})  # SQLSTATE 28xxx and 3D000
+
 
 def check_address(address: str) -> None:
     """Raises `Unreachable` for what is no address, before anybody tries it: of a password with a sign that ends it, the rest is
@@ -46,6 +50,15 @@ def check_address(address: str) -> None:
         raise Unreachable("address") from None
     if port and not re.fullmatch(r"[\d,]+", port):
         raise Unreachable("address")
+
+
+def await_server(address: str, options: str, patience: float) -> None:
+    """Waits for a server that starts, or that does not answer yet. Raises `Unreachable`: at once where another try would end alike."""
+    until = time.monotonic() + patience
+    while (away := why_unreachable(address, options)) is not None:
+        if away.cause in _FOR_GOOD or time.monotonic() >= until:
+            raise away
+        time.sleep(_AGAIN)
 
 
 def why_unreachable(address: str, options: str) -> Unreachable | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from engine.office.installation import Settings
 from engine.records import postgres_reach
 from engine.records.postgres import PostgresStore
-from engine.records.postgres_reach import check_address, why_unreachable
+from engine.records.postgres_reach import await_server, check_address, why_unreachable
 from engine.records.store import Busy, Unreachable
 from renderers.console_installation import open_office
 from renderers.console_opening import cause_of, opening
@@ -81,6 +82,22 @@ def test_why_a_database_does_not_answer_is_told_in_one_line(
                 assert not [one for one in caplog.records if "error connecting" in one.getMessage()], "told once"
         finally:
             owner.execute("DROP ROLE guichet_shut")
+
+
+@pytest.mark.parametrize(
+    ("cause", "tries"),
+    [("password", 1), ("role", 1), ("database", 1), ("not_admitted", 1), ("starting", 3), ("refused", 3), ("other", 3)],
+)
+def test_a_server_is_waited_for_unless_it_would_say_the_same_again(
+    monkeypatch: pytest.MonkeyPatch, cause: str, tries: int
+) -> None:
+    said = [Unreachable(cause), Unreachable(cause), None]
+    left = list(said)
+    monkeypatch.setattr(postgres_reach, "why_unreachable", lambda address, options: left.pop(0))
+    monkeypatch.setattr(postgres_reach, "_AGAIN", 0)
+    with pytest.raises(Unreachable) if tries == 1 else nullcontext():
+        await_server("postgresql://guichet@db.example/guichet", "", 60)
+    assert len(said) - len(left) == tries
 
 
 @pytest.mark.parametrize(
