@@ -66,8 +66,7 @@ def _undisturbed() -> Iterator[None]:
 @_undisturbed()
 def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
-    if settings.follow is None and not settings.procedures.is_dir():
-        _no_procedures(settings)  # what was published before is served all the same
+    _require_procedures(settings)
     with opening():
         settings.data.mkdir(parents=True, exist_ok=True)
     store = _store(settings)
@@ -93,10 +92,13 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     return office, operator
 
 
-def _no_procedures(settings: Settings) -> int:
-    facts = {"name": str(settings.procedures)}
-    click.echo(load_words().say("operations.no_procedures", language_of(sys.argv[1:]), facts), err=True)
-    return 1
+def _require_procedures(settings: Settings) -> None:
+    """Ends the command where no folder of definitions is there, nor a repository in its stead: nothing would be served. An empty
+    folder will do."""
+    if settings.follow is None and not settings.procedures.is_dir():
+        facts = {"name": str(settings.procedures)}
+        click.echo(load_words().say("operations.no_procedures", language_of(sys.argv[1:]), facts), err=True)
+        sys.exit(1)
 
 
 def _store(settings: Settings) -> Store:
@@ -244,8 +246,7 @@ def place_looked_at() -> Place:
 def opened_to_publish() -> tuple[Office, Keeper]:
     """The office of this installation, opened as if to serve, and what keeps it up to date."""
     settings = settings_of()
-    if settings.follow is None and not settings.procedures.is_dir():
-        sys.exit(_no_procedures(settings))
+    _require_procedures(settings)
     with opening():
         settings.data.mkdir(parents=True, exist_ok=True)
     store = _store(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from engine.office.installation import Settings
+from engine.office.mirror import Followed
 from engine.records import postgres_reach
 from engine.records.postgres import PostgresStore
 from engine.records.postgres_reach import await_server, check_address, why_unreachable
@@ -40,6 +42,21 @@ def test_a_file_of_gateways_that_is_not_there_is_named_once(tmp_path: Path, caps
     said = refused(Settings(procedures=tmp_path, data=tmp_path / "data", gateways=missing), capsys)
     assert f"GUICHET_GATEWAYS={missing}" in said
     assert said.count("gateways.toml") == 1
+
+
+def test_a_folder_of_procedures_that_is_not_there_stops_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = Settings(procedures=tmp_path / "nowhere", data=tmp_path / "data")
+    assert "GUICHET_PROCEDURES" in refused(nowhere, capsys)
+    assert list(tmp_path.iterdir()) == []
+    for starts in (
+        replace(nowhere, procedures=tmp_path),
+        replace(nowhere, follow=Followed(str(tmp_path / "later.git"))),
+    ):
+        office, _ = open_office(starts)
+        assert not office.catalogue.procedures
+        office.store.close()
 
 
 @pytest.fixture
