@@ -19,7 +19,7 @@ _READ_ONLY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")  # to 
 
 @contextmanager
 def opening() -> Iterator[None]:
-    """Ends the command with 1 and one sentence when what is opened inside refuses."""
+    """Ends the command with 1 and one line when what is opened inside refuses."""
     from engine.office.installation import UnreadFile, WrongNetwork, WrongNumber, WrongSetting
     from engine.records.file_keys import NoRing
     from engine.records.shelves import WrongShelf
@@ -38,7 +38,8 @@ def opening() -> Iterator[None]:
     except Unreachable as away:
         words, language = load_words(), _language()
         facts = {"place": away.place or "DATABASE_URL", "why": cause_of(words, away.cause, away.said, language)}
-        click.echo(words.say("operations.unreachable", language, facts), err=True)
+        do = words.say("doctor.do.store_unreachable", language, {})
+        click.echo(f"{words.say('operations.unreachable', language, facts)} {do}", err=True)
         sys.exit(1)
     except tuple(kind for kind, _ in kinds) as refused:
         key = next(key for kind, key in kinds if isinstance(refused, kind))
