@@ -62,7 +62,10 @@ def found(one: Check, words: Words, language: str) -> str:
     if "cause" in facts:
         why = cause_of(words, facts["cause"], facts["why"], language)
         facts["why"] = " : ".join(filter(None, (facts["place"], why)))
-    return words.say(f"doctor.found.{one.code}", language, facts)
+    if "days" in facts:
+        facts["count"] = facts["days"]
+    today = (f"doctor.today.{one.code}",) if facts.get("days") == "0" else ()
+    return words.first((*today, f"doctor.found.{one.code}"), language, facts)
 
 
 def to_do(one: Check, words: Words, language: str) -> str:

@@ -8,13 +8,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 import click
 
 from renderers.words import Words, load_words
-
-_READ_ONLY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")  # to this account, or to all
 
 
 @contextmanager
@@ -23,7 +20,7 @@ def opening() -> Iterator[None]:
     from engine.office.installation import UnreadFile, WrongNetwork, WrongNumber, WrongSetting
     from engine.records.file_keys import NoRing
     from engine.records.shelves import WrongShelf
-    from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
+    from engine.records.sqlite_schema import READ_ONLY, ForeignSchema, UnsafeSettings
     from engine.records.store import Busy, Damaged, Unreachable
     from engine.records.stores import WrongAddress
 
@@ -43,7 +40,7 @@ def opening() -> Iterator[None]:
         sys.exit(1)
     except tuple(kind for kind, _ in kinds) as refused:
         key = next(key for kind, key in kinds if isinstance(refused, kind))
-        if key == "silent" and str(refused).startswith(_READ_ONLY):
+        if key == "silent" and str(refused).startswith(READ_ONLY):
             key = "read_only"
         said = load_words().say(f"operations.{key}", _language(), {"why": str(refused), "name": str(refused)})
         click.echo(said, err=True)

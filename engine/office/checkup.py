@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
-from engine.clock import ZONE
+from engine.clock import ZONE, local_day
 from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.senders import NotSent, Sender
 from engine.office.following import waiting
@@ -28,6 +28,7 @@ from engine.problems import Refusal, Refused
 from engine.records.gauges import Queues, Standing
 from engine.records.leaves import Tree
 from engine.records.shelves import Shelf, WrongShelf
+from engine.records.sqlite_schema import READ_ONLY
 from engine.records.store import Busy, Damaged, Store, Unreachable
 
 Level: TypeAlias = Literal["well", "watch", "mend"]
@@ -125,10 +126,11 @@ def _keys(place: Place, now: datetime) -> Iterator[Check]:
     try:
         SigningKeys.open(place.ring)
         kept = place.ring.stat()
-    except (NoKeys, OSError):
-        yield Check("keys", "keys_unreadable", "mend", name)
+    except (NoKeys, OSError) as shut:
+        none_yet = isinstance(shut.__cause__, FileNotFoundError) and not (place.file and os.path.lexists(place.file))
+        yield Check("keys", "keys_none" if none_yet else "keys_unreadable", "mend", name)
         return
-    days = (now - datetime.fromtimestamp(kept.st_mtime, UTC)).days
+    days = _days_since(kept, now)
     if kept.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield Check("keys", "keys_open", "mend", {**name, "mode": f"{stat.S_IMODE(kept.st_mode):04o}"})
     elif days > OLD_KEYS:
@@ -139,6 +141,11 @@ def _keys(place: Place, now: datetime) -> Iterator[Check]:
         yield Check("keys", "keys_well", "well", {"days": str(days)})
 
 
+def _days_since(written: os.stat_result, now: datetime) -> int:
+    """How many days ago a file was written, by the calendar: 0 is today."""
+    return (local_day(now) - local_day(datetime.fromtimestamp(written.st_mtime, UTC))).days
+
+
 def _libraries(place: Place, now: datetime) -> Check:
     """What was answered about known weaknesses of the libraries, asked each day beside the portal
     (`docs/deploy/guichet-weaknesses.timer`). Who was not answered about each of them was not answered."""
@@ -147,7 +154,7 @@ def _libraries(place: Place, now: datetime) -> Check:
         told = json.loads(file.read_text("utf-8"))["dependencies"]
         weak = sorted(f"{one['name']} {one['version']}" for one in told if one.get("vulns"))
         silent = not told or any("skip_reason" in one for one in told)
-        days = (now - datetime.fromtimestamp(file.stat().st_mtime, UTC)).days
+        days = _days_since(file.stat(), now)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         weak, silent, days = [], True, 0
     if weak:
@@ -202,7 +209,12 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         kind = _kind_of_disk(place.file)
         if kind in _OF_A_NETWORK:
             yield Check("store", "store_on_network", "mend", {"kind": kind})
-        if not place.file.is_file():
+        try:
+            there = place.file.is_file()
+        except PermissionError as shut:
+            yield _read_only(place.file, type(shut).__name__)
+            return
+        if not there:
             yield Check("store", "store_missing", "mend", {"name": str(place.file)})
             return
     if place.unproven:
@@ -224,7 +236,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         yield Check("store", "store_unreachable", "mend", facts)
         return
     except Busy as busy:
-        yield Check("store", "store_unreachable", "mend", {"why": str(busy)})
+        yield _silent_store(place, str(busy))
         return
     except Damaged as damaged:
         yield Check("store", "store_damaged", "mend", {"why": str(damaged)})
@@ -238,6 +250,17 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         "editions", *(("editions_none", "mend") if not published else ("editions_well", "well")), {"n": str(published)}
     )
     yield _around(place) if place.follow is None else _followed(place, place.follow, store)
+
+
+def _silent_store(place: Place, why: str) -> Check:
+    """A file that this account may not write to is no server that is silent."""
+    if place.file is not None and why.startswith(READ_ONLY):
+        return _read_only(place.file, why)
+    return Check("store", "store_unreachable", "mend", {"why": why})
+
+
+def _read_only(file: Path, why: str) -> Check:
+    return Check("store", "store_read_only", "mend", {"name": str(file.parent), "why": why})
 
 
 def _of_release(standing: Standing, said: Mapping[str, str]) -> Check:
@@ -265,7 +288,7 @@ def _drift(seconds: float) -> Check:
     """Two clocks that differ: what is due, and what is over, is told by both."""
     watch, mend = _DRIFT
     level: Level = "mend" if abs(seconds) > mend else "watch" if abs(seconds) > watch else "well"
-    return Check("clock", "clock_well" if level == "well" else "clock_drifts", level, {"seconds": f"{seconds:+.1f}"})
+    return Check("clock", "clock_well" if level == "well" else "clock_drifts", level, {"seconds": f"{seconds:+z.1f}"})
 
 
 def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Check]:

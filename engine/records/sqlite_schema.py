@@ -9,6 +9,7 @@ import sqlite3
 import time
 from typing import Final
 
+READ_ONLY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")  # to this account, or to all
 PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
 NAMES: Final = (

@@ -258,6 +258,11 @@ def test_a_database_elsewhere_that_nothing_asks_who_it_is(
     assert (found.facts if found else None) == ({"host": told} if told else None)
 
 
+def test_no_clock_is_minus_nothing_late() -> None:
+    told = [checkup._drift(seconds).facts["seconds"] for seconds in (-0.04, 0.0, -0.06, 1.0)]
+    assert told == ["+0.0", "+0.0", "-0.1", "+1.0"]
+
+
 @pytest.mark.parametrize(("seconds", "level"), [(1.0, "well"), (-5.0, "watch"), (31.0, "mend")])
 def test_a_clock_that_drifts(
     place: Place, world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, level: str
@@ -449,18 +454,75 @@ def test_every_finding_has_its_words_and_what_is_not_well_a_way_out() -> None:
     codes |= {"letters_well", "letters_missing"}
     assert len(codes) > 40
     for language in ("fr", "en"):
-        texts = words.texts(language)
+        texts = {re.sub(r"\.(one|many)$", "", key) for key in words.texts(language)}
         for code in codes:
             assert f"doctor.found.{code}" in texts, code
             well = code.endswith("_well") or code in ("repository_none", "gateways_demo")
             assert (f"doctor.do.{code}" in texts) == (not well), code
         assert {key.removeprefix("doctor.found.") for key in texts if key.startswith("doctor.found.")} == codes
+        assert {key.split(".")[2] for key in texts if key.startswith("doctor.today.")} == {
+            "keys_well",
+            "libraries_well",
+        }
+
+
+COUNTED = {
+    ("timers_late", "fr"): ("1 échéance en retard, de 7 min.", "2 échéances en retard, la plus vieille de 7 min."),
+    ("timers_late", "en"): ("1 due date late, by 7 min.", "2 due dates late, the oldest by 7 min."),
+    ("letters_late", "fr"): ("1 message attend, depuis 7 min.", "2 messages attendent, le plus vieux depuis 7 min."),
+    ("letters_late", "en"): ("1 message waits, for 7 min.", "2 messages wait, the oldest for 7 min."),
+    ("payments_unknown", "fr"): ("1 paiement dont l’opérateur ne dit rien.", "2 paiements dont l’opérateur ne dit rien."),
+    ("payments_unknown", "en"): (
+        "1 payment of which the operator says nothing.", "2 payments of which the operator says nothing."
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "language"), COUNTED)
+def test_one_thing_is_told_as_one(code: str, language: str) -> None:
+    for count, said in zip(("1", "2"), COUNTED[code, language], strict=True):
+        one = Check("queues", code, "watch", {"count": count, "minutes": "7"})
+        assert words_of(one, load_words(), language).replace("\u00a0", " ") == said
+
+
+@pytest.mark.parametrize(("hours", "fr", "en"), [
+    (0, "changées aujourd’hui.", "changed today."), (24, "changé depuis 1 jour.", "changed for 1 day."),
+    (48, "changé depuis 2 jours.", "changed for 2 days."),
+])  # fmt: skip
+def test_keys_are_as_old_as_the_calendar_says(place: Place, world: World, hours: int, fr: str, en: str) -> None:
+    os.utime(place.ring, (world.office.now().timestamp() - hours * 3600,) * 2)
+    well = look(place, world)["keys_well"]
+    assert words_of(well, load_words(), "fr").endswith(fr)
+    assert words_of(well, load_words(), "en").endswith(en)
+
+
+def test_keys_that_nobody_made_yet_are_not_taken_for_lost_ones(place: Place, world: World) -> None:
+    place.ring.unlink()
+    assert "keys_unreadable" in look(place, world), "what the store keeps was made with some"
+    found = look(replace(place, file=place.data / "later.db"), world)
+    assert found["keys_none"].level == "mend"
+    assert "keys_unreadable" not in found
+    place.ring.write_text("{}")
+    assert "keys_unreadable" in look(replace(place, file=place.data / "later.db"), world)
+
+
+def test_a_folder_that_this_account_may_not_write_to(
+    place: Place, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut = replace(place, open_store=fails(Busy("SQLITE_READONLY_DIRECTORY")))
+    found = look(shut, world)["store_read_only"]
+    assert found.facts == {"name": str(place.data), "why": "SQLITE_READONLY_DIRECTORY"}
+    assert "store_unreachable" in look(replace(shut, file=None), world)
+    assert "store_unreachable" in look(replace(place, open_store=fails(Busy("SQLITE_BUSY"))), world)
+    monkeypatch.setattr(Path, "is_file", lambda self: fails(PermissionError())())
+    assert look(place, world)["store_read_only"].facts == {"name": str(place.data), "why": "PermissionError"}
 
 
 def test_an_empty_place_is_told_and_left_empty(tmp_path: Path) -> None:
     said = told(tmp_path / "nowhere")
     assert said.exit_code == 3
     assert "pas encore de base" in said.output
+    assert "aucune clé n’a encore été faite" in said.output
     assert said.output.rstrip().endswith("À réparer.")
     assert list(tmp_path.iterdir()) == []
 
