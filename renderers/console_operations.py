@@ -3,6 +3,7 @@ opens it is given."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
         except Lost as lost:
             _fail(words, "file_lost", language, digest=str(lost)[:12])
         except NoRing as ring:
-            _fail(words, "no_ring", language, name=str(ring))
+            _without_ring(words, place, ring, language)
         except NoFileKey as missing:
             _fail(words, "no_file_key", language, name=str(missing))
         except Busy as busy:
@@ -233,7 +234,7 @@ def _change_signing(words: Words, place: Installation, action: str, language: st
             name, new = announce_key(place.keys, now)
             said = "key_announced" if new else "key_announced_already"
     except NoRing as ring:
-        _fail(words, "no_ring", language, name=str(ring))
+        _without_ring(words, place, ring, language)
     click.echo(words.say(f"operations.{said}", language, {"name": name}))
     if action == "sign" and since is not None and now - since < KNOWN_AFTER:
         facts = {"at": f"{since:%Y-%m-%d %H:%M}", "days": str(KNOWN_AFTER.days)}
@@ -253,7 +254,7 @@ def _forget(words: Words, place: Installation, store: Store, language: str) -> N
                 people = seal_anew(unit, keys)
             count = forget_secrets(place.keys, keys)
     except (NoKeys, NoRing) as ring:
-        _fail(words, "no_ring", language, name=str(ring))
+        _without_ring(words, place, ring, language)
     click.echo(words.say("operations.secrets_forgotten", language, {"count": str(count), "people": str(people)}))
 
 
@@ -263,7 +264,7 @@ def _list_signing(words: Words, place: Installation, language: str) -> None:
     try:
         held = SigningKeys.open(place.keys)
     except NoKeys as ring:
-        _fail(words, "no_ring", language, name=str(ring))
+        _without_ring(words, place, ring, language)
     for name, does in held.standing():
         click.echo(words.say(f"operations.signing_{does}", language, {"name": name}))
     if held.former:
@@ -304,7 +305,7 @@ def _rotate(words: Words, place: Installation, store: Store, again: bool, langua
             click.echo(words.say("operations.key_made", language, {"name": add_key(place.keys)}))
         done = _ring_of(words, place, language).rewrap(places(store))
     except NoRing as ring:
-        _fail(words, "no_ring", language, name=str(ring))
+        _without_ring(words, place, ring, language)
     except Lost as lost:
         _fail(words, "file_lost_here", language, digest=str(lost)[:12])
     except NoFileKey as missing:
@@ -320,7 +321,16 @@ def _ring_of(words: Words, place: Installation, language: str) -> AttachmentStor
     try:
         return _files(place)
     except NoRing as ring:
-        _fail(words, "no_ring", language, name=str(ring))
+        _without_ring(words, place, ring, language)
+
+
+def _without_ring(words: Words, place: Installation, ring: Exception, language: str) -> NoReturn:
+    """None was made yet where nothing is kept either; else it is lost or broken."""
+    from engine.records.stores import file_of
+
+    file = file_of(place.store)
+    none_yet = isinstance(ring.__cause__, FileNotFoundError) and not (file and os.path.lexists(file))
+    _fail(words, "no_ring_yet" if none_yet else "no_ring", language, name=str(place.keys))
 
 
 def _words() -> Words:

@@ -260,6 +260,17 @@ def test_a_signing_key_is_announced_then_signs_by_commands(tmp_path: Path) -> No
     assert (broken.exit_code, "ne se lit pas" in broken.output) == (1, True)
 
 
+def test_keys_that_nobody_made_yet_are_not_taken_for_lost_ones(tmp_path: Path) -> None:
+    place = Installation(str(tmp_path / "guichet.db"), tmp_path / "files", tmp_path / "keys.json")
+    command, run = keys_command(lambda: place), CliRunner().invoke
+    for action in ("announce", "sign"):
+        told = run(command, [action])
+        assert (told.exit_code, "aucune clé n’a encore été faite" in told.output) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+    SqliteStore(tmp_path / "guichet.db").migrate()
+    assert "cannot be read" in run(command, ["announce", "--lang", "en"]).output, "they were made, and are lost"
+
+
 @pytest.mark.parametrize(("days", "early"), [(6, True), (8, False), (None, False)])
 def test_a_key_that_signs_early_is_told_once_it_was_announced_lately(
     tmp_path: Path, days: int | None, early: bool
