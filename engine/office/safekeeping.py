@@ -94,8 +94,8 @@ def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -
 def bring_back(
     folder: Path, target: Store, files: Shelf | Path, keys: Path, told: Callable[[str], None] = lambda what: None
 ) -> Backup:  # fmt: skip
-    """Puts a backup back into an installation that keeps nothing yet. Raises Refused: `backup_missing`, `backup_form`,
-    `backup_differs` (what), `backup_not_empty` (table)."""
+    """Puts a backup back into an installation that keeps nothing yet. Raises Refused: `backup_nowhere`, `backup_missing`,
+    `backup_form`, `backup_differs` (what), `backup_not_empty` (table)."""
     backup = read_contents(folder)
     if _digest(folder / KEYS) != backup.keys:
         raise Refused(refusal("backup_differs", what=KEYS))
@@ -124,8 +124,10 @@ def bring_back(
 
 
 def read_contents(folder: Path) -> Backup:
-    """What a backup says that it holds. Raises Refused: `backup_missing`, `backup_form`."""
+    """What a backup says that it holds. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`."""
     try:
+        if not folder.exists():
+            raise Refused(refusal("backup_nowhere", name=str(folder)))
         read = json.loads((folder / CONTENTS).read_text("utf-8"))
         if read["form"] != FORM:
             raise Refused(refusal("backup_form", form=str(read["form"])[:20]))

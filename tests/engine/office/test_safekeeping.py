@@ -120,6 +120,7 @@ def change(key: str, value: Any) -> Any:
         (lose_a_file, "backup_differs"), (change_a_row, "backup_differs"), (change("form", 9), "backup_form"),
         (change("keys", ""), "backup_differs"), (change("tables", 3), "backup_missing"),
         (lambda folder: (folder / CONTENTS).unlink(), "backup_missing"),
+        (lambda folder: folder.rename(folder.with_name("elsewhere")), "backup_nowhere"),
     ],
 )  # fmt: skip
 def test_what_is_not_as_it_says_is_refused(world: World, tmp_path: Path, harm: Any, code: str) -> None:
