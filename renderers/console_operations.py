@@ -157,8 +157,9 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
     @click.command("keys")
     @click.argument("action", type=click.Choice(["list", "rotate", "announce", "sign", "forget"]))
     @click.option("--again", is_flag=True, help="no new key: finish what was stopped")
+    @click.option("--now", is_flag=True, help="with sign: within a week of the announcement too")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
-    def keys(action: str, again: bool, language: str) -> None:
+    def keys(action: str, again: bool, now: bool, language: str) -> None:
         """The keys of this installation. `list` says which sign, how many earlier secrets still open what they made, which key seals files
         handed in now, and how many files are under each.
 
@@ -167,7 +168,7 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
 
         `announce` makes a new signing key that signs nothing yet: restart every process, and it is published beside the others.
         Once whoever keeps the published keys has it, `sign` puts it in front: it signs after the next restart. Older keys verify on.
-        Within a week of the announcement `sign` says what is too early.
+        Within a week of the announcement `sign` refuses, unless told --now.
 
         With each signing key comes a new secret, for codes and links worked out and for second factors; what earlier ones made
         holds on. `forget`, after that restart, seals second factors anew and takes earlier secrets out: codes of receipts, links
@@ -176,8 +177,11 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
         Ends with 0: done; 1: refused, or not all of it.
         """
         words, place = _words(), installed()
-        if action in ("announce", "sign"):
-            _change_signing(words, place, action, language)
+        if action == "announce":
+            _announce(words, place, language)
+            return
+        if action == "sign":
+            _sign(words, place, now, language)
             return
         store = _kept(place.store, words, language)
         if action == "forget":
@@ -218,27 +222,36 @@ def _copy_files(place: Installation, address: str, language: str) -> None:
     click.echo(words.say("operations.files_copied", language, facts))
 
 
-def _change_signing(words: Words, place: Installation, action: str, language: str) -> None:
+def _announce(words: Words, place: Installation, language: str) -> None:
     from engine.clock import SystemClock
-    from engine.office.keys import KNOWN_AFTER, announce_key, announced_at, sign_with_announced
+    from engine.office.keys import announce_key
     from engine.records.file_keys import NoRing
 
-    now = SystemClock().now()
     try:
-        since = announced_at(place.keys)
-        if action == "sign":
-            name, said = sign_with_announced(place.keys), "key_signs"
-            if name is None:
-                _fail(words, "no_key_announced", language)
-        else:
-            name, new = announce_key(place.keys, now)
-            said = "key_announced" if new else "key_announced_already"
+        name, new = announce_key(place.keys, SystemClock().now())
     except NoRing as ring:
         _without_ring(words, place, ring, language)
+    said = "key_announced" if new else "key_announced_already"
     click.echo(words.say(f"operations.{said}", language, {"name": name}))
-    if action == "sign" and since is not None and now - since < KNOWN_AFTER:
-        facts = {"at": f"{since:%Y-%m-%d %H:%M}", "days": str(KNOWN_AFTER.days)}
-        click.echo(words.say("operations.key_signs_early", language, facts), err=True)
+
+
+def _sign(words: Words, place: Installation, early: bool, language: str) -> None:
+    """Refuses what whoever verifies offline would refuse: a key announced so lately that they do not know it. `early`: all the same."""
+    from engine.clock import SystemClock
+    from engine.office.keys import KNOWN_AFTER, announced_at, sign_with_announced
+    from engine.records.file_keys import NoRing
+
+    try:
+        since = announced_at(place.keys)
+        if since is not None and SystemClock().now() - since < KNOWN_AFTER and not early:
+            at, after = (f"{one:%Y-%m-%d %H:%M}" for one in (since, since + KNOWN_AFTER))
+            _fail(words, "key_too_early", language, at=at, after=after)
+        name = sign_with_announced(place.keys)
+    except NoRing as ring:
+        _without_ring(words, place, ring, language)
+    if name is None:
+        _fail(words, "no_key_announced", language)
+    click.echo(words.say("operations.key_signs", language, {"name": name}))
 
 
 def _forget(words: Words, place: Installation, store: Store, language: str) -> None:

@@ -164,6 +164,7 @@ def change_ring(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Changes what the file of a ring says, whole or not at all; one at a time, so that no key is ever written over. Raises
     `NoRing`."""
     try:
+        file.stat()  # where no ring is, nothing is made beside it
         with file.with_name(f"{file.name}.lock").open("a") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             kept = json.loads(file.read_text("utf-8"))

@@ -224,7 +224,7 @@ def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) 
     assert fsck(world.office) == (), "the office that was running reads on"
     assert "oubliés : 0" in run(command, ["forget"]).output.replace("\u00a0", " ")
     run(command, ["announce"])
-    run(command, ["sign"])
+    run(command, ["sign", "--now"])
     assert "\n1 secret antérieur " in run(command, ["list"]).output
     assert "\n1 earlier secret " in run(command, ["list", "--lang", "en"]).output
     assert "oubliés : 1" in run(command, ["forget"]).output.replace("\u00a0", " ")
@@ -252,10 +252,9 @@ def test_a_signing_key_is_announced_then_signs_by_commands(tmp_path: Path) -> No
     (name, does), *_ = SigningKeys.open(place.keys).standing()
     assert (made.exit_code, name in made.output, "jwks.json" in made.output, does) == (0, True, True, "announced")
     assert (again.exit_code, f"{name} est déjà annoncée" in again.output) == (0, True)
-    put = run(command, ["sign"])
+    put = run(command, ["sign", "--now"])
     assert (put.exit_code, name in put.output) == (0, True)
     assert SigningKeys.open(place.keys).standing()[0] == (name, "signs")
-    assert "Ne redémarrez pas encore" in put.stderr, "nobody can know the key yet"
     place.keys.write_text("{}")
     broken = run(command, ["sign"])
     assert (broken.exit_code, "ne se lit pas" in broken.output) == (1, True)
@@ -273,14 +272,18 @@ def test_keys_that_nobody_made_yet_are_not_taken_for_lost_ones(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("days", "early"), [(6, True), (8, False), (None, False)])
-def test_a_key_that_signs_early_is_told_once_it_was_announced_lately(
-    tmp_path: Path, days: int | None, early: bool
-) -> None:
+def test_a_key_announced_lately_signs_only_when_told(tmp_path: Path, days: int | None, early: bool) -> None:
     keys().save(tmp_path / "keys.json")
-    announce_key(tmp_path / "keys.json", None if days is None else SystemClock().now() - timedelta(days=days))
+    announced = None if days is None else SystemClock().now() - timedelta(days=days)
+    announce_key(tmp_path / "keys.json", announced)
+    held = (tmp_path / "keys.json").read_bytes()
     place = Installation("sqlite:///nowhere.db", tmp_path / "files", tmp_path / "keys.json")
-    put = CliRunner().invoke(keys_command(lambda: place), ["sign", "--lang", "en"])
-    assert (put.exit_code, "Do not restart yet" in put.stderr) == (0, early)
+    command, run = keys_command(lambda: place), CliRunner().invoke
+    put = run(command, ["sign", "--lang", "en"])
+    assert (put.exit_code, place.keys.read_bytes() == held) == ((1, True) if early else (0, False))
+    if early and announced is not None:
+        assert f"from {announced + timedelta(days=7):%Y-%m-%d %H:%M}" in put.stderr
+        assert run(command, ["sign", "--now"]).exit_code == 0
     assert announced_at(place.keys) is None
 
 
