@@ -37,22 +37,37 @@ class Installation:
 
 def copy_command(installed: Callable[[], Installation]) -> click.Command:
     @click.command("copy")
-    @click.option("--from", "source", metavar="ADDRESS", help="sqlite:///file, or postgresql://…")
-    @click.option("--to", "target", metavar="ADDRESS", help="an empty one")
-    @click.option("--files-from", "files", metavar="ADDRESS", help="a folder, or s3://bucket/prefix")
+    @click.option(
+        "--from",
+        "source",
+        metavar="ADDRESS",
+        help="the database to copy: sqlite:///FILE, or postgresql://USER:PASSWORD@HOST/NAME",
+    )
+    @click.option("--to", "target", metavar="ADDRESS", help="the empty one that receives it, said in the same way")
+    @click.option(
+        "--files-from",
+        "files",
+        metavar="ADDRESS",
+        help="where files handed in are now: a folder, or s3://BUCKET/PREFIX",
+    )
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def copy(source: str | None, target: str | None, files: str | None, language: str) -> None:
-        """Move everything kept in one database into an empty one, and prove that all of it arrived.
+        """Copy all that a database keeps into an empty one, from SQLite to PostgreSQL or back, and prove that all of it arrived.
 
-        Nobody can write to the source meanwhile: people are told to try again. Files handed in and keys stay where they are.
-        With --files-from alone, files come from there to where this installation keeps its own, while people work.
-        Ends with 0: all is there; 1: refused, the target is empty; 2: wrong use.
+        Nothing changes in the source; nobody can write to it meanwhile: people are told to try again. Files handed in and keys are
+        not in the database: they stay where they are.
+
+        With --files-from alone it copies the files handed in instead, to where the settings of this installation keep them
+        (GUICHET_FILES), while people work.
+
+        To move for good, step by step: docs/operation.md. Ends with 0: all is there; 1: refused, the database to
+        fill received nothing; 2: wrong use.
         """
         if files is not None and source is None and target is None:
             _copy_files(installed(), files, language)
             return
         if source is None or target is None or files is not None:
-            raise click.UsageError("--from and --to, or --files-from alone")
+            raise click.UsageError(_words().say("operations.copy_what", language, {}))
         from engine.records.removal import NotEmpty, NotWhole, move
         from engine.records.store import Busy
 

@@ -11,7 +11,7 @@ from renderers.console import console
 from renderers.console_language import in_french, language_of
 from renderers.words import load_words
 
-ENGLISH = re.compile(r"\b(the|Error|Usage|Missing|Invalid|Show|of|such)\b")
+ENGLISH = re.compile(r"\b(the|Error|Usage|Missing|Invalid|Show|of|or|such)\b")
 
 
 def guichet(*words: str, language: str = "") -> Result:

@@ -204,6 +204,9 @@ def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) 
         moved = open_store(file)
         assert set(moved.all_dossiers()) == set(world.office.store.all_dossiers())
         moved.close()
+    for language, what in (("fr", "Dites quelle base"), ("en", "Say which database")):
+        wrong = run(copy_command(lambda: lived), ["--from", file, "--lang", language])
+        assert (wrong.exit_code, what in wrong.output) == (2, True)
     assert run(copy_command(lambda: lived), ["--from", str(tmp_path / "none.db"), "--to", file]).exit_code == 1
     nowhere = "postgresql://nobody@127.0.0.1:1/none?connect_timeout=1"
     assert "ne répond pas" in run(copy_command(lambda: lived), ["--from", file, "--to", nowhere]).output
