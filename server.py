@@ -50,6 +50,7 @@ from renderers.console_installation import (
     open_office,
     opened_to_publish,
     place_looked_at,
+    say_trouble,
     settings_of,
 )
 from renderers.console_operations import backup_command, copy_command, keys_command, restore_command
@@ -245,7 +246,7 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
     office, operator = open_office(settings)
-    app = create_app(settings, office, operator, open_keeper(settings), KEPT_FOR)
+    app = create_app(settings, office, operator, open_keeper(settings, say_trouble), KEPT_FOR)
     try:
         front = Front(app, host, port, threads, MOST_BYTES)
     except OSError as taken:
@@ -282,7 +283,7 @@ def worker(demo: bool, recount: bool) -> None:
     kept = [open_office(settings)[0]]
     if recount:
         count_again(kept[0])
-    keeping = Keeping(open_keeper(settings), lambda: kept[0], lambda office: kept.__setitem__(0, office))
+    keeping = Keeping(open_keeper(settings, say_trouble), lambda: kept[0], lambda office: kept.__setitem__(0, office))
     turns = (
         threading.Thread(target=work, args=(lambda: kept[0], stop), name="worker", daemon=True),
         threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True),

@@ -8,7 +8,7 @@ import gc
 import os
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -36,6 +36,7 @@ from engine.office.keys import SigningKeys
 from engine.office.mirror import Mirror
 from engine.office.office import Office, OfficeSettings
 from engine.office.publication import root_of
+from engine.problems import Refusal
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys
 from engine.records.shelves import Bucket
@@ -111,13 +112,20 @@ def _store(settings: Settings) -> Store:
     return store
 
 
-def open_keeper(settings: Settings) -> Keeper:
+def open_keeper(settings: Settings, tell: Callable[[Refusal], None] = lambda reason: None) -> Keeper:
     """How this installation learns what to serve: by following a repository, else from its folder. A demonstration is
-    for writing: its files are checked, not proven nor played, before they are served."""
+    for writing: its files are checked, not proven nor played, before they are served. `tell` hears why a repository that is
+    followed does not answer."""
     if settings.follow is not None:
         every = timedelta(seconds=settings.follow_every) if settings.follow_every > 0 else None
-        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every)
+        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every, tell)
     return FolderKeeper(None if settings.demo else _judge())
+
+
+def say_trouble(reason: Refusal) -> None:
+    """Why the followed repository does not answer, and what to do, to whoever watches a process that serves: what the log tells
+    to machines."""
+    click.echo(load_words().refusal(reason.code, reason.facts, language_of(sys.argv[1:])))
 
 
 def _judge() -> Judge:

@@ -123,10 +123,15 @@ def _last(store: Store) -> int:
 
 
 class Follower:
-    """Follows one branch for one process. `look` may decide; `serve` gives the office that serves what was decided."""
+    """Follows one branch for one process. `look` may decide; `serve` gives the office that serves what was decided. `tell` hears
+    why the repository does not answer, once each time the reason changes."""
 
-    def __init__(self, mirror: Mirror, judge: Judge, data: Path, every: timedelta | None = None) -> None:
+    def __init__(
+        self, mirror: Mirror, judge: Judge, data: Path, every: timedelta | None = None,
+        tell: Callable[[Refusal], None] = lambda reason: None,
+    ) -> None:  # fmt: skip
         self.mirror, self.judge = mirror, judge
+        self._tell, self._heard = tell, ""
         self.every = every or (LOCAL_EVERY if mirror.followed.is_local else REMOTE_EVERY)
         self._lock, self._index = data / "following.lock", data / INDEX
         self._next: datetime | None = None
@@ -262,6 +267,7 @@ class Follower:
     # -- how following goes
 
     def _well(self, office: Office, head: str) -> None:
+        self._heard = ""
         known = self._watch(office.store)
         if known is None or known.trouble or known.commit != head:
             self._put(office.store, Watch(self.source, office.now(), head))
@@ -276,6 +282,9 @@ class Follower:
         )
         self._next = now + min(self.every * 2 ** min(tries, 20), AT_MOST)
         log.warning("the followed repository: %s %s", reason.code, _line(facts))
+        if reason.code != self._heard:
+            self._heard = reason.code
+            self._tell(reason)
 
     def _watch(self, store: Store) -> Watch | None:
         with store.unit() as unit:

@@ -27,8 +27,9 @@ from engine.records.publications import Publication
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Busy
 from engine.values import new_id
+from renderers.console_installation import say_trouble
 from renderers.words import load_words
-from tests.engine.office.repository import SECOND, TEXT, Agency, an_agency, git
+from tests.engine.office.repository import SECOND, TEXT, Agency, an_agency, another_accounts, git
 from tests.engine.office.world import World, a_world
 
 pytestmark = pytest.mark.slow
@@ -301,6 +302,22 @@ def test_an_unreachable_repository_is_told_and_tried_again(agency: Agency, site:
     site.turn()
     assert site.trouble() == ""
     assert site.amount == "amount: 1500"
+
+
+def test_whoever_watches_is_told_in_words_each_time_the_reason_changes(
+    agency: Agency, site: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    follower = Follower(site.follower.mirror, JUDGE, site.folder / "data", tell=say_trouble)
+    for times in (1, 2):
+        with monkeypatch.context() as patch:
+            another_accounts(patch)
+            patch.setattr("sys.argv", ["guichet", "serve"])
+            for _ in range(2):
+                follower.look(site.world.office)
+        said = capsys.readouterr().out.replace("\u00a0", " ")
+        assert (said.count("git refuse d’ouvrir"), said.count("safe.directory"), said.count("\n")) == (1, 1, 1), times
+        follower.look(site.world.office)
+    assert capsys.readouterr().out == ""
 
 
 def test_tries_come_further_and_further_apart(agency: Agency, site: Installation) -> None:
