@@ -31,7 +31,7 @@ from engine.records.dossier import Account
 from engine.records.people import Session
 from engine.records.stores import open_store
 
-CLIENTS, SECONDS, ROUNDS, PEOPLE = 8, 4.0, 5, 1_500
+CLIENTS, SECONDS, ROUNDS, PEOPLE, TRIES = 8, 4.0, 5, 1_500, 3
 SLUG = "trajet"
 PROCEDURE = f"""procedure: {SLUG}
 edition: 1
@@ -206,13 +206,20 @@ class Journey:
         self._get("follow", f"/dossiers/{number}", "Visite")
 
     def _book(self, number: str) -> None:
+        """A free slot of some day; where somebody else takes it first, another one, as a person would."""
         address = f"/dossiers/{number}/rendez-vous"
-        day = date.today() + timedelta(days=random.randrange(3, 100))
-        page = self._get("slots", f"{address}?jour={day}", 'name="start"')
-        starts = re.findall(r'name="start" value="([^"]+)"', page)
-        office = re.search(r'name="bureau"[^>]*value="([^"]+)"', page)
-        chosen = {"start": random.choice(starts), "bureau": office[1] if office else "obac_lome", "quoi": "depot"}
-        self._post("book", address, chosen, "/rendez-vous")
+        for _ in range(TRIES):
+            day = date.today() + timedelta(days=random.randrange(3, 100))
+            page = self._get("slots", f"{address}?jour={day}", 'name="start"')
+            starts = re.findall(r'name="start" value="([^"]+)"', page)
+            office = re.search(r'name="bureau"[^>]*value="([^"]+)"', page)
+            chosen = {"start": random.choice(starts), "bureau": office[1] if office else "obac_lome", "quoi": "depot"}
+            status, place, _ = self._ask("book", "POST", address, self._body(chosen))
+            if status == 303 and "/rendez-vous" in place:
+                return
+            if status != 409:
+                break
+        self._fails(f"book: {status} to {place}")
 
     def _get(self, kind: str, path: str, expected: str) -> str:
         status, _, text = self._ask(kind, "GET", path)
@@ -221,11 +228,13 @@ class Journey:
         return text
 
     def _post(self, kind: str, path: str, fields: dict[str, str], leads: str) -> str:
-        body = urlencode({"csrf_token": self._csrf, "token": secrets.token_urlsafe(16), **fields})
-        status, place, _ = self._ask(kind, "POST", path, body)
+        status, place, _ = self._ask(kind, "POST", path, self._body(fields))
         if status != 303 or leads not in place:
             self._fails(f"{kind}: {status} to {place}")
         return re.sub(r"^https?://[^/]+", "", place)
+
+    def _body(self, fields: dict[str, str]) -> str:
+        return urlencode({"csrf_token": self._csrf, "token": secrets.token_urlsafe(16), **fields})
 
     def _fails(self, said: str) -> None:
         self.wrong += 1

@@ -90,7 +90,9 @@ class Lines:
         if self._away is None and away:
             return  # nobody was served yet: whoever opens the store is told why
         if self._away is not None and away is not self._away:
-            log.warning("the database lets nobody in (guichet doctor says why)" if away else "the database lets in again")
+            log.warning(
+                "the database lets nobody in (guichet doctor says why)" if away else "the database lets in again"
+            )
         self._away = away
 
     def _of_this_process(self) -> Pool:
