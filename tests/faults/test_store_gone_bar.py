@@ -1,6 +1,6 @@
-"""B7. The database is stopped, killed, its connections cut, its file locked by another program: people are told to come back,
-nobody sees an accident, nothing acknowledged is lost, and work goes on by itself. Then the twin: a cut line taken for a fault
-of ours."""
+"""B7. The database is stopped, killed, its connections cut, its file locked by another program, or it stays away: people are told to
+come back, at once where it has been away for long, nobody sees an accident, nothing acknowledged is lost, and work goes on by
+itself. Then the twins: a cut line taken for a fault of ours, a server that is always waited for."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from engine.records.postgres_lines import PATIENCE
 from tests.effort import EFFORT, tries
 from tests.faults.cluster import Cluster, a_cluster
 from tests.faults.crowds import Load, under_load
-from tests.faults.installation import begun, patient
+from tests.faults.installation import PROCEDURE, Installation, begun, patient
 from tests.faults.judging import faults_of
+from tests.race_runners import together
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 PEOPLE = 8
 AGAIN = 5.0  # seconds until somebody is served again
+TOLD = 1.5  # seconds until whoever needs a database that has been away for long is told so
+AWAY = 4.0  # seconds that it stays so
 LOCKED = 30.0 if EFFORT > 1 else 11.0  # longer than one wait for the lock
 
 
@@ -96,6 +101,65 @@ def test_a_file_that_another_program_locks(tmp_path: Path) -> None:
         sound(load)
         assert house.accidents() == []
         assert faults_of(house, load.done.all()) == []
+
+
+def asked(house: Installation, path: str) -> tuple[int, float]:
+    """How a page is answered, and after how many seconds."""
+    [port], began = house.ports, time.monotonic()
+    line = HTTPConnection("127.0.0.1", port, timeout=patient(60))
+    with closing(line):
+        line.request("GET", path)
+        status = line.getresponse().status
+    return status, time.monotonic() - began
+
+
+def crowd(house: Installation, seconds: float) -> tuple[float, set[tuple[int, int]]]:
+    """Four at once, some for a page that needs the database, some for one that does not: the longest wait of them all, and how they
+    were answered."""
+    waits, told, end = list[float](), set[tuple[int, int]](), time.monotonic() + seconds
+
+    def asks(place: int) -> None:
+        while time.monotonic() < end:
+            status, wait = asked(house, f"/demarches/{PROCEDURE}" if place % 2 else "/readyz")
+            waits.append(wait)
+            told.add((place % 2, status))
+
+    assert together(4, asks) == [None] * 4
+    return max(waits), told
+
+
+def away_for_long(cluster: Cluster, house: Installation) -> tuple[float, float]:
+    """The longest wait once it has been away for longer than it is waited for, and how long it takes after it is back."""
+    assert asked(house, "/readyz")[0] == 200
+    cluster.stop("fast")
+    try:
+        crowd(house, PATIENCE + 2)
+        longest, told = crowd(house, AWAY)
+        assert told == {(0, 503), (1, 200)}
+    finally:
+        cluster.start()
+    began = time.monotonic()
+    while asked(house, "/readyz")[0] != 200:
+        assert time.monotonic() - began < patient(60), "nobody is served again"
+        time.sleep(0.05)
+    return longest, time.monotonic() - began
+
+
+def test_a_server_that_stays_away(tmp_path: Path) -> None:
+    with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1) as house:
+        longest, again = away_for_long(cluster, house)
+        assert longest < patient(TOLD), "people wait for what is away"
+        assert again < patient(AGAIN)
+        assert house.accidents() == []
+
+
+def test_a_server_that_is_always_waited_for_is_seen(tmp_path: Path) -> None:
+    with (
+        a_cluster() as cluster,
+        begun(tmp_path, cluster.address, servers=1, twin="a_server_is_always_waited_for") as house,
+    ):
+        longest, _ = away_for_long(cluster, house)
+        assert longest > 2 * TOLD
 
 
 def test_a_cut_line_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from wsgiref.simple_server import WSGIServer, make_server
 
 import server
 from engine.office import answering
-from engine.records import postgres, sqlite
+from engine.records import postgres, postgres_lines, sqlite
 from engine.records.attachments import AttachmentStore
 from engine.records.postgres import PostgresVerbs
+from engine.records.postgres_lines import Lines
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.turns import Turns
 from renderers import console_serving
@@ -64,6 +65,16 @@ def a_line_is_never_cut() -> None:
         yield
 
     postgres._passing = nothing
+
+
+def a_server_is_always_waited_for() -> None:
+    """Whoever needs the database waits for it, however long it has been away, and tries are ever further apart."""
+
+    def waits(lines: Any, pool: Any) -> Any:
+        return pool.getconn(timeout=postgres_lines.PATIENCE)
+
+    Lines._waited_for = waits  # type: ignore
+    postgres_lines.TRIED_FOR = 300.0  # type: ignore
 
 
 def whoever_writes_takes_their_time() -> None:
@@ -165,7 +176,7 @@ TWINS: Final[Mapping[str, Callable[..., None]]] = {
     one.__name__: one
     for one in (
         journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,
-        a_line_is_never_cut,
+        a_line_is_never_cut, a_server_is_always_waited_for,
         whoever_writes_takes_their_time, whatever_was_seen, the_name_of_each_request_is_kept, each_page_is_kept,
         each_file_has_its_guard, a_reader_that_never_ends,
     )
