@@ -25,6 +25,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.definition.manuscript import Manuscript
 from engine.gateways.sandbox import SandboxOperator
+from engine.office.calls import THREADS, Calls
 from engine.office.demo import PASSWORD
 from engine.office.following import waiting
 from engine.office.gates import facts_of
@@ -236,7 +237,7 @@ def _speak(settings: Settings) -> None:
 @click.option("--empty", is_flag=True, help="with --demo: without their dossiers")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=int, envvar="PORT", default=8000, show_default=True)
-@click.option("--threads", type=int, default=8, show_default=True)
+@click.option("--threads", type=int, default=THREADS, show_default=True)
 def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     """Serve the portal, with a worker beside it."""
     few_arenas()
@@ -246,6 +247,7 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
     office, operator = open_office(settings)
+    office = replace(office, calls=Calls(threads))
     app = create_app(settings, office, operator, open_keeper(settings, say_trouble), KEPT_FOR)
     try:
         front = Front(app, host, port, threads, MOST_BYTES)

@@ -393,6 +393,16 @@ def test_letters_are_lent_to_one_worker_until_the_lease_ends(store: Store) -> No
         assert "l2" not in {one.id for one in unit.claim_letters(later(days=9), later(days=10))}
 
 
+def test_letters_of_a_channel_that_is_left_alone_are_not_lent(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        for name, channel in (("l1", "sms"), ("l2", "email"), ("l3", "inbox")):
+            unit.add_letter(a_letter(name, channel=channel))
+        lent = unit.claim_letters(NOON, later(minutes=5), without=("email", "sms"))
+        assert [one.id for one in lent] == ["l3"]
+        assert [one.id for one in unit.claim_letters(NOON, later(minutes=5), without=("sms",))] == ["l2"]
+        assert [(one.id, one.attempts) for one in unit.claim_letters(NOON, later(minutes=5))] == [("l1", 1)]
+
+
 def test_letters_of_a_dossier_and_to_an_address(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:

@@ -100,7 +100,7 @@ def start_payment(
 ) -> Payment:  # fmt: skip
     """Asks the provider to collect all that is owed now, or only the next instalments (`part`). Raises Refused: phone_format, unknown_provider, role,
     nothing_owed, payment_pending or payment_unknown (payment, until): money may still come, nobody pays twice;
-    too_many_tries."""
+    too_many_tries. Raises `NoPlace`, nothing begun, where too many wait for an operator already."""
     phone = read_phone(payer)
     if provider not in office.providers:
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
@@ -114,8 +114,9 @@ def start_payment(
         return _open_payment(office, unit, dossier, provider, phone, actor, part)
 
     arguments = (dossier_id, provider, phone, *((part,) if part else ()))
-    payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
-    return _place(office, payment)
+    with office.calls.begun():
+        payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
+        return _place(office, payment)
 
 
 def _open_payment(

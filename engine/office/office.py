@@ -19,6 +19,7 @@ from engine.gateways.identity import IdentityProvider
 from engine.gateways.payments import PaymentProvider
 from engine.gateways.registers import RegisterConnector
 from engine.gateways.senders import Sender
+from engine.office.calls import Calls
 from engine.office.editions import EditionShelf
 from engine.office.gates import Judge
 from engine.office.keys import SigningKeys
@@ -75,8 +76,8 @@ class OfficeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """All that the verbs of this package work with. Nothing here changes while it runs but what the store keeps, and what
-    `doors` reads of it."""
+    """All that the verbs of this package work with. Nothing here changes while it runs but what the store keeps, what `doors`
+    reads of it, and who is speaking to whom (`calls`)."""
 
     catalogue: Catalogue
     store: Store
@@ -92,6 +93,7 @@ class Office:
     identity: IdentityProvider | None = None  # who else knows citizens, where somebody does
     published: int = 0  # number of the last publication that `catalogue` follows
     doors: OpenDoors = field(default_factory=OpenDoors)  # what administrators changed of openings and holidays
+    calls: Calls = field(default_factory=Calls)  # those waiting for somebody outside at this moment
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -16,10 +16,12 @@ from typing import Final, Literal, TypeAlias
 
 from engine.clock import local_day
 from engine.gateways.payments import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderStatus
+from engine.office.calls import NoPlace
 from engine.office.carrying import carry_out, journalise
 from engine.office.letters import payment_letter
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned
+from engine.office.patience import Patience
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
 from engine.records.store import Busy, Unit
 from engine.rules.decision import EntryDraft
@@ -93,8 +95,9 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
     if not is_new and ours.status not in OPEN:
         return CallbackOutcome("repeated", ours)
     try:
-        checked = _ask(office, ours)
-    except ProviderDown:
+        with office.calls.begun():
+            checked = _ask(office, ours)
+    except (ProviderDown, NoPlace):
         return CallbackOutcome("later", ours)
     return CallbackOutcome("noted" if is_new else "repeated", checked)
 
@@ -124,25 +127,45 @@ def _note_some(unit: Unit, event: PaymentEvent) -> None:
 
 
 def check_payment(office: Office, payment_id: str) -> Payment:
-    """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing."""
+    """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing. Where many wait for
+    answers already, what is known is answered, and the tour asks."""
     with office.store.unit() as unit:
         payment = kept_payment(unit, payment_id)
-    return _ask_again(office, payment) if payment.status in OPEN else payment
+    if payment.status not in OPEN:
+        return payment
+    with office.calls.looked() as may_ask:
+        if not may_ask:
+            return payment
+        try:
+            return _ask(office, payment)
+        except ProviderDown:
+            return _unanswered(office, payment)
 
 
 def reconcile(office: Office, limit: int = 50) -> int:
     """Asks again about silent payments and those that ended without money lately. How many were asked about."""
     with office.store.unit() as unit:
         due = _to_ask(unit, office.now(), limit)
+    asked, patience = 0, Patience(office)
     for payment in due:
+        if patience.is_over():
+            break
+        if patience.leaves(payment.provider):
+            _unanswered(office, payment)  # goes behind those of others
+            continue
+        asked += 1
         try:
-            _ask_again(office, payment)
+            _ask(office, payment)
+            patience.note(payment.provider, True)
+        except ProviderDown:
+            patience.note(payment.provider, False)
+            _unanswered(office, payment)
         except Busy:  # none of the others would fare better
             raise
         except Exception:  # its dossier cannot be read, say: the others, and all that the tour does after, go on
             log.exception("payment %s", payment.id)
             _unanswered(office, payment)
-    return len(due)
+    return asked
 
 
 def _to_ask(unit: Unit, now: datetime, limit: int) -> list[Payment]:
@@ -154,13 +177,6 @@ def _to_ask(unit: Unit, now: datetime, limit: int) -> list[Payment]:
     ages.append(unit.ended_payments(now - SECOND_THOUGHTS, now - ENDED_PAUSE, limit))
     in_turn = chain.from_iterable(zip_longest(*ages))
     return [payment for payment in in_turn if payment is not None][:limit]
-
-
-def _ask_again(office: Office, payment: Payment) -> Payment:
-    try:
-        return _ask(office, payment)
-    except ProviderDown:
-        return _unanswered(office, payment)
 
 
 def _ask(office: Office, payment: Payment) -> Payment:

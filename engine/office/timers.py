@@ -27,6 +27,7 @@ from engine.office.lookups import ask_now, ask_registers
 from engine.office.lost_phones import make_moves
 from engine.office.mandate_papers import forget_papers
 from engine.office.office import Office, pinned
+from engine.office.patience import Patience
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
 from engine.office.settlement import reconcile
 from engine.office.tidings import tell_agents
@@ -176,33 +177,42 @@ def _is_put_off(office: Office, unit: Unit, procedure: Procedure, dossier: Dossi
 def deliver_letters(office: Office) -> int:
     """Hands letters that are due to their senders, outside any unit. At least once each: a crash between sending and
     noting it sends again. How many left."""
-    sent = 0
+    sent, patience = 0, Patience(office)
     for _ in range(MOST_BATCHES):
         now = office.now()
         with office.store.unit(write=True) as unit:
-            lent = unit.claim_letters(now, now + LEASE, BATCH)
+            lent = unit.claim_letters(now, now + LEASE, BATCH, patience.left())
         if not lent:
             break
-        settled = [_carry(office, letter, now) for letter in lent]
+        settled = [_carry(office, letter, now, patience) for letter in lent]
         with office.store.unit(write=True) as unit:
             for letter in settled:
                 with suppress(LookupError):  # its dossier was erased meanwhile, and it with it
                     unit.settle_letter(letter)
         sent += sum(letter.sent_at is not None for letter in settled)
+        if patience.is_over():
+            break
     return sent
 
 
-def _carry(office: Office, letter: Letter, now: datetime) -> Letter:
+def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) -> Letter:
     sender = office.senders.get(letter.channel)
     if sender is None:
         return replace(letter, failed="no_sender")
+    if patience.leaves(letter.channel) or patience.is_over():
+        return replace(letter, attempts=letter.attempts - 1)  # given back as it was lent
+    answered = True
     try:
         sender.send(letter)
     except NotSent as failure:
+        answered = failure.for_good
         return _again(letter, now, str(failure), failure.for_good)
     except Exception as failure:  # one sender's fault must not keep the other letters
+        answered = False
         log.exception("letter %s by %s", letter.id, letter.channel)
         return _again(letter, now, type(failure).__name__, False)
+    finally:
+        patience.note(letter.channel, answered)
     return replace(letter, sent_at=now)
 
 

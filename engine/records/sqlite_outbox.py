@@ -23,17 +23,20 @@ class OutboxVerbs(Verbs):
     def add_letter(self, letter: Letter) -> bool:
         return self._change(_ADD_LETTER, LETTERS.cells(letter)) == 1
 
-    def claim_letters(self, now: datetime, lease_until: datetime, limit: int = 50) -> tuple[Letter, ...]:
+    def claim_letters(
+        self, now: datetime, lease_until: datetime, limit: int = 50, without: Sequence[str] = ()
+    ) -> tuple[Letter, ...]:
+        others = f" AND channel NOT IN ({', '.join('?' * len(without))})" if without else ""
         due_first = (
             "SELECT id FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
-            " AND (claimed_until IS NULL OR claimed_until <= ?) ORDER BY due_at, rowid LIMIT ?"
+            f" AND (claimed_until IS NULL OR claimed_until <= ?){others} ORDER BY due_at, rowid LIMIT ?"
         )
         sql = (
             f"UPDATE letter SET claimed_until = ?, attempts = attempts + 1 WHERE id IN ({due_first}{self.claim})"
             f" RETURNING {LETTERS.columns}, rowid"
         )
         rows = self._changed(
-            sql, (instant_text(lease_until), instant_text(now), instant_text(now), limit)
+            sql, (instant_text(lease_until), instant_text(now), instant_text(now), *without, limit)
         )  # in no order
         due, rowid = LETTERS.names.index("due_at"), len(LETTERS.names)
         return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))

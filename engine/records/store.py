@@ -165,8 +165,11 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
         """False when the same dedupe key is owed already."""
         ...
 
-    def claim_letters(self, now: datetime, lease_until: datetime, limit: int = 50) -> tuple[Letter, ...]:
-        """Letters due, lent to this worker until the lease ends, oldest first; each comes with its attempt counted."""
+    def claim_letters(
+        self, now: datetime, lease_until: datetime, limit: int = 50, without: Sequence[str] = ()
+    ) -> tuple[Letter, ...]:
+        """Letters due, lent to this worker until the lease ends, oldest first; each comes with its attempt counted. None of the
+        channels `without`."""
         ...
 
     def settle_letter(self, letter: Letter) -> None:

@@ -80,7 +80,7 @@ class TestTime:
         dossier, owner = world.sent(), world.applicant()
         assert dossier.due_at
         world.clock.instant = dossier.due_at - timedelta(minutes=1)
-        monkeypatch.setattr(settlement, "_ask_again", lambda office, payment: payment)
+        monkeypatch.setattr(settlement, "_ask", lambda office, payment: payment)
         cashier.start_payment(world.office, owner, dossier.id, provider="sandbox", payer="90000005", token=new_id())
         world.clock.instant += settlement.SECOND_THOUGHTS - timedelta(seconds=1)
         assert timers.run_timers(world.office) == 0

@@ -1,0 +1,230 @@
+"""Whoever outside takes everything and answers nothing holds up neither the others, nor time, nor those who only read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.gateways.payments import ProviderDown, ProviderStatus
+from engine.gateways.senders import NotSent
+from engine.office import calls, cashier, patience, settlement, timers
+from engine.office.calls import Calls, NoPlace
+from engine.records.dossier import Letter, Payment
+from tests.engine.office.test_cashier import Told
+from tests.engine.office.world import World, a_world
+
+HANGS = timedelta(seconds=20)  # until a call is given up
+
+
+class Hanging:
+    """A sender whose gateway takes the call and says nothing, until it is given up."""
+
+    def __init__(self) -> None:
+        self.tried: list[str] = []
+        self.world: World | None = None
+        self.lasts = HANGS
+        self.fails: Exception | None = NotSent("ReadTimeoutError")
+
+    def send(self, letter: Letter) -> None:
+        self.tried.append(letter.id)
+        if self.world is not None:
+            self.world.clock.instant += self.lasts
+        if self.fails is not None:
+            raise self.fails
+
+
+class Kept:
+    """A sender that keeps what left."""
+
+    def __init__(self) -> None:
+        self.left: list[str] = []
+
+    def send(self, letter: Letter) -> None:
+        self.left.append(letter.id)
+
+
+def owed(world: World, channel: str, count: int) -> None:
+    now = world.office.now()
+    with world.office.store.unit(write=True) as unit:
+        for n in range(count):
+            to = f"{n}@exemple.tg" if channel == "email" else f"+2289000{n:04d}"
+            unit.add_letter(Letter(f"{channel}{n}", None, channel, to, "s", "b", now, f"{channel}{n}", now))
+
+
+class TestLetters:
+    def test_a_gateway_that_answers_nothing_is_left_alone_and_the_other_channel_goes_on(self, tmp_path: Path) -> None:
+        silent, kept = Hanging(), Kept()
+        world = a_world(tmp_path, senders={"sms": silent, "email": kept})
+        owed(world, "sms", 120)
+        owed(world, "email", 60)
+        assert timers.deliver_letters(world.office) == 60
+        assert len(silent.tried) == patience.SILENCES
+
+    def test_what_was_not_tried_waits_as_it_was_and_leaves_when_it_answers_again(self, tmp_path: Path) -> None:
+        silent = Hanging()
+        world = a_world(tmp_path, senders={"sms": silent})
+        owed(world, "sms", 120)
+        for _ in range(3):
+            timers.deliver_letters(world.office)
+        assert silent.tried == [f"sms{n}" for n in range(3 * patience.SILENCES)]
+        silent.fails = None
+        assert timers.deliver_letters(world.office) == 120 - len(set(silent.tried[: 3 * patience.SILENCES]))
+        world.wait(minutes=1)
+        assert timers.deliver_letters(world.office) == 3 * patience.SILENCES
+        with world.office.store.unit() as unit:
+            [last] = unit.letters_to("+22890000119")
+        assert last.attempts == 1
+
+    def test_a_slow_gateway_gets_its_share_of_the_tour_and_nobody_else_its_letters(self, tmp_path: Path) -> None:
+        """What is lent goes back before its time is over, so that no other worker sends it too."""
+        slow = Hanging()
+        slow.fails, slow.lasts = None, timedelta(seconds=5)
+        world = a_world(tmp_path, senders={"sms": slow})
+        slow.world = world
+        owed(world, "sms", 40)
+        began = world.office.now()
+        assert timers.deliver_letters(world.office) == 6
+        assert world.office.now() - began <= patience.SHARE < timers.LEASE
+        for _ in range(6):
+            timers.deliver_letters(world.office)
+        assert sorted(slow.tried) == sorted(f"sms{n}" for n in range(40)), "each once"
+
+    def test_a_refusal_is_an_answer(self, tmp_path: Path) -> None:
+        refusing = Hanging()
+        refusing.fails = NotSent("no such number", for_good=True)
+        world = a_world(tmp_path, senders={"sms": refusing})
+        owed(world, "sms", 70)
+        timers.deliver_letters(world.office)
+        assert len(refusing.tried) == 70
+
+
+class Mute(Told):
+    """An operator that answers nothing once `down`, and lets whoever calls wait until `gate` is opened."""
+
+    id = "mute"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate: threading.Event | None = None
+        self.inside = threading.Semaphore(0)
+
+    def _hangs(self) -> None:
+        self.inside.release()
+        if self.gate is not None:
+            assert self.gate.wait(30)
+            raise ProviderDown("ReadTimeoutError")
+
+    def start(self, order: Any) -> Any:
+        self._hangs()
+        return super().start(order)
+
+    def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+        self._hangs()
+        return super().status(reference, provider_ref)
+
+
+def paying(world: World, provider: str, number: int) -> Payment:
+    owner = world.applicant(f"+2289100{number:04d}")
+    return cashier.start_payment(
+        world.office, owner, world.sent(owner=owner).id, provider=provider, payer="+22890112233", token=None
+    )
+
+
+class TestPayments:
+    def test_an_operator_that_answers_nothing_holds_up_no_other(self, tmp_path: Path) -> None:
+        mute, told = Mute(), Told()
+        world = a_world(tmp_path, providers={"mute": mute, "told": told})
+        for n in range(6):
+            paying(world, "mute", n)
+        other = paying(world, "told", 9)
+        mute.down, told.says = True, {"kind": "paid"}
+        before = mute.asked
+        world.wait(seconds=10)
+        assert settlement.reconcile(world.office) == patience.SILENCES + 1
+        assert mute.asked - before == patience.SILENCES
+        assert world.read(lambda unit: unit.payment(other.id)).status == "paid"
+        assert settlement.reconcile(world.office) == 0, "those left alone went behind the others"
+        world.wait(seconds=10)
+        assert settlement.reconcile(world.office) == patience.SILENCES
+
+    def test_once_it_answers_again_all_are_asked_about(self, tmp_path: Path) -> None:
+        mute = Mute()
+        world = a_world(tmp_path, providers={"mute": mute})
+        payments = [paying(world, "mute", n) for n in range(6)]
+        mute.down = True
+        world.wait(seconds=10)
+        settlement.reconcile(world.office)
+        mute.down, mute.says = False, {"kind": "paid"}
+        world.wait(seconds=10)
+        assert settlement.reconcile(world.office) == 6
+        assert {world.read(lambda unit, one=one: unit.payment(one.id)).status for one in payments} == {"paid"}
+
+
+@contextmanager
+def waiting(mute: Mute, works: list[Callable[[], object]]) -> Iterator[None]:
+    """While each of these waits for the operator."""
+    mute.gate = threading.Event()
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in threads:
+            assert mute.inside.acquire(timeout=30)
+        yield
+    finally:
+        mute.gate.set()
+        for thread in threads:
+            thread.join()
+
+
+class TestPeopleWaiting:
+    @pytest.fixture
+    def world(self, tmp_path: Path) -> World:
+        self.mute = Mute()
+        world = a_world(tmp_path, providers={"mute": self.mute})
+        return replace(world, office=replace(world.office, calls=Calls(8)))
+
+    def test_few_wait_for_what_is_only_looked_at_the_others_see_what_is_known(self, world: World) -> None:
+        payments = [paying(world, "mute", n) for n in range(3)]
+        while self.mute.inside.acquire(blocking=False):
+            pass
+        first, second, third = (lambda one=one: settlement.check_payment(world.office, one.id) for one in payments)
+        with waiting(self.mute, [first, second]):
+            assert third() == payments[2]
+        assert not self.mute.inside.acquire(blocking=False), "the third asked nobody"
+
+    def test_nobody_begins_to_pay_where_too_many_wait_and_nothing_is_kept_of_it(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(calls, "WAIT", 0.05)
+        late = world.applicant("+22891009999")
+        dossier = world.sent(owner=late)
+        with waiting(self.mute, [lambda n=n: paying(world, "mute", n) for n in range(4)]):
+            with pytest.raises(NoPlace):
+                cashier.start_payment(world.office, late, dossier.id, provider="mute", payer="+22890112233", token="t1")
+            assert world.read(lambda unit: unit.payments_of(dossier.id)) == ()
+        self.mute.gate = None
+        begun = cashier.start_payment(world.office, late, dossier.id, provider="mute", payer="+22890112233", token="t1")
+        assert begun.status == "pending"
+
+    def test_an_operator_that_tells_us_where_too_many_wait_is_asked_to_come_back(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(calls, "WAIT", 0.05)
+        payment = paying(world, "mute", 50)
+        while self.mute.inside.acquire(blocking=False):
+            pass
+        body = f"{payment.reference} e1".encode()
+        with waiting(self.mute, [lambda n=n: paying(world, "mute", n) for n in range(4)]):
+            assert settlement.record_callback(world.office, "mute", {}, body).code == "later"
+        self.mute.gate, self.mute.says = None, {"kind": "paid"}
+        outcome = settlement.record_callback(world.office, "mute", {}, body)
+        assert outcome.payment is not None
+        assert outcome.payment.status == "paid"
