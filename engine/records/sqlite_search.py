@@ -14,6 +14,7 @@ Terms: TypeAlias = list[tuple[str, list[Any]]]
 
 FEW: Final = 500  # a word found in fewer dossiers is looked up first; a commoner one is checked along the list's order
 MOST_STREAMS: Final = 64
+_EACH: Final = "LIMIT 1 OFFSET 0"  # asked of each dossier in turn: PostgreSQL would read all that have a common word first
 MOST_WORDS: Final = 8
 
 # Letters of the country's languages that carry no accent to strip.
@@ -103,6 +104,6 @@ def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
     rarest = min(range(len(ranges)), key=sizes.__getitem__, default=0)
     selective = bool(ranges) and sizes[rarest] <= FEW
     among = "id IN (SELECT dossier FROM dossier_word WHERE word >= ? AND word < ?)"
-    has = "EXISTS (SELECT 1 FROM dossier_word WHERE dossier_word.dossier = dossier.id AND word >= ? AND word < ?)"
+    has = f"EXISTS (SELECT 1 FROM dossier_word WHERE dossier_word.dossier = dossier.id AND word >= ? AND word < ? {_EACH})"
     terms = [(among if selective and place == rarest else has, list(cells)) for place, cells in enumerate(ranges)]
     return terms, selective
