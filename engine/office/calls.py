@@ -19,21 +19,30 @@ class NoPlace(Busy):
 
 
 class Calls:
-    """Of the threads that serve, half may be waiting for what people or operators began, a quarter for what is only looked at,
-    which the worker asks about again anyway; the others never wait."""
+    """Of eight threads that serve, three may be speaking with an operator for what people or operators began and one more may wait
+    for its turn; two for what is only looked at, which the worker asks about again anyway. The last two always serve the others."""
 
     def __init__(self, threads: int = THREADS) -> None:
-        self._begun, self._looked = BoundedSemaphore(max(1, threads // 2)), BoundedSemaphore(max(1, threads // 4))
+        self._begun, self._next = BoundedSemaphore(max(1, threads * 3 // 8)), BoundedSemaphore(max(1, threads // 8))
+        self._looked = BoundedSemaphore(max(1, threads // 4))
 
     @contextmanager
     def begun(self) -> Iterator[None]:
         """A place for what somebody begins. Raises `NoPlace`, before anything was begun, where none came free."""
-        if not self._begun.acquire(timeout=WAIT):
+        if not (self._begun.acquire(blocking=False) or self._waited()):
             raise NoPlace("calls")
         try:
             yield
         finally:
             self._begun.release()
+
+    def _waited(self) -> bool:
+        if not self._next.acquire(blocking=False):
+            return False
+        try:
+            return self._begun.acquire(timeout=WAIT)
+        finally:
+            self._next.release()
 
     @contextmanager
     def looked(self) -> Iterator[bool]:

@@ -14,7 +14,9 @@ Terms: TypeAlias = list[tuple[str, list[Any]]]
 
 FEW: Final = 500  # a word found in fewer dossiers is looked up first; a commoner one is checked along the list's order
 MOST_STREAMS: Final = 64
-_EACH: Final = "LIMIT 1 OFFSET 0"  # asked of each dossier in turn: PostgreSQL would read all that have a common word first
+_EACH: Final = (
+    "LIMIT 1 OFFSET 0"  # asked of each dossier in turn: PostgreSQL would read all that have a common word first
+)
 MOST_WORDS: Final = 8
 
 # Letters of the country's languages that carry no accent to strip.

@@ -14,7 +14,10 @@ from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
 
 import server
+from engine.gateways.payments import ProviderDown
+from engine.gateways.sandbox import SandboxProvider
 from engine.office import answering
+from engine.office.calls import Calls
 from engine.records import postgres, postgres_lines, sqlite
 from engine.records.attachments import AttachmentStore
 from engine.records.postgres import PostgresVerbs
@@ -75,6 +78,21 @@ def a_server_is_always_waited_for() -> None:
 
     Lines._waited_for = waits  # type: ignore
     postgres_lines.TRIED_FOR = 300.0  # type: ignore
+
+
+def an_operator_answers_nothing() -> None:
+    """No defence: what a bar is about. Whoever asks the operator is kept six seconds, then knows nothing."""
+
+    def hangs(*_: Any) -> Any:
+        time.sleep(6.0)
+        raise ProviderDown("ReadTimeoutError")
+
+    SandboxProvider.start = SandboxProvider.status = hangs  # type: ignore
+
+
+def everybody_waits_for_an_operator() -> None:
+    """As many threads as there are."""
+    server.Calls = lambda threads: Calls(1000)  # type: ignore
 
 
 def whoever_writes_takes_their_time() -> None:
@@ -176,7 +194,7 @@ TWINS: Final[Mapping[str, Callable[..., None]]] = {
     one.__name__: one
     for one in (
         journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,
-        a_line_is_never_cut, a_server_is_always_waited_for,
+        a_line_is_never_cut, a_server_is_always_waited_for, an_operator_answers_nothing, everybody_waits_for_an_operator,
         whoever_writes_takes_their_time, whatever_was_seen, the_name_of_each_request_is_kept, each_page_is_kept,
         each_file_has_its_guard, a_reader_that_never_ends,
     )

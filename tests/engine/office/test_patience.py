@@ -206,13 +206,28 @@ class TestPeopleWaiting:
         monkeypatch.setattr(calls, "WAIT", 0.05)
         late = world.applicant("+22891009999")
         dossier = world.sent(owner=late)
-        with waiting(self.mute, [lambda n=n: paying(world, "mute", n) for n in range(4)]):
+        with waiting(self.mute, [lambda n=n: paying(world, "mute", n) for n in range(3)]):
             with pytest.raises(NoPlace):
                 cashier.start_payment(world.office, late, dossier.id, provider="mute", payer="+22890112233", token="t1")
             assert world.read(lambda unit: unit.payments_of(dossier.id)) == ()
         self.mute.gate = None
         begun = cashier.start_payment(world.office, late, dossier.id, provider="mute", payer="+22890112233", token="t1")
         assert begun.status == "pending"
+
+    def test_one_waits_for_a_place_and_has_it_when_it_comes_free(self, world: World) -> None:
+        late, begun = world.applicant("+22891009999"), list[Payment]()
+        dossier = world.sent(owner=late)
+
+        def begins() -> None:
+            begun.append(
+                cashier.start_payment(world.office, late, dossier.id, provider="mute", payer="+22890112233", token="t1")
+            )
+
+        next_one = threading.Thread(target=begins)
+        with waiting(self.mute, [lambda n=n: paying(world, "mute", n) for n in range(3)]):
+            next_one.start()
+        next_one.join()
+        assert len(begun) == 1
 
     def test_an_operator_that_tells_us_where_too_many_wait_is_asked_to_come_back(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -222,7 +237,7 @@ class TestPeopleWaiting:
         while self.mute.inside.acquire(blocking=False):
             pass
         body = f"{payment.reference} e1".encode()
-        with waiting(self.mute, [lambda n=n: paying(world, "mute", n) for n in range(4)]):
+        with waiting(self.mute, [lambda n=n: paying(world, "mute", n) for n in range(3)]):
             assert settlement.record_callback(world.office, "mute", {}, body).code == "later"
         self.mute.gate, self.mute.says = None, {"kind": "paid"}
         outcome = settlement.record_callback(world.office, "mute", {}, body)
