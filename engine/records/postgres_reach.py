@@ -17,7 +17,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from engine.records.store import Unreachable
 
-SECONDS: Final = 3  # to answer
+# What the address does not say: a machine that is unplugged says nothing, and would be waited for a quarter of an hour.
+_LINE: Final = {
+    "connect_timeout": "3", "tcp_user_timeout": "10000",
+    "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3",
+}  # fmt: skip
+_IN_THE_ENVIRONMENT: Final = {"connect_timeout": "PGCONNECT_TIMEOUT"}
 _AGAIN: Final = 0.25  # seconds between two tries
 _LONGEST: Final = 160  # signs of what was said
 _SHORT: Final = 3  # signs of a secret that may be part of any word
@@ -52,6 +57,17 @@ def check_address(address: str) -> None:
         raise Unreachable("address")
 
 
+def line_settings(address: str) -> dict[str, Any]:
+    """How long a line may be silent, as far as neither the address nor its service file nor the environment says it."""
+    said = conninfo_to_dict(address)
+    if said.get("service") or "PGSERVICE" in os.environ:
+        return {}
+    return {
+        name: value for name, value in _LINE.items()
+        if said.get(name) is None and _IN_THE_ENVIRONMENT.get(name, "") not in os.environ
+    }  # fmt: skip
+
+
 def await_server(address: str, options: str, patience: float) -> None:
     """Waits for a server that starts, or that does not answer yet. Raises `Unreachable`: at once where another try would end alike."""
     until = time.monotonic() + patience
@@ -65,7 +81,7 @@ def why_unreachable(address: str, options: str) -> Unreachable | None:
     """Why a server lets nobody in now; None where it does after all."""
     known = conninfo_to_dict(address)
     try:
-        psycopg.connect(address, connect_timeout=SECONDS, options=options).close()
+        psycopg.connect(address, options=options, **line_settings(address)).close()
     except errors.ConnectionTimeout:
         return Unreachable("timeout", _place(known))
     except UnicodeError:  # a name of a machine that no network may have

@@ -43,6 +43,12 @@ class Cluster:
     def stop(self, how: Literal["fast", "immediate"]) -> None:
         self.run("pg_ctl", "-w", "-t", "120", "-m", how, "stop")
 
+    def processes(self) -> Iterator[int]:
+        """The postmaster and its children."""
+        first = int((self.folder / "data/postmaster.pid").read_text("utf-8").split()[0])
+        yield first
+        yield from map(int, Path(f"/proc/{first}/task/{first}/children").read_text("utf-8").split())
+
     def kill(self) -> None:
         """The postmaster is killed where it stands; its children see that and go."""
         first = (self.folder / "data/postmaster.pid").read_text("utf-8").split()[0]
