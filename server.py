@@ -190,19 +190,20 @@ def work(current: Callable[[], Office], stop: threading.Event, stories: Iterable
     except Exception:
         log.exception("the demonstration's dossiers")
     while not stop.is_set():
+        before, silent = silent, False
         for turn in (tour, count_up):
             try:
                 turn(current())
-                silent = False
             except Busy:  # locked, full, cut: no fault of ours, told once
-                if not silent:
-                    log.warning(
-                        "the store does not answer (guichet doctor says why); the next tour does what this one could not"
-                    )
                 silent = True
             except Exception:
                 log.exception("a tour failed")
+        if silent is not before:
+            log.warning(_SILENT if silent else "the store answers again")
         stop.wait(TOUR_EVERY)
+
+
+_SILENT: Final = "the store does not answer (guichet doctor says why); the next tour does what this one could not"
 
 
 def _begin(current: Callable[[], Office], stop: threading.Event, stories: Iterable[str]) -> None:

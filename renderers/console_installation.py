@@ -38,10 +38,10 @@ from engine.office.office import Office, OfficeSettings
 from engine.office.publication import root_of
 from engine.problems import Refusal
 from engine.records.attachments import AttachmentStore
-from engine.records.file_keys import FileKeys
+from engine.records.file_keys import FileKeys, NoRing
 from engine.records.shelves import Bucket
 from engine.records.store import Store
-from engine.records.stores import file_of, open_shelf, open_store, unproven_server
+from engine.records.stores import file_of, kept_nothing, open_shelf, open_store, unproven_server
 from renderers.console_language import language_of
 from renderers.console_opening import opening
 from renderers.console_operations import Installation
@@ -76,7 +76,7 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
         if settings.demo
         else None
     )
-    keys = SigningKeys.open(settings.ring, make=True)
+    keys = _ring(settings, store)
     office = _office(settings, store, keys, _gateways(settings, operator))
     keeper, clock = open_keeper(settings), office.clock
     with store.unit() as unit:
@@ -96,7 +96,7 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
 def _require_procedures(settings: Settings) -> None:
     """Ends the command where no folder of definitions is there, nor a repository in its stead: nothing would be served. An empty
     folder will do."""
-    if settings.follow is None and not settings.procedures.is_dir():
+    if settings.follow is None and not os.path.isdir(settings.procedures):  # nor one that this account may not see
         facts = {"name": str(settings.procedures)}
         click.echo(load_words().say("operations.no_procedures", language_of(sys.argv[1:]), facts), err=True)
         sys.exit(1)
@@ -110,6 +110,17 @@ def _store(settings: Settings) -> Store:
         if isinstance(settings.files, Bucket):
             open_shelf(settings.files).check()
     return store
+
+
+def _ring(settings: Settings, store: Store) -> SigningKeys:
+    """The keys, made where there was never anything to seal. Ends the command where they were lost: others would open none of the
+    files, vouch for no paper, and part the journal in two."""
+    with opening():
+        if not os.path.lexists(settings.ring):
+            with store.unit() as unit:
+                if unit.last_publication():
+                    raise NoRing(str(settings.ring))
+        return SigningKeys.open(settings.ring, make=True)
 
 
 def open_keeper(settings: Settings, tell: Callable[[Refusal], None] = lambda reason: None) -> Keeper:
@@ -244,7 +255,8 @@ def place_looked_at() -> Place:
     return Place(
         base_url=settings.base_url, demo=settings.demo, hosts=settings.hosts, second_factor=settings.second_factor,
         unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
-        file=file_of(settings.store), open_store=lambda: open_store(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
+        file=file_of(settings.store), open_store=lambda: open_store(settings.store),
+        kept_nothing=lambda: kept_nothing(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
         open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
         reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),
         unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")),
@@ -258,7 +270,7 @@ def opened_to_publish() -> tuple[Office, Keeper]:
     with opening():
         settings.data.mkdir(parents=True, exist_ok=True)
     store = _store(settings)
-    keys = SigningKeys.open(settings.ring, make=True)
+    keys = _ring(settings, store)
     keeper = open_keeper(settings)
     office = _office(settings, store, keys, Gateways({}, {}))
     return keeper.serve(office) if settings.follow is not None else office, keeper

@@ -18,6 +18,7 @@ from renderers.words import Words, load_words
 def opening() -> Iterator[None]:
     """Ends the command with 1 and one line when what is opened inside refuses."""
     from engine.office.installation import UnreadFile, WrongNetwork, WrongNumber, WrongSetting
+    from engine.office.keys import NoKeys
     from engine.records.file_keys import NoRing
     from engine.records.shelves import WrongShelf
     from engine.records.sqlite_schema import READ_ONLY, ForeignSchema, UnsafeSettings
@@ -25,7 +26,7 @@ def opening() -> Iterator[None]:
     from engine.records.stores import WrongAddress
 
     kinds = (
-        (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongShelf, "wrong_files"), (NoRing, "no_ring"),
+        (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongShelf, "wrong_files"), (NoRing, "no_ring"), (NoKeys, "no_ring"),
         (Damaged, "damaged"), (WrongAddress, "wrong_address"), (Busy, "silent"),
         (UnreadFile, "setting_file"), (WrongNumber, "setting_number"), (WrongNetwork, "setting_network"),
         (WrongSetting, "wrong_setting"),

@@ -3,7 +3,6 @@ opens it is given."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -192,6 +191,8 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
         Ends with 0: done; 1: refused, or not all of it.
         """
         words, place = _words(), installed()
+        if (now and action != "sign") or (again and action != "rotate"):
+            raise click.BadOptionUsage("now" if now else "again", words.say("operations.key_option", language, {}))
         if action == "announce":
             _announce(words, place, language)
             return
@@ -252,6 +253,8 @@ def _announce(words: Words, place: Installation, language: str) -> None:
 
 def _sign(words: Words, place: Installation, early: bool, language: str) -> None:
     """Refuses what whoever verifies offline would refuse: a key announced so lately that they do not know it. `early`: all the same."""
+    from datetime import timedelta
+
     from engine.clock import SystemClock
     from engine.office.keys import KNOWN_AFTER, announced_at, sign_with_announced
     from engine.records.file_keys import NoRing
@@ -259,8 +262,8 @@ def _sign(words: Words, place: Installation, early: bool, language: str) -> None
     try:
         since = announced_at(place.keys)
         if since is not None and SystemClock().now() - since < KNOWN_AFTER and not early:
-            at, after = (f"{one:%Y-%m-%d %H:%M}" for one in (since, since + KNOWN_AFTER))
-            _fail(words, "key_too_early", language, at=at, after=after)
+            after = since + KNOWN_AFTER + timedelta(minutes=1)  # not before, to the minute
+            _fail(words, "key_too_early", language, at=f"{since:%Y-%m-%d %H:%M}", after=f"{after:%Y-%m-%d %H:%M}")
         name = sign_with_announced(place.keys)
     except NoRing as ring:
         _without_ring(words, place, ring, language)
@@ -354,10 +357,9 @@ def _ring_of(words: Words, place: Installation, language: str) -> AttachmentStor
 
 def _without_ring(words: Words, place: Installation, ring: Exception, language: str) -> NoReturn:
     """None was made yet where nothing is kept either; else it is lost or broken."""
-    from engine.records.stores import file_of
+    from engine.records.stores import kept_nothing
 
-    file = file_of(place.store)
-    none_yet = isinstance(ring.__cause__, FileNotFoundError) and not (file and os.path.lexists(file))
+    none_yet = isinstance(ring.__cause__, FileNotFoundError) and kept_nothing(place.store)
     _fail(words, "no_ring_yet" if none_yet else "no_ring", language, name=str(place.keys))
 
 

@@ -70,6 +70,7 @@ class Place:
     ring: Path
     file: Path | None  # of a SQLite store
     open_store: Callable[[], Store]  # raises RuntimeError: unsafe settings, another release
+    kept_nothing: Callable[[], bool]  # no store was ever made
     gateways: Callable[[], Gateways]
     follow: Followed | None = None
     open_shelf: Callable[[], Shelf] | None = None  # of a bucket; raises WrongShelf
@@ -127,7 +128,7 @@ def _keys(place: Place, now: datetime) -> Iterator[Check]:
         SigningKeys.open(place.ring)
         kept = place.ring.stat()
     except (NoKeys, OSError) as shut:
-        none_yet = isinstance(shut.__cause__, FileNotFoundError) and not (place.file and os.path.lexists(place.file))
+        none_yet = isinstance(shut.__cause__, FileNotFoundError) and place.kept_nothing()
         yield Check("keys", "keys_none" if none_yet else "keys_unreadable", "mend", name)
         return
     days = _days_since(kept, now)
@@ -143,7 +144,7 @@ def _keys(place: Place, now: datetime) -> Iterator[Check]:
 
 def _days_since(written: os.stat_result, now: datetime) -> int:
     """How many days ago a file was written, by the calendar: 0 is today."""
-    return (local_day(now) - local_day(datetime.fromtimestamp(written.st_mtime, UTC))).days
+    return max(0, (local_day(now) - local_day(datetime.fromtimestamp(written.st_mtime, UTC))).days)
 
 
 def _libraries(place: Place, now: datetime) -> Check:

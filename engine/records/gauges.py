@@ -37,8 +37,9 @@ class Queues:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a store stands beside this release: migrations it has not had, those it had that this release does not know;
-    what time it is there."""
+    what time it is there; whether nothing was ever kept in it."""
 
     pending: tuple[str, ...]
     strange: tuple[str, ...]
     at: datetime
+    untouched: bool

@@ -41,5 +41,5 @@ def standing_of(had: Iterable[str], now: str) -> Standing:
     """From the names of the migrations that a store had, and its clock."""
     known = set(had)
     return Standing(
-        tuple(one for one in NAMES if one not in known), tuple(sorted(known - set(NAMES))), read_instant(now)
+        tuple(one for one in NAMES if one not in known), tuple(sorted(known - set(NAMES))), read_instant(now), not known
     )

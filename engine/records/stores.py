@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from engine.records.shelves import Bucket, FolderShelf, Shelf
 from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.records.store import Busy, Damaged, Store
 
 _POSTGRES = re.compile(r"postgres(ql)?:")
 _SERVER = re.compile(r"postgres(ql)?://")
@@ -41,6 +43,21 @@ def open_store(address: str | Path) -> Store:
     from engine.records.postgres import PostgresStore  # its driver is 8 MiB of memory: not loaded for a file
 
     return PostgresStore(str(address))
+
+
+def kept_nothing(address: str | Path) -> bool:
+    """Whether nothing was ever kept there. Where that cannot be known, something may be: False."""
+    file = file_of(address)
+    try:
+        if file is not None:
+            os.stat(file)
+            return False
+        with closing(open_store(address)) as store:
+            return store.standing().untouched
+    except FileNotFoundError:
+        return True
+    except (Busy, Damaged, RuntimeError, ValueError, OSError):
+        return False
 
 
 def unproven_server(address: str | Path, mode: str = "") -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import socket
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -19,13 +20,17 @@ from engine.records import postgres_reach
 from engine.records.postgres import PostgresStore
 from engine.records.postgres_reach import await_server, check_address, why_unreachable
 from engine.records.store import Busy, Unreachable
+from engine.records.stores import kept_nothing, open_store
 from renderers.console_installation import open_office
 from renderers.console_opening import cause_of, opening
 from renderers.words import load_words
+from tests.faults.installation import _VISIT as VISIT
+from tests.makers import whole
 from tests.ports import free_port
 from tests.postgres import database
 
 SECRET: Final = "perle-noire"
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def refused(settings: Settings, capsys: pytest.CaptureFixture[str]) -> str:
@@ -59,11 +64,53 @@ def test_a_folder_of_procedures_that_is_not_there_stops_the_start(
         office.store.close()
 
 
+def published(tmp_path: Path, store: str = "") -> Settings:
+    """An installation that served something."""
+    folder = tmp_path / "procedures"
+    shutil.copytree(ROOT / "procedures/shared", folder / "shared")
+    (folder / "visite.yaml").write_text(whole(VISIT, "visite"), "utf-8")
+    settings = Settings(procedures=folder, data=tmp_path / "data", database=store, demo=True)
+    office, _ = open_office(settings)
+    assert office.published
+    office.store.close()
+    return settings
+
+
+@pytest.mark.parametrize("in_postgres", [False, True])
+def test_keys_that_were_lost_are_not_made_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], in_postgres: bool
+) -> None:
+    """Others would open none of the files. Before anything was published there is nothing to lose."""
+    with database() if in_postgres else nullcontext("") as store:
+        settings = published(tmp_path, store)
+        held = settings.ring.read_bytes()
+        settings.ring.unlink()
+        assert "Remettez-le" in refused(settings, capsys)
+        assert not settings.ring.exists()
+        settings.ring.write_text("{")
+        assert "Remettez-le" in refused(settings, capsys)
+        settings.ring.write_bytes(held)
+        open_office(settings)[0].store.close()
+
+
+def test_what_never_kept_anything_is_known_and_what_cannot_be_seen_is_not(tmp_path: Path) -> None:
+    assert kept_nothing(tmp_path / "later" / "guichet.db")
+    assert not kept_nothing("postgresql://guichet@127.0.0.1:port/guichet")
+    with closing(open_store(tmp_path / "guichet.db")) as store:
+        store.migrate()
+    assert not kept_nothing(tmp_path / "guichet.db")
+    with database() as address:
+        assert kept_nothing(address)
+        with closing(open_store(address)) as store:
+            store.migrate()
+        assert not kept_nothing(address)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits ten seconds for a connection that never comes."""
     monkeypatch.setattr(PostgresStore.__init__, "__defaults__", (1, 0.3))
-    monkeypatch.setattr(postgres_reach, "SECONDS", 2)
+    monkeypatch.setitem(postgres_reach._LINE, "connect_timeout", "2")  # type: ignore[misc]
 
 
 def deaf() -> socket.socket:

@@ -93,6 +93,7 @@ def place(world: World, tmp_path: Path) -> Place:
     return Place(
         base_url="https://guichet.example", demo=False, hosts=("guichet.example",), second_factor=True, unknown=(),
         data=tmp_path / "data", ring=ring, file=tmp_path / "data" / "guichet.db", open_store=lambda: world.office.store,
+        kept_nothing=lambda: False,
         gateways=lambda: said,
     )  # fmt: skip
 
@@ -499,11 +500,11 @@ def test_keys_are_as_old_as_the_calendar_says(place: Place, world: World, hours:
 def test_keys_that_nobody_made_yet_are_not_taken_for_lost_ones(place: Place, world: World) -> None:
     place.ring.unlink()
     assert "keys_unreadable" in look(place, world), "what the store keeps was made with some"
-    found = look(replace(place, file=place.data / "later.db"), world)
+    found = look(replace(place, kept_nothing=lambda: True), world)
     assert found["keys_none"].level == "mend"
     assert "keys_unreadable" not in found
     place.ring.write_text("{}")
-    assert "keys_unreadable" in look(replace(place, file=place.data / "later.db"), world)
+    assert "keys_unreadable" in look(replace(place, kept_nothing=lambda: True), world)
 
 
 def test_a_folder_that_this_account_may_not_write_to(

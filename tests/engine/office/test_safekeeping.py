@@ -285,9 +285,20 @@ def test_a_key_announced_lately_signs_only_when_told(tmp_path: Path, days: int |
     put = run(command, ["sign", "--lang", "en"])
     assert (put.exit_code, place.keys.read_bytes() == held) == ((1, True) if early else (0, False))
     if early and announced is not None:
-        assert f"from {announced + timedelta(days=7):%Y-%m-%d %H:%M}" in put.stderr
+        assert f"from {announced + timedelta(days=7, minutes=1):%Y-%m-%d %H:%M} (UTC)" in put.stderr
         assert run(command, ["sign", "--now"]).exit_code == 0
     assert announced_at(place.keys) is None
+
+
+@pytest.mark.parametrize(
+    "words", [["list", "--now"], ["rotate", "--now"], ["sign", "--again"], ["announce", "--again"]]
+)
+def test_an_option_of_another_act_is_no_option(tmp_path: Path, words: list[str]) -> None:
+    keys().save(tmp_path / "keys.json")
+    place = Installation("sqlite:///nowhere.db", tmp_path / "files", tmp_path / "keys.json")
+    said = CliRunner().invoke(keys_command(lambda: place), words)
+    assert said.exit_code == 2
+    assert "--now va avec sign" in said.stderr
 
 
 def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: World, tmp_path: Path) -> None:

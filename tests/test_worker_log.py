@@ -1,0 +1,33 @@
+"""What a worker tells while its store is away: once that it does not answer, once that it does again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+import server
+from engine.records.store import Busy
+
+
+def test_a_store_that_is_away_is_told_once_and_once_that_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk: what writes is refused, what has nothing to write is not."""
+    stop, turns = threading.Event(), list[int]()
+
+    def tour(office: Any) -> None:
+        turns.append(1)
+        if len(turns) == 6:
+            stop.set()
+        if len(turns) < 5:
+            raise Busy("SQLITE_FULL")
+
+    monkeypatch.setattr(server, "tour", tour)
+    monkeypatch.setattr(server, "count_up", lambda office: None)
+    monkeypatch.setattr(server, "TOUR_EVERY", 0.0)
+    with caplog.at_level(logging.INFO, "guichet"):
+        server.work(lambda: None, stop)  # type: ignore[arg-type, return-value]
+    assert caplog.messages == [server._SILENT, "the store answers again"]
