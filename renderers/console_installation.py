@@ -25,6 +25,7 @@ from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
+from engine.office.calls import Calls
 from engine.office.checkup import Place
 from engine.office.demo import close_demo, open_demo
 from engine.office.demo_stories import before_stories, tell_stories
@@ -116,10 +117,10 @@ def _ring(settings: Settings, store: Store) -> SigningKeys:
     """The keys, made where there was never anything to seal. Ends the command where they were lost: others would open none of the
     files, vouch for no paper, and part the journal in two."""
     with opening():
-        if not os.path.lexists(settings.ring):
-            with store.unit() as unit:
-                if unit.last_publication():
-                    raise NoRing(str(settings.ring))
+        with store.unit() as unit:  # first: another process makes the keys, then publishes
+            something = unit.last_publication() > 0
+        if something and not os.path.lexists(settings.ring):
+            raise NoRing(str(settings.ring))
         return SigningKeys.open(settings.ring, make=True)
 
 
@@ -218,8 +219,8 @@ def cookie_secret(settings: Settings) -> str:
 
 def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
     """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
-    secret = cookie_secret(settings).encode()
-    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+    secret, alone = cookie_secret(settings).encode(), replace(office, calls=Calls())
+    return tell_stories(alone, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
 
 
 # -- as the commands open it -------------------------------------------------------------------------------------------

@@ -393,6 +393,20 @@ def test_letters_are_lent_to_one_worker_until_the_lease_ends(store: Store) -> No
         assert "l2" not in {one.id for one in unit.claim_letters(later(days=9), later(days=10))}
 
 
+def test_a_lease_that_is_another_s_settles_nothing(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        unit.add_letter(a_letter("l1"))
+        (first,) = unit.claim_letters(NOON, later(minutes=2))
+        (second,) = unit.claim_letters(later(minutes=3), later(minutes=5))
+        with pytest.raises(LookupError):
+            unit.settle_letter(replace(first, attempts=0), later(minutes=2))
+        unit.settle_letter(replace(second, sent_at=later(minutes=3)), later(minutes=5))
+        with pytest.raises(LookupError):
+            unit.settle_letter(replace(first, attempts=0), later(minutes=2))
+        [kept] = unit.letters_to(first.to)
+        assert (kept.sent_at, kept.attempts) == (later(minutes=3), 2)
+
+
 def test_letters_of_a_channel_that_is_left_alone_are_not_lent(store: Store) -> None:
     with store.unit(write=True) as unit:
         for name, channel in (("l1", "sms"), ("l2", "email"), ("l3", "inbox")):

@@ -18,6 +18,7 @@ from engine.records.dossier import Letter
 
 Security = Literal["starttls", "tls", "none"]
 _PATIENCE: Final = 20.0
+_NOT_NOW: Final = 421  # the server shuts its door for now (RFC 5321)
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -48,9 +49,11 @@ class MailServer:
             raise NotSent("recipient_refused", for_good=code >= 500) from None
         except smtplib.SMTPResponseException as error:  # a 5xx about this message; not about who we are
             known = not isinstance(error, (smtplib.SMTPAuthenticationError, smtplib.SMTPHeloError))
-            raise NotSent(f"smtp_{error.smtp_code}", for_good=known and error.smtp_code >= 500) from None
+            for_good = known and error.smtp_code >= 500
+            silent = isinstance(error, smtplib.SMTPConnectError) or error.smtp_code == _NOT_NOW
+            raise NotSent(f"smtp_{error.smtp_code}", for_good=for_good, silent=silent and not for_good) from None
         except (smtplib.SMTPException, OSError) as error:
-            raise NotSent(type(error).__name__) from None
+            raise NotSent(type(error).__name__, silent=True) from None
         except ValueError:
             raise NotSent("no_such_address", for_good=True) from None
 

@@ -20,6 +20,10 @@ class ProviderDown(Exception):
     """The provider does not answer now. Nothing is known about the order; ask again later."""
 
 
+class ProviderSilent(ProviderDown):
+    """Nobody answered at all, for as long as we wait: the next question would fare no better."""
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
     """What we ask a provider to collect. `reference` is ours and its idempotency key; `amount` in whole francs."""

@@ -9,11 +9,12 @@ from engine.records.dossier import Letter
 
 
 class NotSent(Exception):
-    """The letter did not leave. `for_good`: trying again is useless (no such address)."""
+    """The letter did not leave. `for_good`: trying again is useless (no such address). `silent`: whoever carries letters did not
+    answer, or asks to be left alone for now, so that the next letter would fare no better."""
 
-    def __init__(self, reason: str, for_good: bool = False) -> None:
+    def __init__(self, reason: str, for_good: bool = False, silent: bool = False) -> None:
         super().__init__(reason)
-        self.for_good = for_good
+        self.for_good, self.silent = for_good, silent
 
 
 class Sender(Protocol):

@@ -31,7 +31,7 @@ class SmsGateway:
         body = {**self._fixed, self._fields["to"]: letter.to, self._fields["text"]: letter.body}
         try:
             answer = self._wire.post("", body, {**self._headers, "Idempotency-Key": letter.id}, bare=True)
-        except ProviderDown as down:
-            raise NotSent(str(down)) from None
+        except ProviderDown as down:  # 5xx and « too many » too
+            raise NotSent(str(down), silent=True) from None
         if answer.status >= 300:
             raise NotSent(f"status_{answer.status}", for_good=answer.status in _USELESS)

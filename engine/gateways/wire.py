@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
-from engine.gateways.payments import ProviderDown
+from engine.gateways.payments import ProviderDown, ProviderSilent
 from engine.values import Plain
 
 _LARGEST: Final = 256 * 1024
@@ -74,7 +74,7 @@ class Wire:
         try:
             self._pool.request("HEAD", self.base, redirect=False).release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ProviderDown(type(error).__name__) from None
+            raise ProviderSilent(type(error).__name__) from None
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Raises `ProviderDown`."""
@@ -95,7 +95,7 @@ class Wire:
                 response.drain_conn()
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ProviderDown(type(error).__name__) from None  # an address may hold a secret: it is not chained
+            raise ProviderSilent(type(error).__name__) from None  # an address may hold a secret: it is not chained
         if response.status >= 500 or response.status in _NOT_NOW or len(content) > _LARGEST:
             raise ProviderDown(f"status_{response.status}")
         return Answer(response.status, {} if bare else _read(content))

@@ -19,11 +19,12 @@ class NoPlace(Busy):
 
 
 class Calls:
-    """Of eight threads that serve, three may be speaking with an operator for what people or operators began and one more may wait
-    for its turn; two for what is only looked at, which the worker asks about again anyway. The last two always serve the others."""
+    """Of eight threads that serve, three may be speaking with an operator for what people begin and one more may wait for its
+    turn; two for what is only looked at, or what operators tell, which the worker asks about anyway. The last two always serve the
+    others. Of four, one, none and one; of fewer there are none to keep."""
 
     def __init__(self, threads: int = THREADS) -> None:
-        self._begun, self._next = BoundedSemaphore(max(1, threads * 3 // 8)), BoundedSemaphore(max(1, threads // 8))
+        self._begun, self._next = BoundedSemaphore(max(1, threads * 3 // 8)), BoundedSemaphore(threads // 8)
         self._looked = BoundedSemaphore(max(1, threads // 4))
 
     @contextmanager

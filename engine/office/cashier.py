@@ -12,13 +12,14 @@ from typing import Final
 from engine.clock import local_day
 from engine.definition.model import Fee, Procedure
 from engine.gateways.payments import PaymentOrder, ProviderDown
+from engine.office.calls import NoPlace
 from engine.office.carrying import journalise
 from engine.office.command import Memory, once
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.phones import read_phone
 from engine.office.settlement import OPEN, SECOND_THOUGHTS, check_payment, kept_payment
 from engine.office.tries import too_many
-from engine.problems import Refused, refusal
+from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Dossier, Owed, Payment
 from engine.records.store import Unit
 from engine.rules.access import is_owner
@@ -114,9 +115,14 @@ def start_payment(
         return _open_payment(office, unit, dossier, provider, phone, actor, part)
 
     arguments = (dossier_id, provider, phone, *((part,) if part else ()))
-    with office.calls.begun():
-        payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
-        return _place(office, payment)
+    try:
+        with office.calls.begun():
+            payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
+            return _place(office, payment)
+    except NoPlace:
+        if (other := awaited_payment(office, actor, dossier_id)) is not None:  # begun a moment ago, by a first touch
+            raise Refused(_awaited(other)) from None
+        raise
 
 
 def _open_payment(
@@ -127,8 +133,7 @@ def _open_payment(
     if not due:
         raise Refused(refusal("nothing_owed"))
     if (other := awaited_in(unit, dossier, now)) is not None:
-        until = (other.started_at + SECOND_THOUGHTS).isoformat(timespec="seconds")
-        raise Refused(refusal(f"payment_{other.status}", payment=other.id, until=until))
+        raise Refused(_awaited(other))
     if (closed := too_many(unit, now, (f"pay:{dossier.id}", TRIES_PER_DOSSIER))) is not None:
         raise Refused(closed)
     amount = sum(_parts(office, procedure, dossier).values()) if part else sum(one.left for one in due)
@@ -143,6 +148,11 @@ def _open_payment(
     }  # fmt: skip
     journalise(unit, dossier, [EntryDraft("payment_started", started)], actor, now)
     return payment
+
+
+def _awaited(other: Payment) -> Refusal:
+    until = (other.started_at + SECOND_THOUGHTS).isoformat(timespec="seconds")
+    return refusal(f"payment_{other.status}", payment=other.id, until=until)
 
 
 def awaited_payment(office: Office, actor: Actor, dossier_id: str) -> Payment | None:

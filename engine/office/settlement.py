@@ -15,8 +15,7 @@ from itertools import chain, zip_longest
 from typing import Final, Literal, TypeAlias
 
 from engine.clock import local_day
-from engine.gateways.payments import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderStatus
-from engine.office.calls import NoPlace
+from engine.gateways.payments import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderSilent, ProviderStatus
 from engine.office.carrying import carry_out, journalise
 from engine.office.letters import payment_letter
 from engine.office.lookups import ask_now
@@ -94,11 +93,13 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
         return CallbackOutcome("unmatched")
     if not is_new and ours.status not in OPEN:
         return CallbackOutcome("repeated", ours)
-    try:
-        with office.calls.begun():
+    with office.calls.looked() as may_ask:
+        if not may_ask:  # the worker asks before they call again
+            return CallbackOutcome("later", ours)
+        try:
             checked = _ask(office, ours)
-    except (ProviderDown, NoPlace):
-        return CallbackOutcome("later", ours)
+        except ProviderDown:
+            return CallbackOutcome("later", ours)
     return CallbackOutcome("noted" if is_new else "repeated", checked)
 
 
@@ -143,29 +144,41 @@ def check_payment(office: Office, payment_id: str) -> Payment:
 
 
 def reconcile(office: Office, limit: int = 50) -> int:
-    """Asks again about silent payments and those that ended without money lately. How many were asked about."""
+    """Asks again about silent payments and those that ended without money lately. How many were asked about. Those whose
+    operator said nothing go behind those that were not asked for it, so that all have their turn."""
     with office.store.unit() as unit:
         due = _to_ask(unit, office.now(), limit)
-    asked, patience = 0, Patience(office)
+    asked, unheard, patience = 0, list[Payment](), Patience(office)
     for payment in due:
         if patience.is_over():
             break
         if patience.leaves(payment.provider):
-            _unanswered(office, payment)  # goes behind those of others
+            _put_off(office, payment)
             continue
         asked += 1
         try:
             _ask(office, payment)
-            patience.note(payment.provider, True)
-        except ProviderDown:
+        except ProviderSilent:
             patience.note(payment.provider, False)
+            unheard.append(payment)
+            continue
+        except ProviderDown:
             _unanswered(office, payment)
         except Busy:  # none of the others would fare better
             raise
         except Exception:  # its dossier cannot be read, say: the others, and all that the tour does after, go on
             log.exception("payment %s", payment.id)
             _unanswered(office, payment)
+        patience.note(payment.provider, True)
+    for payment in unheard:
+        _unanswered(office, payment)
     return asked
+
+
+def _put_off(office: Office, payment: Payment) -> None:
+    """Nobody asked about it: it goes behind those of the other operators, and stays what it was."""
+    with office.store.unit(write=True) as unit:
+        unit.put_payment(replace(kept_payment(unit, payment.id), checked_at=office.now()))
 
 
 def _to_ask(unit: Unit, now: datetime, limit: int) -> list[Payment]:

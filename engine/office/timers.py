@@ -180,15 +180,18 @@ def deliver_letters(office: Office) -> int:
     sent, patience = 0, Patience(office)
     for _ in range(MOST_BATCHES):
         now = office.now()
+        until = now + LEASE
         with office.store.unit(write=True) as unit:
-            lent = unit.claim_letters(now, now + LEASE, BATCH, patience.left())
+            lent = unit.claim_letters(now, until, BATCH, patience.left())
         if not lent:
             break
         settled = [_carry(office, letter, now, patience) for letter in lent]
         with office.store.unit(write=True) as unit:
             for letter in settled:
-                with suppress(LookupError):  # its dossier was erased meanwhile, and it with it
-                    unit.settle_letter(letter)
+                with suppress(
+                    LookupError
+                ):  # erased meanwhile with its dossier, or lent to another worker: theirs to tell
+                    unit.settle_letter(letter, until)
         sent += sum(letter.sent_at is not None for letter in settled)
         if patience.is_over():
             break
@@ -201,18 +204,15 @@ def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) ->
         return replace(letter, failed="no_sender")
     if patience.leaves(letter.channel) or patience.is_over():
         return replace(letter, attempts=letter.attempts - 1)  # given back as it was lent
-    answered = True
     try:
         sender.send(letter)
     except NotSent as failure:
-        answered = failure.for_good
+        patience.note(letter.channel, not failure.silent)
         return _again(letter, now, str(failure), failure.for_good)
     except Exception as failure:  # one sender's fault must not keep the other letters
-        answered = False
         log.exception("letter %s by %s", letter.id, letter.channel)
         return _again(letter, now, type(failure).__name__, False)
-    finally:
-        patience.note(letter.channel, answered)
+    patience.note(letter.channel, True)
     return replace(letter, sent_at=now)
 
 

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from select import select
+from select import POLLIN, poll
 from time import monotonic
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ _SHORT: Final = """SELECT set_config(wanted.name, wanted.value, false)
     JOIN pg_settings USING (name)"""
 
 log = logging.getLogger("guichet.store")
-_EACH_TRY: Final = ("error connecting", "reconnection attempt")
+_EACH_TRY: Final = ("error connecting", "reconnection attempt", "closing returned connection")
 logging.getLogger("psycopg.pool").addFilter(lambda record: not str(record.msg).startswith(_EACH_TRY))
 
 Pool = ConnectionPool[psycopg.Connection[Any]]
@@ -132,9 +132,15 @@ class Lines:
     def _pool(self) -> Pool:
         return ConnectionPool(
             self._address, min_size=1, max_size=self._most, open=True, max_idle=60.0, reconnect_timeout=TRIED_FOR,
-            check=self._check, configure=_configured,
+            check=self._check, configure=self._configured,
             kwargs={"autocommit": True, "options": OPTIONS, **line_settings(self._address)},
         )  # fmt: skip
+
+    def _configured(self, connection: psycopg.Connection[Any]) -> None:
+        """What is asked is short: a process that helps to count a tray, or code compiled for it, costs more than the counting.
+        A server that knows no such settings has none set. Who answers this is silent no more."""
+        connection.execute(_SHORT)
+        self._silent_since = None
 
     def _check(self, connection: psycopg.Connection[Any]) -> None:
         """Before it is lent: a server that has long been silent is not waited for by each connection anew."""
@@ -146,17 +152,13 @@ def _asked(connection: psycopg.Connection[Any], within: float) -> None:
     `OperationalError`."""
     line, end = connection.pgconn, monotonic() + within
     line.send_query(b"")
+    comes = poll()
+    comes.register(line.socket, POLLIN)
     while line.is_busy():
-        if not select([line.socket], [], [], max(0.0, end - monotonic()))[0]:
+        if not comes.poll(max(0.0, end - monotonic()) * 1000):
             raise psycopg.OperationalError("nothing comes back")
         line.consume_input()
     while line.get_result() is not None:
         pass
     if connection.closed:
         raise psycopg.OperationalError("cut")
-
-
-def _configured(connection: psycopg.Connection[Any]) -> None:
-    """What is asked is short: a process that helps to count a tray, or code compiled for it, costs more than the counting.
-    A server that knows no such settings has none set."""
-    connection.execute(_SHORT)

@@ -22,6 +22,7 @@ _LINE: Final = {
     "connect_timeout": "3", "tcp_user_timeout": "10000",
     "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3",
 }  # fmt: skip
+_BY_A_SERVICE: Final[dict[str, Any]] = {"connect_timeout": "10"}  # to find out why; to work, its file says it
 _IN_THE_ENVIRONMENT: Final = {"connect_timeout": "PGCONNECT_TIMEOUT"}
 _AGAIN: Final = 0.25  # seconds between two tries
 _LONGEST: Final = 160  # signs of what was said
@@ -81,7 +82,7 @@ def why_unreachable(address: str, options: str) -> Unreachable | None:
     """Why a server lets nobody in now; None where it does after all."""
     known = conninfo_to_dict(address)
     try:
-        psycopg.connect(address, options=options, **line_settings(address)).close()
+        psycopg.connect(address, options=options, **(line_settings(address) or _BY_A_SERVICE)).close()
     except errors.ConnectionTimeout:
         return Unreachable("timeout", _place(known))
     except UnicodeError:  # a name of a machine that no network may have

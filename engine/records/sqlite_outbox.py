@@ -41,8 +41,10 @@ class OutboxVerbs(Verbs):
         due, rowid = LETTERS.names.index("due_at"), len(LETTERS.names)
         return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))
 
-    def settle_letter(self, letter: Letter) -> None:
-        if self._change(_SETTLE, [*LETTERS.cells(letter), letter.id]) != 1:
+    def settle_letter(self, letter: Letter, lent_until: datetime | None = None) -> None:
+        lent = "" if lent_until is None else " AND claimed_until = ?"
+        cells = [*LETTERS.cells(letter), letter.id, *(() if lent_until is None else (instant_text(lent_until),))]
+        if self._change(_SETTLE + lent, cells) != 1:
             raise LookupError(letter.id)
 
     def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]:

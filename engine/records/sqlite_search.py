@@ -14,9 +14,10 @@ Terms: TypeAlias = list[tuple[str, list[Any]]]
 
 FEW: Final = 500  # a word found in fewer dossiers is looked up first; a commoner one is checked along the list's order
 MOST_STREAMS: Final = 64
-_EACH: Final = (
-    "LIMIT 1 OFFSET 0"  # asked of each dossier in turn: PostgreSQL would read all that have a common word first
-)
+# One common word is asked of each dossier of the list in turn: PostgreSQL would read all that have it first. Of several it may
+# well: they may never meet.
+_EACH: Final = "LIMIT 1 OFFSET 0"
+
 MOST_WORDS: Final = 8
 
 # Letters of the country's languages that carry no accent to strip.
@@ -106,6 +107,9 @@ def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
     rarest = min(range(len(ranges)), key=sizes.__getitem__, default=0)
     selective = bool(ranges) and sizes[rarest] <= FEW
     among = "id IN (SELECT dossier FROM dossier_word WHERE word >= ? AND word < ?)"
-    has = f"EXISTS (SELECT 1 FROM dossier_word WHERE dossier_word.dossier = dossier.id AND word >= ? AND word < ? {_EACH})"
+    each = _EACH if len(ranges) == 1 else ""
+    has = (
+        f"EXISTS (SELECT 1 FROM dossier_word WHERE dossier_word.dossier = dossier.id AND word >= ? AND word < ? {each})"
+    )
     terms = [(among if selective and place == rarest else has, list(cells)) for place, cells in enumerate(ranges)]
     return terms, selective

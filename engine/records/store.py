@@ -172,8 +172,9 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
         channels `without`."""
         ...
 
-    def settle_letter(self, letter: Letter) -> None:
-        """Ends the lease: sent (`sent_at`), given up for good (`failed`), or to try again at its `due_at`."""
+    def settle_letter(self, letter: Letter, lent_until: datetime | None = None) -> None:
+        """Ends the lease: sent (`sent_at`), given up for good (`failed`), or to try again at its `due_at`. With the end of the lease
+        only if it is still that one. Raises `LookupError`."""
         ...
 
     def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]: ...

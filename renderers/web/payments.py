@@ -200,7 +200,8 @@ def confirmed(number: str, payment_id: str) -> Response:
 
 
 def check_now(one: Case, payment_id: str) -> Response:
-    """Asks the operator again. Whoever reads the same page after that is told that nothing has come yet, and when."""
+    """Asks the operator again, unless many wait for it already. Whoever reads the same page after that is told that nothing has
+    come yet, and when."""
     payment = check_payment(office(), see_payment(office(), actor(), one.id, payment_id).id)
     if payment.status == "pending":
         session["asked_operator"] = say("paying.not_yet", at=site().words.clock(office().now(), language()))

@@ -6,19 +6,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.gateways.payments import ProviderDown, ProviderStatus
+from engine.clock import FixedClock
+from engine.gateways.payments import ProviderDown, ProviderSilent, ProviderStatus
 from engine.gateways.senders import NotSent
 from engine.office import calls, cashier, patience, settlement, timers
 from engine.office.calls import Calls, NoPlace
+from engine.problems import Refused
 from engine.records.dossier import Letter, Payment
 from tests.engine.office.test_cashier import Told
-from tests.engine.office.world import World, a_world
+from tests.engine.office.world import MONDAY, World, a_world
 
 HANGS = timedelta(seconds=20)  # until a call is given up
 
@@ -30,7 +32,7 @@ class Hanging:
         self.tried: list[str] = []
         self.world: World | None = None
         self.lasts = HANGS
-        self.fails: Exception | None = NotSent("ReadTimeoutError")
+        self.fails: Exception | None = NotSent("ReadTimeoutError", silent=True)
 
     def send(self, letter: Letter) -> None:
         self.tried.append(letter.id)
@@ -96,13 +98,36 @@ class TestLetters:
             timers.deliver_letters(world.office)
         assert sorted(slow.tried) == sorted(f"sms{n}" for n in range(40)), "each once"
 
-    def test_a_refusal_is_an_answer(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "said", [NotSent("no such number", for_good=True), NotSent("smtp_450"), KeyError("a bug of theirs")]
+    )
+    def test_whatever_is_said_of_one_letter_holds_up_no_other(self, tmp_path: Path, said: Exception) -> None:
         refusing = Hanging()
-        refusing.fails = NotSent("no such number", for_good=True)
+        refusing.fails = said
         world = a_world(tmp_path, senders={"sms": refusing})
         owed(world, "sms", 70)
         timers.deliver_letters(world.office)
         assert len(refusing.tried) == 70
+
+    def test_whoever_kept_a_letter_too_long_says_no_more_about_it(self, tmp_path: Path) -> None:
+        """One call lasts longer than the lease; meanwhile another worker sends the others, and what it noted stands."""
+        slow, kept = Hanging(), Kept()
+        slow.lasts = timers.LEASE + timedelta(minutes=1)
+        world = a_world(tmp_path, senders={"sms": slow})
+        owed(world, "sms", 5)
+        other = replace(world.office, senders={"sms": kept})
+
+        def send(letter: Letter) -> None:
+            world.clock.instant += slow.lasts
+            assert timers.deliver_letters(other) == 5
+            raise NotSent("ReadTimeoutError", silent=True)
+
+        slow.send = send  # type: ignore[method-assign]
+        timers.deliver_letters(world.office)
+        with world.office.store.unit() as unit:
+            letters = [unit.letters_to(f"+2289000{n:04d}")[0] for n in range(5)]
+        assert [one.sent_at is not None for one in letters] == [True] * 5
+        assert [one.attempts for one in letters] == [2] * 5
 
 
 class Mute(Told):
@@ -119,7 +144,7 @@ class Mute(Told):
         self.inside.release()
         if self.gate is not None:
             assert self.gate.wait(30)
-            raise ProviderDown("ReadTimeoutError")
+            raise ProviderSilent("ReadTimeoutError")
 
     def start(self, order: Any) -> Any:
         self._hangs()
@@ -127,7 +152,42 @@ class Mute(Told):
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
         self._hangs()
+        if self.down:
+            self.asked += 1
+            raise ProviderSilent("ReadTimeoutError")
         return super().status(reference, provider_ref)
+
+
+class Some(Told):
+    """An operator that `cannot` tell about some orders, `hangs` over others, and takes its time over each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cannot, self.hangs = set[str](), set[str]()
+        self.lasts, self.clock = timedelta(), FixedClock(MONDAY)
+
+    def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+        self.clock.instant += self.lasts
+        if reference in self.cannot:
+            raise ProviderDown("status_500")
+        if reference in self.hangs:
+            raise ProviderSilent("ReadTimeoutError")
+        return super().status(reference, provider_ref)
+
+
+class Ticking(FixedClock):
+    """A clock that goes on while one looks at it, as true ones do."""
+
+    def now(self) -> datetime:
+        self.instant += timedelta(milliseconds=1)
+        return super().now()
+
+
+def ticking(folder: Path) -> tuple[World, Some]:
+    told = Some()
+    world = a_world(folder, providers={"told": told})
+    clock = Ticking(world.clock.instant)
+    return replace(world, office=replace(world.office, clock=clock), clock=clock), told
 
 
 def paying(world: World, provider: str, number: int) -> Payment:
@@ -153,6 +213,47 @@ class TestPayments:
         assert settlement.reconcile(world.office) == 0, "those left alone went behind the others"
         world.wait(seconds=10)
         assert settlement.reconcile(world.office) == patience.SILENCES
+
+    def test_two_that_it_cannot_tell_about_keep_it_from_telling_about_no_other(self, tmp_path: Path) -> None:
+        """An answer that is none, on a clock that goes on: those it can tell about are paid by the first tour."""
+        world, told = ticking(tmp_path)
+        payments = [paying(world, "told", n) for n in range(6)]
+        told.says = {"kind": "paid"}
+        told.cannot = {one.reference for one in payments[:2]}
+        world.wait(seconds=10)
+        settlement.reconcile(world.office)
+        assert [world.read(lambda unit, one=one: unit.payment(one.id)).status for one in payments[2:]] == ["paid"] * 4
+
+    def test_each_has_its_turn_with_an_operator_that_says_nothing_about_some(self, tmp_path: Path) -> None:
+        world, told = ticking(tmp_path)
+        payments = [paying(world, "told", n) for n in range(6)]
+        told.says = {"kind": "paid"}
+        told.hangs = {one.reference for one in payments[:2]}
+        for _ in range(4):
+            world.wait(seconds=15)
+            settlement.reconcile(world.office)
+        assert [world.read(lambda unit, one=one: unit.payment(one.id)).status for one in payments[2:]] == ["paid"] * 4
+
+    def test_what_nobody_asked_about_is_no_less_known_than_before(self, tmp_path: Path) -> None:
+        mute = Mute()
+        world = a_world(tmp_path, providers={"mute": mute})
+        payments = [paying(world, "mute", n) for n in range(6)]
+        mute.down = True
+        world.wait(minutes=11)  # their time is over
+        settlement.reconcile(world.office)
+        now = [world.read(lambda unit, one=one: unit.payment(one.id)).status for one in payments]
+        assert sorted(now) == ["pending"] * 4 + ["unknown"] * 2
+
+    def test_a_slow_operator_gets_its_share_of_the_tour(self, tmp_path: Path) -> None:
+        world, told = ticking(tmp_path)
+        payments = [paying(world, "told", n) for n in range(12)]
+        told.says, told.lasts, told.clock = {"kind": "paid"}, timedelta(seconds=5), world.clock
+        world.wait(seconds=10)
+        began = world.clock.instant
+        assert settlement.reconcile(world.office) == 6
+        assert world.clock.instant - began <= patience.SHARE + timedelta(seconds=6)
+        settlement.reconcile(world.office)
+        assert {world.read(lambda unit, one=one: unit.payment(one.id)).status for one in payments} == {"paid"}
 
     def test_once_it_answers_again_all_are_asked_about(self, tmp_path: Path) -> None:
         mute = Mute()
@@ -214,7 +315,28 @@ class TestPeopleWaiting:
         begun = cashier.start_payment(world.office, late, dossier.id, provider="mute", payer="+22890112233", token="t1")
         assert begun.status == "pending"
 
-    def test_one_waits_for_a_place_and_has_it_when_it_comes_free(self, world: World) -> None:
+    def test_a_second_touch_finds_the_payment_that_the_first_began(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(calls, "WAIT", 0.05)
+        owner = world.applicant("+22891009999")
+        dossier = world.sent(owner=owner)
+
+        def touches() -> Payment:
+            return cashier.start_payment(
+                world.office, owner, dossier.id, provider="mute", payer="+22890112233", token="t1"
+            )
+
+        with waiting(self.mute, [touches, *(lambda n=n: paying(world, "mute", n) for n in range(2))]):
+            with pytest.raises(Refused) as told:
+                touches()
+            [begun] = world.read(lambda unit: unit.payments_of(dossier.id))
+            assert (told.value.reason.code, told.value.reason.facts["payment"]) == ("payment_pending", begun.id)
+
+    def test_one_waits_for_a_place_and_has_it_when_it_comes_free(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(calls, "WAIT", 20.0)
         late, begun = world.applicant("+22891009999"), list[Payment]()
         dossier = world.sent(owner=late)
 
@@ -233,11 +355,12 @@ class TestPeopleWaiting:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(calls, "WAIT", 0.05)
-        payment = paying(world, "mute", 50)
+        payment, *others = [paying(world, "mute", n) for n in range(50, 53)]
         while self.mute.inside.acquire(blocking=False):
             pass
         body = f"{payment.reference} e1".encode()
-        with waiting(self.mute, [lambda n=n: paying(world, "mute", n) for n in range(3)]):
+        looks = [lambda one=one: settlement.check_payment(world.office, one.id) for one in others]
+        with waiting(self.mute, looks):
             assert settlement.record_callback(world.office, "mute", {}, body).code == "later"
         self.mute.gate, self.mute.says = None, {"kind": "paid"}
         outcome = settlement.record_callback(world.office, "mute", {}, body)
