@@ -104,10 +104,10 @@ def sent_before_it_is(patch: pytest.MonkeyPatch) -> None:
     """Noted as sent, then sent."""
     real = timers._carry
 
-    def carry(office: Any, letter: Letter, now: Any) -> Letter:
+    def carry(office: Any, letter: Letter, now: Any, patience: Any) -> Letter:
         with office.store.unit(write=True) as unit:
             unit.settle_letter(replace(letter, sent_at=now))
-        return real(office, letter, now)
+        return real(office, letter, now, patience)
 
     patch.setattr(timers, "_carry", carry)
 

@@ -74,18 +74,20 @@ def test_a_letter_arrives_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("refuses", "for_good"),
+    ("refuses", "for_good", "silent"),
     [
-        ({"afi@example.tg": "550 no such user"}, True), ({"afi@example.tg": "450 busy"}, False),
-        ({"data": "554 refused"}, True), ({"data": "451 later"}, False),
+        ({"afi@example.tg": "550 no such user"}, True, False), ({"afi@example.tg": "450 busy"}, False, False),
+        ({"data": "554 refused"}, True, False), ({"data": "451 later"}, False, False),
+        ({"data": "421 the door is shut"}, False, True),
     ],
 )  # fmt: skip
-def test_what_a_mail_server_refuses(refuses: dict[str, str], for_good: bool) -> None:
+def test_what_a_mail_server_refuses(refuses: dict[str, str], for_good: bool, silent: bool) -> None:
+    """What it says of one letter holds for that letter; a door that is shut is shut for all."""
     with post_office() as (post, server):
         post.refuses = refuses
         with pytest.raises(NotSent) as told:
             server.send(LETTER)
-    assert told.value.for_good is for_good
+    assert (told.value.for_good, told.value.silent) == (for_good, silent)
 
 
 @pytest.mark.parametrize("to", ["afi", "a b@example.tg", "a@x.tg\nBcc: y@x.tg", "@"])
@@ -98,7 +100,7 @@ def test_no_address_is_no_crash(to: str) -> None:
 def test_a_server_that_is_not_there() -> None:
     with pytest.raises(NotSent) as told:
         MailServer("127.0.0.1", 1, "none", "a@b.tg").send(LETTER)
-    assert not told.value.for_good
+    assert (told.value.for_good, told.value.silent) == (False, True)
 
 
 def test_mail_never_leaves_this_machine_in_clear() -> None:
@@ -127,6 +129,7 @@ def test_an_sms_gateway(code: int, sent: bool, for_good: bool) -> None:
             with pytest.raises(NotSent) as told:
                 sender.send(SMS)
             assert told.value.for_good is for_good
+            assert told.value.silent is (code in (429, 503))
             assert SMS.to not in str(told.value)
         method, _, body, headers = gateway.asked[-1]
     assert method == "POST"

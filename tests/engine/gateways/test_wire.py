@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from engine.gateways.payments import ProviderDown
+from engine.gateways.payments import ProviderDown, ProviderSilent
 from engine.gateways.wire import Wire
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -64,6 +65,28 @@ def test_a_certificate_that_nobody_vouches_for_is_no_operator(server: ThreadingH
     with pytest.raises(ProviderDown):
         wire.reach()
     assert Elsewhere.asked == [], "no secret left before the other side was known"
+
+
+def test_nobody_there_is_told_from_an_answer_that_tells_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(ProviderSilent):
+        Wire(f"http://127.0.0.1:{deaf.getsockname()[1]}", seconds=0.2).get("/status")
+    with pytest.raises(ProviderSilent):
+        Wire("http://127.0.0.1:1").get("/status")
+
+    class Failing(Elsewhere):
+        def _answer(self) -> None:
+            self.send_response(500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = _answer
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as one:
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+        with pytest.raises(ProviderDown) as told:
+            Wire(f"http://127.0.0.1:{one.server_port}").get("/status")
+        one.shutdown()
+    assert type(told.value) is ProviderDown
 
 
 def its_own(folder: Path) -> ssl.SSLContext:
