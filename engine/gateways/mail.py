@@ -18,7 +18,11 @@ from engine.records.dossier import Letter
 
 Security = Literal["starttls", "tls", "none"]
 _PATIENCE: Final = 20.0
-_NOT_NOW: Final = 421  # the server shuts its door for now (RFC 5321)
+_NOT_NOW, _TOO_LARGE = 421, 552  # the server shuts its door for now; this letter is too large (RFC 5321)
+# Refusals of who we are, not of one letter: the next one would fare no better.
+_ABOUT_US: Final = (
+    smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError, smtplib.SMTPSenderRefused,
+)  # fmt: skip
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -46,12 +50,13 @@ class MailServer:
                 server.send_message(message)
         except smtplib.SMTPRecipientsRefused as refused:
             code = max((code for code, _ in refused.recipients.values()), default=550)
-            raise NotSent("recipient_refused", for_good=code >= 500) from None
-        except smtplib.SMTPResponseException as error:  # a 5xx about this message; not about who we are
-            known = not isinstance(error, (smtplib.SMTPAuthenticationError, smtplib.SMTPHeloError))
-            for_good = known and error.smtp_code >= 500
-            silent = isinstance(error, smtplib.SMTPConnectError) or error.smtp_code == _NOT_NOW
-            raise NotSent(f"smtp_{error.smtp_code}", for_good=for_good, silent=silent and not for_good) from None
+            raise NotSent("recipient_refused", for_good=code >= 500, silent=code == _NOT_NOW) from None
+        except smtplib.SMTPResponseException as error:
+            ours = isinstance(error, _ABOUT_US) and error.smtp_code != _TOO_LARGE
+            for_good, silent = not ours and error.smtp_code >= 500, ours or error.smtp_code == _NOT_NOW
+            raise NotSent(f"smtp_{error.smtp_code}", for_good=for_good, silent=silent) from None
+        except smtplib.SMTPNotSupportedError:  # an address with accents, and a server that has no word for them
+            raise NotSent("not_supported") from None
         except (smtplib.SMTPException, OSError) as error:
             raise NotSent(type(error).__name__, silent=True) from None
         except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from engine.gateways.payments import ProviderDown
+from engine.gateways.payments import ProviderDown, ProviderSilent
 from engine.gateways.senders import NotSent
 from engine.gateways.wire import Wire
 from engine.records.dossier import Letter
@@ -31,7 +31,8 @@ class SmsGateway:
         body = {**self._fixed, self._fields["to"]: letter.to, self._fields["text"]: letter.body}
         try:
             answer = self._wire.post("", body, {**self._headers, "Idempotency-Key": letter.id}, bare=True)
-        except ProviderDown as down:  # 5xx and « too many » too
-            raise NotSent(str(down), silent=True) from None
+        except ProviderDown as down:
+            raise NotSent(str(down), silent=isinstance(down, ProviderSilent)) from None
         if answer.status >= 300:
-            raise NotSent(f"status_{answer.status}", for_good=answer.status in _USELESS)
+            useless = answer.status in _USELESS
+            raise NotSent(f"status_{answer.status}", for_good=useless, silent=not useless)  # else about who we are

@@ -18,7 +18,7 @@ from engine.gateways.payments import ProviderDown, ProviderSilent
 from engine.values import Plain
 
 _LARGEST: Final = 256 * 1024
-_NOT_NOW: Final = frozenset({408, 425, 429})
+_NOT_NOW: Final = frozenset({408, 425, 429, 502, 503, 504})  # nobody is there, or wants to be left alone
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -96,7 +96,9 @@ class Wire:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ProviderSilent(type(error).__name__) from None  # an address may hold a secret: it is not chained
-        if response.status >= 500 or response.status in _NOT_NOW or len(content) > _LARGEST:
+        if response.status in _NOT_NOW:
+            raise ProviderSilent(f"status_{response.status}")
+        if response.status >= 500 or len(content) > _LARGEST:
             raise ProviderDown(f"status_{response.status}")
         return Answer(response.status, {} if bare else _read(content))
 

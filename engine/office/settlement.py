@@ -89,9 +89,10 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
         is_new = ours is not None and unit.add_event(told)
         if ours is None:
             _note_some(unit, told)
+        known = ours is not None and not is_new and _asked_since(unit, ours, told)
     if ours is None:
         return CallbackOutcome("unmatched")
-    if not is_new and ours.status not in OPEN:
+    if known and ours.status not in OPEN:
         return CallbackOutcome("repeated", ours)
     with office.calls.looked() as may_ask:
         if not may_ask:  # the worker asks before they call again
@@ -101,6 +102,12 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
         except ProviderDown:
             return CallbackOutcome("later", ours)
     return CallbackOutcome("noted" if is_new else "repeated", checked)
+
+
+def _asked_since(unit: Unit, payment: Payment, told: PaymentEvent) -> bool:
+    """Whether the operator was asked since it first told us this: what it told while we could not ask is asked about yet."""
+    first = next((one for one in unit.events_of(payment.id) if one.event_id == told.event_id), told)
+    return payment.checked_at is not None and payment.checked_at >= first.at
 
 
 def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
@@ -145,40 +152,40 @@ def check_payment(office: Office, payment_id: str) -> Payment:
 
 def reconcile(office: Office, limit: int = 50) -> int:
     """Asks again about silent payments and those that ended without money lately. How many were asked about. Those whose
-    operator said nothing go behind those that were not asked for it, so that all have their turn."""
+    operator is left alone come before those that were asked for it, the next time, so that all have their turn."""
+    began = office.now()
     with office.store.unit() as unit:
-        due = _to_ask(unit, office.now(), limit)
-    asked, unheard, patience = 0, list[Payment](), Patience(office)
+        due = _to_ask(unit, began, limit)
+    asked, patience = 0, Patience(office)
     for payment in due:
         if patience.is_over():
             break
         if patience.leaves(payment.provider):
-            _put_off(office, payment)
+            _put_off(office, payment, began)
             continue
         asked += 1
         try:
-            _ask(office, payment)
-        except ProviderSilent:
-            patience.note(payment.provider, False)
-            unheard.append(payment)
-            continue
-        except ProviderDown:
+            with patience.speaking(payment.provider):
+                _ask(office, payment)
+            patience.note(payment.provider, True)
+        except ProviderDown as down:
+            patience.note(payment.provider, not isinstance(down, ProviderSilent))
             _unanswered(office, payment)
         except Busy:  # none of the others would fare better
             raise
         except Exception:  # its dossier cannot be read, say: the others, and all that the tour does after, go on
             log.exception("payment %s", payment.id)
             _unanswered(office, payment)
-        patience.note(payment.provider, True)
-    for payment in unheard:
-        _unanswered(office, payment)
     return asked
 
 
-def _put_off(office: Office, payment: Payment) -> None:
-    """Nobody asked about it: it goes behind those of the other operators, and stays what it was."""
+def _put_off(office: Office, payment: Payment, began: datetime) -> None:
+    """Nobody asked about it: it goes behind those of the other operators, stays what it was, and is due again within a minute."""
+    pause = next((pause for until, pause in PATIENCE if began - payment.started_at < until), PATIENCE[-1][1])
+    pause = pause if payment.status in OPEN else ENDED_PAUSE
     with office.store.unit(write=True) as unit:
-        unit.put_payment(replace(kept_payment(unit, payment.id), checked_at=office.now()))
+        kept = kept_payment(unit, payment.id)
+        unit.put_payment(replace(kept, checked_at=began - pause + min(pause, timedelta(minutes=1))))
 
 
 def _to_ask(unit: Unit, now: datetime, limit: int) -> list[Payment]:

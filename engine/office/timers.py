@@ -188,11 +188,10 @@ def deliver_letters(office: Office) -> int:
         settled = [_carry(office, letter, now, patience) for letter in lent]
         with office.store.unit(write=True) as unit:
             for letter in settled:
-                with suppress(
-                    LookupError
-                ):  # erased meanwhile with its dossier, or lent to another worker: theirs to tell
-                    unit.settle_letter(letter, until)
-        sent += sum(letter.sent_at is not None for letter in settled)
+                # what left did, whoever holds the lease; all else is theirs to tell. It may be erased, with its dossier
+                with suppress(LookupError):
+                    unit.settle_letter(letter, None if letter.sent_at else until)
+                    sent += letter.sent_at is not None
         if patience.is_over():
             break
     return sent
@@ -205,7 +204,8 @@ def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) ->
     if patience.leaves(letter.channel) or patience.is_over():
         return replace(letter, attempts=letter.attempts - 1)  # given back as it was lent
     try:
-        sender.send(letter)
+        with patience.speaking(letter.channel):
+            sender.send(letter)
     except NotSent as failure:
         patience.note(letter.channel, not failure.silent)
         return _again(letter, now, str(failure), failure.for_good)

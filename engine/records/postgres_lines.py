@@ -140,7 +140,8 @@ class Lines:
         """What is asked is short: a process that helps to count a tray, or code compiled for it, costs more than the counting.
         A server that knows no such settings has none set. Who answers this is silent no more."""
         connection.execute(_SHORT)
-        self._silent_since = None
+        with _alone:
+            self._served_at, self._silent_since = monotonic(), None
 
     def _check(self, connection: psycopg.Connection[Any]) -> None:
         """Before it is lent: a server that has long been silent is not waited for by each connection anew."""

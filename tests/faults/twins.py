@@ -14,7 +14,7 @@ from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
 
 import server
-from engine.gateways.payments import ProviderDown
+from engine.gateways.payments import ProviderSilent
 from engine.gateways.sandbox import SandboxProvider
 from engine.office import answering
 from engine.office.calls import Calls
@@ -85,7 +85,7 @@ def an_operator_answers_nothing() -> None:
 
     def hangs(*_: Any) -> Any:
         time.sleep(6.0)
-        raise ProviderDown("ReadTimeoutError")
+        raise ProviderSilent("ReadTimeoutError")
 
     SandboxProvider.start = SandboxProvider.status = hangs  # type: ignore
 

@@ -44,6 +44,11 @@ class Post:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if "from" not in self.refuses:
+            envelope.mail_from = address
+        return self.refuses.get("from", "250 OK")
+
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.kept.append(message_from_bytes(envelope.content, policy=policy.default))
         return self.refuses.get("data", "250 OK")
@@ -78,7 +83,8 @@ def test_a_letter_arrives_whole() -> None:
     [
         ({"afi@example.tg": "550 no such user"}, True, False), ({"afi@example.tg": "450 busy"}, False, False),
         ({"data": "554 refused"}, True, False), ({"data": "451 later"}, False, False),
-        ({"data": "421 the door is shut"}, False, True),
+        ({"data": "421 the door is shut"}, False, True), ({"afi@example.tg": "421 the door is shut"}, False, True),
+        ({"from": "550 you may not write from here"}, False, True), ({"from": "552 too large"}, True, False),
     ],
 )  # fmt: skip
 def test_what_a_mail_server_refuses(refuses: dict[str, str], for_good: bool, silent: bool) -> None:
@@ -129,7 +135,7 @@ def test_an_sms_gateway(code: int, sent: bool, for_good: bool) -> None:
             with pytest.raises(NotSent) as told:
                 sender.send(SMS)
             assert told.value.for_good is for_good
-            assert told.value.silent is (code in (429, 503))
+            assert told.value.silent is (code != 422), "of the gateway, or of who we are"
             assert SMS.to not in str(told.value)
         method, _, body, headers = gateway.asked[-1]
     assert method == "POST"

@@ -69,6 +69,22 @@ class TestLetters:
         assert timers.deliver_letters(world.office) == 60
         assert len(silent.tried) == patience.SILENCES
 
+    @pytest.mark.parametrize("said", [NotSent("TimeoutError", silent=True), NotSent("smtp_450"), None])
+    def test_however_long_mail_takes_a_code_by_sms_leaves_with_the_same_tour(
+        self, tmp_path: Path, said: Exception | None
+    ) -> None:
+        """A hundred mails were due before it."""
+        slow, kept = Hanging(), Kept()
+        slow.fails = said
+        world = a_world(tmp_path, senders={"email": slow, "sms": kept})
+        owed(world, "email", 100)
+        world.wait(seconds=1)
+        owed(world, "sms", 1)
+        slow.world = world
+        timers.deliver_letters(world.office)
+        assert kept.left == ["sms0"]
+        assert len(slow.tried) == 1
+
     def test_what_was_not_tried_waits_as_it_was_and_leaves_when_it_answers_again(self, tmp_path: Path) -> None:
         silent = Hanging()
         world = a_world(tmp_path, senders={"sms": silent})
@@ -92,9 +108,9 @@ class TestLetters:
         slow.world = world
         owed(world, "sms", 40)
         began = world.office.now()
-        assert timers.deliver_letters(world.office) == 6
+        assert timers.deliver_letters(world.office) == patience.OF_ONE // slow.lasts
         assert world.office.now() - began <= patience.SHARE < timers.LEASE
-        for _ in range(6):
+        for _ in range(20):
             timers.deliver_letters(world.office)
         assert sorted(slow.tried) == sorted(f"sms{n}" for n in range(40)), "each once"
 
@@ -128,6 +144,25 @@ class TestLetters:
             letters = [unit.letters_to(f"+2289000{n:04d}")[0] for n in range(5)]
         assert [one.sent_at is not None for one in letters] == [True] * 5
         assert [one.attempts for one in letters] == [2] * 5
+
+    def test_what_left_did_whoever_holds_the_lease(self, tmp_path: Path) -> None:
+        """One call lasts longer than the lease; meanwhile another worker tries in vain. It left all the same, once."""
+        world = a_world(tmp_path, senders={"sms": Kept()})
+        owed(world, "sms", 1)
+        vain, kept = Hanging(), Kept()
+        other = replace(world.office, senders={"sms": vain})
+
+        def send(letter: Letter) -> None:
+            world.clock.instant += timers.LEASE + timedelta(minutes=1)
+            timers.deliver_letters(other)
+            kept.send(letter)
+
+        slow = Kept()
+        slow.send = send  # type: ignore[method-assign]
+        assert timers.deliver_letters(replace(world.office, senders={"sms": slow})) == 1
+        world.wait(hours=1)
+        assert timers.deliver_letters(world.office) == 0
+        assert (len(kept.left), len(vain.tried)) == (1, 1)
 
 
 class Mute(Told):
@@ -250,9 +285,11 @@ class TestPayments:
         told.says, told.lasts, told.clock = {"kind": "paid"}, timedelta(seconds=5), world.clock
         world.wait(seconds=10)
         began = world.clock.instant
-        assert settlement.reconcile(world.office) == 6
-        assert world.clock.instant - began <= patience.SHARE + timedelta(seconds=6)
-        settlement.reconcile(world.office)
+        assert settlement.reconcile(world.office) == patience.OF_ONE // told.lasts
+        assert world.clock.instant - began <= patience.OF_ONE + timedelta(seconds=6)
+        for _ in range(5):
+            world.wait(seconds=10)
+            settlement.reconcile(world.office)
         assert {world.read(lambda unit, one=one: unit.payment(one.id)).status for one in payments} == {"paid"}
 
     def test_once_it_answers_again_all_are_asked_about(self, tmp_path: Path) -> None:
@@ -350,6 +387,28 @@ class TestPeopleWaiting:
             next_one.start()
         next_one.join()
         assert len(begun) == 1
+
+    def test_what_an_operator_told_while_nobody_could_ask_is_asked_about_when_it_tells_again(
+        self, world: World
+    ) -> None:
+        """Of a payment that ended long ago nobody asks any more: its own word is all there is."""
+        payment, *others = [paying(world, "mute", n) for n in range(50, 53)]
+        self.mute.says = {"kind": "failed", "reason": "balance"}
+        settlement.check_payment(world.office, payment.id)
+        assert world.read(lambda unit: unit.payment(payment.id)).status == "failed"
+        world.wait(hours=30)
+        while self.mute.inside.acquire(blocking=False):
+            pass
+        body = f"{payment.reference} late".encode()
+        with waiting(self.mute, [lambda one=one: settlement.check_payment(world.office, one.id) for one in others]):
+            assert settlement.record_callback(world.office, "mute", {}, body).code == "later"
+        self.mute.gate, self.mute.says = None, {"kind": "paid"}
+        world.wait(minutes=1)
+        assert settlement.record_callback(world.office, "mute", {}, body).payment is not None
+        assert world.read(lambda unit: unit.payment(payment.id)).status == "paid"
+        before = self.mute.asked
+        assert settlement.record_callback(world.office, "mute", {}, body).code == "repeated"
+        assert self.mute.asked == before, "it was asked since"
 
     def test_an_operator_that_tells_us_where_too_many_wait_is_asked_to_come_back(
         self, world: World, monkeypatch: pytest.MonkeyPatch
