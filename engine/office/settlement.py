@@ -95,7 +95,7 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
     if known and ours.status not in OPEN:
         return CallbackOutcome("repeated", ours)
     with office.calls.looked() as may_ask:
-        if not may_ask:  # the worker asks before they call again
+        if not may_ask and ours.status in OPEN:  # the worker asks; about one that ended nobody else would
             return CallbackOutcome("later", ours)
         try:
             checked = _ask(office, ours)
@@ -107,7 +107,7 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
 def _asked_since(unit: Unit, payment: Payment, told: PaymentEvent) -> bool:
     """Whether the operator was asked since it first told us this: what it told while we could not ask is asked about yet."""
     first = next((one for one in unit.events_of(payment.id) if one.event_id == told.event_id), told)
-    return payment.checked_at is not None and payment.checked_at >= first.at
+    return payment.checked_at is not None and payment.checked_at > first.at
 
 
 def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
