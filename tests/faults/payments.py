@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from engine.gateways.payments import CURRENCY, PaymentProvider, ProviderDown, Pr
 from engine.gateways.sandbox import SIGNATURE, SandboxOperator, SandboxProvider
 from engine.gateways.wire import Wire
 from engine.office import cashier, settlement
+from engine.office.calls import Calls
 from engine.office.inspection import fsck
 from engine.office.surplus import to_give_back
 from engine.records.dossier import Payment
@@ -196,6 +197,9 @@ def a_bar(folder: Path, store: Store, *only: str) -> Iterator[Bar]:
     """An office where one dossier pays through each operator, or `only` through some, for each fate."""
     with ExitStack() as stack:
         world = a_world(folder, store)
+        world.office = replace(
+            world.office, calls=Calls(8 * THREADS)
+        )  # all at once: nobody is told to come back for want of a place
         lines = [line for line in _lines(stack, world) if not only or line.name in only]
         world.office.providers.clear()  # type: ignore[attr-defined]
         world.office.providers.update({line.name: line.provider for line in lines})  # type: ignore[attr-defined]
