@@ -67,28 +67,7 @@ def copy_command(installed: Callable[[], Installation]) -> click.Command:
             return
         if source is None or target is None or files is not None:
             raise click.UsageError(_words().say("operations.copy_what", language, {}))
-        from engine.records.removal import NotEmpty, NotWhole, move
-        from engine.records.store import Busy
-
-        words = _words()
-        if source == target:
-            _fail(words, "same", language, code=2)
-        try:
-            here = _kept(source, words, language)
-            there = _opened(target)
-            there.migrate()
-            moved = move(
-                here, there, lambda one: click.echo(words.say("operations.table", language, {"name": one.table}))
-            )
-        except NotEmpty as kept:
-            _fail(words, "not_empty", language, name=_named(target), table=str(kept))
-        except NotWhole as different:
-            _fail(words, "not_whole", language, why=str(different))
-        except Busy as busy:
-            _fail(words, "busy", language, why=str(busy))
-        rows = {one.table: one.rows for one in moved}
-        facts = {"count": str(rows["dossier"]), "tables": str(len(moved))}
-        click.echo(words.say("operations.copied", language, facts))
+        _copy_store(source, target, language)
 
     return copy
 
@@ -209,6 +188,30 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
             _list_keys(words, place, store, language)
 
     return keys
+
+
+def _copy_store(source: str, target: str, language: str) -> None:
+    """Everything of one database into another, empty one, told table by table."""
+    from engine.records.removal import NotEmpty, NotWhole, move
+    from engine.records.store import Busy
+
+    words = _words()
+    if source == target:
+        _fail(words, "same", language, code=2)
+    try:
+        here = _kept(source, words, language)
+        there = _opened(target)
+        there.migrate()
+        moved = move(here, there, lambda one: click.echo(words.say("operations.table", language, {"name": one.table})))
+    except NotEmpty as kept:
+        _fail(words, "not_empty", language, name=_named(target), table=str(kept))
+    except NotWhole as different:
+        _fail(words, "not_whole", language, why=str(different))
+    except Busy as busy:
+        _fail(words, "busy", language, why=str(busy))
+    rows = {one.table: one.rows for one in moved}
+    facts = {"count": str(rows["dossier"]), "tables": str(len(moved))}
+    click.echo(words.say("operations.copied", language, facts))
 
 
 def _copy_files(place: Installation, address: str, language: str) -> None:
