@@ -93,5 +93,5 @@ class CinetPay:
         named = answer.text("data", "transaction_id") or reference
         return ProviderStatus(
             kind, amount or 0, answer.text("data", "currency") or "XOF", named, reason,
-            answer.text("data", "operator_id") or provider_ref,
+            answer.text("data", "operator_id") or None,
         )  # fmt: skip

@@ -95,9 +95,9 @@ class PayDunya:
         return PaymentNotice(event, reference, token, kind[0], amount, CURRENCY, self._clock.now())
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
-        """An order that got no token was never put before its payer."""
+        """It is asked by its token only, which a callback names too."""
         if not provider_ref:
-            return ProviderStatus("unknown", 0, CURRENCY, reference, "no_such_order")
+            return ProviderStatus("unknown", 0, CURRENCY, reference, "not_named")
         answer = self._wire.get(f"/checkout-invoice/confirm/{quote(provider_ref, safe='')}", self._headers)
         if answer.text("response_code") != _DONE:
             raise ProviderDown(f"refused_{answer.text('response_code')[:10]}")

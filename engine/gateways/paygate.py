@@ -67,7 +67,7 @@ class PayGate:
         kind, reason = _KINDS.get(answer.text("status"), ("unknown", None))
         named = answer.text("identifier") or reference
         amount = whole_francs(answer.at("amount")) if answer.at("amount") is not None else None
-        return ProviderStatus(kind, amount, CURRENCY, named, reason, answer.text("tx_reference") or provider_ref)
+        return ProviderStatus(kind, amount, CURRENCY, named, reason, answer.text("tx_reference") or None)
 
 
 def _national(phone: str) -> str:

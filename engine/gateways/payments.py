@@ -83,7 +83,7 @@ class PaymentProvider(Protocol):
     def label(self) -> str: ...
 
     def start(self, order: PaymentOrder) -> Started:
-        """Asks to collect; the same reference twice is the same order. Raises `ProviderDown`."""
+        """Asks to collect; asked once for an order, since not every provider knows it again. Raises `ProviderDown`."""
         ...
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
@@ -91,5 +91,6 @@ class PaymentProvider(Protocol):
         ...
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
-        """What became of an order. Raises `ProviderDown`."""
+        """What became of an order. Its reason is `no_such_order` where the provider never had it, `not_named` where it cannot be
+        asked without its own reference. Raises `ProviderDown`."""
         ...

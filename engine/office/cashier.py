@@ -107,18 +107,21 @@ def start_payment(
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
 
     _ask_whose_time_is_over(office, actor, dossier_id)
+    opened: list[str] = []
 
     def work(unit: Unit) -> Payment:
         dossier = seen(unit, office, actor, dossier_id)
         if not is_owner(dossier, actor):
             raise Refused(refusal("role", roles=("applicant",)))
-        return _open_payment(office, unit, dossier, provider, phone, actor, part)
+        payment = _open_payment(office, unit, dossier, provider, phone, actor, part)
+        opened.append(payment.id)
+        return payment
 
     arguments = (dossier_id, provider, phone, *((part,) if part else ()))
     try:
         with office.calls.begun():
             payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
-            return _place(office, payment)
+            return _place(office, payment) if opened[-1:] == [payment.id] else payment
     except NoPlace:
         if (other := awaited_payment(office, actor, dossier_id)) is not None:  # begun a moment ago, by a first touch
             raise Refused(_awaited(other)) from None
@@ -183,10 +186,9 @@ def _ask_whose_time_is_over(office: Office, actor: Actor, dossier_id: str) -> No
 
 
 def _place(office: Office, payment: Payment) -> Payment:
-    """Hands the order to the provider, outside any unit; the same reference again is the same order to it."""
+    """Hands the order to the provider, outside any unit, at most once: by whoever opened the payment. Two of the operators make
+    another order, and ring again, for each time they are asked."""
     now = office.now()
-    if payment.status != "pending" or payment.provider_ref is not None or now >= payment.expires_at:
-        return payment
     order = PaymentOrder(
         payment.reference, payment.amount, payment.payer, payment.reference[:8], payment.started_at, payment.expires_at
     )

@@ -45,6 +45,8 @@ PATIENCE: Final = (
 # an operator may say failed, or nothing, then collect: so long we ask again, so often, and nobody pays twice
 SECOND_THOUGHTS: Final = timedelta(hours=24)
 ENDED_PAUSE: Final = timedelta(minutes=10)
+PLACING: Final = timedelta(minutes=1)  # to hand an order over takes up to three calls
+_NOT_THERE: Final = frozenset({"no_such_order", "not_named"})
 
 CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider", "later"]
 
@@ -83,13 +85,13 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
         payment = unit.payment_referenced(notice.reference)
         ours = payment if payment is not None and payment.provider == provider else None
         told = PaymentEvent(
-            provider, f"told:{notice.event_id}"[:200], ours.id if ours else None, notice.kind, notice.amount,
+            provider, f"told:{notice.event_id}"[:180], ours.id if ours else None, notice.kind, notice.amount,
             notice.currency, now, verified=False, note="told" if ours else "unmatched",
         )  # fmt: skip
         is_new = ours is not None and unit.add_event(told)
         if ours is None:
             _note_some(unit, told)
-        known = ours is not None and not is_new and _asked_since(unit, ours, told)
+        known = ours is not None and not is_new and _is_answered(unit, ours, told)
     if ours is None:
         return CallbackOutcome("unmatched")
     if known and ours.status not in OPEN:
@@ -98,16 +100,21 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
         if not may_ask and ours.status in OPEN:  # the worker asks; about one that ended nobody else would
             return CallbackOutcome("later", ours)
         try:
-            checked = _ask(office, ours)
+            checked = _ask(office, ours, told, notice.provider_ref)
         except ProviderDown:
             return CallbackOutcome("later", ours)
     return CallbackOutcome("noted" if is_new else "repeated", checked)
 
 
-def _asked_since(unit: Unit, payment: Payment, told: PaymentEvent) -> bool:
-    """Whether the operator was asked since it first told us this: what it told while we could not ask is asked about yet."""
-    first = next((one for one in unit.events_of(payment.id) if one.event_id == told.event_id), told)
-    return payment.checked_at is not None and payment.checked_at > first.at
+def _is_answered(unit: Unit, payment: Payment, told: PaymentEvent) -> bool:
+    """Whether the operator was asked about what it told, and answered: what it told while it could not be asked waits for that."""
+    answer = _answer_to(told).event_id
+    return any(one.event_id == answer for one in unit.events_of(payment.id))
+
+
+def _answer_to(told: PaymentEvent) -> PaymentEvent:
+    """The trace of its having been asked about, whatever the answer was."""
+    return replace(told, event_id=f"answered:{told.event_id}", note="answered")
 
 
 def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
@@ -199,13 +206,16 @@ def _to_ask(unit: Unit, now: datetime, limit: int) -> list[Payment]:
     return [payment for payment in in_turn if payment is not None][:limit]
 
 
-def _ask(office: Office, payment: Payment) -> Payment:
-    """Our own question, outside any unit; then the answer kept in one. Raises `ProviderDown`."""
+def _ask(
+    office: Office, payment: Payment, told: PaymentEvent | None = None, theirs: str | None = None
+) -> Payment:  # fmt: skip
+    """Our own question, outside any unit; then the answer kept in one. `told` is what it is asked about, `theirs` how that calls
+    an order whose name of theirs we could not keep: the answer says whose it is. Raises `ProviderDown`."""
     connector = office.providers.get(payment.provider)
     if connector is None:
         raise ProviderDown("no_such_provider")
     try:
-        status = connector.status(payment.reference, payment.provider_ref)
+        status = connector.status(payment.reference, payment.provider_ref or theirs)
     except ProviderDown:
         raise
     except Exception as broken:  # of one operator's adapter: the payments of the others are asked about all the same
@@ -213,6 +223,8 @@ def _ask(office: Office, payment: Payment) -> Payment:
         raise ProviderDown("broken") from broken
     with office.store.unit(write=True) as unit:
         settled, moved = _settle(office, unit, payment.id, status)
+        if told is not None:
+            unit.add_event(_answer_to(told))
     if moved is not None:
         ask_now(office, moved)
     return settled
@@ -285,10 +297,13 @@ def _folded(office: Office, unit: Unit, payment: Payment, status: ProviderStatus
 
 
 def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tuple[PaymentStatus, str | None]:
-    """No ending yet. An order the provider does not know, its time being over, never was."""
-    over = now >= payment.expires_at
-    if over and status.reason == "no_such_order":
+    """No ending yet. An order the provider does not know, its time being over, never was; nor one that has no name of theirs
+    since placing it failed. Just begun, it may be on its way to them."""
+    over, unknown = now >= payment.expires_at, status.reason == "no_such_order"
+    if over and (unknown or (status.reason == "not_named" and payment.reason == "operator_down")):
         return "failed", payment.reason or "operator_down"
+    if payment.status == "pending" and status.reason in _NOT_THERE and now - payment.started_at < PLACING:
+        return "pending", None
     if payment.status == "unknown" or status.kind == "unknown" or over:
         return "unknown", payment.reason
     return "pending", None

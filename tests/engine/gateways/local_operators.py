@@ -19,10 +19,12 @@ from engine.gateways.cinetpay import SIGNED
 
 
 class LocalOperator:
-    """Orders by the reference of the merchant. `status` is in the operator's own words."""
+    """Orders by the reference of the merchant. `status` is in the operator's own words. Two of them know a reference again, the
+    others make another order of it, under a number of its own: `before` are those."""
 
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
+        self.before: list[tuple[str, dict[str, Any]]] = []
         self.asked: list[tuple[str, str, Any, dict[str, str]]] = []
         self.down: frozenset[str] = frozenset()  # paths whose answer is lost, the work done
         self.says: tuple[int, bytes] | None = None
@@ -35,11 +37,15 @@ class LocalOperator:
         raise NotImplementedError
 
     def made(self, reference: str, amount: Any, status: str) -> dict[str, Any]:
-        number = str(1000 + len(self.orders))
-        return self.orders.setdefault(reference, {"number": number, "amount": amount, "status": status})
+        number = str(1000 + len(self.orders) + len(self.before))
+        if reference in self.orders:
+            self.before.append((reference, self.orders[reference]))
+        self.orders[reference] = {"number": number, "amount": amount, "status": status}
+        return self.orders[reference]
 
     def numbered(self, number: str) -> tuple[str, dict[str, Any]] | None:
-        return next(((name, one) for name, one in self.orders.items() if one["number"] == number), None)
+        every = (*self.before, *self.orders.items())
+        return next(((name, one) for name, one in every if one["number"] == number), None)
 
 
 class LocalPayGate(LocalOperator):
@@ -123,7 +129,8 @@ class LocalCinetPay(LocalOperator):
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         reference = body["transaction_id"]
         if path == "/payment":
-            self.made(reference, body["amount"], "PENDING")
+            if reference not in self.orders:
+                self.made(reference, body["amount"], "PENDING")
             return 201, {"code": "201", "data": {"payment_url": f"https://checkout.example/{reference}"}}
         if reference not in self.orders:
             return 200, {"code": "627", "message": "TRANSACTION_NOT_FOUND"}

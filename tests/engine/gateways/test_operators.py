@@ -19,6 +19,8 @@ from engine.gateways.payments import BadCallback, PaymentOrder, PaymentProvider,
 from engine.gateways.settings import read_gateways
 from engine.gateways.wire import InsecureAddress, Wire, whole_francs
 from engine.office import cashier, settlement
+from engine.records.dossier import Dossier, Payment
+from engine.records.store import Busy
 from tests.engine.gateways.local_operators import (
     LocalCinetPay,
     LocalFedaPay,
@@ -27,7 +29,7 @@ from tests.engine.gateways.local_operators import (
     LocalPayGate,
     serving,
 )  # fmt: skip
-from tests.engine.office.world import B3, a_world
+from tests.engine.office.world import B3, World, a_world
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 CLOCK = FixedClock(NOW)
@@ -79,7 +81,8 @@ def test_an_order_and_each_of_its_endings(operator: LocalOperator) -> None:
 
 def test_an_order_nobody_knows(operator: LocalOperator) -> None:
     status = provider_of(operator).status("x" * 26, None)
-    assert (status.kind, status.reason) == ("unknown", "no_such_order")
+    told = "not_named" if isinstance(operator, LocalPayDunya) else "no_such_order"
+    assert (status.kind, status.reason) == ("unknown", told)
 
 
 @pytest.mark.parametrize("says", [(500, b"{}"), (200, b"<html>"), (200, b"[]"), (429, b"{}"), (200, b"[" * 9999)])
@@ -204,6 +207,86 @@ def test_a_whole_story_with_an_operator_that_signs_nothing(tmp_path: Path) -> No
         hear(tx_reference="late")
         assert see().status == "paid"
         assert world.kinds(dossier).count("credited") == 1
+
+
+def hear_paydunya(world: World, operator: LocalPayDunya, reference: str) -> str:
+    return settlement.record_callback(world.office, "pd", *operator.callback(reference, "master")).code
+
+
+def start(world: World, dossier: Dossier, provider: str, token: str = "t") -> Payment:
+    return cashier.start_payment(
+        world.office, world.applicant(), dossier.id, provider=provider, payer=ORDER.payer, token=token
+    )  # fmt: skip
+
+
+def test_a_second_touch_while_the_order_is_made_makes_no_other(operator: LocalOperator, tmp_path: Path) -> None:
+    """Whichever of two orders its payer then confirmed, we would ask about the other."""
+    provider = provider_of(operator)
+    world = a_world(tmp_path, providers={provider.id: provider})
+    dossier = world.sent(B3)
+    touched: list[Payment] = []
+    first_answer = operator.answer
+
+    def touched_again(method: str, path: str, body: Any) -> tuple[int, Any]:
+        if not touched:
+            touched.append(start(world, dossier, provider.id))
+        return first_answer(method, path, body)
+
+    operator.answer = touched_again  # type: ignore[method-assign]
+    payment = start(world, dossier, provider.id)
+    assert touched[0].id == payment.id
+    assert start(world, dossier, provider.id).id == payment.id, "nor a third touch, later"
+    assert len(operator.orders) == 1
+    assert operator.before == []
+    operator.end(payment.reference, next(iter(ENDINGS[type(operator)])))
+    assert settlement.check_payment(world.office, payment.id).status == "paid"
+
+
+def test_an_order_whose_name_was_lost_is_asked_about_by_the_name_that_a_callback_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """The line to the store was cut just after the payer's telephone rang."""
+
+    def cut(*_: object, **__: object) -> Payment:
+        raise Busy("cut")
+
+    with serving(LocalPayDunya()) as operator:
+        world = a_world(tmp_path, providers={"pd": provider_of(operator)})
+        dossier = world.sent(B3)
+        with monkeypatch.context() as patch:
+            patch.setattr(cashier, "_change", cut)
+            with pytest.raises(Busy):
+                start(world, dossier, "pd")
+        payment = start(world, dossier, "pd")
+        assert (payment.status, payment.provider_ref) == ("pending", None)
+        other = start(world, world.sent(B3), "pd", "other")
+        world.wait(minutes=11)
+        settlement.reconcile(world.office)
+        assert settlement.check_payment(world.office, payment.id).status == "unknown", "nobody is told to pay again"
+
+        operator.end(other.reference, "completed")
+        theirs, ours = (operator.orders[one.reference]["number"] for one in (other, payment))
+        headers, body = operator.callback(payment.reference, "master")
+        strange = body.replace(f"={ours}&".encode(), f"={theirs}&".encode())
+        assert strange != body
+        settlement.record_callback(world.office, "pd", headers, strange)  # it names the order of somebody else
+        assert settlement.check_payment(world.office, payment.id).status == "unknown"
+
+        operator.end(payment.reference, "completed")
+        assert hear_paydunya(world, operator, payment.reference) in ("noted", "repeated")
+        assert settlement.check_payment(world.office, payment.id).status == "paid"
+        assert world.kinds(dossier).count("credited") == 1
+
+
+def test_an_order_that_could_not_be_placed_ends_and_may_be_tried_again(tmp_path: Path) -> None:
+    with serving(LocalPayDunya()) as operator:
+        world = a_world(tmp_path, providers={"pd": provider_of(operator)})
+        dossier = world.sent(B3)
+        operator.says = (500, b"{}")
+        assert start(world, dossier, "pd").status == "unknown"
+        operator.says = None
+        world.wait(minutes=11)
+        assert start(world, dossier, "pd", "again").status == "pending"
 
 
 def test_a_flood_of_callbacks_about_nothing_does_not_fill_the_store(tmp_path: Path) -> None:

@@ -221,6 +221,59 @@ class TestStarting:
                 cashier.see_payment(world.office, other, dossier_id, payment.id)
 
 
+class TestSlowAnswers:
+    def test_an_order_on_its_way_is_not_one_that_nobody_knows(self, tmp_path: Path) -> None:
+        """Three calls of an operator may take half a minute; the tour asks after ten seconds."""
+        world = a_world(tmp_path, providers={})
+        told: list[Payment] = []
+
+        class Slow(Told):
+            def start(self, order: PaymentOrder) -> Started:
+                world.wait(seconds=30)
+                settlement.reconcile(world.office)
+                told.extend(world.read(lambda unit: unit.payments_of(dossier.id)))
+                return super().start(order)
+
+            def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+                if reference in self.orders:
+                    return super().status(reference, provider_ref)
+                return ProviderStatus("unknown", 0, "XOF", reference, "no_such_order")
+
+        slow = Slow()
+        world.office.providers["told"] = slow  # type: ignore[index]
+        dossier, before = world.sent(), len(world.letters())
+        payment = pay(world, dossier, provider="told")
+        assert [one.status for one in told] == ["pending"]
+        assert payment.status == "pending"
+        assert len(world.letters()) == before
+        slow.says = {"kind": "paid"}
+        world.wait(seconds=11)
+        assert settlement.reconcile(world.office) == 1
+        assert credits(world) == [(payment.id, 500)]
+
+    def test_what_was_told_while_nobody_answered_is_asked_about_however_late(self, tmp_path: Path) -> None:
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        payment = pay(world, world.sent(), provider="told")
+        call = lambda: settlement.record_callback(world.office, "told", {}, f"{payment.reference} e".encode()).code  # noqa: E731
+        told.says = {"kind": "failed", "reason": "balance"}
+        world.wait(minutes=11)
+        settlement.reconcile(world.office)
+        world.wait(hours=23, minutes=10)
+        told.down, told.says = True, {"kind": "paid"}
+        assert call() == "later"
+        for _ in range(6):
+            world.wait(minutes=11)
+            settlement.reconcile(world.office)
+        told.down = False
+        assert credits(world) == [], "the tour asks no more"
+        assert call() == "repeated"
+        assert credits(world) == [(payment.id, 500)]
+        asked = told.asked
+        assert [call(), call()] == ["repeated", "repeated"]
+        assert told.asked == asked, "what was answered is not asked again"
+
+
 class TestCallbacks:
     def call(self, world: World, payment: Payment) -> settlement.CallbackOutcome:
         headers, body = world.operator.callback(payment.reference) or ({}, b"")
