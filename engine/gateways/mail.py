@@ -13,11 +13,12 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from typing import Final, Literal
 
+from engine.gateways.deadline import Deadline
 from engine.gateways.senders import NotSent
 from engine.records.dossier import Letter
 
 Security = Literal["starttls", "tls", "none"]
-_PATIENCE: Final = 20.0
+_PATIENCE, _LONGEST = 20.0, 60.0  # seconds, for the next byte and for the whole of a letter
 _NOT_NOW, _TOO_LARGE = 421, 552  # the server shuts its door for now; this letter is too large (RFC 5321)
 # Refusals of who we are, not of one letter: the next one would fare no better.
 _ABOUT_US: Final = (
@@ -46,7 +47,7 @@ class MailServer:
     def send(self, letter: Letter) -> None:
         try:
             message = self._message(letter)
-            with self._open() as server:
+            with Deadline(_LONGEST) as until, self._open(until) as server:
                 server.send_message(message)
         except smtplib.SMTPRecipientsRefused as refused:
             code = max((code for code, _ in refused.recipients.values()), default=550)
@@ -65,7 +66,8 @@ class MailServer:
     def reach(self) -> None:
         """Opens the door and signs in, sends nothing. Raises `NotSent`."""
         try:
-            self._open().close()
+            with Deadline(_LONGEST) as until:
+                self._open(until).close()
         except (smtplib.SMTPException, OSError) as error:
             raise NotSent(type(error).__name__) from None
 
@@ -83,18 +85,25 @@ class MailServer:
         message.set_content(letter.body, cte="quoted-printable")
         return message
 
-    def _open(self) -> smtplib.SMTP:
+    def _open(self, until: Deadline) -> smtplib.SMTP:
         context = ssl.create_default_context()
         if self._security == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=_PATIENCE, context=context)
         else:
             server = smtplib.SMTP(self._host, self._port, timeout=_PATIENCE)
         try:
+            _watch(until, server)
             if self._security == "starttls":
                 server.starttls(context=context)
+                _watch(until, server)
             if self._user:
                 server.login(self._user, self._password)
         except BaseException:
             server.close()
             raise
         return server
+
+
+def _watch(until: Deadline, server: smtplib.SMTP) -> None:
+    if server.sock is not None:
+        until.watch(server.sock)

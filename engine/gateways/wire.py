@@ -1,19 +1,25 @@
 """Speaking to an operator over HTTPS. The only door to urllib3.
 
-One call, one answer: a short patience, no redirect, no retry (our reference is the idempotency key, so the cashier asks
-again by itself), an answer of bounded size. Whatever is not a readable answer is `ProviderDown`: nothing is known.
+One call, one answer: a short patience, for the whole of it too, no redirect, no retry (an order asked for twice may be two), an
+answer of bounded size. Whatever is not a readable answer is `ProviderDown`: nothing is known.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import HTTPResponse
 
+from engine.gateways.deadline import Deadline
 from engine.gateways.payments import ProviderDown, ProviderSilent
 from engine.values import Plain
 
@@ -45,6 +51,42 @@ class Answer:
         return found
 
 
+class _Speaking(threading.local):
+    """The call that a thread is making."""
+
+    until: Deadline | None = None
+
+
+_speaking: Final = _Speaking()
+
+
+class _Watched(HTTPConnection):
+    """From its question on, the time of its call counts for it."""
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        _watch(self)
+        return super().getresponse()
+
+
+class _WatchedTls(HTTPSConnection):
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        _watch(self)
+        return super().getresponse()
+
+
+def _watch(one: HTTPConnection) -> None:
+    if _speaking.until is not None and one.sock is not None:
+        _speaking.until.watch(one.sock)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTls
+
+
 class Wire:
     """One operator's address. Safe to share between threads."""
 
@@ -54,9 +96,12 @@ class Wire:
         if split.scheme != "https" and split.hostname not in _LOCAL:
             raise InsecureAddress(base)
         self.base = base.rstrip("/")
+        connect = min(5.0, seconds)
+        self._longest = connect + seconds
         self._pool = urllib3.PoolManager(
-            num_pools=4, maxsize=8, retries=False, timeout=urllib3.Timeout(connect=min(5.0, seconds), read=seconds)
+            num_pools=4, maxsize=8, retries=False, timeout=urllib3.Timeout(connect=connect, read=seconds)
         )
+        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def post(
         self, path: str, body: Mapping[str, Plain], headers: Mapping[str, str] | None = None, *, bare: bool = False
@@ -71,10 +116,23 @@ class Wire:
 
     def reach(self) -> None:
         """Knocks at the address and asks for nothing: whatever answers, answers. Raises `ProviderDown` when nobody does."""
-        try:
+        with self._in_time():
             self._pool.request("HEAD", self.base, redirect=False).release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ProviderSilent(type(error).__name__) from None
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """The whole call ends in time; an answer that was cut short is none, though it may look whole."""
+        with Deadline(self._longest) as until:
+            _speaking.until = until
+            try:
+                yield
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                kind = "Deadline" if until.is_over else type(error).__name__
+                raise ProviderSilent(kind) from None  # an address may hold a secret: it is not chained
+            finally:
+                _speaking.until = None
+        if until.is_over:
+            raise ProviderSilent("Deadline")
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Raises `ProviderDown`."""
@@ -84,18 +142,19 @@ class Wire:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None, bare: bool = False
     ) -> Answer:  # fmt: skip
         wanted = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
-        try:
+        with self._in_time():
             response = self._pool.request(
                 method, self.base + path, body=body, headers={**wanted, **(headers or {})}, redirect=False,
                 preload_content=False,
             )  # fmt: skip
             try:
                 content = response.read(_LARGEST + 1, decode_content=True)
-            finally:
-                response.drain_conn()
-                response.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ProviderSilent(type(error).__name__) from None  # an address may hold a secret: it is not chained
+            except BaseException:
+                response.close()
+                raise
+            if len(content) > _LARGEST:  # nobody waits for the rest
+                response.close()
+            response.release_conn()
         if response.status in _NOT_NOW:
             raise ProviderSilent(f"status_{response.status}")
         if response.status >= 500 or len(content) > _LARGEST:

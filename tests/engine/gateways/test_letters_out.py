@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -14,6 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from engine.clock import FixedClock
+from engine.gateways import mail
 from engine.gateways.mail import MailServer
 from engine.gateways.opened import WrongGateways
 from engine.gateways.senders import NotSent
@@ -107,6 +111,28 @@ def test_a_server_that_is_not_there() -> None:
     with pytest.raises(NotSent) as told:
         MailServer("127.0.0.1", 1, "none", "a@b.tg").send(LETTER)
     assert (told.value.for_good, told.value.silent) == (False, True)
+
+
+def test_a_server_that_drips_is_waited_for_as_long_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign now and then is no answer."""
+    monkeypatch.setattr(mail, "_LONGEST", 0.5)
+
+    def drips(server: socket.socket) -> None:
+        line, _ = server.accept()
+        with line, suppress(OSError):
+            line.sendall(b"220 here\r\n")
+            line.recv(100)
+            while True:
+                line.sendall(b"2")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drips, args=(server,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(NotSent) as told:
+            MailServer("127.0.0.1", server.getsockname()[1], "none", "a@b.tg").send(LETTER)
+        assert told.value.silent
+        assert time.monotonic() - began < 5
 
 
 def test_mail_never_leaves_this_machine_in_clear() -> None:

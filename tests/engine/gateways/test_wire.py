@@ -6,7 +6,9 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -65,6 +67,56 @@ def test_a_certificate_that_nobody_vouches_for_is_no_operator(server: ThreadingH
     with pytest.raises(ProviderDown):
         wire.reach()
     assert Elsewhere.asked == [], "no secret left before the other side was known"
+
+
+class Dripping(BaseHTTPRequestHandler):
+    """Answers a sign at a time, each well within a socket's patience."""
+
+    parts: Final = {"/head": b"HTTP/1.1 200 OK\r\nX: ", "/body": b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{"}
+    open_ended: Final = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}"
+
+    def do_GET(self) -> None:
+        self.wfile.write(self.parts.get(self.path, self.open_ended))
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b" ")
+                time.sleep(0.05)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("path", ["/head", "/body", "/open"])
+def test_an_answer_that_drips_is_waited_for_as_long_as_any_other(path: str, secure: bool, tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as one:
+        if secure:
+            one.socket = its_own(tmp_path).wrap_socket(one.socket, server_side=True)
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+        wire = Wire(f"{'https' if secure else 'http'}://localhost:{one.server_port}", seconds=0.3)
+        if secure:
+            wire._pool.connection_pool_kw["ca_certs"] = str(tmp_path / "own.pem")
+        began = time.monotonic()
+        with pytest.raises(ProviderSilent, match="Deadline"):
+            wire.get(path)
+        assert time.monotonic() - began < 5
+        one.shutdown()
+
+
+def test_an_answer_of_too_many_bytes_is_not_read_to_its_end() -> None:
+    class Endless(Dripping):
+        def do_GET(self) -> None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b" " * 300_000)
+            with suppress(OSError):
+                self.rfile.read(1)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as one:
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(ProviderDown, match="status_200"):
+            Wire(f"http://127.0.0.1:{one.server_port}", seconds=2).get("/")
+        assert time.monotonic() - began < 2
+        one.shutdown()
 
 
 def test_nobody_there_is_told_from_an_answer_that_tells_nothing() -> None:
