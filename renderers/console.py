@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from engine.problems import Problem
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PLACE = click.Path(exists=True, path_type=Path)
 SECONDS_IN_LINT = 2.0  # of proofs for one file: a shipped one takes a tenth of that
 SECONDS_TO_PROVE = 30.0
 
@@ -348,12 +349,13 @@ def schema() -> None:
 @console.command()
 @click.argument("export", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--keys", type=_FILE, help="the keys of the installation, from /.well-known/jwks.json: who signed")
-@click.option("--checkpoint", type=_FILE, help="your own copy of the signed journal, to compare")
+@click.option("--checkpoint", type=_PLACE, help="your own copy of the signed notes: the folder, or one of them")
 @click.option("--lang", "language", type=LANGUAGES, default="fr")
 def verify(export: Path, keys: Path | None, checkpoint: Path | None, language: str) -> None:
     """Verify the journal export of a dossier, offline: intact, or the first entry that is not.
 
-    Its place in the signed general journal too. Ends with 0: intact; 1: broken, or not what was signed; 2: not readable.
+    Its place in the signed general journal too. Ends with 0: intact; 1: broken, or not what was signed; 2: not readable,
+    or nothing to compare with.
     """
     from engine.problems import Refused
     from engine.records.journal import erased_at, read_export, verify_export

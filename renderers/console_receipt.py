@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.office.checkpoints import is_signed
+from engine.office.checkpoints import is_signed, note_name
 from engine.office.keys import public_keys
 from engine.records.checkpoints import Checkpoint, read_note
 from engine.records.journal import receipt_in
@@ -44,14 +44,21 @@ def _signed(stated: Checkpoint, keys: Path | None) -> Iterator[tuple[str, dict[s
 
 
 def _compared(stated: Checkpoint, checkpoint: Path | None) -> Iterator[tuple[str, dict[str, object], int]]:
+    """With the reader's copy of one note, or of their folder: the one of the same length is in it, if they had it then."""
     if checkpoint is None:
         return
+    if checkpoint.is_dir():
+        kept = next(iter(sorted(checkpoint.rglob(note_name(stated.size)))), None)
+        if kept is None:
+            yield "no_such_note", {"size": stated.size, "name": note_name(stated.size)}, 2
+            return
+        checkpoint = kept
     try:
         own = read_note(checkpoint.read_text("utf-8"))
     except (OSError, ValueError):
         yield "no_note", {"name": checkpoint.name}, 2
         return
     if own.size != stated.size:
-        yield "longer", {"size": own.size}, 1
+        yield "another_length", {"own": own.size, "size": stated.size, "name": note_name(stated.size)}, 2
     else:
         yield ("same", {}, 0) if own.root == stated.root else ("other", {"size": own.size}, 1)

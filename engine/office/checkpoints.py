@@ -84,13 +84,18 @@ def origin_of(office: Office) -> str:
     return f"{urlsplit(office.settings.base_url).netloc or 'guichet'}/journal"
 
 
+def note_name(size: int) -> str:
+    """Of the note of a journal of so many entries, in the folder of its day."""
+    return f"{size:012}.note"
+
+
 def _kept(folder: Path, tree: Tree) -> bool:
     """The note of a longer journal is one more file; the latest says the moment too. A folder that cannot be written is told: what
     was sealed stays sealed, and the next note says as much."""
     day = folder / tree.at.date().isoformat()
     try:
         day.mkdir(parents=True, exist_ok=True)
-        named = day / f"{tree.size:012}.note"
+        named = day / note_name(tree.size)
         if not named.exists():
             _write(named, tree.note)
         _write(folder / LATEST, tree.note)

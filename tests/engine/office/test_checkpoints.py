@@ -241,6 +241,26 @@ def test_an_export_proves_that_it_is_in_the_signed_journal(world: World, tmp_pat
     assert "que vous gardez" in said
 
 
+def test_a_copy_of_the_folder_of_notes_finds_the_one_to_compare(world: World, tmp_path: Path) -> None:
+    """The journal grew since: the latest note is of another length."""
+    file = exported(world, tmp_path)
+    own = read_note(latest(world))
+    world.wait(minutes=2)
+    world.sent(B3)
+    sign_journal(world.office)
+    notes = tmp_path / "notes"
+    assert verified(file, "--checkpoint", notes / LATEST)[0] == 2
+    code, said = verified(file, "--keys", tmp_path / "jwks.json", "--checkpoint", notes)
+    assert (code, "que vous gardez" in said) == (0, True), said
+    [kept] = notes.rglob(f"{own.size:012}.note")
+    kept.write_text(kept.read_text().replace(base64.b64encode(own.root).decode(), base64.b64encode(b"x" * 32).decode()))
+    code, said = verified(file, "--checkpoint", notes)
+    assert (code, "AUTRE JOURNAL" in said) == (1, True)
+    kept.unlink()
+    code, said = verified(file, "--checkpoint", notes)
+    assert (code, "il n’y a pas de note de" in said) == (2, True)
+
+
 def test_an_export_before_the_first_signature_says_so(world: World, tmp_path: Path) -> None:
     dossier = world.sent(B3)
     plain: Any = export(world.office, world.owner(dossier), dossier.id)
@@ -263,7 +283,8 @@ def test_another_hand_or_another_journal_does_not_pass(world: World, tmp_path: P
     note = tmp_path / "mine.note"
     note.write_text(latest(world).replace(f"\n{own.size}\n", f"\n{own.size - 1}\n"), "utf-8")
     code, said = verified(file, "--checkpoint", note)
-    assert (code, "autre longueur" in said) == (1, True)
+    assert (code, "Rien n’est comparé" in said) == (2, True), "an intact proof is not told broken"
+    assert f"{own.size:012}.note" in said
     root = latest(world).split("\n")[2]
     other = hashlib.sha256(b"another").digest()
     note.write_text(latest(world).replace(root, base64.b64encode(other).decode()), "utf-8")
