@@ -30,6 +30,12 @@ def cash_due(office: Office, actor: Actor, dossier_id: str) -> int:
         return _owed_in_cash(office, unit, dossier) if takes else 0
 
 
+def takes_cash(office: Office, actor: Actor, dossier_id: str) -> bool:
+    """Whether all that is owed may be paid in banknotes, at a counter."""
+    with office.store.unit() as unit:
+        return _owed_in_cash(office, unit, seen(unit, office, actor, dossier_id)) > 0
+
+
 def _owed_in_cash(office: Office, unit: Unit, dossier: Dossier) -> int:
     procedure = pinned(office, unit, dossier)
     due = due_now(office, procedure, dossier)

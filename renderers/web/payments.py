@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, jsonify, request, session
 
 from engine.definition.model import Appointment
+from engine.office.cash import takes_cash
 from engine.office.cashier import (
     awaited_payment,
     least_owed,
@@ -97,6 +98,8 @@ def begin_payment(one: Case) -> Response:
     due = owed(office(), actor(), one.id)
     if not due:
         return _nothing(one)
+    if not office().providers:
+        return _choose_page(one, _Typed())
     typed = _Typed(
         request.form.get("provider", ""), request.form.get("payer", "")[:40], request.form.get("how_much", "")
     )  # fmt: skip
@@ -148,6 +151,7 @@ def _choose_page(one: Case, typed: _Typed, faults: Mapping[str, str] = MappingPr
         due=min(days) if days else None, providers=providers, provider=provider, payer=typed.payer,
         how_much_error=faults.get("how_much", ""), provider_error=faults.get("provider", ""),
         payer_error=faults.get("payer", ""), note="", token=new_token(), revision=None, estimates=_estimates(one),
+        cash=not providers and takes_cash(office(), actor(), one.id),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from engine.office.office import NotFound, WrongAnswers
 from engine.office.sessions import without_secrets
 from engine.problems import Refusal, Refused
-from engine.records.store import Busy, Conflict
+from engine.records.store import Busy, Conflict, Unreachable
 from renderers.log_lines import request_id
 from renderers.web.asides import taken_aside
 from renderers.web.base import actor, broken, go, language, page, say, site
@@ -38,7 +38,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Refused, lambda error: refused(error.reason))
     app.register_error_handler(WrongAnswers, lambda _: _plain("error.refused", [say("refusal.other")], 422))
     app.register_error_handler(Conflict, lambda _: conflict())
-    app.register_error_handler(Busy, lambda _: _busy())
+    app.register_error_handler(Busy, _busy)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _accident)
     app.add_url_rule("/reprendre", "resume", resume, methods=["GET"])
@@ -87,9 +87,16 @@ def conflict(
     return page("conflict.html", 409, versions=list(versions), carried=_carried(fields), action=request.path, back=back)
 
 
-def _busy() -> Response:
+def _busy(error: Busy) -> Response:
+    """Too many ask, or the store is away. What was just sent is on the page before, and nowhere else."""
     broken()
-    answer = _plain("error.busy", [say("error.busy_text")], 503)
+    away = "away" if isinstance(error, Unreachable) else "busy"
+    lines = (
+        [say(f"error.{away}_text")]
+        if request.method in ("GET", "HEAD")
+        else [say("error.unkept"), say("error.send_again")]
+    )
+    answer = _plain(f"error.{away}", lines, 503, kind="busy")
     answer.headers["Retry-After"] = _WAIT
     return answer
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine.office.secrets import hash_secret
 from engine.records.dossier import Account
-from engine.records.store import Busy, Store, Unit
+from engine.records.store import Busy, Store, Unit, Unreachable
 from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, another, later
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
@@ -26,24 +26,27 @@ def known(tmp_path: Path) -> Visitor:
 # -- a store that is stuck ---------------------------------------------------------------------------------------------
 
 
+_FULL = Busy("SQLITE_FULL")
+
+
 class _Stuck:
     """A store on a full disk: it reads, unless told otherwise, and writes nothing."""
 
-    def __init__(self, store: Store, reads: bool = True) -> None:
-        self._store, self._reads = store, reads
+    def __init__(self, store: Store, reads: bool, error: Busy) -> None:
+        self._store, self._reads, self._error = store, reads, error
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
     def unit(self, write: bool = False) -> AbstractContextManager[Unit]:
         if write or not self._reads:
-            raise Busy("SQLITE_FULL")
+            raise self._error
         return self._store.unit()
 
 
-def stuck(visitor: Visitor, reads: bool = True) -> None:
+def stuck(visitor: Visitor, reads: bool = True, error: Busy = _FULL) -> None:
     app, office = visitor.client.application, visitor.office
-    serving = replace(office, store=_Stuck(office.store, reads))
+    serving = replace(office, store=_Stuck(office.store, reads, error))
     app.extensions["guichet"] = replace(app.extensions["guichet"], office=serving)
 
 
@@ -65,7 +68,18 @@ def test_a_stuck_store_refuses_what_writes_with_a_page_of_ours(known: Visitor, r
     assert page.status == 503
     assert page.response.headers["Retry-After"]
     assert page.response.headers["X-Frame-Options"] == "DENY"
-    assert "Rien n’est perdu" in page.text
+    assert "n’est pas encore enregistré" in page.text
+    assert "touche « retour »" in page.text, "what they typed is on the page before, and nowhere else"
+
+
+def test_a_database_that_is_away_is_told_from_one_that_many_ask(known: Visitor) -> None:
+    stuck(known, reads=False, error=Unreachable("refused"))
+    page = known.open("/dossiers")
+    assert (page.status, "ne répond pas" in page.text, "très demandé" in page.text) == (503, True, False)
+    assert page.response.headers["Retry-After"]
+    stuck(known, reads=False)
+    page = known.open("/dossiers")
+    assert (page.status, "très demandé" in page.text) == (503, True)
 
 
 def test_a_store_that_answers_nothing_still_gives_pages_of_errors(known: Visitor) -> None:

@@ -95,3 +95,17 @@ def test_only_a_whole_https_address_becomes_a_link(tmp_path: Path, page: str) ->
         visitor.send(f"/dossiers/{number}/paiement", provider="carte", payer="90112233")
         assert not the_payment(visitor, number).page
         assert "Payer sur la page" not in visitor.follow().text
+
+
+def test_where_no_operator_is_declared_nobody_is_asked_to_choose_one(tmp_path: Path) -> None:
+    visitor = a_visitor(tmp_path).sign_in()
+    number = visitor.sent()
+    visitor.decide(number, "accorder")
+    form = visitor.open(f"/dossiers/{number}/paiement").form()
+    cast(dict[str, PaymentProvider], visitor.office.providers).clear()
+    page = visitor.open(f"/dossiers/{number}/paiement")
+    assert "Le paiement en ligne n’est pas ouvert" in page.text
+    assert "Avec quel compte" not in page.text
+    assert f'href="/dossiers/{number}"' in page.html
+    sent = visitor.post(f"/dossiers/{number}/paiement", **{**form, "provider": "argent", "payer": "90112233"})
+    assert (sent.status, "n’est pas ouvert" in sent.text, "à corriger" in sent.text) == (200, True, False)
