@@ -289,7 +289,11 @@ def _forget(words: Words, place: Installation, store: Store, language: str) -> N
             count = forget_secrets(place.keys, keys)
     except (NoKeys, NoRing) as ring:
         _without_ring(words, place, ring, language)
-    click.echo(words.say("operations.secrets_forgotten", language, {"count": str(count), "people": str(people)}))
+    click.echo(
+        words.say("operations.secrets_forgotten" if count else "operations.secrets_none", language, {"count": count})
+    )
+    if count and people:
+        click.echo(words.say("operations.recovery_stale", language, {"count": str(people)}))
 
 
 def _list_signing(words: Words, place: Installation, language: str) -> None:

@@ -84,7 +84,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise click.UsageError(f"Invalid value for a day: {text} (YYYY-MM-DD)") from None
+        raise click.UsageError(f"Invalid value for '{text}': YYYY-MM-DD") from None
 
 
 def _done(words: Words, office: Office, action: str, login: str, auditor: bool, asked: Person, language: str) -> str:
@@ -124,8 +124,13 @@ def _list(words: Words, office: Office, language: str) -> None:
     from engine.office.people import team
     from engine.records.dossier import SYSTEM_ACTOR
 
-    for account in team(office, SYSTEM_ACTOR):
-        click.echo("  ".join([f"{account.login:24}", account.name, *_rights(words, office, account, language)]))
+    people = team(office, SYSTEM_ACTOR)
+    logins, names = (
+        max(map(len, column), default=0) for column in ([one.login for one in people], [one.name for one in people])
+    )
+    for account in people:
+        named = f"{account.login:{logins}}  {account.name:{names}}"
+        click.echo("  ".join([named, *_rights(words, office, account, language)]).rstrip())
 
 
 def _rights(words: Words, office: Office, account: Account, language: str) -> list[str]:
