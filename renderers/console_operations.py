@@ -289,9 +289,8 @@ def _forget(words: Words, place: Installation, store: Store, language: str) -> N
             count = forget_secrets(place.keys, keys)
     except (NoKeys, NoRing) as ring:
         _without_ring(words, place, ring, language)
-    click.echo(
-        words.say("operations.secrets_forgotten" if count else "operations.secrets_none", language, {"count": count})
-    )
+    told = "secrets_forgotten" if count else "secrets_none"
+    click.echo(words.say(f"operations.{told}", language, {"count": str(count)}))
     if count and people:
         click.echo(words.say("operations.recovery_stale", language, {"count": str(people)}))
 
