@@ -22,6 +22,7 @@ _OWN: Final = "guichet"
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _REQUEST: ContextVar[str] = ContextVar("request", default="")
 _LONGEST: Final = 2000
+_COUNT: Final = 10_000
 
 
 @contextmanager
@@ -96,8 +97,14 @@ def sentence(record: logging.LogRecord) -> str:
         text = record.getMessage()
     else:
         place = f"{_shown(record.pathname)}:{record.lineno} {record.funcName}"
-        text = f"{record.msg} ({place})" if record.args else place
+        said = record.getMessage() if _is_small(record.args) else record.msg
+        text = f"{said} ({place})" if record.args else place
     return "".join(sign if sign.isprintable() else " " for sign in " ".join(text.split())[:_LONGEST])
+
+
+def _is_small(told: object) -> bool:
+    """Whether these are counts, as of who waits in a queue, too small to be anybody's number."""
+    return isinstance(told, tuple) and all(type(one) is int and abs(one) < _COUNT for one in told)
 
 
 def failure(error: BaseException | None) -> list[str]:

@@ -141,7 +141,7 @@ def test_why_a_database_does_not_answer_is_told_in_one_line(
             }.items():
                 said = refused(Settings(procedures=tmp_path, data=tmp_path / "data", database=at), capsys)
                 assert f"{told}" in said.replace("\u00a0", " "), said
-                assert "PostgreSQL ne répond pas" in said.replace("\u00a0", " ")
+                assert "PostgreSQL n’ouvre pas" in said.replace("\u00a0", " ")
                 assert "Voyez si le serveur marche" in said, "what to do"
                 assert SECRET not in said
                 assert not [one for one in caplog.records if "error connecting" in one.getMessage()], "told once"

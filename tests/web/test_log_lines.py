@@ -280,6 +280,16 @@ def test_where_people_are_invented_a_terminal_shows_all(log: Callable[..., str])
     assert "ValueError: what went wrong" in log()
 
 
+def test_another_librarys_counts_are_told_and_its_numbers_are_not(log: Callable[..., str]) -> None:
+    speak(logging.getLogger(), "", terminal=True, whole=False)
+    logging.getLogger("waitress.queue").warning("Task queue depth is %d", 7)
+    logging.getLogger("another.library").warning("called by %d", 22890112233)
+    said = log()
+    assert "Task queue depth is 7 (" in said
+    assert "called by %d (" in said
+    assert "22890112233" not in said
+
+
 def test_a_line_is_one_line(log: Callable[..., str]) -> None:
     """What an address or a file says cannot write a line of its own."""
     log("json")
