@@ -24,6 +24,7 @@ from engine.records.snippets import Snippet
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
 from engine.records.tallies import STANDING, Asked, Count, Mark
+from tests.beside import Beside
 from tests.engine.records.makers import (
     AGENT,
     NOON,
@@ -175,6 +176,33 @@ def test_one_draft_an_owner_and_procedure(store: Store) -> None:
         unit.put_dossier(a_dossier("d6", owner="ama", revision=1, closed_at=NOON), 0)
         assert unit.draft_of("ama", "permit") is None
     opened(store, a_dossier("d7", owner="ama"))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [{"submitted_at": NOON}, {"closed_at": NOON}, {"owner": "kofi"}],
+    ids=["sent", "given up", "handed over"],
+)
+@pytest.mark.parametrize("begun", [True, False], ids=["begun again", "none since"])
+def test_a_draft_is_one_still_once_it_is_held(store: Store, end: dict[str, Any], begun: bool) -> None:
+    """Sent, given up or handed over by a unit that had it first: whoever waited for it has the one begun since, or none."""
+    opened(store, a_dossier("d1", owner="ama"))
+
+    def look() -> str | None:
+        with store.unit(write=True) as unit:
+            draft = unit.draft_of("ama", "permit")
+            return draft.id if draft else None
+
+    other = Beside(store, look)
+    with store.unit(write=True) as unit:
+        before = unit.dossier("d1")
+        assert before
+        other.begin()
+        unit.put_dossier(replace(before, revision=1, **end), 0)
+        if begun:
+            unit.add_dossier(a_dossier("d2", owner="ama"))
+            journal(unit, "d2", "opened")
+    assert other.end() == ("d2" if begun else None)
 
 
 def test_a_number_is_given_once(store: Store) -> None:

@@ -258,6 +258,11 @@ class Dossier:
         return self.submitted_at is None
 
     @property
+    def is_open_draft(self) -> bool:
+        """Neither sent, nor given up, nor out of time."""
+        return self.submitted_at is None and self.closed_at is None
+
+    @property
     def files_used(self) -> frozenset[str]:
         """The files that an answer or an act names."""
         return files_named(self.answers) | {name for taken in self.taken for name in taken.attachments}

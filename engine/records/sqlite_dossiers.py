@@ -20,6 +20,10 @@ LINES: Final = Shape(DossierLine, "dossier")
 ENTRIES: Final = Shape(Entry, "entry", ("dossier", "n"))
 
 _BODY: Final = "SELECT body FROM dossier_body WHERE dossier = "
+_DRAFT: Final = (
+    f"{_BODY}(SELECT id FROM dossier WHERE owner = ? AND procedure = ? AND submitted_at IS NULL AND closed = 0"
+    " ORDER BY created_at DESC LIMIT 1)"
+)
 _ADD: Final = LINES.insert("revision")
 _ADD_ENTRY: Final = ENTRIES.insert()
 _ADD_SALT: Final = "INSERT INTO salt (dossier, n, name, salt) VALUES (?, ?, ?, ?)"
@@ -76,13 +80,17 @@ class DossierVerbs(Verbs):
         return read_body(row[0]) if row else None
 
     def draft_of(self, owner: str, procedure: str) -> Dossier | None:
-        """The newest draft: only owner “” may have several."""
-        row = self._row(
-            _BODY + "(SELECT id FROM dossier WHERE owner = ? AND procedure = ? AND submitted_at IS NULL AND closed = 0"
-            " ORDER BY created_at DESC LIMIT 1)" + self.lock,
-            (owner, procedure),
-        )
-        return read_body(row[0]) if row else None
+        """The newest draft: only owner “” may have several. Once it is held it is looked at again: sent, given up or handed over
+        while this unit waited for it, it is none any more, and another may have been begun."""
+        passed = ""
+        while row := self._row(_DRAFT + self.lock, (owner, procedure)):
+            found = read_body(row[0])
+            if found.is_open_draft and found.owner == owner:
+                return found
+            if found.id == passed:  # held, and its line says otherwise still: `findings` tells
+                return None
+            passed = found.id
+        return None
 
     def add_dossier(self, dossier: Dossier) -> None:
         self._change(_ADD, [*LINES.cells(line_of(dossier)), dossier.revision])
