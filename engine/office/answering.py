@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from engine.definition.model import Procedure
-from engine.office.carrying import keep
+from engine.office.carrying import check_open_draft, keep
 from engine.office.command import Memory
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refused, refusal
@@ -19,6 +20,8 @@ from engine.rules.passage import codes
 from engine.rules.scopes import Standing
 from engine.rules.view import AnswerProblem, FormView, PageView
 from engine.values import Plain
+
+_OF_DRAFTS: Final = frozenset({"saved", "linked", "reused"})  # entries that no request has once it was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,9 @@ def keep_answers(
     office: Office, unit: Unit, before: Dossier, after: Dossier, kind: str, actor: Actor, **body: Plain
 ) -> Dossier:
     """Keeps a dossier whose answers or files changed; nothing is written when nothing did. The journal names the answers
-    and commits to them."""
+    and commits to them. Raises Refused: already_submitted, closed, for what is kept of drafts only and of those given up."""
+    if kind in _OF_DRAFTS or before.is_draft:
+        check_open_draft(before)
     if after == before:
         return before
     procedure = pinned(office, unit, before)

@@ -91,12 +91,32 @@ def keep(
     return dossier
 
 
+def check_open_draft(dossier: Dossier) -> None:
+    """Whatever a caller read before: what only a draft may have befall it befalls nothing else. Raises Refused: already_submitted,
+    closed."""
+    if not dossier.is_draft:
+        raise Refused(refusal("already_submitted"))
+    if dossier.closed_at is not None:
+        raise Refused(refusal("closed"))
+
+
 def forget_draft(office: Office, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
-    """Closes a draft, if time has not yet, and forgets what was written in it: answers, files, label, where its owner was
-    written to, and the salts that could tell them. Its journal says that it was there."""
-    closed_at = before.closed_at or office.now()
+    """Closes a draft and forgets what was written in it: answers, files, label, where its owner was written to, and the salts
+    that could tell them. Its journal says that it was there. Raises Refused: already_submitted, closed."""
+    check_open_draft(before)
+    return _forgotten(office, unit, before, replace(before, closed_at=office.now()), actor)
+
+
+def forget_expired(office: Office, unit: Unit, before: Dossier) -> Dossier:
+    """The same of a draft that time closed in this unit. Raises Refused("already_submitted")."""
+    if not before.is_draft or before.closed_at is None:
+        raise Refused(refusal("already_submitted"))
+    return _forgotten(office, unit, before, before, SYSTEM_ACTOR)
+
+
+def _forgotten(office: Office, unit: Unit, before: Dossier, closed: Dossier, actor: Actor) -> Dossier:
     after = replace(
-        before, closed_at=closed_at, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None
+        closed, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None
     )  # fmt: skip
     body = {"revision": before.revision + 1, "closed": True}
     dossier = keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)

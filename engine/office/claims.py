@@ -99,8 +99,8 @@ def adopt(
     number). What is left is still to be chosen about: nothing of it is lost. All in one unit."""
     try:
         with office.store.unit(write=True) as unit:
-            source, owner = _claim_of(office, unit, token), unit.account(actor.id)
-            if source is None or owner is None or not _may_own(actor):
+            source, owner = _claim_of(office, unit, token), unit.account_held(actor.id)
+            if source is None or owner is None or owner.disabled or not _may_own(actor):
                 return ()
             left = tuple(
                 one for one in _drafts(unit, source, owner)
@@ -177,7 +177,7 @@ def _close(unit: Unit, source: Account) -> None:
 def _claim_of(office: Office, unit: Unit, token: str) -> Account | None:
     """Whose browser this is, while it may still come back."""
     session = unit.session(token_digest(token)) if token else None
-    account = unit.account(session.account) if session else None
+    account = unit.account_held(session.account) if session else None
     if session is None or account is None or not account.is_claimed:
         return None
     return account if is_alive(office, session, account, office.now()) else None
@@ -189,8 +189,11 @@ def _drafts(unit: Unit, source: Account, owner: Account) -> Iterator[Waiting]:
 
 
 def _open_drafts(unit: Unit, source: Account) -> list[Dossier]:
+    """Each looked at again once it is held: another tab may have given it up, another unit handed it over. None is begun meanwhile
+    by an account that is held."""
     lines = [line for line in unit.dossiers_of(source.id, MOST_LINES) if line.submitted_at is None and not line.closed]
-    return [one for line in lines if (one := unit.dossier(line.id)) is not None]
+    held = filter(None, (unit.dossier(line.id) for line in lines))
+    return [one for one in held if one.is_open_draft and one.owner == source.id]
 
 
 def _phone(account: Account) -> str:

@@ -104,6 +104,9 @@ def open_dossier(
     answers = _eligible(office, procedure, criteria, language)
 
     def work(unit: Unit) -> Dossier:
+        owner = unit.account_held(actor.owns)  # whoever erases it, or hands over what was begun, waits, or has done so
+        if owner is not None and owner.disabled:
+            raise NotFound
         draft = unit.draft_of(actor.owns, procedure.id)
         if draft is not None:
             after = replace(draft, answers={**draft.answers, **answers})

@@ -26,9 +26,11 @@ def change_phone(office: Office, unit: Unit, account: Account, phone: str, actor
     who has something of their own."""
     other = unit.account_of("applicant", phone)
     if other is not None and other.id != account.id:
-        if not is_bare(unit, other.id):
-            raise Taken(phone)
-        leave(unit, other.id)
+        other = unit.account_held(other.id)  # begins nothing from here on
+        if other is not None and other.login == phone:
+            if not is_bare(unit, other.id):
+                raise Taken(phone)
+            leave(unit, other.id)
     before = account.login if account.login.startswith("+") else ""
     for awaiting in unit.mandates_awaiting(before) if before else ():
         mandate = unit.mandate(awaiting.id)

@@ -100,6 +100,8 @@ def _add_email(office: Office, unit: Unit, account: Account, email: str, actor: 
     known = unit.identifier("email", email)
     if known is not None and known.account == account.id:
         return
+    if known is not None:
+        unit.account_held(known.account)  # begins nothing from here on
     if known is not None and not is_bare(unit, known.account, email):
         raise Taken(email)
     if known is not None:
@@ -172,10 +174,11 @@ def erase_own(office: Office, actor: Actor) -> Erased:
     with office.store.unit(write=True) as unit:
         account = _account(unit, actor)
         lines = unit.dossiers_of(account.id, MOST_DOSSIERS)
-        running = [line for line in lines if not line.closed and line.submitted_at is not None]
+        held = [one for line in lines if not line.closed and (one := unit.dossier(line.id)) is not None]
+        running = [one for one in held if not one.is_draft and one.closed_at is None]  # as they stand once held
         if running:
             raise Refused(refusal("erase_running", count=len(running)))
-        drafts = [one for line in lines if not line.closed and (one := unit.dossier(line.id)) is not None]
+        drafts = [one for one in held if one.is_open_draft]
         for draft in drafts:
             forget_draft(office, unit, draft, actor)
         for way in unit.identifiers_of(account.id):
@@ -188,4 +191,6 @@ def erase_own(office: Office, actor: Actor) -> Erased:
         unit.drop_phone_move(account.id)
         unit.drop_sessions(account.id)
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
-    return Erased(len(drafts), sum(1 for line in lines if line.submitted_at is not None))
+        sent = {line.id for line in lines if line.submitted_at is not None}
+        sent |= {one.id for one in held if not one.is_draft}
+    return Erased(len(drafts), len(sent))

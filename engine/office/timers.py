@@ -15,7 +15,7 @@ from typing import Final
 from engine.clock import local_day
 from engine.definition.model import Procedure
 from engine.gateways.senders import NotSent
-from engine.office.carrying import carry_out, forget_draft, journalise
+from engine.office.carrying import carry_out, forget_expired, journalise
 from engine.office.carrying_orders import carry_orders
 from engine.office.cashier import awaited_in
 from engine.office.checkpoints import sign_journal
@@ -150,7 +150,7 @@ def _fire(office: Office, timer: Timer) -> Dossier | None:
             return None
         moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
         expired = moved.is_draft and moved.closed_at is not None
-        return forget_draft(office, unit, moved, SYSTEM_ACTOR) if expired else moved
+        return forget_expired(office, unit, moved) if expired else moved
 
 
 def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, now: datetime) -> bool:

@@ -147,7 +147,8 @@ class World:
         """Puts answers in as if pages had been saved, journal included."""
         with self.office.store.unit(write=True) as unit:
             actor = self.owner(dossier)
-            return keep_answers(self.office, unit, dossier, replace(dossier, **changes), "saved", actor)
+            kind = "saved" if dossier.is_draft else "corrected"
+            return keep_answers(self.office, unit, dossier, replace(dossier, **changes), kind, actor)
 
     def kinds(self, dossier: Dossier) -> list[str]:
         return [entry.kind for entry in self.read(lambda unit: unit.entries(dossier.id))]
