@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from engine.clock import local_day
 from engine.definition import directory
@@ -29,6 +29,8 @@ from engine.rules.history import differences, fold, projection_of
 from engine.rules.parts import is_in_parts
 from engine.rules.passage import codes
 from engine.values import Plain
+
+_OF_DRAFTS: Final = frozenset({"saved", "linked", "reused", "adopted", "submitted", "dropped"})
 
 
 def trail(office: Office, actor: Actor, dossier_id: str) -> tuple[tuple[Entry, ...], Break | None]:
@@ -156,12 +158,21 @@ def _of_journal(dossier: Dossier, entries: tuple[Entry, ...]) -> Iterator[Findin
     differing = differences(fold(entries), projection_of(dossier))
     if differing:
         yield Finding("projection", dossier.id, {"differs": list(differing)})
+    yield from _of_drafts(dossier, entries)
     pairs = zip(entries, (*entries[1:], None), strict=False)  # none at all is the store's to tell
     for entry, following in pairs:  # an edition changes only where an entry says that the dossier came over
         later = dossier.fingerprint if following is None else following.edition
         if entry.edition != later and (following is None or following.kind != "migrated"):
             yield Finding("edition_moved", dossier.id, {"fingerprint": entry.edition})
             return
+
+
+def _of_drafts(dossier: Dossier, entries: tuple[Entry, ...]) -> Iterator[Finding]:
+    """What only a draft may have befall it, and befell what was sent or given up already."""
+    ended = next((entry.n for entry in entries if entry.kind in ("submitted", "dropped")), len(entries))
+    for entry in entries[ended:]:
+        if entry.kind in _OF_DRAFTS:
+            yield Finding("not_a_draft", dossier.id, {"entry": entry.n, "kind": entry.kind})
 
 
 def _of_written(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.office import intake
+from engine.office.carrying import journalise
 from engine.office.inspection import fsck
 from engine.office.office import Office
 from engine.records.dossier import Dossier
 from engine.records.store import Finding
+from engine.rules.decision import EntryDraft
 from engine.rules.examples import example_answers
-from tests.engine.office.world import PASSPORT, World
+from tests.engine.office.world import B3, PASSPORT, World
 
 Body = dict[str, Any]
 
@@ -113,6 +116,27 @@ def test_what_was_handed_in_is_not_exchanged(world: World, change: Callable[[Bod
     assert fsck(world.office) == ()
     rewrite(world.office, dossier, change)
     assert "files_differ" in {one.code for one in fsck(world.office)}
+
+
+@pytest.mark.parametrize("kind", ["saved", "dropped"])
+@pytest.mark.parametrize("ended", ["sent", "given up"])
+def test_the_journal_tells_what_befell_no_draft(kind: str, ended: str, world: World) -> None:
+    """As an earlier release could let it happen."""
+    me = world.applicant()
+    dossier = world.sent(B3, me) if ended == "sent" else world.draft(B3, me)
+    if ended == "given up":
+        intake.drop_draft(world.office, me, dossier.id)
+    assert fsck(world.office) == ()
+    with world.office.store.unit(write=True) as unit:
+        before = unit.dossier(dossier.id)
+        assert before
+        after = replace(before, revision=before.revision + 1)
+        unit.put_dossier(after, before.revision)
+        told = EntryDraft(kind, {"revision": after.revision})
+        journalise(unit, after, [told], me, world.office.now())
+        last = unit.head(dossier.id)[0]
+    found = [(one.code, one.dossier, dict(one.facts)) for one in fsck(world.office)]
+    assert ("not_a_draft", dossier.id, {"entry": last, "kind": kind}) in found
 
 
 def test_honest_journeys_raise_no_alarm(world: World) -> None:
