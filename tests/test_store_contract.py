@@ -435,6 +435,30 @@ def test_a_lease_that_is_another_s_settles_nothing(store: Store) -> None:
         assert (kept.sent_at, kept.attempts) == (later(minutes=3), 2)
 
 
+def test_a_letter_is_silenced_unless_it_left(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        for name in ("left", "waits", "refused"):
+            unit.add_letter(a_letter(name, dossier="d1"))
+        lent = {one.id: one for one in unit.claim_letters(NOON, later(minutes=2))}
+
+    def silence() -> list[bool]:
+        with store.unit(write=True) as unit:
+            return [unit.silence_letter(name, "slot_lost") for name in ("left", "waits", "refused", "nobody's")]
+
+    other = Beside(store, silence)
+    with store.unit(write=True) as unit:
+        unit.settle_letter(replace(lent["left"], sent_at=NOON))
+        unit.settle_letter(replace(lent["refused"], failed="no such number"))
+        other.begin()
+    assert other.end() == [False, True, False, False]
+    with store.unit(write=True) as unit:
+        fates = {one.id: (one.sent_at, one.failed) for one in unit.letters_of("d1")}
+        assert fates == {"left": (NOON, None), "waits": (None, "slot_lost"), "refused": (None, "no such number")}
+        with pytest.raises(LookupError):  # whoever it was lent to tells nothing more of it
+            unit.settle_letter(replace(lent["waits"], due_at=later(minutes=9)), later(minutes=2))
+
+
 def test_letters_of_a_channel_that_is_left_alone_are_not_lent(store: Store) -> None:
     with store.unit(write=True) as unit:
         for name, channel in (("l1", "sms"), ("l2", "email"), ("l3", "inbox")):

@@ -114,7 +114,7 @@ def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
     mark = f":reminder:{booking.appointment}"
     for letter in unit.letters_of(dossier.id):
         if letter.sent_at is None and letter.failed is None and mark in letter.dedupe:
-            unit.settle_letter(replace(letter, failed="slot_lost"))
+            unit.silence_letter(letter.id, "slot_lost")  # unless it leaves at this very moment
 
 
 # -- what they are told ------------------------------------------------------------------------------------------------

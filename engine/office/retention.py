@@ -74,7 +74,7 @@ def _forget_all(office: Office, unit: Unit, procedure: Procedure, before: Dossie
     unit.erase_salts(before.id)
     unit.erase_letters(before.id)
     unit.erase_exchanges(before.id)
-    for payment in unit.payments_of(before.id):
+    for payment in filter(None, (unit.payment(one.id) for one in unit.payments_of(before.id))):  # held, then written
         unit.put_payment(replace(payment, payer=""))
     unit.forget_payers(before.id)
     _set_timers(office, unit, procedure, dossier)

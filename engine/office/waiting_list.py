@@ -97,11 +97,18 @@ def tell_waiting(
         if told >= most:
             break
         dossier = unit.dossier_at_rest(one.dossier) if one.dossier != but else None
-        if dossier is None or dossier.closed_at is not None or (one.told_at is not None and now - one.told_at < QUIET):
+        still = _still(unit, one) if dossier is not None and dossier.closed_at is None else None
+        if dossier is None or still is None or (still.told_at is not None and now - still.told_at < QUIET):
             continue
-        unit.put_waiting(replace(one, told_at=now))
+        unit.put_waiting(replace(still, told_at=now))
         told += _owe(office, unit, dossier, office_id, source, now)
     return told
+
+
+def _still(unit: Unit, one: Waiting) -> Waiting | None:
+    """The same as it stands once its dossier is held; none where it waits there no more."""
+    same = (now for now in unit.waiting_of(one.dossier) if now.appointment == one.appointment)
+    return next((now for now in same if (now.resource, now.office) == (one.resource, one.office)), None)
 
 
 def _owe(office: Office, unit: Unit, dossier: Dossier, office_id: str, source: str, now: datetime) -> bool:

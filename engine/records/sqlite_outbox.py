@@ -16,6 +16,9 @@ TIMERS: Final = Shape(Timer, "timer", ("dossier", "name", "entry"))
 
 _ADD_LETTER: Final = LETTERS.insert() + " ON CONFLICT (dedupe) DO NOTHING"
 _SETTLE: Final = LETTERS.update.replace("SET ", "SET claimed_until = NULL, ", 1)
+_SILENCE: Final = (
+    "UPDATE letter SET failed = ?, claimed_until = NULL WHERE id = ? AND sent_at IS NULL AND failed IS NULL"
+)
 _ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # one that fired under this entry never fires again
 
 
@@ -46,6 +49,9 @@ class OutboxVerbs(Verbs):
         cells = [*LETTERS.cells(letter), letter.id, *(() if lent_until is None else (instant_text(lent_until),))]
         if self._change(_SETTLE + lent, cells) != 1:
             raise LookupError(letter.id)
+
+    def silence_letter(self, letter_id: str, why: str) -> bool:
+        return self._change(_SILENCE, (why, letter_id)) == 1
 
     def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]:
         sql = f'{LETTERS.select} WHERE "to" = ? ORDER BY created_at DESC, rowid DESC LIMIT ?'

@@ -1,0 +1,96 @@
+"""What was listed before it was held is looked at again once it is, on both stores: letters, waiting lists, payments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.office import bookings, openings, retention, waiting_list
+from engine.office.timers import tour
+from engine.records.dossier import Letter, Payment
+from engine.records.postgres import PostgresUnit
+from engine.records.sqlite import SqliteStore, SqliteUnit
+from engine.records.store import Store
+from tests.beside import Beside, beside
+from tests.engine.office.test_bookings import to_book
+from tests.engine.office.test_openings import LOME, STRIKE, _refuses, chief, on
+from tests.engine.office.test_retention import refused
+from tests.engine.office.world import World, a_world
+from tests.postgres import an_empty_store
+
+FRIDAY = date(2026, 11, 27)
+CLOSED = replace(STRIKE, first_day=FRIDAY, last_day=FRIDAY)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    store: Store = SqliteStore(tmp_path / "guichet.db") if request.param == "sqlite" else an_empty_store()
+    yield a_world(tmp_path, store)
+    store.close()
+
+
+def unit_of(world: World) -> type[Any]:
+    return SqliteUnit if isinstance(world.office.store, SqliteStore) else PostgresUnit
+
+
+def test_a_reminder_that_leaves_at_the_moment_of_the_closure_has_left(world: World) -> None:
+    dossier = on(world, to_book(world), FRIDAY)
+    world.clock.instant = dossier.bookings["depot"].start - timedelta(hours=20)
+    world.office.senders["sms"].send = _refuses  # type: ignore[method-assign,attr-defined]
+    tour(world.office)
+    administrator = chief(world)
+
+    def reminders() -> list[Letter]:
+        return [one for one in world.read(lambda unit: unit.letters_of(dossier.id)) if ":reminder:" in one.dedupe]
+
+    left = replace(reminders()[0], sent_at=world.office.now())
+    closing = Beside(world.office.store, lambda: openings.change_openings(world.office, administrator, CLOSED).told)
+    with world.office.store.unit(write=True) as unit:
+        unit.settle_letter(left)
+        closing.begin()
+    assert closing.end() == 1
+    assert reminders() == [left]
+
+
+def test_who_waits_no_more_is_not_put_back_on_the_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    visit, waits = on(world, to_book(world), FRIDAY), to_book(world, 1)
+    waiting_list.wait_for_seat(world.office, world.owner(waits), waits.id, "depot", LOME)
+    leaving = Beside(
+        world.office.store,
+        lambda: waiting_list.stop_waiting(world.office, world.owner(waits), waits.id, "depot"),
+    )
+    beside(monkeypatch, unit_of(world), "waiting_for", leaving)
+    bookings.cancel_booking(world.office, world.owner(visit), visit.id, "depot")
+    leaving.end()
+    assert waiting_list.waits_at(world.office, world.owner(waits), waits.id, "depot") == ""
+
+
+def test_what_an_operator_says_of_a_payment_is_not_undone_by_forgetting_its_payer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    dossier = refused(world)
+    payment = Payment(
+        "p1", "r1", dossier.id, ("droits",), 500, "sandbox", "mobile_money", "+22890112233", "failed", world.office.now(),
+        world.office.now(), ended_at=world.office.now(),
+    )  # fmt: skip
+    with world.office.store.unit(write=True) as unit:
+        unit.add_payment(payment)
+    world.wait(days=4000)
+
+    def told() -> None:
+        with world.office.store.unit(write=True) as unit:
+            kept = unit.payment("p1")
+            assert kept
+            unit.put_payment(replace(kept, reason="limit", checked_at=world.office.now()))
+
+    telling = Beside(world.office.store, told)
+    beside(monkeypatch, unit_of(world), "payments_of", telling)
+    assert retention.forget_overdue(world.office, dossier.id)
+    assert telling.end() is None
+    after = world.read(lambda unit: unit.payment("p1"))
+    assert (after.payer, after.reason, after.checked_at) == ("", "limit", world.office.now())
