@@ -73,10 +73,16 @@ def sign_in(office: Office, kind: Kind, login: str, password: str, client: str =
         raise Refused(closed)
     right = is_secret(account.secret if account else "", password)  # slow on purpose: outside any unit
     with office.store.unit(write=True) as unit:
-        account = unit.account(account.id) if account else None
-        if not right or account is None or not account.is_open(office.day()):
+        still = _still(unit, account) if account and right else None
+        if still is None or not still.is_open(office.day()):
             raise Refused(refusal("sign_in_wrong"))
-        return _passed(office, unit, account, now, device)
+        return _passed(office, unit, still, now, device)
+
+
+def _still(unit: Unit, judged: Account) -> Account | None:
+    """An account whose password was looked at outside any unit, held; none where another was put in its place meanwhile."""
+    account = unit.account_held(judged.id)
+    return account if account is not None and account.secret == judged.secret else None
 
 
 def _passed(office: Office, unit: Unit, account: Account, now: datetime, device: str) -> Passed:
@@ -212,7 +218,10 @@ def change_password(office: Office, actor: Actor, before: str, password: str, cl
     _check_password(office, account, password)
     secret = hash_secret(password)
     with office.store.unit(write=True) as unit:
-        unit.put_account(replace(unit.account_held(actor.id) or account, secret=secret, fresh=False))
+        still = _still(unit, account)
+        if still is None:
+            raise Refused(refusal("sign_in_wrong", why="password"))
+        unit.put_account(replace(still, secret=secret, fresh=False))
         unit.drop_sessions(actor.id)
 
 

@@ -1,8 +1,8 @@
-"""What was listed before it was held is looked at again once it is, on both stores: letters, waiting lists, payments."""
+"""What was listed before it was held is looked at again once it is, on both stores: letters, waiting lists, payments, passwords."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine.office import bookings, openings, retention, waiting_list
+from engine.office import bookings, openings, people, retention, staff, waiting_list
+from engine.office.people import Person
+from engine.office.secrets import is_secret
 from engine.office.timers import tour
-from engine.records.dossier import Letter, Payment
+from engine.problems import Refused
+from engine.records.dossier import SYSTEM_ACTOR, Letter, Payment
 from engine.records.postgres import PostgresUnit
 from engine.records.sqlite import SqliteStore, SqliteUnit
 from engine.records.store import Store
@@ -68,6 +71,27 @@ def test_who_waits_no_more_is_not_put_back_on_the_list(world: World, monkeypatch
     bookings.cancel_booking(world.office, world.owner(visit), visit.id, "depot")
     leaving.end()
     assert waiting_list.waits_at(world.office, world.owner(waits), waits.id, "depot") == ""
+
+
+@pytest.mark.parametrize("act", ["sign in", "change it"])
+def test_a_password_replaced_while_it_is_looked_at_is_not_the_one_any_more(
+    act: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = people.add_person(world.office, SYSTEM_ACTOR, "agent", "ama", Person("A. Mensah", {"dgdn/guichet": None}))
+    replacing = Beside(world.office.store, lambda: people.give_password(world.office, SYSTEM_ACTOR, given.account.id))
+    beside(monkeypatch, staff, "is_secret", replacing)
+    acts: dict[str, Callable[[], Any]] = {
+        "sign in": lambda: staff.sign_in(world.office, "agent", "ama", given.password),
+        "change it": lambda: staff.change_password(
+            world.office, given.account.actor(), given.password, "another-one-of-mine"
+        ),
+    }
+    with pytest.raises(Refused, match="sign_in_wrong"):
+        acts[act]()
+    latest = replacing.end()
+    account = world.read(lambda unit: unit.account(given.account.id))
+    assert is_secret(account.secret, latest.password)
+    assert world.read(lambda unit: unit.sessions_of(account.id)) == ()
 
 
 def test_what_an_operator_says_of_a_payment_is_not_undone_by_forgetting_its_payer(
