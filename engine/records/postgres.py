@@ -20,7 +20,7 @@ from psycopg import errors
 from engine.records.gauges import Standing
 from engine.records.postgres_lines import MOST, OPTIONS, PATIENCE, Lines
 from engine.records.postgres_reach import await_server, check_address, why_unreachable
-from engine.records.postgres_schema import CLOCK, RECORDED, SAFE, check_settings, migrate
+from engine.records.postgres_schema import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
 from engine.records.postgres_tables import PostgresRows
 from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
@@ -232,7 +232,7 @@ class PostgresStore:
             level = psycopg.IsolationLevel.REPEATABLE_READ if use == "read" else psycopg.IsolationLevel.READ_COMMITTED
             connection.isolation_level, connection.read_only = level, use == "read"
             with connection.transaction():
-                connection.execute("SET LOCAL statement_timeout = 0")
+                connection.execute(UNHURRIED)
                 rows = PostgresRows(connection)
                 if use != "read":
                     rows.hold()

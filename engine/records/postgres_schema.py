@@ -53,6 +53,9 @@ _INSERTED: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _INSTANT: Final = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 CLOCK: Final = f"SELECT {_INSTANT}"
 RECORDED: Final = "SELECT to_regclass('migration') IS NOT NULL"
+# For what goes through whole tables, in its transaction alone. A lock is waited for no longer than ever: who works goes first.
+UNHURRIED: Final = """SELECT set_config('statement_timeout', '0', true),
+    set_config('idle_in_transaction_session_timeout', '0', true)"""
 _COLUMN: Final = re.compile(r"^(\s*(?:\"?\w+\"?)) (TEXT|INTEGER)\b", re.MULTILINE)
 _TYPES: Final = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT"}
 
@@ -256,7 +259,8 @@ MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 
 
 def migrate(connection: psycopg.Connection[Any]) -> None:
-    """Applies what is pending, each migration with its record in one transaction. Safe to start several times at once."""
+    """Applies what is pending, each migration with its record in one transaction, however long it takes. Safe to start several
+    times at once."""
     with (
         suppress(UniqueViolation, DuplicateTable),
         connection.transaction(),
@@ -264,6 +268,7 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
         run(connection, 'CREATE TABLE IF NOT EXISTS migration (name TEXT COLLATE "C" PRIMARY KEY, at TEXT NOT NULL)')
     for name, statements in MIGRATIONS.items():
         with connection.transaction():
+            run(connection, UNHURRIED)
             run(connection, "LOCK TABLE migration IN EXCLUSIVE MODE")
             applied = {row[0] for row in run(connection, "SELECT name FROM migration").fetchall()}
             if strangers := applied - set(NAMES):

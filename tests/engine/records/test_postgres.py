@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -12,9 +13,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from engine.records import postgres, postgres_lines, postgres_schema
 from engine.records.file_keys import NoRing
 from engine.records.postgres import PostgresStore
 from engine.records.postgres_schema import NAMES, check_settings, migrate
+from engine.records.removal import Use
 from engine.records.shelves import WrongShelf
 from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
 from engine.records.store import Busy, Damaged
@@ -104,6 +107,27 @@ def test_a_table_that_another_makes_meanwhile_is_taken_as_it_is() -> None:
         second.commit()
         found = second.execute("SELECT name FROM migration").fetchall()
     assert {name for (name,) in found} == set(NAMES)
+
+
+HURRIED = "-c statement_timeout=200 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=200"
+LONGER = 0.6  # seconds: than any of these lets pass
+
+
+def test_a_migration_takes_the_time_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large tables take longer than any command may; a lock is waited for no longer than ever."""
+
+    def slow() -> Iterator[str]:
+        yield f"SELECT pg_sleep({LONGER})"
+        time.sleep(LONGER)
+        yield "CREATE TABLE waited AS SELECT current_setting('lock_timeout') AS lock"
+
+    monkeypatch.setattr(postgres_schema, "MIGRATIONS", {NAMES[0]: slow})
+    with database() as address, psycopg.connect(address, autocommit=True, options=HURRIED) as connection:
+        migrate(connection)
+        assert connection.execute("SELECT lock FROM waited").fetchall() == [("4s",)]
+        assert connection.execute("SELECT name FROM migration").fetchall() == [(NAMES[0],)]
+        with pytest.raises(psycopg.errors.QueryCanceled):  # what comes afterwards is as short as before
+            connection.execute(f"SELECT pg_sleep({LONGER})")
 
 
 def test_texts_are_ordered_byte_by_byte(store: PostgresStore) -> None:
@@ -258,6 +282,20 @@ def test_a_child_process_begins_with_its_own_connections() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         with store.unit() as unit:
             assert unit.dossier("d1") is not None
+        store.close()
+
+
+@pytest.mark.parametrize("use", ["read", "hold", "fill"])
+def test_whole_tables_are_waited_for_while_the_other_side_works(monkeypatch: pytest.MonkeyPatch, use: Use) -> None:
+    """A copy says nothing to this side while the other one writes or digests a large table."""
+    monkeypatch.setattr(postgres_lines, "OPTIONS", HURRIED)
+    monkeypatch.setattr(postgres, "check_settings", lambda found: None)
+    store = an_empty_store()
+    try:
+        with store.tables(use) as rows:
+            time.sleep(LONGER)
+            assert rows.count("dossier") == 0
+    finally:
         store.close()
 
 
