@@ -87,8 +87,9 @@ class FolderShelf:
         return str(self.folder)
 
     def read(self, name: str) -> bytes | None:
-        with disk(), suppress(FileNotFoundError):
-            return (self.folder / name).read_bytes()
+        for path in (self.folder / name, self._aside(name)):
+            with disk(), suppress(FileNotFoundError):
+                return path.read_bytes()
         return None
 
     def write(self, name: str, data: bytes, lasting: bool = True) -> None:
@@ -120,8 +121,9 @@ class FolderShelf:
             (self.folder / name).unlink(missing_ok=True)
 
     def take_away(self, name: str, limit: float) -> bool:
-        """Takes it aside first: what was written again meanwhile is young, and goes back."""
-        path, aside = self.folder / name, self.folder / f".{Path(name).name}.swept"
+        """Takes it aside first: what was written again meanwhile is young, and goes back. Killed before that, it is read where it
+        lies until it is tidied up."""
+        path, aside = self.folder / name, self._aside(name)
         with disk(), suppress(FileNotFoundError):
             path.rename(aside)
             if aside.stat().st_mtime >= limit:
@@ -134,6 +136,10 @@ class FolderShelf:
     def tidy(self, named: Collection[str], limit: float) -> None:
         """Half-written files, and folders that nothing is in."""
         with disk():
+            if left := {aside.name for aside in self.folder.glob(".*.swept")}:
+                for name in named:
+                    if self._aside(name).name in left:
+                        self._bring_back(name)
             for half in self.folder.glob(".*"):
                 with suppress(FileNotFoundError):  # put in its place meanwhile
                     if half.is_file() and half.stat().st_mtime < limit:
@@ -147,6 +153,18 @@ class FolderShelf:
         probe = f".probe.{secrets.token_hex(4)}"
         self.write(probe, b"probe")
         self.remove(probe)
+
+    def _aside(self, name: str) -> Path:
+        return self.folder / f".{Path(name).name}.swept"
+
+    def _bring_back(self, name: str) -> None:
+        """What a sweep that was killed left aside, unless it was written again since."""
+        path, aside = self.folder / name, self._aside(name)
+        if not path.exists():
+            self._make(path.parent)
+            with suppress(FileNotFoundError):  # that sweep lives, and put it back itself
+                aside.rename(path)
+                _sync_folder(path.parent)
 
     def _write(self, path: Path, data: bytes, lasting: bool) -> None:
         """Beside, then in its place."""

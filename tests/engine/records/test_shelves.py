@@ -116,6 +116,53 @@ def test_what_goes_while_it_is_tidied_up_was_put_in_its_place(tmp_path: Path, mo
     assert shelf.read("whole") == b"x"
 
 
+class Killed(BaseException):
+    """A process that ends between two lines."""
+
+
+def killed_while_sweeping(shelf: FolderShelf, patch: pytest.MonkeyPatch, limit: float) -> None:
+    """Between the two names that it gives to what was made young again."""
+    rename = Path.rename
+
+    def once(path: Path, other: Path) -> Path:
+        if path.name.startswith("."):
+            raise Killed
+        return rename(path, other)
+
+    with patch.context() as inside:
+        inside.setattr(Path, "rename", once)
+        with pytest.raises(Killed):
+            shelf.take_away(NAME, limit)
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_what_a_sweep_that_was_killed_left_aside_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    shelf = FolderShelf(tmp_path / "files")
+    shelf.write(NAME, b"x")
+    killed_while_sweeping(shelf, monkeypatch, time.time() - 60)
+    assert shelf.read(NAME) == b"x", "until then it is read where it lies"
+    shelf.tidy({"ab/ce/other.d1", NAME}, time.time() + days * 86_400 - 3_600)
+    assert names(shelf) == [NAME]
+    assert shelf.read(NAME) == b"x"
+    assert [one.name for one in shelf.folder.glob(".*")] == []
+
+
+def test_what_was_written_again_since_stays_and_what_nobody_names_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = FolderShelf(tmp_path / "files")
+    shelf.write(NAME, b"x")
+    killed_while_sweeping(shelf, monkeypatch, time.time() - 60)
+    shelf.write(NAME, b"again")
+    shelf.tidy({NAME}, soon())
+    assert shelf.read(NAME) == b"again"
+    killed_while_sweeping(shelf, monkeypatch, time.time() - 60)
+    shelf.tidy((), soon())
+    assert shelf.read(NAME) is None
+
+
 def test_the_place_is_tried(shelf: Shelf) -> None:
     shelf.check()
     assert names(shelf) == []
