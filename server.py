@@ -54,7 +54,8 @@ from renderers.console_installation import (
     say_trouble,
     settings_of,
 )
-from renderers.console_operations import backup_command, copy_command, keys_command, restore_command
+from renderers.console_keys import keys_command
+from renderers.console_operations import backup_command, copy_command, restore_command
 from renderers.console_people import agent_command
 from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command

@@ -45,7 +45,7 @@ from engine.records.store import Store
 from engine.records.stores import file_of, kept_nothing, open_shelf, open_store, unproven_server
 from renderers.console_language import language_of
 from renderers.console_opening import opening
-from renderers.console_operations import Installation
+from renderers.console_place import Installation
 from renderers.words import load_words
 
 DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}

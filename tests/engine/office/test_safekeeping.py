@@ -25,7 +25,9 @@ from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
 from engine.records.stores import open_shelf, open_store
 from renderers.console_installation import installation
-from renderers.console_operations import Installation, backup_command, copy_command, keys_command, restore_command
+from renderers.console_keys import keys_command
+from renderers.console_operations import backup_command, copy_command, restore_command
+from renderers.console_place import Installation
 from tests.bucket import service
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world, keys
 from tests.postgres import an_empty_store, database
