@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from renderers.console_place import LANGUAGES, Installation, fail, files_of, kept, without_ring, wording
+from renderers.console_place import LANGUAGES, Installation, fail, fail_for_lost, files_of, kept, without_ring, wording
 
 if TYPE_CHECKING:
     from engine.records.attachments import AttachmentStore
@@ -150,24 +150,23 @@ def _list_keys(words: Words, place: Installation, store: Store, language: str) -
 
 
 def _rotate(words: Words, place: Installation, store: Store, again: bool, language: str) -> None:
-    from engine.office.filed import places
-    from engine.records.attachments import Lost
+    from engine.office.filed import is_named, places
     from engine.records.file_keys import NoFileKey, NoRing, add_key
     from engine.records.store import Busy
 
     try:
         if not again:
             click.echo(words.say("operations.key_made", language, {"name": add_key(place.keys)}))
-        done = _ring_of(words, place, language).rewrap(places(store))
+        done, lost = _ring_of(words, place, language).rewrap(places(store))
+        lost = tuple(one for one in lost if is_named(store, one))  # not erased meanwhile
     except NoRing as ring:
         without_ring(words, place, ring, language)
-    except Lost as lost:
-        fail(words, "file_lost_here", language, digest=str(lost)[:12])
     except NoFileKey as missing:
         fail(words, "no_file_key", language, name=str(missing))
     except Busy as busy:
         fail(words, "busy", language, why=str(busy))
     click.echo(words.say("operations.rewrapped", language, {"count": str(done)}))
+    fail_for_lost(words, "files_lost_here", language, lost)
 
 
 def _ring_of(words: Words, place: Installation, language: str) -> AttachmentStore:

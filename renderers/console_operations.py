@@ -12,6 +12,7 @@ from renderers.console_place import (
     LANGUAGES,
     Installation,
     fail,
+    fail_for_lost,
     files_of,
     kept,
     named,
@@ -48,7 +49,7 @@ def copy_command(installed: Callable[[], Installation]) -> click.Command:
         (GUICHET_FILES), while people work.
 
         To move for good, step by step: docs/operation.md. Ends with 0: all is there; 1: refused, the database to
-        fill received nothing; 2: wrong use.
+        fill received nothing, or files are lost; 2: wrong use.
         """
         if files is not None and source is None and target is None:
             _copy_files(installed(), files, language)
@@ -67,12 +68,12 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
     def backup(folder: Path, language: str) -> None:
         """Keep the store, the files handed in and the keys of this installation in a new FOLDER, at one moment, while it works.
 
-        Says at its end what it does not hold. Ends with 0: whole; 1: refused.
+        Says at its end what it does not hold. Ends with 0: whole; 1: refused, or files are lost that dossiers name: all the rest
+        is kept.
         """
         from engine.clock import SystemClock
         from engine.office.safekeeping import back_up
         from engine.problems import Refused
-        from engine.records.attachments import Lost
         from engine.records.file_keys import NoFileKey, NoRing
         from engine.records.store import Busy
 
@@ -82,8 +83,6 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
             done = back_up(store, files_of(place), place.keys, folder, SystemClock().now())
         except Refused as refused:
             refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
-        except Lost as lost:
-            fail(words, "file_lost", language, digest=str(lost)[:12])
         except NoRing as ring:
             without_ring(words, place, ring, language)
         except NoFileKey as missing:
@@ -92,12 +91,15 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
             fail(words, "busy", language, why=str(busy))
         files = words.say("operations.files", language, {"count": str(done.files)})
         facts = {"count": str(done.dossiers), "files": files, "folder": str(folder)}
-        click.echo(words.say("operations.backed_up", language, facts))
+        click.echo(words.say("operations.backed_up_without" if done.lost else "operations.backed_up", language, facts))
+        if done.erased:
+            click.echo(words.say("operations.erased_meanwhile", language, {"count": str(len(done.erased))}))
         click.echo(words.say("operations.keep_apart", language, {}))
         if place.apart:
             click.echo(words.say("operations.not_held", language, {}))
         for kind, name in place.apart.items():
             click.echo(words.say(f"operations.apart_{kind}", language, {"name": name}))
+        fail_for_lost(words, "files_not_kept", language, done.lost)
 
     return backup
 
@@ -130,6 +132,9 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
         files = words.say("operations.files", language, {"count": str(done.files)})
         facts = {"count": str(done.dossiers), "files": files, "at": done.at[:16].replace("T", " ")}
         click.echo(words.say("operations.brought_back", language, facts))
+        for kind, missing in (("erased", done.erased), ("lost", done.lost)):
+            if missing:
+                click.echo(words.say(f"operations.back_without_{kind}", language, {"count": str(len(missing))}))
 
     return restore
 
@@ -174,12 +179,13 @@ def _copy_files(place: Installation, address: str, language: str) -> None:
         with opening():
             source, target = files_of(replace(place, files=there)), files_of(place)
             target.shelf.check()
-        count, new = copy_files(store, source, target)
-    except Lost as lost:
-        fail(words, "file_lost_here", language, digest=str(lost)[:12])
+        count, new, lost = copy_files(store, source, target)
+    except Lost as one:
+        fail(words, "file_not_taken", language, name=str(target.shelf), digest=str(one)[:12])
     except NoFileKey as missing:
         fail(words, "no_file_key", language, name=str(missing))
     except Busy as busy:
         fail(words, "busy", language, why=str(busy))
     facts = {"name": str(target.shelf), "count": str(count), "new": str(new)}
     click.echo(words.say("operations.files_copied", language, facts))
+    fail_for_lost(words, "files_not_copied", language, lost)

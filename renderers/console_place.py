@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -13,12 +13,13 @@ import click
 from renderers.console_opening import opening
 
 if TYPE_CHECKING:
-    from engine.records.attachments import AttachmentStore
+    from engine.records.attachments import AttachmentStore, Place
     from engine.records.shelves import Bucket
     from engine.records.store import Store
     from renderers.words import Words
 
 LANGUAGES = click.Choice(["fr", "en"])
+NAMED = 5  # of many files that are lost; `guichet fsck` names all
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,13 @@ def named(address: str) -> str:
 
 def fail(words: Words, key: str, language: str, code: int = 1, **facts: str) -> NoReturn:
     refuse(words.say(f"operations.{key}", language, facts), code)
+
+
+def fail_for_lost(words: Words, key: str, language: str, lost: Sequence[Place]) -> None:
+    """Ends with 1 where files are lost, the first of them named."""
+    if lost:
+        names = ", ".join(digest[:12] for _, digest in lost[:NAMED]) + (", …" if len(lost) > NAMED else "")
+        fail(words, key, language, count=str(len(lost)), names=names)
 
 
 def refuse(said: str, code: int = 1) -> NoReturn:

@@ -25,3 +25,10 @@ def places(store: Store) -> Iterator[Place]:
     with store.unit() as unit:
         proofs = unit.mandate_proofs()
     yield from proofs
+
+
+def is_named(store: Store, place: Place) -> bool:
+    """Whether its dossier or its mandate names a file by now."""
+    with store.unit() as unit:
+        dossier = unit.dossier(place[0])
+        return place in (places_of(unit, dossier) if dossier is not None else unit.mandate_proofs())

@@ -1,8 +1,8 @@
 """A backup of an installation, and its return: the store at one moment as one SQLite file, the files handed in, the keys.
 
 Whatever the store, the backup is the same, so that it returns into any. The store's moment is taken first, the files after:
-a file is never named before it is there, so all that the moment names are found. A backup is whole when its list of contents is
-there, which is written last.
+a file is never named before it is there, so all that the moment names are found, but those that were erased since: these do
+not come back. A backup is whole when its list of contents is there, which is written last, and names no file as lost.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from engine.office.filed import places
+from engine.office.filed import is_named, places
 from engine.problems import Refused, refusal
-from engine.records.attachments import AttachmentStore, Lost
+from engine.records.attachments import AttachmentStore, Erased, Lost, Place
 from engine.records.file_keys import FileKeys
 from engine.records.removal import NotEmpty, move
 from engine.records.shelves import Shelf
@@ -35,13 +35,16 @@ FORM: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup holds: rows and their digest by table, how many files, the keys' digest."""
+    """What a backup holds: rows and their digest by table, how many files, the keys' digest; and which files it does not hold
+    though its rows name them: erased while it was made, or lost before."""
 
     at: str
     form: int
     tables: dict[str, tuple[int, str]]
     files: int
     keys: str
+    erased: tuple[Place, ...] = ()
+    lost: tuple[Place, ...] = ()
 
     @property
     def dossiers(self) -> int:
@@ -52,8 +55,8 @@ def back_up(
     source: Store, attachments: AttachmentStore, keys: Path, folder: Path, now: datetime,
     told: Callable[[str], None] = lambda what: None,
 ) -> Backup:  # fmt: skip
-    """Keeps everything in a new folder. Work goes on meanwhile. Raises Refused: `backup_exists`; and `Lost` for a file that
-    is named and not there."""
+    """Keeps everything in a new folder, but files that are not there. Work goes on meanwhile. Raises Refused: `backup_exists`;
+    and `NoFileKey`, `Busy`."""
     if folder.exists() and any(folder.iterdir()):
         raise Refused(refusal("backup_exists", name=folder.name))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -66,29 +69,57 @@ def back_up(
         copy.close()
     told(FILES)
     there = AttachmentStore(folder / FILES, attachments.keys)
-    for dossier, digest in named:
-        there.adopt(digest, attachments.read(digest, dossier), dossier)
+    found: dict[str, list[Place]] = {"held": [], "erased": [], "lost": []}
+    for place in named:
+        found[_file_kept(place, source, attachments, there)].append(place)
     shutil.copyfile(keys, folder / KEYS)
     os.chmod(folder / KEYS, 0o600)
     tables = {one.table: (one.rows, one.digest) for one in moved}
-    backup = Backup(now.isoformat(), FORM, tables, len(named), _digest(folder / KEYS))
+    backup = Backup(
+        now.isoformat(), FORM, tables, len(found["held"]), _digest(folder / KEYS), tuple(found["erased"]),
+        tuple(found["lost"]),
+    )  # fmt: skip
     beside = folder / f"{CONTENTS}.new"
     beside.write_text(json.dumps(asdict(backup), indent=1), "utf-8")
     beside.replace(folder / CONTENTS)
     return backup
 
 
-def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -> tuple[int, int]:
-    """Everything that dossiers name, in another place, where each is read back; how many, and how many were not there.
-    Work goes on meanwhile, and it may be begun again. Raises `Lost`, `NoFileKey`, `Busy`."""
-    count = new = 0
+def _file_kept(place: Place, source: Store, attachments: AttachmentStore, there: AttachmentStore) -> str:
+    """What becomes of a file that a backup's rows name: held, erased or lost."""
+    for _ in range(2):  # erased, then handed in again before anybody looked
+        try:
+            there.adopt(place[1], attachments.read(place[1], place[0]), place[0])
+        except Erased:
+            return "erased"
+        except Lost:
+            if not is_named(source, place):
+                return "erased"
+        else:
+            return "held"
+    return "lost"
+
+
+def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -> tuple[int, int, tuple[Place, ...]]:
+    """Everything that dossiers name, in another place, where each is read back; how many are there, how many were not, and
+    those that are lost. Work goes on meanwhile, and it may be begun again. Raises `NoFileKey`, `Busy`, and `Lost` for what the
+    other place did not keep."""
+    count, new, lost = 0, 0, list[Place]()
     for dossier, digest in places(store):
-        count += 1
         if not target.keeps((dossier, digest)):
-            target.adopt(digest, source.read(digest, dossier), dossier)
+            try:
+                data = source.read(digest, dossier)
+            except Erased:
+                target.note_erased((dossier, digest))
+                continue
+            except Lost:
+                lost.append((dossier, digest))
+                continue
+            target.adopt(digest, data, dossier)
             target.read(digest, dossier)
             new += 1
-    return count, new
+        count += 1
+    return count, new, tuple(one for one in lost if is_named(store, one))
 
 
 def bring_back(
@@ -105,8 +136,12 @@ def bring_back(
     kept, attachments = AttachmentStore(folder / FILES, ring), AttachmentStore(files, ring)
     copy = SqliteStore(folder / STORE)
     try:
-        for dossier, digest in places(copy):
-            attachments.adopt(digest, kept.read(digest, dossier), dossier)
+        erased, lost = set(backup.erased), set(backup.lost)
+        for place in places(copy):
+            if place in erased:
+                attachments.note_erased(place)
+            elif place not in lost:
+                attachments.adopt(place[1], kept.read(place[1], place[0]), place[0])
         told(FILES)
         moved = move(copy, target, lambda one: told(one.table))
         if wrong := [one.table for one in moved if backup.tables.get(one.table) != (one.rows, one.digest)]:
@@ -132,7 +167,10 @@ def read_contents(folder: Path) -> Backup:
         if read["form"] != FORM:
             raise Refused(refusal("backup_form", form=str(read["form"])[:20]))
         tables = {str(name): (int(count), str(digest)) for name, (count, digest) in read["tables"].items()}
-        return Backup(str(read["at"]), FORM, tables, int(read["files"]), str(read["keys"]))
+        erased, lost = (
+            tuple((str(dossier), str(digest)) for dossier, digest in read.get(kind, ())) for kind in ("erased", "lost")
+        )
+        return Backup(str(read["at"]), FORM, tables, int(read["files"]), str(read["keys"]), erased, lost)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise Refused(refusal("backup_missing", name=folder.name)) from None
 

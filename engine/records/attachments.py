@@ -25,6 +25,7 @@ from engine.records.store import Finding
 LONGEST_NAME: Final = 100
 AT_ONCE: Final = 2  # pictures decoded at the same time: each may hold some 150 MB
 
+_ERASED: Final = b"erased"  # what lies in the place of a file that is not to come back: no picture and no PDF
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 _NAME: Final = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/\1\2[0-9a-f]{60}(\.[\w-]{1,64})?\Z", re.ASCII)
 
@@ -34,6 +35,10 @@ Inspect: TypeAlias = Callable[[bytes], str | None]  # why a file is not taken, b
 
 class Lost(LookupError):
     """The file of this digest is not there, or is not what it was."""
+
+
+class Erased(Lost):
+    """It was erased for good, and a backup brought back the dossier that named it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +78,14 @@ class AttachmentStore:
         return Kept(digest, content.kind, len(content.data), content.pages, display_name(name, content.kind))
 
     def read(self, sha256: str, dossier: str = "") -> bytes:
-        """The file of this digest that a dossier keeps, whole. Raises `Lost`, and `NoFileKey` when the ring lacks its key."""
+        """The file of this digest that a dossier keeps, whole. Raises `Lost` (`Erased`), and `NoFileKey` when the ring lacks its
+        key."""
         if not _DIGEST.match(sha256):
             raise Lost(sha256)
-        data = self._unsealed((dossier, sha256), self._raw((dossier, sha256)))
+        raw = self._raw((dossier, sha256))
+        data = self._unsealed((dossier, sha256), raw)
+        if data == _ERASED and (self.keys is None or is_sealed(raw)):  # nobody without our keys says so
+            raise Erased(sha256)
         if hashlib.sha256(data).hexdigest() != sha256:
             raise Lost(sha256)
         return data
@@ -87,6 +96,11 @@ class AttachmentStore:
             raise Lost(sha256)
         self._store((dossier, sha256), data)
 
+    def note_erased(self, place: Place) -> None:
+        """Says in its place that a file was erased, so that nobody looks for it; handed in again, it is there as any other."""
+        if not self.keeps(place):
+            self._store(place, _ERASED)
+
     def keeps(self, place: Place) -> bool:
         """Whether a file is there, whole."""
         try:
@@ -95,34 +109,39 @@ class AttachmentStore:
             return False
         return True
 
-    def rewrap(self, known: Iterable[Place]) -> int:
-        """Brings every file that dossiers name under the newest key; how many were not. Content that is sealed stays
-        sealed; may be stopped and begun again. Raises `Lost`, `NoFileKey`."""
+    def rewrap(self, known: Iterable[Place]) -> tuple[int, tuple[Place, ...]]:
+        """Brings every file that dossiers name under the newest key; how many were not, and those that are lost. Content that
+        is sealed stays sealed; may be stopped and begun again. Raises `NoFileKey`."""
         if self.keys is None:
-            return 0
-        changed, bare = 0, set()
+            return 0, ()
+        changed, bare, lost = 0, set[str](), list[Place]()
         for place in known:
-            raw = self._raw(place)
-            if not is_sealed(raw):
-                self.adopt(place[1], raw, place[0])
-                bare.add(place[1])
-                changed += 1
-                continue
             try:
-                fresh = self.keys.rewrapped(_bound(place), raw)
-            except Unsealable:
-                raise Lost(place[1]) from None
-            if fresh is not None:
-                self.shelf.write(self._name(place), fresh)
-                changed += 1
-        for digest in bare:
+                changed += self._rewrapped(self.keys, place, bare)
+            except (Lost, Unsealable):
+                lost.append(place)
+        for digest in bare.difference(digest for _, digest in lost):
             self.shelf.remove(_bare(digest))
-        return changed
+        return changed, tuple(lost)
+
+    def _rewrapped(self, keys: FileKeys, place: Place, bare: set[str]) -> bool:
+        raw = self._raw(place)
+        if not is_sealed(raw):
+            self.adopt(place[1], raw, place[0])
+            bare.add(place[1])
+            return True
+        fresh = keys.rewrapped(_bound(place), raw)
+        if fresh is not None:
+            self.shelf.write(self._name(place), fresh)
+        return fresh is not None
 
     def sealed_under(self, place: Place) -> str:
         """The id of the key of a file; empty when it is not sealed. Raises `Lost`."""
         raw = self._raw(place)
-        return key_of(raw) if is_sealed(raw) else ""
+        try:
+            return key_of(raw) if is_sealed(raw) else ""
+        except Unsealable:
+            raise Lost(place[1]) from None
 
     def sweep(self, known: Collection[Place], older_than: datetime) -> tuple[str, ...]:
         """Removes the files that no dossier names and that were kept before; those removed. Half-written ones too."""
@@ -134,10 +153,12 @@ class AttachmentStore:
         return tuple(name.rpartition("/")[2] for name in orphans if self.shelf.take_away(name, limit))
 
     def findings(self, known: Iterable[Place]) -> Iterator[Finding]:
-        """Which files that dossiers name are lost, damaged, or sealed under a key that is not there."""
+        """Which files that dossiers name are lost, damaged, or sealed under a key that is not there; not those that were erased."""
         for dossier, digest in known:
             try:
                 self.read(digest, dossier)
+            except Erased:
+                continue
             except Lost:
                 yield Finding("file_lost", dossier, {"sha256": digest})
             except NoFileKey as missing:

@@ -200,13 +200,13 @@ def old_keys_are_thrown_away(patch: pytest.MonkeyPatch) -> None:
 
 
 def files_are_emptied_first(patch: pytest.MonkeyPatch) -> None:
-    def rewrap(store: AttachmentStore, known: Any) -> int:
+    def rewrap(store: AttachmentStore, known: Any) -> tuple[int, tuple[()]]:
         for place in known:
             fresh = store.keys.rewrapped(attachments._bound(place), store._raw(place))  # type: ignore[union-attr]
             if fresh is not None:
                 (store.shelf.folder / store._name(place)).write_bytes(b"")  # type: ignore[attr-defined]
                 store.shelf.write(store._name(place), fresh)
-        return 0
+        return 0, ()
 
     patch.setattr(AttachmentStore, "rewrap", rewrap)
 
@@ -216,7 +216,7 @@ def the_ring_is_read_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def only_what_comes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(AttachmentStore, "rewrap", lambda store, known: 0)
+    patch.setattr(AttachmentStore, "rewrap", lambda store, known: (0, ()))
 
 
 @pytest.mark.parametrize(

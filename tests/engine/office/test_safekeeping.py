@@ -18,7 +18,7 @@ from engine.office.inspection import fsck
 from engine.office.keys import SigningKeys, announce_key, announced_at
 from engine.office.safekeeping import CONTENTS, FILES, STORE, back_up, bring_back
 from engine.problems import Refused
-from engine.records.attachments import AttachmentStore, Lost
+from engine.records.attachments import AttachmentStore
 from engine.records.bucket_shelf import BucketShelf
 from engine.records.file_keys import FileKeys
 from engine.records.sqlite import SqliteStore
@@ -134,13 +134,6 @@ def test_what_is_not_as_it_says_is_refused(world: World, tmp_path: Path, harm: A
         bring_back(tmp_path / "backup", store, tmp_path / "there", tmp_path / "new-keys.json")
     assert refused.value.reason.code == code
     store.close()
-
-
-def test_a_file_that_is_gone_gives_the_backup_up(world: World, tmp_path: Path) -> None:
-    next(path for path in world.office.attachments.shelf.folder.glob("??/??/*")).unlink()
-    with pytest.raises(Lost):
-        backed_up(world, tmp_path / "backup")
-    assert not (tmp_path / "backup" / CONTENTS).exists()
 
 
 def test_each_backup_has_its_own_folder(world: World, tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ def test_a_new_key_seals_what_comes_and_old_files_come_under_it_unopened(tmp_pat
     new = add_key(ring)
     fresh = AttachmentStore(tmp_path / "files", FileKeys.open(ring))
     assert (store.sealed_under(place), fresh.keys and fresh.keys.newest) == (FIRST, new)
-    assert fresh.rewrap([place]) == 1
-    assert fresh.rewrap([place]) == 0, "begun again, nothing is left to do"
+    assert fresh.rewrap([place]) == (1, ())
+    assert fresh.rewrap([place]) == (0, ()), "begun again, nothing is left to do"
     assert fresh.sealed_under(place) == new
     assert on_disk(store)[0].read_bytes()[72:] == before[72:], "the content stays as it was sealed"
     assert store.read(kept.sha256, "d1") == pdf(), "a process that was running learns of the new key"
@@ -98,7 +98,7 @@ def test_files_from_before_the_keys_are_read_then_sealed(tmp_path: Path) -> None
     kept = AttachmentStore(tmp_path / "files").keep(pdf(), "a.pdf", ALL, SIZE)
     store = AttachmentStore(tmp_path / "files", FileKeys.generate())
     assert store.read(kept.sha256, "d1") == pdf()
-    assert store.rewrap([("d1", kept.sha256), ("d2", kept.sha256)]) == 2
+    assert store.rewrap([("d1", kept.sha256), ("d2", kept.sha256)]) == (2, ())
     assert all(b"PDF" not in path.read_bytes() for path in on_disk(store))
     assert [store.read(kept.sha256, one) for one in ("d1", "d2")] == [pdf(), pdf()]
 

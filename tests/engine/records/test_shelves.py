@@ -204,8 +204,8 @@ def test_a_new_key_comes_without_the_content(store: AttachmentStore, ring: Path)
     (name,) = names(store.shelf)
     before, new = store.shelf.read(name) or b"", add_key(ring)
     fresh = AttachmentStore(store.shelf, FileKeys.open(ring))
-    assert fresh.rewrap([("d1", kept)]) == 1
-    assert fresh.rewrap([("d1", kept)]) == 0
+    assert fresh.rewrap([("d1", kept)]) == (1, ())
+    assert fresh.rewrap([("d1", kept)]) == (0, ())
     assert fresh.sealed_under(("d1", kept)) == new
     assert (store.shelf.read(name) or b"")[72:] == before[72:]
     assert store.read(kept, "d1") == pdf()
