@@ -109,26 +109,30 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
     @click.argument("folder", type=click.Path(path_type=Path))
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def restore(folder: Path, language: str) -> None:
-        """Put the backup in FOLDER back into this installation, which must be empty. Verified row by row; run `guichet fsck`
-        after it.
+        """Put the backup in FOLDER, of this release or of an earlier one, back into this installation, which must be empty. Verified
+        row by row; run `guichet fsck` after it.
 
         Ends with 0: back in service; 1: refused, nothing was put in service.
         """
         from engine.office.safekeeping import bring_back, read_contents
         from engine.problems import Refused
+        from engine.records.removal import NotWhole
         from engine.records.store import Busy
         from engine.records.stores import open_shelf
 
         words, place = wording(), installed()
-        try:
-            read_contents(folder)
-            store = opened(place.store)
-            store.migrate()
-            done = bring_back(folder, store, open_shelf(place.files), place.keys)
-        except Refused as refused:
-            refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
-        except Busy as busy:
-            fail(words, "busy", language, why=str(busy))
+        with opening():
+            try:
+                read_contents(folder)
+                store = opened(place.store)
+                store.migrate()
+                done = bring_back(folder, store, open_shelf(place.files), place.keys)
+            except Refused as refused:
+                refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
+            except NotWhole as different:
+                fail(words, "not_whole", language, why=str(different))
+            except Busy as busy:
+                fail(words, "busy", language, why=str(busy))
         files = words.say("operations.files", language, {"count": str(done.files)})
         facts = {"count": str(done.dossiers), "files": files, "at": done.at[:16].replace("T", " ")}
         click.echo(words.say("operations.brought_back", language, facts))

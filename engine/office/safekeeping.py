@@ -11,20 +11,22 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from engine.office.filed import is_named, places
 from engine.problems import Refused, refusal
 from engine.records.attachments import AttachmentStore, Erased, Lost, Place
-from engine.records.file_keys import FileKeys
-from engine.records.removal import NotEmpty, move
+from engine.records.file_keys import FileKeys, NoFileKey
+from engine.records.removal import NotEmpty, check_empty, contents, move
 from engine.records.shelves import Shelf
 from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.records.store import Busy, Damaged, Store
 
 STORE: Final = "guichet.db"
 FILES: Final = "files"
@@ -125,37 +127,87 @@ def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -
 def bring_back(
     folder: Path, target: Store, files: Shelf | Path, keys: Path, told: Callable[[str], None] = lambda what: None
 ) -> Backup:  # fmt: skip
-    """Puts a backup back into an installation that keeps nothing yet. Raises Refused: `backup_nowhere`, `backup_missing`,
-    `backup_form`, `backup_differs` (what), `backup_not_empty` (table)."""
+    """Puts a backup of this release or of an earlier one back into an installation that keeps nothing yet; refused, nothing of it
+    stays there. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`, `backup_differs` (what), `backup_damaged`,
+    `backup_newer`, `backup_not_empty` (table); and `NotWhole`, `Busy`."""
     backup = read_contents(folder)
     if _digest(folder / KEYS) != backup.keys:
         raise Refused(refusal("backup_differs", what=KEYS))
     if keys.exists() and _digest(keys) != backup.keys:
         raise Refused(refusal("backup_not_empty", what=KEYS))
+    earlier = _checked(folder / STORE, backup)
     ring = FileKeys.open(folder / KEYS)  # the installation's own from now on
     kept, attachments = AttachmentStore(folder / FILES, ring), AttachmentStore(files, ring)
-    copy = SqliteStore(folder / STORE)
     try:
-        erased, lost = set(backup.erased), set(backup.lost)
-        for place in places(copy):
-            if place in erased:
-                attachments.note_erased(place)
-            elif place not in lost:
-                attachments.adopt(place[1], kept.read(place[1], place[0]), place[0])
-        told(FILES)
-        moved = move(copy, target, lambda one: told(one.table))
-        if wrong := [one.table for one in moved if backup.tables.get(one.table) != (one.rows, one.digest)]:
-            raise Refused(refusal("backup_differs", what=wrong[0]))
-    except Lost as lost:
-        raise Refused(refusal("backup_differs", what=f"{FILES}/{lost}")) from None
+        check_empty(target)
+        with _store_of(folder / STORE, earlier) as copy, _files_back(backup, places(copy), kept, attachments):
+            told(FILES)
+            move(copy, target, lambda one: told(one.table))
+    except Lost as missing:
+        raise Refused(refusal("backup_differs", what=f"{FILES}/{missing}")) from None
     except NotEmpty as full:
         raise Refused(refusal("backup_not_empty", what=str(full))) from None
-    finally:
-        copy.close()
     keys.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / KEYS, keys)
     os.chmod(keys, 0o600)
     return backup
+
+
+def _checked(file: Path, backup: Backup) -> bool:
+    """Whether the store of a backup is of an earlier release. Raises Refused: `backup_differs`, `backup_damaged`, `backup_newer`."""
+    if not file.is_file():
+        raise Refused(refusal("backup_differs", what=STORE))
+    try:
+        with closing(SqliteStore(file)) as store:
+            standing = store.standing()
+            found = {one.table: (one.rows, one.digest) for one in contents(store)}
+    except Damaged as broken:
+        raise Refused(refusal("backup_damaged", why=str(broken))) from None
+    if standing.strange:
+        raise Refused(refusal("backup_newer", name=standing.strange[0]))
+    wrong = [name for name, said in backup.tables.items() if found.get(name) != said]
+    if wrong := wrong + [name for name, (rows, _) in found.items() if rows and name not in backup.tables]:
+        raise Refused(refusal("backup_differs", what=wrong[0]))
+    return bool(standing.pending)
+
+
+@contextmanager
+def _store_of(file: Path, earlier: bool) -> Iterator[SqliteStore]:
+    """The store of a backup; of an earlier release, a copy that is brought to this one, where there is room for its like and it
+    is guarded as well: beside it. The backup stays as it is."""
+    with ExitStack() as left:
+        if earlier:
+            room = Path(left.enter_context(TemporaryDirectory(prefix=".restore-", dir=file.parent)))
+            file = shutil.copyfile(file, room / STORE)
+        store = left.enter_context(closing(SqliteStore(file)))
+        if earlier:
+            store.migrate()
+        yield store
+
+
+@contextmanager
+def _files_back(
+    backup: Backup, named: Iterable[Place], kept: AttachmentStore, there: AttachmentStore
+) -> Iterator[None]:  # fmt: skip
+    """The files of a backup in an installation; taken back where its rows do not follow. Raises `Lost`."""
+    erased, lost, new = set(backup.erased), set(backup.lost), []
+    try:
+        for place in named:
+            if place in lost:
+                continue
+            with suppress(NoFileKey):  # what lies there under another key is the same file: it stays
+                if not there.keeps(place):
+                    new.append(place)
+            if place in erased:
+                there.note_erased(place)
+            else:
+                there.adopt(place[1], kept.read(place[1], place[0]), place[0])
+        yield
+    except BaseException:
+        with suppress(Busy):  # nobody names them: they are swept in time
+            for place in new:
+                there.take_back(place)
+        raise
 
 
 def read_contents(folder: Path) -> Backup:
@@ -176,5 +228,8 @@ def read_contents(folder: Path) -> Backup:
 
 
 def _digest(file: Path) -> str:
+    """Empty where there is no such file."""
+    if not file.is_file():
+        return ""
     with file.open("rb") as data:
         return hashlib.file_digest(data, "sha256").hexdigest()

@@ -11,6 +11,7 @@ import re
 import threading
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -98,8 +99,14 @@ class AttachmentStore:
 
     def note_erased(self, place: Place) -> None:
         """Says in its place that a file was erased, so that nobody looks for it; handed in again, it is there as any other."""
-        if not self.keeps(place):
-            self._store(place, _ERASED)
+        with suppress(NoFileKey):
+            if self.keeps(place):
+                return
+        self._store(place, _ERASED)
+
+    def take_back(self, place: Place) -> None:
+        """Removes what was adopted for rows that did not come after all."""
+        self.shelf.remove(self._name(place))
 
     def keeps(self, place: Place) -> bool:
         """Whether a file is there, whole."""

@@ -77,23 +77,43 @@ def move(
     """Everything of `source` in `target`, in one transaction of each. Raises `NotEmpty`, `NotWhole`."""
     done = []
     with source.tables("hold" if held else "read") as here, target.tables("fill") as there:
-        for table in TABLES:
-            if there.count(table):
-                raise NotEmpty(table)
+        _check_empty(there)
         for table in TABLES:
             columns = here.columns(table)
             if missing := set(columns) ^ set(there.columns(table)):
                 raise NotWhole(f"{table}: {min(missing)} is not on both sides")
             there.write(table, columns, _placed(columns, here.read(table, columns, _order(columns, here.key(table)))))
         for table in TABLES:
-            columns = here.columns(table)
-            said, order = [one for one in columns if one != _PLACE], _order(columns, here.key(table))
-            mine, theirs = (_digest(side.read(table, said, order)) for side in (here, there))
+            mine, theirs = (_held(side, table) for side in (here, there))
             if mine != theirs:
-                raise NotWhole(f"{table}: {mine} here, {theirs} there")
-            done.append(Moved(table, *mine))
-            told(done[-1])
+                raise NotWhole(f"{table}: {mine.rows}, {mine.digest} here, {theirs.rows}, {theirs.digest} there")
+            done.append(mine)
+            told(mine)
     return tuple(done)
+
+
+def contents(store: Movable) -> tuple[Moved, ...]:
+    """What each table holds, of those that there are in a store of this release or of an earlier one."""
+    with store.tables("read") as rows:
+        return tuple(_held(rows, table) for table in TABLES if rows.columns(table))
+
+
+def check_empty(target: Movable) -> None:
+    """Raises `NotEmpty`."""
+    with target.tables("read") as rows:
+        _check_empty(rows)
+
+
+def _check_empty(rows: Rows) -> None:
+    for table in TABLES:
+        if rows.count(table):
+            raise NotEmpty(table)
+
+
+def _held(rows: Rows, table: str) -> Moved:
+    columns = rows.columns(table)
+    said, order = [one for one in columns if one != _PLACE], _order(columns, rows.key(table))
+    return Moved(table, *_digest(rows.read(table, said, order)))
 
 
 def _order(columns: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
@@ -111,7 +131,9 @@ def _placed(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterable[S
 def _digest(rows: Iterable[Sequence[Any]]) -> tuple[int, str]:
     whole, count = hashlib.sha256(), 0
     for row in rows:
-        whole.update(json.dumps(list(row), ensure_ascii=True).encode() + b"\n")
+        whole.update(
+            json.dumps(list(row), ensure_ascii=True, default=repr).encode() + b"\n"
+        )  # bytes: only where it is damaged
         count += 1
     return count, whole.hexdigest()
 

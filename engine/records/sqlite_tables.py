@@ -16,8 +16,8 @@ class SqliteRows:
         self._connection = connection
 
     def columns(self, table: str) -> tuple[str, ...]:
-        rows = self._connection.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", (table,))
-        own = ("rowid",) if table in ORDERED else ()
+        rows = self._connection.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", (table,)).fetchall()
+        own = ("rowid",) if rows and table in ORDERED else ()
         return tuple(sorted((*(name for (name,) in rows), *own)))
 
     def key(self, table: str) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
 """B11. Backups taken while four hands write: each is a moment that was, whole, with all that was acknowledged before it began, and it
-comes back by one command. Then the twin that turns it red: a copy of the file.
+comes back by one command, under a later release too. Then the twin that turns it red: a copy of the file.
 
 What a backup holds besides (files, keys), and what is refused: `tests/engine/office/test_safekeeping.py`."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -12,19 +13,26 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from engine.office.safekeeping import STORE, back_up, bring_back
+from engine.office import safekeeping
+from engine.office.filed import places
+from engine.office.inspection import fsck
+from engine.office.safekeeping import CONTENTS, FILES, KEYS, STORE, back_up, bring_back
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys
+from engine.records.removal import contents
 from engine.records.sqlite import SqliteStore
+from engine.records.sqlite_schema import NAMES
 from engine.records.store import Busy, Damaged, Store
 from engine.records.stores import open_store
 from tests.effort import tries
-from tests.engine.office.world import MONDAY, ROOT, keys
+from tests.engine.office.world import MONDAY, ROOT, World, keys
+from tests.faults.test_migrations_bar import sqlite_of, whole_lives
 from tests.postgres import an_empty_store, database
 from tests.test_races import acknowledged
 
@@ -92,6 +100,49 @@ def _backups(folder: Path, address: str) -> None:
         with closing(empty):
             bring_back(folder / f"backup{number}", empty, folder / f"there{number}", folder / f"keys{number}.json")
             assert wrong_in(empty, before[number]) == ""
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return whole_lives(tmp_path_factory.mktemp("lived"))
+
+
+def backup_of(number: int, folder: Path, world: World, ring: Path) -> Path:
+    """As the release wrote it that had so many migrations."""
+    made = folder / "backup"
+    made.mkdir()
+    sqlite_of(made / STORE, number, world)
+    with closing(SqliteStore(made / STORE)) as store:
+        tables = {one.table: (one.rows, one.digest) for one in contents(store)}
+    files = AttachmentStore(made / FILES, FileKeys.open(ring))
+    for dossier, digest in places(world.office.store):
+        files.adopt(digest, world.office.attachments.read(digest, dossier), dossier)
+    shutil.copyfile(ring, made / KEYS)
+    said = {"at": MONDAY.isoformat(), "form": 1, "tables": tables, "files": 0, "keys": safekeeping._digest(ring)}
+    (made / CONTENTS).write_text(json.dumps(said))
+    return made
+
+
+def every_byte(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("number", range(1, len(NAMES)) if tries(1) > 1 else (1, 11, len(NAMES) - 1))
+def test_a_backup_of_an_earlier_release_comes_back(tmp_path: Path, lived: World, kind: str, number: int) -> None:
+    """Last night's, on the morning of a new release; it stays what it is."""
+    ring = tmp_path / "keys.json"
+    keys().save(ring)
+    made = backup_of(number, tmp_path, lived, ring)
+    before = every_byte(made)
+    empty = SqliteStore(tmp_path / "back.db") if kind == "sqlite" else an_empty_store()
+    with closing(empty):
+        empty.migrate()
+        bring_back(made, empty, tmp_path / "there", tmp_path / "back.json")
+        back = AttachmentStore(tmp_path / "there", FileKeys.open(tmp_path / "back.json"))
+        assert fsck(replace(lived.office, store=empty, attachments=back)) == ()
+        assert list(empty.all_dossiers()) == list(lived.office.store.all_dossiers())
+    assert every_byte(made) == before
 
 
 @pytest.mark.parametrize("beside", [(), ("-wal",)], ids=["the file", "the file and what it waits for"])

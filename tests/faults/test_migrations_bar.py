@@ -39,8 +39,11 @@ EACH: Final = {"sqlite": max(1, 24 // tries(1)), "postgresql": max(1, 48 // trie
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Whole lives, through money, a seat, a decision, a document."""
-    folder = tmp_path_factory.mktemp("lived")
+    return whole_lives(tmp_path_factory.mktemp("lived"))
+
+
+def whole_lives(folder: Path) -> World:
+    """Through money, a seat, a decision, a document."""
     world = a_world(folder, SqliteStore(folder / "guichet.db"))
     chief, checker = world.agent("chief", "sncja/greffier_en_chef"), world.agent("checker", "dgdn/controleur")
     for turn in range(4):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +24,9 @@ from engine.problems import Refused
 from engine.records.attachments import AttachmentStore
 from engine.records.bucket_shelf import BucketShelf
 from engine.records.file_keys import FileKeys
+from engine.records.removal import TABLES
 from engine.records.sqlite import SqliteStore
+from engine.records.sqlite_tables import SqliteRows
 from engine.records.store import Store
 from engine.records.stores import open_shelf, open_store
 from renderers.console_installation import installation
@@ -116,24 +121,87 @@ def change(key: str, value: Any) -> Any:
     return changed
 
 
+def of_a_later_release(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / STORE)) as db:
+        db.execute("UPDATE _sqlite_migrations SET name = '9999 later' WHERE name = '0001 facts'")
+        db.commit()
+
+
+def cut(part: float) -> Any:
+    def harm(folder: Path) -> None:
+        data = (folder / STORE).read_bytes()
+        (folder / STORE).write_bytes(data[: int(len(data) * part)])
+
+    return harm
+
+
+def kept_by(store: Store) -> list[str]:
+    with store.tables("read") as rows:
+        return [table for table in TABLES if rows.count(table)]
+
+
+HARMS = [
+    (lose_a_file, "backup_differs"), (change_a_row, "backup_differs"), (change("form", 9), "backup_form"),
+    (change("keys", ""), "backup_differs"), (change("tables", 3), "backup_missing"),
+    (lambda folder: (folder / CONTENTS).unlink(), "backup_missing"),
+    (lambda folder: (folder / STORE).unlink(), "backup_differs"),
+    (lambda folder: (folder / "keys.json").unlink(), "backup_differs"),
+    (lambda folder: folder.rename(folder.with_name("elsewhere")), "backup_nowhere"),
+    (of_a_later_release, "backup_newer"), (cut(0), "backup_differs"),
+    *((cut(part), "backup_damaged") for part in (0.001, 0.3, 0.7, 0.95)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("harm", "code"), HARMS)
+def test_what_is_not_as_it_says_is_refused_and_leaves_nothing(
+    world: World, tmp_path: Path, empty: Store, harm: Any, code: str
+) -> None:
+    backed_up(world, tmp_path / "backup")
+    shutil.copytree(tmp_path / "backup", tmp_path / "sound")
+    harm(tmp_path / "backup")
+    there = tmp_path / "there"
+    with pytest.raises(Refused) as refused:
+        bring_back(tmp_path / "backup", empty, there / "files", there / "keys.json")
+    assert refused.value.reason.code == code
+    assert kept_by(empty) == []
+    assert [path for path in there.rglob("*") if path.is_file()] == []
+    assert bring_back(tmp_path / "sound", empty, there / "files", there / "keys.json").dossiers == 2
+
+
 @pytest.mark.parametrize(
-    ("harm", "code"),
+    ("harm", "said"),
     [
-        (lose_a_file, "backup_differs"), (change_a_row, "backup_differs"), (change("form", 9), "backup_form"),
-        (change("keys", ""), "backup_differs"), (change("tables", 3), "backup_missing"),
-        (lambda folder: (folder / CONTENTS).unlink(), "backup_missing"),
-        (lambda folder: folder.rename(folder.with_name("elsewhere")), "backup_nowhere"),
+        (cut(0.3), "est abîmée, ou coupée"), (of_a_later_release, "vient d’une version plus récente"),
+        (change_a_row, "n’est pas ce qu’elle dit contenir : account"),
     ],
 )  # fmt: skip
-def test_what_is_not_as_it_says_is_refused(world: World, tmp_path: Path, harm: Any, code: str) -> None:
+def test_why_a_backup_does_not_come_back_is_one_line(world: World, tmp_path: Path, harm: Any, said: str) -> None:
     backed_up(world, tmp_path / "backup")
     harm(tmp_path / "backup")
-    store = SqliteStore(tmp_path / "new.db")
-    store.migrate()
-    with pytest.raises(Refused) as refused:
-        bring_back(tmp_path / "backup", store, tmp_path / "there", tmp_path / "new-keys.json")
-    assert refused.value.reason.code == code
-    store.close()
+    new = Installation(str(tmp_path / "new.db"), tmp_path / "there", tmp_path / "new-keys.json")
+    told = CliRunner().invoke(restore_command(lambda: new), [str(tmp_path / "backup")])
+    assert (told.exit_code, said in told.stderr.replace("\u00a0", " "), told.stderr.count("\n")) == (1, True, 1), (
+        told.stderr
+    )
+
+
+def test_rows_that_do_not_arrive_whole_are_told_and_leave_nothing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backed_up(world, tmp_path / "backup")
+    write = SqliteRows.write
+
+    def loses_a_row(self: Any, table: str, columns: Any, rows: Any) -> None:
+        write(self, table, columns, list(rows)[:-1] if table == "letter" else rows)
+
+    monkeypatch.setattr(SqliteRows, "write", loses_a_row)
+    new = Installation(str(tmp_path / "new.db"), tmp_path / "there", tmp_path / "new-keys.json")
+    told = CliRunner().invoke(restore_command(lambda: new), [str(tmp_path / "backup"), "--lang", "en"])
+    assert (told.exit_code, "The copy is not the same (letter" in told.stderr) == (1, True), told.output
+    with closing(open_store(new.store)) as store:
+        assert kept_by(store) == []
+    assert not new.keys.exists()
+    assert [path for path in (tmp_path / "there").rglob("*") if path.is_file()] == []
 
 
 def test_each_backup_has_its_own_folder(world: World, tmp_path: Path) -> None:
