@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from renderers.console_opening import opening
 from renderers.console_place import LANGUAGES, Installation, fail, fail_for_lost, files_of, kept, without_ring, wording
 
 if TYPE_CHECKING:
@@ -41,20 +42,21 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
         words, place = wording(), installed()
         if (now and action != "sign") or (again and action != "rotate"):
             raise click.BadOptionUsage("now" if now else "again", words.say("operations.key_option", language, {}))
-        if action == "announce":
-            _announce(words, place, language)
-            return
-        if action == "sign":
-            _sign(words, place, now, language)
-            return
-        store = kept(place.store, words, language)
-        if action == "forget":
-            _forget(words, place, store, language)
-        elif action == "rotate":
-            _rotate(words, place, store, again, language)
-        else:
-            _list_signing(words, place, language)
-            _list_keys(words, place, store, language)
+        with opening():
+            if action == "announce":
+                _announce(words, place, language)
+                return
+            if action == "sign":
+                _sign(words, place, now, language)
+                return
+            store = kept(place.store, words, language)
+            if action == "forget":
+                _forget(words, place, store, language)
+            elif action == "rotate":
+                _rotate(words, place, store, again, language)
+            else:
+                _list_signing(words, place, language)
+                _list_keys(words, place, store, language)
 
     return keys
 

@@ -52,11 +52,13 @@ def copy_command(installed: Callable[[], Installation]) -> click.Command:
         fill received nothing, or files are lost; 2: wrong use.
         """
         if files is not None and source is None and target is None:
-            _copy_files(installed(), files, language)
+            with opening():
+                _copy_files(installed(), files, language)
             return
         if source is None or target is None or files is not None:
             raise click.UsageError(wording().say("operations.copy_what", language, {}))
-        _copy_store(source, target, language)
+        with opening():
+            _copy_store(source, target, language)
 
     return copy
 
@@ -78,17 +80,18 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
         from engine.records.store import Busy
 
         words, place = wording(), installed()
-        try:
-            store = kept(place.store, words, language)
-            done = back_up(store, files_of(place), place.keys, folder, SystemClock().now())
-        except Refused as refused:
-            refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
-        except NoRing as ring:
-            without_ring(words, place, ring, language)
-        except NoFileKey as missing:
-            fail(words, "no_file_key", language, name=str(missing))
-        except Busy as busy:
-            fail(words, "busy", language, why=str(busy))
+        with opening():
+            try:
+                store = kept(place.store, words, language)
+                done = back_up(store, files_of(place), place.keys, folder, SystemClock().now())
+            except Refused as refused:
+                refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
+            except NoRing as ring:
+                without_ring(words, place, ring, language)
+            except NoFileKey as missing:
+                fail(words, "no_file_key", language, name=str(missing))
+            except Busy as busy:
+                fail(words, "busy", language, why=str(busy))
         files = words.say("operations.files", language, {"count": str(done.files)})
         facts = {"count": str(done.dossiers), "files": files, "folder": str(folder)}
         click.echo(words.say("operations.backed_up_without" if done.lost else "operations.backed_up", language, facts))
@@ -180,9 +183,8 @@ def _copy_files(place: Installation, address: str, language: str) -> None:
         fail(words, "same", language, code=2)
     store = kept(place.store, words, language)
     try:
-        with opening():
-            source, target = files_of(replace(place, files=there)), files_of(place)
-            target.shelf.check()
+        source, target = files_of(replace(place, files=there)), files_of(place)
+        target.shelf.check()
         count, new, lost = copy_files(store, source, target)
     except Lost as one:
         fail(words, "file_not_taken", language, name=str(target.shelf), digest=str(one)[:12])

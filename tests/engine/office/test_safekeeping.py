@@ -272,7 +272,7 @@ def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) 
         assert (wrong.exit_code, what in wrong.output) == (2, True)
     assert run(copy_command(lambda: lived), ["--from", str(tmp_path / "none.db"), "--to", file]).exit_code == 1
     nowhere = "postgresql://nobody@127.0.0.1:1/none?connect_timeout=1"
-    assert "ne répond pas" in run(copy_command(lambda: lived), ["--from", file, "--to", nowhere]).output
+    assert "n’ouvre pas" in run(copy_command(lambda: lived), ["--from", file, "--to", nowhere]).output
 
 
 def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) -> None:
@@ -396,3 +396,26 @@ def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: Wo
         assert fsck(replace(world.office, store=store, attachments=kept)) == ()
     assert run(copy_command(lambda: replace(back, files=replace(bucket, secret="wrong"))), moved).exit_code == 1
     assert run(copy_command(lambda: back), ["--from", "x", "--files-from", "y"]).exit_code == 2
+
+
+def test_what_cannot_be_read_is_told_in_a_sentence_whatever_is_done_with_it(world: World, tmp_path: Path) -> None:
+    store = Path(world.office.store.path)  # type: ignore[attr-defined]
+    place = Installation(str(store), tmp_path / "files", tmp_path / "keys.json")
+    world.office.store.close()
+    spoil(store)
+    for command, given in (
+        (backup_command(lambda: place), [str(tmp_path / "kept")]),
+        (copy_command(lambda: place), ["--from", str(store), "--to", str(tmp_path / "other.db")]),
+        (copy_command(lambda: place), ["--files-from", str(tmp_path / "elsewhere")]),
+        (keys_command(lambda: place), ["rotate"]),
+    ):
+        told = CliRunner().invoke(command, given)
+        assert (told.exit_code, "abîmée" in told.output) == (1, True), (given, told.output, told.exception)
+        assert isinstance(told.exception, SystemExit)
+
+
+def spoil(file: Path) -> None:
+    """What is kept of each dossier is no text any more."""
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute("UPDATE dossier_body SET body = CAST(x'ff' AS TEXT)")
