@@ -40,7 +40,7 @@ from engine.records.sqlite_refunds import RefundVerbs
 from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.sqlite_verbs import Verbs
-from engine.records.store import Busy, Damaged, Finding, Taken, Unit
+from engine.records.store import Away, Busy, Damaged, Finding, Taken, Unit
 
 BATCH: Final = 1000
 _SUPERUSER: Final = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolsuper"
@@ -52,6 +52,7 @@ _PASSING: Final = (
     errors.CannotConnectNow, errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException,
     errors.IdleInTransactionSessionTimeout,
 )  # fmt: skip
+_AWAY: Final = (errors.CannotConnectNow, errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException)
 _BROKEN: Final = (errors.DataCorrupted, errors.IndexCorrupted)
 _MAY_COLLIDE: Final = (
     "UPDATE payment",
@@ -271,14 +272,15 @@ def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
 
 @contextmanager
 def _passing() -> Iterator[None]:
-    """What may pass with time is `Busy`; what cannot be read is `Damaged`."""
+    """What may pass with time is `Busy`, `Away` where nobody is there; what cannot be read is `Damaged`."""
     try:
         yield
     except _BROKEN as error:
         raise Damaged(str(error.sqlstate)) from error
     except _PASSING as error:
-        raise Busy(type(error).__name__) from error
+        raise (Away if isinstance(error, _AWAY) else Busy)(type(error).__name__) from error
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57", "53", "58")):
             raise
-        raise Busy("connection") from error
+        gone = error.sqlstate is None or error.sqlstate.startswith(("08", "57"))
+        raise (Away if gone else Busy)("connection") from error

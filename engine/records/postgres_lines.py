@@ -19,7 +19,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from engine.records.postgres_reach import line_settings
-from engine.records.store import Busy
+from engine.records.store import Away, Busy
 
 PATIENCE: Final = 10.0  # seconds to wait for a connection or a row
 MOST: Final = 16  # connections of one process
@@ -63,7 +63,7 @@ class Lines:
 
     @contextmanager
     def line(self) -> Iterator[psycopg.Connection[Any]]:
-        """One connection, given back afterwards. Raises `Busy` where none came in time."""
+        """One connection, given back afterwards. Raises `Busy` where none came in time, `Away` where nobody is there."""
         pool = self._of_this_process()
         connection = self._waited_for(pool)
         try:
@@ -87,21 +87,21 @@ class Lines:
                 connection = pool.getconn(timeout=min(SLICE, max(GLANCE, end - monotonic())))
             except PoolTimeout as none:
                 if monotonic() >= end:
-                    self._left_waiting(began)
-                    raise Busy("line") from none
+                    raise (Away if self._left_waiting(began) else Busy)("line") from none
             else:
                 self._served()
                 return connection
 
-    def _left_waiting(self, began: float) -> None:
-        """Nobody was served for as long as somebody waited: the server is silent, unless all connections were in use."""
+    def _left_waiting(self, began: float) -> bool:
+        """Whether the server is silent: nobody was served for as long as somebody waited, and not all connections were in use."""
         with _alone:
             if self._out >= self._most or self._served_at > began:
-                return
+                return False
             self._silent_since = min(began, self._silent_since or began)
             told, self._away = self._away, True if self._away is not None else None
         if told is False:
             log.warning("the database lets nobody in (guichet doctor says why)")
+        return True
 
     def _served(self) -> None:
         with _alone:

@@ -48,7 +48,11 @@ class Busy(Exception):
     """The store cannot answer now (locked, full, cut). Nothing was written; try again later."""
 
 
-class Unreachable(Busy):
+class Away(Busy):
+    """The server of the store answers nobody: stopped, cut off, starting."""
+
+
+class Unreachable(Away):
     """The server of the store lets nobody in. `cause`: address, unknown_host, refused, timeout, password, role, database,
     not_admitted, full, starting, encryption, or other, with what it `said`; `place`: who asked where, no password in it."""
 

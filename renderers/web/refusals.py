@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from engine.office.office import NotFound, WrongAnswers
 from engine.office.sessions import without_secrets
 from engine.problems import Refusal, Refused
-from engine.records.store import Busy, Conflict, Unreachable
+from engine.records.store import Away, Busy, Conflict
 from renderers.log_lines import request_id
 from renderers.web.asides import taken_aside
 from renderers.web.base import actor, broken, go, language, page, say, site
@@ -90,7 +90,7 @@ def conflict(
 def _busy(error: Busy) -> Response:
     """Too many ask, or the store is away. What was just sent is on the page before, and nowhere else."""
     broken()
-    away = "away" if isinstance(error, Unreachable) else "busy"
+    away = "away" if isinstance(error, Away) else "busy"
     lines = (
         [say(f"error.{away}_text")]
         if request.method in ("GET", "HEAD")

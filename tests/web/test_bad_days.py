@@ -12,7 +12,7 @@ import pytest
 
 from engine.office.secrets import hash_secret
 from engine.records.dossier import Account
-from engine.records.store import Busy, Store, Unit, Unreachable
+from engine.records.store import Away, Busy, Store, Unit
 from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, another, later
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
@@ -73,7 +73,7 @@ def test_a_stuck_store_refuses_what_writes_with_a_page_of_ours(known: Visitor, r
 
 
 def test_a_database_that_is_away_is_told_from_one_that_many_ask(known: Visitor) -> None:
-    stuck(known, reads=False, error=Unreachable("refused"))
+    stuck(known, reads=False, error=Away("line"))
     page = known.open("/dossiers")
     assert (page.status, "ne répond pas" in page.text, "très demandé" in page.text) == (503, True, False)
     assert page.response.headers["Retry-After"]

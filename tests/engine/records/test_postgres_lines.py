@@ -17,7 +17,7 @@ from engine.records.postgres import PostgresStore
 from engine.records.postgres_lines import _ANSWERS as ANSWERS
 from engine.records.postgres_lines import GLANCE, TRIED_FOR
 from engine.records.postgres_reach import line_settings
-from engine.records.store import Busy
+from engine.records.store import Away, Busy
 from tests.faults.cluster import Cluster, a_cluster
 from tests.postgres import database
 
@@ -50,10 +50,13 @@ def asked(store: PostgresStore) -> tuple[bool, float]:
     return True, time.monotonic() - began
 
 
-def refused(store: PostgresStore) -> float:
-    served, lasted = asked(store)
-    assert not served
-    return lasted
+def refused(store: PostgresStore, away: bool = True) -> float:
+    """The seconds until it was refused: nobody is there, or only none was free."""
+    began = time.monotonic()
+    with pytest.raises(Busy) as told:
+        store.settings()
+    assert isinstance(told.value, Away) is away, told.value
+    return time.monotonic() - began
 
 
 def served_within(store: PostgresStore, seconds: float) -> None:
@@ -131,7 +134,7 @@ def test_lines_that_are_all_in_use_are_no_outage(cluster: Cluster, caplog: pytes
     store = PostgresStore(cluster.address, most=1, patience=0.3)
     with store._lines.line():
         for _ in range(2):
-            assert 0.3 <= refused(store) < 0.3 + ROOM
+            assert 0.3 <= refused(store, away=False) < 0.3 + ROOM
     assert store._lines._silent_since is None
     assert asked(store)[0]
     assert caplog.messages == []
