@@ -88,17 +88,27 @@ def conflict(
 
 
 def _busy(error: Busy) -> Response:
-    """Too many ask, or the store is away. What was just sent is on the page before, and nowhere else."""
+    """Too many ask, or the store is away. What was just sent is kept nowhere but in the page that comes: it is sent again from there."""
     broken()
-    away = "away" if isinstance(error, Away) else "busy"
-    lines = (
-        [say(f"error.{away}_text")]
-        if request.method in ("GET", "HEAD")
-        else [say("error.unkept"), say("error.send_again")]
-    )
-    answer = _plain(f"error.{away}", lines, 503, kind="busy")
+    title = "error.away" if isinstance(error, Away) else "error.busy"
+    fields = [] if request.method in ("GET", "HEAD") or _wants_json() or _from_elsewhere() else _sent()
+    if fields and without_secrets(request.path, fields) == fields:
+        lines = [say("error.unkept"), *([say("resume.files")] if request.files else [])]
+        answer = _resume_page(
+            request.path, fields, lines, 503, title=say(title), button=say("error.send_again"), leave=say("error.back_there")
+        )  # fmt: skip
+    else:
+        answer = _plain(title, [say(f"{title}_text")], 503, kind="busy")
     answer.headers["Retry-After"] = _WAIT
     return answer
+
+
+def _sent() -> list[tuple[str, str]]:
+    """What a form brought, as far as it can be read."""
+    try:
+        return [(name, value) for name, values in request.form.lists() for value in values]
+    except HTTPException:
+        return []
 
 
 def _http(error: HTTPException) -> Response:
@@ -182,7 +192,7 @@ def _stale_form(error: CSRFError) -> Response:
     lines = [say("resume.stale")]
     if request.files:
         lines.append(say("resume.files"))
-    fields = [(name, value) for name, values in request.form.lists() for value in values]
+    fields = _sent()
     if len(without_secrets(request.path, fields)) < len(fields):
         return _reopen_page()
     return _resume_page(request.path, fields, lines, 400)
@@ -193,7 +203,7 @@ def _reopen_page() -> Response:
     opens = "GET" in current_app.create_url_adapter(request).allowed_methods(request.path)  # type: ignore[union-attr]
     return page(
         "resume.html", 400, title=say("resume.title"), lines=[say("resume.old"), say("resume.secret")], action="", carried=[],
-        button=say("resume.again"), back=request.path if opens else request.path.rpartition("/")[0] or "/",
+        button=say("resume.again"), back=request.path if opens else request.path.rpartition("/")[0] or "/", leave="",
     )  # fmt: skip
 
 
@@ -218,11 +228,14 @@ def resume() -> Response:
     return _resume_page(kept[0], kept[1], [say("resume.signed_in")], 200)
 
 
-def _resume_page(address: str, fields: Iterable[tuple[str, str]], lines: list[str], status: int) -> Response:
+def _resume_page(
+    address: str, fields: Iterable[tuple[str, str]], lines: list[str], status: int, *, title: str = "", button: str = "",
+    leave: str = "",
+) -> Response:  # fmt: skip
     back = address.rpartition("/")[0] or "/"
     return page(
-        "resume.html", status, title=say("resume.title"), lines=lines, action=address, carried=_carried(fields),
-        button=say("resume.go"), back=back,
+        "resume.html", status, title=title or say("resume.title"), lines=lines, action=address, carried=_carried(fields),
+        button=button or say("resume.go"), back=back, leave=leave or say("resume.leave"),
     )  # fmt: skip
 
 

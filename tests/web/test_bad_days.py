@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.office.office import Office
 from engine.office.secrets import hash_secret
 from engine.records.dossier import Account
 from engine.records.store import Away, Busy, Store, Unit
-from tests.web.visitor import ANSWERS, PHONE, Visitor, a_visitor, another, later
+from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -50,6 +53,11 @@ def stuck(visitor: Visitor, reads: bool = True, error: Busy = _FULL) -> None:
     app.extensions["guichet"] = replace(app.extensions["guichet"], office=serving)
 
 
+def unstuck(visitor: Visitor, office: Office) -> None:
+    app = visitor.client.application
+    app.extensions["guichet"] = replace(app.extensions["guichet"], office=office)
+
+
 def test_a_full_store_still_lets_people_read(known: Visitor) -> None:
     later(known, minutes=2)  # the session would note that it was seen
     stuck(known)
@@ -64,12 +72,39 @@ def test_a_stuck_store_refuses_what_writes_with_a_page_of_ours(known: Visitor, r
     form["token"] = []  # without a token nothing is tried again
     later(known, minutes=2)
     stuck(known, reads)
-    page = known.post(address, **form)
+    office = known.office
+    page = sent_from(known, "same-origin", address, form)
     assert page.status == 503
     assert page.response.headers["Retry-After"]
     assert page.response.headers["X-Frame-Options"] == "DENY"
     assert "n’est pas encore enregistré" in page.text
-    assert "touche « retour »" in page.text, "what they typed is on the page before, and nowhere else"
+    assert page.form()["nom"] == [ANSWERS["nom"]], "what they typed is in the page that comes"
+    unstuck(known, office)
+    assert sent_from(known, "same-origin", address, page.form()).status == 303
+
+
+@pytest.mark.parametrize("site", ["cross-site", None])
+def test_what_another_site_sent_is_not_offered_to_be_sent_again(known: Visitor, site: str | None) -> None:
+    number = known.begin()
+    address = f"/dossiers/{number}/demande/vous"
+    form = {**known.open(address).form(), **ANSWERS, "go": "next", "token": []}
+    later(known, minutes=2)
+    stuck(known, reads=False)
+    page = sent_from(known, site, address, form)
+    assert (page.status, ANSWERS["nom"] in page.html) == (503, False)
+
+
+def test_a_password_stands_in_no_page(known: Visitor) -> None:
+    form = {**known.open("/agent/connexion").form(), "login": "chef", "password": "hidden-words"}
+    stuck(known, reads=False)
+    page = sent_from(known, "same-origin", "/agent/connexion", form)
+    assert (page.status, "hidden-words" in page.html) == (503, False)
+
+
+def sent_from(visitor: Visitor, site: str | None, address: str, form: Mapping[str, Any]) -> Seen:
+    """A form, and what its browser says of where it stood."""
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    return Seen(visitor.client.post(address, data=form, headers=headers))
 
 
 def test_a_database_that_is_away_is_told_from_one_that_many_ask(known: Visitor) -> None:
