@@ -15,8 +15,10 @@ from engine.office.command import DOSSIER, digestible, once
 from engine.problems import Refused
 from engine.records.dossier import Dossier
 from engine.records.sqlite import SqliteStore
-from engine.records.store import Busy, Conflict, Reply, Unit
+from engine.records.store import Busy, Conflict, Reply, Store, Unit
+from tests.beside import Beside, beside
 from tests.engine.office.world import B3, World, a_world
+from tests.postgres import an_empty_store
 
 
 class Failing:
@@ -75,6 +77,28 @@ def test_submitting_twice_sends_once(world: World) -> None:
     assert world.kinds(first).count("submitted") == 1
     with pytest.raises(Refused, match="already_submitted"):
         intake.submit(world.office, owner, dossier.id, declared=True, token="other")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_second_click_during_the_first_is_answered_like_it(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for what the first holds, and finds it sent: by itself."""
+    store: Store = SqliteStore(tmp_path / "guichet.db") if kind == "sqlite" else an_empty_store()
+    world = a_world(tmp_path, store)
+    draft = world.filled(B3)
+    send = lambda: intake.submit(world.office, world.owner(draft), draft.id, declared=True, token="t")  # noqa: E731
+    second = Beside(store, send)
+    with monkeypatch.context() as patch:
+        beside(patch, intake, "carry_out", second)
+        first = send()
+    assert second.end() == first
+    assert world.kinds(draft).count("submitted") == 1
+
+    stranger = Beside(store, lambda: intake.drop_draft(world.office, world.owner(draft), draft.id, token="other"))
+    stranger.begin()
+    assert isinstance(stranger.end(), Refused), "another command is refused as ever"
+    store.close()
 
 
 def test_a_token_serves_one_act_only(world: World) -> None:
