@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -52,15 +52,21 @@ def sign_journal(office: Office) -> bool:
 
 def _is_due(office: Office) -> bool:
     with office.store.unit() as unit:
-        tree = unit.tree()
-    return tree is None or not timedelta() <= office.now() - tree.at < EVERY  # a clock set back holds nothing up
+        return _is_old(unit.tree(), office.now())
+
+
+def _is_old(tree: Tree | None, now: datetime) -> bool:
+    """Whether a tree is to be signed: never yet, or a minute ago. A clock set back holds nothing up."""
+    return tree is None or not tree.note or not timedelta() <= now - tree.at < EVERY
 
 
 def _grow(office: Office) -> Tree | None:
-    """One batch of what is owed; the signed tree once nothing is."""
+    """One batch of what is owed; the signed tree once nothing is. Raises `Conflict` where another worker has just signed it."""
     now = office.now()
     with office.store.unit(write=True) as unit:
         before = unit.tree()
+        if not _is_old(before, now):
+            raise Conflict("tree")
         owed = unit.owed_leaves(_BATCH)
         size = before.size if before else 0
         unit.add_leaves(size, owed)
@@ -98,11 +104,22 @@ def _kept(folder: Path, tree: Tree) -> bool:
         named = day / note_name(tree.size)
         if not named.exists():
             _write(named, tree.note)
-        _write(folder / LATEST, tree.note)
+        if not _is_overtaken(folder / LATEST, tree):
+            _write(folder / LATEST, tree.note)
     except OSError as error:
         log.error("the checkpoint could not be written: %s", type(error).__name__)
         return False
     return True
+
+
+def _is_overtaken(latest: Path, tree: Tree) -> bool:
+    """Whether another worker wrote a longer journal's note while this one was on its way: a witness would read that as a journal
+    taken back. One that was really taken back is signed later."""
+    try:
+        there = read_note(latest.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return there.size > tree.size and there.at >= read_note(tree.note).at
 
 
 def _write(file: Path, text: str) -> None:

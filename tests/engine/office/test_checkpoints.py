@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from engine.office.checkpoints import LATEST, sign_journal
+from engine.office import checkpoints
+from engine.office.checkpoints import LATEST, _kept, sign_journal
 from engine.office.inspection import export, fsck, proof_of_sending
 from engine.office.keys import SigningKeys
 from engine.office.office import NotFound, Office
@@ -22,16 +23,21 @@ from engine.office.timers import tour
 from engine.records.checkpoints import read_note
 from engine.records.journal import read_export, seal_of, verify_export
 from engine.records.sqlite import SqliteStore
-from engine.records.store import Conflict
+from engine.records.store import Conflict, Store
 from engine.values import canonical_json
 from renderers.console import console
+from tests.beside import Beside, beside
 from tests.engine.office.world import B3, PASSPORT, World, a_world
+from tests.postgres import an_empty_store
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    world = a_world(tmp_path, SqliteStore(tmp_path / "guichet.db"))
-    settings = replace(world.office.settings, checkpoints=tmp_path / "notes", base_url="https://guichet.example")
+    return signing(a_world(tmp_path, SqliteStore(tmp_path / "guichet.db")), tmp_path)
+
+
+def signing(world: World, folder: Path) -> World:
+    settings = replace(world.office.settings, checkpoints=folder / "notes", base_url="https://guichet.example")
     world.office = replace(world.office, settings=settings)
     return world
 
@@ -103,6 +109,41 @@ def test_a_folder_that_cannot_be_written_is_told_and_made_good(world: World, cap
     world.wait(minutes=1)
     assert sign_journal(world.office)
     assert codes(world) == set()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_workers_that_begin_at_once_sign_once(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them saw that it was due; whoever waited for the tree finds it signed."""
+    store: Store = SqliteStore(tmp_path / "guichet.db") if kind == "sqlite" else an_empty_store()
+    world = signing(a_world(tmp_path, store), tmp_path)
+    sign_journal(world.office)
+    world.wait(minutes=2)
+    world.sent(B3)
+    other = Beside(store, lambda: sign_journal(world.office))
+    with monkeypatch.context() as patch:
+        beside(patch, checkpoints, "_note", other)
+        assert sign_journal(world.office)
+    assert other.end() is False
+    store.close()
+
+
+def test_a_note_that_comes_late_does_not_take_the_journal_back(world: World) -> None:
+    world.sent(B3)
+    sign_journal(world.office)
+    late = world.read(lambda unit: unit.tree())
+    assert late is not None
+    world.wait(minutes=2)
+    world.sent(B3)
+    sign_journal(world.office)
+    longer, folder = latest(world), world.office.settings.checkpoints
+    assert folder is not None
+    assert _kept(folder, late), "its own file is there"
+    assert latest(world) == longer
+    world.wait(minutes=2)
+    with world.office.store.unit() as unit:
+        brought_back = replace(late, at=world.office.now(), note=checkpoints._note(world.office, unit, late.size))
+    assert _kept(folder, brought_back)
+    assert read_note(latest(world)).size == late.size, "a backup that came back is signed later, and told"
 
 
 def test_two_workers_make_one_tree(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
