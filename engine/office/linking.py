@@ -13,15 +13,17 @@ from engine.office.answering import keep_answers, own_draft, shown_form
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
 from engine.office.editions import LostEdition
-from engine.office.lookups import ask_now
+from engine.office.lookups import ask_now, next_standing
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal, Refused
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
-from engine.records.store import Conflict, Tray, Unit
+from engine.records.store import Conflict, Unit
 from engine.rules.linking import awaited_links, copied, link_ended, link_unfit
 from engine.rules.scopes import scope_of
 
 log = logging.getLogger("guichet.tour")
+
+_NEXT = "links"  # where the next tour begins
 
 
 def name_earlier(
@@ -143,15 +145,11 @@ def _phone_of(office: Office, number: str) -> str | None:
 
 
 def follow_links(office: Office, limit: int = 50) -> int:
-    """Passes on every dossier that waited for the end of another one. How many did."""
+    """Passes on every dossier that waited for the end of another one; each tour looks at the next ones. How many did."""
     places = office.shelf.worked_out(office.catalogue, "links", lambda catalogue: tuple(dict.fromkeys(
         (book.id, state.id) for book in office.shelf.outlines(catalogue) for state in book.states if state.links
     )))  # fmt: skip
-    if not places:
-        return 0
-    with office.store.unit() as unit:
-        lines = unit.find_dossiers(Tray(places=places), None, limit).lines
-    return sum(_follow(office, line.id) for line in lines)
+    return sum(_follow(office, one) for one in next_standing(office, _NEXT, places, limit))
 
 
 def _follow(office: Office, dossier_id: str) -> bool:

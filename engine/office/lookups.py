@@ -105,16 +105,25 @@ def ask_registers(office: Office, limit: int = 50) -> int:
 
 
 def _waiting(office: Office, limit: int) -> tuple[Dossier, ...]:
-    """The next ones after those of the last tour, whoever ran it: none waits behind others that a register leaves silent."""
     places = office.shelf.worked_out(office.catalogue, "asks", lambda catalogue: tuple(dict.fromkeys(
         (book.id, state.id) for book in office.shelf.outlines(catalogue) for state in book.states if state.asks
     )))  # fmt: skip
+    found = next_standing(office, _NEXT, places, limit)
+    if not found:
+        return ()
+    with office.store.unit() as unit:
+        waiting = [unit.dossier(one) for one in found]
+    return tuple(dossier for dossier in waiting if dossier is not None)
+
+
+def next_standing(office: Office, name: str, places: tuple[tuple[str, str], ...], limit: int) -> tuple[str, ...]:
+    """The dossiers that stand in these places, the next ones after those of the last tour, whoever ran it: none waits behind
+    others that nothing comes to. `name`: of the mark that says where the next tour begins."""
     if not places:
         return ()
     with office.store.unit(write=True) as unit:
-        mark = unit.taken_aside(_NEXT)
+        mark = unit.taken_aside(name)
         found = unit.find_dossiers(Tray(places=places), mark if isinstance(mark, str) else None, limit)
         if found.after is not None:
-            unit.keep_aside(_NEXT, found.after, office.now())
-        waiting = [unit.dossier(line.id) for line in found.lines]
-    return tuple(dossier for dossier in waiting if dossier is not None)
+            unit.keep_aside(name, found.after, office.now())
+    return tuple(line.id for line in found.lines)

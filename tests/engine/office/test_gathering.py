@@ -18,11 +18,13 @@ from engine.office.office import NotFound, WrongAnswers
 from engine.office.timers import tour
 from engine.problems import Refused
 from engine.records.dossier import Account, Actor, Dossier
+from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict
 from engine.rules.access import may_read
 from engine.rules.decision import Act
 from engine.values import Text, new_id
 from tests.engine.office.world import ROOT, World, a_world
+from tests.postgres import an_empty_store
 
 GOOD = ROOT / "tests" / "good"
 VOIRIE, FONCIER, FEU = "mairie/voirie", "gfu/conservateur", "sapeurs_pompiers/prevention"
@@ -276,3 +278,23 @@ class TestLinks:
         world.take(needed, world.agent("afi", "obac/instructeur"), "accorder")
         assert tour(world.office).links == 1
         assert (world.kept(sent).state, world.kept(sent).answers["urbanisme"]) == ("examen", "granted")
+
+    @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+    def test_those_whose_other_does_not_end_keep_nobody_waiting(self, kind: str, tmp_path: Path) -> None:
+        world = a_world(tmp_path, SqliteStore(tmp_path / "o.db") if kind == "sqlite" else an_empty_store())
+        world.office = replace(world.office, catalogue=good("linked-dossiers", "minimal"))
+        pairs: list[tuple[Dossier, Dossier]] = []
+        for number in range(5):
+            owner = world.applicant(f"+2289000010{number}")
+            needed, draft = world.sent("minimal", owner), world.draft("linked-dossiers", owner)
+            linking.name_earlier(world.office, owner, draft.id, "urbanisme", needed.number)
+            pairs.append((needed, intake.submit(world.office, owner, draft.id, declared=True, token=new_id())))
+            world.wait(days=1)
+        agent = world.agent("afi", "obac/instructeur")
+        for needed, _ in pairs[3:]:
+            world.take(needed, agent, "accorder")
+        assert [linking.follow_links(world.office, limit=2) for _ in range(3)] == [0, 1, 1]
+        world.take(pairs[0][0], agent, "accorder")
+        assert sum(linking.follow_links(world.office, limit=2) for _ in range(2)) == 1  # from the first on again
+        assert [world.kept(waits).state == "examen" for _, waits in pairs] == [True, False, False, True, True]
+        world.office.store.close()
