@@ -971,6 +971,26 @@ def test_who_waits_longest_is_first(store: Store) -> None:
         assert unit.waiting_for("desk", "lome") == (one,)
 
 
+def test_who_waits_is_told_in_turn_while_their_dossier_is_open(store: Store) -> None:
+    names = ("d1", "d2", "d3", "d4", "d5")
+    opened(store, *(a_dossier(name) for name in names))
+    told = {"d1": later(hours=9), "d2": later(hours=7), "d3": later(hours=8)}
+    rows = {one: Waiting(one, "visit", "desk", "lome", later(hours=n), told.get(one)) for n, one in enumerate(names)}
+    with store.unit(write=True) as unit:
+        for one in names:
+            unit.put_waiting(rows[one])
+        assert [one.dossier for one in unit.waiting_for("desk", "lome")] == ["d4", "d5", "d2", "d3", "d1"]
+        before = [one.dossier for one in unit.waiting_for("desk", "lome", told_before=later(hours=8))]
+        assert before == ["d4", "d5", "d2", "d3"]
+        for last, next_ in (("d4", ["d5", "d2"]), ("d5", ["d2", "d3"]), ("d2", ["d3", "d1"]), ("d1", [])):
+            assert [one.dossier for one in unit.waiting_for("desk", "lome", 2, after=rows[last])] == next_
+        page = unit.waiting_for("desk", "lome", 2, told_before=later(hours=7), after=rows["d5"])
+        assert page == (rows["d2"],)
+        unit.put_dossier(a_dossier("d4", revision=1, closed_at=NOON), 0)
+        assert unit.waiting_for("desk", "lome", 2) == (rows["d5"], rows["d2"])
+        assert unit.waiting_of("d4") == (rows["d4"],)
+
+
 def test_a_lent_document_is_found_by_its_token(store: Store) -> None:
     opened(store)
     share = Share("f" * 64, "d1", "doc", NOON, later(days=7))

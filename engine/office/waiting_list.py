@@ -1,28 +1,40 @@
-"""Who waits for a seat: told when one is freed where they wait, the longest waiting first. It is not kept for them: the
-first who comes has it."""
+"""Who waits for a seat: told when one is freed where they wait, each in turn, the longest waiting first. It is not kept for
+them: the first who comes has it. Who has no use of a seat any more is on no list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from engine.clock import local_day
 from engine.definition.model import Appointment, Procedure
+from engine.office.editions import LostEdition
 from engine.office.letters import dossier_link
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refused
 from engine.records.dossier import Actor, Booking, Dossier, Letter
 from engine.records.exchanges import Waiting
 from engine.records.store import Unit
-from engine.rules.appointments import bookable, desks_of, first_bookable, offices_for, resource_key, slot_starts
+from engine.rules.appointments import (
+    bookable,
+    desks_of,
+    first_bookable,
+    has_use_of_seat,
+    offices_for,
+    resource_key,
+    slot_starts,
+)
 from engine.rules.passage import Moment
+from engine.rules.scopes import scope_of
 from engine.sms import to_gsm
 from engine.values import group_number, new_id
 
 TOLD_AT_ONCE: Final = 3  # for one seat: who was told first may not want it
 QUIET: Final = timedelta(hours=12)  # nobody is told twice within
+PAGE: Final = 50
+MOST_PAGES: Final = 20
 
 
 def wait_for_seat(office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str) -> None:
@@ -61,16 +73,30 @@ def waits_at(office: Office, actor: Actor, dossier_id: str, appointment_id: str)
 def seats_changed(
     office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]
 ) -> None:
-    """What a decision that took or freed seats means for those who hold or wait: who has a visit waits no more."""
+    """What a decision means for those who hold or wait for seats: who has a visit, or no use of one any more, waits no more."""
     freed = frozenset(releases)
     for name, booking in after.bookings.items():
         if booking.status == "booked" and before.bookings.get(name) != booking:
             unit.drop_waiting(after.id, name)
             unit.drop_hold(after.id, name)
+    if not before.is_draft and procedure.appointments():
+        _leave(office, unit, after)
     for name, booking in before.bookings.items():
         task = procedure.tasks.get(name)
         if booking.id in freed and isinstance(task, Appointment):
             _tell(office, unit, task, resource_key(procedure, name), booking, after.id)
+
+
+def _leave(office: Office, unit: Unit, dossier: Dossier) -> None:
+    for one in unit.waiting_of(dossier.id):
+        if not _has_use(office, unit, dossier, one.appointment):
+            unit.drop_waiting(dossier.id, one.appointment)
+
+
+def _has_use(office: Office, unit: Unit, dossier: Dossier, appointment: str) -> bool:
+    procedure = pinned(office, unit, dossier)
+    scope = scope_of(procedure, dossier, office.day(), office.directory)
+    return has_use_of_seat(procedure, dossier, appointment, scope)
 
 
 def _tell(office: Office, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
@@ -90,19 +116,37 @@ def _stands(office: Office, task: Appointment, freed: Booking) -> bool:
 def tell_waiting(
     office: Office, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
 ) -> int:  # fmt: skip
-    """Tells so many of those who wait at an office, the longest first, that a seat is free; how many were. `source` is what
-    freed it: nobody is told twice of the same. Whoever is doing something with their dossier at this very moment is passed over."""
+    """Tells so many of those who wait at an office, each in turn, that a seat is free; how many were. `source` is what freed
+    it: nobody is told twice of the same. Whoever is doing something with their dossier at this very moment is passed over."""
     now, told = office.now(), 0
-    for one in unit.waiting_for(resource, office_id):
+    for one in _in_turn(unit, resource, office_id, now - QUIET):
         if told >= most:
             break
         dossier = unit.dossier_at_rest(one.dossier) if one.dossier != but else None
-        still = _still(unit, one) if dossier is not None and dossier.closed_at is None else None
+        still = _still(unit, one) if dossier is not None else None
         if dossier is None or still is None or (still.told_at is not None and now - still.told_at < QUIET):
+            continue
+        try:
+            wanted = _has_use(office, unit, dossier, one.appointment)
+        except LostEdition:  # nobody could book under it
+            continue
+        if not wanted:  # left on the list by an earlier release
+            unit.drop_waiting(one.dossier, one.appointment)
             continue
         unit.put_waiting(replace(still, told_at=now))
         told += _owe(office, unit, dossier, office_id, source, now)
     return told
+
+
+def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iterator[Waiting]:
+    """Those who may be told, as far as one seat is worth looking: who is passed over hides nobody behind."""
+    last = None
+    for _ in range(MOST_PAGES):
+        page = unit.waiting_for(resource, office_id, PAGE, told_before=quiet, after=last)
+        yield from page
+        if len(page) < PAGE:
+            break
+        last = page[-1]
 
 
 def _still(unit: Unit, one: Waiting) -> Waiting | None:

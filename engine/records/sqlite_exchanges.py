@@ -16,6 +16,9 @@ NOTES: Final = Shape(Note, "note")
 HOLDS: Final = Shape(SeatHold, "seat_hold", ("resource", "office", "start", "seat"))
 WAITING: Final = Shape(Waiting, "waiting", ("dossier", "appointment"))
 SHARES: Final = Shape(Share, "share", ("token_sha256",))
+_OPEN: Final = "NOT EXISTS (SELECT 1 FROM dossier WHERE dossier.id = waiting.dossier AND closed = 1)"
+_TOLD: Final = "coalesce(told_at, '')"
+_TURN: Final = f"{_TOLD}, since, dossier, appointment"
 
 
 class ExchangeVerbs(Verbs):
@@ -93,9 +96,18 @@ class ExchangeVerbs(Verbs):
     def waiting_of(self, dossier_id: str) -> tuple[Waiting, ...]:
         return WAITING.read_all(self._rows(f"{WAITING.select} WHERE dossier = ? ORDER BY appointment", (dossier_id,)))
 
-    def waiting_for(self, resource: str, office: str, limit: int = 50) -> tuple[Waiting, ...]:
-        sql = f"{WAITING.select} WHERE resource = ? AND office = ? ORDER BY since, dossier LIMIT ?"
-        return WAITING.read_all(self._rows(sql, (resource, office, limit)))
+    def waiting_for(
+        self, resource: str, office: str, limit: int = 50, *,
+        told_before: datetime | None = None, after: Waiting | None = None,
+    ) -> tuple[Waiting, ...]:  # fmt: skip
+        sql, cells = f"{WAITING.select} WHERE resource = ? AND office = ? AND {_OPEN}", [resource, office]
+        if told_before is not None:
+            sql, cells = f"{sql} AND {_TOLD} <= ?", [*cells, instant_text(told_before)]
+        if after is not None:
+            told = instant_text(after.told_at) if after.told_at else ""
+            place = (told, instant_text(after.since), after.dossier, after.appointment)
+            sql, cells = f"{sql} AND ({_TURN}) > (?, ?, ?, ?)", [*cells, *place]
+        return WAITING.read_all(self._rows(f"{sql} ORDER BY {_TURN} LIMIT ?", (*cells, limit)))
 
     # lent documents
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from engine.clock import local_day
 from engine.definition.directory import Calendar, Directory, Office
+from engine.definition.expressions import Scope
 from engine.definition.model import Appointment, Procedure
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Booking, Dossier
@@ -186,12 +187,26 @@ def bookable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | No
 
 def not_awaited(moment: Moment, dossier: Dossier, task: Appointment) -> Refusal | None:
     """Why the dossier does not wait for this visit now; none when it does."""
-    procedure, booking, scope = moment.procedure, dossier.bookings.get(task.id), moment.scope(dossier)
-    state = procedure.state(dossier.state)
-    awaited = task.id in state.waits or (booking is not None and bool(booking.lost) and not state.is_end)
-    if not awaited or is_satisfied(task, dossier, scope) or task_blockers(procedure, task, dossier, scope):
+    procedure, scope = moment.procedure, moment.scope(dossier)
+    if not _is_awaited(procedure, dossier, task, scope) or task_blockers(procedure, task, dossier, scope):
         return refusal("not_now", task.where, task=task.id, state=dossier.state)
     return None
+
+
+def _is_awaited(procedure: Procedure, dossier: Dossier, task: Appointment, scope: Scope) -> bool:
+    state, booking = procedure.state(dossier.state), dossier.bookings.get(task.id)
+    awaited = task.id in state.waits or (booking is not None and bool(booking.lost) and not state.is_end)
+    return awaited and not is_satisfied(task, dossier, scope)
+
+
+def has_use_of_seat(procedure: Procedure, dossier: Dossier, appointment: str, scope: Scope) -> bool:
+    """Whether a seat may still be of use to the dossier: the visit is awaited, though not open yet, or can be moved."""
+    task = procedure.tasks.get(appointment)
+    if not isinstance(task, Appointment) or dossier.closed_at is not None or dossier.state not in procedure.states:
+        return False
+    booking = dossier.bookings.get(appointment)
+    held = booking is not None and booking.status == "booked"
+    return held or _is_awaited(procedure, dossier, task, scope)
 
 
 def _may_handle(moment: Moment, dossier: Dossier, roles: Iterable[str]) -> bool:
