@@ -23,7 +23,7 @@ from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Pla
 from engine.records.snippets import Snippet
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
-from engine.records.tallies import STANDING, Asked, Count, Mark
+from engine.records.tallies import ENTRIES, STANDING, Asked, Count, Mark
 from tests.beside import Beside
 from tests.engine.records.makers import (
     AGENT,
@@ -1020,6 +1020,34 @@ def test_the_journal_is_read_in_the_order_of_time_by_who_counts_it(store: Store)
         assert unit.counted_after(None, later(hours=9), 1) == (first,)
         assert unit.counted_after(Mark(NOON, "d2", 1), later(hours=2), 10) == (sent[0],)
         assert unit.counted_after(sent[1], later(hours=9), 10) == ()
+        marks = (Mark(NOON), first, Mark(NOON, "d2", 1), *sent, Mark(later(hours=9)))
+        assert [unit.entries_until(one) for one in marks] == [0, 1, 2, 3, 4, 4]
+
+
+def test_entries_sealed_behind_the_mark_are_found(store: Store) -> None:
+    """A clock was back: they are never counted."""
+
+    def missed() -> list[object]:
+        return [one.facts["about"] for one in store.findings() if one.code == "counts_differ"]
+
+    def seals(dossier: str, hours: int, kind: str) -> Mark:
+        with store.unit(write=True) as unit:
+            entry = seal(unit.head(dossier), dossier, later(hours=hours), AGENT, kind, "f" * 64, {})
+            unit.add_entry(entry, {})
+        return Mark(entry.at, dossier, entry.n)
+
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    mark = seals("d1", 2, "submitted")
+    with store.unit(write=True) as unit:
+        unit.add_tallies({Count("permit", "2026-03", "received"): 1}, None, mark)
+    assert missed() == []  # nobody kept how many
+    with store.unit(write=True) as unit:
+        unit.add_tallies({ENTRIES: unit.entries_until(mark)}, mark, mark)
+    seals("d1", 3, "transition")
+    seals("d2", 1, "saved")
+    assert missed() == []
+    seals("d2", 1, "submitted")
+    assert missed() == [1]
 
 
 def test_counts_add_up_and_the_mark_moves_with_them(store: Store) -> None:

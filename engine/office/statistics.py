@@ -19,7 +19,7 @@ from engine.office.editions import LostEdition
 from engine.office.office import Office
 from engine.records.dossier import Actor
 from engine.records.store import Conflict, Unit
-from engine.records.tallies import STANDING, Asked, Count, Mark
+from engine.records.tallies import ENTRIES, JOURNAL, STANDING, Asked, Count, Mark
 from engine.rules.access import in_mandate
 from engine.rules.calendars import add_months
 from engine.rules.counting import Case, counts_of
@@ -46,7 +46,7 @@ def count_up(office: Office) -> int:
         with office.store.unit() as unit:
             before = unit.tally_mark()
             new = unit.counted_after(before, until, BATCH)
-            counts = _counted(office, unit, new)
+            counts = {**_counted(office, unit, new), ENTRIES: len(new) + _uncounted(unit, before)}
         if not new:
             break
         try:
@@ -66,6 +66,11 @@ def count_again(office: Office) -> int:
     while counted := count_up(office):
         done += counted
     return done
+
+
+def _uncounted(unit: Unit, mark: Mark | None) -> int:
+    """The entries until a mark, where their number was not kept yet: so that `fsck` tells those that come behind it later on."""
+    return 0 if mark is None or unit.tallies(Asked((JOURNAL,))) else unit.entries_until(mark)
 
 
 def _counted(office: Office, unit: Unit, new: Iterable[Mark]) -> Mapping[Count, int]:

@@ -19,6 +19,7 @@ from engine.records.sqlite_publications import DEEDS
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_search import label_words
 from engine.records.store import Finding
+from engine.records.tallies import COUNTS_DIFFER
 from engine.values import Plain, canonical_json
 
 # A question in SQL and its cells → its rows, read as they are asked for.
@@ -55,6 +56,7 @@ QUESTIONS: Final = {
         WHERE entry > coalesce((SELECT max(n) FROM entry WHERE entry.dossier = timer.dossier), 0)""",
     "leaf_differs": LEAF_DIFFERS,
     "leaf_missing": LEAF_MISSING,
+    "counts_differ": COUNTS_DIFFER,
     "timer_early": "SELECT dossier, name FROM timer WHERE fired_at < due_at",
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ _AFTER: Final = (
     f"SELECT at, dossier, n FROM entry WHERE {AMONG} AND (at, dossier, n) > (?, ?, ?) AND at <= ?"
     " ORDER BY at, dossier, n LIMIT ?"
 )
+_UNTIL: Final = f"SELECT count(*) FROM entry WHERE {AMONG} AND (at, dossier, n) <= (?, ?, ?)"
 _BY: Final = (
     "SELECT kind, count(*), count(DISTINCT dossier) FROM entry"
     " WHERE actor_kind = 'agent' AND actor = ? AND at >= ? AND at < ? GROUP BY kind ORDER BY kind"
@@ -36,6 +37,10 @@ class TallyVerbs(Verbs):
         begin = (instant_text(mark.at), mark.dossier, mark.n) if mark else ("", "", 0)
         rows = self._rows(_AFTER, (*begin, instant_text(until), limit))
         return tuple(Mark(read_instant(at), dossier, n) for at, dossier, n in rows)
+
+    def entries_until(self, mark: Mark) -> int:
+        found: int = self._row(_UNTIL, (instant_text(mark.at), mark.dossier, mark.n))[0]
+        return found
 
     def add_tallies(self, counts: Mapping[Count, int], before: Mark | None, after: Mark) -> None:
         if self.tally_mark() != before:

@@ -38,6 +38,14 @@ CREATE INDEX entry_of_agent ON entry (actor, at) WHERE actor_kind = 'agent';
 """
 
 STANDING: Final = ""  # the month of what stands now, whenever it began: the dossiers that wait for an answer
+JOURNAL: Final = "journal"  # the month of how many entries were counted, whatever they mean: no page asks for it
+
+# What `fsck` asks: how many entries up to the mark were not counted. They were sealed while a clock was back.
+COUNTS_DIFFER: Final = f"""
+  SELECT NULL, missed FROM (
+    SELECT (SELECT count(*) FROM entry WHERE {AMONG} AND (at, dossier, n) <= (mark.at, mark.dossier, mark.n)) - tally.n AS missed
+    FROM tally_mark mark JOIN tally ON tally.month = '{JOURNAL}') AS counted
+  WHERE missed <> 0"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,9 @@ class Count:
     figure: str
     office: str = ""
     detail: str = ""
+
+
+ENTRIES: Final = Count("", JOURNAL, "entries")
 
 
 @dataclass(frozen=True, slots=True)

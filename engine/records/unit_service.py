@@ -29,6 +29,10 @@ class ServiceUnit(Protocol):
         time: of which dossier, and their number in its journal."""
         ...
 
+    def entries_until(self, mark: Mark) -> int:
+        """How many of them were sealed until a mark."""
+        ...
+
     def add_tallies(self, counts: Mapping[Count, int], before: Mark | None, after: Mark) -> None:
         """Adds to what was counted, and moves the mark. Raises `Conflict` when it is not `before` any more."""
         ...

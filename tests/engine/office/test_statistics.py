@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 
 from engine.office import casework, statistics
+from engine.office.inspection import fsck
 from engine.office.intake import drop_draft, save_page
 from engine.office.timers import tour
 from engine.records.dossier import Account, Actor
 from engine.records.sqlite import SqliteStore
-from engine.records.tallies import STANDING, Asked, Count, Mark
+from engine.records.tallies import ENTRIES, JOURNAL, STANDING, Asked, Count, Mark
 from engine.rules.decision import Act
 from engine.rules.figures import figures_of
 from engine.values import new_id
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world
+from tests.postgres import an_empty_store
 
 NOW = "2026-11"
 ALL = Asked((NOW, "2026-12", STANDING))
@@ -90,6 +92,32 @@ class TestCounting:
         before = counted(world)
         assert statistics.count_again(world.office) == 2
         assert counted(world) == before
+
+    @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+    @pytest.mark.parametrize("earlier", [False, True])
+    def test_what_was_sealed_while_the_clock_was_back_is_told_by_fsck(
+        self, earlier: bool, kind: str, tmp_path: Path
+    ) -> None:
+        world = a_world(tmp_path, SqliteStore(tmp_path / "g.db") if kind == "sqlite" else an_empty_store())
+        world.sent(PASSPORT)
+        counted(world)
+        if earlier:  # counted by a release that did not keep how many
+            with world.office.store.unit(write=True) as unit:
+                mark = unit.tally_mark()
+                assert mark
+                unit.add_tallies({ENTRIES: -unit.tallies(Asked((JOURNAL,)))[ENTRIES]}, mark, mark)
+            world.sent(PASSPORT, world.applicant("+22890112235"))
+            counted(world)
+        assert fsck(world.office) == ()
+        world.wait(minutes=-20)
+        world.sent(B3, world.applicant("+22890112234"))
+        world.wait(hours=2)
+        assert (B3, "received", "web") not in counted(world)
+        assert [(one.code, one.facts) for one in fsck(world.office)] == [("counts_differ", {"about": 2})]
+        statistics.count_again(world.office)
+        assert counted(world)[B3, "received", "web"] == 1
+        assert fsck(world.office) == ()
+        world.office.store.close()
 
     def test_in_slices_or_at_once_it_comes_to_the_same(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         checker = a_checker(world)
