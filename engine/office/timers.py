@@ -74,8 +74,8 @@ def tour(office: Office, *, signs: bool = True) -> Tour:
         office.doors.look(unit)
     payments = _part(office, reconcile)
     registers = _part(office, ask_registers)
+    links = _part(office, follow_links)  # what came meanwhile counts before the time that was over for it
     timers = _part(office, run_timers)
-    links = _part(office, follow_links)
     orders = _part(office, carry_orders)
     told = _part(office, tell_agents)
     moved = _part(office, make_moves)
