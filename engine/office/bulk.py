@@ -12,7 +12,7 @@ from engine.office.carrying import carry_out, letters_owed
 from engine.office.casework import decide_in, people_of, tray
 from engine.office.command import once
 from engine.office.lookups import ask_now
-from engine.office.office import NotFound, Office, pinned, seen
+from engine.office.office import NotFound, Office, hold_all, pinned, seen
 from engine.office.orders import MOST_LINES, ORDER, carry_lines, give
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Dossier
@@ -169,11 +169,13 @@ def order_bulk(
     too_many_picked."""
 
     def work(unit: Unit) -> Order:
-        dossiers = [(seen(unit, office, actor, number), revision) for number, revision in dict(picked).items()]
-        if not dossiers:
+        revisions = dict(picked)
+        if not revisions:
             raise Refused(refusal("nothing_picked"))
-        if len(dossiers) > MOST_LINES:
+        if len(revisions) > MOST_LINES:
             raise Refused(refusal("too_many_picked", most=MOST_LINES))
+        hold_all(unit, revisions)
+        dossiers = [(seen(unit, office, actor, number), revision) for number, revision in revisions.items()]
         asked = {"procedure": procedure, "act": act, "reason": reason}
         lines = [(one.id, one.number, revision) for one, revision in dossiers]
         return give(office, unit, actor, "act", asked, len(lines), lines, {"procedure": procedure, "act": act})

@@ -5,7 +5,7 @@ A verb finds, checks, decides and keeps. What it may not find answers `NotFound`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -133,6 +133,13 @@ def seen(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: in
     if revision is not None and dossier.revision != revision:
         raise Conflict(f"{dossier.number}: revision {dossier.revision}, seen {revision}")
     return dossier
+
+
+def hold_all(unit: Unit, dossier_ids: Iterable[str]) -> None:
+    """Holds the dossiers that a writing unit is about to read, in the same order for everybody: of two units that want the
+    same ones, the second waits for the first. Those that are not there are passed over."""
+    for one in sorted(set(dossier_ids)):
+        _found(unit, one)
 
 
 def _found(unit: Unit, dossier_id: str) -> Dossier | None:

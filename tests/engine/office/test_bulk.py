@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import bulk, carrying_orders, orders, people
+from engine.office import bulk, carrying_orders, command, orders, people
 from engine.office.carrying_orders import carry_at_once, carry_orders
 from engine.office.inspection import fsck
 from engine.office.office import NotFound, Office
@@ -23,7 +24,7 @@ from engine.records.dossier import Actor, Dossier
 from engine.records.journal import Entry
 from engine.records.orders import Order
 from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.records.store import Store, Unit
 from engine.rules.decision import Act
 from tests.engine.office.bulk_runner import to_sign
 from tests.engine.office.world import B3, ROOT, World, a_world
@@ -200,6 +201,28 @@ def test_two_confirmations_and_three_workers_decide_each_once(shared_world: Worl
     assert outcomes(world, who, given[0].n) == [("done", "")] * 4
     taken = Counter(one.id for one in some for way in world.kept(one).taken if way.transition == "signer")
     assert set(taken.values()) == {1}
+
+
+def test_the_same_dossiers_picked_in_two_orders_are_two_orders(
+    shared_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither waits for what the other holds: both are kept at the first try, their lines as they were picked."""
+    world = shared_world
+    some, people = to_sign(world, 2), [world.agent("chef", CLERK), world.agent("adjoint", CLERK)]
+    picked, honest = [some, some[::-1]], bulk.seen
+
+    def slow(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+        found = honest(unit, office, actor, dossier_id, revision)
+        time.sleep(0.3)  # the other reads its own first one meanwhile
+        return found
+
+    monkeypatch.setattr(bulk, "seen", slow)
+    monkeypatch.setattr(command, "TRIES", 1)
+    given = together(2, lambda n: ordered(world, people[n], picked[n], f"t{n}"))
+    for who, order, each in zip(people, given, picked, strict=True):
+        assert isinstance(order, Order), order
+        lines = orders.lines(world.office, who, order.n)
+        assert [line.number for line, _ in lines] == [one.number for one in each]
 
 
 @pytest.mark.slow
