@@ -13,6 +13,7 @@ from engine.definition.directory import Directory
 from engine.definition.model import Appointment, Procedure
 from engine.office.carrying import carry_out
 from engine.office.office import Office, pinned
+from engine.office.seats import END
 from engine.office.visit_links import visit_link
 from engine.records.dossier import Actor, Booking, Dossier, Letter
 from engine.records.exchanges import Waiting
@@ -177,8 +178,8 @@ class _Nearby:
 
     def _look(self, book: Procedure, task: Appointment, there: str, from_: datetime) -> tuple[datetime, ...]:
         office, now = self._office, self._office.now()
-        taken = self._unit.seats_taken(resource_key(book, task.id), there, now, now + timedelta(days=400))
         day = max(local_day(from_), local_day(now))
+        taken = self._unit.seats_taken(resource_key(book, task.id), there, at_minute(day, 0), END)
         free = free_slots(
             task, office.directory.offices[there], taken, now, office.directory.calendar, day, _MOST_LOOKED
         )

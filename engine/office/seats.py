@@ -11,7 +11,7 @@ from engine.definition.model import Appointment, Procedure
 from engine.records.store import Unit
 from engine.rules.appointments import resource_key
 
-_AHEAD: Final = timedelta(days=400)  # as far as visits are
+END: Final = datetime.max.replace(tzinfo=UTC)  # a book says how far visits are, in years if it likes
 _WEEK: Final = timedelta(days=7)
 
 
@@ -37,14 +37,14 @@ class SeatsAhead(Mapping[datetime, frozenset[int]]):
     def __iter__(self) -> Iterator[datetime]:
         """All of them, read at once: what a quota a day counts."""
         if not self._whole:
-            self._known, self._whole = self._read(self._first, self._first + _AHEAD), True
+            self._known, self._whole = self._read(self._first, END), True
         return iter(self._known)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def _look(self, week: int) -> None:
-        if week not in self._weeks and 0 <= week <= _AHEAD // _WEEK:
+        if week not in self._weeks and week >= 0:
             self._weeks.add(week)
             from_ = self._first + week * _WEEK
             self._known.update(self._read(from_, from_ + _WEEK))

@@ -54,6 +54,7 @@ from renderers.words import first_capital
 
 blueprint = Blueprint("appointments", __name__)
 
+_FARTHEST = timedelta(days=3660)  # a day that a page of slots may begin with
 _GONE = ("slot_full", "slot_closed")  # the list of slots says what is left
 _HELD = ("too_late_to_move", "too_many_moves")  # slots may be free: it is the one held that stays
 
@@ -359,4 +360,4 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     today = local_day(office().now())
-    return found if today <= found <= today + timedelta(days=400) else None
+    return found if today <= found <= today + _FARTHEST else None
