@@ -22,10 +22,11 @@ from engine.records.journal import COMMITS, Break, Entry, commit_value, export_p
 from engine.records.refunds import Refund
 from engine.records.store import Damaged, Finding
 from engine.rules.access import is_owner, may_read, may_read_file
-from engine.rules.appointments import desks_of, iso_minute
+from engine.rules.appointments import iso_minute
 from engine.rules.calendars import local_minute
 from engine.rules.documents import is_erased
 from engine.rules.history import differences, fold, projection_of
+from engine.rules.openings import most_desks
 from engine.rules.parts import is_in_parts
 from engine.rules.passage import codes
 from engine.values import Plain
@@ -307,7 +308,7 @@ def _of_seats(office: Office, procedure: Procedure, dossier: Dossier) -> Iterato
         task, there = procedure.tasks.get(booking.appointment), office.directory.offices.get(booking.office)
         if booking.status != "booked" or booking.start <= office.now() or not isinstance(task, Appointment):
             continue
-        if there is None or not 1 <= booking.seat <= _most_desks(task, there, booking):
+        if there is None or not 1 <= booking.seat <= most_desks(task, there, local_day(booking.start)):
             yield Finding("seat_beyond", dossier.id, {"office": booking.office, "seat": booking.seat})
         elif _is_shut(there, booking):
             yield Finding("seat_shut", dossier.id, {"office": booking.office, "start": iso_minute(booking.start)})
@@ -317,9 +318,3 @@ def _is_shut(there: directory.Office, booking: Booking) -> bool:
     start = local_minute(booking.start)
     shut = there.closure_at(local_day(booking.start), start, start + booking.minutes)
     return shut is not None and bool(shut.change)
-
-
-def _most_desks(task: Appointment, there: directory.Office, booking: Booking) -> int:
-    """Who has a seat keeps it when places are fewer later on."""
-    said = [one.desks for one in there.opened if one.desks is not None and one.covers(local_day(booking.start))]
-    return max([desks_of(task, there), *said])

@@ -8,18 +8,20 @@ from datetime import date
 from typing import Final
 
 from engine.definition import directory
+from engine.definition.model import Appointment
 from engine.office.command import Memory, once
+from engine.office.editions import LostEdition
 from engine.office.lost_visits import LostVisit, foreseen, take_away
-from engine.office.office import NotFound, Office
+from engine.office.office import NotFound, Office, pinned
 from engine.office.places_open import serve_waiting
 from engine.problems import Refused, refusal
-from engine.records.dossier import Actor
+from engine.records.dossier import Actor, Booking
 from engine.records.journal import seal
 from engine.records.openings import OpeningChange, OpeningKind
 from engine.records.people import CHAIN
 from engine.records.store import Unit
-from engine.rules.calendars import at_minute, local_minute
-from engine.rules.openings import days_of, hours_of, why_not
+from engine.rules.calendars import at_minute
+from engine.rules.openings import days_of, rests_on, why_not
 from engine.rules.rights import EVERYWHERE, administers, is_administrator
 from engine.values import Plain, new_id
 
@@ -213,12 +215,22 @@ def _liftable(office: Office, unit: Unit, actor: Actor, change_id: str) -> Openi
 def _held_by(office: Office, unit: Unit, change: OpeningChange) -> int:
     """Visits still to come that only this change makes possible."""
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
-    held = [one for _, _, one in unit.bookings_on([change.office], from_, until) if one.status == "booked"]
-    hours = hours_of(change)
-    if change.kind == "open" and hours is not None:
-        return sum(hours.start <= local_minute(one.start) < hours.end for one in held if one.start > office.now())
-    usual = office.catalogue.directory.offices[change.office].desks
-    return sum(one.seat > (usual or 1) for one in held if one.start > office.now())
+    without = replace(office, doors=office.doors.without(change.id)).directory
+    return sum(
+        rests_on(change, one, _visit_of(office, unit, dossier_id, one), office.directory, without)
+        for dossier_id, _, one in unit.bookings_on([change.office], from_, until)
+        if one.status == "booked" and one.start > office.now()
+    )
+
+
+def _visit_of(office: Office, unit: Unit, dossier_id: str, booking: Booking) -> Appointment | None:
+    """What kind of visit it is; none where the edition of its dossier cannot be read."""
+    dossier = unit.dossier(dossier_id)
+    try:
+        task = pinned(office, unit, dossier).tasks.get(booking.appointment) if dossier is not None else None
+    except LostEdition:
+        return None
+    return task if isinstance(task, Appointment) else None
 
 
 def _note(office: Office, unit: Unit, actor: Actor, kind: str, change: OpeningChange, told: int) -> None:

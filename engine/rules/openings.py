@@ -16,7 +16,7 @@ from engine.problems import Refusal, refusal
 from engine.records.dossier import Booking
 from engine.records.openings import OpeningChange
 from engine.rules.appointments import Seats, desks_of, slot_starts
-from engine.rules.calendars import local_minute
+from engine.rules.calendars import doors_open, local_minute
 from engine.sms import to_gsm
 from engine.values import Text
 
@@ -148,6 +148,37 @@ def is_shut_out(booking: Booking, directory: Directory, change: OpeningChange, n
     there = directory.offices.get(booking.office)
     meant = there is not None and any(one.start <= start and end <= one.end for one in there.extra_hours(day))
     return change.kind == "holiday" and not meant
+
+
+def most_desks(appointment: Appointment, office: Office, day: date) -> int:
+    """The places of a day by any of what was said of it: who has a seat keeps it when places are fewer later on."""
+    said = [one.desks for one in office.opened if one.desks is not None and one.covers(day)]
+    return max([desks_of(appointment, office), *said])
+
+
+def rests_on(
+    change: OpeningChange, booking: Booking, task: Appointment | None, directory: Directory, without: Directory
+) -> bool:
+    """Whether a visit can be made only because of what a change opened: `directory` stands with it, `without` does not. No
+    `task` where its book cannot be read: then it is judged by the doors, and by one place."""
+    if booking.is_walk_in or booking.office not in without.offices:
+        return False
+    day, there = local_day(booking.start), without.offices[booking.office]
+    if change.kind == "desks":
+        kept = most_desks(task, there, day) if task is not None else 1
+        return kept < booking.seat and (change.desks or 0) >= booking.seat
+    start = local_minute(booking.start)
+    end, hours = start + booking.minutes, hours_of(change)
+    if change.kind != "open" or hours is None:
+        return False
+    within = hours.start < end and start < hours.end
+    if task is None:
+        return within and not any(
+            one.start <= start and end <= one.end for one in doors_open(there, day, without.calendar)
+        )
+    if booking.start in slot_starts(task, there, day, without.calendar):
+        return False
+    return within or booking.start in slot_starts(task, directory.offices[booking.office], day, directory.calendar)
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------
