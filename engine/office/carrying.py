@@ -200,7 +200,10 @@ def succession(
     office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, outputs: Collection[str],
     now: datetime,
 ) -> Iterator[tuple[Dossier, tuple[IssuedDocument, ...]]]:  # fmt: skip
-    """Each earlier dossier to whose documents this one puts an end, issuing `outputs`, and these as they become."""
+    """Each earlier dossier to whose documents this one puts an end, issuing `outputs`, and these as they become. None is
+    looked at where nothing is issued and nothing ends: its edition may be lost."""
+    if not outputs and (after.closed_at is None or before.closed_at is not None):
+        return
     for link in procedure.links():
         linked = after.links.get(link.id)
         earlier = unit.dossier(linked.dossier) if linked else None

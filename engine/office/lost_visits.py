@@ -1,8 +1,13 @@
 """Visits that a closure takes away: found, given back without counting a move, told with the link to choose again. Whoever
-loses one waits for a seat of the same office from then on."""
+loses one waits for a seat of the same office from then on.
+
+A dossier whose edition cannot be read keeps no door open: its visit is given back and told as well, without the link, for it
+opens nothing; whoever closes the office is told which these are.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,7 +16,8 @@ from typing import Final
 from engine.clock import local, local_day
 from engine.definition.directory import Directory
 from engine.definition.model import Appointment, Procedure
-from engine.office.carrying import carry_out
+from engine.office.carrying import carry_out, keep
+from engine.office.editions import LostEdition
 from engine.office.office import Office, pinned
 from engine.office.seats import END
 from engine.office.visit_links import visit_link
@@ -21,34 +27,36 @@ from engine.records.openings import OpeningChange
 from engine.records.store import Unit
 from engine.rules.appointments import free_slots, lose, offices_for, resource_key
 from engine.rules.calendars import at_minute
-from engine.rules.openings import is_shut_out, reason_of
+from engine.rules.openings import is_shut_out, lose_unread, reason_of
 from engine.rules.passage import Moment
 from engine.sms import in_alphabet, sms_parts
 from engine.values import group_number, new_id
 
+log = logging.getLogger("guichet.openings")
+
 NEAREST: Final = 3
 _LOOKED: Final = timedelta(days=7)  # before a slot lost, for others near to it
 _MOST_LOOKED: Final = 300
-_SAID: Final = ("full", "reason", "short", "bare")  # the same news, in fewer and fewer signs
+_SAID: Final = ("sms_full", "sms_reason", "sms_short", "sms_bare")  # the same news, in fewer and fewer signs
+_SAID_UNREAD: Final = ("unread_full", "unread_reason", "unread_bare")  # where no link opens the dossier
 
 
 @dataclass(frozen=True, slots=True)
 class LostVisit:
     """One visit that a change takes away, what its holder will be told, and the free slots nearest to it. The link of the
-    letter is left out: whoever holds it may act for its holder."""
+    letter is left out: whoever holds it may act for its holder. No `procedure` where the edition of the dossier is lost."""
 
     dossier: Dossier
     booking: Booking
-    procedure: Procedure
+    procedure: Procedure | None
     letter: Letter | None
     signs: int = 0  # of an SMS, its link included
     nearest: tuple[datetime, ...] = ()
 
     @property
-    def appointment(self) -> Appointment:
-        task = self.procedure.tasks[self.booking.appointment]
-        assert isinstance(task, Appointment)
-        return task
+    def appointment(self) -> Appointment | None:
+        task = self.procedure.tasks[self.booking.appointment] if self.procedure is not None else None
+        return task if isinstance(task, Appointment) else None
 
 
 def shut_out(
@@ -72,7 +80,8 @@ def foreseen(office: Office, unit: Unit, change: OpeningChange, directory: Direc
     """What a change would take away. `office` stands with it, `directory` without."""
     nearby, found = _Nearby(office, unit), []
     for dossier, booking, book in _with_books(office, unit, shut_out(office, unit, change, directory)):
-        letter, near = news_of(office, dossier, booking, change), nearby.of(book, dossier, booking)
+        letter = news_of(office, dossier, booking, change, opens=book is not None)
+        near = nearby.of(book, dossier, booking) if book is not None else ()
         signs = sms_parts(letter.body).signs if letter is not None and letter.channel == "sms" else 0
         link = visit_link(office, dossier, booking.appointment)
         shown = replace(letter, body=letter.body.replace(link, _no_link(link))) if letter is not None else None
@@ -86,28 +95,56 @@ def _no_link(link: str) -> str:
 
 def _with_books(
     office: Office, unit: Unit, found: Iterable[tuple[Dossier, Booking]]
-) -> Iterator[tuple[Dossier, Booking, Procedure]]:
+) -> Iterator[tuple[Dossier, Booking, Procedure | None]]:
     for dossier, booking in found:
-        book = pinned(office, unit, dossier)
+        try:
+            book = pinned(office, unit, dossier)
+        except LostEdition:  # nobody is received for it either
+            yield dossier, booking, None
+            continue
         if isinstance(book.tasks.get(booking.appointment), Appointment):
             yield dossier, booking, book
 
 
-def take_away(office: Office, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> int:
-    """Gives back every seat that a change closes, and tells whose it was; how many. `office` stands with the change,
-    `directory` without."""
-    found = list(_with_books(office, unit, shut_out(office, unit, change, directory)))
-    for dossier, booking, book in found:
+@dataclass(frozen=True, slots=True)
+class TakenAway:
+    """How many visits a change took away; `unread`: the numbers of the dossiers whose edition is lost, for somebody to look at."""
+
+    count: int
+    unread: tuple[str, ...]
+
+
+def take_away(office: Office, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> TakenAway:
+    """Gives back every seat that a change closes, and tells whose it was. `office` stands with the change, `directory`
+    without."""
+    lost = list(_with_books(office, unit, shut_out(office, unit, change, directory)))
+    for dossier, booking, book in lost:
         now = office.now()
-        decision = lose(book, dossier, booking.appointment, change.id, actor, now, office.directory, office.wording)
-        after = carry_out(office, unit, dossier, decision, actor)
+        if book is None:
+            after = _lose_unread(office, unit, change, dossier, booking, actor)
+        else:
+            decision = lose(book, dossier, booking.appointment, change.id, actor, now, office.directory, office.wording)
+            after = carry_out(office, unit, dossier, decision, actor)
+            resource = resource_key(book, booking.appointment)
+            unit.put_waiting(Waiting(after.id, booking.appointment, resource, booking.office, now))
         _silence_reminders(unit, after, booking)
-        letter = news_of(office, after, booking, change)
+        letter = news_of(office, after, booking, change, opens=book is not None)
         if letter is not None:
             unit.add_letter(letter)
-        resource = resource_key(book, booking.appointment)
-        unit.put_waiting(Waiting(after.id, booking.appointment, resource, booking.office, now))
-    return len(found)
+    return TakenAway(len(lost), tuple(dossier.number for dossier, _, book in lost if book is None))
+
+
+def _lose_unread(
+    office: Office, unit: Unit, change: OpeningChange, dossier: Dossier, booking: Booking, actor: Actor
+) -> Dossier:
+    """Without the book: no message of the procedure, no timer. They do not wait for another seat, which no link would let them
+    take."""
+    log.warning("the edition of %s cannot be read: its visit is given back without it", dossier.id)
+    passage = lose_unread(dossier, booking.appointment, change.id, office.now(), office.directory.calendar)
+    after = keep(office, unit, dossier, passage.dossier, passage.entries, actor)
+    unit.release_seat(booking.id)
+    unit.put_booking(after.bookings[booking.appointment])
+    return after
 
 
 def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
@@ -121,21 +158,26 @@ def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
 # -- what they are told ------------------------------------------------------------------------------------------------
 
 
-def news_of(office: Office, dossier: Dossier, booking: Booking, change: OpeningChange) -> Letter | None:
-    """The letter that tells a visit lost: by SMS in one part, else by e-mail, else where they read on the site."""
+def news_of(
+    office: Office, dossier: Dossier, booking: Booking, change: OpeningChange, opens: bool = True
+) -> Letter | None:  # fmt: skip
+    """The letter that tells a visit lost: by SMS in one part, else by e-mail, else where they read on the site. `opens`: its
+    link leads to where another date is chosen."""
     now, spoken = office.now(), dossier.language
     there = office.directory.offices.get(booking.office)
     facts = {
-        "dossier": group_number(dossier.number), "link": visit_link(office, dossier, booking.appointment),
+        "dossier": group_number(dossier.number),
         "office": there.label.in_(spoken) if there else "", "because": reason_of(change).in_(spoken),
         "meeting": f"{office.wording.short_day(local_day(booking.start), spoken)} {local(booking.start):%Hh%M}",
     }  # fmt: skip
+    if opens:
+        facts["link"] = visit_link(office, dossier, booking.appointment)
     dedupe = f"{dossier.id}:lost:{booking.id}:{change.id}"
     if dossier.contact_phone:
-        body = _one_part(office, spoken, facts)
+        body = _one_part(office, spoken, facts, _SAID if opens else _SAID_UNREAD)
         return Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now)
     subject = office.wording.say("visit.lost.subject", spoken, facts)
-    long = office.wording.say("visit.lost.mail", spoken, facts)
+    long = office.wording.say("visit.lost.mail" if opens else "visit.lost.unread_mail", spoken, facts)
     if dossier.contact_email:
         return Letter(new_id(), dossier.id, "email", dossier.contact_email, subject, long, now, dedupe, now)
     if dossier.owner:
@@ -143,11 +185,11 @@ def news_of(office: Office, dossier: Dossier, booking: Booking, change: OpeningC
     return None
 
 
-def _one_part(office: Office, spoken: str, facts: dict[str, str]) -> str:
+def _one_part(office: Office, spoken: str, facts: dict[str, str], wordings: Iterable[str]) -> str:
     """The fullest wording that leaves as one message."""
     body = ""
-    for name in _SAID:
-        body = in_alphabet(office.wording.say(f"visit.lost.sms_{name}", spoken, facts))
+    for name in wordings:
+        body = in_alphabet(office.wording.say(f"visit.lost.{name}", spoken, facts))
         if sms_parts(body).count == 1:
             break
     return body

@@ -54,10 +54,12 @@ class Foresight:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A change made or taken back, and how many people were told."""
+    """A change made or taken back, and how many people were told; `unread`: the numbers of the dossiers whose edition is lost,
+    for whom somebody must find another date."""
 
     change: OpeningChange
     told: int
+    unread: tuple[str, ...] = ()
 
 
 def managed_offices(office: Office, actor: Actor) -> tuple[directory.Office, ...]:
@@ -161,8 +163,9 @@ def change_openings(office: Office, actor: Actor, asked: Asked, *, token: str | 
         unit.add_opening_change(change)
         lost = take_away(then, unit, change, before, actor)
         served = serve_waiting(then, unit, change, before) if change.kind in ("open", "desks") else 0
-        _note(office, unit, actor, "openings_changed", change, lost + served)
-        return Changed(change, lost + served)
+        told = lost.count + served
+        _note(office, unit, actor, "openings_changed", change, told)
+        return Changed(change, told, lost.unread)
 
     done = once(office, actor, "change_openings", token, asked, work, _CHANGED)
     _look_again(office)
@@ -250,10 +253,13 @@ def _look_again(office: Office) -> None:
 
 def _again(unit: Unit, kept: Plain) -> Changed:
     known = kept if isinstance(kept, dict) else {}
-    change, told = unit.opening_change(str(known.get("change"))), known.get("told")
+    change, told, unread = unit.opening_change(str(known.get("change"))), known.get("told"), known.get("unread")
     if change is None:
         raise NotFound
-    return Changed(change, told if isinstance(told, int) else 0)
+    numbers = tuple(map(str, unread)) if isinstance(unread, list) else ()
+    return Changed(change, told if isinstance(told, int) else 0, numbers)
 
 
-_CHANGED: Final[Memory[Changed]] = Memory(lambda done: {"change": done.change.id, "told": done.told}, _again)
+_CHANGED: Final[Memory[Changed]] = Memory(
+    lambda done: {"change": done.change.id, "told": done.told, "unread": list(done.unread)}, _again
+)

@@ -13,12 +13,14 @@ from engine.clock import local_day
 from engine.definition.directory import Calendar, Closure, Directory, Office, Opened
 from engine.definition.model import Appointment, Hours
 from engine.problems import Refusal, refusal
-from engine.records.dossier import Booking
+from engine.records.dossier import Booking, Dossier
 from engine.records.openings import OpeningChange
-from engine.rules.appointments import Seats, desks_of, slot_starts
-from engine.rules.calendars import doors_open, local_minute
+from engine.rules.appointments import GRACE, Seats, desks_of, iso_minute, slot_starts
+from engine.rules.calendars import add_span, doors_open, local_minute
+from engine.rules.due_dates import resume_due
+from engine.rules.passage import Passage
 from engine.sms import to_gsm
-from engine.values import Text
+from engine.values import Plain, Text
 
 MOST_DAYS: Final = 92  # that one change may cover
 FARTHEST: Final = 366  # days ahead
@@ -179,6 +181,18 @@ def rests_on(
     if booking.start in slot_starts(task, there, day, without.calendar):
         return False
     return within or booking.start in slot_starts(task, directory.offices[booking.office], day, directory.calendar)
+
+
+def lose_unread(dossier: Dossier, appointment: str, change: str, now: datetime, calendar: Calendar) -> Passage:
+    """A visit lost to a closure where the book of its dossier cannot be read: as `appointments.lose`, but no timer is set anew,
+    and time is left to choose wherever it had stopped for the visit."""
+    booking, after = dossier.bookings[appointment], resume_due(dossier, now)
+    gone = replace(booking, status="cancelled", sequence=booking.sequence + 1, lost=change)
+    passage = replace(Passage.of(dossier), dossier=replace(after, bookings={**after.bookings, appointment: gone}))
+    if after.due_at is not None and dossier.due_paused_at is not None:
+        passage = passage.with_(due_at=max(after.due_at, add_span(now, GRACE, calendar)))
+    body: dict[str, Plain] = {"appointment": appointment, "office": booking.office, "start": iso_minute(booking.start)}
+    return passage.note("slot_lost", {**body, "change": change})
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from renderers.web.openings import (
     when_of,
 )
 from renderers.web.refusals import refused, sentence
+from renderers.words import whole_number
 
 blueprint = Blueprint("opening_forms", __name__)
 
@@ -50,6 +51,7 @@ _AT: Final = {
     "because_en": "raison_en",
 }  # fmt: skip
 _SHOWN: Final = 100  # visits listed before they are only counted
+_NAMED: Final = 20  # dossiers that somebody must look at, in the sentence that says it is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ def _minute(name: str, faults: dict[str, str]) -> int | None:
 
 def _preview(seen: Foresight, here: str, back: str) -> Response:
     change, word = seen.change, _WORD[seen.change.kind]
+    read = [one for one in seen.lost if one.procedure is not None]
     facts = [(say("openings.office"), place_label(change.office) if change.office else say("openings.everyone"))]
     facts += [(say("openings.when"), when_of(change))]
     if change.kind == "desks":
@@ -169,7 +172,8 @@ def _preview(seen: Foresight, here: str, back: str) -> Response:
     return desk_page(
         "agent/opening_preview.html", title=title, kind=word, facts=facts, here=here, back=back, token=new_token(),
         fields=[(name, request.form.get(name, "")[:300]) for name in _FIELDS if request.form.get(name)],
-        count=len(seen.lost), lines=[_lost_line(one) for one in seen.lost[:_SHOWN]], more=max(0, len(seen.lost) - _SHOWN),
+        count=len(seen.lost), lines=[_lost_line(one) for one in read[:_SHOWN]], more=max(0, len(read) - _SHOWN),
+        unread=[_lost_line(one) for one in seen.lost if one.procedure is None],
         closes=change.kind in ("closed", "holiday"), beyond=seen.beyond, trail=HOME if change.office else "",
         name=place_label(change.office),
     )  # fmt: skip
@@ -177,7 +181,8 @@ def _preview(seen: Foresight, here: str, back: str) -> Response:
 
 def _lost_line(one: LostVisit) -> LostLine:
     signs = say("openings.sms", signs=one.signs) if one.signs else ""
-    visit = say("text.named", name=label(one.procedure.identity.title), text=label(one.appointment.label))
+    book, task = one.procedure, one.appointment
+    visit = say("text.named", name=label(book.identity.title), text=label(task.label)) if book and task else ""
     return LostLine(
         one.dossier.number, visit, moment_of(one.booking.start), one.letter.body if one.letter else "", signs,
         tuple(moment_of(start) for start in one.nearest),
@@ -185,7 +190,11 @@ def _lost_line(one: LostVisit) -> LostLine:
 
 
 def _done(done: Changed, back: str) -> Response:
-    session["desk_note"] = say("openings.done", count=done.told) if done.told else say("openings.done_none")
+    said = say("openings.done", count=done.told) if done.told else say("openings.done_none")
+    if done.unread:
+        numbers = ", ".join(map(whole_number, done.unread[:_NAMED])) + ("…" if len(done.unread) > _NAMED else "")
+        said = f"{said} {say('openings.done_unread', count=len(done.unread), numbers=numbers)}"
+    session["desk_note"] = said
     return go(back)
 
 

@@ -4,7 +4,7 @@ and does: on their dossier, at the link of the message, in their diary."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -100,6 +100,27 @@ def test_an_office_is_closed_once_it_is_seen_what_that_takes_away(site: Closing)
     assert "ouverture d’un bureau changée" in noted
     assert "DGDN, Lomé Fermé, le mercredi 25 novembre 2026, toute la journée Raison : Grève du personnel" in noted
     assert fsck(site.desks.world.office) == ()
+
+
+def test_a_dossier_that_cannot_be_read_is_told_apart_and_the_office_closes(site: Closing) -> None:
+    """Its message leads nowhere: whoever closes the office is told whom to find another date with."""
+    world, before = site.desks.world, site.kept
+    with world.office.store.unit(write=True) as unit:
+        unit.put_dossier(replace(before, fingerprint="f" * 64, revision=before.revision + 1), before.revision)
+    seen = site.chief.post(f"{HERE}/fermer", **CLOSING)
+    page = read(seen)
+    assert "1 rendez-vous sera annulé." in page
+    assert "Rendez-vous touchés" not in page
+    apart = page.split("Dossiers qui ne se lisent plus", 1)[1]
+    assert "annulé, DGDN, Lomé: Grève du personnel. Nous vous dirons comment choisir une autre date. Dossier" in apart
+    site.chief.client.post(f"{HERE}/fermer", data={**hidden(seen), "go": "confirm"})
+    number = before.number
+    after = site.chief.see(HERE)
+    assert (
+        "1 personne est prévenue. Un de ces dossiers ne se lit plus. Trouvez une autre date avec la personne :" in after
+    )
+    assert f"{number[:2]} {number[2:6]} {number[6:10]} {number[10:]}" in after
+    assert site.kept.bookings["depot"].lost
 
 
 def test_a_visit_that_stands_on_a_closed_day_is_led_to(site: Closing, monkeypatch: pytest.MonkeyPatch) -> None:
