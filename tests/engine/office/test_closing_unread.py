@@ -12,17 +12,20 @@ from pathlib import Path
 import pytest
 
 from engine.clock import local_day
+from engine.definition.model import Link
 from engine.office import bookings, openings
+from engine.office.carrying import succession
 from engine.office.inspection import fsck
 from engine.office.openings import Asked
-from engine.records.dossier import Dossier
+from engine.records.dossier import Dossier, Linked
 from engine.records.journal import verify
 from engine.records.sqlite import SqliteStore
 from engine.rules.calendars import end_of_day
 from engine.rules.passage import instant_text
+from engine.values import Text
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import LOME, STRIKE, WEDNESDAY, chief, offered, on, told
-from tests.engine.office.world import World, a_world
+from tests.engine.office.world import B3, PASSPORT, World, a_world
 from tests.postgres import an_empty_store
 
 LOST = "f" * 64
@@ -95,6 +98,18 @@ def test_once_its_edition_is_back_another_date_is_chosen_without_a_move(world: W
     assert (last.kind, last.body["due"], last.body["paused"]) == ("slot_lost", instant_text(back.due_at), None)
     again = world.booked(back, "depot")
     assert (again.bookings["depot"].moves, again.bookings["depot"].lost) == (0, None)
+
+
+def test_it_closes_though_the_edition_of_a_dossier_that_a_visitor_has_a_link_to_is_lost(world: World) -> None:
+    """Nothing is issued: what an earlier dossier would lose by it is not looked for."""
+    earlier = under(world, world.sent(), LOST)
+    visitor = on(world, to_book(world), WEDNESDAY)
+    link = Link(id="avant", label=Text.of("Le précédent"), relation="renews", procedure=B3)
+    passport = world.office.catalogue.procedures[PASSPORT]
+    book = replace(passport, tasks={**passport.tasks, link.id: link})
+    linked = replace(visitor, links={link.id: Linked(earlier.id, earlier.number)})
+    with world.office.store.unit() as unit:
+        assert list(succession(world.office, unit, book, visitor, linked, (), world.office.now())) == []
 
 
 def test_the_seat_is_free_once_the_closure_is_taken_back(world: World) -> None:
