@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from engine.clock import local_day
 from engine.definition.model import Form, Procedure
 from engine.gateways.registers import RegisterAnswer
@@ -9,7 +11,7 @@ from engine.office.carrying import carry_out
 from engine.office.office import Office, pinned
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
-from engine.records.store import Conflict, Tray, Unit
+from engine.records.store import Busy, Conflict, Tray, Unit
 from engine.rules.scopes import standing_of
 from engine.rules.tasks import open_tasks
 from engine.rules.workflow import answer_look_up
@@ -20,18 +22,17 @@ _NEXT = "look-ups"  # where the next tour begins
 
 
 def ask_now(office: Office, dossier: Dossier) -> Dossier:
-    """Asks the registers that the dossier waits for, if any, and answers it as it stands then. Never raises: what could
-    not be asked is asked again by the next tour."""
-    for _ in range(10):  # an answer may lead to the next look-up
-        procedure = _book_of(office, dossier)
-        waiting = waits_for(office, procedure, dossier)
-        if not waiting:
-            return dossier
-        before = dossier
-        for task in waiting:
-            dossier = _ask(office, procedure, dossier, task)
-        if dossier == before:
-            return dossier
+    """Asks the registers that the dossier waits for, if any, and answers it as it stands then. A store that is busy keeps no
+    answer but takes nothing back of what led here: what could not be asked is asked again by the next tour."""
+    with suppress(Busy):
+        for _ in range(10):  # an answer may lead to the next look-up
+            procedure = _book_of(office, dossier)
+            waiting = waits_for(office, procedure, dossier)
+            before = dossier
+            for task in waiting:
+                dossier = _ask(office, procedure, dossier, task)
+            if dossier == before:
+                break
     return dossier
 
 

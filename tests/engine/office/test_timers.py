@@ -17,8 +17,10 @@ from engine.gateways.senders import NotSent
 from engine.office import accounts, cashier, intake, settlement, timers
 from engine.office.editions import LostEdition
 from engine.office.inspection import fsck
+from engine.office.lookups import ask_now
 from engine.records.dossier import SYSTEM_ACTOR, Letter
 from engine.records.sqlite import SqliteStore
+from engine.records.store import Busy
 from engine.values import new_id
 from tests.engine.office.world import B3, PASSPORT, PHONE, World, a_world
 
@@ -321,6 +323,25 @@ class TestRegisters:
         slow = replace(world.office, registers={"casier_national": Slow()})
         timers.ask_registers(slow)
         assert world.kept(dossier).answers["recherche"] == "unavailable"
+
+    def test_an_answer_that_the_store_is_too_busy_to_keep_takes_nothing_back(self, tmp_path: Path) -> None:
+        """The act that led to the question is kept: whoever took it is not told otherwise, and the next tour asks again."""
+        register = Silent()
+        register.answer = RegisterAnswer("not_found")
+        world = a_world(tmp_path, SqliteStore(tmp_path / "facts.db"), registers={})
+        dossier = world.paid(world.sent())
+
+        class Held(SqliteStore):
+            def unit(self, write: bool = False) -> Any:
+                if write:
+                    raise Busy("SQLITE_BUSY")
+                return super().unit(write)
+
+        answering = replace(world.office, registers={"*": register})
+        assert ask_now(replace(answering, store=Held(tmp_path / "facts.db")), world.kept(dossier)) == world.kept(dossier)
+        assert (len(register.asked), world.kept(dossier).state) == (1, "interrogation")
+        assert timers.ask_registers(answering) == 1
+        assert world.kept(dossier).state == "signature"
 
     def test_an_answer_about_what_the_dossier_was_is_asked_again(self, tmp_path: Path) -> None:
         """Something changed meanwhile: perhaps the very answers that were sent."""
