@@ -338,7 +338,8 @@ class TestRegisters:
                 return super().unit(write)
 
         answering = replace(world.office, registers={"*": register})
-        assert ask_now(replace(answering, store=Held(tmp_path / "facts.db")), world.kept(dossier)) == world.kept(dossier)
+        busy = replace(answering, store=Held(tmp_path / "facts.db"))
+        assert ask_now(busy, world.kept(dossier)) == world.kept(dossier)
         assert (len(register.asked), world.kept(dossier).state) == (1, "interrogation")
         assert timers.ask_registers(answering) == 1
         assert world.kept(dossier).state == "signature"
