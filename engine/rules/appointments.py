@@ -23,9 +23,9 @@ from engine.rules.access import acting_role, is_owner
 from engine.rules.calendars import add_days, add_span, at_minute, counts_days, local_minute, minutes_of, openings
 from engine.rules.decision import Decision
 from engine.rules.due_dates import pause_due
-from engine.rules.moves import settle
 from engine.rules.passage import Moment, Passage, finished
 from engine.rules.tasks import drop_slot, is_satisfied, task_blockers
+from engine.rules.time_past import goes_on
 from engine.rules.wording import Wording
 from engine.rules.workflow import no_show, task_done, visit_ahead
 from engine.values import Plain, Span
@@ -264,7 +264,7 @@ def place(
     kind = "moved" if held else "booked"
     body: dict[str, Plain] = {"appointment": appointment, "office": office, "start": iso_minute(start), "seat": seat}
     passage = passage.note(kind, {**body, "sequence": booking.sequence}).happened(f"{kind}:{appointment}")
-    return finished(settle(passage, moment), moment)
+    return finished(goes_on(passage, moment), moment)
 
 
 def _moves_after(before: Booking) -> int:

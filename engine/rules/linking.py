@@ -17,10 +17,10 @@ from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import SYSTEM_ACTOR, DocumentStatus, Dossier, IssuedDocument
 from engine.rules.decision import Decision
 from engine.rules.fields import adopt
-from engine.rules.moves import finish_task
 from engine.rules.passage import Moment, Passage, finished
 from engine.rules.scopes import standing_of
 from engine.rules.tasks import mark_done, open_tasks
+from engine.rules.time_past import goes_on
 from engine.rules.wording import Wording
 from engine.values import Plain
 
@@ -112,7 +112,7 @@ def link_ended(
     passage = Passage.of(dossier).with_(answers={**dossier.answers, link_id: outcome})
     body: dict[str, Plain] = {"task": link_id, "by": "system", "end": outcome}
     passage = mark_done(passage, moment, link_id).note("task_done", body, {f"answers.{link_id}": outcome})
-    return finished(finish_task(passage, moment, link_id), moment)
+    return finished(goes_on(passage, moment, link_id), moment)
 
 
 # -- what becomes of earlier documents ---------------------------------------------------------------------------------

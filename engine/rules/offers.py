@@ -1,6 +1,6 @@
 """Which acts are open to whom on a dossier, and why the others are closed; what an act asks that was not given.
 
-An act is closed by `role`, `own_dossier`, `other_office`, `too_late`, `four_eyes`, `assisted`, `same_as`,
+An act is closed by `role`, `own_dossier`, `other_office`, `too_late`, `time_past`, `four_eyes`, `assisted`, `same_as`,
 `correction_pending` or `guard`; what was given is refused by `reason_missing`, `attachment_missing`, `correction_empty`, `not_correctable` or
 `unknown_answer`.
 """
@@ -23,6 +23,7 @@ from engine.rules.decision import Act, Offer
 from engine.rules.fields import is_asked
 from engine.rules.parts import hands
 from engine.rules.passage import Moment
+from engine.rules.time_past import Past, closed_by_time, time_past
 
 People = Mapping[str, Actor]  # by account id: who holds which roles today
 
@@ -42,17 +43,19 @@ def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) ->
         return ()
     scope = moment.scope(dossier)
     acts = acts_of(moment.procedure, dossier.state).values()
-    return tuple(Offer(ways, closed_because(moment, dossier, ways, scope, people)) for ways in acts)
+    past = time_past(moment, dossier) if acts else None
+    return tuple(Offer(ways, closed_because(moment, dossier, ways, scope, people, past)) for ways in acts)
 
 
 def closed_because(
-    moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], scope: Scope, people: People | None
-) -> Refusal | None:
-    """The first thing that closes an act; none when it is open."""
+    moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], scope: Scope, people: People | None, past: Past | None
+) -> Refusal | None:  # fmt: skip
+    """The first thing that closes an act; none when it is open. `past`: what time decided already (`time_past`)."""
     way, procedure, actor = ways[0], moment.procedure, moment.actor
     return (
         _role(procedure, dossier, way, actor)
         or _time(dossier, way, moment.now, moment.directory)
+        or closed_by_time(moment, past, acting_role(procedure, dossier, actor, way.by), way.where)
         or _four_eyes(procedure, dossier, way, actor)
         or _same_as(procedure, dossier, way, actor, people)
         or _correction(dossier, way)

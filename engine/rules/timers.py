@@ -13,13 +13,12 @@ from engine.definition.model import DRAFT, Form, Procedure
 from engine.problems import Refused, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
 from engine.rules.decision import Decision
-from engine.rules.due_dates import clock_end, draft_end, instant_of, resume_due, visit_end
-from engine.rules.gathering import part_over
-from engine.rules.moves import move, settle, way_of
+from engine.rules.due_dates import draft_end, resume_due, visit_end
 from engine.rules.passage import Moment, Passage, finished
+from engine.rules.silences import part_over
+from engine.rules.time_past import clock_over, state_over
 from engine.rules.wording import Wording
 from engine.rules.workflow import answer_look_up
-from engine.values import Plain
 
 
 def time_over(
@@ -39,9 +38,9 @@ def time_over(
     if kind == "visit" and rest:
         return _visit_over(moment, dossier, timer_name, rest)
     if kind in ("due", "wait"):
-        return _state_over(moment, dossier, kind)
+        return state_over(moment, dossier, kind)
     if kind in procedure.clocks:
-        return _clock_over(moment, dossier, kind)
+        return clock_over(moment, dossier, kind)
     task = procedure.tasks.get(kind)
     if (isinstance(task, Form) and task.register is None) or procedure.round_of(kind) is not None:
         return part_over(procedure, dossier, kind, now, directory, wording)
@@ -73,21 +72,6 @@ def _reminded(moment: Moment, dossier: Dossier, timer_name: str, kind: str, rest
     return finished(passage, moment)
 
 
-def _state_over(moment: Moment, dossier: Dossier, kind: str) -> Decision:
-    """The state's time is over: its `late` way, or `then` of a wait; an agent's state without `late` only escalates."""
-    state = moment.procedure.state(dossier.state)
-    wait = instant_of(state.wait, dossier.entered_at, moment.scope(dossier), moment.directory.calendar)
-    over = wait if kind == "wait" else dossier.due_at if dossier.due_paused_at is None else None
-    if over is None or moment.now < over:
-        raise Refused(refusal("void_timer", timer=kind))
-    passage = Passage.of(dossier)
-    way = way_of(passage, moment, "done" if kind == "wait" else kind)
-    if way is not None:
-        return finished(settle(move(passage, moment, way), moment), moment)
-    body: dict[str, Plain] = {"timer": kind, "escalate": state.escalate}
-    return finished(passage.note("due", body).happened(f"late:{state.id}"), moment)
-
-
 def _visit_over(moment: Moment, dossier: Dossier, timer_name: str, rest: str) -> Decision:
     """The day of a visit passed and nobody marked it: the state's time runs again, nothing else changes."""
     appointment, _, sequence = rest.partition(":")
@@ -97,16 +81,3 @@ def _visit_over(moment: Moment, dossier: Dossier, timer_name: str, rest: str) ->
         raise Refused(refusal("void_timer", timer=timer_name))
     passage = replace(Passage.of(dossier), dossier=resume_due(dossier, visit_end(booking)))
     return finished(passage.note("unmarked", {"appointment": appointment}), moment)
-
-
-def _clock_over(moment: Moment, dossier: Dossier, clock_id: str) -> Decision:
-    """A clock of the law ran out: once, for good."""
-    clock = moment.procedure.clocks[clock_id]
-    end = clock_end(dossier, clock, moment.scope(dossier), moment.directory.calendar)
-    if end is None or moment.now < end:
-        raise Refused(refusal("void_timer", timer=clock_id))
-    spent = replace(dossier.clocks[clock_id], since=None, over=True)
-    passage = Passage.of(dossier).with_(clocks={**dossier.clocks, clock_id: spent})
-    passage = passage.note("clock_over", {"clock": clock_id}).happened(clock_id)
-    way = way_of(passage, moment, clock_id)
-    return finished(settle(move(passage, moment, way) if way else passage, moment), moment)

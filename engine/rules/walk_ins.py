@@ -21,9 +21,9 @@ from engine.rules.appointments import iso_minute, not_awaited, offices_for
 from engine.rules.calendars import minutes_of
 from engine.rules.decision import Decision
 from engine.rules.due_dates import pause_due
-from engine.rules.moves import settle
 from engine.rules.passage import Moment, Passage, finished
 from engine.rules.tasks import drop_slot
+from engine.rules.time_past import goes_on
 from engine.rules.wording import Wording
 from engine.values import Plain
 
@@ -71,7 +71,7 @@ def come(
             passage = replace(passage, releases=(before.id,))
             body["instead"] = iso_minute(before.start)
     passage = passage.with_(bookings={**dossier.bookings, appointment: booking})
-    return finished(settle(_awaiting(moment, passage).note("walked_in", body), moment), moment)
+    return finished(goes_on(_awaiting(moment, passage).note("walked_in", body), moment), moment)
 
 
 def _late(moment: Moment, dossier: Dossier, booking: Booking) -> Decision:

@@ -36,11 +36,12 @@ from engine.rules.due_dates import absent_from, resume_due
 from engine.rules.fees import opens_way, part_of
 from engine.rules.linking import missing_link
 from engine.rules.machine import act_trigger, circuit_of
-from engine.rules.moves import enter, finish_task, move, settle, way_of
+from engine.rules.moves import enter, move, settle, way_of
 from engine.rules.offers import People, guard_refusal, missing_from, offers_of
 from engine.rules.parts import forms_in_parts, is_in_parts, realigned
 from engine.rules.passage import Moment, Passage, codes, finished
 from engine.rules.tasks import is_satisfied, mark_done, task_blockers
+from engine.rules.time_past import closed_by_time, goes_on, law_decides, time_past
 from engine.rules.wording import Wording
 from engine.values import Plain
 
@@ -157,7 +158,7 @@ def task_done(
         body["fields"] = codes(dossier.correction.fields)
     commits = {f"answers.{name}": answer for name, answer in (answers or {}).items()}
     passage = mark_done(passage, moment, task_id).note("task_done", body, commits)
-    return finished(finish_task(passage, moment, task_id), moment)
+    return finished(goes_on(passage, moment, task_id), moment)
 
 
 def _task_closed(moment: Moment, dossier: Dossier, task: Task | None, task_id: str) -> Refusal | None:
@@ -179,8 +180,12 @@ def _task_closed(moment: Moment, dossier: Dossier, task: Task | None, task_id: s
     blockers = task_blockers(procedure, task, dossier, scope)
     if blockers:
         return refusal("not_yet", task=task_id, after=blockers)
-    if _hand(moment, dossier, task) is None:
+    hand = _hand(moment, dossier, task)
+    if hand is None:
         return refusal("role", task.where, roles=tuple(role_key(procedure, role) for role in task.by))
+    late = closed_by_time(moment, time_past(moment, dossier), hand, task.where)
+    if late is not None:
+        return late
     everything = procedure.state(dossier.state).correct == "everything"
     if task_id == APPLICATION and dossier.correction and dossier.correction.left and not everything:
         return refusal("correction_incomplete", fields=dossier.correction.left)
@@ -244,7 +249,7 @@ def pay(
     passage = _more_time(passage, moment, [name for name in known if name not in enough])
     passage = mark_done(passage, moment, *settled).note("paid", {"fees": dict(credited), "amount": amount})
     for name in settled:
-        passage = finish_task(passage, moment, name) if name == settled[-1] else passage.happened(name)
+        passage = goes_on(passage, moment, name) if name == settled[-1] else passage.happened(name)
     return finished(passage, moment)
 
 
@@ -320,4 +325,5 @@ def no_show(
     passage = passage.happened(f"missed:{appointment}")
     awaited = appointment in procedure.state(dossier.state).waits
     way = way_of(passage, moment, "missed") if awaited and count > task.no_show else None
+    way = None if law_decides(moment, passage.dossier) else way
     return finished(settle(move(passage, moment, way), moment) if way else passage, moment)

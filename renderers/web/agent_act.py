@@ -21,7 +21,7 @@ from engine.rules.reading import ADD, REMOVE
 from engine.rules.view import AnswerProblem, PageView
 from engine.values import Plain
 from renderers.web.agent_answers import paper
-from renderers.web.agent_case import AgentCase, act_label, agent_case, correctable_of, why
+from renderers.web.agent_case import AgentCase, act_label, agent_case, correctable_of, why, why_not
 from renderers.web.agent_dossier import dossier_page
 from renderers.web.agent_files import receive_files
 from renderers.web.agent_history import last_event
@@ -353,7 +353,7 @@ def _closed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
 def _stale(one: AgentCase, transition: str, typed: Typed, reason: Refusal | None = None) -> Response:
     """The dossier is not what the agent saw: what happened, and their text."""
     offer = _known(one, transition)
-    closed = say("stale.closed", why=sentence(reason)) if reason else ""
+    closed = say("stale.closed", why=why_not(one.procedure, reason)) if reason else ""
     if not closed and offer is not None and not offer.open:
         closed = say("stale.closed", why=why(one, offer))
     return _stale_page(one, transition, typed, closed, offer is not None and offer.open)

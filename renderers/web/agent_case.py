@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from engine.definition.model import Procedure, Transition
 from engine.office.intake import procedure_of, see
 from engine.office.readings import note_visit
@@ -9,7 +11,7 @@ from engine.problems import Refusal
 from engine.rules.decision import Offer
 from engine.rules.offers import correctable_fields
 from engine.rules.view import FieldView
-from renderers.web.base import actor, dossier_number, office, say
+from renderers.web.base import actor, dossier_number, moment_of, office, say
 from renderers.web.cases import Case, label
 from renderers.web.desk import event_label, role_label, writer_of
 from renderers.web.refusals import sentence
@@ -79,6 +81,9 @@ def why_not(book: Procedure, reason: Refusal) -> str:
         return say("why.role", roles=", ".join(role_label(role) for role in _names(facts.get("roles"))))
     if reason.code in ("four_eyes", "same_as"):
         return say(f"why.{reason.code}", act=act_label(book, str(facts.get("act", ""))))
+    if reason.code == "time_past":
+        until = moment_of(datetime.fromisoformat(str(facts.get("until"))))
+        return say("why.time_past", until=until, state=label(book.state(str(facts.get("state"))).label))
     if reason.code == "not_yet":
         return say("why.not_yet", tasks=", ".join(act_label(book, task) for task in _names(facts.get("after"))))
     return sentence(reason)

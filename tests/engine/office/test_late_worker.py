@@ -1,0 +1,77 @@
+"""A worker that is stopped or behind costs nobody what the law gave them: acts that come after are refused, then it plays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.office import casework, timers
+from engine.office.gathering import errands, give_opinion
+from engine.office.inspection import fsck
+from engine.problems import Refused
+from engine.records.dossier import Actor, Dossier
+from engine.rules.decision import Act
+from tests.engine.office.editions import first, publish
+from tests.engine.office.world import World, a_world
+
+SLUG = "kiosque"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = a_world(tmp_path)
+    publish(made, first())
+    return made
+
+
+@pytest.fixture
+def urbaniste(world: World) -> Actor:
+    return world.agent("urbaniste", "mairie/urbaniste")
+
+
+def refuse(world: World, agent: Actor, dossier: Dossier) -> Dossier:
+    return casework.take_transition(world.office, agent, dossier.id, Act("refuser", reason="Trop près"))
+
+
+def test_nobody_refuses_what_the_law_has_granted(world: World, urbaniste: Actor) -> None:
+    dossier = world.sent(SLUG)
+    end = next(
+        one.due_at
+        for one in world.read(lambda unit: unit.due_timers(world.office.now() + timedelta(days=400), 500))
+        if one.name == "silence"
+    )
+    for late in (timedelta(0), timedelta(hours=9), timedelta(days=30)):
+        world.clock.instant = end + late
+        offer = next(
+            one for one in casework.offers(world.office, urbaniste, dossier.id) if one.transition.id == "refuser"
+        )
+        assert not offer.open
+        with pytest.raises(Refused, match="time_past"):
+            refuse(world, urbaniste, dossier)
+        with pytest.raises(Refused, match="time_past"):
+            casework.preview_transition(world.office, urbaniste, dossier.id, Act("refuser", reason="Trop près"))
+    timers.tour(world.office)
+    after = world.kept(dossier)
+    assert (after.state, [one.output for one in after.documents], fsck(world.office)) == ("accorde", ["permis"], ())
+    assert "clock_over" in world.kinds(dossier)
+    with pytest.raises(Refused, match="state"):
+        refuse(world, urbaniste, dossier)
+
+
+def test_until_the_last_second_the_agent_decides(world: World, urbaniste: Actor) -> None:
+    dossier = world.sent(SLUG)
+    world.wait(days=91)
+    assert refuse(world, urbaniste, dossier).state == "refuse"
+
+
+def test_an_opinion_that_comes_after_its_silence_is_refused(world: World, urbaniste: Actor) -> None:
+    dossier = world.take(world.sent(SLUG), urbaniste, "consulter")
+    voirie = world.agent("voirie", "mairie/voirie")
+    world.wait(days=40)
+    assert [one.closed.code for one in errands(world.office, voirie, dossier.id) if one.closed] == ["time_past", "role"]
+    with pytest.raises(Refused, match="time_past"):
+        give_opinion(world.office, voirie, dossier.id, "avis_voirie", {"opinion": "unfavourable"})
+    timers.tour(world.office)
+    assert world.kept(dossier).answers["avis_voirie"] == "favourable"
