@@ -6,12 +6,13 @@ RFC 5322 for the message, RFC 3834 for what was written by a machine, RFC 3207 f
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from engine.gateways.deadline import Deadline
 from engine.gateways.senders import NotSent
@@ -88,14 +89,14 @@ class MailServer:
     def _open(self, until: Deadline) -> smtplib.SMTP:
         context = ssl.create_default_context()
         if self._security == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=_PATIENCE, context=context)
+            server: smtplib.SMTP = _TlsSession(until, self._host, self._port, timeout=_PATIENCE, context=context)
         else:
-            server = smtplib.SMTP(self._host, self._port, timeout=_PATIENCE)
+            server = _Session(until, self._host, self._port, timeout=_PATIENCE)
         try:
-            _watch(until, server)
             if self._security == "starttls":
                 server.starttls(context=context)
-                _watch(until, server)
+                if server.sock is not None:
+                    until.watch(server.sock)
             if self._user:
                 server.login(self._user, self._password)
         except BaseException:
@@ -104,6 +105,25 @@ class MailServer:
         return server
 
 
-def _watch(until: Deadline, server: smtplib.SMTP) -> None:
-    if server.sock is not None:
-        until.watch(server.sock)
+class _Session(smtplib.SMTP):
+    """From its greeting on, the time of its letter counts for it."""
+
+    def __init__(self, until: Deadline, *given: Any, **more: Any) -> None:
+        self._until = until
+        super().__init__(*given, **more)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        opened: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self._until.watch(opened)
+        return opened
+
+
+class _TlsSession(smtplib.SMTP_SSL):
+    def __init__(self, until: Deadline, *given: Any, **more: Any) -> None:
+        self._until = until
+        super().__init__(*given, **more)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        opened: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self._until.watch(opened)
+        return opened

@@ -17,7 +17,14 @@ from engine.office.carrying import journalise
 from engine.office.command import Memory, once
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.phones import read_phone
-from engine.office.settlement import OPEN, SECOND_THOUGHTS, check_payment, kept_payment
+from engine.office.settlement import (
+    OPEN,
+    SECOND_THOUGHTS,
+    UNDER_WAY,
+    check_payment,
+    is_unplaced,
+    kept_payment,
+)
 from engine.office.tries import too_many
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Dossier, Owed, Payment
@@ -107,21 +114,18 @@ def start_payment(
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
 
     _ask_whose_time_is_over(office, actor, dossier_id)
-    opened: list[str] = []
 
     def work(unit: Unit) -> Payment:
         dossier = seen(unit, office, actor, dossier_id)
         if not is_owner(dossier, actor):
             raise Refused(refusal("role", roles=("applicant",)))
-        payment = _open_payment(office, unit, dossier, provider, phone, actor, part)
-        opened.append(payment.id)
-        return payment
+        return _open_payment(office, unit, dossier, provider, phone, actor, part)
 
     arguments = (dossier_id, provider, phone, *((part,) if part else ()))
     try:
         with office.calls.begun():
             payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
-            return _place(office, payment) if opened[-1:] == [payment.id] else payment
+            return _place(office, payment)
     except NoPlace:
         if (other := awaited_payment(office, actor, dossier_id)) is not None:  # begun a moment ago, by a first touch
             raise Refused(_awaited(other)) from None
@@ -186,9 +190,16 @@ def _ask_whose_time_is_over(office: Office, actor: Actor, dossier_id: str) -> No
 
 
 def _place(office: Office, payment: Payment) -> Payment:
-    """Hands the order to the provider, outside any unit, at most once: by whoever opened the payment. Two of the operators make
-    another order, and ring again, for each time they are asked."""
-    now = office.now()
+    """Hands the order to the provider, outside any unit, at most once: two of the operators make another order, and ring again,
+    for each time they are asked. Whoever marks the payment does it; who finds it marked looks on."""
+    now, mine = office.now(), False
+    with office.store.unit(write=True) as unit:
+        payment = kept_payment(unit, payment.id)
+        if is_unplaced(payment) and now < payment.expires_at:
+            mine = True
+            unit.put_payment(replace(payment, reason=UNDER_WAY))
+    if not mine:
+        return payment
     order = PaymentOrder(
         payment.reference, payment.amount, payment.payer, payment.reference[:8], payment.started_at, payment.expires_at
     )
@@ -198,7 +209,8 @@ def _place(office: Office, payment: Payment) -> Payment:
         if not isinstance(failed, ProviderDown):
             log.exception("the adapter of %s failed", payment.provider)
         return _change(office, payment.id, status="unknown", reason="operator_down", checked_at=now)
-    placed = _change(office, payment.id, provider_ref=started.provider_ref, page=_safe_page(started.page))
+    page = _safe_page(started.page)
+    placed = _change(office, payment.id, reason=None, provider_ref=started.provider_ref, page=page)
     return placed if started.pending else check_payment(office, payment.id)
 
 

@@ -56,15 +56,15 @@ def _is_due(office: Office) -> bool:
 
 
 def _is_old(tree: Tree | None, now: datetime) -> bool:
-    """Whether a tree is to be signed: never yet, or a minute ago. A clock set back holds nothing up."""
-    return tree is None or not tree.note or not timedelta() <= now - tree.at < EVERY
+    """Whether a tree is to be signed: never yet, or a minute ago. A clock set back holds nothing up; two that differ by less sign
+    once."""
+    return tree is None or not tree.note or not -EVERY < now - tree.at < EVERY
 
 
 def _grow(office: Office) -> Tree | None:
     """One batch of what is owed; the signed tree once nothing is. Raises `Conflict` where another worker has just signed it."""
-    now = office.now()
     with office.store.unit(write=True) as unit:
-        before = unit.tree()
+        before, now = unit.tree(), office.now()
         if not _is_old(before, now):
             raise Conflict("tree")
         owed = unit.owed_leaves(_BATCH)

@@ -23,7 +23,7 @@ TOUCH_EVERY: Final = timedelta(seconds=60)  # a session notes that it was seen n
 LONGEST_DEVICE: Final = 60
 FRESH: Final = timedelta(minutes=15)  # from signing in: then one proves anew before changing how one is known
 # of forms that are of no dossier: a question of one may be called so
-_SECRETS: Final = frozenset({"password", "again", "before", "code", "pin"})
+_SECRETS: Final = frozenset({"password", "again", "before", "code", "confirm_code", "pin"})
 
 
 @dataclass(frozen=True, slots=True)

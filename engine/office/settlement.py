@@ -46,6 +46,9 @@ PATIENCE: Final = (
 SECOND_THOUGHTS: Final = timedelta(hours=24)
 ENDED_PAUSE: Final = timedelta(minutes=10)
 PLACING: Final = timedelta(minutes=1)  # to hand an order over takes up to three calls
+UNDER_WAY: Final = (
+    "placing"  # the reason of a payment whose order somebody is handing over, or was when they were stopped
+)
 _NOT_THERE: Final = frozenset({"no_such_order", "not_named"})
 
 CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider", "later"]
@@ -289,7 +292,7 @@ def _folded(office: Office, unit: Unit, payment: Payment, status: ProviderStatus
     """The highest of all verified events, whatever their order."""
     verified = [event for event in unit.events_of(payment.id) if event.verified]
     best = max(verified, key=lambda event: (RANK[event.kind], event.amount))
-    kind, reason = best.kind, status.reason if status.kind == best.kind else payment.reason
+    kind, reason = best.kind, status.reason if status.kind == best.kind else _why(payment)
     if kind in ("pending", "unknown"):
         kind, reason = _still_open(payment, status, now)
     received = best.amount if kind in RECEIVED else 0
@@ -297,16 +300,25 @@ def _folded(office: Office, unit: Unit, payment: Payment, status: ProviderStatus
 
 
 def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tuple[PaymentStatus, str | None]:
-    """No ending yet. An order the provider does not know, its time being over, never was; nor one that has no name of theirs
-    since placing it failed. Just begun, it may be on its way to them."""
+    """No ending yet. An order the provider does not know, its time being over, never was; nor one that has no name of theirs,
+    unless whoever handed it over was stopped on the way. Just begun, it may be on its way to them."""
     over, unknown = now >= payment.expires_at, status.reason == "no_such_order"
-    if over and (unknown or (status.reason == "not_named" and payment.reason == "operator_down")):
-        return "failed", payment.reason or "operator_down"
+    if over and (unknown or (status.reason == "not_named" and payment.reason != UNDER_WAY)):
+        return "failed", _why(payment) or "operator_down"
     if payment.status == "pending" and status.reason in _NOT_THERE and now - payment.started_at < PLACING:
-        return "pending", None
+        return "pending", payment.reason
     if payment.status == "unknown" or status.kind == "unknown" or over:
         return "unknown", payment.reason
-    return "pending", None
+    return "pending", payment.reason
+
+
+def _why(payment: Payment) -> str | None:
+    return payment.reason if payment.reason != UNDER_WAY else None
+
+
+def is_unplaced(payment: Payment) -> bool:
+    """Whether nobody began to hand its order to the provider."""
+    return payment.status == "pending" and not (payment.reason or payment.provider_ref or payment.page)
 
 
 def _become(

@@ -3,12 +3,13 @@ them: the first who comes has it. Who has no use of a seat any more is on no lis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from engine.clock import local_day
+from engine.definition.expressions import Scope
 from engine.definition.model import Appointment, Procedure
 from engine.office.editions import LostEdition
 from engine.office.letters import dossier_link
@@ -22,6 +23,7 @@ from engine.rules.appointments import (
     desks_of,
     first_bookable,
     has_use_of_seat,
+    is_done_with,
     offices_for,
     resource_key,
     slot_starts,
@@ -89,14 +91,16 @@ def seats_changed(
 
 def _leave(office: Office, unit: Unit, dossier: Dossier) -> None:
     for one in unit.waiting_of(dossier.id):
-        if not _has_use(office, unit, dossier, one.appointment):
+        if _judged(office, unit, dossier, one.appointment, is_done_with):
             unit.drop_waiting(dossier.id, one.appointment)
 
 
-def _has_use(office: Office, unit: Unit, dossier: Dossier, appointment: str) -> bool:
+def _judged(
+    office: Office, unit: Unit, dossier: Dossier, appointment: str,
+    rule: Callable[[Procedure, Dossier, str, Scope], bool],
+) -> bool:  # fmt: skip
     procedure = pinned(office, unit, dossier)
-    scope = scope_of(procedure, dossier, office.day(), office.directory)
-    return has_use_of_seat(procedure, dossier, appointment, scope)
+    return rule(procedure, dossier, appointment, scope_of(procedure, dossier, office.day(), office.directory))
 
 
 def _tell(office: Office, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
@@ -127,11 +131,13 @@ def tell_waiting(
         if dossier is None or still is None or (still.told_at is not None and now - still.told_at < QUIET):
             continue
         try:
-            wanted = _has_use(office, unit, dossier, one.appointment)
+            wanted = _judged(office, unit, dossier, one.appointment, has_use_of_seat)
+            done = not wanted and _judged(office, unit, dossier, one.appointment, is_done_with)
         except LostEdition:  # nobody could book under it
             continue
-        if not wanted:  # left on the list by an earlier release
+        if done:  # left on the list by an earlier release
             unit.drop_waiting(one.dossier, one.appointment)
+        if not wanted:
             continue
         unit.put_waiting(replace(still, told_at=now))
         told += _owe(office, unit, dossier, office_id, source, now)

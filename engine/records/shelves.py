@@ -119,6 +119,7 @@ class FolderShelf:
     def remove(self, name: str) -> None:
         with disk():
             (self.folder / name).unlink(missing_ok=True)
+            self._aside(name).unlink(missing_ok=True)
 
     def take_away(self, name: str, limit: float) -> bool:
         """Takes it aside first: what was written again meanwhile is young, and goes back. Killed before that, it is read where it

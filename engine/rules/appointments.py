@@ -200,13 +200,25 @@ def _is_awaited(procedure: Procedure, dossier: Dossier, task: Appointment, scope
 
 
 def has_use_of_seat(procedure: Procedure, dossier: Dossier, appointment: str, scope: Scope) -> bool:
-    """Whether a seat may still be of use to the dossier: the visit is awaited, though not open yet, or can be moved."""
+    """Whether a seat is of use to the dossier now: the visit is awaited, though not open yet, or can be moved."""
+    task = procedure.tasks.get(appointment)
+    if not isinstance(task, Appointment) or is_done_with(procedure, dossier, appointment, scope):
+        return False
+    return _is_held(dossier, appointment) or _is_awaited(procedure, dossier, task, scope)
+
+
+def is_done_with(procedure: Procedure, dossier: Dossier, appointment: str, scope: Scope) -> bool:
+    """Whether no seat will be of use to the dossier again. One that passes through other states comes back to its visit."""
     task = procedure.tasks.get(appointment)
     if not isinstance(task, Appointment) or dossier.closed_at is not None or dossier.state not in procedure.states:
-        return False
+        return True
+    over = procedure.state(dossier.state).is_end or is_satisfied(task, dossier, scope)
+    return over and not _is_held(dossier, appointment)
+
+
+def _is_held(dossier: Dossier, appointment: str) -> bool:
     booking = dossier.bookings.get(appointment)
-    held = booking is not None and booking.status == "booked"
-    return held or _is_awaited(procedure, dossier, task, scope)
+    return booking is not None and booking.status == "booked"
 
 
 def _may_handle(moment: Moment, dossier: Dossier, roles: Iterable[str]) -> bool:

@@ -93,9 +93,9 @@ def _busy(error: Busy) -> Response:
     title = "error.away" if isinstance(error, Away) else "error.busy"
     fields = [] if request.method in ("GET", "HEAD") or _wants_json() or _from_elsewhere() else _sent()
     if fields and without_secrets(request.path, fields) == fields:
-        lines = [say("error.unkept"), *([say("resume.files")] if request.files else [])]
         answer = _resume_page(
-            request.path, fields, lines, 503, title=say(title), button=say("error.send_again"), leave=say("error.back_there")
+            request.path, fields, [say("error.unkept")], 503, title=say(title), button=say("error.send_again"),
+            leave=say("error.back_there"),
         )  # fmt: skip
     else:
         answer = _plain(title, [say(f"{title}_text")], 503, kind="busy")
@@ -190,8 +190,6 @@ def _stale_form(error: CSRFError) -> Response:
     if request.path.startswith("/retours/") or _from_elsewhere():
         return _plain("error.bad_request", [say("error.bad_request_text")], 400)
     lines = [say("resume.stale")]
-    if request.files:
-        lines.append(say("resume.files"))
     fields = _sent()
     if len(without_secrets(request.path, fields)) < len(fields):
         return _reopen_page()
@@ -204,6 +202,7 @@ def _reopen_page() -> Response:
     return page(
         "resume.html", 400, title=say("resume.title"), lines=[say("resume.old"), say("resume.secret")], action="", carried=[],
         button=say("resume.again"), back=request.path if opens else request.path.rpartition("/")[0] or "/", leave="",
+        files=[],
     )  # fmt: skip
 
 
@@ -235,8 +234,17 @@ def _resume_page(
     back = address.rpartition("/")[0] or "/"
     return page(
         "resume.html", status, title=title or say("resume.title"), lines=lines, action=address, carried=_carried(fields),
-        button=button or say("resume.go"), back=back, leave=leave or say("resume.leave"),
+        files=_files() if address == request.path else [], button=button or say("resume.go"), back=back,
+        leave=leave or say("resume.leave"),
     )  # fmt: skip
+
+
+def _files() -> list[tuple[str, str]]:
+    """The files that a form brought, and by which control: no page may hold them, so each is chosen again."""
+    try:
+        return [(field, file.filename) for field, file in request.files.items(multi=True) if file.filename]
+    except HTTPException:
+        return []
 
 
 def _carried(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

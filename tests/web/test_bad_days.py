@@ -16,7 +16,7 @@ from engine.office.office import Office
 from engine.office.secrets import hash_secret
 from engine.records.dossier import Account
 from engine.records.store import Away, Busy, Store, Unit
-from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later
+from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -77,10 +77,31 @@ def test_a_stuck_store_refuses_what_writes_with_a_page_of_ours(known: Visitor, r
     assert page.status == 503
     assert page.response.headers["Retry-After"]
     assert page.response.headers["X-Frame-Options"] == "DENY"
-    assert "n’est pas encore enregistré" in page.text
+    assert "n’est peut-être pas enregistré" in page.text
     assert page.form()["nom"] == [ANSWERS["nom"]], "what they typed is in the page that comes"
     unstuck(known, office)
     assert sent_from(known, "same-origin", address, page.form()).status == 303
+
+
+def test_a_file_is_chosen_again_before_it_is_sent_again(known: Visitor) -> None:
+    """No page may hold a file; without it, what was sent would be kept as if there had been none."""
+    number = known.sent()
+    address, office = f"/dossiers/{number}/messages", known.office
+    form = {**known.open(address).form(), "body": "Voici ma carte."}
+    stuck(known, reads=False)
+    page = sent_from(known, "same-origin", address, {**form, "file": picture()})
+    assert page.status == 503
+    assert 'enctype="multipart/form-data"' in page.html
+    assert "Choisissez de nouveau le fichier" in page.text
+    again = page.form()
+    assert (again["body"], again["end"]) == (["Voici ma carte."], ["1"])
+    unstuck(known, office)
+    assert sent_from(known, "same-origin", address, {**again, "file": picture()}).status == 303
+    with office.store.unit() as unit:
+        dossier = unit.dossier_numbered(number)
+        assert dossier is not None
+        [told] = unit.messages_of(dossier.id)
+    assert len(told.files) == 1
 
 
 @pytest.mark.parametrize("site", ["cross-site", None])

@@ -113,17 +113,19 @@ def test_a_server_that_is_not_there() -> None:
     assert (told.value.for_good, told.value.silent) == (False, True)
 
 
-def test_a_server_that_drips_is_waited_for_as_long_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sign now and then is no answer."""
+@pytest.mark.parametrize("greeting", [b"220 here\r\n", b"220-and\r\n"], ids=["after its greeting", "in its greeting"])
+def test_a_server_that_drips_is_waited_for_as_long_as_any_other(
+    greeting: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sign, or a line, now and then is no answer."""
     monkeypatch.setattr(mail, "_LONGEST", 0.5)
 
     def drips(server: socket.socket) -> None:
         line, _ = server.accept()
         with line, suppress(OSError):
-            line.sendall(b"220 here\r\n")
-            line.recv(100)
+            line.sendall(greeting)
             while True:
-                line.sendall(b"2")
+                line.sendall(b"2" if b" " in greeting else greeting)
                 time.sleep(0.05)
 
     with socket.create_server(("127.0.0.1", 0)) as server:

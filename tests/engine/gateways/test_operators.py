@@ -278,6 +278,34 @@ def test_an_order_whose_name_was_lost_is_asked_about_by_the_name_that_a_callback
         assert world.kinds(dossier).count("credited") == 1
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_an_order_that_nobody_handed_over_is_no_order(
+    comes_back: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opened the payment was stopped before: the same touch again hands it over; left alone it ends, and nobody waits a
+    day for it."""
+
+    def stopped(*_: object) -> Payment:
+        raise KeyboardInterrupt
+
+    with serving(LocalPayDunya()) as operator:
+        world = a_world(tmp_path, providers={"pd": provider_of(operator)})
+        dossier = world.sent(B3)
+        with monkeypatch.context() as patch:
+            patch.setattr(cashier, "_place", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                start(world, dossier, "pd")
+        if comes_back:
+            assert start(world, dossier, "pd").provider_ref
+            assert len(operator.orders) == 1
+            return
+        world.wait(minutes=11)
+        assert settlement.reconcile(world.office) == 1
+        [payment] = world.read(lambda unit: unit.payments_of(dossier.id))
+        assert (payment.status, payment.reason) == ("failed", "operator_down")
+        assert start(world, dossier, "pd", "again").status == "pending"
+
+
 def test_an_order_that_could_not_be_placed_ends_and_may_be_tried_again(tmp_path: Path) -> None:
     with serving(LocalPayDunya()) as operator:
         world = a_world(tmp_path, providers={"pd": provider_of(operator)})

@@ -67,6 +67,20 @@ def test_who_came_waits_no_more_who_has_a_visit_and_wants_another_does(world: Wo
     assert on_list(world, dossier) == ()
 
 
+def test_who_passes_through_another_state_keeps_their_place_and_is_told_once_back(world: World) -> None:
+    dossier, holder = wait(world, to_book(world)), to_book(world, 1)
+    back = dossier.state
+    elsewhere = world.force(dossier, state="originaux")
+    with world.office.store.unit(write=True) as unit:
+        waiting_list._leave(world.office, unit, elsewhere)
+    assert len(on_list(world, dossier)) == 1
+    free(world, holder)
+    assert (told(world, dossier), len(on_list(world, dossier))) == (0, 1), "a seat is of no use to them there"
+    world.force(world.kept(dossier), state=back)
+    free(world, holder)
+    assert told(world, dossier) == 1
+
+
 def test_fifty_left_on_the_list_by_an_earlier_release_hide_nobody(world: World) -> None:
     listed = Waiting("", "depot", "passeport-ordinaire/depot", LOME, world.office.now())
     first = world.booked(to_book(world), "depot")
