@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +50,7 @@ MAGIC: Final[Mapping[str, tuple[PaymentStatus, str | None, timedelta]]] = {
     "90000007": ("failed", "limit", timedelta()),
 }
 DOWN: Final = "90000008"
+_LEDGERS: Final = count()  # in memory, each under a name of its own: one that somebody still holds is nobody else's
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class SandboxOperator:
         """`ledger` is its file, made when missing; none keeps it in memory. `secret` signs its callbacks."""
         self._clock = clock
         self._secret = secret
-        self._place = str(ledger) if ledger else f"file:sandbox-{id(self)}?mode=memory&cache=shared"
+        self._place = str(ledger) if ledger else f"file:sandbox-{next(_LEDGERS)}?mode=memory&cache=shared"
         self._keeper = None if ledger else self._connect()  # a memory ledger lives as long as one connection
         if ledger:
             ledger.parent.mkdir(parents=True, exist_ok=True)

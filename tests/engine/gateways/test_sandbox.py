@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import FixedClock
+from engine.gateways import sandbox
 from engine.gateways.payments import BadCallback, PaymentOrder, ProviderDown
 from engine.gateways.sandbox import SIGNATURE, SandboxOperator, SandboxProvider
 
@@ -86,6 +87,14 @@ def test_the_same_reference_is_the_same_order() -> None:
     operator.confirm("R1", "1234")
     provider.start(an_order())
     assert provider.status("R1", None).kind == "paid"
+
+
+def test_a_ledger_in_memory_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever place in memory the next operator takes: somebody may still hold the ledger of one that is gone."""
+    monkeypatch.setattr(sandbox, "id", lambda _: 7, raising=False)
+    held = an_operator()
+    SandboxProvider(held).start(an_order())
+    assert an_operator().order("R1") is None
 
 
 def test_the_ledger_outlives_the_process(tmp_path: Path) -> None:
