@@ -118,12 +118,5 @@ class _Session(smtplib.SMTP):
         return opened
 
 
-class _TlsSession(smtplib.SMTP_SSL):
-    def __init__(self, until: Deadline, *given: Any, **more: Any) -> None:
-        self._until = until
-        super().__init__(*given, **more)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        opened: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
-        self._until.watch(opened)
-        return opened
+class _TlsSession(_Session, smtplib.SMTP_SSL):
+    """The same over TLS."""
