@@ -792,6 +792,10 @@ def test_tries_are_counted_by_window(store: Store) -> None:
             2,
             1,
         ]
+        unit.count_try("other", "10:01")
+    with store.unit() as unit:
+        assert unit.tries("ip", ["10:00", "10:01", "10:02"]) == {"10:00": 2, "10:01": 1}
+        assert unit.tries("ip", []) == unit.tries("nobody", ["10:00"]) == {}
 
 
 def test_what_is_kept_aside_is_taken_once(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -93,6 +94,12 @@ class DoorVerbs(Verbs):
     def count_try(self, key: str, window: str) -> int:
         tries: int = self._changed(_COUNT, (key, window))[0][0]
         return tries
+
+    def tries(self, key: str, windows: Sequence[str]) -> dict[str, int]:
+        among = ", ".join("?" * len(windows)) or "NULL"
+        return dict(
+            self._rows(f'SELECT "window", n FROM rate WHERE key = ? AND "window" IN ({among})', (key, *windows))
+        )
 
     def keep_aside(self, key: str, body: Plain, at: datetime) -> None:
         self._change(_ASIDE, (key, canonical_json(body).decode(), instant_text(at)))

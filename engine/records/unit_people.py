@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -101,6 +102,10 @@ class PeopleUnit(Protocol):
     def code(self, phone: str) -> SignInCode | None: ...
     def put_code(self, code: SignInCode) -> None: ...
     def drop_code(self, phone: str) -> None: ...
+    def tries(self, key: str, windows: Sequence[str]) -> dict[str, int]:
+        """The windows of a key that have tries, and how many each."""
+        ...
+
     def count_try(self, key: str, window: str) -> int:
         """Counts one more try in this window and answers how many there were, this one included."""
         ...
