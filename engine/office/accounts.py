@@ -1,7 +1,7 @@
 """Applicants at the door: a phone and a one-time code, then a session.
 
-Answers never tell whether a number is known. Tries are counted in the store, so that all servers share the count. Of a code
-only a keyed digest is kept.
+Answers never tell whether a number is known. A code belongs to the browser that asked for it: other browsers neither use up its
+tries nor replace it. Of a code only a keyed digest is kept.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from engine.office.doors import told
+from engine.office.known_browsers import is_known
 from engine.office.office import Office
 from engine.office.phones import read_email, read_phone
-from engine.office.secrets import new_code
+from engine.office.secrets import new_code, token_digest
 from engine.office.sessions import SignedIn, open_session
-from engine.office.tries import too_many
+from engine.office.tries import Limit, count, left_of, too_many
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Account, Letter
 from engine.records.people import Identifier, IdentifierKind, SignInCode
@@ -31,8 +32,7 @@ SPACING: Final = (
 )  # after the 1st, 2nd, later ones
 CODES_PER_PHONE: Final = 8  # in a window
 CODES_PER_CLIENT: Final = 40
-TRIES_PER_PHONE: Final = 15
-TRIES_PER_CLIENT: Final = 60
+GUESSES_A_DAY: Final = 100  # wrong codes of one number; after that, a code has one try in a browser that is not known
 # before the number, where a code is kept that is not that of the door
 HELP: Final = "help:"  # read to an agent at a counter, to be helped
 SEND: Final = "send:"  # read to them as well, to send what they filled in
@@ -63,40 +63,50 @@ def send_code(
     return _owe_code(office, "sms", read_phone(phone_raw), client, language, mark=mark)
 
 
-def send_email_code(office: Office, email_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+def send_email_code(
+    office: Office, email_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
     """The same to an e-mail address. Raises Refused: email_format, code_too_soon, too_many_tries."""
-    return _owe_code(office, "email", read_email(email_raw), client, language)
+    return _owe_code(office, "email", read_email(email_raw), client, language, mark=mark)
 
 
-def send_help_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+def send_help_code(
+    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
     """Owes the number a code to be read to an agent at a counter. It opens nothing else: nobody signs in with it. Raises as
     `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language, HELP)
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language, HELP, mark)
 
 
-def send_sending_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+def send_sending_code(
+    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
     """Owes who is helped a code to be read to the agent when the request goes: its message says that it sends it. It begins no
     help, and nobody signs in with it. Raises as `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language, SEND)
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language, SEND, mark)
 
 
-def send_move_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+def send_move_code(
+    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
     """Owes the new number of who lost their telephone a code to be read to an agent: their account will follow them there. It
     opens nothing else. Raises as `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language, MOVE)
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language, MOVE, mark)
 
 
-def send_link_code(office: Office, phone_raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+def send_link_code(
+    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
     """Owes the number of a dossier a code with which somebody, who may be another, names that dossier. It opens nothing else:
     nobody signs in with it. Raises as `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language, LINK)
+    return _owe_code(office, "sms", read_phone(phone_raw), client, language, LINK, mark)
 
 
 def prove_consent(
-    office: Office, unit: Unit, phone: str, code: str, client: str = "", purpose: str = HELP
+    office: Office, unit: Unit, phone: str, code: str, purpose: str = HELP, mark: str = ""
 ) -> Refusal | None:  # fmt: skip
     """Uses up the code that a person read to an agent; why it is not the one otherwise."""
-    return taken_code(office, unit, f"{purpose}{phone}", read_code(code), client, office.now())
+    return taken_code(office, unit, f"{purpose}{phone}", read_code(code), mark)
 
 
 def _owe_code(
@@ -106,12 +116,12 @@ def _owe_code(
     now, code, sends = office.now(), new_code(), 1
     with office.store.unit(write=True) as unit:
         closed = too_many(unit, now, (f"code:{to}", CODES_PER_PHONE), (f"code@{client}", CODES_PER_CLIENT))
-        kept = unit.code(to)
+        kept = unit.code(_place(to, mark))
         closed = closed or _too_soon(kept, now)
         if closed is None:
             sends = kept.sends + 1 if kept and now - kept.sent_at < timedelta(hours=1) else 1
             unit.put_code(SignInCode(
-                to, _seals(office, to, code, mark)[0], now, now + office.settings.code_lasts, office.settings.code_tries, sends,
+                _place(to, mark), _seals(office, to, code, mark)[0], now, now + office.settings.code_lasts, office.settings.code_tries, sends,
             ))  # fmt: skip
             unit.add_letter(_code_letter(office, channel, number, code, now, language, purpose))
     if closed:
@@ -121,14 +131,16 @@ def _owe_code(
 
 @told("code by SMS")
 def check_code(
-    office: Office, phone_raw: str, code: str, *, client: str = "", keep: bool = False, device: str = "", mark: str = ""
+    office: Office, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
 ) -> SignedIn:  # fmt: skip
     """Signs in whoever holds this phone, known or new, in the browser that asked. Raises Refused: code_format, code_wrong
-    (left), code_expired, too_many_tries (minutes)."""
+    (left), code_expired."""
     phone, digits, now = read_phone(phone_raw), read_code(code), office.now()
     signed_in: SignedIn | None = None
     with office.store.unit(write=True) as unit:
-        closed = taken_code(office, unit, phone, digits, client, now, mark)
+        holder = unit.account_of("applicant", phone)
+        known = is_known(office, holder.id if holder else "", browser)
+        closed = taken_code(office, unit, phone, digits, mark, known=known)
         if closed is None:
             signed_in = open_session(
                 office, unit, applicant_known_by(unit, "phone", phone, now), now, keep=keep, device=device
@@ -139,12 +151,12 @@ def check_code(
 
 
 @told("proof of a phone")
-def prove_link(office: Office, phone_raw: str, code: str, *, client: str = "") -> str:
+def prove_link(office: Office, phone_raw: str, code: str, *, mark: str = "") -> str:
     """Whoever typed this code has it from who holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code`
     does."""
     phone, digits = read_phone(phone_raw), read_code(code)
     with office.store.unit(write=True) as unit:
-        closed = taken_code(office, unit, f"{LINK}{phone}", digits, client, office.now())
+        closed = taken_code(office, unit, f"{LINK}{phone}", digits, mark)
     if closed is not None:
         raise Refused(closed)
     return phone
@@ -170,14 +182,27 @@ def read_code(code: str) -> str:
 
 
 def taken_code(
-    office: Office, unit: Unit, phone: str, digits: str, client: str, now: datetime, mark: str = ""
+    office: Office, unit: Unit, to: str, digits: str, mark: str = "", *, known: bool = False
 ) -> Refusal | None:  # fmt: skip
-    """Uses a code up; why it is not the one otherwise."""
-    closed = too_many(unit, now, (f"try:{phone}", TRIES_PER_PHONE), (f"try@{client}", TRIES_PER_CLIENT))
-    closed = closed or _wrong_code(unit, phone, _seals(office, phone, digits, mark), now)
-    if closed is None:
-        unit.drop_code(phone)
-    return closed
+    """Uses up the code that the browser with this `mark` asked for; why it is not the one otherwise. A wrong code is counted
+    for the number too: after `GUESSES_A_DAY` of them, a code has one try, unless the browser is `known`."""
+    now, kept = office.now(), unit.code(_place(to, mark))
+    if kept is None or now >= kept.expires_at or kept.tries_left <= 0:
+        return refusal("code_expired")
+    if any(hmac.compare_digest(kept.code_sha256, one) for one in _seals(office, to, digits, mark)):
+        unit.drop_code(kept.phone)
+        return None
+    guesses = Limit(f"guess:{to}", GUESSES_A_DAY, timedelta(days=1))
+    once = not known and left_of(unit, now, guesses) > timedelta()
+    count(unit, now, guesses)
+    left = 0 if once else kept.tries_left - 1
+    unit.put_code(replace(kept, tries_left=left))
+    return refusal("code_wrong", left=left) if left else refusal("code_expired")
+
+
+def _place(to: str, mark: str) -> str:
+    """Where a code is kept: each browser that asks for the same number has its own."""
+    return f"{to}#{token_digest(mark)[:32]}" if mark else to
 
 
 def _too_soon(kept: SignInCode | None, now: datetime) -> Refusal | None:
@@ -194,19 +219,6 @@ def _spacing(sends: int) -> timedelta:
 def _seals(office: Office, to: str, code: str, mark: str) -> tuple[str, ...]:
     """What is kept of a code, and may be: it opens for the browser that asked alone, where one did."""
     return office.keys.seals_of(to, code, *((mark,) if mark else ()))
-
-
-def _wrong_code(unit: Unit, phone: str, seals: tuple[str, ...], now: datetime) -> Refusal | None:
-    """Why this code is not the one, counting the try; None when it is."""
-    kept = unit.code(phone)
-    expected = kept.code_sha256 if kept else ""
-    right = any(hmac.compare_digest(expected, one) for one in seals)
-    if kept is None or now >= kept.expires_at or kept.tries_left <= 0:
-        return refusal("code_expired")
-    if right:
-        return None
-    unit.put_code(replace(kept, tries_left=kept.tries_left - 1))
-    return refusal("code_wrong", left=kept.tries_left - 1) if kept.tries_left > 1 else refusal("code_expired")
 
 
 def _code_letter(

@@ -9,7 +9,7 @@ along. Nothing else of that person is theirs to open. Each dossier says who help
 from __future__ import annotations
 
 import hmac
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -22,11 +22,13 @@ from engine.office.accounts import SEND, applicant_known_by, prove_consent
 from engine.office.answering import own_draft
 from engine.office.carrying import keep
 from engine.office.doors import told
+from engine.office.guesses import count_wrong, limits_of, shut
 from engine.office.intake import open_dossier
+from engine.office.known_browsers import is_known
 from engine.office.office import NUMBER_DIGITS, NotFound, Office
 from engine.office.phones import read_phone
 from engine.office.sessions import SignedIn, open_session
-from engine.office.tries import too_many
+from engine.office.tries import Limit, too_many
 from engine.problems import Refused, refusal
 from engine.records.bodies import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier
@@ -37,9 +39,9 @@ from engine.values import Plain, digits_only, has_check_digit, new_id
 IDLE: Final = timedelta(minutes=15)
 TOUCH_EVERY: Final = timedelta(seconds=60)
 CODE_DIGITS: Final = 8
-CODES_TRIED: Final = 10  # of one receipt, in a quarter of an hour
-CODES_TRIED_BY_CLIENT: Final = 40
-NUMBERS_TRIED: Final = 40  # of earlier requests, by one agent
+RECEIPT_CODES_A_DAY: Final = 10_000  # wrong ones of one receipt, from browsers that are not known
+CODES_TRIED_BY_CLIENT: Final = 40  # wrong ones of any receipt, from one address, in a quarter of an hour
+NUMBERS_TRIED: Final = 40  # by one agent, in a quarter of an hour
 _PAPER: Final = "person:"  # the login of who has no telephone
 
 
@@ -122,14 +124,14 @@ def person_named(office: Office, actor: Actor) -> tuple[str, str]:
     return account.name or next(iter(named), ""), account.login if account.login.startswith("+") else ""
 
 
-def confirm_by_code(office: Office, actor: Actor, code: str, *, client: str = "") -> None:
+def confirm_by_code(office: Office, actor: Actor, code: str, *, mark: str = "") -> None:
     """Who is helped read a second code: they confirm what they heard. Raises Refused: no_phone, code_format, code_wrong,
-    code_expired, too_many_tries."""
+    code_expired."""
     _, phone = person_named(office, actor)
     if not phone:
         raise Refused(refusal("no_phone"))
     with office.store.unit(write=True) as unit:
-        closed = prove_consent(office, unit, phone, code, client, SEND)
+        closed = prove_consent(office, unit, phone, code, SEND, mark)
     if closed is not None:
         raise Refused(closed)
 
@@ -142,13 +144,13 @@ def end_assistance(office: Office, agent: Actor) -> None:
 # -- agreeing ----------------------------------------------------------------------------------------------------------
 
 
-def help_by_code(office: Office, agent: Actor, phone_raw: str, code: str, *, client: str = "") -> None:
+def help_by_code(office: Office, agent: Actor, phone_raw: str, code: str, *, mark: str = "") -> None:
     """Begins with whoever read the code sent to their telephone. Raises Refused: role, phone_format, code_format,
-    code_wrong, code_expired, too_many_tries."""
+    code_wrong, code_expired."""
     phone = read_phone(phone_raw)
     _check(office, agent)
     with office.store.unit(write=True) as unit:
-        closed = prove_consent(office, unit, phone, code, client)
+        closed = prove_consent(office, unit, phone, code, mark=mark)
         if closed is None:
             _begin(office, unit, agent, applicant_known_by(unit, "phone", phone, office.now()), "code")
     if closed is not None:  # the count of tries is kept: nothing was raised inside the unit
@@ -175,13 +177,12 @@ def help_on_paper(office: Office, agent: Actor, family_name: str, given_names: s
         _begin(office, unit, agent, account, "paper")
 
 
-def help_by_receipt(
-    office: Office, agent: Actor, number: str, code: str, *, client: str = ""
-) -> Dossier | None:  # fmt: skip
+def help_by_receipt(office: Office, agent: Actor, number: str, code: str) -> Dossier | None:
     """Begins with somebody known by the number and code of an earlier receipt, and opens that request; none where it is not
     this agent's to help with. Raises Refused: role, receipt_wrong, too_many_tries."""
     _check(office, agent)
-    account, digits = _known_by_receipt(office, number, code, client)
+    digits, tries = digits_only(number), (Limit(f"receipt@{agent.id}", NUMBERS_TRIED),)
+    account = _known_by_receipt(office, digits, code, lambda _: tries)
     procedures = received_by(office, agent)
     with office.store.unit(write=True) as unit:
         now = _begin(office, unit, agent, account, "receipt")
@@ -236,9 +237,7 @@ def resume_request(office: Office, agent: Actor, number: str) -> Dossier:
     digits = digits_only(number)
     known = len(digits) == NUMBER_DIGITS and has_check_digit(digits)
     with office.store.unit(write=True) as unit:
-        closed = too_many(
-            unit, office.now(), (f"resume:{digits[:NUMBER_DIGITS]}", CODES_TRIED), (f"resume@{agent.id}", NUMBERS_TRIED)
-        )  # fmt: skip
+        closed = too_many(unit, office.now(), (f"resume@{agent.id}", NUMBERS_TRIED))
         dossier = unit.dossier_numbered(digits) if known and closed is None else None
         if dossier is not None and _is_theirs(dossier, now, procedures):
             return dossier if dossier.id in now.dossiers else _join(office, unit, agent, now, dossier)
@@ -290,31 +289,40 @@ def _codes(office: Office, number: str) -> list[str]:
 
 @told("code of a receipt")
 def follow_by_code(
-    office: Office, number: str, code: str, *, client: str = "", device: str = ""
+    office: Office, number: str, code: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> tuple[SignedIn, str]:
     """Signs in who has no telephone, by the number and code of their receipt; with the number. Raises Refused:
     receipt_wrong, too_many_tries."""
-    account, digits = _known_by_receipt(office, number, code, client)
+    digits = digits_only(number)
+
+    def tries(owner: str) -> tuple[Limit, ...]:
+        known = browser if is_known(office, owner, browser) else ""
+        own = limits_of(f"receipt:{digits[:NUMBER_DIGITS]}", RECEIPT_CODES_A_DAY, client=client, browser=known)
+        return own if known else (Limit(f"receipt@{client}", CODES_TRIED_BY_CLIENT), *own)
+
+    account = _known_by_receipt(office, digits, code, tries)
     with office.store.unit(write=True) as unit:
         return open_session(office, unit, account, office.now(), device=device), digits
 
 
-def _known_by_receipt(office: Office, number: str, code: str, client: str) -> tuple[Account, str]:
-    """Whoever the number and the code together name; every other pair gets the same answer."""
-    digits, typed = digits_only(number), digits_only(code)
-    known = len(digits) == NUMBER_DIGITS and has_check_digit(digits)
+def _known_by_receipt(
+    office: Office, digits: str, code: str, tries_of: Callable[[str], tuple[Limit, ...]]
+) -> Account:  # fmt: skip
+    """Whoever the number and the code together name; every other pair gets the same answer. `tries_of`: the limits on wrong
+    pairs, by the account that the number is of, empty for none."""
+    known, typed = len(digits) == NUMBER_DIGITS and has_check_digit(digits), digits_only(code)
+    right = [hmac.compare_digest(typed, one) for one in _codes(office, digits)]
     with office.store.unit(write=True) as unit:
-        closed = too_many(
-            unit, office.now(), (f"receipt:{digits[:NUMBER_DIGITS]}", CODES_TRIED), (f"receipt@{client}", CODES_TRIED_BY_CLIENT)
-        )  # fmt: skip
-        dossier = unit.dossier_numbered(digits) if known and closed is None else None
-        account = unit.account(dossier.owner) if dossier else None
-    if closed is not None:
-        raise Refused(closed)
-    right = any(hmac.compare_digest(typed, one) for one in _codes(office, digits))
-    if not right or dossier is None or account is None or not account.login.startswith(_PAPER):
-        raise Refused(refusal("receipt_wrong"))
-    return account, digits
+        dossier = unit.dossier_numbered(digits) if known else None
+        account = unit.account(dossier.owner) if dossier and any(right) else None
+        account = account if account is not None and account.login.startswith(_PAPER) else None
+        tries = tries_of(dossier.owner if dossier else "")
+        closed = shut(unit, office.now(), tries)
+        if closed is None and account is None:
+            count_wrong(unit, office.now(), tries)
+    if closed is not None or account is None:
+        raise Refused(closed or refusal("receipt_wrong"))
+    return account
 
 
 # -- keeping -----------------------------------------------------------------------------------------------------------

@@ -42,4 +42,6 @@ def _became(result: object) -> str:
         who = signed.actor
         return f"let in, {who.kind} {who.id}" if who.kind in ("agent", "auditor") else f"let in, {who.kind}"
     wants = getattr(result, "wants", "")
+    if wants == "both":
+        return "not judged yet, a code is asked with it"
     return f"right, {wants} still asked" if wants else "done"

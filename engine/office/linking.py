@@ -118,22 +118,22 @@ def _rows(office: Office, link: Link, earlier: Dossier, book: Procedure) -> tupl
     return tuple(row.label for row in group.rows) if group is not None else ()
 
 
-def send_proof(office: Office, number: str, *, client: str = "", language: str = "fr") -> None:
+def send_proof(office: Office, number: str, *, client: str = "", language: str = "fr", mark: str = "") -> None:
     """Sends a code to the phone of a dossier, so that who holds it may name that dossier. Whether there is such a dossier,
     and whether a code has just left, is told to nobody."""
     phone = _phone_of(office, number)
     if phone is not None:
         with suppress(Refused):
-            send_link_code(office, phone, client=client, language=language)
+            send_link_code(office, phone, client=client, language=language, mark=mark)
 
 
-def prove_earlier(office: Office, number: str, code: str, *, client: str = "") -> str | None:
+def prove_earlier(office: Office, number: str, code: str, *, mark: str = "") -> str | None:
     """The phone of a dossier, once the code sent to it was typed; none when they do not go together."""
     phone = _phone_of(office, number)
     if phone is None:
         return None
     try:
-        return prove_link(office, phone, code, client=client)
+        return prove_link(office, phone, code, mark=mark)
     except Refused:
         return None
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from engine.clock import local_day
 from engine.office.accounts import MOVE, prove_consent
-from engine.office.assistance import CODES_TRIED, NUMBERS_TRIED, received_by
+from engine.office.assistance import NUMBERS_TRIED, received_by
 from engine.office.carrying import journalise
 from engine.office.new_numbers import change_phone, is_bare, tell
 from engine.office.office import NUMBER_DIGITS, NotFound, Office
@@ -33,6 +33,7 @@ log = logging.getLogger("guichet.tour")
 WAIT: Final = timedelta(days=3)  # that the holder of the number before has to say no, once told
 LOOK_AGAIN: Final = timedelta(hours=1)  # where they are not told yet
 AT_ONCE: Final = 50
+FORMER_TRIED: Final = 10  # former numbers, for one request by one agent, in a quarter of an hour
 _LAST_LETTERS: Final = 100  # of a number
 PAPERS: Final = ("id_card", "passport", "driving_licence", "voter_card", "residence_card")
 
@@ -81,7 +82,7 @@ def check_new(former_raw: str, phone_raw: str) -> str:
 
 
 def ask_move(
-    office: Office, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, client: str = ""
+    office: Office, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, mark: str = ""
 ) -> PhoneMove:  # fmt: skip
     """Once the agent saw an identity document (`paper`) and the person read the code sent to their new number: the account moves
     to it after `WAIT`, and the number before is told. Asked twice, it is one. Raises as `holder_of`; Refused: paper_missing,
@@ -99,7 +100,7 @@ def ask_move(
         elif waiting is not None:
             closed = refusal("move_waiting")
         else:
-            wrong = prove_consent(office, unit, phone, code, client, MOVE) or _taken(unit, phone)
+            wrong = prove_consent(office, unit, phone, code, MOVE, mark) or _taken(unit, phone)
             if wrong is None:
                 return _put(office, unit, agent, dossier, account, phone, paper)
             closed = wrong
@@ -120,7 +121,7 @@ def _named(office: Office, agent: Actor, number: str, former: str, *, counted: b
     digits = digits_only(number)
     known = len(digits) == NUMBER_DIGITS and has_check_digit(digits)
     if counted:
-        tries = [(f"lost@{agent.id}", NUMBERS_TRIED), *([(f"lost:{digits}", CODES_TRIED)] if known else [])]
+        tries = [(f"lost@{agent.id}", NUMBERS_TRIED), *([(f"lost:{digits}@{agent.id}", FORMER_TRIED)] if known else [])]
         with office.store.unit(write=True) as unit:
             closed = too_many(unit, office.now(), *tries)
         if closed is not None:

@@ -27,7 +27,6 @@ from engine.values import new_id
 LASTS: Final = timedelta(minutes=10)
 LINKS_PER_ADDRESS: Final = 5
 LINKS_PER_CLIENT: Final = 40
-TRIES_PER_CLIENT: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +64,16 @@ def why_not_link(office: Office, token: str, mark: str) -> str | None:
 
 
 @told("link by e-mail")
-def follow_link(
-    office: Office, token: str, mark: str, *, client: str = "", keep: bool = False, device: str = ""
-) -> SignedIn:
-    """Signs in whoever reads this mail, known or new. Raises Refused: link_over, link_elsewhere, too_many_tries."""
+def follow_link(office: Office, token: str, mark: str, *, keep: bool = False, device: str = "") -> SignedIn:
+    """Signs in whoever reads this mail, known or new. Raises Refused: link_over, link_elsewhere."""
     now, signed_in = office.now(), None
     with office.store.unit(write=True) as unit:
-        closed = too_many(unit, now, (f"follow@{client}", TRIES_PER_CLIENT))
         why, email = _read(office, unit, token, mark)
-        if closed is None and why is None and unit.taken_aside(_place(token)) is not None:
+        if why is None and unit.taken_aside(_place(token)) is not None:
             account = applicant_known_by(unit, "email", email, now)
             signed_in = open_session(office, unit, account, now, keep=keep, device=device)
     if signed_in is None:
-        raise Refused(closed or refusal(why or "link_over"))
+        raise Refused(refusal(why or "link_over"))
     return signed_in
 
 

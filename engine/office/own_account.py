@@ -71,19 +71,21 @@ def _account(unit: Unit, actor: Actor) -> Account:
 # -- being known -------------------------------------------------------------------------------------------------------
 
 
-def send_proof(office: Office, kind: Way, raw: str, *, client: str = "", language: str = "fr") -> CodeSent:
+def send_proof(
+    office: Office, kind: Way, raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
     """Owes a new number or address a code. Raises as `send_code`."""
-    return (send_code if kind == "phone" else send_email_code)(office, raw, client=client, language=language)
+    return (send_code if kind == "phone" else send_email_code)(office, raw, client=client, language=language, mark=mark)
 
 
-def add_way(office: Office, actor: Actor, kind: Way, raw: str, code: str, *, client: str = "") -> None:
+def add_way(office: Office, actor: Actor, kind: Way, raw: str, code: str, *, mark: str = "") -> None:
     """Whoever types the code sent there is known by this number in place of the one before, or by this address too. Running
     dossiers write there from now on; the old number is told. Raises as `check_code`; Refused: address_taken, move_waits while another number asked for at a counter does."""
     value, digits = (read_phone if kind == "phone" else read_email)(raw), read_code(code)
     try:
         with office.store.unit(write=True) as unit:
             account = _account(unit, actor)
-            closed = taken_code(office, unit, value, digits, client, office.now())
+            closed = taken_code(office, unit, value, digits, mark)
             if closed is None and kind == "phone" and unit.phone_move(account.id) is not None:
                 closed = refusal("move_waits")
             if closed is None and kind == "phone":

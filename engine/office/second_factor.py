@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -82,6 +83,16 @@ def takes(office: Office, unit: Unit, factor: SecondFactor, typed: str, now: dat
         unit.put_second_factor(replace(factor, recovery=left))
         return True
     return False
+
+
+def is_recovery(typed: str) -> bool:
+    """Whether this has the form of a recovery code: long enough to be heard however often others are tried."""
+    return len(_signs_of(typed)) == _RECOVERY_LENGTH
+
+
+def decoy(office: Office, name: str) -> SecondFactor:
+    """The factor of an account that does not exist: judging a code by it takes as long, and no code is right."""
+    return SecondFactor(name, office.keys.seal_text(_PURPOSE, pyotp.random_base32()), last_step=sys.maxsize)
 
 
 def renewed_recovery(office: Office, unit: Unit, factor: SecondFactor) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final, Literal, TypeAlias
 
 from engine.clock import local_day
 from engine.definition.model import Procedure
 from engine.office.office import NotFound, Office, pinned, seen
-from engine.problems import Refused, refusal
+from engine.office.tries import too_many
+from engine.problems import Refused
 from engine.records.dossier import Actor, IssuedDocument
 from engine.rules.documents import check_claims, is_erased, masked, status_of
 from engine.values import Plain, Text, digits_only, has_check_digit
@@ -18,7 +19,6 @@ from engine.values import Plain, Text, digits_only, has_check_digit
 Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
 
 CODE_DIGITS: Final = 12
-WINDOW: Final = timedelta(minutes=15)
 CODES_PER_CLIENT: Final = 60  # in a window; the QR's token has 128 bits and needs no count
 
 
@@ -79,11 +79,10 @@ def is_intact(office: Office, procedure: Procedure, document: IssuedDocument) ->
 
 
 def _count(office: Office, client: str) -> None:
-    window = str(int(office.now().timestamp()) // int(WINDOW.total_seconds()))
     with office.store.unit(write=True) as unit:
-        tries = unit.count_try(f"verify@{client}", window)
-    if tries > CODES_PER_CLIENT:
-        raise Refused(refusal("too_many_tries", minutes=int(WINDOW.total_seconds()) // 60))
+        closed = too_many(unit, office.now(), (f"verify@{client}", CODES_PER_CLIENT))
+    if closed is not None:
+        raise Refused(closed)
 
 
 def read_document(office: Office, actor: Actor, dossier_id: str, document_id: str) -> IssuedDocument:

@@ -9,16 +9,18 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from engine.office.office import NUMBER_DIGITS, NotFound, Office
-from engine.problems import Refused, refusal
+from engine.office.tries import Limit, too_many
+from engine.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.values import has_check_digit
 
 SIGNS: Final = 11  # 55 bits
 HEAD: Final = 8  # the dossier's number, shorter than in digits: it stands in an SMS
-MOST_WRONG: Final = 20  # an hour, from one place
+MOST_WRONG: Final = 20  # an hour, from one address; the right link is always heard
 _PURPOSE: Final = "visit link"
 
 
@@ -72,8 +74,7 @@ def _number(head: str) -> str | None:
 
 def _count_wrong(office: Office, client: str) -> None:
     """Raises Refused("too_many_tries") once somebody guesses."""
-    window = f"{office.now():%Y-%m-%dT%H}"
     with office.store.unit(write=True) as unit:
-        tries = unit.count_try(f"visit@{client}", window)
-    if tries > MOST_WRONG:
-        raise Refused(refusal("too_many_tries", minutes=60))
+        closed = too_many(unit, office.now(), Limit(f"visit@{client}", MOST_WRONG, timedelta(hours=1)))
+    if closed is not None:
+        raise Refused(closed)

@@ -18,6 +18,7 @@ from werkzeug.routing import RequestRedirect
 from engine.clock import local_day
 from engine.gateways.sandbox import SandboxOperator
 from engine.office.assistance import helping, person_named
+from engine.office.known_browsers import with_account
 from engine.office.office import NotFound, Office
 from engine.office.representation import acting_for, principal_name
 from engine.office.sessions import SignedIn, actor_of, sign_out
@@ -43,6 +44,8 @@ _KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK:
 _HOMES: Final = {APPLICANT_DESK: "/", AGENT_DESK: "/agent", AUDITOR_DESK: "/audit", COUNTER_DESK: "/agent/guichet"}
 _LONGEST_TOKEN: Final = 200
 _THIRTY_DAYS: Final = 30 * 24 * 3600
+_KNOWN: Final = "known"  # not a desk: the cookie of a browser that accounts signed in from
+_KNOWN_FOR: Final = 400 * 24 * 3600  # the longest that browsers allow
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +194,14 @@ def device() -> str:
     return device_named(request.headers.get("User-Agent", ""))
 
 
+def known_browser() -> str:
+    """What this browser keeps of the accounts that signed in from it; empty for one that none did."""
+    return request.cookies.get(_cookie(_KNOWN), "")
+
+
 def open_session(response: Response, signed: SignedIn, desk: str = APPLICANT_DESK, keep: bool = False) -> Response:
-    """Hands the browser its session; the one it held at this desk is closed."""
+    """Hands the browser its session, and the tag of an account that proved who it is; the session before, at this desk, is
+    closed."""
     before = request.cookies.get(_cookie(desk), "")
     if before:
         sign_out(office(), before)
@@ -200,6 +209,11 @@ def open_session(response: Response, signed: SignedIn, desk: str = APPLICANT_DES
         _cookie(desk), signed.token, max_age=_THIRTY_DAYS if keep else None, path="/", httponly=True,
         samesite="Lax", secure=site().settings.https,
     )  # fmt: skip
+    if not signed.actor.unproven:
+        response.set_cookie(
+            _cookie(_KNOWN), with_account(office(), signed.actor.id, known_browser()), max_age=_KNOWN_FOR, path="/",
+            httponly=True, samesite="Lax", secure=site().settings.https,
+        )  # fmt: skip
     return response
 
 

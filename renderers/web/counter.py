@@ -27,6 +27,7 @@ from renderers.web.base import (
     device,
     form_token,
     go,
+    known_browser,
     language,
     new_token,
     office,
@@ -135,7 +136,7 @@ def begin() -> Response:
     try:
         if how == "phone":
             session[_AWAITED] = send_help_code(
-                office(), given.get("phone", ""), client=client(), language=language()
+                office(), given.get("phone", ""), client=client(), language=language(), mark=actor().id
             ).phone
             return go(f"{HOME}/code")
         if how == "paper":
@@ -143,7 +144,7 @@ def begin() -> Response:
             assistance.help_on_paper(office(), actor(), *names, signed=given.get("signed") == "1")
         elif how == "receipt":
             number, code = given.get("number", ""), given.get("code", "")
-            found = assistance.help_by_receipt(office(), actor(), number, code, client=client())
+            found = assistance.help_by_receipt(office(), actor(), number, code)
             if found is None:
                 session["note"] = say("counter.elsewhere")
             return go(f"{HOME}/{found.number}" if found else HOME)
@@ -176,10 +177,8 @@ def read_aloud() -> Response:
     error = ""
     if request.method == "POST":
         try:
-            assistance.help_by_code(office(), actor(), phone, request.form.get("code", "")[:20], client=client())
+            assistance.help_by_code(office(), actor(), phone, request.form.get("code", "")[:20], mark=actor().id)
         except Refused as closed:
-            if closed.reason.code == "too_many_tries":
-                return refused(closed.reason, HOME)
             error = sentence(closed.reason)
         else:
             session.pop(_AWAITED, None)
@@ -265,7 +264,12 @@ def follow() -> Response:
     if request.method == "POST":
         try:
             signed, number = assistance.follow_by_code(
-                office(), typed, request.form.get("code", "")[:40], client=client(), device=device()
+                office(),
+                typed,
+                request.form.get("code", "")[:40],
+                client=client(),
+                device=device(),
+                browser=known_browser(),
             )
         except Refused as closed:
             if closed.reason.code == "too_many_tries":

@@ -120,7 +120,7 @@ def send(number: str) -> Response:
         if how not in _CONFIRMED:
             return _check(one, say("counter.unconfirmed"), 422)
         if how == "code":
-            confirm_by_code(office(), actor(), request.form.get("confirm_code", "")[:20], client=client())
+            confirm_by_code(office(), actor(), request.form.get("confirm_code", "")[:20], mark=actor().id)
     except Refused as closed:
         return _check(one, sentence(closed.reason), 422)
     try:
@@ -138,7 +138,7 @@ def send(number: str) -> Response:
 
 def _send_code(one: Case) -> Response:
     _, phone = person_named(office(), actor())
-    send_sending_code(office(), phone, client=client(), language=language())
+    send_sending_code(office(), phone, client=client(), language=language(), mark=actor().id)
     session["note"] = say("counter.code_sent", phone=national(phone).replace(" ", "\u00a0"))
     return _check(one)
 

@@ -28,6 +28,7 @@ from renderers.web.base import (
     day_of,
     device,
     go,
+    known_browser,
     language,
     moment_of,
     office,
@@ -208,7 +209,7 @@ def sign_in_page(desk: str, kind: Kind, lets_in: LetsIn) -> Response:
     if not login.strip() or not password:
         return _door(desk, following, login, say("desk.empty_login"))
     try:
-        passed = sign_in(office(), kind, login, password, client(), device())
+        passed = sign_in(office(), kind, login, password, client(), device(), known_browser())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, request.path)

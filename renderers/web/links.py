@@ -121,7 +121,7 @@ def name_link(one: Case, link_id: str) -> Response:
         return _named(one, link, digits, None) if mine.unfit is None else _page(
             one, link, typed, number_error=say("link.unfit", title=_title_of(link))
         )  # fmt: skip
-    send_proof(office(), digits, client=client(), language=language())
+    send_proof(office(), digits, client=client(), language=language(), mark=actor().id)
     session["proving"] = digits
     return go(one.at(f"/lien/{link.id}/code"))
 
@@ -205,7 +205,7 @@ def check_link_code(one: Case, link_id: str) -> Response:
     if not one.dossier.is_draft or not wanted:
         return go(one.at(f"/lien/{link_id}"))
     link = _link(one, link_id)
-    phone = prove_earlier(office(), wanted, request.form.get("code", "")[:20], client=client())
+    phone = prove_earlier(office(), wanted, request.form.get("code", "")[:20], mark=actor().id)
     if phone is None:
         return _code_page(one, link, say("link.code_wrong"))
     session.pop("proving", None)

@@ -88,7 +88,7 @@ def paper() -> Response:
         given |= {"paper": request.form.get("paper", "")[:40], "phone": request.form.get("phone", "").strip()[:40]}
         if wrong := _wrong(given):
             return _paper(holder, given, wrong)
-        phone = send_move_code(office(), given["phone"], client=client(), language=language()).phone
+        phone = send_move_code(office(), given["phone"], client=client(), language=language(), mark=actor().id).phone
     except Refused as closed:
         if closed.reason.code != "code_too_soon":
             return refused(closed.reason, HERE)
@@ -152,7 +152,7 @@ def code() -> Response:
         try:
             move = ask_move(
                 office(), actor(), given["number"], given["former"], given["phone"], given["paper"],
-                request.form.get("code", "")[:20], client=client(),
+                request.form.get("code", "")[:20], mark=actor().id,
             )  # fmt: skip
         except Refused as closed:
             if not closed.reason.code.startswith("code_"):

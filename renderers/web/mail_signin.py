@@ -61,10 +61,8 @@ def follow(token: str) -> Response:
     if why is None and request.method == "POST":
         keep = request.form.get("keep") == "1"
         try:
-            signed = follow_link(office(), token, mark, client=client(), keep=keep, device=device())
+            signed = follow_link(office(), token, mark, keep=keep, device=device())
         except Refused as closed:
-            if closed.reason.code == "too_many_tries":
-                return refused(closed.reason, "/connexion/courriel")
             why = closed.reason.code
         else:
             session.pop(_MARK, None)

@@ -108,7 +108,7 @@ def _ask_way(place: str) -> Response:
         return _way_page(place)
     typed = request.form.get("way", "")[:254]
     try:
-        sent = send_proof(office(), kind, typed, client=client(), language=language())
+        sent = send_proof(office(), kind, typed, client=client(), language=language(), mark=myself().id)
     except Refused as closed:
         if closed.reason.code not in _CODES_OF_PLACE:
             return refused(closed.reason, "/compte")
@@ -134,9 +134,9 @@ def code() -> Response:
     if request.method == "GET":
         return _code_page(asked)
     try:
-        add_way(office(), myself(), asked["kind"], asked["to"], request.form.get("code", "")[:20], client=client())
+        add_way(office(), myself(), asked["kind"], asked["to"], request.form.get("code", "")[:20], mark=myself().id)
     except Refused as closed:
-        if closed.reason.code in ("too_many_tries", "address_taken"):
+        if closed.reason.code == "address_taken":
             return refused(closed.reason, "/compte")
         return _code_page(asked, sentence(closed.reason))
     session.pop(_WAY, None)

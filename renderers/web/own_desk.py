@@ -20,6 +20,7 @@ from renderers.web.base import (
     client,
     close_session,
     go,
+    known_browser,
     language,
     moment_of,
     office,
@@ -92,7 +93,7 @@ def _recovery() -> Response:
     if factor_of(office(), actor()) is None:
         return go(f"/{_desk()}/compte")  # no application: no code to ask for
     try:
-        codes = renew_recovery(office(), actor(), request.form.get("code", "")[:40], client())
+        codes = renew_recovery(office(), actor(), request.form.get("code", "")[:40], client(), known_browser())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, f"/{_desk()}/compte")
@@ -131,7 +132,7 @@ def _password() -> Response:
     if given["password"] != given["again"]:
         return _password_page(say("password.differs"))
     try:
-        change_password(office(), actor(), given["before"], given["password"], client())
+        change_password(office(), actor(), given["before"], given["password"], client(), known_browser())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, f"/{_desk()}/compte")

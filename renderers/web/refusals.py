@@ -9,6 +9,7 @@ import logging
 import secrets
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from flask import Flask, Response, current_app, jsonify, request, session
 from flask_wtf.csrf import CSRFError
@@ -20,7 +21,7 @@ from engine.problems import Refusal, Refused
 from engine.records.store import Away, Busy, Conflict
 from renderers.log_lines import request_id
 from renderers.web.asides import taken_aside
-from renderers.web.base import actor, broken, go, language, page, say, site
+from renderers.web.base import actor, broken, go, language, moment_of, office, page, say, site
 from renderers.web.guards import public
 from renderers.web.hardening import LARGEST_BODY
 from renderers.web.hats import under_another_hat
@@ -52,12 +53,20 @@ def sentence(reason: Refusal) -> str:
     return site().words.refusal(reason.code, reason.facts, language())
 
 
+def until_then(reason: Refusal) -> str:
+    """Of too many tries: from when another is heard."""
+    return say("error.too_many_text", moment=moment_of(office().now() + timedelta(minutes=_minutes(reason))))
+
+
+def _minutes(reason: Refusal) -> int:
+    return int(str(reason.facts.get("minutes", 15)))
+
+
 def refused(reason: Refusal, back: str = "") -> Response:
     """A page for an act that is closed."""
     if reason.code == "too_many_tries":
-        minutes = reason.facts.get("minutes", 15)
-        answer = _plain("error.too_many", [say("error.too_many_text", minutes=minutes)], 429)
-        answer.headers["Retry-After"] = str(int(str(minutes)) * 60)
+        answer = _plain("error.too_many", [until_then(reason)], 429)
+        answer.headers["Retry-After"] = str(_minutes(reason) * 60)
         return answer
     return _plain("error.refused", [sentence(reason)], 409, back=back, kind=reason.code)
 

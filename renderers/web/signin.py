@@ -26,6 +26,7 @@ from renderers.web.base import (
     device,
     dossier_number,
     go,
+    known_browser,
     language,
     new_token,
     office,
@@ -38,7 +39,7 @@ from renderers.web.base import (
 from renderers.web.beginning import begun_by
 from renderers.web.guards import public
 from renderers.web.languages import ASKED
-from renderers.web.refusals import refused, sentence
+from renderers.web.refusals import refused, sentence, until_then
 from renderers.web.sending import send_declared
 from renderers.web_form import national
 from renderers.words import SPOKEN
@@ -151,9 +152,8 @@ def _goes_on() -> bool:
 
 def _locked(reason: Refusal) -> Response:
     """Too many tries: said where whoever was about to begin finds the way on."""
-    minutes = int(str(reason.facts.get("minutes", 15)))
-    answer = _code_page(say("error.too_many_text", minutes=minutes), 429)
-    answer.headers["Retry-After"] = str(minutes * 60)
+    answer = _code_page(until_then(reason), 429)
+    answer.headers["Retry-After"] = str(int(str(reason.facts["minutes"])) * 60)
     return answer
 
 
@@ -166,12 +166,10 @@ def check() -> Response:
     keep = request.form.get("keep") == "1"
     try:
         signed = check_code(
-            office(), phone, request.form.get("code", "")[:20], client=client(), keep=keep, device=device(),
-            mark=session.get(_MARK, ""),
+            office(), phone, request.form.get("code", "")[:20], keep=keep, device=device(), mark=session.get(_MARK, ""),
+            browser=known_browser(),
         )  # fmt: skip
     except Refused as closed:
-        if closed.reason.code == "too_many_tries":
-            return _locked(closed.reason) if _goes_on() else refused(closed.reason, "/connexion")
         return _code_page(sentence(closed.reason))
     return entered(signed, keep)
 

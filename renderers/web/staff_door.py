@@ -17,14 +17,26 @@ from engine.office.staff import (
     choose_password,
     enrol,
     enrolment,
+    pass_both,
     pass_factor,
     wanted_of,
 )
 from engine.problems import Refused
 from renderers.qr import qr_svg
-from renderers.web.base import AGENT_DESK, client, device, file_response, go, office, open_session, safe_next, say
+from renderers.web.base import (
+    AGENT_DESK,
+    client,
+    device,
+    file_response,
+    go,
+    known_browser,
+    office,
+    open_session,
+    safe_next,
+    say,
+)
 from renderers.web.desk import desk_page
-from renderers.web.refusals import refused, sentence
+from renderers.web.refusals import sentence, until_then
 
 _KINDS: dict[str, Kind] = {"agent": "agent", "audit": "auditor"}
 _HALFWAY = "halfway"
@@ -59,12 +71,10 @@ def next_step(desk: str) -> Response:
     if wants is None:
         session.pop(_HALFWAY, None)
         return go(f"/{desk}/connexion")
-    steps = {"password": _password_step, "enrolment": _enrolment_step, "code": _code_step}
+    steps = {"password": _password_step, "enrolment": _enrolment_step, "code": _code_step, "both": _both_step}
     try:
         return steps[wants](desk, ticket)
     except Refused as closed:
-        if closed.reason.code == "too_many_tries":
-            return refused(closed.reason, f"/{desk}/connexion")
         if closed.reason.code == "ticket_over":
             return go(f"/{desk}/connexion")
         raise
@@ -96,7 +106,7 @@ def _enrolment_step(desk: str, ticket: str) -> Response:
     if request.method == "GET" or "code" not in request.form:
         return _enrolment_page(desk, offered)
     try:
-        done = enrol(office(), _KINDS[desk], ticket, _typed(), client=client(), device=device())
+        done = enrol(office(), _KINDS[desk], ticket, _typed(), device=device())
     except Refused as closed:
         if closed.reason.code != "factor_wrong":
             raise
@@ -134,19 +144,40 @@ def _code_step(desk: str, ticket: str) -> Response:
     if request.method == "GET" or "code" not in request.form:
         return _code_page(desk)
     try:
-        signed = pass_factor(office(), _KINDS[desk], ticket, _typed(), client=client(), device=device())
+        signed = pass_factor(
+            office(), _KINDS[desk], ticket, _typed(), client=client(), device=device(), browser=known_browser()
+        )
     except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return _code_page(desk, f"{until_then(closed.reason)} {say('factor.recovery_heard')}", 429)
         if closed.reason.code != "factor_wrong":
             raise
         return _code_page(desk, sentence(closed.reason))
     return open_session(go(_leave_ticket(desk)), signed, desk)
 
 
-def _code_page(desk: str, error: str = "") -> Response:
+def _both_step(desk: str, ticket: str) -> Response:
+    """A code for a password that was not judged, once; then the door again."""
+    if request.method == "GET" or "code" not in request.form:
+        return _code_page(desk, both=True)
+    try:
+        signed = pass_both(
+            office(), _KINDS[desk], ticket, _typed(), client=client(), device=device(), browser=known_browser()
+        )
+    except Refused as closed:
+        if closed.reason.code != "sign_in_wrong":
+            raise
+        session.pop(_HALFWAY, None)
+        session["desk_note"] = sentence(closed.reason)
+        return go(f"/{desk}/connexion")
+    return open_session(go(_leave_ticket(desk)), signed, desk)
+
+
+def _code_page(desk: str, error: str = "", status: int = 422, both: bool = False) -> Response:
     errors = [("#code", error)] if error else []
     help_ = say("factor.lost_agent" if desk == AGENT_DESK else "factor.lost_auditor")
     return desk_page(
-        "desk/factor.html", 422 if error else 200, errors=errors, back=f"/{desk}/connexion", lost=help_
+        "desk/factor.html", status if error else 200, errors=errors, back=f"/{desk}/connexion", lost=help_, both=both
     )  # fmt: skip
 
 
