@@ -99,7 +99,7 @@ def test_every_cookie_is_of_this_host_alone(visitor: Visitor) -> None:
         held += visitor.page.response.headers.getlist("Set-Cookie")
         held += [one for before in visitor.page.response.history for one in before.headers.getlist("Set-Cookie")]
     names = {one.partition("=")[0] for one in held}
-    assert names == {"__Host-session", "__Host-guichet", "__Host-langue"}
+    assert names == {"__Host-session", "__Host-guichet", "__Host-guichet-known", "__Host-langue"}
     for one in held:
         said = {part.strip().lower() for part in one.split(";")[1:]}
         assert {"secure", "httponly", "samesite=lax", "path=/"} <= said, one

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from engine.office import people, second_factor, staff
+from engine.office import people, staff
 from engine.office.people import Given, Person
 from engine.records.dossier import SYSTEM_ACTOR
 from tests.web.conftest import Enter
@@ -91,18 +91,6 @@ def test_a_ticket_of_one_desk_says_nothing_at_the_other(desks: Desks) -> None:
     given, seat = newcomer(desks), desks.stranger()
     seat.post("/agent/connexion", login="mensah", password=given.password)
     assert seat.get("/audit/connexion/suite").headers["Location"] == "/audit/connexion"
-
-
-def test_each_code_guessed_is_counted(desks: Desks) -> None:
-    given = newcomer(desks)
-    with desks.world.office.store.unit(write=True) as unit:
-        key = second_factor.offered_key(desks.world.office, unit, given.account.id)
-    seat = desks.stranger()
-    seat.post("/agent/connexion", login="mensah", password=given.password)
-    seat.post("/agent/connexion/suite", password=OWN, again=OWN)
-    tries = [seat.client.post("/agent/connexion/suite", data={"code": "000000"}).status_code for _ in range(11)]
-    assert tries == [422] * 10 + [429]
-    assert seat.client.post("/agent/connexion/suite", data={"code": code(desks, key)}).status_code == 429
 
 
 @pytest.mark.browser

@@ -13,6 +13,7 @@ from engine.office.accounts import check_code, send_help_code
 from engine.office.answering import keep_answers
 from engine.office.assistance import received_by
 from engine.office.cash import cash_due, take_cash
+from engine.office.known_browsers import with_account
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records.dossier import Actor, Dossier
@@ -179,11 +180,49 @@ def test_who_has_a_telephone_gets_no_code_on_paper(world: World) -> None:
 
 def test_a_receipt_is_not_guessed(world: World) -> None:
     sent = world.sent()
-    for _ in range(assistance.CODES_TRIED):
+    for _ in range(5):
         with pytest.raises(Refused, match="receipt_wrong"):
             assistance.follow_by_code(world.office, sent.number, "00000000", client="1.2.3.4")
     with pytest.raises(Refused, match="too_many_tries"):
-        assistance.follow_by_code(world.office, sent.number, "00000000", client="5.6.7.8")
+        assistance.follow_by_code(world.office, sent.number, "00000000", client="1.2.3.4")
+
+
+def test_one_address_does_not_try_every_receipt(world: World) -> None:
+    for number in range(assistance.CODES_TRIED_BY_CLIENT):
+        with pytest.raises(Refused, match="receipt_wrong"):
+            assistance.follow_by_code(world.office, f"{number:011d}", "00000000", client="1.2.3.4")
+    with pytest.raises(Refused, match="too_many_tries"):
+        assistance.follow_by_code(world.office, "99999999999", "00000000", client="1.2.3.4")
+    with pytest.raises(Refused, match="receipt_wrong"):
+        assistance.follow_by_code(world.office, "99999999999", "00000000", client="5.6.7.8")
+
+
+def test_strangers_shut_nobody_out_of_their_receipt(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even those who try from many addresses: its owner comes in by the browser of before, or at a counter."""
+    monkeypatch.setattr(assistance, "RECEIPT_CODES_A_DAY", 40)
+    agent = world.agent("guichet", COUNTER)
+    assistance.help_on_paper(world.office, agent, "AMEGAN", "Afi", signed=True)
+    _, dossier = begun(world, agent)
+    code, number = assistance.follow_code(world.office, dossier), dossier.number
+    signed, _ = assistance.follow_by_code(world.office, number, code)
+    browser = with_account(world.office, signed.actor.id, "")
+    heard = 0
+    for address in range(50):
+        for _ in range(6):
+            with pytest.raises(Refused) as closed:
+                assistance.follow_by_code(world.office, number, "00000000", client=f"192.0.2.{address}")
+            heard += closed.value.reason.code == "receipt_wrong"
+    assert heard == 40
+    with pytest.raises(Refused, match="too_many_tries"):
+        assistance.follow_by_code(world.office, number, code, client="198.51.100.1")
+    assert assistance.follow_by_code(world.office, number, code, client="198.51.100.1", browser=browser)
+    assert assistance.help_by_receipt(world.office, agent, number, code)
+    world.wait(days=1, hours=2)
+    assert assistance.follow_by_code(world.office, number, code, client="198.51.100.1")
+
+
+def test_a_receipt_is_guessed_with_one_in_ten_thousand_a_day() -> None:
+    assert assistance.RECEIPT_CODES_A_DAY / 10**assistance.CODE_DIGITS <= 1e-4
 
 
 def test_who_helped_is_not_the_second_pair_of_eyes(world: World) -> None:

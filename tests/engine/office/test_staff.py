@@ -85,15 +85,6 @@ class TestPasswords:
         closed = refused(staff.sign_in, world.office, kind, login, password)
         assert (closed.code, dict(closed.facts)) == ("sign_in_wrong", {})
 
-    @pytest.mark.slow
-    def test_ten_tries_then_even_the_right_one_waits(self, world: World) -> None:
-        known(world, KEEPER)
-        for _ in range(10):
-            refused(staff.sign_in, world.office, "agent", "mensah", "autre")
-        assert refused(staff.sign_in, world.office, "agent", "mensah", PASSWORD).code == "too_many_tries"
-        world.wait(minutes=15)
-        assert staff.sign_in(world.office, "agent", "mensah", PASSWORD)
-
     @pytest.mark.parametrize("change", [{"disabled": True}, {"until": "yesterday"}])
     def test_a_closed_account_is_out_at_its_next_request(self, world: World, change: dict[str, object]) -> None:
         known(one_factor(world), KEEPER)
@@ -256,14 +247,6 @@ class TestSecondFactor:
         kept = world.read(lambda unit: unit.second_factor(KEEPER.id))
         assert key not in kept.key
         assert not set(recovery) & set(kept.recovery)
-
-    def test_guesses_are_counted(self, world: World) -> None:
-        key, _ = enrolled(world)
-        world.wait(minutes=15)
-        ticket = halfway(world).ticket
-        said = [refused(staff.pass_factor, world.office, "agent", ticket, "000000").code for _ in range(11)]
-        assert said == ["factor_wrong"] * 10 + ["too_many_tries"]
-        assert refused(staff.pass_factor, world.office, "agent", ticket, code(world, key)).code == "too_many_tries"
 
     def test_a_ticket_is_over_after_a_quarter_of_an_hour_and_is_of_one_door(self, world: World) -> None:
         key, _ = enrolled(world)
