@@ -14,7 +14,21 @@ from typing import Final
 
 import pytest
 
-from engine.office import accounts, assistance, claims, exports, mail_links, messages, notes, orders, sharing, staff
+from engine.office import (
+    accounts,
+    assistance,
+    claims,
+    exports,
+    guesses,
+    known_browsers,
+    mail_links,
+    messages,
+    notes,
+    orders,
+    second_factor,
+    sharing,
+    staff,
+)
 from engine.office import carrying_orders as carried
 from engine.office import passwords as chosen
 from engine.office import publication as followed
@@ -133,16 +147,32 @@ def minutes(span: timedelta) -> int:
     return int(span.total_seconds()) // 60
 
 
+def guessing() -> Iterator[str]:
+    (few, minute), (more, hour), (most, _) = guesses.GROWING
+    yield f"{few} wrong ones in {minutes(minute)} minutes, {more} in an hour, {most} in a day"
+    assert hour == timedelta(hours=1)
+    yield f"neither use up its {SETTINGS.code_tries} tries"
+    yield f"for each account, {known_browsers.MOST_TAGS} at most"
+    yield f"{staff.POSTS_PER_CLIENT} passwords in a quarter of an hour"
+    yield f"tried {assistance.NUMBERS_TRIED} times in a quarter of an hour by one agent"
+    yield f"{SETTINGS.code_tries} a code; after {accounts.GUESSES_A_DAY} of a number, 1 a code"
+    yield f"| {staff.PASSWORDS_A_DAY} of a login | the four million most common are refused; as many guesses take {4_000_000 // staff.PASSWORDS_A_DAY // 365} years"
+    at_once = 2 * second_factor.DRIFT + 1
+    yield f"{staff.CODES_A_DAY} of an account; {at_once} of a million are right at once | {staff.CODES_A_DAY * at_once // 100} in 10,000"
+    yield f"{assistance.RECEIPT_CODES_A_DAY:,} of a receipt | 1 in {10**assistance.CODE_DIGITS // assistance.RECEIPT_CODES_A_DAY:,}"
+    yield f"from {-(-staff.PASSWORDS_A_DAY // most)} addresses or more where agents have one factor, or from {-(-assistance.RECEIPT_CODES_A_DAY // most)} for a receipt"
+
+
 def said() -> Iterator[str]:
     """Sentences of the page with the figures of the code in them."""
     yield f"6 digits, {minutes(SETTINGS.code_lasts)} minutes, once"
-    yield f"{SETTINGS.code_tries} a code, {accounts.TRIES_PER_PHONE} a number, {accounts.TRIES_PER_CLIENT} a client"
-    yield f"{accounts.CODES_PER_PHONE} codes a number, {accounts.CODES_PER_CLIENT} a client"
+    yield f"{SETTINGS.code_tries} a code; {accounts.CODES_PER_PHONE} codes a number, {accounts.CODES_PER_CLIENT} a client"
     yield f"256 bits, {minutes(mail_links.LASTS)} minutes, once"
-    yield f"{mail_links.LINKS_PER_ADDRESS} links an address, {mail_links.LINKS_PER_CLIENT} a client; {mail_links.TRIES_PER_CLIENT} openings"
-    yield f"{assistance.CODE_DIGITS} digits | {assistance.CODES_TRIED} a receipt, {assistance.CODES_TRIED_BY_CLIENT} a client"
+    yield f"{mail_links.LINKS_PER_ADDRESS} links an address, {mail_links.LINKS_PER_CLIENT} a client"
+    yield f"{assistance.CODE_DIGITS} digits | {assistance.RECEIPT_CODES_A_DAY:,} a receipt and day, {assistance.CODES_TRIED_BY_CLIENT} a client"
     yield f"256 bits | {claims.CLAIMS_PER_CLIENT} a client"
-    yield f"{staff.TRIES_PER_LOGIN} a login, {staff.TRIES_PER_CLIENT} a client, at each step"
+    yield f"{staff.PASSWORDS_A_DAY} a login and day, at each step"
+    yield from guessing()
     yield f"{chosen.SHORTEST_PASSWORD} signs or more"
     yield f"than {chosen.FEWEST_SIGNS} different signs"
     yield f"fewer than {chosen.FEWEST_OWN} signs once"
@@ -179,6 +209,7 @@ def test_every_way_in_is_told() -> None:
         ("identity", "finish"): "identity provider",
         ("mail_links", "follow_link"): "link by e-mail",
         ("staff", "_passed"): "| agent | password",
+        ("staff", "pass_both"): "| agent | password",
         ("staff", "enrol"): "| agent | password",
         ("staff", "pass_factor"): "| agent | password",
     }

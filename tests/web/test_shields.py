@@ -119,7 +119,7 @@ def test_who_signs_in_again_has_another_token_and_the_one_before_is_nobody(visit
     assert [actor_of(visitor.office, token) is None for token in tokens] == [True, False]
 
 
-def test_a_code_is_for_the_browser_that_asked_last(visitor: Visitor) -> None:
+def test_a_code_is_for_the_browser_that_asked(visitor: Visitor) -> None:
     """Whoever asked for the code of somebody's number before them gets nothing of theirs, told over the telephone or read."""
     before = another(visitor)
     before.send("/connexion", phone=PHONE)
