@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 import click
 from flask import Flask
 from flask_wtf import CSRFProtect
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.definition.manuscript import Manuscript
 from engine.gateways.sandbox import SandboxOperator
@@ -72,6 +71,7 @@ from renderers.web.hardening import harden
 from renderers.web.kept_pages import KeptPages
 from renderers.web.preview import Preview, install
 from renderers.web.probes import Probes, Readers
+from renderers.web.proxies import Proxies
 from renderers.words import load_words
 
 log = logging.getLogger("guichet")
@@ -107,9 +107,9 @@ def create_app(
     )  # fmt: skip
     if kept_for:
         app.wsgi_app = KeptPages(app.wsgi_app, lambda: serving(app), kept_for)  # type: ignore[method-assign]
-    watch.install(app, settings.proxies, settings.hosts)
     if settings.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
+        app.wsgi_app = Proxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
+    watch.install(app, settings.proxies, settings.hosts)
     words, assets = load_words(), Assets()
     site_settings = SiteSettings(
         settings.https,

@@ -77,6 +77,8 @@ class Front:
             app, map=self._map, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=largest,
             connection_limit=_AT_ONCE, channel_timeout=_IDLE, cleanup_interval=_IDLE // 6, backlog=_AT_ONCE,
             outbuf_high_watermark=_READY,
+            # X-Forwarded-* headers reach the application, which knows how many proxies are trusted (`renderers/web/proxies.py`)
+            clear_untrusted_proxy_headers=False,
         )  # fmt: skip
         for door in self._doors():
             door.channel_class = Channel

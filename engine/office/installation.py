@@ -93,7 +93,7 @@ class Settings:
             secret=read("SECRET"),
             phone=read("PHONE", "22 00 00 00"),
             security_contact=read("SECURITY_CONTACT"),
-            proxies=_number("PROXIES", read("PROXIES", "0"), int),
+            proxies=_number("PROXIES", read("PROXIES", "0"), _count),
             keys=Path(environ["GUICHET_KEYS"]) if environ.get("GUICHET_KEYS") else None,
             checkpoints=Path(read("CHECKPOINTS")) if read("CHECKPOINTS") else None,
             hosts=tuple(filter(None, read("HOSTS").split(","))),
@@ -143,6 +143,13 @@ def _number(name: str, written: str, kind: Callable[[str], N]) -> N:
         return kind(written)
     except ValueError:
         raise WrongNumber(f"GUICHET_{name}", written) from None
+
+
+def _count(written: str) -> int:
+    """Raises ValueError for what is no number from 0."""
+    if not (written.isascii() and written.isdigit()):
+        raise ValueError(written)
+    return int(written)
 
 
 def _networks(name: str, written: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ places that become free, and does not move the end of the wait.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
 from engine.problems import Refusal, refusal
@@ -26,6 +27,18 @@ class Limit(NamedTuple):
     key: str
     most: int
     within: timedelta = WINDOW
+
+
+def network_of(address: str) -> str:
+    """The key an address is counted under: IPv4 whole, IPv6 by its /64, since one line has a /64 or more; an IPv4-mapped one
+    as IPv4. Anything else, the empty text above all, has no key."""
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return ""
+    if read.version == 4:
+        return str(read)
+    return str(read.ipv4_mapped or ip_network((read.packed, 64), strict=False))
 
 
 def too_many(unit: Unit, now: datetime, *limits: Limit | tuple[str, int]) -> Refusal | None:

@@ -22,6 +22,7 @@ from engine.office.known_browsers import with_account
 from engine.office.office import NotFound, Office
 from engine.office.representation import acting_for, principal_name
 from engine.office.sessions import SignedIn, actor_of, sign_out
+from engine.office.tries import network_of
 from engine.records.dossier import ANONYMOUS, Actor
 from engine.records.store import Busy
 from engine.values import digits_only, new_id
@@ -185,8 +186,8 @@ def session_token(desk: str = APPLICANT_DESK) -> str:
 
 
 def client() -> str:
-    """Where the request comes from, to count tries."""
-    return request.remote_addr or ""
+    """The key under which the address of this request is counted; empty without an address."""
+    return network_of(request.remote_addr or "")
 
 
 def device() -> str:

@@ -42,6 +42,7 @@ class Watch:
         name = self._named(environ)
         if self._host and environ.get("PATH_INFO") in PROBES:
             environ["HTTP_HOST"] = self._host
+            environ.pop("HTTP_X_FORWARDED_HOST", None)
 
         def started(line: str, headers: list[tuple[str, str]], *failed: Any) -> Callable[[bytes], object]:
             nonlocal status

@@ -545,6 +545,7 @@ def test_machines_read_it_too(place: Place, tmp_path: Path) -> None:
     "setting",
     [
         "GUICHET_PROXIES=two",
+        "GUICHET_PROXIES=-1",
         "GUICHET_STOP_WITHIN=x",
         "GUICHET_METRICS_TOKEN_FILE=/no/where",
         "GUICHET_METRICS_FROM=10.0.0.7/33",

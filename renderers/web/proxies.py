@@ -1,0 +1,64 @@
+"""The address, scheme and host of the client, as the trusted proxies in front report them.
+
+Each proxy appends what it saw to `X-Forwarded-For`. With N trusted proxies the N-th entry from the right is the client; entries
+before it were sent by the client and are ignored. `X-Forwarded-Proto` and `X-Forwarded-Host` follow the same rule. A header
+with fewer entries is read from its first: proxies that set instead of append have one entry, as in `docs/deploy/nginx.conf`. A
+request without the header did not pass a proxy and keeps the address of its connection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from werkzeug.wrappers import Response
+
+_SCHEMES: Final = ("http", "https")
+_WITH_PORT: Final = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<v4>[0-9.]+))(?::[0-9]{1,5})?")
+
+
+class Proxies:
+    """WSGI middleware for `count` trusted proxies, one at least. A malformed value is answered with 400."""
+
+    def __init__(self, within: WSGIApplication, count: int) -> None:
+        self._within, self._count = within, count
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            self._read(environ)
+        except ValueError:
+            return Response("Bad request: malformed X-Forwarded header.\n", 400)(environ, start_response)
+        return self._within(environ, start_response)
+
+    def _read(self, environ: WSGIEnvironment) -> None:
+        """Raises ValueError for a malformed value."""
+        if address := self._trusted(environ, "HTTP_X_FORWARDED_FOR"):
+            environ["REMOTE_ADDR"] = read_address(address)
+        if scheme := self._trusted(environ, "HTTP_X_FORWARDED_PROTO"):
+            if scheme.lower() not in _SCHEMES:
+                raise ValueError(scheme)
+            environ["wsgi.url_scheme"] = scheme.lower()
+        if host := self._trusted(environ, "HTTP_X_FORWARDED_HOST"):
+            environ["HTTP_HOST"] = host
+
+    def _trusted(self, environ: WSGIEnvironment, name: str) -> str:
+        """The entry that the farthest trusted proxy wrote; empty without the header."""
+        if name not in environ:
+            return ""
+        entry = environ[name].split(",")[-self._count :][0].strip().strip('"')
+        if not entry:
+            raise ValueError(name)
+        return str(entry)
+
+
+def read_address(text: str) -> str:
+    """An IP address as proxies write it: `192.0.2.7`, `192.0.2.7:4711`, `2001:db8::1`, `[2001:db8::1]:4711`; in its shortest
+    form, an IPv4-mapped one as IPv4, without a zone. Raises ValueError."""
+    if found := _WITH_PORT.fullmatch(text):
+        text = found["v6"] or found["v4"]
+    address = ip_address(text.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
