@@ -23,6 +23,7 @@ from engine.office.installation import Settings, unknown_settings
 from engine.records.dossier import Account
 from engine.records.stores import open_store
 from renderers.console import console
+from renderers.console_serving import _AT_ONCE
 from server import create_app
 from tests.engine.office.world import a_world
 from tests.postgres import server
@@ -245,6 +246,36 @@ def test_the_proxy_says_what_the_portal_believes(tmp_path: Path) -> None:
     client = create_app(Settings(data=tmp_path, proxies=1), world.office, world.operator).test_client()
     name = "0123456789abcdef" * 2  # as nginx makes `$request_id`
     assert client.get("/aide", headers={"X-Request-Id": name}).headers["X-Request-Id"] == name
+
+
+def test_the_proxy_bounds_the_requests_of_one_address() -> None:
+    """Below what a process of the portal takes, and above what the many people behind one address of an operator need at once."""
+    text = re.sub(r"#.*", "", (FOLDER / "nginx.conf").read_text("utf-8"))
+    _, secure = text.split("server {")[1:]
+    [most] = re.findall(r"limit_conn guichet_clients (\d+);", secure)
+    assert 100 <= int(most) <= _AT_ONCE // 4
+    assert "limit_conn_zone $guichet_client zone=guichet_clients:" in text
+    assert "limit_conn_status 429;" in secure
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("203.0.113.7", None),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2:"),
+        ("2001:db8:1:2::6", "2001:db8:1:2:"),
+        ("2001:db8::6", "2001:db8::"),
+        ("2001:db8:1::6", "2001:db8:1::"),
+        ("::1", "::"),
+    ],
+)
+def test_the_proxy_counts_an_ipv6_client_by_its_64(address: str, key: str | None) -> None:
+    """By the text of the address: the same key for a whole /64, a network with zeros in its name included."""
+    text = (FOLDER / "nginx.conf").read_text("utf-8")
+    patterns = [one.replace("(?<", "(?P<") for one in re.findall(r'"~(\S+)"\s+\$guichet_', text)]
+    assert len(patterns) == 2
+    found = next((match[1] for one in patterns if (match := re.search(one, address))), None)
+    assert found == key
 
 
 def test_the_proxy_speaks_tls_to_everybody_and_leads_no_machine_to_it() -> None:
