@@ -158,6 +158,7 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
             base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
             payment_lasts=timedelta(minutes=10), second_factor=settings.second_factor,
             checkpoints=settings.checkpoints or settings.data / CHECKPOINTS, mandate_papers=settings.mandate_papers,
+            sms=settings.sms,
         ),
         identity=gateways.identity,
     )  # fmt: skip
@@ -260,7 +261,7 @@ def place_looked_at() -> Place:
         kept_nothing=lambda: kept_nothing(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
         open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
         reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),
-        unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")),
+        sms=settings.sms, unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")),
     )  # fmt: skip
 
 

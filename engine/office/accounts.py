@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from engine.office.askers import NOBODY, Asker
+from engine.office.code_limits import refuse_code
 from engine.office.doors import told
 from engine.office.known_browsers import is_known
 from engine.office.office import Office
 from engine.office.phones import read_email, read_phone
 from engine.office.secrets import new_code, token_digest
 from engine.office.sessions import SignedIn, open_session
-from engine.office.tries import Limit, count, left_of, too_many
+from engine.office.tries import Limit, count, left_of
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Account, Letter
 from engine.records.people import Identifier, IdentifierKind, SignInCode
@@ -30,8 +32,6 @@ SPACING: Final = (
     timedelta(seconds=60),
     timedelta(seconds=300),
 )  # after the 1st, 2nd, later ones
-CODES_PER_PHONE: Final = 8  # in a window
-CODES_PER_CLIENT: Final = 40
 GUESSES_A_DAY: Final = 100  # wrong codes of one number; after that, a code has one try in a browser that is not known
 # before the number, where a code is kept that is not that of the door
 HELP: Final = "help:"  # read to an agent at a counter, to be helped
@@ -56,50 +56,50 @@ class CodeSent:
 
 
 def send_code(
-    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number a new code; the ones before are void. `mark`: what the browser that asks must bring back with it.
-    Raises Refused: phone_format, code_too_soon (wait, in seconds), too_many_tries (minutes)."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language, mark=mark)
+    Raises Refused: phone_format, code_too_soon (wait, in seconds), too_many_tries, codes_paused (minutes), sms_country, sms_kind."""
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, mark=mark)
 
 
 def send_email_code(
-    office: Office, email_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+    office: Office, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """The same to an e-mail address. Raises Refused: email_format, code_too_soon, too_many_tries."""
-    return _owe_code(office, "email", read_email(email_raw), client, language, mark=mark)
+    return _owe_code(office, "email", read_email(email_raw), asker, language, mark=mark)
 
 
 def send_help_code(
-    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number a code to be read to an agent at a counter. It opens nothing else: nobody signs in with it. Raises as
     `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language, HELP, mark)
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, HELP, mark)
 
 
 def send_sending_code(
-    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes who is helped a code to be read to the agent when the request goes: its message says that it sends it. It begins no
     help, and nobody signs in with it. Raises as `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language, SEND, mark)
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, SEND, mark)
 
 
 def send_move_code(
-    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the new number of who lost their telephone a code to be read to an agent: their account will follow them there. It
     opens nothing else. Raises as `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language, MOVE, mark)
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, MOVE, mark)
 
 
 def send_link_code(
-    office: Office, phone_raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number of a dossier a code with which somebody, who may be another, names that dossier. It opens nothing else:
     nobody signs in with it. Raises as `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), client, language, LINK, mark)
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, LINK, mark)
 
 
 def prove_consent(
@@ -110,14 +110,13 @@ def prove_consent(
 
 
 def _owe_code(
-    office: Office, channel: Literal["sms", "email"], number: str, client: str, language: str, purpose: str = "", mark: str = ""
+    office: Office, channel: Literal["sms", "email"], number: str, asker: Asker, language: str, purpose: str = "", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     to = f"{purpose}{number}"
     now, code, sends = office.now(), new_code(), 1
     with office.store.unit(write=True) as unit:
-        closed = too_many(unit, now, (f"code:{to}", CODES_PER_PHONE), (f"code@{client}", CODES_PER_CLIENT))
         kept = unit.code(_place(to, mark))
-        closed = closed or _too_soon(kept, now)
+        closed = _too_soon(kept, now) or refuse_code(office, unit, now, to, number, asker)
         if closed is None:
             sends = kept.sends + 1 if kept and now - kept.sent_at < timedelta(hours=1) else 1
             unit.put_code(SignInCode(

@@ -20,6 +20,7 @@ from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 from engine.clock import ZONE, local_day
 from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.senders import NotSent, Sender
+from engine.office.code_limits import new_numbers
 from engine.office.following import waiting
 from engine.office.gauges import LEAST_FREE
 from engine.office.keys import NoKeys, SigningKeys
@@ -30,6 +31,7 @@ from engine.records.leaves import Tree
 from engine.records.shelves import Shelf, WrongShelf
 from engine.records.sqlite_schema import READ_ONLY
 from engine.records.store import Busy, Damaged, Store, Unreachable
+from engine.rules.sms_policy import SmsPolicy
 
 Level: TypeAlias = Literal["well", "watch", "mend"]
 
@@ -41,6 +43,7 @@ DISTRUSTED: Final = "git_distrusted"
 _LATE_LETTERS: Final = 600.0  # seconds
 _LATE_TIMERS: Final = 300.0
 _LATE_CHECKPOINT: Final = 300.0
+_NEAR: Final = 0.8  # of a bound
 _DRIFT: Final = (2.0, 30.0)
 _OF_A_NETWORK: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "glusterfs", "ceph", "afs"}
@@ -75,6 +78,7 @@ class Place:
     follow: Followed | None = None
     open_shelf: Callable[[], Shelf] | None = None  # of a bucket; raises WrongShelf
     reach_repository: Callable[[], object] | None = None  # followed, or around the definitions; raises Refused
+    sms: SmsPolicy = field(default_factory=SmsPolicy)
     unproven: str = ""  # the other machine where the store stands, when it is not asked who it is
 
 
@@ -232,6 +236,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
             return
         with store.unit() as unit:
             queues, tree, decided = unit.queues(now), unit.tree(), unit.publications()
+            new = new_numbers(place.sms, unit, now)
     except Unreachable as away:
         facts = {"why": str(away), "place": away.place, "cause": away.cause}
         yield Check("store", "store_unreachable", "mend", facts)
@@ -246,6 +251,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         yield Check("store", "store_unsafe", "mend", {"why": str(unsafe)})
         return
     yield from _queues(queues, tree, now)
+    yield _new_numbers(place.sms, new)
     published = max((one.n for one in decided if one.stands), default=0)
     yield Check(
         "editions", *(("editions_none", "mend") if not published else ("editions_well", "well")), {"n": str(published)}
@@ -314,6 +320,16 @@ def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Check]
                     {"minutes": f"{(signed or 0) / 60:.0f}"})  # fmt: skip
     else:
         yield Check("checkpoints", "checkpoint_well", "well", {"seconds": f"{signed:.0f}"})
+
+
+def _new_numbers(policy: SmsPolicy, told: Mapping[str, tuple[int, int]]) -> Check:
+    """Codes to numbers that never signed in: near the bound of an hour, somebody makes the installation pay for SMS."""
+    near = [country for country, (n, most) in told.items() if n >= most * _NEAR]
+    if near:
+        counts = ", ".join(f"{country} {told[country][0]}/{told[country][1]}" for country in near)
+        return Check("codes", "codes_many", "watch", {"counts": counts})
+    facts = {"count": str(told["all"][0]), "most": str(told["all"][1]), "countries": ", ".join(policy.countries)}
+    return Check("codes", "codes_well", "well", facts)
 
 
 def _followed(place: Place, follow: Followed, store: Store) -> Check:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from engine.office.askers import NOBODY, Asker, limits_of
 from engine.office.carrying import forget_draft, keep
 from engine.office.office import Office
 from engine.office.phones import read_phone
@@ -23,7 +24,6 @@ from engine.records.store import Busy, Taken, Unit
 from engine.rules.decision import EntryDraft
 from engine.values import Plain, new_id
 
-CLAIMS_PER_CLIENT: Final = 20  # in a window
 MOST_LINES: Final = 500
 CLOSED_AT_ONCE: Final = 500  # by one sweep
 _PHONE: Final = "claimed"  # in the profile: the number that was given
@@ -44,13 +44,13 @@ class Waiting:
 # -- before the code ---------------------------------------------------------------------------------------------------
 
 
-def go_on_unproven(office: Office, phone_raw: str, *, client: str = "", device: str = "") -> SignedIn:
+def go_on_unproven(office: Office, phone_raw: str, *, asker: Asker = NOBODY, device: str = "") -> SignedIn:
     """Lets somebody begin who has received no code, known number or not. Raises Refused: phone_format, too_many_tries."""
     phone, account_id = read_phone(phone_raw), new_id()
     account = Account(account_id, "applicant", "", f"{CLAIMED}{account_id}", profile={_PHONE: phone})
     signed: SignedIn | None = None
     with office.store.unit(write=True) as unit:
-        closed = too_many(unit, office.now(), (f"claim@{client}", CLAIMS_PER_CLIENT))
+        closed = too_many(unit, office.now(), *limits_of(asker, "claim"))
         if closed is None:
             unit.put_account(account)
             signed = open_session(office, unit, account, office.now(), keep=True, device=device)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from engine.office.code_limits import new_numbers
 from engine.office.keys import NoKeys, SigningKeys
 from engine.office.office import Office
 from engine.records.gauges import Waiting
@@ -31,6 +32,7 @@ class Gauges:
     published: int
     editions: Mapping[str, float]
     checkpoint_age: float | None = None
+    new_numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # `code_limits.new_numbers`
 
 
 def gauges(office: Office) -> Gauges:
@@ -39,6 +41,7 @@ def gauges(office: Office) -> Gauges:
     standing = office.store.standing()
     with office.store.unit() as unit:
         queues, published, tree = unit.queues(now), unit.last_publication(), unit.tree()
+        new = new_numbers(office.settings.sms, unit, now)
     ages = {
         procedure: (now - at).total_seconds()
         for (procedure, fingerprint), at in queues.editions.items()
@@ -47,7 +50,7 @@ def gauges(office: Office) -> Gauges:
     return Gauges(
         queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
         _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
-        (now - tree.at).total_seconds() if tree else None,
+        (now - tree.at).total_seconds() if tree else None, new,
     )  # fmt: skip
 
 

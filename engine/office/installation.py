@@ -10,8 +10,10 @@ from typing import Final, TypeVar
 
 from engine.definition.notation import read_span
 from engine.office.mirror import Followed
+from engine.office.phones import COUNTRIES
 from engine.records.shelves import SCHEME, Bucket
 from engine.rules.acting import PAPERS_KEPT
+from engine.rules.sms_policy import SmsPolicy
 from engine.values import Span
 
 N = TypeVar("N", int, float)
@@ -68,6 +70,7 @@ class Settings:
     metrics_token: str = field(default="", repr=False)
     stop_within: float = 25.0  # seconds to finish what is under way
     mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is kept once it is over
+    sms: SmsPolicy = field(default_factory=SmsPolicy)
     log: str = ""  # `json`, `text`; empty = text on a terminal
 
     @classmethod
@@ -104,6 +107,7 @@ class Settings:
             metrics_token=read("METRICS_TOKEN"),
             stop_within=_number("STOP_WITHIN", read("STOP_WITHIN", "25"), float),
             mandate_papers=_span("KEEP_MANDATES", read("KEEP_MANDATES", str(PAPERS_KEPT))),
+            sms=_sms(read),
             log=read("LOG"),
         )  # fmt: skip
 
@@ -167,6 +171,17 @@ def _span(name: str, written: str) -> Span:
     if span is None:
         raise WrongSetting(f"GUICHET_{name}", written)
     return span
+
+
+def _sms(read: Callable[..., str]) -> SmsPolicy:
+    usual = SmsPolicy()
+    written, most = read("SMS_COUNTRIES"), read("SMS_NEW_AN_HOUR")
+    countries = tuple(one.strip().upper() for one in written.split(",") if one.strip()) or usual.countries
+    for one in countries:
+        if one not in COUNTRIES:
+            raise WrongSetting("GUICHET_SMS_COUNTRIES", one)
+    new = _number("SMS_NEW_AN_HOUR", most, _count) if most else usual.new_an_hour
+    return SmsPolicy(countries, new)
 
 
 def _followed(read: Callable[..., str]) -> Followed | None:

@@ -10,6 +10,7 @@ from engine.clock import local_day
 from engine.definition.model import Link, Procedure
 from engine.office.accounts import prove_link, send_link_code
 from engine.office.answering import keep_answers, own_draft, shown_form
+from engine.office.askers import NOBODY, Asker
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
 from engine.office.editions import LostEdition
@@ -118,13 +119,13 @@ def _rows(office: Office, link: Link, earlier: Dossier, book: Procedure) -> tupl
     return tuple(row.label for row in group.rows) if group is not None else ()
 
 
-def send_proof(office: Office, number: str, *, client: str = "", language: str = "fr", mark: str = "") -> None:
+def send_proof(office: Office, number: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = "") -> None:
     """Sends a code to the phone of a dossier, so that who holds it may name that dossier. Whether there is such a dossier,
     and whether a code has just left, is told to nobody."""
     phone = _phone_of(office, number)
     if phone is not None:
         with suppress(Refused):
-            send_link_code(office, phone, client=client, language=language, mark=mark)
+            send_link_code(office, phone, asker=asker, language=language, mark=mark)
 
 
 def prove_earlier(office: Office, number: str, code: str, *, mark: str = "") -> str | None:

@@ -12,12 +12,13 @@ from datetime import timedelta
 from typing import Final
 
 from engine.office.accounts import applicant_known_by
+from engine.office.askers import NOBODY, Asker
+from engine.office.code_limits import refuse_link
 from engine.office.doors import told
 from engine.office.office import Office
 from engine.office.phones import read_email
 from engine.office.secrets import new_token, token_digest
 from engine.office.sessions import SignedIn, open_session
-from engine.office.tries import too_many
 from engine.problems import Refused, refusal
 from engine.records.bodies import instant_text
 from engine.records.dossier import Letter
@@ -25,8 +26,6 @@ from engine.records.store import Unit
 from engine.values import new_id
 
 LASTS: Final = timedelta(minutes=10)
-LINKS_PER_ADDRESS: Final = 5
-LINKS_PER_CLIENT: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +37,13 @@ class LinkSent:
     valid_minutes: int
 
 
-def send_link(office: Office, email_raw: str, *, client: str = "", language: str = "fr") -> LinkSent:
+def send_link(office: Office, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr") -> LinkSent:
     """Owes the address a link. Raises Refused: email_format, too_many_tries (minutes)."""
     email, now = read_email(email_raw), office.now()
     token, mark = new_token(), new_token()
     minutes = int(LASTS.total_seconds()) // 60
     with office.store.unit(write=True) as unit:
-        closed = too_many(unit, now, (f"link:{email}", LINKS_PER_ADDRESS), (f"link@{client}", LINKS_PER_CLIENT))
+        closed = refuse_link(office, unit, now, email, asker)
         if closed is None:
             until = instant_text(now + LASTS)
             unit.keep_aside(_place(token), {"email": email, "until": until, "browser": token_digest(mark)}, now)

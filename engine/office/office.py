@@ -31,6 +31,7 @@ from engine.records.store import Conflict, Store, Unit
 from engine.rules.access import may_see
 from engine.rules.acting import PAPERS_KEPT
 from engine.rules.due_dates import DRAFT_KEPT
+from engine.rules.sms_policy import SmsPolicy
 from engine.rules.view import AnswerProblem
 from engine.rules.wording import Wording
 from engine.values import Span, has_check_digit
@@ -67,6 +68,7 @@ class OfficeSettings:
     second_factor: bool = True  # for agents; controllers always have one
     mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is kept once it is over
     checkpoints: Path | None = None  # the folder where the signed journal is told; none = it is not signed
+    sms: SmsPolicy = field(default_factory=SmsPolicy)
 
     @property
     def draft_lasts(self) -> timedelta:

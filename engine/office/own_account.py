@@ -9,6 +9,7 @@ from datetime import date
 from typing import Final, TypeAlias
 
 from engine.office.accounts import CodeSent, read_code, send_code, send_email_code, taken_code
+from engine.office.askers import NOBODY, Asker
 from engine.office.carrying import forget_draft
 from engine.office.identity import ASSURANCE, vouched
 from engine.office.new_numbers import change_phone, is_bare, leave, write_to
@@ -72,10 +73,10 @@ def _account(unit: Unit, actor: Actor) -> Account:
 
 
 def send_proof(
-    office: Office, kind: Way, raw: str, *, client: str = "", language: str = "fr", mark: str = ""
+    office: Office, kind: Way, raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes a new number or address a code. Raises as `send_code`."""
-    return (send_code if kind == "phone" else send_email_code)(office, raw, client=client, language=language, mark=mark)
+    return (send_code if kind == "phone" else send_email_code)(office, raw, asker=asker, language=language, mark=mark)
 
 
 def add_way(office: Office, actor: Actor, kind: Way, raw: str, code: str, *, mark: str = "") -> None:

@@ -8,9 +8,19 @@ import phonenumbers
 
 from engine.problems import Refused, refusal
 from engine.rules.field_kinds.words import email_address
+from engine.rules.sms_policy import HOME as COUNTRY
 from engine.values import has_local_length
 
-COUNTRY: Final = "TG"
+COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)  # ISO codes
+# kinds of numbers that belong to a line; the others are services: premium rate, shared cost, personal, pager, voicemail
+_LINES: Final = frozenset(
+    {
+        phonenumbers.PhoneNumberType.MOBILE,
+        phonenumbers.PhoneNumberType.FIXED_LINE,
+        phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        phonenumbers.PhoneNumberType.VOIP,
+    }
+)
 
 
 def read_phone(raw: str) -> str:
@@ -22,6 +32,17 @@ def read_phone(raw: str) -> str:
     if not phonenumbers.is_valid_number(number):
         raise Refused(refusal("phone_format", why="unassigned") if has_local_length(raw) else refusal("phone_format"))
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def sms_country(number: str) -> str:
+    """The ISO code of the country of a number (E.164); empty for one of no country, as of a satellite."""
+    region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    return region if region is not None and region.isalpha() else ""
+
+
+def receives_sms(number: str) -> bool:
+    """Whether a number (E.164) is of a line in a country."""
+    return bool(sms_country(number)) and phonenumbers.number_type(phonenumbers.parse(number)) in _LINES
 
 
 def read_email(raw: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from engine.office.askers import NOBODY, Asker, limits_of
 from engine.office.office import Office
 from engine.office.secrets import new_token, token_digest
 from engine.office.tries import too_many
@@ -18,7 +19,6 @@ from engine.records.people import Session
 from engine.records.store import Busy, Unit
 from engine.values import Plain, new_id
 
-ASIDE_PER_CLIENT: Final = 20  # answers of nobody known
 TOUCH_EVERY: Final = timedelta(seconds=60)  # a session notes that it was seen no more often than this
 LONGEST_DEVICE: Final = 60
 FRESH: Final = timedelta(minutes=15)  # from signing in: then one proves anew before changing how one is known
@@ -120,13 +120,15 @@ def sign_out_elsewhere(office: Office, actor: Actor, token: str) -> int:
 # -- what a lost session must find again -------------------------------------------------------------------------------
 
 
-def put_aside(office: Office, token: str, address: str, fields: Sequence[tuple[str, str]], *, client: str = "") -> str:
+def put_aside(
+    office: Office, token: str, address: str, fields: Sequence[tuple[str, str]], *, asker: Asker = NOBODY
+) -> str:  # fmt: skip
     """Keeps what was posted to `address` for whoever the session was of, although it ended, but passwords and codes; its
-    key. Of a session that is not known, so much and no more from one client: Refused("too_many_tries", minutes)."""
+    key. Of a session that is not known, as often as `askers` says: Refused("too_many_tries", minutes)."""
     key, now = new_id(), office.now()
     with office.store.unit(write=True) as unit:
         session = unit.session(token_digest(token)) if token else None
-        closed = None if session else too_many(unit, now, (f"aside@{client}", ASIDE_PER_CLIENT))
+        closed = None if session else too_many(unit, now, *limits_of(asker, "aside"))
         if closed is None:
             kept: Plain = [[name, value] for name, value in without_secrets(address, fields)]
             account = session.account if session else ""

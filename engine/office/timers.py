@@ -20,6 +20,7 @@ from engine.office.carrying_orders import carry_orders
 from engine.office.cashier import awaited_in
 from engine.office.checkpoints import sign_journal
 from engine.office.claims import close_forsaken
+from engine.office.code_limits import why_no_letter
 from engine.office.editions import LostEdition
 from engine.office.filed import places
 from engine.office.linking import follow_links
@@ -201,6 +202,8 @@ def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) ->
     sender = office.senders.get(letter.channel)
     if sender is None:
         return replace(letter, failed="no_sender")
+    if letter.channel == "sms" and (closed := why_no_letter(office, letter.to)):
+        return replace(letter, failed=closed)
     if patience.leaves(letter.channel) or patience.is_over():
         return replace(letter, attempts=letter.attempts - 1)  # given back as it was lent
     try:

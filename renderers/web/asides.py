@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from flask import request, session
 
 from engine.office.sessions import hand_back, put_aside
-from renderers.web.base import APPLICANT_DESK, actor, claimant, client, office, session_token
+from renderers.web.base import APPLICANT_DESK, actor, asker, claimant, note_served, office, session_token
 
 
 def set_aside(desk: str, address: str, fields: Iterable[tuple[str, list[str]]]) -> None:
@@ -16,7 +16,8 @@ def set_aside(desk: str, address: str, fields: Iterable[tuple[str, list[str]]]) 
     if desk == APPLICANT_DESK and claimant().id:
         dropped.add("revision")  # becoming its owner's is one more change of their draft
     kept = [(name, value) for name, values in fields if name not in dropped for value in values]
-    session["aside"] = put_aside(office(), session_token(desk), address, kept, client=client())
+    session["aside"] = put_aside(office(), session_token(desk), address, kept, asker=asker())
+    note_served()
 
 
 def taken_aside(anywhere: bool = False) -> tuple[str, list[tuple[str, str]]] | None:

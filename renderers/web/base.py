@@ -17,6 +17,7 @@ from werkzeug.routing import RequestRedirect
 
 from engine.clock import local_day
 from engine.gateways.sandbox import SandboxOperator
+from engine.office.askers import Asker
 from engine.office.assistance import helping, person_named
 from engine.office.known_browsers import with_account
 from engine.office.office import NotFound, Office
@@ -39,6 +40,7 @@ AGENT_DESK: Final = "agent"
 AUDITOR_DESK: Final = "audit"
 COUNTER_DESK: Final = "counter"  # the desk of agents, while one of them helps somebody who is there
 CLAIM: Final = "claim"  # not a desk: the cookie of a browser where somebody began without their code
+_SERVED: Final = "served"  # in the browser's signed cookie: what tells it apart once it was served
 ACTING: Final = "acting"  # in the browser's signed cookie: the mandate under which somebody acts
 PROOF: Final = "/connexion/code"  # where the number that was given is proven
 _KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor", COUNTER_DESK: "agent"}
@@ -190,9 +192,29 @@ def client() -> str:
     return network_of(request.remote_addr or "")
 
 
+def asker() -> Asker:
+    """Who asks for what may be had without signing in, to count it."""
+    who = actor()
+    account = "" if who.unproven or not who.id else myself().id
+    return Asker(client(), str(session.get(_SERVED, "")), known_browser(), account, staff=who.kind == "agent")
+
+
+def note_served() -> None:
+    """This browser got what it asked for: from now on it is counted by itself (`askers`)."""
+    session.setdefault(_SERVED, new_token())
+
+
 def device() -> str:
     """What the request comes from, as its owner would say it."""
     return device_named(request.headers.get("User-Agent", ""))
+
+
+def forget_all() -> None:
+    """Empties the browser's signed cookie, but for what it is counted by."""
+    served = session.get(_SERVED)
+    session.clear()
+    if served:
+        session[_SERVED] = served
 
 
 def known_browser() -> str:

@@ -17,14 +17,15 @@ from renderers.web.base import (
     CLAIM,
     PROOF,
     actor,
+    asker,
     claimant,
-    client,
     close_session,
     day_of,
     device,
     go,
     language,
     myself,
+    note_served,
     office,
     open_session,
     page,
@@ -54,8 +55,9 @@ def go_on() -> Response:
         if who.id:
             claim_other(office(), who, phone)
         else:
-            signed = go_on_unproven(office(), phone, client=client(), device=device())
+            signed = go_on_unproven(office(), phone, asker=asker(), device=device())
             who = replace(signed.actor, language=language())
+            note_served()
     except Refused as closed:
         return refused(closed.reason, PROOF)
     try:

@@ -23,6 +23,7 @@ from renderers.paging import ON_A_PAGE, paged
 from renderers.web.base import (
     COUNTER_DESK,
     actor,
+    asker,
     client,
     device,
     form_token,
@@ -136,7 +137,7 @@ def begin() -> Response:
     try:
         if how == "phone":
             session[_AWAITED] = send_help_code(
-                office(), given.get("phone", ""), client=client(), language=language(), mark=actor().id
+                office(), given.get("phone", ""), asker=asker(), language=language(), mark=actor().id
             ).phone
             return go(f"{HOME}/code")
         if how == "paper":

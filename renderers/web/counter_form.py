@@ -12,7 +12,7 @@ from engine.office.intake import check, submit
 from engine.office.office import WrongAnswers
 from engine.problems import Refused
 from renderers.web.arrivals import take_piece, told_so_far
-from renderers.web.base import actor, client, form_revision, form_token, go, language, office, say
+from renderers.web.base import actor, asker, form_revision, form_token, go, language, office, say
 from renderers.web.cases import Case, case
 from renderers.web.counter import HOME
 from renderers.web.form import Screen, piece_of, save_screen, show_screen, tasks_page
@@ -138,7 +138,7 @@ def send(number: str) -> Response:
 
 def _send_code(one: Case) -> Response:
     _, phone = person_named(office(), actor())
-    send_sending_code(office(), phone, client=client(), language=language(), mark=actor().id)
+    send_sending_code(office(), phone, asker=asker(), language=language(), mark=actor().id)
     session["note"] = say("counter.code_sent", phone=national(phone).replace(" ", "\u00a0"))
     return _check(one)
 

@@ -15,7 +15,7 @@ from engine.rules.linking import awaited_links
 from engine.values import digits_only, group_number
 from renderers.web.base import (
     actor,
-    client,
+    asker,
     day_of,
     form_revision,
     form_token,
@@ -121,7 +121,7 @@ def name_link(one: Case, link_id: str) -> Response:
         return _named(one, link, digits, None) if mine.unfit is None else _page(
             one, link, typed, number_error=say("link.unfit", title=_title_of(link))
         )  # fmt: skip
-    send_proof(office(), digits, client=client(), language=language(), mark=actor().id)
+    send_proof(office(), digits, asker=asker(), language=language(), mark=actor().id)
     session["proving"] = digits
     return go(one.at(f"/lien/{link.id}/code"))
 

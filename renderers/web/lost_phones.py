@@ -24,7 +24,7 @@ from engine.problems import Refused
 from engine.records.people import PhoneMove
 from renderers.web.base import (
     actor,
-    client,
+    asker,
     go,
     language,
     moment_of,
@@ -88,7 +88,7 @@ def paper() -> Response:
         given |= {"paper": request.form.get("paper", "")[:40], "phone": request.form.get("phone", "").strip()[:40]}
         if wrong := _wrong(given):
             return _paper(holder, given, wrong)
-        phone = send_move_code(office(), given["phone"], client=client(), language=language(), mark=actor().id).phone
+        phone = send_move_code(office(), given["phone"], asker=asker(), language=language(), mark=actor().id).phone
     except Refused as closed:
         if closed.reason.code != "code_too_soon":
             return refused(closed.reason, HERE)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.office.mail_links import follow_link, send_link, why_not_link
 from engine.problems import Refused
-from renderers.web.base import client, device, go, language, office, page, safe_next, say
+from renderers.web.base import asker, device, go, language, note_served, office, page, safe_next, say
 from renderers.web.guards import public
 from renderers.web.refusals import refused, sentence
 from renderers.web.signin import entered
@@ -24,11 +24,12 @@ def ask_email() -> Response:
         return _email_page(following)
     typed = request.form.get("email", "")[:254]
     try:
-        sent = send_link(office(), typed, client=client(), language=language())
+        sent = send_link(office(), typed, asker=asker(), language=language())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, "/connexion/courriel")
         return _email_page(following, typed, sentence(closed.reason))
+    note_served()
     session[_MARK], session["link_email"] = sent.mark, sent.email
     if following:
         session["next"] = following

@@ -94,6 +94,17 @@ def _metrics(told: Gauges) -> Iterator[Metric]:
     for procedure, age in sorted(told.editions.items()):
         editions.add_metric((procedure,), age)
     yield editions
+    sent = GaugeMetricFamily(
+        "guichet_sms_new_numbers", "Codes of the last hour to numbers that never signed in.", labels=("country",)
+    )
+    bound = GaugeMetricFamily(
+        "guichet_sms_new_numbers_most", "How many of them an hour takes at most.", labels=("country",)
+    )
+    for country, (n, most) in told.new_numbers.items():
+        sent.add_metric((country,), n)
+        bound.add_metric((country,), most)
+    yield sent
+    yield bound
     if told.checkpoint_age is not None:
         yield GaugeMetricFamily(
             "guichet_checkpoint_age_seconds", "Since the journal was last signed.", told.checkpoint_age

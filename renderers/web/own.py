@@ -17,7 +17,7 @@ from engine.problems import Refused
 from engine.rules.rights import agency_of
 from engine.rules.wishes import Wishes
 from renderers.web.base import (
-    client,
+    asker,
     close_session,
     file_response,
     go,
@@ -44,7 +44,7 @@ blueprint = Blueprint("own", __name__)
 _WAY = "own_way"
 _PROFILE = ("family_name", "given_names", "sex", "birth_date", "birth_place", "residence")
 _KINDS = {"telephone": "phone", "courriel": "email"}
-_CODES_OF_PLACE = frozenset({"phone_format", "email_format", "code_too_soon"})
+_CODES_OF_PLACE = frozenset({"phone_format", "email_format", "code_too_soon", "sms_country", "sms_kind"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _ask_way(place: str) -> Response:
         return _way_page(place)
     typed = request.form.get("way", "")[:254]
     try:
-        sent = send_proof(office(), kind, typed, client=client(), language=language(), mark=myself().id)
+        sent = send_proof(office(), kind, typed, asker=asker(), language=language(), mark=myself().id)
     except Refused as closed:
         if closed.reason.code not in _CODES_OF_PLACE:
             return refused(closed.reason, "/compte")

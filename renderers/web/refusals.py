@@ -10,6 +10,7 @@ import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Final
 
 from flask import Flask, Response, current_app, jsonify, request, session
 from flask_wtf.csrf import CSRFError
@@ -48,14 +49,18 @@ def register(app: Flask) -> None:
 # -- sentences ---------------------------------------------------------------------------------------------------------
 
 
+WAITS: Final = frozenset({"too_many_tries", "codes_paused"})  # of a refusal that ends by itself, after some minutes
+
+
 def sentence(reason: Refusal) -> str:
     """Why an act is closed, in words."""
     return site().words.refusal(reason.code, reason.facts, language())
 
 
 def until_then(reason: Refusal) -> str:
-    """Of too many tries: from when another is heard."""
-    return say("error.too_many_text", moment=moment_of(office().now() + timedelta(minutes=_minutes(reason))))
+    """Of what waits (`WAITS`): from when another try is heard."""
+    key = "error.too_many_text" if reason.code == "too_many_tries" else f"error.{reason.code}_text"
+    return say(key, moment=moment_of(office().now() + timedelta(minutes=_minutes(reason))))
 
 
 def _minutes(reason: Refusal) -> int:
@@ -64,8 +69,9 @@ def _minutes(reason: Refusal) -> int:
 
 def refused(reason: Refusal, back: str = "") -> Response:
     """A page for an act that is closed."""
-    if reason.code == "too_many_tries":
-        answer = _plain("error.too_many", [until_then(reason)], 429)
+    if reason.code in WAITS:
+        key = "error.too_many" if reason.code == "too_many_tries" else f"error.{reason.code}"
+        answer = _plain(key, [until_then(reason)], 429)
         answer.headers["Retry-After"] = str(_minutes(reason) * 60)
         return answer
     return _plain("error.refused", [sentence(reason)], 409, back=back, kind=reason.code)

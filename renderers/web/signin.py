@@ -20,15 +20,17 @@ from engine.values import digits_only
 from renderers.web.base import (
     CLAIM,
     actor,
+    asker,
     claimant,
-    client,
     close_session,
     device,
     dossier_number,
+    forget_all,
     go,
     known_browser,
     language,
     new_token,
+    note_served,
     office,
     open_session,
     page,
@@ -39,7 +41,7 @@ from renderers.web.base import (
 from renderers.web.beginning import begun_by
 from renderers.web.guards import public
 from renderers.web.languages import ASKED
-from renderers.web.refusals import refused, sentence, until_then
+from renderers.web.refusals import WAITS, refused, sentence, until_then
 from renderers.web.sending import send_declared
 from renderers.web_form import national
 from renderers.words import SPOKEN
@@ -64,17 +66,18 @@ def send() -> Response:
         session["next"] = following
     again = "1" if request.form.get("again") else ""
     try:
-        sent = send_code(office(), typed, client=client(), language=language(), mark=_mark())
+        sent = send_code(office(), typed, asker=asker(), language=language(), mark=_mark())
     except Refused as closed:
         if closed.reason.code == "code_too_soon" and _is_awaited(typed):
             session["note"] = sentence(closed.reason)
             return go("/connexion/code")
-        if closed.reason.code == "too_many_tries":
+        if closed.reason.code in WAITS:
             if not _goes_on():
                 return refused(closed.reason, "/connexion")
             session["phone"] = read_phone(typed)
             return _locked(closed.reason)
         return _phone_page(following, typed, sentence(closed.reason), request.form.get("mine") == "1")
+    note_served()
     session["phone"] = sent.phone
     if request.form.get("mine") == "1" and claimant().id:
         claim_other(office(), claimant(), sent.phone)
@@ -217,7 +220,7 @@ def leave() -> Response:
         if said == "unproven.leave":
             forsake(office(), session_token(CLAIM))
             answer = close_session(answer, CLAIM)
-        session.clear()
+        forget_all()
         return answer
     return page(
         "citizen/confirm.html", title=say(f"{said}.title"), lines=[say(f"{said}.text")], button=say(f"{said}.button"),
@@ -237,14 +240,15 @@ def follow() -> Response:
     if len(digits) != 11:
         return _follow_page(typed, phone, number_error=say("follow.number_wrong"))
     try:
-        sent = send_code(office(), phone, client=client(), language=language(), mark=_mark())
+        sent = send_code(office(), phone, asker=asker(), language=language(), mark=_mark())
     except Refused as closed:
         if closed.reason.code == "code_too_soon" and _is_awaited(phone):
             session["followed"] = digits
             return go("/connexion/code")
-        if closed.reason.code == "too_many_tries":
+        if closed.reason.code in WAITS:
             return refused(closed.reason, "/suivi")
         return _follow_page(typed, phone, phone_error=sentence(closed.reason))
+    note_served()
     session["phone"], session["followed"] = sent.phone, digits
     return go("/connexion/code")
 

@@ -56,6 +56,7 @@ class Browser:
     at: int = 0
     statuses: list[int] = field(default_factory=list)
     took: list[float] = field(default_factory=list)  # seconds, of each answer
+    headers: Mapping[str, str] = field(default_factory=dict)  # of each request
     _line: HTTPConnection | None = None
     _csrf: str = ""
 
@@ -64,7 +65,7 @@ class Browser:
         began = time.monotonic()
         line = self._line or HTTPConnection("127.0.0.1", self.ports[self.at % len(self.ports)], timeout=self.patience)
         self._line = line
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        headers = {**self.headers, "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         if kind:
             headers["Content-Type"] = kind
         try:

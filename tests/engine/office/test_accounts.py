@@ -179,12 +179,6 @@ class TestCodes:
     def test_what_is_no_code(self, world: World, code: str) -> None:
         assert refused(accounts.check_code, world.office, PHONE, code).reason.code == "code_format"
 
-    def test_one_client_cannot_send_codes_to_everybody(self, world: World) -> None:
-        for number in range(40):
-            accounts.send_code(world.office, f"+228901{number:05d}", client="41.0.0.1")
-        closed = refused(accounts.send_code, world.office, "+22890199999", client="41.0.0.1")
-        assert closed.reason.code == "too_many_tries"
-
 
 class TestSessions:
     def test_half_an_hour_idle_and_it_is_over(self, world: World) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from engine.office import accounts, mail_links
+from engine.office.code_limits import LINKS_PER_EMAIL
 from engine.office.sessions import actor_of
 from engine.problems import Refused
 from tests.engine.office.world import PHONE, World
@@ -67,7 +68,7 @@ def test_what_is_no_address(world: World, raw: str) -> None:
 
 
 def test_nobody_fills_a_letter_box(world: World) -> None:
-    for _ in range(5):
+    for _ in range(LINKS_PER_EMAIL):
         mail_links.send_link(world.office, EMAIL)
     with pytest.raises(Refused) as closed:
         mail_links.send_link(world.office, EMAIL)
