@@ -25,6 +25,7 @@ from flask_wtf import CSRFProtect
 from engine.definition.manuscript import Manuscript
 from engine.gateways.sandbox import SandboxOperator
 from engine.office.calls import THREADS, Calls
+from engine.office.clock_watch import guarded_tour
 from engine.office.demo import PASSWORD
 from engine.office.following import waiting
 from engine.office.gates import facts_of
@@ -192,7 +193,7 @@ def work(current: Callable[[], Office], stop: threading.Event, stories: Iterable
         log.exception("the demonstration's dossiers")
     while not stop.is_set():
         before, silent = silent, False
-        for turn in (tour, count_up):
+        for turn in (guarded_tour, count_up):
             try:
                 turn(current())
             except Busy:  # locked, full, cut: no fault of ours, told once

@@ -25,7 +25,7 @@ def test_a_store_that_is_away_is_told_once_and_once_that_it_is_back(
         if len(turns) < 5:
             raise Busy("SQLITE_FULL")
 
-    monkeypatch.setattr(server, "tour", tour)
+    monkeypatch.setattr(server, "guarded_tour", tour)
     monkeypatch.setattr(server, "count_up", lambda office: None)
     monkeypatch.setattr(server, "TOUR_EVERY", 0.0)
     with caplog.at_level(logging.INFO, "guichet"):

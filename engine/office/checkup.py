@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
@@ -21,6 +21,7 @@ from engine.clock import ZONE, local_day
 from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.senders import NotSent, Sender
 from engine.office.code_limits import new_numbers
+from engine.office.clock_watch import PROOF, ClockWatch, clock_seen
 from engine.office.following import waiting
 from engine.office.gauges import LEAST_FREE
 from engine.office.keys import NoKeys, SigningKeys
@@ -237,6 +238,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         with store.unit() as unit:
             queues, tree, decided = unit.queues(now), unit.tree(), unit.publications()
             new = new_numbers(place.sms, unit, now)
+            watched = clock_seen(unit)
     except Unreachable as away:
         facts = {"why": str(away), "place": away.place, "cause": away.cause}
         yield Check("store", "store_unreachable", "mend", facts)
@@ -250,6 +252,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
     except RuntimeError as unsafe:
         yield Check("store", "store_unsafe", "mend", {"why": str(unsafe)})
         return
+    yield from _steps(watched)
     yield from _queues(queues, tree, now)
     yield _new_numbers(place.sms, new)
     published = max((one.n for one in decided if one.stands), default=0)
@@ -296,6 +299,14 @@ def _drift(seconds: float) -> Check:
     watch, mend = _DRIFT
     level: Level = "mend" if abs(seconds) > mend else "watch" if abs(seconds) > watch else "well"
     return Check("clock", "clock_well" if level == "well" else "clock_drifts", level, {"seconds": f"{seconds:+z.1f}"})
+
+
+def _steps(watched: ClockWatch | None) -> Iterator[Check]:
+    """A step of the clock, or a worker that was stopped: until the clock is proven, nothing is erased."""
+    if watched is not None and watched.step and not watched.erases:
+        until = (watched.since + PROOF).isoformat(timespec="minutes")
+        facts = {"days": f"{watched.step / timedelta(days=1):+z.1f}", "until": until}
+        yield Check("clock", "clock_stepped" if watched.acts else "clock_stepped_far", "mend", facts)
 
 
 def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Check]:

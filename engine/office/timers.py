@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from engine.clock import local_day
@@ -37,6 +38,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
 from engine.records.store import Busy, Unit
 from engine.rules.decision import EntryDraft
 from engine.rules.due_dates import stands_still_while_paid, timers_of
+from engine.rules.retention import KEEP, KEEP_DOCUMENT
 from engine.rules.scopes import scope_of
 from engine.rules.timers import time_over
 
@@ -46,6 +48,7 @@ BATCH: Final = 50
 MOST_BATCHES: Final = 200
 LEASE: Final = timedelta(minutes=2)
 RETRIES: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
+ERASING: Final = (KEEP, KEEP_DOCUMENT, "draft")  # the kinds of timers that erase what people gave
 ORPHANS_KEPT: Final = timedelta(days=1)
 MOMENTS_KEPT: Final = timedelta(days=7)  # stored replies, tries, what was put aside
 
@@ -68,19 +71,20 @@ class Tour:
         return any(astuple(self))
 
 
-def tour(office: Office, *, signs: bool = True) -> Tour:
+def tour(office: Office, *, signs: bool = True, acts: bool = True, erases: bool = True) -> Tour:
     """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on. `signs`: the
-    journal too, which a demonstration leaves until its dossiers, dated in the past, are all told."""
+    journal too, which a demonstration leaves until its dossiers, dated in the past, are all told. `acts`: timers fire; `erases`:
+    what is kept long enough is erased, and a number moves to its owner's new telephone (see `clock_watch`)."""
     with office.store.unit() as unit:
         office.doors.look(unit)
     payments = _part(office, reconcile)
     registers = _part(office, ask_registers)
     links = _part(office, follow_links)  # what came meanwhile counts before the time that was over for it
-    timers = _part(office, run_timers)
+    timers = _part(office, partial(run_timers, erases=erases)) if acts else 0
     orders = _part(office, carry_orders)
     told = _part(office, tell_agents)
-    moved = _part(office, make_moves)
-    letters, swept = _part(office, deliver_letters), _part(office, sweep)
+    moved = _part(office, make_moves) if erases else 0
+    letters, swept = _part(office, deliver_letters), _part(office, sweep) if erases else 0
     if signs:
         _part(office, sign_journal)
     return Tour(timers, letters, registers, payments, swept, links, orders, told, moved)
@@ -93,19 +97,19 @@ def _part(office: Office, work: Callable[[Office], int]) -> int:
     except Busy:  # none of the others would fare better
         raise
     except Exception:
-        log.exception("a part of the tour: %s", getattr(work, "__name__", ""))
+        log.exception("a part of the tour: %s", getattr(getattr(work, "func", work), "__name__", ""))
         return 0
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def run_timers(office: Office) -> int:
+def run_timers(office: Office, *, erases: bool = True) -> int:
     """Does what is due, each in its own unit; what becomes due on the way is done too. How many did something."""
-    done, tried = 0, set[Timer]()
+    done, tried, without = 0, set[Timer](), () if erases else ERASING
     for _ in range(MOST_BATCHES):
         with office.store.unit() as unit:
-            due = [timer for timer in unit.due_timers(office.now(), BATCH + len(tried)) if timer not in tried]
+            due = [one for one in unit.due_timers(office.now(), BATCH + len(tried), without) if one not in tried]
         if not due:
             break
         for timer in due:

@@ -24,6 +24,7 @@ from engine.records.postgres_schema import CLOCK, RECORDED, SAFE, UNHURRIED, che
 from engine.records.postgres_tables import PostgresRows
 from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
+from engine.records.sqlite_clock import ClockVerbs
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_events import EventVerbs
@@ -150,7 +151,7 @@ class PostgresVerbs(Verbs):
 
 class PostgresUnit(
     PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
-    TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs,
+    TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs, ClockVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

@@ -19,6 +19,7 @@ from engine.records.flushes import Flush
 from engine.records.gauges import Standing
 from engine.records.removal import Use
 from engine.records.sqlite_checks import broken_promises
+from engine.records.sqlite_clock import ClockVerbs
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.sqlite_events import EventVerbs
@@ -55,7 +56,7 @@ _PASSING: Final = frozenset(
 
 class SqliteUnit(
     DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs,
-    OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs,
+    OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs, ClockVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

@@ -71,9 +71,11 @@ class OutboxVerbs(Verbs):
                 raise ValueError("a timer of another dossier")
             self._later(_ADD_TIMER, TIMERS.cells(timer))
 
-    def due_timers(self, now: datetime, limit: int = 50) -> tuple[Timer, ...]:
-        sql = f"{TIMERS.select} WHERE fired_at IS NULL AND due_at <= ? ORDER BY due_at, dossier, name LIMIT ?"
-        return TIMERS.read_all(self._rows(sql, (instant_text(now), limit)))
+    def due_timers(self, now: datetime, limit: int = 50, without: Sequence[str] = ()) -> tuple[Timer, ...]:
+        others = " AND name <> ? AND name NOT LIKE ?" * len(without)
+        sql = f"{TIMERS.select} WHERE fired_at IS NULL AND due_at <= ?{others} ORDER BY due_at, dossier, name LIMIT ?"
+        kinds = (told for kind in without for told in (kind, f"{kind}:%"))
+        return TIMERS.read_all(self._rows(sql, (instant_text(now), *kinds, limit)))
 
     def fire_timer(self, timer: Timer, at: datetime) -> bool:
         sql = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from engine.records.dossier import (
@@ -198,7 +198,10 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
         """Replaces all the timers of the dossier that have not fired."""
         ...
 
-    def due_timers(self, now: datetime, limit: int = 50) -> tuple[Timer, ...]: ...
+    def due_timers(self, now: datetime, limit: int = 50, without: Sequence[str] = ()) -> tuple[Timer, ...]:
+        """The longest due first. `without`: kinds of timers to leave out, a name up to its first colon."""
+        ...
+
     def fire_timer(self, timer: Timer, at: datetime) -> bool:
         """Marks it fired inside this unit; False when it was fired or replaced meanwhile."""
         ...
@@ -326,6 +329,12 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
     def reply(self, principal: str, route: str, key: str) -> Reply | None: ...
     def add_reply(self, reply: Reply) -> None:
         """Raises `Taken` when a twin command committed first."""
+        ...
+
+    def bring_back(self, now: datetime, astray: timedelta, longest: timedelta) -> int:
+        """Corrects what a clock that was ahead wrote: sessions and codes of moments to come end, leases are over, payments begun then
+        began now. `astray`: what clocks may differ by. `longest`: how far ahead a right clock puts a lease or a second try.
+        How many rows changed."""
         ...
 
     def sweep(self, before: datetime) -> int:
