@@ -35,10 +35,13 @@ class EditionShelf:
         self._worked: dict[object, object] = {}
 
     def pinned(self, catalogue: Catalogue, unit: Unit, dossier: Dossier) -> Procedure:
-        """The edition a dossier is judged by. Raises `LostEdition`."""
+        """The edition a dossier is judged by. Raises `LostEdition`, also for a dossier in a state that its edition does not have."""
         at_hand = self._books.get(dossier.fingerprint)
         at_hand = at_hand or catalogue.edition(dossier.procedure, dossier.fingerprint, unit.edition)
-        return at_hand or self._read(catalogue, unit, dossier)
+        procedure = at_hand or self._read(catalogue, unit, dossier)
+        if not dossier.is_draft and dossier.state not in procedure.states:
+            raise LostEdition(f"{dossier.procedure} {dossier.fingerprint[:12]}: {dossier.state[:40]}")
+        return procedure
 
     def _read(self, catalogue: Catalogue, unit: Unit, dossier: Dossier) -> Procedure:
         kept = unit.edition(dossier.procedure, dossier.fingerprint)

@@ -22,7 +22,10 @@ Read = Callable[[Any], Any]
 
 
 class Unreadable(ValueError):
-    """A kept text is not the plain form of the record it should be. The path names the field, never its value."""
+    """A kept text is not the plain form of the record it should be. The path names the field, never its value; `row` the table
+    and the key, where they are known."""
+
+    row = ""
 
     def __init__(self, path: str, expected: str) -> None:
         super().__init__(f"{path or 'record'}: {expected} expected")

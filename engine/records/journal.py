@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from engine.records.dossier import Actor
 from engine.values import Plain, canonical_json, fingerprint
 
 EXPORT_FORMAT: Final = "guichet-journal/1"
+_SALT: Final = re.compile(r"(?:[0-9a-f]{2}){16,}")
 COMMITS: Final = "commits"  # key of an entry's body: name of a value → its commitment
 
 
@@ -70,9 +72,11 @@ def new_salt() -> str:
 
 def commit_value(salt: str | bytes, value: Plain) -> str:
     """HMAC-SHA256 of the value's canonical JSON under its salt, in hexadecimal. Erase the salt: the value is unknowable."""
+    if isinstance(salt, str) and not _SALT.fullmatch(salt):
+        raise Unreadable("salt", "128 bits in lower-case hexadecimal")
     key = bytes.fromhex(salt) if isinstance(salt, str) else salt
-    if len(key) < 16 or (isinstance(salt, str) and key.hex() != salt):
-        raise ValueError("a salt has 128 bits, in lower-case hexadecimal")
+    if len(key) < 16:
+        raise ValueError("a salt has 128 bits")
     return hmac.new(key, canonical_json(value), hashlib.sha256).hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from engine.records.bodies import from_plain, to_plain
+from engine.records.bodies import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
 from engine.records.journal import Entry
 from engine.records.leaves import OWE
@@ -53,9 +53,13 @@ def line_of(dossier: Dossier) -> DossierLine:
     )
 
 
-def read_body(body: str) -> Dossier:
-    """The dossier of a `dossier_body` row. Raises `Unreadable`."""
-    return from_plain(Dossier, read_json(body))
+def read_body(body: str, name: str = "") -> Dossier:
+    """The dossier of a `dossier_body` row, by the name it was asked for. Raises `Unreadable`."""
+    try:
+        return from_plain(Dossier, read_json(body))
+    except Unreadable as error:
+        error.row = f"dossier_body {name}".rstrip()
+        raise
 
 
 def _body_of(dossier: Dossier) -> str:
@@ -67,17 +71,17 @@ class DossierVerbs(Verbs):
         row = self._row(_BODY + "?" + self.lock, (dossier_id,))
         if row:
             self._has(dossier_id)
-        return read_body(row[0]) if row else None
+        return read_body(row[0], dossier_id) if row else None
 
     def dossier_at_rest(self, dossier_id: str) -> Dossier | None:
         row = self._row(_BODY + "?" + self.claim, (dossier_id,))
         if row:
             self._has(dossier_id)
-        return read_body(row[0]) if row else None
+        return read_body(row[0], dossier_id) if row else None
 
     def dossier_numbered(self, number: str) -> Dossier | None:
         row = self._row(_BODY + "(SELECT id FROM dossier WHERE number = ?)" + self.lock, (number,))
-        return read_body(row[0]) if row else None
+        return read_body(row[0], number) if row else None
 
     def draft_of(self, owner: str, procedure: str) -> Dossier | None:
         """The newest draft: only owner “” may have several. Once it is held it is looked at again: sent, given up or handed over

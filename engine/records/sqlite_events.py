@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine.records.bodies import read_instant
+from engine.records.bodies import Unreadable, read_instant
 from engine.records.events import COLUMNS, FROM, EventsAsked, Facets, Happening, counted, events_where
 from engine.records.journal import Entry
 from engine.records.sqlite_rows import Shape, read_json
@@ -41,6 +41,9 @@ class EventVerbs(Verbs):
 
 def _read(row: Any) -> Happening:
     at, dossier, n, kind, actor_kind, actor, edition, body, number, procedure, office, channel = row
-    return Happening(
-        read_instant(at), dossier, n, kind, actor_kind, actor, edition, read_json(body), number, procedure, office, channel
-    )  # fmt: skip
+    try:
+        sealed_at, said = read_instant(at), read_json(body)
+    except Unreadable as error:
+        error.row = f"entry {number} {n}"
+        raise
+    return Happening(sealed_at, dossier, n, kind, actor_kind, actor, edition, said, number, procedure, office, channel)

@@ -52,6 +52,9 @@ def read_json(text: str) -> Any:
         raise Unreadable("", "JSON") from None
 
 
+_UNSAID: Final = frozenset({"token_sha256", "phone", "value"})
+
+
 class Shape(Generic[T]):
     """The columns of one record in one table, and the SQL to write and read them."""
 
@@ -64,6 +67,7 @@ class Shape(Generic[T]):
         self.columns = ", ".join(f'"{name}"' for name in self.names)
         self.select = f"SELECT {self.columns} FROM {table}"
         self._table, self._key = table, key
+        self._named = {"number"} & set(self.names) or set(key) - _UNSAID  # by which a row is named to people
 
     def insert(self, *more: str) -> str:
         """INSERT of a record's cells, then of `more` columns."""
@@ -87,7 +91,13 @@ class Shape(Generic[T]):
 
     def read(self, row: Sequence[Any]) -> T:
         """The record of a row that begins with its columns. Raises `Unreadable`."""
-        return self.kind(*[read(cell) for read, cell in zip(self._read, row, strict=False)])
+        try:
+            return self.kind(*[read(cell) for read, cell in zip(self._read, row, strict=False)])
+        except Unreadable as error:
+            error.row = " ".join(
+                [self._table, *(str(row[at]) for at, name in enumerate(self.names) if name in self._named)]
+            )
+            raise
 
     def read_all(self, rows: Iterable[Sequence[Any]]) -> tuple[T, ...]:
         return tuple(self.read(row) for row in rows)

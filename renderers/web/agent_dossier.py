@@ -21,6 +21,7 @@ from renderers.web.agent_ledger import booking_lines, document_lines, earlier_do
 from renderers.web.agent_waits import WaitLine, deadlines, payment_of_step, wait_lines
 from renderers.web.base import actor, day_of, form_token, go, new_token, office, say
 from renderers.web.cases import Case, label
+from renderers.web.departures import departs_from_journal
 from renderers.web.desk import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people, who_did
 from renderers.web.guards import agent
 from renderers.web.messages import thread_of, unread_of
@@ -64,7 +65,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
         assisted=assisted_by(dossier), name=dossier.label or whole_number(dossier.number),
         standing=_standing(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
-        wrote=_applicant_wrote(one), flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
+        wrote=_applicant_wrote(one), departs=departs_from_journal(one.dossier), flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
         sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
         waits=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one, checked), linked=earlier_dossiers(one), events=events(one),
         payments=payment_lines(one), refunds=refund_lines(one), bookings=booking_lines(one), documents=document_lines(one, form),

@@ -38,6 +38,7 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import label, place_label
+from renderers.web.departures import departs_from_journal
 from renderers.web.desk import desk_page, leave_desk, role_label, sign_in_page
 from renderers.web.guards import auditor, public
 from renderers.web.money import provider_label
@@ -141,7 +142,7 @@ def dossier(number: str) -> Response:
     query = urlencode({"lecture": reading})
     return desk_page(
         "auditor/trail.html", dossier=one, slug=one.procedure, procedure=label(book.identity.title), motive=motive, broken=broken,
-        because=say(f"audit.because_{broken.reason}") if broken else "",
+        because=say(f"audit.because_{broken.reason}") if broken else "", departs=departs_from_journal(one),
         lines=[_entry_line(_book_then(one, entry) or book, entry, broken) for entry in entries], count=len(entries),
         head=entries[-1].hash if entries else "", again=f"/audit/dossiers/{number}?{query}",
         export=f"/audit/dossiers/{number}/journal.json?{query}", file=f"{number}.json", signed=_signed(one),

@@ -18,6 +18,7 @@ from engine.office.exports import take_file
 from engine.office.office import NotFound
 from engine.office.orders import progress
 from engine.problems import Refused
+from engine.records.bodies import Unreadable
 from engine.records.events import Asks, Happening
 from engine.values import Plain, canonical_json
 from renderers.web.agent_case import act_label
@@ -233,7 +234,10 @@ def _csv(rows: Iterable[Plain]) -> Iterator[bytes]:
     names: dict[str, str] = {}
     for one in map(happening, rows):
         if one.actor and one.actor not in names:
-            names.update({one.actor: "", **people([one.actor])})
+            try:
+                names.update({one.actor: "", **people([one.actor])})
+            except Unreadable:  # the file is half sent: the row says who by the account's id
+                names[one.actor] = one.actor
         yield csv_text([[
             one.at.isoformat(), one.number, kind_label(one.kind), what_of(one), one.procedure, one.office or "",
             one.channel, one.actor_kind, names.get(one.actor, ""), one.n,

@@ -16,10 +16,12 @@ from flask import Flask, Response, current_app, jsonify, request, session
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
+from engine.office.editions import LostEdition
 from engine.office.office import NotFound, WrongAnswers
 from engine.office.sessions import without_secrets
 from engine.problems import Refusal, Refused
-from engine.records.store import Away, Busy, Conflict
+from engine.records.bodies import Unreadable
+from engine.records.store import Away, Busy, Conflict, Damaged
 from renderers.log_lines import request_id
 from renderers.web.asides import taken_aside
 from renderers.web.base import actor, broken, go, language, moment_of, office, page, say, site
@@ -30,6 +32,7 @@ from renderers.web.hats import under_another_hat
 log = logging.getLogger("guichet.web")
 
 _WAIT: str = "5"  # seconds before a busy store is worth another try
+_REPAIR: str = "3600"  # before a damaged record is worth another look
 _UNCARRIED = frozenset({"csrf_token", "end"})
 
 
@@ -41,6 +44,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(WrongAnswers, lambda _: _plain("error.refused", [say("refusal.other")], 422))
     app.register_error_handler(Conflict, lambda _: conflict())
     app.register_error_handler(Busy, _busy)
+    for damage in (Unreadable, LostEdition, Damaged):
+        app.register_error_handler(damage, _damaged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _accident)
     app.add_url_rule("/reprendre", "resume", resume, methods=["GET"])
@@ -139,6 +144,20 @@ def _http(error: HTTPException) -> Response:
     answer = _plain(title, [say(texts.get(status, "error.bad_request_text"))], status)
     if isinstance(error, MethodNotAllowed):
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return answer
+
+
+def _damaged(error: Exception) -> Response:
+    """A row of the store that is not what it should be, or an edition that is gone: only a person can repair it."""
+    broken()
+    code = f"E-{secrets.token_hex(3).upper()}"
+    row = error.row if isinstance(error, Unreadable) else str(error)
+    log.error("%s %s: damaged record of %s", code, request.url_rule, row.partition(" ")[0])  # its name is on the page
+    staff = request.path.startswith(("/agent", "/audit"))
+    lines = [say("error.damaged_staff" if staff else "error.damaged_text")]
+    lines += [say("error.damaged_row", row=row)] if staff and row else []
+    answer = _plain("error.damaged", lines, 503, code=code)
+    answer.headers["Retry-After"] = _REPAIR
     return answer
 
 
