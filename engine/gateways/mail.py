@@ -5,6 +5,7 @@ RFC 5322 for the message, RFC 3834 for what was written by a machine, RFC 3207 f
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
@@ -25,6 +26,8 @@ _NOT_NOW, _TOO_LARGE = 421, 552  # the server shuts its door for now; this lette
 _ABOUT_US: Final = (
     smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError, smtplib.SMTPSenderRefused,
 )  # fmt: skip
+_LONGEST_SUBJECT: Final = 200  # signs: folding takes time by their square
+_ADDRESS: Final = re.compile(r'[^\s@<>()\[\],;:"\\]{1,64}@[^\s@<>()\[\],;:"\\]{1,255}')
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -74,12 +77,12 @@ class MailServer:
 
     def _message(self, letter: Letter) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
-        local, _, domain = letter.to.rpartition("@")
-        if not local or not domain or any(sign.isspace() for sign in letter.to):
+        if not _ADDRESS.fullmatch(letter.to) or "=?" in letter.to or not letter.to.isprintable():
             raise ValueError("no address")
+        local, _, domain = letter.to.rpartition("@")
         message["From"] = self._sender
         message["To"] = Address("", local, domain)
-        message["Subject"] = " ".join(letter.subject.split())
+        message["Subject"] = _one_line(letter.subject)
         message["Date"] = format_datetime(letter.created_at)
         message["Message-ID"] = f"<{letter.id}@{self._sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"
@@ -103,6 +106,13 @@ class MailServer:
             server.close()
             raise
         return server
+
+
+def _one_line(subject: str) -> str:
+    """A subject as text only: what `EmailMessage` would read as an encoded word (RFC 2047) may decode to a line end, which it then
+    writes into the head as it is."""
+    seen = "".join(sign if sign.isprintable() else " " for sign in subject[: 2 * _LONGEST_SUBJECT])
+    return " ".join(seen.replace("=?", "= ?").split())[:_LONGEST_SUBJECT]
 
 
 class _Session(smtplib.SMTP):

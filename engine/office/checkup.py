@@ -20,8 +20,8 @@ from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 from engine.clock import ZONE, local_day
 from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.senders import NotSent, Sender
-from engine.office.code_limits import new_numbers
 from engine.office.clock_watch import PROOF, ClockWatch, clock_seen
+from engine.office.code_limits import new_numbers
 from engine.office.following import waiting
 from engine.office.gauges import LEAST_FREE
 from engine.office.keys import NoKeys, SigningKeys

@@ -115,7 +115,9 @@ class EmailKind(FieldKind):
 
 
 def email_address(typed: str) -> str | None:
-    """The address as it is written to; none when it is no address."""
+    """The address as it is written to; none when it is no address, or one that the head of a mail reads as an encoded word."""
+    if "=?" in typed:
+        return None
     try:
         return validate_email(typed, check_deliverability=False).normalized
     except (EmailNotValidError, UnicodeError):

@@ -59,8 +59,8 @@ class Post:
 
 
 @contextmanager
-def post_office() -> Iterator[tuple[Post, MailServer]]:
-    post = Post()
+def post_office(post: Post | None = None) -> Iterator[tuple[Post, MailServer]]:
+    post = post or Post()
     port = free_port()
     controller = Controller(post, hostname="127.0.0.1", port=port)
     controller.start()
@@ -100,7 +100,66 @@ def test_what_a_mail_server_refuses(refuses: dict[str, str], for_good: bool, sil
     assert (told.value.for_good, told.value.silent) == (for_good, silent)
 
 
-@pytest.mark.parametrize("to", ["afi", "a b@example.tg", "a@x.tg\nBcc: y@x.tg", "@"])
+ENDS = ("\r\n", "\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029", "\0", "\x1b", "\r\n.\r\n")
+ENCODED = (
+    "=?utf-8?q?a=0D=0ABcc:_evil@x.tg?=",
+    "=?utf-8?b?YQ0KQmNjOiBldmlsQHgudGc=?=",
+    "=?us-ascii?q?a=0ABcc:_evil@x.tg?=",
+)
+HOSTILE = (
+    *(f"a{end}Bcc: evil@x.tg" for end in ENDS), *ENCODED, *(one.replace("=?", "=\u200b?") for one in ENCODED),
+    "=" + ENCODED[0], ENCODED[0].replace("=?utf", "=\0?utf"), "é" * 100_000, "é " * 50_000, "x" * 100_000, "=?" * 50_000, "é(,<\"" * 20_000,
+)  # fmt: skip
+
+
+class Raw(Post):
+    """Keeps every byte of a message."""
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.kept.append((list(envelope.rcpt_tos), envelope.original_content))
+        return "250 OK"
+
+
+def test_no_value_adds_a_line_to_the_head_nor_takes_long() -> None:
+    """Line ends of every kind, as they are and in encoded words, in each value that reaches the head; over a real session."""
+    with post_office(Raw()) as (post, server):
+        began = time.process_time()
+        for text in HOSTILE:
+            for letter in (
+                replace(LETTER, subject=text),
+                replace(LETTER, body=text),
+                replace(LETTER, to=f"{text}@x.tg"),
+                replace(LETTER, to=f"a@x.tg{text}"),
+            ):
+                with suppress(NotSent):
+                    server.send(letter)
+        assert time.process_time() - began < 10
+    assert len(post.kept) >= 2 * len(HOSTILE)
+    names = {
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "Auto-Submitted",
+        "MIME-Version",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+    }
+    for to, data in post.kept:
+        head = data.partition(b"\r\n\r\n")[0].decode("ascii")
+        said = [line.partition(":")[0] for line in head.splitlines() if not line[:1].isspace()]
+        assert set(said) <= names
+        assert len(said) == len(set(said))
+        assert len(to) == 1
+        assert b"\n" not in data.replace(b"\r\n", b"")
+        assert b"\r" not in data.replace(b"\r\n", b"")
+        assert "\n" not in str(message_from_bytes(data, policy=policy.default)["Subject"])
+
+
+@pytest.mark.parametrize(
+    "to", ["afi", "a b@example.tg", "a@x.tg\nBcc: y@x.tg", "@", f"{ENCODED[0]}@x.tg", "a,b@x.tg", "(" * 9999 + "@x.tg"]
+)
 def test_no_address_is_no_crash(to: str) -> None:
     with post_office() as (post, server), pytest.raises(NotSent):
         server.send(replace(LETTER, to=to))
