@@ -34,6 +34,7 @@ from engine.records.bodies import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.store import Unit
 from engine.rules.decision import EntryDraft
+from engine.rules.names import person_name
 from engine.values import Plain, digits_only, has_check_digit, new_id
 
 IDLE: Final = timedelta(minutes=15)
@@ -159,14 +160,11 @@ def help_by_code(office: Office, agent: Actor, phone_raw: str, code: str, *, mar
 
 def help_on_paper(office: Office, agent: Actor, family_name: str, given_names: str, signed: bool) -> None:
     """Begins with somebody who has no telephone and signed that they agree. Raises Refused: role, name_missing,
-    consent_missing."""
+    name_signs, name_long, consent_missing."""
     _check(office, agent)
     names: dict[str, Plain] = {
-        name: " ".join(said.split())[:120]
-        for name, said in (("family_name", family_name), ("given_names", given_names))
+        name: person_name(said) for name, said in (("family_name", family_name), ("given_names", given_names))
     }
-    if not all(names.values()):
-        raise Refused(refusal("name_missing"))
     if not signed:
         raise Refused(refusal("consent_missing"))
     person_id = new_id()

@@ -19,10 +19,12 @@ from engine.problems import Refused, refusal
 from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
 from engine.records.store import Taken, Unit
+from engine.rules.names import person_name
 from engine.rules.wishes import WISHES, Wishes, wishes_of
 from engine.values import Plain
 
-WORDS: Final = ("family_name", "given_names", "birth_place", "residence")  # of the profile, beside the two below
+NAMES: Final = ("family_name", "given_names")
+WORDS: Final = (*NAMES, "birth_place", "residence")  # of the profile, beside the two below
 SEXES: Final = ("f", "m")
 LONGEST: Final = 120
 MOST_DOSSIERS: Final = 500
@@ -133,7 +135,7 @@ def drop_email(office: Office, actor: Actor, email: str) -> None:
 
 
 def save_profile(office: Office, actor: Actor, given: Mapping[str, str]) -> None:
-    """What new requests begin with. Raises Refused("birth_date_wrong")."""
+    """What new requests begin with. Raises Refused: birth_date_wrong, name_signs, name_long."""
     profile: dict[str, Plain] = {}
     for name in WORDS:
         if said := " ".join(given.get(name, "").split())[:LONGEST]:
@@ -145,9 +147,10 @@ def save_profile(office: Office, actor: Actor, given: Mapping[str, str]) -> None
     with office.store.unit(write=True) as unit:
         account = _account(unit, actor)
         fixed, _ = vouched(account.profile)
+        profile |= {name: person_name(given[name]) for name in NAMES if name in profile and name not in fixed}
         kept = {name: value for name, value in account.profile.items() if name in {WISHES, ASSURANCE, *fixed}}
         profile |= kept  # what an identity provider said is not changed here
-        name = " ".join(str(profile[part]) for part in ("family_name", "given_names") if part in profile)
+        name = " ".join(str(profile[part]) for part in NAMES if part in profile)
         unit.put_account(replace(account, profile=profile, name=name))
 
 
@@ -190,7 +193,8 @@ def erase_own(office: Office, actor: Actor) -> Erased:
         for mandate in filter(None, map(unit.mandate, dict.fromkeys(one.id for one in theirs))):
             over = mandate.status in ("ended", "refused")
             ended = mandate if over else replace(mandate, status="ended", changed_at=office.now())
-            unit.put_mandate(replace(ended, invited=""))
+            declared = ended.declared if ended.kind == "company" else ""  # of a person, it is their own name
+            unit.put_mandate(replace(ended, invited="", declared=declared))
         unit.drop_phone_move(account.id)
         unit.drop_sessions(account.id)
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))

@@ -28,6 +28,7 @@ def export_own(office: Office, actor: Actor) -> Plain:
         mandates: list[Plain] = [
             {"kind": one.kind, "role": one.role, "status": one.status, "until": one.until.isoformat() if one.until else None,
              "for_me": one.principal == actor.id, "refused_because": one.reason,
+             "name_given": one.declared if one.holder == actor.id else "",
              "paper": paper_of(one, unit.account(one.principal)), "paper_name": one.proof_name}
             for one in (*unit.mandates_held(actor.id), *unit.mandates_given(actor.id))
         ]  # fmt: skip

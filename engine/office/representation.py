@@ -8,39 +8,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
+from unicodedata import category
 
 from engine.office.accounts import applicant_known_by
+from engine.office.invitations import tell_of_mandate, too_many_invitations
+from engine.office.mandate_names import COMPANY, PAPER, Standing, called
 from engine.office.office import NotFound, Office, seen
 from engine.office.papers import Upload
 from engine.office.phones import read_phone
 from engine.office.tries import too_many
 from engine.problems import Refusal, Refused, refusal
 from engine.records.attachment_content import Rejected
-from engine.records.dossier import Account, Actor, Letter
-from engine.records.people import Mandate, MandateKind, MandateRole, MandateStatus
+from engine.records.dossier import Account, Actor
+from engine.records.journal import seal
+from engine.records.people import CHAIN, Mandate, MandateKind, MandateRole, MandateStatus
 from engine.records.store import Unit
 from engine.rules.access import is_owner
 from engine.rules.acting import acting, childhood_end, is_active, may_give
+from engine.rules.names import company_name, person_name
 from engine.rules.rights import EVERYWHERE, administers
-from engine.rules.wishes import wishes_of
-from engine.sms import to_gsm
-from engine.values import Plain, group_number, national, new_id
+from engine.values import Plain, group_number, new_id
 
 PROOF_KINDS: Final = ("pdf", "jpg", "png")
 LARGEST_PROOF: Final = 5_000_000
 LONGEST_REASON: Final = 300
 GIVEN_BY_ONE: Final = 10  # mandates asked for or given by one person in a quarter of an hour
-_COMPANY: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A mandate as it is read: for whom, by whom, and whether it holds today."""
-
-    mandate: Mandate
-    principal: Account
-    holder: Account | None
-    active: bool
+_NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
 
 
 # -- at work -----------------------------------------------------------------------------------------------------------
@@ -93,11 +86,6 @@ def principal_name(office: Office, actor: Actor) -> str:
     return called(account) if account else ""
 
 
-def called(account: Account) -> str:
-    """How an account is called where it is told apart from others: its name, else its number as people write it."""
-    return account.name or national(account.login)
-
-
 def held(office: Office, actor: Actor) -> tuple[Standing, ...]:
     """For whom this person acts, or asked to. Those that awaited their phone find them here."""
     with office.store.unit() as unit:
@@ -141,37 +129,34 @@ def can_give(office: Office, actor: Actor, held_id: str) -> bool:
 
 def declare_company(office: Office, actor: Actor, number: str, name: str, proof: Upload | None) -> Mandate:
     """Asks to act for a company, by its number and a document that says so; an agent looks at it first. Raises Refused:
-    company_number, name_missing, proof_missing, proof_unfit, already_asked, too_many_tries."""
-    number, name = " ".join(number.upper().split()), " ".join(name.split())[:120]
-    if not _COMPANY.fullmatch(number):
+    company_number, company_name_missing, company_name_signs, name_long, proof_missing, proof_unfit, already_asked,
+    too_many_tries."""
+    number = " ".join(number.upper().split())
+    if not _NUMBER.fullmatch(number):
         raise Refused(refusal("company_number"))
-    if not name:
-        raise Refused(refusal("name_missing"))
-    mandate = Mandate(new_id(), "", actor.id, "", "company", "manager", "to_check", actor.id, office.now())
+    mandate = Mandate(
+        new_id(), "", actor.id, "", "company", "manager", "to_check", actor.id, office.now(), declared=company_name(name)
+    )  # fmt: skip
 
     def company(unit: Unit) -> Account:
-        known = unit.account_of("applicant", f"company:{number}")
-        return known or Account(new_id(), "applicant", name, f"company:{number}")
+        known = unit.account_of("applicant", f"{COMPANY}{number}")
+        return known or Account(new_id(), "applicant", "", f"{COMPANY}{number}")
 
     return _claimed(office, actor, mandate, proof, company)
 
 
 def declare_proxy(office: Office, actor: Actor, profile: Mapping[str, str], proof: Upload | None) -> Mandate:
     """Asks to act for somebody who has no telephone, by the proxy they signed; an agent looks at it first. Raises Refused:
-    name_missing, proof_missing, proof_unfit, too_many_tries."""
+    name_missing, name_signs, name_long, proof_missing, proof_unfit, too_many_tries."""
     known, person_id = _names(profile), new_id()
     name = f"{known['family_name']} {known['given_names']}"
-    person = Account(person_id, "applicant", name, f"person:{person_id}", profile=known)
+    person = Account(person_id, "applicant", name, f"{PAPER}{person_id}", profile=known)
     mandate = Mandate(new_id(), "", actor.id, "", "person", "agent", "to_check", actor.id, office.now())
     return _claimed(office, actor, mandate, proof, lambda unit: person)
 
 
 def _names(profile: Mapping[str, str]) -> dict[str, Plain]:
-    names = ("family_name", "given_names")
-    known: dict[str, Plain] = {name: " ".join(profile.get(name, "").split())[:120] for name in names}
-    if not all(known.values()):
-        raise Refused(refusal("name_missing"))
-    return known
+    return {name: person_name(profile.get(name, "")) for name in ("family_name", "given_names")}
 
 
 def _claimed(
@@ -202,7 +187,7 @@ def _claimed(
 
 def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:
     """Acts for a child of one's own until the eve of their majority, as declared. Raises Refused: name_missing,
-    not_a_child, too_many_tries."""
+    name_signs, name_long, not_a_child, too_many_tries."""
     known = _names(profile)
     last = childhood_end(born)
     if born > office.day() or last < office.day():
@@ -226,21 +211,23 @@ def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born
 
 
 def ask_person(office: Office, actor: Actor, phone_raw: str, name: str, until: date | None = None) -> Mandate:
-    """Asks somebody, by their telephone, to be allowed to act for them: they are told, sign in, and answer. Raises Refused:
-    phone_format, name_missing (one's own), own_mandate, day_past, too_many_tries."""
-    phone, name = read_phone(phone_raw), " ".join(name.split())[:60]
-    if not name:
-        raise Refused(refusal("name_missing"))
+    """Asks somebody, by their telephone, to be allowed to act for them: they are told, sign in, and answer. The name is the
+    asker's own, which the person reads beside their number once they signed in. Raises Refused: phone_format, name_missing,
+    name_signs, name_long, own_mandate, day_past, already_asked, too_many_tries, invitations_many."""
+    phone, name = read_phone(phone_raw), person_name(name)
     with office.store.unit(write=True) as unit:
-        closed = _many(office, unit, actor)
+        if any(one.status == "asked" and one.invited == phone for one in unit.mandates_held(actor.id)):
+            raise Refused(refusal("already_asked"))
+        closed = _many(office, unit, actor) or too_many_invitations(unit, office.now(), actor, phone)
         if closed is None:
             principal = applicant_known_by(unit, "phone", phone, office.now())
             _check(office, actor, principal.id, until)
             mandate = Mandate(
-                new_id(), principal.id, actor.id, "", "person", "agent", "asked", actor.id, office.now(), until=until
+                new_id(), principal.id, actor.id, phone, "person", "agent", "asked", actor.id, office.now(), until=until,
+                declared=name,
             )  # fmt: skip
             unit.put_mandate(mandate)
-            _tell(office, unit, phone, "asked", principal, name)
+            tell_of_mandate(office, unit, phone, "asked", principal)
     if closed:
         raise Refused(closed)
     return mandate
@@ -251,15 +238,15 @@ def give(
     procedures: tuple[str, ...] = (), dossier_id: str = "",
 ) -> Mandate:  # fmt: skip
     """Lets somebody act for whoever this person stands for, all of it or one dossier. Raises NotFound; Refused: phone_format,
-    mandate_bounds, own_mandate, day_past, procedure_unknown, too_many_tries."""
+    mandate_bounds, own_mandate, day_past, procedure_unknown, too_many_tries, invitations_many."""
     phone = read_phone(phone_raw)
     if strange := [one for one in procedures if one not in office.catalogue.procedures]:
         raise Refused(refusal("procedure_unknown", procedure=strange[0]))
     with office.store.unit(write=True) as unit:
         own = unit.mandate(held_id) if held_id else None
-        principal, here = unit.account(actor.owns), unit.account(actor.id)
+        principal = unit.account(actor.owns)
         own = own if own and own.holder == actor.id and own.principal == actor.principal else None
-        if principal is None or here is None or not may_give(actor, own, office.day()):
+        if principal is None or not may_give(actor, own, office.day()):
             raise Refused(refusal("mandate_bounds"))
         dossiers: tuple[str, ...] = ()
         number = ""
@@ -268,12 +255,12 @@ def give(
             if not is_owner(dossier, actor):
                 raise NotFound
             dossiers, number = (dossier.id,), group_number(dossier.number)
-        closed = _many(office, unit, actor)
+        closed = _many(office, unit, actor) or too_many_invitations(unit, office.now(), actor, phone)
         if closed is None:
             known = unit.account_of("applicant", phone)
             _check(office, actor, known.id if known else "", until, principal.id)
             kind: MandateKind = (
-                "dossier" if dossiers else "company" if principal.login.startswith("company:") else "person"
+                "dossier" if dossiers else "company" if principal.login.startswith(COMPANY) else "person"
             )
             role = "agent" if dossiers and role == "manager" else role
             mandate = Mandate(
@@ -281,8 +268,7 @@ def give(
                 until=until, procedures=procedures, dossiers=dossiers,
             )  # fmt: skip
             unit.put_mandate(mandate)
-            giver = principal.name or here.name or national(principal.login)
-            _tell(office, unit, phone, "dossier" if number else "given", known or principal, giver, number)
+            tell_of_mandate(office, unit, phone, "dossier" if number else "given", known, number)
     if closed:
         raise Refused(closed)
     return mandate
@@ -299,13 +285,6 @@ def _check(office: Office, actor: Actor, other: str, until: date | None, princip
         raise Refused(refusal("own_mandate"))
     if until is not None and until < office.day():
         raise Refused(refusal("day_past", day=until.isoformat()))
-
-
-def _tell(office: Office, unit: Unit, phone: str, what: str, account: Account, name: str, dossier: str = "") -> None:
-    facts = {"name": name, "dossier": dossier, "link": f"{office.settings.short_url}/compte/entreprises"}
-    said = office.wording.say(f"letter.mandate_{what}.sms", wishes_of(account).language or "fr", facts)
-    letter_id, now = new_id(), office.now()
-    unit.add_letter(Letter(letter_id, None, "sms", phone, "", to_gsm(said), now, f"mandate/{letter_id}", now))
 
 
 # -- answering, ending -------------------------------------------------------------------------------------------------
@@ -339,18 +318,45 @@ def _manages(office: Office, actor: Actor) -> bool:
     return any(may_give(actor, one, office.day()) for one in (None, *held))
 
 
-def check(office: Office, actor: Actor, mandate_id: str, yes: bool, reason: str = "") -> Mandate:
-    """An administrator has looked at the document; who asked is told, and reads why it was refused. Raises NotFound for
-    anybody else; Refused: reason_missing."""
+def check(
+    office: Office, actor: Actor, mandate_id: str, yes: bool, reason: str = "", *, name: str = ""
+) -> Mandate:  # fmt: skip
+    """An administrator has looked at the document; who asked is told, and reads why it was refused. `name`: of the company, as it
+    is read on the document; from now on the company is called so. Raises NotFound for anybody else; Refused: reason_missing,
+    company_name_missing, company_name_signs, name_long."""
+    if not may_check(actor):
+        raise NotFound
     why = "" if yes else _because(reason)
-    if not yes and not why and may_check(actor):
+    if not yes and not why:
         raise Refused(refusal("reason_missing"))
-    done = _changed(office, mandate_id, lambda one: may_check(actor) and one.status == "to_check", _said(yes), why)
     with office.store.unit(write=True) as unit:
-        holder, principal = unit.account(done.holder), unit.account(done.principal)
-        if holder is not None and principal is not None and holder.login.startswith("+"):
-            _tell(office, unit, holder.login, "accepted" if yes else "refused", holder, called(principal))
+        mandate = unit.mandate(mandate_id)
+        principal = unit.account_held(mandate.principal) if mandate else None
+        if mandate is None or principal is None or mandate.status != "to_check":
+            raise NotFound
+        if yes and mandate.kind == "company":
+            principal = replace(principal, name=company_name(name))
+            unit.put_account(principal)
+        done = replace(mandate, status=_said(yes), changed_at=office.now(), reason=why)
+        unit.put_mandate(done)
+        _journalise(office, unit, actor, done, principal)
+        holder = unit.account(done.holder)
+        if holder is not None and holder.login.startswith("+"):
+            tell_of_mandate(office, unit, holder.login, "accepted" if yes else "refused", holder)
     return done
+
+
+def _journalise(office: Office, unit: Unit, actor: Actor, mandate: Mandate, principal: Account) -> None:
+    """Who accepted or refused a document, and under which name the company was accepted, sealed."""
+    told: dict[str, Plain] = {"account": actor.id, "mandate": mandate.id, "principal": principal.id}
+    if mandate.status == "active" and mandate.kind == "company":
+        told["name"] = office.keys.seal_code(*_sealed(principal))
+    kind = "mandate_accepted" if mandate.status == "active" else "mandate_refused"
+    unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", told))
+
+
+def _sealed(company: Account) -> tuple[str, str, str]:
+    return "company name", company.id, company.name
 
 
 def to_check(office: Office, actor: Actor) -> tuple[Standing, ...]:
@@ -379,7 +385,9 @@ def _said(yes: bool) -> MandateStatus:
 
 
 def _because(reason: str) -> str:
-    return " ".join(reason.replace("\0", "").split())[:LONGEST_REASON]
+    """A reason as another person reads it: on one line, without control or invisible signs."""
+    shown = "".join(" " if sign.isspace() else sign for sign in reason if sign.isspace() or category(sign)[0] != "C")
+    return " ".join(shown.split())[:LONGEST_REASON]
 
 
 def _changed(

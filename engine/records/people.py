@@ -93,7 +93,7 @@ MandateStatus: TypeAlias = Literal["asked", "to_check", "active", "refused", "en
 @dataclass(frozen=True, slots=True)
 class Mandate:
     """Somebody acts for somebody else: `principal` and `holder` are accounts; a holder who never signed in is awaited by
-    phone (`invited`). `procedures` and `dossiers` bound it, empty = all; `until` its last day. A reader changes nothing;
+    phone. `invited` is the number that was typed to let a holder in, or to ask a principal. `procedures` and `dossiers` bound it, empty = all; `until` its last day. A reader changes nothing;
     a manager may give mandates in turn. `proof` is the digest of the document handed in, `proof_name` what it was called."""
 
     id: str
@@ -112,3 +112,4 @@ class Mandate:
     proof_name: str = ""
     changed_at: datetime | None = None
     reason: str = ""  # why it was refused, for who asked
+    declared: str = ""  # a name as who asked typed it: the company's, or their own for the person they ask

@@ -136,6 +136,20 @@ CREATE INDEX mandate_to_check ON mandate (created_at) WHERE status = 'to_check';
 """
 
 REFUSED_BECAUSE: Final = ("mandate", "reason", "TEXT", "NOT NULL DEFAULT ''")
+DECLARED: Final = ("mandate", "declared", "TEXT", "NOT NULL DEFAULT ''")
+
+# A company that an agent accepted keeps its name: somebody acts for it, acted for it, or was let in by who did. The name of any
+# other one is only what the first person gave who asked to act for it, and goes to that person's mandate.
+_UNACCEPTED: Final = """kind = 'applicant' AND login LIKE 'company:%' AND name <> ''
+  AND NOT EXISTS (SELECT 1 FROM dossier WHERE dossier.owner = account.id)
+  AND NOT EXISTS (SELECT 1 FROM mandate WHERE mandate.principal = account.id
+    AND (mandate.status = 'active' OR mandate.made_by <> mandate.holder))"""
+NAMES_DECLARED: Final = (
+    f"""UPDATE mandate SET declared = coalesce((SELECT name FROM account WHERE account.id = mandate.principal AND {_UNACCEPTED}), '')
+  WHERE NOT EXISTS (SELECT 1 FROM mandate AS earlier WHERE earlier.principal = mandate.principal
+    AND (earlier.created_at, earlier.id) < (mandate.created_at, mandate.id))""",
+    f"UPDATE account SET name = '' WHERE {_UNACCEPTED}",
+)
 
 # A number that follows its owner once its day has come: the account's own holder may refuse until then.
 PHONE_MOVES: Final = """

@@ -30,7 +30,16 @@ from engine.records.facts_schema import (
 from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
-from engine.records.people_schema import ADDED, DOOR, MANDATES, PEOPLE, PHONE_MOVES, REFUSED_BECAUSE
+from engine.records.people_schema import (
+    ADDED,
+    DECLARED,
+    DOOR,
+    MANDATES,
+    NAMES_DECLARED,
+    PEOPLE,
+    PHONE_MOVES,
+    REFUSED_BECAUSE,
+)
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.removal import ORDERED
@@ -236,6 +245,12 @@ def _phone_moves() -> Iterator[str]:
     yield from translated(PHONE_MOVES)
 
 
+def _declared_names() -> Iterator[str]:
+    table, column, kind, more = DECLARED
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+    yield from NAMES_DECLARED
+
+
 def text_cell(column: str, name: str) -> str:
     return f"({column}::json ->> '{name}')"
 
@@ -254,6 +269,7 @@ _EACH: Final = (
     _refunds,
     _refused_mandates,
     _phone_moves,
+    _declared_names,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

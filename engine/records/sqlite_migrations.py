@@ -28,7 +28,16 @@ from engine.records.facts_schema import (
 from engine.records.leaves import LEAVES, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
-from engine.records.people_schema import ADDED, DOOR, MANDATES, PEOPLE, PHONE_MOVES, REFUSED_BECAUSE
+from engine.records.people_schema import (
+    ADDED,
+    DECLARED,
+    DOOR,
+    MANDATES,
+    NAMES_DECLARED,
+    PEOPLE,
+    PHONE_MOVES,
+    REFUSED_BECAUSE,
+)
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.snippets import SNIPPETS
@@ -200,6 +209,15 @@ def refused_mandates(db: Database) -> None:
 def phone_moves(db: Database) -> None:
     """Numbers asked for at a counter, that wait for their day."""
     db.executescript(PHONE_MOVES)
+
+
+@MIGRATIONS(name=NAMES[20])
+def declared_names(db: Database) -> None:
+    """The name of a company that no agent has accepted is read by who gave it alone."""
+    table, column, kind, more = DECLARED
+    db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
+    for statement in NAMES_DECLARED:
+        db.execute(statement)
 
 
 def json_cell(column: str, name: str) -> str:

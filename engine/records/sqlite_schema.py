@@ -33,6 +33,7 @@ NAMES: Final = (
     "0018 refunds",
     "0019 refused mandates",
     "0020 phone moves",
+    "0021 declared names",
 )
 
 SETTINGS: Final = {

@@ -8,13 +8,13 @@ from flask import Blueprint, Response, abort, request, session
 
 from engine.office import representation
 from engine.office.intake import see
+from engine.office.mandate_names import COMPANY, Standing, holder_shown, principal_shown
 from engine.office.office import NotFound
 from engine.office.papers import Upload
-from engine.office.representation import Standing
 from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.records.people import Mandate, MandateRole
-from engine.values import national
+from engine.rules.names import LONGEST, REFUSALS, first_wrong
 from renderers.web.base import (
     ACTING,
     actor,
@@ -65,9 +65,9 @@ def _line(one: Standing) -> dict[str, str]:
     ]
     if mandate.until:
         parts.append(say("acting.until", day=day_of(mandate.until)))
-    holder = representation.called(one.holder) if one.holder else national(mandate.invited)
+    someone = say("acting.someone")
     return {
-        "id": mandate.id, "for": representation.called(one.principal), "by": holder, "text": ", ".join(parts),
+        "id": mandate.id, "for": principal_shown(one) or someone, "by": holder_shown(one) or someone, "text": ", ".join(parts),
         "status": status, "tag": {"active": "ok", "refused": "bad"}.get(status, ""), "said": say(f"acting.status_{status}"), "why": mandate.reason,
     }  # fmt: skip
 
@@ -139,7 +139,7 @@ def company() -> Response:
     try:
         representation.declare_company(office(), myself(), given["number"], given["name"], _proof())
     except Refused as closed:
-        fields = {"company_number": "number", "already_asked": "number", "name_missing": "name"}
+        fields = {"company_number": "number", "already_asked": "number", **dict.fromkeys(REFUSALS, "name")}
         return _form("company", given, closed, fields.get(closed.reason.code, "proof"))
     return _done("company")
 
@@ -153,7 +153,7 @@ def proxy() -> Response:
     try:
         representation.declare_proxy(office(), myself(), given, _proof())
     except Refused as closed:
-        return _form("proxy", given, closed, "family_name" if closed.reason.code == "name_missing" else "proof")
+        return _form("proxy", given, closed, first_wrong(given) if closed.reason.code in REFUSALS else "proof")
     return _done("company")
 
 
@@ -175,7 +175,7 @@ def child() -> Response:
     try:
         representation.declare_child(office(), myself(), given, born)
     except Refused as closed:
-        return _form("child", given, closed, "family_name" if closed.reason.code == "name_missing" else "day")
+        return _form("child", given, closed, first_wrong(given) if closed.reason.code in REFUSALS else "day")
     return _done("child")
 
 
@@ -188,7 +188,7 @@ def person() -> Response:
     try:
         representation.ask_person(office(), myself(), given["phone"], given["name"])
     except Refused as closed:
-        return _form("person", given, closed, "name" if closed.reason.code == "name_missing" else "phone")
+        return _form("person", given, closed, "name" if closed.reason.code in REFUSALS else "phone")
     return _done("person")
 
 
@@ -266,17 +266,25 @@ def to_check() -> Response:
     return _waiting()
 
 
-def _waiting(error: str = "", at: str = "") -> Response:
-    """What waits for an administrator's eyes; `at`: the one that `error` is about."""
+def _waiting(closed: Refused | None = None, at: str = "") -> Response:
+    """What waits for an administrator's eyes; `at`: the one that was refused, and why."""
     waiting = [(one, _line(one)) for one in representation.to_check(office(), actor())]
-    lines = [
-        {**line, "number": one.principal.login.removeprefix("company:") if one.mandate.kind == "company" else ""}
-        for one, line in waiting
-    ]
+    lines = [{**line, "number": _company_number(one), "known": one.principal.name, "name": ""} for one, line in waiting]
+    field, error = "", ""
+    if closed is not None:
+        field = "name" if closed.reason.code in REFUSALS else "why"
+        error = say("acting.why_missing") if field == "why" else sentence(closed.reason)
+    for line in (one for one in lines if one["id"] == at):
+        line["name"] = request.form.get("name", "")[: 2 * LONGEST]
     return desk_page(
         "agent/representatives.html", 422 if error else 200, lines=lines, note=session.pop("desk_note", ""), error=error, at=at,
-        errors=[(f"#why-{at}", error)] if error else [], longest=representation.LONGEST_REASON,
+        wrong=field, errors=[(f"#{field}-{at}", error)] if error else [], longest=representation.LONGEST_REASON,
+        longest_name=LONGEST,
     )  # fmt: skip
+
+
+def _company_number(one: Standing) -> str:
+    return one.principal.login.removeprefix(COMPANY) if one.mandate.kind == "company" else ""
 
 
 @blueprint.get("/agent/representants/<mandate_id>/document")
@@ -290,11 +298,10 @@ def proof(mandate_id: str) -> Response:
 @agent()
 def check(mandate_id: str) -> Response:
     reason = request.form.get("reason", "")[: representation.LONGEST_REASON * 2]
+    name, yes = request.form.get("name", "")[: 2 * LONGEST], request.form.get("do") == "accept"
     try:
-        done: Mandate = representation.check(
-            office(), actor(), mandate_id, request.form.get("do") == "accept", reason
-        )  # fmt: skip
-    except Refused:
-        return _waiting(say("acting.why_missing"), mandate_id)
+        done: Mandate = representation.check(office(), actor(), mandate_id, yes, reason, name=name)
+    except Refused as closed:
+        return _waiting(closed, mandate_id)
     session["desk_note"] = say(f"acting.status_{done.status}")
     return go("/agent/representants")

@@ -19,6 +19,7 @@ from engine.office.phones import read_phone
 from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.rules.criteria import adopt_criteria
+from engine.rules.names import REFUSALS, first_wrong
 from renderers.paging import ON_A_PAGE, paged
 from renderers.web.base import (
     COUNTER_DESK,
@@ -163,8 +164,10 @@ def _not_begun(closed: Refused) -> Response:
     if code == "code_too_soon" and session.get(_AWAITED) == read_phone(request.form.get("phone", "")):
         session["note"] = sentence(closed.reason)
         return go(f"{HOME}/code")
-    fields = {"name_missing": "family_name", "consent_missing": "signed", "receipt_wrong": "number"}
-    return _door(fields.get(code, "phone"), sentence(closed.reason))
+    fields = {"consent_missing": "signed", "receipt_wrong": "number"}
+    names = {name: request.form.get(name, "") for name in ("family_name", "given_names")}
+    field = first_wrong(names) if code in REFUSALS else fields.get(code, "phone")
+    return _door(field, sentence(closed.reason))
 
 
 @blueprint.route(f"{HOME}/code", methods=["GET", "POST"])

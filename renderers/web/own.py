@@ -8,12 +8,23 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request, session
 
 from engine.office.identity import vouched
-from engine.office.own_account import Own, add_way, drop_email, erase_own, own, save_profile, save_wishes, send_proof
+from engine.office.own_account import (
+    NAMES,
+    Own,
+    add_way,
+    drop_email,
+    erase_own,
+    own,
+    save_profile,
+    save_wishes,
+    send_proof,
+)
 from engine.office.own_export import export_own
 from engine.office.readings import readings_of_mine
 from engine.office.secrets import token_digest
 from engine.office.sessions import sessions_of, sign_out_elsewhere, sign_out_of
 from engine.problems import Refused
+from engine.rules.names import REFUSALS, first_wrong
 from engine.rules.rights import agency_of
 from engine.rules.wishes import Wishes
 from renderers.web.base import (
@@ -177,21 +188,26 @@ def identity() -> Response:
     try:
         save_profile(office(), myself(), given)
     except Refused as closed:
-        return _identity_page(given, sentence(closed.reason))
+        return _identity_page(given, sentence(closed.reason), _wrong(closed, given))
     session["note"] = say("own.identity_kept")
     return go("/compte")
 
 
-def _identity_page(given: dict[str, str], error: str = "") -> Response:
-    errors = [("#birth_date", error)] if error else []
+def _wrong(closed: Refused, given: dict[str, str]) -> str:
+    names = {name: given[name] for name in NAMES if given[name].strip()}
+    return first_wrong(names) if closed.reason.code in REFUSALS else "birth_date"
+
+
+def _identity_page(given: dict[str, str], error: str = "", wrong: str = "") -> Response:
+    errors = [(f"#{wrong}", error)] if error else []
     kept = own(office(), myself()).account.profile
     fixed, _ = vouched(kept)
     shown = {**given, **{name: str(kept[name]) for name in fixed if name in kept}}
     said = [(say(f"own.{name}"), _said(name, shown[name])) for name in _PROFILE if name in fixed]
     born = dict(zip(("year", "month", "day"), [*shown["birth_date"].split("-"), "", ""], strict=False))
     return page(
-        "citizen/account_identity.html", 422 if error else 200, errors=errors, given=shown, fixed=fixed, said=said, born=born,
-        back="/compte",
+        "citizen/account_identity.html", 422 if error else 200, errors=errors, wrong=wrong, given=shown, fixed=fixed, said=said,
+        born=born, back="/compte",
     )  # fmt: skip
 
 

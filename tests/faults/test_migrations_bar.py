@@ -286,3 +286,47 @@ def test_migrations_that_are_not_whole_or_nothing_are_seen(
     monkeypatch.setattr(sqlite_migrations, "_apply_one", apply)
     _, wrong = left_behind("sqlite", tmp_path, lived, 20)
     assert wrong
+
+
+# -- the name of a company ---------------------------------------------------------------------------------------------
+
+_ACCOUNT: Final = (
+    "INSERT INTO account (id, kind, name, login, secret, roles, offices, disabled, profile)"
+    " VALUES ('{id}', 'applicant', '{name}', '{login}', '', '[]', '[]', 0, '{{}}')"
+)
+_MANDATE: Final = (
+    "INSERT INTO mandate (id, principal, holder, invited, kind, role, status, made_by, created_at, procedures, dossiers, proof, proof_name)"
+    " VALUES ('{id}', '{principal}', '{holder}', '', 'company', 'manager', '{status}', '{by}', '{at}', '[]', '[]', '', '')"
+)
+
+
+def companies_of_before() -> Iterator[str]:
+    """As the release before kept them: the name on the account, whoever gave it."""
+    names = ("pending", "accepted", "refused", "lent", "handled")
+    yield from (_ACCOUNT.format(id=one, name=one.upper(), login=f"company:TG {one}") for one in names)
+    for number, (principal, holder, status, by) in enumerate(
+        (
+            ("pending", "afi", "to_check", "afi"), ("pending", "koffi", "to_check", "koffi"), ("accepted", "afi", "active", "afi"),
+            ("refused", "afi", "refused", "afi"), ("lent", "koffi", "ended", "afi"), ("handled", "afi", "ended", "afi"),
+        )
+    ):  # fmt: skip
+        at = f"2026-01-0{number + 1}T00:00:00.000000Z"
+        yield _MANDATE.format(id=f"m{number}", principal=principal, holder=holder, status=status, by=by, at=at)
+    yield "UPDATE dossier SET owner = 'handled' WHERE id = (SELECT min(id) FROM dossier)"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_company_keeps_its_name_where_an_agent_accepted_it(tmp_path: Path, lived: World, kind: str) -> None:
+    before = next(at for at, name in enumerate(sqlite_schema.NAMES) if name.endswith("declared names"))
+    with both(kind, tmp_path, before, lived) as another:
+        opening = another()
+        with closing(opening()) as store:
+            with store.unit(write=True) as unit:
+                for statement in companies_of_before():
+                    unit._change(statement)  # type: ignore[attr-defined]
+            store.migrate()
+            with store.unit() as unit:
+                names = {one: unit.account(one).name for one in ("pending", "accepted", "refused", "lent", "handled")}
+                declared = {f"m{number}": unit.mandate(f"m{number}").declared for number in range(6)}
+    assert names == {"pending": "", "accepted": "ACCEPTED", "refused": "", "lent": "LENT", "handled": "HANDLED"}
+    assert declared == {"m0": "PENDING", "m1": "", "m2": "", "m3": "REFUSED", "m4": "", "m5": ""}

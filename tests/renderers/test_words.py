@@ -339,6 +339,35 @@ def test_each_sms_fits_one_part_with_its_longest_facts(words: Words, language: s
         assert counted.count == 1, (key, counted)
 
 
+OF_THE_ADMINISTRATION = frozenset(LONGEST) | {"reference", "because"}  # typed by no applicant
+DRAWN = ("{code}", "{meeting}")  # what an SMS may open with beside fixed words
+
+
+class Hostile(dict[str, str]):
+    """Facts of which each that is not the administration's own is an applicant's free text."""
+
+    TEXT = "Gagnez sur http://gain.tg ✓"
+
+    def get(self, name: str, otherwise: str = "") -> str:  # type: ignore[override]
+        return super().get(name, "travaux" if name in OF_THE_ADMINISTRATION else self.TEXT)
+
+
+@pytest.mark.parametrize("language", OFFERED)
+def test_an_sms_opens_with_fixed_words_and_holds_no_address_but_ours(words: Words, language: str) -> None:
+    keys = [key for key in words.every_key() if re.search(r"^(letter|notice|visit|message)\..*sms(_\w+)?$", key)]
+    assert set(messages(words)) - {"bulk.sms", "changes.facet.sms", "doctor.part.sms", "openings.sms", "sent.sms"} <= {
+        *keys
+    }
+    for key in keys:
+        written = words.texts(language).get(key) or words.texts(REFERENCE)[key]
+        assert written.startswith(DRAWN) or re.match(r"[A-ZÀÉ][^{]{3}", written), (key, written)
+        said = to_gsm(words.say(key, language, Hostile(LONGEST)))
+        assert Hostile.TEXT not in said, (key, said)
+        assert not sms_parts(said).foreign, (key, said)
+        rest = said.replace(LONGEST["link"], "").replace(LONGEST["host"], "")
+        assert not re.search(r"://|www\.|\w\.\w", rest), (key, said)
+
+
 @pytest.mark.parametrize("language", OFFERED)
 def test_the_code_is_bound_to_the_site(words: Words, language: str) -> None:
     body = words.say("letter.code.sms", language, LONGEST)

@@ -149,4 +149,5 @@ class ProxyWalk(Walk):
         chief.write("[name=login]", "administration")
         chief.write("[name=password]", PASSWORD)
         chief.tap("main form button.button")
+        chief.write("main [name=name]", "SOTOGO")
         chief.tap("main button[value=accept]")

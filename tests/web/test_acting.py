@@ -63,14 +63,18 @@ def test_a_company_once_an_agent_has_looked_at_its_document(visitor: Visitor) ->
     claim = mandate(chef, "/agent/representants")
     document = chef.open(f"/agent/representants/{claim}/document").response
     assert document.headers["Content-Disposition"].startswith("attachment")
-    assert press(chef, "/agent/representants", f"/agent/representants/{claim}", do="accept") == "/agent/representants"
+    press(chef, "/agent/representants", f"/agent/representants/{claim}", do="accept")
+    assert chef.page.status == 422
+    assert "Indiquez le nom de l’entreprise" in chef.page.text
+    taken = press(chef, "/agent/representants", f"/agent/representants/{claim}", do="accept", name="SOTOGO SARL")
+    assert taken == "/agent/representants"
 
     visitor.open(HOME)
     assert press(visitor, HOME, "/compte/agir", mandate=mandate(visitor)) == "/dossiers"
     number = visitor.begin()
     assert (
-        "Vous agissez pour : SOTOGO" in visitor.page.text
-        or "Vous agissez pour : SOTOGO" in visitor.open("/dossiers").text
+        "Vous agissez pour : SOTOGO SARL" in visitor.page.text
+        or "Vous agissez pour : SOTOGO SARL" in visitor.open("/dossiers").text
     )
     assert press(visitor, HOME, "/compte/agir", mandate="") == "/dossiers"
     assert visitor.open(f"/dossiers/{number}/demande/vous").status == 404, "it is the company's"
@@ -240,6 +244,10 @@ def test_acting_in_a_browser(enter: Enter, portal: Portal, tmp_path: Path, viewp
     chef.go("/agent/connexion?suite=/agent/representants")
     chef.fill(login="administration", password=PASSWORD)
     chef.press("Se connecter")
+    chef.press("Accepter")
+    assert chef.sees("Indiquez le nom de l’entreprise.")
+    chef.check()
+    chef.fill(name="SOTOGO SARL")
     chef.press("Accepter")
     assert chef.sees("Aucun document n’attend.")
     chef.check()

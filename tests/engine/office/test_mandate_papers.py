@@ -35,7 +35,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
 def accepted(world: World) -> tuple[Actor, Mandate]:
     afi = world.applicant()
     mandate = company(world, afi)
-    representation.check(world.office, administrator(world), mandate.id, True)
+    representation.check(world.office, administrator(world), mandate.id, True, name="SOTOGO")
     return afi, mandate
 
 
@@ -129,7 +129,7 @@ def test_a_draft_given_up_or_what_others_did_keeps_no_paper(world: World) -> Non
     world.draft(PASSPORT, as_(world, afi, mandate))
     koffi = world.applicant(OTHER)
     second = company(world, koffi)
-    representation.check(world.office, administrator_again(world), second.id, True)
+    representation.check(world.office, administrator_again(world), second.id, True, name="SOTOGO")
     end_it(world, afi, mandate)
     world.wait(days=1)
     world.sent(B3, as_(world, koffi, second))

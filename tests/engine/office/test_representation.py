@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.office import intake, people, representation
+from engine.office.mandate_names import principal_shown
 from engine.office.office import NotFound
 from engine.office.own_account import erase_own
 from engine.office.own_export import export_own
@@ -66,8 +67,8 @@ class TestCompanies:
         with pytest.raises(NotFound):
             representation.check(world.office, afi, mandate.id, True)
         assert [one.mandate.id for one in representation.to_check(world.office, chef)] == [mandate.id]
-        representation.check(world.office, chef, mandate.id, True)
-        assert any("mandate_accepted" in said and "SOTOGO" in said for said in world.letters(PHONE))
+        representation.check(world.office, chef, mandate.id, True, name="SOTOGO")
+        assert any("mandate_accepted" in said and "SOTOGO" not in said for said in world.letters(PHONE))
         acting = as_(world, afi, mandate)
         assert representation.can_give(world.office, acting, mandate.id)
         dossier = opened(world, acting)
@@ -89,7 +90,7 @@ class TestCompanies:
     def test_a_manager_gives_mandates_within_bounds_and_others_do_not(self, world: World) -> None:
         afi, koffi, chef = world.applicant(), world.applicant(OTHER), administrator(world)
         mandate = company(world, afi)
-        representation.check(world.office, chef, mandate.id, True)
+        representation.check(world.office, chef, mandate.id, True, name="SOTOGO")
         manager = as_(world, afi, mandate)
         dossier = opened(world, manager)
         sub = representation.give(world.office, manager, mandate.id, OTHER, "agent", procedures=(B3,), until=TODAY)
@@ -112,7 +113,7 @@ class TestCompanies:
     def test_an_employee_ends_their_own_mandate_and_nobody_elses(self, world: World) -> None:
         afi, koffi, chef = world.applicant(), world.applicant(OTHER), administrator(world)
         mandate = company(world, afi)
-        representation.check(world.office, chef, mandate.id, True)
+        representation.check(world.office, chef, mandate.id, True, name="SOTOGO")
         manager = as_(world, afi, mandate)
         sub = representation.give(world.office, manager, mandate.id, OTHER, "agent")
         other = representation.give(world.office, manager, mandate.id, "+22890998877", "reader")
@@ -129,7 +130,8 @@ class TestCompanies:
         ("number", "name", "proof", "why"),
         [
             ("", "SOTOGO", True, "company_number"),
-            ("TG-LOM 1", " ", True, "name_missing"),
+            ("TG-LOM 1", " ", True, "company_name_missing"),
+            ("TG-LOM 1", "SOTO\u202eOG", True, "company_name_signs"),
             ("TG-LOM 1", "SOTOGO", False, "proof_missing"),
         ],
     )
@@ -173,7 +175,9 @@ class TestPeople:
     def test_somebody_else_only_once_they_agreed(self, world: World) -> None:
         afi, old = world.applicant(), world.applicant(OTHER)
         mandate = representation.ask_person(world.office, afi, OTHER, "AMEGAN Afi")
-        assert any("mandate_asked" in said and "AMEGAN Afi" in said for said in world.letters(OTHER))
+        [told] = world.letters(OTHER)
+        assert "mandate_asked" in told
+        assert "AMEGAN" not in told
         assert representation.acting_for(world.office, afi, mandate.id) is None
         with pytest.raises(NotFound):
             representation.answer(world.office, afi, mandate.id, True)
@@ -213,7 +217,7 @@ class TestOneDossier:
             intake.see(world.office, reader, kept.id)
         assert refused(intake.submit, world.office, reader, shared.id, declared=True) == "role"
 
-    def test_who_is_let_in_is_told_by_whom_and_to_which_one_even_by_somebody_without_a_name(self, world: World) -> None:
+    def test_who_is_let_in_is_told_to_which_one_and_reads_by_whom_once_signed_in(self, world: World) -> None:
         shared, owner = world.draft(B3), world.applicant()
         with world.office.store.unit(write=True) as unit:
             account = unit.account(owner.id)
@@ -222,8 +226,10 @@ class TestOneDossier:
         representation.give(world.office, owner, "", OTHER, "reader", dossier_id=shared.id)
         [said] = world.letters(OTHER)
         assert "mandate_dossier" in said
-        assert national(PHONE) in said
         assert group_number(world.kept(shared).number) in said
+        assert national(PHONE) not in said
+        (standing,) = representation.held(world.office, world.applicant(OTHER))
+        assert principal_shown(standing) == national(PHONE)
 
     def test_a_second_pair_of_hands_works_on_it(self, world: World) -> None:
         afi, koffi = world.applicant(), world.applicant(OTHER)

@@ -143,7 +143,7 @@ def test_who_acts_for_a_company_takes_the_companys_and_not_their_own(world: Worl
     me = world.applicant()
     mine = world.sent(PASSPORT)
     mandate = representation.declare_company(world.office, me, "TG-LOM 2024 B 1", "SOTOGO", Upload("rccm.pdf", pdf()))
-    representation.check(world.office, chef(world), mandate.id, True)
+    representation.check(world.office, chef(world), mandate.id, True, name="SOTOGO")
     acting = representation.acting_for(world.office, me, mandate.id)
     assert acting is not None
     world.people[acting.owns] = acting

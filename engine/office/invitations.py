@@ -1,0 +1,46 @@
+"""The text messages of mandates, and how many of them a sender may cause and a number may receive.
+
+Their words are fixed: a number that is not the sender's own receives nothing that the sender typed, not even a name. Who asks, by
+which number, is read on the site after sign-in.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+from engine.office.office import Office
+from engine.office.tries import Limit, too_many
+from engine.problems import Refusal, refusal
+from engine.records.dossier import Account, Actor, Letter
+from engine.records.store import Unit
+from engine.rules.wishes import wishes_of
+from engine.sms import to_gsm
+from engine.values import new_id
+
+DAY: Final = timedelta(days=1)
+SENT_BY_ONE: Final = 20  # invitations that one person causes in a day
+TO_THE_SAME: Final = 2  # of them to the same number
+RECEIVED_BY_ONE: Final = 5  # that a number receives in a day, from all senders together
+
+News: TypeAlias = Literal["asked", "given", "dossier", "accepted", "refused"]
+
+
+def too_many_invitations(unit: Unit, now: datetime, actor: Actor, phone: str) -> Refusal | None:
+    """Counts one more invitation to a number. The answer is the same for a number that is known here and one that is not."""
+    full = too_many(
+        unit, now, Limit(f"invites:{actor.id}:{phone}", TO_THE_SAME, DAY), Limit(f"invites:{actor.id}", SENT_BY_ONE, DAY),
+        Limit(f"invited:{phone}", RECEIVED_BY_ONE, DAY),
+    )  # fmt: skip
+    return refusal("invitations_many") if full else None
+
+
+def tell_of_mandate(
+    office: Office, unit: Unit, phone: str, news: News, account: Account | None, dossier: str = ""
+) -> None:  # fmt: skip
+    """Owes a number the news of a mandate, in the language of its account where it has one."""
+    facts = {"dossier": dossier, "link": f"{office.settings.short_url}/compte/entreprises"}
+    language = (wishes_of(account).language if account else "") or "fr"
+    said = office.wording.say(f"letter.mandate_{news}.sms", language, facts)
+    letter_id, now = new_id(), office.now()
+    unit.add_letter(Letter(letter_id, None, "sms", phone, "", to_gsm(said), now, f"mandate/{letter_id}", now))
