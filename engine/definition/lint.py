@@ -8,13 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from engine.definition import advice_rules, appeal_rules, circuit_rules, edition_rules, proofs
+from engine.definition import advice_rules, appeal_rules, circuit_rules, edition_rules, message_rules, proofs
 from engine.definition.directory import Directory
 from engine.definition.model import Procedure
 from engine.definition.rulebook import RULES
 from engine.problems import Problem, problem, set_once
 
-ROOMS = (advice_rules, appeal_rules, circuit_rules, edition_rules, proofs)  # imported so that their rules are signed in
+ROOMS = (
+    advice_rules,
+    appeal_rules,
+    circuit_rules,
+    edition_rules,
+    message_rules,
+    proofs,
+)  # imported so that their rules are signed in
 
 
 def lint(procedure: Procedure, directory: Directory) -> list[Problem]:
