@@ -60,6 +60,7 @@ from renderers.console_people import agent_command
 from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
 from renderers.console_serving import Front, finish, on_signal
+from renderers.console_sms import sms_report_command
 from renderers.console_text import findings_report
 from renderers.html import Pages
 from renderers.log_lines import speak
@@ -324,6 +325,7 @@ publish = publish_command(opened_to_publish)
 migrate = migrate_command(office_kept)
 doctor = doctor_command(place_looked_at)
 agent = agent_command(lambda: opened_to_publish()[0], office_kept)
+sms_report = sms_report_command(office_kept)
 replay = replay_command(office_kept)
 snapshot = snapshot_command(office_kept)
 masked = masked_command(office_kept)

@@ -160,7 +160,7 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
             checkpoints=settings.checkpoints or settings.data / CHECKPOINTS, mandate_papers=settings.mandate_papers,
             sms=settings.sms,
         ),
-        identity=gateways.identity,
+        identity=gateways.identity, sms_prices=gateways.sms_prices,
     )  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
             raise UnreadFile("GUICHET_GATEWAYS", str(missing)) from None
     except WrongGateways as wrong:
         raise click.ClickException(f"{settings.gateways}: {wrong}") from None
-    return Gateways(said.operators, {**senders, **said.senders}, said.scanner, said.identity)
+    return Gateways(said.operators, {**senders, **said.senders}, said.scanner, said.identity, said.sms_prices)
 
 
 def _said_gateways(settings: Settings) -> Gateways:

@@ -20,6 +20,7 @@ from engine.records.orders import Order, OrderLine, OrderPart, Work
 from engine.records.people import CHAIN as RIGHTS
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Placed, Publication, Watch
+from engine.records.sms_counts import SmsCount
 from engine.records.snippets import Snippet
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
@@ -457,6 +458,27 @@ def test_a_letter_is_silenced_unless_it_left(store: Store) -> None:
         assert fates == {"left": (NOON, None), "waits": (None, "slot_lost"), "refused": (None, "no such number")}
         with pytest.raises(LookupError):  # whoever it was lent to tells nothing more of it
             unit.settle_letter(replace(lent["waits"], due_at=later(minutes=9)), later(minutes=2))
+
+
+def test_messages_are_summed_by_month_procedure_and_country(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.add_letter(a_letter("l1", dossier="d1"))
+        unit.add_letter(a_letter("l2"))
+        procedure = unit.unsent_for("l1")
+        assert procedure
+        assert unit.unsent_for("l2") == ""
+        assert unit.unsent_for("l3") is None
+        for month, name in (("2026-11", procedure), ("2026-11", procedure), ("2026-12", "")):
+            unit.add_sms(SmsCount(month, name, "TG", 1, 2, 1, 10**12))
+        lent = {one.id: one for one in unit.claim_letters(NOON, later(minutes=5))}
+        unit.settle_letter(replace(lent["l1"], sent_at=NOON))
+    with store.unit(write=True) as unit:
+        assert unit.unsent_for("l1") is None, "it left"
+        december, november = unit.sms_counts()
+        assert december == SmsCount("2026-12", "", "TG", 1, 2, 1, 10**12)
+        assert november == SmsCount("2026-11", procedure, "TG", 2, 4, 2, 2 * 10**12)
+        assert unit.sms_counts("2026-12") == (december,)
 
 
 def test_letters_of_a_channel_that_is_left_alone_are_not_lent(store: Store) -> None:

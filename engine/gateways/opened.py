@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from engine.gateways.antivirus import ClamAV
 from engine.gateways.identity import IdentityProvider
 from engine.gateways.payments import PaymentProvider
 from engine.gateways.senders import Sender
+
+OTHER_COUNTRY: Final = "other"  # in the prices of messages: every country that has none of its own
 
 
 class WrongGateways(ValueError):
@@ -27,3 +30,4 @@ class Gateways:
     senders: Mapping[str, Sender]
     scanner: ClamAV | None = None
     identity: IdentityProvider | None = None
+    sms_prices: Mapping[str, int] = field(default_factory=dict)  # of a segment, in hundredths of a franc, by country

@@ -12,6 +12,7 @@ administrator keeps.
     token_file = "/run/secrets/sms"
     fields = {to = "phone", text = "message"}
     fixed = {sender = "GUICHET"}
+    price = {TG = 12.5, other = 60}        # of one segment, in XOF, by country; or one price for all: price = 15
 
     [email]
     host = "mail.example"
@@ -49,7 +50,7 @@ from engine.gateways.fedapay import ADDRESS as FEDAPAY
 from engine.gateways.fedapay import FedaPay, Mode
 from engine.gateways.identity import IdentityProvider
 from engine.gateways.mail import MailServer, Security
-from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
+from engine.gateways.opened import OTHER_COUNTRY, Gateways, UnreadGateways, WrongGateways
 from engine.gateways.paydunya import ADDRESS as PAYDUNYA
 from engine.gateways.paydunya import PayDunya, Wallet
 from engine.gateways.paygate import ADDRESS as PAYGATE
@@ -59,6 +60,7 @@ from engine.gateways.senders import Sender
 from engine.gateways.sms import SmsGateway
 from engine.gateways.wire import InsecureAddress, Wire
 
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -100,6 +102,17 @@ class _Table:
             raise self.wrong(key, 'must be a table of texts, as in {to = "phone"}')
         return dict(value)
 
+    def prices(self, key: str) -> dict[str, int]:
+        """Prices in francs by country, or one for all, as hundredths of a franc."""
+        value = self._keys.pop(key, {})
+        said = value if isinstance(value, dict) else {OTHER_COUNTRY: value}
+        if strange := [one for one in said if one != OTHER_COUNTRY and not _COUNTRY.fullmatch(one)]:
+            raise self.wrong(key, f"knows countries by two capital letters and {OTHER_COUNTRY}, not {min(strange)}")
+        found = {country: _hundredths(price) for country, price in said.items()}
+        if any(price is None for price in found.values()):
+            raise self.wrong(key, "must be francs of one segment, from 0 to 10000, with two decimals at most")
+        return {country: price for country, price in found.items() if price is not None}
+
     def one_of(self, key: str, *allowed: str, default: str | None = None) -> str:
         value = self.text(key, default)
         if value not in allowed:
@@ -115,6 +128,13 @@ class _Table:
     def close(self) -> None:
         if self._keys:
             raise self.wrong(min(self._keys), "is not a key of this table")
+
+
+def _hundredths(price: object) -> int | None:
+    if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price <= 10_000:
+        return None
+    whole = round(price * 100)
+    return whole if abs(whole - price * 100) < 1e-6 else None
 
 
 _Made = Callable[[_Table, str, str, Clock, str], PaymentProvider]
@@ -162,6 +182,7 @@ def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
     operators: dict[str, PaymentProvider] = {}
     scanner: ClamAV | None = None
     identity: IdentityProvider | None = None
+    prices: Mapping[str, int] = {}
     for name, keys in tables.items():
         if not isinstance(keys, dict) or name not in ("operators", "antivirus", "identity", *_SENDERS):
             raise WrongGateways(f"{name}: is none of [operators.…], [sms], [email], [antivirus], [identity]")
@@ -174,9 +195,10 @@ def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
         elif name == "identity":
             identity = _identity(table, clock)
         else:
+            prices = table.prices("price") if name == "sms" else prices
             senders[name] = _SENDERS[name](table)
         table.close()
-    return Gateways(operators, senders, scanner, identity)
+    return Gateways(operators, senders, scanner, identity, prices)
 
 
 def _operator(name: str, keys: object, folder: Path, clock: Clock, base_url: str) -> PaymentProvider:

@@ -95,6 +95,7 @@ class Office:
     identity: IdentityProvider | None = None  # who else knows citizens, where somebody does
     published: int = 0  # number of the last publication that `catalogue` follows
     doors: OpenDoors = field(default_factory=OpenDoors)  # what administrators changed of openings and holidays
+    sms_prices: Mapping[str, int] = field(default_factory=dict)  # of a segment, in hundredths of a franc, by country
     calls: Calls = field(default_factory=Calls)  # those waiting for somebody outside at this moment
 
     def now(self) -> datetime:

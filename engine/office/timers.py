@@ -32,6 +32,7 @@ from engine.office.office import Office, pinned
 from engine.office.patience import Patience
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
 from engine.office.settlement import reconcile
+from engine.office.sms_report import count_sms
 from engine.office.tidings import tell_agents
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
@@ -192,6 +193,7 @@ def deliver_letters(office: Office) -> int:
             break
         settled = [_carry(office, letter, now, patience) for letter in lent]
         with office.store.unit(write=True) as unit:
+            count_sms(office, unit, settled)
             for letter in settled:
                 # what left did, whoever holds the lease; all else is theirs to tell. It may be erased, with its dossier
                 with suppress(LookupError):

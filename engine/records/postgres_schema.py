@@ -43,6 +43,7 @@ from engine.records.people_schema import (
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.removal import ORDERED
+from engine.records.sms_counts import SMS_COUNTS
 from engine.records.snippets import SNIPPETS
 from engine.records.sqlite_schema import NAMES, ForeignSchema, UnsafeSettings
 from engine.records.tallies import TALLIES
@@ -251,6 +252,10 @@ def _declared_names() -> Iterator[str]:
     yield from NAMES_DECLARED
 
 
+def _sms_counts() -> Iterator[str]:
+    yield from translated(SMS_COUNTS)
+
+
 def text_cell(column: str, name: str) -> str:
     return f"({column}::json ->> '{name}')"
 
@@ -270,6 +275,7 @@ _EACH: Final = (
     _refused_mandates,
     _phone_moves,
     _declared_names,
+    _sms_counts,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

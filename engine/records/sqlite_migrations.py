@@ -40,6 +40,7 @@ from engine.records.people_schema import (
 )
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
+from engine.records.sms_counts import SMS_COUNTS
 from engine.records.snippets import SNIPPETS
 from engine.records.sqlite_schema import NAMES
 from engine.records.tallies import TALLIES
@@ -218,6 +219,12 @@ def declared_names(db: Database) -> None:
     db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
     for statement in NAMES_DECLARED:
         db.execute(statement)
+
+
+@MIGRATIONS(name=NAMES[21])
+def sms_counts(db: Database) -> None:
+    """Text messages that left and their cost; those of before are not counted."""
+    db.executescript(SMS_COUNTS)
 
 
 def json_cell(column: str, name: str) -> str:

@@ -8,16 +8,26 @@ from typing import Final
 
 from engine.records.bodies import instant_text
 from engine.records.dossier import Letter, Timer
+from engine.records.sms_counts import SmsCount
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 
 LETTERS: Final = Shape(Letter, "letter")
 TIMERS: Final = Shape(Timer, "timer", ("dossier", "name", "entry"))
+SMS: Final = Shape(SmsCount, "sms_count", ("month", "procedure", "country"))
 
 _ADD_LETTER: Final = LETTERS.insert() + " ON CONFLICT (dedupe) DO NOTHING"
 _SETTLE: Final = LETTERS.update.replace("SET ", "SET claimed_until = NULL, ", 1)
 _SILENCE: Final = (
     "UPDATE letter SET failed = ?, claimed_until = NULL WHERE id = ? AND sent_at IS NULL AND failed IS NULL"
+)
+_UNSENT: Final = (
+    "SELECT coalesce((SELECT procedure FROM dossier WHERE dossier.id = letter.dossier), '') FROM letter"
+    " WHERE id = ? AND sent_at IS NULL"
+)
+_ADD_SMS: Final = SMS.insert() + (
+    " ON CONFLICT (month, procedure, country) DO UPDATE SET "
+    + ", ".join(f"{one} = sms_count.{one} + excluded.{one}" for one in ("messages", "segments", "unpriced", "cost"))
 )
 _ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # one that fired under this entry never fires again
 
@@ -52,6 +62,17 @@ class OutboxVerbs(Verbs):
 
     def silence_letter(self, letter_id: str, why: str) -> bool:
         return self._change(_SILENCE, (why, letter_id)) == 1
+
+    def unsent_for(self, letter_id: str) -> str | None:
+        row = self._row(_UNSENT + self.lock, (letter_id,))
+        return str(row[0]) if row else None
+
+    def add_sms(self, count: SmsCount) -> None:
+        self._change(_ADD_SMS, SMS.cells(count))
+
+    def sms_counts(self, month: str = "") -> tuple[SmsCount, ...]:
+        condition, cells = ("WHERE month = ? ", (month,)) if month else ("", ())
+        return SMS.read_all(self._rows(f"{SMS.select} {condition}ORDER BY month DESC, procedure, country", cells))
 
     def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]:
         sql = f'{LETTERS.select} WHERE "to" = ? ORDER BY created_at DESC, rowid DESC LIMIT ?'

@@ -34,6 +34,7 @@ NAMES: Final = (
     "0019 refused mandates",
     "0020 phone moves",
     "0021 declared names",
+    "0022 sms counts",
 )
 
 SETTINGS: Final = {

@@ -12,6 +12,7 @@ from engine.records.journal import Entry
 from engine.records.leaves import Leaf, Tree
 from engine.records.openings import Hold, OpeningChange
 from engine.records.orders import Order, OrderLine, OrderPart
+from engine.records.sms_counts import SmsCount
 from engine.records.snippets import Snippet
 from engine.records.tallies import Asked, Count, Mark
 
@@ -35,6 +36,18 @@ class ServiceUnit(Protocol):
 
     def add_tallies(self, counts: Mapping[Count, int], before: Mark | None, after: Mark) -> None:
         """Adds to what was counted, and moves the mark. Raises `Conflict` when it is not `before` any more."""
+        ...
+
+    def unsent_for(self, letter_id: str) -> str | None:
+        """The procedure whose dossier a letter is about, empty for none, while the letter is not marked as sent. Holds it."""
+        ...
+
+    def add_sms(self, count: SmsCount) -> None:
+        """Adds to what left in that month, for that procedure, to that country."""
+        ...
+
+    def sms_counts(self, month: str = "") -> tuple[SmsCount, ...]:
+        """Of one month, or of all, the newest first."""
         ...
 
     def tallies(self, asked: Asked) -> Mapping[Count, int]: ...

@@ -39,6 +39,7 @@ from renderers.web import (
     own_desk,
     publications,
     refunds,
+    sms_report,
     snippets,
     statistics,
     team,
@@ -51,7 +52,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     exports.blueprint, auditor_events.blueprint, snippets.blueprint, handover.blueprint, notes.blueprint, refunds.blueprint,
     agent_errand.blueprint, agent_slots.blueprint, walk_ins.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
-    publications.blueprint, statistics.blueprint, team.blueprint, openings.blueprint, opening_forms.blueprint, own_desk.blueprint,
+    publications.blueprint, statistics.blueprint, team.blueprint, sms_report.blueprint, openings.blueprint, opening_forms.blueprint, own_desk.blueprint,
     counter.blueprint, counter_form.blueprint, counter_links.blueprint, counter_payment.blueprint, counter_reading.blueprint,
     counter_receipt.blueprint, counter_corrections.blueprint, counter_errands.blueprint, counter_visits.blueprint,
 )  # fmt: skip

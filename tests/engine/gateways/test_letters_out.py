@@ -251,6 +251,33 @@ def test_the_channels_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "prices"),
+    [
+        ("price = 15", {"other": 1500}),
+        ("price = 12.35", {"other": 1235}),
+        ("price = {TG = 12.5, other = 60}", {"TG": 1250, "other": 6000}),
+        ("price = {TG = 0}", {"TG": 0}),
+        ("", {}),
+    ],
+)
+def test_what_a_message_costs(tmp_path: Path, said: str, prices: dict[str, int]) -> None:
+    file = tmp_path / "gateways.toml"
+    file.write_text(CHANNELS.replace("[sms]\n", f"[sms]\n{said}\n"))
+    assert read_gateways(file, FixedClock(NOW), "https://x").sms_prices == prices
+
+
+@pytest.mark.parametrize(
+    "said", ['"15"', "-1", "true", "12.345", "nan", "inf", "10001", "[15]", '{TG = "15"}', "{tg = 15}", "{Togo = 15}"]
+)
+def test_a_price_that_is_none_stops_the_start(tmp_path: Path, said: str) -> None:
+    file = tmp_path / "gateways.toml"
+    file.write_text(CHANNELS.replace("[sms]\n", f"[sms]\nprice = {said}\n"))
+    with pytest.raises(WrongGateways) as wrong:
+        read_gateways(file, FixedClock(NOW), "https://x")
+    assert str(wrong.value).startswith("[sms] price")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         ('"https://sms.example/send"', '"http://sms.example"', "[sms] address"),
