@@ -40,6 +40,7 @@ from engine.office.publication import root_of
 from engine.problems import Refusal
 from engine.records.attachments import AttachmentStore
 from engine.records.file_keys import FileKeys, NoRing
+from engine.records.reserve import Reserve
 from engine.records.shelves import Bucket
 from engine.records.store import Store
 from engine.records.stores import file_of, kept_nothing, open_shelf, open_store, unproven_server
@@ -167,7 +168,11 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
 def _attachments(settings: Settings, gateways: Gateways) -> AttachmentStore:
     inspect = gateways.scanner.inspect if gateways.scanner is not None else None
     with opening():
-        return AttachmentStore(open_shelf(settings.files), FileKeys.open(settings.ring), inspect)
+        return AttachmentStore(open_shelf(settings.files), FileKeys.open(settings.ring), inspect, _reserve(settings))
+
+
+def _reserve(settings: Settings) -> Reserve:
+    return Reserve(settings.disks, settings.reserve)
 
 
 def _files(settings: Settings) -> Catalogue:
@@ -261,7 +266,7 @@ def place_looked_at() -> Place:
         kept_nothing=lambda: kept_nothing(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
         open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
         reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),
-        sms=settings.sms, unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")),
+        sms=settings.sms, unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")), reserve=_reserve(settings),
     )  # fmt: skip
 
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from engine.office.answering import own
 from engine.office.office import Office
+from engine.office.unproven_files import count_pieces_in
+from engine.records.arrivals import LARGEST
 from engine.records.dossier import Actor
 
 
-def receive_piece(office: Office, actor: Actor, dossier_id: str, key: str, at: int, data: bytes) -> int:
-    """Keeps a piece of a file; how many bytes of it are there, from which its sender goes on. Raises NotFound, Refused."""
-    return office.attachments.arriving.add(_of(office, actor, dossier_id), key, at, data)
+def receive_piece(
+    office: Office, actor: Actor, dossier_id: str, key: str, at: int, data: bytes, client: str = ""
+) -> int:  # fmt: skip
+    """Keeps a piece of a file; how many bytes of it are there, from which its sender goes on. Raises NotFound, Refused, NoRoom."""
+    dossier = _of(office, actor, dossier_id)
+    office.attachments.reserve.check(len(data), unproven=actor.unproven)
+    arriving = office.attachments.arriving
+    if actor.unproven and at <= (there := arriving.received(dossier, key)):
+        count_pieces_in(office, dossier, key, max(there, min(at + len(data), LARGEST)), client)
+    return arriving.add(dossier, key, at, data)
 
 
 def received(office: Office, actor: Actor, dossier_id: str, key: str) -> int:

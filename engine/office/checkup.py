@@ -29,6 +29,7 @@ from engine.office.mirror import Followed
 from engine.problems import Refusal, Refused
 from engine.records.gauges import Queues, Standing
 from engine.records.leaves import Tree
+from engine.records.reserve import Reserve
 from engine.records.shelves import Shelf, WrongShelf
 from engine.records.sqlite_schema import READ_ONLY
 from engine.records.store import Busy, Damaged, Store, Unreachable
@@ -81,6 +82,7 @@ class Place:
     reach_repository: Callable[[], object] | None = None  # followed, or around the definitions; raises Refused
     sms: SmsPolicy = field(default_factory=SmsPolicy)
     unproven: str = ""  # the other machine where the store stands, when it is not asked who it is
+    reserve: Reserve = field(default_factory=lambda: Reserve(()))  # free space that uploads never use
 
 
 @runtime_checkable
@@ -94,7 +96,7 @@ def examine(place: Place, now: datetime) -> Iterator[Check]:
     """Every check, in the order in which one would mend."""
     yield from _settings(place)
     yield from _keys(place, now)
-    yield _disk(place.data)
+    yield _disk(place.data, place.reserve)
     yield from _files(place)
     yield from _store(place, now)
     yield from _gateways(place)
@@ -172,7 +174,7 @@ def _libraries(place: Place, now: datetime) -> Check:
     return Check("libraries", "libraries_well", "well", {"days": str(days)})
 
 
-def _disk(data: Path) -> Check:
+def _disk(data: Path, reserve: Reserve) -> Check:
     try:
         free = shutil.disk_usage(data).free
     except OSError:
@@ -180,6 +182,8 @@ def _disk(data: Path) -> Check:
     facts = {"free": f"{free / 1024**3:.1f}"}
     if free < LEAST_FREE:
         return Check("disk", "disk_full", "mend", facts)
+    if reserve.room() <= 0:  # on the disk of the files, which may be another
+        return Check("disk", "disk_reserve", "mend", facts)
     return (
         Check("disk", "disk_low", "watch", facts) if free < COMFORTABLE else Check("disk", "disk_well", "well", facts)
     )

@@ -134,6 +134,7 @@ def _settle(
     body: dict[str, Plain] = {"revision": one.draft.revision + 1}
     contact: dict[str, Plain] = {"contact": phone or email} if phone or email else {}
     keep(office, unit, one.draft, after, [EntryDraft("adopted", body, contact)], actor)
+    unit.prove_files(one.draft.id)
     return True
 
 

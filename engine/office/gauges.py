@@ -15,7 +15,9 @@ from engine.office.office import Office
 from engine.records.gauges import Waiting
 from engine.records.store import Busy, Damaged
 
-LEAST_FREE: Final = 200 * 1024 * 1024  # bytes under which nothing more is taken in
+LEAST_FREE: Final = (
+    64 * 1024 * 1024
+)  # bytes under which no write is sure; uploads stop long before (`records/reserve.py`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Gauges:
     editions: Mapping[str, float]
     checkpoint_age: float | None = None
     new_numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # `code_limits.new_numbers`
+    upload_room: int = 0  # bytes that uploads may still use; negative once they stopped
 
 
 def gauges(office: Office) -> Gauges:
@@ -50,7 +53,7 @@ def gauges(office: Office) -> Gauges:
     return Gauges(
         queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
         _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
-        (now - tree.at).total_seconds() if tree else None, new,
+        (now - tree.at).total_seconds() if tree else None, new, office.attachments.reserve.room(),
     )  # fmt: skip
 
 

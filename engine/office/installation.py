@@ -21,6 +21,7 @@ N = TypeVar("N", int, float)
 DATABASE: Final = "guichet.db"  # in the data folder, as are the keys
 KEYS: Final = "keys.json"
 FILES: Final = "files"
+MEGABYTE: Final = 1024 * 1024
 NO_BUCKET: Final = Bucket("", "", "", "")
 
 
@@ -72,6 +73,7 @@ class Settings:
     mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is kept once it is over
     sms: SmsPolicy = field(default_factory=SmsPolicy)
     log: str = ""  # `json`, `text`; empty = text on a terminal
+    reserve: int | None = None  # bytes of free disk space that uploads never use; none = by the size of the disk
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], demo: bool = False) -> Settings:
@@ -109,6 +111,7 @@ class Settings:
             mandate_papers=_span("KEEP_MANDATES", read("KEEP_MANDATES", str(PAPERS_KEPT))),
             sms=_sms(read),
             log=read("LOG"),
+            reserve=_number("RESERVE", read("RESERVE"), int) * MEGABYTE if read("RESERVE") else None,
         )  # fmt: skip
 
     @property
@@ -124,6 +127,11 @@ class Settings:
     def place_of(self, address: str) -> Path | Bucket:
         """The place of files that an address names."""
         return replace(self.service, address=address) if address.startswith(SCHEME) else Path(address)
+
+    @property
+    def disks(self) -> tuple[Path, ...]:
+        """Folders of this machine where the store and the files are kept."""
+        return (self.data, self.files) if isinstance(self.files, Path) else (self.data,)
 
     @property
     def ring(self) -> Path:

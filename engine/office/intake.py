@@ -26,6 +26,7 @@ from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
 from engine.office.papers import Attached, Upload, attach, detach, read_attachment
 from engine.office.redrafting import would_come_over
 from engine.office.secrets import random_digits
+from engine.office.unproven_files import let_go
 from engine.problems import Refused, refusal
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.store import Busy, Conflict, DossierLine, Taken, Unit
@@ -273,6 +274,8 @@ def save_page(
         if page_id not in {page.id for page in path(procedure, read.before.values.scope)}:
             raise NotFound
         after = without_orphans(replace(before, answers=read.answers, language=_spoken(procedure, before, actor)))
+        if actor.unproven:
+            let_go(unit, before, after)
         dossier = keep_answers(office, unit, before, after, "saved", actor, page=page_id)
         following = page_after(procedure, read.after.values.scope, page_id)
         problems = tuple(one for one in read.problems if not row or one.at.startswith(f"{row}."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from engine.definition.model import Field, Procedure
@@ -11,10 +12,12 @@ from engine.office.answering import dossier_again, keep_answers, own, without_or
 from engine.office.command import DOSSIER, Memory, once
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.tries import too_many
+from engine.office.unproven_files import check_still_kept, count_file_in, let_go, pieces_came
 from engine.problems import Fact, Refused, refusal
 from engine.records.attachment_content import Rejected
-from engine.records.attachments import Kept, Lost
+from engine.records.attachments import Before, Kept, Lost
 from engine.records.dossier import Actor, Attachment, Dossier
+from engine.records.reserve import NoRoom
 from engine.records.store import Unit
 from engine.rules.access import may_read_file
 from engine.rules.answers import Raw
@@ -25,15 +28,18 @@ from engine.rules.view import AnswerProblem
 from engine.values import Plain, new_id
 
 FILES_AT_ONCE: Final = 100  # of one person, in a quarter of an hour
+NO_ROOM: Final = "file_no_room"  # uploads stopped: the disk is down to its reserve
+NO_ROOM_UNPROVEN: Final = "file_no_room_unproven"  # they stop earlier for who has not proven their number
 FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as it came: its name proves nothing."""
+    """A file as it came: its name proves nothing. `pieces` is the key of one that came in pieces."""
 
     name: str
     data: bytes
+    pieces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +65,16 @@ class Spot:
 
 def attach(
     office: Office, actor: Actor, dossier_id: str, path: str, file: Upload,
-    details: Mapping[str, str] | None = None, *, revision: int | None = None, token: str | None = None,
+    details: Mapping[str, str] | None = None, *, revision: int | None = None, token: str | None = None, client: str = "",
 ) -> Attached:  # fmt: skip
     """Hands a file in at a question (`acte`, `enfants.0.acte`). `details` are the controls posted beside it: which
-    alternative, when it was issued. Raises NotFound, Conflict, Refused (role, closed, already_submitted)."""
+    alternative, when it was issued. `client` is the key of the address that sends. Raises NotFound, Conflict, Refused (role,
+    closed, already_submitted)."""
     with office.store.unit() as unit:
         dossier = own(unit, office, actor, dossier_id, filling=True)
         spot = spot_of(office, pinned(office, unit, dossier), dossier, path)
-    kept = keep_file(office, dossier, spot, file)
+    count = partial(_counted, office, dossier.id, client) if actor.unproven else None
+    kept = keep_file(office, dossier, spot, file, count)
     if isinstance(kept, AnswerProblem):
         return Attached(dossier, kept)
 
@@ -78,7 +86,10 @@ def attach(
         after, full = handed_in(office, after, spot, kept)
         if full is not None:
             return Attached(before, full)
-        after = without_orphans(after) if before.is_draft else after
+        if actor.unproven:
+            check_still_kept(unit, before.id, kept.sha256)
+            pieces_came(unit, before.id, file.pieces)
+        after = _orderly(unit, before, after, actor)
         return Attached(keep_answers(office, unit, before, after, "attached", actor, file=kept.kind, size=kept.size))
 
     return once(office, actor, "attach", token, (dossier_id, path, kept.sha256, details, revision), work, ATTACHED)
@@ -100,10 +111,18 @@ def detach(office: Office, actor: Actor, dossier_id: str, attachment_id: str, *,
         spot = spot_of(office, pinned(office, unit, before), before, attachment.field)
         answers = _changed(before.answers, spot, lambda plain: without_file(spot.field, plain, attachment_id))
         after = replace(_marked(before, spot, made=False), answers=answers)
-        after = without_orphans(after) if before.is_draft else after
+        after = _orderly(unit, before, after, actor)
         return keep_answers(office, unit, before, after, "detached", actor)
 
     return once(office, actor, "detach", token, (dossier_id, attachment_id), work, DOSSIER)
+
+
+def _orderly(unit: Unit, before: Dossier, after: Dossier, actor: Actor) -> Dossier:
+    """A draft without the files that nothing names."""
+    after = without_orphans(after) if before.is_draft else after
+    if actor.unproven:
+        let_go(unit, before, after)
+    return after
 
 
 def read_attachment(office: Office, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
@@ -155,16 +174,25 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def keep_file(office: Office, dossier: Dossier, spot: Spot, file: Upload) -> Kept | AnswerProblem:
-    """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. Raises
-    Refused("too_many_tries")."""
+def keep_file(
+    office: Office, dossier: Dossier, spot: Spot, file: Upload, count: Before | None = None
+) -> Kept | AnswerProblem:  # fmt: skip
+    """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. `count` is told of
+    the file of an unproven visitor before. Raises Refused("too_many_tries")."""
     count_file(office, dossier)
     bounds = spot.field.bounds
     try:
-        return office.attachments.keep(file.data, file.name, bounds.accept, bounds.max_size, dossier.id)
+        return office.attachments.keep(file.data, file.name, bounds.accept, bounds.max_size, dossier.id, count)
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": spot.field.type, **rejected.facts}
         return AnswerProblem(spot.path, rejected.code, facts, label=spot.field.label)
+    except NoRoom:
+        code = NO_ROOM if count is None else NO_ROOM_UNPROVEN
+        return AnswerProblem(spot.path, code, {"type": spot.field.type}, label=spot.field.label)
+
+
+def _counted(office: Office, dossier_id: str, client: str, digest: str, size: int) -> None:
+    count_file_in(office, dossier_id, digest, size, client)
 
 
 def count_file(office: Office, dossier: Dossier) -> None:
@@ -186,7 +214,9 @@ def handed_in(office: Office, dossier: Dossier, spot: Spot, kept: Kept) -> tuple
         most: dict[str, Fact] = {"type": spot.field.type, "maximum": spot.field.bounds.max_items}
         return dossier, AnswerProblem(spot.path, "files_many", most, label=spot.field.label)
     corrected = _marked(dossier, spot, made=True)
-    return replace(corrected, answers=answers, attachments=(*dossier.attachments, attachment)), None
+    removed = tuple(one for one in dossier.removed_files if one != spot.path)
+    attachments = (*dossier.attachments, attachment)
+    return replace(corrected, answers=answers, attachments=attachments, removed_files=removed), None
 
 
 def _marked(dossier: Dossier, spot: Spot, made: bool) -> Dossier:

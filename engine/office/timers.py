@@ -34,6 +34,7 @@ from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keepi
 from engine.office.settlement import reconcile
 from engine.office.sms_report import count_sms
 from engine.office.tidings import tell_agents
+from engine.office.unproven_files import remove_idle
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
 from engine.records.store import Busy, Unit
@@ -85,7 +86,8 @@ def tour(office: Office, *, signs: bool = True, acts: bool = True, erases: bool 
     orders = _part(office, carry_orders)
     told = _part(office, tell_agents)
     moved = _part(office, make_moves) if erases else 0
-    letters, swept = _part(office, deliver_letters), _part(office, sweep) if erases else 0
+    letters = _part(office, deliver_letters)
+    swept = _part(office, sweep) + _part(office, remove_idle) if erases else 0
     if signs:
         _part(office, sign_journal)
     return Tour(timers, letters, registers, payments, swept, links, orders, told, moved)

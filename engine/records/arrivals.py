@@ -61,6 +61,10 @@ class Arrivals:
             return None
         return data
 
+    def forget(self, dossier: str, key: str) -> None:
+        """Removes what came of a file."""
+        self._forget(_place(dossier, key))
+
     def sweep(self, older_than: datetime) -> None:
         """Forgets what nobody went on with."""
         for place, at in self._ages(ARRIVING).items():

@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 from engine.records.arrivals import Arrivals
 from engine.records.attachment_content import Rejected, judged
 from engine.records.file_keys import FileKeys, NoFileKey, Unsealable, is_sealed, key_of
+from engine.records.reserve import Reserve
 from engine.records.shelves import FolderShelf, Shelf
 from engine.records.store import Finding
 
@@ -32,6 +33,7 @@ _NAME: Final = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/\1\2[0-9a-f]{60}(\.[\w-]
 
 Place: TypeAlias = tuple[str, str]  # dossier, digest
 Inspect: TypeAlias = Callable[[bytes], str | None]  # why a file is not taken, before anything reads it
+Before: TypeAlias = Callable[[str, int], None]  # told the digest and the size of what is about to be written
 
 
 class Lost(LookupError):
@@ -56,25 +58,33 @@ class Kept:
 class AttachmentStore:
     """Files of one shelf, or of a folder, two levels deep. Without keys nothing is sealed."""
 
-    def __init__(self, place: Shelf | str | Path, keys: FileKeys | None = None, inspect: Inspect | None = None) -> None:
+    def __init__(
+        self, place: Shelf | str | Path, keys: FileKeys | None = None, inspect: Inspect | None = None, reserve: Reserve | None = None
+    ) -> None:  # fmt: skip
         self.shelf: Shelf = FolderShelf(place) if isinstance(place, (str, Path)) else place
         self.keys = keys
         self._inspect = inspect
+        self.reserve = reserve or Reserve(())
         self.arriving = Arrivals(self.shelf, keys)
         self._decoding = threading.BoundedSemaphore(AT_ONCE)
 
-    def keep(self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "") -> Kept:
-        """Judges a file and keeps what is fit of it for a dossier. Raises `Rejected` (nothing kept) or `Busy` (disk full,
-        cut)."""
+    def keep(
+        self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "", before: Before | None = None
+    ) -> Kept:  # fmt: skip
+        """Judges a file and keeps what is fit of it for a dossier. Raises `Rejected` (nothing kept), `NoRoom` (disk full) or
+        `Busy` (disk cut). `before` is given by unproven visitors only."""
         if not data:
             raise Rejected("file_empty")
         if len(data) > max_size:
             raise Rejected("file_size", size=len(data), maximum=max_size)
+        self.reserve.check(len(data), unproven=before is not None)
         if self._inspect is not None and (code := self._inspect(data)) is not None:
             raise Rejected(code)
         with self._decoding:
             content = judged(data, name, accept)
         digest = hashlib.sha256(content.data).hexdigest()
+        if before is not None:
+            before(digest, len(content.data))
         self._store((dossier, digest), content.data)
         return Kept(digest, content.kind, len(content.data), content.pages, display_name(name, content.kind))
 

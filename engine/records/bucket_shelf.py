@@ -20,11 +20,13 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
+from engine.records.reserve import NoRoom
 from engine.records.shelves import SCHEME, Bucket, Lying, WrongShelf
 from engine.records.store import Busy
 
 SWEPT: Final = "swept"
 _NO_BUCKET: Final = "NoSuchBucket"
+_FULL: Final = ("QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity", "507 Insufficient Storage")
 _CONNECT, _ANSWER = timedelta(seconds=3), timedelta(seconds=20)
 _RETRIES: Final = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
@@ -162,4 +164,5 @@ def _answering() -> Iterator[None]:
     except (PermissionDeniedError, UnauthenticatedError) as refused:
         raise _Refusing(type(refused).__name__) from None
     except (BaseError, OSError) as silent:
-        raise Busy(type(silent).__name__) from None
+        full = any(code in str(silent) for code in _FULL)
+        raise (NoRoom if full else Busy)(type(silent).__name__) from None

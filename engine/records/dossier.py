@@ -252,6 +252,7 @@ class Dossier:
     awaits: tuple[str, ...] | None = None  # where several hands are waited for: the roles that still owe their part
     reused: Reused | None = None
     assisted: tuple[str, ...] = ()  # the agents (account ids) who filled it in at a counter, beside its owner
+    removed_files: tuple[str, ...] = ()  # questions whose file went before the number was proven
 
     @property
     def is_draft(self) -> bool:
@@ -280,6 +281,17 @@ def files_named(answers: Plain | Mapping[str, Plain]) -> frozenset[str]:
         return frozenset({answers})
     inner = answers.values() if isinstance(answers, Mapping) else answers if isinstance(answers, list) else ()
     return frozenset().union(*(files_named(one) for one in inner))
+
+
+def without_files(answers: Mapping[str, Plain], ids: frozenset[str]) -> dict[str, Plain]:
+    """The answers without these attachments, wherever one is listed."""
+    return {name: _without(answer, ids) for name, answer in answers.items()}
+
+
+def _without(plain: Plain, ids: frozenset[str]) -> Plain:
+    if isinstance(plain, dict):
+        return {name: _without(one, ids) for name, one in plain.items()}
+    return [_without(one, ids) for one in plain if one not in ids] if isinstance(plain, list) else plain
 
 
 # -- kept beside the dossier -------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_refunds import RefundVerbs
 from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tallies import TallyVerbs
+from engine.records.sqlite_unproven import UnprovenVerbs
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Away, Busy, Damaged, Finding, Taken, Unit
 
@@ -152,6 +153,7 @@ class PostgresVerbs(Verbs):
 class PostgresUnit(
     PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
     TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs, ClockVerbs,
+    UnprovenVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

@@ -47,6 +47,7 @@ from engine.records.sms_counts import SMS_COUNTS
 from engine.records.snippets import SNIPPETS
 from engine.records.sqlite_schema import NAMES, ForeignSchema, UnsafeSettings
 from engine.records.tallies import TALLIES
+from engine.records.unproven import UNPROVEN_FILES, unproven_so_far
 
 # What must be so for an acknowledged commit to survive a power cut.
 SAFE: Final[Mapping[str, str]] = {
@@ -256,6 +257,12 @@ def _sms_counts() -> Iterator[str]:
     yield from translated(SMS_COUNTS)
 
 
+def _unproven_files() -> Iterator[str]:
+    yield from translated(UNPROVEN_FILES)
+    each = "CROSS JOIN LATERAL json_array_elements(b.body::json -> 'attachments') AS f"
+    yield unproven_so_far(each, "f ->> 'sha256'", "(f ->> 'size')::bigint", "f ->> 'received_at'")
+
+
 def text_cell(column: str, name: str) -> str:
     return f"({column}::json ->> '{name}')"
 
@@ -276,6 +283,7 @@ _EACH: Final = (
     _phone_moves,
     _declared_names,
     _sms_counts,
+    _unproven_files,
 )  # fmt: skip
 MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
 

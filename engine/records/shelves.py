@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Collection, Iterator
@@ -12,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from engine.records.reserve import NoRoom
 from engine.records.store import Busy
 
 SCHEME: Final = "s3://"
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TRIES: Final = 2  # a sweep may take an empty folder away between its making and what is put into it
 
 
@@ -44,7 +47,7 @@ class Bucket:
 
 
 class Shelf(Protocol):
-    """Every verb raises `Busy` when the place is full, cut or silent; then nothing is half there."""
+    """Every verb raises `Busy` when the place is cut or silent, `NoRoom` when it is full; then nothing is half there."""
 
     def read(self, name: str) -> bytes | None:
         """None when nothing of this name is there."""
@@ -207,4 +210,4 @@ def disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Busy(type(error).__name__) from error
+        raise (NoRoom if error.errno in _FULL else Busy)(type(error).__name__) from error

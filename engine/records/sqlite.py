@@ -37,6 +37,7 @@ from engine.records.sqlite_schema import NAMES, PATIENCE, ForeignSchema, applied
 from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tables import SqliteRows
 from engine.records.sqlite_tallies import TallyVerbs
+from engine.records.sqlite_unproven import UnprovenVerbs
 from engine.records.store import Busy, Damaged, Finding, Unit
 from engine.records.turns import Turns
 
@@ -57,6 +58,7 @@ _PASSING: Final = frozenset(
 class SqliteUnit(
     DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs,
     OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs, ClockVerbs,
+    UnprovenVerbs,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 

@@ -44,6 +44,7 @@ from engine.records.sms_counts import SMS_COUNTS
 from engine.records.snippets import SNIPPETS
 from engine.records.sqlite_schema import NAMES
 from engine.records.tallies import TALLIES
+from engine.records.unproven import UNPROVEN_FILES, unproven_so_far
 
 MIGRATIONS: Final = Migrations("guichet")
 
@@ -225,6 +226,14 @@ def declared_names(db: Database) -> None:
 def sms_counts(db: Database) -> None:
     """Text messages that left and their cost; those of before are not counted."""
     db.executescript(SMS_COUNTS)
+
+
+@MIGRATIONS(name=NAMES[22])
+def unproven_files(db: Database) -> None:
+    """Bytes of files that unproven drafts hold; those they hold already are counted too."""
+    db.executescript(UNPROVEN_FILES)
+    digest, size, at = (f"json_extract(f.value, '$.{name}')" for name in ("sha256", "size", "received_at"))
+    db.execute(unproven_so_far("JOIN json_each(b.body, '$.attachments') f", digest, size, at))
 
 
 def json_cell(column: str, name: str) -> str:

@@ -35,6 +35,7 @@ NAMES: Final = (
     "0020 phone moves",
     "0021 declared names",
     "0022 sms counts",
+    "0023 unproven files",
 )
 
 SETTINGS: Final = {

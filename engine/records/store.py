@@ -30,6 +30,7 @@ from engine.records.removal import Rows, Use
 from engine.records.unit_people import PeopleUnit
 from engine.records.unit_publications import PublicationUnit
 from engine.records.unit_service import ServiceUnit
+from engine.records.unproven import UnprovenUnit
 from engine.values import Plain
 
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -124,7 +125,7 @@ class Slice:
     after: str | None = None
 
 
-class Unit(PeopleUnit, PublicationUnit, ServiceUnit, Protocol):
+class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
     """One transaction. Reading verbs answer what is kept, this unit's own writes included."""
 
     # dossiers

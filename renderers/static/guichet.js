@@ -61,7 +61,7 @@ const post = (form, data, onProgress) => new Promise((done, fail) => {
   request.open("POST", location.href);
   request.responseType = "document";
   request.upload.onprogress = onProgress;
-  request.onload = () => (request.status < 500 ? done(request) : fail(new Error(request.status)));
+  request.onload = () => (request.status < 500 || request.status === 507 ? done(request) : fail(new Error(request.status)));
   request.onerror = () => fail(new Error("network"));
   request.send(data);
 });
@@ -85,7 +85,7 @@ const sendPieces = async (form, file, key, show, status) => {
   const where = location.pathname.match(/^\D*\/\d{11}/)[0] + "/envois/" + key + ".json";
   const ask = async (address, options) => {
     const answer = await fetch(address, options);
-    if (answer.status >= 500) throw new Error(answer.status);
+    if (answer.status >= 500 && answer.status !== 507) throw new Error(answer.status);
     return answer.ok ? (await answer.json()).received : null;
   };
   let at = await patiently(() => ask(where), status);

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from engine.office.arriving import receive_piece, received
 from engine.records.arrivals import LARGEST, LARGEST_PIECE
-from renderers.web.base import actor, office
+from renderers.web.base import actor, client, office
 from renderers.web.cases import Case, case
 from renderers.web.guards import signed_in, unproven_too
 
@@ -43,7 +43,7 @@ def take_piece(one: Case, key: str) -> Response:
     if (request.content_length or 0) > LARGEST_PIECE or int(at) >= LARGEST:
         abort(413)
     data = request.get_data(cache=False)
-    return jsonify({"received": receive_piece(office(), actor(), one.id, _known(key), int(at), data)})
+    return jsonify({"received": receive_piece(office(), actor(), one.id, _known(key), int(at), data, client())})
 
 
 def _known(key: str) -> str:

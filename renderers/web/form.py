@@ -37,7 +37,7 @@ from renderers.web.cases import Case, case, drawing, label
 from renderers.web.guards import signed_in, unproven_too
 from renderers.web.hardening import FILE_POLICY
 from renderers.web.links import LinkLine, link_lines
-from renderers.web.receiving import Received, as_refused, is_own, receive
+from renderers.web.receiving import Received, as_refused, is_own, receive, status_of
 from renderers.web.redrafts import change_of, current_case
 from renderers.web.versions import versions_page
 from renderers.web_form import control_id, error_summary, every_field, has_files
@@ -78,7 +78,7 @@ def tasks_page(one: Case) -> Response:
     return page(
         "citizen/tasks.html", dossier=one.dossier, procedure=one.title, pages=lines, left=left, links=links,
         resume=_resume(one, links, following), check=one.at("/verification"),
-        expires=day_of(expires), changed=change_of(one),
+        expires=day_of(expires), changed=change_of(one), removed=len(one.dossier.removed_files),
     )  # fmt: skip
 
 
@@ -164,8 +164,17 @@ def show_screen(screen: Screen) -> Response:
         return go(screen.above if screen.row and screen.whole else one.at("/demande"))
     note, kind = session.pop("note", ""), session.pop("note_kind", "")
     return _page(
-        screen, replace(view, problems=()), note=note, note_kind=kind, follow_up=session.pop("follow_up", 0)
+        screen, page_with(view, _removed(one, view)), note=note, note_kind=kind, follow_up=session.pop("follow_up", 0)
     )  # fmt: skip
+
+
+def _removed(one: Case, view: PageView) -> list[AnswerProblem]:
+    """The questions of a page whose file was removed, for a number was not proven in time."""
+    return [
+        AnswerProblem(field.path, "file_removed", {"type": field.type}, label=field.label)
+        for field in every_field(view)
+        if field.path in one.dossier.removed_files
+    ]
 
 
 def save_screen(screen: Screen) -> Response:
@@ -191,7 +200,7 @@ def save_screen(screen: Screen) -> Response:
     told = () if staying else saved.errors
     faults = [*received.problems, *(_left_wrong(screen, told, received.problems) if told else ())]
     if faults and (view := screen.view()) is not None:
-        return _page(screen, page_with(view, faults), status=422, note=received.note, note_kind="ok")
+        return _page(screen, page_with(view, faults), status=status_of(faults), note=received.note, note_kind="ok")
     if added := _added_row(screen):
         return go(screen.row_pages().at(added))
     opened = 0 if staying or saved.next_page != screen.page_id else _opened(screen.view())

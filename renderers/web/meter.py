@@ -105,6 +105,11 @@ def _metrics(told: Gauges) -> Iterator[Metric]:
         bound.add_metric((country,), most)
     yield sent
     yield bound
+    yield GaugeMetricFamily(
+        "guichet_upload_room_bytes",
+        "Disk space that uploads may still use; negative once they stopped.",
+        told.upload_room,
+    )
     if told.checkpoint_age is not None:
         yield GaugeMetricFamily(
             "guichet_checkpoint_age_seconds", "Since the journal was last signed.", told.checkpoint_age

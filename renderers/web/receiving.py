@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,9 +12,10 @@ from flask import request, session
 from engine.office.arriving import arrived
 from engine.office.intake import Upload, attach, detach
 from engine.office.office import NotFound
+from engine.office.papers import NO_ROOM, NO_ROOM_UNPROVEN
 from engine.problems import Fact
 from engine.rules.view import AnswerProblem, PageView
-from renderers.web.base import actor, form_token, office, say
+from renderers.web.base import actor, client, form_token, office, say
 from renderers.web.cases import Case
 from renderers.web_form import file_fields
 
@@ -24,6 +25,7 @@ _ARRIVED: Final = "arrived:"
 _KEY: Final = re.compile(r"[0-9a-f]{32,64}\Z")
 _REFUSED: Final = "refused_files"  # what the small cookie keeps of files that were refused, by dossier and question
 _MOST_REFUSED: Final = 4
+NO_ROOM_STATUS: Final = 507  # what the script takes for an answer, where it tries again after 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Received:
 
     problems: tuple[AnswerProblem, ...] = ()
     note: str = ""
+
+
+def status_of(problems: Iterable[AnswerProblem]) -> int:
+    """The status of a page that shows these problems."""
+    return NO_ROOM_STATUS if any(one.code in (NO_ROOM, NO_ROOM_UNPROVEN) for one in problems) else 422
 
 
 def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
@@ -44,7 +51,7 @@ def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
     details = {name: value for name, value in request.form.items() if not is_own(name)} if uploads else {}
     for at, upload in uploads.items():
         token = f"{form_token()}:{at}" if form_token() else None
-        attached = attach(office(), actor(), one.id, at, upload, details, token=token)
+        attached = attach(office(), actor(), one.id, at, upload, details, token=token, client=client())
         problems += [attached.problem] if attached.problem else []
         stored += attached.problem is None
         _remember(one, at, attached.problem)
@@ -68,7 +75,7 @@ def posted_files(one: Case) -> dict[str, Upload]:
         if _KEY.match(key):
             data = arrived(office(), actor(), one.id, key)
             if data is not None:
-                found[name.removeprefix(_ARRIVED)] = Upload(called[:200], data)
+                found[name.removeprefix(_ARRIVED)] = Upload(called[:200], data, key)
     for name, file in request.files.items():
         if name.startswith(_FILE) and file.filename:
             found[name.removeprefix(_FILE)] = Upload(file.filename, file.read())
@@ -99,9 +106,11 @@ def _remember(one: Case, at: str, problem: AnswerProblem | None) -> None:
 
 
 def as_refused(one: Case, problem: AnswerProblem) -> AnswerProblem:
-    """A paper said to be missing, when one was sent and refused: why it was."""
+    """A paper said to be missing, when one was sent and refused or removed: why it was."""
     kept = session.get(_REFUSED)
     known = kept.get(f"{one.dossier.number}/{problem.at}") if isinstance(kept, Mapping) else None
+    if problem.code == "file" and known is None and problem.at in one.dossier.removed_files:
+        return replace(problem, code="file_removed")
     if problem.code != "file" or not isinstance(known, list) or len(known) != 2 or not isinstance(known[1], Mapping):
         return problem
     facts: dict[str, Fact] = {**problem.facts, **known[1]}

@@ -21,6 +21,7 @@ from engine.office.office import NotFound, WrongAnswers
 from engine.office.sessions import without_secrets
 from engine.problems import Refusal, Refused
 from engine.records.bodies import Unreadable
+from engine.records.reserve import NoRoom
 from engine.records.store import Away, Busy, Conflict, Damaged
 from renderers.log_lines import request_id
 from renderers.web.asides import taken_aside
@@ -28,11 +29,13 @@ from renderers.web.base import actor, broken, go, language, moment_of, office, p
 from renderers.web.guards import public
 from renderers.web.hardening import LARGEST_BODY
 from renderers.web.hats import under_another_hat
+from renderers.web.receiving import NO_ROOM_STATUS
 
 log = logging.getLogger("guichet.web")
 
 _WAIT: str = "5"  # seconds before a busy store is worth another try
 _REPAIR: str = "3600"  # before a damaged record is worth another look
+_LONG_WAIT: str = "600"  # before a full disk is
 _UNCARRIED = frozenset({"csrf_token", "end"})
 
 
@@ -108,18 +111,23 @@ def conflict(
 
 
 def _busy(error: Busy) -> Response:
-    """Too many ask, or the store is away. What was just sent is kept nowhere but in the page that comes: it is sent again from there."""
-    broken()
-    title = "error.away" if isinstance(error, Away) else "error.busy"
+    """Too many ask, the store is away, or no file can be kept. What was just sent is kept nowhere but in the page that comes: it is
+    sent again from there."""
+    full = isinstance(error, NoRoom)
+    if not full:
+        broken()
+    title = "error.away" if isinstance(error, Away) else "error.no_room" if full else "error.busy"
+    status = NO_ROOM_STATUS if full else 503
+    lines = [say("error.no_room_text"), say("error.unkept")] if full else [say("error.unkept")]
     fields = [] if request.method in ("GET", "HEAD") or _wants_json() or _from_elsewhere() else _sent()
     if fields and without_secrets(request.path, fields) == fields:
         answer = _resume_page(
-            request.path, fields, [say("error.unkept")], 503, title=say(title), button=say("error.send_again"),
+            request.path, fields, lines, status, title=say(title), button=say("error.send_again"),
             leave=say("error.back_there"),
         )  # fmt: skip
     else:
-        answer = _plain(title, [say(f"{title}_text")], 503, kind="busy")
-    answer.headers["Retry-After"] = _WAIT
+        answer = _plain(title, [say(f"{title}_text")], status, kind="no_room" if full else "busy")
+    answer.headers["Retry-After"] = _WAIT if not full else _LONG_WAIT
     return answer
 
 

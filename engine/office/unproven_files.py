@@ -1,0 +1,120 @@
+"""Files of who has not proven their number: bounded for each draft and each address, removed 24 hours after the last action.
+
+The bounds, in figures: a draft holds 64 MB (the largest post carries 45 MB, a whole form of photos less than 20). An address holds
+4 GB: two thousand drafts of 2 MB within a day, for mobile operators put thousands of people behind one address. Beyond, the files
+of that address that nothing names go first, then the oldest. Nobody is refused, and what is proven is not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from engine.office.answering import keep_answers, without_orphans
+from engine.office.office import Office
+from engine.records.arrivals import ARRIVING
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, without_files
+from engine.records.store import Busy, Unit
+from engine.records.unproven import UnprovenFile
+
+PER_DRAFT: Final = 64_000_000  # bytes
+PER_ADDRESS: Final = 4_000_000_000
+LEAST_COUNTED: Final = 65_536  # bytes: a small file costs its rows too
+KEPT_FOR: Final = timedelta(hours=24)
+AT_ONCE: Final = 200  # files that one turn of the worker removes
+_PIECES: Final = f"{ARRIVING}/"
+
+
+def count_file_in(office: Office, dossier_id: str, name: str, size: int, client: str) -> None:
+    """Counts bytes before they lie on the shelf, and makes room for them. Raises `Busy` while the same file is being removed."""
+    with office.store.unit(write=True) as unit:
+        known = unit.unproven_file(dossier_id, name)
+        if known is not None and known.state == "going":
+            raise Busy("file")
+        unit.put_unproven_file(
+            UnprovenFile(dossier_id, name, client, max(size, LEAST_COUNTED), office.now())
+        )  # fmt: skip
+        beyond = list(unit.unproven_files_beyond(PER_DRAFT, dossier=dossier_id))
+        beyond += unit.unproven_files_beyond(PER_ADDRESS, address=client) if client else ()
+    for one in dict.fromkeys(beyond):
+        if (one.dossier, one.name) != (dossier_id, name):
+            _remove(office, one)
+
+
+def count_pieces_in(office: Office, dossier_id: str, key: str, size: int, client: str) -> None:
+    """The same for a file that comes in pieces, of which so many bytes are there."""
+    count_file_in(office, dossier_id, _PIECES + key, size, client)
+
+
+def check_still_kept(unit: Unit, dossier_id: str, digest: str) -> None:
+    """Raises `Busy` when the file was removed before anything named it: it may be sent again."""
+    known = unit.unproven_file(dossier_id, digest)
+    if known is None or known.state == "going":
+        raise Busy("file")
+
+
+def pieces_came(unit: Unit, dossier_id: str, key: str) -> None:
+    """The whole file is kept now: its pieces are the first to make room."""
+    _spare(unit, dossier_id, _PIECES + key)
+
+
+def let_go(unit: Unit, before: Dossier, after: Dossier) -> None:
+    """Files that a draft names no more are the first to make room."""
+    left = {one.sha256 for one in after.attachments}
+    for digest in {one.sha256 for one in before.attachments} - left:
+        _spare(unit, before.id, digest)
+
+
+def _spare(unit: Unit, dossier_id: str, name: str) -> None:
+    known = unit.unproven_file(dossier_id, name)
+    if known is not None:
+        unit.mark_unproven_file(known, "spare")
+
+
+def remove_idle(office: Office) -> int:
+    """For the worker: removes files that nobody came back to, and ends removals that were cut. How many."""
+    with office.store.unit() as unit:
+        idle = unit.unproven_files_idle(office.now() - KEPT_FOR, AT_ONCE)
+        going = unit.unproven_files_going(AT_ONCE)
+    for one in going:
+        _finish(office, one)
+    return len(going) + sum(_remove(office, one) for one in idle)
+
+
+def _remove(office: Office, file: UnprovenFile) -> bool:
+    """Takes a file away from its draft, then from the shelf. What was proven or written anew meanwhile stays."""
+    with office.store.unit(write=True) as unit:
+        dossier = unit.dossier(file.dossier)
+        owner = unit.account(dossier.owner) if dossier is not None else None
+        if owner is not None and not owner.is_claimed and not owner.disabled:
+            unit.prove_files(file.dossier)
+            return False
+        if not unit.mark_unproven_file(file, "going"):
+            return False
+        if dossier is not None and dossier.is_open_draft:
+            _take_from(office, unit, dossier, file.name)
+    _finish(office, file)
+    return True
+
+
+def _take_from(office: Office, unit: Unit, dossier: Dossier, digest: str) -> None:
+    """The draft without the file; its questions say that it is gone."""
+    gone = [one for one in dossier.attachments if one.sha256 == digest]
+    if gone:
+        answers = without_files(dossier.answers, frozenset(one.id for one in gone))
+        places = dict.fromkeys((*dossier.removed_files, *(one.field for one in gone)))
+        after = without_orphans(replace(dossier, answers=answers, removed_files=tuple(places)))
+        keep_answers(office, unit, dossier, after, "detached", SYSTEM_ACTOR)
+
+
+def _finish(office: Office, file: UnprovenFile) -> None:
+    if file.name.startswith(_PIECES):
+        office.attachments.arriving.forget(file.dossier, file.name.removeprefix(_PIECES))
+    else:
+        with office.store.unit() as unit:
+            dossier = unit.dossier(file.dossier)
+        if dossier is None or all(one.sha256 != file.name for one in dossier.attachments):
+            office.attachments.take_back((file.dossier, file.name))
+    with office.store.unit(write=True) as unit:
+        unit.drop_unproven_file(file.dossier, file.name)

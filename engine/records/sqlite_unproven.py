@@ -1,0 +1,53 @@
+"""The count of unproven files, in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from engine.records.bodies import instant_text
+from engine.records.sqlite_rows import Shape
+from engine.records.sqlite_verbs import Verbs
+from engine.records.unproven import State, UnprovenFile
+
+FILES: Final = Shape(UnprovenFile, "unproven_file", ("dossier", "name"))
+_ONE: Final = " WHERE dossier = ? AND name = ?"
+
+
+class UnprovenVerbs(Verbs):
+    def unproven_file(self, dossier_id: str, name: str) -> UnprovenFile | None:
+        row = self._row(f"{FILES.select}{_ONE}{self.lock}", (dossier_id, name))
+        return FILES.read(row) if row else None
+
+    def put_unproven_file(self, file: UnprovenFile) -> None:
+        self._change(FILES.upsert, FILES.cells(file))
+
+    def mark_unproven_file(self, file: UnprovenFile, state: State) -> bool:
+        sql = f"UPDATE unproven_file SET state = ?{_ONE} AND at = ? AND state <> 'going'"
+        return self._change(sql, (state, file.dossier, file.name, instant_text(file.at))) == 1
+
+    def drop_unproven_file(self, dossier_id: str, name: str) -> None:
+        self._change(f"DELETE FROM unproven_file{_ONE} AND state = 'going'", (dossier_id, name))
+
+    def prove_files(self, dossier_id: str) -> None:
+        self._change("DELETE FROM unproven_file WHERE dossier = ?", (dossier_id,))
+
+    def unproven_files_beyond(self, most: int, *, dossier: str = "", address: str = "") -> tuple[UnprovenFile, ...]:
+        column, value = ("dossier", dossier) if dossier else ("address", address)
+        newest = "ORDER BY CASE state WHEN 'kept' THEN 0 ELSE 1 END, at DESC, dossier, name"
+        counted = f"SELECT {FILES.columns}, sum(bytes) OVER ({newest}) AS upto FROM unproven_file WHERE {column} = ?"
+        sql = f"SELECT {FILES.columns} FROM ({counted}) AS counted WHERE upto > ? AND state <> 'going'"
+        return FILES.read_all(self._rows(sql, (value, most)))
+
+    def unproven_files_idle(self, before: datetime, limit: int) -> tuple[UnprovenFile, ...]:
+        text = instant_text(before)
+        seen = (
+            "SELECT 1 FROM dossier JOIN session ON session.account = dossier.owner"
+            " WHERE dossier.id = unproven_file.dossier AND session.seen_at >= ?"
+        )
+        sql = f"{FILES.select} WHERE at < ? AND state <> 'going' AND NOT EXISTS ({seen}) ORDER BY at LIMIT ?"
+        return FILES.read_all(self._rows(sql, (text, text, limit)))
+
+    def unproven_files_going(self, limit: int) -> tuple[UnprovenFile, ...]:
+        going: list[Any] = self._rows(f"{FILES.select} WHERE state = 'going' LIMIT ?", (limit,))
+        return FILES.read_all(going)

@@ -1,0 +1,226 @@
+"""Files of unproven drafts: bounded, removed a day after the last action, never those of proven people. On both stores."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from engine.office import intake, unproven_files
+from engine.office.arriving import receive_piece, received
+from engine.office.claims import adopt, go_on_unproven
+from engine.office.inspection import fsck
+from engine.office.intake import Upload
+from engine.office.sessions import actor_of
+from engine.office.timers import tour
+from engine.office.unproven_files import LEAST_COUNTED, remove_idle
+from engine.records.arrivals import Arrivals
+from engine.records.attachments import Lost
+from engine.records.dossier import Actor, Dossier
+from engine.records.sqlite import SqliteStore
+from engine.records.store import Busy, Store
+from tests.engine.office.world import B3, World, a_world
+from tests.postgres import an_empty_store
+
+HERE = "10.0.0.1"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    store: Store = SqliteStore(":memory:") if request.param == "sqlite" else an_empty_store()
+    store.migrate()
+    yield a_world(tmp_path, store)
+    store.close()
+
+
+def photo(shade: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), (shade, 0, 0)).save(out, "JPEG")
+    return out.getvalue()
+
+
+def begun(world: World) -> tuple[str, Actor, Dossier]:
+    """The token, the visitor and the draft of somebody who went on without a code."""
+    signed = go_on_unproven(world.office, "+22890112233")
+    world.people[signed.actor.id] = signed.actor
+    return signed.token, signed.actor, world.draft(B3, signed.actor)
+
+
+def send(world: World, who: Actor, draft: Dossier, shade: int, client: str = HERE) -> str:
+    """Hands a photo in, in place of the one before; its digest."""
+    for one in world.kept(draft).attachments:
+        intake.detach(world.office, who, draft.id, one.id)
+    attached = intake.attach(world.office, who, draft.id, "justificatif", Upload("a.jpg", photo(shade)), client=client)
+    assert attached.problem is None
+    return world.kept(draft).attachments[-1].sha256
+
+
+def lies(world: World, draft: Dossier, digest: str) -> bool:
+    try:
+        return bool(world.office.attachments.read(digest, draft.id))
+    except Lost:
+        return False
+
+
+def counted(world: World) -> int:
+    store = world.office.store
+    with store.tables("read") as rows:
+        return rows.count("unproven_file")
+
+
+def test_beyond_an_address_the_oldest_go_and_the_draft_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unproven_files, "PER_ADDRESS", 2 * LEAST_COUNTED)
+    drafts = []
+    for shade in range(4):
+        _, who, draft = begun(world)
+        drafts.append((who, draft, send(world, who, draft, shade, HERE if shade else "10.0.0.2")))
+        world.wait(minutes=1)
+    assert [lies(world, draft, digest) for _, draft, digest in drafts] == [True, False, True, True]
+    who, draft, digest = drafts[1]
+    kept = world.kept(draft)
+    assert kept.attachments == ()
+    assert kept.removed_files == ("justificatif",)
+    assert {**kept.answers, "justificatif": None} == {**draft.answers, "justificatif": None}
+    assert world.kinds(draft)[-1] == "detached"
+    assert fsck(world.office) == ()
+    assert send(world, who, draft, 9)
+    assert world.kept(draft).removed_files == ()
+
+
+def test_what_nothing_names_goes_before_what_is_older(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unproven_files, "PER_ADDRESS", 3 * LEAST_COUNTED)
+    _, first, oldest = begun(world)
+    kept = send(world, first, oldest, 1)
+    _, second, draft = begun(world)
+    for shade in range(2, 9):  # each in place of the one before
+        world.wait(minutes=1)
+        last = send(world, second, draft, shade)
+    assert lies(world, oldest, kept)
+    assert lies(world, draft, last)
+    assert counted(world) == 3
+
+
+def test_a_draft_holds_so_many_bytes_pieces_among_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unproven_files, "PER_DRAFT", 300_000)
+    _, who, draft = begun(world)
+    for number in range(6):
+        assert receive_piece(world.office, who, draft.id, f"{number:032x}", 0, b"x" * 100_000, HERE) == 100_000
+        world.wait(seconds=1)
+    there = [received(world.office, who, draft.id, f"{number:032x}") for number in range(6)]
+    assert there == [0, 0, 0, 100_000, 100_000, 100_000]
+
+
+def test_a_piece_that_is_not_kept_counts_nothing(world: World) -> None:
+    _, who, draft = begun(world)
+    assert receive_piece(world.office, who, draft.id, "0" * 32, 11_000_000, b"x", HERE) == 0
+    assert counted(world) == 0
+
+
+def test_pieces_of_a_file_that_is_kept_go_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, who, draft = begun(world)
+    data, key = photo(1), "1" * 32
+    receive_piece(world.office, who, draft.id, key, 0, data, HERE)
+    world.wait(minutes=1)
+    attached = intake.attach(
+        world.office, who, draft.id, "justificatif", Upload("a.jpg", data, key), client=HERE
+    )  # fmt: skip
+    assert attached.problem is None
+    monkeypatch.setattr(unproven_files, "PER_DRAFT", 2 * LEAST_COUNTED)
+    world.wait(minutes=1)
+    receive_piece(world.office, who, draft.id, "2" * 32, 0, b"x", HERE)
+    assert received(world.office, who, draft.id, key) == 0
+    assert len(world.kept(draft).attachments) == 1
+
+
+def test_files_stay_a_day_after_the_last_action(world: World) -> None:
+    token, who, draft = begun(world)
+    digest = send(world, who, draft, 1)
+    receive_piece(world.office, who, draft.id, "3" * 32, 0, b"x", HERE)
+    world.wait(hours=20)
+    assert actor_of(world.office, token) is not None  # looks at a page
+    world.wait(hours=20)
+    assert remove_idle(world.office) == 0
+    world.wait(hours=5)
+    assert remove_idle(world.office) == 2
+    assert not lies(world, draft, digest)
+    assert received(world.office, who, draft.id, "3" * 32) == 0
+    assert world.kept(draft).removed_files == ("justificatif",)
+    assert counted(world) == 0
+    assert tour(world.office).swept == 0
+
+
+def test_who_proved_their_number_is_counted_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, who, draft = begun(world)
+    digest = send(world, who, draft, 1)
+    owner = world.applicant()
+    assert adopt(world.office, owner, token) == ()
+    assert counted(world) == 0
+    monkeypatch.setattr(unproven_files, "PER_ADDRESS", LEAST_COUNTED)
+    for shade in range(2, 5):
+        _, other, theirs = begun(world)
+        send(world, other, theirs, shade)
+    for _ in range(3):  # a proven person sends as much as they want
+        attached = intake.attach(
+            world.office, owner, draft.id, "justificatif", Upload("a.jpg", photo(1)), client=HERE
+        )  # fmt: skip
+        assert attached.problem is None or attached.problem.code == "files_many"
+    world.wait(days=2)
+    remove_idle(world.office)
+    assert lies(world, draft, digest)
+
+
+def test_a_removal_that_was_cut_is_ended_and_takes_nothing_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, who, draft = begun(world)
+    digest = send(world, who, draft, 1)
+    receive_piece(world.office, who, draft.id, "4" * 32, 0, b"x", HERE)
+    world.wait(hours=25)
+
+    def cut(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Arrivals, "forget", cut)
+        broken.setattr(type(world.office.attachments), "take_back", cut)
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                remove_idle(world.office)
+    assert lies(world, draft, digest)
+    assert world.kept(draft).attachments == (), "the draft knows already"
+    with pytest.raises(Busy):  # the same file comes back in that moment: it is sent again
+        send(world, who, draft, 1)
+    assert remove_idle(world.office) == 2
+    assert not lies(world, draft, digest)
+    assert counted(world) == 0
+    assert send(world, who, draft, 1) == digest
+
+
+BEFORE = {
+    "sqlite": ("DROP TABLE unproven_file", "DELETE FROM _sqlite_migrations WHERE name LIKE '%unproven files'"),
+    "postgresql": ("DROP TABLE unproven_file", "DELETE FROM migration WHERE name LIKE '%unproven files'"),
+}
+
+
+@pytest.mark.parametrize("kind", BEFORE)
+def test_files_of_before_they_were_counted_are_found_by_the_migration(kind: str, tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "guichet.db") if kind == "sqlite" else an_empty_store()
+    store.migrate()
+    world = a_world(tmp_path, store)
+    _, who, draft = begun(world)
+    digest = send(world, who, draft, 1)
+    world.filled(B3)  # of a proven person
+    with store.tables("fill") as rows:  # as the release before left it: its drafts name no removed file
+        for statement in BEFORE[kind]:
+            rows._connection.execute(statement)
+        text = rows._connection.execute("SELECT body FROM dossier_body").fetchall()
+        assert all('"removed_files":[]' in body for (body,) in text)
+        rows._connection.execute("UPDATE dossier_body SET body = replace(body, ',\"removed_files\":[]', '')")
+    store.migrate()
+    assert counted(world) == 1
+    assert world.kept(draft).removed_files == ()
+    world.wait(hours=25)
+    assert remove_idle(world.office) == 1
+    assert not lies(world, draft, digest)
+    store.close()
