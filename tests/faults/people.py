@@ -60,12 +60,16 @@ class Browser:
     _line: HTTPConnection | None = None
     _csrf: str = ""
 
-    def once(self, method: str, address: str, body: bytes = b"", kind: str = "") -> Answer:
+    def once(self, method: str, address: str, body: bytes = b"", kind: str = "", **more: str) -> Answer:
         """One try. Raises OSError when no whole answer came."""
         began = time.monotonic()
         line = self._line or HTTPConnection("127.0.0.1", self.ports[self.at % len(self.ports)], timeout=self.patience)
         self._line = line
-        headers = {**self.headers, "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        headers = {
+            **self.headers,
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+            **more,
+        }
         if kind:
             headers["Content-Type"] = kind
         try:
@@ -202,7 +206,10 @@ class Journeys:
 
     def one(self, turn: int) -> str:
         """From beginning to end: its number."""
-        number = self.fill(turn)
+        return self.go_on(self.fill(turn), turn)
+
+    def go_on(self, number: str, turn: int) -> str:
+        """The same of one that is filled in."""
         here = f"/dossiers/{number}"
         self._kept(number, "submitted", self.person.post(f"{here}/verification", {"declared": "1"}))
         said = self.mayor.post(f"/agent/dossiers/{number}/acte/accorder", {"go": "confirm"})

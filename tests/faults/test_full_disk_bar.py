@@ -5,7 +5,10 @@ on the size of a file everywhere. Then the twin: a disk that refuses taken for a
 from __future__ import annotations
 
 import os
+import re
 import resource
+import secrets
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -18,10 +21,12 @@ from tempfile import mkdtemp
 
 import pytest
 
-from tests.faults.crowds import Load, under_load
+from engine.office.claims import go_on_unproven
+from tests.engine.office.world import pdf
+from tests.faults.crowds import Load, under_load, visits
 from tests.faults.installation import Installation, installed, patient
 from tests.faults.judging import faults_of
-from tests.faults.people import applicant
+from tests.faults.people import Acknowledged, Answer, Browser, Journeys, agent, applicant
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
@@ -69,14 +74,14 @@ class Disk:
 
 
 @contextmanager
-def bounded(folder: Path, way: str, twin: str = "") -> Iterator[tuple[Installation, Disk]]:
+def bounded(folder: Path, way: str, twin: str = "", **environ: str) -> Iterator[tuple[Installation, Disk]]:
     data = folder / "data"
     data.mkdir()
     ballast = data / "ballast"
     if way == "disk":
         assert mounts(data)
     try:
-        with installed(folder, servers=1, twin=twin) as house:
+        with installed(folder, servers=1, twin=twin, **environ) as house:
             (server,) = house.processes
 
             def bound(size: int) -> None:
@@ -145,3 +150,91 @@ def test_a_full_disk_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:
         assert load.statuses[500] > 0
         assert house.accidents() != []
         assert os.path.exists(house.log)
+
+
+# -- the reserve -------------------------------------------------------------------------------------------------------
+
+RESERVE = 12  # megabytes of it that uploads never use
+MEGABYTE = 1 << 20
+SLACK = 2 * MEGABYTE  # what the store itself writes meanwhile
+
+
+def paper(size: int) -> bytes:
+    """A PDF of so many bytes, like no other."""
+    return pdf() + b"\n%" + os.urandom(size // 2).hex().encode()
+
+
+def visitor(house: Installation) -> Browser:
+    """Somebody who went on without a code."""
+    signed = go_on_unproven(house.office, "+22890112233")
+    return Browser(house.ports, {"guichet-claim": signed.token})
+
+
+def free(folder: Path) -> int:
+    return shutil.disk_usage(folder / "data").free
+
+
+def signs_in(house: Installation) -> int:
+    """The status of the list of one's own requests, for somebody who has just signed in with a code."""
+    person = Browser(house.ports, {})
+    person.post("/connexion", {"phone": "90 77 88 99"})
+    with house.office.store.unit() as unit:
+        (letter,) = unit.letters_to("+22890778899")
+    code = re.search(r"\d{6}", letter.body)
+    assert code, letter.body
+    person.post("/connexion/code", {"code": code[0]})
+    return person.open("/dossiers").status
+
+
+def send_until_refused(person: Browser, most: int = 40) -> tuple[str, Answer]:
+    """Files of 1 MB at one question, each in place of the one before, in pieces and whole; what refused."""
+    begun = person.post("/demarches/etal/commencer", {})
+    here = re.search(r"/dossiers/\d+", begun.address)
+    assert here, begun.text[-500:]
+    assert person.post(f"{here[0]}/demande/vous", {"nom": "Amegan", "go": "next"}).status == 303
+    for _ in range(most):
+        answer = person.post(f"{here[0]}/demande/pieces", {"go": "next"}, {"file:carte": paper(MEGABYTE)})
+        if answer.status != 303:
+            return here[0], answer
+        shown = person.open(f"{here[0]}/demande/pieces").text
+        named = re.search(r'name="detach" value="([^"]+)"', shown)
+        assert named, "the file is there"
+        assert person.post(f"{here[0]}/demande/pieces", {"detach": named[1]}).status == 303
+    raise AssertionError("never refused")
+
+
+def piece(person: Browser, here: str, size: int) -> Answer:
+    """The first piece of a file that comes in pieces."""
+    address = f"{here}/envois/{secrets.token_hex(16)}.json?at=0"
+    return person.once("POST", address, os.urandom(size), "application/octet-stream", **{"X-CSRFToken": person.csrf()})
+
+
+@pytest.mark.skipif("disk" not in ways(), reason="no disk of our own on this machine")
+def test_uploads_stop_at_the_reserve_and_all_else_goes_on(tmp_path: Path) -> None:
+    with bounded(tmp_path, "disk", GUICHET_RESERVE=str(RESERVE), GUICHET_METRICS_FROM="127.0.0.1") as (house, _):
+        owner, mayor = applicant(house.ports, house.sessions(1)[0]), agent(house.ports, house.mayor())
+        journeys = Journeys(owner, mayor, Acknowledged(tmp_path / "done"), pdf(), visits(house.office))
+        ready = journeys.fill(1)  # before the disk is full
+
+        here, refused = send_until_refused(unproven := visitor(house))
+        assert refused.status == 507
+        assert "Confirmez votre numéro" in refused.text
+        assert free(tmp_path) > 2 * RESERVE * MEGABYTE - SLACK
+        stopped = piece(unproven, here, 400_000)
+        assert (stopped.status, stopped.headers["content-type"]) == (507, "application/problem+json")
+
+        proven = applicant(house.ports, house.sessions(1)[0])
+        _, refused = send_until_refused(proven)  # a proven person still had room
+        assert refused.status == 507
+        assert "Aucun fichier ne peut être gardé pour le moment" in refused.text
+        assert RESERVE * MEGABYTE - SLACK < free(tmp_path) < RESERVE * MEGABYTE + 2 * SLACK
+
+        journeys.go_on(ready, 1)  # sending, acts and payments go on
+        assert signs_in(house) == 200
+        assert (ready, "credited") in journeys.done.all()
+        assert faults_of(house, journeys.done.all()) == []
+        assert house.accidents() == []
+        assert house.said().count("uploads stop") == 1
+        told = owner.open("/metrics").text
+        (room,) = re.findall(r"^guichet_upload_room_bytes (\S+)", told, re.M)
+        assert float(room) < SLACK

@@ -40,6 +40,7 @@ from engine.office.publication import root_of
 from engine.problems import Refused
 from engine.records.postgres import PostgresStore
 from engine.records.publications import Watch
+from engine.records.reserve import Reserve
 from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_schema import UnsafeSettings
 from engine.records.store import Busy, Damaged, Unreachable
@@ -206,6 +207,13 @@ def test_a_disk_that_fills(place: Place, world: World, monkeypatch: pytest.Monke
         usage = type(shutil.disk_usage(place.data))(1, 1, free)
         monkeypatch.setattr(checkup.shutil, "disk_usage", lambda path, usage=usage: usage)  # type: ignore[misc]
         assert code in look(place, world)
+
+
+def test_a_disk_down_to_the_reserve(place: Place, world: World) -> None:
+    free = shutil.disk_usage(place.data).free
+    assert "disk_reserve" not in look(replace(place, reserve=Reserve((place.data,), free // 2)), world)
+    found = look(replace(place, reserve=Reserve((place.data,), 2 * free)), world)
+    assert found["disk_reserve"].level == "mend"
 
 
 def test_a_store_of_another_release(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

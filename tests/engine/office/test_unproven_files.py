@@ -79,7 +79,7 @@ def test_beyond_an_address_the_oldest_go_and_the_draft_stays(world: World, monke
         drafts.append((who, draft, send(world, who, draft, shade, HERE if shade else "10.0.0.2")))
         world.wait(minutes=1)
     assert [lies(world, draft, digest) for _, draft, digest in drafts] == [True, False, True, True]
-    who, draft, digest = drafts[1]
+    who, draft, _ = drafts[1]
     kept = world.kept(draft)
     assert kept.attachments == ()
     assert kept.removed_files == ("justificatif",)
