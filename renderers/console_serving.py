@@ -20,6 +20,8 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
+from renderers.console_bodies import Request
+
 _TURN: Final = 0.2  # seconds between two looks at what is under way
 _AT_ONCE: Final = 800  # connections of one process; it may open 1,024 files where nothing else is said
 _IDLE: Final = 30  # seconds that a connection may stand without a word
@@ -36,6 +38,7 @@ class Channel(HTTPChannel):
     _began = 0.0
     _came = 0
     _several = False
+    parser_class = Request
 
     def __init__(self, server: BaseWSGIServer, sock: socket.socket, *more: Any, **others: Any) -> None:
         with suppress(AttributeError, OSError):  # a system that cannot tell
@@ -62,6 +65,12 @@ class Channel(HTTPChannel):
             with self.requests_lock:
                 self.close_when_flushed = True
             self.server.pull_trigger()
+
+    def handle_close(self) -> None:
+        super().handle_close()
+        if (cut := self.request) is not None:
+            self.request = None
+            cut.close()
 
     def is_too_slow(self, now: float) -> bool:
         """Whoever sends a sign at a time would hold a connection for ever."""

@@ -1,0 +1,125 @@
+"""Large bodies that come together: so many bytes at once and no more, over a socket."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+
+import pytest
+
+from renderers import console_bodies
+from renderers.console_bodies import Bodies, Request
+from renderers.console_serving import Front
+from tests.faults.installation import patient
+
+MEGABYTE: Final = 1_000_000
+LARGEST: Final = 45 * MEGABYTE
+
+
+def counts(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    size = len(environ["wsgi.input"].read())
+    start_response("200 OK", [])
+    return [str(size).encode()]
+
+
+@contextmanager
+def a_door() -> Iterator[tuple[str, int]]:
+    front, stopping = Front(counts, "127.0.0.1", 0, 2, LARGEST + 1), threading.Event()
+    turn = threading.Thread(target=front.run, args=(stopping,))
+    turn.start()
+    try:
+        yield "127.0.0.1", int(front._doors()[0].effective_port)
+    finally:
+        stopping.set()
+        front.wake()
+        turn.join(5)
+        front.drain(0)
+
+
+@pytest.fixture
+def bodies(monkeypatch: pytest.MonkeyPatch) -> Bodies:
+    one = Bodies(10 * MEGABYTE)
+    monkeypatch.setattr(Request, "bodies", one)
+    return one
+
+
+def begins(door: tuple[str, int], size: int, chunked: bool = False) -> socket.socket:
+    line = socket.create_connection(door, patient(5))
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
+    line.sendall(f"POST / HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode())
+    return line
+
+
+def answered(line: socket.socket) -> bytes:
+    said = b""
+    while b"\r\n\r\n" not in said or not said.partition(b"\r\n\r\n")[2]:
+        said += line.recv(65_536)
+    return said
+
+
+def whole(line: socket.socket, size: int) -> bytes:
+    line.sendall(b"a" * size)
+    return answered(line)
+
+
+def test_beyond_the_bound_a_large_body_is_refused_and_small_ones_are_not(bodies: Bodies) -> None:
+    with a_door() as door, ExitStack() as kept:
+        held = [kept.enter_context(begins(door, 3 * MEGABYTE)) for _ in range(3)]
+        for line in held:
+            line.sendall(b"a" * 100_000)
+        late = kept.enter_context(begins(door, 3 * MEGABYTE))
+        refused = whole(late, 3 * MEGABYTE)
+        assert refused.startswith(b"HTTP/1.1 507 ")
+        assert "revenez en arrière" in refused.decode()
+        assert b"Retry-After: 60" in refused
+        small = kept.enter_context(begins(door, 60_000))
+        assert whole(small, 60_000).endswith(b"60000")
+        assert whole(held[0], 3 * MEGABYTE - 100_000).endswith(b"3000000")
+        held[1].close()  # who goes away gives their room back
+        for _ in range(3):
+            again = kept.enter_context(begins(door, 3 * MEGABYTE))
+            assert whole(again, 3 * MEGABYTE).endswith(b"3000000")
+    assert bodies._taken == 0
+
+
+def test_a_body_that_does_not_say_its_length_counts_as_it_comes(bodies: Bodies) -> None:
+    with a_door() as door, begins(door, 0, chunked=True) as line:
+        chunk = b"%x\r\n%s\r\n" % (MEGABYTE, b"a" * MEGABYTE)
+        line.sendall(chunk * 12 + b"0\r\n\r\n")
+        assert answered(line).startswith(b"HTTP/1.1 507 ")
+    assert bodies._taken == 0
+
+
+def test_temporary_files_never_fill_their_disk(bodies: Bodies, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type(console_bodies.shutil.disk_usage("/"))
+    free = console_bodies.LEFT + 2 * MEGABYTE
+    monkeypatch.setattr(console_bodies.shutil, "disk_usage", lambda folder: usage(1, 1, free))
+    with a_door() as door, begins(door, 3 * MEGABYTE) as large, begins(door, MEGABYTE) as fits:
+        assert whole(large, 3 * MEGABYTE).startswith(b"HTTP/1.1 507 ")
+        assert whole(fits, MEGABYTE).endswith(b"1000000")
+
+
+def test_a_flood_of_the_largest_leaves_the_disk_alone(bodies: Bodies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty bodies of 45 MB announced at once: none of them is written anywhere."""
+    written: list[int] = []
+    kept = tempfile.TemporaryFile
+
+    def seen(*more: Any, **others: Any) -> Any:
+        written.append(1)
+        return kept(*more, **others)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", seen)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with a_door() as door, ExitStack() as lines:
+        floods = [lines.enter_context(begins(door, LARGEST)) for _ in range(50)]
+        for line in floods:
+            line.sendall(b"a" * MEGABYTE)
+        small = lines.enter_context(begins(door, 1000))
+        assert whole(small, 1000).endswith(b"1000")
+    assert written == []
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000, "kilobytes"
