@@ -26,7 +26,7 @@ from engine.records.file_keys import FileKeys, NoFileKey
 from engine.records.removal import NotEmpty, check_empty, contents, move
 from engine.records.shelves import Shelf
 from engine.records.sqlite import SqliteStore
-from engine.records.store import Busy, Damaged, Store
+from engine.records.store import LATEST, Busy, Damaged, Store
 
 STORE: Final = "guichet.db"
 FILES: Final = "files"
@@ -143,6 +143,8 @@ def bring_back(
         with _store_of(folder / STORE, earlier) as copy, _files_back(backup, places(copy), kept, attachments):
             told(FILES)
             move(copy, target, lambda one: told(one.table))
+        with target.unit(write=True) as unit:
+            unit.erase_secrets(LATEST)  # no code of before is sent, nor kept
     except Lost as missing:
         raise Refused(refusal("backup_differs", what=f"{FILES}/{missing}")) from None
     except NotEmpty as full:

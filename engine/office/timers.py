@@ -23,6 +23,7 @@ from engine.office.checkpoints import sign_journal
 from engine.office.claims import close_forsaken
 from engine.office.code_limits import why_no_letter
 from engine.office.editions import LostEdition
+from engine.office.erasing import erase_codes, forgetful
 from engine.office.filed import places
 from engine.office.linking import follow_links
 from engine.office.lookups import ask_now, ask_registers
@@ -199,7 +200,7 @@ def deliver_letters(office: Office) -> int:
             for letter in settled:
                 # what left did, whoever holds the lease; all else is theirs to tell. It may be erased, with its dossier
                 with suppress(LookupError):
-                    unit.settle_letter(letter, None if letter.sent_at else until)
+                    unit.settle_letter(forgetful(office, letter), None if letter.sent_at else until)
                     sent += letter.sent_at is not None
         if patience.is_over():
             break
@@ -248,7 +249,7 @@ def sweep(office: Office) -> int:
         unit.keep_aside("swept", today, now)
         if last == today:
             return 0
-        forgotten = unit.sweep(now - MOMENTS_KEPT) + unit.throw_files(now)
+        forgotten = unit.sweep(now - MOMENTS_KEPT) + unit.throw_files(now) + erase_codes(office, unit)
     forgotten += _forget_overdue(office) + close_forsaken(office) + forget_papers(office)
     named = set(places(office.store))
     return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))

@@ -335,6 +335,9 @@ class PaymentEvent:
     note: str = ""
 
 
+SECRET_LETTERS: Final = ("code/", "link/")  # how `dedupe` begins where the body holds a one-time code or a sign-in link
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A message owed, in the outbox. `dedupe` makes it owed once; `due_at` when it may leave."""
@@ -351,6 +354,11 @@ class Letter:
     attempts: int = 0
     sent_at: datetime | None = None
     failed: str | None = None
+
+    def without_secret(self) -> Letter:
+        """The same once it left or was given up: nobody reads its code or its link here any more."""
+        over = self.sent_at is not None or self.failed is not None
+        return replace(self, body="") if over and self.dedupe.startswith(SECRET_LETTERS) else self
 
 
 @dataclass(frozen=True, slots=True)

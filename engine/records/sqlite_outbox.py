@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.records.bodies import instant_text
-from engine.records.dossier import Letter, Timer
+from engine.records.dossier import SECRET_LETTERS, Letter, Timer
 from engine.records.sms_counts import SmsCount
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
@@ -28,6 +28,16 @@ _UNSENT: Final = (
 _ADD_SMS: Final = SMS.insert() + (
     " ON CONFLICT (month, procedure, country) DO UPDATE SET "
     + ", ".join(f"{one} = sms_count.{one} + excluded.{one}" for one in ("messages", "segments", "unpriced", "cost"))
+)
+_OF_SECRETS: Final = " OR ".join(
+    f"(dedupe >= '{one}' AND dedupe < '{one[:-1]}0')" for one in SECRET_LETTERS
+)  # 0 follows /
+_ERASE: Final = (
+    f"UPDATE letter SET body = '' WHERE ({_OF_SECRETS}) AND body <> '' AND (sent_at IS NOT NULL OR failed IS NOT NULL)"
+)
+_GIVE_UP: Final = (
+    f"UPDATE letter SET body = '', failed = 'over', claimed_until = NULL WHERE ({_OF_SECRETS}) AND sent_at IS NULL"
+    " AND failed IS NULL AND created_at < ?"
 )
 _ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # one that fired under this entry never fires again
 
@@ -73,6 +83,9 @@ class OutboxVerbs(Verbs):
     def sms_counts(self, month: str = "") -> tuple[SmsCount, ...]:
         condition, cells = ("WHERE month = ? ", (month,)) if month else ("", ())
         return SMS.read_all(self._rows(f"{SMS.select} {condition}ORDER BY month DESC, procedure, country", cells))
+
+    def erase_secrets(self, before: datetime) -> int:
+        return self._change(_GIVE_UP, (instant_text(before),)) + self._change(_ERASE)
 
     def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]:
         sql = f'{LETTERS.select} WHERE "to" = ? ORDER BY created_at DESC, rowid DESC LIMIT ?'
