@@ -186,7 +186,7 @@ def said() -> Iterator[str]:
     yield f"{arrivals.LARGEST:,} bytes; {arrivals.AT_ONCE} on their way a dossier; pieces of {arrivals.LARGEST_PIECE:,} bytes"
     yield f"{picture_content.MOST_PIXELS:,} pixels; saved anew, {picture_content.LONGEST_SIDE:,} a side"
     yield f"{attachments.AT_ONCE} decoded at once"
-    yield f"{pdf_content.MOST_PAGES} pages, {pdf_content.MOST_OBJECTS:,} objects, {pdf_content.MOST_INFLATED:,} bytes unfolded"
+    yield f"{pdf_content.MOST_PAGES} pages, {pdf_content.MOST_OBJECTS:,} objects, {pdf_content.MOST_DECODED:,} bytes unfolded"
     yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
     yield f"{sharing.MOST} open at once, {sharing.LASTS.days} days"
     yield f"{orders.MOST_LINES}; above {carried.AT_ONCE} the worker"

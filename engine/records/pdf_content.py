@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import io
 import logging
-import zlib
+import re
 from collections.abc import Iterator
 from typing import Final
 
-from pypdf import PdfReader
+from pypdf import PdfReader, apply_configuration, get_configuration
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
 from engine.records.content import Content, Rejected
+from engine.records.pdf_streams import Budget, decoded
 
 MOST_OBJECTS: Final = 20_000
 MOST_PAGES: Final = 300
-MOST_INFLATED: Final = 128_000_000  # bytes that the streams of one PDF may unfold to
+MOST_DECODED: Final = 128_000_000  # bytes that the streams of one PDF may decode to, each filter of each counted
+MOST_FOLDED: Final = (
+    16_000_000  # bytes of objects that lie folded in streams: these are held, with what is read of them
+)
+# What the reader itself decodes: indexes, and streams of folded objects once they were counted.
+_LIMITS: Final = get_configuration().with_overwrites(
+    zlib_maximum_output_length=MOST_FOLDED, lzw_maximum_output_length=MOST_FOLDED, run_length_maximum_output_length=MOST_FOLDED,
+    stream_decoding_work_maximum_length=2 * MOST_FOLDED, zlib_maximum_recovery_input_length=100_000,
+)  # fmt: skip
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it would tell the log about each oddity of each person's file
 
@@ -28,20 +37,19 @@ _ACTIVE_KINDS: Final = frozenset(
         "/RichMedia", "/RichMediaExecute", "/FileAttachment", "/Screen", "/3D", "/SetOCGState", "/Trans3D",
     }
 )  # fmt: skip
+_EXTERNAL: Final = frozenset({"/F", "/FFilter", "/FDecodeParms"})  # of a stream whose bytes lie in another file
 # Written out anywhere, even where no table of the file leads: another reader might find it.
 _ACTIVE_BYTES: Final = (b"/JavaScript", b"/EmbeddedFile", b"/RichMedia", b"/Launch", b"/SubmitForm")
+
+
+_ESCAPE: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 
 def read_through(data: bytes) -> Content:
     """The PDF as it came, when nothing in it acts. Raises `Rejected`."""
     try:
-        reader = PdfReader(io.BytesIO(data))
-        if reader.is_encrypted:
-            raise Rejected("file_locked")
-        if any(name in data for name in _ACTIVE_BYTES):
-            raise Rejected("file_active")
-        _walk(reader)
-        pages = len(reader.pages)
+        with apply_configuration(_LIMITS):
+            pages = _pages(data)
     except Rejected:
         raise
     except Exception:  # whatever the reader says of hostile bytes, the file is broken
@@ -51,27 +59,63 @@ def read_through(data: bytes) -> Content:
     return Content("pdf", data, pages)
 
 
+def _pages(data: bytes) -> int:
+    """How many there are in a file that was read through."""
+    reader = PdfReader(io.BytesIO(data))
+    if reader.is_encrypted:
+        raise Rejected("file_locked")
+    _refuse_written(data)
+    _walk(reader)
+    return len(reader.pages)
+
+
+def _refuse_written(data: bytes) -> None:
+    """Names that act, written plainly or with escapes (`/J#61vaScript`)."""
+    for told in (data, _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), data)):
+        if any(name in told for name in _ACTIVE_BYTES):
+            raise Rejected("file_active")
+
+
 def _walk(reader: PdfReader) -> None:
-    """Every object of the file, led to or not. Raises `Rejected` at the first that acts, or when they unfold without end."""
-    numbers = {(number, generation) for generation, table in reader.xref.items() for number in table}
-    numbers |= {(number, 0) for number in reader.xref_objStm}
-    if len(numbers) > MOST_OBJECTS:
+    """Every object of the file, led to or not. Raises `Rejected` at the first that acts, or when they decode without end. Streams
+    come first, among them those that hold other objects: none of these is read before all of them were counted."""
+    written = sorted({(number, generation) for generation, table in reader.xref.items() for number in table})
+    folded = sorted({(number, 0) for number in reader.xref_objStm} - set(written))
+    if len(written) + len(folded) > MOST_OBJECTS:
         raise Rejected("file_unreadable")
-    inflated = 0
+    budget, held = Budget(MOST_DECODED), Budget(MOST_FOLDED)
     _refuse_acting(reader.trailer)
-    for number, generation in sorted(numbers):
+    for number, generation in written:
         item = reader.get_object(IndirectObject(number, generation, reader))
-        _refuse_acting(item)
         if isinstance(item, StreamObject):
-            inflated += _inflated(item, MOST_INFLATED - inflated)
+            _measure(item, budget, held)
+    for number, generation in (*written, *folded):
+        _refuse_acting(reader.get_object(IndirectObject(number, generation, reader)))
+
+
+def _measure(stream: StreamObject, budget: Budget, held: Budget) -> None:
+    """Counts what a stream decodes to; what holds other objects is looked through too."""
+    if not _EXTERNAL.isdisjoint(stream):
+        raise Rejected("file_active")
+    pieces = decoded(stream, budget)
+    if _named(stream, "/Type") == "/ObjStm":
+        _refuse_written(b"".join(held.spend(pieces)))
+    else:
+        for _ in pieces:
+            pass
 
 
 def _refuse_acting(item: object) -> None:
     for table in _tables(item):
-        if not _ACTIVE_KEYS.isdisjoint(table) or _acts_on_opening(table.get("/OpenAction")):
+        if not _ACTIVE_KEYS.isdisjoint(table) or ("/OpenAction" in table and _acts_on_opening(table["/OpenAction"])):
             raise Rejected("file_active")
-        if any(str(table.raw_get(key)) in _ACTIVE_KINDS for key in ("/S", "/Subtype", "/Type") if key in table):
+        if any(_named(table, key) in _ACTIVE_KINDS for key in ("/S", "/Subtype", "/Type")):
             raise Rejected("file_active")
+
+
+def _named(table: DictionaryObject, key: str) -> str:
+    """The name that a key has, wherever it is written."""
+    return str(table[key]) if key in table else ""
 
 
 def _acts_on_opening(action: object) -> bool:
@@ -91,21 +135,3 @@ def _tables(item: object) -> Iterator[DictionaryObject]:
             waiting.extend(one.values())
         elif isinstance(one, ArrayObject):
             waiting.extend(one)
-
-
-def _inflated(stream: StreamObject, most: int) -> int:
-    """How many bytes the stream unfolds to. Raises `Rejected` beyond `most`, having held none of them for long."""
-    filters = stream.get("/Filter")
-    first = filters[0] if isinstance(filters, ArrayObject) and filters else filters
-    if first not in ("/FlateDecode", "/Fl"):
-        return 0
-    unfolding, waiting, size = zlib.decompressobj(), stream._data, 0
-    try:
-        while waiting and not unfolding.eof:
-            size += len(unfolding.decompress(waiting, 1_000_000))
-            waiting = unfolding.unconsumed_tail
-            if size > most:
-                raise Rejected("file_unreadable")
-    except zlib.error:
-        return size  # a reader shows what there is
-    return size
