@@ -92,6 +92,25 @@ def test_what_is_asked_and_what_is_sent_are_told_apart() -> None:
     assert {named(path) for path in CODE if "request.values" in text_of(path)} <= EITHER
 
 
+def test_each_code_is_of_who_asked_for_it() -> None:
+    """A page that sends a code, or checks one, says whose browser or account it is."""
+    asks = {
+        "send_code", "send_email_code", "send_help_code", "send_sending_code", "send_move_code", "send_proof",
+        "check_code", "help_by_code", "confirm_by_code", "ask_move", "add_way", "prove_earlier",
+    }  # fmt: skip
+    calls = [
+        (named(path), node.lineno, name, any(one.arg == "mark" for one in node.keywords))
+        for path in CODE
+        if named(path).startswith("renderers/web/")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and (name := getattr(node.func, "id", getattr(node.func, "attr", ""))) in asks
+        and node.args[1:]  # of the office, not the view of that name
+    ]
+    assert {name for _, _, name, _ in calls} == asks - {"send_email_code"}
+    assert [one for one in calls if not one[3]] == []
+
+
 def test_scripts_write_text_and_keep_nothing() -> None:
     assert SCRIPTS
     writing = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setTimeout\(\s*[\"'`]"

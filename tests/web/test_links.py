@@ -173,6 +173,20 @@ def test_another_ones_dossier_wants_the_code_sent_to_its_phone(visitor: Visitor)
     assert visitor.open(f"/dossiers/{earlier}").status == 404, "it is still theirs"
 
 
+def test_the_code_of_an_earlier_dossier_is_tried_by_the_account_that_asked(visitor: Visitor) -> None:
+    earlier = a_permit(another(visitor).sign_in("91020304"), "LEE")
+    address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"
+    visitor.send(address, number=earlier)
+    told = visitor.code("91020304")
+    stranger = another(visitor).sign_in("92030405")
+    theirs = f"/dossiers/{begin(stranger, 'renouvellement')}/lien/ancien"
+    stranger.send(theirs, number=earlier)
+    for _ in range(6):
+        assert stranger.send(f"{theirs}/code", code=told).status == 422
+    visitor.send(f"{address}/code", code=told)
+    assert visitor.page.address == f"{address}/{earlier}"
+
+
 @pytest.mark.parametrize("typed", ["26482911374", "99999999999"])
 def test_an_unknown_dossier_looks_like_a_known_one(visitor: Visitor, typed: str) -> None:
     address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"

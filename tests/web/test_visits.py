@@ -228,6 +228,7 @@ def test_guessing_ends(known: Visitor) -> None:
     thief = another(known)
     seen = {thief.open(right[:-3] + f"a{at:02d}".translate(str.maketrans("0189", "wxyz"))).status for at in range(25)}
     assert seen == {404, 429}
+    assert thief.open(right).status == 200, "a link that is right is heard, whoever guessed at this address"
 
 
 # -- diaries -----------------------------------------------------------------------------------------------------------

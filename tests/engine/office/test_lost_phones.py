@@ -100,6 +100,8 @@ def test_every_wrong_pair_gets_one_answer_and_tries_are_counted(world: World) ->
         refused(look, world.office, agent, dossier.number, NEW)
     assert refused(look, world.office, agent, dossier.number, PHONE) == "too_many_tries"
     assert look(world.office, agent, dossier.number, PHONE, again=True).number == dossier.number
+    colleague = world.agent("colleague", COUNTER)
+    assert look(world.office, colleague, dossier.number, PHONE).number == dossier.number, "counted by agent"
 
 
 @pytest.mark.parametrize("role", ["dgdn/production", "sncja/greffier_en_chef", "mairie/maire"])
