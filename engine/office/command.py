@@ -23,6 +23,7 @@ from engine.values import Plain, fingerprint
 T = TypeVar("T")
 
 TRIES: Final = 5
+LONGEST: Final = 5.0  # seconds after which a busy store is not tried again: a person waits
 _CLOSED: Final = (Refused, Conflict, NotFound, WrongAnswers)  # what a work raises of what it found
 _PAUSE: Final = 0.05  # seconds, doubled at each try, with jitter
 
@@ -47,11 +48,12 @@ def once(
         with office.store.unit(write=True) as unit:
             return work(unit)
     key = (actor.id, verb, token, fingerprint(digestible(arguments)))
+    end = time.monotonic() + LONGEST
     for attempt in range(TRIES):
         try:
             return _try(office, key, work, memory)
         except (Busy, _Twin):
-            if attempt == TRIES - 1:
+            if attempt == TRIES - 1 or time.monotonic() > end:
                 raise Busy("still busy") from None
             time.sleep(_PAUSE * 2**attempt * (0.5 + random.random()))
         except _CLOSED:  # perhaps by the same command: it came first, and held what we waited for

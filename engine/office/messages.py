@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,7 @@ from engine.records.attachment_content import Rejected
 from engine.records.attachments import Lost
 from engine.records.dossier import Actor, Attachment, Dossier, Letter
 from engine.records.exchanges import Message, Side
-from engine.records.store import Unit
+from engine.records.store import GLANCE, Busy, Unit
 from engine.rules.access import is_owner
 from engine.rules.decision import EntryDraft
 from engine.rules.view import AnswerProblem
@@ -94,11 +95,14 @@ WRITTEN: Final[Memory[Written]] = Memory(
 
 def read_messages(office: Office, actor: Actor, dossier_id: str) -> tuple[Message, ...]:
     """All of them, the oldest first; those of the other side are read from now on."""
-    with office.store.unit(write=True) as unit:
+    with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
         found = unit.messages_of(dossier.id)
         others: Side = "agent" if _side(dossier, actor) == "applicant" else "applicant"
-        unit.read_messages(dossier.id, others, office.now())
+        unread = unit.unread_messages([dossier.id], others)
+    if unread:
+        with suppress(Busy), office.store.unit(write=True, patience=GLANCE) as unit:  # the next look marks them
+            unit.read_messages(dossier.id, others, office.now())
     return found
 
 

@@ -5,6 +5,7 @@ A verb finds, checks, decides and keeps. What it may not find answers `NotFound`
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -27,6 +28,7 @@ from engine.office.open_doors import OpenDoors
 from engine.office.publishing import OriginOf, publish
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Account, Actor, Dossier
+from engine.records.people import Reading
 from engine.records.store import Conflict, Store, Unit
 from engine.rules.access import may_see
 from engine.rules.acting import PAPERS_KEPT
@@ -37,6 +39,7 @@ from engine.rules.wording import Wording
 from engine.values import Span, has_check_digit
 
 NUMBER_DIGITS: Final = 11
+MOST_UNNOTED: Final = 10_000
 
 
 class NotFound(Exception):
@@ -97,6 +100,9 @@ class Office:
     doors: OpenDoors = field(default_factory=OpenDoors)  # what administrators changed of openings and holidays
     sms_prices: Mapping[str, int] = field(default_factory=dict)  # of a segment, in hundredths of a franc, by country
     calls: Calls = field(default_factory=Calls)  # those waiting for somebody outside at this moment
+    unnoted: deque[Reading] = field(
+        default_factory=lambda: deque(maxlen=MOST_UNNOTED)
+    )  # made while the store was locked
 
     def now(self) -> datetime:
         return self.clock.now()

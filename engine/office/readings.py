@@ -3,6 +3,7 @@ opened it is noted once a day. Its owner reads who did, each reader what they re
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from engine.definition.roles import roles_of
@@ -12,7 +13,7 @@ from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refused, refusal
 from engine.records.dossier import Actor, Dossier
 from engine.records.people import Reading
-from engine.records.store import Unit
+from engine.records.store import GLANCE, Busy, Unit
 from engine.rules.decision import EntryDraft
 from engine.values import Plain, new_id
 
@@ -48,8 +49,23 @@ def note_visit(office: Office, actor: Actor, dossier: Dossier) -> None:
         known = unit.reading(dossier.id, actor.id, day.isoformat())
         roles = roles_of(pinned(office, unit, dossier)) & actor.roles
     if known is None and actor.kind == "agent":
-        with office.store.unit(write=True) as unit:
-            unit.note_reading(Reading(dossier.id, actor.id, day, office.now(), min(roles, default="")))
+        office.unnoted.append(Reading(dossier.id, actor.id, day, office.now(), min(roles, default="")))
+        with suppress(Busy):
+            note_owed(office)
+
+
+def note_owed(office: Office) -> int:
+    """Notes the readings of this process that are owed: those made while the store was locked are noted by the next, or by the
+    worker beside. How many. Raises Busy."""
+    owed = list(office.unnoted)
+    if owed:
+        with office.store.unit(write=True, patience=GLANCE) as unit:
+            for one in owed:
+                unit.note_reading(one)
+        for one in owed:
+            with suppress(ValueError):  # noted by another thread too: it is one reading
+                office.unnoted.remove(one)
+    return len(owed)
 
 
 def my_readings(office: Office, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:

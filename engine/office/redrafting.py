@@ -11,7 +11,7 @@ from engine.office.carrying import carry_out
 from engine.office.editions import LostEdition
 from engine.office.office import Office, pinned
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
-from engine.records.store import Unit
+from engine.records.store import GLANCE, Busy, Unit
 from engine.rules.access import is_owner
 from engine.rules.forms import dossier_label
 from engine.rules.passage import Moment
@@ -33,10 +33,18 @@ class Renewed:
 
 
 def renew(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
-    """Brings a draft over, in the hand that fills it in; none where nothing changes. No book is opened for that."""
+    """Brings a draft over, in the hand that fills it in; none where nothing changes, or while the store is locked. No book is
+    opened for that."""
     if not is_outdated(office, dossier) or not is_owner(dossier, actor):
         return None
-    with office.store.unit(write=True) as unit:
+    try:
+        return _brought_over(office, actor, dossier)
+    except Busy:  # it is looked at as it stands; the next look brings it over
+        return None
+
+
+def _brought_over(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
+    with office.store.unit(write=True, patience=GLANCE) as unit:
         draft = own_draft(unit, office, actor, dossier.id, filling=True)
         found = _judged(office, unit, draft)
         if found is None:

@@ -16,7 +16,7 @@ from engine.office.tries import too_many
 from engine.problems import Refused
 from engine.records.dossier import Account, Actor
 from engine.records.people import Session
-from engine.records.store import Busy, Unit
+from engine.records.store import GLANCE, Busy, Unit
 from engine.values import Plain, new_id
 
 TOUCH_EVERY: Final = timedelta(seconds=60)  # a session notes that it was seen no more often than this
@@ -62,7 +62,7 @@ def actor_of(office: Office, token: str) -> Actor | None:
 
 
 def _touch(office: Office, session: Session, now: datetime) -> None:
-    with office.store.unit(write=True) as unit:
+    with office.store.unit(write=True, patience=GLANCE) as unit:
         if unit.session(session.token_sha256) is not None:  # signed out meanwhile: stays out
             unit.put_session(replace(session, seen_at=now))
 

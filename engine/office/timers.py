@@ -31,6 +31,7 @@ from engine.office.lost_phones import make_moves
 from engine.office.mandate_papers import forget_papers
 from engine.office.office import Office, pinned
 from engine.office.patience import Patience
+from engine.office.readings import note_owed
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
 from engine.office.settlement import reconcile
 from engine.office.sms_report import count_sms
@@ -87,6 +88,7 @@ def tour(office: Office, *, signs: bool = True, acts: bool = True, erases: bool 
     orders = _part(office, carry_orders)
     told = _part(office, tell_agents)
     moved = _part(office, make_moves) if erases else 0
+    _part(office, note_owed)
     letters = _part(office, deliver_letters)
     swept = _part(office, sweep) + _part(office, remove_idle) if erases else 0
     if signs:

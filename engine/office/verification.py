@@ -13,6 +13,7 @@ from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.tries import too_many
 from engine.problems import Refused
 from engine.records.dossier import Actor, IssuedDocument
+from engine.records.store import GLANCE
 from engine.rules.documents import check_claims, is_erased, masked, status_of
 from engine.values import Plain, Text, digits_only, has_check_digit
 
@@ -79,7 +80,7 @@ def is_intact(office: Office, procedure: Procedure, document: IssuedDocument) ->
 
 
 def _count(office: Office, client: str) -> None:
-    with office.store.unit(write=True) as unit:
+    with office.store.unit(write=True, patience=GLANCE) as unit:  # a guess that is not counted is not answered
         closed = too_many(unit, office.now(), (f"verify@{client}", CODES_PER_CLIENT))
     if closed is not None:
         raise Refused(closed)

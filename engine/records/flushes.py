@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from engine.records.sqlite_schema import SETTINGS
 from engine.records.store import Busy
 
 MOST: Final = 16  # units of one flush
@@ -20,8 +21,13 @@ LONGEST: Final = 0.02  # seconds after which nobody else joins: the first must n
 class Flush:
     """A transaction begun, and the units that are part of it. Whoever has the turn to write works with it alone."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
+    def __init__(self, connection: sqlite3.Connection, patience: float) -> None:
+        """`patience` is how long to wait for another process, in seconds."""
+        connection.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={SETTINGS['busy_timeout']}")
         self.connection = connection
         self._began, self._units = time.monotonic(), 0
         self.lost = False  # a fault of the disk undid all of it

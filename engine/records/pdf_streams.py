@@ -102,10 +102,16 @@ def _hexadecimal(pieces: Pieces) -> Iterator[bytes]:
 
 def _base_85(pieces: Pieces) -> Iterator[bytes]:
     """Groups of five; `z` is four zeros."""
-    left = b""
+    left = start = b""
     for piece in pieces:
-        digits, end, _ = _BLANKS.sub(b"", left + piece).partition(b"~")
-        whole = digits.removeprefix(b"<").replace(b"z", b"!!!!!")
+        told = _BLANKS.sub(b"", left + piece)
+        if not start:
+            if len(told) < 2:
+                left = told
+                continue
+            start, told = told, told.removeprefix(b"<~")
+        digits, end, _ = told.partition(b"~")
+        whole = digits.replace(b"z", b"!!!!!")
         cut = len(whole) if end else len(whole) - len(whole) % 5
         left = whole[cut:]
         try:

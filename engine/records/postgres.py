@@ -43,8 +43,10 @@ from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.sqlite_unproven import UnprovenVerbs
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Away, Busy, Damaged, Finding, Taken, Unit
+from engine.records.turns import Waits
 
 BATCH: Final = 1000
+_HURRIED: Final = "SELECT set_config('lock_timeout', %s, true)"  # milliseconds, in this transaction
 _SUPERUSER: Final = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolsuper"
 
 # What may pass: a row or the server is busy, the line was cut, it starts or stops. Any other error is a fault of ours.
@@ -165,6 +167,7 @@ class PostgresStore:
     def __init__(self, address: str, most: int = MOST, patience: float = PATIENCE) -> None:
         self.address = address
         self._inside = threading.local()
+        self._waits = Waits()
         check_address(address)
         await_server(address, OPTIONS, patience)
         self._lines = Lines(address, most, patience)
@@ -178,10 +181,15 @@ class PostgresStore:
     # -- the transaction ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def unit(self, write: bool = False) -> Iterator[Unit]:
+    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
-        with self._connection() as connection:
+        with (
+            self._waits.patience(PATIENCE if patience is None else patience)
+            if write
+            else nullcontext(PATIENCE) as granted,
+            self._connection() as connection,
+        ):
             self._inside.unit = True
             try:
                 connection.isolation_level = (
@@ -189,6 +197,8 @@ class PostgresStore:
                 )
                 connection.read_only = not write
                 with connection.transaction():
+                    if granted < PATIENCE:
+                        connection.execute(_HURRIED, (str(int(granted * 1000)),))
                     unit = PostgresUnit(connection, write)
                     yield unit
                     unit.send()

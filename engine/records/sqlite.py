@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -39,7 +40,7 @@ from engine.records.sqlite_tables import SqliteRows
 from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.sqlite_unproven import UnprovenVerbs
 from engine.records.store import Busy, Damaged, Finding, Unit
-from engine.records.turns import Turns
+from engine.records.turns import LOCKED_AFTER, Turns
 
 MEMORY: Final = ":memory:"
 BATCH: Final = 1000
@@ -80,6 +81,7 @@ class SqliteStore:
         self._turns = Turns()
         self._flush: Flush | None = None  # one that whoever has the turn next is to join; theirs alone to touch
         self._inside = threading.local()
+        self._asked_since: float | None = None  # when who has the turn began to wait for another process
 
     def _connect(self) -> sqlite3.Connection:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
@@ -92,22 +94,22 @@ class SqliteStore:
     # -- the transaction ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def unit(self, write: bool = False) -> Iterator[Unit]:
+    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
         if write and not self._in_memory:
-            with self._shared() as connection:
+            with self._shared(PATIENCE if patience is None else patience) as connection:
                 yield SqliteUnit(connection, write)
         else:
             with self._connection(alone=write) as connection, _transaction(connection, write):
                 yield SqliteUnit(connection, write)
 
     @contextmanager
-    def _shared(self) -> Iterator[sqlite3.Connection]:
+    def _shared(self, patience: float) -> Iterator[sqlite3.Connection]:
         """The connection of a flush that those who wait behind may join."""
-        self._enter(alone=True)
+        self._enter(alone=True, patience=patience)
         flush: Flush | None = None
         try:
             with _passing():
-                flush, self._flush = self._flush or self._begun(), None
+                flush, self._flush = self._flush or self._begun(patience), None
                 with flush.part():
                     yield flush.connection
         except BaseException:
@@ -121,13 +123,22 @@ class SqliteStore:
         finally:
             self._inside.unit = False
 
-    def _begun(self) -> Flush:
+    def _begun(self, patience: float) -> Flush:
         connection = self._idle.pop() if self._idle else self._connect()
+        self._asked_since = time.monotonic()
         try:
-            return Flush(connection)
+            return Flush(connection, patience)
         except BaseException:
             connection.close()
             raise
+        finally:
+            self._asked_since = None
+
+    def _is_locked(self) -> bool:
+        """Whether who has the turn waits for another process, and has for long: all others are told at once, so that one thread
+        waits at a time and the others serve who only reads."""
+        since = self._asked_since
+        return since is not None and time.monotonic() - since > LOCKED_AFTER
 
     def _pass_on(self, flush: Flush | None) -> None:
         """Gives the turn to who waits, to go on with the flush; whom nobody follows keeps what all have done."""
@@ -153,7 +164,7 @@ class SqliteStore:
             self._idle.append(flush.connection)
         flush.tell(error)
 
-    def _enter(self, alone: bool) -> None:
+    def _enter(self, alone: bool, patience: float | None = None) -> None:
         """Nobody is inside twice; `alone` waits for the turn among writers."""
         if os.getpid() != self._process:
             if self._in_memory:
@@ -162,7 +173,7 @@ class SqliteStore:
             self._forget()
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
-        if alone and not self._turns.take(PATIENCE):
+        if alone and not self._turns.take(PATIENCE if patience is None else patience, self._is_locked):
             raise Busy("turn")
         self._inside.unit = True
 

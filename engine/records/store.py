@@ -33,6 +33,7 @@ from engine.records.unit_service import ServiceUnit
 from engine.records.unproven import UnprovenUnit
 from engine.values import Plain
 
+GLANCE: Final = 0.1  # seconds of patience for what is written beside a page that is only read
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -350,8 +351,9 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
 
 
 class Store(Protocol):
-    def unit(self, write: bool = False) -> AbstractContextManager[Unit]:
-        """Opens a unit of work. Writing units are serialised or retried; an exception undoes everything."""
+    def unit(self, write: bool = False, patience: float | None = None) -> AbstractContextManager[Unit]:
+        """Opens a unit of work. Writing units are serialised or retried; an exception undoes everything. `patience`: seconds to
+        wait for a lock that another process holds, before `Busy`."""
         ...
 
     def migrate(self) -> None: ...

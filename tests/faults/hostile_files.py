@@ -6,6 +6,7 @@ processor time for each file, so that one that eats the machine ends the program
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import random
@@ -172,7 +173,84 @@ def folded(payload: bytes, count: int, first: int) -> bytes:
     return body + b"%d 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (5 + count, table, len(body))
 
 
+def lzw(rounds: int) -> bytes:
+    """Zeros as LZW writes them: 7 MB a round, each in 6 KB."""
+    bits: list[str] = []
+    for turn in range(rounds):
+        bits.append(f"{256:012b}" if turn else f"{256:09b}")
+        for size in range(257, 4095):  # the table has so many entries once this code is read
+            width = 12 if size >= 2047 else 11 if size >= 1023 else 10 if size >= 511 else 9
+            bits.append(f"{0 if size == 257 else size:0{width}b}")
+    written = "".join(bits)
+    written += "0" * (-len(written) % 8)
+    return int(written, 2).to_bytes(len(written) // 8, "big")
+
+
+def bombs() -> Iterator[Hostile]:
+    """Papers that are small until their streams are decoded."""
+    twice, runs = zlib.compress(zeros(), 9), b"\x81\0" * 1_500_000
+    ways = {
+        "two filters": (b"[/FlateDecode/FlateDecode]", twice),
+        "three filters": (b"[/FlateDecode/FlateDecode/FlateDecode]", zlib.compress(twice, 9)),
+        "hexadecimal first": (b"[/ASCIIHexDecode/FlateDecode]", zeros().hex().encode() + b">"),
+        "base 85 first": (b"[/ASCII85Decode/Fl]", base64.a85encode(zeros()) + b"~>"),
+        "LZW": (b"/LZWDecode", lzw(20)),
+        "folded LZW": (b"[/FlateDecode/LZW]", zlib.compress(lzw(20), 9)),
+        "runs": (b"/RunLengthDecode", runs),
+        "folded runs": (b"[/FlateDecode/RunLengthDecode]", zlib.compress(runs, 9)),
+        "what grows, then shrinks": (b"[/FlateDecode/ASCIIHexDecode]", zlib.compress(b"0" * 200_000_000)),
+        "a filter by reference": (b"5 0 R", zeros()),
+        "filters by reference": (b"[5 0 R 5 0 R]", twice),
+        "an escaped filter": (b"/Fl#61teDecode", zeros()),
+        "more filters than anybody writes": (b"[" + b"/ASCIIHexDecode" * 5 + b"]", b"00>"),
+        "a filter after a picture": (b"[/DCTDecode/FlateDecode]", zeros()),
+        "a filter that nobody knows": (b"/Unknown", b"x"),
+    }
+    for what, (names, data) in ways.items():
+        paper = a_pdf(stream(data, b"/Filter " + names), b"/FlateDecode")
+        yield Hostile(f"bomb: {what}", "a.pdf", paper, "file_unreadable")
+    yield Hostile("bomb: an escaped key", "a.pdf", a_pdf(stream(zeros(), b"/Fil#74er/FlateDecode")), "file_unreadable")
+    small = [stream(zeros(20_000_000), b"/Filter/FlateDecode") for _ in range(7)]
+    yield Hostile("bomb: many that are small alone", "a.pdf", a_pdf(*small), "file_unreadable")
+    for names, data in ((b"[/FlateDecode/FlateDecode]", twice), (b"/LZWDecode", lzw(20)), (b"/RunLengthDecode", runs)):
+        index = b"/Type/XRef/Size 9/W[1 2 1]/Root 1 0 R/Filter" + names
+        body = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n%s\nendobj\n" % one for one in enumerate(BASE, 1))
+        table = b"%s9 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (body, stream(data, index), len(body))
+        yield Hostile(f"bomb: an index by {names.decode()}", "a.pdf", table, EITHER)
+        held = stream(data, b"/Type/ObjStm/N 3/First 20/Filter" + names)
+        yield Hostile(
+            f"bomb: objects folded by {names.decode()}",
+            "a.pdf",
+            a_pdf(*[held] * (1 if len(held) > 1_000_000 else 4)),
+            "file_unreadable",
+        )
+    wide = b"/Filter/FlateDecode/DecodeParms<</Predictor 15/Columns 2000000000/Colors 32/BitsPerComponent 16>>"
+    rows = stream(zlib.compress(b"\0" * 1_000_000), b"/Type/ObjStm/N 3/First 20" + wide)
+    yield Hostile("bomb: rows wider than memory", "a.pdf", a_pdf(rows), EITHER)
+    yield Hostile("bomb: rows wider than memory, folded", "a.pdf", folded(zlib.compress(b"\0" * 90_000), 3, 20), EITHER)
+
+
+def disguises() -> Iterator[Hostile]:
+    """Papers that act by names written otherwise, or by bytes that lie elsewhere."""
+    script = b"<</S/J#61v#61Script/J#53(x)>>"
+    yield Hostile(
+        "an escaped script that no table leads to", "a.pdf", a_pdf() + b"9 0 obj" + script + b"endobj", "file_active"
+    )
+    hidden = zlib.compress(b"9 0 <</S/#4aavaScript>>" + b" " * 50)
+    folds = stream(hidden, b"/Type/Obj#53tm/N 1/First 4/Filter/FlateDecode")
+    yield Hostile("a folded script that no table leads to", "a.pdf", a_pdf(folds), "file_active")
+    yield Hostile("a kind by reference", "a.pdf", a_pdf(b"<</S 5 0 R/F(x)>>", b"/L#61unch"), "file_active")
+    yield Hostile("a kind by reference, plainly", "a.pdf", a_pdf(b"<</S 5 0 R/D[0/Fit]>>", b"/GoToE"), "file_active")
+    for key in (b"/F(\\\\\\\\evil\\\\share)", b"/#46(x)", b"/F 1 0 R", b"/FFilter/FlateDecode", b"/FDecode#50arms<<>>"):
+        yield Hostile(f"bytes elsewhere: {key!r}", "a.pdf", a_pdf(stream(b"x", key)), "file_active")
+    fine = CATALOGUE[:-2] + b"/OpenAction 4 0 R>>"
+    yield Hostile("opens at a page, by reference", "a.pdf", a_pdf(b"<</S/GoTo/D[3 0 R/Fit]>>", catalogue=fine), KEPT)
+    yield Hostile("text that is folded twice", "a.pdf", a_pdf(stream(
+        zlib.compress(zlib.compress(b"BT ET")), b"/Filter[/FlateDecode/FlateDecode]")), KEPT)  # fmt: skip
+
+
 def papers() -> Iterator[Hostile]:
+    yield from disguises()
     acts = {
         "runs a script": b"<</S/JavaScript/JS(app.alert\\(1\\))>>",
         "starts a program": b"<</S/Launch/F(cmd.exe)>>",
@@ -256,7 +334,7 @@ def mutants(count: int) -> Iterator[Hostile]:
 
 
 def corpus() -> list[Hostile]:
-    return [*pictures(), *papers(), *others(), *mutants(tries(150))]
+    return [*pictures(), *papers(), *bombs(), *others(), *mutants(tries(150))]
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,64 @@
+"""Streams of a PDF are decoded as others encode them, in pieces of any size; and no paper makes the reader hold much."""
+
+from __future__ import annotations
+
+import base64
+import random
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+from pypdf._codecs._codecs import LzwCodec
+
+from engine.records import pdf_streams
+from tests.faults.hostile_files import bombs
+
+ROOT = Path(__file__).resolve().parents[3]
+HELD = 128 * 1024  # kilobytes that reading one paper may add to a process
+_CHILD = """
+import resource, sys
+from engine.records.content import Rejected
+from engine.records.pdf_content import read_through
+from tests.engine.office.world import pdf
+read_through(pdf())
+data = open(sys.argv[1], "rb").read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read_through(data)
+except Rejected:
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 65_536])
+@pytest.mark.parametrize("length", [0, 1, 5, 300, 60_000])
+def test_each_filter_decodes_what_others_encode(length: int, size: int) -> None:
+    chance = random.Random(length)
+    for data in (chance.randbytes(length), b"\0" * length, bytes(chance.choice(b"ab") for _ in range(length))):
+        said = {
+            "/FlateDecode": zlib.compress(data),
+            "/LZWDecode": LzwCodec().encode(data),
+            "/ASCII85Decode": base64.a85encode(data) + b"~>",
+            "/A85": base64.a85encode(data, adobe=True, wrapcol=70),
+            "/ASCIIHexDecode": data.hex(" ").encode() + b">",
+            "/RunLengthDecode": b"".join(bytes((len(one) - 1,)) + one for one in cut(data, 128)) + b"\x80",
+        }
+        for name, encoded in said.items():
+            assert b"".join(pdf_streams._FILTERS[name](cut(encoded, size))) == data, name
+
+
+@pytest.mark.slow
+def test_no_paper_makes_the_reader_hold_much(tmp_path: Path) -> None:
+    for file in bombs():
+        (tmp_path / "a.pdf").write_bytes(file.data)
+        told = subprocess.run(
+            [sys.executable, "-c", _CHILD, str(tmp_path / "a.pdf")], cwd=ROOT, capture_output=True, text=True, check=True
+        )  # fmt: skip
+        assert int(told.stdout) < HELD, file.case
