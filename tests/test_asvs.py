@@ -16,8 +16,9 @@ import pytest
 
 from engine.office import (
     accounts,
+    askers,
     assistance,
-    claims,
+    code_limits,
     exports,
     guesses,
     known_browsers,
@@ -28,13 +29,16 @@ from engine.office import (
     second_factor,
     sharing,
     staff,
+    unproven_files,
 )
 from engine.office import carrying_orders as carried
 from engine.office import passwords as chosen
 from engine.office import publication as followed
 from engine.office.office import OfficeSettings
-from engine.records import arrivals, attachments, pdf_content, picture_content
+from engine.records import arrivals, attachments, pdf_content, picture_content, reserve
+from engine.records.store import GLANCE
 from engine.rules.figures import FEW
+from renderers import console_bodies
 from renderers.console_serving import _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
 from renderers.web import hardening
 from server import MOST_BYTES
@@ -163,14 +167,28 @@ def guessing() -> Iterator[str]:
     yield f"from {-(-staff.PASSWORDS_A_DAY // most)} addresses or more where agents have one factor, or from {-(-assistance.RECEIPT_CODES_A_DAY // most)} for a receipt"
 
 
+def asking() -> Iterator[str]:
+    (soon, ten), (most, hour) = askers.FIRST_PER_ADDRESS
+    [(again, same)] = askers.AGAIN_PER_ADDRESS
+    assert (minutes(ten), hour, same) == (10, timedelta(hours=1), hour)
+    yield f"{SETTINGS.code_tries} a code; [sent](#sending-codes) {code_limits.CODES_PER_NUMBER} times a number"
+    yield f"[sent](#sending-codes) {code_limits.LINKS_PER_EMAIL} times an address"
+    yield f"{askers.PER_BROWSER} in a quarter of an hour; an agent at a counter {askers.PER_AGENT}"
+    yield f"{askers.PER_BROWSER} in a quarter of an hour; all such browsers of an address together {again:,} an hour"
+    yield f"all of an address together: {soon} in ten minutes, {most:,} an hour"
+    yield f"{code_limits.CODES_PER_NUMBER} codes, {code_limits.LINKS_PER_EMAIL} links in a quarter of an hour, half of them"
+    yield f"{code_limits.A_DAY} a day |"
+    (new, _), (day, _) = SETTINGS.sms.bounds()
+    yield f"{new:,} codes an hour and {day:,} a day together, a country abroad a tenth of it"
+    assert SETTINGS.sms.most("BJ") == new // 10
+
+
 def said() -> Iterator[str]:
     """Sentences of the page with the figures of the code in them."""
     yield f"6 digits, {minutes(SETTINGS.code_lasts)} minutes, once"
-    yield f"{SETTINGS.code_tries} a code; {accounts.CODES_PER_PHONE} codes a number, {accounts.CODES_PER_CLIENT} a client"
+    yield from asking()
     yield f"256 bits, {minutes(mail_links.LASTS)} minutes, once"
-    yield f"{mail_links.LINKS_PER_ADDRESS} links an address, {mail_links.LINKS_PER_CLIENT} a client"
     yield f"{assistance.CODE_DIGITS} digits | {assistance.RECEIPT_CODES_A_DAY:,} a receipt and day, {assistance.CODES_TRIED_BY_CLIENT} a client"
-    yield f"256 bits | {claims.CLAIMS_PER_CLIENT} a client"
     yield f"{staff.PASSWORDS_A_DAY} a login and day, at each step"
     yield from guessing()
     yield f"{chosen.SHORTEST_PASSWORD} signs or more"
@@ -187,6 +205,12 @@ def said() -> Iterator[str]:
     yield f"{picture_content.MOST_PIXELS:,} pixels; saved anew, {picture_content.LONGEST_SIDE:,} a side"
     yield f"{attachments.AT_ONCE} decoded at once"
     yield f"{pdf_content.MOST_PAGES} pages, {pdf_content.MOST_OBJECTS:,} objects, {pdf_content.MOST_DECODED:,} bytes unfolded"
+    yield f"each filter of each stream counted, {pdf_content.MOST_FOLDED:,} of them objects folded"
+    yield f"{unproven_files.PER_DRAFT:,} bytes a draft, {unproven_files.PER_ADDRESS:,} an address"
+    yield f"stay {minutes(unproven_files.KEPT_FOR) // 60} hours after the last action"
+    yield f"larger of {reserve.LEAST >> 20} MB and {reserve.SHARE:.0%}".replace("%", " %")
+    yield f"bodies above {console_bodies.SMALL >> 10} KiB under way in a process | {console_bodies.MOST:,} bytes together, and {console_bodies.LEFT >> 20} MiB"
+    yield f"waits {GLANCE} s for a store"
     yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
     yield f"{sharing.MOST} open at once, {sharing.LASTS.days} days"
     yield f"{orders.MOST_LINES}; above {carried.AT_ONCE} the worker"

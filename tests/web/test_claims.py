@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.office.askers import PER_BROWSER
 from engine.values import group_number
 from renderers.web.guards import serves_unproven
 from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
@@ -271,9 +272,9 @@ def test_a_draft_is_deleted_by_whoever_began_it(visitor: Visitor) -> None:
     assert number[-4:] not in visitor.page.html
 
 
-def test_so_many_begin_from_one_place_and_no_more(visitor: Visitor) -> None:
+def test_so_many_begin_from_one_browser_and_no_more(visitor: Visitor) -> None:
     page = asked_for_a_code(visitor)
-    for _ in range(20):
+    for _ in range(PER_BROWSER):
         stranger = another(visitor)
         with stranger.client.session_transaction() as kept, visitor.client.session_transaction() as mine:
             kept.update(mine)

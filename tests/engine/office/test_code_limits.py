@@ -1,0 +1,71 @@
+"""Where SMS go, as an installation says it; what was kept before these limits goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.office.accounts import send_code
+from engine.office.code_limits import why_no_letter
+from engine.office.installation import Settings, WrongSetting
+from engine.office.timers import deliver_letters
+from engine.problems import Refused
+from engine.records.dossier import Letter
+from engine.rules.sms_policy import SmsPolicy
+from tests.engine.office.world import PHONE, World
+
+PARIS = "+33612345678"
+PREMIUM = "+22709123456"
+
+
+def written(world: World, to: str, number: int = 1) -> None:
+    now = world.office.now()
+    with world.office.store.unit(write=True) as unit:
+        unit.add_letter(Letter(f"l{number}", None, "sms", to, "", "Bonjour", now, f"l{number}", now))
+
+
+def outcome(world: World, to: str) -> tuple[bool, str | None]:
+    with world.office.store.unit() as unit:
+        [letter] = unit.letters_to(to)
+    return letter.sent_at is not None, letter.failed
+
+
+def test_no_letter_leaves_to_where_no_sms_goes(world: World) -> None:
+    for number, to in enumerate((PHONE, PARIS, PREMIUM)):
+        written(world, to, number)
+    assert deliver_letters(world.office) == 1
+    assert [outcome(world, to) for to in (PHONE, PARIS, PREMIUM)] == [
+        (True, None),
+        (False, "sms_country"),
+        (False, "sms_kind"),
+    ]
+
+
+def test_who_signed_in_before_from_elsewhere_goes_on(world: World) -> None:
+    """A number abroad that was served by an earlier release, or before a country was taken out."""
+    abroad = world.applicant(PARIS)
+    assert why_no_letter(world.office, PARIS) == "sms_country", (
+        "an account alone is not enough: an invitation makes one"
+    )
+    with pytest.raises(Refused, match="sms_country"):
+        send_code(world.office, PARIS)
+    world.sent(owner=abroad)
+    assert why_no_letter(world.office, PARIS) == ""
+    assert send_code(world.office, PARIS).phone == PARIS
+
+
+def test_the_countries_are_those_of_the_installation(world: World) -> None:
+    office = replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(("FR",))))
+    assert send_code(office, PARIS).phone == PARIS
+    with pytest.raises(Refused, match="sms_country"):
+        send_code(office, PHONE)
+
+
+def test_the_settings() -> None:
+    assert Settings.from_environment({}).sms == SmsPolicy()
+    said = {"GUICHET_SMS_COUNTRIES": "tg, FR", "GUICHET_SMS_NEW_AN_HOUR": "500"}
+    assert Settings.from_environment(said).sms == SmsPolicy(("TG", "FR"), 500)
+    for wrong in ({"GUICHET_SMS_COUNTRIES": "TG,XX"}, {"GUICHET_SMS_NEW_AN_HOUR": "-1"}):
+        with pytest.raises(WrongSetting):
+            Settings.from_environment(wrong)
