@@ -21,6 +21,7 @@ from engine.office import (
     code_limits,
     exports,
     guesses,
+    invitations,
     known_browsers,
     mail_links,
     messages,
@@ -216,6 +217,8 @@ def said() -> Iterator[str]:
     yield f"{orders.MOST_LINES}; above {carried.AT_ONCE} the worker"
     yield f"{exports.MOST_ROWS:,} rows"
     yield f"figures of {FEW} people or more"
+    yield f"{invitations.SENT_BY_ONE} a person a day, {invitations.TO_THE_SAME} of them to one number"
+    yield f"{invitations.RECEIVED_BY_ONE} a number a day from everybody"
     yield f"{followed.MOST_FILES:,} files, {followed.MOST_BYTES >> 20} MiB"
 
 

@@ -481,6 +481,23 @@ def test_messages_are_summed_by_month_procedure_and_country(store: Store) -> Non
         assert unit.sms_counts("2026-12") == (december,)
 
 
+def test_a_message_that_two_workers_had_is_counted_by_one(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        unit.add_letter(a_letter("l1"))
+        (lent,) = unit.claim_letters(NOON, later(minutes=5))
+
+    def counting() -> str | None:
+        with store.unit(write=True) as unit:
+            return unit.unsent_for("l1")
+
+    other = Beside(store, counting)
+    with store.unit(write=True) as unit:
+        assert unit.unsent_for("l1") == ""
+        other.begin()
+        unit.settle_letter(replace(lent, sent_at=NOON))
+    assert other.end() is None, "it waited, then read what the first one had written"
+
+
 def test_letters_of_a_channel_that_is_left_alone_are_not_lent(store: Store) -> None:
     with store.unit(write=True) as unit:
         for name, channel in (("l1", "sms"), ("l2", "email"), ("l3", "inbox")):

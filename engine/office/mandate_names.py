@@ -49,10 +49,11 @@ def principal_shown(one: Standing) -> str:
 
 
 def holder_shown(one: Standing) -> str:
-    """Who holds a mandate, as those for whom they act read it: the number that let them in; for who asked, the name they gave,
-    which was checked by no agent, and how they are reached, which is proven."""
+    """Who holds a mandate, as those for whom they act read it: the number that let them in; for who asked a person, the name they
+    gave, which was checked by nobody, and their number, which is proven; else how they are called."""
     mandate, holder = one.mandate, one.holder
     if holder is None or mandate.made_by != mandate.holder:
         return national(mandate.invited) or (called(holder) if holder else "")
-    declared = "" if one.principal.login.startswith((COMPANY, PAPER)) else mandate.declared
-    return ", ".join(filter(None, (readable_name(declared or holder.name), reached(holder))))
+    if one.principal.login.startswith((COMPANY, PAPER)):
+        return called(holder)
+    return ", ".join(filter(None, (readable_name(mandate.declared or holder.name), reached(holder))))

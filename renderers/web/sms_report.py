@@ -52,7 +52,7 @@ def home(kind: Kind = "html") -> Response:
         return csv_response(csv_rows(shown), f"sms-{month or 'aucun'}.csv")
     return desk_page(
         "agent/sms_report.html", month=_month(month) if month else "", lines=_by_procedure(shown),
-        whole=_line("", total(shown)), months=_by_month(counts), unpriced=site().words.number(total(shown).unpriced, language())
+        whole=_line("", total(shown)), months=_by_month(counts), unpriced=site().words.amount(total(shown).unpriced, language())
         if total(shown).unpriced else "", csv=f"{_HOME}.csv?{urlencode({'mois': month})}",
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ def _by_month(counts: Iterable[SmsCount]) -> list[Line]:
 def _line(name: str, sums: Total, href: str = "", country: str = "") -> Line:
     words, spoken = site().words, language()
     cost = words.money(-(-sums.cost // 100), spoken) if sums.cost or not sums.unpriced else say("sms_report.no_price")
-    return Line(name, words.number(sums.messages, spoken), words.number(sums.segments, spoken), cost, href, country)
+    return Line(name, words.amount(sums.messages, spoken), words.amount(sums.segments, spoken), cost, href, country)
 
 
 def _named(procedure: str) -> str:

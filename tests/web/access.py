@@ -92,7 +92,7 @@ POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "walk_ins.note": {"bureau": "dgdn_lome"},
     "acting.act": {"mandate": "m-repr"},
     "acting.answer": {"do": "end"},
-    "acting.check": {"do": "accept"},
+    "acting.check": {"do": "accept", "name": "SOCIETE"},
     "acting.people": {"phone": "90000099", "role": "reader"},
     "acts.take": {"reason": "Erreur"},
     "appointments.book": VISIT,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.office.secrets import hash_secret
-from engine.records.dossier import Account
+from engine.records.dossier import Account, Letter
 from tests.engine.office.world import pdf
 from tests.web.browsing import DESK
 from tests.web.conftest import Enter
@@ -143,6 +143,51 @@ def test_somebody_reads_one_dossier_until_it_is_taken_back(visitor: Visitor) -> 
         press(visitor, page, f"/compte/mandats/{mandate(visitor, '/compte/mandats')}", do="end", dossier=number) == page
     )
     assert friend.open(f"/dossiers/{number}").status == 404
+
+
+@pytest.mark.parametrize(
+    ("form", "fields"),
+    [
+        ("/compte/personnes/nouvelle", {"phone": OTHER, "name": "Gagnez sur www.gain.tg"}),
+        ("/compte/personnes/procuration", {"family_name": "AMEGAN", "given_names": "gain.tg"}),
+        (
+            "/compte/enfants/nouveau",
+            {"family_name": "AM3GAN", "given_names": "Afi", "day": "1", "month": "2", "year": "2020"},
+        ),
+        ("/compte/identite", {"family_name": "AMEGAN", "given_names": "A\u202efi"}),
+    ],
+)
+def test_a_name_that_is_none_is_refused_beside_its_field(visitor: Visitor, form: str, fields: dict[str, str]) -> None:
+    page = visitor.send(form, **fields)
+    assert page.status == 422
+    assert page.text.count("Écrivez le nom avec des lettres, des espaces, des traits d’union") == 2, (
+        "above, and beside it"
+    )
+    wrong = next(name for name in ("name", "given_names", "family_name") if f'id="{name}-e"' in page.html)
+    assert f'href="#{wrong}"' in page.html
+    assert not any("gain" in letter.body for letter in letters_to(visitor, OTHER))
+
+
+def letters_to(visitor: Visitor, phone: str) -> tuple[Letter, ...]:
+    with visitor.office.store.unit() as unit:
+        return unit.letters_to(f"+228{phone}")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_who_asks_a_number_reads_nothing_of_whose_it_is(visitor: Visitor, known: bool) -> None:
+    if known:
+        owner = another(visitor).sign_in(OTHER)
+        assert owner.send("/compte/identite", family_name="SECRET", given_names="Nom").status == 303
+    visitor.send("/compte/personnes/nouvelle", phone=OTHER, name="AMEGAN Afi")
+    visitor.send("/compte/entreprises/inviter", phone=OTHER, role="reader")
+    page = visitor.open(HOME)
+    assert page.text.count("91 44 55 66") >= 2
+    assert "SECRET" not in page.html
+    told = [letter.body for letter in letters_to(visitor, OTHER) if letter.dedupe.startswith("mandate/")]
+    assert len(told) == 2
+    for body in told:
+        assert body.startswith("Services publics : ")
+        assert "AMEGAN" not in body
 
 
 def test_ones_own_account_stays_ones_own(visitor: Visitor) -> None:
