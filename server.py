@@ -15,18 +15,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Final
 from urllib.parse import urlsplit
 
 import click
-from flask import Flask
+from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 
 from engine.definition.manuscript import Manuscript
 from engine.gateways.sandbox import SandboxOperator
-from engine.office.calls import THREADS, Calls
 from engine.office.clock_watch import guarded_tour
 from engine.office.demo import PASSWORD
+from engine.office.dispatcher import Dispatcher
 from engine.office.following import waiting
 from engine.office.gates import facts_of
 from engine.office.gauges import not_ready
@@ -81,6 +82,7 @@ log = logging.getLogger("guichet")
 DEMO_PASSWORD: Final = PASSWORD
 MOST_BYTES: Final = 64 * 1024 * 1024  # of one request, before the desks' own limits
 TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
+THREADS: Final = 8  # that serve, where nothing else is said
 KEPT_FOR: Final = 2.0  # seconds: what is the same for everybody is then made anew
 
 
@@ -132,10 +134,18 @@ def create_app(
     csrf.exempt("renderers.web.payments.returned")
     refusals.register(app)
     check_guards(app)
+    app.after_request(lambda response: _wake(app, response))
     if keeper is not None:
         app.extensions["guichet.keeping"] = keeping = Keeping(keeper, lambda: serving(app), lambda new: _swap(app, new))
         app.before_request(lambda: None if watch.is_probe() else keeping.notice())
     return app
+
+
+def _wake(app: Flask, response: Response) -> Response:
+    """What a request may have queued is committed: the worker of this process looks at once."""
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        serving(app).wakeup.set()
+    return response
 
 
 def _probes(app: Flask, settings: Settings) -> Probes:
@@ -184,17 +194,19 @@ def serving(app: Flask) -> Office:
     return site.office
 
 
-def work(current: Callable[[], Office], stop: threading.Event, stories: Iterable[str] = ()) -> None:
+def work(
+    current: Callable[[], Office], stop: threading.Event, stories: Iterable[str] = (), alone: Lock | None = None
+) -> None:
     """Tours until told to stop, counting what happened meanwhile; a turn that fails is logged and the next one goes on. Where
-    there are `stories` of a demonstration they come first, with a tour between two of them now and then."""
+    there are `stories` of a demonstration they come first, each told `alone`, with a tour between two of them now and then."""
     silent = False
     try:
-        _begin(current, stop, stories)
+        _begin(current, stop, stories, alone or Lock())
     except Exception:
         log.exception("the demonstration's dossiers")
     while not stop.is_set():
         before, silent = silent, False
-        for turn in (guarded_tour, count_up):
+        for turn in (_tour, count_up):
             try:
                 turn(current())
             except Busy:  # locked, full, cut: no fault of ours, told once
@@ -206,29 +218,44 @@ def work(current: Callable[[], Office], stop: threading.Event, stories: Iterable
         stop.wait(TOUR_EVERY)
 
 
+def _tour(office: Office) -> None:
+    """The calls to partners are the dispatcher's."""
+    guarded_tour(office, calls=False)
+
+
 _SILENT: Final = "the store does not answer (guichet doctor says why); the next tour does what this one could not"
 
 
-def _begin(current: Callable[[], Office], stop: threading.Event, stories: Iterable[str]) -> None:
-    last = time.monotonic()
-    for _ in stories:
-        if stop.is_set():
-            break
+def _begin(current: Callable[[], Office], stop: threading.Event, stories: Iterable[str], alone: Lock) -> None:
+    last, told = time.monotonic(), iter(stories)
+    while not stop.is_set():
+        with alone:
+            if next(told, None) is None:
+                break
         if time.monotonic() - last > TOUR_EVERY:
-            tour(current(), signs=False)
+            tour(current(), signs=False, calls=False)
             last = time.monotonic()
 
 
 def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ()) -> tuple[threading.Thread, ...]:
     """A worker beside the web and what keeps the site up to date, each in a thread of its own until told to stop."""
     keeping: Keeping = app.extensions["guichet.keeping"]
-    threads = (
-        threading.Thread(target=work, args=(lambda: serving(app), stop, stories), name="worker", daemon=True),
-        threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True),
-    )
+    threads = _turns(lambda: serving(app), keeping, stop, stories)
     for thread in threads:
         thread.start()
     return threads
+
+
+def _turns(
+    current: Callable[[], Office], keeping: Keeping, stop: threading.Event, stories: Iterable[str] = ()
+) -> tuple[threading.Thread, ...]:
+    """The threads of a worker: its tours, its calls to partners, what keeps the site up to date."""
+    dispatcher = Dispatcher(current)
+    return (
+        threading.Thread(target=work, args=(current, stop, stories, dispatcher.alone), name="worker", daemon=True),
+        threading.Thread(target=dispatcher.run, args=(stop,), name="dispatcher", daemon=True),
+        threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True),
+    )
 
 
 def _speak(settings: Settings) -> None:
@@ -251,7 +278,6 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
     office, operator = open_office(settings)
-    office = replace(office, calls=Calls(threads))
     app = create_app(settings, office, operator, open_keeper(settings, say_trouble), KEPT_FOR)
     try:
         front = Front(app, host, port, threads, MOST_BYTES)
@@ -290,10 +316,7 @@ def worker(demo: bool, recount: bool) -> None:
     if recount:
         count_again(kept[0])
     keeping = Keeping(open_keeper(settings, say_trouble), lambda: kept[0], lambda office: kept.__setitem__(0, office))
-    turns = (
-        threading.Thread(target=work, args=(lambda: kept[0], stop), name="worker", daemon=True),
-        threading.Thread(target=keeping.run, args=(stop,), name="publications", daemon=True),
-    )
+    turns = _turns(lambda: kept[0], keeping, stop)
     for thread in turns:
         thread.start()
     log.info("worker began")

@@ -1,6 +1,7 @@
 """`make bench`: every line of what is aimed at, beside its peers, in turns; or some of them: `python -m benchmarks pages seats`.
 
-`python -m benchmarks --help` says what each family measures and what it needs before. Prints a table and keeps it in `out.json`; draws the curves of growth. Nothing here judges. Making the thousands of procedures
+`python -m benchmarks --help` says what each family measures and what it needs before. Prints a table and keeps it in `out.json`; draws the curves of growth. Nothing here judges but wrong answers: with one, the command ends
+with 1. Making the thousands of procedures
 and the million dossiers takes a quarter of an hour each, once (`var/bench`).
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 from textwrap import wrap
 from types import ModuleType
 
-from benchmarks import circuit, command, growth, journey, pages, scale, seats
+from benchmarks import circuit, command, growth, journey, pages, paying, scale, seats
 from benchmarks.measure import Measure
 from benchmarks.plot import Series, write_growth
 
@@ -50,6 +51,7 @@ class Family:
 FAMILIES: dict[str, Family] = {
     "pages": Family(pages, pages.measures, "some seconds each time"),
     "journey": Family(journey, journey.measures, "some seconds each time; PostgreSQL runs"),
+    "paying": Family(paying, paying.measures, "five minutes each time; PostgreSQL runs"),
     "circuit": Family(
         circuit,
         circuit.measures,
@@ -88,11 +90,15 @@ def main() -> None:
     names = ", ".join(f"{name} {version(name)}" for name in NAMED)
     print(f"Python {platform.python_version()}, {platform.python_compiler()}, {names}; load {os.getloadavg()[0]:.1f}\n")
     known = {one["id"]: one for one in json.loads(OUT.read_text("utf-8"))} if OUT.is_file() else {}
+    wrong = 0
     for group in asked:
         for measure in FAMILIES[group].measures():
             print(measure, flush=True)
+            wrong += int(measure.value) if measure.id.endswith("-errors") else 0
             known[measure.id] = measure.as_json()
             OUT.write_text(json.dumps(list(known.values()), indent=2) + "\n", "utf-8")
+    if wrong:
+        raise SystemExit(f"{wrong} wrong answers")
 
 
 if __name__ == "__main__":

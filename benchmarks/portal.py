@@ -154,13 +154,17 @@ def portal(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def serving_portal(folder: Path, database: str = "") -> Iterator[Server]:
-    """The portal over the procedures that lie in `folder`, in SQLite or in the database of that address."""
+def serving_portal(
+    folder: Path, database: str = "", threads: str = THREADS, starts: tuple[str, ...] = ("server.py",), **more: str
+) -> Iterator[Server]:
+    """The portal over the procedures that lie in `folder`, in SQLite or in the database of that address. `starts`: what Python is told
+    to run; `more`: settings."""
     port = free_port()
     environment = {
         "GUICHET_PROCEDURES": str(folder / "procedures"), "GUICHET_DATA": str(folder / "data"), "DATABASE_URL": database,
+        **more,
     }  # fmt: skip
-    command = [sys.executable, "server.py", "serve", "--demo", "--empty", "--port", str(port), "--threads", THREADS]
+    command = [sys.executable, *starts, "serve", "--demo", "--empty", "--port", str(port), "--threads", threads]
     with running(command, port, environment) as server:
         yield server
 

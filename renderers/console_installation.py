@@ -25,7 +25,6 @@ from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
-from engine.office.calls import Calls
 from engine.office.checkup import Place
 from engine.office.demo import close_demo, open_demo
 from engine.office.demo_stories import before_stories, tell_stories
@@ -156,7 +155,7 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
         providers=gateways.operators, senders=gateways.senders, registers={"*": FileRegister(settings.procedures / "registers")},
         clock=SystemClock(), wording=load_words(), keys=keys,
         settings=OfficeSettings(
-            base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo,
+            base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo, expects_worker=True,
             payment_lasts=timedelta(minutes=10), second_factor=settings.second_factor,
             checkpoints=settings.checkpoints or settings.data / CHECKPOINTS, mandate_papers=settings.mandate_papers,
             sms=settings.sms,
@@ -225,8 +224,8 @@ def cookie_secret(settings: Settings) -> str:
 
 def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
     """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
-    secret, alone = cookie_secret(settings).encode(), replace(office, calls=Calls())
-    return tell_stories(alone, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+    secret = cookie_secret(settings).encode()
+    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
 
 
 # -- as the commands open it -------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from engine.definition.model import Appointment, Output, Procedure
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
 from engine.office.editions import LostEdition
-from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.seats import SeatsAhead
 from engine.problems import Refusal, Refused, refusal
@@ -202,7 +201,7 @@ def book_slot(
         return carry_out(office, unit, dossier, decision, actor)
 
     arguments = (dossier_id, appointment_id, office_id, start, revision)
-    return ask_now(office, once(office, actor, "book_slot", token, arguments, work, DOSSIER))
+    return once(office, actor, "book_slot", token, arguments, work, DOSSIER)
 
 
 def _placed(
@@ -335,4 +334,4 @@ def mark(
         decision = rule(procedure, dossier, appointment_id, actor, office.now(), office.directory, office.wording)
         return carry_out(office, unit, dossier, decision, actor)
 
-    return ask_now(office, once(office, actor, f"mark:{what}", token, (dossier_id, appointment_id), work, DOSSIER))
+    return once(office, actor, f"mark:{what}", token, (dossier_id, appointment_id), work, DOSSIER)

@@ -11,7 +11,6 @@ from engine.definition.model import Procedure, Transition
 from engine.office.carrying import carry_out, letters_owed
 from engine.office.casework import decide_in, people_of, tray
 from engine.office.command import once
-from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, hold_all, pinned, seen
 from engine.office.orders import MOST_LINES, ORDER, carry_lines, give
 from engine.problems import Refusal, Refused, refusal
@@ -185,7 +184,6 @@ def order_bulk(
 
 def carry_bulk(office: Office, order: Order, most: int) -> int:
     """Decides the dossiers left of an order, so many at most."""
-    moved: list[Dossier] = []
 
     def work(unit: Unit, order: Order, line: OrderLine, actor: Actor) -> None:
         asked = order.asked if isinstance(order.asked, dict) else {}
@@ -193,12 +191,9 @@ def carry_bulk(office: Office, order: Order, most: int) -> int:
         dossier = seen(unit, office, actor, line.dossier, line.revision)
         book = pinned(office, unit, dossier)
         decision = _judged(office, unit, book, dossier, str(asked.get("procedure", "")), act, actor)
-        moved.append(carry_out(office, unit, dossier, _in_order(decision, order), actor))
+        carry_out(office, unit, dossier, _in_order(decision, order), actor)
 
-    done = carry_lines(office, order, work, most)
-    for dossier in moved:
-        ask_now(office, dossier)
-    return done
+    return carry_lines(office, order, work, most)
 
 
 def _in_order(decision: Decision, order: Order) -> Decision:

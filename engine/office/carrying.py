@@ -8,6 +8,7 @@ from datetime import datetime
 
 from engine.clock import local_day
 from engine.definition.model import Procedure
+from engine.office.call_queue import queue_look_ups
 from engine.office.fee_accounts import given_back
 from engine.office.letters import dossier_link
 from engine.office.office import Office, pinned
@@ -20,7 +21,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, Issued
 from engine.records.journal import seal, with_commitments
 from engine.records.store import Taken, Unit
 from engine.rules.appointments import resource_key
-from engine.rules.awaited import roles_awaited
+from engine.rules.awaited import registers_awaited, roles_awaited
 from engine.rules.decision import Decision, EntryDraft, IssueOrder
 from engine.rules.documents import content_digest, document_claims, document_number, prepare_document, series_of
 from engine.rules.giving_back import Brought, brought_for, shared_back, without
@@ -55,6 +56,7 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     for letter in _wished(unit, dossier, letters):
         unit.add_letter(letter)
     unit.set_timers(dossier.id, decision.timers)
+    queue_look_ups(unit, registers_awaited(procedure, dossier, local_day(now), office.directory), dossier.id, now)
     return dossier
 
 

@@ -14,7 +14,6 @@ from engine.office.colleagues import Colleagues
 from engine.office.command import DOSSIER, once
 from engine.office.fee_accounts import given_back
 from engine.office.letters import letters_of
-from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
 from engine.problems import Refused, refusal
 from engine.records.dossier import Actor, Dossier, IssuedDocument, Letter
@@ -91,7 +90,7 @@ def take_transition(
         decision = decide_in(office, unit, dossier, act, actor)
         return carry_out(office, unit, dossier, decision, actor)
 
-    return ask_now(office, once(office, actor, "take_transition", token, (dossier_id, act, revision), work, DOSSIER))
+    return once(office, actor, "take_transition", token, (dossier_id, act, revision), work, DOSSIER)
 
 
 def preview_transition(office: Office, actor: Actor, dossier_id: str, act: Act) -> Preview:

@@ -69,6 +69,6 @@ def take_cash(office: Office, actor: Actor, dossier_id: str, amount: int, *, tok
         unit.add_event(PaymentEvent(
             CASH, f"hand:{payment.reference}", payment.id, "paid", amount, CURRENCY, now, verified=True, note=actor.id
         ))  # fmt: skip
-        return credit(office, unit, payment, dossier, amount, now)[0]
+        return credit(office, unit, payment, dossier, amount, now)
 
     return once(office, actor, "take_cash", token, (dossier_id, amount), work, PAYMENT)

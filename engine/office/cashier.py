@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from engine.clock import local_day
 from engine.definition.model import Fee, Procedure
-from engine.gateways.payments import PaymentOrder, ProviderDown
-from engine.office.calls import NoPlace
+from engine.office.call_queue import Call, queue_call
 from engine.office.carrying import journalise
 from engine.office.command import Memory, once
+from engine.office.heartbeat import is_served
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.phones import read_phone
-from engine.office.settlement import (
-    OPEN,
-    SECOND_THOUGHTS,
-    UNDER_WAY,
-    check_payment,
-    is_unplaced,
-    kept_payment,
-)
+from engine.office.settlement import OPEN, SECOND_THOUGHTS, kept_payment
 from engine.office.tries import too_many
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Dossier, Owed, Payment
@@ -36,11 +26,7 @@ from engine.rules.scopes import scope_of
 from engine.rules.tasks import open_tasks
 from engine.values import Plain, new_id
 
-log = logging.getLogger("guichet.cashier")
-
-LONGEST_PAGE: Final = 2000
 TRIES_PER_DOSSIER: Final = 10  # in a quarter of an hour: each rings somebody's telephone, and it may be anybody's
-_PAGE: Final = re.compile(r"https://[\w.-]+(:\d+)?([/?][\w.~:/?#@!$&()*+,;=%-]*)?", re.ASCII)
 
 
 # -- what is owed ------------------------------------------------------------------------------------------------------
@@ -106,14 +92,12 @@ def start_payment(
     office: Office, actor: Actor, dossier_id: str, *, provider: str, payer: str, part: bool = False,
     token: str | None = None,
 ) -> Payment:  # fmt: skip
-    """Asks the provider to collect all that is owed now, or only the next instalments (`part`). Raises Refused: phone_format, unknown_provider, role,
-    nothing_owed, payment_pending or payment_unknown (payment, until): money may still come, nobody pays twice;
-    too_many_tries. Raises `NoPlace`, nothing begun, where too many wait for an operator already."""
+    """Opens a payment of all that is owed now, or only of the next instalments (`part`), and queues its order: the worker hands
+    it over. Raises Refused: phone_format, unknown_provider, role, nothing_owed, payment_pending or payment_unknown (payment,
+    until): money may still come, nobody pays twice; too_many_tries; payments_closed: no worker is alive, nothing was begun."""
     phone = read_phone(payer)
     if provider not in office.providers:
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
-
-    _ask_whose_time_is_over(office, actor, dossier_id)
 
     def work(unit: Unit) -> Payment:
         dossier = seen(unit, office, actor, dossier_id)
@@ -122,14 +106,9 @@ def start_payment(
         return _open_payment(office, unit, dossier, provider, phone, actor, part)
 
     arguments = (dossier_id, provider, phone, *((part,) if part else ()))
-    try:
-        with office.calls.begun():
-            payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
-            return _place(office, payment)
-    except NoPlace:
-        if (other := awaited_payment(office, actor, dossier_id)) is not None:  # begun a moment ago, by a first touch
-            raise Refused(_awaited(other)) from None
-        raise
+    payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
+    office.wakeup.set()
+    return payment
 
 
 def _open_payment(
@@ -143,12 +122,15 @@ def _open_payment(
         raise Refused(_awaited(other))
     if (closed := too_many(unit, now, (f"pay:{dossier.id}", TRIES_PER_DOSSIER))) is not None:
         raise Refused(closed)
+    if not is_served(office, unit):
+        raise Refused(refusal("payments_closed"))
     amount = sum(_parts(office, procedure, dossier).values()) if part else sum(one.left for one in due)
     payment = Payment(
         new_id(), new_id(), dossier.id, tuple(one.fee for one in due), amount, provider,
         "mobile_money", phone, "pending", now, now + office.settings.payment_lasts,
     )  # fmt: skip
     unit.add_payment(payment)
+    queue_call(unit, Call("order", provider, payment.id), now)
     fees: list[Plain] = [*payment.fees]
     started: dict[str, Plain] = {
         "payment": payment.id, "provider": provider, "amount": payment.amount, "fees": fees,
@@ -180,54 +162,6 @@ def awaited_among(office: Office, actor: Actor, dossier_ids: Iterable[str]) -> f
 def awaited_in(unit: Unit, dossier: Dossier, now: datetime) -> Payment | None:
     still = (one for one in unit.payments_of(dossier.id) if one.status in OPEN)
     return next((one for one in still if now < one.started_at + SECOND_THOUGHTS), None)
-
-
-def _ask_whose_time_is_over(office: Office, actor: Actor, dossier_id: str) -> None:
-    """Who wants to pay again is not held up by a payment that ended and that the tour has not asked about yet."""
-    other = awaited_payment(office, actor, dossier_id)
-    if other is not None and (other.status == "unknown" or office.now() >= other.expires_at):
-        check_payment(office, other.id)
-
-
-def _place(office: Office, payment: Payment) -> Payment:
-    """Hands the order to the provider, outside any unit, at most once: two of the operators make another order, and ring again,
-    for each time they are asked. Whoever marks the payment does it; who finds it marked looks on."""
-    now, mine = office.now(), False
-    with office.store.unit(write=True) as unit:
-        payment = kept_payment(unit, payment.id)
-        if is_unplaced(payment) and now < payment.expires_at:
-            mine = True
-            unit.put_payment(replace(payment, reason=UNDER_WAY))
-    if not mine:
-        return payment
-    order = PaymentOrder(
-        payment.reference, payment.amount, payment.payer, payment.reference[:8], payment.started_at, payment.expires_at
-    )
-    try:
-        started = office.providers[payment.provider].start(order)
-    except Exception as failed:  # perhaps it heard us: only its own answer to our question will tell
-        if not isinstance(failed, ProviderDown):
-            log.exception("the adapter of %s failed", payment.provider)
-        return _change(office, payment.id, status="unknown", reason="operator_down", checked_at=now)
-    page = _safe_page(started.page)
-    placed = _change(office, payment.id, reason=None, provider_ref=started.provider_ref, page=page)
-    return placed if started.pending else check_payment(office, payment.id)
-
-
-def _safe_page(page: str | None) -> str | None:
-    """An operator's page is shown as a link: only a whole https address is one."""
-    return page if page is not None and len(page) <= LONGEST_PAGE and _PAGE.fullmatch(page) else None
-
-
-def _change(office: Office, payment_id: str, **changes: object) -> Payment:
-    """Notes something on a payment that is still open; one that ended stays as it is."""
-    with office.store.unit(write=True) as unit:
-        payment = kept_payment(unit, payment_id)
-        if payment.status not in OPEN:
-            return payment
-        changed: Payment = replace(payment, **changes)  # type: ignore[arg-type]
-        unit.put_payment(changed)
-        return changed
 
 
 PAYMENT: Final[Memory[Payment]] = Memory(

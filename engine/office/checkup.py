@@ -24,6 +24,7 @@ from engine.office.clock_watch import PROOF, ClockWatch, clock_seen
 from engine.office.code_limits import new_numbers
 from engine.office.following import waiting
 from engine.office.gauges import LEAST_FREE
+from engine.office.heartbeat import LOST, last_beat
 from engine.office.keys import NoKeys, SigningKeys
 from engine.office.mirror import Followed
 from engine.problems import Refusal, Refused
@@ -240,7 +241,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         if standing.pending or standing.strange:
             return
         with store.unit() as unit:
-            queues, tree, decided = unit.queues(now), unit.tree(), unit.publications()
+            queues, tree, decided, beat = unit.queues(now), unit.tree(), unit.publications(), last_beat(unit)
             new = new_numbers(place.sms, unit, now)
             watched = clock_seen(unit)
     except Unreachable as away:
@@ -257,6 +258,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         yield Check("store", "store_unsafe", "mend", {"why": str(unsafe)})
         return
     yield from _steps(watched)
+    yield _worker(beat, now)
     yield from _queues(queues, tree, now)
     yield _new_numbers(place.sms, new)
     published = max((one.n for one in decided if one.stands), default=0)
@@ -311,6 +313,14 @@ def _steps(watched: ClockWatch | None) -> Iterator[Check]:
         until = (watched.since + PROOF).isoformat(timespec="minutes")
         facts = {"days": f"{watched.step / timedelta(days=1):+z.1f}", "until": until}
         yield Check("clock", "clock_stepped" if watched.acts else "clock_stepped_far", "mend", facts)
+
+
+def _worker(beat: tuple[str, datetime] | None, now: datetime) -> Check:
+    """Without a worker nobody may pay, no message leaves, no due date is acted upon."""
+    if beat is None:
+        return Check("worker", "worker_none", "mend")
+    facts = {"host": beat[0], "seconds": f"{max(0.0, (now - beat[1]).total_seconds()):.0f}"}
+    return Check("worker", *(("worker_well", "well") if now - beat[1] < LOST else ("worker_lost", "mend")), facts)
 
 
 def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Check]:

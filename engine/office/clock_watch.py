@@ -50,10 +50,10 @@ class ClockWatch:
         return self.is_proven() or self.step < LONG_STEP
 
 
-def guarded_tour(office: Office) -> Tour:
-    """The tour of a worker, limited to what the clock can be trusted for."""
+def guarded_tour(office: Office, *, calls: bool = True) -> Tour:
+    """The tour of a worker, limited to what the clock can be trusted for. `calls`: as in `tour`."""
     watched = watch_clock(office)
-    return tour(office, acts=watched.acts, erases=watched.erases)
+    return tour(office, calls=calls, acts=watched.acts, erases=watched.erases)
 
 
 def watch_clock(office: Office) -> ClockWatch:

@@ -9,7 +9,6 @@ from engine.definition.model import APPLICATION, Procedure
 from engine.office.answering import Saved, Written, keep_answers, own, remember_written, saved_from, shown_form
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
-from engine.office.lookups import ask_now
 from engine.office.office import Office, WrongAnswers, pinned, seen
 from engine.office.papers import FILE_TYPES, Spot, Upload, handed_in, keep_file, spot_of
 from engine.problems import Refused, refusal
@@ -117,7 +116,7 @@ def send_corrections(
         )  # fmt: skip
         return carry_out(office, unit, before, decision, actor)
 
-    return ask_now(office, once(office, actor, "send_corrections", token, (dossier_id, revision), work, DOSSIER))
+    return once(office, actor, "send_corrections", token, (dossier_id, revision), work, DOSSIER)
 
 
 def _correcting(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:

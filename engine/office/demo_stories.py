@@ -213,7 +213,7 @@ def _tell(
     chance, registers = random.Random(one.person.id), TellingRegister()
     operator = chance.choice(sorted(office.providers))
     then = replace(
-        office, clock=clock, registers={"*": registers}, settings=replace(office.settings, checkpoints=None),
+        office, clock=clock, registers={"*": registers}, settings=replace(office.settings, checkpoints=None, expects_worker=False),
         providers={operator: SandboxProvider(ledger(clock), operator)},
     )  # fmt: skip
     stage = _Stage(

@@ -9,7 +9,6 @@ from engine.definition.model import SYSTEM, Form, Procedure
 from engine.office.carrying import carry_out
 from engine.office.casework import Preview, foreseen
 from engine.office.command import DOSSIER, once
-from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Dossier
@@ -141,7 +140,7 @@ def give_opinion(
         return _done(office, unit, dossier, form.id, service, answers, actor)
 
     arguments = (dossier_id, service, answers, revision)
-    return ask_now(office, once(office, actor, "give_opinion", token, arguments, work, DOSSIER))
+    return once(office, actor, "give_opinion", token, arguments, work, DOSSIER)
 
 
 def fill_form(
@@ -156,7 +155,7 @@ def fill_form(
         )  # fmt: skip
 
     arguments = (dossier_id, form_id, filling, revision)
-    return ask_now(office, once(office, actor, "fill_form", token, arguments, work, DOSSIER))
+    return once(office, actor, "fill_form", token, arguments, work, DOSSIER)
 
 
 def fill_row(
@@ -170,7 +169,7 @@ def fill_row(
         return _done(office, unit, dossier, form_id, str(number), filling, actor)
 
     arguments = (dossier_id, form_id, number, filling, revision)
-    return ask_now(office, once(office, actor, "fill_row", token, arguments, work, DOSSIER))
+    return once(office, actor, "fill_row", token, arguments, work, DOSSIER)
 
 
 def do_errand(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.office.code_limits import new_numbers
+from engine.office.heartbeat import last_beat
 from engine.office.keys import NoKeys, SigningKeys
 from engine.office.office import Office
 from engine.records.gauges import Waiting
@@ -36,6 +37,7 @@ class Gauges:
     checkpoint_age: float | None = None
     new_numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # `code_limits.new_numbers`
     upload_room: int = 0  # bytes that uploads may still use; negative once they stopped
+    worker_age: float | None = None
 
 
 def gauges(office: Office) -> Gauges:
@@ -43,7 +45,7 @@ def gauges(office: Office) -> Gauges:
     now, catalogue = office.now(), office.catalogue
     standing = office.store.standing()
     with office.store.unit() as unit:
-        queues, published, tree = unit.queues(now), unit.last_publication(), unit.tree()
+        queues, published, tree, beat = unit.queues(now), unit.last_publication(), unit.tree(), last_beat(unit)
         new = new_numbers(office.settings.sms, unit, now)
     ages = {
         procedure: (now - at).total_seconds()
@@ -54,6 +56,7 @@ def gauges(office: Office) -> Gauges:
         queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
         _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
         (now - tree.at).total_seconds() if tree else None, new, office.attachments.reserve.room(),
+        max(0.0, (now - beat[1]).total_seconds()) if beat else None,
     )  # fmt: skip
 
 

@@ -21,7 +21,6 @@ from engine.office.answering import (
 from engine.office.carrying import carry_out, forget_draft, journalise
 from engine.office.command import DOSSIER, NOTHING, once
 from engine.office.corrections import save_corrections, see_corrections, send_corrections
-from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
 from engine.office.papers import Attached, Upload, attach, detach, read_attachment
 from engine.office.redrafting import would_come_over
@@ -333,18 +332,8 @@ def submit(
             decision = replace(decision, entries=(said, *decision.entries))
         return carry_out(office, unit, before, decision, actor)
 
-    return ask_now(
-        office,
-        once(
-            office,
-            actor,
-            "submit",
-            token,
-            (dossier_id, declared, revision, *((confirmed,) if confirmed else ())),
-            work,
-            DOSSIER,
-        ),
-    )
+    arguments = (dossier_id, declared, revision, *((confirmed,) if confirmed else ()))
+    return once(office, actor, "submit", token, arguments, work, DOSSIER)
 
 
 def _spoken(procedure: Procedure, dossier: Dossier, actor: Actor) -> str:

@@ -14,7 +14,7 @@ from engine.office.askers import NOBODY, Asker
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
 from engine.office.editions import LostEdition
-from engine.office.lookups import ask_now, next_standing
+from engine.office.lookups import next_standing
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal, Refused
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
@@ -156,21 +156,18 @@ def follow_links(office: Office, limit: int = 50) -> int:
 def _follow(office: Office, dossier_id: str) -> bool:
     try:
         with office.store.unit(write=True) as unit:
-            moved = _pass_on(office, unit, dossier_id)
+            return _pass_on(office, unit, dossier_id)
     except (Refused, Conflict):  # somebody was faster
         return False
     except LostEdition:  # a person must look; those that wait for others go on
         log.warning("the edition of %s, or of one it waits for, cannot be read", dossier_id)
         return False
-    if moved is not None:
-        ask_now(office, moved)
-    return moved is not None
 
 
-def _pass_on(office: Office, unit: Unit, dossier_id: str) -> Dossier | None:
+def _pass_on(office: Office, unit: Unit, dossier_id: str) -> bool:
     dossier = unit.dossier(dossier_id)
     if dossier is None:
-        return None
+        return False
     procedure = pinned(office, unit, dossier)
     scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
     for link in awaited_links(procedure, dossier, scope):
@@ -180,8 +177,9 @@ def _pass_on(office: Office, unit: Unit, dossier_id: str) -> Dossier | None:
             decision = link_ended(
                 procedure, dossier, link.id, outcome, office.now(), office.directory, office.wording
             )  # fmt: skip
-            return carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
-    return None
+            carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+            return True
+    return False
 
 
 def _end_of(book: Procedure, earlier: Dossier) -> str | None:

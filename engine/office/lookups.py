@@ -1,4 +1,4 @@
-"""Registers that a dossier waits for: asked outside any unit, answered in one, asked again while they are silent."""
+"""Registers that a dossier waits for: asked by the worker outside any unit, answered in one, asked again while they are silent."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from contextlib import suppress
 from engine.clock import local_day
 from engine.definition.model import Form, Procedure
 from engine.gateways.registers import RegisterAnswer
+from engine.office.call_queue import Call, queue_look_ups, queued_calls, take_call
 from engine.office.carrying import carry_out
 from engine.office.office import Office, pinned
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
 from engine.records.store import Busy, Conflict, Tray, Unit
+from engine.rules.awaited import registers_awaited
 from engine.rules.scopes import standing_of
-from engine.rules.tasks import open_tasks
 from engine.rules.workflow import answer_look_up
 from engine.values import Plain
 
@@ -21,13 +22,13 @@ EVERY_OTHER = "*"  # the connector of registers that have none of their own
 _NEXT = "look-ups"  # where the next tour begins
 
 
-def ask_now(office: Office, dossier: Dossier) -> Dossier:
-    """Asks the registers that the dossier waits for, if any, and answers it as it stands then. A store that is busy keeps no
-    answer but takes nothing back of what led here: what could not be asked is asked again by the next tour."""
+def ask_now(office: Office, dossier: Dossier, only: str | None = None) -> Dossier:
+    """Asks the registers that the dossier waits for, or `only` that one, and answers the dossier as it stands then. For the worker
+    and for stories: no request waits for it. A store that is busy keeps no answer: it is asked again."""
     with suppress(Busy):
         for _ in range(10):  # an answer may lead to the next look-up
             procedure = _book_of(office, dossier)
-            waiting = waits_for(office, procedure, dossier)
+            waiting = [task for task in waits_for(office, procedure, dossier) if only in (None, task.register)]
             before = dossier
             for task in waiting:
                 dossier = _ask(office, procedure, dossier, task)
@@ -47,13 +48,7 @@ def _book_of(office: Office, dossier: Dossier) -> Procedure:
 
 def waits_for(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Form, ...]:
     """The look-ups that are open on the dossier now."""
-    asks = any(form.register is not None for form in procedure.forms())
-    if not asks or dossier.is_draft or dossier.closed_at is not None:
-        return ()
-    scope = standing_of(procedure, dossier, local_day(office.now()), office.directory).scope
-    return tuple(
-        task for task in open_tasks(procedure, dossier, scope) if isinstance(task, Form) and task.register is not None
-    )
+    return registers_awaited(procedure, dossier, local_day(office.now()), office.directory)
 
 
 def _ask(office: Office, procedure: Procedure, dossier: Dossier, task: Form) -> Dossier:
@@ -93,16 +88,39 @@ def _answer(
 
 
 def ask_registers(office: Office, limit: int = 50) -> int:
-    """Asks again for every dossier that waits for a register; each at most once a minute, whoever runs the tour."""
-    window = f"{office.now():%Y-%m-%dT%H:%M}"
-    asked = 0
+    """Asks every register that is waited for and that was not asked this minute, one after another. How many dossiers."""
+    queue_registers(office, limit)
+    with office.store.unit() as unit:
+        calls = queued_calls(unit, 4 * limit, "register")
+    return len({call.subject for call in calls if ask_register(office, call)})
+
+
+def ask_register(office: Office, call: Call) -> bool:
+    """Asks one register for one dossier. False where another worker took the call."""
+    with office.store.unit(write=True) as unit:
+        if not take_call(unit, call):
+            return False
+        unit.count_try(f"register@{call.subject}", _minute(office))  # not again this minute
+        dossier = unit.dossier(call.subject)
+    if dossier is not None:
+        ask_now(office, dossier, call.partner)
+    return True
+
+
+def queue_registers(office: Office, limit: int = 50) -> int:
+    """Queues again the registers of every dossier that waits for one; each at most once a minute, whichever worker does it."""
+    queued = 0
     for dossier in _waiting(office, limit):
+        procedure = _book_of(office, dossier)
         with office.store.unit(write=True) as unit:
-            first = unit.count_try(f"register@{dossier.id}", window) == 1
-        if first:
-            ask_now(office, dossier)
-            asked += 1
-    return asked
+            if unit.count_try(f"register@{dossier.id}", _minute(office)) == 1:
+                queue_look_ups(unit, waits_for(office, procedure, dossier), dossier.id, office.now())
+                queued += 1
+    return queued
+
+
+def _minute(office: Office) -> str:
+    return f"{office.now():%Y-%m-%dT%H:%M}"
 
 
 def _waiting(office: Office, limit: int) -> tuple[Dossier, ...]:

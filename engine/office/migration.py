@@ -13,7 +13,6 @@ from engine.definition.model import Procedure
 from engine.office.answering import without_orphans
 from engine.office.carrying import carry_out
 from engine.office.editions import LostEdition
-from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned
 from engine.office.publishing import arranged, decided
 from engine.problems import Refused, refusal
@@ -145,8 +144,6 @@ def _one(
         return book, Staying(dossier.number, dossier.edition, dossier.state, why)
     if isinstance(crossing, Stays):
         return before, Staying(dossier.number, dossier.edition, dossier.state, crossing)
-    if not dry_run:
-        after = ask_now(office, after)
     return before, Moved(dossier.number, dossier.edition, dossier.state, after.state, crossing.names)
 
 

@@ -5,6 +5,7 @@ A verb finds, checks, decides and keeps. What it may not find answers `NotFound`
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,6 @@ from engine.gateways.identity import IdentityProvider
 from engine.gateways.payments import PaymentProvider
 from engine.gateways.registers import RegisterConnector
 from engine.gateways.senders import Sender
-from engine.office.calls import Calls
 from engine.office.editions import EditionShelf
 from engine.office.gates import Judge
 from engine.office.keys import SigningKeys
@@ -70,6 +70,7 @@ class OfficeSettings:
     payment_lasts: timedelta = timedelta(minutes=10)
     second_factor: bool = True  # for agents; controllers always have one
     mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is kept once it is over
+    expects_worker: bool = False  # whether nobody may begin to pay while no worker is alive
     checkpoints: Path | None = None  # the folder where the signed journal is told; none = it is not signed
     sms: SmsPolicy = field(default_factory=SmsPolicy)
 
@@ -82,7 +83,7 @@ class OfficeSettings:
 @dataclass(frozen=True, slots=True)
 class Office:
     """All that the verbs of this package work with. Nothing here changes while it runs but what the store keeps, what `doors`
-    reads of it, and who is speaking to whom (`calls`)."""
+    reads of it, and `wakeup`."""
 
     catalogue: Catalogue
     store: Store
@@ -99,10 +100,10 @@ class Office:
     published: int = 0  # number of the last publication that `catalogue` follows
     doors: OpenDoors = field(default_factory=OpenDoors)  # what administrators changed of openings and holidays
     sms_prices: Mapping[str, int] = field(default_factory=dict)  # of a segment, in hundredths of a franc, by country
-    calls: Calls = field(default_factory=Calls)  # those waiting for somebody outside at this moment
     unnoted: deque[Reading] = field(
         default_factory=lambda: deque(maxlen=MOST_UNNOTED)
     )  # made while the store was locked
+    wakeup: threading.Event = field(default_factory=threading.Event)  # set after a commit: the worker looks at once
 
     def now(self) -> datetime:
         return self.clock.now()

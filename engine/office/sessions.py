@@ -46,8 +46,8 @@ def open_session(
     return SignedIn(token, office.person(account))
 
 
-def actor_of(office: Office, token: str) -> Actor | None:
-    """Who this session is, at this very moment: a closed account or a session left idle is nobody."""
+def actor_of(office: Office, token: str, touches: bool = True) -> Actor | None:
+    """Who this session is, at this very moment: a closed account or a session left idle is nobody. `touches`: it was seen."""
     now = office.now()
     digest = token_digest(token)
     with office.store.unit() as unit:
@@ -55,7 +55,7 @@ def actor_of(office: Office, token: str) -> Actor | None:
         account = unit.account(session.account) if session else None
     if session is None or account is None or not is_alive(office, session, account, now):
         return None
-    if now - session.seen_at >= TOUCH_EVERY:
+    if touches and now - session.seen_at >= TOUCH_EVERY:
         with suppress(Busy):  # a store that cannot write now still lets people read; the next page notes it
             _touch(office, session, now)
     return office.person(account)

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 from typing import Final, Literal, TypeAlias
 
 from engine.clock import local_day
-from engine.gateways.payments import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderSilent, ProviderStatus
+from engine.gateways.payments import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderStatus
+from engine.office.call_queue import Call, queue_call, queued_calls, take_call
 from engine.office.carrying import carry_out, journalise
 from engine.office.letters import payment_letter
-from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned
-from engine.office.patience import Patience
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
 from engine.records.store import Busy, Unit
 from engine.rules.decision import EntryDraft
@@ -35,8 +34,12 @@ RANK: Final[Mapping[PaymentStatus, int]] = {
 OPEN: Final = frozenset({"pending", "unknown"})
 RECEIVED: Final = frozenset({"paid", "overpaid"})
 FORGERIES_NOTED: Final = 200  # an hour and provider; beyond, only counted
+TOLD_NOTED: Final = 20  # callbacks about one payment: those of an unsigned provider may come from its payer
+TOLD_HOURLY: Final = 20_000  # callbacks about payments of ours, an hour and provider
+TOLD_PAUSE: Final = timedelta(minutes=1)  # between two questions about what a callback told
 # how long ago a silent payment must have been asked about, by its age
 PATIENCE: Final = (
+    (timedelta(minutes=1), timedelta(seconds=4)),
     (timedelta(minutes=10), timedelta(seconds=10)),
     (timedelta(hours=1), timedelta(minutes=1)),
     (timedelta(hours=24), timedelta(minutes=10)),
@@ -51,12 +54,12 @@ UNDER_WAY: Final = (
 )
 _NOT_THERE: Final = frozenset({"no_such_order", "not_named"})
 
-CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider", "later"]
+CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider"]
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackOutcome:
-    """What was made of a callback. `refused` gets a 400, `unknown_provider` a 404, `later` a 503, the others a 200."""
+    """What was made of a callback. `refused` gets a 400, `unknown_provider` a 404, the others a 200."""
 
     code: CallbackCode
     payment: Payment | None = None
@@ -74,7 +77,7 @@ def kept_payment(unit: Unit, payment_id: str) -> Payment:
 
 
 def record_callback(office: Office, provider: str, headers: Mapping[str, str], body: bytes) -> CallbackOutcome:
-    """Notes what a provider says, then asks it ourselves. Never credits on its word."""
+    """Notes what a provider says and queues our own question, which the worker asks. Never credits on its word."""
     connector = office.providers.get(provider)
     if connector is None:
         return CallbackOutcome("unknown_provider")
@@ -91,28 +94,21 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
             provider, f"told:{notice.event_id}"[:180], ours.id if ours else None, notice.kind, notice.amount,
             notice.currency, now, verified=False, note="told" if ours else "unmatched",
         )  # fmt: skip
-        is_new = ours is not None and unit.add_event(told)
         if ours is None:
             _note_some(unit, told)
-        known = ours is not None and not is_new and _is_answered(unit, ours, told)
-    if ours is None:
-        return CallbackOutcome("unmatched")
-    if known and ours.status not in OPEN:
-        return CallbackOutcome("repeated", ours)
-    with office.calls.looked() as may_ask:
-        if not may_ask and ours.status in OPEN:  # the worker asks; about one that ended nobody else would
-            return CallbackOutcome("later", ours)
-        try:
-            checked = _ask(office, ours, told, notice.provider_ref)
-        except ProviderDown:
-            return CallbackOutcome("later", ours)
-    return CallbackOutcome("noted" if is_new else "repeated", checked)
-
-
-def _is_answered(unit: Unit, payment: Payment, told: PaymentEvent) -> bool:
-    """Whether the operator was asked about what it told, and answered: what it told while it could not be asked waits for that."""
-    answer = _answer_to(told).event_id
-    return any(one.event_id == answer for one in unit.events_of(payment.id))
+            return CallbackOutcome("unmatched")
+        events = unit.events_of(ours.id)
+        noted = sum(one.event_id.startswith("told:") for one in events) < TOLD_NOTED
+        noted = unit.count_try(f"told@{provider}", f"{now:%Y-%m-%dT%H}") <= TOLD_HOURLY and noted
+        is_new = noted and unit.add_event(told)
+        if not is_new and ours.status not in OPEN and _answer_to(told).event_id in {one.event_id for one in events}:
+            return CallbackOutcome("repeated", ours)
+        due = now if noted else now + TOLD_PAUSE  # what is too many to be noted is asked about less often
+        call = Call("told", provider, ours.id, [notice.provider_ref, due.isoformat()])
+        if noted or unit.peeked_aside(call.key) is None:
+            queue_call(unit, call, now)
+    office.wakeup.set()
+    return CallbackOutcome("noted" if is_new else "repeated", ours)
 
 
 def _answer_to(told: PaymentEvent) -> PaymentEvent:
@@ -144,76 +140,123 @@ def _note_some(unit: Unit, event: PaymentEvent) -> None:
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
+def ask_told(office: Office, call: Call) -> bool:
+    """Asks about a payment that a callback named: at once, then once a minute until its provider answers. False where another
+    worker does."""
+    now = office.now()
+    later = replace(call, body=[_theirs(call), (now + TOLD_PAUSE).isoformat()])
+    with office.store.unit(write=True) as unit:
+        payment = unit.payment(call.subject)
+        if payment is None or unit.peeked_aside(call.key) != call.body:
+            return False
+        queue_call(unit, later, now)
+    if _asked(office, payment, _theirs(call)):
+        with office.store.unit(write=True) as unit:
+            for event in unit.events_of(payment.id):
+                if event.note == "told" and event.at <= now:
+                    unit.add_event(_answer_to(event))
+            if unit.peeked_aside(call.key) == later.body:  # no other callback came meanwhile
+                take_call(unit, call)
+    return True
+
+
+def ask_all_told(office: Office, limit: int = 200) -> int:
+    """Asks about every payment that a callback named, one after another. How many."""
+    with office.store.unit() as unit:
+        calls = queued_calls(unit, limit, "told")
+    return sum(ask_told(office, call) for call in calls if is_due(call, office.now()))
+
+
+def is_due(call: Call, now: datetime) -> bool:
+    """Whether to ask now about what a callback told."""
+    due = call.body[1] if isinstance(call.body, list) else ""
+    return not due or datetime.fromisoformat(str(due)) <= now
+
+
+def _theirs(call: Call) -> str | None:
+    """How a callback calls the order."""
+    name = call.body[0] if isinstance(call.body, list) else None
+    return str(name) if name else None
+
+
 def check_payment(office: Office, payment_id: str) -> Payment:
-    """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing. Where many wait for
-    answers already, what is known is answered, and the tour asks."""
+    """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing. For the worker and for
+    stories: no request waits for it."""
     with office.store.unit() as unit:
         payment = kept_payment(unit, payment_id)
     if payment.status not in OPEN:
         return payment
-    with office.calls.looked() as may_ask:
-        if not may_ask:
-            return payment
-        try:
-            return _ask(office, payment)
-        except ProviderDown:
-            return _unanswered(office, payment)
+    try:
+        return _ask(office, payment)
+    except ProviderDown:
+        return _unanswered(office, payment)
 
 
 def reconcile(office: Office, limit: int = 50) -> int:
-    """Asks again about silent payments and those that ended without money lately. How many were asked about. Those whose
-    operator is left alone come before those that were asked for it, the next time, so that all have their turn."""
-    began = office.now()
+    """Asks again about silent payments and those that ended without money lately, one after another. How many were asked
+    about."""
+    return sum(ask_again(office, payment) for payment in due_to_ask(office, limit))
+
+
+def due_to_ask(office: Office, limit: int = 50, without: Sequence[str] = ()) -> list[Payment]:
+    """The payments to ask about now, but those of the providers `without`."""
     with office.store.unit() as unit:
-        due = _to_ask(unit, began, limit)
-    asked, patience = 0, Patience(office)
-    for payment in due:
-        if patience.is_over():
-            break
-        if patience.leaves(payment.provider):
-            _put_off(office, payment, began)
-            continue
-        asked += 1
-        try:
-            with patience.speaking(payment.provider):
-                _ask(office, payment)
-            patience.note(payment.provider, True)
-        except ProviderDown as down:
-            patience.note(payment.provider, not isinstance(down, ProviderSilent))
-            _unanswered(office, payment)
-        except Busy:  # none of the others would fare better
-            raise
-        except Exception:  # its dossier cannot be read, say: the others, and all that the tour does after, go on
-            log.exception("payment %s", payment.id)
-            _unanswered(office, payment)
-    return asked
+        return _to_ask(unit, office.now(), limit, without)
 
 
-def _put_off(office: Office, payment: Payment, began: datetime) -> None:
-    """Nobody asked about it: it goes behind those of the other operators, stays what it was, and is due again within a minute."""
-    pause = next((pause for until, pause in PATIENCE if began - payment.started_at < until), PATIENCE[-1][1])
-    pause = pause if payment.status in OPEN else ENDED_PAUSE
+def ask_again(office: Office, payment: Payment) -> bool:
+    """Asks about a payment that is due, unless another worker did meanwhile. Noting the time before the call keeps two workers
+    from asking at once, and puts a payment whose operator says nothing behind the others."""
+    now = office.now()
     with office.store.unit(write=True) as unit:
         kept = kept_payment(unit, payment.id)
-        unit.put_payment(replace(kept, checked_at=began - pause + min(pause, timedelta(minutes=1))))
+        if kept.checked_at != payment.checked_at or kept.status != payment.status:
+            return False
+        if is_unplaced(kept) and take_call(unit, Call("order", kept.provider, kept.id)):  # over, and never handed over
+            end_unsent(office, unit, kept)
+            return True
+        unit.put_payment(replace(kept, checked_at=now))
+    _asked(office, kept)
+    return True
 
 
-def _to_ask(unit: Unit, now: datetime, limit: int) -> list[Payment]:
+def _asked(office: Office, payment: Payment, theirs: str | None = None) -> bool:
+    """Whether the provider answered. What fails of one payment concerns no other."""
+    try:
+        _ask(office, payment, theirs)
+    except ProviderDown:
+        _unanswered(office, payment)
+    except Busy:
+        raise
+    except Exception:  # its dossier cannot be read, say
+        log.exception("payment %s", payment.id)
+        _unanswered(office, payment)
+    else:
+        return True
+    return False
+
+
+def _to_ask(unit: Unit, now: datetime, limit: int, without: Sequence[str] = ()) -> list[Payment]:
     """A few of each age in turn, the youngest first: neither the many old ones nor the many new ones starve the others."""
     ages, younger = [], timedelta()
     for until, pause in PATIENCE:
-        ages.append(unit.pending_payments(now - pause, limit, started_after=now - until, started_by=now - younger))
+        between = {"started_after": now - until, "started_by": now - younger}
+        ages.append(unit.pending_payments(now - pause, limit, **between, without=without))
         younger = until
-    ages.append(unit.ended_payments(now - SECOND_THOUGHTS, now - ENDED_PAUSE, limit))
+    ages.append(unit.ended_payments(now - SECOND_THOUGHTS, now - ENDED_PAUSE, limit, without))
     in_turn = chain.from_iterable(zip_longest(*ages))
-    return [payment for payment in in_turn if payment is not None][:limit]
+    return [payment for payment in in_turn if payment is not None and not _is_being_placed(payment, now)][:limit]
 
 
-def _ask(
-    office: Office, payment: Payment, told: PaymentEvent | None = None, theirs: str | None = None
-) -> Payment:  # fmt: skip
-    """Our own question, outside any unit; then the answer kept in one. `told` is what it is asked about, `theirs` how that calls
-    an order whose name of theirs we could not keep: the answer says whose it is. Raises `ProviderDown`."""
+def _is_being_placed(payment: Payment, now: datetime) -> bool:
+    """Whether the worker that marked it may still be handing its order over."""
+    marked = payment.checked_at if payment.reason == UNDER_WAY else None
+    return marked is not None and now - marked < PLACING
+
+
+def _ask(office: Office, payment: Payment, theirs: str | None = None) -> Payment:
+    """Our own question, outside any unit; then the answer kept in one. `theirs`: how a callback calls an order whose name of
+    theirs we could not keep; the answer says whose it is. Raises `ProviderDown`."""
     connector = office.providers.get(payment.provider)
     if connector is None:
         raise ProviderDown("no_such_provider")
@@ -225,27 +268,23 @@ def _ask(
         log.exception("the adapter of %s failed", payment.provider)
         raise ProviderDown("broken") from broken
     with office.store.unit(write=True) as unit:
-        settled, moved = _settle(office, unit, payment.id, status)
-        if told is not None:
-            unit.add_event(_answer_to(told))
-    if moved is not None:
-        ask_now(office, moved)
-    return settled
+        return _settle(office, unit, payment.id, status)
 
 
 def _unanswered(office: Office, payment: Payment) -> Payment:
-    """Only when it was asked changes; one whose time is over is unknown from now on."""
+    """Only when it was asked changes; one whose time is over, or whose worker was stopped on the way, is unknown from now on."""
     now = office.now()
     with office.store.unit(write=True) as unit:
         kept = replace(kept_payment(unit, payment.id), checked_at=now)
-        if kept.status == "pending" and now >= kept.expires_at:
+        stopped = kept.reason == UNDER_WAY and now - kept.started_at >= PLACING
+        if kept.status == "pending" and (stopped or now >= kept.expires_at):
             kept = replace(kept, status="unknown")
         unit.put_payment(kept)
     return kept
 
 
-def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus) -> tuple[Payment, Dossier | None]:
-    """Keeps a provider's answer: the payment as it stands now, and the dossier if money moved it."""
+def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus) -> Payment:
+    """Keeps a provider's answer: the payment as it stands now."""
     now = office.now()
     payment = replace(kept_payment(unit, payment_id), checked_at=now)
     amount = payment.amount if status.amount is None else status.amount
@@ -262,7 +301,7 @@ def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus)
         unit.put_payment(payment)
         if is_new:
             _note(unit, dossier, "payment_mismatch", now, payment=payment.id, why=mismatch, amount=amount)
-        return payment, None
+        return payment
     return _become(office, unit, payment, dossier, _folded(office, unit, payment, status, now), now)
 
 
@@ -309,7 +348,7 @@ def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tupl
         return "pending", payment.reason
     if payment.status == "unknown" or status.kind == "unknown" or over:
         return "unknown", payment.reason
-    return "pending", payment.reason
+    return "pending", _why(payment)  # the operator has the order
 
 
 def _why(payment: Payment) -> str | None:
@@ -317,17 +356,24 @@ def _why(payment: Payment) -> str | None:
 
 
 def is_unplaced(payment: Payment) -> bool:
-    """Whether nobody began to hand its order to the provider."""
-    return payment.status == "pending" and not (payment.reason or payment.provider_ref or payment.page)
+    """Whether no worker began to hand its order to the provider."""
+    touched = payment.reason or payment.provider_ref or payment.page or payment.checked_at
+    return payment.status == "pending" and not touched
+
+
+def is_placing(payment: Payment) -> bool:
+    """Whether its order waits to be handed over, or is being so: the provider did not answer yet."""
+    return is_unplaced(payment) or (payment.status == "pending" and payment.reason == UNDER_WAY)
 
 
 def _become(
     office: Office, unit: Unit, payment: Payment, dossier: Dossier, standing: _Standing, now: datetime
-) -> tuple[Payment, Dossier | None]:
+) -> Payment:
     after = replace(payment, status=standing.status, provider_ref=standing.provider_ref, reason=standing.reason)
     if standing.status == payment.status or RANK[standing.status] < RANK[payment.status]:
-        unit.put_payment(replace(payment, provider_ref=standing.provider_ref))
-        return payment, None
+        reason = standing.reason if payment.status == "pending" else payment.reason
+        unit.put_payment(replace(payment, provider_ref=standing.provider_ref, reason=reason))
+        return payment
     if standing.status in RECEIVED:
         return credit(office, unit, replace(after, reason=None), dossier, standing.received, now)
     if standing.status in ("failed", "expired"):
@@ -335,18 +381,16 @@ def _become(
         _note(unit, dossier, "payment_ended", now, payment=payment.id, status=standing.status, why=standing.reason)
     unit.put_payment(after)
     payment_letter(office, unit, dossier, after, now)
-    return after, None
+    return after
 
 
-def credit(
-    office: Office, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime
-) -> tuple[Payment, Dossier | None]:
+def credit(office: Office, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
     """Credits all that came in, once for ever; what is over the price stays visible on the dossier, to give back."""
     if not unit.add_credit(payment.id, dossier.id, received, now):  # taken twice, learnt after it was credited once
         unit.put_payment(payment)
         _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
         payment_letter(office, unit, dossier, payment, now, received - payment.amount)
-        return payment, None
+        return payment
     open_fees = [fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done]
     left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)
     extra = max(0, received - left)
@@ -361,7 +405,16 @@ def credit(
     payment_letter(office, unit, dossier, payment, now, extra)
     moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
     _note(unit, moved, "credited", now, payment=payment.id, amount=received, receipt=receipt, extra=extra)
-    return payment, moved
+    return payment
+
+
+def end_unsent(office: Office, unit: Unit, payment: Payment) -> None:
+    """Ends a payment whose order was never handed over, its time being over: its operator knows nothing of it."""
+    dossier = unit.dossier(payment.dossier)
+    if dossier is None:
+        raise NotFound
+    now = office.now()
+    _become(office, unit, replace(payment, checked_at=now), dossier, _Standing("failed", 0, "not_sent", None), now)
 
 
 def _note(unit: Unit, dossier: Dossier, kind: str, now: datetime, **body: Plain) -> None:

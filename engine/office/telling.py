@@ -18,6 +18,7 @@ from engine.definition.roles import role_key
 from engine.gateways.registers import Found, RegisterAnswer
 from engine.office.answering import keep_answers
 from engine.office.bookings import book_slot, mark
+from engine.office.call_queue import Call
 from engine.office.carrying import carry_out, keep
 from engine.office.casework import take_transition
 from engine.office.cashier import least_owed, owed, start_payment
@@ -26,6 +27,7 @@ from engine.office.gathering import fill_form, fill_row, give_opinion
 from engine.office.intake import open_dossier, send_corrections, submit
 from engine.office.lookups import ask_now
 from engine.office.office import NotFound, WrongAnswers
+from engine.office.placing import place_order
 from engine.office.settlement import check_payment
 from engine.office.stage import PAYERS, Stage, fresh_token
 from engine.office.story_hints import instead, spot, unexpected
@@ -189,6 +191,7 @@ class Told:
             stage.office, stage.applicant, dossier.id, provider=stage.provider, payer=PAYERS[ending],
             part=step.value == least != due, token=fresh_token(),
         )  # fmt: skip
+        place_order(stage.office, Call("order", payment.provider, payment.id))
         stage.later(5)
         check_payment(stage.office, payment.id)
 

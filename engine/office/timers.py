@@ -26,14 +26,15 @@ from engine.office.editions import LostEdition
 from engine.office.erasing import erase_codes, forgetful
 from engine.office.filed import places
 from engine.office.linking import follow_links
-from engine.office.lookups import ask_now, ask_registers
+from engine.office.lookups import ask_registers, queue_registers
 from engine.office.lost_phones import make_moves
 from engine.office.mandate_papers import forget_papers
 from engine.office.office import Office, pinned
 from engine.office.patience import Patience
+from engine.office.placing import place_orders
 from engine.office.readings import note_owed
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
-from engine.office.settlement import reconcile
+from engine.office.settlement import ask_all_told, reconcile
 from engine.office.sms_report import count_sms
 from engine.office.tidings import tell_agents
 from engine.office.unproven_files import remove_idle
@@ -75,25 +76,35 @@ class Tour:
         return any(astuple(self))
 
 
-def tour(office: Office, *, signs: bool = True, acts: bool = True, erases: bool = True) -> Tour:
+def tour(office: Office, *, signs: bool = True, calls: bool = True, acts: bool = True, erases: bool = True) -> Tour:
     """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on. `signs`: the
-    journal too, which a demonstration leaves until its dossiers, dated in the past, are all told. `acts`: timers fire; `erases`:
-    what is kept long enough is erased, and a number moves to its owner's new telephone (see `clock_watch`)."""
+    journal too, which a demonstration leaves until its dossiers, dated in the past, are all told. `calls`: those to partners too,
+    one after another, as stories want them; a worker makes them beside its tours (`dispatcher.py`). `acts`: timers fire;
+    `erases`: what is kept long enough is erased, and a number moves to its owner's new telephone (see `clock_watch`)."""
     with office.store.unit() as unit:
         office.doors.look(unit)
-    payments = _part(office, reconcile)
-    registers = _part(office, ask_registers)
+    if calls:
+        payments, registers = make_calls(office)
+    else:
+        payments, registers = 0, _part(office, queue_registers)
     links = _part(office, follow_links)  # what came meanwhile counts before the time that was over for it
     timers = _part(office, partial(run_timers, erases=erases)) if acts else 0
     orders = _part(office, carry_orders)
     told = _part(office, tell_agents)
     moved = _part(office, make_moves) if erases else 0
     _part(office, note_owed)
-    letters = _part(office, deliver_letters)
+    letters = _part(office, deliver_letters) if calls else 0
     swept = _part(office, sweep) + _part(office, remove_idle) if erases else 0
     if signs:
         _part(office, sign_journal)
     return Tour(timers, letters, registers, payments, swept, links, orders, told, moved)
+
+
+def make_calls(office: Office) -> tuple[int, int]:
+    """Every call that waits, one after another: how many payments and dossiers were asked about."""
+    _part(office, place_orders)
+    payments = _part(office, ask_all_told) + _part(office, reconcile)
+    return payments, _part(office, ask_registers)
 
 
 def _part(office: Office, work: Callable[[Office], int]) -> int:
@@ -126,15 +137,12 @@ def run_timers(office: Office, *, erases: bool = True) -> int:
 
 def _run(office: Office, timer: Timer) -> bool:
     try:
-        moved = _fire(office, timer)
+        return _fire(office, timer) is not None
     except Busy:  # none of the others would fare better
         raise
     except Exception:
         log.exception("timer %s of %s", timer.name, timer.dossier)
         return False
-    if moved is not None:
-        ask_now(office, moved)
-    return moved is not None
 
 
 def _fire(office: Office, timer: Timer) -> Dossier | None:
@@ -186,14 +194,20 @@ def _is_put_off(office: Office, unit: Unit, procedure: Procedure, dossier: Dossi
 
 
 def deliver_letters(office: Office) -> int:
-    """Hands letters that are due to their senders, outside any unit. At least once each: a crash between sending and
+    """The letters of every channel, one channel after another. How many left."""
+    return sum(deliver_channel(office, channel) for channel in office.senders)
+
+
+def deliver_channel(office: Office, channel: str) -> int:
+    """Hands the letters of one channel that are due to its sender, outside any unit. At least once each: a crash between sending and
     noting it sends again. How many left."""
     sent, patience = 0, Patience(office)
+    others = tuple(one for one in office.senders if one != channel)
     for _ in range(MOST_BATCHES):
         now = office.now()
         until = now + LEASE
         with office.store.unit(write=True) as unit:
-            lent = unit.claim_letters(now, until, BATCH, patience.left())
+            lent = unit.claim_letters(now, until, BATCH, others)
         if not lent:
             break
         settled = [_carry(office, letter, now, patience) for letter in lent]
@@ -215,18 +229,17 @@ def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) ->
         return replace(letter, failed="no_sender")
     if letter.channel == "sms" and (closed := why_no_letter(office, letter.to)):
         return replace(letter, failed=closed)
-    if patience.leaves(letter.channel) or patience.is_over():
+    if patience.is_over():
         return replace(letter, attempts=letter.attempts - 1)  # given back as it was lent
     try:
-        with patience.speaking(letter.channel):
-            sender.send(letter)
+        sender.send(letter)
     except NotSent as failure:
-        patience.note(letter.channel, not failure.silent)
+        patience.note(not failure.silent)
         return _again(letter, now, str(failure), failure.for_good)
     except Exception as failure:  # one sender's fault must not keep the other letters
         log.exception("letter %s by %s", letter.id, letter.channel)
         return _again(letter, now, type(failure).__name__, False)
-    patience.note(letter.channel, True)
+    patience.note(True)
     return replace(letter, sent_at=now)
 
 

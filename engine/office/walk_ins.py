@@ -8,7 +8,6 @@ from engine.definition import directory
 from engine.definition.model import Appointment
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
-from engine.office.lookups import ask_now
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal
 from engine.records.dossier import Actor, Booking, Dossier
@@ -64,7 +63,7 @@ def receive(
         return carry_out(office, unit, dossier, decision, actor)
 
     arguments = (dossier_id, appointment_id, office_id)
-    return ask_now(office, once(office, actor, "receive", token, arguments, work, DOSSIER))
+    return once(office, actor, "receive", token, arguments, work, DOSSIER)
 
 
 def undo_arrival(

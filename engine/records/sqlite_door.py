@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from engine.records.bodies import instant_text
+from engine.records.bodies import instant_text, read_instant
 from engine.records.dossier import Account
 from engine.records.people import Session, SignInCode
 from engine.records.sqlite_rows import Shape, read_json
@@ -115,6 +115,11 @@ class DoorVerbs(Verbs):
         rows = self._rows("SELECT body FROM aside WHERE key = ?" + self.lock, (key,))
         body: Plain = read_json(rows[0][0]) if rows else None
         return body
+
+    def asides(self, prefix: str, limit: int = 100) -> tuple[tuple[str, Plain, datetime], ...]:
+        sql = "SELECT key, body, at FROM aside WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
+        rows = self._rows(sql, (prefix, f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}", limit))
+        return tuple((key, read_json(body), read_instant(at)) for key, body, at in rows)
 
     def reply(self, principal: str, route: str, key: str) -> Reply | None:
         row = self._row(f"{REPLIES.select} WHERE principal = ? AND route = ? AND key = ?", (principal, route, key))

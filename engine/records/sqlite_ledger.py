@@ -19,17 +19,26 @@ BOOKINGS: Final = Shape(Booking, "booking")
 ISSUED: Final = Shape(IssuedDocument, "document")
 EDITIONS: Final = Shape(Edition, "edition", ("procedure", "fingerprint"))
 
+# an order that still waits to be handed over: the operator knows nothing of it
+_UNPLACED: Final = (
+    "status = 'pending' AND checked_at IS NULL AND coalesce(reason, provider_ref, page) IS NULL AND expires_at > ?"
+)
 _PENDING: Final = (
     f"{PAYMENTS.select} WHERE status IN ('pending', 'unknown') AND coalesce(checked_at, started_at) <= ?"
-    " AND started_at > ? AND started_at <= ? ORDER BY coalesce(checked_at, started_at), id LIMIT ?"
+    f" AND started_at > ? AND started_at <= ? AND NOT ({_UNPLACED})"
 )
 _ENDED: Final = (
     f"{PAYMENTS.select} WHERE status IN ('expired', 'failed') AND ended_at > ?"
-    " AND coalesce(checked_at, started_at) <= ? ORDER BY coalesce(checked_at, started_at), id LIMIT ?"
+    " AND coalesce(checked_at, started_at) <= ?"
 )
+_LONGEST_UNASKED: Final = " ORDER BY coalesce(checked_at, started_at), id LIMIT ?"
 _ADD_EVENT: Final = EVENTS.insert() + " ON CONFLICT DO NOTHING"
 _ADD_CREDIT: Final = "INSERT INTO credit (payment, dossier, amount, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _NEXT_SERIAL: Final = "INSERT INTO serial (series, last) VALUES (?, 1) ON CONFLICT (series) DO UPDATE SET last = serial.last + 1 RETURNING last"
+
+
+def _but(providers: Sequence[str]) -> str:
+    return f" AND provider NOT IN ({', '.join('?' * len(providers))})" if providers else ""
 
 
 class LedgerVerbs(Verbs):
@@ -56,13 +65,17 @@ class LedgerVerbs(Verbs):
 
     def pending_payments(
         self, checked_before: datetime, limit: int = 50, *, started_after: datetime = EARLIEST,
-        started_by: datetime = LATEST,
+        started_by: datetime = LATEST, without: Sequence[str] = (),
     ) -> tuple[Payment, ...]:  # fmt: skip
-        between = (instant_text(checked_before), instant_text(started_after), instant_text(started_by))
-        return PAYMENTS.read_all(self._rows(_PENDING, (*between, limit)))
+        checked = instant_text(checked_before)
+        cells = (checked, instant_text(started_after), instant_text(started_by), checked, *without, limit)
+        return PAYMENTS.read_all(self._rows(_PENDING + _but(without) + _LONGEST_UNASKED, cells))
 
-    def ended_payments(self, ended_after: datetime, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]:
-        return PAYMENTS.read_all(self._rows(_ENDED, (instant_text(ended_after), instant_text(checked_before), limit)))
+    def ended_payments(
+        self, ended_after: datetime, checked_before: datetime, limit: int = 50, without: Sequence[str] = ()
+    ) -> tuple[Payment, ...]:
+        cells = (instant_text(ended_after), instant_text(checked_before), *without, limit)
+        return PAYMENTS.read_all(self._rows(_ENDED + _but(without) + _LONGEST_UNASKED, cells))
 
     def add_event(self, event: PaymentEvent) -> bool:
         return self._change(_ADD_EVENT, EVENTS.cells(event)) == 1

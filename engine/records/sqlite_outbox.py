@@ -70,6 +70,13 @@ class OutboxVerbs(Verbs):
         if self._change(_SETTLE + lent, cells) != 1:
             raise LookupError(letter.id)
 
+    def channels_due(self, now: datetime) -> frozenset[str]:
+        sql = (
+            "SELECT DISTINCT channel FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
+            " AND (claimed_until IS NULL OR claimed_until <= ?)"
+        )
+        return frozenset(row[0] for row in self._rows(sql, (instant_text(now), instant_text(now))))
+
     def silence_letter(self, letter_id: str, why: str) -> bool:
         return self._change(_SILENCE, (why, letter_id)) == 1
 

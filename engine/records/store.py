@@ -186,6 +186,10 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         only if it is still that one. Raises `LookupError`."""
         ...
 
+    def channels_due(self, now: datetime) -> frozenset[str]:
+        """The channels with a letter that is due and lent to no worker."""
+        ...
+
     def silence_letter(self, letter_id: str, why: str) -> bool:
         """Gives up for good a letter that has not left; False when it left, or was given up, meanwhile."""
         ...
@@ -221,14 +225,18 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
     def payments_of(self, dossier_id: str) -> tuple[Payment, ...]: ...
     def pending_payments(
         self, checked_before: datetime, limit: int = 50, *, started_after: datetime = EARLIEST,
-        started_by: datetime = LATEST,
+        started_by: datetime = LATEST, without: Sequence[str] = (),
     ) -> tuple[Payment, ...]:  # fmt: skip
         """Payments pending or unknown, last asked about (else started) by then, started after the one instant and not
-        after the other; the longest unasked first."""
+        after the other; the longest unasked first. None of the providers `without`, and none whose order still waits to be
+        handed over, until its time is over."""
         ...
 
-    def ended_payments(self, ended_after: datetime, checked_before: datetime, limit: int = 50) -> tuple[Payment, ...]:
-        """Payments that failed or expired lately, last asked about by then; the longest unasked first."""
+    def ended_payments(
+        self, ended_after: datetime, checked_before: datetime, limit: int = 50, without: Sequence[str] = ()
+    ) -> tuple[Payment, ...]:
+        """Payments that failed or expired lately, last asked about by then; the longest unasked first. None of the providers
+        `without`."""
         ...
 
     def add_event(self, event: PaymentEvent) -> bool:

@@ -111,7 +111,8 @@ class PeopleUnit(Protocol):
         ...
 
     def keep_aside(self, key: str, body: Plain, at: datetime) -> None:
-        """Something a lost session must find again (posted answers), or a reading to note."""
+        """Something a lost session must find again (posted answers), a reading to note, a call that is owed, a worker's
+        heartbeat."""
         ...
 
     def taken_aside(self, key: str) -> Plain:
@@ -120,4 +121,8 @@ class PeopleUnit(Protocol):
 
     def peeked_aside(self, key: str) -> Plain:
         """The same, left where it is."""
+        ...
+
+    def asides(self, prefix: str, limit: int = 100) -> tuple[tuple[str, Plain, datetime], ...]:
+        """Key, body and time of what is kept aside under keys that begin so, in the order of the keys. Takes nothing away."""
         ...

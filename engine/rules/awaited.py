@@ -113,6 +113,20 @@ def roles_awaited(
     return tuple(sorted(found - {APPLICANT, SYSTEM}))
 
 
+def registers_awaited(
+    procedure: Procedure, dossier: Dossier, day: date, directory: Directory
+) -> tuple[Form, ...]:  # fmt: skip
+    """The look-ups in registers that are open on a dossier now."""
+    if dossier.is_draft or dossier.closed_at is not None or dossier.state not in procedure.states:
+        return ()
+    tasks = (procedure.tasks[one] for one in procedure.state(dossier.state).waits)
+    look_ups = {task.id: task for task in tasks if isinstance(task, Form) and task.register is not None}
+    if not look_ups:
+        return ()
+    still = open_tasks(procedure, dossier, scope_of(procedure, dossier, day, directory))
+    return tuple(look_ups[task.id] for task in still if task.id in look_ups)
+
+
 def _owing(task: Task, dossier: Dossier, scope: Scope) -> Iterator[str]:
     if isinstance(task, Appointment) and task.proposed_by and not holds_slot(dossier, task.id):
         yield task.proposed_by

@@ -212,13 +212,14 @@ safely(() => { for (const form of all("form[data-form]")) { watch(form, form); f
 safely(() => {
   const box = document.querySelector("[data-poll]");
   if (!box) return;
-  let wait = 3;
+  let wait = Number(box.dataset.again) || 3;
   const ask = async () => {
     try {
       const answer = await fetch(box.dataset.poll, { headers: { Accept: "application/json" } });
-      if (answer.ok && (await answer.json()).status !== "pending") { location.reload(); return; }
-    } catch (error) { /* no network: ask again */ }
-    wait = Math.min(15, wait * 1.3);
+      const told = answer.ok ? await answer.json() : {};
+      if (answer.ok && told.status !== (box.dataset.mark || "pending")) { location.reload(); return; }
+      wait = told.again || Math.min(15, wait * 1.3);
+    } catch (error) { wait = Math.min(15, wait * 1.3); /* no network: ask again */ }
     setTimeout(ask, wait * 1000);
   };
   setTimeout(ask, wait * 1000);

@@ -160,7 +160,7 @@ def broken() -> None:
 
 def _who(desk: str) -> Actor:
     token = request.cookies.get(_cookie(desk), "")
-    found = actor_of(office(), token) if token else None
+    found = actor_of(office(), token, touches=not g.get("passive", False)) if token else None
     if found is None or found.kind != _KINDS[desk] or found.unproven:
         return ANONYMOUS
     g.myself = found

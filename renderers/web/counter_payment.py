@@ -9,10 +9,9 @@ from renderers.web.base import go
 from renderers.web.cases import Case, case
 from renderers.web.counter import HOME
 from renderers.web.documents import document_file
-from renderers.web.guards import helper
+from renderers.web.guards import helper, passive
 from renderers.web.payments import (
     begin_payment,
-    check_now,
     choose_payment,
     follow_payment,
     payment_state,
@@ -43,18 +42,14 @@ def _unsent(one: Case) -> Response | None:
 
 @blueprint.get(f"{HOME}/<number>/paiement/<payment_id>")
 @helper
+@passive
 def follow(number: str, payment_id: str) -> Response:
     return follow_payment(case(number), payment_id)
 
 
-@blueprint.post(f"{HOME}/<number>/paiement/<payment_id>")
-@helper
-def confirmed(number: str, payment_id: str) -> Response:
-    return check_now(case(number), payment_id)
-
-
 @blueprint.get(f"{HOME}/<number>/paiement/<payment_id>.json")
 @helper
+@passive
 def state(number: str, payment_id: str) -> Response:
     return payment_state(case(number), payment_id)
 

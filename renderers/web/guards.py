@@ -80,6 +80,13 @@ def serves_unproven(view: Callable[..., Any]) -> bool:
     return bool(getattr(view, "unproven_too", False))
 
 
+def passive(view: View) -> View:
+    """Written below a guard: a page that looks again by itself shows that a browser is open, not that a person is there. It
+    keeps no session alive."""
+    view.passive = True  # type: ignore[attr-defined]
+    return view
+
+
 def agent(*roles: str) -> Callable[[View], View]:
     """For an agent; with `roles` (short names), only who holds one of them in some agency."""
     return lambda view: _desk(view, AGENT_DESK, roles)
@@ -90,7 +97,7 @@ def helper(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.desk = COUNTER_DESK
+        g.desk, g.passive = COUNTER_DESK, bool(getattr(view, "passive", False))
         who = actor()
         if who is ANONYMOUS:
             return _to_sign_in(AGENT_DESK)
@@ -114,7 +121,7 @@ def _desk(view: View, desk: str, roles: Iterable[str]) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.desk, g.unproven_too = desk, serves_unproven(view)
+        g.desk, g.unproven_too, g.passive = desk, serves_unproven(view), bool(getattr(view, "passive", False))
         who = actor()
         if who.unproven and "number" in kwargs and not holds(office(), who, dossier_number(kwargs["number"])):
             g.unproven_too = False  # told like what does not exist: prove who you are

@@ -110,6 +110,8 @@ def _metrics(told: Gauges) -> Iterator[Metric]:
         "Disk space that uploads may still use; negative once they stopped.",
         told.upload_room,
     )
+    if told.worker_age is not None:
+        yield GaugeMetricFamily("guichet_worker_age_seconds", "Since a worker was last heard.", told.worker_age)
     if told.checkpoint_age is not None:
         yield GaugeMetricFamily(
             "guichet_checkpoint_age_seconds", "Since the journal was last signed.", told.checkpoint_age

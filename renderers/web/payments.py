@@ -1,4 +1,4 @@
-"""Paying by phone: what is owed, with which account, waiting for the payer's confirmation, and the five ends of a try."""
+"""Paying by phone: what is owed, with which account, the page that follows an order, and the ends of a try."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from engine.office.cashier import (
 from engine.office.fee_accounts import FeeAccount, fee_accounts
 from engine.office.office import NotFound
 from engine.office.repaying import owed_back
-from engine.office.settlement import SECOND_THOUGHTS, check_payment, record_callback
+from engine.office.settlement import SECOND_THOUGHTS, record_callback
 from engine.problems import Refused
 from engine.records.dossier import Payment
 from engine.rules.tasks import open_tasks
@@ -45,8 +45,9 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import Case, agency_of, case
-from renderers.web.guards import public, signed_in
+from renderers.web.guards import passive, public, signed_in
 from renderers.web.money import fee_line, francs, is_over, money_line, over_line, provider_label
+from renderers.web.payment_stages import following
 from renderers.web.prices import PriceLine, PriceTable, price_table
 from renderers.web.refusals import problem_json, sentence
 from renderers.web_form import national
@@ -56,7 +57,7 @@ blueprint = Blueprint("payments", __name__)
 
 _OPEN: Final = frozenset({"pending"})
 _RECEIVED: Final = frozenset({"paid", "overpaid"})
-_CALLBACK_STATUS: Final = {"refused": 400, "unknown_provider": 404, "later": 503}
+_CALLBACK_STATUS: Final = {"refused": 400, "unknown_provider": 404}
 _CALLBACK_LARGEST: Final = 64 * 1024
 
 
@@ -80,9 +81,7 @@ def choose_payment(one: Case) -> Response:
     if not owed(office(), actor(), one.id):
         return _nothing(one)
     if (awaited := awaited_payment(office(), actor(), one.id)) is not None:
-        awaited = check_payment(office(), awaited.id)
-        if awaited.status not in ("failed", "expired"):
-            return go(one.at(f"/paiement/{awaited.id}"))
+        return go(one.at(f"/paiement/{awaited.id}"))
     phone = one.dossier.contact_phone or ""
     return _choose_page(one, _Typed(payer=national(phone)))
 
@@ -94,7 +93,7 @@ def begin(number: str) -> Response:
 
 
 def begin_payment(one: Case) -> Response:
-    """Asks the operator, or says what is missing."""
+    """Queues the order for the worker and follows it, or says what is missing."""
     due = owed(office(), actor(), one.id)
     if not due:
         return _nothing(one)
@@ -118,9 +117,13 @@ def begin_payment(one: Case) -> Response:
     except Refused as closed:
         if closed.reason.code in ("payment_pending", "payment_unknown"):
             return go(one.at(f"/paiement/{closed.reason.facts['payment']}"))
+        if closed.reason.code == "payments_closed":
+            session["payments_closed"] = True
+            return go(one.at("/paiement"))
         if closed.reason.code == "phone_format":
             return _choose_page(one, typed, {"payer": sentence(closed.reason)})
         raise
+    session["paying"] = payment.id
     return go(one.at(f"/paiement/{payment.id}"))
 
 
@@ -150,8 +153,8 @@ def _choose_page(one: Case, typed: _Typed, faults: Mapping[str, str] = MappingPr
         quotes=[_table(one, account) for account in accounts], plans=[money_line(account) for account in accounts],
         due=min(days) if days else None, providers=providers, provider=provider, payer=typed.payer,
         how_much_error=faults.get("how_much", ""), provider_error=faults.get("provider", ""),
-        payer_error=faults.get("payer", ""), note="", token=new_token(), revision=None, estimates=_estimates(one),
-        cash=not providers and takes_cash(office(), actor(), one.id),
+        payer_error=faults.get("payer", ""), token=new_token(), revision=None, estimates=_estimates(one),
+        cash=not providers and takes_cash(office(), actor(), one.id), closed=session.pop("payments_closed", False),
     )  # fmt: skip
 
 
@@ -179,66 +182,64 @@ def _nothing(one: Case) -> Response:
     return go(one.at(f"/paiement/{paid[-1].id}") if paid else one.at())
 
 
-# -- waiting and the ends ----------------------------------------------------------------------------------------------
+# -- following and the ends --------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/dossiers/<number>/paiement/<payment_id>")
 @signed_in
+@passive
 def follow(number: str, payment_id: str) -> Response:
     return follow_payment(case(number), payment_id)
 
 
 def follow_payment(one: Case, payment_id: str) -> Response:
-    """Waiting for the payer's confirmation, or how it ended."""
+    """Where a payment stands, or how it ended. Nothing is asked here: the worker does."""
     payment = see_payment(office(), actor(), one.id, payment_id)
     if payment.status in _OPEN:
-        payment = check_payment(office(), payment.id)
-    return _payment_page(one, payment)
-
-
-@blueprint.post("/dossiers/<number>/paiement/<payment_id>")
-@signed_in
-def confirmed(number: str, payment_id: str) -> Response:
-    """« J’ai confirmé, vérifier maintenant »."""
-    return check_now(case(number), payment_id)
-
-
-def check_now(one: Case, payment_id: str) -> Response:
-    """Asks the operator again, unless many wait for it already. Whoever reads the same page after that is told that nothing has
-    come yet, and when."""
-    payment = check_payment(office(), see_payment(office(), actor(), one.id, payment_id).id)
-    if payment.status == "pending":
-        session["asked_operator"] = say("paying.not_yet", at=site().words.clock(office().now(), language()))
-    return go(one.at(f"/paiement/{payment_id}"))
+        return _following_page(one, payment)
+    if session.get("paying") == payment.id:
+        del session["paying"]
+        if payment.status == "paid":
+            session["note"] = say("payment.paid")
+            return go(_next_task(one) or one.at())
+    return _ended_page(one, payment)
 
 
 @blueprint.get("/dossiers/<number>/paiement/<payment_id>.json")
 @signed_in
+@passive
 def state(number: str, payment_id: str) -> Response:
     return payment_state(case(number), payment_id)
 
 
 def payment_state(one: Case, payment_id: str) -> Response:
-    """For the page that waits: the status only."""
+    """For the page that follows: what it says, and when to look again."""
     payment = see_payment(office(), actor(), one.id, payment_id)
-    if payment.status in _OPEN:
-        payment = check_payment(office(), payment.id)
-    return jsonify({"status": payment.status})
+    if payment.status not in _OPEN:
+        return jsonify({"status": payment.status})
+    now = following(payment, office().now())
+    return jsonify({"status": now.mark, "again": now.again})
 
 
-def _payment_page(one: Case, payment: Payment) -> Response:
-    if payment.status == "pending":
-        return page(
-            "citizen/paying.html", dossier=one.dossier, base=one.at(), procedure=one.title, payment=payment,
-            payer=_number(payment.payer), provider=provider_label(payment.provider), note=session.pop("asked_operator", ""),
-        )  # fmt: skip
-    received = payment.status in _RECEIVED
+def _following_page(one: Case, payment: Payment) -> Response:
+    paused = "pause" in request.args
     return page(
-        "citizen/payment_end.html", dossier=one.dossier, base=one.at(), procedure=one.title,
-        end="paid" if payment.status == "paid" else payment.status,
-        title=say("refund.citizen_title" if _is_repaid(payment) else f"payment.{payment.status}"),
-        kind="ok" if _is_repaid(payment) else {"unknown": "act", "overpaid": "act"}.get(payment.status, "bad"), reference=payment.receipt or "",
-        facts=_facts(one, payment) if received else [], lines=_why(one, payment), actions=_actions(case(one.dossier.number), payment),
+        "citizen/paying.html", dossier=one.dossier, base=one.at(), procedure=one.title, payment=payment,
+        payer=_number(payment.payer), provider=provider_label(payment.provider),
+        now=following(payment, office().now()), here=one.at(f"/paiement/{payment.id}"), paused=paused,
+    )  # fmt: skip
+
+
+def _ended_page(one: Case, payment: Payment) -> Response:
+    received, repaid = payment.status in _RECEIVED, _is_repaid(payment)
+    kind = {"paid": "ok", "unknown": "act", "overpaid": "act"}.get(payment.status, "bad")
+    lines, strong = _why(one, payment)
+    return page(
+        "citizen/payment_end.html", dossier=one.dossier, base=one.at(), procedure=one.title, end=payment.status,
+        title=say("refund.citizen_title" if repaid else f"payment.{payment.status}"), kind="ok" if repaid else kind,
+        tag="" if repaid else say(f"payment.tag.{payment.status}"), reference=payment.receipt or "",
+        facts=_facts(one, payment) if received else [], lines=lines, strong=strong,
+        actions=_actions(case(one.dossier.number), payment),
     )  # fmt: skip
 
 
@@ -273,20 +274,26 @@ def _number(phone: str) -> str:
     return national(phone).replace(" ", FIXED_SPACE)
 
 
-def _why(one: Case, payment: Payment) -> list[str]:
-    """What happened, and what it means for the money."""
-    facts = {"phone": _number(payment.payer), "amount": site().words.money(payment.amount, language())}
+def _why(one: Case, payment: Payment) -> tuple[list[str], str]:
+    """What happened, and in one strong sentence what it means for the money."""
+    facts = {
+        "phone": _number(payment.payer), "amount": site().words.money(payment.amount, language()),
+        "provider": provider_label(payment.provider), "at": site().words.clock(payment.expires_at, language()),
+    }  # fmt: skip
     if payment.status == "unknown":
         then = "closed" if one.dossier.closed_at else "late" if _is_long(payment) else "kept"
-        said = say(f"payment.because.unknown_{then}", phone=site().settings.phone.replace(" ", FIXED_SPACE))
-        return [say("payment.because.unknown"), say("payment.because.unknown_wait"), said]
+        until = moment_of(payment.started_at + SECOND_THOUGHTS)
+        said = say(
+            f"payment.because.unknown_{then}", until=until, phone=site().settings.phone.replace(" ", FIXED_SPACE)
+        )
+        return [say("payment.because.unknown", **facts), said], say("payment.because.unknown_wait")
     if payment.status == "overpaid":
         late = one.dossier.closed_at is not None and (payment.ended_at or payment.started_at) >= one.dossier.closed_at
-        return [*([say("payment.because.closed")] if late else []), *_over(payment)]
-    if payment.status == "expired":
-        return [say("payment.because.expired", **facts)]
-    key = f"payment.because.{payment.reason}"
-    return [say(key if payment.reason and site().words.has(key) else "payment.because.other", **facts)]
+        return [*([say("payment.because.closed")] if late else []), *_over(payment)], ""
+    if payment.status == "paid":
+        return [], ""
+    key = f"payment.because.{'expired' if payment.status == 'expired' else payment.reason}"
+    return [say(key if site().words.has(key) else "payment.because.other", **facts)], say("payment.nothing_taken")
 
 
 def _is_long(payment: Payment) -> bool:
@@ -299,22 +306,23 @@ def _over(payment: Payment) -> list[str]:
 
 
 def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
+    """The one way on first."""
     follow_it = {"href": one.at(), "label": say("counter.to_receipt" if at_counter() else "payment.follow")}
     if payment.status in _RECEIVED:
         receipt = {"href": one.at(f"/recu/{payment.id}.pdf"), "label": say("payment.receipt")}
-        ahead = open_tasks(one.procedure, one.dossier, one.standing().scope)
-        choose = {
-            "href": one.at("/rendez-vous"),
-            "label": say("counter.choose_visit" if at_counter() else "payment.book"),
-        }
-        book = [choose] if any(isinstance(task, Appointment) for task in ahead) else []
-        return [*book, follow_it, receipt]
+        choose = say("counter.choose_visit" if at_counter() else "payment.book")
+        ahead = _next_task(one)
+        return [*([{"href": ahead, "label": choose}] if ahead else []), follow_it, receipt]
     if payment.status == "unknown":
-        return [follow_it]
-    retry = {"href": one.at("/paiement"), "label": say("payment.retry")}
-    if payment.reason in ("balance", "limit"):
-        retry = {"href": one.at("/paiement"), "label": say("payment.other_number")}
-    return [retry, follow_it]
+        return [follow_it, {"href": one.at(f"/paiement/{payment.id}"), "label": say("paying.again")}]
+    other = payment.reason in ("balance", "limit")
+    return [{"href": one.at("/paiement"), "label": say("payment.other_number" if other else "payment.retry")}]
+
+
+def _next_task(one: Case) -> str:
+    """Where a visit is chosen, once it may be."""
+    ahead = open_tasks(one.procedure, one.dossier, one.standing().scope)
+    return one.at("/rendez-vous") if any(isinstance(task, Appointment) for task in ahead) else ""
 
 
 @blueprint.get("/dossiers/<number>/recu/<payment_id>.pdf")
@@ -365,14 +373,11 @@ def returned(provider: str) -> Response:
 @blueprint.post("/retours/<provider>")
 @public
 def callback(provider: str) -> Response:
-    """A provider says that something happened. It is noted, and the provider is asked."""
+    """A provider says that something happened. It is noted, and the worker asks the provider."""
     if (request.content_length or 0) > _CALLBACK_LARGEST:
         return problem_json(413, "too large", "", "too_large")
     outcome = record_callback(office(), provider[:40], dict(request.headers), request.get_data(cache=False))
     status = _CALLBACK_STATUS.get(outcome.code, 200)
     if status == 200:
         return jsonify({"outcome": outcome.code})
-    answer = problem_json(status, outcome.code, outcome.reason or "", outcome.code)
-    if status == 503:
-        answer.headers["Retry-After"] = "30"
-    return answer
+    return problem_json(status, outcome.code, outcome.reason or "", outcome.code)

@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,14 +23,14 @@ from engine.gateways.paygate import PayGate
 from engine.gateways.payments import CURRENCY, PaymentProvider, ProviderDown, ProviderStatus
 from engine.gateways.sandbox import SIGNATURE, SandboxOperator, SandboxProvider
 from engine.gateways.wire import Wire
-from engine.office import cashier, settlement
-from engine.office.calls import Calls
+from engine.office import settlement
 from engine.office.inspection import fsck
 from engine.office.surplus import to_give_back
 from engine.records.dossier import Payment
 from engine.records.store import Store
 from engine.values import new_id
 from server import Settings, create_app
+from tests import worker
 from tests.engine.gateways.local_operators import (
     LocalCinetPay,
     LocalFedaPay,
@@ -197,9 +197,6 @@ def a_bar(folder: Path, store: Store, *only: str) -> Iterator[Bar]:
     """An office where one dossier pays through each operator, or `only` through some, for each fate."""
     with ExitStack() as stack:
         world = a_world(folder, store)
-        world.office = replace(
-            world.office, calls=Calls(8 * THREADS)
-        )  # all at once: nobody is told to come back for want of a place
         lines = [line for line in _lines(stack, world) if not only or line.name in only]
         world.office.providers.clear()  # type: ignore[attr-defined]
         world.office.providers.update({line.name: line.provider for line in lines})  # type: ignore[attr-defined]
@@ -210,7 +207,7 @@ def a_bar(folder: Path, store: Store, *only: str) -> Iterator[Bar]:
                 number += 1
                 owner = world.applicant(f"+2289{number:07d}")
                 dossier = world.sent(owner=owner)
-                payment = cashier.start_payment(
+                payment = worker.start_payment(
                     world.office, owner, dossier.id, provider=line.name, payer="+22890112233", token=new_id()
                 )
                 bar.paying.append((payment, line, fate))

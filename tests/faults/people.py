@@ -248,7 +248,7 @@ class Journeys:
         """Paid once the page that waits says so: the answer to the form only says that the payer was asked."""
         answer = self.person.post(f"/dossiers/{number}/paiement", {"provider": "mixx", "payer": PAYS_AT_ONCE})
         self._kept(number, "payment_started", answer)
-        for _ in range(60):  # where the operator was not reached, the worker asks it again, later than we wait
+        for _ in range(200):  # where the operator was not reached, the worker asks it again, later than we wait
             if b'"paid"' in self.person.open(f"{answer.address}.json").body:
                 self.done.note(number, "credited")
                 return True

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from engine.office import casework, cashier, intake, settlement, timers
+from engine.office import casework, intake, settlement, timers
 from engine.office.office import NotFound
 from engine.problems import Refused
 from engine.records import postgres, postgres_tables
@@ -30,6 +30,7 @@ from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.store import Busy, Conflict, Store
 from engine.rules.decision import Act
 from engine.values import new_id
+from tests import worker
 from tests.effort import tries
 from tests.engine.office.world import World
 from tests.faults.several import MARKET, Together, a_market, faults_of, mayor, sent
@@ -206,7 +207,7 @@ def an_act(world: World, agent: Actor, dossier: Dossier, draft: Dossier, chance:
             act = Act(chance.choice(("accorder", "refuser")), reason="Non")
             return casework.take_transition(office, agent, dossier.id, act, token=token)
         case 1:
-            return cashier.start_payment(
+            return worker.start_payment(
                 office, owner, dossier.id, provider="sandbox", payer="+22890000001", token=token
             )
         case 2:
@@ -256,7 +257,7 @@ def test_payments_held_before_their_dossier_are_seen(
     world = a_market(tmp_path, on_postgres)
     (dossier,), owner = sent(world, 1), world.applicant("+22890000000")
     world.take(dossier, mayor(world), "accorder")
-    cashier.start_payment(world.office, owner, dossier.id, provider="sandbox", payer="+22890000008", token=new_id())
+    worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer="+22890000008", token=new_id())
     (payment,) = world.read(lambda unit: unit.payments_of(dossier.id))
     place = Together(5.0)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine.office import bookings, casework, cashier, intake, papers, timers
+from engine.office import bookings, casework, intake, papers, timers
 from engine.office.filed import places
 from engine.office.inspection import fsck
 from engine.office.keys import SigningKeys
@@ -26,6 +26,7 @@ from engine.records.dossier import Actor, Dossier
 from engine.records.file_keys import FileKeys, add_key
 from engine.records.sqlite import SqliteStore
 from engine.rules.decision import Act
+from tests import worker
 from tests.effort import EFFORT
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.world import World, a_world, file_keys, pdf
@@ -98,7 +99,7 @@ def upload(folder: Path) -> Work:
 def pay(folder: Path) -> Work:
     world = world_in(folder)
     owner, dossier, payer = person(world, "pay"), request(world, "pay"), "+22890000001"
-    return lambda: cashier.start_payment(world.office, owner, dossier.id, provider="sandbox", payer=payer, token="t")
+    return lambda: worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer=payer, token="t")
 
 
 def book(folder: Path) -> Work:

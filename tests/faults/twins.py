@@ -17,7 +17,7 @@ import server
 from engine.gateways.payments import ProviderSilent
 from engine.gateways.sandbox import SandboxProvider
 from engine.office import answering
-from engine.office.calls import Calls
+from engine.office.placing import place_orders
 from engine.records import postgres, postgres_lines, sqlite
 from engine.records.attachments import AttachmentStore
 from engine.records.postgres import PostgresVerbs
@@ -25,7 +25,7 @@ from engine.records.postgres_lines import Lines
 from engine.records.sqlite_dossiers import DossierVerbs
 from engine.records.turns import Turns
 from renderers import console_serving
-from renderers.web import watch
+from renderers.web import payments, watch
 
 
 def journal_in_another_unit() -> None:
@@ -81,18 +81,31 @@ def a_server_is_always_waited_for() -> None:
 
 
 def an_operator_answers_nothing() -> None:
-    """No defence: what a bar is about. Whoever asks the operator is kept six seconds, then knows nothing."""
+    """No defence: what a bar is about. Whoever calls one of the operators is kept a minute, then knows nothing."""
+    start, status = SandboxProvider.start, SandboxProvider.status
 
-    def hangs(*_: Any) -> Any:
-        time.sleep(6.0)
-        raise ProviderSilent("ReadTimeoutError")
+    def hangs(honest: Any) -> Any:
+        def called(provider: Any, *rest: Any) -> Any:
+            if provider.id != "mixx":
+                return honest(provider, *rest)
+            time.sleep(60.0)
+            raise ProviderSilent("ReadTimeoutError")
 
-    SandboxProvider.start = SandboxProvider.status = hangs  # type: ignore
+        return called
+
+    SandboxProvider.start, SandboxProvider.status = hangs(start), hangs(status)  # type: ignore
 
 
-def everybody_waits_for_an_operator() -> None:
-    """As many threads as there are."""
-    server.Calls = lambda threads: Calls(1000)  # type: ignore
+def a_request_makes_the_call() -> None:
+    """Whoever begins to pay waits for the operator."""
+    honest = payments.start_payment
+
+    def start(office: Any, *rest: Any, **how: Any) -> Any:
+        payment = honest(office, *rest, **how)
+        place_orders(office)
+        return payment
+
+    payments.start_payment = start
 
 
 def whoever_writes_takes_their_time() -> None:
@@ -194,7 +207,7 @@ TWINS: Final[Mapping[str, Callable[..., None]]] = {
     one.__name__: one
     for one in (
         journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,
-        a_line_is_never_cut, a_server_is_always_waited_for, an_operator_answers_nothing, everybody_waits_for_an_operator,
+        a_line_is_never_cut, a_server_is_always_waited_for, an_operator_answers_nothing, a_request_makes_the_call,
         whoever_writes_takes_their_time, whatever_was_seen, the_name_of_each_request_is_kept, each_page_is_kept,
         each_file_has_its_guard, a_reader_that_never_ends,
     )

@@ -31,7 +31,6 @@ from engine.office import (
     bookings,
     bulk,
     casework,
-    cashier,
     events,
     exports,
     gathering,
@@ -59,6 +58,7 @@ from engine.values import new_id
 from renderers.web.assets import Assets
 from renderers.words import load_words
 from server import Settings, create_app
+from tests import worker
 from tests.engine.office.world import MONDAY, World, keys
 from tests.makers import compiled, the_shared
 from tests.web.access_procedures import RENEWAL, STALL
@@ -328,7 +328,7 @@ def _dossiers(world: World, holder: Holder, staff: Mapping[str, Actor], *, marke
 
 
 def _pay(world: World, owner: Actor, dossier: Dossier, payer: str) -> str:
-    paid = cashier.start_payment(
+    paid = worker.start_payment(
         world.office, owner, dossier.id, provider="sandbox", payer=f"+228{payer}", token=new_id()
     )
     return paid.id

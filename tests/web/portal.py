@@ -14,6 +14,8 @@ from pathlib import Path
 from PIL import Image
 
 from engine.gateways.sandbox import SandboxOperator
+from engine.office.dispatcher import Dispatcher
+from engine.office.heartbeat import beat
 from engine.office.office import Office
 from engine.office.timers import tour
 from engine.records.dossier import Dossier
@@ -56,6 +58,7 @@ class Portal:
         return found
 
     def tour(self) -> None:
+        beat(self.office)
         tour(self.office)
 
     def code_for(self, phone: str) -> str:
@@ -88,19 +91,26 @@ def open_portal(folder: Path, database: str = "", **other: object) -> Iterator[P
         url = listener.address
         office = replace(office, clock=clock, **other, settings=replace(office.settings, base_url=url, short_url=url))
         listener.serves(create_app(replace(settings, base_url=url), office, operator))
-        worker = threading.Thread(target=_work, args=(office, stop), daemon=True)
-        worker.start()
+        beat(office)
+        workers = [
+            threading.Thread(target=Dispatcher(lambda: office).run, args=(stop,), daemon=True),
+            threading.Thread(target=_work, args=(office, stop), daemon=True),
+        ]
+        for worker in workers:
+            worker.start()
         try:
             yield Portal(url, office, operator, clock)
         finally:
             stop.set()
-            worker.join(5)
+            office.wakeup.set()
+            for worker in workers:
+                worker.join(5)
     office.store.close()
 
 
 def _work(office: Office, stop: threading.Event) -> None:
     while not stop.is_set():
-        tour(office)
+        tour(office, calls=False)
         stop.wait(0.5)
 
 

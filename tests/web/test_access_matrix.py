@@ -221,8 +221,8 @@ OF_A_DOSSIER: Final = [
     row for row in table()
     if row.endpoint in {
         "form.piece", "counter_form.piece", "messages.paper", "documents.download", "sharing.links", "sharing.make", "sharing.end", "payments.follow",
-        "payments.confirmed", "payments.state", "payments.receipt", "links.choose_row", "links.keep_row",
-        "counter_payment.follow", "counter_payment.confirmed", "counter_payment.state", "counter_payment.receipt", "counter_payment.estimate",
+        "payments.state", "payments.receipt", "links.choose_row", "links.keep_row",
+        "counter_payment.follow", "counter_payment.state", "counter_payment.receipt", "counter_payment.estimate",
         "counter_links.choose_row", "counter_links.keep_row",
         "agent_pieces.piece", "agent_pieces.file", "agent_pieces.document", "messages.desk_paper",
     }

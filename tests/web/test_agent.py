@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import casework, cashier, intake, settlement
+from engine.office import casework, intake, settlement
 from engine.office.demo import open_demo
 from engine.office.papers import Upload
 from engine.records.dossier import Account, Dossier
 from engine.values import new_id
+from tests import worker
 from tests.engine.office.world import B3, PASSPORT, pdf
 from tests.web.desks import CLERK, DESK, GATEKEEPER, MAKER, OTHER_CLERK, Desks, Seat, hidden, open_desks, read
 from tests.web.portal import photograph
@@ -49,7 +50,7 @@ def test_an_agent_reads_that_the_operator_is_asked_and_nobody_must_pay(desks: De
     confirm(seat, passport, "conforme")
     assert "Le demandeur doit payer" in seat.see(at(passport))
     owner = desks.world.applicant()
-    paid = cashier.start_payment(
+    paid = worker.start_payment(
         desks.world.office, owner, passport.id, provider="sandbox", payer="90000005", token=new_id()
     )  # fmt: skip
     for _ in range(2):  # asked for, then asked about

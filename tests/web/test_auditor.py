@@ -13,7 +13,6 @@ import pytest
 from engine.definition.build import build_procedure
 from engine.definition.catalogue import Catalogue
 from engine.definition.source import read_source
-from engine.office.cashier import start_payment
 from engine.office.checkpoints import sign_journal
 from engine.office.publishing import publish
 from engine.records.bodies import instant_text
@@ -23,6 +22,7 @@ from engine.records.sqlite import SqliteStore
 from renderers.diagram import ways
 from renderers.web.auditor import _facts
 from renderers.words import load_words
+from tests import worker
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import WEDNESDAY, on
 from tests.engine.office.world import B3, PASSPORT
@@ -271,7 +271,7 @@ def test_money_to_give_back_is_told_to_desk_and_controller(desks: Desks) -> None
     dossier = desks.world.sent(B3)
     provider = next(iter(desks.world.office.providers))
     owner = desks.world.applicant()
-    start_payment(desks.world.office, owner, dossier.id, provider=provider, payer="+22890000006")
+    worker.start_payment(desks.world.office, owner, dossier.id, provider=provider, payer="+22890000006")
     seat = desks.auditor()
     assert "Payé en trop, à rendre" in seat.see(open_trail(seat, dossier))
     shown = desks.agent(CLERK).see(f"/agent/dossiers/{dossier.number}")
@@ -289,7 +289,7 @@ def test_the_trail_says_what_people_say(desks: Desks) -> None:
     assert re.search(r"\d (Ko|Mo)", plain(trail))
     dossier = world.sent(B3)
     provider, named = next(iter(world.office.providers.items()))
-    start_payment(world.office, world.applicant(), dossier.id, provider=provider, payer="+22890000001")
+    worker.start_payment(world.office, world.applicant(), dossier.id, provider=provider, payer="+22890000001")
     told = plain(seat.see(open_trail(seat, dossier)))
     assert named.label in told
     assert provider not in told

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from engine.office import casework, cashier
+from engine.office import casework
 from engine.records.dossier import Actor, Dossier
 from engine.rules.decision import Act
 from engine.values import new_id
+from tests import worker
 from tests.web.browsing import DESK, Person
 from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal
@@ -99,7 +100,7 @@ class Case:
     def paid(self) -> None:
         owner, office = self._owner(), self.portal.office
         provider = next(iter(office.providers))
-        cashier.start_payment(
+        worker.start_payment(
             office, owner, self.dossier.id, provider=provider, payer="+22890000001", token=new_id()
         )  # fmt: skip
 

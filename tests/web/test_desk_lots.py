@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.office import cashier
 from engine.records.dossier import Dossier
+from tests import worker
 from tests.engine.office.world import B3
 from tests.web.browsing import Person
 from tests.web.conftest import Enter
@@ -26,7 +26,7 @@ def to_sign(portal: Portal, count: int) -> list[Dossier]:
         assert owner is not None
         provider = next(iter(portal.office.providers))
         payer = "+22890000001"
-        cashier.start_payment(portal.office, owner.actor(), dossier.id, provider=provider, payer=payer, token="pay")
+        worker.start_payment(portal.office, owner.actor(), dossier.id, provider=provider, payer=payer, token="pay")
         made.append(dossier)
     for _ in range(3):
         portal.tour()

@@ -287,7 +287,9 @@ def test_prices_in_parts_a_deposit_and_one_decision_a_row(visitor: Visitor) -> N
     assert "La prochaine part : 19 000 FCFA" in page.text
     assert visitor.send(pay, provider="argent", payer="90000001").status == 422
     visitor.send(pay, provider="argent", payer="90000001", how_much="part")
-    assert "Reste à payer 20 000 FCFA" in visitor.follow().text
+    paid = visitor.page.address
+    assert "Paiement reçu" in visitor.follow().text
+    assert "Reste à payer 20 000 FCFA" in visitor.open(paid).text
     page = visitor.open(f"/dossiers/{number}")
     assert "10 000 FCFA payés sur 30 000 FCFA" in page.text
     assert "Cette somme est une caution" in page.text

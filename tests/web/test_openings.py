@@ -12,7 +12,7 @@ import pytest
 from icalendar import Calendar
 
 from engine.clock import local_day
-from engine.office import bookings, cashier, openings, people
+from engine.office import bookings, openings, people
 from engine.office.inspection import fsck
 from engine.office.sessions import open_session
 from engine.office.visit_links import visit_token
@@ -20,6 +20,7 @@ from engine.records.dossier import Dossier
 from engine.rules.openings import Shut
 from engine.values import Text, new_id
 from renderers.web import agent_day
+from tests import worker
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import LOME, WEDNESDAY, on
 from tests.engine.office.world import PASSPORT, World
@@ -339,7 +340,7 @@ def with_visits(portal: Portal, count: int) -> tuple[date, list[Dossier]]:
     for number in range(count):
         owner = world.applicant(f"+228901{number:05d}")
         checked = world.take(world.sent(PASSPORT, owner), world.agent("checker", "dgdn/controleur"), "conforme")
-        cashier.start_payment(
+        worker.start_payment(
             portal.office, owner, checked.id, provider="mixx", payer="+22890000001", token=new_id()
         )  # fmt: skip
         sheet = bookings.slots(portal.office, owner, checked.id, "depot", limit=100)

@@ -13,6 +13,7 @@ from engine.gateways.wire import Wire
 from engine.records.dossier import Payment
 from tests.engine.gateways.local_operators import LocalCinetPay, serving
 from tests.web.visitor import Visitor, a_visitor, another
+from tests.worker import work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -45,7 +46,7 @@ def test_the_payer_goes_to_the_operators_page_and_comes_back(tmp_path: Path) -> 
         payment = the_payment(visitor, number)
         visitor.follow()
         assert f'href="https://checkout.example/{payment.reference}"' in visitor.page.html
-        assert "Payer sur la page de l’opérateur" in visitor.page.text
+        assert "Ouvrir la page de" in visitor.page.text
         assert "Tapez votre code secret" not in visitor.page.text
 
         back = operator.asked[0][2]["return_url"].removeprefix("http://localhost")
@@ -62,8 +63,10 @@ def test_the_payer_goes_to_the_operators_page_and_comes_back(tmp_path: Path) -> 
             "/retours/carte", data=body, headers=headers, content_type="application/x-www-form-urlencoded"
         )
         assert answer.status_code == 200
+        work_off(visitor.office)
         assert "Votre paiement est reçu." in visitor.open(back).text
-        assert "Paiement reçu" in visitor.open(waiting).text
+        visitor.open(waiting)
+        assert "Paiement reçu" in visitor.follow().text
 
 
 def test_a_stranger_learns_nothing_from_the_return_address(tmp_path: Path) -> None:
@@ -94,7 +97,7 @@ def test_only_a_whole_https_address_becomes_a_link(tmp_path: Path, page: str) ->
         visitor.decide(number, "accorder")
         visitor.send(f"/dossiers/{number}/paiement", provider="carte", payer="90112233")
         assert not the_payment(visitor, number).page
-        assert "Payer sur la page" not in visitor.follow().text
+        assert "Ouvrir la page" not in visitor.follow().text
 
 
 def test_where_no_operator_is_declared_nobody_is_asked_to_choose_one(tmp_path: Path) -> None:

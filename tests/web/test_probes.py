@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from engine.office.checkpoints import sign_journal
 from engine.office.gauges import LEAST_FREE, not_ready
+from engine.office.heartbeat import beat
 from engine.records.store import Busy
 from renderers.web import probes
 from renderers.web.probes import Readers
@@ -172,10 +173,12 @@ def test_the_figures(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert after["guichet_outbox_oldest_seconds"] == 90 * 60
     assert after['guichet_payments_open{status="unknown"}'] == 0
     assert after["guichet_store_up"] == 1
-    assert "guichet_checkpoint_age_seconds" not in after
+    assert not {"guichet_checkpoint_age_seconds", "guichet_worker_age_seconds"} & set(after)
+    beat(world.office)
     sign_journal(replace(world.office, settings=replace(world.office.settings, checkpoints=tmp_path / "notes")))
     world.wait(seconds=40)
     assert read(client)["guichet_checkpoint_age_seconds"] == 40
+    assert read(client)["guichet_worker_age_seconds"] == 40
     assert not any("_created" in name for name in after)
     assert after["guichet_migrations_pending"] == 0
     assert after[f'guichet_edition_age_seconds{{procedure="{B3}"}}'] == 90 * 60

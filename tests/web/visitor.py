@@ -29,6 +29,7 @@ from engine.rules.decision import Act
 from renderers.words import load_words
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
+from tests.worker import work_off
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PHONE = "90112233"
@@ -179,8 +180,9 @@ class Visitor:
         return self.page
 
     def post(self, address: str, **fields: Any) -> Seen:
-        """Posts exactly these fields."""
+        """Posts exactly these fields; the worker then does what that queued."""
         self.page = Seen(self.client.post(address, data=fields, content_type=None))
+        work_off(self.office)
         return self.page
 
     def send(self, address: str, **fields: Any) -> Seen:

@@ -21,6 +21,7 @@ from engine.gateways.wire import InsecureAddress, Wire, whole_francs
 from engine.office import cashier, settlement
 from engine.records.dossier import Dossier, Payment
 from engine.records.store import Busy
+from tests import worker
 from tests.engine.gateways.local_operators import (
     LocalCinetPay,
     LocalFedaPay,
@@ -188,15 +189,15 @@ def test_a_whole_story_with_an_operator_that_signs_nothing(tmp_path: Path) -> No
         provider = provider_of(operator)
         world = a_world(tmp_path, providers={"pg": provider})
         dossier = world.sent(B3)
-        payment = cashier.start_payment(
+        payment = worker.start_payment(
             world.office, world.applicant(), dossier.id, provider="pg", payer=ORDER.payer
         )  # fmt: skip
-        hear = lambda **changes: settlement.record_callback(  # noqa: E731
+        hear = lambda **changes: worker.record_callback(  # noqa: E731
             world.office, "pg", *operator.callback(payment.reference, **changes)
         )
         assert hear().code == "noted"  # "paid", says the callback; the operator says: still waiting
         assert hear(tx_reference="autre", amount="1").code == "noted"
-        assert settlement.record_callback(world.office, "pg", {}, b'{"identifier": "x", "tx_reference": "y", "amount": 1}').code == "unmatched"  # fmt: skip
+        assert worker.record_callback(world.office, "pg", {}, b'{"identifier": "x", "tx_reference": "y", "amount": 1}').code == "unmatched"  # fmt: skip
         see = lambda: world.read(lambda unit: unit.payment(payment.id))  # noqa: E731
         assert see().status == "pending"
         operator.end(payment.reference, "0")
@@ -210,11 +211,11 @@ def test_a_whole_story_with_an_operator_that_signs_nothing(tmp_path: Path) -> No
 
 
 def hear_paydunya(world: World, operator: LocalPayDunya, reference: str) -> str:
-    return settlement.record_callback(world.office, "pd", *operator.callback(reference, "master")).code
+    return worker.record_callback(world.office, "pd", *operator.callback(reference, "master")).code
 
 
 def start(world: World, dossier: Dossier, provider: str, token: str = "t") -> Payment:
-    return cashier.start_payment(
+    return worker.start_payment(
         world.office, world.applicant(), dossier.id, provider=provider, payer=ORDER.payer, token=token
     )  # fmt: skip
 
@@ -269,7 +270,7 @@ def test_an_order_whose_name_was_lost_is_asked_about_by_the_name_that_a_callback
         headers, body = operator.callback(payment.reference, "master")
         strange = body.replace(f"={ours}&".encode(), f"={theirs}&".encode())
         assert strange != body
-        settlement.record_callback(world.office, "pd", headers, strange)  # it names the order of somebody else
+        worker.record_callback(world.office, "pd", headers, strange)  # it names the order of somebody else
         assert settlement.check_payment(world.office, payment.id).status == "unknown"
 
         operator.end(payment.reference, "completed")
@@ -322,7 +323,7 @@ def test_a_flood_of_callbacks_about_nothing_does_not_fill_the_store(tmp_path: Pa
         world = a_world(tmp_path, providers={"pg": provider_of(operator)})
         for number in range(settlement.FORGERIES_NOTED + 50):
             told = f'{{"identifier": "x{number}", "tx_reference": "y{number}", "amount": 1}}'.encode()
-            assert settlement.record_callback(world.office, "pg", {}, told).code == "unmatched"
+            assert worker.record_callback(world.office, "pg", {}, told).code == "unmatched"
         store: Any = world.office.store
         with store._connection(alone=False) as connection:
             assert connection.execute("SELECT count(*) FROM pay_event").fetchone()[0] <= settlement.FORGERIES_NOTED

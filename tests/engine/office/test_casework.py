@@ -15,6 +15,7 @@ from engine.records.dossier import ANONYMOUS, Account, Actor, Dossier
 from engine.records.sqlite_door import DoorVerbs
 from engine.records.store import Conflict
 from engine.rules.decision import Act
+from tests import worker
 from tests.engine.office.world import PASSPORT, World
 
 
@@ -243,7 +244,7 @@ READS: dict[str, Callable[[World, Actor, str], Any]] = {
     "correct": lambda world, actor, ref: intake.save_corrections(world.office, actor, ref, {}),
     "send_corrections": lambda world, actor, ref: intake.send_corrections(world.office, actor, ref),
     "drop": lambda world, actor, ref: intake.drop_draft(world.office, actor, ref),
-    "pay": lambda world, actor, ref: cashier.start_payment(
+    "pay": lambda world, actor, ref: worker.start_payment(
         world.office, actor, ref, provider="sandbox", payer="90000001"
     ),
     "book": lambda world, actor, ref: bookings.book_slot(

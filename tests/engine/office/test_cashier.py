@@ -20,6 +20,7 @@ from engine.office.surplus import to_give_back
 from engine.office.timers import run_timers, tour
 from engine.problems import Refused
 from engine.records.dossier import Dossier, Payment
+from tests import worker
 from tests.engine.office.world import World, a_world
 
 WAITS = "+22890112233"  # confirmed by the person
@@ -61,7 +62,7 @@ class Told:
 
 def pay(world: World, dossier: Dossier, payer: str = WAITS, **more: Any) -> Payment:
     given = {"provider": "sandbox", **more}
-    return cashier.start_payment(world.office, world.applicant(), dossier.id, payer=payer, **given)
+    return worker.start_payment(world.office, world.applicant(), dossier.id, payer=payer, **given)
 
 
 def credits(world: World) -> list[tuple[str, int]]:
@@ -108,7 +109,7 @@ class TestEndings:
         assert world.kept(dossier).state == "a_payer"
         world.wait(seconds=11)
         assert settlement.reconcile(world.office) == 1
-        assert world.kept(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "signature"
         assert settlement.reconcile(world.office) == 0
 
     def test_twice_debited_is_all_credited_and_said(self, world: World) -> None:
@@ -162,14 +163,16 @@ class TestStarting:
         assert awaited is not None
         assert awaited.id == first.id
         world.wait(minutes=3)
+        worker.work_off(world.office)
         with pytest.raises(Refused, match="nothing_owed"):
             pay(world, dossier)
-        assert world.kept(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "signature"
 
     def test_who_comes_back_after_a_try_that_nobody_confirmed_pays_again(self, world: World) -> None:
         dossier = world.sent()
         first = pay(world, dossier)
         world.wait(minutes=11)
+        worker.work_off(world.office)
         assert pay(world, dossier, "90000001").status == "paid"
         after = cashier.see_payment(world.office, world.applicant(), dossier.id, first.id)
         assert after.status == "expired"
@@ -211,7 +214,7 @@ class TestStarting:
         dossier = world.sent()
         agent = world.agent("t", "sncja/agent_traitement")
         with pytest.raises(Refused, match="role"):
-            cashier.start_payment(world.office, agent, dossier.id, provider="sandbox", payer=WAITS)
+            worker.start_payment(world.office, agent, dossier.id, provider="sandbox", payer=WAITS)
 
     def test_somebody_elses_payment_does_not_exist(self, world: World) -> None:
         payment = pay(world, world.sent())
@@ -255,19 +258,22 @@ class TestSlowAnswers:
         told = Told()
         world = a_world(tmp_path, providers={"told": told})
         payment = pay(world, world.sent(), provider="told")
-        call = lambda: settlement.record_callback(world.office, "told", {}, f"{payment.reference} e".encode()).code  # noqa: E731
+        call = lambda: worker.record_callback(world.office, "told", {}, f"{payment.reference} e".encode()).code  # noqa: E731
         told.says = {"kind": "failed", "reason": "balance"}
         world.wait(minutes=11)
         settlement.reconcile(world.office)
         world.wait(hours=23, minutes=10)
         told.down, told.says = True, {"kind": "paid"}
-        assert call() == "later"
+        assert call() == "noted"
         for _ in range(6):
             world.wait(minutes=11)
-            settlement.reconcile(world.office)
+            worker.work_off(world.office)
+        assert credits(world) == []
         told.down = False
-        assert credits(world) == [], "the tour asks no more"
-        assert call() == "repeated"
+        world.wait(minutes=1)
+        settlement.reconcile(world.office)
+        assert credits(world) == [], "nobody asks about it but for the callback"
+        worker.work_off(world.office)
         assert credits(world) == [(payment.id, 500)]
         asked = told.asked
         assert [call(), call()] == ["repeated", "repeated"]
@@ -277,7 +283,7 @@ class TestSlowAnswers:
 class TestCallbacks:
     def call(self, world: World, payment: Payment) -> settlement.CallbackOutcome:
         headers, body = world.operator.callback(payment.reference) or ({}, b"")
-        return settlement.record_callback(world.office, "sandbox", headers, body)
+        return worker.record_callback(world.office, "sandbox", headers, body)
 
     def test_it_wakes_us_and_we_ask(self, world: World) -> None:
         dossier = world.sent()
@@ -287,7 +293,7 @@ class TestCallbacks:
         assert outcome.code == "noted"
         assert outcome.payment
         assert outcome.payment.status == "paid"
-        assert world.kept(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "signature"
 
     def test_a_hundred_times_is_once(self, world: World) -> None:
         dossier = world.sent()
@@ -310,7 +316,7 @@ class TestCallbacks:
             for number, kind in enumerate(kinds):
                 told.says = {"kind": kind}
                 body = f"{payment.reference} event-{number}".encode()
-                settlement.record_callback(world.office, "told", {}, body)
+                worker.record_callback(world.office, "told", {}, body)
             assert cashier.see_payment(world.office, world.applicant(), dossier.id, payment.id).status == "paid"
             assert credits(world) == [(payment.id, 500)]
             assert fsck(world.office) == ()
@@ -322,7 +328,7 @@ class TestCallbacks:
             body = b'{"event":"e%d","reference":"%s","status":"paid","amount":500,"currency":"XOF"}' % (
                 number, payment.reference.encode(),
             )  # fmt: skip
-            outcome = settlement.record_callback(world.office, "sandbox", {SIGNATURE: "t=1,v1=00"}, body)
+            outcome = worker.record_callback(world.office, "sandbox", {SIGNATURE: "t=1,v1=00"}, body)
             assert (outcome.code, outcome.reason) == ("refused", "signature")
         assert credits(world) == []
         assert world.kept(dossier).state == "a_payer"
@@ -340,7 +346,7 @@ class TestCallbacks:
         )
         stamp = str(int(world.office.now().timestamp()))
         headers = {SIGNATURE: f"t={stamp},v1={world.operator.signature(stamp, body)}"}
-        outcome = settlement.record_callback(world.office, "sandbox", headers, body)
+        outcome = worker.record_callback(world.office, "sandbox", headers, body)
         assert outcome.payment
         assert outcome.payment.status == "pending"
         assert credits(world) == []
@@ -349,8 +355,8 @@ class TestCallbacks:
         body = b'{"event":"e","reference":"nowhere","status":"paid","amount":500,"currency":"XOF"}'
         stamp = str(int(world.office.now().timestamp()))
         headers = {SIGNATURE: f"t={stamp},v1={world.operator.signature(stamp, body)}"}
-        assert settlement.record_callback(world.office, "sandbox", headers, body).code == "unmatched"
-        assert settlement.record_callback(world.office, "nobody", headers, body).code == "unknown_provider"
+        assert worker.record_callback(world.office, "sandbox", headers, body).code == "unmatched"
+        assert worker.record_callback(world.office, "nobody", headers, body).code == "unknown_provider"
 
     @pytest.mark.parametrize("said", [("\ud800", "event"), ("a", "\udfff"), ("a\0b", "event"), ("a", "\0")])
     def test_words_that_no_store_can_keep_are_refused(self, tmp_path: Path, said: tuple[str, str]) -> None:
@@ -361,7 +367,7 @@ class TestCallbacks:
                 return PaymentNotice(said[1], said[0], None, "paid", 500, "XOF", world.clock.now())
 
         world = a_world(tmp_path, providers={"told": Strange()})
-        outcome = settlement.record_callback(world.office, "told", {}, b"{}")
+        outcome = worker.record_callback(world.office, "told", {}, b"{}")
         assert (outcome.code, outcome.reason) == ("refused", "unreadable")
 
     def test_a_provider_that_calls_and_does_not_answer_is_asked_later(self, tmp_path: Path) -> None:
@@ -371,10 +377,10 @@ class TestCallbacks:
         payment = pay(world, dossier, provider="told")
         told.down = True
         body = f"{payment.reference} e".encode()
-        assert settlement.record_callback(world.office, "told", {}, body).code == "later"
+        assert worker.record_callback(world.office, "told", {}, body).code == "noted"
         told.down, told.says = False, {"kind": "paid"}
-        assert settlement.record_callback(world.office, "told", {}, body).code == "repeated"
-        assert world.kept(dossier).state == "signature"
+        assert worker.record_callback(world.office, "told", {}, body).code == "repeated"
+        assert world.worked_off(dossier).state == "signature"
 
 
 class TestOnlyToTheFranc:
@@ -418,7 +424,7 @@ class TestTooMuch:
         told.says = {"kind": "paid"}
         assert settlement.check_payment(world.office, second.id).status == "paid"
         assert settlement.check_payment(world.office, first.id).status == "overpaid"
-        again = settlement.record_callback(world.office, "told", {}, f"{first.reference} again".encode())
+        again = worker.record_callback(world.office, "told", {}, f"{first.reference} again".encode())
         assert again.payment
         assert again.payment.status == "overpaid"
         assert "overpaid" not in world.kinds(dossier)
@@ -428,7 +434,7 @@ class TestTooMuch:
             key for body in world.letters() for key in ("notice.paid.sms", "notice.paid_over.sms") if key in body
         ]
         assert sorted(told_of) == ["notice.paid.sms", "notice.paid_over.sms"]
-        assert world.kept(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "signature"
         assert fsck(world.office) == ()
 
     def test_a_success_after_the_operator_said_failed(self, tmp_path: Path) -> None:
@@ -439,10 +445,10 @@ class TestTooMuch:
         told.says = {"kind": "failed", "reason": "cancelled"}
         assert settlement.check_payment(world.office, payment.id).status == "failed"
         told.says = {"kind": "paid"}
-        outcome = settlement.record_callback(world.office, "told", {}, f"{payment.reference} late".encode())
+        outcome = worker.record_callback(world.office, "told", {}, f"{payment.reference} late".encode())
         assert outcome.payment
         assert outcome.payment.status == "paid"
-        assert world.kept(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "signature"
 
     def test_a_success_after_the_dossier_was_closed_is_to_give_back(self, tmp_path: Path) -> None:
         told = Told()
@@ -470,7 +476,7 @@ class TestTooMuch:
         told.says = {"kind": "paid"}
         settlement.check_payment(world.office, payment.id)
         told.says = {"kind": "overpaid", "amount": 1000}
-        outcome = settlement.record_callback(world.office, "told", {}, f"{payment.reference} again".encode())
+        outcome = worker.record_callback(world.office, "told", {}, f"{payment.reference} again".encode())
         assert outcome.payment
         assert outcome.payment.status == "overpaid"
         assert credits(world) == [(payment.id, 500)]
@@ -525,11 +531,11 @@ def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.Lo
     first = pay(world, world.sent(), provider="broken")
     other = world.applicant("+22890000102")
     dossier = world.sent(owner=other)
-    cashier.start_payment(world.office, other, dossier.id, payer=WAITS, provider="told")
+    worker.start_payment(world.office, other, dossier.id, payer=WAITS, provider="told")
     told.says = {"kind": "paid"}
     world.wait(seconds=10)
     assert settlement.reconcile(world.office) == 2
-    assert world.kept(dossier).state == "signature"
+    assert world.worked_off(dossier).state == "signature"
     with world.office.store.unit() as unit:
         [kept] = unit.payments_of(first.dossier)
     assert kept.status == "pending"
@@ -544,7 +550,7 @@ def test_money_of_a_dossier_that_cannot_be_read_holds_up_no_other(
     world = a_world(tmp_path, providers={"told": told})
     first, other = pay(world, world.sent(), provider="told"), world.applicant("+22890000102")
     dossier = world.sent(owner=other)
-    cashier.start_payment(world.office, other, dossier.id, payer=WAITS, provider="told")
+    worker.start_payment(world.office, other, dossier.id, payer=WAITS, provider="told")
     told.says = {"kind": "paid"}
     real = settlement.credit
 
@@ -556,7 +562,7 @@ def test_money_of_a_dossier_that_cannot_be_read_holds_up_no_other(
     monkeypatch.setattr(settlement, "credit", lost)
     world.wait(seconds=10)
     tour(world.office)
-    assert world.kept(dossier).state == "signature"
+    assert world.worked_off(dossier).state == "signature"
     assert f"payment {first.id}" in caplog.text
     assert settlement.reconcile(world.office) == 0, "asked a moment ago"
     monkeypatch.undo()
@@ -580,7 +586,7 @@ def test_many_old_silent_payments_starve_no_new_one(tmp_path: Path) -> None:
     told.says = {"kind": "paid"}
     world.wait(seconds=10)
     assert settlement.reconcile(world.office) == 1, "those asked about this minute wait, those of over 30 days are left"
-    assert world.kept(dossier).state == "signature"
+    assert world.worked_off(dossier).state == "signature"
 
 
 def test_the_old_that_are_due_share_the_tour_with_the_new(tmp_path: Path) -> None:
@@ -616,7 +622,7 @@ def test_money_that_comes_after_the_operator_said_no_is_credited_without_a_call(
     told.down, told.says = False, {"kind": "paid"}
     world.wait(minutes=10)
     assert settlement.reconcile(world.office) == 1
-    assert world.kept(dossier).state == "signature"
+    assert world.worked_off(dossier).state == "signature"
     assert credits(world) == [(payment.id, 500)]
     assert fsck(world.office) == ()
 

@@ -34,6 +34,7 @@ from engine.office.checkpoints import sign_journal
 from engine.office.checkup import Check, Place, examine, worst
 from engine.office.following import Follower, stories_of
 from engine.office.gates import Judge
+from engine.office.heartbeat import LOST, beat
 from engine.office.installation import unknown_settings
 from engine.office.mirror import Followed, Mirror
 from engine.office.publication import root_of
@@ -78,6 +79,7 @@ def world(tmp_path: Path) -> World:
     world = a_world(data, SqliteStore(data / "guichet.db"))
     world.office = replace(world.office, settings=replace(world.office.settings, checkpoints=tmp_path / "notes"))
     sign_journal(world.office)
+    beat(world.office)
     return world
 
 
@@ -287,6 +289,16 @@ def test_a_clock_that_drifts(
     assert found.level == level
 
 
+def test_a_worker_that_is_silent_and_none_at_all(place: Place, world: World) -> None:
+    assert look(place, world)["worker_well"].facts["seconds"] == "0"
+    world.wait(seconds=LOST.total_seconds())
+    assert look(place, world)["worker_lost"].level == "mend"
+    with world.office.store.unit(write=True) as unit:
+        for key, _, _ in unit.asides("worker/"):
+            unit.taken_aside(key)
+    assert look(place, world)["worker_none"].level == "mend"
+
+
 def test_what_waits_too_long(place: Place, world: World) -> None:
     dossier = world.sent(B3)
     world.wait(minutes=11)
@@ -458,7 +470,7 @@ def test_every_finding_has_its_words_and_what_is_not_well_a_way_out() -> None:
     words = load_words()
     source = (ROOT / "engine" / "office" / "checkup.py").read_text("utf-8")
     codes = set(re.findall(r'"((?:settings|keys|disk|files|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
-                           r'|gateways|operators|solver|zone|migrations|libraries|codes)_[a-z_]+)"', source))  # fmt: skip
+                           r'|gateways|operators|worker|solver|zone|migrations|libraries|codes)_[a-z_]+)"', source))  # fmt: skip
     codes |= {f"{one}_{state}" for one in ("sms", "email", "antivirus") for state in ("none", "silent", "well")}
     codes |= {"letters_well", "letters_missing"}
     assert len(codes) > 40

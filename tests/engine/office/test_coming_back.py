@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.office import assistance, bookings, casework, cashier, intake
+from engine.office import assistance, bookings, casework, intake
 from engine.office.accounts import check_code, send_help_code, send_sending_code
 from engine.office.inspection import fsck, trail
 from engine.office.office import NotFound
@@ -18,6 +18,7 @@ from engine.office.timers import tour
 from engine.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.values import new_id
+from tests import worker
 from tests.engine.office.test_assistance import COUNTER, begun, entries, finished
 from tests.engine.office.world import B3, PASSPORT, PHONE, World
 from tests.makers import the_directory
@@ -82,7 +83,7 @@ def test_a_request_sent_from_home_is_corrected_paid_and_visited_at_the_counter(w
     ]
     corrected(world, actor, sent)
     world.take(world.kept(sent), world.agent("c", "dgdn/controleur"), "conforme")
-    cashier.start_payment(
+    worker.start_payment(
         world.office, actor, sent.id, provider="sandbox", payer="+22890000001", part=False, token=new_id()
     )
     sheet = bookings.slots(world.office, actor, sent.id, "depot")

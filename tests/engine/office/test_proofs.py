@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from engine.office import inspection, verification
-from engine.office.cashier import start_payment
 from engine.office.inspection import fsck
 from engine.office.keys import SigningKeys, announce_key, sign_with_announced
 from engine.office.office import NotFound, publish_editions
@@ -21,6 +20,7 @@ from engine.records.dossier import Dossier
 from engine.records.journal import verify_export
 from engine.records.sqlite import SqliteStore
 from engine.values import has_check_digit
+from tests import worker
 from tests.engine.office.world import B3, PASSPORT, World, a_world
 
 
@@ -208,7 +208,9 @@ class TestFsck:
 
     def test_a_payment_made_paid_by_hand(self, world: World) -> None:
         dossier = world.sent()
-        payment = start_payment(world.office, world.applicant(), dossier.id, provider="sandbox", payer="90112233")
+        payment = worker.start_payment(
+            world.office, world.applicant(), dossier.id, provider="sandbox", payer="90112233"
+        )
         with world.office.store.unit(write=True) as unit:
             unit.put_payment(replace(payment, status="paid"))
         assert {"credit_unjournaled", "paid_uncredited"} <= self.found(world)

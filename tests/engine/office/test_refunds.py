@@ -8,7 +8,6 @@ import pytest
 
 from engine.definition.catalogue import Catalogue
 from engine.office.casework import preview_transition
-from engine.office.cashier import start_payment
 from engine.office.fee_accounts import fee_accounts
 from engine.office.inspection import fsck
 from engine.office.repaying import owed_back, pay_back
@@ -17,6 +16,7 @@ from engine.office.surplus import to_give_back
 from engine.records.dossier import Dossier
 from engine.records.store import Store
 from engine.rules.decision import Act
+from tests import worker
 from tests.engine.office import world as worlds
 from tests.engine.office.world import ROOT, World, a_world
 from tests.makers import compiled, the_shared
@@ -102,7 +102,7 @@ def test_each_payer_is_owed_what_they_paid(
     world, dossier = hall(tmp_path, monkeypatch, book, an_empty_store() if kind == "postgresql" else None)
     for payer in payers:  # 20 000 with the whole price of the place, then the other half of the deposit
         owner = world.owner(dossier)
-        asked = start_payment(world.office, owner, dossier.id, provider="sandbox", payer=payer, part=True)
+        asked = worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer=payer, part=True)
         if asked.status == "pending":  # on the operator's own page
             world.operator.confirm(asked.reference, "0000")
             check_payment(world.office, asked.id)

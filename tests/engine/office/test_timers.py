@@ -22,6 +22,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Letter
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Busy
 from engine.values import new_id
+from tests import worker
 from tests.engine.office.world import B3, PASSPORT, PHONE, World, a_world
 
 OTHER = "+22890445566"
@@ -63,9 +64,7 @@ class TestTime:
         dossier, owner = world.sent(), world.applicant()
         assert dossier.due_at
         world.clock.instant = dossier.due_at - timedelta(minutes=1)
-        started = cashier.start_payment(
-            world.office, owner, dossier.id, provider="sandbox", payer=payer, token=new_id()
-        )
+        started = worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer=payer, token=new_id())
         world.clock.instant = dossier.due_at
         for _ in range(2):
             timers.run_timers(world.office)
@@ -83,7 +82,7 @@ class TestTime:
         assert dossier.due_at
         world.clock.instant = dossier.due_at - timedelta(minutes=1)
         monkeypatch.setattr(settlement, "_ask", lambda office, payment: payment)
-        cashier.start_payment(world.office, owner, dossier.id, provider="sandbox", payer="90000005", token=new_id())
+        worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer="90000005", token=new_id())
         world.clock.instant += settlement.SECOND_THOUGHTS - timedelta(seconds=1)
         assert timers.run_timers(world.office) == 0
         world.clock.instant += timedelta(seconds=1)
@@ -284,6 +283,8 @@ class TestRegisters:
         world = a_world(tmp_path, registers={"casier_national": register})
         dossier = world.paid(world.sent())
         assert dossier.state == "interrogation"
+        assert [timers.ask_registers(world.office) for _ in range(2)] == [0, 0]
+        world.wait(minutes=1)
         assert [timers.ask_registers(world.office) for _ in range(3)] == [1, 0, 0]
         register.answer = RegisterAnswer("not_found")
         world.wait(minutes=1)
@@ -296,6 +297,7 @@ class TestRegisters:
         for number in range(5):
             world.paid(world.sent(owner=world.applicant(f"+2289000010{number}")))
         register.asked.clear()
+        world.wait(minutes=1)
         assert [timers.ask_registers(world.office, limit=2) for _ in range(4)] == [2, 2, 1, 0]
         assert len(register.asked) == 5
 
@@ -321,6 +323,7 @@ class TestRegisters:
                 return RegisterAnswer("not_found")
 
         slow = replace(world.office, registers={"casier_national": Slow()})
+        world.wait(minutes=1)
         timers.ask_registers(slow)
         assert world.kept(dossier).answers["recherche"] == "unavailable"
 
@@ -341,6 +344,7 @@ class TestRegisters:
         busy = replace(answering, store=Held(tmp_path / "facts.db"))
         assert ask_now(busy, world.kept(dossier)) == world.kept(dossier)
         assert (len(register.asked), world.kept(dossier).state) == (1, "interrogation")
+        world.wait(minutes=1)
         assert timers.ask_registers(answering) == 1
         assert world.kept(dossier).state == "signature"
 
@@ -356,6 +360,7 @@ class TestRegisters:
                 world.force(kept, label=f"{kept.label} bis", language="en")
                 return RegisterAnswer("not_found")
 
+        world.wait(minutes=1)
         timers.ask_registers(replace(world.office, registers={"casier_national": Slow()}))
         assert world.kept(dossier).state == "interrogation"
 

@@ -18,7 +18,7 @@ from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.gateways.registers import FileRegister
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.gateways.senders import InboxSender
-from engine.office import bookings, casework, cashier, intake
+from engine.office import bookings, casework, intake
 from engine.office.answering import keep_answers
 from engine.office.keys import SigningKeys
 from engine.office.office import Office, OfficeSettings, publish_editions
@@ -31,7 +31,9 @@ from engine.rules.decision import Act
 from engine.rules.examples import example_answers
 from engine.rules.field_kinds.papers import evidence_parts
 from engine.values import Plain, new_id
+from tests import worker
 from tests.engine.rules.small_book import PlainWords
+from tests.worker import work_off
 
 ROOT = Path(__file__).resolve().parents[3]
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)  # the country's clocks show UTC
@@ -115,24 +117,35 @@ class World:
     def sent(self, procedure: str = B3, owner: Actor | None = None, **given: Plain) -> Dossier:
         owner = owner or self.applicant()
         dossier = self.filled(procedure, owner, **given)
-        return intake.submit(self.office, owner, dossier.id, declared=True, token=new_id())
+        sent = intake.submit(self.office, owner, dossier.id, declared=True, token=new_id())
+        return self.worked_off(sent)
 
     def paid(self, dossier: Dossier, payer: str = "+22890000001") -> Dossier:
         owner = self.owner(dossier)
-        cashier.start_payment(self.office, owner, dossier.id, provider="sandbox", payer=payer, token=new_id())
-        return self.kept(dossier)
+        worker.start_payment(self.office, owner, dossier.id, provider="sandbox", payer=payer, token=new_id())
+        return self.worked_off(dossier)
 
     def take(self, dossier: Dossier, agent: Actor, act: str, **more: Any) -> Dossier:
-        return casework.take_transition(self.office, agent, dossier.id, Act(act, **more), token=new_id())
+        return self.worked_off(
+            casework.take_transition(self.office, agent, dossier.id, Act(act, **more), token=new_id())
+        )
 
     def booked(self, dossier: Dossier, appointment: str, number: int = 0) -> Dossier:
         owner = self.owner(dossier)
         sheet = bookings.slots(self.office, owner, dossier.id, appointment, limit=100)
         slot = [one for day in sheet.days for one in day.slots][number]
-        return bookings.book_slot(self.office, owner, dossier.id, appointment, slot.office, slot.start, token=new_id())
+        booked = bookings.book_slot(
+            self.office, owner, dossier.id, appointment, slot.office, slot.start, token=new_id()
+        )
+        return self.worked_off(booked)
 
     def owner(self, dossier: Dossier) -> Actor:
         return next(actor for actor in self.people.values() if actor.owns == dossier.owner)
+
+    def worked_off(self, dossier: Dossier) -> Dossier:
+        """The dossier once a worker made the calls that wait."""
+        work_off(self.office)
+        return self.kept(dossier)
 
     # -- looking
 

@@ -1,0 +1,37 @@
+"""Heartbeats of workers in the store: who makes the calls that requests only queue, and since when nobody does."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.office.office import Office
+from engine.records.store import Unit
+
+EVERY: Final = timedelta(seconds=5)
+LOST: Final = timedelta(seconds=30)  # a worker silent for so long is taken for dead
+_PREFIX: Final = "worker/"
+_MOST: Final = 1000
+
+
+def beat(office: Office) -> None:
+    """Notes that this process has a worker that is alive."""
+    host, now = socket.gethostname(), office.now()
+    with office.store.unit(write=True) as unit:
+        unit.keep_aside(f"{_PREFIX}{host}/{os.getpid()}", host, now)
+
+
+def last_beat(unit: Unit) -> tuple[str, datetime] | None:
+    """The host of the worker that was heard last, and when."""
+    beats = [(str(host), at) for _, host, at in unit.asides(_PREFIX, _MOST)]
+    return max(beats, key=lambda one: one[1], default=None)
+
+
+def is_served(office: Office, unit: Unit) -> bool:
+    """Whether a worker is alive that would make a call at once. An office that expects none is never told that it has none."""
+    if not office.settings.expects_worker:
+        return True
+    last = last_beat(unit)
+    return last is not None and office.now() - last[1] < LOST
