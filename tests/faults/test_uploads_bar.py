@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from engine.office import papers
 from engine.records import attachment_content, attachments, pdf_content, picture_content
 from engine.records.attachment_content import Content
 from engine.records.attachments import AttachmentStore
@@ -81,7 +82,10 @@ def post_raw(visitor: Visitor, address: str, name: str, data: bytes) -> None:
     visitor.page = type(visitor.page)(answer)
 
 
-def test_a_refusal_is_told_beside_its_question_and_leaves_nothing(tmp_path: Path, files: list[Hostile]) -> None:
+def test_a_refusal_is_told_beside_its_question_and_leaves_nothing(
+    tmp_path: Path, files: list[Hostile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(papers, "FILES_AT_ONCE", len(files))
     visitor, address = at_the_papers(tmp_path)
     before = on_disk(tmp_path)
     seen = set()
