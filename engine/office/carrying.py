@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Final, TypeAlias
 
 from engine.clock import local_day
 from engine.definition.model import Procedure
 from engine.office.call_queue import queue_look_ups
 from engine.office.fee_accounts import given_back
+from engine.office.journalling import journalise
 from engine.office.letters import dossier_link
 from engine.office.office import Office, pinned
 from engine.office.secrets import random_digits
-from engine.office.surplus import OWING, owe_back
 from engine.office.visit_links import visit_link
 from engine.office.waiting_list import seats_changed
 from engine.problems import Refused, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, Letter
-from engine.records.journal import seal, with_commitments
 from engine.records.store import Taken, Unit
 from engine.rules.appointments import resource_key
 from engine.rules.awaited import registers_awaited, roles_awaited
@@ -31,7 +31,7 @@ from engine.rules.scopes import scope_of
 from engine.rules.wishes import Wishes, is_wished, wishes_of
 from engine.values import Plain, check_digit, new_id
 
-_MOST_SERIALS = 100  # a number already given by another series is passed over
+_MOST_SERIALS: Final = 100  # a number already given by another series is passed over
 
 
 def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
@@ -39,7 +39,8 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     Refused("slot_full") when the seat was taken meanwhile."""
     now = office.now()
     procedure = pinned(office, unit, before)
-    issued = tuple(_issue(office, unit, procedure, decision.dossier, order, now) for order in decision.issue)
+    numbered = tuple(_issue(office, unit, procedure, decision.dossier, order, now) for order in decision.issue)
+    issued = tuple(document for document, _, _ in numbered)
     dossier = replace(
         decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1,
         awaits=roles_awaited(procedure, decision.dossier, local_day(now), office.directory),
@@ -50,11 +51,11 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     _keep_documents(unit, dossier, issued, decision)
     _succeed(office, unit, procedure, before, dossier, issued, now)
     back = _to_payers(unit, dossier, decision) if decision.returns else ()
-    drafts = (*decision.entries, *_issued_entries(dossier, issued), *_status_entries(dossier, decision), *back)
-    journalise(unit, dossier, drafts, actor, now)
+    drafts = (*decision.entries, *_issued_entries(dossier, numbered), *_status_entries(dossier, decision), *back)
     letters = letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now)
     for letter in _wished(unit, dossier, letters):
         unit.add_letter(letter)
+    journalise(unit, dossier, drafts, actor, now)
     unit.set_timers(dossier.id, decision.timers)
     queue_look_ups(unit, registers_awaited(procedure, dossier, local_day(now), office.directory), dossier.id, now)
     return dossier
@@ -121,38 +122,27 @@ def _forgotten(office: Office, unit: Unit, before: Dossier, closed: Dossier, act
         closed, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None
     )  # fmt: skip
     body = {"revision": before.revision + 1, "closed": True}
-    dossier = keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
     unit.erase_salts(before.id)
+    dossier = keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
     unit.set_timers(before.id, ())
     return dossier
-
-
-def journalise(unit: Unit, dossier: Dossier, drafts: Iterable[EntryDraft], actor: Actor, now: datetime) -> None:
-    """Seals entries to the dossier's chain; the salts of what they commit to are kept apart from them. What they owe back to
-    who paid is kept beside them."""
-    head = unit.head(dossier.id)
-    before, owing = head[0], False
-    for draft in drafts:
-        body, salts = with_commitments(draft.body, draft.commits)
-        entry = seal(head, dossier.id, now, actor, draft.kind, dossier.fingerprint, body)
-        unit.add_entry(entry, salts)
-        head = (entry.n, entry.hash)
-        owing = owing or draft.kind in OWING
-    if owing:
-        owe_back(unit, dossier, before + 1)
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------
 
 
+_Numbered: TypeAlias = tuple[IssuedDocument, str, int]  # in which series, under which number
+
+
 def _issue(
     office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, now: datetime
-) -> IssuedDocument:
+) -> _Numbered:
     """Numbers, writes and signs one document, and keeps it."""
     output = procedure.outputs[order.output]
     scope = scope_of(procedure, dossier, local_day(now), office.directory)
     for _ in range(_MOST_SERIALS):
-        serial = unit.next_serial(series_of(output, procedure, dossier, now))
+        series = series_of(output, procedure, dossier, now)
+        serial = unit.next_serial(series)
         number = document_number(output, procedure, dossier, now, serial)
         document = prepare_document(
             procedure, dossier, order, scope, number, _new_code(), new_id(), now, office.directory, office.wording
@@ -163,7 +153,7 @@ def _issue(
             unit.add_document(dossier.id, signed)
         except Taken:
             continue
-        return signed
+        return signed, series, serial
     raise Refused(refusal("number_taken", output=output.id))
 
 
@@ -216,12 +206,13 @@ def succession(
             yield earlier, ended
 
 
-def _issued_entries(dossier: Dossier, issued: tuple[IssuedDocument, ...]) -> tuple[EntryDraft, ...]:
+def _issued_entries(dossier: Dossier, issued: tuple[_Numbered, ...]) -> tuple[EntryDraft, ...]:
     return tuple(
         EntryDraft("issued", {
             "revision": dossier.revision, "output": one.output, "number": one.number, "digest": content_digest(one),
+            "series": series, "serial": serial,
         })
-        for one in issued
+        for one, series, serial in issued
     )  # fmt: skip
 
 

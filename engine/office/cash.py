@@ -7,9 +7,9 @@ from typing import Final
 
 from engine.definition.model import Fee
 from engine.gateways.payments import CURRENCY
-from engine.office.carrying import journalise
 from engine.office.cashier import PAYMENT, awaited_in, due_now
 from engine.office.command import once
+from engine.office.journalling import journalise
 from engine.office.office import Office, pinned, seen
 from engine.office.settlement import SECOND_THOUGHTS, credit
 from engine.problems import Refused, refusal

@@ -9,9 +9,9 @@ from typing import Final
 from engine.clock import local_day
 from engine.definition.model import Fee, Procedure
 from engine.office.call_queue import Call, queue_call
-from engine.office.carrying import journalise
 from engine.office.command import Memory, once
 from engine.office.heartbeat import is_served
+from engine.office.journalling import journalise
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.phones import read_phone
 from engine.office.settlement import OPEN, SECOND_THOUGHTS, kept_payment

@@ -24,6 +24,7 @@ from engine.records.checkpoints import Checkpoint, Receipt, key_id, read_note, s
 from engine.records.leaves import Tree
 from engine.records.merkle import Growing, leaf_hash, root_of
 from engine.records.merkle import inclusion as path_of
+from engine.records.row_journal import ROW_CHAIN
 from engine.records.store import EARLIEST, Conflict, Finding, Store, Unit
 
 log = logging.getLogger("guichet.checkpoints")
@@ -244,6 +245,6 @@ def _backdated(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]
         for at, (leaf, sealed) in enumerate(leaves, place):
             while ahead and ahead[0][0] <= at:
                 signed = max(signed, ahead.pop(0)[1])
-            if sealed < instant_text(signed - ASTRAY):
+            if ROW_CHAIN not in leaf.chain and sealed < instant_text(signed - ASTRAY):
                 yield Finding("journal_backdated", leaf.chain, {"entry": leaf.n, "after": instant_text(signed)})
         place += _BATCH

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from engine.clock import local_day
@@ -11,15 +12,18 @@ from engine.definition.model import Appointment, Form, Procedure
 from engine.office.checkpoints import broken_checkpoints, receipt_of
 from engine.office.editions import LostEdition
 from engine.office.filed import places_of
+from engine.office.inspection_rows import Beside, given_numbers, is_salt, of_rows, of_salts
 from engine.office.office import NotFound, Office, pinned, seen
+from engine.office.people import broken_rights
 from engine.office.publishing import broken_publications
-from engine.office.surplus import debts
+from engine.office.surplus import Debt, debts
 from engine.office.verification import is_intact
 from engine.records.bodies import Unreadable
 from engine.records.checkpoints import Checkpoint, read_note
 from engine.records.dossier import Actor, Booking, Dossier, Payment
 from engine.records.journal import COMMITS, Break, Entry, commit_value, export_plain, verify
 from engine.records.refunds import Refund
+from engine.records.row_commitments import ROWS
 from engine.records.store import Damaged, Finding
 from engine.rules.access import is_owner, may_read, may_read_file
 from engine.rules.appointments import iso_minute
@@ -89,7 +93,7 @@ def _openable(
 def _may_open(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
     """Whether the salt of a commitment may be handed to this person: with it, its value could be guessed."""
     kind, _, rest = name.partition(".")
-    if kind == "notes":  # what colleagues wrote for one another
+    if kind in ("notes", ROWS):  # what colleagues wrote for one another; rows as the store keeps them
         return False
     if kind == "files":
         file = dossier.attachment(rest)
@@ -115,44 +119,77 @@ def _opened(
 # -- fsck --------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """Every broken promise found. `before`: how many rows of each kind were written before they were journalled, so that nothing
+    can be told of what befell them until then."""
+
+    findings: tuple[Finding, ...]
+    before: Mapping[str, int]
+
+
 def fsck(office: Office) -> tuple[Finding, ...]:
     """Every broken promise found: the store's own, then each dossier against its journal, its edition, its files, its
     money, its documents. Nothing is repaired."""
+    return inspect(office).findings
+
+
+def inspect(office: Office) -> Inspected:
+    """The same, with the count of what no journal knows."""
     found = list(office.store.findings())
+    before = dict(office.store.not_journalled())
     try:
-        found += [*broken_publications(office.store), *broken_checkpoints(office)]
+        found += [*broken_publications(office.store), *broken_checkpoints(office), *broken_rights(office)]
     except (Damaged, Unreadable) as broken:
         found.append(Finding("unread", None, {"said": str(broken)}))
     files: list[tuple[str, str]] = []
+    given: dict[str, int] = {}
     for dossier_id in office.store.all_dossiers():
-        try:
-            with office.store.unit() as unit:
-                office.doors.look(unit)
-                dossier = unit.dossier(dossier_id)
-                if dossier is None:
-                    continue
-                files += places_of(unit, dossier)
-                entries, payments, salts = (
-                    unit.entries(dossier_id),
-                    unit.payments_of(dossier_id),
-                    unit.salts(dossier_id),
-                )
-                refunds = unit.refunds_of(dossier_id)
-                procedure = pinned(office, unit, dossier)
-        except LostEdition as lost:
-            found.append(Finding("edition_lost", dossier_id, {"edition": str(lost)}))
-            continue
-        except (Damaged, Unreadable) as broken:  # the store has told where
-            found.append(Finding("unread", dossier_id, {"said": str(broken)}))
-            continue
-        found += _of_journal(dossier, entries)
-        found += _of_written(procedure, dossier, entries, salts)
-        found += _of_money(dossier, entries, payments)
-        found += _of_refunds(dossier, entries, refunds, salts)
-        found += _of_documents(office, procedure, dossier)
-        found += _of_seats(office, procedure, dossier)
+        found += _of_dossier(office, dossier_id, files, given, before)
+    found += _of_serials(office, given)
     found += office.attachments.findings(files)
-    return tuple(found)
+    return Inspected(tuple(found), before)
+
+
+def _of_dossier(
+    office: Office, dossier_id: str, files: list[tuple[str, str]], given: dict[str, int], before: dict[str, int]
+) -> Iterator[Finding]:
+    """One dossier; what it names and the numbers it was given are noted for the end."""
+    try:
+        with office.store.unit() as unit:
+            office.doors.look(unit)
+            dossier = unit.dossier(dossier_id)
+            if dossier is None:
+                return
+            files += places_of(unit, dossier)
+            entries, salts = unit.entries(dossier_id), unit.salts(dossier_id)
+            refunds, beside = unit.refunds_of(dossier_id), Beside.of(unit, dossier_id)
+            procedure = pinned(office, unit, dossier)
+    except LostEdition as lost:
+        yield Finding("edition_lost", dossier_id, {"edition": str(lost)})
+        return
+    except (Damaged, Unreadable) as broken:  # the store has told where
+        yield Finding("unread", dossier_id, {"said": str(broken)})
+        return
+    for series, number in given_numbers(entries):
+        given[series] = max(number, given.get(series, 0))
+    yield from _of_journal(dossier, entries)
+    yield from of_salts(dossier, entries, salts)
+    yield from of_rows(procedure, dossier, entries, salts, beside, before)
+    yield from _of_written(procedure, dossier, entries, salts)
+    yield from _of_money(dossier, entries, beside.payments)
+    yield from _of_refunds(dossier, entries, refunds, beside.payments, salts)
+    yield from _of_documents(office, procedure, dossier)
+    yield from _of_seats(office, procedure, dossier)
+
+
+def _of_serials(office: Office, given: Mapping[str, int]) -> Iterator[Finding]:
+    """No series goes on from before a number that was given: two papers would carry it."""
+    with office.store.unit() as unit:
+        serials = unit.serials()
+    for series, number in sorted(given.items()):
+        if serials.get(series, 0) < number:
+            yield Finding("serial_back", None, {"about": series, "given": number, "next": serials.get(series, 0) + 1})
 
 
 def _of_journal(dossier: Dossier, entries: tuple[Entry, ...]) -> Iterator[Finding]:
@@ -179,8 +216,8 @@ def _of_drafts(dossier: Dossier, entries: tuple[Entry, ...]) -> Iterator[Finding
 def _of_written(
     procedure: Procedure, dossier: Dossier, entries: tuple[Entry, ...], salts: Mapping[int, Mapping[str, str]]
 ) -> Iterator[Finding]:
-    """Answers, files and reasons against what the journal committed to; nothing can be told once the salts are erased."""
-    if not salts or dossier.erased_at is not None:
+    """Answers, files and reasons against what the journal committed to; nothing can be told once it is all erased."""
+    if dossier.erased_at is not None:
         return
     seals = _seals(entries, salts)
     answers = {f"answers.{name}": answer for whole, answer in dossier.answers.items()
@@ -218,9 +255,13 @@ def _is_sealed(seals: _Seals, name: str, value: Plain) -> bool:
     form, _, row = name.rpartition(".")
     if row.endswith("*"):
         rows = (one for told, all_ in seals.items() if told.rpartition(".")[0] == form for one in all_)
-        return any(salt is not None and sealed == commit_value(salt, value) for sealed, salt in rows)
+        return any(_opens(sealed, salt, value) for sealed, salt in rows)
     last = seals.get(name, ())[-1:]
-    return any(salt is not None and sealed == commit_value(salt, value) for sealed, salt in last)
+    return any(_opens(sealed, salt, value) for sealed, salt in last)
+
+
+def _opens(sealed: Plain, salt: str | None, value: Plain) -> bool:
+    return salt is not None and is_salt(salt) and sealed == commit_value(salt, value)
 
 
 def _parts(procedure: Procedure, name: str, answer: Plain) -> Iterator[tuple[str, Plain]]:
@@ -260,21 +301,41 @@ def _of_money(dossier: Dossier, entries: tuple[Entry, ...], payments: tuple[Paym
 
 
 def _of_refunds(
-    dossier: Dossier, entries: tuple[Entry, ...], refunds: tuple[Refund, ...], salts: Mapping[int, Mapping[str, str]]
-) -> Iterator[Finding]:
+    dossier: Dossier, entries: tuple[Entry, ...], refunds: tuple[Refund, ...], payments: tuple[Payment, ...],
+    salts: Mapping[int, Mapping[str, str]],
+) -> Iterator[Finding]:  # fmt: skip
     """What the journal owes back has its line, paid back where the journal says so, under the reference it committed to."""
-    owed = {debt.entry: debt.amount for debt in debts(entries)}
-    lines = {one.entry: one.amount for one in refunds}
-    for entry in sorted(entry for entry in owed.keys() | lines.keys() if owed.get(entry) != lines.get(entry)):
-        yield Finding("refund_differs", dossier.id, {"entry": entry})
-    told = [body.get("owed") for body in _bodies(entries, "refunded")]
-    paid = [one.entry for one in refunds if one.paid_at is not None]
-    if sorted(paid) != sorted(entry for entry in told if isinstance(entry, int)):
-        yield Finding("refund_unjournaled", dossier.id, {"entries": [*sorted(paid)]})
-    seals = _seals(entries, salts) if salts and dossier.erased_at is None else {}
+    owed = {debt.entry: debt for debt in debts(entries)}
+    lines = {one.entry: one for one in refunds}
+    payers = {one.id: one.payer for one in payments}
+    for entry in sorted(owed.keys() | lines.keys()):
+        if entry not in owed or entry not in lines or not _is_owed(dossier, owed[entry], lines[entry], payers):
+            yield Finding("refund_differs", dossier.id, {"entry": entry})
+    told = sorted((one, e.at, e.actor) for e in entries if e.kind == "refunded" for one in _owed_entry(e))
+    paid = sorted((one.entry, one.paid_at, one.paid_by) for one in refunds if one.paid_at is not None)
+    if paid != told:
+        yield Finding(
+            "refund_unjournaled", dossier.id, {"entries": [*sorted(one.entry for one in refunds if one.paid_at)]}
+        )
+    seals = _seals(entries, salts) if dossier.erased_at is None else {}
     for one in refunds if seals else ():
         if one.reference is not None and not _is_sealed(seals, f"refunds.{one.entry}", one.reference):
             yield Finding("refund_reference", dossier.id, {"entry": one.entry})
+
+
+def _owed_entry(entry: Entry) -> Iterator[int]:
+    owed = entry.body.get("owed") if isinstance(entry.body, dict) else None
+    yield from (owed,) if isinstance(owed, int) else ()
+
+
+def _is_owed(dossier: Dossier, debt: Debt, line: Refund, payers: Mapping[str, str]) -> bool:
+    """Whether a line says what the journal owes, to the number that paid where it is still known."""
+    payer = payers.get(line.payment or "", "")
+    return (
+        (line.amount, line.fee, line.owed_at, line.procedure) == (debt.amount, debt.fee, debt.at, dossier.procedure)
+        and debt.payment in (None, line.payment)
+        and (not payer or not line.payer or line.payer == payer)
+    )
 
 
 def _bodies(entries: tuple[Entry, ...], kind: str) -> list[dict[str, Plain]]:

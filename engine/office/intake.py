@@ -18,9 +18,10 @@ from engine.office.answering import (
     shown_page,
     without_orphans,
 )
-from engine.office.carrying import carry_out, forget_draft, journalise
+from engine.office.carrying import carry_out, forget_draft
 from engine.office.command import DOSSIER, NOTHING, once
 from engine.office.corrections import save_corrections, see_corrections, send_corrections
+from engine.office.journalling import journalise
 from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
 from engine.office.papers import Attached, Upload, attach, detach, read_attachment
 from engine.office.redrafting import would_come_over

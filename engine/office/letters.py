@@ -32,11 +32,12 @@ def dossier_link(office: Office, dossier: Dossier) -> str:
 
 def payment_letter(
     office: Office, unit: Unit, dossier: Dossier, payment: Payment, now: datetime, over: int = 0
-) -> None:  # fmt: skip
-    """Owes the news of a payment to the applicant: their screen may be closed by now. `over` is what will be paid back of it."""
+) -> bool:  # fmt: skip
+    """Owes the news of a payment to the applicant: their screen may be closed by now. `over` is what will be paid back of it.
+    Whether there was any to owe."""
     key = _PAYMENT_KEYS.get(payment.status)
     if key is None or not dossier.contact_phone:
-        return
+        return False
     if over:
         key = "notice.paid_closed.sms" if dossier.closed_at is not None else "notice.paid_over.sms"
     facts = {
@@ -45,7 +46,7 @@ def payment_letter(
     }  # fmt: skip
     body = to_gsm(office.wording.say(key, dossier.language, facts))
     dedupe = f"{dossier.id}:payment:{payment.id}:{payment.status}"
-    unit.add_letter(Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now))
+    return unit.add_letter(Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now))
 
 
 def repaid_letter(office: Office, unit: Unit, dossier: Dossier, refund: Refund, now: datetime) -> None:

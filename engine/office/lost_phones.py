@@ -16,7 +16,7 @@ from typing import Final
 from engine.clock import local_day
 from engine.office.accounts import MOVE, prove_consent
 from engine.office.assistance import NUMBERS_TRIED, received_by
-from engine.office.carrying import journalise
+from engine.office.journalling import journalise
 from engine.office.new_numbers import change_phone, is_bare, tell
 from engine.office.office import NUMBER_DIGITS, NotFound, Office
 from engine.office.phones import read_phone

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from engine.office.carrying import journalise
 from engine.office.command import Memory, once
+from engine.office.journalling import journalise
 from engine.office.letters import dossier_link
 from engine.office.office import NotFound, Office, seen
 from engine.office.papers import Upload, count_file
@@ -74,9 +74,9 @@ def write_message(
         entry: dict[str, Plain] = {"message": message.id, "side": side, "files": len(files)}
         commits: dict[str, Plain] = {f"messages.{message.id}": text}
         commits |= {f"files.{one.id}": one.sha256 for one in files}
-        journalise(unit, before, [EntryDraft("message", entry, commits)], actor, now)
         if side == "agent" and not told_already:
             _tell(office, unit, before, message)
+        journalise(unit, before, [EntryDraft("message", entry, commits)], actor, now)
         return Written(message)
 
     digests = [one.sha256 for one in files]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.office.carrying import journalise
 from engine.office.command import Memory, once
+from engine.office.journalling import journalise
 from engine.office.office import NotFound, Office, seen
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Dossier

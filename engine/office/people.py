@@ -7,7 +7,7 @@ given here is told once and replaced at the first sign-in.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
@@ -19,12 +19,14 @@ from engine.problems import Refused, refusal
 from engine.records.dossier import Account, Actor
 from engine.records.journal import Entry, seal
 from engine.records.people import CHAIN
-from engine.records.store import Taken, Unit
+from engine.records.store import Finding, Taken, Unit
 from engine.rules.rights import EVERYWHERE, agency_of, may_see_person, why_not_change, why_not_person
 from engine.values import Plain, fingerprint, new_id
 
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,59}")
 LONGEST_NAME: Final = 80
+_WHOLE: Final = 2**31  # entries: the whole journal
+_STAFF: Final[tuple[Kind, ...]] = ("agent", "auditor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,3 +275,22 @@ def note_about(
     """One entry about somebody in the journal of people."""
     told: Plain = {"account": account.id, "login": account.login, **(more or {})}
     unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", told))
+
+
+# -- fsck --------------------------------------------------------------------------------------------------------------
+
+
+def broken_rights(office: Office) -> Iterator[Finding]:
+    """People of the administration whose rights are not those that the journal of rights last gave them."""
+    with office.store.unit() as unit:
+        entries = unit.rights(_WHOLE)
+        people = {one.id: one for kind in _STAFF for one in unit.accounts(kind)}
+    given: dict[str, Entry] = {}
+    for entry in entries:  # the newest first
+        if entry.kind in ("person_added", "rights_changed"):
+            given.setdefault(_about(entry), entry)
+    for account_id, entry in given.items():
+        account = people.get(account_id)
+        rights = _rights(account) if account is not None else {}
+        if not isinstance(entry.body, dict) or any(entry.body.get(name) != value for name, value in rights.items()):
+            yield Finding("rights_differ", None, {"about": account.login if account is not None else account_id})

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Final
 
 from engine.definition.roles import roles_of
-from engine.office.carrying import journalise
 from engine.office.command import Memory, once
+from engine.office.journalling import journalise
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refused, refusal
 from engine.records.dossier import Actor, Dossier

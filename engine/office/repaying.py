@@ -14,9 +14,9 @@ from typing import Final
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import Procedure
 from engine.definition.roles import roles_of
-from engine.office.carrying import journalise
 from engine.office.command import Memory, once
 from engine.office.editions import LostEdition
+from engine.office.journalling import journalise
 from engine.office.letters import repaid_letter
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal, Refused, refusal
@@ -162,8 +162,8 @@ def pay_back(
             raise Refused(refusal("refund_paid"))
         body: dict[str, Plain] = {"owed": entry, "amount": refund.amount}
         body |= {"fee": refund.fee} if refund.fee is not None else {"payment": refund.payment}
-        journalise(unit, dossier, [EntryDraft("refunded", body, {f"refunds.{entry}": said})], actor, now)
         repaid_letter(office, unit, dossier, paid, now)
+        journalise(unit, dossier, [EntryDraft("refunded", body, {f"refunds.{entry}": said})], actor, now)
         return kept
 
     return once(office, actor, "pay_back", token, (dossier_id, entry, said), work, _REPAID)

@@ -70,13 +70,13 @@ def _forget_all(office: Office, unit: Unit, procedure: Procedure, before: Dossie
         "how": procedure.personal_data.afterwards,
         "answers": codes(before.answers.keys() - after.answers.keys()),
     }
-    dossier = _written(office, unit, before, after, body)
     unit.erase_salts(before.id)
     unit.erase_letters(before.id)
     unit.erase_exchanges(before.id)
     for payment in filter(None, (unit.payment(one.id) for one in unit.payments_of(before.id))):  # held, then written
         unit.put_payment(replace(payment, payer=""))
     unit.forget_payers(before.id)
+    dossier = _written(office, unit, before, after, body)
     _set_timers(office, unit, procedure, dossier)
     return dossier
 
@@ -90,8 +90,9 @@ def _forget_answer(office: Office, unit: Unit, procedure: Procedure, before: Dos
     sealed = {f"answers.{key}" for key in changed}
     sealed |= {f"files.{one.id}" for one in before.attachments if one.id not in left}
     known = {told for names in unit.salts(before.id).values() for told in names}
-    unit.erase_salts(before.id, [one for one in known if one in sealed or _is_part(one, sealed)])
-    body: dict[str, Plain] = {"revision": before.revision + 1, "answers": [name]}
+    erased = [one for one in known if one in sealed or _is_part(one, sealed)]
+    unit.erase_salts(before.id, erased)
+    body: dict[str, Plain] = {"revision": before.revision + 1, "answers": [name], "salts": codes(erased)}
     dossier = _written(office, unit, before, after, body, sealed_anew(procedure, before.answers, answers))
     _set_timers(office, unit, procedure, dossier)
     return dossier

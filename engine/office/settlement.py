@@ -17,7 +17,8 @@ from typing import Final, Literal, TypeAlias
 from engine.clock import local_day
 from engine.gateways.payments import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderStatus
 from engine.office.call_queue import Call, queue_call, queued_calls, take_call
-from engine.office.carrying import carry_out, journalise
+from engine.office.carrying import carry_out
+from engine.office.journalling import journalise, journalise_told
 from engine.office.letters import payment_letter
 from engine.office.office import NotFound, Office, pinned
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
@@ -378,9 +379,12 @@ def _become(
         return credit(office, unit, replace(after, reason=None), dossier, standing.received, now)
     if standing.status in ("failed", "expired"):
         after = replace(after, ended_at=now)
-        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=standing.status, why=standing.reason)
     unit.put_payment(after)
-    payment_letter(office, unit, dossier, after, now)
+    told = payment_letter(office, unit, dossier, after, now)
+    if after.ended_at is not None:
+        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=standing.status, why=standing.reason)
+    elif told:
+        journalise_told(unit, dossier, after.status, now)
     return after
 
 
@@ -388,8 +392,8 @@ def credit(office: Office, unit: Unit, payment: Payment, dossier: Dossier, recei
     """Credits all that came in, once for ever; what is over the price stays visible on the dossier, to give back."""
     if not unit.add_credit(payment.id, dossier.id, received, now):  # taken twice, learnt after it was credited once
         unit.put_payment(payment)
-        _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
         payment_letter(office, unit, dossier, payment, now, received - payment.amount)
+        _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
         return payment
     open_fees = [fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done]
     left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)

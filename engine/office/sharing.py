@@ -12,7 +12,7 @@ from typing import Final
 
 from engine.clock import local_day
 from engine.definition.model import Procedure
-from engine.office.carrying import journalise
+from engine.office.journalling import journalise
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.secrets import new_token, token_digest
 from engine.problems import Refused, refusal

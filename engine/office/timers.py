@@ -16,7 +16,7 @@ from typing import Final
 from engine.clock import local_day
 from engine.definition.model import Procedure
 from engine.gateways.senders import NotSent
-from engine.office.carrying import carry_out, forget_expired, journalise
+from engine.office.carrying import carry_out, forget_expired
 from engine.office.carrying_orders import carry_orders
 from engine.office.cashier import awaited_in
 from engine.office.checkpoints import sign_journal
@@ -25,6 +25,7 @@ from engine.office.code_limits import why_no_letter
 from engine.office.editions import LostEdition
 from engine.office.erasing import erase_codes, forgetful
 from engine.office.filed import places
+from engine.office.journalling import journalise
 from engine.office.linking import follow_links
 from engine.office.lookups import ask_registers, queue_registers
 from engine.office.lost_phones import make_moves

@@ -12,6 +12,7 @@ from engine.clock import local_day
 from engine.definition.expressions import Scope
 from engine.definition.model import Appointment, Procedure
 from engine.office.editions import LostEdition
+from engine.office.journalling import journalise_told
 from engine.office.letters import dossier_link
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refused
@@ -174,6 +175,11 @@ def _owe(office: Office, unit: Unit, dossier: Dossier, office_id: str, source: s
     body = office.wording.say("visit.freed.sms", dossier.language, facts)
     dedupe = f"{dossier.id}:freed:{source}:{channel}"
     if channel == "sms":
-        return unit.add_letter(Letter(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now))
-    subject = office.wording.say("visit.freed.subject", dossier.language, facts)
-    return unit.add_letter(Letter(new_id(), dossier.id, "email", to, subject, body, now, dedupe, now))
+        letter = Letter(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now)
+    else:
+        subject = office.wording.say("visit.freed.subject", dossier.language, facts)
+        letter = Letter(new_id(), dossier.id, "email", to, subject, body, now, dedupe, now)
+    if not unit.add_letter(letter):
+        return False
+    journalise_told(unit, dossier, "freed", now)
+    return True

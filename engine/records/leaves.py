@@ -47,8 +47,9 @@ OWED_SO_FAR: Final = tuple(
 )
 
 # What `fsck` asks: leaves that are not the entry they name, entries that no leaf holds and none is owed for.
-_CHAINS: Final = (("entry", "leaf.chain NOT IN ('publications', 'people')"),
-                  ("publication_entry", "leaf.chain = 'publications'"), ("people_entry", "leaf.chain = 'people'"))  # fmt: skip
+_CHAINS: Final = (("entry", "leaf.chain NOT IN ('publications', 'people') AND instr(leaf.chain, '/') = 0"),
+                  ("publication_entry", "leaf.chain = 'publications'"), ("people_entry", "leaf.chain = 'people'"),
+                  ("row_entry", "instr(leaf.chain, '/') > 0"))  # fmt: skip
 LEAF_DIFFERS: Final = " UNION ALL ".join(
     f"SELECT leaf.chain, leaf.n FROM leaf LEFT JOIN {table} e ON e.dossier = leaf.chain AND e.n = leaf.n"
     f" WHERE {where} AND (e.hash IS NULL OR e.hash <> leaf.hash)"

@@ -38,6 +38,7 @@ from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_refunds import RefundVerbs
+from engine.records.sqlite_row_journal import FOUND_ROWS
 from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tallies import TallyVerbs
 from engine.records.sqlite_unproven import UnprovenVerbs
@@ -80,6 +81,7 @@ class PostgresVerbs(Verbs):
         self._postgres = connection
         self._writes = writes
         self._heads = {}
+        self._uncommitted = {}
         self._held: set[str] = set()
         self._unsent: list[tuple[str, Sequence[Any]]] = []
         if writes:
@@ -251,6 +253,10 @@ class PostgresStore:
                 if use != "read":
                     rows.hold()
                 yield rows
+
+    def not_journalled(self) -> Mapping[str, int]:
+        with self._connection() as connection:
+            return dict(connection.execute(FOUND_ROWS).fetchall())
 
     def findings(self) -> Iterator[Finding]:
         with self._connection() as connection:

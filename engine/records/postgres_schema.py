@@ -8,9 +8,9 @@ plpgsql, no sequence and no advisory lock stands on the road of a command.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import psycopg
 from psycopg.errors import DuplicateTable, UniqueViolation
@@ -27,7 +27,7 @@ from engine.records.facts_schema import (
     OUTBOX,
     SEATS,
 )
-from engine.records.leaves import LEAVES, OWED_SO_FAR
+from engine.records.leaves import LEAVES, OWE, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
 from engine.records.people_schema import (
@@ -43,11 +43,15 @@ from engine.records.people_schema import (
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.removal import ORDERED
+from engine.records.row_journal import ADD_SALT, ROW_JOURNAL, found_so_far
 from engine.records.sms_counts import SMS_COUNTS
 from engine.records.snippets import SNIPPETS
+from engine.records.sqlite_row_journal import ROW_ENTRIES
 from engine.records.sqlite_schema import NAMES, ForeignSchema, UnsafeSettings
 from engine.records.tallies import TALLIES
 from engine.records.unproven import UNPROVEN_FILES, unproven_so_far
+
+Filling: TypeAlias = Callable[[psycopg.Connection[Any]], None]  # a step of a migration that is no SQL
 
 # What must be so for an acknowledged commit to survive a power cut.
 SAFE: Final[Mapping[str, str]] = {
@@ -263,6 +267,32 @@ def _unproven_files() -> Iterator[str]:
     yield unproven_so_far(each, "f ->> 'sha256'", "(f ->> 'size')::bigint", "f ->> 'received_at'")
 
 
+def _row_journal() -> Iterator[str | Filling]:
+    yield from translated(ROW_JOURNAL)
+    yield from _guards("row_entry", "the journal is never rewritten", "the journal is never cut")
+    yield _seal_found
+
+
+def _seal_found(connection: psycopg.Connection[Any]) -> None:
+    """What needs a hash that no SQL here makes."""
+
+    def ask(sql: str, cells: Sequence[Any]) -> list[Any]:
+        return connection.execute(sql.replace("?", "%s"), cells).fetchall()
+
+    def columns(table: str) -> list[str]:
+        sql = (
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+            " AND table_name = %s ORDER BY ordinal_position"
+        )
+        return [name for (name,) in connection.execute(sql, (table,)).fetchall()]
+
+    with connection.cursor() as cursor:
+        for entry, salts in found_so_far(ask, columns):
+            cursor.execute(ROW_ENTRIES.insert().replace("?", "%s"), ROW_ENTRIES.cells(entry))
+            cursor.execute(OWE.replace("?", "%s"), (entry.dossier, entry.n, entry.hash))
+            cursor.executemany(ADD_SALT.replace("?", "%s"), [(entry.dossier, *one) for one in salts.items()])
+
+
 def text_cell(column: str, name: str) -> str:
     return f"({column}::json ->> '{name}')"
 
@@ -284,8 +314,9 @@ _EACH: Final = (
     _declared_names,
     _sms_counts,
     _unproven_files,
+    _row_journal,
 )  # fmt: skip
-MIGRATIONS: Final = dict(zip(NAMES, _EACH, strict=True))
+MIGRATIONS: Final[Mapping[str, Callable[[], Iterator[str | Filling]]]] = dict(zip(NAMES, _EACH, strict=True))
 
 
 def migrate(connection: psycopg.Connection[Any]) -> None:
@@ -306,7 +337,10 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
             if name in applied:
                 continue
             for statement in statements():
-                run(connection, statement)
+                if isinstance(statement, str):
+                    run(connection, statement)
+                else:
+                    statement(connection)
             run(connection, f"INSERT INTO migration (name, at) VALUES ('{name}', {_INSTANT})")
 
 

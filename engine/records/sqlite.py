@@ -34,6 +34,7 @@ from engine.records.sqlite_outbox import OutboxVerbs
 from engine.records.sqlite_people import PeopleVerbs
 from engine.records.sqlite_publications import PublicationVerbs
 from engine.records.sqlite_refunds import RefundVerbs
+from engine.records.sqlite_row_journal import FOUND_ROWS
 from engine.records.sqlite_schema import NAMES, PATIENCE, ForeignSchema, applied, prepare, read_settings
 from engine.records.sqlite_snippets import SnippetVerbs
 from engine.records.sqlite_tables import SqliteRows
@@ -242,6 +243,10 @@ class SqliteStore:
         alone = use != "read"
         with self._connection(alone) as connection, _transaction(connection, write=alone):
             yield SqliteRows(connection)
+
+    def not_journalled(self) -> Mapping[str, int]:
+        with self._connection(alone=False) as connection:
+            return dict(connection.execute(FOUND_ROWS).fetchall())
 
     def findings(self) -> Iterator[Finding]:
         with self._connection(alone=False) as connection, _transaction(connection, write=False):

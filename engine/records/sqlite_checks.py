@@ -16,6 +16,7 @@ from engine.records.sqlite_dossiers import ENTRIES, LINES, line_of, read_body
 from engine.records.sqlite_ledger import BOOKINGS, ISSUED
 from engine.records.sqlite_people import RIGHTS
 from engine.records.sqlite_publications import DEEDS
+from engine.records.sqlite_row_journal import ROW_ENTRIES, ROW_QUESTIONS, broken_rows
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_search import label_words
 from engine.records.store import Finding
@@ -57,6 +58,10 @@ QUESTIONS: Final = {
     "leaf_differs": LEAF_DIFFERS,
     "leaf_missing": LEAF_MISSING,
     "counts_differ": COUNTS_DIFFER,
+    **ROW_QUESTIONS,
+    "serial_back": """
+        SELECT NULL, 'orders' FROM (SELECT max(n) AS most FROM work_order) AS given
+        WHERE most > coalesce((SELECT last FROM serial WHERE series = 'orders'), 0)""",
     "timer_early": "SELECT dossier, name FROM timer WHERE fired_at < due_at",
 }  # fmt: skip
 
@@ -67,13 +72,15 @@ def broken_promises(ask: Ask) -> Iterator[Finding]:
         for dossier, about in ask(sql, ()):
             yield Finding(code, dossier, {"about": about})
     yield from _broken_chains(ask)
+    yield from broken_rows(ask)
     yield from _broken_bodies(ask)
 
 
 def _broken_chains(ask: Ask) -> Iterator[Finding]:
-    rows = ask(f"{ENTRIES.select} ORDER BY dossier, n", ())
-    for dossier, chain in groupby(rows, key=lambda row: row[0]):
+    for dossier, chain in groupby(ask(f"{ENTRIES.select} ORDER BY dossier, n", ()), key=lambda row: row[0]):
         yield from _broken_chain(dossier, list(chain))
+    for _, chain in groupby(ask(f"{ROW_ENTRIES.select} ORDER BY dossier, n", ()), key=lambda row: row[0]):
+        yield from _broken_chain(None, list(chain))
     yield from _broken_chain(None, list(ask(f"{DEEDS.select} ORDER BY n", ())))
     yield from _broken_chain(None, list(ask(f"{RIGHTS.select} ORDER BY n", ())))
 

@@ -9,12 +9,11 @@ from typing import Final
 from engine.records.bodies import instant_text, read_instant
 from engine.records.dossier import Account
 from engine.records.people import Session, SignInCode
+from engine.records.sqlite_row_journal import ACCOUNTS, RowVerbs
 from engine.records.sqlite_rows import Shape, read_json
-from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Reply
 from engine.values import Plain, canonical_json
 
-ACCOUNTS: Final = Shape(Account, "account")
 SESSIONS: Final = Shape(Session, "session", ("token_sha256",))
 CODES: Final = Shape(SignInCode, "sign_in_code", ("phone",))
 REPLIES: Final = Shape(Reply, "reply", ("principal", "route", "key"))
@@ -41,7 +40,7 @@ _OLD_LETTERS: Final = (
 )
 
 
-class DoorVerbs(Verbs):
+class DoorVerbs(RowVerbs):
     def account(self, account_id: str) -> Account | None:
         row = self._row(f"{ACCOUNTS.select} WHERE id = ?", (account_id,))
         return ACCOUNTS.read(row) if row else None
@@ -67,6 +66,7 @@ class DoorVerbs(Verbs):
 
     def put_account(self, account: Account) -> None:
         self._change(ACCOUNTS.upsert, ACCOUNTS.cells(account))
+        self._seal_row(f"account/{account.id}", ACCOUNTS, account, "account")
 
     def session(self, token_sha256: str) -> Session | None:
         row = self._row(f"{SESSIONS.select} WHERE token_sha256 = ?{self.lock}", (token_sha256,))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from hashlib import sha256
 from typing import Final
 
 from engine.records.bodies import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
 from engine.records.journal import Entry
 from engine.records.leaves import OWE
+from engine.records.row_commitments import BODY
 from engine.records.sqlite_rows import Shape, read_json
 from engine.records.sqlite_search import label_words, tray_query
 from engine.records.sqlite_verbs import Verbs
@@ -27,6 +29,7 @@ _DRAFT: Final = (
 _ADD: Final = LINES.insert("revision")
 _ADD_ENTRY: Final = ENTRIES.insert()
 _ADD_SALT: Final = "INSERT INTO salt (dossier, n, name, salt) VALUES (?, ?, ?, ?)"
+_DROP_SALT: Final = "DELETE FROM salt WHERE dossier = ? AND name = ?"
 _ADD_WORD: Final = "INSERT INTO dossier_word (word, dossier) VALUES (?, ?)"
 
 
@@ -62,8 +65,8 @@ def read_body(body: str, name: str = "") -> Dossier:
         raise
 
 
-def _body_of(dossier: Dossier) -> str:
-    return canonical_json(to_plain(dossier)).decode()
+def _body_of(dossier: Dossier) -> bytes:
+    return canonical_json(to_plain(dossier))
 
 
 class DossierVerbs(Verbs):
@@ -98,7 +101,7 @@ class DossierVerbs(Verbs):
 
     def add_dossier(self, dossier: Dossier) -> None:
         self._change(_ADD, [*LINES.cells(line_of(dossier)), dossier.revision])
-        self._change("INSERT INTO dossier_body (dossier, body) VALUES (?, ?)", (dossier.id, _body_of(dossier)))
+        self._change("INSERT INTO dossier_body (dossier, body) VALUES (?, ?)", (dossier.id, self._body(dossier)))
         self._add_words(dossier)
 
     def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
@@ -113,10 +116,24 @@ class DossierVerbs(Verbs):
         sql = f"UPDATE dossier SET revision = ?{sets} WHERE id = ?"
         tell = self._change if "owner" in changed else self._later  # they may have a draft of the same procedure
         tell(sql, [dossier.revision, *changed.values(), dossier.id])
-        self._later("UPDATE dossier_body SET body = ? WHERE dossier = ?", (_body_of(dossier), dossier.id))
+        self._later("UPDATE dossier_body SET body = ? WHERE dossier = ?", (self._body(dossier), dossier.id))
         if "label" in changed:
             self._later("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
             self._add_words(dossier)
+
+    def _body(self, dossier: Dossier) -> str:
+        """The text to keep, to which the next entry commits."""
+        body = _body_of(dossier)
+        self._commit_to(dossier.id, BODY, sha256(body).hexdigest())
+        return body.decode()
+
+    def body_digest(self, dossier_id: str) -> str:
+        row = self._row(f"{_BODY}?", (dossier_id,))
+        return sha256(row[0].encode()).hexdigest() if row else ""
+
+    def number_of(self, dossier_id: str) -> str | None:
+        row = self._row("SELECT number FROM dossier WHERE id = ?", (dossier_id,))
+        return row[0] if row else None
 
     def _add_words(self, dossier: Dossier) -> None:
         for word in sorted({dossier.number, *label_words(dossier.label)}):
@@ -157,6 +174,8 @@ class DossierVerbs(Verbs):
         self._later(_ADD_ENTRY, ENTRIES.cells(entry))
         self._heads[entry.dossier] = (entry.n, entry.hash)
         self._later(OWE, (entry.dossier, entry.n, entry.hash))
+        if BODY in salts:  # what the body was before is unknowable from then on
+            self._later(_DROP_SALT, (entry.dossier, BODY))
         for name, salt in salts.items():
             self._later(_ADD_SALT, (entry.dossier, entry.n, name, salt))
 
@@ -173,4 +192,4 @@ class DossierVerbs(Verbs):
         if names is None:
             self._change("DELETE FROM salt WHERE dossier = ?", (dossier_id,))
         for name in names or ():
-            self._change("DELETE FROM salt WHERE dossier = ? AND name = ?", (dossier_id, name))
+            self._change(_DROP_SALT, (dossier_id, name))

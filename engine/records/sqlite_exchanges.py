@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.records.bodies import instant_text, read_instant
 from engine.records.exchanges import Message, Note, SeatHold, Share, Side, Waiting
+from engine.records.row_commitments import message_row, note_row, share_row
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 
@@ -26,6 +27,7 @@ class ExchangeVerbs(Verbs):
 
     def add_message(self, message: Message) -> None:
         self._change(MESSAGES.insert(), MESSAGES.cells(message))
+        self._commit_to(message.dossier, *message_row(message))
 
     def messages_of(self, dossier_id: str) -> tuple[Message, ...]:
         return MESSAGES.read_all(self._rows(f"{MESSAGES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
@@ -52,6 +54,7 @@ class ExchangeVerbs(Verbs):
 
     def add_note(self, note: Note) -> None:
         self._change(NOTES.insert(), NOTES.cells(note))
+        self._commit_to(note.dossier, *note_row(note))
 
     def notes_of(self, dossier_id: str) -> tuple[Note, ...]:
         return NOTES.read_all(self._rows(f"{NOTES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
@@ -113,6 +116,7 @@ class ExchangeVerbs(Verbs):
 
     def put_share(self, share: Share) -> None:
         self._change(SHARES.upsert, SHARES.cells(share))
+        self._commit_to(share.dossier, *share_row(share))
 
     def share(self, token_sha256: str) -> Share | None:
         row = self._row(f"{SHARES.select} WHERE token_sha256 = ?{self.lock}", (token_sha256,))

@@ -65,7 +65,7 @@ class LeafVerbs(Verbs):
         return tuple(row[0] for row in self._rows(sql, (first, end)))
 
     def leaves_sealed(self, first: int, end: int) -> tuple[tuple[Leaf, str], ...]:
-        return tuple((Leaf(*row[1:4]), row[4]) for row in self._rows(SEALED, (first, end) * 3))
+        return tuple((Leaf(*row[1:4]), row[4]) for row in self._rows(SEALED, (first, end) * 4))
 
     def last_leaf(self, chain: str, size: int, most: int = 2**31) -> tuple[int, Leaf] | None:
         row = self._row(_LAST, (chain, size, most))

@@ -9,6 +9,7 @@ from typing import Final
 from engine.records.bodies import instant_text, read_instant
 from engine.records.dossier import OFF_THE_LIST, Booking, IssuedDocument, Payment, PaymentEvent
 from engine.records.publications import Edition, Placed
+from engine.records.row_commitments import payment_row
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import EARLIEST, LATEST
@@ -46,10 +47,12 @@ class LedgerVerbs(Verbs):
 
     def add_payment(self, payment: Payment) -> None:
         self._change(PAYMENTS.insert(), PAYMENTS.cells(payment))
+        self._commit_to(payment.dossier, *payment_row(payment))
 
     def put_payment(self, payment: Payment) -> None:
         if self._change(PAYMENTS.update, [*PAYMENTS.cells(payment), payment.id]) != 1:
             raise LookupError(payment.id)
+        self._commit_to(payment.dossier, *payment_row(payment))
 
     def payment(self, payment_id: str) -> Payment | None:
         row = self._row(f"{PAYMENTS.select} WHERE id = ?{self.lock}", (payment_id,))
@@ -85,6 +88,10 @@ class LedgerVerbs(Verbs):
 
     def add_credit(self, payment_id: str, dossier_id: str, amount: int, at: datetime) -> bool:
         return self._change(_ADD_CREDIT, (payment_id, dossier_id, amount, instant_text(at))) == 1
+
+    def credits_of(self, dossier_id: str) -> Mapping[str, tuple[int, str]]:
+        rows = self._rows("SELECT payment, amount, at FROM credit WHERE dossier = ?", (dossier_id,))
+        return {payment: (amount, at) for payment, amount, at in rows}
 
     # seats
 
@@ -124,7 +131,14 @@ class LedgerVerbs(Verbs):
         if self._change(BOOKINGS.update, [*BOOKINGS.cells(booking), booking.id]) != 1:
             raise LookupError(booking.id)
 
+    def bookings_of(self, dossier_id: str) -> tuple[tuple[str, Booking], ...]:
+        rows = self._rows(f"SELECT {BOOKINGS.columns}, resource FROM booking WHERE dossier = ?", (dossier_id,))
+        return tuple((row[-1], BOOKINGS.read(row)) for row in rows)
+
     # issued documents
+
+    def serials(self) -> Mapping[str, int]:
+        return dict(self._rows("SELECT series, last FROM serial"))
 
     def next_serial(self, series: str) -> int:
         last: int = self._changed(_NEXT_SERIAL, (series,))[0][0]

@@ -25,7 +25,7 @@ from engine.records.facts_schema import (
     OUTBOX,
     SEATS,
 )
-from engine.records.leaves import LEAVES, OWED_SO_FAR
+from engine.records.leaves import LEAVES, OWE, OWED_SO_FAR
 from engine.records.openings import LOST, OPENINGS
 from engine.records.orders import ORDERS
 from engine.records.people_schema import (
@@ -40,8 +40,10 @@ from engine.records.people_schema import (
 )
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
+from engine.records.row_journal import ADD_SALT, ROW_JOURNAL, found_so_far
 from engine.records.sms_counts import SMS_COUNTS
 from engine.records.snippets import SNIPPETS
+from engine.records.sqlite_row_journal import ROW_ENTRIES
 from engine.records.sqlite_schema import NAMES
 from engine.records.tallies import TALLIES
 from engine.records.unproven import UNPROVEN_FILES, unproven_so_far
@@ -234,6 +236,21 @@ def unproven_files(db: Database) -> None:
     db.executescript(UNPROVEN_FILES)
     digest, size, at = (f"json_extract(f.value, '$.{name}')" for name in ("sha256", "size", "received_at"))
     db.execute(unproven_so_far("JOIN json_each(b.body, '$.attachments') f", digest, size, at))
+
+
+@MIGRATIONS(name=NAMES[23])
+def row_journal(db: Database) -> None:
+    """Accounts and mandates are journalled from now on, as they are found."""
+    db.executescript(ROW_JOURNAL)
+
+    def columns(table: str) -> list[str]:
+        rows = db.conn.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", (table,))
+        return [name for (name,) in rows]
+
+    for entry, salts in found_so_far(db.conn.execute, columns):
+        db.conn.execute(ROW_ENTRIES.insert(), ROW_ENTRIES.cells(entry))
+        db.conn.execute(OWE, (entry.dossier, entry.n, entry.hash))
+        db.conn.executemany(ADD_SALT, [(entry.dossier, name, salt) for name, salt in salts.items()])
 
 
 def json_cell(column: str, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.records.bodies import instant_text
 from engine.records.dossier import SECRET_LETTERS, Letter, Timer
+from engine.records.row_commitments import letter_row
 from engine.records.sms_counts import SmsCount
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
@@ -44,7 +45,10 @@ _ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # one that fire
 
 class OutboxVerbs(Verbs):
     def add_letter(self, letter: Letter) -> bool:
-        return self._change(_ADD_LETTER, LETTERS.cells(letter)) == 1
+        added = self._change(_ADD_LETTER, LETTERS.cells(letter)) == 1
+        if added and letter.dossier is not None:
+            self._commit_to(letter.dossier, *letter_row(letter))
+        return added
 
     def claim_letters(
         self, now: datetime, lease_until: datetime, limit: int = 50, without: Sequence[str] = ()

@@ -9,15 +9,11 @@ from engine.records.bodies import instant_text
 from engine.records.journal import Entry
 from engine.records.leaves import OWE
 from engine.records.people import Identifier, Mandate, PhoneMove, Reading, SecondFactor, Session
+from engine.records.sqlite_row_journal import FACTORS, IDENTIFIERS, MANDATES, MOVES, RowVerbs
 from engine.records.sqlite_rows import Shape
-from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Conflict, Taken
 
-FACTORS: Final = Shape(SecondFactor, "second_factor", ("account",))
-IDENTIFIERS: Final = Shape(Identifier, "identifier", ("kind", "value"))
 READINGS: Final = Shape(Reading, "reading", ("dossier", "account", "day"))
-MANDATES: Final = Shape(Mandate, "mandate")
-MOVES: Final = Shape(PhoneMove, "phone_move", ("account",))
 RIGHTS: Final = Shape(Entry, "people_entry", ("n",))
 SESSIONS: Final = Shape(Session, "session", ("token_sha256",))
 _HANDLED: Final = (  # an erased dossier is nobody's, a draft given up holds nothing
@@ -29,16 +25,18 @@ _HANDLED: Final = (  # an erased dossier is nobody's, a draft given up holds not
 )
 
 
-class PeopleVerbs(Verbs):
+class PeopleVerbs(RowVerbs):
     def second_factor(self, account_id: str) -> SecondFactor | None:
         row = self._row(f"{FACTORS.select} WHERE account = ?{self.lock}", (account_id,))
         return FACTORS.read(row) if row else None
 
     def put_second_factor(self, factor: SecondFactor) -> None:
         self._change(FACTORS.upsert, FACTORS.cells(factor))
+        self._seal_row(f"account/{factor.account}", FACTORS, factor, "second_factor")
 
     def drop_second_factor(self, account_id: str) -> None:
-        self._change("DELETE FROM second_factor WHERE account = ?", (account_id,))
+        if self._change("DELETE FROM second_factor WHERE account = ?", (account_id,)):
+            self._seal_gone(account_id, "second_factor")
 
     def identifier(self, kind: str, value: str) -> Identifier | None:
         row = self._row(f"{IDENTIFIERS.select} WHERE kind = ? AND value = ?", (kind, value))
@@ -50,9 +48,12 @@ class PeopleVerbs(Verbs):
 
     def add_identifier(self, identifier: Identifier) -> None:
         self._change(IDENTIFIERS.insert(), IDENTIFIERS.cells(identifier))
+        self._seal_ways(identifier.account)
 
     def drop_identifier(self, kind: str, value: str) -> None:
-        self._change("DELETE FROM identifier WHERE kind = ? AND value = ?", (kind, value))
+        gone = self._changed("DELETE FROM identifier WHERE kind = ? AND value = ? RETURNING account", (kind, value))
+        for (account_id,) in gone:
+            self._seal_ways(account_id)
 
     def phone_move(self, account_id: str) -> PhoneMove | None:
         row = self._row(f"{MOVES.select} WHERE account = ?{self.lock}", (account_id,))
@@ -60,9 +61,11 @@ class PeopleVerbs(Verbs):
 
     def add_phone_move(self, move: PhoneMove) -> None:
         self._change(MOVES.insert(), MOVES.cells(move))
+        self._seal_row(f"account/{move.account}", MOVES, move, "phone_move")
 
     def drop_phone_move(self, account_id: str) -> None:
-        self._change("DELETE FROM phone_move WHERE account = ?", (account_id,))
+        if self._change("DELETE FROM phone_move WHERE account = ?", (account_id,)):
+            self._seal_gone(account_id, "phone_move")
 
     def due_phone_moves(self, now: datetime, limit: int) -> tuple[PhoneMove, ...]:
         sql = f"{MOVES.select} WHERE due_at <= ? ORDER BY due_at, account LIMIT ?"
@@ -74,6 +77,7 @@ class PeopleVerbs(Verbs):
 
     def put_mandate(self, mandate: Mandate) -> None:
         self._change(MANDATES.upsert, MANDATES.cells(mandate))
+        self._seal_row(f"mandate/{mandate.id}", MANDATES, mandate, "mandate")
 
     def mandates_given(self, principal: str) -> tuple[Mandate, ...]:
         rows = self._rows(f"{MANDATES.select} WHERE principal = ? ORDER BY created_at, id", (principal,))

@@ -36,6 +36,7 @@ NAMES: Final = (
     "0021 declared names",
     "0022 sms counts",
     "0023 unproven files",
+    "0024 row journal",
 )
 
 SETTINGS: Final = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from engine.records.store import Taken
+from engine.values import Plain
 
 _UNIQUE: Final = (
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
@@ -32,6 +33,14 @@ class Verbs:
         self._connection = connection
         self._writes = writes
         self._heads: dict[str, tuple[int, str]] = {}  # of the chains that this unit has to itself
+        self._uncommitted: dict[str, dict[str, Plain]] = {}  # by dossier: rows written that no entry commits to yet
+
+    def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
+        return self._uncommitted.pop(dossier_id, {})
+
+    def _commit_to(self, dossier_id: str, name: str, value: Plain) -> None:
+        """The next entry of the dossier's journal commits to this row as it is written."""
+        self._uncommitted.setdefault(dossier_id, {})[name] = value
 
     def _hold(self, dossier_id: str) -> None:
         """Whoever seals an entry has the dossier to themselves until their unit ends."""

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from engine.office import intake
-from engine.office.carrying import journalise
 from engine.office.inspection import fsck
+from engine.office.journalling import journalise
 from engine.office.office import Office
 from engine.records.dossier import Dossier
 from engine.records.store import Finding

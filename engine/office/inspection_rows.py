@@ -1,0 +1,235 @@
+"""Rows kept beside a dossier against what its journal committed to: letters, messages, notes, payments, lent documents, seats, and
+the salts themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from engine.definition.model import Appointment, Procedure
+from engine.records.bodies import instant_text
+from engine.records.dossier import Booking, Dossier, Letter, Payment
+from engine.records.exchanges import Message, Note, Share
+from engine.records.journal import COMMITS, Entry, commit_value
+from engine.records.row_commitments import BODY, ROWS, letter_row, message_row, note_row, payment_row, share_row
+from engine.records.store import Finding, Unit
+from engine.rules.appointments import resource_key
+from engine.rules.passage import codes
+from engine.values import Plain
+
+Salts = Mapping[int, Mapping[str, str]]
+_SALT_SIGNS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is kept beside a dossier, read in one unit."""
+
+    digest: str
+    letters: tuple[Letter, ...]
+    messages: tuple[Message, ...]
+    notes: tuple[Note, ...]
+    shares: tuple[Share, ...]
+    payments: tuple[Payment, ...]
+    credits: Mapping[str, tuple[int, str]]
+    bookings: tuple[tuple[str, Booking], ...]
+
+    @classmethod
+    def of(cls, unit: Unit, dossier_id: str) -> Beside:
+        return cls(
+            unit.body_digest(dossier_id), unit.letters_of(dossier_id), unit.messages_of(dossier_id),
+            unit.notes_of(dossier_id), unit.shares_of(dossier_id), unit.payments_of(dossier_id),
+            unit.credits_of(dossier_id), unit.bookings_of(dossier_id),
+        )  # fmt: skip
+
+
+def commits_of(entry: Entry) -> Mapping[str, Plain]:
+    """Name of a value → its commitment."""
+    commits = entry.body.get(COMMITS) if isinstance(entry.body, dict) else None
+    return commits if isinstance(commits, dict) else {}
+
+
+def is_salt(salt: str | None) -> bool:
+    return salt is not None and len(salt) == _SALT_SIGNS and set(salt) <= set("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class Commitments:
+    """What a journal last committed to, by name, with the salt. `erased`: the entry that forgot all before it. `began`: the first
+    entry that commits to rows; those from before it were not journalled."""
+
+    last: Mapping[str, tuple[Plain, str | None]]
+    erased: Entry | None
+    began: Entry | None
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], salts: Salts) -> Commitments:
+        last: dict[str, tuple[Plain, str | None]] = {}
+        erased, began = None, None
+        for entry in entries:
+            if forgets_all(entry):
+                last, erased = {}, entry
+            for name, sealed in commits_of(entry).items():
+                last[name] = (sealed, salts.get(entry.n, {}).get(name))
+                if began is None and name.startswith(f"{ROWS}."):
+                    began = entry
+        return cls(last, erased, began)
+
+    def opens(self, name: str, value: Plain) -> bool:
+        sealed, salt = self.last.get(name, (None, None))
+        return salt is not None and is_salt(salt) and sealed == commit_value(salt, value)
+
+    def may_precede(self, at: datetime) -> bool:
+        """Whether a row of that instant may be from before its journal committed to rows, or from before it was all forgotten."""
+        if self.erased is not None and at <= self.erased.at:
+            return True
+        return self.began is None or (self.began.n > 1 and at < self.began.at)
+
+
+def forgets_all(entry: Entry) -> bool:
+    """Whether the salts of what was sealed before it are erased."""
+    return entry.kind == "dropped" or (entry.kind == "erased" and isinstance(entry.body, dict) and "how" in entry.body)
+
+
+def of_salts(dossier: Dossier, entries: tuple[Entry, ...], salts: Salts) -> Iterator[Finding]:
+    """Each commitment has its salt, unless the journal says that it was erased."""
+    base = max((entry.n for entry in entries if forgets_all(entry)), default=0)
+    last_body = max((entry.n for entry in entries if BODY in commits_of(entry)), default=0)
+    missing: set[str] = set()
+    gone, all_answers = set[str](), False
+    for entry in reversed(entries[max(0, base - 1) :]):
+        for name in commits_of(entry):
+            forgotten = name in gone or (all_answers and name.partition(".")[0] in ("answers", "files"))
+            superseded = name == BODY and entry.n != last_body
+            of_erasure = entry.n == base and not name.startswith(f"{ROWS}.")
+            if not (forgotten or superseded or of_erasure or is_salt(salts.get(entry.n, {}).get(name))):
+                missing.add(name)
+        if entry.kind == "erased" and isinstance(entry.body, dict):
+            named = entry.body.get("salts")
+            gone |= {str(one) for one in named} if isinstance(named, list) else set()
+            all_answers = all_answers or (named is None and "answers" in entry.body)
+    if missing:
+        yield Finding("salts_missing", dossier.id, {"about": codes(missing)})
+
+
+def of_rows(
+    procedure: Procedure,
+    dossier: Dossier,
+    entries: tuple[Entry, ...],
+    salts: Salts,
+    beside: Beside,
+    before: dict[str, int],
+) -> Iterator[Finding]:
+    """Every row that is not as it was sealed, that no entry knows, or that is no more. `before` counts those that nothing is known
+    of, because they were written before rows were journalled."""
+    known = Commitments.of(entries, salts)
+    if BODY not in known.last:
+        before["dossier"] = before.get("dossier", 0) + 1
+    elif not known.opens(BODY, beside.digest):
+        yield Finding("body_differs", dossier.id)
+    yield from _of_messages(dossier, entries, known, beside)
+    yield from _of_payments(dossier, entries, known, beside, before)
+    kinds = (
+        ("letter", [(*letter_row(one), one.created_at) for one in beside.letters]),
+        ("share", [(*share_row(one), one.created_at) for one in beside.shares]),
+    )
+    for kind, rows in kinds:
+        for code, name in _compared(
+            kind, rows, known, before, swept=dossier.is_draft and dossier.closed_at is not None
+        ):
+            yield Finding(code, dossier.id, {"about": name.rpartition(".")[2]})
+    yield from _of_bookings(procedure, dossier, beside.bookings)
+
+
+def _compared(
+    kind: str, rows: Collection[tuple[str, Plain, datetime]], known: Commitments, before: dict[str, int], swept: bool
+) -> Iterator[tuple[str, str]]:
+    for name, value, at in rows:
+        if name in known.last:
+            if not known.opens(name, value):
+                yield f"{kind}_differs", name
+        elif known.may_precede(at):
+            before[kind] = before.get(kind, 0) + 1
+        else:
+            yield f"{kind}_unjournaled", name
+    there = {name for name, _, _ in rows}
+    for name in known.last if not swept else ():
+        if name.startswith(f"{ROWS}.{kind}.") and name not in there:
+            yield f"{kind}_deleted", name
+
+
+def _of_messages(
+    dossier: Dossier, entries: tuple[Entry, ...], known: Commitments, beside: Beside
+) -> Iterator[Finding]:  # fmt: skip
+    since = known.erased.n if known.erased is not None else 0
+    messages = [("message", one.id, one.body, message_row(one)) for one in beside.messages]
+    notes = [("note", one.id, one.body, note_row(one)) for one in beside.notes]
+    for kind, rows in (("message", messages), ("note", notes)):
+        told = {str(body.get(kind)) for one in entries[since:] if one.kind == kind and (body := _body(one))}
+        for _, row, text, (name, value) in rows:
+            if row not in told:
+                yield Finding(f"{kind}_unjournaled", dossier.id, {"about": row})
+            elif not known.opens(f"{kind}s.{row}", text) or (name in known.last and not known.opens(name, value)):
+                yield Finding(f"{kind}_differs", dossier.id, {"about": row})
+        for gone in sorted(told - {row for _, row, _, _ in rows}):
+            yield Finding(f"{kind}_deleted", dossier.id, {"about": gone})
+
+
+def _of_payments(
+    dossier: Dossier, entries: tuple[Entry, ...], known: Commitments, beside: Beside, before: dict[str, int]
+) -> Iterator[Finding]:
+    started = {str(_body(one).get("payment")): _body(one) for one in entries if one.kind == "payment_started"}
+    credited = {str(_body(one).get("payment")): one for one in entries if one.kind == "credited"}
+    for one in beside.payments:
+        body, (name, value) = started.get(one.id), payment_row(one)
+        if body is None:
+            yield Finding("payment_unjournaled", dossier.id, {"about": one.id})
+            continue
+        told = (body.get("provider"), body.get("amount"), body.get("fees"))
+        receipt = _body(credited[one.id]).get("receipt") if one.id in credited else None
+        if told != (one.provider, one.amount, [*one.fees]) or receipt != one.receipt:
+            yield Finding("payment_differs", dossier.id, {"about": one.id})
+        elif name not in known.last:
+            before["payment"] = before.get("payment", 0) + 1
+        elif not known.opens(name, value):
+            yield Finding("payment_differs", dossier.id, {"about": one.id})
+    for gone in sorted(started.keys() - {one.id for one in beside.payments}):
+        yield Finding("payment_deleted", dossier.id, {"about": gone})
+    told_credits = {name: (_body(one).get("amount"), instant_text(one.at)) for name, one in credited.items()}
+    for name in sorted(told_credits.keys() | beside.credits.keys()):
+        if told_credits.get(name) != beside.credits.get(name):
+            yield Finding("credit_differs", dossier.id, {"about": name})
+
+
+def _of_bookings(
+    procedure: Procedure, dossier: Dossier, rows: Iterable[tuple[str, Booking]]
+) -> Iterator[Finding]:  # fmt: skip
+    """A seat stands in the dossier as it stands in its row; one that the dossier does not hold is given back."""
+    held = {one.id: one for one in dossier.bookings.values()}
+    for resource, row in rows:
+        same = row.status == "cancelled" if row.id not in held else held[row.id] == row
+        task = procedure.tasks.get(row.appointment)
+        astray = (
+            isinstance(task, Appointment) and row.status == "booked" and resource != resource_key(procedure, task.id)
+        )
+        if not same or astray:
+            yield Finding("booking_differs", dossier.id, {"about": row.id})
+
+
+def _body(entry: Entry) -> Mapping[str, Plain]:
+    return entry.body if isinstance(entry.body, dict) else {}
+
+
+def given_numbers(entries: Iterable[Entry]) -> Iterator[tuple[str, int]]:
+    """Series and number of each receipt and each issued document that a journal tells of."""
+    for entry in entries:
+        body = _body(entry)
+        series, serial = body.get("series"), body.get("serial")
+        if isinstance(series, str) and isinstance(serial, int):
+            yield series, serial
+        _, _, rest = str(body.get("receipt") or "").partition("Q-")
+        year, _, number = rest.partition("-")
+        if year.isdecimal() and number.isdecimal():
+            yield f"receipt/{year}", int(number)

@@ -1,0 +1,46 @@
+"""Rows beside a dossier as its journal commits to them: one name a row, the columns that never change once they are written.
+
+What is left out moves by itself: tries to send a letter, when a message was read, how often a lent document was opened.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.records.bodies import to_plain
+from engine.records.dossier import Letter, Payment
+from engine.records.exchanges import Message, Note, Share
+from engine.values import Plain
+
+ROWS: Final = "rows"  # the first word of each of these names
+BODY: Final = "rows.dossier"  # SHA-256 of the body's text
+_PAYMENT: Final = ("reference", "fees", "amount", "provider", "method", "payer", "started_at", "expires_at")
+_ENDED: Final = (*_PAYMENT, "status", "ended_at", "receipt", "reason")
+
+
+def letter_row(letter: Letter) -> tuple[str, Plain]:
+    return f"{ROWS}.letter.{letter.id}", _cells(letter, "channel", "to", "subject", "body", "dedupe", "created_at")
+
+
+def message_row(message: Message) -> tuple[str, Plain]:
+    """Its text has a commitment of its own."""
+    return f"{ROWS}.message.{message.id}", _cells(message, "at", "by", "side", "files")
+
+
+def note_row(note: Note) -> tuple[str, Plain]:
+    return f"{ROWS}.note.{note.id}", _cells(note, "at", "by")
+
+
+def payment_row(payment: Payment) -> tuple[str, Plain]:
+    """Its end too, once it has one."""
+    return f"{ROWS}.payment.{payment.id}", _cells(payment, *(_PAYMENT if payment.ended_at is None else _ENDED))
+
+
+def share_row(share: Share) -> tuple[str, Plain]:
+    name = f"{ROWS}.share.{share.token_sha256[:16]}"
+    return name, _cells(share, "token_sha256", "document", "created_at", "expires_at", "revoked_at")
+
+
+def _cells(record: Letter | Message | Note | Payment | Share, *names: str) -> Plain:
+    plain = to_plain(record)
+    return {name: plain[name] for name in names if plain.get(name) not in (None, "", [])}
