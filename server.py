@@ -31,7 +31,7 @@ from engine.office.dispatcher import Dispatcher
 from engine.office.following import waiting
 from engine.office.gates import facts_of
 from engine.office.gauges import not_ready
-from engine.office.inspection import fsck
+from engine.office.inspection import inspect, number_of
 from engine.office.installation import Settings
 from engine.office.keeping import Keeper, Keeping
 from engine.office.mirror import Followed
@@ -43,6 +43,7 @@ from engine.records.store import Busy
 from renderers.console import console
 from renderers.console_doctor import doctor_command
 from renderers.console_dossiers import masked_command, migrate_command, replay_command, snapshot_command
+from renderers.console_findings import findings_report
 from renderers.console_installation import (
     cookie_secret,
     demo_stories,
@@ -62,7 +63,6 @@ from renderers.console_preview import preview_command
 from renderers.console_publish import publish_command
 from renderers.console_serving import Front, finish, on_signal
 from renderers.console_sms import sms_report_command
-from renderers.console_text import findings_report
 from renderers.html import Pages
 from renderers.log_lines import speak
 from renderers.spare_memory import few_arenas, share_methods
@@ -330,9 +330,10 @@ def worker(demo: bool, recount: bool) -> None:
 def check_store(language: str) -> None:
     """Check every promise of the store: journals, money, seats, documents, files. Repairs nothing."""
     office = office_kept(missing_code=2)
-    found = fsck(office)
-    click.echo(findings_report(found, sum(1 for _ in office.store.all_dossiers()), language))
-    raise SystemExit(1 if found else 0)
+    inspected = inspect(office)
+    dossiers = sum(1 for _ in office.store.all_dossiers())
+    click.echo(findings_report(inspected, dossiers, lambda one: number_of(office, one), load_words(), language))
+    raise SystemExit(1 if inspected.findings else 0)
 
 
 def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | None) -> Flask:

@@ -1,13 +1,12 @@
-"""What the command line says of journals and promises: a chain intact or broken, findings of `fsck`. French and English."""
+"""What the command line says of a journal: a chain intact or broken. French and English."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from engine.problems import Refusal
 from engine.records.journal import Break
-from engine.records.store import Finding
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "fr": {
@@ -35,10 +34,6 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "no_such_note": "Rien n’est comparé : il n’y a pas de note de {size} écritures ({name}) dans ce dossier.",
         "no_receipt": "Ce fichier ne dit pas sa place dans le journal général : il date d'avant sa première signature.",
         "no_note": "{name} : illisible.",
-        "clean": "Tout tient : {n} dossiers vérifiés, aucun constat.",
-        "clean_one": "Tout tient : 1 dossier vérifié, aucun constat.",
-        "found": "{n} constats.",
-        "found_one": "1 constat.",
     },
     "en": {
         "intact": "Journal intact: {n} entries, none changed, none missing. Last hash {hash}.",
@@ -65,10 +60,6 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "no_such_note": "Nothing is compared: there is no note of {size} entries ({name}) in this folder.",
         "no_receipt": "This file does not state its place in the general journal: it is from before its first signature.",
         "no_note": "{name}: cannot be read.",
-        "clean": "All holds: {n} dossiers verified, nothing found.",
-        "clean_one": "All holds: 1 dossier verified, nothing found.",
-        "found": "{n} findings.",
-        "found_one": "1 finding.",
     },
 }  # fmt: skip
 
@@ -96,15 +87,3 @@ def told(key: str, language: str, **facts: object) -> str:
 
 def unreadable_export(reason: Refusal, language: str) -> str:
     return _WORDS[language]["unreadable"].format(code=reason.code)
-
-
-def findings_report(findings: Sequence[Finding], dossiers: int, language: str) -> str:
-    """One line a finding: its code, the dossier, the facts."""
-    words = _WORDS[language]
-    if not findings:
-        return words["clean_one" if dossiers == 1 else "clean"].format(n=dossiers)
-    lines = [
-        f"{one.code}  {one.dossier or '-'}  " + ", ".join(f"{name}={value}" for name, value in one.facts.items())
-        for one in findings
-    ]
-    return "\n".join([*lines, words["found_one" if len(findings) == 1 else "found"].format(n=len(findings))])

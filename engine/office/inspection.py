@@ -24,7 +24,7 @@ from engine.records.dossier import Actor, Booking, Dossier, Payment
 from engine.records.journal import COMMITS, Break, Entry, commit_value, export_plain, verify
 from engine.records.refunds import Refund
 from engine.records.row_commitments import ROWS
-from engine.records.store import Damaged, Finding
+from engine.records.store import Damaged, Finding, Unit
 from engine.rules.access import is_owner, may_read, may_read_file
 from engine.rules.appointments import iso_minute
 from engine.rules.calendars import local_minute
@@ -151,10 +151,17 @@ def inspect(office: Office) -> Inspected:
     return Inspected(tuple(found), before)
 
 
+def number_of(office: Office, dossier_id: str) -> str | None:
+    """What people call a dossier by, also one whose content cannot be read."""
+    with office.store.unit() as unit:
+        return unit.number_of(dossier_id)
+
+
 def _of_dossier(
     office: Office, dossier_id: str, files: list[tuple[str, str]], given: dict[str, int], before: dict[str, int]
 ) -> Iterator[Finding]:
-    """One dossier; what it names and the numbers it was given are noted for the end."""
+    """One dossier; what it names and the numbers it was given are noted for the end. Without its edition, all that the law has no
+    part in."""
     try:
         with office.store.unit() as unit:
             office.doors.look(unit)
@@ -164,23 +171,31 @@ def _of_dossier(
             files += places_of(unit, dossier)
             entries, salts = unit.entries(dossier_id), unit.salts(dossier_id)
             refunds, beside = unit.refunds_of(dossier_id), Beside.of(unit, dossier_id)
-            procedure = pinned(office, unit, dossier)
-    except LostEdition as lost:
-        yield Finding("edition_lost", dossier_id, {"edition": str(lost)})
-        return
+            procedure, lost = _book_of(office, unit, dossier)
     except (Damaged, Unreadable) as broken:  # the store has told where
         yield Finding("unread", dossier_id, {"said": str(broken)})
         return
+    if lost:
+        yield Finding("edition_lost", dossier_id, {"edition": lost})
     for series, number in given_numbers(entries):
         given[series] = max(number, given.get(series, 0))
     yield from _of_journal(dossier, entries)
     yield from of_salts(dossier, entries, salts)
     yield from of_rows(procedure, dossier, entries, salts, beside, before)
-    yield from _of_written(procedure, dossier, entries, salts)
     yield from _of_money(dossier, entries, beside.payments)
     yield from _of_refunds(dossier, entries, refunds, beside.payments, salts)
-    yield from _of_documents(office, procedure, dossier)
-    yield from _of_seats(office, procedure, dossier)
+    if procedure is not None:
+        yield from _of_written(procedure, dossier, entries, salts)
+        yield from _of_documents(office, procedure, dossier)
+        yield from _of_seats(office, procedure, dossier)
+
+
+def _book_of(office: Office, unit: Unit, dossier: Dossier) -> tuple[Procedure | None, str]:
+    """The edition of a dossier, or which is lost."""
+    try:
+        return pinned(office, unit, dossier), ""
+    except LostEdition as lost:
+        return None, str(lost)
 
 
 def _of_serials(office: Office, given: Mapping[str, int]) -> Iterator[Finding]:

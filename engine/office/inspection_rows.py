@@ -115,13 +115,9 @@ def of_salts(dossier: Dossier, entries: tuple[Entry, ...], salts: Salts) -> Iter
 
 
 def of_rows(
-    procedure: Procedure,
-    dossier: Dossier,
-    entries: tuple[Entry, ...],
-    salts: Salts,
-    beside: Beside,
+    procedure: Procedure | None, dossier: Dossier, entries: tuple[Entry, ...], salts: Salts, beside: Beside,
     before: dict[str, int],
-) -> Iterator[Finding]:
+) -> Iterator[Finding]:  # fmt: skip
     """Every row that is not as it was sealed, that no entry knows, or that is no more. `before` counts those that nothing is known
     of, because they were written before rows were journalled."""
     known = Commitments.of(entries, salts)
@@ -204,16 +200,15 @@ def _of_payments(
 
 
 def _of_bookings(
-    procedure: Procedure, dossier: Dossier, rows: Iterable[tuple[str, Booking]]
+    procedure: Procedure | None, dossier: Dossier, rows: Iterable[tuple[str, Booking]]
 ) -> Iterator[Finding]:  # fmt: skip
     """A seat stands in the dossier as it stands in its row; one that the dossier does not hold is over or given back."""
     held = {one.id: one for one in dossier.bookings.values()}
     for resource, row in rows:
         same = row.status != "booked" if row.id not in held else held[row.id] == row
-        task = procedure.tasks.get(row.appointment)
-        astray = (
-            isinstance(task, Appointment) and row.status == "booked" and resource != resource_key(procedure, task.id)
-        )
+        task = procedure.tasks.get(row.appointment) if procedure is not None else None
+        placed = procedure is None or not isinstance(task, Appointment) or resource == resource_key(procedure, task.id)
+        astray = row.status == "booked" and not placed
         if not same or astray:
             yield Finding("booking_differs", dossier.id, {"about": row.id})
 

@@ -51,7 +51,9 @@ blueprint = Blueprint("auditor", __name__)
 _ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _SHORT = 8  # signs of a hash that a line shows
-_UNSAID = frozenset({"revision", "sequence", "seat", "hands"})  # kept for `fsck`, no news to a reader
+_UNSAID = frozenset(
+    {"revision", "sequence", "seat", "hands", "series", "serial", "salts"}
+)  # kept for `fsck`, no news to a reader
 
 
 _CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consent", "confirmed", "seen"})
@@ -228,13 +230,16 @@ def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str, str]]:
         key = f"journal.fact.{name}"
         title = say(key) if site().words.has(key) else name
         said = ", ".join(_said(book, name, one) for one in _each(name, value))
+        if not said:
+            continue
         yield title, said, value if isinstance(value, str) and _INSTANT.fullmatch(value) else ""
 
 
 def _each(name: str, value: Plain) -> list[Plain]:
-    """Commitments are counted; sums are told by what they are for."""
+    """Commitments to what somebody said are counted; sums are told by what they are for."""
     if name == "commits":
-        return [str(len(value))] if isinstance(value, dict) else []
+        said = sum(not one.startswith("rows.") for one in value) if isinstance(value, dict) else 0
+        return [str(said)] if said else []
     if name == "names" and isinstance(value, dict):
         return [f"{old} → {new or '–'}" for old, new in value.items()]
     if isinstance(value, dict):

@@ -1,0 +1,248 @@
+"""An office with something in every table, a hand that writes to its database past every guard, and what `fsck` owes to know of each
+column: whether a journal knows it, or why none needs to."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from engine.office import messages, notes, representation, sharing
+from engine.office.checkpoints import sign_journal
+from engine.office.repaying import owed_back, pay_back
+from engine.office.timers import tour
+from engine.records.people import Identifier, PhoneMove, SecondFactor
+from engine.records.postgres import PostgresStore
+from engine.records.sqlite import SqliteStore
+from tests.engine.office.test_representation import administrator, company
+from tests.engine.office.world import PASSPORT, PHONE, World, a_world
+
+TWICE_DEBITED: Final = "+22890000006"
+
+# Every table of the schema. A text: no column of it is compared, and why. Else the columns that are not, and why; all others are
+# tampered with, one by one, and `fsck` must say so.
+_FATE: Final = "what became of it; it changes at each try"
+_WHOLE_JOURNAL: Final[Mapping[str, str]] = {}
+DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
+    "dossier": _WHOLE_JOURNAL,
+    "dossier_body": _WHOLE_JOURNAL,
+    "dossier_word": _WHOLE_JOURNAL,
+    "entry": _WHOLE_JOURNAL,
+    "salt": _WHOLE_JOURNAL,
+    "people_entry": _WHOLE_JOURNAL,
+    "publication_entry": _WHOLE_JOURNAL,
+    "row_entry": _WHOLE_JOURNAL,
+    "row_salt": _WHOLE_JOURNAL,
+    "leaf": _WHOLE_JOURNAL,
+    "account": _WHOLE_JOURNAL,
+    "identifier": _WHOLE_JOURNAL,
+    "second_factor": {"last_step": "changes at each sign-in; guards one code for half a minute"},
+    "phone_move": _WHOLE_JOURNAL,
+    "mandate": _WHOLE_JOURNAL,
+    "letter": {"due_at": _FATE, "attempts": _FATE, "sent_at": _FATE, "failed": _FATE, "claimed_until": _FATE},
+    "payment": {
+        "provider_ref": "the operator's own; it is asked by our reference",
+        "checked_at": "when it was last asked about",
+        "page": "the operator's page, of use while the payment is pending",
+        "reason": "of a payment that is open; of one that ended it is compared",
+        "expires_at": "of a payment that is open; of one that ended it is compared",
+    },
+    "pay_event": {
+        "event_id": "an operator's name for what it told",
+        "at": "when it was heard",
+        "note": "why an answer was put aside",
+        "currency": "an answer in another currency is not verified",
+        "amount": "of an event that is verified it is compared with the credit",
+        "provider": "of an event that is verified it is that of the payment",
+    },
+    "credit": _WHOLE_JOURNAL,
+    "refund": _WHOLE_JOURNAL,
+    "booking": _WHOLE_JOURNAL,
+    "message": {"read_at": "when it was first read"},
+    "note": _WHOLE_JOURNAL,
+    "share": {"opens": "counts its openings", "opened_at": "its last opening"},
+    "serial": _WHOLE_JOURNAL,
+    "document": _WHOLE_JOURNAL,
+    "edition": {
+        "published_at": "the publication that placed it says when",
+        "published_by": "the publication that placed it says who",
+        "commit": "the publication that placed it says which",
+        "source": "what an author wrote; `expanded` is what is applied, and is fingerprinted",
+    },
+    "publication": _WHOLE_JOURNAL,
+    "tree": {"at": "when it was last signed; the note says so", "name": "one name", "size": "the note says so"},
+    "tree_node": "derived: the leaves are compared with the notes",
+    "leaf_owed": "derived: an entry that is no leaf and is not owed is told",
+    "timer": "derived: acts are judged by what time decided, whether its row is there or not",
+    "tally": "derived: counted from the journal, and counted again with `worker --recount`",
+    "tally_mark": "derived: counted from the journal, and counted again with `worker --recount`",
+    "seat_hold": "lasts some minutes: a seat held while it is confirmed",
+    "waiting": "who is to be told of a free seat; nothing is decided by it",
+    "reading": "who of the administration read what: one line a day, beside the journal",
+    "session": "lasts some hours or weeks; what is done in it is journalled",
+    "sign_in_code": "lasts some minutes",
+    "rate": "counts tries for some minutes",
+    "aside": "lasts some minutes",
+    "reply": "lasts some days: the answer to a form sent twice",
+    "watch": "how following a repository goes; what is in service is a publication",
+    "work_order": "what is done by it is journalled line by line; that it was given is in the journal of people",
+    "order_line": "what is done by it is journalled line by line",
+    "order_part": "a file to take away, made again from what it lists",
+    "snippet": "sentences offered to agents; what they send is journalled",
+    "opening_change": "public opening hours; who changed them is in the journal of people",
+    "opening_head": "counts the changes of opening hours",
+}
+# Cells that a check of the schema allows no free text in.
+_ANOTHER: Final[Mapping[tuple[str, str], Any]] = {
+    ("account", "kind"): "auditor", ("identifier", "kind"): "provider", ("mandate", "kind"): "child",
+    ("mandate", "role"): "reader", ("mandate", "status"): "ended", ("letter", "channel"): "inbox",
+    ("payment", "status"): "unknown", ("pay_event", "kind"): "failed", ("booking", "status"): "attended",
+    ("message", "side"): "agent", ("document", "status"): "revoked", ("publication", "outcome"): "refused",
+    ("document", "row"): 7,
+}  # fmt: skip
+FIXED: Final = frozenset({("people_entry", "dossier"), ("publication_entry", "dossier")})  # one value, says the schema
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def everything(folder: Path, store: SqliteStore | PostgresStore) -> World:
+    """Whole lives, with money paid twice and seats, messages, mandates, second factors."""
+    world = a_world(folder, store)
+    settings = replace(world.office.settings, checkpoints=folder / "notes", base_url="https://guichet.example")
+    world.office = replace(world.office, settings=settings)
+    clerk, chief = world.agent("clerk", "sncja/greffier_en_chef"), world.agent("chief", "sncja/greffier_en_chef")
+    afi = world.applicant()
+    signed = world.take(world.paid(world.sent(owner=afi), TWICE_DEBITED), chief, "signer")
+    (owed,) = owed_back(world.office, afi, signed.id)
+    pay_back(world.office, clerk, signed.id, owed.refund.entry, "OM-2026-4471")
+    sharing.lend(world.office, afi, signed.id, signed.documents[0].id)
+    koffi = world.applicant("+22891112233")
+    checker = world.agent("checker", "dgdn/controleur")
+    passport = world.take(world.sent(PASSPORT, koffi), checker, "conforme")
+    messages.write_message(world.office, koffi, passport.id, "Bonjour, où en est ma demande ?")
+    messages.write_message(world.office, checker, passport.id, "Elle est prête.")
+    notes.write_note(world.office, checker, passport.id, "Vu avec le service.")
+    world.booked(world.paid(passport), "depot")
+    world.draft(PASSPORT, world.applicant("+22892112233"))
+    representation.check(world.office, administrator(world), company(world, afi).id, True)
+    now = world.office.now()
+    with world.office.store.unit(write=True) as unit:
+        unit.put_second_factor(SecondFactor(clerk.id, "sealed", now, 5, ("one", "two")))
+        unit.add_phone_move(
+            PhoneMove(afi.id, PHONE, "+22891445566", signed.id, clerk.id, "x", now, now + timedelta(days=3))
+        )
+        unit.add_identifier(Identifier("email", "afi@example.tg", afi.id, now))
+    tour(world.office)
+    world.wait(minutes=2)
+    assert sign_journal(world.office)
+    return world
+
+
+class Hand:
+    """Whoever owns the database: no trigger and no foreign key holds it."""
+
+    def run(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
+        raise NotImplementedError
+
+    def tables(self) -> set[str]:
+        """All of the schema, but the one that tells which migrations were applied."""
+        raise NotImplementedError
+
+    def columns(self, table: str) -> list[str]:
+        raise NotImplementedError
+
+    def rows(self, table: str) -> list[tuple[Any, ...]]:
+        names = ", ".join(f'"{one}"' for one in self.columns(table))
+        return self.run(f"SELECT {names} FROM {table} ORDER BY {names}")
+
+    def put(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """These rows and no others."""
+        names = self.columns(table)
+        marks = ", ".join("?" * len(names))
+        self.run("BEGIN")
+        try:
+            self.run(f"DELETE FROM {table}")
+            for row in rows:
+                self.run(f"INSERT INTO {table} ({', '.join(map(_quoted, names))}) VALUES ({marks})", row)
+        except BaseException:
+            self.run("ROLLBACK")
+            raise
+        self.run("COMMIT")
+
+    @contextmanager
+    def altered(self, table: str, rows: Sequence[Sequence[Any]]) -> Iterator[None]:
+        before = self.rows(table)
+        self.put(table, rows)
+        try:
+            yield
+        finally:
+            self.put(table, before)
+
+
+class SqliteHand(Hand):
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self.run("PRAGMA ignore_check_constraints = ON")
+        for (name,) in self.run("SELECT name FROM sqlite_schema WHERE type = 'trigger'"):
+            self.run(f'DROP TRIGGER "{name}"')
+
+    def run(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
+        return self._connection.execute(sql, cells).fetchall()
+
+    def tables(self) -> set[str]:
+        named = self.run("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        return {name for (name,) in named if "sqlite_" not in name}
+
+    def columns(self, table: str) -> list[str]:
+        return [name for (name,) in self.run("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", (table,))]
+
+
+class PostgresHand(Hand):
+    def __init__(self, address: str) -> None:
+        self._connection = psycopg.connect(address, autocommit=True)
+        self.run("SET session_replication_role = replica")
+
+    def run(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
+        done = self._connection.execute(sql.replace("?", "%s"), cells)
+        return done.fetchall() if done.description else []
+
+    def tables(self) -> set[str]:
+        named = self.run("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()")
+        return {name for (name,) in named if name != "migration"}
+
+    def columns(self, table: str) -> list[str]:
+        sql = (
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+            " AND table_name = ? AND is_generated = 'NEVER' AND column_name <> 'rowid' ORDER BY ordinal_position"
+        )
+        return [name for (name,) in self.run(sql, (table,))]
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def another(table: str, column: str, cell: Any) -> Any:
+    """Another value that the schema allows and the code can read."""
+    if (table, column) in _ANOTHER:
+        return _ANOTHER[table, column]
+    if isinstance(cell, int):
+        return 1 - cell if cell in (0, 1) and column not in ("n", "amount", "last", "revision", "seq") else cell + 1000
+    if cell is None:
+        return "2025-01-01T09:00:00.000000Z" if column.endswith("_at") else "2025-01-01" if "until" in column else "x"
+    if _DAY.match(cell):
+        return f"{int(cell[:4]) - 1}{cell[4:]}"
+    try:
+        plain = json.loads(cell)
+    except ValueError:
+        return f"{cell}x"
+    if isinstance(plain, list):
+        return json.dumps([*plain, "x"] if all(isinstance(one, str) for one in plain) else plain[1:])
+    return json.dumps({**plain, "x": "2025-01-01"}) if isinstance(plain, dict) else f"{cell}x"
