@@ -170,12 +170,12 @@ def guessing() -> Iterator[str]:
 
 def asking() -> Iterator[str]:
     (soon, ten), (most, hour) = askers.FIRST_PER_ADDRESS
-    [(again, same)] = askers.AGAIN_PER_ADDRESS
+    again, same = askers.AGAIN_PER_ADDRESS
     assert (minutes(ten), hour, same) == (10, timedelta(hours=1), hour)
     yield f"{SETTINGS.code_tries} a code; [sent](#sending-codes) {code_limits.CODES_PER_NUMBER} times a number"
     yield f"[sent](#sending-codes) {code_limits.LINKS_PER_EMAIL} times an address"
     yield f"{askers.PER_BROWSER} in a quarter of an hour; an agent at a counter {askers.PER_AGENT}"
-    yield f"{askers.PER_BROWSER} in a quarter of an hour; all such browsers of an address together {again:,} an hour"
+    yield f"{askers.PER_BROWSER} in a quarter of an hour; all of both of an address together {again:,} an hour"
     yield f"all of an address together: {soon} in ten minutes, {most:,} an hour"
     yield f"{code_limits.CODES_PER_NUMBER} codes, {code_limits.LINKS_PER_EMAIL} links in a quarter of an hour, half of them"
     yield f"{code_limits.A_DAY} a day |"

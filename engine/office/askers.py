@@ -1,8 +1,7 @@
 """Who asks for what anyone may ask for without signing in, and how often each is served.
 
 An address alone is a wrong measure: a mobile operator puts thousands of people behind one, and an attacker has many. A person who
-is signed in is counted by account. A browser that was served before is counted by itself; all such browsers of an address
-share a budget. A browser that comes for the first time shares another budget with all first comers of its address: a client
+is signed in is counted by account, a browser that was served before by itself; all these of an address share a budget. A browser that comes for the first time shares another budget with all first comers of its address: a client
 that drops its cookies uses up the second, never the first.
 """
 
@@ -17,7 +16,7 @@ from engine.office.tries import Limit
 PER_BROWSER: Final = 10  # in a quarter of an hour, as of an applicant who is signed in
 PER_AGENT: Final = 40  # at a counter one agent serves many people
 FIRST_PER_ADDRESS: Final = ((600, timedelta(minutes=10)), (1800, timedelta(hours=1)))
-AGAIN_PER_ADDRESS: Final = ((1800, timedelta(hours=1)),)
+AGAIN_PER_ADDRESS: Final = (1000, timedelta(hours=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,8 @@ NOBODY: Final = Asker()  # whoever cannot be told apart is not counted
 
 def limits_of(asker: Asker, what: str) -> tuple[Limit, ...]:
     """The limits on what one asks for (`code`, `link`)."""
-    if asker.account:
-        return (Limit(f"{what}@{asker.account}", PER_AGENT if asker.staff else PER_BROWSER),)
-    if asker.browser:
-        shared = tuple(Limit(f"{what}-again@{asker.client}", most, within) for most, within in AGAIN_PER_ADDRESS)
-        return (Limit(f"{what}@{asker.browser}", PER_BROWSER), *shared)
+    if asker.staff:
+        return (Limit(f"{what}@{asker.account}", PER_AGENT),)
+    if own := asker.account or asker.browser:
+        return Limit(f"{what}@{own}", PER_BROWSER), Limit(f"{what}-again@{asker.client}", *AGAIN_PER_ADDRESS)
     return tuple(Limit(f"{what}-first@{asker.client}", most, within) for most, within in FIRST_PER_ADDRESS)

@@ -189,6 +189,8 @@ def _sms(read: Callable[..., str]) -> SmsPolicy:
         if one not in COUNTRIES:
             raise WrongSetting("GUICHET_SMS_COUNTRIES", one)
     new = _number("SMS_NEW_AN_HOUR", most, _count) if most else usual.new_an_hour
+    if new < 1:
+        raise WrongNumber("GUICHET_SMS_NEW_AN_HOUR", most)
     return SmsPolicy(countries, new)
 
 

@@ -66,6 +66,10 @@ def test_the_settings() -> None:
     assert Settings.from_environment({}).sms == SmsPolicy()
     said = {"GUICHET_SMS_COUNTRIES": "tg, FR", "GUICHET_SMS_NEW_AN_HOUR": "500"}
     assert Settings.from_environment(said).sms == SmsPolicy(("TG", "FR"), 500)
-    for wrong in ({"GUICHET_SMS_COUNTRIES": "TG,XX"}, {"GUICHET_SMS_NEW_AN_HOUR": "-1"}):
+    for wrong in (
+        {"GUICHET_SMS_COUNTRIES": "TG,XX"},
+        {"GUICHET_SMS_NEW_AN_HOUR": "-1"},
+        {"GUICHET_SMS_NEW_AN_HOUR": "0"},
+    ):
         with pytest.raises(WrongSetting):
             Settings.from_environment(wrong)
