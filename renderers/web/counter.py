@@ -268,13 +268,8 @@ def follow() -> Response:
     if request.method == "POST":
         try:
             signed, number = assistance.follow_by_code(
-                office(),
-                typed,
-                request.form.get("code", "")[:40],
-                client=client(),
-                device=device(),
-                browser=known_browser(),
-            )
+                office(), typed, request.form.get("code", "")[:40], client=client(), device=device(), browser=known_browser(),
+            )  # fmt: skip
         except Refused as closed:
             if closed.reason.code == "too_many_tries":
                 return refused(closed.reason, "/suivi/code")

@@ -66,9 +66,10 @@ def sentence(reason: Refusal) -> str:
 
 
 def until_then(reason: Refusal) -> str:
-    """Of what waits (`WAITS`): from when another try is heard."""
+    """Of what waits (`WAITS`): from which minute another try is heard, never a minute too early."""
     key = "error.too_many_text" if reason.code == "too_many_tries" else f"error.{reason.code}_text"
-    return say(key, moment=moment_of(office().now() + timedelta(minutes=_minutes(reason))))
+    then = office().now() + timedelta(minutes=_minutes(reason), seconds=59)
+    return say(key, moment=moment_of(then))
 
 
 def _minutes(reason: Refusal) -> int:
