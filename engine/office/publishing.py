@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Final
 
 from engine.clock import local_day
+from engine.definition.build import fingerprint_of
 from engine.definition.catalogue import Catalogue, KeptOf, LostEdition
 from engine.definition.model import Procedure
 from engine.office.gates import Candidate, Judge, faults_of, renumbered, same_meaning
@@ -189,11 +190,12 @@ def deed_of(told: Publication) -> dict[str, Plain]:
 
 
 def broken_publications(store: Store) -> Iterator[Finding]:
-    """What `fsck` finds wrong: a publication that its chain does not tell as it is kept, or an edition that it placed and
-    that is nowhere."""
+    """What `fsck` finds wrong: a publication that its chain does not tell as it is kept, an edition that it placed and that is
+    nowhere, or whose text is not the one that it is known by."""
     with store.unit() as unit:
         told = {one.n: one for one in unit.publications() if one.stands}
         deeds = {_number(one): one for one in unit.deeds()}
+        heads = {(one.procedure, one.fingerprint): one.edition for one in unit.edition_heads()}
         for n, one in told.items():
             deed = deeds.get(n)
             if deed is None:
@@ -201,8 +203,15 @@ def broken_publications(store: Store) -> Iterator[Finding]:
             elif (deed.kind, deed.at, deed.body) != (one.outcome, one.at, deed_of(one)):
                 yield Finding("publication_differs", None, {"publication": n, "n": deed.n})
             for placed in one.placed:
-                if unit.edition(placed.procedure, placed.fingerprint) is None:
+                numbered = heads.get((placed.procedure, placed.fingerprint))
+                if numbered is None:
                     yield Finding("edition_missing", None, {"publication": n, "procedure": placed.procedure})
+                elif numbered != placed.edition:
+                    yield Finding("edition_differs", None, {"procedure": placed.procedure, "edition": placed.edition})
+        for procedure, fingerprint in heads:
+            kept = unit.edition(procedure, fingerprint)
+            if kept is not None and fingerprint_of(kept.expanded) != fingerprint:
+                yield Finding("edition_differs", None, {"procedure": procedure, "edition": kept.edition})
     for n in sorted(deeds.keys() - told.keys()):
         yield Finding("publication_missing", None, {"publication": n, "n": deeds[n].n})
 

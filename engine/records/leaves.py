@@ -61,6 +61,9 @@ LEAF_MISSING: Final = " UNION ALL ".join(
     " AND NOT EXISTS (SELECT 1 FROM leaf_owed WHERE leaf_owed.chain = e.dossier AND leaf_owed.n = e.n)"
     for table, _ in _CHAINS
 )
+TREE_DIFFERS: Final = """
+  SELECT NULL, leaves FROM (SELECT count(*) AS leaves FROM leaf) AS counted
+  WHERE leaves <> coalesce((SELECT size FROM tree WHERE name = 'journal'), 0)"""
 
 SEALED: Final = (
     " UNION ALL ".join(

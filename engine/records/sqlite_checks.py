@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from engine.records.bodies import Unreadable, to_plain
 from engine.records.dossier import Dossier
 from engine.records.journal import Entry, verify
-from engine.records.leaves import LEAF_DIFFERS, LEAF_MISSING
+from engine.records.leaves import LEAF_DIFFERS, LEAF_MISSING, TREE_DIFFERS
 from engine.records.sqlite_dossiers import ENTRIES, LINES, line_of, read_body
 from engine.records.sqlite_ledger import BOOKINGS, ISSUED
 from engine.records.sqlite_people import RIGHTS
@@ -29,6 +29,7 @@ Ask: TypeAlias = Callable[[str, Sequence[Any]], Iterable[Sequence[Any]]]
 # Code of the finding → rows of (dossier or NULL, what it is about).
 QUESTIONS: Final = {
     "no_body": "SELECT id, number FROM dossier WHERE NOT EXISTS (SELECT 1 FROM dossier_body WHERE dossier = dossier.id)",
+    "no_row": "SELECT dossier, dossier FROM dossier_body WHERE NOT EXISTS (SELECT 1 FROM dossier WHERE id = dossier_body.dossier)",
     "unjournaled": """
         SELECT id, revision FROM dossier
         WHERE coalesce((SELECT max(n) FROM entry WHERE entry.dossier = dossier.id), 0) < CASE WHEN revision > 1 THEN revision ELSE 1 END""",
@@ -57,6 +58,7 @@ QUESTIONS: Final = {
         WHERE entry > coalesce((SELECT max(n) FROM entry WHERE entry.dossier = timer.dossier), 0)""",
     "leaf_differs": LEAF_DIFFERS,
     "leaf_missing": LEAF_MISSING,
+    "tree_differs": TREE_DIFFERS,
     "counts_differ": COUNTS_DIFFER,
     **ROW_QUESTIONS,
     "serial_back": """

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from engine.office.inspection import Inspected, fsck, inspect, number_of
 from engine.records.sqlite import SqliteStore
-from renderers.console_findings import findings_report
+from engine.records.sqlite_checks import QUESTIONS
+from engine.records.store import Finding
+from engine.values import group_number
+from renderers.console_findings import _REMEDIES, findings_report
 from renderers.words import load_words
 from tests.engine.office.tampering import DECISIONS, FIXED, Hand, PostgresHand, SqliteHand, another, everything
-from tests.engine.office.world import World
+from tests.engine.office.world import ROOT, World
 from tests.postgres import an_empty_store
 
+CODE = (*ROOT.glob("engine/office/*.py"), *ROOT.glob("engine/records/*.py"))
+OF_EXPLORATION = {"crash", "form", "message", "nobody", "price", "refused", "stuck", "unreached"}
 TRIED = sorted(table for table, said in DECISIONS.items() if not isinstance(said, str))
 
 
@@ -23,11 +30,13 @@ def owned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("office")
     if request.param == "sqlite":
         world = everything(folder, SqliteStore(folder / "guichet.db"))
-        yield world, SqliteHand(folder / "guichet.db")
+        hand: SqliteHand | PostgresHand = SqliteHand(folder / "guichet.db")
     else:
         store = an_empty_store()
         world = everything(folder, store)
-        yield world, PostgresHand(store.address)
+        hand = PostgresHand(store.address)
+    yield world, hand
+    hand.close()
     world.office.store.close()
 
 
@@ -67,7 +76,7 @@ def test_every_column_that_is_changed_is_told(owned: tuple[World, Hand], table: 
     for at, name in enumerate(names):
         if name in harmless or (table, name) in FIXED:
             continue
-        row = next((n for n, one in enumerate(rows) if one[at] is not None), 0)
+        row = min(range(len(rows)), key=lambda n: (rows[n][at] is None, rows[n].count(None)))
         changed = [*rows[row][:at], another(table, name, rows[row][at]), *rows[row][at + 1 :]]
         assert changed != list(rows[row]), (table, name)
         with hand.altered(table, [*rows[:row], changed, *rows[row + 1 :]]):
@@ -86,7 +95,7 @@ def test_every_row_that_is_deleted_is_told(owned: tuple[World, Hand], table: str
             assert_told(world, set(), f"{table}: {rows[n]}")
 
 
-UNTOLD = {("letter", "deleted"), ("pay_event", "deleted"), ("edition", "deleted"), ("serial", "deleted")}
+UNTOLD = {("letter", "deleted"), ("pay_event", "deleted"), ("edition", "deleted")}
 
 
 def _is_untold(table: str, names: list[str], row: tuple[Any, ...]) -> bool:
@@ -97,3 +106,71 @@ def _is_untold(table: str, names: list[str], row: tuple[Any, ...]) -> bool:
     if table == "pay_event":
         return not cells["verified"] or cells["kind"] not in ("paid", "overpaid")
     return True
+
+
+INSERTED = {
+    "account": {"id": "mallory", "login": "mallory"}, "identifier": {"value": "mallory@example.tg"}, "mandate": {"id": "mandate x"},
+    "letter": {"id": "letter x", "dedupe": "x"}, "message": {"id": "message x"}, "note": {"id": "note x"},
+    "payment": {"id": "payment x", "reference": "x", "provider_ref": None}, "share": {"token_sha256": "x"},
+    "booking": {"id": "booking x", "seat": 9, "appointment": "retrait"}, "refund": {"entry": 1}, "document": {"id": "x", "number": "x", "code": "x", "token": "x"},
+    "second_factor": {"account": "agent checker"}, "phone_move": {"account": "agent checker"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", sorted(INSERTED))
+def test_a_row_that_is_inserted_is_told(owned: tuple[World, Hand], table: str) -> None:
+    """A copy of one that is there, under another key."""
+    world, hand = owned
+    names, rows = hand.columns(table), hand.rows(table)
+    like = min(rows, key=lambda row: row.count(None))
+    copied = [INSERTED[table].get(name, cell) for name, cell in zip(names, like, strict=True)]
+    with hand.altered(table, [*rows, copied]):
+        assert_told(world, set(), table)
+
+
+def test_a_password_is_not_replaced_nor_an_owner(owned: tuple[World, Hand]) -> None:
+    """By name, as an administrator reads it: the login, the dossier's number, and what to do."""
+    world, hand = owned
+    ((number,), *_) = hand.run("SELECT number FROM dossier WHERE id IN (SELECT dossier FROM document)")
+    with hand.changed("UPDATE account SET secret = 'x' WHERE login = 'checker'", "account"):
+        found = inspect(world.office)
+        assert [(one.code, one.facts["about"]) for one in found.findings] == [("account_differs", "checker")]
+        assert "un compte a été modifié hors du journal" in said(world, found, "fr")
+        assert "about=checker" in said(world, found, "en")
+    swap = (
+        f'UPDATE dossier_body SET body = replace(body, \'"owner":"applicant\', \'"owner":"mallory\') {hand.of(number)}'
+    )
+    with hand.changed(swap, "dossier_body"):
+        found = inspect(world.office)
+        assert "body_differs" in {one.code for one in found.findings}
+        for language in ("fr", "en"):
+            assert group_number(number) in said(world, found, language)
+
+
+def test_answers_are_not_changed_with_their_salts_deleted(owned: tuple[World, Hand]) -> None:
+    world, hand = owned
+    with (
+        hand.changed("DELETE FROM salt", "salt"),
+        hand.changed("UPDATE dossier_body SET body = replace(body, 'AMEGAN', 'KOSSI')", "dossier_body"),
+    ):
+        assert {"salts_missing", "body_differs", "answers_differ"} <= {one.code for one in fsck(world.office)}
+
+
+def test_many_of_one_kind_are_one_sentence(owned: tuple[World, Hand]) -> None:
+    world, _ = owned
+    found = Inspected(tuple(Finding("edition_lost", f"d{n}", {"edition": "b3"}) for n in range(59)), {})
+    told = said(world, found, "fr").splitlines()
+    assert told[0].startswith(
+        "59 dossiers (d0, d1, d2, d3, d4, …)\N{NO-BREAK SPACE}: l’édition de la procédure ne se lit plus. Remettez"
+    )
+    assert told[1:] == ["59 constats."]
+
+
+def test_every_code_has_its_sentence_in_both_languages() -> None:
+    """Those that the engine writes out, and those of the questions in SQL."""
+    written = set(re.findall(r'Finding\(\s*"([a-z_]+)"', "".join(one.read_text("utf-8") for one in CODE)))
+    for language in ("fr", "en"):
+        texts = yaml.safe_load((ROOT / f"renderers/words_fsck.{language}.yaml").read_text("utf-8"))["fsck"]
+        assert (written | set(QUESTIONS)) - OF_EXPLORATION <= set(texts["found"])
+        assert set(_REMEDIES.values()) | {"compare"} == set(texts["do"])
+    assert set(_REMEDIES) <= set(texts["found"])
