@@ -24,14 +24,26 @@ from engine.clock import local_day
 from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.definition.model import Procedure
 from engine.definition.shared_files import Shared
-from engine.office.gates import FILES, HISTORY, SIGNATURE, Candidate, Judge, Places, examine, plain_facts, shut
+from engine.office.gates import (
+    FILES,
+    HISTORY,
+    MOST_TOLD,
+    SIGNATURE,
+    Candidate,
+    Judge,
+    Places,
+    examine,
+    plain_facts,
+    shut,
+)
 from engine.office.mirror import Mirror
 from engine.office.office import Office, publish_editions
 from engine.office.publication import commit_at, origin_of, root_of, text_at
 from engine.office.publishing import FOLDER, Decided, OriginOf, arranged, candidates, decide, decided, gone
 from engine.office.scenario import play
+from engine.office.signed_history import GOOD
 from engine.problems import Problem, Refusal, Refused, refusal
-from engine.records.publications import Gate, Origin, Publication, Watch
+from engine.records.publications import Found, Gate, Origin, Publication, Watch
 from engine.records.store import Busy, Conflict, Damaged, Store
 from engine.rules.wording import Wording
 from engine.values import Plain
@@ -46,7 +58,6 @@ PATIENCE: Final = (
 )
 _AGAIN: Final = 0.05
 INDEX: Final = "shelf.index"  # in the data folder: what the files said when they were last read
-_GOOD: Final = "G"
 _FORGED: Final = "B"
 
 
@@ -235,8 +246,24 @@ class Follower:
             yield shut(HISTORY, refusal("git_rewritten", commit=before[:7], at=at, reference=commit[:7]))
         if origin.signature == _FORGED:
             yield shut(SIGNATURE, refusal("git_forged", commit=commit[:7], name=origin.author))
-        elif self.mirror.followed.signed and origin.signature != _GOOD:
+        elif self.mirror.followed.signed and origin.signature != GOOD:
             yield shut(SIGNATURE, refusal("git_unsigned", commit=commit[:7], name=origin.author))
+        elif self.mirror.followed.signed and before and self.mirror.has(before):
+            yield from self._unsigned(before, commit)
+
+    def _unsigned(self, before: str, commit: str) -> Iterator[Gate]:
+        """The commits since the last publication that changed what is published and that no allowed signer signed."""
+        try:
+            found = list(self.mirror.unsigned(before, commit))
+        except Refused as refused:
+            yield shut(SIGNATURE, refused.reason)
+            return
+        if found:
+            told = tuple(
+                Found("git_unsigned_change", facts={"commit": one.commit[:7], "name": one.author, "file": one.file})
+                for one in found[:MOST_TOLD]
+            )
+            yield Gate(SIGNATURE, False, told, max(0, len(found) - MOST_TOLD))
 
     def _publish(
         self, office: Office, known: Decided, catalogue: Catalogue, origin: Origin, found: list[Candidate],

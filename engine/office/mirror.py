@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from engine.office.publication import ask_git, commit_at, distrust_in, follows, lay_out, origin_of, run_git, tree_of
+from engine.office.signed_history import Unsigned, unsigned_since
 from engine.problems import Refusal, Refused, refusal
 from engine.records.publications import Origin
 
@@ -40,7 +42,7 @@ _SSH: Final = "ssh -o BatchMode=yes -o ConnectTimeout=10"
 @dataclass(frozen=True, slots=True)
 class Followed:
     """What an installation follows: the address of a repository, a branch, the folder of definitions within it. With
-    `signed`, only commits whose signature is good may publish."""
+    `signed`, only commits whose signature is good may publish, and change what is published."""
 
     address: str
     branch: str = "main"
@@ -144,6 +146,13 @@ class Mirror:
         folder = self.followed.folder
         tree = tree_of(self._git, later, folder)
         return bool(tree) and tree == tree_of(self._git, earlier, folder)
+
+    def unsigned(self, earlier: str, later: str) -> Iterator[Unsigned]:
+        """The commits since an earlier one that change what is published without a good signature."""
+        return unsigned_since(self._git, self.followed.folder, earlier, later)
+
+    def has(self, commit: str) -> bool:
+        return ask_git(self._git, "cat-file", "-e", f"{commit}^{{commit}}") is not None
 
     def origin(self, commit: str, procedure: str = "", since: str = "") -> Origin:
         """The people behind a commit; of one definition, behind its last change since an earlier commit."""

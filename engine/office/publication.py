@@ -25,7 +25,7 @@ from engine.records.publications import Origin
 SECONDS: Final = 20
 MOST_FILES: Final = 2_000
 MOST_BYTES: Final = 16 * 1024 * 1024  # of all the definitions of a commit
-_SHARED: Final = ("blocks", "lists", "presets", "shared")
+SHARED_FOLDERS: Final = ("blocks", "lists", "presets", "shared")
 _ALONE: Final = (
     "-c", "core.fsmonitor=false", "-c", "core.hooksPath=", "-c", "core.quotePath=false", "-c", "log.showSignature=false",
     "-c", "log.mailmap=false", "-c", "i18n.logOutputEncoding=UTF-8", "-c", "gpg.program=gpg", "-c", "gpg.openpgp.program=gpg",
@@ -86,7 +86,9 @@ def at_reference(file: Path, reference: str) -> Iterator[Revision]:
     beside = PurePosixPath(name).parent
     with tempfile.TemporaryDirectory(prefix="guichet-") as place:
         folder = Path(place).resolve()
-        _write(root, _blobs_of(root, commit, [str(beside / one) for one in _SHARED], recursive=True), beside, folder)
+        _write(
+            root, _blobs_of(root, commit, [str(beside / one) for one in SHARED_FOLDERS], recursive=True), beside, folder
+        )
         yield Revision(commit, reference, name, text, folder)
 
 
@@ -105,7 +107,7 @@ def root_of(file: Path) -> Path:
 def distrust_in(said: str) -> Refusal | None:
     """Why git opens no repository of another account, when that is what it said: `git_distrusted`, with the folder."""
     found = _DISTRUST.search(said)
-    return refusal("git_distrusted", name=_told(found[1])) if found else None
+    return refusal("git_distrusted", name=shown(found[1])) if found else None
 
 
 def commit_at(root: Path, reference: str) -> str:
@@ -134,7 +136,7 @@ def follows(root: Path, earlier: str, later: str) -> bool:
 
 def tree_of(root: Path, commit: str, folder: str) -> str:
     """What a folder holds at a commit, as one hash; empty when it is not there."""
-    found = ask_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{_within(folder)}")
+    found = ask_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{within(folder)}")
     return (found or b"").decode("ascii", "replace").strip()
 
 
@@ -145,7 +147,7 @@ def origin_of(root: Path, commit: str, source: str, branch: str = "", *, file: s
         found = ask_git(root, "log", "-1", "--format=%H", *span, "--", f":(literal){file}")
         commit = (found or b"").decode("ascii", "replace").strip() or commit
     said = ask_git(root, "log", "-1", f"--format={'%x00'.join(_TOLD)}", commit, "--") or b""
-    parts = [_told(one) for one in said.decode("utf-8", "replace").rstrip("\n").split("\0")]
+    parts = [shown(one) for one in said.decode("utf-8", "replace").rstrip("\n").split("\0")]
     if len(parts) != len(_TOLD):
         raise Refused(refusal("git_unknown_reference", reference=commit[:12]))
     full, parents, author, at, committer, signature, signer, subject, trailers = parts
@@ -160,10 +162,10 @@ def origin_of(root: Path, commit: str, source: str, branch: str = "", *, file: s
 
 
 def _author(root: Path, commit: str) -> str:
-    return _told((ask_git(root, "log", "-1", "--format=%an", commit, "--") or b"").decode("utf-8", "replace").strip())
+    return shown((ask_git(root, "log", "-1", "--format=%an", commit, "--") or b"").decode("utf-8", "replace").strip())
 
 
-def _told(text: str) -> str:
+def shown(text: str) -> str:
     """A text of a commit as it may be shown: one line, no sign that moves a cursor, cut when it is long."""
     kept = "".join(sign if sign.isprintable() or sign == "\x1f" else " " for sign in text)
     return kept.strip(" ")[:_LONGEST]
@@ -194,15 +196,15 @@ class _Blob(NamedTuple):
 def lay_out(root: Path, commit: str, folder: str, into: Path) -> None:
     """Writes the definitions of a commit and their shared files into an empty folder. Raises Refused, having written
     nothing: `git_no_definitions`, `git_link`, `git_too_big`, `git_failed`."""
-    within = PurePosixPath(_within(folder) or ".")
-    blobs = _blobs_of(root, commit, [f"{within}/"] if str(within) != "." else [], recursive=False)
+    inside = PurePosixPath(within(folder) or ".")
+    blobs = _blobs_of(root, commit, [f"{inside}/"] if str(inside) != "." else [], recursive=False)
     if not blobs:
         raise Refused(refusal("git_no_definitions", name=folder, reference=commit[:12]))
-    shared = _blobs_of(root, commit, [str(within / one) for one in _SHARED], recursive=True)
-    _write(root, [*blobs, *shared], within, into)
+    shared = _blobs_of(root, commit, [str(inside / one) for one in SHARED_FOLDERS], recursive=True)
+    _write(root, [*blobs, *shared], inside, into)
 
 
-def _within(folder: str) -> str:
+def within(folder: str) -> str:
     """A folder of a repository as git names it: no way up, no way out."""
     path = PurePosixPath(folder.strip("/"))
     if ".." in path.parts:
@@ -220,7 +222,7 @@ def _blobs_of(root: Path, commit: str, paths: Sequence[str], *, recursive: bool)
         if kind == "tree" or not (path.endswith(".yaml") or (recursive and mode not in ("", *_PLAIN))):
             continue
         if mode not in _PLAIN or ".." in PurePosixPath(path).parts or not path.isprintable():
-            raise Refused(refusal("git_link", name=_told(path)))
+            raise Refused(refusal("git_link", name=shown(path)))
         blobs.append(_Blob(path, name, int(size) if size.isdecimal() else 0))
     if len(blobs) > MOST_FILES or sum(one.size for one in blobs) > MOST_BYTES:
         raise Refused(refusal("git_too_big", count=len(blobs), size=sum(one.size for one in blobs) // 1024))
@@ -289,6 +291,15 @@ def run_git(
 
 
 def _surroundings() -> dict[str, str]:
-    """The environment less what would point git elsewhere (a hook sets GIT_DIR), and nothing fetched nor asked."""
+    """The environment less what would point git elsewhere (a hook sets GIT_DIR); nothing is fetched nor asked, and a commit is what
+    its hash says: no object is read in place of another."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {**own, "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return {
+        **own,
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_GRAFT_FILE": os.devnull,
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
