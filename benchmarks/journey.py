@@ -179,6 +179,7 @@ def _load(server: Server, tokens: Iterator[str], seconds: float) -> Run:
     return run
 
 
+AGAIN = re.compile(r'http-equiv="refresh" content="(\d+)"')
 ASKED = re.compile(r"<h1>(Nous demandons le paiement|Tapez votre code)")
 
 
@@ -234,22 +235,23 @@ class Journey:
         self, number: str, payer: dict[str, str], within: float = RECEIPT, seen: Callable[[float], None] | None = None
     ) -> None:
         """Pays, and follows until the receipt is read: nothing else is right, however late the run is. `seen` is told how long it took
-        until what is being done was read."""
+        until what is being done was read; the page is then looked at when it asks for it, as a browser does."""
         began = time.monotonic()
         following = self.asks_to_pay(number, payer)
-        self._end, limit = math.inf, time.monotonic() + within
+        self._end, limit, looks = math.inf, time.monotonic() + within, 0
         while True:
             status, place, text = self._ask("", "GET", following)
-            if seen is not None:
+            if seen is not None and not looks:
                 seen(time.monotonic() - began)
-                seen = None
+            looks += 1
             if status == 303 and "/rendez-vous" in place:
                 break
             if status != 200 or not ASKED.search(text):
                 self.fails(f"following: {status} to {place}, {heading(text)}")
             if time.monotonic() > limit:
                 self.fails(f"no receipt within {within:g} s: {heading(text)}")
-            time.sleep(LOOKS)
+            own = AGAIN.search(text) if seen is not None else None
+            time.sleep(float(own[1]) if own else LOOKS)
         self.get("paid", following, "Q-20")
 
     def asks_to_pay(self, number: str, payer: dict[str, str]) -> str:

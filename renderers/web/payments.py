@@ -201,6 +201,7 @@ def follow_payment(one: Case, payment_id: str) -> Response:
         del session["paying"]
         if payment.status == "paid":
             session["note"] = say("payment.paid")
+            one = case(one.dossier.number)  # as it stands once it was paid
             return go(_next_task(one) or one.at())
     return _ended_page(one, payment)
 
