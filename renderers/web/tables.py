@@ -13,11 +13,14 @@ from flask import Response
 from renderers.web.base import file_response
 
 CSV: Final = "text/csv; charset=utf-8"
-_DANGEROUS: Final = re.compile(r"[\t\r\n\0]|\s*[=+\-@＝＋－＠]")  # as programs read them, spaces passed over
+_SIGNS: Final = "[=+\\-@＝＋－＠]"  # what begins a formula, as programs read it
+_AT_HEAD: Final = re.compile(rf"[\t\r\n\0]|\s*{_SIGNS}")
+# after a sign that separates cells or lines in another program
+_INSIDE: Final = re.compile(rf"([;\t\r\n\v\f\x85\u2028\u2029][\s\"\0]*)(?={_SIGNS})")
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as text; what begins like a formula is quoted, so that it opens as the text it is."""
+    """Rows as text. A formula sign that begins a cell gets an apostrophe, also where another separator would begin the cell."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerows([_cell(value) for value in row] for row in rows)
@@ -25,7 +28,10 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and _DANGEROUS.match(value) else value
+    if not isinstance(value, str):
+        return value
+    text = _INSIDE.sub(r"\1'", value)
+    return f"'{text}" if _AT_HEAD.match(text) else text
 
 
 def csv_response(rows: Iterable[Sequence[object]], name: str) -> Response:

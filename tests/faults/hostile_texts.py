@@ -40,7 +40,7 @@ _URLS: Final = frozenset(
     {"href", "src", "action", "formaction", "srcset", "poster", "cite", "data", "content", "xlink:href"}
 )
 _LED: Final = re.compile(r"(?i)^[\s\x00-\x20]*(javascript|data|vbscript|file):")
-_FORMULA: Final = re.compile(r"[\t\r\n\0]|\s*[=+\-@＝＋－＠](?!\d+([.,]\d+)?\Z)")
+FORMULA: Final = re.compile(r"[\t\r\n\0]|\s*[=+\-@＝＋－＠](?!\d+([.,]\d+)?\Z)")
 _CALCULATED: Final = re.compile(
     rf"(?<![\w-])(?:{SUM})+(?={MARK}|\W|\Z)|<class '|&lt;class "
 )  # not within a number or a digest
@@ -122,7 +122,7 @@ def _of_kind(kind: str, text: str, body: bytes) -> Iterator[str]:
         yield from page.hits
     elif kind == "text/csv":
         rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
-        yield from (f"formula {cell!r}" for row in rows for cell in row if _FORMULA.match(cell))
+        yield from (f"formula {cell!r}" for row in rows for cell in row if FORMULA.match(cell))
     elif kind.endswith("json"):
         json.loads(text)
     elif kind in ("image/svg+xml", "application/atom+xml"):

@@ -3,13 +3,15 @@ and each text alone. Then the twin: tables whose cells are written as they are."
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from renderers.web import tables
-from tests.faults.hostile_texts import MARK, TEXTS
+from tests.faults.hostile_texts import FORMULA, MARK, TEXTS
 from tests.faults.spreadsheet import Cell, opened
 from tests.faults.test_hostile_text_bar import a_hostile_world, formulas_as_they_are, readers
 from tests.web.access import ask, table, values_of
@@ -22,6 +24,10 @@ TABLES = {
     "auditor_procedures.procedures_csv",
     "orders.report",
 }  # that say a text
+INSIDE = (
+    "zz;=7*7191;zz", "zz; =7*7191;zz", "zz\t=7*7191\tzz", "zz\r=7*7191", "zz\n=7*7191\nzz", "zz\r\n=7*7191", 'zz;"=7*7191;zz', "zz;;=7*7191",
+    "zz;+7*7191;zz", "zz;-7*7191;zz", "zz;＝7*7191", "zz\f=7*7191", "zz\u2028=7*7191",
+)  # fmt: skip
 FORMULAS = ("=7*7191", "=SUM(A1:A9)", '=HYPERLINK("http://zzxss.example/","zz")', "=A1")
 
 
@@ -49,6 +55,25 @@ def test_each_text_is_opened_as_a_text(tmp_path: Path) -> None:
         cells = list(opened(tables.csv_text([["zz", text]]).encode("utf-8-sig"), tmp_path))
         assert cells[0] == Cell("zz", False)
         assert not [one for one in cells if one.is_formula], text
+
+
+def split_otherwise(table: str) -> Iterator[str]:
+    """The cells of a program that separates by `;` or tab, and may or may not read quotes."""
+    for separator in ";\t":
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+            for row in csv.reader(table.splitlines(keepends=True), delimiter=separator, quoting=quoting):
+                yield from row
+
+
+@pytest.mark.parametrize("text", INSIDE)
+def test_another_separator_begins_no_formula(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = list(split_otherwise(tables.csv_text([["zz", text, "zz"]])))
+    assert not [one for one in cells if FORMULA.match(one)]
+    out = io.StringIO()
+    csv.writer(out).writerows([[cell] for cell in cells])
+    assert not [one for one in opened(out.getvalue().encode("utf-8-sig"), tmp_path) if one.is_formula]
+    formulas_as_they_are(monkeypatch)
+    assert any(FORMULA.match(one) for one in split_otherwise(tables.csv_text([["zz", text, "zz"]])))
 
 
 def test_a_cell_written_as_it_is_is_reckoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
