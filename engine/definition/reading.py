@@ -19,8 +19,18 @@ Tree: TypeAlias = "bool | int | Decimal | str | list[Tree] | dict[str, Tree] | N
 Path: TypeAlias = tuple[str | int, ...]
 
 RESERVED: Final = frozenset({"on", "off", "yes", "no", "y", "n", "true", "false", "null"})
+FORBIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef\ud800-\udfff"
+    + "".join(chr(plane + low) for plane in range(0, 0x110000, 0x10000) for low in (0xFFFE, 0xFFFF))
+    + "]"
+)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([\s\S]))")
+_NAMED_ESCAPES: Final = {
+    "0": "\0", "a": "\a", "b": "\b", "t": "\t", "\t": "\t", "v": "\v", "f": "\f", "r": "\r", "e": "\x1b", "N": "\x85",
+    "L": "\u2028", "P": "\u2029",
+}  # fmt: skip
 _NO_COMMENT: Final = re.compile(r" #|\s+#(?=\S)")
 _AMBIGUOUS: Final = re.compile(
     r"y|yes|n|no|on|off|true|false|null|~"  # YAML 1.1's yes and no, in any case
@@ -155,6 +165,8 @@ class Reader:
     def _node(self, token: Token) -> None:
         self.nodes += 1
         self._refuse_references(token)
+        if token.style == '"':
+            self._refuse_escapes(token)
         place = self._open[-1] if self._open else None
         if place is not None and place.wants_key:
             self._key(place, token)
@@ -233,6 +245,20 @@ class Reader:
             self._say("Y101", token.start, len(token.anchor) + 1, what="anchor", name=token.anchor)
         elif token.tag:
             self._say("Y101", token.start, what="tag", name=token.tag)
+
+    def _refuse_escapes(self, token: Token) -> None:
+        """An escape that writes a sign that no file may hold is refused like the sign."""
+        if "\t" not in token.value and not FORBIDDEN.search(token.value):
+            return
+        for found in _ESCAPE.finditer(self.text, token.start.offset + 1, token.end.offset - 1):
+            if len(self.problems) >= self.limits.problems:
+                return
+            digits = found[1] or found[2] or found[3]
+            sign = chr(int(digits, 16)) if digits else _NAMED_ESCAPES.get(found[4], "")
+            if sign == "\t" or FORBIDDEN.match(sign):
+                at = found.start()
+                mark = Mark(self.text.count("\n", 0, at), at - self.text.rfind("\n", 0, at) - 1, at)
+                self._say("Y107", mark, len(found[0]), what="escape", sign=f"U+{ord(sign):04X}")
 
     # -- scalars -------------------------------------------------------------------------------------------------------
 

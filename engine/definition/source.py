@@ -16,18 +16,13 @@ from typing import Any, Final, Protocol
 import yaml
 
 from engine.definition.punctuation import Repair, no_break_after_key, repair
-from engine.definition.reading import RESERVED, Limits, Mark, Path, Reader, Spot, Token, Tree
+from engine.definition.reading import FORBIDDEN, RESERVED, Limits, Mark, Path, Reader, Spot, Token, Tree
 from engine.problems import Fact, InvalidDefinition, Position, Problem, Report, problem
 
 __all__ = ["RESERVED", "Limits", "Path", "Placed", "Source", "Tree", "read_source", "walk"]
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_FORBIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef\ud800-\udfff"
-    + "".join(chr(plane + low) for plane in range(0, 0x110000, 0x10000) for low in (0xFFFE, 0xFFFF))
-    + "]"
-)
 _DEFAULT: Final = Limits()
 _ATTEMPTS: Final = 12  # how many faulty lines are corrected in memory to look for the next ones
 
@@ -151,13 +146,13 @@ def _clean(text: bytes | str, file: str, limits: Limits) -> tuple[str, list[Prob
             where = Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
             return "", [problem("Y107", where, what="encoding", sign=f"0x{error.object[error.start]:02X}")]
     clean = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    if "\t" not in clean and not _FORBIDDEN.search(clean):
+    if "\t" not in clean and not FORBIDDEN.search(clean):
         return clean, []
     found = []
     for number, line in enumerate(clean.split("\n"), 1):
         if "\t" in line:
             found.append(problem("Y104", Position(file, number, line.index("\t") + 1)))
-        if match := _FORBIDDEN.search(line):
+        if match := FORBIDDEN.search(line):
             where = Position(file, number, match.start() + 1)
             found.append(problem("Y107", where, what="sign", sign=f"U+{ord(match.group()):04X}"))
     return clean, found[: limits.problems]

@@ -151,6 +151,32 @@ def test_what_is_refused_and_where(text: str | bytes, code: str) -> None:
     assert codes(text) == [code]
 
 
+ESCAPES = (
+    r"\u202E", r"\u202a", r"\u2066", r"\u2069", r"\x1b", r"\e", r"\0", r"\x00", r"\u0000", r"\a", r"\b", r"\t", r"\x09", r"\v", r"\f", r"\r",
+    r"\x0D", r"\x7f", r"\x9F", r"\N", r"\L", r"\P", r"\U00002029", r"\uFEFF", r"\uFFFE", r"\U0010FFFF",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_an_escape_is_refused_like_the_sign_it_writes(escape: str) -> None:
+    for text, where in (
+        (f'a: "x{escape}y"', (1, 6)), (f'"k{escape}": 1', (1, 3)), (f'a: {{b: "x", c: ["y{escape}"]}}', (1, 19)),
+        (f'a: b\nc: "long\n  {escape} text"', (3, 3)), (f'a: "\\\\{escape}"', (1, 7)),
+    ):  # fmt: skip
+        found = next(iter(refused(text)))
+        assert (found.code, found.facts["what"], found.where.line, found.where.column) == ("Y107", "escape", *where)
+        assert found.where.width == len(escape)
+
+
+def test_an_escape_that_writes_a_plain_sign_is_kept() -> None:
+    assert read(r'a: "\u00e9\n\"\\u202E\/\_"').tree == {"a": 'é\n"\\u202E/\xa0'}
+    assert read(r"a: '\u202E'").tree == read(r"a: \u202E").tree == {"a": r"\u202E"}
+
+
+def test_as_many_escapes_as_a_file_holds_are_told_in_no_time() -> None:
+    assert codes('a: "' + r"\e" * 200_000 + '"')[0] == "Y107 1:5"
+
+
 @pytest.mark.parametrize(
     ("text", "limits", "what"),
     [
