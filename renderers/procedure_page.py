@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Final
 
 from engine.definition.directory import Directory, Office
 from engine.definition.expressions import FALSE, TRUE, Constant, Expression
 from engine.definition.model import Appeal, Fee, Field, Law, Line, Procedure
-from engine.rules.fees import AnnouncedPrice, announced_price
+from engine.rules.announced import AnnouncedPrice, announced_price
 from engine.values import Span
 from renderers.condition_text import condition_text
 from renderers.html import span_text
@@ -142,14 +143,20 @@ class SheetWriter:
             identity.category or "other",
         )  # fmt: skip
 
+    @cached_property
+    def announced(self) -> AnnouncedPrice:
+        return announced_price(self.procedure, self.day)
+
     def price(self) -> str:
-        return self._price_text(announced_price(self.procedure, self.day))
+        return self._price_text(self.announced)
 
     def _price_text(self, price: AnnouncedPrice) -> str:
         if price.kind == "free":
             return self.say("sheet.free")
+        if price.kind != "fixed" and (each := self._each(price)):
+            return each
         if price.amount is None:
-            return self._each(price) or self.say("sheet.price_depends")
+            return self.say("sheet.price_depends")
         amount = self.words.money(price.amount, self.language)
         return amount if price.kind == "fixed" else self.say("sheet.price_from", amount=amount)
 
@@ -251,8 +258,8 @@ class SheetWriter:
 
     def _facts(self) -> Iterator[SheetFact]:
         identity = self.procedure.identity
-        price = announced_price(self.procedure, self.day)
-        marks = (self.mark(one.basis) for one in price.lines if price.kind != "from" or one.is_sure)
+        price = self.announced
+        marks = (self.mark(one.basis) for one in price.lines if price.kind != "from" or one.in_least)
         yield SheetFact(self.say("sheet.price"), (self.price(),), next(filter(None, marks), ""))
         if identity.delay.entries:
             yield SheetFact(self.say("sheet.delay"), tuple(self._delays()), self.mark(identity.law_of("delay")))

@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from math import ceil, floor
-from typing import Literal
 
-from engine.definition.expressions import TRUE, Constant, Expression, Scope, Value
+from engine.definition.expressions import Expression, Scope, Value
 from engine.definition.model import Cut, Fee, Line, Procedure
 from engine.records.dossier import Owed, OwedLine
 from engine.rules.field_kinds.kind import Speech
 from engine.rules.wording import Wording
-from engine.values import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def quotes(procedure: Procedure, scope: Scope, language: str, wording: Wording) 
 def _lines(
     fee: Fee, line: Line, scope: Scope, speech: Speech, missing: dict[str, None]
 ) -> Iterator[OwedLine]:  # fmt: skip
-    if not _in_force(line, scope.today):
+    if not in_force(line, scope.today):
         return
     if line.for_each is None:
         yield from _line(fee, line, "", scope, speech, missing)
@@ -88,7 +86,7 @@ def _lines(
             yield from _line(fee, line, str(number), scope.inside(row), speech, missing)
 
 
-def _in_force(line: Line, day: date) -> bool:
+def in_force(line: Line, day: date) -> bool:
     return (line.from_ is None or line.from_ <= day) and (line.until is None or day <= line.until)
 
 
@@ -168,65 +166,3 @@ def fee_names(fee: Fee) -> frozenset[str]:
     of_cuts = (one for cut in fee.reductions for one in (cut.when, cut.percent, cut.amount))
     all_of_them = (fee.when, fee.exempt, fee.at_least, fee.at_most, *of_lines, *of_cuts)
     return frozenset(name for one in all_of_them if one is not None for name in one.names)
-
-
-# -- what the public sheet says before anything is answered ------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class AnnouncedLine:
-    """One line of the price as announced: `amount` when it is the same for everyone, a unit price if `counted`;
-    `when` is the text of its condition if it has one."""
-
-    fee: str
-    label: Text
-    amount: int | None
-    counted: bool = False
-    per: Text | None = None
-    when: str | None = None
-    basis: str | None = None
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether everyone owes this amount."""
-        return self.amount is not None and self.when is None and not self.counted
-
-
-@dataclass(frozen=True, slots=True)
-class AnnouncedPrice:
-    """`free`: nothing is ever owed · `fixed`: `amount`, whoever asks · `from`: at least `amount` · `varies`."""
-
-    kind: Literal["free", "fixed", "from", "varies"]
-    amount: int | None
-    lines: tuple[AnnouncedLine, ...]
-
-
-def announced_price(procedure: Procedure, day: date) -> AnnouncedPrice:
-    """The price of the procedure on a day, as far as it is known without any answer."""
-    fees = procedure.fees()
-    lines = tuple(_announced(fee, line) for fee in fees for line in fee.lines if _in_force(line, day))
-    base = sum(line.amount or 0 for line in lines if line.is_sure)
-    if all(line.amount == 0 for line in lines):
-        return AnnouncedPrice("free", 0, lines)
-    lowered = any(fee.exempt or fee.reductions or fee.at_most for fee in fees)
-    raised = any(fee.at_least for fee in fees)
-    if not lowered and not raised and all(line.is_sure for line in lines):
-        return AnnouncedPrice("fixed", base, lines)
-    if lowered or not base:
-        return AnnouncedPrice("varies", None, lines)
-    return AnnouncedPrice("from", base, lines)
-
-
-def _announced(fee: Fee, line: Line) -> AnnouncedLine:
-    conditions = [one.text for one in (fee.when, line.when) if one != TRUE]
-    counted = line.times is not None or line.for_each is not None
-    basis = line.law_of("amount") or fee.law_of("amount")
-    when = " and ".join(conditions) or None
-    return AnnouncedLine(fee.id, line.label, _constant(line.amount), counted, line.per, when, basis)
-
-
-def _constant(expression: Expression) -> int | None:
-    """The whole amount of an expression that hangs on nothing."""
-    node = expression.node
-    value = node.value if isinstance(node, Constant) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

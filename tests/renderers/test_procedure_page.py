@@ -132,7 +132,9 @@ ONE = "{une: {label: Copie, amount: 500, times: combien, per: copie}}"
 def test_what_each_costs_is_said_where_only_the_number_is_unknown() -> None:
     assert plain(sheet(COPIES.replace("LINES", ONE)).price) == "500 FCFA par copie"
     two = ONE[:-1] + ", port: {label: Port, amount: 200, when: envoi}}"
-    assert sheet(COPIES.replace("LINES", two)).price == "Selon votre situation"
+    assert plain(sheet(COPIES.replace("LINES", two)).price) == "à partir de 500 FCFA"
+    unknown = two.replace("500", "combien * 3").replace(", times: combien, per: copie", ", when: not envoi")
+    assert sheet(COPIES.replace("LINES", unknown).replace(", minimum: 1", "")).price == "Selon votre situation"
 
 
 def test_a_price_is_marked_by_the_lines_that_make_it() -> None:

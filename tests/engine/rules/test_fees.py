@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.records.dossier import Owed
-from engine.rules.fees import Quote, announced_price, part_of, quote, quotes
+from engine.rules.announced import announced_price
+from engine.rules.fees import Quote, part_of, quote, quotes
 from engine.rules.scopes import scope_of
 from engine.values import Plain
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_words
