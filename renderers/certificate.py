@@ -61,9 +61,11 @@ def receipt_pdf(
     wording: Wording,
     language: str,
     verify_url: str,
+    code: str,
     agency_label: str = "",
 ) -> bytes:
-    """The receipt of a payment: what was paid, for which lines, by which phone, under which reference."""
+    """The receipt of a payment: what was paid, for which lines, by which phone, under which reference. `verify_url` is where
+    its two numbers are typed; the QR holds `verify_url/<code>`."""
     reference = payment.receipt or payment.reference
     francs = _say(wording, "pdf.francs", language)
     lines = _lines(dossier, payment.fees)
@@ -77,7 +79,7 @@ def receipt_pdf(
             *([[_say(wording, "pdf.applicant", language), dossier.label]] if dossier.label else []),
             [_say(wording, "pdf.dossier", language), group_number(dossier.number)],
             [_say(wording, "pdf.paid_on", language), wording.moment(payment.ended_at or payment.started_at, language)],
-            [_say(wording, "pdf.paid_by", language), _phone(payment.payer)],
+            *([[_say(wording, "pdf.paid_by", language), _phone(payment.payer)]] if payment.payer else []),
             [_say(wording, "pdf.operator_reference", language), payment.provider_ref or payment.reference],
         ],
         "lines_title": _say(wording, "pdf.lines", language),
@@ -85,10 +87,9 @@ def receipt_pdf(
         "total_label": _say(wording, "pdf.total" if whole == payment.amount else "pdf.paid_here", language),
         "total": f"{wording.amount(payment.amount, language)} {francs}",
         "in_words": f"{_in_words(payment.amount, language)} {_say(wording, 'pdf.francs_long', language)}",
-        **_verification(group_number(dossier.number), verify_url, wording, language, "pdf.verify_receipt"),
-        "verify_title": _say(wording, "frame.follow", language),
+        **_verification(reference, verify_url, wording, language, "pdf.verify_payment"),
     }
-    return render_pdf("receipt", data, {"qr": qr_svg(verify_url).encode()})
+    return render_pdf("receipt", data, {"qr": qr_svg(f"{verify_url}/{code}").encode()})
 
 
 def counter_pdf(
@@ -226,7 +227,7 @@ def _verification(
         "verify_title": _say(wording, "pdf.verify_title", language),
         "verify_text": _say(wording, text_key, language),
         "verify_url": url,
-        "code": group_code(code) if " " not in code else code,
+        "code": group_code(code) if code.isdigit() else code,
         "qr_alt": _say(wording, "pdf.qr_alt", language),
     }
 

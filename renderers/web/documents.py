@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, request
@@ -10,7 +11,9 @@ from flask import Blueprint, Response, jsonify, request
 from engine.clock import local_day
 from engine.office.inspection import proof_of_sending
 from engine.office.intake import see_form
-from engine.office.office import NotFound
+from engine.office.office import NUMBER_DIGITS, NotFound
+from engine.office.receipts import NUMBER as RECEIPT_NUMBER
+from engine.office.receipts import ReceiptVerdict, is_receipt_code, verify_receipt, verify_receipt_number
 from engine.office.verification import Verdict, jwks, read_document
 from engine.office.verification import verify as verdict_on
 from engine.rules.documents import status_of
@@ -20,7 +23,7 @@ from renderers.web.base import actor, client, day_of, file_response, go, languag
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.guards import public, signed_in
 from renderers.web.links import linked_lines
-from renderers.web.money import money_lines
+from renderers.web.money import francs, money_lines
 from renderers.web.tracking import received_files
 from renderers.words import in_language
 
@@ -79,25 +82,68 @@ def proof(number: str) -> Response:
 @blueprint.get("/v")
 @public
 def verify_form() -> Response:
-    typed = request.args.get("code", "").strip()[:60]
-    if not typed:
-        return page("citizen/verify.html", errors=[], code="")
-    digits = digits_only(typed)
+    typed = {name: request.args.get(name, "").strip()[:60] for name in ("code", "quittance", "dossier")}
+    if not any(typed.values()):
+        return _verify_page(typed, {})
+    if typed["quittance"] or typed["dossier"]:
+        return _receipt_by_number(typed)
+    digits = digits_only(typed["code"])
     if len(digits) != 12:
-        return page("citizen/verify.html", 422, errors=[("#code", say("verify.code_wrong"))], code=typed)
+        return _verify_page(typed, {"code": say("verify.code_wrong")})
     return go(f"/v/{digits}")
+
+
+def _verify_page(typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
+    listed = [(f"#{name}", said) for name, said in errors.items()]
+    return page("citizen/verify.html", 422 if errors else 200, errors=errors, listed=listed, typed=typed)
+
+
+def _receipt_by_number(typed: Mapping[str, str]) -> Response:
+    receipt = typed["quittance"].upper()
+    errors = {
+        "quittance": "" if RECEIPT_NUMBER.fullmatch(receipt) else say("verify.receipt_wrong"),
+        "dossier": "" if len(digits_only(typed["dossier"])) == NUMBER_DIGITS else say("verify.dossier_wrong"),
+    }
+    errors = {name: said for name, said in errors.items() if said}
+    if errors:
+        return _verify_page(typed, errors)
+    return _receipt_page(verify_receipt_number(office(), receipt, typed["dossier"], client=client()))
 
 
 @blueprint.get("/v/<token>")
 @public
 def verify(token: str) -> Response:
+    if is_receipt_code(token):
+        return _receipt_page(verify_receipt(office(), token))
     found = verdict_on(office(), token[:60], client=client())
-    lines = _lines(found)
+    facts = _facts(found) if found.kind != "unknown" else []
+    return _verdict_page(_KINDS[found.kind], say(f"verdict.{found.kind}"), _lines(found), facts)
+
+
+def _receipt_page(found: ReceiptVerdict) -> Response:
+    """The least that lets a stranger compare with a receipt."""
+    lines = [say(f"verdict.receipt.text.{found.kind}")]
+    if found.kind == "unknown":
+        return _verdict_page("bad", say("verdict.receipt.unknown"), [*lines, say("verdict.receipt.unknown_check")], [])
+    facts = [
+        (say("verdict.number"), found.receipt),
+        (say("payment.amount"), francs(found.amount)),
+        (say("payment.paid_on"), day_of(found.paid_on) if found.paid_on else ""),
+        (say("payment.by"), found.payer),
+        (say("pdf.procedure"), in_language(found.title, language()) if found.title else ""),
+        (say("verdict.agency"), in_language(found.agency, language())),
+        (say("pdf.dossier"), found.dossier),
+        (say("verdict.receipt.repaid_part"), francs(found.repaid) if found.repaid else ""),
+    ]
+    kind = "act" if found.kind == "repaid" else "ok"
+    said = [(name, value) for name, value in facts if value]
+    return _verdict_page(kind, say(f"verdict.receipt.{found.kind}"), lines, said)
+
+
+def _verdict_page(kind: str, title: str, lines: list[str], facts: list[tuple[str, str]]) -> Response:
     answer = page(
-        "citizen/verdict.html", 404 if found.kind == "unknown" else 200,
-        verdict={"kind": _KINDS[found.kind], "title": say(f"verdict.{found.kind}"), "lines": lines},
-        facts=_facts(found) if found.kind != "unknown" else [], host=urlsplit(office().settings.base_url).netloc,
-        checked=moment_of(office().now()),
+        "citizen/verdict.html", 200 if facts else 404, verdict={"kind": kind, "title": title, "lines": lines}, facts=facts,
+        host=urlsplit(office().settings.base_url).netloc, checked=moment_of(office().now()),
     )  # fmt: skip
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -23,6 +23,7 @@ from engine.office.cashier import (
 )
 from engine.office.fee_accounts import FeeAccount, fee_accounts
 from engine.office.office import NotFound
+from engine.office.receipts import receipt_code
 from engine.office.repaying import owed_back
 from engine.office.settlement import SECOND_THOUGHTS, record_callback
 from engine.problems import Refused
@@ -337,16 +338,11 @@ def receipt_file(one: Case, payment_id: str) -> Response:
     payment = see_payment(office(), actor(), one.id, payment_id)
     if payment.status not in _RECEIVED:
         raise NotFound
-    address = f"{office().settings.short_url}/d/{one.dossier.number}"
+    address, spoken = f"{office().settings.short_url}/v", one.dossier.language
     body = receipt_pdf(
-        payment,
-        one.dossier,
-        one.procedure,
-        office().wording,
-        one.dossier.language,
-        address,
-        agency_of(one, one.dossier.language),
-    )
+        payment, one.dossier, one.procedure, office().wording, spoken, address, receipt_code(office(), payment),
+        agency_of(one, spoken),
+    )  # fmt: skip
     return file_response(body, "application/pdf", f"quittance-{payment.receipt or payment.id}.pdf")
 
 

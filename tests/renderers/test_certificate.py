@@ -51,7 +51,7 @@ def test_a_name_is_written_with_its_letters_or_the_paper_still_comes(holder: str
 
 def test_a_receipt_says_the_payer_and_the_amount_as_people_do() -> None:
     payment = a_payment(payer="+22890000001", amount=30_000, status="paid")
-    text = read(receipt_pdf(payment, draft(passport()), passport(), load_words(), "fr", "https://exemple.tg/d"))
+    text = read(receipt_pdf(payment, draft(passport()), passport(), load_words(), "fr", "https://exemple.tg/v", "abc"))
     assert "90 00 00 01" in text
     assert "+228" not in text
     assert "Trente mille francs CFA" in text

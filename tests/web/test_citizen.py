@@ -15,6 +15,7 @@ from engine.clock import FixedClock
 from engine.definition.catalogue import Catalogue
 from engine.office import settlement
 from engine.office.bookings import mark
+from engine.office.receipts import receipt_code
 from engine.office.timers import run_timers
 from engine.records.dossier import Letter
 from engine.records.store import Busy
@@ -351,6 +352,33 @@ def test_paying_has_several_ends(known: Visitor) -> None:
     receipt = re.search(r'href="([^"]+/recu/[^"]+\.pdf)"', known.page.html)
     assert receipt
     assert known.open(receipt[1]).response.data.startswith(b"%PDF")
+
+
+def test_anyone_checks_a_receipt(known: Visitor) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", payer="90000001")
+    with known.office.store.unit() as unit:
+        [payment] = unit.payments_of(known.dossier_id(number))
+    stranger = another(known)
+    code = receipt_code(known.office, payment)
+    for address in (f"/v/{code}", f"/v?quittance={payment.receipt}&dossier={number}"):
+        told = stranger.open(address)
+        assert told.status == 200
+        assert told.response.headers["Cache-Control"] == "no-store"
+        for said in ("Quittance authentique", str(payment.receipt), "5 000 FCFA", "••• 01", f"••• {number[-4:]}"):
+            assert said in told.text, said
+        for kept in (number, group_number(number), payment.payer, "90 00 00 01", "AMEGAN"):
+            assert kept not in told.text.replace(f"value={number}", ""), kept
+    for wrong in (f"/v/{code[:-4]}AAAA", f"/v?quittance=Q-2026-999999&dossier={number}"):
+        told = stranger.open(wrong)
+        assert (told.status, "Quittance inconnue" in told.text) == (404, True)
+    wrong = stranger.open("/v?quittance=12&dossier=1")
+    assert wrong.status == 422
+    assert "Le numéro commence par Q." in wrong.text
+    assert "Le numéro de dossier a 11 chiffres." in wrong.text
+    printed = known.open(f"/dossiers/{number}/recu/{payment.id}.pdf").response.data
+    assert str(payment.receipt) in "".join(one.extract_text() for one in PdfReader(io.BytesIO(printed)).pages)
 
 
 @pytest.mark.parametrize(
