@@ -22,8 +22,9 @@ from engine.clock import SystemClock
 from engine.definition.catalogue import Catalogue, load_catalogue
 from engine.definition.shared_files import Shared
 from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
+from engine.gateways.payments import PaymentProvider
 from engine.gateways.registers import FileRegister
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
+from engine.gateways.sandbox import SandboxCard, SandboxOperator, SandboxProvider
 from engine.gateways.senders import ConsoleSender, InboxSender, Sender
 from engine.office.checkup import Place
 from engine.office.demo import close_demo, open_demo
@@ -48,7 +49,10 @@ from renderers.console_opening import opening
 from renderers.console_place import Installation
 from renderers.words import load_words
 
-DEMO_PROVIDERS: Final = {"mixx": "Mixx by Yas (T-Money)", "flooz": "Flooz (Moov Africa)"}
+DEMO_PROVIDERS: Final = {
+    "mixx": ("Mixx by Yas (T-Money)", ("70", "71", "72", "73", "90", "91", "92", "93")),
+    "flooz": ("Flooz (Moov Africa)", ("78", "79", "96", "97", "98", "99")),
+}
 CHECKPOINTS: Final = "checkpoints"
 COOKIE_SECRET: Final = "cookie.secret"
 
@@ -188,7 +192,11 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
     of gateways says; elsewhere a channel without a gateway writes to the terminal."""
     if operator is not None:
         inbox = InboxSender()
-        simulated = {name: SandboxProvider(operator, name, label) for name, label in DEMO_PROVIDERS.items()}
+        simulated: dict[str, PaymentProvider] = {
+            name: SandboxProvider(operator, name, label, prefixes=prefixes)
+            for name, (label, prefixes) in DEMO_PROVIDERS.items()
+        }
+        simulated["card"] = SandboxCard(operator, "card", "Carte bancaire (Visa, Mastercard)")
         return Gateways(simulated, {"sms": inbox, "email": inbox, "inbox": inbox})
     senders: dict[str, Sender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
     try:

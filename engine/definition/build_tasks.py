@@ -10,6 +10,7 @@ from engine.definition.build_form import build_page
 from engine.definition.expression_vocabulary import Vocabulary
 from engine.definition.expressions import EMPTY, INTEGER, MONEY, TEXT, TRUE, YES_NO, Expression, Type, constant
 from engine.definition.model import (
+    MOBILE_MONEY,
     SYSTEM,
     Appointment,
     Consulted,
@@ -80,7 +81,7 @@ def _fee(shop: Workshop, name: str, path: Path) -> Fee:
         at_most=bench.expression((*path, "at_most"), words, MONEY),
         valid_for=bench.span((*path, "valid_for")),
         instalments=_instalments(bench, (*path, "instalments"), words),
-        methods=bench.ids((*path, "methods")) or ("mobile_money",),
+        methods=bench.ids((*path, "methods")) or (MOBILE_MONEY,),
         deposit=bench.flag((*path, "deposit"), False),
     )
 

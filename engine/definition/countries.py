@@ -1,4 +1,4 @@
-"""The countries of the world by ISO 3166-1 alpha-3 code in lower case, with their names in French and in English."""
+"""The countries of the world by ISO 3166-1 alpha-3 code in lower case: names in French and in English, alpha-2 code."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from typing import Final
 
 from engine.values import Text
 
+_READ: Final[Mapping[str, list[str]]] = json.loads(Path(__file__).with_name("countries.json").read_text("utf-8"))
 
-def _read() -> Mapping[str, Text]:
-    names: dict[str, list[str]] = json.loads(Path(__file__).with_name("countries.json").read_text("utf-8"))
-    return MappingProxyType(
-        {code: Text((("fr", french), ("en", english))) for code, (french, english) in names.items()}
-    )
-
-
-COUNTRIES: Final[Mapping[str, Text]] = _read()
+COUNTRIES: Final[Mapping[str, Text]] = MappingProxyType(
+    {code: Text((("fr", french), ("en", english))) for code, (french, english, _) in _READ.items()}
+)
+ALPHA_2: Final[Mapping[str, str]] = MappingProxyType({code: alpha_2 for code, (_, _, alpha_2) in _READ.items()})

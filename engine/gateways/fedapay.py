@@ -1,4 +1,5 @@
-"""FedaPay: a transaction, its token, then a push to the payer's phone. Callbacks are signed over `t.body`.
+"""FedaPay: a transaction, its token, then a push to the payer's phone, or its page for a card. Callbacks are signed over
+`t.body`.
 
 The transaction is made under our reference (`merchant_reference`); when its making got no answer, the payer was asked
 for nothing yet, so that starting again does no harm.
@@ -10,18 +11,21 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from urllib.parse import quote
 
 from engine.clock import Clock
 from engine.gateways.payments import (
+    Asked,
     BadCallback,
     PaymentNotice,
     PaymentOrder,
     ProviderDown,
     ProviderStatus,
     Started,
+    Wallet,
 )  # fmt: skip
 from engine.gateways.wire import Answer, Wire, whole_francs
 from engine.records.dossier import PaymentStatus
@@ -37,7 +41,7 @@ _KINDS: Final[Mapping[str, tuple[PaymentStatus, str | None]]] = {
 }  # fmt: skip
 
 
-class FedaPay:
+class FedaPay(Wallet):
     """One wallet of FedaPay. `secret` asks for payments, `signing` is what its callbacks are signed with."""
 
     def __init__(
@@ -48,20 +52,27 @@ class FedaPay:
         self._headers = {"Authorization": f"Bearer {secret}"}
 
     def start(self, order: PaymentOrder) -> Started:
+        number = self._made(order, {"customer": {"phone_number": {"number": order.payer, "country": "tg"}}})
+        try:
+            token = self._token(number)
+            self._wire.post(f"/v1/{self._mode}", {"token": token.text("token")}, self._headers)
+        except ProviderDown:  # the transaction is theirs: what becomes of it is asked
+            pass
+        return Started(number)
+
+    def _made(self, order: PaymentOrder, more: Mapping[str, Plain]) -> str:
+        """The number of the transaction made of an order."""
         made = self._wire.post("/v1/transactions", {
             "description": order.label, "amount": order.amount, "currency": {"iso": order.currency},
-            "merchant_reference": order.reference, "custom_metadata": {"reference": order.reference},
-            "customer": {"phone_number": {"number": order.payer, "country": "tg"}},
+            "merchant_reference": order.reference, "custom_metadata": {"reference": order.reference}, **more,
         }, self._headers)  # fmt: skip
         number = _transaction(made).get("id")
         if made.status >= 400 or not isinstance(number, (int, str)):
             raise ProviderDown(f"refused_{made.status}")
-        try:
-            token = self._wire.post(f"/v1/transactions/{quote(str(number), safe='')}/token", {}, self._headers)
-            self._wire.post(f"/v1/{self._mode}", {"token": token.text("token")}, self._headers)
-        except ProviderDown:  # the transaction is theirs: what becomes of it is asked
-            pass
-        return Started(str(number))
+        return str(number)
+
+    def _token(self, number: str) -> Answer:
+        return self._wire.post(f"/v1/transactions/{quote(number, safe='')}/token", {}, self._headers)
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
         at = self._check_signature(headers, body)
@@ -110,6 +121,33 @@ class FedaPay:
         if abs(self._clock.now() - at) > SKEW:
             raise BadCallback("too_old")
         return at
+
+
+class FedaPayCard(FedaPay):
+    """Cards by FedaPay: typed on the page behind the token; nothing is pushed. `back` is where it sends the payer back."""
+
+    method = "card"
+    asks: tuple[Asked, ...] = ("name", "email")
+
+    def __init__(self, id: str, label: str, wire: Wire, secret: str, signing: str, back: str, clock: Clock) -> None:
+        super().__init__(id, label, wire, secret, signing, "moov_tg", clock)
+        self._back = back
+
+    def start(self, order: PaymentOrder) -> Started:
+        given, _, name = order.customer.name.rpartition(" ")
+        number = self._made(order, {
+            "customer": {"firstname": given or name, "lastname": name, "email": order.customer.email},
+            "callback_url": f"{self._back}?paiement={order.reference}",
+        })  # fmt: skip
+        with suppress(ProviderDown):  # asked for again: without its page nobody can pay
+            return self._there(number)
+        return self._there(number)
+
+    def _there(self, number: str) -> Started:
+        page = self._token(number).text("url")
+        if not page.startswith("https://"):
+            raise ProviderDown("no_page")
+        return Started(number, page=page)
 
 
 def _transaction(answer: Answer) -> Mapping[str, Plain]:

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from urllib.parse import parse_qs, quote
 
 from engine.clock import Clock
+from engine.gateways import payments
 from engine.gateways.payments import (
     CURRENCY,
     BadCallback,
@@ -35,7 +36,7 @@ _KINDS: Final[Mapping[str, tuple[PaymentStatus, str | None]]] = {
 _DONE: Final = "00"
 
 
-class PayDunya:
+class PayDunya(payments.Wallet):
     """One wallet of PayDunya. `name` is what the invoice says of who collects."""
 
     def __init__(

@@ -19,6 +19,7 @@ from engine.gateways.payments import (
     ProviderDown,
     ProviderStatus,
     Started,
+    Wallet,
 )  # fmt: skip
 from engine.gateways.wire import Wire, whole_francs
 from engine.records.dossier import PaymentStatus
@@ -31,7 +32,7 @@ _KINDS: Final[Mapping[str, tuple[PaymentStatus, str | None]]] = {
 }  # fmt: skip
 
 
-class PayGate:
+class PayGate(Wallet):
     """One network of PayGate Global: a citizen chooses the wallet, for a number no longer tells it."""
 
     def __init__(self, id: str, label: str, wire: Wire, token: str, network: Network, clock: Clock) -> None:

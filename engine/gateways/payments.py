@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
-from engine.records.dossier import PaymentStatus
+from engine.problems import Refusal
+from engine.records.dossier import Payment, PaymentStatus
 
 CURRENCY: Final = "XOF"
+Method: TypeAlias = Literal["mobile_money", "card"]
+# what a provider asks of whoever pays: a wallet its number, a card page what its bank compares
+Asked: TypeAlias = Literal["payer", "name", "email", "phone", "address", "city", "country", "postcode"]
+CARD_PAGE: Final = "/_operateur/carte/"  # of the simulated operator, in a demonstration
+WALLET_ASKS: Final[tuple[Asked, ...]] = ("payer",)
 
 
 class BadCallback(Exception):
@@ -25,16 +31,41 @@ class ProviderSilent(ProviderDown):
 
 
 @dataclass(frozen=True, slots=True)
+class Customer:
+    """Who holds the card, as a provider asks it (`Asked`); empty where it does not. `country` is ISO 3166-1 alpha-2."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""  # E.164
+    address: str = ""
+    city: str = ""
+    country: str = ""
+    postcode: str = ""
+
+
+NO_CUSTOMER: Final = Customer()
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentOrder:
     """What we ask a provider to collect. `reference` is ours and its idempotency key; `amount` in whole francs."""
 
     reference: str
     amount: int
-    payer: str  # E.164
+    payer: str  # E.164, of a wallet; empty for a card
     label: str
     placed_at: datetime
     expires_at: datetime
     currency: str = CURRENCY
+    customer: Customer = NO_CUSTOMER
+
+
+def order_of(payment: Payment, customer: Customer = NO_CUSTOMER) -> PaymentOrder:
+    """The order of a payment as its provider gets it."""
+    return PaymentOrder(
+        payment.reference, payment.amount, payment.payer, payment.reference[:8], payment.started_at, payment.expires_at,
+        customer=customer,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +105,27 @@ class ProviderStatus:
 
 
 class PaymentProvider(Protocol):
-    """One way of paying. `start` and `status` speak to the network: never inside a unit of work."""
+    """One way of paying. `start` and `status` speak to the network: never inside a unit of work. `prefixes`: how the national
+    numbers of a wallet begin, as far as that is known; a number may have been carried elsewhere."""
 
     @property
     def id(self) -> str: ...
 
     @property
     def label(self) -> str: ...
+
+    @property
+    def method(self) -> Method: ...
+
+    @property
+    def asks(self) -> tuple[Asked, ...]: ...
+
+    @property
+    def prefixes(self) -> tuple[str, ...]: ...
+
+    def accepts(self, order: PaymentOrder) -> Refusal | None:
+        """Why it would refuse this order, as far as that is known without asking it."""
+        ...
 
     def start(self, order: PaymentOrder) -> Started:
         """Asks to collect; asked once for an order, since not every provider knows it again. Raises `ProviderDown`."""
@@ -94,3 +139,14 @@ class PaymentProvider(Protocol):
         """What became of an order. Its reason is `no_such_order` where the provider never had it, `not_named` where it cannot be
         asked without its own reference. Raises `ProviderDown`."""
         ...
+
+
+class Wallet:
+    """What providers are unless they say otherwise: a wallet, known by its number, that takes any amount."""
+
+    method: Method = "mobile_money"
+    asks: tuple[Asked, ...] = WALLET_ASKS
+    prefixes: tuple[str, ...] = ()
+
+    def accepts(self, order: PaymentOrder) -> Refusal | None:
+        return None

@@ -1,8 +1,9 @@
-"""A simulated mobile-money operator with a ledger of its own, and the provider that speaks to it as to a real one.
+"""A simulated operator with a ledger of its own, and the providers that speak to it as to a real one: wallets and cards.
 
 The ledger is a small file apart from our store: the web and the worker are two processes, and an operator forgets
 nothing when we restart. Payer numbers ending in 90 00 00 01 to 08 play the endings of `MAGIC`; with any other number
-the person confirms or refuses on the operator's own page.
+the person confirms or refuses on the operator's own page. Whoever pays by card goes to a page of the operator's and chooses
+one of `CARD_ENDINGS` there: it asks no card number, since a made-up page that did would be one more to mistrust.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ from typing import Final
 
 from engine.clock import Clock
 from engine.gateways.payments import (
+    CARD_PAGE,
     CURRENCY,
+    Asked,
     BadCallback,
+    Method,
     PaymentNotice,
     PaymentOrder,
     ProviderDown,
     ProviderStatus,
     Started,
+    Wallet,
 )  # fmt: skip
 from engine.records.dossier import PaymentStatus
 
@@ -50,6 +55,16 @@ MAGIC: Final[Mapping[str, tuple[PaymentStatus, str | None, timedelta]]] = {
     "90000007": ("failed", "limit", timedelta()),
 }
 DOWN: Final = "90000008"
+CARD_ASKS: Final[tuple[Asked, ...]] = ("name", "email", "address", "city", "country")
+# what is chosen on the card page → (ending, reason, how long it stays unknown before); to leave the page ends nothing
+CARD_ENDINGS: Final[Mapping[str, tuple[PaymentStatus, str | None, timedelta]]] = {
+    "paid": ("paid", None, timedelta()),
+    "three_d_secure": ("failed", "three_d_secure", timedelta()),
+    "declined": ("failed", "declined", timedelta()),
+    "cancelled": ("failed", "cancelled", timedelta()),
+    "expired": ("expired", None, timedelta()),
+    "silent": ("paid", None, LATE),
+}
 _LEDGERS: Final = count()  # in memory, each under a name of its own: one that somebody still holds is nobody else's
 
 
@@ -67,6 +82,7 @@ class SandboxOrder:
     ended: PaymentStatus | None = None
     reason: str | None = None
     known_at: datetime | None = None
+    method: Method = "mobile_money"
 
     def status_at(self, now: datetime) -> PaymentStatus:
         if self.ended is None:
@@ -103,7 +119,7 @@ class SandboxOperator:
         return _read_order(row[0]) if row else None
 
     def pending_orders(self) -> tuple[SandboxOrder, ...]:
-        """Those waiting for a person, latest first."""
+        """Those waiting for a person, on a phone or on the card page, latest first."""
         with self._ledger() as rows:
             kept = [_read_order(body) for (body,) in rows.execute("SELECT body FROM orders ORDER BY rowid DESC")]
         now = self._clock.now()
@@ -116,6 +132,14 @@ class SandboxOperator:
 
     def refuse(self, reference: str) -> bool:
         return self._end(reference, "failed", "cancelled")
+
+    def end_card(self, reference: str, ending: str) -> bool:
+        """What the person chose on the card page. False if it is too late, or no such ending."""
+        order, found = self.order(reference), CARD_ENDINGS.get(ending)
+        if found is None or order is None or order.method != "card":
+            return False
+        ended, reason, unknown_for = found
+        return self._end(reference, ended, reason, self._clock.now() + unknown_for if unknown_for else None)
 
     def callback(self, reference: str) -> tuple[dict[str, str], bytes] | None:
         """The headers and body it would post to us about this order now; none if it knows nothing to tell."""
@@ -132,11 +156,11 @@ class SandboxOperator:
 
     # -- what its interface for merchants does
 
-    def place(self, order: PaymentOrder) -> SandboxOrder:
+    def place(self, order: PaymentOrder, method: Method = "mobile_money") -> SandboxOrder:
         """Takes an order once: the same reference again answers the order it has. Raises `ProviderDown`."""
         if order.payer.endswith(DOWN):
             raise ProviderDown("operator_down")
-        kept = _planned(order)
+        kept = replace(_planned(order), method=method)
         with self._ledger() as rows:
             rows.execute("INSERT OR IGNORE INTO orders VALUES (?, ?)", (kept.reference, _write_order(kept)))
         return self.order(order.reference) or kept
@@ -147,13 +171,15 @@ class SandboxOperator:
     def signature(self, stamp: str, body: bytes) -> str:
         return hmac.new(self._secret, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
-    def _end(self, reference: str, ended: PaymentStatus, reason: str | None) -> bool:
+    def _end(
+        self, reference: str, ended: PaymentStatus, reason: str | None, known_at: datetime | None = None
+    ) -> bool:  # fmt: skip
         with self._ledger() as rows:
             row = rows.execute("SELECT body FROM orders WHERE reference = ?", (reference,)).fetchone()
             order = _read_order(row[0]) if row else None
             if order is None or order.status_at(self._clock.now()) != "pending":
                 return False
-            body = _write_order(replace(order, ended=ended, reason=reason))
+            body = _write_order(replace(order, ended=ended, reason=reason, known_at=known_at))
             rows.execute("UPDATE orders SET body = ? WHERE reference = ?", (body, reference))
             return True
 
@@ -173,13 +199,17 @@ class SandboxOperator:
             raise ProviderDown("ledger") from error
 
 
-class SandboxProvider:
+class SandboxProvider(Wallet):
     """Our side of the wire: the same protocol as a real operator's."""
 
-    def __init__(self, operator: SandboxOperator, id: str = "sandbox", label: str = "Opérateur simulé") -> None:
+    def __init__(
+        self, operator: SandboxOperator, id: str = "sandbox", label: str = "Opérateur simulé",
+        method: Method = "mobile_money", prefixes: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         self._operator = operator
         self._id = id
         self._label = label
+        self.method, self.prefixes = method, prefixes
 
     @property
     def id(self) -> str:
@@ -230,6 +260,23 @@ class SandboxProvider:
         return at
 
 
+class SandboxCard(SandboxProvider):
+    """Cards of the same operator: the payer is sent to its page, which is on this site."""
+
+    asks: tuple[Asked, ...] = CARD_ASKS
+
+    def __init__(self, operator: SandboxOperator, id: str, label: str) -> None:
+        super().__init__(operator, id, label, "card")
+
+    def choose(self, reference: str, ending: str) -> bool:
+        """What a story has the payer choose on the page."""
+        return self._operator.end_card(reference, ending)
+
+    def start(self, order: PaymentOrder) -> Started:
+        placed = self._operator.place(order, "card")
+        return Started(_operator_reference(placed.reference), page=f"{CARD_PAGE}{placed.reference}")
+
+
 def _planned(order: PaymentOrder) -> SandboxOrder:
     ended, reason, unknown_for = MAGIC.get(order.payer[-8:], (None, None, timedelta()))
     return SandboxOrder(
@@ -247,7 +294,7 @@ def _write_order(order: SandboxOrder) -> str:
         "reference": order.reference, "amount": order.amount, "currency": order.currency, "payer": order.payer,
         "label": order.label, "placed_at": order.placed_at.isoformat(), "expires_at": order.expires_at.isoformat(),
         "ended": order.ended, "reason": order.reason,
-        "known_at": order.known_at.isoformat() if order.known_at else None,
+        "known_at": order.known_at.isoformat() if order.known_at else None, "method": order.method,
     })  # fmt: skip
 
 

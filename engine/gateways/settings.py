@@ -5,7 +5,14 @@ administrator keeps.
     kind = "paygate"                       # paygate, fedapay, paydunya, cinetpay
     label = "Mixx by Yas (T-Money)"        # as citizens read it
     network = "TMONEY"
+    prefixes = ["70", "71", "90", "91"]    # how its numbers begin: only ever a question to who types another
     token_file = "/run/secrets/paygate"    # every secret: in the file (`token`), or in a file of its own (`token_file`)
+
+    [operators.card]
+    kind = "cinetpay"
+    method = "card"                        # mobile_money unless said; cinetpay and fedapay take cards
+    label = "Carte bancaire (CinetPay)"
+    key_file = "/run/secrets/cinetpay"
 
     [sms]
     address = "https://sms.example/send"   # a POST in JSON
@@ -47,7 +54,7 @@ from engine.gateways.antivirus import ClamAV
 from engine.gateways.cinetpay import ADDRESS as CINETPAY
 from engine.gateways.cinetpay import CinetPay
 from engine.gateways.fedapay import ADDRESS as FEDAPAY
-from engine.gateways.fedapay import FedaPay, Mode
+from engine.gateways.fedapay import FedaPay, FedaPayCard, Mode
 from engine.gateways.identity import IdentityProvider
 from engine.gateways.mail import MailServer, Security
 from engine.gateways.opened import OTHER_COUNTRY, Gateways, UnreadGateways, WrongGateways
@@ -55,12 +62,13 @@ from engine.gateways.paydunya import ADDRESS as PAYDUNYA
 from engine.gateways.paydunya import PayDunya, Wallet
 from engine.gateways.paygate import ADDRESS as PAYGATE
 from engine.gateways.paygate import Network, PayGate
-from engine.gateways.payments import PaymentProvider
+from engine.gateways.payments import Method, PaymentProvider
 from engine.gateways.senders import Sender
 from engine.gateways.sms import SmsGateway
 from engine.gateways.wire import InsecureAddress, Wire
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_PREFIX: Final = re.compile(r"[0-9]{1,8}")
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -113,6 +121,12 @@ class _Table:
             raise self.wrong(key, "must be francs of one segment, from 0 to 10000, with two decimals at most")
         return {country: price for country, price in found.items() if price is not None}
 
+    def prefixes(self) -> tuple[str, ...]:
+        value = self._keys.pop("prefixes", [])
+        if not isinstance(value, list) or not all(isinstance(one, str) and _PREFIX.fullmatch(one) for one in value):
+            raise self.wrong("prefixes", 'must be a list of digits, as in ["70", "90"]')
+        return tuple(value)
+
     def one_of(self, key: str, *allowed: str, default: str | None = None) -> str:
         value = self.text(key, default)
         if value not in allowed:
@@ -142,27 +156,43 @@ _Made = Callable[[_Table, str, str, Clock, str], PaymentProvider]
 
 def _paygate(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
     network = cast(Network, table.one_of("network", "TMONEY", "FLOOZ"))
-    return PayGate(name, label, table.wire(PAYGATE), table.secret("token"), network, clock)
+    made = PayGate(name, label, table.wire(PAYGATE), table.secret("token"), network, clock)
+    made.prefixes = table.prefixes()
+    return made
 
 
 def _fedapay(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
-    mode = cast(Mode, table.one_of("mode", "moov_tg", "togocel"))
     secret, signing = table.secret("secret"), table.secret("signing")
-    return FedaPay(name, label, table.wire(FEDAPAY), secret, signing, mode, clock)
+    if _method(table) == "card":
+        return FedaPayCard(name, label, table.wire(FEDAPAY), secret, signing, _back(name, base_url), clock)
+    mode = cast(Mode, table.one_of("mode", "moov_tg", "togocel"))
+    made = FedaPay(name, label, table.wire(FEDAPAY), secret, signing, mode, clock)
+    made.prefixes = table.prefixes()
+    return made
 
 
 def _paydunya(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
     wallet = cast(Wallet, table.one_of("wallet", "t-money-togo", "moov-togo"))
     master, private, token = (table.secret(key) for key in ("master", "private", "token"))
     store = table.text("store", label)
-    return PayDunya(name, label, table.wire(PAYDUNYA), master, private, token, wallet, store, clock)
+    made = PayDunya(name, label, table.wire(PAYDUNYA), master, private, token, wallet, store, clock)
+    made.prefixes = table.prefixes()
+    return made
 
 
 def _cinetpay(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
     key, site, secret = table.secret("key"), table.text("site"), table.secret("secret")
-    notify = f"{base_url}/retours/{name}"
-    back = f"{notify}/payeur"
-    return CinetPay(name, label, table.wire(CINETPAY), key, site, secret, notify, back, clock)
+    notify, back = f"{base_url}/retours/{name}", _back(name, base_url)
+    return CinetPay(name, label, table.wire(CINETPAY), key, site, secret, notify, back, clock, _method(table))
+
+
+def _method(table: _Table) -> Method:
+    return cast(Method, table.one_of("method", "mobile_money", "card", default="mobile_money"))
+
+
+def _back(name: str, base_url: str) -> str:
+    """Where an operator's page sends the payer back."""
+    return f"{base_url}/retours/{name}/payeur"
 
 
 _KINDS: Final[Mapping[str, _Made]] = {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine.clock import local_day
-from engine.definition.model import Fee, Procedure
+from engine.definition.model import MOBILE_MONEY, PAYMENT_METHODS, Fee, Procedure
+from engine.gateways.payments import NO_CUSTOMER, Customer, order_of
 from engine.office.call_queue import Call, queue_call
 from engine.office.command import Memory, once
+from engine.office.customers import seal_customer
 from engine.office.heartbeat import is_served
 from engine.office.journalling import journalise
 from engine.office.office import NotFound, Office, pinned, seen
@@ -26,6 +28,7 @@ from engine.rules.scopes import scope_of
 from engine.rules.tasks import open_tasks
 from engine.values import Plain, new_id
 
+PAGE_LASTS: Final = timedelta(minutes=30)  # at least, where a card is typed on a page and its bank asks more
 TRIES_PER_DOSSIER: Final = 10  # in a quarter of an hour: each rings somebody's telephone, and it may be anybody's
 
 
@@ -44,6 +47,21 @@ def due_now(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Owe
     fees = {task.id for task in open_tasks(procedure, dossier, scope) if isinstance(task, Fee)}
     fees |= {fee.id for fee in procedure.fees() if fee.id in dossier.done}  # the rest of one paid in part
     return tuple(one for name, one in dossier.owed.items() if name in fees and one.left)
+
+
+def methods_of(procedure: Procedure, due: Iterable[Owed]) -> frozenset[str]:
+    """How all of this may be paid at once: the methods that every fee takes. Words of an earlier language count for none."""
+    fees = [procedure.tasks[one.fee] for one in due]
+    taken = [set(PAYMENT_METHODS & {*fee.methods}) or {MOBILE_MONEY} for fee in fees if isinstance(fee, Fee)]
+    return frozenset(set.intersection(*taken)) if taken else frozenset()
+
+
+def ways_to_pay(office: Office, actor: Actor, dossier_id: str) -> frozenset[str]:
+    """The methods by which what is owed now may be paid."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        return methods_of(procedure, due_now(office, procedure, dossier))
 
 
 def least_owed(office: Office, actor: Actor, dossier_id: str) -> int:
@@ -89,21 +107,24 @@ def returned_payment(office: Office, actor: Actor, provider: str, reference: str
 
 
 def start_payment(
-    office: Office, actor: Actor, dossier_id: str, *, provider: str, payer: str, part: bool = False,
-    token: str | None = None,
+    office: Office, actor: Actor, dossier_id: str, *, provider: str, payer: str = "", part: bool = False,
+    token: str | None = None, customer: Customer = NO_CUSTOMER,
 ) -> Payment:  # fmt: skip
     """Opens a payment of all that is owed now, or only of the next instalments (`part`), and queues its order: the worker hands
-    it over. Raises Refused: phone_format, unknown_provider, role, nothing_owed, payment_pending or payment_unknown (payment,
-    until): money may still come, nobody pays twice; too_many_tries; payments_closed: no worker is alive, nothing was begun."""
-    phone = read_phone(payer)
-    if provider not in office.providers:
+    it over. `payer` is the number of a wallet, `customer` what a provider of cards asks. Raises Refused: phone_format,
+    unknown_provider, role, nothing_owed, payment_pending or payment_unknown (payment, until): money may still come, nobody pays
+    twice; method_refused: a fee is not paid so; amount_refused: the provider takes no such amount; too_many_tries;
+    payments_closed: no worker is alive, nothing was begun."""
+    connector = office.providers.get(provider)
+    if connector is None:
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
+    phone = read_phone(payer) if "payer" in connector.asks else ""
 
     def work(unit: Unit) -> Payment:
         dossier = seen(unit, office, actor, dossier_id)
         if not is_owner(dossier, actor):
             raise Refused(refusal("role", roles=("applicant",)))
-        return _open_payment(office, unit, dossier, provider, phone, actor, part)
+        return _open_payment(office, unit, dossier, provider, phone, actor, part, customer)
 
     arguments = (dossier_id, provider, phone, *((part,) if part else ()))
     payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
@@ -112,8 +133,9 @@ def start_payment(
 
 
 def _open_payment(
-    office: Office, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor, part: bool
-) -> Payment:
+    office: Office, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor, part: bool,
+    customer: Customer,
+) -> Payment:  # fmt: skip
     procedure, now = pinned(office, unit, dossier), office.now()
     due = due_now(office, procedure, dossier)
     if not due:
@@ -124,13 +146,19 @@ def _open_payment(
         raise Refused(closed)
     if not is_served(office, unit):
         raise Refused(refusal("payments_closed"))
+    connector, wanted = office.providers[provider], methods_of(procedure, due)
+    if connector.method not in wanted:
+        raise Refused(refusal("method_refused", method=connector.method, wanted=tuple(sorted(wanted))))
     amount = sum(_parts(office, procedure, dossier).values()) if part else sum(one.left for one in due)
+    lasts = max(office.settings.payment_lasts, PAGE_LASTS if connector.method == "card" else timedelta())
     payment = Payment(
-        new_id(), new_id(), dossier.id, tuple(one.fee for one in due), amount, provider,
-        "mobile_money", phone, "pending", now, now + office.settings.payment_lasts,
+        new_id(), new_id(), dossier.id, tuple(one.fee for one in due), amount, provider, connector.method, phone, "pending",
+        now, now + lasts,
     )  # fmt: skip
+    if (refused := connector.accepts(order_of(payment))) is not None:
+        raise Refused(refused)
     unit.add_payment(payment)
-    queue_call(unit, Call("order", provider, payment.id), now)
+    queue_call(unit, Call("order", provider, payment.id, seal_customer(office, customer)), now)
     fees: list[Plain] = [*payment.fees]
     started: dict[str, Plain] = {
         "payment": payment.id, "provider": provider, "amount": payment.amount, "fees": fees,

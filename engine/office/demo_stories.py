@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from engine.clock import ZONE, FixedClock, local, local_day
-from engine.definition.model import APPLICANT, Appointment, Procedure, Scenario, Step
+from engine.definition.model import APPLICANT, MOBILE_MONEY, Appointment, Procedure, Scenario, Step
 from engine.gateways.sandbox import SandboxOperator, SandboxProvider
 from engine.office.bookings import slots
 from engine.office.demo import invented_applicant
@@ -211,7 +211,7 @@ def _tell(
 ) -> None:  # fmt: skip
     clock = FixedClock(one.begins)
     chance, registers = random.Random(one.person.id), TellingRegister()
-    operator = chance.choice(sorted(office.providers))
+    operator = chance.choice(sorted(name for name, one in office.providers.items() if one.method == MOBILE_MONEY))
     then = replace(
         office, clock=clock, registers={"*": registers}, settings=replace(office.settings, checkpoints=None, expects_worker=False),
         providers={operator: SandboxProvider(ledger(clock), operator)},

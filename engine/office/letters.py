@@ -36,7 +36,7 @@ def payment_letter(
     """Owes the news of a payment to the applicant: their screen may be closed by now. `over` is what will be paid back of it.
     Whether there was any to owe."""
     key = _PAYMENT_KEYS.get(payment.status)
-    if key is None or not dossier.contact_phone:
+    if key is None or not (dossier.contact_phone or dossier.contact_email):
         return False
     if over:
         key = "notice.paid_closed.sms" if dossier.closed_at is not None else "notice.paid_over.sms"
@@ -44,9 +44,14 @@ def payment_letter(
         "amount": office.wording.amount(over or payment.amount, dossier.language), "dossier": group_number(dossier.number),
         "receipt": payment.receipt or "", "link": dossier_link(office, dossier),
     }  # fmt: skip
-    body = to_gsm(office.wording.say(key, dossier.language, facts))
+    body = office.wording.say(key, dossier.language, facts)
     dedupe = f"{dossier.id}:payment:{payment.id}:{payment.status}"
-    return unit.add_letter(Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now))
+    if dossier.contact_phone:
+        letter = Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", to_gsm(body), now, dedupe, now)
+    else:
+        subject = office.wording.say(f"payment.{payment.status}", dossier.language, {})
+        letter = Letter(new_id(), dossier.id, "email", dossier.contact_email or "", subject, body, now, dedupe, now)
+    return unit.add_letter(letter)
 
 
 def repaid_letter(office: Office, unit: Unit, dossier: Dossier, refund: Refund, now: datetime) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.office.askers import NOBODY, Asker, limits_of
+from engine.office.customers import HOLDER
 from engine.office.office import Office
 from engine.office.secrets import new_token, token_digest
 from engine.office.tries import too_many
@@ -139,9 +140,10 @@ def put_aside(
 
 
 def without_secrets(address: str, fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What was posted to an address, but passwords and codes: they are kept nowhere and written on no page."""
+    """What was posted to an address, but passwords, codes and who holds a card: they are kept nowhere and written on no page."""
     asks = "/dossiers/" in address and "/lien/" not in address  # the link to an earlier request asks for a code
-    return [(name, value) for name, value in fields if asks or name not in _SECRETS]
+    kept = ((name, value) for name, value in fields if not name.startswith(HOLDER))
+    return [(name, value) for name, value in kept if asks or name not in _SECRETS]
 
 
 def hand_back(office: Office, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:

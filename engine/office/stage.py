@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from engine.clock import ZONE, FixedClock, MovedClock
 from engine.definition.catalogue import Catalogue
 from engine.definition.model import APPLICANT, Procedure
+from engine.gateways.payments import Method, PaymentProvider
 from engine.gateways.registers import RegisterAnswer
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
+from engine.gateways.sandbox import SandboxCard, SandboxOperator, SandboxProvider
 from engine.gateways.senders import InboxSender
 from engine.office.keys import SigningKeys
 from engine.office.office import Office
@@ -28,8 +29,16 @@ from engine.values import Plain, new_id
 FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
 OPENING: Final = 9  # o'clock, the hour a story begins
 PAYERS: Final = {"paid": "+22890000001", "failed": "+22890000002", "expired": "+22890000004", "unknown": "+22890000005"}
+CARD_CHOICES: Final = {"paid": "paid", "failed": "declined", "expired": "expired", "unknown": "silent"}
 PHONE: Final = "+22890123456"
 _KEYS: Final = SigningKeys.generate()
+
+
+def story_providers(operator: SandboxOperator) -> dict[str, PaymentProvider]:
+    """A simulated provider for every method that a fee may take. In a story, notes at a counter are paid like a wallet."""
+    card = SandboxCard(operator, "card", "Carte simulée")
+    cash = SandboxProvider(operator, "cash", "Espèces, comme au guichet", cast(Method, "cash"))
+    return {"sandbox": SandboxProvider(operator), "card": card, "cash": cash}
 
 
 class TellingRegister:
@@ -63,13 +72,20 @@ class Stage:
         operator = SandboxOperator(None, clock, b"story")
         letters = InboxSender()
         office = Office(
-            catalogue, store, AttachmentStore(Path("nowhere")), {"sandbox": SandboxProvider(operator)},
+            catalogue, store, AttachmentStore(Path("nowhere")), story_providers(operator),
             {"sms": letters, "email": letters, "inbox": letters}, {"*": registers}, clock, wording, _KEYS,
         )  # fmt: skip
         account = Account("applicant", "applicant", "", PHONE)
         with store.unit(write=True) as unit:
             unit.put_account(account)
         return cls(office, clock, registers, account.actor())
+
+    def paid_through(self, methods: frozenset[str]) -> str:
+        """The provider that a fee of these methods is paid through: this stage's own where it will do."""
+        providers = self.office.providers
+        if providers[self.provider].method in methods:
+            return self.provider
+        return next((name for name, one in providers.items() if one.method in methods), self.provider)
 
     def person(self, role: str, who: str = "") -> Actor:
         """Somebody who holds the role. A name is always the same person, who holds every role they were named with."""

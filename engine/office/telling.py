@@ -16,12 +16,13 @@ from engine.definition.model import APPLICANT, Appointment, Form, Procedure, Sce
 from engine.definition.notation import read_span
 from engine.definition.roles import role_key
 from engine.gateways.registers import Found, RegisterAnswer
+from engine.gateways.sandbox import SandboxCard
 from engine.office.answering import keep_answers
 from engine.office.bookings import book_slot, mark
 from engine.office.call_queue import Call
 from engine.office.carrying import carry_out, keep
 from engine.office.casework import take_transition
-from engine.office.cashier import least_owed, owed, start_payment
+from engine.office.cashier import least_owed, owed, start_payment, ways_to_pay
 from engine.office.expectations import Seen, unmet
 from engine.office.gathering import fill_form, fill_row, give_opinion
 from engine.office.intake import open_dossier, send_corrections, submit
@@ -29,7 +30,7 @@ from engine.office.lookups import ask_now
 from engine.office.office import NotFound, WrongAnswers
 from engine.office.placing import place_order
 from engine.office.settlement import check_payment
-from engine.office.stage import PAYERS, Stage, fresh_token
+from engine.office.stage import CARD_CHOICES, PAYERS, Stage, fresh_token
 from engine.office.story_hints import instead, spot, unexpected
 from engine.problems import NOWHERE, Fact, Position, Problem, Refused, problem, refusal
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
@@ -187,11 +188,15 @@ class Told:
         if step.value not in ("owed", due, least):
             self._fail("T903", expected=due, found=step.value if isinstance(step.value, int) else 0)
         ending = str(step.options.get("ends", "paid"))
+        name = stage.paid_through(ways_to_pay(stage.office, stage.applicant, dossier.id))
         payment = start_payment(
-            stage.office, stage.applicant, dossier.id, provider=stage.provider, payer=PAYERS[ending],
+            stage.office, stage.applicant, dossier.id, provider=name, payer=PAYERS[ending],
             part=step.value == least != due, token=fresh_token(),
         )  # fmt: skip
         place_order(stage.office, Call("order", payment.provider, payment.id))
+        connector = stage.office.providers[name]
+        if isinstance(connector, SandboxCard):
+            connector.choose(payment.reference, CARD_CHOICES[ending])
         stage.later(5)
         check_payment(stage.office, payment.id)
 

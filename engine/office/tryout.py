@@ -20,7 +20,7 @@ from engine.definition.model import Procedure, Scenario, Step
 from engine.definition.roles import roles_of
 from engine.definition.shared_files import Shared
 from engine.gateways.registers import FileRegister, RegisterAnswer
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
+from engine.gateways.sandbox import SandboxOperator
 from engine.gateways.senders import InboxSender
 from engine.office.demo import AUDITOR, PASSWORD, demo_agents
 from engine.office.intake import check, drop_draft
@@ -30,7 +30,7 @@ from engine.office.office import Office, OfficeSettings
 from engine.office.secrets import hash_secret, new_token, token_digest
 from engine.office.sessions import SignedIn
 from engine.office.specimen import keep_specimen
-from engine.office.stage import OPENING, PHONE, Stage, TellingRegister, fresh_token
+from engine.office.stage import OPENING, PHONE, Stage, TellingRegister, fresh_token, story_providers
 from engine.office.telling import Told
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Account, Attachment, Dossier, Timer
@@ -88,7 +88,7 @@ class Tryout:
         operator = SandboxOperator(folder / "operator.db", clock, new_token().encode())
         inbox, files = InboxSender(), _Registers(FileRegister(registers))
         office = Office(
-            Catalogue.of([], Shared()), store, AttachmentStore(folder / "files"), {"sandbox": SandboxProvider(operator)},
+            Catalogue.of([], Shared()), store, AttachmentStore(folder / "files"), story_providers(operator),
             {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": files}, clock, wording, SigningKeys.generate(),
             OfficeSettings(
                 base_url=address, short_url=address, demo=True, idle=NEVER, agent_idle=NEVER, session_lasts=NEVER,

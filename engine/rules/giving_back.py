@@ -56,7 +56,7 @@ def brought_for(
             told.add(payment.id)
             found, left = _with(found, left, payment, fee, body.get("fees"))
         elif kind == "refund_owed" and body.get("fee") == fee:
-            found = _less(found, payment.payer if payment else None, body.get("amount"))
+            found = _less(found, _payer(payment) if payment else None, body.get("amount"))
         reopened = body.get("reopened")
         if isinstance(reopened, list) and fee in reopened:
             found, left = [], price
@@ -81,7 +81,12 @@ def _with(
 ) -> tuple[list[Brought], int]:  # fmt: skip
     said = shares.get(fee) if isinstance(shares, Mapping) else None
     francs = min(left, said) if isinstance(said, int) else 0
-    return ([*found, Brought(payment.id, payment.payer, francs)], left - francs) if francs > 0 else (found, left)
+    return ([*found, Brought(payment.id, _payer(payment), francs)], left - francs) if francs > 0 else (found, left)
+
+
+def _payer(payment: Payment) -> str:
+    """Who paid: a wallet's number; of a card, of which nothing is kept, each payment is somebody's own."""
+    return payment.payer or payment.id
 
 
 def _less(found: Sequence[Brought], payer: str | None, amount: Plain) -> list[Brought]:

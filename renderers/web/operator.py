@@ -1,12 +1,13 @@
-"""Demonstrations only: the phone of whoever pays, played by a page, and the messages that would have left."""
+"""Demonstrations only: the payer's phone and the operator's card page, played here, and the messages that would have left."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, request, session
 
-from engine.gateways.sandbox import MAGIC, SandboxOperator
+from engine.gateways.sandbox import CARD_ENDINGS, MAGIC, SandboxOperator, SandboxOrder
 from engine.office.phones import read_phone
 from engine.office.settlement import record_callback
 from engine.problems import Refused
@@ -41,7 +42,7 @@ def phone() -> Response:
     magic = [(national(f"+228{digits}"), say(f"operator.ends.n{digits[-1]}")) for digits in (*MAGIC, "90000008")]
     note, kind = session.pop("operator_note", ""), session.pop("operator_kind", "")
     return page(
-        "operator/phone.html", orders=operator.pending_orders(), note=note, note_kind=kind,
+        "operator/phone.html", orders=[one for one in operator.pending_orders() if one.method != "card"], note=note, note_kind=kind,
         magic=[*magic, ("…", say("operator.ends.any"))],
     )  # fmt: skip
 
@@ -63,6 +64,43 @@ def answer() -> Response:
     if told is not None:
         _tell(reference, *told)
     return go("/_operateur")
+
+
+@blueprint.get("/_operateur/carte/<reference>")
+@public
+def card(reference: str) -> Response:
+    """The page where a card would be typed: the payer chooses what becomes of it."""
+    order = _card_order(reference)
+    waits = order.status_at(_operator().now()) == "pending"
+    return page("operator/card.html", order=order, endings=[*CARD_ENDINGS] if waits else [], back=_back(reference))
+
+
+@blueprint.post("/_operateur/carte/<reference>")
+@public
+def card_answer(reference: str) -> Response:
+    """Ends the order as chosen, tells us as a real operator would, and sends the payer back. To leave the page ends nothing."""
+    operator = _operator()
+    _card_order(reference)
+    done = operator.end_card(reference, request.form.get("do", ""))
+    told = operator.callback(reference) if done else None
+    if told is not None:
+        _tell(reference, *told)
+    return go(_back(reference))
+
+
+def _card_order(reference: str) -> SandboxOrder:
+    found = _operator().order(reference[:60])
+    if found is None or found.method != "card":
+        abort(404)
+    return found
+
+
+def _back(reference: str) -> str:
+    """Where the payer is sent back to: the page that every operator is given for that."""
+    with office().store.unit() as unit:
+        payment = unit.payment_referenced(reference[:60])
+    provider = payment.provider if payment is not None else "card"
+    return f"/retours/{provider}/payeur?{urlencode({'paiement': reference[:60]})}"
 
 
 def _tell(reference: str, headers: dict[str, str], body: bytes) -> None:

@@ -41,4 +41,8 @@ def following(payment: Payment, now: datetime) -> Following:
     again = next((seconds for until, seconds in _AGES if age < until), _LATER)
     if is_placing(payment):
         return Following("slow" if age >= SLOW else "asking", left, again)
-    return Following("page", left, _LATER) if payment.page else Following("confirm", left, again)
+    if payment.page:
+        return Following("page", left, _LATER)
+    return Following(
+        "slow" if payment.method == "card" else "confirm", left, again
+    )  # without its page no card is typed

@@ -1,4 +1,4 @@
-"""Paying by phone: what is owed, with which account, the page that follows an order, and the ends of a try."""
+"""Paying: what is owed, with which account, the page that follows an order, and the ends of a try."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, jsonify, request, session
 
 from engine.definition.model import Appointment
+from engine.gateways.payments import Customer
 from engine.office.cash import takes_cash
 from engine.office.cashier import (
     awaited_payment,
@@ -48,6 +49,14 @@ from renderers.web.base import (
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.guards import passive, public, signed_in
 from renderers.web.money import fee_line, francs, is_over, money_line, over_line, provider_label
+from renderers.web.paying_ways import (
+    ProviderChoice,
+    holder_page,
+    method_names,
+    offered,
+    read_holder,
+    seems_elsewhere,
+)
 from renderers.web.payment_stages import following
 from renderers.web.prices import PriceLine, PriceTable, price_table
 from renderers.web.refusals import problem_json, sentence
@@ -63,12 +72,6 @@ _CALLBACK_LARGEST: Final = 64 * 1024
 
 
 # -- choosing how ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderChoice:
-    id: str
-    label: str
 
 
 @blueprint.get("/dossiers/<number>/paiement")
@@ -98,22 +101,31 @@ def begin_payment(one: Case) -> Response:
     due = owed(office(), actor(), one.id)
     if not due:
         return _nothing(one)
-    if not office().providers:
+    providers = offered(one)
+    if not providers:
         return _choose_page(one, _Typed())
-    typed = _Typed(
-        request.form.get("provider", ""), request.form.get("payer", "")[:40], request.form.get("how_much", "")
-    )  # fmt: skip
-    several = _least(one) < sum(fee.left for fee in due)
+    typed = _Typed(*(request.form.get(name, "")[:40] for name in ("provider", "payer", "how_much", "sure")))
+    total, least = sum(fee.left for fee in due), _least(one)
     faults = {
-        "how_much": say("money.how_much_choose") if several and typed.how_much not in ("part", "all") else "",
-        "provider": "" if typed.provider in office().providers else say("pay.choose"),
+        "how_much": say("money.how_much_choose") if least < total and typed.how_much not in ("part", "all") else "",
+        "provider": "" if typed.provider in providers else say("pay.choose"),
     }
     if any(faults.values()):
         return _choose_page(one, typed, faults)
+    asked_before = typed.sure == f"{typed.provider} {typed.payer}"
+    if not asked_before and (seems := seems_elsewhere(typed.provider, typed.payer)):
+        return _choose_page(one, typed, seems=seems)
+    read = read_holder(providers[typed.provider])
+    if read is None or read[1]:
+        return holder_page(one, typed.provider, typed.how_much, least if typed.part else total, read[1] if read else {})
+    return _started(one, typed, read[0])
+
+
+def _started(one: Case, typed: _Typed, customer: Customer) -> Response:
     try:
         payment = start_payment(
-            office(), actor(), one.id, provider=typed.provider, payer=typed.payer, part=typed.how_much == "part",
-            token=form_token(),
+            office(), actor(), one.id, provider=typed.provider, payer=typed.payer, part=typed.part, token=form_token(),
+            customer=customer,
         )  # fmt: skip
     except Refused as closed:
         if closed.reason.code in ("payment_pending", "payment_unknown"):
@@ -121,8 +133,9 @@ def begin_payment(one: Case) -> Response:
         if closed.reason.code == "payments_closed":
             session["payments_closed"] = True
             return go(one.at("/paiement"))
-        if closed.reason.code == "phone_format":
-            return _choose_page(one, typed, {"payer": sentence(closed.reason)})
+        where = {"phone_format": "payer", "amount_refused": "provider", "method_refused": "provider"}
+        if (name := where.get(closed.reason.code)) is not None:
+            return _choose_page(one, typed, {name: sentence(closed.reason)})
         raise
     session["paying"] = payment.id
     return go(one.at(f"/paiement/{payment.id}"))
@@ -139,10 +152,18 @@ class _Typed:
     provider: str = ""
     payer: str = ""
     how_much: str = ""
+    sure: str = ""  # the wallet and number that it was asked about
+
+    @property
+    def part(self) -> bool:
+        return self.how_much == "part"
 
 
-def _choose_page(one: Case, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({})) -> Response:
-    providers = [ProviderChoice(name, choice.label) for name, choice in office().providers.items()]
+def _choose_page(
+    one: Case, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
+) -> Response:  # fmt: skip
+    ways = offered(one)
+    providers = [ProviderChoice(name, choice.label) for name, choice in ways.items()]
     provider = providers[0].id if len(providers) == 1 else typed.provider
     errors = [(f"#{name}", said) for name, said in faults.items() if said]
     accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.open]
@@ -156,6 +177,10 @@ def _choose_page(one: Case, typed: _Typed, faults: Mapping[str, str] = MappingPr
         how_much_error=faults.get("how_much", ""), provider_error=faults.get("provider", ""),
         payer_error=faults.get("payer", ""), token=new_token(), revision=None, estimates=_estimates(one),
         cash=not providers and takes_cash(office(), actor(), one.id), closed=session.pop("payments_closed", False),
+        only=method_names(one) if office().providers and not providers else "", seems=seems,
+        chosen=provider_label(typed.provider) if seems else "", sure=f"{typed.provider} {typed.payer}" if seems else "",
+        wallets=any("payer" in choice.asks for choice in ways.values()),
+        cards=any(choice.method == "card" for choice in ways.values()),
     )  # fmt: skip
 
 
@@ -249,7 +274,7 @@ def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
     facts = [
         (say("payment.amount"), site().words.money(payment.amount, language())),
         (say("payment.paid_on"), moment_of(payment.ended_at or payment.started_at)),
-        (say("payment.by"), f"{_number(payment.payer)} ({provider_label(payment.provider)})"),
+        (say("payment.by" if payment.payer else "payment.with"), _account(payment)),
     ]
     if payment.provider_ref:
         facts.append((say("payment.operator_reference"), payment.provider_ref))
@@ -262,6 +287,12 @@ def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
         text = say("money.left_before", left=francs(left), day=day_of(min(days))) if days else francs(left)
         facts.append((say("money.left"), text))
     return facts
+
+
+def _account(payment: Payment) -> str:
+    """The wallet's number and operator; of a card, the operator alone."""
+    label = provider_label(payment.provider)
+    return f"{_number(payment.payer)} ({label})" if payment.payer else label
 
 
 def _is_repaid(payment: Payment) -> bool:
@@ -294,8 +325,10 @@ def _why(one: Case, payment: Payment) -> tuple[list[str], str]:
         return [*([say("payment.because.closed")] if late else []), *_over(payment)], ""
     if payment.status == "paid":
         return [], ""
-    key = f"payment.because.{'expired' if payment.status == 'expired' else payment.reason}"
-    return [say(key if site().words.has(key) else "payment.because.other", **facts)], say("payment.nothing_taken")
+    reason = "expired" if payment.status == "expired" else payment.reason
+    by_card = f"payment.because.card_{reason}" if payment.method == "card" else ""
+    keys = [key for key in (by_card, f"payment.because.{reason}") if key and site().words.has(key)]
+    return [say(keys[0] if keys else "payment.because.other", **facts)], say("payment.nothing_taken")
 
 
 def _is_long(payment: Payment) -> bool:

@@ -358,9 +358,11 @@ def test_anyone_checks_a_receipt(known: Visitor) -> None:
     number = known.sent()
     known.decide(number, "accorder")
     known.send(f"/dossiers/{number}/paiement", payer="90000001")
+    dossier = known.dossier_id(number)
     with known.office.store.unit() as unit:
-        [payment] = unit.payments_of(known.dossier_id(number))
+        [payment] = unit.payments_of(dossier)
     stranger = another(known)
+    assert "Une quittance de paiement" in stranger.open("/v").text
     code = receipt_code(known.office, payment)
     for address in (f"/v/{code}", f"/v?quittance={payment.receipt}&dossier={number}"):
         told = stranger.open(address)

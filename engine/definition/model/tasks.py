@@ -9,7 +9,7 @@ from typing import Literal
 
 from engine.definition.expressions import TRUE, Expression
 from engine.definition.model.asked import Field, Page
-from engine.definition.model.things import _NONE, Relation, Silence, Thing
+from engine.definition.model.things import _NONE, MOBILE_MONEY, Relation, Silence, Thing
 from engine.values import Span, Text
 
 
@@ -116,7 +116,7 @@ class Fee(Task):
     at_most: Expression | None = None
     valid_for: Span | None = None
     instalments: Instalments | None = None
-    methods: tuple[str, ...] = ("mobile_money",)
+    methods: tuple[str, ...] = (MOBILE_MONEY,)
     deposit: bool = False
 
 

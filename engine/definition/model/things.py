@@ -12,6 +12,8 @@ from engine.values import Text
 
 APPLICATION: Final = "demande"
 DRAFT: Final = "draft"
+MOBILE_MONEY: Final = "mobile_money"
+PAYMENT_METHODS: Final = frozenset({"cash", MOBILE_MONEY, "card"})
 APPLICANT: Final = "applicant"
 COUNTER: Final = "counter"  # the channel of who is helped in an office
 SYSTEM: Final = "system"

@@ -79,7 +79,7 @@ class LocalFedaPay(LocalOperator):
             reference = body["merchant_reference"]
             return 200, {"v1/transaction": self._entity(reference, self.made(reference, body["amount"], "pending"))}
         if path.endswith("/token"):
-            return 200, {"token": "t" + path.split("/")[3]}
+            return 200, {"token": "t" + path.split("/")[3], "url": f"https://process.example/{path.split('/')[3]}"}
         if path in ("/v1/moov_tg", "/v1/togocel"):
             return 200, {"message": "sent"}
         name = path.removeprefix("/v1/transactions/")

@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from engine.gateways.payments import BadCallback, PaymentNotice, PaymentOrder, ProviderDown, ProviderStatus, Started
+from engine.gateways.payments import (
+    BadCallback,
+    PaymentNotice,
+    PaymentOrder,
+    ProviderDown,
+    ProviderStatus,
+    Started,
+    Wallet,
+)
 from engine.gateways.sandbox import SIGNATURE
 from engine.office import cashier, settlement
 from engine.office.editions import LostEdition
@@ -26,7 +34,7 @@ from tests.engine.office.world import World, a_world
 WAITS = "+22890112233"  # confirmed by the person
 
 
-class Told:
+class Told(Wallet):
     """A provider that answers what the test says."""
 
     id = "told"
