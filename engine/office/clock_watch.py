@@ -15,7 +15,7 @@ from typing import Final
 
 from engine.office.checkpoints import ASTRAY
 from engine.office.office import Office
-from engine.office.timers import RETRIES, Tour, tour
+from engine.office.timers import Tour, tour
 from engine.records.bodies import Unreadable, instant_text, read_instant
 from engine.records.store import Unit
 from engine.values import Plain
@@ -67,7 +67,7 @@ def watch_clock(office: Office) -> ClockWatch:
         before = clock_seen(unit)
         watched = _watched(before, now)
         if before is None or now < before.seen - ASTRAY or now.date() != before.seen.date():
-            corrected = unit.bring_back(now, ASTRAY, max(RETRIES))
+            corrected = unit.bring_back(now, ASTRAY)
             if corrected:
                 log.error("%d rows were written by a clock that was ahead: corrected", corrected)
         if before is not None and watched.since == now:

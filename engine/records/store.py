@@ -368,10 +368,9 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         """Raises `Taken` when a twin command committed first."""
         ...
 
-    def bring_back(self, now: datetime, astray: timedelta, longest: timedelta) -> int:
+    def bring_back(self, now: datetime, astray: timedelta) -> int:
         """Corrects what a clock that was ahead wrote: sessions and codes of moments to come end, leases are over, payments begun then
-        began now. `astray`: what clocks may differ by. `longest`: how far ahead a right clock puts a lease or a second try.
-        How many rows changed."""
+        began now. `astray`: what clocks may differ by. How many rows changed."""
         ...
 
     def sweep(self, before: datetime) -> int:

@@ -223,13 +223,14 @@ def test_an_agent_signs_in_with_the_application_once_the_clock_is_right(tmp_path
     assert not signs_in(), "a code serves once"
 
 
-def test_a_letter_lent_under_a_wrong_clock_leaves(tmp_path: Path, store: Store) -> None:
+@pytest.mark.parametrize("by", [timedelta(hours=1), TEN_YEARS], ids=str)
+def test_a_letter_lent_under_a_wrong_clock_leaves(tmp_path: Path, store: Store, by: timedelta) -> None:
     world = a_market(tmp_path, store)
-    go_ahead(world, TEN_YEARS)
+    go_ahead(world, by)
     accounts.send_code(world.office, PHONE)
     with store.unit(write=True) as unit:
         assert unit.claim_letters(world.office.now(), world.office.now() + LEASE)  # by a worker that then died
-    set_back(world, TEN_YEARS)
+    set_back(world, by)
     assert world.read(lambda unit: unit.letters_to(PHONE, 1))[0].sent_at is not None
 
 
@@ -239,7 +240,7 @@ def test_a_letter_lent_to_a_worker_whose_clock_differs_by_minutes_stays_theirs(t
     with store.unit(write=True) as unit:
         ahead = world.office.now() + timedelta(minutes=4)
         assert unit.claim_letters(ahead, ahead + LEASE)
-        assert unit.bring_back(world.office.now(), timedelta(minutes=5), timedelta(days=1)) == 0
+        assert unit.bring_back(world.office.now(), timedelta(minutes=5)) == 0
     tour(world.office)
     assert world.read(lambda unit: unit.letters_to(PHONE, 1))[0].sent_at is None
 
