@@ -24,10 +24,9 @@ _BROUGHT_BACK: Final = (
     ("DELETE FROM sign_in_code WHERE sent_at > ?", 0, _NOW),
     ("DELETE FROM session WHERE created_at > ?", 0, _NOW),
     ("UPDATE session SET seen_at = ? WHERE seen_at > ?", 1, _NOW),
-    ("DELETE FROM aside WHERE at > ?", 0, _NOW),
+    ("DELETE FROM aside WHERE at > ? AND key NOT LIKE 'call/%'", 0, _NOW),
     ("DELETE FROM seat_hold WHERE until > ?", 0, _LEASE),
     ("UPDATE waiting SET told_at = ? WHERE told_at > ?", 1, _NOW),
-    ("UPDATE share SET revoked_at = ? WHERE revoked_at IS NULL AND created_at > ?", 1, _NOW),
 )
 
 

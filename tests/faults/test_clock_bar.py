@@ -23,6 +23,7 @@ from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_clock import ClockVerbs
 from engine.records.store import Store
 from engine.values import new_id
+from tests import worker
 from tests.engine.office.world import PHONE, World
 from tests.faults.several import MARKET, a_market, mayor, sent
 from tests.postgres import an_empty_store
@@ -260,7 +261,7 @@ def test_a_payment_begun_under_a_wrong_clock_is_asked_about_and_holds_nobody_up(
     assert asked.checked_at is not None
     assert asked.checked_at <= world.office.now()
     world.wait(hours=25)
-    cashier.start_payment(world.office, owner, dossier.id, provider="sandbox", payer="+22890000001", token=new_id())
+    worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer="+22890000001", token=new_id())
     kept = world.read(lambda unit: unit.payments_of(dossier.id))
     assert [one.status for one in kept][-1] == "paid"
 

@@ -18,7 +18,7 @@ from engine.gateways.paygate import PayGate
 from engine.gateways.payments import BadCallback, PaymentOrder, PaymentProvider, ProviderDown
 from engine.gateways.settings import read_gateways
 from engine.gateways.wire import InsecureAddress, Wire, whole_francs
-from engine.office import cashier, settlement
+from engine.office import placing, settlement
 from engine.records.dossier import Dossier, Payment
 from engine.records.store import Busy
 from tests import worker
@@ -255,7 +255,7 @@ def test_an_order_whose_name_was_lost_is_asked_about_by_the_name_that_a_callback
         world = a_world(tmp_path, providers={"pd": provider_of(operator)})
         dossier = world.sent(B3)
         with monkeypatch.context() as patch:
-            patch.setattr(cashier, "_change", cut)
+            patch.setattr(placing, "_change", cut)
             with pytest.raises(Busy):
                 start(world, dossier, "pd")
         payment = start(world, dossier, "pd")
@@ -293,7 +293,7 @@ def test_an_order_that_nobody_handed_over_is_no_order(
         world = a_world(tmp_path, providers={"pd": provider_of(operator)})
         dossier = world.sent(B3)
         with monkeypatch.context() as patch:
-            patch.setattr(cashier, "_place", stopped)
+            patch.setattr(worker, "place_orders", stopped)
             with pytest.raises(KeyboardInterrupt):
                 start(world, dossier, "pd")
         if comes_back:
@@ -303,7 +303,7 @@ def test_an_order_that_nobody_handed_over_is_no_order(
         world.wait(minutes=11)
         assert settlement.reconcile(world.office) == 1
         [payment] = world.read(lambda unit: unit.payments_of(dossier.id))
-        assert (payment.status, payment.reason) == ("failed", "operator_down")
+        assert (payment.status, payment.reason) == ("failed", "not_sent")
         assert start(world, dossier, "pd", "again").status == "pending"
 
 
@@ -315,6 +315,7 @@ def test_an_order_that_could_not_be_placed_ends_and_may_be_tried_again(tmp_path:
         assert start(world, dossier, "pd").status == "unknown"
         operator.says = None
         world.wait(minutes=11)
+        worker.work_off(world.office)
         assert start(world, dossier, "pd", "again").status == "pending"
 
 
