@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from sqlite_utils import Database
 
-from engine.office.inspection import fsck
+from engine.office.inspection import fsck, inspect
 from engine.office.timers import tour
 from engine.records import postgres_schema, sqlite, sqlite_migrations, sqlite_schema
 from engine.records.postgres import PostgresStore
@@ -192,6 +192,22 @@ def test_a_store_of_any_age_comes_here_whole(tmp_path: Path, lived: World, kind:
             owed = len(unit.owed_leaves(10_000))
             entries = sum(len(unit.entries(one)) for one in dossiers)
         assert owed >= entries > 20
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_who_was_there_before_the_journal_of_rows_is_journalled_from_then_on(
+    tmp_path: Path, lived: World, kind: str
+) -> None:
+    """As they are found: counted, and told if they are changed afterwards."""
+    with both(kind, tmp_path, ROWS - 1, lived) as another, closing(another()()) as store:
+        store.migrate()
+        office = replace(lived.office, store=store)
+        told = inspect(office)
+        assert (told.findings, set(told.before)) == ((), {"account"})
+        assert told.before["account"] == len(lived.people)
+        with store.unit(write=True) as unit:
+            unit._change("UPDATE account SET secret = 'x' WHERE login = 'chief'")  # type: ignore[attr-defined]
+        assert [(one.code, one.facts["about"]) for one in fsck(office)] == [("account_differs", "chief")]
 
 
 def killed_at(statement: int, opening: Callable[[], Store], kind: str) -> bool:

@@ -12,12 +12,13 @@ import yaml
 from engine.office.inspection import Inspected, fsck, inspect, number_of
 from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_checks import QUESTIONS
+from engine.records.sqlite_verbs import Verbs
 from engine.records.store import Finding
 from engine.values import group_number
 from renderers.console_findings import _REMEDIES, findings_report
 from renderers.words import load_words
 from tests.engine.office.tampering import DECISIONS, FIXED, Hand, PostgresHand, SqliteHand, another, everything
-from tests.engine.office.world import ROOT, World
+from tests.engine.office.world import PASSPORT, ROOT, World, a_world
 from tests.postgres import an_empty_store
 
 CODE = (*ROOT.glob("engine/office/*.py"), *ROOT.glob("engine/records/*.py"))
@@ -106,6 +107,31 @@ def _is_untold(table: str, names: list[str], row: tuple[Any, ...]) -> bool:
     if table == "pay_event":
         return not cells["verified"] or cells["kind"] not in ("paid", "overpaid")
     return True
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_an_earlier_release_wrote_is_counted_and_no_fault(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entries commit to no row. From the next act on they do, and an inserted letter is told."""
+    store = an_empty_store() if kind == "postgresql" else SqliteStore(tmp_path / "guichet.db")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Verbs, "_commit_to", lambda *_: None)
+        world = a_world(tmp_path, store)
+        checker = world.agent("checker", "dgdn/controleur")
+        passport = world.paid(world.take(world.sent(PASSPORT), checker, "conforme"))
+    told = inspect(world.office)
+    letters = len(world.read(lambda unit: unit.letters_of(passport.id)))
+    assert (told.findings, told.before) == ((), {"dossier": 1, "letter": letters, "payment": 1})
+    assert "Written before they were journalled: 1 dossier" in said(world, told, "en")
+    world.wait(minutes=1)
+    world.booked(passport, "depot")
+    told = inspect(world.office)
+    assert (told.findings, told.before) == ((), {"letter": letters, "payment": 1})
+    with world.office.store.unit(write=True) as unit:
+        unit._change("DELETE FROM letter WHERE created_at = (SELECT max(created_at) FROM letter)")  # type: ignore[attr-defined]
+    assert {one.code for one in fsck(world.office)} == {"letter_deleted"}
+    store.close()
 
 
 INSERTED = {
