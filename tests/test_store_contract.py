@@ -559,7 +559,11 @@ def test_payments_are_kept_and_found(store: Store) -> None:
         assert found is not None
         assert found == unit.payment("p1")
         assert found.provider_ref == "X1"
+        assert [one.id for one in unit.pending_payments(later(minutes=3))] == ["p1"], "the order of the other one waits"
+        assert [one.id for one in unit.pending_payments(later(days=9))] == ["p2", "p1"], "its time is over"
+        unit.put_payment(a_payment("p2", provider="other", provider_ref="X2", started_at=later(minutes=1)))
         assert [one.id for one in unit.pending_payments(later(minutes=3))] == ["p2", "p1"]
+        assert [one.id for one in unit.pending_payments(later(minutes=3), without=("other",))] == ["p1"]
         assert [one.id for one in unit.pending_payments(later(minutes=1))] == ["p2"]
         unit.put_payment(a_payment("p2", status="paid"))
         assert [one.id for one in unit.pending_payments(later(minutes=3))] == ["p1"]
@@ -846,6 +850,26 @@ def test_what_is_kept_aside_is_taken_once(store: Store) -> None:
     with store.unit(write=True) as unit:
         assert unit.taken_aside("k") == {"nom": ["Kofi"]}
         assert unit.taken_aside("k") is None
+
+
+def test_what_is_kept_aside_under_one_prefix_is_listed_in_the_order_of_its_keys(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        for key in ("call/b", "call/a", "call", "call0", "calls/a", "call/é"):
+            unit.keep_aside(key, key, NOON)
+    with store.unit() as unit:
+        assert unit.asides("call/") == tuple((key, key, NOON) for key in ("call/a", "call/b", "call/é"))
+        assert unit.asides("call/", 1) == (("call/a", "call/a", NOON),)
+        assert unit.asides("nothing/") == ()
+
+
+def test_the_channels_that_have_something_to_send(store: Store) -> None:
+    opened(store)
+    with store.unit(write=True) as unit:
+        unit.add_letter(a_letter("l1"))
+        assert unit.channels_due(later(days=1)) == {"sms"}
+        assert unit.channels_due(later(days=-1)) == frozenset()
+        unit.claim_letters(later(days=1), later(days=2))
+        assert unit.channels_due(later(days=1)) == frozenset(), "they are lent"
 
 
 def test_a_reply_is_given_once(store: Store) -> None:

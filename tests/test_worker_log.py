@@ -18,7 +18,7 @@ def test_a_store_that_is_away_is_told_once_and_once_that_it_is_back(
     """A full disk: what writes is refused, what has nothing to write is not."""
     stop, turns = threading.Event(), list[int]()
 
-    def tour(office: Any) -> None:
+    def tour(office: Any, *, calls: bool) -> None:
         turns.append(1)
         if len(turns) == 6:
             stop.set()
