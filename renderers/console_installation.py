@@ -196,7 +196,7 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
             name: SandboxProvider(operator, name, label, prefixes=prefixes)
             for name, (label, prefixes) in DEMO_PROVIDERS.items()
         }
-        simulated["card"] = SandboxCard(operator, "card", "Carte bancaire (Visa, Mastercard)")
+        simulated["card"] = SandboxCard(operator, "card", "Visa, Mastercard")
         return Gateways(simulated, {"sms": inbox, "email": inbox, "inbox": inbox})
     senders: dict[str, Sender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
     try:

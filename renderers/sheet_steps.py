@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.definition.directory import Directory
 from engine.definition.expressions import TRUE, Expression
-from engine.definition.model import Appointment, Procedure, Task
+from engine.definition.model import Appointment, Fee, Procedure, Task
 from engine.rules.progress import likely_path
 from engine.rules.scopes import standing_before
 from renderers.spoken import as_text, joined
@@ -49,7 +49,10 @@ class StepWriter:
         if public == "ready":
             return self.say("sheet.step_pickup")
         if mode == "pay":
-            return self.say("sheet.step_pay", what=joined(", ", self._named(tasks)))
+            by_card = any(isinstance(task, Fee) and "card" in task.methods for task in tasks)
+            return self.say(
+                "sheet.step_pay_online" if by_card else "sheet.step_pay", what=joined(", ", self._named(tasks))
+            )
         visits = [one for one in tasks if isinstance(one, Appointment)]
         if visits:
             here = [in_language(one.label, self.language) for one in visits if one.place == "office"]

@@ -95,5 +95,5 @@ def test_the_gateways_of_that_page_are_read(tmp_path: Path) -> None:
     file = tmp_path / "gateways.toml"
     file.write_text(re.sub(r"(\w+)_file = ", r"\1 = ", example), "utf-8")
     said = read_gateways(file, SystemClock(), "https://exemple.tg")
-    assert (set(said.operators), set(said.senders)) == ({"mixx"}, {"sms", "email"})
+    assert (set(said.operators), set(said.senders)) == ({"mixx", "visa"}, {"sms", "email"})
     assert said.scanner is not None

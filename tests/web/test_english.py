@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -71,7 +72,8 @@ def test_visas_for_a_family_in_english(enter: Enter, portal: Portal) -> None:
     assert reader.french + desk.french + told == []
 
 
-def apply(reader: Reader, portal: Portal) -> str:
+def apply(reader: Reader, portal: Portal, enters: Callable[[Reader, Portal], None] | None = None) -> str:
+    """The whole form, sent; signed in by telephone unless it `enters` otherwise."""
     me = reader.me
     me.go("/demarches/e-visa")
     me.page.get_by_role("link", name="English").first.click()
@@ -86,7 +88,7 @@ def apply(reader: Reader, portal: Portal) -> str:
         me.fill(**{question: "non"})
         reader.press("Continue")
     reader.press("Continue")
-    sign_in(reader, portal)
+    (enters or sign_in)(reader, portal)
     assert me.sees("Step 1 of 4")
     reader.press("Continue")
     assert me.sees("There are 6 errors to correct")
