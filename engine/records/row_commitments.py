@@ -1,6 +1,7 @@
 """Rows beside a dossier as its journal commits to them: one name a row, the columns that never change once they are written.
 
-What is left out moves by itself: tries to send a letter, when a message was read, how often a lent document was opened.
+What is left out moves by itself: tries to send a letter, when a message was read, how often a lent document was opened, the
+moments of a payment, which are corrected after a clock that was ahead; its entries have their own.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from engine.values import Plain
 
 ROWS: Final = "rows"  # the first word of each of these names
 BODY: Final = "rows.dossier"  # SHA-256 of the body's text
-_PAYMENT: Final = ("reference", "fees", "amount", "provider", "method", "payer", "started_at", "expires_at")
-_ENDED: Final = (*_PAYMENT, "status", "ended_at", "receipt", "reason")
+_PAYMENT: Final = ("reference", "fees", "amount", "provider", "method", "payer")
+_ENDED: Final = (*_PAYMENT, "status", "receipt", "reason")
 
 
 def letter_row(letter: Letter) -> tuple[str, Plain]:
