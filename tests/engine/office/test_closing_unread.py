@@ -16,11 +16,13 @@ from engine.definition.model import Link
 from engine.office import bookings, openings
 from engine.office.carrying import succession
 from engine.office.inspection import fsck
+from engine.office.journalling import journalise
 from engine.office.openings import Asked
-from engine.records.dossier import Dossier, Linked
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, Linked
 from engine.records.journal import verify
 from engine.records.sqlite import SqliteStore
 from engine.rules.calendars import end_of_day
+from engine.rules.decision import EntryDraft
 from engine.rules.passage import instant_text
 from engine.values import Text
 from tests.engine.office.test_bookings import to_book
@@ -43,8 +45,11 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 def under(world: World, dossier: Dossier, fingerprint: str) -> Dossier:
     """The dossier as if it had been opened under another edition."""
     before = world.kept(dossier)
+    after = replace(before, fingerprint=fingerprint, revision=before.revision + 1)
     with world.office.store.unit(write=True) as unit:
-        unit.put_dossier(replace(before, fingerprint=fingerprint, revision=before.revision + 1), before.revision)
+        unit.put_dossier(after, before.revision)
+        moved = EntryDraft("migrated", {"revision": after.revision})
+        journalise(unit, after, [moved], SYSTEM_ACTOR, world.office.now())
     return world.kept(dossier)
 
 
