@@ -133,7 +133,7 @@ def everything(folder: Path, store: SqliteStore | PostgresStore) -> World:
     notes.write_note(world.office, checker, passport.id, "Vu avec le service.")
     world.booked(world.paid(passport), "depot")
     world.draft(PASSPORT, world.applicant("+22892112233"))
-    representation.check(world.office, administrator(world), company(world, afi).id, True)
+    representation.check(world.office, administrator(world), company(world, afi).id, True, name="Sotogaz SARL")
     now = world.office.now()
     with world.office.store.unit(write=True) as unit:
         unit.put_second_factor(SecondFactor(clerk.id, "sealed", now, 5, ("one", "two")))

@@ -99,7 +99,7 @@ def test_once_its_edition_is_back_another_date_is_chosen_without_a_move(world: W
     assert lost.due_paused_at is None
     assert lost.due_at == end_of_day(local_day(world.office.now()) + timedelta(days=7))
     back = under(world, lost, edition)
-    last = world.read(lambda unit: unit.entries(back.id))[-1]
+    last = world.read(lambda unit: unit.entries(back.id))[-2]
     assert (last.kind, last.body["due"], last.body["paused"]) == ("slot_lost", instant_text(back.due_at), None)
     again = world.booked(back, "depot")
     assert (again.bookings["depot"].moves, again.bookings["depot"].lost) == (0, None)
