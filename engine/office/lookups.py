@@ -98,9 +98,10 @@ def ask_registers(office: Office, limit: int = 50) -> int:
 def ask_register(office: Office, call: Call) -> bool:
     """Asks one register for one dossier. False where another worker took the call."""
     with office.store.unit(write=True) as unit:
+        unit.count_try(f"register@{call.subject}", _minute(office))  # not again this minute
         if not take_call(unit, call):
             return False
-        unit.count_try(f"register@{call.subject}", _minute(office))  # not again this minute
+    with office.store.unit() as unit:
         dossier = unit.dossier(call.subject)
     if dossier is not None:
         ask_now(office, dossier, call.partner)

@@ -153,6 +153,7 @@ def ask_told(office: Office, call: Call) -> bool:
         queue_call(unit, later, now)
     if _asked(office, payment, _theirs(call)):
         with office.store.unit(write=True) as unit:
+            kept_payment(unit, payment.id)  # held first, as by every other unit
             for event in unit.events_of(payment.id):
                 if event.note == "told" and event.at <= now:
                     unit.add_event(_answer_to(event))

@@ -226,7 +226,7 @@ def test_its_past_is_signed_once_it_is_told(small: Demo, tmp_path: Path, monkeyp
     monkeypatch.setattr(server, "TOUR_EVERY", -1.0)
     monkeypatch.setattr("engine.office.demo_stories.planned", lambda *given: planned(*given)[:3])
     telling = tell_stories(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
-    server._begin(lambda: small.office, threading.Event(), telling)
+    server._begin(lambda: small.office, threading.Event(), telling, threading.Lock())
     assert not list((tmp_path / "notes").rglob("*.note"))
     tour(small.office)
     assert list((tmp_path / "notes").rglob("*.note"))
