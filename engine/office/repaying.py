@@ -20,7 +20,7 @@ from engine.office.journalling import journalise
 from engine.office.letters import repaid_letter
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.problems import Refusal, Refused, refusal
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import Actor, Dossier, Payment
 from engine.records.refunds import Refund, mark_text, read_mark
 from engine.records.store import Unit
 from engine.rules.access import holds, in_their_offices
@@ -35,12 +35,14 @@ SHORTEST: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class OwedBack:
-    """One amount of a dossier, until which day it is to be paid back; `closed`: why this person may not say that it was."""
+    """One amount of a dossier, until which day it is to be paid back; `closed`: why this person may not say that it was. `card`:
+    the payment by card it goes back to, which no number tells."""
 
     refund: Refund
     number: str
     due: datetime
     closed: Refusal | None = None
+    card: Payment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ def owed_back(office: Office, actor: Actor, dossier_id: str) -> tuple[OwedBack, 
 
 def _line(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor) -> OwedBack:
     closed = _why_not(unit, procedure, dossier, refund, actor)
-    return OwedBack(refund, dossier.number, due_of(office, refund), closed)
+    payment = unit.payment(refund.payment) if refund.payment and not refund.payer else None
+    card = payment if payment is not None and payment.method == "card" else None
+    return OwedBack(refund, dossier.number, due_of(office, refund), closed, card)
 
 
 def due_of(office: Office, refund: Refund) -> datetime:

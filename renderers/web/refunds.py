@@ -24,7 +24,7 @@ from renderers.web.base import actor, day_of, form_token, go, moment_of, new_tok
 from renderers.web.cases import label
 from renderers.web.desk import book_of, desk_page, people
 from renderers.web.guards import agent
-from renderers.web.money import francs
+from renderers.web.money import francs, provider_label
 from renderers.web.refusals import sentence
 from renderers.web_form import national
 from renderers.words import FIXED_SPACE
@@ -101,6 +101,8 @@ def _place(base: str, line: OwedBack) -> str:
 def _payer(line: OwedBack) -> str:
     if line.refund.payer:
         return national(line.refund.payer).replace(" ", FIXED_SPACE)
+    if line.card is not None:
+        return f"{provider_label(line.card.provider)}, {line.card.provider_ref or line.card.reference}"
     return say("refund.payer_forgotten" if line.refund.paid_at else "refund.payer_none")
 
 

@@ -293,11 +293,7 @@ def test_an_order_that_nobody_handed_over_is_no_order(
         world = a_world(tmp_path, providers={"pd": provider_of(operator)})
         dossier = world.sent(B3)
         with monkeypatch.context() as patch:
-<<<<<<< ours
-            patch.setattr(worker, "place_orders", stopped)
-=======
             patch.setattr(placing, "take_call", stopped)
->>>>>>> theirs
             with pytest.raises(KeyboardInterrupt):
                 start(world, dossier, "pd")
         if comes_back:

@@ -15,6 +15,7 @@ from engine.gateways.payments import Customer, PaymentOrder, Started
 from engine.gateways.sandbox import CARD_ENDINGS, SandboxCard, SandboxOperator, SandboxProvider
 from engine.office import cashier, settlement
 from engine.office.customers import read_customer
+from engine.office.inspection import fsck
 from engine.office.placing import place_orders
 from engine.office.repaying import owed_back
 from engine.office.sessions import without_secrets
@@ -24,7 +25,7 @@ from engine.records.sqlite import SqliteStore
 from engine.records.store import Store
 from tests import worker
 from tests.engine.office import world as worlds
-from tests.engine.office.test_refunds import HALL
+from tests.engine.office.test_refunds import HALL, IN_PARTS
 from tests.engine.office.world import World, a_world
 from tests.makers import compiled, the_shared
 
@@ -32,9 +33,10 @@ ANNA = Customer("Anna Lee", "a.lee@example.org", "", "1 Main Street", "Paris", "
 TWO = ("mobile_money", "card")
 
 
-def hall(folder: Path, patch: pytest.MonkeyPatch, *methods: str, store: Store | None = None) -> tuple[World, Dossier]:
+def hall(
+    folder: Path, patch: pytest.MonkeyPatch, *methods: str, store: Store | None = None, book: str = HALL
+) -> tuple[World, Dossier]:  # fmt: skip
     """A hall whose two fees are paid so, and an operator of wallets and of cards."""
-    book = HALL
     if methods:
         said = f"methods: [{', '.join(methods)}]"
         book = book.replace("label: Caution, ", f"label: Caution, {said}, ")
@@ -170,18 +172,20 @@ def test_a_sum_that_the_operator_would_refuse_begins_nothing(tmp_path: Path, mon
 
 def test_what_is_given_back_of_two_cards_goes_back_to_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No number tells two cards apart: each payment is somebody's own."""
-    world, dossier = hall(tmp_path, monkeypatch, *TWO)
-    first = pay(world, dossier)
-    world.operator.end_card(first.reference, "silent")
-    world.wait(hours=25)  # it was not known in time: somebody else pays, then both came in
-    second = pay(world, dossier, token="second")
-    world.operator.end_card(second.reference, "paid")
-    for one in (second, first):
-        settlement.check_payment(world.office, one.id)
-    lines = owed_back(world.office, world.owner(dossier), dossier.id)
-    assert {line.refund.payment for line in lines} <= {first.id, second.id}
-    assert all(line.refund.payer == "" for line in lines)
-    assert lines
+    world, dossier = hall(tmp_path, monkeypatch, *TWO, book=IN_PARTS)
+    paid = []
+    for token in ("first", "second"):
+        paid.append(pay(world, dossier, part=True, token=token))
+        world.operator.end_card(paid[-1].reference, "paid")
+        settlement.check_payment(world.office, paid[-1].id)
+    world.take(world.kept(dossier), world.agent("i", "obac/instructeur"), "rendre")
+    owed = owed_back(world.office, world.owner(dossier), dossier.id)
+    assert [line.card and line.card.id for line in owed] == [line.refund.payment for line in owed], "which card is told"
+    lines = [line.refund for line in owed]
+    assert sorted((str(one.payment), one.amount, one.payer) for one in lines) == sorted(
+        (one.id, 10_000, "") for one in paid
+    )
+    assert fsck(world.office) == ()
 
 
 @pytest.mark.parametrize(
