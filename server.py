@@ -330,6 +330,9 @@ def worker(demo: bool, recount: bool) -> None:
 def check_store(language: str) -> None:
     """Check every promise of the store: journals, money, seats, documents, files. Repairs nothing."""
     office = office_kept(missing_code=2)
+    if office.store.standing().pending:
+        click.echo(load_words().say("fsck.pending", language, {}), err=True)
+        raise SystemExit(2)
     inspected = inspect(office)
     dossiers = sum(1 for _ in office.store.all_dossiers())
     click.echo(findings_report(inspected, dossiers, lambda one: number_of(office, one), load_words(), language))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from engine.office.following import renew
 from engine.office.sessions import actor_of
 from engine.office.staff import sign_in
 from engine.problems import Refused
+from engine.records.sqlite_schema import NAMES
 from renderers.console_installation import open_office
 from server import DEMO_PASSWORD, Settings, agent, check_store, create_app, serving
 
@@ -132,6 +135,14 @@ def test_checking_what_is_kept(app: Flask, tmp_path: Path) -> None:
     told = CliRunner().invoke(check_store, env=given)
     assert told.exit_code == 0, told.output
     assert sign_in(serving(app), "auditor", "controle", DEMO_PASSWORD), "looking closes no door"
+
+
+def test_a_store_of_an_earlier_release_is_said_so(app: Flask, tmp_path: Path) -> None:
+    given = {"GUICHET_DATA": str(tmp_path / "data"), "GUICHET_PROCEDURES": str(tmp_path / "procedures")}
+    with closing(sqlite3.connect(tmp_path / "data" / "guichet.db")) as kept, kept:
+        kept.execute("DELETE FROM _sqlite_migrations WHERE name = ?", (NAMES[-1],))
+    told = CliRunner().invoke(check_store, ["--lang", "en"], env=given)
+    assert (told.exit_code, "earlier release" in told.output) == (2, True), told.output
 
 
 def test_a_file_that_was_never_right_is_said_so(app: Flask) -> None:
