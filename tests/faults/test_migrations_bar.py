@@ -32,7 +32,7 @@ from tests.engine.records.makers import a_dossier, journal
 from tests.postgres import database
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
-ROWS: Final = sqlite_schema.NAMES.index("0021 row journal") + 1
+ROWS: Final = sqlite_schema.NAMES.index("0024 row journal") + 1
 NUMBERS: Final = range(1, len(sqlite_schema.NAMES) + 1)
 KEPT: Final = [
     one for one in TABLES if one not in ("tally", "tally_mark", "reply", "aside", "rate", "row_entry", "row_salt")
