@@ -49,6 +49,8 @@ DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "mandate": _WHOLE_JOURNAL,
     "letter": {"due_at": _FATE, "attempts": _FATE, "sent_at": _FATE, "failed": _FATE, "claimed_until": _FATE},
     "payment": {
+        "started_at": "corrected after a clock that was ahead; its entry says when",
+        "ended_at": "corrected after a clock that was ahead; its entry says when",
         "provider_ref": "the operator's own; it is asked by our reference",
         "checked_at": "when it was last asked about",
         "page": "the operator's page, of use while the payment is pending",
@@ -84,6 +86,8 @@ DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "timer": "derived: acts are judged by what time decided, whether its row is there or not",
     "tally": "derived: counted from the journal, and counted again with `worker --recount`",
     "tally_mark": "derived: counted from the journal, and counted again with `worker --recount`",
+    "sms_count": "how many messages left and their cost, by month: a report, nothing of a person",
+    "unproven_file": "files of drafts that nobody proved to be theirs, until they are taken away a day later",
     "seat_hold": "lasts some minutes: a seat held while it is confirmed",
     "waiting": "who is to be told of a free seat; nothing is decided by it",
     "reading": "who of the administration read what: one line a day, beside the journal",
