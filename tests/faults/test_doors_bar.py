@@ -39,7 +39,7 @@ class Watched(SqliteStore):
 
     units = 0
 
-    def unit(self, write: bool = False) -> AbstractContextManager[Unit]:
+    def unit(self, write: bool = False, patience: float | None = None) -> AbstractContextManager[Unit]:
         self.units += 1
         return super().unit(write)
 

@@ -40,7 +40,7 @@ class Watched(SqliteStore):
         self._told = told
 
     @contextmanager
-    def unit(self, write: bool = False) -> Iterator[Unit]:
+    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
         with super().unit(write) as unit:
             yield unit
         if write:

@@ -226,7 +226,7 @@ class TestNobodyElse:
     def test_its_cookies_are_its_own(self, author: Author) -> None:
         author.use("place", seat="applicant")
         names = {cookie.key for cookie in author.client._cookies.values()}  # type: ignore[attr-defined]
-        assert names == {"apercu", "apercu-session"}
+        assert names == {"apercu", "apercu-session", "apercu-known"}
 
     def test_an_ordinary_site_has_none_of_it(self, tmp_path: Path) -> None:
         visitor = a_visitor(tmp_path)
