@@ -57,6 +57,7 @@ class Browser:
     statuses: list[int] = field(default_factory=list)
     took: list[float] = field(default_factory=list)  # seconds, of each answer
     headers: Mapping[str, str] = field(default_factory=dict)  # of each request
+    busy: frozenset[int] = frozenset({503, 507})  # what is believed, and asked again
     _line: HTTPConnection | None = None
     _csrf: str = ""
 
@@ -98,10 +99,10 @@ class Browser:
             except OSError:
                 time.sleep(0.01)
                 continue
-            if answer.status != 503:
+            if answer.status not in self.busy:
                 return answer
-            assert answer.headers.get("retry-after"), "a 503 says when to come back"
-            time.sleep(0.1)
+            assert answer.status == 507 or answer.headers.get("retry-after"), "a 503 says when to come back"
+            time.sleep(1.0 if answer.status == 507 else 0.1)  # so many files are taken of one person
         raise Stopped
 
     def open(self, address: str) -> Answer:
