@@ -87,8 +87,14 @@ def new_numbers(policy: SmsPolicy, unit: Unit, now: datetime) -> Mapping[str, tu
 def _limits(office: Office, what: str, to: str, holder: str, asker: Asker, most: int) -> tuple[Limit, ...]:
     if holder and is_known(office, holder, asker.known):
         return Limit(f"{what}:{to}~{browser_key(asker.known)}", most), Limit(f"{what}:{to}~", A_DAY, DAY)
-    near = Limit(f"{what}:{to}@{asker.client}", most // 2)
-    return (*limits_of(asker, what), near, Limit(f"{what}:{to}", most), Limit(f"{what}:{to}", A_DAY, DAY))
+    near = f"{what}:{to}@{asker.client}"
+    return (
+        *limits_of(asker, what),
+        Limit(near, most // 2),
+        Limit(near, A_DAY // 4, DAY),
+        Limit(f"{what}:{to}", most),
+        Limit(f"{what}:{to}", A_DAY, DAY),
+    )
 
 
 def _holder(unit: Unit, way: Way, value: str) -> str:

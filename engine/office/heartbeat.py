@@ -12,6 +12,7 @@ from engine.records.store import Unit
 
 EVERY: Final = timedelta(seconds=5)
 LOST: Final = timedelta(seconds=30)  # a worker silent for so long is taken for dead
+GONE: Final = timedelta(hours=1)  # the row of a worker silent for so long is dropped: many would hide those alive
 _PREFIX: Final = "worker/"
 _MOST: Final = 1000
 
@@ -20,6 +21,9 @@ def beat(office: Office) -> None:
     """Notes that this process has a worker that is alive."""
     host, now = socket.gethostname(), office.now()
     with office.store.unit(write=True) as unit:
+        for key, _, at in unit.asides(_PREFIX, _MOST):
+            if now - at >= GONE:
+                unit.taken_aside(key)
         unit.keep_aside(f"{_PREFIX}{host}/{os.getpid()}", host, now)
 
 

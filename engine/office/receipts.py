@@ -15,6 +15,7 @@ from datetime import date
 from typing import Final, Literal
 
 from engine.clock import local_day
+from engine.office.guesses import count_wrong, limits_of, shut
 from engine.office.keys import has_signed
 from engine.office.office import NUMBER_DIGITS, Office, pinned
 from engine.office.tries import too_many
@@ -25,7 +26,7 @@ from engine.values import Text, digits_only, has_check_digit
 
 NUMBER: Final = re.compile(r"Q-[0-9]{4}-[0-9]{6,9}")
 TRIES_PER_CLIENT: Final = 60  # in a quarter of an hour, as for the codes of documents
-TRIES_PER_DOSSIER: Final = 20
+WRONG_A_DAY: Final = 10_000  # of one request, from all addresses
 _RECEIVED: Final = frozenset({"paid", "overpaid"})
 _ID, _CODE = 22, 108  # signs: of an id, of the id with its signature
 
@@ -74,18 +75,19 @@ def verify_receipt(office: Office, code: str) -> ReceiptVerdict:
 def verify_receipt_number(office: Office, receipt: str, number: str, *, client: str = "") -> ReceiptVerdict:
     """By the receipt's number and that of the request. Raises Refused("too_many_tries")."""
     digits = digits_only(number)[:NUMBER_DIGITS]
+    tries = limits_of(f"receipt_of:{digits}", WRONG_A_DAY, client=client, browser="")
     with office.store.unit(write=True) as unit:
-        counted = ((f"receipt_of:{digits}", TRIES_PER_DOSSIER), (f"verify@{client}", TRIES_PER_CLIENT))
-        closed = too_many(unit, office.now(), *counted)
+        closed = too_many(unit, office.now(), (f"verify@{client}", TRIES_PER_CLIENT)) or shut(unit, office.now(), tries)
+        if closed is None and len(digits) == NUMBER_DIGITS and has_check_digit(digits):
+            dossier = unit.dossier_numbered(digits)
+            payments = unit.payments_of(dossier.id) if dossier is not None else ()
+            found = next((one for one in payments if one.receipt and one.receipt == receipt.strip().upper()), None)
+            if found is not None:
+                return _verdict(office, unit, found)
+            count_wrong(unit, office.now(), tries)
     if closed is not None:
         raise Refused(closed)
-    if len(digits) != NUMBER_DIGITS or not has_check_digit(digits):
-        return UNKNOWN
-    with office.store.unit() as unit:
-        dossier = unit.dossier_numbered(digits)
-        payments = unit.payments_of(dossier.id) if dossier is not None else ()
-        found = next((one for one in payments if one.receipt and one.receipt == receipt.strip().upper()), None)
-        return UNKNOWN if found is None else _verdict(office, unit, found)
+    return UNKNOWN
 
 
 def _said(payment: Payment) -> bytes:

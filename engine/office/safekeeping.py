@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from engine.office.filed import is_named, places
+from engine.office.settlement import forget_orders
 from engine.problems import Refused, refusal
 from engine.records.attachments import AttachmentStore, Erased, Lost, Place
 from engine.records.file_keys import FileKeys, NoFileKey
@@ -145,6 +146,7 @@ def bring_back(
             move(copy, target, lambda one: told(one.table))
         with target.unit(write=True) as unit:
             unit.erase_secrets(LATEST)  # no code of before is sent, nor kept
+            forget_orders(unit)
     except Lost as missing:
         raise Refused(refusal("backup_differs", what=f"{FILES}/{missing}")) from None
     except NotEmpty as full:

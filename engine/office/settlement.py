@@ -422,5 +422,16 @@ def end_unsent(office: Office, unit: Unit, payment: Payment) -> None:
     _become(office, unit, replace(payment, checked_at=now), dossier, _Standing("failed", 0, "not_sent", None), now)
 
 
+def forget_orders(unit: Unit) -> None:
+    """In a store that came back from a backup: orders that waited may have been handed over since. They are asked about, and never
+    sent."""
+    while calls := queued_calls(unit, kind="order"):
+        for call in calls:
+            payment = unit.payment(call.subject)
+            take_call(unit, call)
+            if payment is not None and is_unplaced(payment):
+                unit.put_payment(replace(payment, reason=UNDER_WAY, checked_at=payment.started_at))
+
+
 def _note(unit: Unit, dossier: Dossier, kind: str, now: datetime, **body: Plain) -> None:
     journalise(unit, dossier, [EntryDraft(kind, body)], SYSTEM_ACTOR, now)
