@@ -24,6 +24,7 @@ from engine.office.safekeeping import back_up, read_contents
 from engine.records.attachments import AttachmentStore
 from engine.records.dossier import Actor, Dossier
 from engine.records.file_keys import FileKeys, add_key
+from engine.records.reserve import NoRoom
 from engine.records.sqlite import SqliteStore
 from engine.rules.decision import Act
 from tests import worker
@@ -93,7 +94,13 @@ def upload(folder: Path) -> Work:
     world = world_in(folder)
     owner, dossier = person(world, "upload"), request(world, "upload")
     (at, *_) = [one.at for one in intake.check(world.office, owner, dossier.id).errors]
-    return lambda: intake.attach(world.office, owner, dossier.id, at, intake.Upload("acte.pdf", pdf()), token="t")
+
+    def attached() -> None:
+        told = intake.attach(world.office, owner, dossier.id, at, intake.Upload("acte.pdf", pdf()), token="t")
+        if told.problem is not None:  # said at the question, the answers kept
+            raise NoRoom(told.problem.code)
+
+    return attached
 
 
 def pay(folder: Path) -> Work:

@@ -52,11 +52,11 @@ def test_segments_are_counted_and_priced_by_country_and_procedure(world: World) 
     owe(world, body="a" * 161, dossier=draft.id)
     owe(world, body="ê" * 71, dossier=draft.id)
     owe(world, body="€" * 80)
-    owe(world, to="+33612345678")
+    owe(world, to="+22997123456")
     owe(world, to="afi@exemple.tg", channel="email")
     deliver_letters(world.office)
     assert report(world) == (
-        SmsCount("2026-11", "", "FR", 1, 1, 0, 6000),
+        SmsCount("2026-11", "", "BJ", 1, 1, 0, 6000),
         SmsCount("2026-11", "", "TG", 1, 1, 0, 1250),
         SmsCount("2026-11", B3, "TG", 3, 5, 0, 6250),
     )
