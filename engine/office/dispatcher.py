@@ -123,7 +123,13 @@ class Dispatcher:
             self._under_way.add(key)
             self._running[lane] += 1
         name = "-".join(lane)
-        threading.Thread(target=self._do, args=(lane, key, work), name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._do, args=(lane, key, work), name=name, daemon=True).start()
+        except RuntimeError:  # no more threads: the place is given back, and the next look tries again
+            with self._lock:
+                self._under_way.discard(key)
+                self._running[lane] -= 1
+            raise
 
     def _do(self, lane: Lane, key: str, work: Callable[[], object]) -> None:
         try:

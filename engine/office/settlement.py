@@ -150,7 +150,10 @@ def ask_told(office: Office, call: Call) -> bool:
         payment = unit.payment(call.subject)
         if payment is None or unit.peeked_aside(call.key) != call.body:
             return False
-        queue_call(unit, later, now)
+        if now - payment.started_at >= PATIENCE[-1][0]:  # the last time: it is asked about no more
+            take_call(unit, call)
+        else:
+            queue_call(unit, later, now)
     if _asked(office, payment, _theirs(call)):
         with office.store.unit(write=True) as unit:
             kept_payment(unit, payment.id)  # held first, as by every other unit
@@ -278,7 +281,7 @@ def _unanswered(office: Office, payment: Payment) -> Payment:
     now = office.now()
     with office.store.unit(write=True) as unit:
         kept = replace(kept_payment(unit, payment.id), checked_at=now)
-        stopped = kept.reason == UNDER_WAY and now - kept.started_at >= PLACING
+        stopped = kept.reason == UNDER_WAY and now - (payment.checked_at or kept.started_at) >= PLACING
         if kept.status == "pending" and (stopped or now >= kept.expires_at):
             kept = replace(kept, status="unknown")
         unit.put_payment(kept)
