@@ -178,7 +178,7 @@ def asking() -> Iterator[str]:
     yield f"{askers.PER_BROWSER} in a quarter of an hour; all of both of an address together {again:,} an hour"
     yield f"all of an address together: {soon} in ten minutes, {most:,} an hour"
     yield f"{code_limits.CODES_PER_NUMBER} codes, {code_limits.LINKS_PER_EMAIL} links in a quarter of an hour, half of them"
-    yield f"{code_limits.A_DAY} a day |"
+    yield f"{code_limits.A_DAY} a day, {code_limits.A_DAY // 4} of them from one address |"
     (new, _), (day, _) = SETTINGS.sms.bounds()
     yield f"{new:,} codes an hour and {day:,} a day together, a country abroad a tenth of it"
     assert SETTINGS.sms.most("BJ") == new // 10
