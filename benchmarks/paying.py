@@ -23,7 +23,7 @@ PAYERS, READERS, SECONDS = 12, 2, 3.0
 HANGS = 60.0  # seconds: nobody waits for the receipt
 SEEN, SLOWER = 2.0, 1.2
 SLOWLY = {"provider": SLOW, "payer": "90 00 00 01"}
-AT_ONCE = {"provider": "flooz", "payer": "90 00 00 01"}
+AT_ONCE = {"provider": "flooz", "payer": "96 00 00 01"}
 PAGES = ("/demarches", "/dossiers", "/aide", "/demarches/trajet")
 
 
