@@ -44,8 +44,8 @@ def coming_by_phone(site: AccessWorld) -> Seen:
     me.post("/connexion", data={"phone": PHONE})
     yield "signin.ask_code", me.get("/connexion/code")
     yield "signin.check", me.post("/connexion/code", data={"code": "000000"})
-    for _ in range(30):
-        last = me.post("/connexion/code", data={"code": "000000"})
+    for number in range(12):
+        last = me.post("/connexion", data={"phone": f"9011{number:04}"})
     yield "429", last
 
 

@@ -136,7 +136,7 @@ def test_a_passport_of_who_has_no_telephone(
     decide(checker, number, "conforme", "Déclarer conforme")
     come_back(me, number, found[1])
     me.press("Payer par téléphone")
-    me.fill(provider="flooz", payer="90 00 00 01")
+    me.fill(provider="flooz", payer="96 00 00 01")
     me.press("Payer 30 000 FCFA")
     wait_until(lambda: _ended(portal, number, "paid"))
     me.go(me.page.url)

@@ -203,7 +203,7 @@ def pay_after_a_failure(me: Person, portal: Portal, number: str) -> None:
     me.go(me.page.url)
     assert me.sees("Rien n’a été débité")
     me.press("Payer avec un autre numéro")
-    me.fill(provider="flooz", payer="90 00 00 01")
+    me.fill(provider="flooz", payer="96 00 00 01")
     me.press("Payer 30 000 FCFA")
     wait_until(lambda: _ended(portal, number, "paid"))
     me.go(f"/dossiers/{number}")
