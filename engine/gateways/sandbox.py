@@ -44,17 +44,17 @@ KINDS: Final[Mapping[str, PaymentStatus]] = {
     "overpaid": "overpaid",
 }  # fmt: skip
 
-# last eight digits of the payer → (ending, reason, how long it stays unknown before)
+# last six digits of the payer, of any wallet → (ending, reason, how long it stays unknown before)
 MAGIC: Final[Mapping[str, tuple[PaymentStatus, str | None, timedelta]]] = {
-    "90000001": ("paid", None, timedelta()),
-    "90000002": ("failed", "balance", timedelta()),
-    "90000003": ("failed", "cancelled", timedelta()),
-    "90000004": ("expired", None, timedelta()),
-    "90000005": ("paid", None, LATE),
-    "90000006": ("overpaid", None, timedelta()),
-    "90000007": ("failed", "limit", timedelta()),
+    "000001": ("paid", None, timedelta()),
+    "000002": ("failed", "balance", timedelta()),
+    "000003": ("failed", "cancelled", timedelta()),
+    "000004": ("expired", None, timedelta()),
+    "000005": ("paid", None, LATE),
+    "000006": ("overpaid", None, timedelta()),
+    "000007": ("failed", "limit", timedelta()),
 }
-DOWN: Final = "90000008"
+DOWN: Final = "000008"
 CARD_ASKS: Final[tuple[Asked, ...]] = ("name", "email", "address", "city", "country")
 # what is chosen on the card page → (ending, reason, how long it stays unknown before); to leave the page ends nothing
 CARD_ENDINGS: Final[Mapping[str, tuple[PaymentStatus, str | None, timedelta]]] = {
@@ -278,7 +278,7 @@ class SandboxCard(SandboxProvider):
 
 
 def _planned(order: PaymentOrder) -> SandboxOrder:
-    ended, reason, unknown_for = MAGIC.get(order.payer[-8:], (None, None, timedelta()))
+    ended, reason, unknown_for = MAGIC.get(order.payer[-6:], (None, None, timedelta()))
     return SandboxOrder(
         order.reference, order.amount, order.currency, order.payer, order.label, order.placed_at, order.expires_at,
         ended, reason, order.placed_at + unknown_for if unknown_for else None,
