@@ -139,8 +139,7 @@ def test_a_passport_of_who_has_no_telephone(
     me.fill(provider="flooz", payer="96 00 00 01")
     me.press("Payer 30 000 FCFA")
     wait_until(lambda: _ended(portal, number, "paid"))
-    me.go(me.page.url)
-    me.press("Choisir le rendez-vous")
+    me.go(me.page.url)  # leads on to the visits once the money came
     me.press("Prendre ce créneau")
     me.press("Confirmer ce rendez-vous")
     assert me.sees("Sans téléphone, la personne ne reçoit pas de rappel.")
