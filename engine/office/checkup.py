@@ -232,8 +232,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         yield Check("store", "store_unproven", "watch", {"host": place.unproven})
     try:
         store = place.open_store()
-        standing = store.standing()
-        said = store.settings()
+        standing, said = store.standing(), store.settings()
         yield _of_release(standing, said)
         if role := said.get("superuser"):
             yield Check("store", "store_superuser", "watch", {"role": role})
@@ -242,8 +241,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
             return
         with store.unit() as unit:
             queues, tree, decided, beat = unit.queues(now), unit.tree(), unit.publications(), last_beat(unit)
-            new = new_numbers(place.sms, unit, now)
-            watched = clock_seen(unit)
+            new, watched = new_numbers(place.sms, unit, now), clock_seen(unit)
     except Unreachable as away:
         facts = {"why": str(away), "place": away.place, "cause": away.cause}
         yield Check("store", "store_unreachable", "mend", facts)
