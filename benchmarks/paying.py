@@ -20,7 +20,7 @@ from benchmarks.portal import Server, serving_portal
 from benchmarks.slow_operator import SLOW
 
 PAYERS, READERS, SECONDS = 12, 2, 3.0
-HANGS = 60.0  # seconds: nobody waits for the receipt
+HANGS = 60.0  # seconds: the receipt is not waited for
 SEEN, SLOWER = 2.0, 1.2
 SLOWLY = {"provider": SLOW, "payer": "90 00 00 01"}
 AT_ONCE = {"provider": "flooz", "payer": "96 00 00 01"}
