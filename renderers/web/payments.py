@@ -82,8 +82,6 @@ def choose(number: str) -> Response:
 
 def choose_payment(one: Case) -> Response:
     """What is owed, and with which account it is paid; the try under way, where there is one."""
-    if not owed(office(), actor(), one.id):
-        return _nothing(one)
     if (awaited := awaited_payment(office(), actor(), one.id)) is not None:
         return go(one.at(f"/paiement/{awaited.id}"))
     phone = one.dossier.contact_phone or ""
@@ -99,8 +97,6 @@ def begin(number: str) -> Response:
 def begin_payment(one: Case) -> Response:
     """Queues the order for the worker and follows it, or says what is missing."""
     due = owed(office(), actor(), one.id)
-    if not due:
-        return _nothing(one)
     providers = offered(one)
     if not providers:
         return _choose_page(one, _Typed())
@@ -130,6 +126,8 @@ def _started(one: Case, typed: _Typed, customer: Customer) -> Response:
     except Refused as closed:
         if closed.reason.code in ("payment_pending", "payment_unknown"):
             return go(one.at(f"/paiement/{closed.reason.facts['payment']}"))
+        if closed.reason.code == "nothing_owed":  # another tab's payment settled meanwhile
+            return _nothing(one)
         if closed.reason.code == "payments_closed":
             session["payments_closed"] = True
             return go(one.at("/paiement"))
@@ -168,6 +166,8 @@ def _choose_page(
     errors = [(f"#{name}", said) for name, said in faults.items() if said]
     accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.open]
     total, least = sum(account.left for account in accounts), _least(one)
+    if not total:
+        return _nothing(one)
     days = [account.due for account in accounts if account.due is not None]
     return page(
         "citizen/pay.html", 422 if errors else 200, dossier=one.dossier, base=one.at(), procedure=one.title, errors=errors,

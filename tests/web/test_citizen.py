@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -17,14 +18,15 @@ from engine.office import settlement
 from engine.office.bookings import mark
 from engine.office.receipts import receipt_code
 from engine.office.timers import run_timers
-from engine.records.dossier import Letter
+from engine.records.dossier import Actor, Letter
 from engine.records.store import Busy
 from engine.values import group_number, new_id
+from renderers.web import payments
 from renderers.web.guards import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
 from tests.web.visitor import ANSWERS, MAYOR, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
-from tests.worker import work_off
+from tests.worker import start_payment, work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -352,6 +354,29 @@ def test_paying_has_several_ends(known: Visitor) -> None:
     receipt = re.search(r'href="([^"]+/recu/[^"]+\.pdf)"', known.page.html)
     assert receipt
     assert known.open(receipt[1]).response.data.startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("read", ["owed", "offered"])
+def test_a_second_tab_that_pays_as_the_first_one_is_settled_reads_the_receipt(
+    known: Visitor, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    address, true = f"/dossiers/{number}/paiement", getattr(payments, read)
+    with known.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(number)
+    assert dossier
+
+    def settled_after(*arguments: Any) -> Any:
+        seen = true(*arguments)
+        monkeypatch.undo()
+        start_payment(known.office, Actor("applicant", dossier.owner), dossier.id, provider="argent", payer="90000001")
+        return seen
+
+    form = known.open(address).form()
+    monkeypatch.setattr(payments, read, settled_after)
+    assert known.post(address, **{**form, "provider": "argent", "payer": "90000001"}).status == 303
+    assert "Paiement reçu" in known.follow().text
 
 
 def test_anyone_checks_a_receipt(known: Visitor) -> None:
