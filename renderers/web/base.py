@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from html import escape
 from typing import Final, cast
 from urllib.parse import urlencode
 
@@ -325,8 +326,10 @@ def _csrf() -> str:
 
 
 def go(address: str) -> Response:
-    """After a post: see other."""
-    return make_response(redirect(address, code=303))
+    """After a post: see other. The body is a short link (RFC 9110, section 15.4): browsers go on without reading it."""
+    response = make_response(redirect(address, code=303))
+    response.set_data(f'<a href="{escape(response.location or "")}">303</a>')
+    return response
 
 
 def file_response(body: bytes, kind: str, name: str, inline: bool = False) -> Response:
