@@ -1,0 +1,1 @@
+"""What other programs, stored data and people rely on: names, addresses and codes that do not change by accident."""
