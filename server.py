@@ -66,7 +66,7 @@ from renderers.console_sms import sms_report_command
 from renderers.html import Pages
 from renderers.log_lines import speak
 from renderers.spare_memory import few_arenas, share_methods
-from renderers.web import citizen, desks, languages, probes, refusals, watch
+from renderers.web import citizen, desks, languages, payments, probes, refusals, watch
 from renderers.web.assets import Assets
 from renderers.web.base import Site, SiteSettings
 from renderers.web.guards import check_guards
@@ -130,8 +130,8 @@ def create_app(
     csrf = CSRFProtect(app)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
-    csrf.exempt("renderers.web.payments.callback")
-    csrf.exempt("renderers.web.payments.returned")
+    csrf.exempt(payments.callback)
+    csrf.exempt(payments.returned)
     refusals.register(app)
     check_guards(app)
     app.after_request(lambda response: _wake(app, response))

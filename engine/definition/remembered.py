@@ -60,12 +60,18 @@ class Remembered:
 
 @cache
 def checker() -> str:
-    """The checker as it is installed: what another one found is not believed."""
+    """Digest of the checker as it is installed. The results of another version are not used."""
     whole = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.*")):
-        if path.suffix in (".py", ".json"):
-            whole.update(path.read_bytes())
+    for path in checker_files():
+        whole.update(path.read_bytes())
     return whole.hexdigest()
+
+
+def checker_files() -> tuple[Path, ...]:
+    """The files whose change may change the result of a check."""
+    own = Path(__file__).parent
+    found = (*own.parent.glob("*.py"), *(path for kind in ("py", "json") for path in own.rglob(f"*.{kind}")))
+    return tuple(sorted(found))
 
 
 def key_of(folder: Path, shared: Mapping[str, str] | None = None) -> str:

@@ -52,6 +52,7 @@ log = logging.getLogger("guichet.tour")
 
 BATCH: Final = 50
 MOST_BATCHES: Final = 200
+SENDER_FAULT: Final = "sender_fault"  # stored as why a message did not leave: an error that its sender did not foresee
 LEASE: Final = timedelta(minutes=2)
 RETRIES: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
 ERASING: Final = (KEEP, KEEP_DOCUMENT, "draft")  # the kinds of timers that erase what people gave
@@ -237,9 +238,9 @@ def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) ->
     except NotSent as failure:
         patience.note(not failure.silent)
         return _again(letter, now, str(failure), failure.for_good)
-    except Exception as failure:  # one sender's fault must not keep the other letters
+    except Exception:  # one sender's fault must not keep the other letters
         log.exception("letter %s by %s", letter.id, letter.channel)
-        return _again(letter, now, type(failure).__name__, False)
+        return _again(letter, now, SENDER_FAULT, False)
     patience.note(True)
     return replace(letter, sent_at=now)
 

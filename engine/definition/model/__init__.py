@@ -11,6 +11,7 @@ of type `evidence` on the form's last page.
 from __future__ import annotations
 
 from dataclasses import is_dataclass
+from typing import Final
 
 from engine.definition.model.asked import Bounds, Check, Criterion, EvidenceTerms, Field, Option, Page, Total
 from engine.definition.model.circuit import NO_EFFECTS, Clock, Effects, Key, State, Table, Transition
@@ -98,5 +99,10 @@ __all__ = [
 
 
 def is_part(value: object) -> bool:
-    """Whether a value is a part of a book, whatever room of the model it comes from."""
-    return is_dataclass(value) and type(value).__module__.startswith(f"{__name__}.")
+    """Return whether a value is a part of a procedure."""
+    return type(value) in _PARTS
+
+
+_PARTS: Final = frozenset(
+    one for one in map(globals().get, __all__) if isinstance(one, type) and is_dataclass(one)
+)  # fmt: skip

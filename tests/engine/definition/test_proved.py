@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -14,7 +16,7 @@ from click.testing import CliRunner
 from engine.definition.catalogue import check_definition
 from engine.definition.model import Procedure
 from engine.definition.proved import proof_key
-from engine.definition.remembered import Remembered
+from engine.definition.remembered import Remembered, checker_files
 from engine.definition.shared_files import load_shared
 from renderers import console
 
@@ -119,3 +121,17 @@ def test_lint_looks_again_only_at_what_was_not_clean(tmp_path: Path, monkeypatch
     shared.write_text(shared.read_text("utf-8") + "x: [", "utf-8")
     assert lint() == (1, both)
     assert lint() == (1, both)
+
+
+def test_each_module_that_a_check_may_load_counts_as_the_checker() -> None:
+    loads = """
+import importlib, pkgutil, sys
+import engine.definition
+for one in pkgutil.walk_packages(engine.definition.__path__, "engine.definition."):
+    importlib.import_module(one.name)
+print("\\n".join(one.__file__ for name, one in sys.modules.items() if name.split(".")[0] == "engine" and one.__file__))
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", loads], check=True, capture_output=True, text=True, timeout=60, cwd=ROOT
+    )
+    assert set(map(Path, told.stdout.split())) <= set(checker_files())

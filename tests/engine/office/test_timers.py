@@ -201,11 +201,14 @@ class TestLetters:
         assert timers.deliver_letters(world.office) == 0
         assert len(post.left) == 1
 
-    def test_tried_again_later_and_later_then_given_up(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("fault", "kept"), [(NotSent("network"), "network"), (ZeroDivisionError("a bug of theirs"), "sender_fault")]
+    )
+    def test_tried_again_later_and_later_then_given_up(self, tmp_path: Path, fault: Exception, kept: str) -> None:
         post = Post()
         world = a_world(tmp_path, senders={"sms": post})
         world.sent()
-        post.fails = NotSent("network")
+        post.fails = fault
         tries = 0
         for _ in range(8):
             with world.office.store.unit() as unit:
@@ -215,7 +218,7 @@ class TestLetters:
             world.clock.instant = max(world.clock.instant, letter.due_at)
             timers.deliver_letters(world.office)
             tries += 1
-        assert (letter.failed, tries) == ("network", 7)
+        assert (letter.failed, tries) == (kept, 7)
 
     def test_after_a_cut_it_leaves_in_the_end(self, tmp_path: Path) -> None:
         post = Post()
