@@ -16,7 +16,6 @@ from engine.office.lost_phones import (
     check_new,
     check_paper,
     holder_of,
-    move_waiting,
     refuse_move,
     stop_move,
 )
@@ -167,12 +166,6 @@ def code() -> Response:
         "agent/lost_phone_code.html", 422 if error else 200, errors=_errors("code", error), back=HERE,
         phone=national(given["phone"]).replace(" ", "\u00a0"),
     )  # fmt: skip
-
-
-def move_told() -> str:
-    """What whoever is signed in reads of a number asked for in their name; nothing when none waits."""
-    move = move_waiting(office(), myself())
-    return say("own.move_text", moment=moment_of(move.due_at), end=move.phone[-2:]) if move else ""
 
 
 @blueprint.post("/compte/telephone/refuser")

@@ -42,10 +42,10 @@ from renderers.web.base import (
     site,
 )
 from renderers.web.cases import label
+from renderers.web.departures import move_told
 from renderers.web.desk import book_of, role_label
 from renderers.web.guards import proves_anew, signed_in
 from renderers.web.languages import ASKED
-from renderers.web.lost_phones import move_told
 from renderers.web.refusals import refused, sentence
 from renderers.web_form import national
 from renderers.words import OFFERED

@@ -37,10 +37,10 @@ from renderers.web.base import (
 from renderers.web.cases import Case, case, label, visit_place
 from renderers.web.closures import lost_boxes
 from renderers.web.contesting import appeal_lines
+from renderers.web.departures import move_told
 from renderers.web.desk import assisted_by
 from renderers.web.guards import public, signed_in, unproven_too
 from renderers.web.links import linked_lines
-from renderers.web.lost_phones import move_told
 from renderers.web.messages import unread_of
 from renderers.web.money import money_lines, payment_lines
 from renderers.web.results import RowResult, document_line, row_results
