@@ -65,7 +65,6 @@ from renderers.console_serving import Front, finish, on_signal
 from renderers.console_sms import sms_report_command
 from renderers.html import Pages
 from renderers.log_lines import speak
-from renderers.spare_memory import few_arenas, share_methods
 from renderers.web import citizen, desks, languages, payments, probes, refusals, watch
 from renderers.web.assets import Assets
 from renderers.web.base import Site, SiteSettings
@@ -271,8 +270,6 @@ def _speak(settings: Settings) -> None:
 @click.option("--threads", type=int, default=THREADS, show_default=True)
 def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     """Serve the portal, with a worker beside it."""
-    few_arenas()
-    share_methods("engine", "renderers")
     settings = settings_of(demo)
     _speak(settings)
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):

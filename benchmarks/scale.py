@@ -7,6 +7,7 @@ process of its own. The folders are kept in `var/bench`: making the large one ta
 from __future__ import annotations
 
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -33,7 +34,6 @@ from engine.office.secrets import new_token, token_digest
 from engine.records.dossier import Account
 from engine.records.people import Session
 from renderers.console_installation import open_office
-from renderers.spare_memory import few_arenas, share_methods
 from server import Settings, create_app
 
 SMALL, SOME, LARGE = 25, 1_000, 10_000  # the small one fills one page of the list, as the large one does
@@ -159,7 +159,10 @@ class Serving:
 @contextmanager
 def serving(folder: Path) -> Iterator[Serving]:
     command = [sys.executable, "-m", "benchmarks.scale", str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # as docs/deploy starts it
+    )  # fmt: skip
     try:
         yield Serving(process)
     finally:
@@ -170,9 +173,7 @@ def serving(folder: Path) -> Iterator[Serving]:
 def _serve(folder: Path) -> None:
     """The other side of `Serving`: starts, says what that took, then answers."""
     settings = Settings(procedures=folder / "procedures", data=folder / "data", demo=True, secret="measures" * 4)
-    few_arenas()  # as `guichet serve` does
     began = time.process_time()
-    share_methods("engine", "renderers")
     office, operator = open_office(settings)
     start = time.process_time() - began
     office = replace(office, settings=replace(office.settings, idle=timedelta(days=1), agent_idle=timedelta(days=1)))

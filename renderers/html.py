@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
 from jinja2.visitor import NodeTransformer
@@ -17,7 +17,6 @@ from engine.clock import local, local_day
 from engine.rules.view import PageView
 from engine.values import Span, Text, group_number
 from renderers.drawn_questions import Questions
-from renderers.spare_memory import give_back
 from renderers.spoken import Spoken, as_text
 from renderers.web_form import Drawing
 from renderers.words import FIXED_SPACE, REFERENCE, Words, first_capital, in_language
@@ -123,11 +122,6 @@ class _Environment(Environment):
         tree = super()._parse(source, name, filename)
         tree = _SaidAhead(self.said_ahead).visit(tree)
         return cast(nodes.Template, _AsSpoken(str(self.globals["lang"])).visit(tree))
-
-    def compile(self, *source: Any, **how: Any) -> Any:
-        code = super().compile(*source, **how)
-        give_back()  # a template's tree is thirty times what it comes to
-        return code
 
 
 def _environment(words: Words, language: str, asset: Callable[[str], str]) -> Environment:

@@ -58,7 +58,7 @@ def imported() -> Iterator[tuple[str, str]]:
         (r"random", CHANCE),
         (r"pickle|marshal|shelve|dill|jsonpickle", set()),
         (r"xml(\..*)?|lxml(\..*)?|defusedxml", WRITTEN),
-        (r"ctypes|cffi", {"renderers/spare_memory.py"}),  # two functions of glibc, whose arguments are our own numbers
+        (r"ctypes|cffi", set()),
         (r"ldap3?|ldap\..*|pymemcache|memcache", set()),
         (r"zipfile|tarfile|shutil", None),
     ],

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from engine.definition.expression_compiler import tree
 from engine.definition.expression_functions import LARGEST, add_months, months_between
 from engine.definition.expression_nodes import walk
-from engine.definition.expression_plain import to_plain
 from engine.definition.expression_reader import Definition, Vocabulary, parse_expression, rename_names
 from engine.definition.expressions import (
     DATE,
@@ -33,6 +32,7 @@ from engine.definition.expressions import (
 from engine.problems import Position
 from engine.values import Span
 from tests.effort import tries
+from tests.engine.definition.expression_plain import to_plain
 
 HERE = Position("f.yaml", 1, 1)
 COLUMNS = {"h": INTEGER, "q": YES_NO, "k": Type("choice", frozenset({"a", "b"}))}

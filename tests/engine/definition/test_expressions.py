@@ -13,7 +13,6 @@ import pytest
 from engine.definition.expression_compiler import both, either, negate, tree
 from engine.definition.expression_functions import FUNCTIONS
 from engine.definition.expression_nodes import Name, needed_names, reads_a_row, walk
-from engine.definition.expression_plain import to_plain
 from engine.definition.expression_reader import (
     Definition,
     Vocabulary,
@@ -42,6 +41,7 @@ from engine.definition.expressions import (
 )
 from engine.problems import Position, Problem
 from engine.values import Span
+from tests.engine.definition.expression_plain import to_plain
 
 TODAY = date(2026, 11, 24)
 HERE = Position("f.yaml", 7, 11)
