@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -136,19 +136,25 @@ def fsck(office: Office) -> tuple[Finding, ...]:
 
 def inspect(office: Office) -> Inspected:
     """The same, with the count of what no journal knows."""
-    found = list(office.store.findings())
     before = dict(office.store.not_journalled())
+    return Inspected(tuple(findings(office, before)), before)
+
+
+def findings(office: Office, before: dict[str, int]) -> Generator[Finding, None, None]:
+    """Each as it is found. `before` counts what no journal knows on the way."""
+    yield from office.store.findings()
     try:
-        found += [*broken_publications(office.store), *broken_checkpoints(office), *broken_rights(office)]
-    except (Damaged, Unreadable) as broken:
-        found.append(Finding("unread", None, {"said": str(broken)}))
+        yield from broken_publications(office.store)
+        yield from broken_checkpoints(office)
+        yield from broken_rights(office)
+    except (Damaged, Unreadable) as unread:
+        yield Finding("unread", None, {"said": str(unread)})
     files: list[tuple[str, str]] = []
     given: dict[str, int] = {}
     for dossier_id in office.store.all_dossiers():
-        found += _of_dossier(office, dossier_id, files, given, before)
-    found += _of_serials(office, given)
-    found += office.attachments.findings(files)
-    return Inspected(tuple(found), before)
+        yield from _of_dossier(office, dossier_id, files, given, before)
+    yield from _of_serials(office, given)
+    yield from office.attachments.findings(files)
 
 
 def number_of(office: Office, dossier_id: str) -> str | None:
