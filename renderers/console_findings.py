@@ -31,6 +31,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
         "seat": ("seat_sold_twice", "booked_twice", "seat_beyond", "seat_shut"),
         "recount": ("counts_differ",),
         "clock": ("journal_backdated", "timer_early"),
+        "timers": ("timers_differ",),
         "serial": ("serial_back",),
     }.items()
     for code in codes

@@ -55,8 +55,8 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     letters = letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now)
     for letter in _wished(unit, dossier, letters):
         unit.add_letter(letter)
-    journalise(unit, dossier, drafts, actor, now)
     unit.set_timers(dossier.id, decision.timers)
+    journalise(unit, dossier, drafts, actor, now)
     queue_look_ups(unit, registers_awaited(procedure, dossier, local_day(now), office.directory), dossier.id, now)
     return dossier
 
@@ -123,9 +123,8 @@ def _forgotten(office: Office, unit: Unit, before: Dossier, closed: Dossier, act
     )  # fmt: skip
     body = {"revision": before.revision + 1, "closed": True}
     unit.erase_salts(before.id)
-    dossier = keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
     unit.set_timers(before.id, ())
-    return dossier
+    return keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""Rows kept beside a dossier against what its journal committed to: letters, messages, notes, payments, lent documents, seats, and
-the salts themselves."""
+"""Rows kept beside a dossier against what its journal committed to: letters, messages, notes, payments, lent documents, timers,
+seats, and the salts themselves."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +14,26 @@ from engine.records.bodies import instant_text
 from engine.records.dossier import Booking, Dossier, Letter, Payment
 from engine.records.exchanges import Message, Note, Share
 from engine.records.journal import COMMITS, Entry, commit_value
-from engine.records.row_commitments import BODY, ROWS, letter_row, message_row, note_row, payment_row, share_row
+from engine.records.row_commitments import (
+    BODY,
+    ROWS,
+    TIMERS,
+    WHOLE,
+    booking_row,
+    letter_row,
+    message_row,
+    note_row,
+    payment_row,
+    share_row,
+)
 from engine.records.store import Finding, Unit
-from engine.rules.appointments import resource_key
+from engine.rules.appointments import iso_minute, resource_key
 from engine.rules.passage import codes
 from engine.values import Plain
 
 Salts = Mapping[int, Mapping[str, str]]
 _SALT_SIGNS: Final = 32
+_SEATING: Final = frozenset({"booked", "moved", "walked_in"})  # kinds of entries that give a seat: one row each
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +48,14 @@ class Beside:
     payments: tuple[Payment, ...]
     credits: Mapping[str, tuple[int, str]]
     bookings: tuple[tuple[str, Booking], ...]
+    timers: Plain
 
     @classmethod
     def of(cls, unit: Unit, dossier_id: str) -> Beside:
         return cls(
             unit.body_digest(dossier_id), unit.letters_of(dossier_id), unit.messages_of(dossier_id),
             unit.notes_of(dossier_id), unit.shares_of(dossier_id), unit.payments_of(dossier_id),
-            unit.credits_of(dossier_id), unit.bookings_of(dossier_id),
+            unit.credits_of(dossier_id), unit.bookings_of(dossier_id), unit.timer_rows(dossier_id),
         )  # fmt: skip
 
 
@@ -96,13 +110,13 @@ def forgets_all(entry: Entry) -> bool:
 def of_salts(dossier: Dossier, entries: tuple[Entry, ...], salts: Salts) -> Iterator[Finding]:
     """Each commitment has its salt, unless the journal says that it was erased."""
     base = max((entry.n for entry in entries if forgets_all(entry)), default=0)
-    last_body = max((entry.n for entry in entries if BODY in commits_of(entry)), default=0)
+    last = {name: entry.n for entry in entries for name in commits_of(entry) if name in WHOLE}
     missing: set[str] = set()
     gone, all_answers = set[str](), False
     for entry in reversed(entries[max(0, base - 1) :]):
         for name in commits_of(entry):
             forgotten = name in gone or (all_answers and name.partition(".")[0] in ("answers", "files"))
-            superseded = name == BODY and entry.n != last_body
+            superseded = last.get(name, entry.n) != entry.n
             of_erasure = entry.n == base and not name.startswith(f"{ROWS}.")
             if not (forgotten or superseded or of_erasure or is_salt(salts.get(entry.n, {}).get(name))):
                 missing.add(name)
@@ -125,6 +139,10 @@ def of_rows(
         before["dossier"] = before.get("dossier", 0) + 1
     elif not known.opens(BODY, beside.digest):
         yield Finding("body_differs", dossier.id)
+    if TIMERS in known.last and not known.opens(TIMERS, beside.timers):
+        yield Finding("timers_differ", dossier.id)
+    elif TIMERS not in known.last and beside.timers:
+        before["timers"] = before.get("timers", 0) + 1
     yield from _of_messages(dossier, entries, known, beside)
     yield from _of_payments(dossier, entries, known, beside, before)
     kinds = (
@@ -137,6 +155,7 @@ def of_rows(
         ):
             yield Finding(code, dossier.id, {"about": name.rpartition(".")[2]})
     yield from _of_bookings(procedure, dossier, beside.bookings)
+    yield from _of_seats_given(dossier, entries, known, beside.bookings, before)
 
 
 def _compared(
@@ -211,6 +230,27 @@ def _of_bookings(
         astray = row.status == "booked" and not placed
         if not same or astray:
             yield Finding("booking_differs", dossier.id, {"about": row.id})
+
+
+def _of_seats_given(
+    dossier: Dossier, entries: tuple[Entry, ...], known: Commitments, rows: Collection[tuple[str, Booking]],
+    before: dict[str, int],
+) -> Iterator[Finding]:  # fmt: skip
+    """Each seat that the journal gave has its row for good, also once it is over or given back; none changes outside it."""
+    there = dict(booking_row(resource, row) for resource, row in rows)
+    for name in sorted(there.keys() | {one for one in known.last if one.startswith(f"{ROWS}.booking.")}):
+        if name not in known.last:
+            if known.erased is None:
+                before["booking"] = before.get("booking", 0) + 1
+        elif name not in there or not known.opens(name, there[name]):
+            code = "booking_differs" if name in there else "booking_deleted"
+            yield Finding(code, dossier.id, {"about": name.rpartition(".")[2]})
+    bodies = (_body(one) for one in entries if one.kind in _SEATING)
+    told = Counter(f"{body.get('office')} {body.get('start')}" for body in bodies)
+    kept = Counter(f"{row.office} {iso_minute(row.start)}" for _, row in rows)
+    for code, differing in (("booking_deleted", told - kept), ("booking_unjournaled", kept - told)):
+        for about in sorted(differing):
+            yield Finding(code, dossier.id, {"about": about})
 
 
 def _body(entry: Entry) -> Mapping[str, Plain]:

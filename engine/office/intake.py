@@ -167,9 +167,9 @@ def _new_draft(
         "channel": channel,
     }
     commits = {f"answers.{name}": answer for name, answer in draft.answers.items()}
-    journalise(unit, draft, [EntryDraft("opened", body, commits)], actor, now)
     scope = scope_of(procedure, draft, office.day(), office.directory)
     unit.set_timers(draft.id, timers_of(procedure, draft, now, office.directory, scope))
+    journalise(unit, draft, [EntryDraft("opened", body, commits)], actor, now)
     return draft
 
 

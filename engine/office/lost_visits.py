@@ -141,10 +141,9 @@ def _lose_unread(
     take."""
     log.warning("the edition of %s cannot be read: its visit is given back without it", dossier.id)
     passage = lose_unread(dossier, booking.appointment, change.id, office.now(), office.directory.calendar)
-    after = keep(office, unit, dossier, passage.dossier, passage.entries, actor)
     unit.release_seat(booking.id)
-    unit.put_booking(after.bookings[booking.appointment])
-    return after
+    unit.put_booking(passage.dossier.bookings[booking.appointment])
+    return keep(office, unit, dossier, passage.dossier, passage.entries, actor)
 
 
 def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:

@@ -76,9 +76,8 @@ def _forget_all(office: Office, unit: Unit, procedure: Procedure, before: Dossie
     for payment in filter(None, (unit.payment(one.id) for one in unit.payments_of(before.id))):  # held, then written
         unit.put_payment(replace(payment, payer=""))
     unit.forget_payers(before.id)
-    dossier = _written(office, unit, before, after, body)
-    _set_timers(office, unit, procedure, dossier)
-    return dossier
+    _set_timers(office, unit, procedure, after)
+    return _written(office, unit, before, after, body)
 
 
 def _forget_answer(office: Office, unit: Unit, procedure: Procedure, before: Dossier, name: str) -> Dossier:
@@ -93,9 +92,8 @@ def _forget_answer(office: Office, unit: Unit, procedure: Procedure, before: Dos
     erased = [one for one in known if one in sealed or _is_part(one, sealed)]
     unit.erase_salts(before.id, erased)
     body: dict[str, Plain] = {"revision": before.revision + 1, "answers": [name], "salts": codes(erased)}
-    dossier = _written(office, unit, before, after, body, sealed_anew(procedure, before.answers, answers))
-    _set_timers(office, unit, procedure, dossier)
-    return dossier
+    _set_timers(office, unit, procedure, after)
+    return _written(office, unit, before, after, body, sealed_anew(procedure, before.answers, answers))
 
 
 def _is_part(told: str, sealed: set[str]) -> bool:

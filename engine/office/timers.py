@@ -6,7 +6,7 @@ Any number of workers may make it at once: a timer is claimed and done in one un
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
@@ -47,6 +47,7 @@ from engine.rules.due_dates import stands_still_while_paid, timers_of
 from engine.rules.retention import KEEP, KEEP_DOCUMENT
 from engine.rules.scopes import scope_of
 from engine.rules.timers import time_over
+from engine.values import Plain
 
 log = logging.getLogger("guichet.tour")
 
@@ -161,13 +162,17 @@ def _fire(office: Office, timer: Timer) -> Dossier | None:
         if not unit.fire_timer(timer, now):
             return None
         if is_of_keeping(timer.name):
-            return forget(office, unit, procedure, dossier, timer.name)
+            left = forget(office, unit, procedure, dossier, timer.name)
+            if left is None:
+                _note(unit, dossier, "timer_void", {"timer": timer.name}, now)
+            return left
         try:
             decision = time_over(procedure, dossier, timer.name, now, office.directory, office.wording)
         except Refused as closed:
-            if closed.reason.code != "void_timer":  # the book forbids it: a person must look
-                body = {"timer": timer.name, "why": closed.reason.code}
-                journalise(unit, dossier, [EntryDraft("timer_refused", body)], SYSTEM_ACTOR, now)
+            if closed.reason.code == "void_timer":
+                _note(unit, dossier, "timer_void", {"timer": timer.name}, now)
+            else:  # the book forbids it: a person must look
+                _note(unit, dossier, "timer_refused", {"timer": timer.name, "why": closed.reason.code}, now)
             return None
         moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
         expired = moved.is_draft and moved.closed_at is not None
@@ -189,7 +194,13 @@ def _is_put_off(office: Office, unit: Unit, procedure: Procedure, dossier: Dossi
     ahead = any((one.name, one.entry) == (timer.name, timer.entry) and one.due_at > now for one in timers)
     if ahead:
         unit.set_timers(dossier.id, timers)
+        _note(unit, dossier, "timer_moved", {"timer": timer.name}, now)
     return ahead
+
+
+def _note(unit: Unit, dossier: Dossier, kind: str, body: Mapping[str, Plain], now: datetime) -> None:
+    """Whatever changes the timers has an entry, which commits to them."""
+    journalise(unit, dossier, [EntryDraft(kind, body)], SYSTEM_ACTOR, now)
 
 
 # -- letters -----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Rows beside a dossier as its journal commits to them: one name a row, the columns that never change once they are written.
 
+The timers of a dossier are one value together, fired ones included: each change to them is followed by an entry.
+
 What is left out moves by itself: tries to send a letter, when a message was read, how often a lent document was opened, the
 moments of a payment, which are corrected after a clock that was ahead; its entries have their own.
 """
@@ -9,12 +11,14 @@ from __future__ import annotations
 from typing import Final
 
 from engine.records.bodies import to_plain
-from engine.records.dossier import Letter, Payment
+from engine.records.dossier import Booking, Letter, Payment
 from engine.records.exchanges import Message, Note, Share
 from engine.values import Plain
 
 ROWS: Final = "rows"  # the first word of each of these names
 BODY: Final = "rows.dossier"  # SHA-256 of the body's text
+TIMERS: Final = "rows.timers"
+WHOLE: Final = (BODY, TIMERS)  # each entry that commits to one supersedes the entry before: only the last salt is kept
 _PAYMENT: Final = ("reference", "fees", "amount", "provider", "method", "payer")
 _ENDED: Final = (*_PAYMENT, "status", "receipt", "reason")
 
@@ -35,6 +39,11 @@ def note_row(note: Note) -> tuple[str, Plain]:
 def payment_row(payment: Payment) -> tuple[str, Plain]:
     """Its end too, once it has one."""
     return f"{ROWS}.payment.{payment.id}", _cells(payment, *(_PAYMENT if payment.ended_at is None else _ENDED))
+
+
+def booking_row(resource: str, booking: Booking) -> tuple[str, Plain]:
+    """As it stands, also once it is over or given back."""
+    return f"{ROWS}.booking.{booking.id}", {"resource": resource, "booking": to_plain(booking)}
 
 
 def share_row(share: Share) -> tuple[str, Plain]:

@@ -10,7 +10,7 @@ from engine.records.bodies import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
 from engine.records.journal import Entry
 from engine.records.leaves import OWE
-from engine.records.row_commitments import BODY
+from engine.records.row_commitments import BODY, WHOLE
 from engine.records.sqlite_rows import Shape, read_json
 from engine.records.sqlite_search import label_words, tray_query
 from engine.records.sqlite_verbs import Verbs
@@ -174,8 +174,8 @@ class DossierVerbs(Verbs):
         self._later(_ADD_ENTRY, ENTRIES.cells(entry))
         self._heads[entry.dossier] = (entry.n, entry.hash)
         self._later(OWE, (entry.dossier, entry.n, entry.hash))
-        if BODY in salts:  # what the body was before is unknowable from then on
-            self._later(_DROP_SALT, (entry.dossier, BODY))
+        for name in salts.keys() & set(WHOLE):  # what it was before is unknowable from then on
+            self._later(_DROP_SALT, (entry.dossier, name))
         for name, salt in salts.items():
             self._later(_ADD_SALT, (entry.dossier, entry.n, name, salt))
 

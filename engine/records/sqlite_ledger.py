@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from engine.records.bodies import instant_text, read_instant
 from engine.records.dossier import OFF_THE_LIST, Booking, IssuedDocument, Payment, PaymentEvent
 from engine.records.publications import Edition, Placed
-from engine.records.row_commitments import payment_row
+from engine.records.row_commitments import booking_row, payment_row
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import EARLIEST, LATEST
@@ -112,9 +112,10 @@ class LedgerVerbs(Verbs):
 
     def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
         self._change(BOOKINGS.insert("resource", "dossier"), [*BOOKINGS.cells(booking), resource, dossier_id])
+        self._commit_to(dossier_id, *booking_row(resource, booking))
 
     def release_seat(self, booking_id: str) -> None:
-        self._change("UPDATE booking SET status = 'cancelled' WHERE id = ?", (booking_id,))
+        self._seat_changed("UPDATE booking SET status = 'cancelled' WHERE id = ?", (booking_id,))
 
     def bookings_on(
         self, offices: Sequence[str], from_: datetime, to: datetime
@@ -128,8 +129,14 @@ class LedgerVerbs(Verbs):
         return tuple((row[-2], row[-1], BOOKINGS.read(row)) for row in rows)
 
     def put_booking(self, booking: Booking) -> None:
-        if self._change(BOOKINGS.update, [*BOOKINGS.cells(booking), booking.id]) != 1:
+        if not self._seat_changed(BOOKINGS.update, [*BOOKINGS.cells(booking), booking.id]):
             raise LookupError(booking.id)
+
+    def _seat_changed(self, sql: str, cells: Sequence[Any]) -> bool:
+        rows = self._changed(f"{sql} RETURNING {BOOKINGS.columns}, dossier, resource", cells)
+        for row in rows:
+            self._commit_to(row[-2], *booking_row(row[-1], BOOKINGS.read(row)))
+        return len(rows) == 1
 
     def bookings_of(self, dossier_id: str) -> tuple[tuple[str, Booking], ...]:
         rows = self._rows(f"SELECT {BOOKINGS.columns}, resource FROM booking WHERE dossier = ?", (dossier_id,))

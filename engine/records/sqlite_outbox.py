@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from engine.records.bodies import instant_text
 from engine.records.dossier import SECRET_LETTERS, Letter, Timer
+from engine.records.row_commitments import TIMERS as TIMERS_NAME
 from engine.records.row_commitments import letter_row
 from engine.records.sms_counts import SmsCount
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
+from engine.values import Plain
 
 LETTERS: Final = Shape(Letter, "letter")
 TIMERS: Final = Shape(Timer, "timer", ("dossier", "name", "entry"))
@@ -115,6 +117,16 @@ class OutboxVerbs(Verbs):
             if timer.dossier != dossier_id:
                 raise ValueError("a timer of another dossier")
             self._later(_ADD_TIMER, TIMERS.cells(timer))
+        self._commit_to(dossier_id, TIMERS_NAME, None)
+
+    def timer_rows(self, dossier_id: str) -> Plain:
+        sql = "SELECT name, entry, due_at, coalesce(fired_at, '') FROM timer WHERE dossier = ?"
+        return [[*row] for row in sorted(map(tuple, self._rows(sql, (dossier_id,))))]
+
+    def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
+        """The timers as they stand now: what was set anew leaves out those that had fired."""
+        rows = super().uncommitted(dossier_id)
+        return {**rows, TIMERS_NAME: self.timer_rows(dossier_id)} if TIMERS_NAME in rows else rows
 
     def due_timers(self, now: datetime, limit: int = 50, without: Sequence[str] = ()) -> tuple[Timer, ...]:
         others = " AND name <> ? AND name NOT LIKE ?" * len(without)
@@ -128,4 +140,7 @@ class OutboxVerbs(Verbs):
             " WHERE dossier = ? AND name = ? AND entry = ? AND due_at = ? AND fired_at IS NULL"
         )
         cells = (instant_text(at), timer.dossier, timer.name, timer.entry, instant_text(timer.due_at))
-        return self._change(sql, cells) == 1
+        fired = self._change(sql, cells) == 1
+        if fired:
+            self._commit_to(timer.dossier, TIMERS_NAME, None)
+        return fired

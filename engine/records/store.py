@@ -217,7 +217,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         ...
 
     def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
-        """Replaces all the timers of the dossier that have not fired."""
+        """Replaces all the timers of the dossier that have not fired. An entry must follow in the same unit: it commits to them."""
         ...
 
     def due_timers(self, now: datetime, limit: int = 50, without: Sequence[str] = ()) -> tuple[Timer, ...]:
@@ -225,7 +225,11 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         ...
 
     def fire_timer(self, timer: Timer, at: datetime) -> bool:
-        """Marks it fired inside this unit; False when it was fired or replaced meanwhile."""
+        """Marks it fired inside this unit; False when it was fired or replaced meanwhile. An entry must follow: it commits to it."""
+        ...
+
+    def timer_rows(self, dossier_id: str) -> Plain:
+        """All the timers of the dossier as its journal commits to them: name, entry, when due, when fired."""
         ...
 
     # payments

@@ -68,6 +68,7 @@ DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "credit": _WHOLE_JOURNAL,
     "refund": _WHOLE_JOURNAL,
     "booking": _WHOLE_JOURNAL,
+    "timer": _WHOLE_JOURNAL,
     "message": {"read_at": "when it was first read"},
     "note": _WHOLE_JOURNAL,
     "share": {"opens": "counts its openings", "opened_at": "its last opening"},
@@ -83,7 +84,6 @@ DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "tree": {"at": "when it was last signed; the note says so"},
     "tree_node": "derived: the leaves are compared with the notes",
     "leaf_owed": "derived: an entry that is no leaf and is not owed is told",
-    "timer": "derived: acts are judged by what time decided, whether its row is there or not",
     "tally": "derived: counted from the journal, and counted again with `worker --recount`",
     "tally_mark": "derived: counted from the journal, and counted again with `worker --recount`",
     "sms_count": "how many messages left and their cost, by month: a report, nothing of a person",
@@ -135,7 +135,7 @@ def everything(folder: Path, store: SqliteStore | PostgresStore) -> World:
     messages.write_message(world.office, koffi, passport.id, "Bonjour, où en est ma demande ?")
     messages.write_message(world.office, checker, passport.id, "Elle est prête.")
     notes.write_note(world.office, checker, passport.id, "Vu avec le service.")
-    world.booked(world.paid(passport), "depot")
+    world.booked(world.booked(world.paid(passport), "depot"), "depot", 3)
     world.draft(PASSPORT, world.applicant("+22892112233"))
     representation.check(world.office, administrator(world), company(world, afi).id, True, name="Sotogaz SARL")
     now = world.office.now()

@@ -20,6 +20,7 @@ from engine.rules.examples import example_answers
 from tests.engine.office.world import B3, PASSPORT, World
 
 Body = dict[str, Any]
+ALL_OF_A_SEAT = {"booking_differs", "booking_deleted", "booking_unjournaled"}
 
 
 def issued(world: World) -> Dossier:
@@ -157,3 +158,21 @@ def test_a_page_left_blank_raises_none(world: World) -> None:
     intake.save_page(world.office, owner, dossier.id, book.form.pages[0].id, {})
     assert None in world.kept(dossier).answers.values()
     assert fsck(world.office) == ()
+
+
+@pytest.mark.parametrize(
+    ("tampering", "told"),
+    [
+        ("DELETE FROM booking WHERE status = 'cancelled'", {"booking_deleted"}),
+        ("UPDATE booking SET status = 'attended' WHERE status = 'cancelled'", {"booking_differs"}),
+        ("UPDATE booking SET start = '2026-01-05T09:00:00.000000Z' WHERE status = 'cancelled'", ALL_OF_A_SEAT),
+    ],
+)
+def test_a_visit_that_was_moved_stays_where_it_was(world: World, tampering: str, told: set[str]) -> None:
+    """Its first hour has its row for good, whatever became of it."""
+    checked = world.take(world.sent(PASSPORT), world.agent("checker", "dgdn/controleur"), "conforme")
+    world.booked(world.booked(world.paid(checked), "depot"), "depot", 3)
+    assert fsck(world.office) == ()
+    with world.office.store.unit(write=True) as unit:
+        unit._change(tampering)  # type: ignore[attr-defined]
+    assert {one.code for one in fsck(world.office)} == told

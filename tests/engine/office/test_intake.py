@@ -261,7 +261,7 @@ class TestSending:
         kept = world.kept(dossier)
         assert (dict(kept.answers), kept.attachments, kept.label) == ({}, (), "")
         assert (kept.contact_phone, kept.contact_email) == (None, None), "nobody is written to about it any more"
-        assert left_salts(world, dossier) <= {"rows.dossier"}, "of the emptied body alone"
+        assert left_salts(world, dossier) <= {"rows.dossier", "rows.timers"}, "of the emptied body and its times"
         assert intake.mine(world.office, owner) == ()
         assert opened(world).id != dossier.id
         with pytest.raises(Refused, match="closed"):

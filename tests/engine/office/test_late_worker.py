@@ -14,7 +14,7 @@ from engine.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.rules.decision import Act
 from tests.engine.office.editions import first, publish
-from tests.engine.office.world import World, a_world
+from tests.engine.office.world import PASSPORT, World, a_world
 
 SLUG = "kiosque"
 
@@ -75,3 +75,37 @@ def test_an_opinion_that_comes_after_its_silence_is_refused(world: World, urbani
         give_opinion(world.office, voirie, dossier.id, "avis_voirie", {"opinion": "unfavourable"})
     timers.tour(world.office)
     assert world.kept(dossier).answers["avis_voirie"] == "favourable"
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "DELETE FROM timer WHERE dossier = ? AND name = 'silence'",
+        "UPDATE timer SET due_at = '2031-01-05T00:00:00.000000Z' WHERE dossier = ? AND name = 'silence'",
+        "UPDATE timer SET fired_at = due_at WHERE dossier = ? AND name = 'silence'",
+        "INSERT INTO timer (dossier, name, entry, due_at) VALUES (?, 'wait', 1, '2026-01-05T00:00:00.000000Z')",
+    ],
+    ids=["deleted", "moved", "done", "added"],
+)
+def test_what_the_law_grants_is_not_taken_away_in_the_database(
+    world: World, urbaniste: Actor, tampering: str
+) -> None:  # fmt: skip
+    """`fsck` tells it, until the next act on the dossier sets its times anew."""
+    dossier = world.sent(SLUG)
+    assert fsck(world.office) == ()
+    with world.office.store.unit(write=True) as unit:
+        unit._change(tampering, (dossier.id,))  # type: ignore[attr-defined]
+    assert [(one.code, one.dossier) for one in fsck(world.office)] == [("timers_differ", dossier.id)]
+    refuse(world, urbaniste, dossier)
+    assert fsck(world.office) == ()
+
+
+def test_a_reminder_that_comes_too_late_is_noted_and_says_nothing(world: World) -> None:
+    visit = world.booked(
+        world.paid(world.take(world.sent(PASSPORT), world.agent("checker", "dgdn/controleur"), "conforme")), "depot"
+    )
+    world.clock.instant = visit.bookings["depot"].start + timedelta(minutes=5)
+    letters = world.letters()
+    timers.tour(world.office)
+    assert "timer_void" in world.kinds(visit)
+    assert (world.letters(), fsck(world.office)) == (letters, ())

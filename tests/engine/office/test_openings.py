@@ -333,10 +333,12 @@ class TestHoliday:
         tour(world.office)
         assert rung(world, dossier) == ["due"]  # the day told for the whole stays
         assert ("inscription_rccm", end_of_day(WEDNESDAY)) in timers(world, dossier)
+        assert (world.kinds(dossier)[-1], fsck(world.office)) == ("timer_moved", ())
         world.clock.instant = end_of_day(WEDNESDAY) + timedelta(minutes=1)
         tour(world.office)
         tour(world.office)
         assert rung(world, dossier).count("inscription_rccm") == 1
+        assert fsck(world.office) == ()
 
     def test_not_taken_back_once_begun(self, world: World) -> None:
         done = openings.change_openings(world.office, chief(world, "*"), self.EVE)

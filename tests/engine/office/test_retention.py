@@ -88,7 +88,7 @@ def test_a_refused_dossier_is_kept_its_time_then_nobody_is_in_it(world: World) -
     assert (kept.owner, kept.label, kept.attachments, kept.taken[-1].reason) == ("", "", (), None)
     text = everything_kept(world, dossier).replace(dossier.owner, "")  # the account's id, which names nobody elsewhere
     assert not [word for word in ("Afi", "AMEGAN", "22890112233", "22890112244") if word in text]
-    assert left_salts(world, dossier) <= {"rows.dossier"}, "of the emptied body alone"
+    assert left_salts(world, dossier) <= {"rows.dossier", "rows.timers"}, "of the emptied body and its times"
     assert world.read(lambda unit: unit.letters_of(dossier.id)) == ()
 
 

@@ -128,7 +128,7 @@ def test_what_an_earlier_release_wrote_is_counted_and_no_fault(
         passport = world.paid(world.take(world.sent(PASSPORT), checker, "conforme"))
     told = inspect(world.office)
     letters = len(world.read(lambda unit: unit.letters_of(passport.id)))
-    assert (told.findings, told.before) == ((), {"dossier": 1, "letter": letters, "payment": 1})
+    assert (told.findings, told.before) == ((), {"dossier": 1, "timers": 1, "letter": letters, "payment": 1})
     assert "Written before they were journalled: 1 dossier" in said(world, told, "en")
     world.wait(minutes=1)
     world.booked(passport, "depot")
@@ -146,6 +146,7 @@ INSERTED = {
     "payment": {"id": "payment x", "reference": "x", "provider_ref": None}, "share": {"token_sha256": "x"},
     "booking": {"id": "booking x", "seat": 9, "appointment": "retrait"}, "refund": {"entry": 1}, "document": {"id": "x", "number": "x", "code": "x", "token": "x"},
     "second_factor": {"account": "agent checker"}, "phone_move": {"account": "agent checker"},
+    "timer": {"name": "x"},
 }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ class TestTime:
         kept = world.kept(dossier)
         assert kept.closed_at
         assert (dict(kept.answers), kept.attachments, kept.label) == ({}, (), "")
-        assert left_salts(world, dossier) <= {"rows.dossier"}, "of the emptied body alone"
+        assert left_salts(world, dossier) <= {"rows.dossier", "rows.timers"}, "of the emptied body and its times"
         assert world.kinds(dossier)[-2:] == ["abandoned", "dropped"]
         assert fsck(world.office) == ()
         assert len(told) == 2
