@@ -5,7 +5,7 @@ stopped. Each line of an order is done in a unit of its own, together with what 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -15,10 +15,10 @@ from engine.office.gates import facts_of
 from engine.office.office import NotFound, Office, WrongAnswers, pinned
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor
-from engine.records.journal import seal
+from engine.records.journal import Entry, seal
 from engine.records.orders import Order, OrderLine, Outcome, Work
 from engine.records.people import CHAIN
-from engine.records.store import Busy, Conflict, Unit
+from engine.records.store import Busy, Conflict, Finding, Unit
 from engine.rules.access import may_see
 from engine.values import Plain, new_id
 
@@ -28,6 +28,9 @@ MOST_LINES: Final = 500
 _MOST_NUMBERED: Final = 10**9  # no store counts further
 LEASE: Final = timedelta(minutes=1)
 _SERIES: Final = "orders"
+_ORDERED: Final = "_ordered"  # how the kind of the entry of an order ends
+_SAME_ACT: Final = timedelta(minutes=5)  # an order is kept just before its entry is sealed
+_WHOLE: Final = 2**31  # entries: the whole journal
 
 LineWork: TypeAlias = Callable[[Unit, Order, OrderLine, Actor], None]  # raises what the act raises
 
@@ -63,7 +66,7 @@ def give(
     order = Order(new_id(), n, work, actor.id, now, dict(asked), total)
     kept = [OrderLine(order.id, rank, *line) for rank, line in enumerate(lines)]
     unit.add_order(order, kept)
-    note(office, unit, actor, f"{work}_ordered", order, told)
+    note(office, unit, actor, f"{work}{_ORDERED}", order, told)
     return order
 
 
@@ -183,3 +186,31 @@ def _settle(office: Office, line: OrderLine, outcome: Outcome, reason: Refusal) 
         kept = unit.order_line(line.work_order, line.rank)
         if kept is not None and not kept.outcome:
             unit.put_order_line(replace(kept, outcome=outcome, why=reason.code, facts=facts, at=office.now()))
+
+
+# -- fsck --------------------------------------------------------------------------------------------------------------
+
+
+def broken_orders(office: Office) -> Iterator[Finding]:
+    """Each order that the journal of people tells of has its row, by the same person and of as many dossiers; no other has."""
+    with office.store.unit() as unit:
+        kept = {str(one.n): one for one in unit.all_orders()}
+        entries = [one for one in unit.rights(_WHOLE) if one.kind.endswith(_ORDERED) and isinstance(one.body, dict)]
+    told = {str(one.body.get("order")): one for one in entries if isinstance(one.body, dict)}
+    for n in sorted(kept.keys() - told.keys()):
+        yield Finding("order_unjournaled", None, {"about": n})
+    for n, entry in told.items():
+        order = kept.get(n)
+        if order is None:
+            yield Finding("order_deleted", None, {"about": n})
+        elif not _is_as_given(order, entry):
+            yield Finding("order_differs", None, {"about": n})
+
+
+def _is_as_given(order: Order, entry: Entry) -> bool:
+    body = entry.body if isinstance(entry.body, dict) else {}
+    total = (
+        body.get("total") if order.work in ("act", "handover") else order.total
+    )  # a file says at its end how many rows
+    told = (f"{order.work}{_ORDERED}", order.account, order.total)
+    return told == (entry.kind, body.get("account"), total) and abs(entry.at - order.at) <= _SAME_ACT

@@ -64,6 +64,10 @@ QUESTIONS: Final = {
     "serial_back": """
         SELECT NULL, 'orders' FROM (SELECT max(n) AS most FROM work_order) AS given
         WHERE most > coalesce((SELECT last FROM serial WHERE series = 'orders'), 0)""",
+    "order_differs": """
+        SELECT NULL, CAST(n AS TEXT) FROM work_order WHERE work IN ('act', 'handover') AND (
+          total <> (SELECT count(*) FROM order_line WHERE work_order = work_order.id)
+          OR (ended_at IS NOT NULL AND EXISTS (SELECT 1 FROM order_line WHERE work_order = work_order.id AND outcome = '')))""",
     "timer_early": "SELECT dossier, name FROM timer WHERE fired_at < due_at",
 }  # fmt: skip
 

@@ -41,6 +41,9 @@ class OrderVerbs(Verbs):
         rows = self._rows(f"{ORDERS.select} WHERE account = ? ORDER BY n DESC LIMIT ?", (account, limit))
         return ORDERS.read_all(rows)
 
+    def all_orders(self) -> tuple[Order, ...]:
+        return ORDERS.read_all(self._rows(f"{ORDERS.select} ORDER BY n"))
+
     def orders_left(self) -> bool:
         return self._row("SELECT 1 FROM work_order WHERE ended_at IS NULL LIMIT 1") is not None
 

@@ -17,6 +17,7 @@ import psycopg
 
 from engine.office import messages, notes, representation, sharing
 from engine.office.checkpoints import sign_journal
+from engine.office.orders import give
 from engine.office.repaying import owed_back, pay_back
 from engine.office.timers import tour
 from engine.records.people import Identifier, PhoneMove, SecondFactor
@@ -97,8 +98,16 @@ DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "aside": "lasts some minutes",
     "reply": "lasts some days: the answer to a form sent twice",
     "watch": "how following a repository goes; what is in service is a publication",
-    "work_order": "what is done by it is journalled line by line; that it was given is in the journal of people",
-    "order_line": "what is done by it is journalled line by line",
+    "work_order": {
+        "asked": "an entry without salts tells nothing of what was looked for; what is done by it is journalled by dossier",
+        "ended_at": "when; that lines are left of one that ended is told",
+        "until": "when its file is thrown away",
+        "claimed_until": "while it is carried out",
+    },
+    "order_line": dict.fromkeys(
+        ("rank", "dossier", "number", "revision", "outcome", "why", "facts", "at"),
+        "the journal of people tells of no dossier; what is done by a line is journalled with its dossier",
+    ),
     "order_part": "a file to take away, made again from what it lists",
     "snippet": "sentences offered to agents; what they send is journalled",
     "opening_change": "public opening hours; who changed them is in the journal of people",
@@ -110,7 +119,7 @@ _ANOTHER: Final[Mapping[tuple[str, str], Any]] = {
     ("mandate", "role"): "reader", ("mandate", "status"): "ended", ("letter", "channel"): "inbox",
     ("payment", "status"): "unknown", ("pay_event", "kind"): "failed", ("booking", "status"): "attended",
     ("document", "status"): "revoked", ("publication", "outcome"): "refused",
-    ("document", "row"): 7,
+    ("document", "row"): 7, ("work_order", "work"): "act",
 }  # fmt: skip
 FIXED: Final = frozenset(
     {("tree", "name"), ("people_entry", "dossier"), ("publication_entry", "dossier")}
@@ -145,6 +154,16 @@ def everything(folder: Path, store: SqliteStore | PostgresStore) -> World:
             PhoneMove(afi.id, PHONE, "+22891445566", signed.id, clerk.id, "x", now, now + timedelta(days=3))
         )
         unit.add_identifier(Identifier("email", "afi@example.tg", afi.id, now))
+        passport = unit.dossier(passport.id)
+        give(
+            world.office,
+            unit,
+            checker,
+            "handover",
+            {"from": checker.id, "to": ""},
+            1,
+            [(passport.id, passport.number, 1)],
+        )
     tour(world.office)
     world.wait(minutes=2)
     assert sign_journal(world.office)

@@ -146,7 +146,7 @@ INSERTED = {
     "payment": {"id": "payment x", "reference": "x", "provider_ref": None}, "share": {"token_sha256": "x"},
     "booking": {"id": "booking x", "seat": 9, "appointment": "retrait"}, "refund": {"entry": 1}, "document": {"id": "x", "number": "x", "code": "x", "token": "x"},
     "second_factor": {"account": "agent checker"}, "phone_move": {"account": "agent checker"},
-    "timer": {"name": "x"},
+    "timer": {"name": "x"}, "work_order": {"id": "x", "n": 99}, "order_line": {"rank": 9},
 }  # fmt: skip
 
 
