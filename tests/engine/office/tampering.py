@@ -176,6 +176,9 @@ class Hand:
     def run(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
         raise NotImplementedError
 
+    def insert(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        raise NotImplementedError
+
     def close(self) -> None:
         raise NotImplementedError
 
@@ -197,8 +200,7 @@ class Hand:
         self.run("BEGIN")
         try:
             self.run(f"DELETE FROM {table}")
-            for row in rows:
-                self.run(f"INSERT INTO {table} ({', '.join(map(_quoted, names))}) VALUES ({marks})", row)
+            self.insert(f"INSERT INTO {table} ({', '.join(map(_quoted, names))}) VALUES ({marks})", rows)
         except BaseException:
             self.run("ROLLBACK")
             raise
@@ -240,6 +242,9 @@ class SqliteHand(Hand):
     def run(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
         return self._connection.execute(sql, cells).fetchall()
 
+    def insert(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._connection.executemany(sql, rows)
+
     def tables(self) -> set[str]:
         named = self.run("SELECT name FROM sqlite_schema WHERE type = 'table'")
         return {name for (name,) in named if "sqlite_" not in name}
@@ -259,6 +264,9 @@ class PostgresHand(Hand):
     def run(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
         done = self._connection.execute(sql.replace("?", "%s"), cells)
         return done.fetchall() if done.description else []
+
+    def insert(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._connection.cursor().executemany(sql.replace("?", "%s"), rows)
 
     def tables(self) -> set[str]:
         named = self.run("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()")
