@@ -240,7 +240,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         if standing.pending or standing.strange:
             return
         with store.unit() as unit:
-            queues, tree, decided, beat = unit.queues(now), unit.tree(), unit.publications(), last_beat(unit)
+            queues, tree, decided, beat = unit.queues(now), unit.tree(), unit.publications(), last_beat(unit, now)
             new, watched = new_numbers(place.sms, unit, now), clock_seen(unit)
     except Unreachable as away:
         facts = {"why": str(away), "place": away.place, "cause": away.cause}
@@ -256,7 +256,7 @@ def _store(place: Place, now: datetime) -> Iterator[Check]:
         yield Check("store", "store_unsafe", "mend", {"why": str(unsafe)})
         return
     yield from _steps(watched)
-    yield _worker(beat, now)
+    yield _worker(beat)
     yield from _queues(queues, tree, now)
     yield _new_numbers(place.sms, new)
     published = max((one.n for one in decided if one.stands), default=0)
@@ -313,12 +313,12 @@ def _steps(watched: ClockWatch | None) -> Iterator[Check]:
         yield Check("clock", "clock_stepped" if watched.acts else "clock_stepped_far", "mend", facts)
 
 
-def _worker(beat: tuple[str, datetime] | None, now: datetime) -> Check:
+def _worker(beat: tuple[str, timedelta] | None) -> Check:
     """Without a worker nobody may pay, no message leaves, no due date is acted upon."""
     if beat is None:
         return Check("worker", "worker_none", "mend")
-    facts = {"host": beat[0], "seconds": f"{max(0.0, (now - beat[1]).total_seconds()):.0f}"}
-    return Check("worker", *(("worker_well", "well") if now - beat[1] < LOST else ("worker_lost", "mend")), facts)
+    facts = {"host": beat[0], "seconds": f"{beat[1].total_seconds():.0f}"}
+    return Check("worker", *(("worker_well", "well") if beat[1] < LOST else ("worker_lost", "mend")), facts)
 
 
 def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Check]:

@@ -45,7 +45,7 @@ def gauges(office: Office) -> Gauges:
     now, catalogue = office.now(), office.catalogue
     standing = office.store.standing()
     with office.store.unit() as unit:
-        queues, published, tree, beat = unit.queues(now), unit.last_publication(), unit.tree(), last_beat(unit)
+        queues, published, tree, beat = unit.queues(now), unit.last_publication(), unit.tree(), last_beat(unit, now)
         new = new_numbers(office.settings.sms, unit, now)
     ages = {
         procedure: (now - at).total_seconds()
@@ -56,7 +56,7 @@ def gauges(office: Office) -> Gauges:
         queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
         _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
         (now - tree.at).total_seconds() if tree else None, new, office.attachments.reserve.room(),
-        max(0.0, (now - beat[1]).total_seconds()) if beat else None,
+        beat[1].total_seconds() if beat else None,
     )  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""Heartbeats of workers in the store: who makes the calls that requests only queue, and since when nobody does."""
+"""Heartbeats of workers in the store: who makes the calls that requests only queue, and since when nobody does.
+
+They are written and read by the clock of the store, so that machines whose clocks differ agree.
+"""
 
 from __future__ import annotations
 
@@ -19,23 +22,27 @@ _MOST: Final = 1000
 
 def beat(office: Office) -> None:
     """Notes that this process has a worker that is alive."""
-    host, now = socket.gethostname(), office.now()
+    host = socket.gethostname()
     with office.store.unit(write=True) as unit:
+        now = unit.clock(office.now())
         for key, _, at in unit.asides(_PREFIX, _MOST):
             if now - at >= GONE:
                 unit.taken_aside(key)
         unit.keep_aside(f"{_PREFIX}{host}/{os.getpid()}", host, now)
 
 
-def last_beat(unit: Unit) -> tuple[str, datetime] | None:
-    """The host of the worker that was heard last, and when."""
-    beats = [(str(host), at) for _, host, at in unit.asides(_PREFIX, _MOST)]
-    return max(beats, key=lambda one: one[1], default=None)
+def last_beat(unit: Unit, now: datetime) -> tuple[str, timedelta] | None:
+    """The host of the worker that was heard last, and how long ago."""
+    beats = [(at, str(host)) for _, host, at in unit.asides(_PREFIX, _MOST)]
+    if not beats:
+        return None
+    at, host = max(beats)
+    return host, max(timedelta(), unit.clock(now) - at)
 
 
 def is_served(office: Office, unit: Unit) -> bool:
     """Whether a worker is alive that would make a call at once. An office that expects none is never told that it has none."""
     if not office.settings.expects_worker:
         return True
-    last = last_beat(unit)
-    return last is not None and office.now() - last[1] < LOST
+    last = last_beat(unit, office.now())
+    return last is not None and last[1] < LOST

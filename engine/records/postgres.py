@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from functools import lru_cache
 from itertools import count
 from typing import Any, Final
@@ -17,6 +18,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import errors
 
+from engine.records.bodies import read_instant
 from engine.records.gauges import Standing
 from engine.records.postgres_lines import MOST, OPTIONS, PATIENCE, Lines
 from engine.records.postgres_reach import await_server, check_address, why_unreachable
@@ -122,6 +124,9 @@ class PostgresVerbs(Verbs):
             *first, (sql, cells) = self._unsent
             self._unsent = first
             self._ask(sql, cells)
+
+    def clock(self, now: datetime) -> datetime:
+        return read_instant(self._row(CLOCK)[0])
 
     def _ask(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
         """One statement, and before it, in the same trip, what waits to be told."""

@@ -32,6 +32,9 @@ class GaugeVerbs(Verbs):
             {(procedure, fingerprint): read_instant(at) for procedure, fingerprint, at in self._rows(EDITIONS)},
         )  # fmt: skip
 
+    def clock(self, now: datetime) -> datetime:
+        return now
+
     def _overdue(self, sql: str, now: datetime) -> Waiting:
         count, since = self._row(sql, (instant_text(now),))
         return Waiting(count, read_instant(since) if since else None)

@@ -144,6 +144,9 @@ class ServiceUnit(Protocol):
 
     # what waits
     def queues(self, now: datetime) -> Queues: ...
+    def clock(self, now: datetime) -> datetime:
+        """The time at the store: that of its server, or the caller's `now` where one machine has the store."""
+        ...
 
     # the journals together
     def find_events(

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.clock import FixedClock
 from engine.gateways.payments import ProviderSilent, ProviderStatus
 from engine.office import cashier, dispatcher, heartbeat, settlement
 from engine.office.call_queue import queued_calls
@@ -290,7 +292,29 @@ class TestNotHandedOver:
     def test_a_worker_says_that_it_is_alive(self, tmp_path: Path) -> None:
         world = a_world(tmp_path, SqliteStore(tmp_path / "g.db"))
         with running(world.office):
-            soon(lambda: world.read(heartbeat.last_beat))
+            soon(lambda: world.read(lambda unit: heartbeat.last_beat(unit, world.clock.now())))
+
+    @pytest.mark.parametrize("behind", [-timedelta(hours=2), -timedelta(minutes=2), timedelta(hours=2)])
+    def test_machines_whose_clocks_differ_agree_that_a_worker_is_alive(self, tmp_path: Path, behind: timedelta) -> None:
+        store = an_empty_store()
+        try:
+            portal = a_world(tmp_path, store, providers={"gate": Gate()})
+            portal.office = replace(portal.office, settings=replace(portal.office.settings, expects_worker=True))
+            worker = replace(portal.office, clock=FixedClock(portal.office.now() - behind))
+            dossier = owing(portal)
+            heartbeat.beat(worker)
+            assert begin(portal, "gate", dossier).status == "pending"
+            with store.unit() as unit:
+                found = heartbeat.last_beat(unit, portal.office.now())
+            assert found is not None
+            assert found[1] < heartbeat.LOST
+            with store.unit(write=True) as unit:
+                for key, host, at in unit.asides("worker/"):
+                    unit.keep_aside(key, host, at - heartbeat.LOST)
+            with pytest.raises(Refused, match="payments_closed"):
+                begin(portal, "gate", owing(portal, 1))
+        finally:
+            store.close()
 
 
 class TestCallbackRows:
