@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
-from engine.office.settlement import is_placing
+from engine.office.settlement import OPEN, SECOND_THOUGHTS, is_placing
 from engine.records.dossier import Payment
 
 Stage: TypeAlias = Literal["asking", "slow", "confirm", "page"]
@@ -32,6 +32,12 @@ class Following:
     def mark(self) -> str:
         """Changes whenever the page says something else."""
         return f"{self.stage}-{self.left}" if self.stage in ("confirm", "page") else self.stage
+
+
+def page_left(payment: Payment, now: datetime) -> str:
+    """The operator's page where an open payment may still be finished, as long as no other payment may be started."""
+    usable = payment.status in OPEN and now < payment.started_at + SECOND_THOUGHTS
+    return (payment.page or "") if usable else ""
 
 
 def following(payment: Payment, now: datetime) -> Following:

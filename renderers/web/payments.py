@@ -57,7 +57,7 @@ from renderers.web.paying_ways import (
     read_holder,
     seems_elsewhere,
 )
-from renderers.web.payment_stages import following
+from renderers.web.payment_stages import following, page_left
 from renderers.web.prices import PriceLine, PriceTable, price_table
 from renderers.web.refusals import problem_json, sentence
 from renderers.web_form import national
@@ -319,7 +319,8 @@ def _why(one: Case, payment: Payment) -> tuple[list[str], str]:
         said = say(
             f"payment.because.unknown_{then}", until=until, phone=site().settings.phone.replace(" ", FIXED_SPACE)
         )
-        return [say("payment.because.unknown", **facts), said], say("payment.because.unknown_wait")
+        finish = [say("payment.because.unknown_page", **facts)] if _page_left(one, payment) else []
+        return [say("payment.because.unknown", **facts), *finish, said], say("payment.because.unknown_wait")
     if payment.status == "overpaid":
         late = one.dossier.closed_at is not None and (payment.ended_at or payment.started_at) >= one.dossier.closed_at
         return [*([say("payment.because.closed")] if late else []), *_over(payment)], ""
@@ -329,6 +330,11 @@ def _why(one: Case, payment: Payment) -> tuple[list[str], str]:
     by_card = f"payment.because.card_{reason}" if payment.method == "card" else ""
     keys = [key for key in (by_card, f"payment.because.{reason}") if key and site().words.has(key)]
     return [say(keys[0] if keys else "payment.because.other", **facts)], say("payment.nothing_taken")
+
+
+def _page_left(one: Case, payment: Payment) -> str:
+    """The operator's page where its payer may still finish; never on the screen of an agent, nor once the dossier is closed."""
+    return "" if at_counter() or one.dossier.closed_at else page_left(payment, office().now())
 
 
 def _is_long(payment: Payment) -> bool:
@@ -349,7 +355,13 @@ def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
         ahead = _next_task(one)
         return [*([{"href": ahead, "label": choose}] if ahead else []), follow_it, receipt]
     if payment.status == "unknown":
-        return [follow_it, {"href": one.at(f"/paiement/{payment.id}"), "label": say("paying.again")}]
+        there = _page_left(one, payment)
+        finish = {"href": there, "label": say("paying.page", provider=provider_label(payment.provider)), "away": "1"}
+        return [
+            *([finish] if there else []),
+            follow_it,
+            {"href": one.at(f"/paiement/{payment.id}"), "label": say("paying.again")},
+        ]
     other = payment.reason in ("balance", "limit")
     return [{"href": one.at("/paiement"), "label": say("payment.other_number" if other else "payment.retry")}]
 

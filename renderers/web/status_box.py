@@ -17,6 +17,7 @@ from renderers.web.cases import Case, label, place_label, visit_place, whereabou
 from renderers.web.contesting import how_to_contest, open_appeal
 from renderers.web.links import awaited_ends
 from renderers.web.money import provider_label
+from renderers.web.payment_stages import page_left
 from renderers.web.statuses import BOXES, TAGS
 from renderers.web.todo import ToDo, to_do
 from renderers.words import first_capital
@@ -88,7 +89,7 @@ def _awaited(one: Case, key: str, ahead: list[ToDo]) -> Payment | None:
 
 def _checking_box(one: Case, payment: Payment, ahead: list[ToDo]) -> StatusBox:
     """Who waits for the end of a payment must not pay again: no day to pay before, nobody to act but the operator."""
-    who = "else" if ahead else payment.status
+    who = "else" if ahead else "page" if page_left(payment, office().now()) else payment.status
     return StatusBox(
         kind=BOXES["checking"], tag=TAGS["checking"], label=say("status.checking"), title=say("track.title.checking"),
         where=say("track.checking.where", provider=provider_label(payment.provider)), who=say(f"track.checking.who_{who}"),

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from engine.gateways.cinetpay import CinetPay
-from engine.gateways.payments import PaymentOrder, PaymentProvider, Started
+from engine.gateways.payments import CURRENCY, PaymentOrder, PaymentProvider, ProviderStatus, Started
 from engine.gateways.sandbox import SandboxCard, SandboxProvider
 from engine.gateways.wire import Wire
 from engine.records.dossier import Payment
@@ -31,6 +31,13 @@ class Elsewhere(SandboxCard):
     def start(self, order: PaymentOrder) -> Started:
         started = super().start(order)
         return replace(started, page=f"https://op.example{started.page}")
+
+
+class NeverOver(Elsewhere):
+    """An operator that says of an order that was left that it still waits for its payer."""
+
+    def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+        return ProviderStatus("pending", None, CURRENCY, reference)
 
 
 def at_the_stall(folder: Path, methods: str = "mobile_money, card", amount: int = 5000) -> tuple[Visitor, str]:
@@ -134,6 +141,30 @@ def test_each_ending_says_what_became_of_the_money(tmp_path: Path, ending: str, 
     later(visitor, seconds=30)
     work_off(visitor.office)
     assert said in visitor.open(f"{address}/{payment.id}").text
+
+
+def test_a_card_page_that_was_left_is_found_again_while_no_other_payment_may_begin(tmp_path: Path) -> None:
+    visitor, number = at_the_stall(tmp_path)
+    cast(dict[str, PaymentProvider], visitor.office.providers)["carte"] = NeverOver(visitor.operator, "carte", "Carte")
+    address = f"/dossiers/{number}/paiement"
+    visitor.send(address, provider="carte")
+    go_on(visitor, address, **HOLDER)
+    [payment] = payments(visitor, number)
+    there = f'href="https://op.example/_operateur/carte/{payment.reference}" rel="noreferrer"'
+    assert there in visitor.open(f"{address}/{payment.id}").html
+    later(visitor, minutes=40)
+    work_off(visitor.office)
+    [payment] = payments(visitor, number)
+    assert payment.status == "unknown"
+    told = visitor.sign_in().open(f"{address}/{payment.id}")
+    assert there in told.html
+    assert "Vous n’aviez pas fini de payer ? Continuez sur la page de Carte." in told.text
+    assert "Sinon, continuez sur la page de l’opérateur." in visitor.open(f"/dossiers/{number}").text
+    visitor.open(address)
+    assert there in visitor.follow().html, "whoever wants to pay is sent to the page that may still be used"
+    later(visitor, hours=24)
+    visitor.sign_in()
+    assert "op.example" not in visitor.open(f"{address}/{payment.id}").html, "another payment may begin"
 
 
 def test_nobody_else_finds_a_card_page(tmp_path: Path) -> None:
