@@ -111,11 +111,12 @@ class Counter:
     def choose(self) -> Response:
         booking = self.booking
         asked = request.args.get("changer") or request.args.get("bureau")
+        kind = session.pop("note_kind", "act")
         if booking is not None and (not asked or not self._moves_left(booking)):
             return self.booked(fresh=session.pop("booked", "") == booking.id)
-        return self.slots(note=session.pop("note", ""))
+        return self.slots(note=session.pop("note", ""), kind=kind)
 
-    def slots(self, note: str = "", status: int = 200) -> Response:
+    def slots(self, note: str = "", status: int = 200, kind: str = "act") -> Response:
         sheet = slots(
             office(), self.who, self.one.id, self.task.id, office_id=request.values.get("bureau"),
             from_day=_day(request.args.get("jour", "")),
@@ -124,7 +125,7 @@ class Counter:
         waits = waits_at(office(), self.who, self.one.id, self.task.id)
         return page(
             "citizen/slots.html", status, dossier=self.one.dossier, procedure=self.one.title, title=label(self.task.label),
-            errors=[], note=note, current=moment_of(self.booking.start) if self.booking else "", offices=office_lines(sheet),
+            errors=[], note=note, note_kind=kind, current=moment_of(self.booking.start) if self.booking else "", offices=office_lines(sheet),
             office_id=sheet.office_id or "", days=days_of(sheet) if not sheet.because else [], action=self.here,
             free=sheet.because is None and any(day.slots for day in sheet.days),
             first=SlotButton(iso_of(first.start), "", moment_of(first.start)) if first and not request.args.get("jour") else None,

@@ -228,7 +228,10 @@ def follow_payment(one: Case, payment_id: str) -> Response:
         if payment.status == "paid":
             session["note"] = say("payment.paid")
             one = case(one.dossier.number)  # as it stands once it was paid
-            return go(_next_task(one) or one.at())
+            ahead = _next_task(one)
+            if ahead:
+                session["note_kind"] = "ok"
+            return go(ahead or one.at())
     return _ended_page(one, payment)
 
 

@@ -454,7 +454,7 @@ def test_an_answer_that_does_not_come_is_never_promised_for_ever(known: Visitor)
     known.decide(number, "accorder")
     pay_in_doubt(known, number)
     payment = known.page.address
-    assert "Un SMS vous répond avant mercredi 25 novembre 2026 à 12 h" in known.open(payment).text
+    assert "Nous vous prévenons avant mercredi 25 novembre 2026 à 12 h" in known.open(payment).text
     known.operator._clock = FixedClock(known.clock.instant)  # it says no more than today
     later(known, days=2)
     work_off(known.office)
@@ -595,7 +595,8 @@ def test_the_payer_confirms_on_the_operators_page(known: Visitor) -> None:
     assert "4 chiffres" in known.follow().text
     known.send("/_operateur", pin="1234", do="confirm")
     assert known.open(waiting).status == 303, "on to the next task, once"
-    assert "Paiement reçu" in known.follow().text
+    told = known.follow()
+    assert '<div class="box ok"><p role="status">Paiement reçu' in told.html
     assert "Référence Q-2026-000001" in known.open(waiting).text, "and as a bookmark"
 
 
