@@ -38,7 +38,7 @@ from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keepi
 from engine.office.settlement import ask_all_told, reconcile
 from engine.office.sms_report import count_sms
 from engine.office.tidings import tell_agents
-from engine.office.unproven_files import remove_idle
+from engine.office.unproven_files import end_removals, remove_idle
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
 from engine.records.store import Busy, Unit
@@ -97,7 +97,7 @@ def tour(office: Office, *, signs: bool = True, calls: bool = True, acts: bool =
     moved = _part(office, make_moves) if erases else 0
     _part(office, note_owed)
     letters = _part(office, deliver_letters) if calls else 0
-    swept = _part(office, sweep) + _part(office, remove_idle) if erases else 0
+    swept = _part(office, end_removals) + (_part(office, sweep) + _part(office, remove_idle) if erases else 0)
     if signs:
         _part(office, sign_journal)
     return Tour(timers, letters, registers, payments, swept, links, orders, told, moved)

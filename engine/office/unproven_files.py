@@ -22,6 +22,7 @@ PER_DRAFT: Final = 64_000_000  # bytes
 PER_ADDRESS: Final = 4_000_000_000
 LEAST_COUNTED: Final = 65_536  # bytes: a small file costs its rows too
 KEPT_FOR: Final = timedelta(hours=24)
+REMOVING: Final = timedelta(minutes=10)  # a removal takes far less: one that was claimed before was cut
 AT_ONCE: Final = 200  # files that one turn of the worker removes
 _PIECES: Final = f"{ARRIVING}/"
 
@@ -69,17 +70,30 @@ def let_go(unit: Unit, before: Dossier, after: Dossier) -> None:
 def _spare(unit: Unit, dossier_id: str, name: str) -> None:
     known = unit.unproven_file(dossier_id, name)
     if known is not None:
-        unit.mark_unproven_file(known, "spare")
+        unit.spare_unproven_file(known)
 
 
 def remove_idle(office: Office) -> int:
-    """For the worker: removes files that nobody came back to, and ends removals that were cut. How many."""
+    """For the worker: removes files that nobody came back to. How many."""
     with office.store.unit() as unit:
         idle = unit.unproven_files_idle(office.now() - KEPT_FOR, AT_ONCE)
-        going = unit.unproven_files_going(AT_ONCE)
-    for one in going:
-        _finish(office, one)
-    return len(going) + sum(_remove(office, one) for one in idle)
+    return sum(_remove(office, one) for one in idle)
+
+
+def end_removals(office: Office) -> int:
+    """For the worker: ends removals that were cut, one worker each. How many."""
+    with office.store.unit() as unit:
+        cut = unit.unproven_files_going(office.now() - REMOVING, AT_ONCE)
+    return sum(_end(office, one) for one in cut)
+
+
+def _end(office: Office, file: UnprovenFile) -> bool:
+    with office.store.unit(write=True) as unit:
+        claimed = unit.claim_unproven_file(file, office.now())
+    if claimed is None:
+        return False
+    _finish(office, claimed)
+    return True
 
 
 def _remove(office: Office, file: UnprovenFile) -> bool:
@@ -90,11 +104,12 @@ def _remove(office: Office, file: UnprovenFile) -> bool:
         if owner is not None and not owner.is_claimed and not owner.disabled:
             unit.prove_files(file.dossier)
             return False
-        if not unit.mark_unproven_file(file, "going"):
+        claimed = unit.claim_unproven_file(file, office.now())
+        if claimed is None:
             return False
         if dossier is not None and dossier.is_open_draft:
             _take_from(office, unit, dossier, file.name)
-    _finish(office, file)
+    _finish(office, claimed)
     return True
 
 
@@ -109,6 +124,7 @@ def _take_from(office: Office, unit: Unit, dossier: Dossier, digest: str) -> Non
 
 
 def _finish(office: Office, file: UnprovenFile) -> None:
+    """Removes a file that this caller claimed from the shelf. Until its row is dropped, nobody hands the same one in again."""
     if file.name.startswith(_PIECES):
         office.attachments.arriving.forget(file.dossier, file.name.removeprefix(_PIECES))
     else:
@@ -117,4 +133,4 @@ def _finish(office: Office, file: UnprovenFile) -> None:
         if dossier is None or all(one.sha256 != file.name for one in dossier.attachments):
             office.attachments.take_back((file.dossier, file.name))
     with office.store.unit(write=True) as unit:
-        unit.drop_unproven_file(file.dossier, file.name)
+        unit.drop_unproven_file(file)

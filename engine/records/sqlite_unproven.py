@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from engine.records.bodies import instant_text
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
-from engine.records.unproven import State, UnprovenFile
+from engine.records.unproven import UnprovenFile
 
 FILES: Final = Shape(UnprovenFile, "unproven_file", ("dossier", "name"))
 _ONE: Final = " WHERE dossier = ? AND name = ?"
@@ -22,12 +23,19 @@ class UnprovenVerbs(Verbs):
     def put_unproven_file(self, file: UnprovenFile) -> None:
         self._change(FILES.upsert, FILES.cells(file))
 
-    def mark_unproven_file(self, file: UnprovenFile, state: State) -> bool:
-        sql = f"UPDATE unproven_file SET state = ?{_ONE} AND at = ? AND state <> 'going'"
-        return self._change(sql, (state, file.dossier, file.name, instant_text(file.at))) == 1
+    def spare_unproven_file(self, file: UnprovenFile) -> None:
+        sql = f"UPDATE unproven_file SET state = 'spare'{_ONE} AND at = ? AND state <> 'going'"
+        self._change(sql, (file.dossier, file.name, instant_text(file.at)))
 
-    def drop_unproven_file(self, dossier_id: str, name: str) -> None:
-        self._change(f"DELETE FROM unproven_file{_ONE} AND state = 'going'", (dossier_id, name))
+    def claim_unproven_file(self, file: UnprovenFile, now: datetime) -> UnprovenFile | None:
+        same = "at = ? AND state = 'going'" if file.state == "going" else "at = ? AND state <> 'going'"
+        sql = f"UPDATE unproven_file SET state = 'going', at = ?{_ONE} AND {same}"
+        claimed = self._change(sql, (instant_text(now), file.dossier, file.name, instant_text(file.at))) == 1
+        return replace(file, state="going", at=now) if claimed else None
+
+    def drop_unproven_file(self, claimed: UnprovenFile) -> None:
+        sql = f"DELETE FROM unproven_file{_ONE} AND at = ? AND state = 'going'"
+        self._change(sql, (claimed.dossier, claimed.name, instant_text(claimed.at)))
 
     def prove_files(self, dossier_id: str) -> None:
         self._change("DELETE FROM unproven_file WHERE dossier = ?", (dossier_id,))
@@ -48,6 +56,7 @@ class UnprovenVerbs(Verbs):
         sql = f"{FILES.select} WHERE at < ? AND state <> 'going' AND NOT EXISTS ({seen}) ORDER BY at LIMIT ?"
         return FILES.read_all(self._rows(sql, (text, text, limit)))
 
-    def unproven_files_going(self, limit: int) -> tuple[UnprovenFile, ...]:
-        going: list[Any] = self._rows(f"{FILES.select} WHERE state = 'going' LIMIT ?", (limit,))
+    def unproven_files_going(self, before: datetime, limit: int) -> tuple[UnprovenFile, ...]:
+        sql = f"{FILES.select} WHERE state = 'going' AND at < ? LIMIT ?"
+        going: list[Any] = self._rows(sql, (instant_text(before), limit))
         return FILES.read_all(going)

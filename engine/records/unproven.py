@@ -39,7 +39,8 @@ def unproven_so_far(each_file: str, digest: str, size: str, at: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UnprovenFile:
-    """`name` is the digest of a file, or `arriving/` and the key of one that comes in pieces. `address` is the client's key."""
+    """`name` is the digest of a file, or `arriving/` and the key of one that comes in pieces. `address` is the client's key. `at`: when
+    it was counted; while it is `going`, when its removal was claimed."""
 
     dossier: str
     name: str
@@ -57,12 +58,17 @@ class UnprovenUnit(Protocol):
         ...
 
     def put_unproven_file(self, file: UnprovenFile) -> None: ...
-    def mark_unproven_file(self, file: UnprovenFile, state: State) -> bool:
-        """False when the row is gone, is being removed, or was written anew since it was read."""
+    def spare_unproven_file(self, file: UnprovenFile) -> None:
+        """Nothing names it any more. Changes nothing when it is being removed, or was written anew since it was read."""
         ...
 
-    def drop_unproven_file(self, dossier_id: str, name: str) -> None:
-        """Once it was removed from the shelf."""
+    def claim_unproven_file(self, file: UnprovenFile, now: datetime) -> UnprovenFile | None:
+        """The row of a file that the caller removes from now on. None when the row is gone, was written anew, or was claimed since it
+        was read."""
+        ...
+
+    def drop_unproven_file(self, claimed: UnprovenFile) -> None:
+        """Once it was removed from the shelf. Changes nothing when somebody else claimed it meanwhile."""
         ...
 
     def prove_files(self, dossier_id: str) -> None:
@@ -77,6 +83,6 @@ class UnprovenUnit(Protocol):
         """Kept before this instant, in drafts whose owner has not been seen since."""
         ...
 
-    def unproven_files_going(self, limit: int) -> tuple[UnprovenFile, ...]:
-        """Those whose removal began and was not finished."""
+    def unproven_files_going(self, before: datetime, limit: int) -> tuple[UnprovenFile, ...]:
+        """Those whose removal began before this instant and was not finished."""
         ...

@@ -16,7 +16,7 @@ from engine.office.inspection import fsck
 from engine.office.intake import Upload
 from engine.office.sessions import actor_of
 from engine.office.timers import tour
-from engine.office.unproven_files import LEAST_COUNTED, remove_idle
+from engine.office.unproven_files import LEAST_COUNTED, end_removals, remove_idle
 from engine.records.arrivals import Arrivals
 from engine.records.attachments import Lost
 from engine.records.dossier import Actor, Dossier
@@ -172,15 +172,15 @@ def test_who_proved_their_number_is_counted_no_more(world: World, monkeypatch: p
     assert lies(world, draft, digest)
 
 
+def cut(*_: object) -> None:
+    raise RuntimeError
+
+
 def test_a_removal_that_was_cut_is_ended_and_takes_nothing_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     _, who, draft = begun(world)
     digest = send(world, who, draft, 1)
     receive_piece(world.office, who, draft.id, "4" * 32, 0, b"x", HERE)
     world.wait(hours=25)
-
-    def cut(*_: object) -> None:
-        raise RuntimeError
-
     with monkeypatch.context() as broken:
         broken.setattr(Arrivals, "forget", cut)
         broken.setattr(type(world.office.attachments), "take_back", cut)
@@ -191,10 +191,32 @@ def test_a_removal_that_was_cut_is_ended_and_takes_nothing_else(world: World, mo
     assert world.kept(draft).attachments == (), "the draft knows already"
     with pytest.raises(Busy):  # the same file comes back in that moment: it is sent again
         send(world, who, draft, 1)
-    assert remove_idle(world.office) == 2
+    assert end_removals(world.office) == 0, "whoever began may still be at it"
+    world.wait(minutes=11)
+    assert tour(world.office, erases=False).swept == 2
     assert not lies(world, draft, digest)
     assert counted(world) == 0
     assert send(world, who, draft, 1) == digest
+
+
+def test_two_workers_never_remove_a_file_that_was_handed_in_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower of two reads that a removal was cut; the other ends it, and the same file comes back."""
+    _, who, draft = begun(world)
+    digest = send(world, who, draft, 1)
+    world.wait(hours=25)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(world.office.attachments), "take_back", cut)
+        with pytest.raises(RuntimeError):
+            remove_idle(world.office)
+    world.wait(minutes=11)
+    [read_by_the_slower] = world.read(lambda unit: unit.unproven_files_going(world.office.now(), 9))
+    assert end_removals(world.office) == 1
+    assert send(world, who, draft, 1) == digest
+    world.wait(minutes=11)
+    assert unproven_files._end(world.office, read_by_the_slower) is False
+    assert lies(world, draft, digest)
 
 
 BEFORE = {
