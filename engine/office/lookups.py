@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 
 from engine.clock import local_day
@@ -9,6 +10,7 @@ from engine.definition.model import Form, Procedure
 from engine.gateways.registers import RegisterAnswer
 from engine.office.call_queue import Call, queue_look_ups, queued_calls, take_call
 from engine.office.carrying import carry_out
+from engine.office.editions import LostEdition
 from engine.office.office import Office, pinned
 from engine.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
@@ -17,6 +19,8 @@ from engine.rules.awaited import registers_awaited
 from engine.rules.scopes import standing_of
 from engine.rules.workflow import answer_look_up
 from engine.values import Plain
+
+log = logging.getLogger("guichet.lookups")
 
 EVERY_OTHER = "*"  # the connector of registers that have none of their own
 _NEXT = "look-ups"  # where the next tour begins
@@ -104,15 +108,23 @@ def ask_register(office: Office, call: Call) -> bool:
     with office.store.unit() as unit:
         dossier = unit.dossier(call.subject)
     if dossier is not None:
-        ask_now(office, dossier, call.partner)
+        try:
+            ask_now(office, dossier, call.partner)
+        except LostEdition:
+            log.exception("dossier %s waits for a register", dossier.id)
     return True
 
 
 def queue_registers(office: Office, limit: int = 50) -> int:
-    """Queues again the registers of every dossier that waits for one; each at most once a minute, whichever worker does it."""
+    """Queues again the registers of every dossier that waits for one; each at most once a minute, whichever worker does it. One
+    whose edition is lost keeps no other from being queued."""
     queued = 0
     for dossier in _waiting(office, limit):
-        procedure = _book_of(office, dossier)
+        try:
+            procedure = _book_of(office, dossier)
+        except LostEdition:
+            log.exception("dossier %s waits for a register", dossier.id)
+            continue
         with office.store.unit(write=True) as unit:
             if unit.count_try(f"register@{dossier.id}", _minute(office)) == 1:
                 queue_look_ups(unit, waits_for(office, procedure, dossier), dossier.id, office.now())

@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from engine.definition.model import Procedure
 from engine.gateways.registers import RegisterAnswer
 from engine.gateways.senders import NotSent
-from engine.office import accounts, cashier, intake, settlement, timers
+from engine.office import accounts, cashier, intake, lookups, settlement, timers
+from engine.office.call_queue import Call, queue_call
 from engine.office.editions import LostEdition
 from engine.office.inspection import fsck
 from engine.office.lookups import ask_now
-from engine.records.dossier import SYSTEM_ACTOR, Letter
+from engine.office.office import Office
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter
 from engine.records.sqlite import SqliteStore
-from engine.records.store import Busy
+from engine.records.store import Busy, Tray
 from engine.values import new_id
 from tests import worker
 from tests.engine.office.world import B3, PASSPORT, PHONE, World, a_world, left_salts
@@ -303,6 +306,33 @@ class TestRegisters:
         world.wait(minutes=1)
         assert [timers.ask_registers(world.office, limit=2) for _ in range(4)] == [2, 2, 1, 0]
         assert len(register.asked) == 5
+
+    def test_a_dossier_whose_edition_is_lost_keeps_no_other_waiting(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        register, lost = Silent(), set[str]()
+        world = a_world(tmp_path, registers={"casier_national": register})
+        dossiers = [world.paid(world.sent(owner=world.applicant(f"+2289000010{number}"))) for number in range(3)]
+        with world.office.store.unit() as unit:
+            first = next(line.id for line in unit.find_dossiers(Tray(), None, 9).lines)
+        lost.add(first)
+        book_of = lookups._book_of
+
+        def reading(office: Office, dossier: Dossier) -> Procedure:
+            if dossier.id in lost:
+                raise LostEdition(dossier.procedure)
+            return book_of(office, dossier)
+
+        monkeypatch.setattr(lookups, "_book_of", reading)
+        world.wait(minutes=1)
+        register.asked.clear()
+        assert lookups.queue_registers(world.office) == 2
+        world.wait(minutes=1)
+        with world.office.store.unit(write=True) as unit:
+            queue_call(unit, Call("register", "casier_national", first), world.office.now())
+        register.answer = RegisterAnswer("not_found")
+        timers.ask_registers(world.office)
+        assert {world.kept(one).state for one in dossiers if one.id != first} == {"signature"}
 
     def test_silent_for_too_long_a_person_looks(self, tmp_path: Path) -> None:
         world = a_world(tmp_path, registers={})
