@@ -96,6 +96,7 @@ class DoorVerbs(RowVerbs):
         return tries
 
     def tries(self, key: str, windows: Sequence[str]) -> dict[str, int]:
+        self._turn("tries", key)
         among = ", ".join("?" * len(windows)) or "NULL"
         return dict(
             self._rows(f'SELECT "window", n FROM rate WHERE key = ? AND "window" IN ({among})', (key, *windows))

@@ -49,7 +49,7 @@ class Verbs:
         """It was read under `lock`: held already."""
 
     def _turn(self, *of: str) -> None:
-        """Whoever looks for a free place among these, to take it, is alone with them until their unit ends."""
+        """Whoever reads what is left of these, to take some of it, is alone with them until their unit ends."""
 
     def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
         return self._connection.execute(sql, cells).fetchone()

@@ -103,7 +103,8 @@ class PeopleUnit(Protocol):
     def put_code(self, code: SignInCode) -> None: ...
     def drop_code(self, phone: str) -> None: ...
     def tries(self, key: str, windows: Sequence[str]) -> dict[str, int]:
-        """The windows of a key that have tries, and how many each."""
+        """The windows of a key that have tries, and how many each. A writing unit has the key to itself from then on, so that no
+        other counts between what it reads and what it counts."""
         ...
 
     def count_try(self, key: str, window: str) -> int:

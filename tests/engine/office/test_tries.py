@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from engine.office.tries import STEPS, WINDOW, Limit, count, left_of, too_many, tried
-from tests.engine.office.world import MONDAY, World
+from tests.engine.office.world import MONDAY, World, a_world
+from tests.postgres import an_empty_store
+from tests.race_runners import together
 
 ZERO = timedelta()
 
@@ -61,6 +65,20 @@ def test_who_is_refused_uses_up_nothing_of_the_number_they_name(world: World) ->
         assert (refusals[-1].code, refusals[-1].facts["minutes"]) == ("too_many_tries", 16)
         assert (tried(unit, MONDAY, caller), tried(unit, MONDAY, number)) == (2, 2)
         assert left_of(unit, MONDAY, number) == ZERO < left_of(unit, MONDAY, caller)
+
+
+def test_tries_of_the_same_moment_never_pass_a_limit(tmp_path: Path) -> None:
+    store = an_empty_store()
+    try:
+        world = a_world(tmp_path, store)
+        for number in range(8):
+            limit = Limit(f"code:{number}", 3)
+            answers = together(8, lambda _, limit=limit: attempt(world, limit, MONDAY) == ZERO)  # type: ignore[misc]
+            assert Counter(answers) == {True: 3, False: 5}
+            with store.unit() as unit:
+                assert tried(unit, MONDAY, limit) == 3
+    finally:
+        store.close()
 
 
 def test_a_caller_without_address_is_not_counted(world: World) -> None:
