@@ -40,6 +40,7 @@ TOLD_HOURLY: Final = 20_000  # callbacks about payments of ours, an hour and pro
 TOLD_PAUSE: Final = timedelta(minutes=1)  # between two questions about what a callback told
 # how long ago a silent payment must have been asked about, by its age
 PATIENCE: Final = (
+    (timedelta(seconds=6), timedelta(seconds=2)),
     (timedelta(minutes=1), timedelta(seconds=4)),
     (timedelta(minutes=10), timedelta(seconds=10)),
     (timedelta(hours=1), timedelta(minutes=1)),

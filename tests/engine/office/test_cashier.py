@@ -506,6 +506,33 @@ def test_silent_payments_are_asked_less_and_less(tmp_path: Path) -> None:
     assert asked == [1, 1, 1, 1, 1, 0, 1, 0, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("took", "asked"),
+    [
+        (0, [2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 66, 76, 86]),
+        (7, [11, 15, 19, 23, 27, 31, 35, 39, 43, 47, 51, 55, 59, 69, 79, 89]),
+    ],
+    ids=["an operator that takes an order at once", "one that takes seven seconds"],
+)
+def test_an_operator_that_never_calls_is_asked_soon_and_a_slow_one_less_often(
+    tmp_path: Path, took: int, asked: list[int]
+) -> None:
+    class Slow(Told):
+        def start(self, order: PaymentOrder) -> Started:
+            world.wait(seconds=took)
+            return super().start(order)
+
+    world = a_world(tmp_path, providers={"told": Slow()})
+    begun = world.clock.now()
+    pay(world, world.sent(), provider="told")
+    found = []
+    while (age := int((world.clock.now() - begun).total_seconds())) < 90:
+        world.wait(seconds=1)
+        if settlement.reconcile(world.office):
+            found.append(age + 1)
+    assert found == asked
+
+
 def test_an_adapter_that_breaks_when_it_is_asked_to_collect_is_asked_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
