@@ -179,6 +179,13 @@ def asking() -> Iterator[str]:
     yield f"all of an address together: {soon} in ten minutes, {most:,} an hour"
     yield f"{code_limits.CODES_PER_NUMBER} codes, {code_limits.LINKS_PER_EMAIL} links in a quarter of an hour, half of them"
     yield f"{code_limits.A_DAY} a day, {code_limits.A_DAY // 4} of them from one address |"
+    yield f"to verify papers | {askers.CHECKS_PER_BROWSER} in a quarter of an hour, an agent too"
+    assert code_limits.CODES_PER_NUMBER == 2 * (code_limits.CODES_PER_NUMBER // 2)
+    assert code_limits.A_DAY == 4 * (code_limits.A_DAY // 4)
+    yield (
+        f"Two addresses use up the {code_limits.CODES_PER_NUMBER} codes (or {code_limits.LINKS_PER_EMAIL} links) of a number"
+        f" in a quarter of an hour, four its {code_limits.A_DAY} of a day"
+    )
     (new, _), (day, _) = SETTINGS.sms.bounds()
     yield f"{new:,} codes an hour and {day:,} a day together, a country abroad a tenth of it"
     assert SETTINGS.sms.most("BJ") == new // 10

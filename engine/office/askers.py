@@ -14,6 +14,7 @@ from typing import Final
 from engine.office.tries import Limit
 
 PER_BROWSER: Final = 10  # in a quarter of an hour, as of an applicant who is signed in
+CHECKS_PER_BROWSER: Final = 60  # documents and receipts verified, some one after another
 PER_AGENT: Final = 40  # at a counter one agent serves many people
 FIRST_PER_ADDRESS: Final = ((600, timedelta(minutes=10)), (1800, timedelta(hours=1)))
 AGAIN_PER_ADDRESS: Final = (1000, timedelta(hours=1))
@@ -34,10 +35,10 @@ class Asker:
 NOBODY: Final = Asker()  # whoever cannot be told apart is not counted
 
 
-def limits_of(asker: Asker, what: str) -> tuple[Limit, ...]:
-    """The limits on what one asks for (`code`, `link`)."""
+def limits_of(asker: Asker, what: str, most: int = PER_BROWSER) -> tuple[Limit, ...]:
+    """The limits on what one asks for (`code`, `link`, `verify`). `most`: by one browser or applicant in a quarter of an hour."""
     if asker.staff:
-        return (Limit(f"{what}@{asker.account}", PER_AGENT),)
+        return (Limit(f"{what}@{asker.account}", max(most, PER_AGENT)),)
     if own := asker.account or asker.browser:
-        return Limit(f"{what}@{own}", PER_BROWSER), Limit(f"{what}-again@{asker.client}", *AGAIN_PER_ADDRESS)
+        return Limit(f"{what}@{own}", most), Limit(f"{what}-again@{asker.client}", *AGAIN_PER_ADDRESS)
     return tuple(Limit(f"{what}-first@{asker.client}", most, within) for most, within in FIRST_PER_ADDRESS)

@@ -15,7 +15,8 @@ from datetime import date
 from typing import Final, Literal
 
 from engine.clock import local_day
-from engine.office.guesses import count_wrong, limits_of, shut
+from engine.office import guesses
+from engine.office.askers import CHECKS_PER_BROWSER, NOBODY, Asker, limits_of
 from engine.office.keys import has_signed
 from engine.office.office import NUMBER_DIGITS, Office, pinned
 from engine.office.tries import too_many
@@ -25,7 +26,6 @@ from engine.records.store import Unit
 from engine.values import Text, digits_only, has_check_digit
 
 NUMBER: Final = re.compile(r"Q-[0-9]{4}-[0-9]{6,9}")
-TRIES_PER_CLIENT: Final = 60  # in a quarter of an hour, as for the codes of documents
 WRONG_A_DAY: Final = 10_000  # of one request, from all addresses
 _RECEIVED: Final = frozenset({"paid", "overpaid"})
 _ID, _CODE = 22, 108  # signs: of an id, of the id with its signature
@@ -72,19 +72,20 @@ def verify_receipt(office: Office, code: str) -> ReceiptVerdict:
         return _verdict(office, unit, payment)
 
 
-def verify_receipt_number(office: Office, receipt: str, number: str, *, client: str = "") -> ReceiptVerdict:
+def verify_receipt_number(office: Office, receipt: str, number: str, asker: Asker = NOBODY) -> ReceiptVerdict:
     """By the receipt's number and that of the request. Raises Refused("too_many_tries")."""
     digits = digits_only(number)[:NUMBER_DIGITS]
-    tries = limits_of(f"receipt_of:{digits}", WRONG_A_DAY, client=client, browser="")
+    tries = guesses.limits_of(f"receipt_of:{digits}", WRONG_A_DAY, client=asker.client, browser="")
     with office.store.unit(write=True) as unit:
-        closed = too_many(unit, office.now(), (f"verify@{client}", TRIES_PER_CLIENT)) or shut(unit, office.now(), tries)
+        asked = limits_of(asker, "verify", CHECKS_PER_BROWSER)
+        closed = too_many(unit, office.now(), *asked) or guesses.shut(unit, office.now(), tries)
         if closed is None and len(digits) == NUMBER_DIGITS and has_check_digit(digits):
             dossier = unit.dossier_numbered(digits)
             payments = unit.payments_of(dossier.id) if dossier is not None else ()
             found = next((one for one in payments if one.receipt and one.receipt == receipt.strip().upper()), None)
             if found is not None:
                 return _verdict(office, unit, found)
-            count_wrong(unit, office.now(), tries)
+            guesses.count_wrong(unit, office.now(), tries)
     if closed is not None:
         raise Refused(closed)
     return UNKNOWN

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from engine.clock import local_day
 from engine.definition.model import Procedure
+from engine.office.askers import CHECKS_PER_BROWSER, NOBODY, Asker, limits_of
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.tries import too_many
 from engine.problems import Refused
@@ -20,7 +21,6 @@ from engine.values import Plain, Text, digits_only, has_check_digit
 Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
 
 CODE_DIGITS: Final = 12
-CODES_PER_CLIENT: Final = 60  # in a window; the QR's token has 128 bits and needs no count
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,17 @@ class Verdict:
 UNKNOWN: Final = Verdict("unknown")
 
 
-def verify(office: Office, token_or_code: str, *, client: str = "") -> Verdict:
+def is_code(token_or_code: str) -> bool:
+    """Whether it is twelve digits to count, or the token of a QR: that has 128 bits and needs no count."""
+    signs = any(sign.isalpha() or sign in "_" for sign in token_or_code)
+    return len(digits_only(token_or_code)) == CODE_DIGITS and not signs
+
+
+def verify(office: Office, token_or_code: str, asker: Asker = NOBODY) -> Verdict:
     """What a document is worth today, by the token of its QR or its twelve digits. Raises Refused("too_many_tries")."""
-    digits = digits_only(token_or_code)
-    by_code = len(digits) == CODE_DIGITS and not any(sign.isalpha() or sign in "_" for sign in token_or_code)
-    if by_code and client:
-        _count(office, client)
+    digits, by_code = digits_only(token_or_code), is_code(token_or_code)
+    if by_code and asker != NOBODY:
+        _count(office, asker)
     if by_code and not has_check_digit(digits):
         return UNKNOWN
     with office.store.unit() as unit:
@@ -79,9 +84,9 @@ def is_intact(office: Office, procedure: Procedure, document: IssuedDocument) ->
     return not faults or (is_erased(document) and faults == ("digest",))
 
 
-def _count(office: Office, client: str) -> None:
+def _count(office: Office, asker: Asker) -> None:
     with office.store.unit(write=True, patience=GLANCE) as unit:  # a guess that is not counted is not answered
-        closed = too_many(unit, office.now(), (f"verify@{client}", CODES_PER_CLIENT))
+        closed = too_many(unit, office.now(), *limits_of(asker, "verify", CHECKS_PER_BROWSER))
     if closed is not None:
         raise Refused(closed)
 

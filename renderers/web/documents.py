@@ -14,12 +14,24 @@ from engine.office.intake import see_form
 from engine.office.office import NUMBER_DIGITS, NotFound
 from engine.office.receipts import NUMBER as RECEIPT_NUMBER
 from engine.office.receipts import ReceiptVerdict, is_receipt_code, verify_receipt, verify_receipt_number
-from engine.office.verification import Verdict, jwks, read_document
+from engine.office.verification import Verdict, is_code, jwks, read_document
 from engine.office.verification import verify as verdict_on
 from engine.rules.documents import status_of
 from engine.values import digits_only
 from renderers.certificate import document_pdf, summary_pdf
-from renderers.web.base import actor, client, day_of, file_response, go, language, moment_of, office, page, say
+from renderers.web.base import (
+    actor,
+    asker,
+    day_of,
+    file_response,
+    go,
+    language,
+    moment_of,
+    note_served,
+    office,
+    page,
+    say,
+)
 from renderers.web.cases import Case, agency_of, case
 from renderers.web.guards import public, signed_in
 from renderers.web.links import linked_lines
@@ -107,7 +119,9 @@ def _receipt_by_number(typed: Mapping[str, str]) -> Response:
     errors = {name: said for name, said in errors.items() if said}
     if errors:
         return _verify_page(typed, errors)
-    return _receipt_page(verify_receipt_number(office(), receipt, typed["dossier"], client=client()))
+    found = verify_receipt_number(office(), receipt, typed["dossier"], asker())
+    note_served()
+    return _receipt_page(found)
 
 
 @blueprint.get("/v/<token>")
@@ -115,7 +129,9 @@ def _receipt_by_number(typed: Mapping[str, str]) -> Response:
 def verify(token: str) -> Response:
     if is_receipt_code(token):
         return _receipt_page(verify_receipt(office(), token))
-    found = verdict_on(office(), token[:60], client=client())
+    found = verdict_on(office(), token[:60], asker())
+    if is_code(token[:60]):
+        note_served()
     facts = _facts(found) if found.kind != "unknown" else []
     return _verdict_page(_KINDS[found.kind], say(f"verdict.{found.kind}"), _lines(found), facts)
 

@@ -15,6 +15,7 @@ from pypdf import PdfReader
 from engine.clock import FixedClock
 from engine.definition.catalogue import Catalogue
 from engine.office import settlement
+from engine.office.askers import CHECKS_PER_BROWSER
 from engine.office.bookings import mark
 from engine.office.receipts import receipt_code
 from engine.office.timers import run_timers
@@ -789,6 +790,13 @@ def test_a_document_is_downloaded_and_anyone_checks_it(known: Visitor) -> None:
     unknown = stranger.open("/v/123456789012")
     assert unknown.status == 404
     assert "Document inconnu" in unknown.text
+
+
+def test_who_tries_codes_waits_and_others_at_their_address_do_not(known: Visitor) -> None:
+    script = another(known)
+    answers = [script.open("/v/123456789012").status for _ in range(CHECKS_PER_BROWSER + 2)]
+    assert answers == [404] * (CHECKS_PER_BROWSER + 1) + [429], "the first is one of those who come for the first time"
+    assert another(known).open("/v/123456789012").status == 404
 
 
 # -- what is nobody's business -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine.office import inspection, verification
+from engine.office.askers import CHECKS_PER_BROWSER, FIRST_PER_ADDRESS, Asker
 from engine.office.inspection import fsck
 from engine.office.keys import SigningKeys, announce_key, sign_with_announced
 from engine.office.office import NotFound, publish_editions
@@ -83,11 +84,24 @@ class TestPapers:
         assert verification.verify(renewed, document.token).kind == "valid"
 
     def test_guessing_codes_is_counted(self, world: World) -> None:
-        for _ in range(60):
-            verification.verify(world.office, "123456789012", client="41.0.0.1")
+        asker = Asker("41.0.0.1", "one")
+        for _ in range(CHECKS_PER_BROWSER):
+            verification.verify(world.office, "123456789012", asker)
         with pytest.raises(Refused, match="too_many_tries"):
-            verification.verify(world.office, "123456789012", client="41.0.0.1")
-        assert verification.verify(world.office, "a" * 22, client="41.0.0.1").kind == "unknown"
+            verification.verify(world.office, "123456789012", asker)
+        assert verification.verify(world.office, "a" * 22, asker).kind == "unknown"
+        assert verification.verify(world.office, "123456789012", Asker("41.0.0.1", "two")).kind == "unknown"
+
+    def test_thousands_behind_one_address_verify_and_a_script_there_stops_no_browser_that_came_before(
+        self, world: World
+    ) -> None:
+        first, (most, _) = Asker("41.0.0.1"), FIRST_PER_ADDRESS[0]
+        for _ in range(most):
+            assert verification.verify(world.office, "123456789012", first).kind == "unknown"
+        with pytest.raises(Refused, match="too_many_tries"):
+            verification.verify(world.office, "123456789012", first)
+        assert verification.verify(world.office, "123456789012", Asker("41.0.0.1", "one")).kind == "unknown"
+        assert verification.verify(world.office, "123456789012", Asker("41.0.0.2")).kind == "unknown"
 
     def test_its_holder_reads_it_again(self, world: World) -> None:
         dossier = issued(world)

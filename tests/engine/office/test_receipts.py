@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.office import receipts
+from engine.office.askers import Asker
 from engine.office.keys import SigningKeys
 from engine.office.receipts import UNKNOWN, receipt_code, verify_receipt, verify_receipt_number
 from engine.office.repaying import pay_back, refunds_to_pay
@@ -79,14 +80,14 @@ def test_numbers_are_not_tried_one_after_the_other(
     known: tuple[World, Dossier, Payment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, dossier, payment = known
-    monkeypatch.setattr(receipts, "TRIES_PER_CLIENT", 3)
+    monkeypatch.setattr(receipts, "CHECKS_PER_BROWSER", 3)
     monkeypatch.setattr(receipts, "WRONG_A_DAY", 5)
 
     def verdict(receipt: str, client: str) -> str:
-        return verify_receipt_number(world.office, receipt, dossier.number, client=client).kind
+        return verify_receipt_number(world.office, receipt, dossier.number, Asker(client, client)).kind
 
     assert {verdict(f"Q-2026-9{number:05}", "a") for number in range(3)} == {UNKNOWN.kind}
-    with pytest.raises(Refused, match="too_many_tries"):  # too many by one client
+    with pytest.raises(Refused, match="too_many_tries"):  # too many by one browser
         verdict(str(payment.receipt), "a")
     assert verdict(str(payment.receipt), "b") == "received", "one client shuts out no other"
     assert {verdict(f"Q-2026-8{number:05}", "b") for number in range(2)} == {UNKNOWN.kind}
