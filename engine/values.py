@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
+
+# signs that no file read by people may hold: controls, changes of the writing direction, half a sign, none at all
+FORBIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef\ud800-\udfff"
+    + "".join(chr(plane + low) for plane in range(0, 0x110000, 0x10000) for low in (0xFFFE, 0xFFFF))
+    + "]"
+)
 
 LANGUAGES: Final = ("fr", "en", "ee", "kbp")
 
@@ -137,6 +145,28 @@ def group_number(number: str) -> str:
 
 def digits_only(text: str) -> str:
     return "".join(sign for sign in text if sign.isascii() and sign.isdigit())
+
+
+def forbidden_at(read: object) -> tuple[str, str] | None:
+    """Where a key or text of a file that was read holds a sign of `FORBIDDEN`, as `sms.from`, and which, as `U+202E`."""
+    left: list[tuple[str, object]] = [("", read)]
+    while left:
+        at, one = left.pop()
+        if isinstance(one, Mapping):
+            for key, value in one.items():
+                place = f"{at}.{key}" if at else str(key)
+                if found := FORBIDDEN.search(str(key)):
+                    return FORBIDDEN.sub(_named, place), _named(found)
+                left.append((place, value))
+        elif isinstance(one, list):
+            left.extend((at, value) for value in one)
+        elif isinstance(one, str) and (found := FORBIDDEN.search(one)):
+            return at, _named(found)
+    return None
+
+
+def _named(sign: re.Match[str]) -> str:
+    return f"U+{ord(sign[0]):04X}"
 
 
 def has_local_length(phone: str) -> bool:

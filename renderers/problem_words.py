@@ -21,7 +21,9 @@ OFFERED: Final = ("fr", "en")
 _FOLDER: Final = Path(__file__).parent
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
 _OPTIONAL: Final = re.compile(r"\[\[(.*?)\]\](?!\])")
-_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 _MOST_LISTED: Final = 14
 _LONGEST: Final = 120
 

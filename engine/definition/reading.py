@@ -14,16 +14,12 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from engine.definition.punctuation import no_break_after_key, quote, repair
 from engine.problems import Fact, Position, Problem, problem
+from engine.values import FORBIDDEN
 
 Tree: TypeAlias = "bool | int | Decimal | str | list[Tree] | dict[str, Tree] | None"
 Path: TypeAlias = tuple[str | int, ...]
 
 RESERVED: Final = frozenset({"on", "off", "yes", "no", "y", "n", "true", "false", "null"})
-FORBIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef\ud800-\udfff"
-    + "".join(chr(plane + low) for plane in range(0, 0x110000, 0x10000) for low in (0xFFFE, 0xFFFF))
-    + "]"
-)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([\s\S]))")

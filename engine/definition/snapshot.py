@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from engine.values import Plain
+from engine.values import Plain, forbidden_at
 
 Count: TypeAlias = "int | str"  # whole, or `<5`: at least one, fewer than five
 
@@ -95,6 +95,8 @@ def read_snapshot(plain: Plain, procedure: str, edition: int | None = None) -> S
     the key that is not a count, or `format`."""
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise ValueError("format")
+    if hidden := forbidden_at(plain):
+        raise ValueError(f"{hidden[0]} ({hidden[1]})")
     editions = _map(_map(plain, "procedures").get(procedure, {}), "editions", f"procedures.{procedure}")
     parts = [
         _read(one, f"procedures.{procedure}.editions.{number}")

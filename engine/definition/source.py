@@ -16,8 +16,9 @@ from typing import Any, Final, Protocol
 import yaml
 
 from engine.definition.punctuation import Repair, no_break_after_key, repair
-from engine.definition.reading import FORBIDDEN, RESERVED, Limits, Mark, Path, Reader, Spot, Token, Tree
+from engine.definition.reading import RESERVED, Limits, Mark, Path, Reader, Spot, Token, Tree
 from engine.problems import Fact, InvalidDefinition, Position, Problem, Report, problem
+from engine.values import FORBIDDEN
 
 __all__ = ["RESERVED", "Limits", "Path", "Placed", "Source", "Tree", "read_source", "walk"]
 

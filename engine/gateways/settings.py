@@ -66,6 +66,7 @@ from engine.gateways.payments import Method, PaymentProvider
 from engine.gateways.senders import Sender
 from engine.gateways.sms import SmsGateway
 from engine.gateways.wire import InsecureAddress, Wire
+from engine.values import forbidden_at
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _PREFIX: Final = re.compile(r"[0-9]{1,8}")
@@ -208,6 +209,8 @@ def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
         raise UnreadGateways(str(file)) from None
     except ValueError as error:
         raise WrongGateways(str(error)) from None
+    if hidden := forbidden_at(tables):
+        raise WrongGateways(f"{hidden[0]}: holds {hidden[1]}, a sign that nobody sees")
     senders: dict[str, Sender] = {}
     operators: dict[str, PaymentProvider] = {}
     scanner: ClamAV | None = None

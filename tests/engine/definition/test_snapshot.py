@@ -95,6 +95,8 @@ def wrong(**changes: Any) -> Any:
         (wrong(states={"a": "40"}), "procedures.essai.editions.6.states.a"),
         (wrong(answers=4), "procedures.essai.editions.6.answers"),
         (wrong(drafts="<"), "procedures.essai.editions.6.drafts"),
+        (wrong(states={"a\u202eb": 3}), r"procedures.essai.editions.6.states.aU\+202Eb \(U\+202E\)"),
+        ({"format": FORMAT, "procedures": {"a\x1b[2J": {}}}, r"procedures.aU\+001B\[2J \(U\+001B\)"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_told_by_the_place(plain: Any, at: str) -> None:

@@ -140,7 +140,8 @@ def test_a_quoted_text_reads_as_itself(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        (b"a: \xff", "Y107 1:4"), ("a: b\nc: \x00", "Y107 2:4"), ("a: \u202e", "Y107 1:4"),
+        (b"a: \xff", "Y107 1:4"), ("a: b\nc: \x00", "Y107 2:4"), ("a: \u202e", "Y107 1:4"), ("a: \u200e", "Y107 1:4"),
+        ("a: \u200f", "Y107 1:4"), ("a: \u061c", "Y107 1:4"),
         ("a: \ufffe", "Y107 1:4"), ("a: \u2028b", "Y107 1:4"), ("a: \ud800", "Y107 1:4"), ("", "Y100 1:1"),
         ("# rien\n", "Y100 1:1"), ("a: [1, 2\nb: 3", "Y100 1:4"), ("a: {{b: c}: d}", "Y108 1:5"),
         ("? [a]\n: b", "Y108 1:3"), ("a:\n\tb: 1", "Y104 2:1"), ("a: *b", "Y101 1:4"), ("%YAML 1.1\n---\na: b", "Y101 1:1"),
@@ -152,7 +153,7 @@ def test_what_is_refused_and_where(text: str | bytes, code: str) -> None:
 
 
 ESCAPES = (
-    r"\u202E", r"\u202a", r"\u2066", r"\u2069", r"\x1b", r"\e", r"\0", r"\x00", r"\u0000", r"\a", r"\b", r"\t", r"\x09", r"\v", r"\f", r"\r",
+    r"\u200E", r"\u200f", r"\u061C", r"\u202E", r"\u202a", r"\u2066", r"\u2069", r"\x1b", r"\e", r"\0", r"\x00", r"\u0000", r"\a", r"\b", r"\t", r"\x09", r"\v", r"\f", r"\r",
     r"\x0D", r"\x7f", r"\x9F", r"\N", r"\L", r"\P", r"\U00002029", r"\uFEFF", r"\uFFFE", r"\U0010FFFF",
 )  # fmt: skip
 

@@ -288,6 +288,10 @@ def test_a_price_that_is_none_stops_the_start(tmp_path: Path, said: str) -> None
         ('host = "mail.example"', 'host = "mail.example"\nport = 0', "[email] port"),
         ('password = "s3cr3t"', "", "[email] password"),
         ("[email]", "[mail]", "mail"),
+        ('host = "mail.example"', r'host = "mail\u202E.example"', "email.host: holds U+202E"),
+        ('host = "mail.example"', 'host = "mail\u200f.example"', "email.host: holds U+200F"),
+        ('{to = "phone"}', r'{to = "\u001b[2J"}', "sms.fields.to: holds U+001B"),
+        ("[email]", r'["e\u2066mail"]', "eU+2066mail: holds U+2066"),
     ],
 )
 def test_wrong_channels_say_where(tmp_path: Path, old: str, new: str, told: str) -> None:
