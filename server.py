@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -74,7 +75,7 @@ from renderers.web.kept_pages import KeptPages
 from renderers.web.preview import Preview, install
 from renderers.web.probes import Probes, Readers
 from renderers.web.proxies import Proxies
-from renderers.words import load_words
+from renderers.words import Words, load_words
 
 log = logging.getLogger("guichet")
 
@@ -113,7 +114,8 @@ def create_app(
     if settings.proxies:
         app.wsgi_app = Proxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     watch.install(app, settings.proxies, settings.hosts)
-    words, assets = load_words(), Assets()
+    words = load_words()
+    pages, assets = _pages(words)
     site_settings = SiteSettings(
         settings.https,
         settings.demo,
@@ -122,7 +124,7 @@ def create_app(
         lambda: _warning(serving(app), settings.follow),
         settings.follow.source if settings.follow is not None else "",
     )
-    app.extensions["guichet"] = Site(office, words, Pages(words, assets.address), assets, site_settings, operator)
+    app.extensions["guichet"] = Site(office, words, pages, assets, site_settings, operator)
     app.extensions["guichet.probes"] = _probes(app, settings)
     harden(app, settings.https)
     languages.install(app, settings.https)
@@ -138,6 +140,13 @@ def create_app(
         app.extensions["guichet.keeping"] = keeping = Keeping(keeper, lambda: serving(app), lambda new: _swap(app, new))
         app.before_request(lambda: None if watch.is_probe() else keeping.notice())
     return app
+
+
+@lru_cache(maxsize=2)
+def _pages(words: Words) -> tuple[Pages, Assets]:
+    """The compiled templates and the compressed files: the same for every application of a process."""
+    assets = Assets()
+    return Pages(words, assets.address), assets
 
 
 def _wake(app: Flask, response: Response) -> Response:
