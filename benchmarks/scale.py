@@ -28,6 +28,7 @@ from benchmarks.many import AGENCY, write_many
 from benchmarks.measure import Measure, spent
 from benchmarks.portal import ROOT
 from engine.definition.checking import check_definition
+from engine.definition.shape import META_SCHEMA_PATH
 from engine.definition.shared_files import load_shared
 from engine.office.office import Office
 from engine.office.secrets import new_token, token_digest
@@ -77,7 +78,7 @@ def _checking() -> Measure:
     import jsonschema  # not in the memory of what serves, which is measured here too
 
     shared, _ = load_shared(FILE.parent)
-    schema = json.loads((ROOT / "engine" / "definition" / "procedure.schema.json").read_text("utf-8"))
+    schema = json.loads(META_SCHEMA_PATH.read_text("utf-8"))
     data = FILE.read_bytes()
 
     def ours() -> None:

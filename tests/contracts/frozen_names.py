@@ -30,7 +30,7 @@ from tests.web.visitor import a_visitor
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FROZEN: Final = Path(__file__).with_name("frozen_names.json")
-RECORDS: Final = engine.records
+_STORED: Final = (engine.records,)  # packages whose data classes are stored
 _CODE: Final = ("engine", "renderers", "server.py")
 _METRIC: Final = re.compile(r"guichet_[a-z_]+")
 # functions whose first text argument is stored or answered, by the kind of name that it is
@@ -116,7 +116,8 @@ def _text(node: ast.AST | None) -> str | None:
 
 def _fields_of_records() -> Iterator[tuple[str, str]]:
     """Fields are keys of stored JSON, columns and hashed input of the journal; their order counts."""
-    for module in pkgutil.iter_modules(RECORDS.__path__, f"{RECORDS.__name__}."):
+    modules = (module for one in _STORED for module in pkgutil.walk_packages(one.__path__, f"{one.__name__}."))
+    for module in modules:
         for name, one in vars(importlib.import_module(module.name)).items():
             if (
                 isinstance(one, type)

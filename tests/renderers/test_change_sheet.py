@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from engine.definition import diff
 from engine.definition.diff import read_snapshot
 from engine.definition.diff_portrait import portrait
 from engine.definition.diff_rules import facets_weighed
@@ -35,7 +36,7 @@ from tests.makers import PROCEDURES, compiled, the_directory, the_words
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "diff"
 FORMS = {"text": "sheet.txt", "json": "sheet.json", "github": "sheet.github", "html": "sheet.html"}
 RENDERERS = Path(__file__).resolve().parents[2] / "renderers"
-DIFF = sorted((RENDERERS.parent / "engine" / "definition").glob("diff*.py"))
+DIFF = sorted(Path(diff.__file__).parent.glob("diff*.py"))
 SIDES = Sides("4be19d0", "9f2c1ab")
 
 

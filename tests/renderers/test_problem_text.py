@@ -14,6 +14,7 @@ from engine.definition.shape import check_shape
 from engine.definition.shared_files import load_shared
 from engine.definition.source import read_source
 from engine.problems import NOWHERE, InvalidDefinition, Position, Problem, Report, problem
+from renderers import problem_words
 from renderers.problem_text import correction, explain, render_problem, render_report, summary
 from renderers.problem_words import advice, codes, message
 from tests.engine.definition.bad_files import BadFile, bad_files
@@ -56,7 +57,7 @@ def test_every_code_speaks_even_without_facts(code: str, language: str) -> None:
 
 def test_both_languages_hold_the_same_variants() -> None:
     french, english = (
-        read_source((ROOT / "renderers" / f"problems.{language}.yaml").read_bytes(), language).tree
+        read_source((Path(problem_words.__file__).parent / f"problems.{language}.yaml").read_bytes(), language).tree
         for language in ("fr", "en")
     )
     assert keys(french) == keys(english)

@@ -37,7 +37,7 @@ def words() -> Words:
     return load_words()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "renderers").glob("words*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "renderers").rglob("words*.yaml")), ids=lambda path: path.stem)
 def test_a_file_of_words_is_read_as_definitions_are(path: Path) -> None:
     """Nothing twice, nothing that is no text: the quick reading leaves nothing out."""
     text = path.read_text("utf-8")

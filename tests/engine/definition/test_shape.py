@@ -23,7 +23,15 @@ from engine.definition.notation import (
     read_weekday_hours,
     read_weekdays,
 )
-from engine.definition.shape import SCHEMA, check_shape, check_shared_shape, errors_of, gate, reference
+from engine.definition.shape import (
+    META_SCHEMA_PATH,
+    SCHEMA,
+    check_shape,
+    check_shared_shape,
+    errors_of,
+    gate,
+    reference,
+)
 from engine.definition.shape_rules import TYPES_OF_KEY
 from engine.definition.shared_files import load_shared
 from engine.definition.source import Source, read_source
@@ -163,7 +171,8 @@ def test_an_editor_finds_nothing_wrong_with_a_shipped_file(path: Path) -> None:
     """The schema alone, as an editor applies it: `extends` and `use` included."""
     tree = read_source(path.read_bytes(), path.name).tree
     assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(tree)] == []
-    assert path.read_text("utf-8").startswith("# yaml-language-server: $schema=../engine/definition/")
+    schema = path.read_text("utf-8").partition("\n")[0].removeprefix("# yaml-language-server: $schema=")
+    assert (path.parent / schema).resolve() == META_SCHEMA_PATH
 
 
 def test_what_a_block_brings_may_be_completed_or_removed() -> None:

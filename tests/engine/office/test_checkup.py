@@ -468,7 +468,7 @@ def told(data: Path, *args: str, **environ: str) -> Any:
 
 def test_every_finding_has_its_words_and_what_is_not_well_a_way_out() -> None:
     words = load_words()
-    source = (ROOT / "engine" / "office" / "checkup.py").read_text("utf-8")
+    source = Path(checkup.__file__).read_text("utf-8")
     codes = set(re.findall(r'"((?:settings|keys|disk|files|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
                            r'|gateways|operators|worker|solver|zone|migrations|libraries|codes)_[a-z_]+)"', source))  # fmt: skip
     codes |= {f"{one}_{state}" for one in ("sms", "email", "antivirus") for state in ("none", "silent", "well")}

@@ -23,7 +23,7 @@ from tests.engine.office.tampering import DECISIONS, FIXED, Hand, PostgresHand, 
 from tests.engine.office.world import PASSPORT, ROOT, World, a_world
 from tests.postgres import an_empty_store
 
-CODE = (*ROOT.glob("engine/office/*.py"), *ROOT.glob("engine/records/*.py"))
+CODE = tuple(ROOT.glob("engine/**/*.py"))
 OF_EXPLORATION = {"crash", "form", "message", "nobody", "price", "refused", "stuck", "unreached"}
 BESIDE = {"booking", "credit", "letter", "message", "note", "payment", "refund", "salt", "share", "timer"}
 TRIED = sorted(table for table, said in DECISIONS.items() if not isinstance(said, str))
