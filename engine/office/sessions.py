@@ -3,6 +3,7 @@ find again. Only the digest of a token is kept."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,16 +14,21 @@ from engine.office.askers import NOBODY, Asker, limits_of
 from engine.office.customers import HOLDER
 from engine.office.office import Office
 from engine.office.secrets import new_token, token_digest
-from engine.office.tries import too_many
-from engine.problems import Refused
+from engine.office.tries import Limit, too_many
+from engine.problems import Refused, refusal
 from engine.records.dossier import Account, Actor
 from engine.records.people import Session
 from engine.records.store import GLANCE, Busy, Unit
-from engine.values import Plain, new_id
+from engine.values import Plain, canonical_json, new_id
 
 TOUCH_EVERY: Final = timedelta(seconds=60)  # a session notes that it was seen no more often than this
 LONGEST_DEVICE: Final = 60
 FRESH: Final = timedelta(minutes=15)  # from signing in: then one proves anew before changing how one is known
+LONGEST_ASIDE: Final = 64 * 1024  # bytes of a post kept for after signing in, as the store writes it
+ASIDE_LASTS: Final = timedelta(days=1)
+ASIDES_PER_ACCOUNT: Final = 40  # in a quarter of an hour, from all browsers
+STRANGERS_PER_ADDRESS: Final = (200, timedelta(hours=1))  # posts of sessions that are not known
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and the ends of lines
 # of forms that are of no dossier: a question of one may be called so
 _SECRETS: Final = frozenset({"password", "again", "before", "code", "confirm_code", "pin"})
 
@@ -122,21 +128,41 @@ def sign_out_elsewhere(office: Office, actor: Actor, token: str) -> int:
 
 
 def put_aside(
-    office: Office, token: str, address: str, fields: Sequence[tuple[str, str]], *, asker: Asker = NOBODY
+    office: Office, token: str, address: str, fields: Sequence[tuple[str, str]], *, before: str = "", asker: Asker = NOBODY
 ) -> str:  # fmt: skip
     """Keeps what was posted to `address` for whoever the session was of, although it ended, but passwords and codes; its
-    key. Of a session that is not known, as often as `askers` says: Refused("too_many_tries", minutes)."""
-    key, now = new_id(), office.now()
+    key. Without a session that is known, only a dossier has somebody to hand it back to: empty for any other address. One
+    post a browser or session: it takes the place of the one that the browser had kept `before`. Raises Refused: aside_long,
+    too_many_tries (minutes); `NoRoom`."""
+    kept: Plain = [[name, _CONTROLS.sub("", value)] for name, value in without_secrets(address, fields)]
+    if len(canonical_json(kept)) > LONGEST_ASIDE:
+        raise Refused(refusal("aside_long"))
+    now = office.now()
     with office.store.unit(write=True) as unit:
         session = unit.session(token_digest(token)) if token else None
-        closed = None if session else too_many(unit, now, *limits_of(asker, "aside"))
-        if closed is None:
-            kept: Plain = [[name, value] for name, value in without_secrets(address, fields)]
-            account = session.account if session else ""
-            unit.keep_aside(f"aside/{key}", {"account": account, "address": address, "fields": kept}, now)
+        account = unit.account(session.account) if session else None
+        if account is None or account.is_claimed:  # a number that nobody has proven is nobody's here
+            session, closed = None, too_many(unit, now, *limits_of(asker, "aside"), _strangers(asker))
+        else:
+            own = Limit(f"aside:{account.id}", ASIDES_PER_ACCOUNT)
+            closed = too_many(unit, now, *limits_of(asker, "aside"), own)
+        if closed is None and (session or _is_dossier(address)):  # one that does not exist is answered alike
+            office.attachments.reserve.check(LONGEST_ASIDE, unproven=session is None)
+        if closed is None and (session or _owner_at(unit, address)):
+            post: dict[str, Plain] = {"account": session.account if session else "", "address": address, "fields": kept}
+            key = before or (session.token_sha256 if session else new_id())
+            unit.keep_aside(f"aside/{key}", {**post, "until": int((now + ASIDE_LASTS).timestamp())}, now)
+        else:  # the same answer for a dossier that exists and one that does not
+            key = new_id() if _is_dossier(address) else ""
+            if before and closed is None:
+                unit.taken_aside(f"aside/{before}")
     if closed:
         raise Refused(closed)
     return key
+
+
+def _strangers(asker: Asker) -> Limit:
+    return Limit(f"aside-strangers@{asker.client}", *STRANGERS_PER_ADDRESS)
 
 
 def without_secrets(address: str, fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -148,11 +174,14 @@ def without_secrets(address: str, fields: Iterable[tuple[str, str]]) -> list[tup
 
 def hand_back(office: Office, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:
     """What was put aside under this key, once: the address it was posted to, and its fields. None for anybody but the
-    account it is of, and when it is of another address than `at`. What is of nobody known goes to the owner of the
-    dossier it was posted to."""
+    account it is of, when it is of another address than `at`, and a day later. What is of nobody known goes to the owner of
+    the dossier it was posted to."""
     with office.store.unit() as unit:
         kept = unit.taken_aside(f"aside/{key}")
         if not isinstance(kept, Mapping) or (at and kept.get("address") != at):
+            return None
+        until = kept.get("until")
+        if isinstance(until, int) and office.now().timestamp() >= until:
             return None
         if not actor.id or actor.id != (kept.get("account") or _owner_at(unit, str(kept.get("address", "")))):
             return None
@@ -166,6 +195,10 @@ def hand_back(office: Office, actor: Actor, key: str, at: str = "") -> tuple[str
 
 def _owner_at(unit: Unit, address: str) -> str:
     """Whose the dossier of an applicant's address is; nobody's for any other address."""
-    parts = address.split("/")
-    dossier = unit.dossier_numbered(parts[2]) if len(parts) > 2 and parts[1] == "dossiers" else None
+    dossier = unit.dossier_numbered(address.split("/")[2]) if _is_dossier(address) else None
     return dossier.owner if dossier else ""
+
+
+def _is_dossier(address: str) -> bool:
+    parts = address.split("/")
+    return len(parts) > 2 and parts[1] == "dossiers"

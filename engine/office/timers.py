@@ -35,6 +35,7 @@ from engine.office.patience import Patience
 from engine.office.placing import place_orders
 from engine.office.readings import note_owed
 from engine.office.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
+from engine.office.sessions import ASIDE_LASTS
 from engine.office.settlement import ask_all_told, reconcile
 from engine.office.sms_report import count_sms
 from engine.office.tidings import tell_agents
@@ -58,7 +59,7 @@ LEASE: Final = timedelta(minutes=2)
 RETRIES: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
 ERASING: Final = (KEEP, KEEP_DOCUMENT, "draft")  # the kinds of timers that erase what people gave
 ORPHANS_KEPT: Final = timedelta(days=1)
-MOMENTS_KEPT: Final = timedelta(days=7)  # stored replies, tries, what was put aside
+MOMENTS_KEPT: Final = timedelta(days=7)  # stored replies, tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,9 @@ def sweep(office: Office) -> int:
         unit.keep_aside("swept", today, now)
         if last == today:
             return 0
-        forgotten = unit.sweep(now - MOMENTS_KEPT) + unit.throw_files(now) + erase_codes(office, unit)
+        forgotten = (
+            unit.sweep(now - MOMENTS_KEPT, now - ASIDE_LASTS) + unit.throw_files(now) + erase_codes(office, unit)
+        )
     forgotten += _forget_overdue(office) + close_forsaken(office) + forget_papers(office)
     named = set(places(office.store))
     return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))

@@ -33,6 +33,7 @@ _SWEPT: Final = (
     ("session", "expires_at"),
     ("sign_in_code", "expires_at"),
 )
+_OLD_POSTS: Final = "DELETE FROM aside WHERE at < ? AND key LIKE 'aside/%'"
 # letters of nobody's dossier, codes and links of the door above all, and those of drafts that were forgotten
 _OLD_LETTERS: Final = (
     "DELETE FROM letter WHERE created_at < ? AND (sent_at IS NOT NULL OR failed IS NOT NULL) AND (dossier IS NULL"
@@ -129,7 +130,8 @@ class DoorVerbs(RowVerbs):
     def add_reply(self, reply: Reply) -> None:
         self._change(REPLIES.insert(), REPLIES.cells(reply))
 
-    def sweep(self, before: datetime) -> int:
+    def sweep(self, before: datetime, posts_before: datetime | None = None) -> int:
         text = instant_text(before)
         gone = sum(self._change(f"DELETE FROM {table} WHERE {column} < ?", (text,)) for table, column in _SWEPT)
+        gone += self._change(_OLD_POSTS, (instant_text(posts_before or before),))
         return gone + self._change(_OLD_LETTERS, (text,))

@@ -377,9 +377,10 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         began now. `astray`: what clocks may differ by. How many rows changed."""
         ...
 
-    def sweep(self, before: datetime) -> int:
+    def sweep(self, before: datetime, posts_before: datetime | None = None) -> int:
         """Forgets what served a moment: tries, replies and things aside from before, sessions and codes over before, letters
-        of before that are of no dossier (codes, links), or of a draft that was forgotten."""
+        of before that are of no dossier (codes, links), or of a draft that was forgotten; posts that wait for a sign-in from
+        before `posts_before`."""
         ...
 
 

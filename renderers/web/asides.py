@@ -16,7 +16,8 @@ def set_aside(desk: str, address: str, fields: Iterable[tuple[str, list[str]]]) 
     if desk == APPLICANT_DESK and claimant().id:
         dropped.add("revision")  # becoming its owner's is one more change of their draft
     kept = [(name, value) for name, values in fields if name not in dropped for value in values]
-    session["aside"] = put_aside(office(), session_token(desk), address, kept, asker=asker())
+    before = session.get("aside", "")
+    session["aside"] = put_aside(office(), session_token(desk), address, kept, before=before, asker=asker())
     note_served()
 
 

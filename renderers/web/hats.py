@@ -19,6 +19,7 @@ def under_another_hat() -> Response | None:
     kept = request.method == "POST" and _kept()
     return page(
         "citizen/other_hat.html", 404, now=principal_name(office(), actor()), hat=hat, kept=kept, files=bool(request.files),
+        lost=request.method == "POST" and not kept,
         next="/reprendre" if kept else request.path,
     )  # fmt: skip
 

@@ -263,10 +263,12 @@ def resume() -> Response:
     """What was posted before the session ended, ready to be sent again by the same person."""
     if not actor().id:
         return go("/connexion?suite=/reprendre")
+    sent = "aside" in session
     kept = taken_aside(anywhere=True)
     session.pop("aside", None)
     if kept is None:
-        return go("/dossiers")
+        lines = [say("resume.lost_text")]
+        return _plain("resume.lost", lines, 410, back="/dossiers", kind="lost") if sent else go("/dossiers")
     return _resume_page(kept[0], kept[1], [say("resume.signed_in")], 200)
 
 

@@ -192,6 +192,25 @@ def test_what_was_typed_is_handed_back_once_and_to_its_author_only(known: Visito
     assert known.open("/reprendre").address == "/dossiers"
 
 
+def test_who_signs_in_more_than_a_day_later_reads_that_it_is_no_longer_kept(known: Visitor) -> None:
+    left_unsent(known)
+    assert "gardées un jour" in known.open("/connexion?suite=%2Freprendre").text
+    later(known, hours=25)
+    said = come_back(known, PHONE)
+    assert known.page.status == 410
+    assert "Amegan" not in said
+    assert "Votre dernier envoi n’est plus là" in known.page.text
+
+
+def test_what_is_too_long_to_be_kept_is_said_at_once(known: Visitor) -> None:
+    address = f"/dossiers/{known.begin()}/demande/vous"
+    form = {**known.open(address).form(), **ANSWERS, "nom": "A" * 65_000, "prenoms": "B" * 65_000, "go": "next"}
+    later(known, hours=2)
+    page = known.post(address, **form)
+    assert page.status == 409
+    assert "trop long pour être gardé" in page.text
+
+
 def test_what_was_typed_is_not_shown_to_the_next_person(known: Visitor) -> None:
     left_unsent(known)
     assert "Amegan" not in come_back(known, "91223344")
