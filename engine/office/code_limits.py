@@ -58,6 +58,20 @@ def refuse_link(office: Office, unit: Unit, now: datetime, email: str, asker: As
     return too_many(unit, now, *_limits(office, "link", email, _holder(unit, "email", email), asker, LINKS_PER_EMAIL))
 
 
+def refuse_sms(office: Office, unit: Unit, now: datetime, number: str) -> Refusal | None:
+    """Counts an SMS that somebody causes to another's number: one to a number that never signed in under the bounds of codes to
+    such numbers. Refusal("codes_paused", minutes) when one of them is full. One that is never sent is not counted."""
+    holder = _holder(unit, "phone", number)
+    served = bool(holder) and _signed_in(unit, holder)
+    if served or why_no_sms(office.settings.sms, number, served=False):
+        return None
+    bounds = _bounds(office.settings.sms, sms_country(number))
+    closed = _paused(unit, now, bounds)
+    for bound in bounds if closed is None else ():
+        count(unit, now, bound)
+    return closed
+
+
 def why_no_sms(policy: SmsPolicy, number: str, *, served: bool) -> Refusal | None:
     """Why no SMS goes to a number. One that signed in before (`served`) is of any country."""
     if not receives_sms(number):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
+from engine.office.askers import NOBODY, Asker, limits_of
+from engine.office.code_limits import refuse_sms
 from engine.office.office import Office
 from engine.office.tries import Limit, too_many
 from engine.problems import Refusal, refusal
@@ -26,13 +28,28 @@ RECEIVED_BY_ONE: Final = 5  # that a number receives in a day, from all senders 
 News: TypeAlias = Literal["asked", "given", "dossier", "accepted", "refused"]
 
 
-def too_many_invitations(unit: Unit, now: datetime, actor: Actor, phone: str) -> Refusal | None:
-    """Counts one more invitation to a number. The answer is the same for a number that is known here and one that is not."""
+def tells_by_sms(unit: Unit, actor: Actor) -> bool:
+    """Whether somebody's invitations are told by SMS: of who proved a telephone. An e-mail address costs its owner nothing, so
+    what is asked with it waits on the site, for a number that is known here and one that is not."""
+    account = unit.account(actor.id)
+    return account is not None and account.login.startswith("+")
+
+
+def too_many_invitations(
+    office: Office, unit: Unit, now: datetime, actor: Actor, phone: str, asker: Asker = NOBODY
+) -> Refusal | None:  # fmt: skip
+    """Counts one more invitation to a number. The answer is the same for a number that is known here and one that is not, until
+    the bounds on SMS to new numbers are full. Those without SMS use up nothing of a number's share of the others."""
+    by_sms = tells_by_sms(unit, actor)
+    received = "invited" if by_sms else "invited-silently"
     full = too_many(
         unit, now, Limit(f"invites:{actor.id}:{phone}", TO_THE_SAME, DAY), Limit(f"invites:{actor.id}", SENT_BY_ONE, DAY),
-        Limit(f"invited:{phone}", RECEIVED_BY_ONE, DAY),
+        *limits_of(asker, "invite"), Limit(f"{received}:{phone}", RECEIVED_BY_ONE, DAY),
     )  # fmt: skip
-    return refusal("invitations_many") if full else None
+    if full:
+        return refusal("invitations_many")
+    paused = refuse_sms(office, unit, now, phone) if by_sms else None
+    return refusal("invitations_paused", minutes=paused.facts["minutes"]) if paused else None
 
 
 def tell_of_mandate(

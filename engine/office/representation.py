@@ -11,7 +11,8 @@ from typing import Final
 from unicodedata import category
 
 from engine.office.accounts import applicant_known_by
-from engine.office.invitations import tell_of_mandate, too_many_invitations
+from engine.office.askers import NOBODY, Asker
+from engine.office.invitations import tell_of_mandate, tells_by_sms, too_many_invitations
 from engine.office.mandate_names import COMPANY, PAPER, Standing, called
 from engine.office.office import NotFound, Office, seen
 from engine.office.papers import Upload
@@ -117,6 +118,12 @@ def _standing(office: Office, unit: Unit, mandate: Mandate) -> Standing:
     return Standing(mandate, principal, holder, is_active(mandate, office.day()))
 
 
+def is_told_by_sms(office: Office, actor: Actor) -> bool:
+    """Whether whom this person invites is sent an SMS: otherwise they find it on the site."""
+    with office.store.unit() as unit:
+        return tells_by_sms(unit, actor)
+
+
 # -- beginning ---------------------------------------------------------------------------------------------------------
 
 
@@ -210,15 +217,17 @@ def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born
     return mandate
 
 
-def ask_person(office: Office, actor: Actor, phone_raw: str, name: str, until: date | None = None) -> Mandate:
+def ask_person(
+    office: Office, actor: Actor, phone_raw: str, name: str, until: date | None = None, *, asker: Asker = NOBODY
+) -> Mandate:  # fmt: skip
     """Asks somebody, by their telephone, to be allowed to act for them: they are told, sign in, and answer. The name is the
     asker's own, which the person reads beside their number once they signed in. Raises Refused: phone_format, name_missing,
-    name_signs, name_long, own_mandate, day_past, already_asked, too_many_tries, invitations_many."""
+    name_signs, name_long, own_mandate, day_past, already_asked, too_many_tries, invitations_many, invitations_paused."""
     phone, name = read_phone(phone_raw), person_name(name)
     with office.store.unit(write=True) as unit:
         if any(one.status == "asked" and one.invited == phone for one in unit.mandates_held(actor.id)):
             raise Refused(refusal("already_asked"))
-        closed = _many(office, unit, actor) or too_many_invitations(unit, office.now(), actor, phone)
+        closed = _many(office, unit, actor) or too_many_invitations(office, unit, office.now(), actor, phone, asker)
         if closed is None:
             principal = applicant_known_by(unit, "phone", phone, office.now())
             _check(office, actor, principal.id, until)
@@ -227,7 +236,8 @@ def ask_person(office: Office, actor: Actor, phone_raw: str, name: str, until: d
                 declared=name,
             )  # fmt: skip
             unit.put_mandate(mandate)
-            tell_of_mandate(office, unit, phone, "asked", principal)
+            if tells_by_sms(unit, actor):
+                tell_of_mandate(office, unit, phone, "asked", principal)
     if closed:
         raise Refused(closed)
     return mandate
@@ -235,10 +245,10 @@ def ask_person(office: Office, actor: Actor, phone_raw: str, name: str, until: d
 
 def give(
     office: Office, actor: Actor, held_id: str, phone_raw: str, role: MandateRole, *, until: date | None = None,
-    procedures: tuple[str, ...] = (), dossier_id: str = "",
+    procedures: tuple[str, ...] = (), dossier_id: str = "", asker: Asker = NOBODY,
 ) -> Mandate:  # fmt: skip
     """Lets somebody act for whoever this person stands for, all of it or one dossier. Raises NotFound; Refused: phone_format,
-    mandate_bounds, own_mandate, day_past, procedure_unknown, too_many_tries, invitations_many."""
+    mandate_bounds, own_mandate, day_past, procedure_unknown, too_many_tries, invitations_many, invitations_paused."""
     phone = read_phone(phone_raw)
     if strange := [one for one in procedures if one not in office.catalogue.procedures]:
         raise Refused(refusal("procedure_unknown", procedure=strange[0]))
@@ -255,7 +265,7 @@ def give(
             if not is_owner(dossier, actor):
                 raise NotFound
             dossiers, number = (dossier.id,), group_number(dossier.number)
-        closed = _many(office, unit, actor) or too_many_invitations(unit, office.now(), actor, phone)
+        closed = _many(office, unit, actor) or too_many_invitations(office, unit, office.now(), actor, phone, asker)
         if closed is None:
             known = unit.account_of("applicant", phone)
             _check(office, actor, known.id if known else "", until, principal.id)
@@ -268,7 +278,8 @@ def give(
                 until=until, procedures=procedures, dossiers=dossiers,
             )  # fmt: skip
             unit.put_mandate(mandate)
-            tell_of_mandate(office, unit, phone, "dossier" if number else "given", known, number)
+            if tells_by_sms(unit, actor):
+                tell_of_mandate(office, unit, phone, "dossier" if number else "given", known, number)
     if closed:
         raise Refused(closed)
     return mandate

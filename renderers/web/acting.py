@@ -18,6 +18,7 @@ from engine.rules.names import LONGEST, REFUSALS, first_wrong
 from renderers.web.base import (
     ACTING,
     actor,
+    asker,
     day_of,
     dossier_number,
     file_response,
@@ -186,10 +187,10 @@ def person() -> Response:
     if request.method == "GET":
         return _form("person", given)
     try:
-        representation.ask_person(office(), myself(), given["phone"], given["name"])
+        representation.ask_person(office(), myself(), given["phone"], given["name"], asker=asker())
     except Refused as closed:
         return _form("person", given, closed, "name" if closed.reason.code in REFUSALS else "phone")
-    return _done("person")
+    return _done("person" + _silent())
 
 
 # -- giving ------------------------------------------------------------------------------------------------------------
@@ -222,13 +223,18 @@ def _invite(dossier: str, number: str = "") -> Response:
     try:
         representation.give(
             office(), actor(), session.get(ACTING, ""), given["phone"], role, until=until, dossier_id=dossier,
-            procedures=tuple(request.form.getlist("procedure")[:100]) if not dossier else (),
+            procedures=tuple(request.form.getlist("procedure")[:100]) if not dossier else (), asker=asker(),
         )  # fmt: skip
     except Refused as closed:
         if closed.reason.code in ("too_many_tries", "mandate_bounds"):
             return refused(closed.reason, _HOME)
         return _invite_page(given, dossier, number, sentence(closed.reason))
-    return _done("given", f"/dossiers/{number}/personnes" if number else _HOME)
+    return _done("given" + _silent(), f"/dossiers/{number}/personnes" if number else _HOME)
+
+
+def _silent() -> str:
+    """The end of the words for who has no proven telephone: what they ask is told by no SMS."""
+    return "" if representation.is_told_by_sms(office(), myself()) else "_silent"
 
 
 def _invite_page(given: dict[str, str], dossier: str, number: str, error: str = "") -> Response:
@@ -253,6 +259,7 @@ def _form(
     errors = [(f"#{field}", error)] if error else []
     return page(
         "citizen/acting_form.html", 422 if error else 200, errors=errors, kind=kind, given=given, wrong=field if error else "",
+        text=say(f"acting.{kind}_text" + (_silent() if kind == "person" else "")),
         back=_HOME,
     )  # fmt: skip
 

@@ -71,3 +71,11 @@ def test_a_lost_number_has_ways_on(visitor: Visitor) -> None:
     seen = visitor.open("/connexion/numero-perdu")
     assert "Connectez-vous par e-mail" in seen.text
     assert "pièce d’identité" in seen.text
+
+
+def test_what_is_asked_without_a_telephone_is_told_by_no_sms_and_the_page_says_so(visitor: Visitor) -> None:
+    visitor.send("/connexion/courriel", email=EMAIL)
+    visitor.send(link(visitor))
+    assert "aucun SMS ne part" in visitor.open("/compte/personnes/nouvelle").text
+    visitor.send("/compte/personnes/nouvelle", phone="91223344", name="Kofi Mensah")
+    assert "Aucun SMS n’est parti. Prévenez cette personne." in visitor.open("/compte/entreprises").text

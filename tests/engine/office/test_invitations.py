@@ -7,13 +7,20 @@ from dataclasses import replace
 import pytest
 
 from engine.office import representation
+from engine.office.accounts import applicant_known_by, send_code
+from engine.office.askers import Asker, limits_of
+from engine.office.code_limits import new_numbers
 from engine.office.invitations import RECEIVED_BY_ONE, SENT_BY_ONE, TO_THE_SAME
 from engine.office.mandate_names import called, holder_shown, principal_shown
+from engine.office.office import Office
 from engine.office.own_account import save_profile
 from engine.office.papers import Upload
+from engine.office.tries import tried
+from engine.problems import Refused
 from engine.records.dossier import Actor
 from engine.records.people import CHAIN, Mandate
 from engine.rules.names import LONGEST
+from engine.rules.sms_policy import SmsPolicy
 from engine.values import national
 from tests.engine.office.test_representation import OTHER, administrator, company, refused
 from tests.engine.office.world import B3, PHONE, World, pdf
@@ -84,6 +91,68 @@ def test_one_person_sends_few_of_them_a_day_and_fewer_to_the_same(world: World) 
         world.wait(minutes=2)
         representation.ask_person(world.office, afi, phone(turn), "Afi")
     assert refused(representation.ask_person, world.office, afi, phone(77), "Afi") == "invitations_many"
+
+
+# -- what an e-mail address, which costs nothing, may cause ------------------------------------------------------------
+
+
+def by_mail(world: World, number: int) -> Actor:
+    """Somebody who proved an e-mail address and no telephone."""
+    with world.office.store.unit(write=True) as unit:
+        return applicant_known_by(unit, "email", f"x{number}@exemple.tg", world.office.now()).actor()
+
+
+def new_sms(world: World, office: Office) -> int:
+    """How many SMS to numbers that never signed in are counted now."""
+    return world.read(lambda unit: new_numbers(office.settings.sms, unit, office.now()))["all"][0]
+
+
+def bounded(world: World, an_hour: int) -> Office:
+    return replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(new_an_hour=an_hour)))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_who_proved_no_telephone_causes_no_sms_and_what_they_ask_waits_on_the_site(world: World, known: bool) -> None:
+    if known:
+        world.sent(owner=world.applicant(OTHER))
+    before, stranger = len(world.letters(OTHER)), by_mail(world, 1)
+    asked = representation.ask_person(world.office, stranger, OTHER, "Kofi Mensah")
+    representation.give(world.office, stranger, "", OTHER, "reader")
+    assert len(world.letters(OTHER)) == before
+    invited = world.read(lambda unit: unit.account_of("applicant", OTHER)).actor()
+    assert asked.id in [one.mandate.id for one in representation.given(world.office, invited)]
+    representation.answer(world.office, invited, asked.id, True)
+
+
+def test_they_use_up_nothing_of_what_a_number_receives_from_others(world: World) -> None:
+    for turn in range(RECEIVED_BY_ONE):
+        representation.ask_person(world.office, by_mail(world, turn), OTHER, "Kofi")
+    late = by_mail(world, 99)
+    assert refused(representation.ask_person, world.office, late, OTHER, "Kofi") == "invitations_many"
+    representation.ask_person(world.office, world.applicant(), OTHER, "Afi")
+    assert len(world.letters(OTHER)) == 1
+
+
+def test_an_invitation_to_a_number_that_never_signed_in_is_counted_as_a_code_to_it(world: World) -> None:
+    office, afi = bounded(world, 3), world.applicant()
+    world.sent(owner=world.applicant(OTHER))
+    for turn in range(3):
+        representation.ask_person(office, afi, phone(turn), "Afi")
+    assert new_sms(world, office) == 3
+    assert refused(representation.ask_person, office, afi, phone(3), "Afi") == "invitations_paused"
+    with pytest.raises(Refused, match="codes_paused"):
+        send_code(office, phone(4))
+    representation.ask_person(office, afi, OTHER, "Afi")
+    assert new_sms(world, office) == 3, "a number that signed in before is served, and not counted"
+    assert world.letters(phone(3)) == []
+
+
+def test_invitations_are_counted_by_who_asks_and_by_address(world: World) -> None:
+    afi = world.applicant()
+    asker = Asker("192.0.2.7", "browser", account=afi.id)
+    representation.ask_person(world.office, afi, OTHER, "Afi", asker=asker)
+    limits = limits_of(asker, "invite")
+    assert [world.read(lambda unit, one=one: tried(unit, world.office.now(), one)) for one in limits] == [1, 1]
 
 
 @pytest.mark.parametrize("known", [True, False])
