@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from engine.clock import local_day
 from engine.definition.model import Procedure
 from engine.office.call_queue import queue_look_ups
+from engine.office.code_limits import refuse_sms
 from engine.office.fee_accounts import given_back
 from engine.office.journalling import journalise
 from engine.office.letters import dossier_link
@@ -54,7 +55,7 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
     drafts = (*decision.entries, *_issued_entries(dossier, numbered), *_status_entries(dossier, decision), *back)
     letters = letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now)
     for letter in _wished(unit, dossier, letters):
-        unit.add_letter(letter)
+        unit.add_letter(_counted(office, unit, dossier, letter))
     unit.set_timers(dossier.id, decision.timers)
     journalise(unit, dossier, drafts, actor, now)
     queue_look_ups(unit, registers_awaited(procedure, dossier, local_day(now), office.directory), dossier.id, now)
@@ -77,6 +78,15 @@ def _wished(unit: Unit, dossier: Dossier, letters: tuple[Letter, ...]) -> tuple[
     wishes = wishes_of(unit.account(dossier.owner)) if letters else Wishes()
     by_sms = {_event(letter) for letter in letters if letter.channel == "sms"}
     return tuple(one for one in letters if is_wished(wishes, one, _event(one), _event(one) in by_sms))
+
+
+def _counted(office: Office, unit: Unit, dossier: Dossier, letter: Letter) -> Letter:
+    """An SMS to a number that the applicant typed, their own set apart, is counted as a code to it; at the bound it is kept as
+    one that does not leave."""
+    if letter.channel != "sms" or letter.to == dossier.contact_phone:
+        return letter
+    closed = refuse_sms(office, unit, letter.created_at, letter.to)
+    return replace(letter, failed=closed.code) if closed else letter
 
 
 def _event(letter: Letter) -> str:

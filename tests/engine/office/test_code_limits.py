@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from engine.definition.model import Notice, Procedure, Template
+from engine.office import carrying
 from engine.office.accounts import send_code
-from engine.office.code_limits import why_no_letter
+from engine.office.code_limits import new_numbers, why_no_letter
 from engine.office.installation import Settings, WrongSetting
 from engine.office.timers import deliver_letters
 from engine.problems import Refused
-from engine.records.dossier import Letter
+from engine.records.dossier import Dossier, Letter
+from engine.rules.decision import Decision
+from engine.rules.notices import letters_for
 from engine.rules.sms_policy import SmsPolicy
-from tests.engine.office.world import PHONE, World
+from engine.values import Text
+from tests.engine.office.world import PASSPORT, PHONE, World
 
 PARIS = "+33612345678"
 PREMIUM = "+22709123456"
@@ -73,3 +79,25 @@ def test_the_settings() -> None:
     ):
         with pytest.raises(WrongSetting):
             Settings.from_environment(wrong)
+
+
+def test_a_message_to_a_number_that_the_applicant_typed_is_counted_as_a_code_to_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A procedure may tell somebody whose number is an answer; at the bound such a message does not leave."""
+    told = Template(Text.of("Une demande est faite."), frozenset())
+
+    def with_a_notice(procedure: Procedure, before: Dossier, decision: Decision, *rest: Any) -> tuple[Letter, ...]:
+        notice = Notice(id="typed", event=decision.dossier.state, to="prevenir_telephone", sms=told)
+        return letters_for(replace(procedure, notices=(notice,)), before, decision, *rest)
+
+    monkeypatch.setattr(carrying, "letters_for", with_a_notice)
+    world.office = replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(new_an_hour=1)))
+    outcomes = []
+    for owner in (PHONE, "+22891223344"):
+        world.sent(PASSPORT, world.applicant(owner))
+        with world.office.store.unit() as unit:
+            outcomes.append([letter.failed for letter in unit.letters_to("+22891020304")])
+            assert new_numbers(world.office.settings.sms, unit, world.office.now())["all"] == (1, 1)
+    assert outcomes[0] == [None]
+    assert sorted(outcomes[1], key=str) == [None, "codes_paused"]
