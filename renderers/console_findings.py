@@ -22,7 +22,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
         "note": ("checkpoint_ahead", "checkpoint_differs", "checkpoint_not_ours", "checkpoint_unreadable"),
         "money": (
             "payment_differs", "payment_deleted", "payment_unjournaled", "paid_uncredited", "paid_differs", "credit_differs",
-            "credit_amount", "credit_unpaid", "credit_unverified", "credit_unjournaled", "credits_differ",
+            "credit_amount", "credit_unpaid", "credit_unverified", "credit_unjournaled", "credits_differ", "event_uncredited", "event_differs", "event_deleted",
         ),
         "people": (
             "account_differs", "account_unjournaled", "identifier_differs", "second_factor_differs", "phone_move_differs",

@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.definition.model import Appointment, Procedure
 from engine.records.bodies import instant_text
-from engine.records.dossier import Booking, Dossier, Letter, Payment
+from engine.records.dossier import RECEIVED, Booking, Dossier, Letter, Payment, PaymentEvent
 from engine.records.exchanges import Message, Note, Share
 from engine.records.journal import COMMITS, Entry, commit_value
 from engine.records.row_commitments import (
@@ -20,6 +20,8 @@ from engine.records.row_commitments import (
     TIMERS,
     WHOLE,
     booking_row,
+    event_row,
+    event_rows,
     letter_row,
     message_row,
     note_row,
@@ -46,15 +48,18 @@ class Beside:
     notes: tuple[Note, ...]
     shares: tuple[Share, ...]
     payments: tuple[Payment, ...]
+    events: tuple[PaymentEvent, ...]
     credits: Mapping[str, tuple[int, str]]
     bookings: tuple[tuple[str, Booking], ...]
     timers: Plain
 
     @classmethod
     def of(cls, unit: Unit, dossier_id: str) -> Beside:
+        payments = unit.payments_of(dossier_id)
+        events = tuple(event for one in payments for event in unit.events_of(one.id))
         return cls(
             unit.body_digest(dossier_id), unit.letters_of(dossier_id), unit.messages_of(dossier_id),
-            unit.notes_of(dossier_id), unit.shares_of(dossier_id), unit.payments_of(dossier_id),
+            unit.notes_of(dossier_id), unit.shares_of(dossier_id), payments, events,
             unit.credits_of(dossier_id), unit.bookings_of(dossier_id), unit.timer_rows(dossier_id),
         )  # fmt: skip
 
@@ -145,6 +150,7 @@ def of_rows(
         before["timers"] = before.get("timers", 0) + 1
     yield from _of_messages(dossier, entries, known, beside)
     yield from _of_payments(dossier, entries, known, beside, before)
+    yield from _of_events(dossier, known, beside, before)
     kinds = (
         ("letter", [(*letter_row(one), one.created_at) for one in beside.letters]),
         ("share", [(*share_row(one), one.created_at) for one in beside.shares]),
@@ -216,6 +222,26 @@ def _of_payments(
     for name in sorted(told_credits.keys() | beside.credits.keys()):
         if told_credits.get(name) != beside.credits.get(name):
             yield Finding("credit_differs", dossier.id, {"about": name})
+
+
+def _of_events(dossier: Dossier, known: Commitments, beside: Beside, before: dict[str, int]) -> Iterator[Finding]:
+    """The answers that money came in. One of a payment that has no sealed answer is from an earlier release, where it was credited."""
+    kept: dict[str, set[str]] = {}
+    for event in beside.events:
+        if not event.verified or event.kind not in RECEIVED or event.payment is None:
+            continue
+        name, value = event_row(event.payment, event)
+        kept.setdefault(event.payment, set()).add(name)
+        if name in known.last and known.opens(name, value):
+            continue
+        if any(one.startswith(event_rows(event.payment)) for one in known.last):
+            yield Finding("event_differs", dossier.id, {"about": event.payment})
+        elif event.payment in beside.credits and known.erased is None:
+            before["event"] = before.get("event", 0) + 1
+    for one in beside.payments:
+        sealed = {name for name in known.last if name.startswith(event_rows(one.id))}
+        if sealed - kept.get(one.id, set()):
+            yield Finding("event_deleted", dossier.id, {"about": one.id})
 
 
 def _of_bookings(

@@ -21,13 +21,12 @@ from engine.office.keys import has_signed
 from engine.office.office import NUMBER_DIGITS, Office, pinned
 from engine.office.tries import too_many
 from engine.problems import Refused
-from engine.records.dossier import Dossier, Payment
+from engine.records.dossier import RECEIVED, Dossier, Payment
 from engine.records.store import Unit
 from engine.values import Text, digits_only, has_check_digit
 
 NUMBER: Final = re.compile(r"Q-[0-9]{4}-[0-9]{6,9}")
 WRONG_A_DAY: Final = 10_000  # of one request, from all addresses
-_RECEIVED: Final = frozenset({"paid", "overpaid"})
 _ID, _CODE = 22, 108  # signs: of an id, of the id with its signature
 
 
@@ -97,7 +96,7 @@ def _said(payment: Payment) -> bytes:
 
 def _verdict(office: Office, unit: Unit, payment: Payment) -> ReceiptVerdict:
     dossier = unit.dossier(payment.dossier)
-    if dossier is None or payment.status not in _RECEIVED or payment.receipt is None:
+    if dossier is None or payment.status not in RECEIVED or payment.receipt is None:
         return UNKNOWN
     identity = pinned(office, unit, dossier).identity
     agency = office.directory.agencies.get(identity.agency)

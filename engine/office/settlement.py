@@ -1,7 +1,8 @@
 """What became of a payment: hear about it, ask its provider, credit it once, ask again about the silent ones.
 
 A callback is only a wake-up. What counts is the provider's answer to our own question, and it counts only if amount,
-currency and reference are ours. The state of a payment is the highest of all verified events, whatever their order.
+currency and reference are ours. The status of a payment only rises, whatever the order of the answers; what is kept of earlier
+answers is a trace and credits nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from engine.office.carrying import carry_out
 from engine.office.journalling import journalise, journalise_told
 from engine.office.letters import payment_letter
 from engine.office.office import NotFound, Office, pinned
-from engine.records.dossier import SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
+from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
 from engine.records.store import Busy, Unit
 from engine.rules.decision import EntryDraft
 from engine.rules.workflow import pay
@@ -33,7 +34,6 @@ RANK: Final[Mapping[PaymentStatus, int]] = {
     "pending": 0, "unknown": 1, "expired": 2, "failed": 3, "paid": 4, "overpaid": 5,
 }  # fmt: skip
 OPEN: Final = frozenset({"pending", "unknown"})
-RECEIVED: Final = frozenset({"paid", "overpaid"})
 FORGERIES_NOTED: Final = 200  # an hour and provider; beyond, only counted
 TOLD_NOTED: Final = 20  # callbacks about one payment: those of an unsigned provider may come from its payer
 TOLD_HOURLY: Final = 20_000  # callbacks about payments of ours, an hour and provider
@@ -298,6 +298,9 @@ def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus)
     if dossier is None:
         raise NotFound
     mismatch = _mismatch(payment, status, amount)
+    if mismatch is None and status.kind in RECEIVED and RANK[status.kind] <= RANK[payment.status]:
+        unit.put_payment(payment)  # each of these events is journalled with what it changes
+        return payment
     event = PaymentEvent(
         payment.provider, f"asked:{payment.reference}:{status.kind}:{amount}:{status.currency}:{mismatch or ''}",
         payment.id, status.kind, amount, status.currency, now, verified=mismatch is None, note=mismatch or "asked",
@@ -308,7 +311,7 @@ def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus)
         if is_new:
             _note(unit, dossier, "payment_mismatch", now, payment=payment.id, why=mismatch, amount=amount)
         return payment
-    return _become(office, unit, payment, dossier, _folded(office, unit, payment, status, now), now)
+    return _become(office, unit, payment, dossier, _answered(payment, status, amount, now), now)
 
 
 def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | None:
@@ -325,7 +328,7 @@ def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | No
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What a payment has become, by all that is verified of it."""
+    """What a payment becomes by an answer."""
 
     status: PaymentStatus
     received: int
@@ -333,14 +336,11 @@ class _Standing:
     provider_ref: str | None
 
 
-def _folded(office: Office, unit: Unit, payment: Payment, status: ProviderStatus, now: datetime) -> _Standing:
-    """The highest of all verified events, whatever their order."""
-    verified = [event for event in unit.events_of(payment.id) if event.verified]
-    best = max(verified, key=lambda event: (RANK[event.kind], event.amount))
-    kind, reason = best.kind, status.reason if status.kind == best.kind else _why(payment)
-    if kind in ("pending", "unknown"):
-        kind, reason = _still_open(payment, status, now)
-    received = best.amount if kind in RECEIVED else 0
+def _answered(payment: Payment, status: ProviderStatus, amount: int, now: datetime) -> _Standing:
+    """By the answer just received and by nothing that the store says was answered before: whoever writes to the store credits
+    nothing by it."""
+    kind, reason = (status.kind, status.reason) if status.kind not in OPEN else _still_open(payment, status, now)
+    received = amount if kind in RECEIVED else 0
     return _Standing(kind, received, reason, payment.provider_ref or status.provider_ref)
 
 

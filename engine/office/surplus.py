@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Final
 
 from engine.office.office import Office, seen
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import RECEIVED, Actor, Dossier
 from engine.records.journal import Entry
 from engine.records.refunds import Refund
 from engine.records.store import Unit
 
 OWING: Final = frozenset({"credited", "overpaid", "refund_owed"})
-_RECEIVED: Final = ("paid", "overpaid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,6 @@ def _paid_by(unit: Unit, dossier: Dossier, debt: Debt) -> tuple[str | None, str]
     found = [
         one
         for one in unit.payments_of(dossier.id)
-        if one.id == debt.payment or (debt.payment is None and one.status in _RECEIVED and debt.fee in one.fees)
+        if one.id == debt.payment or (debt.payment is None and one.status in RECEIVED and debt.fee in one.fees)
     ]
     return (found[-1].id, found[-1].payer) if found else (debt.payment, dossier.contact_phone or "")

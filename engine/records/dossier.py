@@ -335,6 +335,7 @@ class PaymentEvent:
     note: str = ""
 
 
+RECEIVED: Final = frozenset({"paid", "overpaid"})  # kinds of events, and statuses of payments, that say money came in
 SECRET_LETTERS: Final = ("code/", "link/")  # how `dedupe` begins where the body holds a one-time code or a sign-in link
 
 

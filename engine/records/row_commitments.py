@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.records.bodies import to_plain
-from engine.records.dossier import Booking, Letter, Payment
+from engine.records.dossier import Booking, Letter, Payment, PaymentEvent
 from engine.records.exchanges import Message, Note, Share
 from engine.values import Plain
 
@@ -41,6 +41,17 @@ def payment_row(payment: Payment) -> tuple[str, Plain]:
     return f"{ROWS}.payment.{payment.id}", _cells(payment, *(_PAYMENT if payment.ended_at is None else _ENDED))
 
 
+def event_row(payment_id: str, event: PaymentEvent) -> tuple[str, Plain]:
+    """An answer that money came in: of a payment at most one of each kind."""
+    value = _cells(event, "provider", "event_id", "kind", "amount", "currency", "at", "note")
+    return f"{event_rows(payment_id)}{event.kind}", value
+
+
+def event_rows(payment_id: str) -> str:
+    """How the names of the events of a payment begin."""
+    return f"{ROWS}.event.{payment_id}."
+
+
 def booking_row(resource: str, booking: Booking) -> tuple[str, Plain]:
     """As it stands, also once it is over or given back."""
     return f"{ROWS}.booking.{booking.id}", {"resource": resource, "booking": to_plain(booking)}
@@ -51,6 +62,6 @@ def share_row(share: Share) -> tuple[str, Plain]:
     return name, _cells(share, "token_sha256", "document", "created_at", "expires_at", "revoked_at")
 
 
-def _cells(record: Letter | Message | Note | Payment | Share, *names: str) -> Plain:
+def _cells(record: Letter | Message | Note | Payment | PaymentEvent | Share, *names: str) -> Plain:
     plain = to_plain(record)
     return {name: plain[name] for name in names if plain.get(name) not in (None, "", [])}

@@ -37,6 +37,9 @@ QUESTIONS: Final = {
         SELECT dossier, payment FROM credit WHERE NOT EXISTS (
           SELECT 1 FROM pay_event e
           WHERE e.payment = credit.payment AND e.verified = 1 AND e.kind IN ('paid', 'overpaid') AND e.amount >= credit.amount)""",
+    "event_uncredited": """
+        SELECT p.dossier, p.id FROM pay_event e JOIN payment p ON p.id = e.payment
+        WHERE e.verified = 1 AND e.kind IN ('paid', 'overpaid') AND NOT EXISTS (SELECT 1 FROM credit WHERE payment = p.id)""",
     "credit_amount": """
         SELECT c.dossier, c.payment FROM credit c JOIN payment p ON p.id = c.payment
         WHERE c.dossier <> p.dossier OR c.amount < p.amount OR (c.amount > p.amount AND p.status <> 'overpaid')""",

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from engine.records.bodies import instant_text, read_instant
-from engine.records.dossier import OFF_THE_LIST, Booking, IssuedDocument, Payment, PaymentEvent
+from engine.records.dossier import OFF_THE_LIST, RECEIVED, Booking, IssuedDocument, Payment, PaymentEvent
 from engine.records.publications import Edition, Placed
-from engine.records.row_commitments import booking_row, payment_row
+from engine.records.row_commitments import booking_row, event_row, payment_row
 from engine.records.sqlite_rows import Shape
 from engine.records.sqlite_verbs import Verbs
 from engine.records.store import EARLIEST, LATEST
@@ -81,7 +81,12 @@ class LedgerVerbs(Verbs):
         return PAYMENTS.read_all(self._rows(_ENDED + _but(without) + _LONGEST_UNASKED, cells))
 
     def add_event(self, event: PaymentEvent) -> bool:
-        return self._change(_ADD_EVENT, EVENTS.cells(event)) == 1
+        if self._change(_ADD_EVENT, EVENTS.cells(event)) != 1:
+            return False
+        if event.payment is not None and event.verified and event.kind in RECEIVED:
+            for (dossier,) in self._rows("SELECT dossier FROM payment WHERE id = ?", (event.payment,)):
+                self._commit_to(dossier, *event_row(event.payment, event))
+        return True
 
     def events_of(self, payment_id: str) -> tuple[PaymentEvent, ...]:
         return EVENTS.read_all(self._rows(f"{EVENTS.select} WHERE payment = ? ORDER BY rowid", (payment_id,)))

@@ -16,7 +16,7 @@ from engine.gateways.payments import CURRENCY, ProviderStatus
 from engine.office import settlement
 from engine.records.sqlite import SqliteStore
 from engine.records.sqlite_ledger import LedgerVerbs
-from engine.records.store import Store, Unit
+from engine.records.store import Store
 from tests.effort import tries
 from tests.faults.payments import ROUNDS, a_bar, faults_of, play, settle, speak
 from tests.postgres import an_empty_store
@@ -74,11 +74,6 @@ def test_five_answers_in_any_order_come_to_the_same_end(tmp_path: Path) -> None:
 
 
 def the_last_word_wins(patch: pytest.MonkeyPatch) -> None:
-    def last(office: Any, unit: Unit, payment: Any, status: ProviderStatus, now: Any) -> Any:
-        received = status.amount or payment.amount if status.kind in settlement.RECEIVED else 0
-        return settlement._Standing(status.kind, received, status.reason, status.provider_ref)
-
-    patch.setattr(settlement, "_folded", last)
     patch.setattr(settlement, "RANK", dict.fromkeys(settlement.RANK, 0))
 
 

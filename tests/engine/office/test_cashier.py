@@ -27,7 +27,7 @@ from engine.office.office import NotFound
 from engine.office.surplus import to_give_back
 from engine.office.timers import run_timers, tour
 from engine.problems import Refused
-from engine.records.dossier import Dossier, Payment
+from engine.records.dossier import Dossier, Payment, PaymentEvent
 from tests import worker
 from tests.engine.office.world import World, a_world
 
@@ -358,6 +358,36 @@ class TestCallbacks:
         assert outcome.payment
         assert outcome.payment.status == "pending"
         assert credits(world) == []
+
+    def test_an_answer_written_into_the_store_credits_nothing(self, tmp_path: Path) -> None:
+        """Only what the operator answers now counts; `fsck` tells of the row, before and after it says paid itself."""
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        dossier = world.sent()
+        payment = pay(world, dossier, provider="told")
+        written = PaymentEvent(
+            "told",
+            "asked:x",
+            payment.id,
+            "paid",
+            payment.amount,
+            "XOF",
+            world.office.now(),
+            verified=True,
+            note="asked",
+        )
+        with world.office.store.unit(write=True) as unit:
+            unit.add_event(written)
+        assert {one.code for one in fsck(world.office)} == {"event_uncredited"}
+        world.wait(minutes=1)
+        settlement.reconcile(world.office)
+        assert told.asked
+        assert credits(world) == []
+        assert world.kept(dossier).state == "a_payer"
+        told.says = {"kind": "paid"}
+        world.wait(minutes=1)
+        settlement.reconcile(world.office)
+        assert credits(world) == [(payment.id, 500)]
 
     def test_an_unknown_reference_or_provider(self, world: World) -> None:
         body = b'{"event":"e","reference":"nowhere","status":"paid","amount":500,"currency":"XOF"}'

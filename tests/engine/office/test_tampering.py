@@ -25,7 +25,7 @@ from tests.postgres import an_empty_store
 
 CODE = tuple(ROOT.glob("engine/**/*.py"))
 OF_EXPLORATION = {"crash", "form", "message", "nobody", "price", "refused", "stuck", "unreached"}
-BESIDE = {"booking", "credit", "letter", "message", "note", "payment", "refund", "salt", "share", "timer"}
+BESIDE = {"booking", "credit", "letter", "message", "note", "pay_event", "payment", "refund", "salt", "share", "timer"}
 TRIED = sorted(table for table, said in DECISIONS.items() if not isinstance(said, str))
 
 
@@ -83,12 +83,17 @@ def test_every_column_that_is_changed_is_told(owned: tuple[World, Hand], table: 
     for at, name in enumerate(names):
         if name in harmless or (table, name) in FIXED:
             continue
-        row = min(range(len(rows)), key=lambda n: (rows[n][at] is None, rows[n].count(None)))
+        row = rows.index(min(told_of(table, names, rows), key=lambda one: (one[at] is None, one.count(None))))
         changed = [*rows[row][:at], another(table, name, rows[row][at]), *rows[row][at + 1 :]]
         assert changed != list(rows[row]), (table, name)
         with hand.altered(table, [*rows[:row], changed, *rows[row + 1 :]]):
             assert_told(world, table, name)
     assert hand.rows(table) == rows
+
+
+def told_of(table: str, names: list[str], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Of the answers of operators those that credit."""
+    return [row for row in rows if not (table == "pay_event" and _is_untold(table, names, row))]
 
 
 @pytest.mark.parametrize("table", TRIED)
@@ -128,12 +133,15 @@ def test_what_an_earlier_release_wrote_is_counted_and_no_fault(
         passport = world.paid(world.take(world.sent(PASSPORT), checker, "conforme"))
     told = inspect(world.office)
     letters = len(world.read(lambda unit: unit.letters_of(passport.id)))
-    assert (told.findings, told.before) == ((), {"dossier": 1, "timers": 1, "letter": letters, "payment": 1})
+    assert (told.findings, told.before) == (
+        (),
+        {"dossier": 1, "timers": 1, "letter": letters, "payment": 1, "event": 1},
+    )
     assert "Written before they were journalled: 1 dossier" in said(world, told, "en")
     world.wait(minutes=1)
     world.booked(passport, "depot")
     told = inspect(world.office)
-    assert (told.findings, told.before) == ((), {"letter": letters, "payment": 1})
+    assert (told.findings, told.before) == ((), {"letter": letters, "payment": 1, "event": 1})
     with world.office.store.unit(write=True) as unit:
         unit._change("DELETE FROM letter WHERE created_at = (SELECT max(created_at) FROM letter)")  # type: ignore[attr-defined]
     assert {one.code for one in fsck(world.office)} == {"letter_deleted"}
@@ -143,7 +151,7 @@ def test_what_an_earlier_release_wrote_is_counted_and_no_fault(
 INSERTED = {
     "account": {"id": "mallory", "login": "mallory"}, "identifier": {"value": "mallory@example.tg"}, "mandate": {"id": "mandate x"},
     "letter": {"id": "letter x", "dedupe": "x"}, "message": {"id": "message x"}, "note": {"id": "note x"},
-    "payment": {"id": "payment x", "reference": "x", "provider_ref": None}, "share": {"token_sha256": "x"},
+    "payment": {"id": "payment x", "reference": "x", "provider_ref": None}, "pay_event": {"event_id": "x"}, "share": {"token_sha256": "x"},
     "booking": {"id": "booking x", "seat": 9, "appointment": "retrait"}, "refund": {"entry": 1}, "document": {"id": "x", "number": "x", "code": "x", "token": "x"},
     "second_factor": {"account": "agent checker"}, "phone_move": {"account": "agent checker"},
     "timer": {"name": "x"}, "work_order": {"id": "x", "n": 99}, "order_line": {"rank": 9},
@@ -155,7 +163,7 @@ def test_a_row_that_is_inserted_is_told(owned: tuple[World, Hand], table: str) -
     """A copy of one that is there, under another key."""
     world, hand = owned
     names, rows = hand.columns(table), hand.rows(table)
-    like = min(rows, key=lambda row: row.count(None))
+    like = min(told_of(table, names, rows), key=lambda row: row.count(None))
     copied = [INSERTED[table].get(name, cell) for name, cell in zip(names, like, strict=True)]
     with hand.altered(table, [*rows, copied]):
         assert_told(world, table, copied)

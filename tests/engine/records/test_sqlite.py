@@ -349,6 +349,7 @@ def found(store: SqliteStore) -> set[tuple[str, str | None]]:
         ("credit_amount", "UPDATE credit SET amount = 501"),
         ("credit_unpaid", "UPDATE payment SET status = 'failed'"),
         ("paid_uncredited", "DELETE FROM credit"),
+        ("event_uncredited", "DELETE FROM credit"),
         ("booking_differs", "UPDATE booking SET status = 'cancelled'"),
         ("booking_differs", "UPDATE booking SET seat = 4"),
         ("document_differs", "UPDATE document SET holder = 'KOFI'"),
