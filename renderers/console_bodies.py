@@ -17,6 +17,7 @@ from waitress.parser import HTTPRequestParser
 SMALL: Final = 64 * 1024  # bytes of a body that is never refused: forms without files, pieces of 128 KB count
 MOST: Final = 300_000_000  # bytes of the others together: six of the largest, hundreds of photos
 LEFT: Final = 64 * 1024 * 1024  # bytes of the folder of temporary files that stay free
+STEP: Final = 1_000_000  # bytes that a body is given at a time, as it comes
 _COPIES: Final = 2
 
 _PAGE: Final = b"""<!doctype html><meta charset="utf-8"><title>507</title>
@@ -53,7 +54,7 @@ class Nowhere:
 
 
 class Bodies:
-    """The bytes that requests of this process announced, or sent without saying how many."""
+    """The bytes of the bodies that come to this process, in steps. What is only announced keeps no room from others."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most, self._taken = most, 0
@@ -61,10 +62,18 @@ class Bodies:
 
     def take(self, size: int) -> bool:
         with self._guard:
-            if self._taken + size > self._most or not self._fits(self._taken + size):
+            if not self._has_room(size):
                 return False
             self._taken += size
             return True
+
+    def has_room(self, size: int) -> bool:
+        """Whether a body of this size fits now: who announces more is refused before it comes."""
+        with self._guard:
+            return self._has_room(size)
+
+    def _has_room(self, size: int) -> bool:
+        return self._taken + size <= self._most and self._fits(self._taken + size)
 
     def give_back(self, size: int) -> None:
         with self._guard:
@@ -86,14 +95,22 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     _counted = 0
 
     def received(self, data: bytes) -> int:
+        is_new = not self.headers_finished
         taken: int = super().received(data)
-        wanted = max(self.content_length, self.body_bytes_received)
-        if wanted > max(SMALL, self._counted) and self.error is None:
-            if self.bodies.take(wanted - self._counted):
-                self._counted = wanted
-            else:
-                self._refuse()
+        if self.error is not None or not self.headers_finished:
+            return taken
+        announced, came = self.content_length, self.body_bytes_received
+        if is_new and announced > SMALL and not self.bodies.has_room(announced):
+            self._refuse()
+        elif came > max(SMALL, self._counted):
+            self._take(max(came, min(self._counted + STEP, announced)))
         return taken
+
+    def _take(self, wanted: int) -> None:
+        if self.bodies.take(wanted - self._counted):
+            self._counted = wanted
+        else:
+            self._refuse()
 
     def _refuse(self) -> None:
         self.error = TooManyBodies()

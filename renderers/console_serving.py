@@ -26,17 +26,17 @@ _TURN: Final = 0.2  # seconds between two looks at what is under way
 _AT_ONCE: Final = 800  # connections of one process; it may open 1,024 files where nothing else is said
 _IDLE: Final = 30  # seconds that a connection may stand without a word
 _GRACE: Final = 20.0  # seconds for a request to come whole,
-_LEAST: Final = 500  # and one more for so many bytes of it that came: a large file over a poor line
+_LEAST: Final = 500  # and one more for so many bytes of it that came: a large file over a poor line,
+_AHEAD: Final = 30.0  # never more than so many seconds ahead: what came early buys no time without end
 _READY: Final = 1 << 28  # bytes of an answer on the disk for who takes it slowly; past them its thread would wait too
 _UNSENT: Final = 16_384  # bytes that the system holds for a connection
 
 
 class Channel(HTTPChannel):
-    """A connection that knows since when its request is on the way, and how much of it came. One request at a time: no
-    browser sends several at once; whoever does has one answer and begins anew."""
+    """A connection that knows until when more of its request must have come. One request at a time: no browser sends several
+    at once; whoever does has one answer and begins anew."""
 
-    _began = 0.0
-    _came = 0
+    _until = 0.0
     _several = False
     parser_class = Request
 
@@ -49,9 +49,10 @@ class Channel(HTTPChannel):
     def received(self, data: bytes) -> bool:
         before = self.request
         going: bool = super().received(data)
+        now = time.monotonic()
         if self.request is not before:
-            self._began, self._came = time.monotonic(), 0
-        self._came += len(data)
+            self._until = now + _GRACE
+        self._until = max(self._until, min(self._until + len(data) / _LEAST, now + _AHEAD))
         with self.requests_lock:
             for request in self.requests[1:]:
                 request.close()
@@ -74,7 +75,7 @@ class Channel(HTTPChannel):
 
     def is_too_slow(self, now: float) -> bool:
         """Whoever sends a sign at a time would hold a connection for ever."""
-        return self.request is not None and now - self._began > _GRACE + self._came / _LEAST
+        return self.request is not None and now > self._until
 
 
 class Front:

@@ -40,7 +40,7 @@ from engine.records import arrivals, attachments, pdf_content, picture_content, 
 from engine.records.store import GLANCE
 from engine.rules.figures import FEW
 from renderers import console_bodies
-from renderers.console_serving import _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
+from renderers.console_serving import _AHEAD, _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
 from renderers.web import hardening
 from server import MOST_BYTES
 
@@ -206,7 +206,7 @@ def said() -> Iterator[str]:
     yield f"idle session ends after {minutes(SETTINGS.idle)} minutes, any after {minutes(SETTINGS.session_lasts) // 60} hours"
     yield f"an applicant's lasts {SETTINGS.kept_lasts.days} days"
     yield f"{hardening.LARGEST_BODY:,} bytes, {hardening.MOST_FIELDS} fields of {hardening.LARGEST_FIELD // 1024} KiB; {MOST_BYTES >> 20} MiB"
-    yield f"whole within {_GRACE:.0f} s and 1 s for each {_LEAST} bytes"
+    yield f"whole within {_GRACE:.0f} s and 1 s for each {_LEAST} bytes, {_AHEAD:.0f} s ahead at most"
     yield f"{_AT_ONCE}, {_IDLE} s without a word"
     yield f"{_READY >> 20} MiB lie ready on the disk, no thread waits for who takes it; who takes nothing for {_IDLE} s"
     yield f"{arrivals.LARGEST:,} bytes; {arrivals.AT_ONCE} on their way a dossier; pieces of {arrivals.LARGEST_PIECE:,} bytes"
@@ -217,7 +217,7 @@ def said() -> Iterator[str]:
     yield f"{unproven_files.PER_DRAFT:,} bytes a draft, {unproven_files.PER_ADDRESS:,} an address"
     yield f"stay {minutes(unproven_files.KEPT_FOR) // 60} hours after the last action"
     yield f"larger of {reserve.LEAST >> 20} MB and {reserve.SHARE:.0%}".replace("%", " %")
-    yield f"bodies above {console_bodies.SMALL >> 10} KiB under way in a process | {console_bodies.MOST:,} bytes together, and {console_bodies.LEFT >> 20} MiB"
+    yield f"bodies above {console_bodies.SMALL >> 10} KiB under way in a process | {console_bodies.MOST:,} bytes together, counted as they come in steps of {console_bodies.STEP:,}, and {console_bodies.LEFT >> 20} MiB"
     yield f"waits {GLANCE} s for a store"
     yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
     yield f"{sharing.MOST} open at once, {sharing.LASTS.days} days"

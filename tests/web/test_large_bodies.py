@@ -6,13 +6,14 @@ import resource
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 
 import pytest
 
-from renderers import console_bodies
+from renderers import console_bodies, console_serving
 from renderers.console_bodies import Bodies, Request
 from renderers.console_serving import Front
 from tests.faults.installation import patient
@@ -67,11 +68,19 @@ def whole(line: socket.socket, size: int) -> bytes:
     return answered(line)
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + patient(5)
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_beyond_the_bound_a_large_body_is_refused_and_small_ones_are_not(bodies: Bodies) -> None:
     with a_door() as door, ExitStack() as kept:
         held = [kept.enter_context(begins(door, 3 * MEGABYTE)) for _ in range(3)]
         for line in held:
-            line.sendall(b"a" * 100_000)
+            line.sendall(b"a" * 2_900_000)
+        wait_until(lambda: bodies._taken == 9 * MEGABYTE)
         late = kept.enter_context(begins(door, 3 * MEGABYTE))
         refused = whole(late, 3 * MEGABYTE)
         assert refused.startswith(b"HTTP/1.1 507 ")
@@ -79,12 +88,39 @@ def test_beyond_the_bound_a_large_body_is_refused_and_small_ones_are_not(bodies:
         assert b"Retry-After: 60" in refused
         small = kept.enter_context(begins(door, 60_000))
         assert whole(small, 60_000).endswith(b"60000")
-        assert whole(held[0], 3 * MEGABYTE - 100_000).endswith(b"3000000")
+        assert whole(held[0], 100_000).endswith(b"3000000")
         held[1].close()  # who goes away gives their room back
         for _ in range(3):
             again = kept.enter_context(begins(door, 3 * MEGABYTE))
             assert whole(again, 3 * MEGABYTE).endswith(b"3000000")
     assert bodies._taken == 0
+
+
+def test_what_is_only_announced_keeps_no_room_from_others(bodies: Bodies) -> None:
+    with a_door() as door, ExitStack() as kept:
+        for _ in range(5):
+            kept.enter_context(begins(door, 9 * MEGABYTE)).sendall(b"a" * 100_000)
+        wait_until(lambda: bodies._taken == 5 * MEGABYTE)
+        other = kept.enter_context(begins(door, 200_000))
+        assert whole(other, 200_000).endswith(b"200000")
+
+
+def test_what_came_early_buys_no_time_without_end(bodies: Bodies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand seconds' worth at once, then a byte at a time: cut, and its room given back. Who goes on sending is not."""
+    monkeypatch.setattr(console_serving, "_GRACE", 1.0)
+    monkeypatch.setattr(console_serving, "_AHEAD", 1.0)
+    with a_door() as door, begins(door, 3 * MEGABYTE) as slow, begins(door, 3 * MEGABYTE) as steady:
+        slow.sendall(b"a" * 500_000)
+        steady.sendall(b"a" * 500_000)
+        wait_until(lambda: bodies._taken == 2 * MEGABYTE)
+        end = time.monotonic() + patient(8)
+        while bodies._taken > MEGABYTE and time.monotonic() < end:
+            with suppress(OSError):
+                slow.sendall(b"a")
+            steady.sendall(b"a" * 1_000)
+            time.sleep(0.2)
+        assert bodies._taken == MEGABYTE
+        steady.sendall(b"a" * 1_000)
 
 
 def test_a_body_that_does_not_say_its_length_counts_as_it_comes(bodies: Bodies) -> None:
