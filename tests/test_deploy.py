@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import time
 import tomllib
+from collections.abc import Iterator
 from configparser import RawConfigParser
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,20 +23,34 @@ import click
 import psycopg
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from psycopg import conninfo
 
 from engine.office import checkup
 from engine.office.installation import Settings, unknown_settings
+from engine.records.arrivals import LARGEST_PIECE
 from engine.records.dossier import Account
 from engine.records.stores import open_store
 from renderers.console import console
 from renderers.console_serving import _AT_ONCE
+from renderers.web.hardening import LARGEST_BODY
 from server import create_app
 from tests.engine.office.world import a_world
 from tests.postgres import server
 
+# where a post may bring files, and the modules that read them
+TAKE_FILES = {
+    "form.save", "rows.save", "errands.fill", "errands.fill_part", "corrections.save", "acts.take", "messages.write",
+    "messages.desk_write", "agent_errand.post", "agent_errand.post_part", "agent_act.post", "counter_form.save", "counter_form.keep_row",
+    "counter_errands.fill", "counter_errands.fill_part", "counter_corrections.save", "acting.company", "acting.proxy",
+}  # fmt: skip
+READ_FILES = {"acting", "agent_files", "hats", "messages", "receiving", "refusals"}
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "deploy"
 UNITS = sorted([*FOLDER.glob("*.service"), *FOLDER.glob("*.timer")])
@@ -252,10 +275,91 @@ def test_the_proxy_bounds_the_requests_of_one_address() -> None:
     """Below what a process of the portal takes, and above what the many people behind one address of an operator need at once."""
     text = re.sub(r"#.*", "", (FOLDER / "nginx.conf").read_text("utf-8"))
     _, secure = text.split("server {")[1:]
-    [most] = re.findall(r"limit_conn guichet_clients (\d+);", secure)
+    most = min(re.findall(r"limit_conn guichet_clients (\d+);", secure), key=int)
     assert 100 <= int(most) <= _AT_ONCE // 4
     assert "limit_conn_zone $guichet_client zone=guichet_clients:" in text
     assert "limit_conn_status 429;" in secure
+
+
+def test_files_are_taken_where_a_form_has_them_and_little_elsewhere(tmp_path: Path) -> None:
+    text = (FOLDER / "nginx.conf").read_text("utf-8")
+    [taking] = re.findall(r'location ~ "(.*)" \{\n\s+client_max_body_size 50m;', text)
+    assert re.findall(r"^    client_max_body_size (\S+);", text, re.MULTILINE) == ["1m"]
+    world = a_world(tmp_path)
+    app = create_app(Settings(data=tmp_path), world.office, world.operator)
+    posts = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
+    taken = {rule.endpoint for rule in posts if re.search(taking, re.sub(r"<[^>]+>", "x", rule.rule))}
+    assert taken - {"rows.remove", "counter_form.drop_row"} == TAKE_FILES
+    read = {one.stem for one in (ROOT / "renderers/web").glob("*.py") if "request.files" in one.read_text("utf-8")}
+    assert read == READ_FILES, "a form that takes files: nginx.conf must let them through"
+    assert LARGEST_PIECE < 1 << 20
+    assert LARGEST_BODY < 50 << 20
+
+
+def nginx(folder: Path, port: int) -> str:
+    """The documented file inside a main one that says what its head asks for, on a port of this machine."""
+    text = (FOLDER / "nginx.conf").read_text("utf-8")
+    head = "\n".join(re.findall(r"^#     (.*)$", text, re.MULTILINE))
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "guichet.example")]), datetime.now(UTC)
+    paper = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(secret.public_key())
+    paper = paper.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    (folder / "fullchain.pem").write_bytes(paper.sign(secret, hashes.SHA256()).public_bytes(Encoding.PEM))
+    kept = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "privkey.pem").write_bytes(kept)
+    text = re.sub(r"/etc/letsencrypt/live/guichet.example|/var/log/nginx", str(folder), text)
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{port + 1};").replace("127.0.0.1:8000", "127.0.0.1:9")
+    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    user = "" if os.geteuid() else "user root;"  # who else may write in a folder of the tests?
+    return f"{user} pid {folder}/pid; error_log {folder}/error.log; daemon off;\n{head}\nhttp {{ {paths}\n{text} }}\n"
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[int]:
+    if shutil.which("nginx") is None:
+        pytest.skip("no nginx on this machine")
+    tmp_path.chmod(0o755)
+    port = 20_000 + 2 * (os.getpid() % 5_000)
+    (tmp_path / "main.conf").write_text(nginx(tmp_path, port), "utf-8")
+    command = ["nginx", "-c", str(tmp_path / "main.conf"), "-e", str(tmp_path / "error.log")]
+    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    with subprocess.Popen(command) as process:
+        yield port
+        process.terminate()
+
+
+def through(port: int, sent: bytes) -> tuple[bytes, float]:
+    """What comes back, and after how many seconds the proxy closes."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for _ in range(100):
+        try:
+            line = socket.create_connection(("127.0.0.1", port), 30)
+            break
+        except OSError:
+            time.sleep(0.1)
+    with context.wrap_socket(line, server_hostname="guichet.example") as secure:
+        began, said = time.monotonic(), b""
+        secure.sendall(sent)
+        with suppress(OSError):
+            while more := secure.recv(65_536):
+                said += more
+        return said.partition(b"\r\n")[0], time.monotonic() - began
+
+
+@pytest.mark.slow
+def test_the_proxy_holds_neither_half_sent_headers_nor_large_bodies(proxy: int) -> None:
+    head = b"POST %s HTTP/1.1\r\nHost: guichet.example\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    _, held = through(proxy, b"GET / HTTP/1.1\r\nHost: guichet.example\r\nX-A: ")
+    assert held < 10
+    large = 2 << 20
+    answer, _ = through(proxy, head % (b"/connexion", large))
+    assert answer == b"HTTP/1.1 413 Request Entity Too Large"
+    answer, _ = through(proxy, head % (b"/dossiers/26000000001/demande/identite", large) + b"a" * large)
+    assert answer == b"HTTP/1.1 502 Bad Gateway", "handed on to the portal, which is not there"
 
 
 @pytest.mark.parametrize(
