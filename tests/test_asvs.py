@@ -18,6 +18,7 @@ from engine.office import (
     accounts,
     askers,
     assistance,
+    cashier,
     code_limits,
     exports,
     guesses,
@@ -220,6 +221,7 @@ def said() -> Iterator[str]:
     yield f"bodies above {console_bodies.SMALL >> 10} KiB under way in a process | {console_bodies.MOST:,} bytes together, counted as they come in steps of {console_bodies.STEP:,}, and {console_bodies.LEFT >> 20} MiB"
     yield f"waits {GLANCE} s for a store"
     yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
+    yield f"{cashier.TRIES_PER_DOSSIER} in a quarter of an hour a dossier, {cashier.TRIES_PER_NUMBER} a number from everybody, {cashier.TRIES_PER_ACCOUNT} an account; an agent at a counter {cashier.TRIES_AT_COUNTER}"
     yield f"{sharing.MOST} open at once, {sharing.LASTS.days} days"
     yield f"{orders.MOST_LINES}; above {carried.AT_ONCE} the worker"
     yield f"{exports.MOST_ROWS:,} rows"

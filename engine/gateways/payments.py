@@ -106,7 +106,8 @@ class ProviderStatus:
 
 class PaymentProvider(Protocol):
     """One way of paying. `start` and `status` speak to the network: never inside a unit of work. `prefixes`: how the national
-    numbers of a wallet begin, as far as that is known; a number may have been carried elsewhere."""
+    numbers of a wallet begin, as far as that is known; a number may have been carried elsewhere. `rings`: an order rings the
+    telephone of its payer."""
 
     @property
     def id(self) -> str: ...
@@ -122,6 +123,9 @@ class PaymentProvider(Protocol):
 
     @property
     def prefixes(self) -> tuple[str, ...]: ...
+
+    @property
+    def rings(self) -> bool: ...
 
     def accepts(self, order: PaymentOrder) -> Refusal | None:
         """Why it would refuse this order, as far as that is known without asking it."""
@@ -147,6 +151,7 @@ class Wallet:
     method: Method = "mobile_money"
     asks: tuple[Asked, ...] = WALLET_ASKS
     prefixes: tuple[str, ...] = ()
+    rings: bool = True
 
     def accepts(self, order: PaymentOrder) -> Refusal | None:
         return None

@@ -202,6 +202,8 @@ class SandboxOperator:
 class SandboxProvider(Wallet):
     """Our side of the wire: the same protocol as a real operator's."""
 
+    rings = False
+
     def __init__(
         self, operator: SandboxOperator, id: str = "sandbox", label: str = "Opérateur simulé",
         method: Method = "mobile_money", prefixes: tuple[str, ...] = (),

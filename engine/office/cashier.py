@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,7 +17,7 @@ from engine.office.journalling import journalise
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.phones import read_phone
 from engine.office.settlement import OPEN, SECOND_THOUGHTS, kept_payment
-from engine.office.tries import too_many
+from engine.office.tries import Limit, too_many
 from engine.problems import Refusal, Refused, refusal
 from engine.records.dossier import Actor, Dossier, Owed, Payment
 from engine.records.store import Unit
@@ -29,7 +29,11 @@ from engine.rules.tasks import open_tasks
 from engine.values import Plain, new_id
 
 PAGE_LASTS: Final = timedelta(minutes=30)  # at least, where a card is typed on a page and its bank asks more
-TRIES_PER_DOSSIER: Final = 10  # in a quarter of an hour: each rings somebody's telephone, and it may be anybody's
+# in a quarter of an hour: each order rings somebody's telephone, and it may be anybody's
+TRIES_PER_DOSSIER: Final = 10
+TRIES_PER_ACCOUNT: Final = 20
+TRIES_AT_COUNTER: Final = 40  # of an agent who helps one person after another
+TRIES_PER_NUMBER: Final = 10  # from all dossiers and accounts together
 
 
 # -- what is owed ------------------------------------------------------------------------------------------------------
@@ -142,7 +146,8 @@ def _open_payment(
         raise Refused(refusal("nothing_owed"))
     if (other := awaited_in(unit, dossier, now)) is not None:
         raise Refused(_awaited(other))
-    if (closed := too_many(unit, now, (f"pay:{dossier.id}", TRIES_PER_DOSSIER))) is not None:
+    rung = phone if office.providers[provider].rings else ""
+    if (closed := too_many(unit, now, *_limits(actor, dossier, rung))) is not None:
         raise Refused(closed)
     if not is_served(office, unit):
         raise Refused(refusal("payments_closed"))
@@ -165,6 +170,15 @@ def _open_payment(
     }  # fmt: skip
     journalise(unit, dossier, [EntryDraft("payment_started", started)], actor, now)
     return payment
+
+
+def _limits(actor: Actor, dossier: Dossier, rung: str) -> Iterator[Limit]:
+    """`rung`: the number whose telephone rings; a card and the simulated operator ring none."""
+    if rung:
+        yield Limit(f"payer:{actor.id}", TRIES_PER_ACCOUNT if actor.kind == "applicant" else TRIES_AT_COUNTER)
+    yield Limit(f"pay:{dossier.id}", TRIES_PER_DOSSIER)
+    if rung:
+        yield Limit(f"rung:{rung}", TRIES_PER_NUMBER)
 
 
 def _awaited(other: Payment) -> Refusal:

@@ -208,7 +208,7 @@ def a_bar(folder: Path, store: Store, *only: str) -> Iterator[Bar]:
                 owner = world.applicant(f"+2289{number:07d}")
                 dossier = world.sent(owner=owner)
                 payment = worker.start_payment(
-                    world.office, owner, dossier.id, provider=line.name, payer="+22890112233", token=new_id()
+                    world.office, owner, dossier.id, provider=line.name, payer=f"+2289011{number:04d}", token=new_id()
                 )
                 bar.paying.append((payment, line, fate))
         yield bar

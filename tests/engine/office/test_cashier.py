@@ -195,6 +195,35 @@ class TestStarting:
         world.wait(minutes=16)
         assert pay(world, dossier, "90000001").status == "paid"
 
+    def test_a_stranger_is_not_rung_from_several_dossiers_and_accounts(self, tmp_path: Path) -> None:
+        """The number is counted whoever names it; other numbers are rung as before."""
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        one, other = world.applicant(), world.applicant("+22891112233")
+        told.says = {"kind": "failed"}
+        dossiers = [(who, world.sent(owner=who)) for who in (one, other)]
+
+        def order(place: int, payer: str) -> None:
+            who, dossier = dossiers[place]
+            worker.start_payment(world.office, who, dossier.id, provider="told", payer=payer)
+            world.wait(seconds=7)
+            settlement.reconcile(world.office)
+
+        for place in (0, 1):
+            for _ in range(cashier.TRIES_PER_NUMBER // 2):
+                order(place, "90000003")
+        with pytest.raises(Refused, match="too_many_tries"):
+            order(1, "90000003")
+        order(0, "90000004")
+
+    def test_an_account_orders_so_often(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cashier, "TRIES_PER_ACCOUNT", 3)
+        world = a_world(tmp_path, providers={"told": Told()})
+        for number in range(3):
+            pay(world, world.sent(), f"9{number:05d}03", provider="told")
+        with pytest.raises(Refused, match="too_many_tries"):
+            pay(world, world.sent(), "99999903", provider="told")
+
     def test_a_double_click_is_one_order(self, world: World) -> None:
         dossier = world.sent()
         first, again = pay(world, dossier, token="t"), pay(world, dossier, token="t")

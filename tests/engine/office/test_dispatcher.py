@@ -93,7 +93,9 @@ def owing(world: World, number: int = 0) -> Dossier:
 def begin(world: World, provider: str, dossier: Dossier) -> Payment:
     """A payment whose order waits."""
     owner = world.owner(dossier)
-    return cashier.start_payment(world.office, owner, dossier.id, provider=provider, payer="+22890112233", token="t")
+    return cashier.start_payment(
+        world.office, owner, dossier.id, provider=provider, payer=f"+22890{dossier.contact_phone[-6:]}", token="t"
+    )
 
 
 def now(world: World, payment: Payment) -> Payment:
