@@ -14,6 +14,7 @@ from engine.office.editions import LostEdition
 from engine.office.filed import places_of
 from engine.office.inspection_rows import Beside, given_numbers, is_salt, of_rows, of_salts
 from engine.office.office import NotFound, Office, pinned, seen
+from engine.office.openings import broken_openings
 from engine.office.orders import broken_orders
 from engine.office.people import broken_rights
 from engine.office.publishing import broken_publications
@@ -149,6 +150,7 @@ def findings(office: Office, before: dict[str, int]) -> Generator[Finding, None,
         yield from broken_checkpoints(office)
         yield from broken_rights(office)
         yield from broken_orders(office)
+        yield from broken_openings(office)
     except (Damaged, Unreadable) as unread:
         yield Finding("unread", None, {"said": str(unread)})
     files: list[tuple[str, str]] = []

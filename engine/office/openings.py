@@ -3,8 +3,10 @@ back again. A change, the seats it frees, what is told and the journals are kept
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from hashlib import sha256
 from typing import Final
 
 from engine.definition import directory
@@ -15,16 +17,19 @@ from engine.office.lost_visits import LostVisit, foreseen, take_away
 from engine.office.office import NotFound, Office, pinned
 from engine.office.places_open import serve_waiting
 from engine.problems import Refused, refusal
+from engine.records.bodies import to_plain
 from engine.records.dossier import Actor, Booking
-from engine.records.journal import seal
+from engine.records.journal import Entry, seal
 from engine.records.openings import OpeningChange, OpeningKind
 from engine.records.people import CHAIN
-from engine.records.store import Unit
+from engine.records.store import Finding, Unit
 from engine.rules.calendars import at_minute
 from engine.rules.openings import days_of, rests_on, why_not
 from engine.rules.rights import EVERYWHERE, administers, is_administrator
-from engine.values import Plain, new_id
+from engine.values import Plain, canonical_json, new_id
 
+_WHOLE: Final = 2**31  # entries: the whole journal
+_TOLD: Final = frozenset({"openings_changed", "openings_restored"})
 CALENDAR: Final = ""  # where an office would be named: the holidays of all
 
 
@@ -240,9 +245,46 @@ def _note(office: Office, unit: Unit, actor: Actor, kind: str, change: OpeningCh
     """In the journal of the people of the administration: who, what, how many were told."""
     body: dict[str, Plain] = {
         "account": actor.id, "change": change.id, "what": change.kind, "office": change.office, "told": told,
-        "from": change.first_day.isoformat(), "until": change.last_day.isoformat(),
+        "from": change.first_day.isoformat(), "until": change.last_day.isoformat(), "row": _digest(change),
     }  # fmt: skip
     unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", body))
+
+
+def _digest(change: OpeningChange) -> str:
+    """Of the whole row: all of it is public."""
+    return sha256(canonical_json(to_plain(change))).hexdigest()
+
+
+def broken_openings(office: Office) -> Iterator[Finding]:
+    """Each change that the journal of people tells of has its row as it was last told; no other has one. Entries of earlier
+    releases tell of the kind, the office and the days."""
+    with office.store.unit() as unit:
+        kept = {one.id: one for one in unit.all_opening_changes()}
+        entries = [one for one in unit.rights(_WHOLE) if one.kind in _TOLD]
+    told: dict[str, Entry] = {}
+    for entry in entries:  # the newest first
+        told.setdefault(str(_body(entry).get("change")), entry)
+    for change_id in sorted(kept.keys() | told.keys()):
+        if change_id not in told:
+            yield Finding("opening_unjournaled", None, {"about": change_id})
+        elif change_id not in kept:
+            yield Finding("opening_deleted", None, {"about": change_id})
+        elif not _is_as_told(kept[change_id], told[change_id]):
+            yield Finding("opening_differs", None, {"about": change_id})
+
+
+def _is_as_told(change: OpeningChange, entry: Entry) -> bool:
+    body = _body(entry)
+    if "row" in body:
+        return body["row"] == _digest(change)
+    told = (body.get("what"), body.get("office"), body.get("from"), body.get("until"))
+    days = (change.first_day.isoformat(), change.last_day.isoformat())
+    lifted = change.lifted_at is not None
+    return told == (change.kind, change.office, *days) and lifted == (entry.kind == "openings_restored")
+
+
+def _body(entry: Entry) -> Mapping[str, Plain]:
+    return entry.body if isinstance(entry.body, dict) else {}
 
 
 def _look_again(office: Office) -> None:

@@ -44,6 +44,9 @@ class OpeningVerbs(Verbs):
     def opening_changes(self) -> tuple[OpeningChange, ...]:
         return SHAPE.read_all(self._rows(f"{SHAPE.select} WHERE lifted_at IS NULL ORDER BY n"))
 
+    def all_opening_changes(self) -> tuple[OpeningChange, ...]:
+        return SHAPE.read_all(self._rows(f"{SHAPE.select} ORDER BY n"))
+
     def opening_changes_of(self, offices: Sequence[str], limit: int = 50) -> tuple[OpeningChange, ...]:
         among = ", ".join("?" * len(offices)) or "NULL"
         sql = f"{SHAPE.select} WHERE office IN ({among}) ORDER BY n DESC LIMIT ?"

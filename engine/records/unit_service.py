@@ -192,6 +192,10 @@ class ServiceUnit(Protocol):
         """Those that stand, in the order in which they were made."""
         ...
 
+    def all_opening_changes(self) -> tuple[OpeningChange, ...]:
+        """Those taken back too, the oldest first."""
+        ...
+
     def opening_changes_of(self, offices: Sequence[str], limit: int = 50) -> tuple[OpeningChange, ...]:
         """Every one of these offices (the empty name: holidays), lifted or not, the newest first."""
         ...

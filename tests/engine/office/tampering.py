@@ -103,7 +103,7 @@ DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
     ),
     "order_part": "a file to take away, made again from what it lists",
     "snippet": "sentences offered to agents; what they send is journalled",
-    "opening_change": "public opening hours; who changed them is in the journal of people",
+    "opening_change": "compared with the journal of people: tests/engine/office/test_openings.py",
     "opening_head": "counts the changes of opening hours",
 }
 # Cells that a check of the schema allows no free text in.

@@ -33,6 +33,7 @@ from tests.postgres import an_empty_store
 
 LOME = "dgdn_lome"
 WEDNESDAY = date(2026, 11, 25)
+FRIDAY = date(2026, 11, 27)
 RACERS = 8
 STRIKE = Asked("closed", LOME, WEDNESDAY, WEDNESDAY, because="Grève du personnel", because_en="Staff on strike")
 MORNING = replace(STRIKE, from_minute=450, to_minute=720)
@@ -96,6 +97,26 @@ class TestClosing:
         assert told(world, dossier) == []
         assert offered(world, to_book(world, 2), WEDNESDAY)
         assert world.kept(other) == other
+
+    @pytest.mark.parametrize(
+        ("code", "statement"),
+        [
+            ("opening_deleted", "DELETE FROM opening_change"),
+            ("opening_differs", "UPDATE opening_change SET from_minute = 480, to_minute = 600"),
+            ("opening_differs", "UPDATE opening_change SET because = 'Autre'"),
+            ("opening_differs", "UPDATE opening_change SET lifted_at = at, lifted_by = account"),
+            ("opening_unjournaled", "UPDATE opening_change SET id = 'x' WHERE n = 1"),
+        ],
+    )
+    def test_a_closure_written_into_the_store_is_told(self, world: World, code: str, statement: str) -> None:
+        openings.change_openings(world.office, chief(world), STRIKE)
+        later = replace(STRIKE, first_day=FRIDAY, last_day=FRIDAY)
+        done = openings.change_openings(world.office, chief(world), later)
+        openings.take_back(world.office, chief(world), done.change.id)
+        assert fsck(world.office) == ()
+        with world.office.store.unit(write=True) as unit:
+            unit._change(statement)  # type: ignore[attr-defined]
+        assert code in {one.code for one in fsck(world.office)}
 
     def test_the_visit_is_given_back_told_and_chosen_again_without_a_move(self, world: World) -> None:
         dossier = on(world, to_book(world), WEDNESDAY)
@@ -380,7 +401,8 @@ def test_a_visit_behind_closed_doors_is_found(tmp_path: Path) -> None:
     made = OpeningChange("c", 1, "closed", LOME, WEDNESDAY, WEDNESDAY, None, None, None, "Panne", "", "a", MONDAY)
     with world.office.store.unit(write=True) as unit:
         unit.add_opening_change(made)
-    assert [(one.code, one.dossier) for one in fsck(world.office)] == [("seat_shut", dossier.id)]
+    found = [("opening_unjournaled", None), ("seat_shut", dossier.id)]
+    assert [(one.code, one.dossier) for one in fsck(world.office)] == found
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
