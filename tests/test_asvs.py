@@ -37,7 +37,7 @@ from engine.office import carrying_orders as carried
 from engine.office import passwords as chosen
 from engine.office import publication as followed
 from engine.office.office import OfficeSettings
-from engine.records import arrivals, attachments, pdf_content, picture_content, reserve
+from engine.records import arrivals, attachments, gate, pdf_content, picture_content, reserve
 from engine.records.store import GLANCE
 from engine.rules.figures import FEW
 from renderers import console_bodies
@@ -212,7 +212,9 @@ def said() -> Iterator[str]:
     yield f"{_READY >> 20} MiB lie ready on the disk, no thread waits for who takes it; who takes nothing for {_IDLE} s"
     yield f"{arrivals.LARGEST:,} bytes; {arrivals.AT_ONCE} on their way a dossier; pieces of {arrivals.LARGEST_PIECE:,} bytes"
     yield f"{picture_content.MOST_PIXELS:,} pixels; saved anew, {picture_content.LONGEST_SIDE:,} a side"
-    yield f"{attachments.AT_ONCE} decoded at once"
+    yield f"may have {picture_content.MOST_PHOTO_PIXELS:,}: telephones"
+    yield f"{picture_content.MOST_SCANS} scans"
+    yield f"{attachments.AT_ONCE} at once; {attachments.WAITING} more wait, {gate.PATIENCE:.0f} s at most"
     yield f"{pdf_content.MOST_PAGES} pages, {pdf_content.MOST_OBJECTS:,} objects, {pdf_content.MOST_DECODED:,} bytes unfolded"
     yield f"each filter of each stream counted, {pdf_content.MOST_FOLDED:,} of them objects folded"
     yield f"{unproven_files.PER_DRAFT:,} bytes a draft, {unproven_files.PER_ADDRESS:,} an address"

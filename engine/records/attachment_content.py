@@ -4,6 +4,7 @@ PDF is read through and refused when it is locked, broken, or would do something
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from engine.records.content import Content, Rejected
@@ -11,14 +12,17 @@ from engine.records.content import Content, Rejected
 __all__ = ["Content", "Rejected", "judged", "kind_of"]
 
 
-def judged(data: bytes, name: str, accept: tuple[str, ...]) -> Content:
-    """The bytes to keep of a file handed in. Raises `Rejected`."""
+def judged(
+    data: bytes, name: str, accept: tuple[str, ...], weigh: Callable[[int], None] | None = None
+) -> Content:  # fmt: skip
+    """The bytes to keep of a file handed in. `weigh` is told the pixels of a picture before they are decoded. Raises `Rejected`, and
+    what `weigh` raises."""
     kind = kind_of(data)
     if kind is None:
         raise Rejected("file_type", found=_claimed_kind(data, name), accept=accept)
     if kind not in accept:
         raise Rejected(_NOT_HERE[kind], found=kind, accept=accept)
-    return _pdf(data) if kind == "pdf" else _picture(data, kind, accept)
+    return _pdf(data) if kind == "pdf" else _picture(data, kind, accept, weigh)
 
 
 def _pdf(data: bytes) -> Content:
@@ -27,9 +31,15 @@ def _pdf(data: bytes) -> Content:
     return read_through(data)
 
 
-def _picture(data: bytes, kind: str, accept: tuple[str, ...]) -> Content:
-    from engine.records.picture_content import drawn_anew  # its decoders are 2 MiB: loaded by the first picture
+def _picture(data: bytes, kind: str, accept: tuple[str, ...], weigh: Callable[[int], None] | None) -> Content:
+    from engine.records.picture_content import (
+        drawn_anew,
+        pixels_of,
+    )  # its decoders are 2 MiB: loaded by the first picture
 
+    pixels = pixels_of(data, kind)
+    if weigh is not None:
+        weigh(pixels)
     return drawn_anew(data, kind, accept)
 
 

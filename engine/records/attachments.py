@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
@@ -20,12 +19,14 @@ from typing import Final, TypeAlias
 from engine.records.arrivals import Arrivals
 from engine.records.attachment_content import Rejected, judged
 from engine.records.file_keys import FileKeys, NoFileKey, Unsealable, is_sealed, key_of
+from engine.records.gate import Gate
 from engine.records.reserve import Reserve
 from engine.records.shelves import FolderShelf, Shelf
 from engine.records.store import Finding
 
 LONGEST_NAME: Final = 100
-AT_ONCE: Final = 2  # pictures decoded at the same time: each may hold some 150 MB
+AT_ONCE: Final = 2  # files judged at the same time: a picture may hold some 150 MB
+WAITING: Final = 2  # more wait for it, a second at most: four of eight threads are left for the other pages
 
 _ERASED: Final = b"erased"  # what lies in the place of a file that is not to come back: no picture and no PDF
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
@@ -34,6 +35,7 @@ _NAME: Final = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/\1\2[0-9a-f]{60}(\.[\w-]
 Place: TypeAlias = tuple[str, str]  # dossier, digest
 Inspect: TypeAlias = Callable[[bytes], str | None]  # why a file is not taken, before anything reads it
 Before: TypeAlias = Callable[[str, int], None]  # told the digest and the size of what is about to be written
+Weigh: TypeAlias = Callable[[int], None]  # told the pixels of a picture before they are decoded
 
 
 class Lost(LookupError):
@@ -66,13 +68,14 @@ class AttachmentStore:
         self._inspect = inspect
         self.reserve = reserve or Reserve(())
         self.arriving = Arrivals(self.shelf, keys)
-        self._decoding = threading.BoundedSemaphore(AT_ONCE)
+        self._judging = Gate(AT_ONCE, WAITING)
 
     def keep(
-        self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "", before: Before | None = None
+        self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "", before: Before | None = None,
+        weigh: Weigh | None = None,
     ) -> Kept:  # fmt: skip
         """Judges a file and keeps what is fit of it for a dossier. Raises `Rejected` (nothing kept), `NoRoom` (disk full) or
-        `Busy` (disk cut). `before` is given by unproven visitors only."""
+        `Busy` (disk cut, too many at once). `before` is given by unproven visitors only."""
         if not data:
             raise Rejected("file_empty")
         if len(data) > max_size:
@@ -80,8 +83,8 @@ class AttachmentStore:
         self.reserve.check(len(data), unproven=before is not None)
         if self._inspect is not None and (code := self._inspect(data)) is not None:
             raise Rejected(code)
-        with self._decoding:
-            content = judged(data, name, accept)
+        with self._judging.turn():
+            content = judged(data, name, accept, weigh)
         digest = hashlib.sha256(content.data).hexdigest()
         if before is not None:
             before(digest, len(content.data))

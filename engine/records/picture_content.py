@@ -11,34 +11,52 @@ from PIL import Image, ImageOps
 from engine.records.content import Content, Rejected
 
 MOST_PIXELS: Final = 24_000_000
+MOST_PHOTO_PIXELS: Final = (
+    110_000_000  # of a JPEG of one scan, which is decoded no larger than needed: telephones take 48, 50, 108 million
+)
 MOST_SIDE: Final = 20_000  # beyond, a picture of a few pixels across holds ten times its own memory
-MOST_SCANS: Final = 100  # a photo has a dozen at most; each of them makes every pixel be gone through once more
+MOST_SCANS: Final = 20  # a photo has a dozen at most; each of them makes every pixel be gone through once more
 LONGEST_SIDE: Final = 2000
 JPEG_QUALITY: Final = 80
 HEAVY_PNG: Final = 1_000_000  # a picture that PNG cannot make lighter is a photo: JPEG
 
-Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+Image.MAX_IMAGE_PIXELS = MOST_PHOTO_PIXELS
 
 _MARKER: Final = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])")
 _SCAN, _END = b"\xda", b"\xd9"
 
 
-def drawn_anew(data: bytes, kind: str, accept: tuple[str, ...]) -> Content:
-    """The bytes to keep of a picture. Raises `Rejected`."""
-    if kind == "jpg" and _scans(data) > MOST_SCANS:
+def pixels_of(data: bytes, kind: str) -> int:
+    """How many pixels a picture has, by its header. Raises `Rejected`: too many, too many to decode, or gone over too often."""
+    scans = _scans(data) if kind == "jpg" else 0
+    if scans > MOST_SCANS:
         raise Rejected("file_broken")
+    most = MOST_PHOTO_PIXELS if scans == 1 else MOST_PIXELS
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG" if kind == "png" else "JPEG"]) as opened:
+        with _opened(data, kind) as opened:
             width, height = opened.size
-            if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
-                raise Rejected("file_size", pixels=MOST_PIXELS)
-            return _saved_anew(opened, kind, accept)
-    except Rejected:
-        raise
+            _drafted(opened)
+            decoded = opened.width * opened.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Rejected("file_size", pixels=MOST_PIXELS) from None
+        raise Rejected("file_size", pixels=most) from None
     except Exception:  # whatever a decoder says of hostile bytes, the file is broken
         raise Rejected("file_broken") from None
+    if width * height > most or decoded > MOST_PIXELS or max(width, height) > MOST_SIDE:
+        raise Rejected("file_size", pixels=most)
+    return width * height
+
+
+def drawn_anew(data: bytes, kind: str, accept: tuple[str, ...]) -> Content:
+    """The bytes to keep of a picture whose pixels were counted. Raises `Rejected`."""
+    try:
+        with _opened(data, kind) as opened:
+            return _saved_anew(opened, kind, accept)
+    except Exception:
+        raise Rejected("file_broken") from None
+
+
+def _opened(data: bytes, kind: str) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=["PNG" if kind == "png" else "JPEG"])
 
 
 def _scans(data: bytes) -> int:
@@ -50,8 +68,13 @@ def _scans(data: bytes) -> int:
     return found
 
 
+def _drafted(opened: Image.Image) -> None:
+    """A JPEG is decoded no larger than needed."""
+    opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+
+
 def _saved_anew(opened: Image.Image, kind: str, accept: tuple[str, ...]) -> Content:
-    opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded no larger than needed
+    _drafted(opened)
     opened.load()
     picture = _on_white(_upright(opened))
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))

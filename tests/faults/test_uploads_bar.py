@@ -129,7 +129,7 @@ def test_a_name_that_deceives_is_only_a_name(tmp_path: Path, name: str) -> None:
 
 
 def pictures_as_they_came(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(attachment_content, "_picture", lambda data, kind, accept: Content(kind, data))
+    patch.setattr(attachment_content, "_picture", lambda data, kind, accept, weigh: Content(kind, data))
 
 
 def whatever_acts(patch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from pypdf.generic import (
 from engine.records.attachment_content import Rejected
 from engine.records.attachments import AttachmentStore, Kept, Lost, display_name
 from engine.records.file_keys import FileKeys
-from engine.records.picture_content import LONGEST_SIDE
+from engine.records.picture_content import LONGEST_SIDE, MOST_SCANS
 from engine.records.store import Busy
 
 ALL = ("pdf", "jpg", "png")
@@ -131,6 +131,40 @@ def test_a_large_photo_is_made_smaller(store: AttachmentStore) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("size", [(8000, 6000), (8160, 6120), (12000, 9000)])
+def test_photos_of_telephones_of_48_50_and_108_million_pixels_are_kept(
+    store: AttachmentStore, size: tuple[int, int]
+) -> None:
+    weighed: list[int] = []
+    kept = store.keep(a_picture(size=size), "a.jpg", ALL, SIZE, weigh=weighed.append)
+    assert max(kept_picture(store, kept).size) == LONGEST_SIDE
+    assert weighed == [size[0] * size[1]]
+
+
+@pytest.mark.parametrize(
+    ("size", "more"),
+    [
+        ((12000, 9200), {}),
+        ((20000, 3900), {}),  # its short side leaves nothing to spare: all is decoded
+        ((8000, 6000), {"progressive": True}),
+    ],
+)
+def test_what_would_hold_too_many_pixels_is_refused_by_its_header(
+    store: AttachmentStore, size: tuple[int, int], more: dict[str, bool]
+) -> None:
+    assert why_refused(store, a_picture(size=size, **more), "a.jpg") == "file_size"
+
+
+def test_a_photo_is_gone_over_so_often_and_no_more(store: AttachmentStore) -> None:
+    photo = a_picture(progressive=True)
+    starts = [at for at in range(len(photo)) if photo[at] == 0xFF and photo[at + 1] in (0xDA, 0xC4, 0xD9)]
+    second = [at for at in starts if photo[at + 1] == 0xDA][1]
+    scan = photo[second : next(at for at in starts if at > second)]
+    times = MOST_SCANS - photo.count(b"\xff\xda")
+    assert why_refused(store, photo[:-2] + scan * (times + 1) + photo[-2:], "a.jpg") == "file_broken"
+    assert store.keep(photo[:-2] + scan * times + photo[-2:], "a.jpg", ALL, SIZE).kind == "jpg"
+
+
 def test_a_png_that_is_a_photo_becomes_a_jpeg_where_that_is_accepted(store: AttachmentStore) -> None:
     out = io.BytesIO()
     Image.effect_noise((1200, 1000), 90).convert("RGB").save(out, "PNG")

@@ -1,0 +1,95 @@
+"""Small pictures that are slow to decode, sent together over sockets: the other pages answer, and most senders are told to come back."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections import Counter
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Final
+
+import pytest
+from PIL import Image
+
+from tests.faults.installation import patient
+from tests.web.listening import listening
+from tests.web.visitor import ANSWERS, Visitor, a_visitor
+
+THREADS: Final = 8  # of a server
+SENT: Final = 24
+
+
+def a_slow_picture() -> bytes:
+    """A hundred kilobytes, 24 million pixels."""
+    out = io.BytesIO()
+    Image.new("RGBA", (4898, 4898), (1, 2, 3, 128)).save(out, "PNG")
+    return out.getvalue()
+
+
+def at_the_papers(folder: Path) -> Visitor:
+    visitor = a_visitor(folder).sign_in()
+    number = visitor.begin()
+    visitor.send(f"/dossiers/{number}/demande/vous", **ANSWERS, go="next")
+    visitor.send(f"/dossiers/{number}/demande/aides", go="next")
+    return visitor
+
+
+def a_post(visitor: Visitor, picture: bytes) -> tuple[str, bytes, dict[str, str]]:
+    """The form of the page as a browser posts it with a file: address, body, headers."""
+    address = visitor.page.address
+    form = visitor.open(address).form()
+    fields = [(name, value) for name, values in form.items() for value in values if name != "end"]
+    parts = [
+        b'Content-Disposition: form-data; name="%s"\r\n\r\n%s' % (name.encode(), value.encode())
+        for name, value in fields
+    ]
+    head = b'Content-Disposition: form-data; name="file:carte"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
+    parts += [head + picture, b'Content-Disposition: form-data; name="end"\r\n\r\n1']
+    body = b"".join(b"--limit\r\n%s\r\n" % part for part in parts) + b"--limit--\r\n"
+    cookies = "; ".join(f"{one.key}={one.value}" for one in visitor.client._cookies.values())
+    kind = "multipart/form-data; boundary=limit"
+    return address, body, {"Cookie": cookies, "Content-Type": kind, "Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.mark.slow
+def test_while_slow_pictures_are_decoded_the_other_pages_answer(tmp_path: Path) -> None:
+    visitor = at_the_papers(tmp_path)
+    address, body, headers = a_post(visitor, a_slow_picture())
+    said: list[tuple[int, str | None, bytes]] = []
+    with listening(visitor.client.application, THREADS) as listener:
+        host = listener.address.partition("//")[2]
+
+        def sends() -> None:
+            line = HTTPConnection(host, timeout=120)
+            line.request("POST", address, body, headers)
+            answer = line.getresponse()
+            said.append((answer.status, answer.headers["Retry-After"], answer.read()))
+
+        senders = [threading.Thread(target=sends) for _ in range(SENT)]
+        for one in senders:
+            one.start()
+        waits = []
+        while any(one.is_alive() for one in senders):
+            began = time.monotonic()
+            line = HTTPConnection(host, timeout=120)
+            line.request("GET", "/healthz")
+            assert line.getresponse().status == 200
+            waits.append(time.monotonic() - began)
+            time.sleep(0.1)
+    assert max(waits) < patient(2), waits
+    statuses = Counter(status for status, _, _ in said)
+    assert set(statuses) == {422, 503}, "another question of the page is not answered yet"
+    assert statuses[503] > SENT // 2
+    for status, retry, page in said:
+        if status == 503:
+            assert retry
+            assert b'name="revision"' in page or b'name="token"' in page, (
+                "what else was typed is sent again from the page"
+            )
+            assert b'name="file:carte"' in page
+    with visitor.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(address.split("/")[2])
+    assert dossier is not None
+    assert {one.kind for one in dossier.attachments} == {"png"}
