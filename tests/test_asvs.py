@@ -29,6 +29,7 @@ from engine.office import (
     notes,
     orders,
     second_factor,
+    secrets,
     sharing,
     staff,
     unproven_files,
@@ -160,6 +161,7 @@ def guessing() -> Iterator[str]:
     yield f"neither use up its {SETTINGS.code_tries} tries"
     yield f"for each account, {known_browsers.MOST_TAGS} at most"
     yield f"{staff.POSTS_PER_CLIENT} passwords in a quarter of an hour"
+    yield f"judges {secrets.AT_ONCE} at once, {secrets.WAITING} more wait {gate.PATIENCE:.0f} s at most; beyond"
     yield f"tried {assistance.NUMBERS_TRIED} times in a quarter of an hour by one agent"
     yield f"{SETTINGS.code_tries} a code; after {accounts.GUESSES_A_DAY} of a number, 1 a code"
     yield f"| {staff.PASSWORDS_A_DAY} of a login | the four million most common are refused; as many guesses take {4_000_000 // staff.PASSWORDS_A_DAY // 365} years"

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from threading import BoundedSemaphore
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from engine.records.gate import Gate
+
 CODE_DIGITS: Final = 6
 
 _hasher: Final = PasswordHasher()  # argon2id, RFC 9106's second choice: 64 MiB, 3 passes
-_at_once: Final = BoundedSemaphore(4)  # each takes 64 MiB: more people wait a little rather than fill the memory
+AT_ONCE: Final = 2  # passwords judged at the same time: each takes 64 MiB and a processor
+WAITING: Final = 2  # more wait for it, a second at most; who else comes is told that the service is busy
+_gate: Final = Gate(AT_ONCE, WAITING)
 _NOBODY: Final = _hasher.hash("nobody has this password")
 
 
 def hash_secret(password: str) -> str:
-    """What is kept of a password."""
-    with _at_once:
+    """What is kept of a password. Raises `Busy`."""
+    with _gate.turn():
         return _hasher.hash(password)
 
 
 def is_secret(kept: str, password: str) -> bool:
-    """Whether this is the password kept. Takes as long when nothing is kept, so that nobody learns who exists."""
-    with _at_once:
+    """Whether this is the password kept. Takes as long when nothing is kept, so that nobody learns who exists.
+    Raises `Busy`."""
+    with _gate.turn():
         try:
             return _hasher.verify(kept or _NOBODY, password) and bool(kept)
         except (VerificationError, InvalidHashError):

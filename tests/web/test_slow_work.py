@@ -1,4 +1,4 @@
-"""Small pictures that are slow to decode, sent together over sockets: the other pages answer, and most senders are told to come back."""
+"""Small posts that are slow to judge, sent together over sockets: the other pages answer, and most senders are told to come back."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import time
 from collections import Counter
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
+from urllib.parse import urlencode
+from wsgiref.types import WSGIApplication
 
 import pytest
 from PIL import Image
 
+from engine.office import secrets
 from tests.faults.installation import patient
 from tests.web.listening import listening
 from tests.web.visitor import ANSWERS, Visitor, a_visitor
@@ -53,12 +56,15 @@ def a_post(visitor: Visitor, picture: bytes) -> tuple[str, bytes, dict[str, str]
     return address, body, {"Cookie": cookies, "Content-Type": kind, "Sec-Fetch-Site": "same-origin"}
 
 
-@pytest.mark.slow
-def test_while_slow_pictures_are_decoded_the_other_pages_answer(tmp_path: Path) -> None:
-    visitor = at_the_papers(tmp_path)
-    address, body, headers = a_post(visitor, a_slow_picture())
-    said: list[tuple[int, str | None, bytes]] = []
-    with listening(visitor.client.application, THREADS) as listener:
+Answer: TypeAlias = tuple[int, str | None, bytes]  # status, Retry-After, page
+
+
+def flood(
+    application: WSGIApplication, address: str, body: bytes, headers: dict[str, str]
+) -> tuple[list[Answer], float]:
+    """The answers to as many posts at once, and the longest that another page waited meanwhile."""
+    said: list[Answer] = []
+    with listening(application, THREADS) as listener:
         host = listener.address.partition("//")[2]
 
         def sends() -> None:
@@ -78,7 +84,15 @@ def test_while_slow_pictures_are_decoded_the_other_pages_answer(tmp_path: Path) 
             assert line.getresponse().status == 200
             waits.append(time.monotonic() - began)
             time.sleep(0.1)
-    assert max(waits) < patient(2), waits
+    return said, max(waits)
+
+
+@pytest.mark.slow
+def test_while_slow_pictures_are_decoded_the_other_pages_answer(tmp_path: Path) -> None:
+    visitor = at_the_papers(tmp_path)
+    address, body, headers = a_post(visitor, a_slow_picture())
+    said, longest = flood(visitor.client.application, address, body, headers)
+    assert longest < patient(2)
     statuses = Counter(status for status, _, _ in said)
     assert set(statuses) == {422, 503}, "another question of the page is not answered yet"
     assert statuses[503] > SENT // 2
@@ -93,3 +107,27 @@ def test_while_slow_pictures_are_decoded_the_other_pages_answer(tmp_path: Path) 
         dossier = unit.dossier_numbered(address.split("/")[2])
     assert dossier is not None
     assert {one.kind for one in dossier.attachments} == {"png"}
+
+
+class _Slow:
+    """Passwords as a busy machine judges them."""
+
+    def verify(self, kept: str, password: str) -> bool:
+        time.sleep(3)
+        return False
+
+
+@pytest.mark.slow
+def test_while_passwords_are_judged_the_other_pages_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "_hasher", _Slow())
+    visitor = a_visitor(tmp_path)
+    form = visitor.open("/agent/connexion").form()
+    values = {**{name: found[0] for name, found in form.items()}, "login": "nobody", "password": "x" * 200}
+    cookies = "; ".join(f"{one.key}={one.value}" for one in visitor.client._cookies.values())
+    headers = {"Cookie": cookies, "Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+    said, longest = flood(visitor.client.application, "/agent/connexion", urlencode(values).encode(), headers)
+    assert longest < patient(2)
+    statuses = Counter(status for status, _, _ in said)
+    assert statuses[503] > SENT // 2, "and nothing of these is counted"
+    assert statuses[503] < SENT
+    assert all(retry and b"xxxx" not in page for status, retry, page in said if status == 503)
