@@ -26,10 +26,11 @@ from engine.office.office import NotFound, Office, WrongAnswers, pinned, seen
 from engine.office.papers import Attached, Upload, attach, detach, read_attachment
 from engine.office.redrafting import would_come_over
 from engine.office.secrets import random_digits
-from engine.office.unproven_files import let_go
+from engine.office.unproven_files import let_go, remove_replaced
 from engine.problems import Refused, refusal
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.store import Busy, Conflict, DossierLine, Taken, Unit
+from engine.records.unproven import UnprovenFile
 from engine.rules.criteria import adopt_criteria, next_criterion, stopped_by
 from engine.rules.decision import EntryDraft
 from engine.rules.due_dates import timers_of
@@ -265,6 +266,7 @@ def save_page(
 ) -> Saved:  # fmt: skip
     """Keeps what was typed on a page, or on one row of it that stands alone (`voyageurs.0`), right or wrong. Raises
     NotFound (no such page on the path), Conflict, Refused: role, closed, already_submitted."""
+    gone: list[UnprovenFile] = []
 
     def work(unit: Unit) -> Written:
         before = own_draft(unit, office, actor, dossier_id, revision, filling=True)
@@ -274,8 +276,7 @@ def save_page(
         if page_id not in {page.id for page in path(procedure, read.before.values.scope)}:
             raise NotFound
         after = without_orphans(replace(before, answers=read.answers, language=_spoken(procedure, before, actor)))
-        if actor.unproven:
-            let_go(unit, before, after)
+        gone[:] = let_go(office, unit, before, after, actor)
         dossier = keep_answers(office, unit, before, after, "saved", actor, page=page_id)
         following = page_after(procedure, read.after.values.scope, page_id)
         problems = tuple(one for one in read.problems if not row or one.at.startswith(f"{row}."))
@@ -285,6 +286,7 @@ def save_page(
 
     arguments = (dossier_id, page_id, raw, *((row,) if row else ()), revision)
     written = once(office, actor, "save_page", token, arguments, work, remember_written(office))
+    remove_replaced(office, gone)
     return saved_from(office, written)
 
 

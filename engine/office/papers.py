@@ -12,13 +12,22 @@ from engine.office.answering import dossier_again, keep_answers, own, without_or
 from engine.office.command import DOSSIER, Memory, once
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.tries import too_many
-from engine.office.unproven_files import check_still_kept, count_file_in, let_go, pieces_came
+from engine.office.unproven_files import (
+    check_still_kept,
+    count_file_in,
+    hold,
+    let_go,
+    pieces_came,
+    remove_replaced,
+    settle,
+)
 from engine.problems import Fact, Refused, refusal
 from engine.records.attachment_content import Rejected
 from engine.records.attachments import Before, Kept, Lost
 from engine.records.dossier import Actor, Attachment, Dossier
 from engine.records.reserve import NoRoom
 from engine.records.store import Unit
+from engine.records.unproven import UnprovenFile
 from engine.rules.access import may_read_file
 from engine.rules.answers import Raw
 from engine.rules.field_kinds.papers import files_of, with_file, without_file
@@ -73,10 +82,13 @@ def attach(
     with office.store.unit() as unit:
         dossier = own(unit, office, actor, dossier_id, filling=True)
         spot = spot_of(office, pinned(office, unit, dossier), dossier, path)
-    count = partial(_counted, office, dossier.id, client) if actor.unproven else None
-    kept = keep_file(office, dossier, spot, file, count)
+    before_it_lies = (
+        partial(_counted, office, dossier.id, client) if actor.unproven else partial(hold, office, dossier.id)
+    )
+    kept = keep_file(office, dossier, spot, file, before_it_lies, unproven=actor.unproven)
     if isinstance(kept, AnswerProblem):
         return Attached(dossier, kept)
+    gone: list[UnprovenFile] = []
 
     def work(unit: Unit) -> Attached:
         before = own(unit, office, actor, dossier_id, revision, filling=True)
@@ -86,13 +98,21 @@ def attach(
         after, full = handed_in(office, after, spot, kept)
         if full is not None:
             return Attached(before, full)
+        check_still_kept(unit, before.id, kept.sha256)
         if actor.unproven:
-            check_still_kept(unit, before.id, kept.sha256)
             pieces_came(unit, before.id, file.pieces)
-        after = _orderly(unit, before, after, actor)
+        after = _orderly(office, unit, before, after, actor, gone)
         return Attached(keep_answers(office, unit, before, after, "attached", actor, file=kept.kind, size=kept.size))
 
-    return once(office, actor, "attach", token, (dossier_id, path, kept.sha256, details, revision), work, ATTACHED)
+    try:
+        attached = once(
+            office, actor, "attach", token, (dossier_id, path, kept.sha256, details, revision), work, ATTACHED
+        )
+    finally:
+        if not actor.unproven:
+            settle(office, dossier_id, kept.sha256)
+    remove_replaced(office, gone)
+    return attached
 
 
 ATTACHED: Final[Memory[Attached]] = Memory(
@@ -102,6 +122,7 @@ ATTACHED: Final[Memory[Attached]] = Memory(
 
 def detach(office: Office, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None) -> Dossier:
     """Takes a file away from the question it answers."""
+    gone: list[UnprovenFile] = []
 
     def work(unit: Unit) -> Dossier:
         before = own(unit, office, actor, dossier_id, filling=True)
@@ -111,17 +132,22 @@ def detach(office: Office, actor: Actor, dossier_id: str, attachment_id: str, *,
         spot = spot_of(office, pinned(office, unit, before), before, attachment.field)
         answers = _changed(before.answers, spot, lambda plain: without_file(spot.field, plain, attachment_id))
         after = replace(_marked(before, spot, made=False), answers=answers)
-        after = _orderly(unit, before, after, actor)
+        after = _orderly(office, unit, before, after, actor, gone)
         return keep_answers(office, unit, before, after, "detached", actor)
 
-    return once(office, actor, "detach", token, (dossier_id, attachment_id), work, DOSSIER)
+    dossier = once(office, actor, "detach", token, (dossier_id, attachment_id), work, DOSSIER)
+    remove_replaced(office, gone)
+    return dossier
 
 
-def _orderly(unit: Unit, before: Dossier, after: Dossier, actor: Actor) -> Dossier:
-    """A draft without the files that nothing names."""
-    after = without_orphans(after) if before.is_draft else after
-    if actor.unproven:
-        let_go(unit, before, after)
+def _orderly(
+    office: Office, unit: Unit, before: Dossier, after: Dossier, actor: Actor, gone: list[UnprovenFile]
+) -> Dossier:  # fmt: skip
+    """A draft without the files that nothing names; `gone` are those to remove once it is kept. What was sent keeps every file."""
+    if not before.is_draft:
+        return after
+    after = without_orphans(after)
+    gone[:] = let_go(office, unit, before, after, actor)
     return after
 
 
@@ -175,19 +201,21 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
 
 
 def keep_file(
-    office: Office, dossier: Dossier, spot: Spot, file: Upload, count: Before | None = None
+    office: Office, dossier: Dossier, spot: Spot, file: Upload, before: Before | None = None, *, unproven: bool = False
 ) -> Kept | AnswerProblem:  # fmt: skip
-    """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. `count` is told of
-    the file of an unproven visitor before. Raises Refused("too_many_tries")."""
+    """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. `before` is told of
+    it first. Raises Refused("too_many_tries"), and Busy."""
     count_file(office, dossier)
     bounds = spot.field.bounds
     try:
-        return office.attachments.keep(file.data, file.name, bounds.accept, bounds.max_size, dossier.id, count)
+        return office.attachments.keep(
+            file.data, file.name, bounds.accept, bounds.max_size, dossier.id, before, unproven=unproven
+        )
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": spot.field.type, **rejected.facts}
         return AnswerProblem(spot.path, rejected.code, facts, label=spot.field.label)
     except NoRoom:
-        code = NO_ROOM if count is None else NO_ROOM_UNPROVEN
+        code = NO_ROOM_UNPROVEN if unproven else NO_ROOM
         return AnswerProblem(spot.path, code, {"type": spot.field.type}, label=spot.field.label)
 
 

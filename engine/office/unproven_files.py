@@ -3,18 +3,24 @@
 The bounds, in figures: a draft holds 64 MB (the largest post carries 45 MB, a whole form of photos less than 20). An address holds
 4 GB: two thousand drafts of 2 MB within a day, for mobile operators put thousands of people behind one address. Beyond, the files
 of that address that nothing names go first, then the oldest. Nobody is refused, and what is proven is not counted.
+
+A file that the draft of a proven person names no more is removed once that is kept; meanwhile a row says so, and none is taken that
+somebody hands in at that moment.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from engine.office.answering import keep_answers, without_orphans
+from engine.office.filed import is_named
 from engine.office.office import Office
 from engine.records.arrivals import ARRIVING
-from engine.records.dossier import SYSTEM_ACTOR, Dossier, without_files
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, without_files
 from engine.records.store import Busy, Unit
 from engine.records.unproven import UnprovenFile
 
@@ -30,17 +36,25 @@ _PIECES: Final = f"{ARRIVING}/"
 def count_file_in(office: Office, dossier_id: str, name: str, size: int, client: str) -> None:
     """Counts bytes before they lie on the shelf, and makes room for them. Raises `Busy` while the same file is being removed."""
     with office.store.unit(write=True) as unit:
-        known = unit.unproven_file(dossier_id, name)
-        if known is not None and known.state == "going":
-            raise Busy("file")
-        unit.put_unproven_file(
-            UnprovenFile(dossier_id, name, client, max(size, LEAST_COUNTED), office.now())
-        )  # fmt: skip
+        _announce(office, unit, dossier_id, name, size, client)
         beyond = list(unit.unproven_files_beyond(PER_DRAFT, dossier=dossier_id))
         beyond += unit.unproven_files_beyond(PER_ADDRESS, address=client) if client else ()
     for one in dict.fromkeys(beyond):
         if (one.dossier, one.name) != (dossier_id, name):
             _remove(office, one)
+
+
+def hold(office: Office, dossier_id: str, digest: str, size: int) -> None:
+    """Says that a file of a proven person is about to lie on the shelf. Raises `Busy` while the same file is being removed."""
+    with office.store.unit(write=True) as unit:
+        _announce(office, unit, dossier_id, digest, size, "")
+
+
+def _announce(office: Office, unit: Unit, dossier_id: str, name: str, size: int, client: str) -> None:
+    known = unit.unproven_file(dossier_id, name)
+    if known is not None and known.state == "going":
+        raise Busy("file")
+    unit.put_unproven_file(UnprovenFile(dossier_id, name, client, max(size, LEAST_COUNTED), office.now()))
 
 
 def count_pieces_in(office: Office, dossier_id: str, key: str, size: int, client: str) -> None:
@@ -60,11 +74,38 @@ def pieces_came(unit: Unit, dossier_id: str, key: str) -> None:
     _spare(unit, dossier_id, _PIECES + key)
 
 
-def let_go(unit: Unit, before: Dossier, after: Dossier) -> None:
-    """Files that a draft names no more are the first to make room."""
+def let_go(office: Office, unit: Unit, before: Dossier, after: Dossier, actor: Actor) -> tuple[UnprovenFile, ...]:
+    """Of files that a draft names no more, those of an unproven visitor are the first to make room; the others, which are answered,
+    are to be removed once this unit is committed (`remove_replaced`)."""
     left = {one.sha256 for one in after.attachments}
-    for digest in {one.sha256 for one in before.attachments} - left:
-        _spare(unit, before.id, digest)
+    gone = sorted({one.sha256 for one in before.attachments} - left)
+    if actor.unproven:
+        for digest in gone:
+            _spare(unit, before.id, digest)
+        return ()
+    going = tuple(UnprovenFile(before.id, digest, "", LEAST_COUNTED, office.now(), "going") for digest in gone)
+    for file in going:
+        unit.put_unproven_file(file)
+    return going
+
+
+def remove_replaced(office: Office, going: Iterable[UnprovenFile]) -> None:
+    """Removes what `let_go` answered. What a silent shelf keeps is left to the worker."""
+    for file in going:
+        with suppress(Busy):
+            _finish(office, file)
+
+
+def settle(office: Office, dossier_id: str, digest: str) -> None:
+    """Once it is known what became of a file that was held: removed where nothing names it."""
+    with suppress(Busy):
+        with office.store.unit(write=True) as unit:
+            held = unit.unproven_file(dossier_id, digest)
+            claimed = (
+                unit.claim_unproven_file(held, office.now()) if held is not None and held.state != "going" else None
+            )
+        if claimed is not None:
+            _finish(office, claimed)
 
 
 def _spare(unit: Unit, dossier_id: str, name: str) -> None:
@@ -127,10 +168,7 @@ def _finish(office: Office, file: UnprovenFile) -> None:
     """Removes a file that this caller claimed from the shelf. Until its row is dropped, nobody hands the same one in again."""
     if file.name.startswith(_PIECES):
         office.attachments.arriving.forget(file.dossier, file.name.removeprefix(_PIECES))
-    else:
-        with office.store.unit() as unit:
-            dossier = unit.dossier(file.dossier)
-        if dossier is None or all(one.sha256 != file.name for one in dossier.attachments):
-            office.attachments.take_back((file.dossier, file.name))
+    elif not is_named(office.store, (file.dossier, file.name)):
+        office.attachments.take_back((file.dossier, file.name))
     with office.store.unit(write=True) as unit:
         unit.drop_unproven_file(file)

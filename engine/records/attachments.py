@@ -72,15 +72,15 @@ class AttachmentStore:
 
     def keep(
         self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "", before: Before | None = None,
-        weigh: Weigh | None = None,
+        weigh: Weigh | None = None, *, unproven: bool = False,
     ) -> Kept:  # fmt: skip
         """Judges a file and keeps what is fit of it for a dossier. Raises `Rejected` (nothing kept), `NoRoom` (disk full) or
-        `Busy` (disk cut, too many at once). `before` is given by unproven visitors only."""
+        `Busy` (disk cut, too many at once). Less room is left for who is `unproven`."""
         if not data:
             raise Rejected("file_empty")
         if len(data) > max_size:
             raise Rejected("file_size", size=len(data), maximum=max_size)
-        self.reserve.check(len(data), unproven=before is not None)
+        self.reserve.check(len(data), unproven=unproven)
         if self._inspect is not None and (code := self._inspect(data)) is not None:
             raise Rejected(code)
         with self._judging.turn():

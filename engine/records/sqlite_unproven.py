@@ -38,7 +38,7 @@ class UnprovenVerbs(Verbs):
         self._change(sql, (claimed.dossier, claimed.name, instant_text(claimed.at)))
 
     def prove_files(self, dossier_id: str) -> None:
-        self._change("DELETE FROM unproven_file WHERE dossier = ?", (dossier_id,))
+        self._change("DELETE FROM unproven_file WHERE dossier = ? AND state <> 'going'", (dossier_id,))
 
     def unproven_files_beyond(self, most: int, *, dossier: str = "", address: str = "") -> tuple[UnprovenFile, ...]:
         column, value = ("dossier", dossier) if dossier else ("address", address)

@@ -40,7 +40,8 @@ def unproven_so_far(each_file: str, digest: str, size: str, at: str) -> str:
 @dataclass(frozen=True, slots=True)
 class UnprovenFile:
     """`name` is the digest of a file, or `arriving/` and the key of one that comes in pieces. `address` is the client's key. `at`: when
-    it was counted; while it is `going`, when its removal was claimed."""
+    it was counted; while it is `going`, when its removal was claimed. Files of proven people have a row while they are handed in or
+    removed, of no address."""
 
     dossier: str
     name: str
@@ -72,7 +73,7 @@ class UnprovenUnit(Protocol):
         ...
 
     def prove_files(self, dossier_id: str) -> None:
-        """The owner proved their number: nothing of this dossier is counted any more."""
+        """The owner proved their number: nothing of this dossier is counted any more. What is being removed is removed."""
         ...
 
     def unproven_files_beyond(self, most: int, *, dossier: str = "", address: str = "") -> tuple[UnprovenFile, ...]:

@@ -21,7 +21,7 @@ from engine.records.arrivals import Arrivals
 from engine.records.attachments import Lost
 from engine.records.dossier import Actor, Dossier
 from engine.records.sqlite import SqliteStore
-from engine.records.store import Busy, Store
+from engine.records.store import Busy, Conflict, Store
 from tests.engine.office.world import B3, World, a_world
 from tests.postgres import an_empty_store
 
@@ -170,6 +170,51 @@ def test_who_proved_their_number_is_counted_no_more(world: World, monkeypatch: p
     world.wait(days=2)
     remove_idle(world.office)
     assert lies(world, draft, digest)
+
+
+def test_a_replaced_file_of_a_proven_person_is_gone_at_once(world: World) -> None:
+    owner = world.applicant()
+    draft = world.draft(B3, owner)
+    sent = [send(world, owner, draft, shade) for shade in range(4)]
+    assert [lies(world, draft, digest) for digest in sent] == [False, False, False, True]
+    assert send(world, owner, draft, 3) == sent[3], "the same in its own place"
+    assert lies(world, draft, sent[3])
+    assert counted(world) == 0
+    assert fsck(world.office) == ()
+
+
+def test_a_file_that_nothing_came_to_name_is_gone_at_once(world: World) -> None:
+    owner = world.applicant()
+    draft = world.draft(B3, owner)
+    kept = send(world, owner, draft, 1)
+    with pytest.raises(Conflict):
+        intake.attach(world.office, owner, draft.id, "justificatif", Upload("a.jpg", photo(2)), revision=0)
+    handed = intake.attach(world.office, owner, draft.id, "justificatif", Upload("a.jpg", photo(1)))
+    assert handed.problem is None, "the same file, in place of itself"
+    assert lies(world, draft, kept)
+    assert [one.name.rpartition("/")[2] for one in world.office.attachments.shelf.lies()] == [f"{kept}.{draft.id}"]
+    assert counted(world) == 0
+
+
+def test_a_shelf_that_is_silent_then_leaves_it_to_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = world.applicant()
+    draft = world.draft(B3, owner)
+    digest = send(world, owner, draft, 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(world.office.attachments), "take_back", silent)
+        last = send(world, owner, draft, 2)
+    assert lies(world, draft, digest)
+    with pytest.raises(Busy):  # the same file comes back in that moment: it is sent again
+        send(world, owner, draft, 1)
+    world.wait(minutes=11)
+    assert end_removals(world.office) >= 1
+    assert not lies(world, draft, digest)
+    assert last not in {one.sha256 for one in world.kept(draft).attachments}
+    assert counted(world) == 0
+
+
+def silent(*_: object) -> None:
+    raise Busy("shelf")
 
 
 def cut(*_: object) -> None:
