@@ -21,6 +21,7 @@ from engine.office import (
     cashier,
     code_limits,
     exports,
+    file_counts,
     guesses,
     invitations,
     known_browsers,
@@ -221,6 +222,9 @@ def said() -> Iterator[str]:
     yield f"each filter of each stream counted, {pdf_content.MOST_FOLDED:,} of them objects folded"
     yield f"{unproven_files.PER_DRAFT:,} bytes a draft, {unproven_files.PER_ADDRESS:,} an address"
     yield f"stay {minutes(unproven_files.KEPT_FOR) // 60} hours after the last action"
+    yield f"{file_counts.BYTES_A_DAY:,} a person and day"
+    yield f"{file_counts.BYTES_PER_BROWSER:,} a browser, {file_counts.BYTES_PER_ADDRESS:,} an address and day"
+    yield f"{file_counts.PIXELS:,} a draft's account and a browser in a quarter of an hour, {file_counts.PIXELS_PER_ADDRESS:,} an address and hour"
     yield f"larger of {reserve.LEAST >> 20} MB and {reserve.SHARE:.0%}".replace("%", " %")
     yield f"bodies above {console_bodies.SMALL >> 10} KiB under way in a process | {console_bodies.MOST:,} bytes together, counted as they come in steps of {console_bodies.STEP:,}, and {console_bodies.LEFT >> 20} MiB"
     yield f"waits {GLANCE} s for a store"

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.office.command import Memory, once
+from engine.office.file_counts import count_file
 from engine.office.journalling import journalise
 from engine.office.letters import dossier_link
 from engine.office.office import NotFound, Office, seen
-from engine.office.papers import Upload, count_file
+from engine.office.papers import Upload
 from engine.problems import Fact, Refusal, Refused, refusal
 from engine.records.attachment_content import Rejected
 from engine.records.attachments import Lost
@@ -152,7 +153,7 @@ def _side(dossier: Dossier, actor: Actor) -> Side:
 
 
 def _kept(office: Office, actor: Actor, dossier: Dossier, file: Upload) -> Attachment:
-    count_file(office, dossier)
+    count_file(office, dossier, len(file.data))
     kept = office.attachments.keep(file.data, file.name, FILE_KINDS, LARGEST_FILE, dossier.id)
     return Attachment(
         new_id(), _FILE, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages, actor.id

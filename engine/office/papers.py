@@ -10,8 +10,8 @@ from typing import Final
 from engine.definition.model import Field, Procedure
 from engine.office.answering import dossier_again, keep_answers, own, without_orphans
 from engine.office.command import DOSSIER, Memory, once
+from engine.office.file_counts import count_file, count_pixels
 from engine.office.office import NotFound, Office, pinned, seen
-from engine.office.tries import too_many
 from engine.office.unproven_files import (
     check_still_kept,
     count_file_in,
@@ -23,7 +23,7 @@ from engine.office.unproven_files import (
 )
 from engine.problems import Fact, Refused, refusal
 from engine.records.attachment_content import Rejected
-from engine.records.attachments import Before, Kept, Lost
+from engine.records.attachments import Before, Kept, Lost, Weigh
 from engine.records.dossier import Actor, Attachment, Dossier
 from engine.records.reserve import NoRoom
 from engine.records.store import Unit
@@ -36,7 +36,6 @@ from engine.rules.scopes import Values, standing_of
 from engine.rules.view import AnswerProblem
 from engine.values import Plain, new_id
 
-FILES_AT_ONCE: Final = 100  # of one person, in a quarter of an hour
 NO_ROOM: Final = "file_no_room"  # uploads stopped: the disk is down to its reserve
 NO_ROOM_UNPROVEN: Final = "file_no_room_unproven"  # they stop earlier for who has not proven their number
 FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
@@ -75,9 +74,10 @@ class Spot:
 def attach(
     office: Office, actor: Actor, dossier_id: str, path: str, file: Upload,
     details: Mapping[str, str] | None = None, *, revision: int | None = None, token: str | None = None, client: str = "",
+    browser: str = "",
 ) -> Attached:  # fmt: skip
     """Hands a file in at a question (`acte`, `enfants.0.acte`). `details` are the controls posted beside it: which
-    alternative, when it was issued. `client` is the key of the address that sends. Raises NotFound, Conflict, Refused (role,
+    alternative, when it was issued. `client` is the key of the address that sends, `browser` what it was given. Raises NotFound, Conflict, Refused (role,
     closed, already_submitted)."""
     with office.store.unit() as unit:
         dossier = own(unit, office, actor, dossier_id, filling=True)
@@ -85,7 +85,9 @@ def attach(
     before_it_lies = (
         partial(_counted, office, dossier.id, client) if actor.unproven else partial(hold, office, dossier.id)
     )
-    kept = keep_file(office, dossier, spot, file, before_it_lies, unproven=actor.unproven)
+    weigh = partial(count_pixels, office, actor, client, browser) if actor.unproven else None
+    count_file(office, dossier, len(file.data), client, browser)
+    kept = keep_file(office, dossier, spot, file, before_it_lies, weigh)
     if isinstance(kept, AnswerProblem):
         return Attached(dossier, kept)
     gone: list[UnprovenFile] = []
@@ -201,15 +203,15 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
 
 
 def keep_file(
-    office: Office, dossier: Dossier, spot: Spot, file: Upload, before: Before | None = None, *, unproven: bool = False
+    office: Office, dossier: Dossier, spot: Spot, file: Upload, before: Before | None = None, weigh: Weigh | None = None
 ) -> Kept | AnswerProblem:  # fmt: skip
     """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. `before` is told of
-    it first. Raises Refused("too_many_tries"), and Busy."""
-    count_file(office, dossier)
+    it first; `weigh` of the pixels of an unproven visitor. Raises Busy."""
+    unproven = weigh is not None
     bounds = spot.field.bounds
     try:
         return office.attachments.keep(
-            file.data, file.name, bounds.accept, bounds.max_size, dossier.id, before, unproven=unproven
+            file.data, file.name, bounds.accept, bounds.max_size, dossier.id, before, weigh, unproven=unproven
         )
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": spot.field.type, **rejected.facts}
@@ -221,15 +223,6 @@ def keep_file(
 
 def _counted(office: Office, dossier_id: str, client: str, digest: str, size: int) -> None:
     count_file_in(office, dossier_id, digest, size, client)
-
-
-def count_file(office: Office, dossier: Dossier) -> None:
-    """Before a file of an applicant lies on the disk, whatever becomes of it: so many in a quarter of an hour, in all their
-    dossiers. Raises Refused("too_many_tries")."""
-    with office.store.unit(write=True) as unit:
-        closed = too_many(unit, office.now(), (f"files:{dossier.owner}", FILES_AT_ONCE))
-    if closed is not None:
-        raise Refused(closed)
 
 
 def handed_in(office: Office, dossier: Dossier, spot: Spot, kept: Kept) -> tuple[Dossier, AnswerProblem | None]:

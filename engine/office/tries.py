@@ -41,28 +41,28 @@ def network_of(address: str) -> str:
     return str(read.ipv4_mapped or ip_network((read.packed, 64), strict=False))
 
 
-def too_many(unit: Unit, now: datetime, *limits: Limit | tuple[str, int]) -> Refusal | None:
-    """Counts one try under each limit, in order, and stops at the first that is full: later limits are not counted then. Put
+def too_many(unit: Unit, now: datetime, *limits: Limit | tuple[str, int], weight: int = 1) -> Refusal | None:
+    """Counts one try, or as many as it weighs (bytes, pixels), under each limit, in order, and stops at the first that is full: later limits are not counted then. Put
     the limit of the caller before the limit of the number or account that the caller names, so that a caller who is
     refused uses up nothing of it. Refusal("too_many_tries", minutes): after so many minutes a try is accepted again.
 
     A key that ends with `@` has no caller to count and is skipped. The unit must write.
     """
     for limit in limits:
-        left = count(unit, now, Limit(*limit))
+        left = count(unit, now, Limit(*limit), weight)
         if left > _NOW:
             return refusal("too_many_tries", minutes=minutes_of(left))
     return None
 
 
-def count(unit: Unit, now: datetime, limit: Limit) -> timedelta:
+def count(unit: Unit, now: datetime, limit: Limit, weight: int = 1) -> timedelta:
     """Counts one try, and answers zero; of a full limit counts nothing, and answers how long it stays full."""
     if limit.key.endswith("@"):
         return _NOW
     steps = _steps(unit, now, limit)
     left = _left(steps, now, limit)
     if left == _NOW:
-        unit.count_try(limit.key, str(_step(now, limit)))
+        unit.count_try(limit.key, str(_step(now, limit)), weight)
     return left
 
 

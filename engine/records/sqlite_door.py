@@ -19,8 +19,8 @@ CODES: Final = Shape(SignInCode, "sign_in_code", ("phone",))
 REPLIES: Final = Shape(Reply, "reply", ("principal", "route", "key"))
 
 _COUNT: Final = (
-    'INSERT INTO rate (key, "window", n) VALUES (?, ?, 1)'
-    ' ON CONFLICT (key, "window") DO UPDATE SET n = rate.n + 1 RETURNING n'
+    'INSERT INTO rate (key, "window", n) VALUES (?, ?, ?)'
+    ' ON CONFLICT (key, "window") DO UPDATE SET n = rate.n + excluded.n RETURNING n'
 )
 _ASIDE: Final = (
     "INSERT INTO aside (key, body, at) VALUES (?, ?, ?)"
@@ -92,8 +92,8 @@ class DoorVerbs(RowVerbs):
     def drop_code(self, phone: str) -> None:
         self._change("DELETE FROM sign_in_code WHERE phone = ?", (phone,))
 
-    def count_try(self, key: str, window: str) -> int:
-        tries: int = self._changed(_COUNT, (key, window))[0][0]
+    def count_try(self, key: str, window: str, weight: int = 1) -> int:
+        tries: int = self._changed(_COUNT, (key, window, weight))[0][0]
         return tries
 
     def tries(self, key: str, windows: Sequence[str]) -> dict[str, int]:

@@ -107,8 +107,8 @@ class PeopleUnit(Protocol):
         other counts between what it reads and what it counts."""
         ...
 
-    def count_try(self, key: str, window: str) -> int:
-        """Counts one more try in this window and answers how many there were, this one included."""
+    def count_try(self, key: str, window: str, weight: int = 1) -> int:
+        """Counts one more try in this window, or as many as it weighs, and answers how many there were, these included."""
         ...
 
     def keep_aside(self, key: str, body: Plain, at: datetime) -> None:

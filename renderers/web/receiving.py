@@ -15,7 +15,7 @@ from engine.office.office import NotFound
 from engine.office.papers import NO_ROOM, NO_ROOM_UNPROVEN
 from engine.problems import Fact
 from engine.rules.view import AnswerProblem, PageView
-from renderers.web.base import actor, client, form_token, office, say
+from renderers.web.base import actor, asker, client, form_token, office, say
 from renderers.web.cases import Case
 from renderers.web_form import file_fields
 
@@ -51,7 +51,9 @@ def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
     details = {name: value for name, value in request.form.items() if not is_own(name)} if uploads else {}
     for at, upload in uploads.items():
         token = f"{form_token()}:{at}" if form_token() else None
-        attached = attach(office(), actor(), one.id, at, upload, details, token=token, client=client())
+        attached = attach(
+            office(), actor(), one.id, at, upload, details, token=token, client=client(), browser=asker().browser
+        )
         problems += [attached.problem] if attached.problem else []
         stored += attached.problem is None
         _remember(one, at, attached.problem)

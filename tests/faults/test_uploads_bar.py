@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine.office import papers
+from engine.office import file_counts
 from engine.records import attachment_content, attachments, pdf_content, picture_content
 from engine.records.attachment_content import Content
 from engine.records.attachments import AttachmentStore
@@ -85,7 +85,7 @@ def post_raw(visitor: Visitor, address: str, name: str, data: bytes) -> None:
 def test_a_refusal_is_told_beside_its_question_and_leaves_nothing(
     tmp_path: Path, files: list[Hostile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(papers, "FILES_AT_ONCE", len(files))
+    monkeypatch.setattr(file_counts, "FILES_AT_ONCE", len(files))
     visitor, address = at_the_papers(tmp_path)
     before = on_disk(tmp_path)
     seen = set()

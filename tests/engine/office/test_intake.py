@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.definition.model import Sensitive
-from engine.office import intake, papers
+from engine.office import file_counts, intake
 from engine.office.intake import Upload
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refused
@@ -241,7 +241,7 @@ class TestSending:
 
     def test_one_person_fills_no_disk(self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Files that take the place of one another, in several drafts: so many, and no more lie there."""
-        monkeypatch.setattr(papers, "FILES_AT_ONCE", 4)
+        monkeypatch.setattr(file_counts, "FILES_AT_ONCE", 4)
         owner, drafts = world.applicant(), (world.draft(PASSPORT), world.draft("duplicata-bac"))
         spots = [next(one.at for one in intake.check(world.office, owner, draft.id).errors) for draft in drafts]
         for number in range(4):

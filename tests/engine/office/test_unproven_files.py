@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from engine.office import intake, unproven_files
+from engine.office import file_counts, intake, unproven_files
 from engine.office.arriving import receive_piece, received
 from engine.office.claims import adopt, go_on_unproven
+from engine.office.file_counts import count_file
 from engine.office.inspection import fsck
 from engine.office.intake import Upload
 from engine.office.sessions import actor_of
 from engine.office.timers import tour
 from engine.office.unproven_files import LEAST_COUNTED, end_removals, remove_idle
+from engine.problems import Refused
 from engine.records.arrivals import Arrivals
 from engine.records.attachments import Lost
 from engine.records.dossier import Actor, Dossier
@@ -211,6 +214,53 @@ def test_a_shelf_that_is_silent_then_leaves_it_to_the_worker(world: World, monke
     assert not lies(world, draft, digest)
     assert last not in {one.sha256 for one in world.kept(draft).attachments}
     assert counted(world) == 0
+
+
+def test_bytes_are_counted_by_account_and_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_counts, "BYTES_A_DAY", 2_000)  # each photo is below 1,000
+    owner = world.applicant()
+    draft = world.draft(B3, owner)
+    send(world, owner, draft, 1)
+    send(world, owner, draft, 2)
+    world.wait(hours=20)
+    with pytest.raises(Refused, match="too_many_tries"):
+        send(world, owner, draft, 3)
+    world.wait(hours=6)
+    send(world, owner, draft, 4)
+
+
+@pytest.mark.parametrize("bound", ["BYTES_PER_ADDRESS", "BYTES_PER_BROWSER"])
+def test_accounts_without_a_telephone_share_the_bytes_of_their_place(
+    world: World, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(file_counts, bound, 1_000)
+    drafts = [world.draft(B3, world.applicant()) for _ in range(2)]
+    for login, refused in (("a@example.org", True), ("+22890112233", False)):
+        with world.office.store.unit(write=True) as unit:
+            for number, draft in enumerate(drafts):
+                account = unit.account(draft.owner)
+                assert account is not None
+                unit.put_account(replace(account, login=f"{login}{number}"))
+        refusals = 0
+        for draft in drafts:
+            try:
+                count_file(world.office, draft, 900, HERE, "browser")
+            except Refused:
+                refusals += 1
+        assert bool(refusals) is refused
+
+
+def test_pixels_of_unproven_visitors_are_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_counts, "PIXELS", 2_000_000)  # each picture counts for a million at least
+    _, who, draft = begun(world)
+    send(world, who, draft, 1)
+    send(world, who, draft, 2)
+    with pytest.raises(Refused, match="too_many_tries"):
+        send(world, who, draft, 3)
+    owner = world.applicant()
+    theirs = world.draft(B3, owner)
+    for shade in range(4):
+        send(world, owner, theirs, shade)
 
 
 def silent(*_: object) -> None:
