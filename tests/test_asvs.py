@@ -16,6 +16,7 @@ import pytest
 
 from engine.office import (
     accounts,
+    answering,
     askers,
     assistance,
     cashier,
@@ -213,6 +214,7 @@ def said() -> Iterator[str]:
     yield f"whole within {_GRACE:.0f} s and 1 s for each {_LEAST} bytes, {_AHEAD:.0f} s ahead at most"
     yield f"{_AT_ONCE}, {_IDLE} s without a word"
     yield f"{_READY >> 20} MiB lie ready on the disk, no thread waits for who takes it; who takes nothing for {_IDLE} s"
+    yield f"{answering.SAVED} a person in a quarter of an hour, {answering.SAVED_A_DAY:,} a day; what changes nothing"
     yield f"{arrivals.LARGEST:,} bytes; {arrivals.AT_ONCE} on their way a dossier; pieces of {arrivals.LARGEST_PIECE:,} bytes"
     yield f"{picture_content.MOST_PIXELS:,} pixels; saved anew, {picture_content.LONGEST_SIDE:,} a side"
     yield f"may have {picture_content.MOST_PHOTO_PIXELS:,}: telephones"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from engine.definition.model import Procedure
 from engine.office.carrying import check_open_draft, keep
 from engine.office.command import Memory
 from engine.office.office import NotFound, Office, pinned, seen
+from engine.office.tries import Limit, too_many
 from engine.problems import Refused, refusal
 from engine.records.dossier import Actor, Dossier, files_named
 from engine.records.store import Unit
@@ -22,6 +24,10 @@ from engine.rules.view import AnswerProblem, FormView, PageView
 from engine.values import Plain
 
 _OF_DRAFTS: Final = frozenset({"saved", "linked", "reused"})  # entries that no request has once it was sent
+
+
+SAVED: Final = 300  # changes of answers and files by one person in a quarter of an hour: one every three seconds
+SAVED_A_DAY: Final = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +73,14 @@ def keep_answers(
     office: Office, unit: Unit, before: Dossier, after: Dossier, kind: str, actor: Actor, **body: Plain
 ) -> Dossier:
     """Keeps a dossier whose answers or files changed; nothing is written when nothing did. The journal names the answers
-    and commits to them. Raises Refused: already_submitted, closed, for what is kept of drafts only and of those given up."""
+    and commits to them, for good: so often and no more. Raises Refused: already_submitted, closed, for what is kept of drafts only and
+    of those given up; too_many_tries."""
     if kind in _OF_DRAFTS or before.is_draft:
         check_open_draft(before)
     if after == before:
         return before
+    if actor.kind != "system":
+        _count(office, unit, actor)
     procedure = pinned(office, unit, before)
     label = dossier_label(procedure, after, office.day(), office.directory, office.wording)
     changed = changed_answers(before, after)
@@ -81,6 +90,14 @@ def keep_answers(
     commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})
     draft = EntryDraft(kind, {"revision": before.revision + 1, "fields": codes(changed), **body}, commits)
     return keep(office, unit, before, replace(after, label=label), [draft], actor)
+
+
+def _count(office: Office, unit: Unit, actor: Actor) -> None:
+    closed = too_many(
+        unit, office.now(), (f"saved:{actor.id}", SAVED), Limit(f"saved-day:{actor.id}", SAVED_A_DAY, timedelta(days=1))
+    )
+    if closed is not None:
+        raise Refused(closed)
 
 
 def _still_reused(before: Dossier, after: Dossier, changed: Mapping[str, Plain]) -> Dossier:

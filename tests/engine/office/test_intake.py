@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.definition.model import Sensitive
-from engine.office import file_counts, intake
+from engine.office import answering, file_counts, intake
 from engine.office.intake import Upload
 from engine.office.office import NotFound, WrongAnswers
 from engine.problems import Refused
@@ -253,6 +253,27 @@ class TestSending:
         assert {one for one in tmp_path.rglob("*") if one.is_file()} == lying
         world.wait(minutes=16)
         intake.attach(world.office, owner, drafts[0].id, spots[0], intake.Upload("acte.pdf", pdf()))
+
+    def test_the_journal_of_a_draft_grows_by_what_changed_and_so_often(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(answering, "SAVED", 4)
+        owner, draft = world.applicant(), world.draft()
+        before = len(world.kinds(draft))
+        for _ in range(9):  # wrong, and the same each time
+            saved = intake.save_page(world.office, owner, draft.id, "identite", {"nom": [""]})
+            assert saved.errors
+        assert len(world.kinds(draft)) == before + 1
+
+        def goes_on() -> None:
+            for number in range(9):
+                intake.save_page(world.office, owner, draft.id, "identite", {"nom": [f"Abc{'d' * number}"]})
+
+        with pytest.raises(Refused, match="too_many_tries"):
+            goes_on()
+        assert len(world.kinds(draft)) <= before + 4
+        world.wait(minutes=16)
+        intake.save_page(world.office, owner, draft.id, "identite", {"nom": ["Other"]})
 
     def test_a_dropped_draft_is_forgotten(self, world: World) -> None:
         owner, dossier = world.applicant(), world.filled()
