@@ -10,7 +10,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database tracer bucket spreadsheet test quick fuzz faults faults-long lint format bench reference locked sbom clean
+.PHONY: help install browser run worker database tracer bucket spreadsheet proxy test quick fuzz faults faults-long lint format bench reference locked sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -43,7 +43,10 @@ tracer: install ## strace, for the tests in which calls of the system fail (Debi
 spreadsheet: install ## Gnumeric, which opens the tables that people take away (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.faults.spreadsheet --install
 
-test: browser database tracer bucket spreadsheet ## every test, as the continuous integration runs them
+proxy: install ## nginx, for the tests of the documented proxy (Debian's package; asks for root when it is missing)
+	@$(BIN)/python -m tests.nginx --install
+
+test: browser database tracer bucket spreadsheet proxy ## every test, as the continuous integration runs them
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 quick: database bucket ## the fast tests only: no browser, no race, no fuzzing

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import socket
 import ssl
 import subprocess
@@ -13,7 +12,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from configparser import RawConfigParser
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ from renderers.console_serving import _AT_ONCE
 from renderers.web.hardening import LARGEST_BODY
 from server import create_app
 from tests.engine.office.world import a_world
+from tests.nginx import program
 from tests.postgres import server
 
 # where a post may bring files, and the modules that read them
@@ -318,12 +318,10 @@ def nginx(folder: Path, port: int) -> str:
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[int]:
-    if shutil.which("nginx") is None:
-        pytest.skip("no nginx on this machine")
     tmp_path.chmod(0o755)
     port = 20_000 + 2 * (os.getpid() % 5_000)
     (tmp_path / "main.conf").write_text(nginx(tmp_path, port), "utf-8")
-    command = ["nginx", "-c", str(tmp_path / "main.conf"), "-e", str(tmp_path / "error.log")]
+    command = [program(), "-c", str(tmp_path / "main.conf"), "-e", str(tmp_path / "error.log")]
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     with subprocess.Popen(command) as process:
@@ -362,6 +360,23 @@ def test_the_proxy_holds_neither_half_sent_headers_nor_large_bodies(proxy: int) 
     assert answer == b"HTTP/1.1 502 Bad Gateway", "handed on to the portal, which is not there"
 
 
+@pytest.mark.slow
+def test_slow_senders_of_files_keep_nobody_of_their_address_from_a_small_form(proxy: int) -> None:
+    head = (
+        b"POST /dossiers/26000000001/demande/identite HTTP/1.1\r\nHost: guichet.example\r\nContent-Length: %d\r\n\r\n"
+    )
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with ExitStack() as held:
+        for _ in range(60):
+            line = held.enter_context(socket.create_connection(("127.0.0.1", proxy), 30))
+            secure = held.enter_context(context.wrap_socket(line, server_hostname="guichet.example"))
+            secure.sendall(head % (2 << 20) + b"a")
+        small = head.replace(b"Content-Length", b"Connection: close\r\nContent-Length")
+        assert through(proxy, small % 4 + b"a=bc")[0] == b"HTTP/1.1 502 Bad Gateway"
+        assert through(proxy, small % (2 << 20))[0].startswith(b"HTTP/1.1 429 ")
+
+
 @pytest.mark.parametrize(
     ("address", "key"),
     [
@@ -377,8 +392,8 @@ def test_the_proxy_counts_an_ipv6_client_by_its_64(address: str, key: str | None
     """By the text of the address: the same key for a whole /64, a network with zeros in its name included."""
     text = (FOLDER / "nginx.conf").read_text("utf-8")
     patterns = [one.replace("(?<", "(?P<") for one in re.findall(r'"~(\S+)"\s+\$guichet_', text)]
-    assert len(patterns) == 2
-    found = next((match[1] for one in patterns if (match := re.search(one, address))), None)
+    assert len(patterns) == 3
+    found = next((match[1] for one in patterns[:2] if (match := re.search(one, address))), None)
     assert found == key
 
 

@@ -33,6 +33,7 @@ PAGE_LASTS: Final = timedelta(minutes=30)  # at least, where a card is typed on 
 TRIES_PER_DOSSIER: Final = 10
 TRIES_PER_ACCOUNT: Final = 20
 TRIES_AT_COUNTER: Final = 40  # of an agent who helps one person after another
+TRIES_PER_FOREIGN_NUMBER: Final = 3  # by one account, of a number that is not its own
 TRIES_PER_NUMBER: Final = 10  # from all dossiers and accounts together
 
 
@@ -147,7 +148,7 @@ def _open_payment(
     if (other := awaited_in(unit, dossier, now)) is not None:
         raise Refused(_awaited(other))
     rung = phone if office.providers[provider].rings else ""
-    if (closed := too_many(unit, now, *_limits(actor, dossier, rung))) is not None:
+    if (closed := too_many(unit, now, *_limits(unit, actor, dossier, rung))) is not None:
         raise Refused(closed)
     if not is_served(office, unit):
         raise Refused(refusal("payments_closed"))
@@ -172,12 +173,16 @@ def _open_payment(
     return payment
 
 
-def _limits(actor: Actor, dossier: Dossier, rung: str) -> Iterator[Limit]:
-    """`rung`: the number whose telephone rings; a card and the simulated operator ring none."""
+def _limits(unit: Unit, actor: Actor, dossier: Dossier, rung: str) -> Iterator[Limit]:
+    """`rung`: the number whose telephone rings; a card and the simulated operator ring none. A person's own proven number is
+    not counted: other accounts cannot keep them from paying with it."""
     if rung:
         yield Limit(f"payer:{actor.id}", TRIES_PER_ACCOUNT if actor.kind == "applicant" else TRIES_AT_COUNTER)
     yield Limit(f"pay:{dossier.id}", TRIES_PER_DOSSIER)
-    if rung:
+    account = unit.account(actor.id) if rung else None
+    if account is not None and account.login != rung:
+        if actor.kind == "applicant":
+            yield Limit(f"rung:{rung}/{actor.id}", TRIES_PER_FOREIGN_NUMBER)
         yield Limit(f"rung:{rung}", TRIES_PER_NUMBER)
 
 

@@ -142,10 +142,9 @@ def put_aside(
         session = unit.session(token_digest(token)) if token else None
         account = unit.account(session.account) if session else None
         if account is None or account.is_claimed:  # a number that nobody has proven is nobody's here
-            session, closed = None, too_many(unit, now, *limits_of(asker, "aside"), _strangers(asker))
-        else:
-            own = Limit(f"aside:{account.id}", ASIDES_PER_ACCOUNT)
-            closed = too_many(unit, now, *limits_of(asker, "aside"), own)
+            session, closed = None, too_many(unit, now, _strangers(asker), *limits_of(asker, "aside"))
+        else:  # by the account alone: strangers behind its address do not count against it
+            closed = too_many(unit, now, Limit(f"aside:{account.id}", ASIDES_PER_ACCOUNT))
         if closed is None and (session or _is_dossier(address)):  # one that does not exist is answered alike
             office.attachments.reserve.check(LONGEST_ASIDE, unproven=session is None)
         if closed is None and (session or _owner_at(unit, address)):

@@ -80,7 +80,12 @@ def refused(reason: Refusal, back: str = "") -> Response:
     """A page for an act that is closed."""
     if reason.code in WAITS:
         key = "error.too_many" if reason.code == "too_many_tries" else f"error.{reason.code}"
-        answer = _plain(key, [until_then(reason)], 429)
+        sent = (
+            _sent_page(say(key), [until_then(reason), say("error.unkept")], 429)
+            if "/dossiers/" in request.path
+            else None
+        )
+        answer = sent or _plain(key, [until_then(reason)], 429)
         answer.headers["Retry-After"] = str(_minutes(reason) * 60)
         return answer
     return _plain("error.refused", [sentence(reason)], 409, back=back, kind=reason.code)
@@ -120,16 +125,20 @@ def _busy(error: Busy) -> Response:
     title = "error.away" if isinstance(error, Away) else "error.no_room" if full else "error.busy"
     status = NO_ROOM_STATUS if full else 503
     lines = [say("error.no_room_text"), say("error.unkept")] if full else [say("error.unkept")]
-    fields = [] if request.method in ("GET", "HEAD") or _wants_json() or _from_elsewhere() else _sent()
-    if fields and without_secrets(request.path, fields) == fields:
-        answer = _resume_page(
-            request.path, fields, lines, status, title=say(title), button=say("error.send_again"),
-            leave=say("error.back_there"),
-        )  # fmt: skip
-    else:
-        answer = _plain(title, [say(f"{title}_text")], status, kind="no_room" if full else "busy")
+    sent = _sent_page(say(title), lines, status)
+    answer = sent or _plain(title, [say(f"{title}_text")], status, kind="no_room" if full else "busy")
     answer.headers["Retry-After"] = _WAIT if not full else _LONG_WAIT
     return answer
+
+
+def _sent_page(title: str, lines: list[str], status: int) -> Response | None:
+    """A page that holds what was just posted, to be sent again from there; none where nothing was, or a secret is in it."""
+    fields = [] if request.method in ("GET", "HEAD") or _wants_json() or _from_elsewhere() else _sent()
+    if not fields or without_secrets(request.path, fields) != fields:
+        return None
+    return _resume_page(
+        request.path, fields, lines, status, title=title, button=say("error.send_again"), leave=say("error.back_there")
+    )
 
 
 def _sent() -> list[tuple[str, str]]:

@@ -27,9 +27,9 @@ from engine.office.office import NotFound
 from engine.office.surplus import to_give_back
 from engine.office.timers import run_timers, tour
 from engine.problems import Refused
-from engine.records.dossier import Dossier, Payment, PaymentEvent
+from engine.records.dossier import Actor, Dossier, Payment, PaymentEvent
 from tests import worker
-from tests.engine.office.world import World, a_world
+from tests.engine.office.world import PHONE, World, a_world
 
 WAITS = "+22890112233"  # confirmed by the person
 
@@ -199,22 +199,27 @@ class TestStarting:
         """The number is counted whoever names it; other numbers are rung as before."""
         told = Told()
         world = a_world(tmp_path, providers={"told": told})
-        one, other = world.applicant(), world.applicant("+22891112233")
+        one = world.applicant()
         told.says = {"kind": "failed"}
-        dossiers = [(who, world.sent(owner=who)) for who in (one, other)]
+        others = [world.applicant(f"+2289111220{number}") for number in range(4)]
+        dossiers = {who.id: world.sent(owner=who) for who in (one, *others)}
 
-        def order(place: int, payer: str) -> None:
-            who, dossier = dossiers[place]
-            worker.start_payment(world.office, who, dossier.id, provider="told", payer=payer)
+        def order(who: Actor, payer: str) -> None:
+            worker.start_payment(world.office, who, dossiers[who.id].id, provider="told", payer=payer)
             world.wait(seconds=7)
             settlement.reconcile(world.office)
 
-        for place in (0, 1):
-            for _ in range(cashier.TRIES_PER_NUMBER // 2):
-                order(place, "90000003")
+        for who in others[:3]:
+            for _ in range(cashier.TRIES_PER_FOREIGN_NUMBER):
+                order(who, PHONE[4:])
+            with pytest.raises(Refused, match="too_many_tries"):
+                order(who, PHONE[4:])
+        order(others[3], PHONE[4:])
         with pytest.raises(Refused, match="too_many_tries"):
-            order(1, "90000003")
-        order(0, "90000004")
+            order(others[3], PHONE[4:])
+        order(others[3], "90000004")
+        for _ in range(2):  # the person whose number it is pays with it all the same
+            order(one, PHONE[4:])
 
     def test_an_account_orders_so_often(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cashier, "TRIES_PER_ACCOUNT", 3)
