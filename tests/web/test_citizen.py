@@ -14,7 +14,7 @@ from pypdf import PdfReader
 
 from engine.clock import FixedClock
 from engine.definition.catalogue import Catalogue
-from engine.office import settlement
+from engine.office import answering, settlement
 from engine.office.askers import CHECKS_PER_BROWSER
 from engine.office.bookings import mark
 from engine.office.receipts import receipt_code
@@ -884,6 +884,20 @@ def test_floods_are_refused(known: Visitor) -> None:
     assert known.post(address, **{**form, "nom": "a" * 70_000}).status == 413
     cut = {name: value for name, value in form.items() if name != "end"}
     assert known.post(address, **cut, **{"file:carte": picture()}).status == 400
+
+
+def test_too_many_saves_are_told_and_the_page_keeps_the_answers(
+    known: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = known.begin()
+    page = f"/dossiers/{number}/demande/vous"
+    monkeypatch.setattr(answering, "SAVED", 1)
+    for name in ("AMEGAN", "AMEGAN-LAWSON"):
+        form = {**known.open(page).form(), "nom": name, "go": "later"}
+        told = Seen(known.client.post(page, data=form, headers={"Sec-Fetch-Site": "same-origin"}))
+    assert (told.status, told.response.headers["Retry-After"].isdigit()) == (429, True)
+    assert "AMEGAN-LAWSON" in told.html
+    assert "Cette page le garde" in told.text
 
 
 def test_a_busy_store_is_told_with_a_time_to_come_back(known: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
