@@ -186,21 +186,27 @@ def signs_in(house: Installation) -> int:
     return person.open("/dossiers").status
 
 
-def send_until_refused(person: Browser, most: int = 40) -> tuple[str, Answer]:
-    """Files of 1 MB at one question, each in place of the one before, in pieces and whole; what refused."""
-    person.busy = frozenset({503})
+def begin(person: Browser) -> str:
+    """The address of a draft that waits for its file."""
     begun = person.post("/demarches/etal/commencer", {})
     here = re.search(r"/dossiers/\d+", begun.address)
     assert here, begun.text[-500:]
     assert person.post(f"{here[0]}/demande/vous", {"nom": "Amegan", "go": "next"}).status == 303
+    return here[0]
+
+
+def send_until_refused(person: Browser, most: int = 40) -> tuple[str, Answer]:
+    """Files of 1 MB, each in place of the one before; what refused."""
+    person.busy = frozenset({503})
+    here = begin(person)
     for _ in range(most):
-        answer = person.post(f"{here[0]}/demande/pieces", {"go": "next"}, {"file:carte": paper(MEGABYTE)})
+        answer = person.post(f"{here}/demande/pieces", {"go": "next"}, {"file:carte": paper(MEGABYTE)})
         if answer.status != 303:
-            return here[0], answer
-        shown = person.open(f"{here[0]}/demande/pieces").text
+            return here, answer
+        shown = person.open(f"{here}/demande/pieces").text
         named = re.search(r'name="detach" value="([^"]+)"', shown)
         assert named, "the file is there"
-        assert person.post(f"{here[0]}/demande/pieces", {"detach": named[1]}).status == 303
+        assert person.post(f"{here}/demande/pieces", {"detach": named[1]}).status == 303
     raise AssertionError("never refused")
 
 
@@ -225,7 +231,11 @@ def test_uploads_stop_at_the_reserve_and_all_else_goes_on(tmp_path: Path) -> Non
         assert (stopped.status, stopped.headers["content-type"]) == (507, "application/problem+json")
 
         proven = applicant(house.ports, house.sessions(1)[0])
-        _, refused = send_until_refused(proven)  # a proven person still had room
+        page, file = f"{begin(proven)}/demande/pieces", {"file:carte": paper(MEGABYTE)}
+        assert proven.post(page, {"go": "next"}, file).status == 303, "a proven person still has room"
+        proven.busy = frozenset({503})
+        (tmp_path / "data" / "taken").write_bytes(os.urandom(free(tmp_path) - RESERVE * MEGABYTE - MEGABYTE // 2))
+        refused = proven.post(page, {"go": "next"}, {"file:carte": paper(MEGABYTE)})
         assert refused.status == 507
         assert "Aucun fichier ne peut être gardé pour le moment" in refused.text
         assert RESERVE * MEGABYTE - SLACK < free(tmp_path) < RESERVE * MEGABYTE + 2 * SLACK

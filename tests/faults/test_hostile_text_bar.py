@@ -19,6 +19,7 @@ import pytest
 from jinja2 import Environment, FileSystemLoader
 from werkzeug.routing import IntegerConverter, Rule
 
+import server
 from engine.gateways.mail import MailServer
 from engine.office.timers import tour
 from engine.records.dossier import Letter
@@ -343,6 +344,7 @@ def labels_marked_safe(patch: pytest.MonkeyPatch) -> None:
         return re.sub(r"\.label \}\}", ".label|safe }}", written), *more
 
     patch.setattr(FileSystemLoader, "get_source", marked)
+    patch.setattr(server, "_pages", server._pages.__wrapped__)  # templates are compiled anew
 
 
 def read_as_a_template(patch: pytest.MonkeyPatch) -> None:

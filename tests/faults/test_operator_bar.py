@@ -42,9 +42,9 @@ def owing(house: Installation, count: int) -> list[tuple[Browser, str]]:
     return found
 
 
-def storm(house: Installation) -> tuple[list[float], Counter[int], list[str]]:
+def storm(house: Installation, count: int = PAYERS) -> tuple[list[float], Counter[int], list[str]]:
     """What every page took while all pay and look whether they have; how they were answered; what those who pay read."""
-    payers, [reader] = owing(house, PAYERS), house.sessions(1)
+    payers, [reader] = owing(house, count), house.sessions(1)
     for person, _ in payers:
         person.statuses.clear()
     over, waits, read = threading.Event(), list[float](), list[str]()
@@ -53,8 +53,8 @@ def storm(house: Installation) -> tuple[list[float], Counter[int], list[str]]:
 
     def lives(place: int) -> None:
         with suppress(Stopped, TimeoutError, HTTPException):
-            if place >= PAYERS:
-                reads(readers[place - PAYERS])
+            if place >= count:
+                reads(readers[place - count])
             else:
                 pays(*payers[place])
 
@@ -82,7 +82,7 @@ def storm(house: Installation) -> tuple[list[float], Counter[int], list[str]]:
             time.sleep(0.2)
 
     ends.start()
-    assert [one for one in together(PAYERS + READERS, lives) if one is not None] == []
+    assert [one for one in together(count + READERS, lives) if one is not None] == []
     return waits, Counter(status for person, _ in payers for status in person.statuses), read
 
 
@@ -106,8 +106,8 @@ def test_an_operator_that_answers_nothing_keeps_no_page_waiting(tmp_path: Path) 
 def test_a_call_made_in_a_request_is_seen(tmp_path: Path) -> None:
     twin = "an_operator_answers_nothing a_request_makes_the_call"
     with begun(tmp_path, servers=1, threads=THREADS, twin=twin) as house:
-        _, _, read = storm(house)
-        assert len([one for one in read if ASKING.search(one)]) < PAYERS
+        _, _, read = storm(house, THREADS)
+        assert len([one for one in read if ASKING.search(one)]) < THREADS
 
 
 def test_killed_at_any_moment_an_order_is_never_sent_twice(tmp_path: Path) -> None:
