@@ -20,6 +20,8 @@ MOST_DECODED: Final = 128_000_000  # bytes that the streams of one PDF may decod
 MOST_FOLDED: Final = (
     16_000_000  # bytes of objects that lie folded in streams: these are held, with what is read of them
 )
+MOST_READS: Final = 2_000_000  # of what lies outside streams: the reader takes a sign or sixteen at a time
+MOST_DIGITS: Final = 600_000  # of hexadecimal strings, the slowest to read: a signature is some 60,000
 # What the reader itself decodes: indexes, and streams of folded objects once they were counted.
 _LIMITS: Final = get_configuration().with_overwrites(
     zlib_maximum_output_length=MOST_FOLDED, lzw_maximum_output_length=MOST_FOLDED, run_length_maximum_output_length=MOST_FOLDED,
@@ -42,6 +44,8 @@ _EXTERNAL: Final = frozenset({"/F", "/FFilter", "/FDecodeParms"})  # of a stream
 _ACTIVE_BYTES: Final = (b"/JavaScript", b"/EmbeddedFile", b"/RichMedia", b"/Launch", b"/SubmitForm")
 
 
+_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]+")
+_LONG_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]{16,}")  # chance makes shorter ones in the bytes of a picture
 _ESCAPE: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 
@@ -61,12 +65,25 @@ def read_through(data: bytes) -> Content:
 
 def _pages(data: bytes) -> int:
     """How many there are in a file that was read through."""
-    reader = PdfReader(io.BytesIO(data))
+    Budget(MOST_DIGITS).count(_LONG_DIGITS.findall(data))
+    reader = PdfReader(_Counted(data))
     if reader.is_encrypted:
         raise Rejected("file_locked")
     _refuse_written(data)
     _walk(reader)
     return len(reader.pages)
+
+
+class _Counted(io.BytesIO):
+    """The file, read so many times at most; a stream is one."""
+
+    left = MOST_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise Rejected("file_unreadable")
+        return super().read(size)
 
 
 def _refuse_written(data: bytes) -> None:
@@ -83,23 +100,25 @@ def _walk(reader: PdfReader) -> None:
     folded = sorted({(number, 0) for number in reader.xref_objStm} - set(written))
     if len(written) + len(folded) > MOST_OBJECTS:
         raise Rejected("file_unreadable")
-    budget, held = Budget(MOST_DECODED), Budget(MOST_FOLDED)
+    budget, held, digits = Budget(MOST_DECODED), Budget(MOST_FOLDED), Budget(MOST_DIGITS)
     _refuse_acting(reader.trailer)
     for number, generation in written:
         item = reader.get_object(IndirectObject(number, generation, reader))
         if isinstance(item, StreamObject):
-            _measure(item, budget, held)
+            _measure(item, budget, held, digits)
     for number, generation in (*written, *folded):
         _refuse_acting(reader.get_object(IndirectObject(number, generation, reader)))
 
 
-def _measure(stream: StreamObject, budget: Budget, held: Budget) -> None:
+def _measure(stream: StreamObject, budget: Budget, held: Budget, digits: Budget) -> None:
     """Counts what a stream decodes to; what holds other objects is looked through too."""
     if not _EXTERNAL.isdisjoint(stream):
         raise Rejected("file_active")
     pieces = decoded(stream, budget)
     if _named(stream, "/Type") == "/ObjStm":
-        _refuse_written(b"".join(held.spend(pieces)))
+        folded = b"".join(held.spend(pieces))
+        _refuse_written(folded)
+        digits.count(_DIGITS.findall(folded))
     else:
         for _ in pieces:
             pass

@@ -39,6 +39,10 @@ class Budget:
                 raise Rejected("file_unreadable")
             yield piece
 
+    def count(self, pieces: Pieces) -> None:
+        for _ in self.spend(pieces):
+            pass
+
 
 def decoded(stream: StreamObject, budget: Budget) -> Iterator[bytes]:
     """What a stream decodes to, piece by piece; of a picture, its bytes as they lie. Raises `Rejected`."""

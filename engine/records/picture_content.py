@@ -15,6 +15,7 @@ MOST_PHOTO_PIXELS: Final = (
     110_000_000  # of a JPEG of one scan, which is decoded no larger than needed: telephones take 48, 50, 108 million
 )
 MOST_SIDE: Final = 20_000  # beyond, a picture of a few pixels across holds ten times its own memory
+MOST_PIXELS_OF_A_BYTE: Final = 400  # of one colour; a header alone says any size, and costs nothing to decode
 MOST_SCANS: Final = 20  # a photo has a dozen at most; each of them makes every pixel be gone through once more
 LONGEST_SIDE: Final = 2000
 JPEG_QUALITY: Final = 80
@@ -27,7 +28,7 @@ _SCAN, _END = b"\xda", b"\xd9"
 
 
 def pixels_of(data: bytes, kind: str) -> int:
-    """How many pixels a picture has, by its header. Raises `Rejected`: too many, too many to decode, or gone over too often."""
+    """How many pixels a picture has, by its header, and its bytes may hold. Raises `Rejected`: too many, too many to decode, or gone over too often."""
     scans = _scans(data) if kind == "jpg" else 0
     if scans > MOST_SCANS:
         raise Rejected("file_broken")
@@ -43,7 +44,7 @@ def pixels_of(data: bytes, kind: str) -> int:
         raise Rejected("file_broken") from None
     if width * height > most or decoded > MOST_PIXELS or max(width, height) > MOST_SIDE:
         raise Rejected("file_size", pixels=most)
-    return width * height
+    return min(width * height, MOST_PIXELS_OF_A_BYTE * len(data))
 
 
 def drawn_anew(data: bytes, kind: str, accept: tuple[str, ...]) -> Content:

@@ -27,7 +27,7 @@ from pypdf.generic import (
 )
 
 from engine.records.attachment_content import Rejected
-from engine.records.attachments import AttachmentStore, Kept, Lost, display_name
+from engine.records.attachments import AttachmentStore, Kept, Lost, Weigh, display_name
 from engine.records.file_keys import FileKeys
 from engine.records.picture_content import LONGEST_SIDE, MOST_SCANS
 from engine.records.store import Busy
@@ -75,9 +75,11 @@ def kept_picture(store: AttachmentStore, kept: Kept) -> Image.Image:
     return Image.open(io.BytesIO(store.read(kept.sha256)))
 
 
-def why_refused(store: AttachmentStore, data: bytes, name: str = "a.pdf", accept: tuple[str, ...] = ALL) -> str:
+def why_refused(
+    store: AttachmentStore, data: bytes, name: str = "a.pdf", accept: tuple[str, ...] = ALL, weigh: Weigh | None = None
+) -> str:
     with pytest.raises(Rejected) as refused:
-        store.keep(data, name, accept, SIZE)
+        store.keep(data, name, accept, SIZE, weigh=weigh)
     assert not store.shelf.folder.exists() or not [path for path in store.shelf.folder.rglob("*") if path.is_file()]
     return refused.value.code
 
@@ -139,6 +141,14 @@ def test_photos_of_telephones_of_48_50_and_108_million_pixels_are_kept(
     kept = store.keep(a_picture(size=size), "a.jpg", ALL, SIZE, weigh=weighed.append)
     assert max(kept_picture(store, kept).size) == LONGEST_SIDE
     assert weighed == [size[0] * size[1]]
+
+
+def test_a_picture_weighs_no_more_than_its_bytes_may_hold(store: AttachmentStore) -> None:
+    weighed: list[int] = []
+    whole = a_picture(size=(4000, 3000))
+    header = whole[: whole.index(b"\xff\xda") + 600]
+    assert why_refused(store, header, "a.jpg", weigh=weighed.append) == "file_broken"
+    assert weighed[0] <= 400 * len(header) < 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -252,6 +262,57 @@ def test_a_plain_pdf_is_kept_to_the_byte(store: AttachmentStore) -> None:
     kept = store.keep(data, "acte.pdf", ALL, SIZE)
     assert store.read(kept.sha256) == data
     assert (kept.kind, kept.pages, kept.name) == ("pdf", 3, "acte.pdf")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"<" + b"41" * 500_000 + b">", id="one string"),
+        pytest.param(b"[" + (b"<" + b"41" * 20_000 + b">") * 25 + b"]", id="many strings"),
+        pytest.param(b"[" + b"(a)" * 1_500_000 + b"]", id="millions of signs"),
+    ],
+)
+@pytest.mark.parametrize("place", ["an object", "the trailer"])
+def test_a_pdf_that_is_slow_to_read_is_refused(store: AttachmentStore, value: bytes, place: str) -> None:
+    data = a_written_pdf(value) if place == "an object" else a_written_pdf(b"null", value)
+    assert why_refused(store, data, "a.pdf") == "file_unreadable"
+
+
+def test_strings_folded_in_a_stream_are_counted_too(store: AttachmentStore) -> None:
+    for digits, refused in ((1_000_000, True), (2_000, False)):
+        writer = PdfWriter()
+        writer.add_blank_page(200, 200)
+        folded = StreamObject()
+        folded.update({NameObject("/Type"): NameObject("/ObjStm"), NameObject("/N"): NumberObject(1)})
+        folded[NameObject("/First")] = NumberObject(5)
+        folded._data = b"90 0 <" + b"41" * (digits // 2) + b">"
+        writer._add_object(folded.flate_encode())
+        out = io.BytesIO()
+        writer.write(out)
+        assert len(out.getvalue()) < 10_000
+        if refused:
+            assert why_refused(store, out.getvalue(), "a.pdf") == "file_unreadable"
+        else:
+            assert store.keep(out.getvalue(), "a.pdf", ALL, SIZE)
+
+
+def test_a_signed_pdf_is_kept(store: AttachmentStore) -> None:
+    signature = b"<</Type/Sig/Filter/Adobe.PPKLite/Contents<" + b"30" * 100_000 + b">>>"
+    assert store.keep(a_written_pdf(signature), "signed.pdf", ALL, SIZE).pages == 1
+
+
+def a_written_pdf(fourth: bytes, told: bytes = b"null") -> bytes:
+    """One page, its fourth object and an entry of its trailer as said."""
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"
+    data, places = b"%PDF-1.4\n", list[int]()
+    for number, one in enumerate(
+        (b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page, fourth), 1
+    ):
+        places.append(len(data))
+        data += b"%d 0 obj\n%b\nendobj\n" % (number, one)
+    table = b"0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer<</Size 5/Root 1 0 R/More %b>>\nstartxref\n%d\n%%%%EOF" % (told, len(data))
+    return data + b"xref\n0 5\n" + table + end
 
 
 def test_a_pdf_may_open_at_a_page_and_hold_links(store: AttachmentStore) -> None:
