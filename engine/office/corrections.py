@@ -9,7 +9,7 @@ from engine.definition.model import APPLICATION, Procedure
 from engine.office.answering import Saved, Written, keep_answers, own, remember_written, saved_from, shown_form
 from engine.office.carrying import carry_out
 from engine.office.command import DOSSIER, once
-from engine.office.file_counts import count_file
+from engine.office.file_counts import count_file, sender_of
 from engine.office.office import Office, WrongAnswers, pinned, seen
 from engine.office.papers import FILE_TYPES, Spot, Upload, handed_in, keep_file, spot_of
 from engine.problems import Refused, refusal
@@ -40,9 +40,10 @@ def save_corrections(
         dossier = _correcting(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
     spots = [spot_of(office, procedure, dossier, path) for path in files or {}]
+    sender = sender_of(office, actor)
     for file in (files or {}).values():
         count_file(office, dossier, len(file.data))
-    judged = [(spot, keep_file(office, dossier, spot, (files or {})[spot.path])) for spot in spots]
+    judged = [(spot, keep_file(office, dossier, spot, (files or {})[spot.path], sender=sender)) for spot in spots]
 
     def work(unit: Unit) -> Written:
         before = _correcting(unit, office, actor, dossier_id, revision)

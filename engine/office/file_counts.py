@@ -1,4 +1,5 @@
-"""How many files, bytes and pixels each person hands in: counted before anything is judged or lies on the disk, whatever becomes of it.
+"""How many files, bytes and pixels each person hands in: counted before anything is judged or lies on the disk, whatever becomes of it;
+and the seconds that judging them took.
 
 The last file may go beyond a bound, for it is counted whole. No person reaches one of these: a form takes a dozen photos.
 """
@@ -6,12 +7,14 @@ The last file may go beyond a bound, for it is counted whole. No person reaches 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from engine.office.office import Office
-from engine.office.tries import Limit, too_many
-from engine.problems import Refused
-from engine.records.dossier import Actor, Dossier
+from engine.office.tries import Limit, count, give_back, left_of, minutes_of, too_many
+from engine.problems import Refused, refusal
+from engine.records.attachments import Sender
+from engine.records.dossier import Account, Actor, Dossier
 
 FILES_AT_ONCE: Final = 100  # of one person, in a quarter of an hour
 DAY: Final = timedelta(days=1)
@@ -23,6 +26,8 @@ PIXELS: Final = (
 )
 PIXELS_PER_ADDRESS: Final = 40_000_000_000  # an hour: thousands of people are behind one address of a mobile operator
 HOUR: Final = timedelta(hours=1)
+SECONDS: Final = 60  # of the processor, judging the files of one person, in a quarter of an hour: two hundred photos
+SECONDS_UNPROVEN: Final = 20  # of one account, and of its browser, without a telephone
 _KILO: Final = 1_000
 _MILLION: Final = 1_000_000
 
@@ -33,10 +38,10 @@ def count_file(office: Office, dossier: Dossier, size: int, client: str = "", br
     limits = [Limit(f"bytes:{owner}", BYTES_A_DAY // _KILO, DAY)]
     with office.store.unit(write=True) as unit:
         account = unit.account(owner)
-        if account is not None and not account.is_claimed and not account.login.startswith("+"):
+        if account is not None and not account.is_claimed and not _has_telephone(account):
             limits.append(Limit(f"bytes-browser@{browser}", BYTES_PER_BROWSER // _KILO, DAY))
             limits.append(Limit(f"bytes@{client}", BYTES_PER_ADDRESS // _KILO, DAY))
-        closed = too_many(unit, office.now(), (f"files:{owner}", FILES_AT_ONCE))
+        closed = too_many(unit, office.now(), _files(dossier))
         closed = closed or too_many(unit, office.now(), *limits, weight=-(-size // _KILO))
     if closed is not None:
         raise Refused(closed)
@@ -53,3 +58,40 @@ def count_pixels(office: Office, actor: Actor, client: str, browser: str, pixels
         closed = too_many(unit, office.now(), *limits, weight=-(-pixels // _MILLION))
     if closed is not None:
         raise Refused(closed)
+
+
+def sender_of(office: Office, actor: Actor, browser: str = "") -> Sender:
+    """Who hands a file in, as the store of files knows them. Raises Refused("too_many_tries") when judging theirs took too long."""
+    names = tuple(f"{kind}:{one}" for kind, one in (("account", actor.id), ("browser", browser)) if one)
+    if actor.kind != "applicant":
+        return Sender(names)
+    with office.store.unit() as unit:
+        account = unit.account(actor.id)
+        known = account is not None and _has_telephone(account)
+        limits = [Limit(f"judged:{actor.id}", _KILO * (SECONDS if known else SECONDS_UNPROVEN))]
+        if not known:
+            limits.append(Limit(f"judged-browser@{browser}", _KILO * SECONDS_UNPROVEN))
+        left = max(left_of(unit, office.now(), limit) for limit in limits)
+    if left:
+        raise Refused(refusal("too_many_tries", minutes=minutes_of(left)))
+    return Sender(names, known, partial(_spent, office, limits))
+
+
+def _spent(office: Office, limits: list[Limit], seconds: float) -> None:
+    with office.store.unit(write=True) as unit:
+        for limit in limits:
+            count(unit, office.now(), limit, weight=-(-int(seconds * 1e6) // _KILO))
+
+
+def _has_telephone(account: Account) -> bool:
+    return account.login.startswith("+")
+
+
+def forget_file(office: Office, dossier: Dossier) -> None:
+    """A file that was counted and that nobody had time to judge: it is sent again."""
+    with office.store.unit(write=True) as unit:
+        give_back(unit, office.now(), _files(dossier))
+
+
+def _files(dossier: Dossier) -> Limit:
+    return Limit(f"files:{dossier.owner}", FILES_AT_ONCE)

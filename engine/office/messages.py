@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.office.command import Memory, once
-from engine.office.file_counts import count_file
+from engine.office.file_counts import count_file, forget_file, sender_of
 from engine.office.journalling import journalise
 from engine.office.letters import dossier_link
 from engine.office.office import NotFound, Office, seen
@@ -18,6 +18,7 @@ from engine.records.attachment_content import Rejected
 from engine.records.attachments import Lost
 from engine.records.dossier import Actor, Attachment, Dossier, Letter
 from engine.records.exchanges import Message, Side
+from engine.records.gate import Crowded
 from engine.records.store import GLANCE, Busy, Unit
 from engine.rules.access import is_owner
 from engine.rules.decision import EntryDraft
@@ -153,8 +154,13 @@ def _side(dossier: Dossier, actor: Actor) -> Side:
 
 
 def _kept(office: Office, actor: Actor, dossier: Dossier, file: Upload) -> Attachment:
+    sender = sender_of(office, actor)
     count_file(office, dossier, len(file.data))
-    kept = office.attachments.keep(file.data, file.name, FILE_KINDS, LARGEST_FILE, dossier.id)
+    try:
+        kept = office.attachments.keep(file.data, file.name, FILE_KINDS, LARGEST_FILE, dossier.id, sender=sender)
+    except Crowded:
+        forget_file(office, dossier)
+        raise
     return Attachment(
         new_id(), _FILE, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages, actor.id
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Final
 from engine.definition.model import Field, Procedure
 from engine.office.answering import dossier_again, keep_answers, own, without_orphans
 from engine.office.command import DOSSIER, Memory, once
-from engine.office.file_counts import count_file, count_pixels
+from engine.office.file_counts import count_file, count_pixels, forget_file, sender_of
 from engine.office.office import NotFound, Office, pinned, seen
 from engine.office.unproven_files import (
     check_still_kept,
@@ -23,8 +23,9 @@ from engine.office.unproven_files import (
 )
 from engine.problems import Fact, Refused, refusal
 from engine.records.attachment_content import Rejected
-from engine.records.attachments import Before, Kept, Lost, Weigh
+from engine.records.attachments import OURSELVES, Before, Kept, Lost, Sender, Weigh
 from engine.records.dossier import Actor, Attachment, Dossier
+from engine.records.gate import Crowded
 from engine.records.reserve import NoRoom
 from engine.records.store import Unit
 from engine.records.unproven import UnprovenFile
@@ -86,8 +87,9 @@ def attach(
         partial(_counted, office, dossier.id, client) if actor.unproven else partial(hold, office, dossier.id)
     )
     weigh = partial(count_pixels, office, actor, client, browser) if actor.unproven else None
+    sender = sender_of(office, actor, browser)
     count_file(office, dossier, len(file.data), client, browser)
-    kept = keep_file(office, dossier, spot, file, before_it_lies, weigh)
+    kept = keep_file(office, dossier, spot, file, before_it_lies, weigh, sender)
     if isinstance(kept, AnswerProblem):
         return Attached(dossier, kept)
     gone: list[UnprovenFile] = []
@@ -203,16 +205,28 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
 
 
 def keep_file(
-    office: Office, dossier: Dossier, spot: Spot, file: Upload, before: Before | None = None, weigh: Weigh | None = None
+    office: Office, dossier: Dossier, spot: Spot, file: Upload, before: Before | None = None, weigh: Weigh | None = None,
+    sender: Sender = OURSELVES,
 ) -> Kept | AnswerProblem:  # fmt: skip
     """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. `before` is told of
-    it first; `weigh` of the pixels of an unproven visitor. Raises Busy."""
+    it first; `weigh` of the pixels of an unproven visitor. Raises Busy; a file that was not judged for lack of a place is not counted."""
     unproven = weigh is not None
     bounds = spot.field.bounds
     try:
         return office.attachments.keep(
-            file.data, file.name, bounds.accept, bounds.max_size, dossier.id, before, weigh, unproven=unproven
+            file.data,
+            file.name,
+            bounds.accept,
+            bounds.max_size,
+            dossier.id,
+            before,
+            weigh,
+            unproven=unproven,
+            sender=sender,
         )
+    except Crowded:
+        forget_file(office, dossier)
+        raise
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": spot.field.type, **rejected.facts}
         return AnswerProblem(spot.path, rejected.code, facts, label=spot.field.label)

@@ -12,6 +12,7 @@ from unicodedata import category
 
 from engine.office.accounts import applicant_known_by
 from engine.office.askers import NOBODY, Asker
+from engine.office.file_counts import sender_of
 from engine.office.invitations import tell_of_mandate, tells_by_sms, too_many_invitations
 from engine.office.mandate_names import COMPANY, PAPER, Standing, called
 from engine.office.office import NotFound, Office, seen
@@ -176,8 +177,9 @@ def _claimed(
         closed = _many(office, unit, actor)
     if closed:  # before anything lies on the disk
         raise Refused(closed)
+    sender = sender_of(office, actor)
     try:
-        kept = office.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id)
+        kept = office.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id, sender=sender)
     except Rejected:
         raise Refused(refusal("proof_unfit")) from None
     with office.store.unit(write=True) as unit:

@@ -66,6 +66,11 @@ def count(unit: Unit, now: datetime, limit: Limit, weight: int = 1) -> timedelta
     return left
 
 
+def give_back(unit: Unit, now: datetime, limit: Limit) -> None:
+    """Takes one try back that was counted just before and came to nothing."""
+    unit.count_try(limit.key, str(_step(now, limit)), -1)
+
+
 def tried(unit: Unit, now: datetime, limit: Limit) -> int:
     """How many tries are counted under the limit now. Counts nothing, and needs no writing unit."""
     return sum(_steps(unit, now, limit).values())

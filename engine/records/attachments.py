@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from engine.records.arrivals import Arrivals
-from engine.records.attachment_content import Rejected, judged
+from engine.records.attachment_content import Content, Rejected, judged
 from engine.records.file_keys import FileKeys, NoFileKey, Unsealable, is_sealed, key_of
 from engine.records.gate import Gate
 from engine.records.reserve import Reserve
@@ -27,6 +28,7 @@ from engine.records.store import Finding
 LONGEST_NAME: Final = 100
 AT_ONCE: Final = 2  # files judged at the same time: a picture may hold some 150 MB
 WAITING: Final = 2  # more wait for it, a second at most: four of eight threads are left for the other pages
+FOR_KNOWN: Final = 1  # of both, for who has proven a telephone
 
 _ERASED: Final = b"erased"  # what lies in the place of a file that is not to come back: no picture and no PDF
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
@@ -57,6 +59,19 @@ class Kept:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who hands a file in: `names` (account, browser) have one file judged at a time; one who is not `known` leaves a place to who
+    is. `spent` is told the processor seconds that judging took, whatever came of it."""
+
+    names: tuple[str, ...] = ()
+    known: bool = True
+    spent: Callable[[float], None] | None = None
+
+
+OURSELVES: Final = Sender()
+
+
 class AttachmentStore:
     """Files of one shelf, or of a folder, two levels deep. Without keys nothing is sealed."""
 
@@ -68,14 +83,14 @@ class AttachmentStore:
         self._inspect = inspect
         self.reserve = reserve or Reserve(())
         self.arriving = Arrivals(self.shelf, keys)
-        self._judging = Gate(AT_ONCE, WAITING)
+        self._judging = Gate(AT_ONCE, WAITING, kept=FOR_KNOWN)
 
     def keep(
         self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "", before: Before | None = None,
-        weigh: Weigh | None = None, *, unproven: bool = False,
+        weigh: Weigh | None = None, *, unproven: bool = False, sender: Sender = OURSELVES,
     ) -> Kept:  # fmt: skip
         """Judges a file and keeps what is fit of it for a dossier. Raises `Rejected` (nothing kept), `NoRoom` (disk full) or
-        `Busy` (disk cut, too many at once). Less room is left for who is `unproven`."""
+        `Busy` (disk cut; `Crowded`: too many at once). Less room is left for who is `unproven`."""
         if not data:
             raise Rejected("file_empty")
         if len(data) > max_size:
@@ -83,13 +98,21 @@ class AttachmentStore:
         self.reserve.check(len(data), unproven=unproven)
         if self._inspect is not None and (code := self._inspect(data)) is not None:
             raise Rejected(code)
-        with self._judging.turn():
-            content = judged(data, name, accept, weigh)
+        content = self._judged(data, name, accept, weigh, sender)
         digest = hashlib.sha256(content.data).hexdigest()
         if before is not None:
             before(digest, len(content.data))
         self._store((dossier, digest), content.data)
         return Kept(digest, content.kind, len(content.data), content.pages, display_name(name, content.kind))
+
+    def _judged(self, data: bytes, name: str, accept: tuple[str, ...], weigh: Weigh | None, sender: Sender) -> Content:
+        with self._judging.turn(*sender.names, known=sender.known):
+            began = time.thread_time()
+            try:
+                return judged(data, name, accept, weigh)
+            finally:
+                if sender.spent is not None:
+                    sender.spent(time.thread_time() - began)
 
     def read(self, sha256: str, dossier: str = "") -> bytes:
         """The file of this digest that a dossier keeps, whole. Raises `Lost` (`Erased`), and `NoFileKey` when the ring lacks its

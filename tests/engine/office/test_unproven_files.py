@@ -13,16 +13,19 @@ from PIL import Image
 from engine.office import file_counts, intake, unproven_files
 from engine.office.arriving import receive_piece, received
 from engine.office.claims import adopt, go_on_unproven
-from engine.office.file_counts import count_file
+from engine.office.file_counts import count_file, sender_of
 from engine.office.inspection import fsck
 from engine.office.intake import Upload
 from engine.office.sessions import actor_of
 from engine.office.timers import tour
 from engine.office.unproven_files import LEAST_COUNTED, end_removals, remove_idle
 from engine.problems import Refused
+from engine.records import attachments
 from engine.records.arrivals import Arrivals
+from engine.records.attachment_content import Rejected
 from engine.records.attachments import Lost
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import Account, Actor, Dossier
+from engine.records.gate import Crowded
 from engine.records.sqlite import SqliteStore
 from engine.records.store import Busy, Conflict, Store
 from tests.engine.office.world import B3, World, a_world
@@ -261,6 +264,59 @@ def test_pixels_of_unproven_visitors_are_counted(world: World, monkeypatch: pyte
     theirs = world.draft(B3, owner)
     for shade in range(4):
         send(world, owner, theirs, shade)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_seconds_spent_judging_are_counted_by_person(
+    world: World, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    monkeypatch.setattr(file_counts, "SECONDS" if known else "SECONDS_UNPROVEN", 10)
+    spent = iter(range(0, 1_000, 6))  # the clock of the processor: six seconds each time it is read
+    monkeypatch.setattr(attachments.time, "thread_time", lambda: next(spent))
+    who = world.applicant() if known else begun(world)[1]
+    draft = world.draft(B3, who)
+    send(world, who, draft, 1)
+    with pytest.raises(Rejected):
+        world.office.attachments.keep(b"%PDF-", "a.pdf", ("pdf",), 9, sender=sender_of(world.office, who))
+    with pytest.raises(Refused, match="too_many_tries"):
+        send(world, who, draft, 2)
+    other = world.applicant("+22890112299")
+    send(world, other, world.draft(B3, other), 2)
+    world.wait(minutes=17)
+    send(world, who, draft, 3)
+
+
+def test_a_file_sent_while_another_of_that_person_is_judged_is_not_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_counts, "FILES_AT_ONCE", 2)
+    owner = world.applicant()
+    draft = world.draft(B3, owner)
+    with world.office.attachments._judging.turn(f"account:{owner.id}"):
+        for shade in range(4):
+            with pytest.raises(Crowded, match="twice"):
+                send(world, owner, draft, shade)
+        other = world.applicant("+22890112299")
+        send(world, other, world.draft(B3, other), 1)
+    send(world, owner, draft, 1)
+    send(world, owner, draft, 2)
+    with pytest.raises(Refused, match="too_many_tries"):
+        send(world, owner, draft, 3)
+
+
+def test_who_has_no_telephone_leaves_a_place_to_who_has(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.office.attachments._judging, "_patience", 0.05)
+    _, who, draft = begun(world)
+    with world.office.store.unit(write=True) as unit:
+        unit.put_account(Account("mail", "applicant", "", "a@example.org"))
+    by_mail = Actor("applicant", "mail")
+    assert not sender_of(world.office, by_mail).known
+    assert sender_of(world.office, by_mail, "x").names == ("account:mail", "browser:x")
+    with world.office.attachments._judging.turn("account:mail", known=False):
+        with pytest.raises(Crowded):
+            send(world, who, draft, 1)
+        owner = world.applicant()
+        send(world, owner, world.draft(B3, owner), 1)
 
 
 def silent(*_: object) -> None:

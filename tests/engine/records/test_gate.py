@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from engine.records.gate import Gate
+from engine.records.gate import Crowded, Gate
 from engine.records.store import Busy
 
 
@@ -50,3 +50,49 @@ def test_who_fails_inside_leaves_all_the_same() -> None:
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), gate.turn():
             raise ZeroDivisionError
+
+
+def test_a_caller_is_there_once_by_any_of_its_names() -> None:
+    gate = Gate(3, 3, patience=30)
+    with gate.turn("account:a", "browser:x"):
+        for names in (("account:a", "browser:y"), ("account:b", "browser:x")):
+            with pytest.raises(Crowded, match="twice"), gate.turn(*names):
+                pass
+        with gate.turn("account:b", "browser:y"), gate.turn():
+            pass
+    with gate.turn("account:a", "browser:x"):
+        pass
+
+
+def test_a_place_is_kept_for_callers_that_are_known() -> None:
+    gate = Gate(2, 2, patience=0.2, kept=1)
+    with gate.turn("account:a", known=False):
+        with pytest.raises(Crowded, match="turn"), gate.turn("account:b", known=False):
+            pass
+        with gate.turn("account:c"), pytest.raises(Crowded, match="turn"), gate.turn("account:d"):
+            pass
+    with gate.turn("account:b", known=False):
+        pass
+
+
+def test_strangers_do_not_fill_the_line_of_callers_that_are_known() -> None:
+    gate, told = Gate(2, 2, patience=2, kept=1), list[str]()
+
+    def tries(name: str) -> None:
+        try:
+            with gate.turn(name, known=False):
+                told.append("in")
+        except Crowded as crowded:
+            told.append(str(crowded))
+
+    with gate.turn("account:a", known=False):
+        strangers = [threading.Thread(target=tries, args=(f"account:{number}",)) for number in range(3)]
+        for one in strangers:
+            one.start()
+        time.sleep(0.3)
+        assert told == ["queue", "queue"]
+        with gate.turn("account:known"):
+            pass
+    for one in strangers:
+        one.join(10)
+    assert told == ["queue", "queue", "in"]
