@@ -67,6 +67,7 @@ lint: install ## style, types and the shipped procedures
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/guichet fmt --check procedures
 	$(BIN)/guichet lint procedures
 
@@ -78,7 +79,7 @@ bench: install ## what things cost beside their peers, kept in benchmarks/out.js
 	$(BIN)/python -m benchmarks
 
 reference: install ## write the generated references again
-	$(BIN)/python -m renderers.reference
+	$(BIN)/python -m renderers.cli.reference_docs
 
 LOCKER := var/locker/bin
 

@@ -24,28 +24,29 @@ import click
 from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 
-from engine.definition.manuscript import Manuscript
-from engine.gateways.sandbox import SandboxOperator
-from engine.office.clock_watch import guarded_tour
-from engine.office.demo import PASSWORD
-from engine.office.dispatcher import Dispatcher
-from engine.office.following import waiting
-from engine.office.gates import facts_of
-from engine.office.gauges import not_ready
-from engine.office.inspection import inspect, number_of
-from engine.office.installation import Settings
-from engine.office.keeping import Keeper, Keeping
-from engine.office.mirror import Followed
-from engine.office.office import Office
-from engine.office.statistics import count_again, count_up
-from engine.office.timers import tour
-from engine.office.tryout import Leads, Tryout
-from engine.records.store import Busy
-from renderers.console import console
-from renderers.console_doctor import doctor_command
-from renderers.console_dossiers import masked_command, migrate_command, replay_command, snapshot_command
-from renderers.console_findings import findings_report
-from renderers.console_installation import (
+from engine.integrations.simulated_operator import SandboxOperator
+from engine.language.catalogue.watched_file import Manuscript
+from engine.operations.follower import waiting
+from engine.operations.metrics import not_ready
+from engine.operations.refresh import Keeper, Keeping
+from engine.operations.settings import Settings
+from engine.publication.gates import facts_of
+from engine.publication.mirror import Followed
+from engine.services.audit.integrity import inspect, number_of
+from engine.services.audit.statistics import count_again, count_up
+from engine.services.context.app_context import Office
+from engine.services.sign_in.demo_accounts import PASSWORD
+from engine.services.worker.clock_watch import guarded_tour
+from engine.services.worker.dispatcher import Dispatcher
+from engine.services.worker.worker import tour
+from engine.simulation.preview import Leads, Tryout
+from engine.storage.unit_of_work import Busy
+from renderers.cli.admin.agents import agent_command
+from renderers.cli.admin.backup import backup_command, copy_command, restore_command
+from renderers.cli.admin.doctor import doctor_command
+from renderers.cli.admin.dossiers import masked_command, migrate_command, replay_command, snapshot_command
+from renderers.cli.admin.http_server import Front, finish, on_signal
+from renderers.cli.admin.installation import (
     cookie_secret,
     demo_stories,
     installation,
@@ -57,25 +58,29 @@ from renderers.console_installation import (
     say_trouble,
     settings_of,
 )
-from renderers.console_keys import keys_command
-from renderers.console_operations import backup_command, copy_command, restore_command
-from renderers.console_people import agent_command
-from renderers.console_preview import preview_command
-from renderers.console_publish import publish_command
-from renderers.console_serving import Front, finish, on_signal
-from renderers.console_sms import sms_report_command
-from renderers.html import Pages
-from renderers.log_lines import speak
-from renderers.web import citizen, desks, languages, payments, probes, refusals, watch
-from renderers.web.assets import Assets
-from renderers.web.base import Site, SiteSettings
-from renderers.web.guards import check_guards
-from renderers.web.hardening import harden
-from renderers.web.kept_pages import KeptPages
+from renderers.cli.admin.keys import keys_command
+from renderers.cli.admin.publish import publish_command
+from renderers.cli.admin.sms import sms_report_command
+from renderers.cli.main import console
+from renderers.cli.preview import preview_command
+from renderers.html.templates import Pages
+from renderers.i18n.log_format import speak
+from renderers.i18n.translations import Words, load_words
+from renderers.reports.integrity import findings_report
+from renderers.web import blueprints as citizen
+from renderers.web import staff_blueprints as desks
+from renderers.web.citizen import payments
+from renderers.web.platform import errors as refusals
+from renderers.web.platform import languages, probes
+from renderers.web.platform import request_log as watch
+from renderers.web.platform.access import check_guards
+from renderers.web.platform.assets import Assets
+from renderers.web.platform.kept_pages import KeptPages
+from renderers.web.platform.probes import Probes, Readers
+from renderers.web.platform.proxies import Proxies
+from renderers.web.platform.request_context import Site, SiteSettings
+from renderers.web.platform.security import harden
 from renderers.web.preview import Preview, install
-from renderers.web.probes import Probes, Readers
-from renderers.web.proxies import Proxies
-from renderers.words import Words, load_words
 
 log = logging.getLogger("guichet")
 

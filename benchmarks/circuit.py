@@ -22,9 +22,9 @@ from benchmarks.counter_office import AGENT, STEPS, a_database, circuit, now_tex
 from benchmarks.measure import CPU, WALL, Measure, in_turns, median_of, median_ratio, percentile, spent
 from benchmarks.peers import peers
 from benchmarks.portal import ROOT
-from engine.office.casework import take_transition
-from engine.office.office import Office
-from engine.rules.decision import Act
+from engine.domain.common.decision import Act
+from engine.services.applications.casework import take_transition
+from engine.services.context.app_context import Office
 
 FLOWS, CLIENTS = 4, 32
 NORMAL, FULL = 1, 2

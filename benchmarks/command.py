@@ -17,7 +17,7 @@ FILE = "procedures/e-visa.yaml"
 CACHE = tempfile.TemporaryDirectory()
 HEAVY = ("flask", "sqlite_utils", "psycopg")
 LINT = f"""import sys; sys.argv[1:] = ['lint', {FILE!r}]
-from renderers.console import console
+from renderers.cli.main import console
 try: console()
 except SystemExit as ended: assert not ended.code"""
 TELL = f"import json; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
@@ -26,7 +26,7 @@ TELL = f"import json; print(json.dumps([name for name in {HEAVY!r} if name in sy
 def measures() -> Iterator[Measure]:
     """Every line, as it is measured."""
     rounds = in_turns(
-        lambda: _cold(LINT), lambda: _cold("pass"), lambda: _cold("from renderers.console import console")
+        lambda: _cold(LINT), lambda: _cold("pass"), lambda: _cold("from renderers.cli.main import console")
     )
     us, bare, imports = (1000 * median_of(rounds, side) for side in range(3))
     beside = f"{bare:.0f} ms a Python that does nothing, {imports:.0f} ms the command line before it works"

@@ -13,11 +13,11 @@ from uuid import uuid4
 import psycopg
 
 from benchmarks.portal import ROOT
-from engine.office.intake import open_dossier, save_page, submit
-from engine.office.office import Office
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.sqlite import SqliteStore
-from renderers.console_installation import open_office
+from engine.services.applications.drafts import open_dossier, save_page, submit
+from engine.services.context.app_context import Office
+from engine.storage.sqlite.store import SqliteStore
+from renderers.cli.admin.installation import open_office
 from server import Settings
 
 STEPS = 8

@@ -19,13 +19,13 @@ from benchmarks.measure import Measure, in_turns, percentile
 from benchmarks.plot import Series
 from benchmarks.population import fill, name_of, number_of, owner_of, people_of
 from benchmarks.portal import ROOT
-from engine.office.bookings import book_slot, slots
-from engine.office.casework import tray, tray_counts
-from engine.office.intake import mine, see_case
-from engine.office.office import Office
 from engine.records.dossier import Actor
-from engine.records.postgres import PostgresStore
-from engine.records.sqlite import SqliteStore
+from engine.services.applications.casework import tray, tray_counts
+from engine.services.applications.drafts import mine, see_case
+from engine.services.appointments.bookings import book_slot, slots
+from engine.services.context.app_context import Office
+from engine.storage.postgres.store import PostgresStore
+from engine.storage.sqlite.store import SqliteStore
 
 SIZES, POSTGRES_SIZES = (1_000, 30_000, 1_000_000), (30_000, 1_000_000)
 PREPARED = ROOT / "var" / "bench"

@@ -23,9 +23,9 @@ from flask import Flask
 from werkzeug.test import Client, EnvironBuilder
 
 from benchmarks.portal import PHONE, answers, hidden, write_procedures
-from engine.office.accounts import check_code, send_code
-from engine.office.office import Office
-from renderers.console_installation import open_office
+from engine.services.context.app_context import Office
+from engine.services.sign_in.applicant_sign_in import check_code, send_code
+from renderers.cli.admin.installation import open_office
 from server import Settings, create_app
 
 ROUNDS, REQUESTS = 9, 60

@@ -28,11 +28,11 @@ from urllib.parse import urlencode
 from benchmarks.counter_office import a_database
 from benchmarks.measure import Measure, percentile
 from benchmarks.portal import Server, hidden, serving_portal, write_procedures
-from engine.office.installation import DATABASE
-from engine.office.secrets import new_token, token_digest
+from engine.operations.settings import DATABASE
+from engine.operations.store_factory import open_store
 from engine.records.dossier import Account
 from engine.records.people import Session
-from engine.records.stores import open_store
+from engine.services.keys.secrets import new_token, token_digest
 
 CLIENTS, SECONDS, ROUNDS, PEOPLE, TRIES = 8, 4.0, 5, 1_500, 3
 RECEIPT = 15.0  # seconds within which a payer reaches the receipt

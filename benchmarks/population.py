@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from benchmarks.counter_office import AGENT, STEPS, sent
-from engine.clock import FixedClock
-from engine.office.bookings import book_slot, mark, slots
-from engine.office.casework import take_transition
-from engine.office.office import Office
-from engine.records.bodies import instant_text
-from engine.records.removal import Rows
-from engine.records.sqlite_search import label_words
-from engine.rules.decision import Act
-from engine.values import check_digit
+from engine.core.clock import FixedClock
+from engine.core.values import check_digit
+from engine.domain.common.decision import Act
+from engine.records.codec import instant_text
+from engine.services.applications.casework import take_transition
+from engine.services.appointments.bookings import book_slot, mark, slots
+from engine.services.context.app_context import Office
+from engine.storage.sql.search import label_words
+from engine.storage.table_copy import Rows
 
 SLICE = 20_000
 ENTRIES = 3  # of each journal; a true one of this circuit has fourteen, and takes 9 KB

@@ -27,14 +27,14 @@ from werkzeug.test import Client
 from benchmarks.many import AGENCY, write_many
 from benchmarks.measure import Measure, spent
 from benchmarks.portal import ROOT
-from engine.definition.checking import check_definition
-from engine.definition.shape import META_SCHEMA_PATH
-from engine.definition.shared_files import load_shared
-from engine.office.office import Office
-from engine.office.secrets import new_token, token_digest
+from engine.language.catalogue.check import check_definition
+from engine.language.compiler.shared_files import load_shared
+from engine.language.source.schema import META_SCHEMA_PATH
 from engine.records.dossier import Account
 from engine.records.people import Session
-from renderers.console_installation import open_office
+from engine.services.context.app_context import Office
+from engine.services.keys.secrets import new_token, token_digest
+from renderers.cli.admin.installation import open_office
 from server import Settings, create_app
 
 SMALL, SOME, LARGE = 25, 1_000, 10_000  # the small one fills one page of the list, as the large one does
@@ -108,7 +108,7 @@ def _linting() -> Iterator[Measure]:
 
 def _lint(cache: str) -> float:
     before = getrusage(RUSAGE_CHILDREN)
-    command = [sys.executable, "-c", "from renderers.console import console; console()", "lint", "procedures"]
+    command = [sys.executable, "-c", "from renderers.cli.main import console; console()", "lint", "procedures"]
     subprocess.run(command, cwd=ROOT, env={"XDG_CACHE_HOME": cache, "HOME": cache}, check=True, capture_output=True)
     after = getrusage(RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -19,10 +19,10 @@ import psycopg
 from benchmarks.circuit import CLIENTS, FULL
 from benchmarks.counter_office import a_database, office_of, raw_sqlite, sent, visits
 from benchmarks.measure import WALL, Measure, in_turns, median_of, median_ratio, spent
-from engine.office.bookings import book_slot, slots
-from engine.office.office import Office
-from engine.problems import Refused
+from engine.core.problems import Refused
 from engine.records.dossier import Actor, Dossier
+from engine.services.appointments.bookings import book_slot, slots
+from engine.services.context.app_context import Office
 
 SLOTS, RAW = 1_080, 256
 

@@ -26,11 +26,11 @@ from benchmarks.measure import percentile
 from benchmarks.pages import getting, posting
 from benchmarks.peers import PLACE, peers
 from benchmarks.portal import ROOT, Browser, answers, free_port, hidden, write_procedures
-from engine.office.installation import DATABASE
-from engine.office.secrets import new_token, token_digest
+from engine.operations.settings import DATABASE
 from engine.records.dossier import Account
 from engine.records.people import Session
-from engine.records.sqlite import SqliteStore
+from engine.services.keys.secrets import new_token, token_digest
+from engine.storage.sqlite.store import SqliteStore
 
 SECONDS, ROUNDS, CLIENTS, SLOW = 3.0, 5, 4, 100
 APP = "benchmarks.served:app"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from engine.gateways.sandbox import SandboxProvider
+from engine.integrations.simulated_operator import SandboxProvider
 
 SLOW = "mixx"
 

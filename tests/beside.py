@@ -10,9 +10,9 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from engine.records.postgres import PostgresStore
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.storage.postgres.store import PostgresStore
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 
 PATIENCE: Final = 20  # seconds: a test whose second never comes to wait nor to its end fails
 _WAITING: Final = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -19,7 +19,7 @@ from uuid import uuid4
 import obstore
 from obstore.store import S3Store
 
-from engine.records.shelves import Bucket
+from engine.storage.files.blob_store import Bucket
 from tests.ports import free_port
 
 KEY, SECRET = "guichet", "a-secret-of-the-tests"

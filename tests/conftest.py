@@ -9,7 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 from werkzeug.routing import Rule
 
-from engine.office import secrets
+from engine.services.keys import secrets
 from tests.bucket import close_service
 from tests.postgres import drop_database
 

@@ -9,15 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.definition.build import build_procedure
-from engine.definition.directory import Directory
-from engine.definition.model import DRAFT, Procedure
-from engine.definition.shared_files import Shared, load_shared
-from engine.definition.source import read_source
-from engine.problems import InvalidDefinition
+from engine.core.problems import InvalidDefinition
+from engine.core.values import Plain
+from engine.language.compiler.compile import build_procedure
+from engine.language.compiler.shared_files import Shared, load_shared
+from engine.language.source.loader import read_source
+from engine.model import DRAFT, Procedure
+from engine.model.directory import Directory
 from engine.records.dossier import Dossier
-from engine.values import Plain
-from renderers.words import Words, load_words
+from renderers.i18n.translations import Words, load_words
 
 PROCEDURES = Path(__file__).resolve().parent.parent / "procedures"
 TODAY = date(2026, 11, 24)

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import psycopg
 
-from engine.records.postgres import PostgresStore
-from engine.records.removal import TABLES
+from engine.storage.postgres.store import PostgresStore
+from engine.storage.table_copy import TABLES
 
 SERVERS: Final = (
     os.environ.get("GUICHET_TEST_POSTGRESQL", ""),

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.records.store import Store, Taken
-from engine.records.stores import open_store
+from engine.operations.store_factory import open_store
+from engine.storage.unit_of_work import Store, Taken
 from tests.engine.records.makers import a_booking, a_dossier, a_letter, a_timer, journal, later
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.catalogue import load_catalogue
-from engine.definition.model import Field, Procedure
-from engine.values import Text
+from engine.core.values import Text
+from engine.language.catalogue.catalogue import load_catalogue
+from engine.model import Field, Procedure
 
 FOLDER = Path(__file__).resolve().parent.parent / "procedures"
 BOOKS = load_catalogue(FOLDER).procedures

@@ -14,38 +14,33 @@ from typing import Final
 
 import pytest
 
-from engine.office import (
-    accounts,
-    answering,
-    askers,
-    assistance,
-    cashier,
-    code_limits,
-    exports,
-    file_counts,
-    guesses,
-    invitations,
-    known_browsers,
-    mail_links,
-    messages,
-    notes,
-    orders,
-    second_factor,
-    secrets,
-    sharing,
-    staff,
-    unproven_files,
-)
-from engine.office import carrying_orders as carried
-from engine.office import passwords as chosen
-from engine.office import publication as followed
-from engine.office.office import OfficeSettings
-from engine.records import arrivals, attachments, gate, pdf_content, picture_content, reserve
-from engine.records.store import GLANCE
-from engine.rules.figures import FEW
-from renderers import console_bodies
-from renderers.console_serving import _AHEAD, _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
-from renderers.web import hardening
+from engine.domain.reporting.figures import FEW
+from engine.publication import git as followed
+from engine.services.accounts import assistance, invitations
+from engine.services.applications import document_links as sharing
+from engine.services.applications import draft_answers as answering
+from engine.services.applications import messages, notes
+from engine.services.applications import unverified_files as unproven_files
+from engine.services.audit import exports
+from engine.services.context.app_context import OfficeSettings
+from engine.services.core import jobs as orders
+from engine.services.keys import secrets
+from engine.services.limits import askers, code_limits, file_counts, guesses, known_browsers
+from engine.services.payments import payments as cashier
+from engine.services.sign_in import agent_sign_in as staff
+from engine.services.sign_in import applicant_sign_in as accounts
+from engine.services.sign_in import mail_links, second_factor
+from engine.services.sign_in import passwords as chosen
+from engine.services.worker import job_runner as carried
+from engine.storage import gate
+from engine.storage.files import attachments, reserve
+from engine.storage.files import images as picture_content
+from engine.storage.files import pdfs as pdf_content
+from engine.storage.files import resumable_uploads as arrivals
+from engine.storage.unit_of_work import GLANCE
+from renderers.cli.admin import bodies as console_bodies
+from renderers.cli.admin.http_server import _AHEAD, _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
+from renderers.web.platform import security as hardening
 from server import MOST_BYTES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -253,18 +248,18 @@ def test_the_rules_say_what_the_code_does(sentence: str) -> None:
 def test_every_way_in_is_told() -> None:
     """Whoever opens a session stands in the table of ways in; another one is judged, then added to both."""
     rows = {
-        ("accounts", "check_code"): "code by SMS",
+        ("applicant_sign_in", "check_code"): "code by SMS",
         ("assistance", "follow_by_code"): "number and code of a receipt",
-        ("claims", "go_on_unproven"): "a number given and not proven yet",
-        ("identity", "finish"): "identity provider",
+        ("unverified_drafts", "go_on_unproven"): "a number given and not proven yet",
+        ("identity_provider", "finish"): "identity provider",
         ("mail_links", "follow_link"): "link by e-mail",
-        ("staff", "_passed"): "| agent | password",
-        ("staff", "pass_both"): "| agent | password",
-        ("staff", "enrol"): "| agent | password",
-        ("staff", "pass_factor"): "| agent | password",
+        ("agent_sign_in", "_passed"): "| agent | password",
+        ("agent_sign_in", "pass_both"): "| agent | password",
+        ("agent_sign_in", "enrol"): "| agent | password",
+        ("agent_sign_in", "pass_factor"): "| agent | password",
     }
     found = set()
-    for path in sorted((ROOT / "engine" / "office").glob("*.py")):
+    for path in sorted((ROOT / "engine" / "services").rglob("*.py")):
         for one in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(one, ast.FunctionDef) and one.name != "open_session":
                 calls = (call.func for call in ast.walk(one) if isinstance(call, ast.Call))

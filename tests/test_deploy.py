@@ -31,14 +31,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from psycopg import conninfo
 
-from engine.office import checkup
-from engine.office.installation import Settings, unknown_settings
-from engine.records.arrivals import LARGEST_PIECE
+from engine.operations import doctor as checkup
+from engine.operations.settings import Settings, unknown_settings
+from engine.operations.store_factory import open_store
 from engine.records.dossier import Account
-from engine.records.stores import open_store
-from renderers.console import console
-from renderers.console_serving import _AT_ONCE
-from renderers.web.hardening import LARGEST_BODY
+from engine.storage.files.resumable_uploads import LARGEST_PIECE
+from renderers.cli.admin.http_server import _AT_ONCE
+from renderers.cli.main import console
+from renderers.web.platform.security import LARGEST_BODY
 from server import create_app
 from tests.engine.office.world import a_world
 from tests.nginx import program

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.clock import SystemClock
-from engine.definition.shared_files import load_shared
-from engine.gateways.settings import read_gateways
-from renderers import reference
-from renderers.console import console
+from engine.core.clock import SystemClock
+from engine.integrations.config import read_gateways
+from engine.language.compiler.shared_files import load_shared
+from renderers.cli import reference_docs as reference
+from renderers.cli.main import console
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -81,7 +81,7 @@ def test_the_pages_speak_of_the_project_alone() -> None:
 
 def test_every_setting_is_in_the_page_of_who_runs_it() -> None:
     told = (ROOT / "docs" / "operation.md").read_text("utf-8")
-    rooms = ("server.py", "engine/office/installation.py", "renderers/console_installation.py")
+    rooms = ("server.py", "engine/operations/settings.py", "renderers/cli/admin/installation.py")
     code = "".join((ROOT / name).read_text("utf-8") for name in rooms)
     names = {f"GUICHET_{name}" for name in re.findall(r'\bread\("([A-Z_]+)"', code)}
     names |= set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', code))

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.catalogue import Catalogue, check_definition
-from engine.definition.layout_text import lay_out, write_tree
-from engine.definition.prove import prove
-from engine.definition.shared_files import Shared, load_shared
-from engine.definition.source import Tree, read_source
-from engine.office.scenario import play
-from renderers.words import load_words
+from engine.language.catalogue.catalogue import Catalogue, check_definition
+from engine.language.compiler.shared_files import Shared, load_shared
+from engine.language.source.formatter import lay_out, write_tree
+from engine.language.source.loader import Tree, read_source
+from engine.prover.checks.runner import prove
+from engine.simulation.scenarios import play
+from renderers.i18n.translations import load_words
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED, _ = load_shared(ROOT / "procedures")

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.catalogue import Catalogue, Checked, check_definition, load_catalogue
-from engine.definition.model import Procedure, Scenario
-from engine.definition.prove import prove
-from engine.definition.shared_files import Shared, load_shared
-from engine.office.scenario import play
-from engine.problems import Problem
-from engine.records.store import Store
-from renderers.problem_words import codes
-from renderers.words import load_words
+from engine.core.problems import Problem
+from engine.language.catalogue.catalogue import Catalogue, Checked, check_definition, load_catalogue
+from engine.language.compiler.shared_files import Shared, load_shared
+from engine.model import Procedure, Scenario
+from engine.prover.checks.runner import prove
+from engine.simulation.scenarios import play
+from engine.storage.unit_of_work import Store
+from renderers.i18n.problem_messages import codes
+from renderers.i18n.translations import load_words
 from tests.effort import tries
 from tests.postgres import an_empty_store
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.records.journal import verify
-from engine.records.leaves import Tree
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Conflict, Reply, Store, Taken
-from engine.records.stores import open_store
+from engine.journal.chain import verify
+from engine.journal.leaves import Tree
+from engine.operations.store_factory import open_store
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Conflict, Reply, Store, Taken
 from tests.engine.records.makers import (
     NOON,
     a_booking,
@@ -110,7 +110,9 @@ def test_four_processes_of_three_threads_on_the_last_seat(address: str) -> None:
 
 @pytest.mark.slow
 def test_processes_that_start_together_on_a_new_store(address: str) -> None:
-    code = "import sys; from engine.records.stores import open_store; s = open_store(sys.argv[1]); s.migrate()"
+    code = (
+        "import sys; from engine.operations.store_factory import open_store; s = open_store(sys.argv[1]); s.migrate()"
+    )
     starting = [subprocess.Popen([sys.executable, "-c", code, address], cwd=ROOT) for _ in range(4)]
     assert [one.wait(30) for one in starting] == [0, 0, 0, 0]
     one = open_store(address)

@@ -21,15 +21,15 @@ CODE: Final = [
 ]
 SCRIPTS: Final = sorted((ROOT / "renderers" / "static").glob("*.js"))
 
-COMMANDS: Final = {"engine/definition/many_files.py", "engine/office/publication.py"}  # git, by a list of words
+COMMANDS: Final = {"engine/language/catalogue/parallel.py", "engine/publication/git.py"}  # git, by a list of words
 CHANCE: Final = {  # what may be guessed: which path is tried first, how long a second try waits, which invented people come
-    "engine/office/command.py", "engine/office/demo_stories.py",
-    "engine/office/exploration.py", "engine/office/trails.py",
+    "engine/services/core/idempotency.py", "engine/simulation/demo_data.py",
+    "engine/simulation/exploration.py", "engine/simulation/solver_answers.py",
 }  # fmt: skip
-WRITTEN: Final = {"renderers/feed.py"}  # XML that leaves
+WRITTEN: Final = {"renderers/procedure/feed.py"}  # XML that leaves
 EITHER: Final = {  # a name that is asked in an address or sent in a form alike, and checked alike
-    "renderers/web/agent_day.py", "renderers/web/appointments.py", "renderers/web/auditor_events.py", "renderers/web/form.py",
-    "renderers/web/mail_signin.py", "renderers/web/team.py",
+    "renderers/web/administration/office_day.py", "renderers/web/citizen/appointments.py", "renderers/web/auditors/journal_search.py", "renderers/web/citizen/form.py",
+    "renderers/web/account/mail_sign_in.py", "renderers/web/administration/team.py",
 }  # fmt: skip
 
 

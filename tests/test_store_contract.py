@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
+from engine.journal.chain import seal, verify
+from engine.journal.search import EventsAsked, mark_of
+from engine.records.administration import OpeningChange
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Attachment
-from engine.records.events import EventsAsked, mark_of
 from engine.records.exchanges import Message, Note, SeatHold, Share, Waiting
-from engine.records.journal import seal, verify
-from engine.records.openings import OpeningChange
-from engine.records.orders import Order, OrderLine, OrderPart, Work
+from engine.records.jobs import Order, OrderLine, OrderPart, Work
 from engine.records.people import CHAIN as RIGHTS
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
 from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Placed, Publication, Watch
 from engine.records.sms_counts import SmsCount
 from engine.records.snippets import Snippet
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Conflict, Reply, Store, Taken, Tray, Unit
-from engine.records.tallies import ENTRIES, STANDING, Asked, Count, Mark
+from engine.records.statistics import ENTRIES, STANDING, Asked, Count, Mark
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Conflict, Reply, Store, Taken, Tray, Unit
 from tests.beside import Beside
 from tests.engine.records.makers import (
     AGENT,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from engine.office import cashier, settlement
-from engine.office.lookups import ask_registers
-from engine.office.office import Office
-from engine.office.placing import place_orders
-from engine.office.settlement import CallbackOutcome
-from engine.office.timers import make_calls
 from engine.records.dossier import Actor, Payment
+from engine.services.context.app_context import Office
+from engine.services.core.register_lookups import ask_registers
+from engine.services.payments import payments as cashier
+from engine.services.payments import settlement
+from engine.services.payments.order_placement import place_orders
+from engine.services.payments.settlement import CallbackOutcome
+from engine.services.worker.worker import make_calls
 
 
 def work_off(office: Office) -> None:

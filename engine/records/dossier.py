@@ -1,6 +1,6 @@
 """The facts of one request, frozen: what one person said and what was done. Only ever replaced by a newer revision.
 
-Answers and bodies are plain values (`engine.values.Plain`). Instants are UTC with their zone. A dossier knows no URL.
+Answers and bodies are plain values (`engine.core.values.Plain`). Instants are UTC with their zone. A dossier knows no URL.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from engine.values import Plain
+from engine.core.values import Plain
 
 ActorKind: TypeAlias = Literal["anonymous", "applicant", "agent", "auditor", "system", "provider"]
 PaymentStatus: TypeAlias = Literal["pending", "paid", "failed", "expired", "unknown", "overpaid"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from engine.values import Plain
+from engine.core.values import Plain
 
 Outcome: TypeAlias = Literal["published", "refused", "rolled_back"]
 CHAIN = "publications"  # the name of their chain in the journal

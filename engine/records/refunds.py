@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from engine.records.bodies import Unreadable, instant_text, read_instant
+from engine.records.codec import Unreadable, instant_text, read_instant
 
 _DIGITS: Final = 9  # of the number of an entry
 

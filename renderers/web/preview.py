@@ -15,18 +15,20 @@ from typing import Any, Final
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request, session
 
-from engine.definition.manuscript import Draft, Manuscript
-from engine.definition.model import APPLICANT, DRAFT, Procedure, Scenario
-from engine.office.demo import AUDITOR
-from engine.office.next_steps import roles_named
-from engine.office.office import WrongAnswers
-from engine.office.telling import StoryFailed
-from engine.office.tryout import APPLICANT_ID, Leads, Tryout
-from engine.problems import Refused, Report
+from engine.core.problems import Refused, Report
+from engine.language.catalogue.watched_file import Draft, Manuscript
+from engine.model import APPLICANT, DRAFT, Procedure, Scenario
 from engine.records.dossier import Dossier
-from renderers.problem_text import render_report
-from renderers.problem_words import message
-from renderers.web.base import (
+from engine.services.context.app_context import WrongAnswers
+from engine.services.sign_in.demo_accounts import AUDITOR
+from engine.simulation.next_steps import roles_named
+from engine.simulation.player import StoryFailed
+from engine.simulation.preview import APPLICANT_ID, Leads, Tryout
+from renderers.i18n.problem_messages import message
+from renderers.i18n.translations import OFFERED, in_language
+from renderers.reports.problems import render_report
+from renderers.web.platform.access import check_guards, public
+from renderers.web.platform.request_context import (
     AGENT_DESK,
     APPLICANT_DESK,
     AUDITOR_DESK,
@@ -41,9 +43,7 @@ from renderers.web.base import (
     say,
     site,
 )
-from renderers.web.guards import check_guards, public
-from renderers.web.hardening import POLICY
-from renderers.words import OFFERED, in_language
+from renderers.web.platform.security import POLICY
 
 blueprint = Blueprint("preview", __name__)
 

@@ -21,16 +21,20 @@ from typing import Final, TypeAlias
 
 import click
 
+import engine.journal
 import engine.records
-from engine.office.installation import Settings
-from engine.records.sqlite import SqliteStore
-from renderers.console import console
-from renderers.web import base, languages, preview
+import engine.storage
+from engine.operations.settings import Settings
+from engine.storage.sqlite.store import SqliteStore
+from renderers.cli.main import console
+from renderers.web import preview
+from renderers.web.platform import languages
+from renderers.web.platform import request_context as base
 from tests.web.visitor import a_visitor
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FROZEN: Final = Path(__file__).with_name("frozen_names.json")
-_STORED: Final = (engine.records,)  # packages whose data classes are stored
+_STORED: Final = (engine.records, engine.journal, engine.storage)  # packages whose data classes are stored
 _CODE: Final = ("engine", "renderers", "server.py")
 _METRIC: Final = re.compile(r"guichet_[a-z_]+")
 # functions whose first text argument is stored or answered, by the kind of name that it is

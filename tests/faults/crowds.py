@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from engine.office.office import Office
+from engine.services.context.app_context import Office
 from tests.engine.office.world import pdf
 from tests.faults.installation import Installation, patient
 from tests.faults.people import Acknowledged, Browser, Journeys, Tired, agent, applicant

@@ -11,18 +11,18 @@ from functools import cache
 from html.parser import HTMLParser
 from typing import Any, Final
 
-from engine.definition.model import Field, Page, Procedure
+from engine.core.values import Plain
+from engine.domain.fields.field_types import kind_of
+from engine.domain.fields.raw_answers import CODES, is_wrong, typed_text
+from engine.domain.fields.scope import standing_of
+from engine.domain.fields.views import PageView
+from engine.domain.forms import pages as forms
+from engine.domain.forms.posted_values import keys_of
+from engine.domain.forms.sample_answers import example_answers
+from engine.model import Field, Page, Procedure
 from engine.records.dossier import Dossier
-from engine.rules import forms
-from engine.rules.answers import CODES, is_wrong, typed_text
-from engine.rules.examples import example_answers
-from engine.rules.fields import kind_of
-from engine.rules.reading import keys_of
-from engine.rules.scopes import standing_of
-from engine.rules.view import PageView
-from engine.values import Plain
-from renderers.html import Pages
-from renderers.web_form import Drawing
+from renderers.html.controls import Drawing
+from renderers.html.templates import Pages
 from tests.effort import EFFORT
 from tests.makers import PROCEDURES, TODAY, a_dossier, changed, the_directory, the_procedure, the_words
 

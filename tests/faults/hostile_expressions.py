@@ -18,10 +18,11 @@ from typing import Any, Final
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from engine.definition import expression_compiler, expression_reader
-from engine.definition.expression_functions import LARGEST
-from engine.definition.expression_reader import Definition, Vocabulary, parse_expression
-from engine.definition.expressions import Expression, constant
+from engine.language.expressions import compiler as expression_compiler
+from engine.language.expressions import parser as expression_reader
+from engine.language.expressions.functions import LARGEST
+from engine.language.expressions.parser import Definition, Vocabulary, parse_expression
+from engine.model.types import Expression, constant
 from tests.effort import tries
 from tests.engine.definition.test_expression_properties import HERE, SCRAPS, WORDS, scope
 from tests.faults.limits import each_within, limit_memory

@@ -23,10 +23,10 @@ from typing import Any, Final
 from PIL import Image
 from pypdf import PdfReader
 
-from engine.records import picture_content
-from engine.records.attachment_content import Rejected
-from engine.records.attachments import LONGEST_NAME, AttachmentStore
-from engine.records.file_keys import FileKeys
+from engine.storage.files import images as picture_content
+from engine.storage.files.attachments import LONGEST_NAME, AttachmentStore
+from engine.storage.files.encryption import FileKeys
+from engine.storage.files.inspection import Rejected
 from tests.effort import tries
 from tests.faults.limits import each_within, limit_memory
 

@@ -14,12 +14,12 @@ from functools import lru_cache
 from itertools import product
 from typing import Final
 
-from engine.definition import shape_rules
-from engine.definition.checking import check_definition
-from engine.problems import Problem
-from engine.rules.answers import LONGEST_KEPT
-from engine.rules.field_kinds import words
-from renderers.pattern_text import pattern_text
+from engine.core.problems import Problem
+from engine.domain.fields import text as words
+from engine.domain.fields.raw_answers import LONGEST_KEPT
+from engine.language.catalogue.check import check_definition
+from engine.language.source import schema_rules as shape_rules
+from renderers.definition.patterns import pattern_text
 from tests.faults.limits import each_within, limit_memory
 from tests.makers import PROCEDURES, REST, the_shared, the_words
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from renderers.web.hardening import FILE_POLICY, POLICY
+from renderers.web.platform.security import FILE_POLICY, POLICY
 from tests.faults.hostile_answers import VALUES, Controls
 from tests.web.access import POSTED, Row, filled, rules, table, values_of
 from tests.web.access_world import AccessWorld

@@ -19,15 +19,15 @@ from typing import Any, Final, Literal
 
 import psycopg
 
-from engine.office.demo import AUDITOR
-from engine.office.inspection import fsck
-from engine.office.installation import Settings
-from engine.office.office import Office
-from engine.office.sessions import actor_of, open_session
+from engine.core.values import new_id
+from engine.operations.settings import Settings
 from engine.records.dossier import Account, Actor
-from engine.records.postgres import PostgresStore
-from engine.values import new_id
-from renderers.console_installation import open_office
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import Office
+from engine.services.sign_in.demo_accounts import AUDITOR
+from engine.services.sign_in.sessions import actor_of, open_session
+from engine.storage.postgres.store import PostgresStore
+from renderers.cli.admin.installation import open_office
 from tests.makers import whole
 from tests.ports import free_ports
 

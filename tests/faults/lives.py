@@ -13,27 +13,28 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from engine.clock import FixedClock, local_day
-from engine.definition.model import Procedure, Scenario
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
-from engine.gateways.senders import InboxSender
-from engine.office import intake, migration, settlement
-from engine.office.editions import EditionShelf
-from engine.office.inspection import fsck
-from engine.office.next_steps import Outlook
-from engine.office.office import NotFound, Office, OfficeSettings, publish_editions
-from engine.office.safekeeping import back_up, bring_back
-from engine.office.specimen import keep_specimen
-from engine.office.stage import Stage, TellingRegister
-from engine.office.telling import StoryFailed, Told
-from engine.office.timers import tour
-from engine.problems import Refused
-from engine.records.attachments import AttachmentStore
+from engine.core.clock import FixedClock, local_day
+from engine.core.problems import Refused
+from engine.integrations.message_sender import InboxSender
+from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
+from engine.model import Procedure, Scenario
+from engine.operations import migration
+from engine.operations.backup import back_up, bring_back
 from engine.records.dossier import Account, Attachment, Dossier, Timer
-from engine.records.file_keys import FileKeys
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Conflict, Unit
-from renderers.words import load_words
+from engine.services.applications import drafts as intake
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound, Office, OfficeSettings, publish_editions
+from engine.services.context.edition_cache import EditionShelf
+from engine.services.payments import settlement
+from engine.services.worker.worker import tour
+from engine.simulation.environment import Stage, TellingRegister, keep_specimen
+from engine.simulation.next_steps import Outlook
+from engine.simulation.player import StoryFailed, Told
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.encryption import FileKeys
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Conflict, Unit
+from renderers.i18n.translations import load_words
 from tests.engine.office.editions import publish
 from tests.engine.office.world import keys, shipped
 from tests.makers import compiled

@@ -15,20 +15,20 @@ from typing import Any, Final
 
 from flask import Flask
 
-from engine.clock import Clock
-from engine.gateways.cinetpay import CinetPay
-from engine.gateways.fedapay import FedaPay
-from engine.gateways.paydunya import PayDunya
-from engine.gateways.paygate import PayGate
-from engine.gateways.payments import CURRENCY, PaymentProvider, ProviderDown, ProviderStatus
-from engine.gateways.sandbox import SIGNATURE, SandboxOperator, SandboxProvider
-from engine.gateways.wire import Wire
-from engine.office import settlement
-from engine.office.inspection import fsck
-from engine.office.surplus import to_give_back
+from engine.core.clock import Clock
+from engine.core.values import new_id
+from engine.integrations.cinetpay import CinetPay
+from engine.integrations.fedapay import FedaPay
+from engine.integrations.http_client import Wire
+from engine.integrations.paydunya import PayDunya
+from engine.integrations.paygate import PayGate
+from engine.integrations.payment_provider import CURRENCY, PaymentProvider, ProviderDown, ProviderStatus
+from engine.integrations.simulated_operator import SIGNATURE, SandboxOperator, SandboxProvider
 from engine.records.dossier import Payment
-from engine.records.store import Store
-from engine.values import new_id
+from engine.services.audit.integrity import fsck
+from engine.services.core.journalling import to_give_back
+from engine.services.payments import settlement
+from engine.storage.unit_of_work import Store
 from server import Settings, create_app
 from tests import worker
 from tests.engine.gateways.local_operators import (

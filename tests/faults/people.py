@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from engine.values import new_id
+from engine.core.values import new_id
 from tests.faults.installation import PROCEDURE
 
 PAYS_AT_ONCE: Final = "90000001"

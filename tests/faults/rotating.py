@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from engine.records.attachments import AttachmentStore
-from engine.records.file_keys import FileKeys
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.encryption import FileKeys
 
 
 def opened(folder: Path) -> AttachmentStore:

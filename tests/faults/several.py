@@ -9,16 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.clock import FixedClock
-from engine.definition.catalogue import Catalogue
-from engine.gateways.registers import FileRegister
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
-from engine.gateways.senders import InboxSender
-from engine.office.inspection import fsck
-from engine.office.office import Office, publish_editions
-from engine.records.attachments import AttachmentStore
+from engine.core.clock import FixedClock
+from engine.integrations.message_sender import InboxSender
+from engine.integrations.registers import FileRegister
+from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Actor, Dossier
-from engine.records.store import Store
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import Office, publish_editions
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.unit_of_work import Store
 from tests.engine.office.world import MONDAY, BareWords, World, keys
 from tests.makers import a_procedure, the_shared
 from tests.web.visitor import STALL

@@ -13,7 +13,7 @@ from typing import Final
 
 from flask import Flask
 
-from engine.values import new_id
+from engine.core.values import new_id
 from server import blueprints
 from tests.engine.office.world import pdf
 from tests.faults.crowds import visits

@@ -16,8 +16,8 @@ from contextlib import suppress
 from typing import Any
 
 import server  # noqa: F401  all that a server needs, before any of them starts
-from renderers.console import console
-from renderers.words import load_words
+from renderers.cli.main import console
+from renderers.i18n.translations import load_words
 from tests.faults.twins import TWINS
 from tests.faults.weighing import tell_when_asked
 from tests.makers import the_shared

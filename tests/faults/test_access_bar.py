@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from flask import Blueprint, Response, abort
 
-from engine.rules import access
-from renderers.web import guards
+from engine.domain.common import access
+from renderers.web.platform import access as guards
 from server import blueprints
 from tests.web import test_access_matrix
 from tests.web.access import PERSONAS, Row, table, values_of

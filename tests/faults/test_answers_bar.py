@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from engine.rules import forms, reading
-from engine.rules.field_kinds.numbers import WholeKind
-from engine.rules.field_kinds.words import WordsKind
-from renderers import web_form
+from engine.domain.fields.numbers import WholeKind
+from engine.domain.fields.text import WordsKind
+from engine.domain.forms import pages as forms
+from engine.domain.forms import posted_values as reading
+from renderers.html import controls as web_form
 from tests.effort import tries
 from tests.faults.hostile_answers import books, faults_of
 

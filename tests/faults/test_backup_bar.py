@@ -19,17 +19,17 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import safekeeping
-from engine.office.filed import places
-from engine.office.inspection import fsck
-from engine.office.safekeeping import CONTENTS, FILES, KEYS, STORE, back_up, bring_back
-from engine.records.attachments import AttachmentStore
-from engine.records.file_keys import FileKeys
-from engine.records.removal import contents
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_schema import NAMES
-from engine.records.store import Busy, Damaged, Store
-from engine.records.stores import open_store
+from engine.operations import backup as safekeeping
+from engine.operations.backup import CONTENTS, FILES, KEYS, STORE, back_up, bring_back
+from engine.operations.store_factory import open_store
+from engine.services.audit.integrity import fsck
+from engine.services.core.stored_files import places
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.encryption import FileKeys
+from engine.storage.schema.migration_list import NAMES
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.table_copy import contents
+from engine.storage.unit_of_work import Busy, Damaged, Store
 from tests.effort import tries
 from tests.engine.office.world import MONDAY, ROOT, World, keys
 from tests.faults.test_migrations_bar import sqlite_of, whole_lives

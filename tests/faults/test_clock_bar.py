@@ -10,19 +10,23 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from engine.office import accounts, cashier, checkup, clock_watch, second_factor
-from engine.office.clock_watch import PROOF, guarded_tour
-from engine.office.inspection import fsck
-from engine.office.mail_links import send_link, why_not_link
-from engine.office.sessions import actor_of, open_session
-from engine.office.timers import LEASE, tour
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.operations import doctor as checkup
 from engine.records.dossier import Dossier
 from engine.records.people import SecondFactor
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_clock import ClockVerbs
-from engine.records.store import Store
-from engine.values import new_id
+from engine.services.audit.integrity import fsck
+from engine.services.payments import payments as cashier
+from engine.services.sign_in import applicant_sign_in as accounts
+from engine.services.sign_in import second_factor
+from engine.services.sign_in.mail_links import send_link, why_not_link
+from engine.services.sign_in.sessions import actor_of, open_session
+from engine.services.worker import clock_watch
+from engine.services.worker.clock_watch import PROOF, guarded_tour
+from engine.services.worker.worker import LEASE, tour
+from engine.storage.sql.clock import ClockVerbs
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests import worker
 from tests.engine.office.world import PHONE, World
 from tests.faults.several import MARKET, a_market, mayor, sent

@@ -13,9 +13,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from engine.definition import checking, source
-from engine.definition.checking import check_definition
-from engine.definition.source import read_source
+from engine.language.catalogue import check as checking
+from engine.language.catalogue.check import check_definition
+from engine.language.source import loader as source
+from engine.language.source.loader import read_source
 from tests.faults.limits import each_within, limit_memory
 from tests.makers import the_shared, whole
 

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from engine.office import secrets, staff
-from engine.office.secrets import hash_secret
-from engine.problems import Refused, refusal
+from engine.core.problems import Refused, refusal
 from engine.records.dossier import Account
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Unit
+from engine.services.keys import secrets
+from engine.services.keys.secrets import hash_secret
+from engine.services.sign_in import agent_sign_in as staff
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Unit
 from tests.faults.several import a_market
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]

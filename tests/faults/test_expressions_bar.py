@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
-from engine.definition import expression_answers, expression_compiler, expression_functions, expression_reader
-from engine.definition.expression_nodes import Name
+from engine.language.expressions import compiler as expression_answers
+from engine.language.expressions import compiler as expression_compiler
+from engine.language.expressions import functions as expression_functions
+from engine.language.expressions import parser as expression_reader
+from engine.language.expressions.nodes import Name
 from tests.effort import EFFORT
 from tests.faults.hostile_expressions import PROCESSOR, QUICK, corpus, faults_of
 
@@ -62,8 +65,8 @@ def any_number(patch: pytest.MonkeyPatch) -> None:
 def any_depth(patch: pytest.MonkeyPatch) -> None:
     for name in ("DEEPEST", "MOST_NODES"):
         patch.setattr(expression_reader, name, 10**9)
-    patch.setattr("engine.definition.expression_syntax.MOST_SIGNS", 10**9)
-    patch.setattr("engine.definition.expression_syntax.MOST_WRITTEN_NODES", 10**9)
+    patch.setattr("engine.language.expressions.syntax.MOST_SIGNS", 10**9)
+    patch.setattr("engine.language.expressions.syntax.MOST_WRITTEN_NODES", 10**9)
 
 
 def answers_as_they_came(patch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from engine.office.claims import go_on_unproven
+from engine.services.sign_in.unverified_drafts import go_on_unproven
 from tests.engine.office.world import pdf
 from tests.faults.crowds import Load, under_load, visits
 from tests.faults.installation import Installation, installed, patient

@@ -15,14 +15,15 @@ from typing import Any
 
 import pytest
 
-from engine.definition.model import Procedure
-from engine.records import journal
-from engine.records.bodies import from_plain, read_instant, to_plain
+from engine.domain.reporting import journal_state as history
+from engine.domain.reporting.journal_state import differences, fold, projection_of
+from engine.domain.workflow import available_actions as offers
+from engine.journal import chain as journal
+from engine.journal.chain import Entry, verify
+from engine.model import Procedure
+from engine.records.codec import from_plain, read_instant, to_plain
 from engine.records.dossier import Dossier
-from engine.records.journal import Entry, verify
 from engine.records.publications import Edition
-from engine.rules import history, offers
-from engine.rules.history import differences, fold, projection_of
 from tests.engine.office.world import shipped
 from tests.histories.record import HERE, SUMS, seen
 

@@ -20,12 +20,13 @@ from jinja2 import Environment, FileSystemLoader
 from werkzeug.routing import IntegerConverter, Rule
 
 import server
-from engine.gateways.mail import MailServer
-from engine.office.timers import tour
+from engine.integrations.smtp import MailServer
 from engine.records.dossier import Letter
-from renderers.html import Pages
-from renderers.log_lines import JsonLines
-from renderers.web import base, tables
+from engine.services.worker.worker import tour
+from renderers.html.templates import Pages
+from renderers.i18n.log_format import JsonLines
+from renderers.web.platform import csv as tables
+from renderers.web.platform import request_context as base
 from tests.effort import tries
 from tests.faults import hostile_texts
 from tests.faults.hostile_texts import ELSEWHERE, MARK, SUM, TEXTS, hits_in, leads_away, planted, texts

@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
-from engine.office import checkpoints
-from engine.office.checkpoints import sign_journal
-from engine.office.inspection import fsck
-from engine.office.keys import SigningKeys
+from engine.journal.chain import Entry, seal, seal_of, verify
 from engine.records.dossier import Actor
-from engine.records.journal import Entry, seal, seal_of, verify
-from engine.records.sqlite import SqliteStore, _whatever_it_is
-from engine.records.sqlite_checks import _broken_chain, broken_promises
-from engine.records.sqlite_dossiers import ENTRIES
+from engine.services.audit.integrity import fsck
+from engine.services.core import checkpoints
+from engine.services.core.checkpoints import sign_journal
+from engine.services.keys.signing_keys import SigningKeys
+from engine.storage.sql.dossiers import ENTRIES
+from engine.storage.sql.integrity import _broken_chain, broken_promises
+from engine.storage.sqlite.store import SqliteStore, _whatever_it_is
 from tests.effort import tries
 from tests.engine.office.world import MONDAY, World, a_world
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from engine.gateways.senders import NotSent
-from engine.office import timers
+from engine.integrations.message_sender import NotSent
 from engine.records.dossier import Letter
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.services.worker import worker as timers
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.effort import tries
 from tests.engine.office.world import World, a_world
 from tests.engine.records.makers import a_letter

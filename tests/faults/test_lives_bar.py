@@ -21,14 +21,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from engine.office import retention
-from engine.office.editions import EditionShelf
-from engine.office.statistics import count_again, count_up
-from engine.office.telling import StoryFailed
-from engine.problems import Refused
-from engine.records.flushes import Flush
-from engine.records.leaves import Leaf, Tree
-from engine.records.merkle import Growing, leaf_hash, root_of
+from engine.core.problems import Refused
+from engine.journal.leaves import Leaf, Tree
+from engine.journal.merkle import Growing, leaf_hash, root_of
+from engine.services.audit.statistics import count_again, count_up
+from engine.services.context.edition_cache import EditionShelf
+from engine.services.worker import retention
+from engine.simulation.player import StoryFailed
+from engine.storage.sqlite.write_queue import Flush
 from tests.effort import EFFORT, tries
 from tests.faults.lives import Choose, Died, Lives, begun, wrong_in
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.records.sqlite_schema import PATIENCE
+from engine.storage.schema.migration_list import PATIENCE
 from tests.engine.office.world import pdf
 from tests.faults.cluster import a_cluster
 from tests.faults.crowds import visits
@@ -61,7 +61,7 @@ class Measured:
 
 def let_age(house: Installation, *tokens: str) -> None:
     """The sessions were seen a while ago: the next page would note that they are seen again."""
-    from engine.office.secrets import token_digest
+    from engine.services.keys.secrets import token_digest
 
     with house.office.store.unit(write=True) as unit:
         for token in tokens:

@@ -19,13 +19,16 @@ import psycopg
 import pytest
 from sqlite_utils import Database
 
-from engine.office.inspection import fsck, inspect
-from engine.office.timers import tour
-from engine.records import postgres_schema, sqlite, sqlite_migrations, sqlite_schema
-from engine.records.postgres import PostgresStore
-from engine.records.removal import TABLES
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.services.audit.integrity import fsck, inspect
+from engine.services.worker.worker import tour
+from engine.storage.postgres import migrations as postgres_schema
+from engine.storage.postgres.store import PostgresStore
+from engine.storage.schema import migration_list as sqlite_schema
+from engine.storage.sqlite import migrations as sqlite_migrations
+from engine.storage.sqlite import store as sqlite
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.table_copy import TABLES
+from engine.storage.unit_of_work import Store
 from tests.effort import tries
 from tests.engine.office.world import PASSPORT, World, a_world
 from tests.engine.records.makers import a_dossier, journal

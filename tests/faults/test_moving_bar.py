@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine.records.stores import open_store
+from engine.operations.store_factory import open_store
 from tests.effort import tries
 from tests.faults.crowds import Load, under_load
 from tests.faults.installation import ROOT, Installation, begun, patient

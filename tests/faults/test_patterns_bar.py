@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import re2
 
-from engine.definition import shape_rules
-from engine.rules.field_kinds import words
+from engine.domain.fields import text as words
+from engine.language.source import schema_rules as shape_rules
 from tests.effort import tries
 from tests.faults.hostile_patterns import REFUSED, faults_of, shipped_patterns, told, told_apart
 from tests.web.visitor import STALL, a_visitor

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from engine.gateways.payments import CURRENCY, ProviderStatus
-from engine.office import settlement
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_ledger import LedgerVerbs
-from engine.records.store import Store
+from engine.integrations.payment_provider import CURRENCY, ProviderStatus
+from engine.services.payments import settlement
+from engine.storage.sql.ledger import LedgerVerbs
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.effort import tries
 from tests.faults.payments import ROUNDS, a_bar, faults_of, play, settle, speak
 from tests.postgres import an_empty_store

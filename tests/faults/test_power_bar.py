@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from engine.office import timers
-from engine.office.inspection import fsck
-from engine.records import sqlite_schema
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Unit
+from engine.services.audit.integrity import fsck
+from engine.services.worker import worker as timers
+from engine.storage.schema import migration_list as sqlite_schema
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Unit
 from tests.effort import tries
 from tests.engine.office.world import PASSPORT, World, a_world
 from tests.faults.power import Event, Told, cuts, recording

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from engine.records import attachments, file_keys
-from engine.records.attachments import AttachmentStore, Lost, Place
-from engine.records.file_keys import FileKeys, NoFileKey, Unsealable, add_key
-from engine.records.shelves import FolderShelf
+from engine.storage.files import attachments
+from engine.storage.files import encryption as file_keys
+from engine.storage.files.attachments import AttachmentStore, Lost, Place
+from engine.storage.files.blob_store import FolderShelf
+from engine.storage.files.encryption import FileKeys, NoFileKey, Unsealable, add_key
 from tests.effort import tries
 from tests.engine.office.world import keys, pdf
 from tests.faults.rotating import opened
@@ -106,7 +107,7 @@ def test_a_nonce_is_never_used_again(folder: Path, monkeypatch: pytest.MonkeyPat
             used.append((self.key, nonce))
             return AESGCM(self.key).encrypt(nonce, data, bound)
 
-    monkeypatch.setattr("engine.records.file_keys.AESGCM", Watched)
+    monkeypatch.setattr("engine.storage.files.encryption.AESGCM", Watched)
     store = opened(folder)
     places = handed_in(store, 20)
     add_key(folder / "keys.json")

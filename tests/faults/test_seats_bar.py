@@ -17,9 +17,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.office import intake
+from engine.core.values import new_id
 from engine.records.dossier import Dossier
-from engine.values import new_id
+from engine.services.applications import drafts as intake
 from tests.effort import tries
 from tests.faults.installation import SEATS, VISIT, Installation, installed, patient
 from tests.faults.people import Answer, Browser, strangers

@@ -18,18 +18,22 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from engine.office import casework, intake, settlement, timers
-from engine.office.office import NotFound
-from engine.problems import Refused
-from engine.records import postgres, postgres_tables
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.domain.common.decision import Act
 from engine.records.dossier import Actor, Dossier
-from engine.records.postgres import PostgresStore, PostgresVerbs
-from engine.records.removal import TABLES
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_dossiers import DossierVerbs
-from engine.records.store import Busy, Conflict, Store
-from engine.rules.decision import Act
-from engine.values import new_id
+from engine.services.applications import casework
+from engine.services.applications import drafts as intake
+from engine.services.context.app_context import NotFound
+from engine.services.payments import settlement
+from engine.services.worker import worker as timers
+from engine.storage.postgres import store as postgres
+from engine.storage.postgres import store as postgres_tables
+from engine.storage.postgres.store import PostgresStore, PostgresVerbs
+from engine.storage.sql.dossiers import DossierVerbs
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.table_copy import TABLES
+from engine.storage.unit_of_work import Busy, Conflict, Store
 from tests import worker
 from tests.effort import tries
 from tests.engine.office.world import World

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from renderers import console_serving
-from renderers.console_serving import Channel, Front
+from renderers.cli.admin import http_server as console_serving
+from renderers.cli.admin.http_server import Channel, Front
 from tests.faults.installation import PROCEDURE, Installation, begun, patient
 from tests.faults.people import applicant
 from tests.race_runners import together

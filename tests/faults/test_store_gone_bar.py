@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.records.postgres_lines import PATIENCE
+from engine.storage.postgres.pool import PATIENCE
 from tests.effort import EFFORT, tries
 from tests.faults.cluster import Cluster, a_cluster
 from tests.faults.crowds import Load, under_load

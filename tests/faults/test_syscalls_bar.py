@@ -15,18 +15,22 @@ from typing import Any
 
 import pytest
 
-from engine.office import bookings, casework, intake, papers, timers
-from engine.office.filed import places
-from engine.office.inspection import fsck
-from engine.office.keys import SigningKeys
-from engine.office.office import Office
-from engine.office.safekeeping import back_up, read_contents
-from engine.records.attachments import AttachmentStore
+from engine.domain.common.decision import Act
+from engine.operations.backup import back_up, read_contents
 from engine.records.dossier import Actor, Dossier
-from engine.records.file_keys import FileKeys, add_key
-from engine.records.reserve import NoRoom
-from engine.records.sqlite import SqliteStore
-from engine.rules.decision import Act
+from engine.services.applications import attachments as papers
+from engine.services.applications import casework
+from engine.services.applications import drafts as intake
+from engine.services.appointments import bookings
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import Office
+from engine.services.core.stored_files import places
+from engine.services.keys.signing_keys import SigningKeys
+from engine.services.worker import worker as timers
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.encryption import FileKeys, add_key
+from engine.storage.files.reserve import NoRoom
+from engine.storage.sqlite.store import SqliteStore
 from tests import worker
 from tests.effort import EFFORT
 from tests.engine.office.test_bookings import to_book

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from renderers.web import tables
+from renderers.web.platform import csv as tables
 from tests.faults.hostile_texts import FORMULA, MARK, TEXTS
 from tests.faults.spreadsheet import Cell, opened
 from tests.faults.test_hostile_text_bar import a_hostile_world, formulas_as_they_are, readers

@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 from werkzeug.test import TestResponse
 
-from engine.office.checkpoints import _grow
-from renderers.web import refusals
+from engine.services.core.checkpoints import _grow
+from renderers.web.platform import errors as refusals
 from tests.web.access import ask, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
 

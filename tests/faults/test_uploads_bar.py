@@ -15,11 +15,14 @@ from typing import Any
 
 import pytest
 
-from engine.office import file_counts
-from engine.records import attachment_content, attachments, pdf_content, picture_content
-from engine.records.attachment_content import Content
-from engine.records.attachments import AttachmentStore
-from engine.records.file_keys import FileKeys
+from engine.services.limits import file_counts
+from engine.storage.files import attachments
+from engine.storage.files import images as picture_content
+from engine.storage.files import inspection as attachment_content
+from engine.storage.files import pdfs as pdf_content
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.encryption import FileKeys
+from engine.storage.files.inspection import Content
 from tests.faults.hostile_files import KEPT, NAMES, Hostile, a_jpeg, corpus, faults_of, on_disk
 from tests.web.visitor import ANSWERS, Visitor, a_visitor
 

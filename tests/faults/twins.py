@@ -14,18 +14,21 @@ from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
 
 import server
-from engine.gateways.payments import ProviderSilent
-from engine.gateways.sandbox import SandboxProvider
-from engine.office import answering
-from engine.office.placing import place_orders
-from engine.records import postgres, postgres_lines, sqlite
-from engine.records.attachments import AttachmentStore
-from engine.records.postgres import PostgresVerbs
-from engine.records.postgres_lines import Lines
-from engine.records.sqlite_dossiers import DossierVerbs
-from engine.records.turns import Turns
-from renderers import console_serving
-from renderers.web import payments, watch
+from engine.integrations.payment_provider import ProviderSilent
+from engine.integrations.simulated_operator import SandboxProvider
+from engine.services.applications import draft_answers as answering
+from engine.services.payments.order_placement import place_orders
+from engine.storage.fair_lock import Turns
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.postgres import pool as postgres_lines
+from engine.storage.postgres import store as postgres
+from engine.storage.postgres.pool import Lines
+from engine.storage.postgres.store import PostgresVerbs
+from engine.storage.sql.dossiers import DossierVerbs
+from engine.storage.sqlite import store as sqlite
+from renderers.cli.admin import http_server as console_serving
+from renderers.web.citizen import payments
+from renderers.web.platform import request_log as watch
 
 
 def journal_in_another_unit() -> None:

@@ -24,7 +24,7 @@ from statistics import median
 from types import FrameType
 from typing import Any, Final, Literal
 
-from engine.records import sqlite_schema
+from engine.storage.schema import migration_list as sqlite_schema
 from tests.faults.installation import SOON, patient
 
 PAGE: Final = os.sysconf("SC_PAGESIZE")

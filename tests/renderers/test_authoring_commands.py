@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.definition.catalogue import check_definition
-from engine.definition.shared_files import Shared, load_shared
-from engine.definition.source import read_source
-from renderers import console_authoring
-from renderers.console import console
-from renderers.repairs import repaired
+from engine.language.catalogue.catalogue import check_definition
+from engine.language.compiler.shared_files import Shared, load_shared
+from engine.language.source.loader import read_source
+from renderers.cli import authoring as console_authoring
+from renderers.cli.autofix import repaired
+from renderers.cli.main import console
 
 pytestmark = pytest.mark.slow  # commands in processes of their own
 

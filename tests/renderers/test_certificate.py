@@ -7,9 +7,9 @@ from io import BytesIO
 import pytest
 from pypdf import PdfReader
 
-from engine.values import group_number
-from renderers.certificate import document_pdf, receipt_pdf
-from renderers.words import load_words
+from engine.core.values import group_number
+from renderers.i18n.translations import load_words
+from renderers.pdf.documents import document_pdf, receipt_pdf
 from tests.engine.records.makers import a_document, a_payment
 from tests.engine.rules.small_book import draft, passport
 

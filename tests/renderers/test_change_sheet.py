@@ -19,24 +19,24 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.definition import diff
-from engine.definition.diff import read_snapshot
-from engine.definition.diff_portrait import portrait
-from engine.definition.diff_rules import facets_weighed
-from engine.definition.model import Procedure
-from engine.definition.source import read_source
-from renderers.change_lines import ChangeWriter, Comparison
-from renderers.change_page import changes_fragment
-from renderers.change_sheet import render_changes
-from renderers.change_summary import Sides
-from renderers.console import console
-from renderers.words import Words
+from engine.language.diff import compare as diff
+from engine.language.diff.compare import read_snapshot
+from engine.language.diff.elements import portrait
+from engine.language.diff.rules import facets_weighed
+from engine.language.source.loader import read_source
+from engine.model import Procedure
+from renderers.cli.main import console
+from renderers.i18n.translations import Words
+from renderers.reports.changes import ChangeWriter, Comparison
+from renderers.reports.changes_page import changes_fragment
+from renderers.reports.changes_report import render_changes
+from renderers.reports.changes_summary import Sides
 from tests.makers import PROCEDURES, compiled, the_directory, the_words
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "diff"
 FORMS = {"text": "sheet.txt", "json": "sheet.json", "github": "sheet.github", "html": "sheet.html"}
 RENDERERS = Path(__file__).resolve().parents[2] / "renderers"
-DIFF = sorted(Path(diff.__file__).parent.glob("diff*.py"))
+DIFF = sorted(Path(diff.__file__).parent.glob("*.py"))
 SIDES = Sides("4be19d0", "9f2c1ab")
 
 
@@ -199,7 +199,7 @@ def test_every_feeling_is_said_in_both_languages() -> None:
     feels = set(re.findall(r'Weight\(\s*"(?:safe|review|breaking)", "([a-z_]+)"', source)) - {"wording", "layout"}
     assert len(feels) > 50
     for language in ("fr", "en"):
-        path = RENDERERS / f"words_changes.{language}.yaml"
+        path = RENDERERS / "i18n" / "catalogues" / f"words_changes.{language}.yaml"
         tree: Any = read_source(path.read_bytes(), path.name).tree
         assert sorted(feels - tree["changes"]["feel"].keys()) == []
 

@@ -7,9 +7,9 @@ import re
 import pytest
 from click.testing import CliRunner, Result
 
-from renderers.console import console
-from renderers.console_language import in_french, language_of
-from renderers.words import load_words
+from renderers.cli.language import in_french, language_of
+from renderers.cli.main import console
+from renderers.i18n.translations import load_words
 
 ENGLISH = re.compile(r"\b(the|Error|Usage|Missing|Invalid|Show|of|or|such)\b")
 

@@ -14,16 +14,16 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from engine.office.installation import Settings
-from engine.office.mirror import Followed
-from engine.records import postgres_reach
-from engine.records.postgres import PostgresStore
-from engine.records.postgres_reach import await_server, check_address, why_unreachable
-from engine.records.store import Busy, Unreachable
-from engine.records.stores import kept_nothing, open_store
-from renderers.console_installation import open_office
-from renderers.console_opening import cause_of, opening
-from renderers.words import load_words
+from engine.operations.settings import Settings
+from engine.operations.store_factory import kept_nothing, open_store
+from engine.publication.mirror import Followed
+from engine.storage.postgres import connection_errors as postgres_reach
+from engine.storage.postgres.connection_errors import await_server, check_address, why_unreachable
+from engine.storage.postgres.store import PostgresStore
+from engine.storage.unit_of_work import Busy, Unreachable
+from renderers.cli.admin.installation import open_office
+from renderers.cli.admin.installation_commands import cause_of, opening
+from renderers.i18n.translations import load_words
 from tests.faults.installation import _VISIT as VISIT
 from tests.makers import whole
 from tests.ports import free_port

@@ -16,15 +16,16 @@ from typing import Any, Final
 
 import pytest
 
-from engine.definition import expressions, model
-from engine.definition.catalogue import check_definition
-from engine.definition.expressions import TRUE, Expression, Type
-from engine.definition.model import Procedure
-from engine.definition.shape import SCHEMA
-from engine.problems import NOWHERE
-from engine.values import Span, Text
-from renderers.definition_reader import BookReader
-from renderers.definition_text import DefinitionText, definition_text
+from engine import model
+from engine.core.problems import NOWHERE
+from engine.core.values import Span, Text
+from engine.language.catalogue.catalogue import check_definition
+from engine.language.source.schema import SCHEMA
+from engine.model import Procedure
+from engine.model import types as expressions
+from engine.model.types import TRUE, Expression, Type
+from renderers.definition.document import DefinitionText, definition_text
+from renderers.definition.reader import BookReader
 from tests.makers import PROCEDURES, the_procedure, the_shared, the_words
 
 pytestmark = pytest.mark.slow  # every value of the model, changed one by one

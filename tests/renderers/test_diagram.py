@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from renderers.diagram import workflow_svg
+from renderers.html.diagram import workflow_svg
 from tests.makers import PROCEDURES, compiled
 
 _BADGE = re.compile(r'<rect x="(-?\d+)" y="(-?\d+)" width="(\d+)" height="18"')

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.rules.field_kinds.kind import KINDS
-from engine.rules.view import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
-from engine.values import Text
-from renderers import drawn_questions
-from renderers.drawn_questions import Questions
-from renderers.html import Pages
-from renderers.web_form import Drawing, field_control, page_controls
-from renderers.words import load_words
+from engine.core.values import Text
+from engine.domain.fields.field_type import KINDS
+from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
+from renderers.html import field_cache as drawn_questions
+from renderers.html.controls import Drawing, field_control, page_controls
+from renderers.html.field_cache import Questions
+from renderers.html.templates import Pages
+from renderers.i18n.translations import load_words
 
 PAGES = {language: Pages(load_words()) for language in ("fr", "en")}
 DRAW = {language: Drawing(load_words(), language) for language in ("fr", "en")}

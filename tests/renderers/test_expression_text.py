@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.definition.expressions import Expression
-from engine.definition.model import Procedure
-from renderers.definition_text import definition_text
-from renderers.expression_text import ExpressionWriter
+from engine.model import Procedure
+from engine.model.types import Expression
+from renderers.definition.document import definition_text
+from renderers.definition.expressions import ExpressionWriter
 from tests.makers import PROCEDURES, a_procedure, the_directory, the_procedure, the_words
 
 BOOK = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from renderers.console_dossiers import migrate_command
+from renderers.cli.admin.dossiers import migrate_command
 from tests.engine.office.editions import first, publish, renamed
 from tests.engine.office.world import World, a_world
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from renderers.pattern_text import pattern_text
+from renderers.definition.patterns import pattern_text
 from tests.makers import the_words
 
 

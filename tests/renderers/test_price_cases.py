@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from renderers.price_cases import price_cases
+from renderers.procedure.prices import price_cases
 from tests.makers import a_procedure
 
 BOOK = a_procedure("""

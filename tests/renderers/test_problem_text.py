@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from engine.definition.catalogue import check_definition
-from engine.definition.shape import check_shape
-from engine.definition.shared_files import load_shared
-from engine.definition.source import read_source
-from engine.problems import NOWHERE, InvalidDefinition, Position, Problem, Report, problem
-from renderers import problem_words
-from renderers.problem_text import correction, explain, render_problem, render_report, summary
-from renderers.problem_words import advice, codes, message
+from engine.core.problems import NOWHERE, InvalidDefinition, Position, Problem, Report, problem
+from engine.language.catalogue.catalogue import check_definition
+from engine.language.compiler.shared_files import load_shared
+from engine.language.source.loader import read_source
+from engine.language.source.schema import check_shape
+from renderers.i18n import problem_messages as problem_words
+from renderers.i18n.problem_messages import advice, codes, message
+from renderers.reports.problems import correction, explain, render_problem, render_report, summary
 from tests.engine.definition.bad_files import BadFile, bad_files
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +57,9 @@ def test_every_code_speaks_even_without_facts(code: str, language: str) -> None:
 
 def test_both_languages_hold_the_same_variants() -> None:
     french, english = (
-        read_source((Path(problem_words.__file__).parent / f"problems.{language}.yaml").read_bytes(), language).tree
+        read_source(
+            (Path(problem_words.__file__).parent / "catalogues" / f"problems.{language}.yaml").read_bytes(), language
+        ).tree
         for language in ("fr", "en")
     )
     assert keys(french) == keys(english)

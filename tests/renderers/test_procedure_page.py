@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.definition.model import Procedure
-from renderers.procedure_page import ProcedureSheet, SheetWriter
+from engine.model import Procedure
+from renderers.procedure.page import ProcedureSheet, SheetWriter
 from tests.makers import TODAY, a_procedure, the_directory, the_words
 
 TWO = """

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from renderers import console
-from renderers.console import console as guichet
+from renderers.cli import main as console
+from renderers.cli.main import console as guichet
 
 pytest.importorskip("z3")
 

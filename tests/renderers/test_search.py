@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from renderers.paging import paged
-from renderers.search import Found, Searched, WordIndex
+from renderers.html.pagination import paged
+from renderers.procedure.search import Found, Searched, WordIndex
 
 INDEX = WordIndex(
     [

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from engine.definition.coverage import recorded
-from engine.definition.model import Procedure
-from engine.rules.machine import circuit_of
-from renderers.story_report import Played, play_all, stories_json, story_report
+from engine.domain.workflow.state_machine import circuit_of
+from engine.model import Procedure
+from engine.simulation.coverage import recorded
+from renderers.reports.scenarios import Played, play_all, stories_json, story_report
 from tests.makers import a_procedure, the_shared
 
 PRICED = """

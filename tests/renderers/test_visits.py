@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from renderers.visits import visit_lines, visits_of, visits_tag
-from renderers.words import load_words
+from renderers.i18n.translations import load_words
+from renderers.procedure.appointments import visit_lines, visits_of, visits_tag
 from tests.makers import a_procedure
 
 READY = """

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.rules.view import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
-from engine.values import Text
-from renderers.html import Pages
-from renderers.web_form import (
+from engine.core.values import Text
+from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
+from renderers.html.controls import (
     Drawing,
     error_summary,
     field_control,
@@ -20,7 +19,8 @@ from renderers.web_form import (
     national,
     page_controls,
 )
-from renderers.words import load_words
+from renderers.html.templates import Pages
+from renderers.i18n.translations import load_words
 
 DRAW = Drawing(load_words(), "fr", lambda attachment: f"/pieces/{attachment}")
 FILE = FileView("a1", "acte.jpg", "jpg", 430_000, "2026-11-24T10:44:00+00:00")

@@ -10,18 +10,18 @@ from types import SimpleNamespace
 import pytest
 from markupsafe import escape
 
-from engine.definition.model import DRAFT
-from engine.definition.source import read_source, read_texts
-from engine.office.phones import read_phone
-from engine.problems import Refused
-from engine.rules.answers import CODES
-from engine.rules.field_kinds.kind import KINDS
-from engine.rules.view import AnswerProblem
-from engine.sms import sms_parts, to_gsm
-from engine.values import Text
-from renderers.html import Pages
-from renderers.spoken import joined
-from renderers.words import OFFERED, REFERENCE, SAMPLES, Words, in_language, load_words, typographic
+from engine.core.gsm7 import sms_parts, to_gsm
+from engine.core.problems import Refused
+from engine.core.values import Text
+from engine.domain.fields.field_type import KINDS
+from engine.domain.fields.raw_answers import CODES
+from engine.domain.fields.views import AnswerProblem
+from engine.language.source.loader import read_source, read_texts
+from engine.model import DRAFT
+from engine.services.context.contact_parsing import read_phone
+from renderers.html.templates import Pages
+from renderers.i18n.language_spans import joined
+from renderers.i18n.translations import OFFERED, REFERENCE, SAMPLES, Words, in_language, load_words, typographic
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = ("draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed")  # fmt: skip
@@ -266,7 +266,7 @@ def test_every_key_of_the_code_is_said(words: Words) -> None:
 def test_every_entry_of_a_journal_has_its_words(words: Words) -> None:
     """What the engine writes, read from its source: kinds of entries, and the names of their facts."""
     kinds, facts = set[str](), set[str]()
-    for room in ("rules", "office"):
+    for room in ("domain", "services", "simulation", "operations", "publication"):
         for path in sorted((Path(__file__).parents[2] / "engine" / room).rglob("*.py")):
             text = path.read_text()
             kinds |= set(re.findall(r"""(?:EntryDraft|\.note)\(\s*"([a-z_]+)\"""", text))

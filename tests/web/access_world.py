@@ -21,42 +21,37 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader, PdfWriter
 from werkzeug.test import TestResponse
 
-from engine.clock import FixedClock, local_day
-from engine.definition.catalogue import Catalogue
-from engine.gateways.registers import FileRegister
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
-from engine.gateways.senders import InboxSender
-from engine.office import (
-    assistance,
-    bookings,
-    bulk,
-    casework,
-    events,
-    exports,
-    gathering,
-    intake,
-    mail_links,
-    messages,
-    notes,
-    openings,
-    readings,
-    repaying,
-    sharing,
-    snippets,
-)
-from engine.office.accounts import send_help_code
-from engine.office.intake import Upload
-from engine.office.office import Office, publish_editions
-from engine.office.secrets import token_digest
-from engine.office.sessions import open_session
-from engine.office.visit_links import visit_token
-from engine.records.attachments import AttachmentStore
+from engine.core.clock import FixedClock, local_day
+from engine.core.values import new_id
+from engine.integrations.message_sender import InboxSender
+from engine.integrations.registers import FileRegister
+from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.people import Identifier, Mandate, PhoneMove
-from engine.records.sqlite import SqliteStore
-from engine.values import new_id
-from renderers.web.assets import Assets
-from renderers.words import load_words
+from engine.services.accounts import access_log as readings
+from engine.services.accounts import assistance, snippets
+from engine.services.applications import bulk_actions as bulk
+from engine.services.applications import casework, messages, notes
+from engine.services.applications import document_links as sharing
+from engine.services.applications import drafts as intake
+from engine.services.applications import opinions as gathering
+from engine.services.applications.drafts import Upload
+from engine.services.appointments import bookings
+from engine.services.appointments import opening_changes as openings
+from engine.services.audit import exports
+from engine.services.audit import journal_search as events
+from engine.services.context.app_context import Office, publish_editions
+from engine.services.core.appointment_links import visit_token
+from engine.services.keys.secrets import token_digest
+from engine.services.payments import refunds as repaying
+from engine.services.sign_in import mail_links
+from engine.services.sign_in.applicant_sign_in import send_help_code
+from engine.services.sign_in.sessions import open_session
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.sqlite.store import SqliteStore
+from renderers.i18n.translations import load_words
+from renderers.web.platform.assets import Assets
 from server import Settings, create_app
 from tests import worker
 from tests.engine.office.world import MONDAY, World, keys

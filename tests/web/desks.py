@@ -11,13 +11,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from engine.definition.catalogue import Catalogue
-from engine.office.demo import PASSWORD, open_demo
-from engine.office.office import publish_editions
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Actor, Dossier
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
-from renderers.words import load_words
+from engine.services.context.app_context import publish_editions
+from engine.services.sign_in.demo_accounts import PASSWORD, open_demo
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
+from renderers.i18n.translations import load_words
 from server import Settings, create_app
 from tests.engine.office.world import World, a_world
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from wsgiref.types import WSGIApplication
 
-from renderers.console_serving import Front
+from renderers.cli.admin.http_server import Front
 
 LARGEST = 64 * 1024 * 1024
 

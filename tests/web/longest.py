@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.definition.catalogue import check_definition
-from engine.definition.model import Scenario
-from engine.definition.shared_files import Shared
-from renderers.web_form import national
+from engine.language.catalogue.catalogue import check_definition
+from engine.language.compiler.shared_files import Shared
+from engine.model import Scenario
+from renderers.html.controls import national
 from tests.engine.office.world import pdf
 from tests.web.portal import PASSWORD, ROOT
 from tests.web.walker import Walker

@@ -10,8 +10,8 @@ from typing import Any, Final
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
 
-from engine.definition.model import Form, Procedure
-from renderers.words import load_words
+from engine.model import Form, Procedure
+from renderers.i18n.translations import load_words
 
 RULES: Final[Mapping[str, Any]] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 _AXE: Final = Axe().axe_script

@@ -15,13 +15,13 @@ from typing import Any, Final
 import pyotp
 from werkzeug.test import TestResponse
 
-from engine.definition.catalogue import Catalogue
-from engine.office import people
-from engine.office.office import publish_editions
-from engine.office.people import Person
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import SYSTEM_ACTOR
-from engine.records.store import Busy
-from renderers.web.hardening import LARGEST_BODY
+from engine.services.accounts import agents as people
+from engine.services.accounts.agents import Person
+from engine.services.context.app_context import publish_editions
+from engine.storage.unit_of_work import Busy
+from renderers.web.platform.security import LARGEST_BODY
 from server import Settings, create_app
 from tests.makers import compiled, the_shared
 from tests.web.access_procedures import RENEWAL, STALL

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine.gateways.sandbox import SandboxOperator
-from engine.office.dispatcher import Dispatcher
-from engine.office.heartbeat import beat
-from engine.office.office import Office
-from engine.office.timers import tour
+from engine.integrations.simulated_operator import SandboxOperator
 from engine.records.dossier import Dossier
-from renderers.console_installation import open_office
+from engine.services.context.app_context import Office
+from engine.services.core.heartbeat import beat
+from engine.services.worker.dispatcher import Dispatcher
+from engine.services.worker.worker import tour
+from renderers.cli.admin.installation import open_office
 from server import DEMO_PASSWORD, Settings, create_app
 from tests.web.listening import listening
 

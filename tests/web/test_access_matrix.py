@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from renderers.web import refusals
+from renderers.web.platform import errors as refusals
 from server import blueprints
 from tests.web.access import (
     NOTHING,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.office.secrets import hash_secret
 from engine.records.dossier import Account, Letter
+from engine.services.keys.secrets import hash_secret
 from tests.engine.office.world import pdf
 from tests.web.browsing import DESK
 from tests.web.conftest import Enter

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import casework, intake, settlement
-from engine.office.demo import open_demo
-from engine.office.papers import Upload
+from engine.core.values import new_id
 from engine.records.dossier import Account, Dossier
-from engine.values import new_id
+from engine.services.applications import casework
+from engine.services.applications import drafts as intake
+from engine.services.applications.attachments import Upload
+from engine.services.payments import settlement
+from engine.services.sign_in.demo_accounts import open_demo
 from tests import worker
 from tests.engine.office.world import B3, PASSPORT, pdf
 from tests.web.desks import CLERK, DESK, GATEKEEPER, MAKER, OTHER_CLERK, Desks, Seat, hidden, open_desks, read

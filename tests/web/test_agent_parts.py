@@ -12,14 +12,17 @@ from urllib.parse import urlencode
 
 import pytest
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.namespace import FORM_WORDS
-from engine.definition.roles import roles_of
-from engine.office import cashier, gathering, intake, linking
-from engine.office.demo import demo_agents
-from engine.office.timers import tour
+from engine.core.values import group_number, new_id
+from engine.language.catalogue.catalogue import Catalogue
+from engine.language.compiler.namespace import FORM_WORDS
+from engine.model.roles import roles_of
 from engine.records.dossier import Dossier
-from engine.values import group_number, new_id
+from engine.services.applications import drafts as intake
+from engine.services.applications import linked_dossiers as linking
+from engine.services.applications import opinions as gathering
+from engine.services.payments import payments as cashier
+from engine.services.sign_in.demo_accounts import demo_agents
+from engine.services.worker.worker import tour
 from tests.engine.office.test_enclosures import photograph
 from tests.engine.office.test_gathering import good
 from tests.engine.office.world import PASSPORT, pdf

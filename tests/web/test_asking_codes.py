@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import code_limits
-from engine.office.askers import AGAIN_PER_ADDRESS, FIRST_PER_ADDRESS, PER_BROWSER
-from engine.rules.sms_policy import SmsPolicy
+from engine.domain.common.sms_policy import SmsPolicy
+from engine.services.limits import code_limits
+from engine.services.limits.askers import AGAIN_PER_ADDRESS, FIRST_PER_ADDRESS, PER_BROWSER
 from server import Settings, create_app
 from tests.engine.office.world import PHONE, World, a_world
 from tests.faults.people import _CSRF, Answer, Browser

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.build import build_procedure
-from engine.definition.catalogue import Catalogue
-from engine.definition.source import read_source
-from engine.office.checkpoints import sign_journal
-from engine.office.publishing import publish
-from engine.records.bodies import instant_text
+from engine.journal.chain import read_export, verify_export
+from engine.language.catalogue.catalogue import Catalogue
+from engine.language.compiler.compile import build_procedure
+from engine.language.source.loader import read_source
+from engine.publication.publications import publish
+from engine.records.codec import instant_text
 from engine.records.dossier import Dossier
-from engine.records.journal import read_export, verify_export
-from engine.records.sqlite import SqliteStore
-from renderers.diagram import ways
-from renderers.web.auditor import _facts
-from renderers.words import load_words
+from engine.services.core.checkpoints import sign_journal
+from engine.storage.sqlite.store import SqliteStore
+from renderers.html.diagram import ways
+from renderers.i18n.translations import load_words
+from renderers.web.auditors.dossiers import _facts
 from tests import worker
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import WEDNESDAY, on

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from engine.office.askers import PER_BROWSER
-from engine.office.office import Office
-from engine.office.secrets import hash_secret
 from engine.records.dossier import Account
-from engine.records.store import Away, Busy, Store, Unit
+from engine.services.context.app_context import Office
+from engine.services.keys.secrets import hash_secret
+from engine.services.limits.askers import PER_BROWSER
+from engine.storage.unit_of_work import Away, Busy, Store, Unit
 from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import bulk
-from engine.office.carrying_orders import carry_orders
-from engine.office.exports import FILE_KEPT
 from engine.records.dossier import Dossier
+from engine.services.applications import bulk_actions as bulk
+from engine.services.audit.exports import FILE_KEPT
+from engine.services.worker.job_runner import carry_orders
 from tests.engine.office.bulk_runner import to_sign
 from tests.engine.office.world import B3
 from tests.web.desks import CLERK, GATEKEEPER, OTHER_CLERK, Desks, hidden, open_desks, read
@@ -77,7 +77,7 @@ def test_the_day_until_which_a_paper_is_kept_is_the_applicants(desks: Desks) -> 
 
 
 def test_a_large_order_waits_for_the_worker_and_says_so(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.office.carrying_orders.AT_ONCE", 1)
+    monkeypatch.setattr("engine.services.worker.job_runner.AT_ONCE", 1)
     some, seat = to_sign(desks.world, 3), desks.agent(CLERK)
     whole = seat.client.post("/agent/lot", data={"tous": "1", "file": "tous", "etape": "signature", "demarche": B3})
     preview = seat.client.post("/agent/lot", data={**hidden(whole), "acte": f"{B3}:signer", "go": "preview"})
@@ -164,9 +164,9 @@ def test_a_list_is_prepared_and_taken_by_its_giver_alone(desks: Desks) -> None:
 
 
 def test_a_long_list_is_the_workers(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.office.carrying_orders.FEW_ROWS", 1)
-    monkeypatch.setattr("engine.office.exports._PART", 2)
-    monkeypatch.setattr("engine.office.carrying_orders._PARTS", 1)
+    monkeypatch.setattr("engine.services.worker.job_runner.FEW_ROWS", 1)
+    monkeypatch.setattr("engine.services.audit.exports._PART", 2)
+    monkeypatch.setattr("engine.services.worker.job_runner._PARTS", 1)
     some, seat = to_sign(desks.world, 5), desks.agent(CLERK)
     where = seat.client.post("/agent/export", data={"file": "tous"}).headers["Location"]
     assert seat.get(f"{where}/liste.csv").status_code == 409

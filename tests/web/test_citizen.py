@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from engine.clock import FixedClock
-from engine.definition.catalogue import Catalogue
-from engine.office import answering, settlement
-from engine.office.askers import CHECKS_PER_BROWSER
-from engine.office.bookings import mark
-from engine.office.receipts import receipt_code
-from engine.office.timers import run_timers
+from engine.core.clock import FixedClock
+from engine.core.values import group_number, new_id
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Actor, Letter
-from engine.records.store import Busy
-from engine.values import group_number, new_id
-from renderers.web import payments
-from renderers.web.guards import check_guards
+from engine.services.applications import draft_answers as answering
+from engine.services.appointments.bookings import mark
+from engine.services.limits.askers import CHECKS_PER_BROWSER
+from engine.services.payments import settlement
+from engine.services.payments.receipts import receipt_code
+from engine.services.worker.worker import run_timers
+from engine.storage.unit_of_work import Busy
+from renderers.web.citizen import payments
+from renderers.web.platform.access import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
 from tests.web.visitor import ANSWERS, MAYOR, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
@@ -904,7 +905,7 @@ def test_a_busy_store_is_told_with_a_time_to_come_back(known: Visitor, monkeypat
     def busy(*_: object, **__: object) -> None:
         raise Busy("locked")
 
-    monkeypatch.setattr("renderers.web.tracking.mine", busy)
+    monkeypatch.setattr("renderers.web.citizen.tracking.mine", busy)
     page = known.open("/dossiers")
     assert page.status == 503
     assert page.response.headers["Retry-After"]
@@ -917,7 +918,7 @@ def test_an_accident_gives_a_code_and_no_trace(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr("renderers.web.tracking.mine", broken)
+    monkeypatch.setattr("renderers.web.citizen.tracking.mine", broken)
     page = known.open("/dossiers")
     assert page.status == 500
     code = re.search(r"E-[0-9A-F]{6}", page.text)

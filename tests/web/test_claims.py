@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.askers import PER_BROWSER
-from engine.values import group_number
-from renderers.web.guards import serves_unproven
+from engine.core.values import group_number
+from engine.services.limits.askers import PER_BROWSER
+from renderers.web.platform.access import serves_unproven
 from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site for each test

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from engine.office.inspection import fsck
+from engine.services.audit.integrity import fsck
 from tests.web.test_messages import at_the_desk, the_dossier
 from tests.web.visitor import STALL, Visitor, a_visitor, later
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from engine.office.secrets import hash_secret
 from engine.records.dossier import Account, Dossier
+from engine.services.keys.secrets import hash_secret
 from tests.web.visitor import ANSWERS, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
 from tests.worker import work_off
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from engine.office import assistance
-from engine.office.inspection import fsck
-from engine.office.intake import drop_draft
+from engine.domain.common import access
 from engine.records.dossier import Actor
-from engine.rules import access
+from engine.services.accounts import assistance
+from engine.services.applications.drafts import drop_draft
+from engine.services.audit.integrity import fsck
 from tests.web.test_counter import HOME, an_agent, begun, filled, helping, kept, press, sent
 from tests.web.visitor import STALL, Seen, Visitor, a_visitor, another, later, picture
 

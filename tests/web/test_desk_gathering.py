@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from engine.office import casework
+from engine.core.values import new_id
+from engine.domain.common.decision import Act
 from engine.records.dossier import Actor, Dossier
-from engine.rules.decision import Act
-from engine.values import new_id
+from engine.services.applications import casework
 from tests import worker
 from tests.web.browsing import DESK, Person
 from tests.web.conftest import Enter

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from engine.office import intake
+from engine.core.values import Plain, new_id
+from engine.domain.common.working_time import add_months
+from engine.domain.reporting.counters import TOTALLED
 from engine.records.dossier import Account, Dossier
-from engine.records.tallies import Count, Mark
-from engine.rules.calendars import add_months
-from engine.rules.counting import TOTALLED
-from engine.values import Plain, new_id
+from engine.records.statistics import Count, Mark
+from engine.services.applications import drafts as intake
 from tests.engine.office.world import B3, PASSPORT, World, pdf
 from tests.web.browsing import DESK, Person
 from tests.web.conftest import Enter

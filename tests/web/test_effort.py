@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from engine.office.stage import TellingRegister
+from engine.simulation.environment import TellingRegister
 from tests.web.portal import Portal
 from tests.web.walker import PASSPORT, PASSPORT_EFFORT, Walker, within
 from tests.web.walks import Walk

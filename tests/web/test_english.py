@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from engine.office.casework import take_transition
-from engine.office.gathering import fill_row
-from engine.rules.decision import Act
+from engine.domain.common.decision import Act
+from engine.services.applications.casework import take_transition
+from engine.services.applications.opinions import fill_row
 from tests.web.browsing import DESK, Person
 from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.model import Procedure
-from engine.office.gathering import fill_row
-from engine.office.office import publish_editions
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model import Procedure
 from engine.records.dossier import Dossier
-from engine.records.sqlite import SqliteStore
+from engine.services.applications.opinions import fill_row
+from engine.services.context.app_context import publish_editions
+from engine.storage.sqlite.store import SqliteStore
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
 from tests.web.visitor import MAYOR, Visitor, a_visitor, later, picture

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import bulk
-from engine.office.carrying_orders import carry_orders
-from engine.office.casework import assign
+from engine.services.applications import bulk_actions as bulk
+from engine.services.applications.casework import assign
+from engine.services.worker.job_runner import carry_orders
 from tests.engine.office.bulk_runner import to_sign
 from tests.engine.office.world import B3, PASSPORT
 from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, hidden, open_desks
@@ -83,7 +83,7 @@ def test_the_questions_kept_ready_find_what_they_say(desks: Desks) -> None:
 def test_pages_follow_each_other(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
     signed_in_bulk(desks, 5)
     control, seen, path = desks.auditor(), 0, HOME
-    monkeypatch.setattr("engine.office.events.events.__defaults__", ("", 20))
+    monkeypatch.setattr("engine.services.audit.journal_search.events.__defaults__", ("", 20))
     while path:
         answer = control.get(path)
         text = answer.get_data(as_text=True)

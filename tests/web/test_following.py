@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import sessions
-from engine.office.heartbeat import beat
 from engine.records.dossier import Payment
-from renderers.web.payment_stages import following
+from engine.services.core.heartbeat import beat
+from engine.services.sign_in import sessions
+from renderers.web.shared.payment_stages import following
 from tests.web.visitor import NOON, Visitor, a_visitor
 from tests.worker import work_off
 

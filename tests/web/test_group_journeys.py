@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from engine.office.bookings import mark
-from engine.office.casework import take_transition
-from engine.office.gathering import fill_form, fill_row
+from engine.domain.common.decision import Act
 from engine.records.dossier import Actor
-from engine.rules.decision import Act
+from engine.services.applications.casework import take_transition
+from engine.services.applications.opinions import fill_form, fill_row
+from engine.services.appointments.bookings import mark
 from tests.web.browsing import Person
 from tests.web.conftest import Enter
 from tests.web.portal import Portal, wait_until

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.casework import assign
 from engine.records.dossier import Dossier
+from engine.services.applications.casework import assign
 from tests.engine.office.bulk_runner import to_sign
 from tests.engine.office.world import B3
 from tests.web.desks import CLERK, OTHER_CLERK, Desks, hidden, open_desks, read

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from playwright.sync_api import Browser
 
-from engine.gateways.openid import Client, OpenIdProvider
+from engine.integrations.openid import Client, OpenIdProvider
 from server import Settings, create_app
 from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
 from tests.web.browsing import DESK, Person

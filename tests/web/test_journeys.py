@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import expect
 from pypdf import PdfReader
 
-from engine.records.journal import read_export, verify_export
+from engine.journal.chain import read_export, verify_export
 from tests.web.browsing import DESK, PHONE, Person
 from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal, photograph, wait_until

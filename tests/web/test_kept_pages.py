@@ -12,11 +12,11 @@ import pytest
 from flask import Flask
 from werkzeug.test import Client
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.shared_files import Shared
-from engine.office.installation import Settings
-from renderers.log_lines import ACCESS
-from renderers.web.kept_pages import LARGEST, MOST, KeptPages
+from engine.language.catalogue.catalogue import Catalogue
+from engine.language.compiler.shared_files import Shared
+from engine.operations.settings import Settings
+from renderers.i18n.log_format import ACCESS
+from renderers.web.platform.kept_pages import LARGEST, MOST, KeptPages
 from server import create_app
 from tests.engine.office.world import a_world
 

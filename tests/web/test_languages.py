@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from engine.definition.advice_rules import every_text, untranslated
-from engine.office import intake
-from renderers.words import load_words
+from engine.language.lint.general_rules import every_text, untranslated
+from engine.services.applications import drafts as intake
+from renderers.i18n.translations import load_words
 from server import Settings, create_app
 from tests.engine.office.world import PASSPORT, a_world
 from tests.makers import the_procedure, the_shared

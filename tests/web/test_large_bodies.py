@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import pytest
 
-from renderers import console_bodies, console_serving
-from renderers.console_bodies import Bodies, Request
-from renderers.console_serving import Front
+from renderers.cli.admin import bodies as console_bodies
+from renderers.cli.admin import http_server as console_serving
+from renderers.cli.admin.bodies import Bodies, Request
+from renderers.cli.admin.http_server import Front
 from tests.faults.installation import patient
 
 MEGABYTE: Final = 1_000_000

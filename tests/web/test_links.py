@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from engine.definition.catalogue import Catalogue
-from engine.office.casework import take_transition
-from engine.office.office import publish_editions
-from engine.office.representation import give
-from engine.office.secrets import hash_secret
+from engine.core.values import group_number
+from engine.domain.common.decision import Act
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Account, Actor, Dossier
-from engine.rules.decision import Act
-from engine.values import group_number
+from engine.services.accounts.delegation import give
+from engine.services.applications.casework import take_transition
+from engine.services.context.app_context import publish_editions
+from engine.services.keys.secrets import hash_secret
 from server import Settings, create_app
 from tests.makers import compiled, the_shared
 from tests.web.visitor import PHONE, Seen, Visitor, a_visitor, another

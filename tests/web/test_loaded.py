@@ -19,7 +19,7 @@ SELDOM = (
 START = f"""
 import os, sys
 from pathlib import Path
-from renderers.console_installation import open_office
+from renderers.cli.admin.installation import open_office
 from server import Settings, create_app
 settings = Settings(procedures=Path("procedures"), data=Path("data"), demo=True, secret="essais" * 6)
 office, operator = open_office(settings)

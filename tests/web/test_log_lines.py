@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from engine.gateways.senders import ConsoleSender, NotSent
-from engine.office.doors import told as told_at
-from engine.office.secrets import hash_secret
-from engine.office.sessions import SignedIn
-from engine.office.timers import tour
+from engine.integrations.message_sender import ConsoleSender, NotSent
 from engine.records.dossier import Account, Actor, Letter
-from engine.records.store import Busy
-from renderers.log_lines import speak
-from renderers.web.guards import public
+from engine.services.keys.secrets import hash_secret
+from engine.services.sign_in.security_log import told as told_at
+from engine.services.sign_in.sessions import SignedIn
+from engine.services.worker.worker import tour
+from engine.storage.unit_of_work import Busy
+from renderers.i18n.log_format import speak
+from renderers.web.platform.access import public
 from server import Settings, create_app
 from tests.engine.office.world import B3, PHONE, World, a_world
 

@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from engine.definition.shelf import Closed, Shelf
-from engine.office.assistance import help_on_paper, received_by
-from engine.office.casework import tray, tray_counts
-from engine.office.office import Office
-from engine.office.secrets import new_token, token_digest
-from engine.office.statistics import received_lately
-from engine.office.timers import tour
+from engine.language.catalogue.loader import Closed, Shelf
 from engine.records.dossier import Account, Actor
 from engine.records.people import Session
-from engine.records.tallies import Count, Mark
-from renderers.console_installation import open_office
-from renderers.web import catalogue
+from engine.records.statistics import Count, Mark
+from engine.services.accounts.assistance import help_on_paper, received_by
+from engine.services.applications.casework import tray, tray_counts
+from engine.services.audit.statistics import received_lately
+from engine.services.context.app_context import Office
+from engine.services.keys.secrets import new_token, token_digest
+from engine.services.worker.worker import tour
+from renderers.cli.admin.installation import open_office
+from renderers.web.public import catalogue
 from server import Settings, create_app
 from tests.engine.definition.building import PROCEDURES, a_file
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from engine.office.inspection import fsck
-from engine.office.messages import LONGEST, read_messages, unread, write_message
-from engine.office.office import NotFound
-from engine.office.papers import Upload
-from engine.office.secrets import token_digest
-from engine.office.timers import sweep
-from engine.problems import Refused
+from engine.core.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.records.people import Session
+from engine.services.applications.attachments import Upload
+from engine.services.applications.messages import LONGEST, read_messages, unread, write_message
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound
+from engine.services.keys.secrets import token_digest
+from engine.services.worker.worker import sweep
 from tests.web.visitor import MAYOR, Visitor, a_visitor, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flask import has_request_context, request
 
-from engine.office.placing import place_orders
-from renderers.web import payments
+from engine.services.payments.order_placement import place_orders
+from renderers.web.citizen import payments
 from tests.web.access import ask, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
 from tests.web.page_states import WAYS

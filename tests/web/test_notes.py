@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.inspection import export, fsck
-from engine.office.notes import LONGEST, notes_of, write_note
-from engine.office.office import NotFound
-from engine.office.own_export import export_own
-from engine.office.timers import sweep
-from engine.problems import Refused
+from engine.core.problems import Refused
 from engine.records.dossier import Actor
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.applications.notes import LONGEST, notes_of, write_note
+from engine.services.audit.integrity import export, fsck
+from engine.services.context.app_context import NotFound
+from engine.services.worker.worker import sweep
 from tests.web.test_messages import at_the_desk, owner_of, the_dossier
 from tests.web.visitor import MAYOR, Visitor, a_visitor, later
 

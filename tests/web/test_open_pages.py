@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from engine.definition.build import build_procedure
-from engine.definition.catalogue import Catalogue
-from engine.definition.source import read_source
-from engine.office.publishing import publish
+from engine.language.catalogue.catalogue import Catalogue
+from engine.language.compiler.compile import build_procedure
+from engine.language.source.loader import read_source
+from engine.publication.publications import publish
 from tests.engine.office.world import B3, PASSPORT
 from tests.makers import the_shared
 from tests.web.conftest import Enter

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 from icalendar import Calendar
 
-from engine.clock import local_day
-from engine.office import bookings, openings, people
-from engine.office.inspection import fsck
-from engine.office.sessions import open_session
-from engine.office.visit_links import visit_token
+from engine.core.clock import local_day
+from engine.core.values import Text, new_id
+from engine.domain.appointments.opening_changes import Shut
 from engine.records.dossier import Dossier
-from engine.rules.openings import Shut
-from engine.values import Text, new_id
-from renderers.web import agent_day
+from engine.services.accounts import agents as people
+from engine.services.appointments import bookings
+from engine.services.appointments import opening_changes as openings
+from engine.services.audit.integrity import fsck
+from engine.services.core.appointment_links import visit_token
+from engine.services.sign_in.sessions import open_session
+from renderers.web.administration import office_day as agent_day
 from tests import worker
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import LOME, WEDNESDAY, on

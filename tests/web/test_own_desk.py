@@ -10,11 +10,12 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from engine.office import people, staff
-from engine.office.people import Person
-from engine.office.readings import my_readings, readings_of_mine
-from engine.office.secrets import hash_secret
 from engine.records.dossier import SYSTEM_ACTOR, Account
+from engine.services.accounts import agents as people
+from engine.services.accounts.access_log import my_readings, readings_of_mine
+from engine.services.accounts.agents import Person
+from engine.services.keys.secrets import hash_secret
+from engine.services.sign_in import agent_sign_in as staff
 from tests.engine.office.world import B3, PASSPORT
 from tests.web.desks import CLERK, Desks, Seat, open_desks, read
 

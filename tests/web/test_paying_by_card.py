@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 
-from engine.gateways.cinetpay import CinetPay
-from engine.gateways.payments import CURRENCY, PaymentOrder, PaymentProvider, ProviderStatus, Started
-from engine.gateways.sandbox import SandboxCard, SandboxProvider
-from engine.gateways.wire import Wire
+from engine.integrations.cinetpay import CinetPay
+from engine.integrations.http_client import Wire
+from engine.integrations.payment_provider import CURRENCY, PaymentOrder, PaymentProvider, ProviderStatus, Started
+from engine.integrations.simulated_operator import SandboxCard, SandboxProvider
 from engine.records.dossier import Payment
 from tests.web.visitor import STALL, Seen, Visitor, a_visitor, another, later
 from tests.worker import work_off

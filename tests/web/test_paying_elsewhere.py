@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from engine.gateways.cinetpay import CinetPay
-from engine.gateways.payments import PaymentProvider
-from engine.gateways.wire import Wire
+from engine.integrations.cinetpay import CinetPay
+from engine.integrations.http_client import Wire
+from engine.integrations.payment_provider import PaymentProvider
 from engine.records.dossier import Payment
 from tests.engine.gateways.local_operators import LocalCinetPay, serving
 from tests.web.visitor import Visitor, a_visitor, another

@@ -15,8 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser
 
-from engine.definition.manuscript import Manuscript
-from renderers.console_preview import solver
+from engine.language.catalogue.watched_file import Manuscript
+from renderers.cli.preview import solver
 from renderers.web.preview import HOME
 from server import _previewed
 from tests.makers import PROCEDURES

@@ -13,12 +13,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from engine.office.checkpoints import sign_journal
-from engine.office.gauges import LEAST_FREE, not_ready
-from engine.office.heartbeat import beat
-from engine.records.store import Busy
-from renderers.web import probes
-from renderers.web.probes import Readers
+from engine.operations.metrics import LEAST_FREE, not_ready
+from engine.services.core.checkpoints import sign_journal
+from engine.services.core.heartbeat import beat
+from engine.storage.unit_of_work import Busy
+from renderers.web.platform import probes
+from renderers.web.platform.probes import Readers
 from server import Settings, create_app
 from tests.engine.office.world import B3, PHONE, World, a_world
 
@@ -197,8 +197,8 @@ def test_the_figures_say_that_the_store_is_away(world: World, tmp_path: Path) ->
 
 def test_several_processes_share_their_figures(tmp_path: Path) -> None:
     """As the library has it: each writes in one folder, whoever is asked tells the sum."""
-    counting = "from renderers.web.meter import count; count('GET', '/shared', '200', 0.02)"
-    telling = "from renderers.web.meter import exposition; print(exposition(None).decode())"
+    counting = "from renderers.web.platform.metrics import count; count('GET', '/shared', '200', 0.02)"
+    telling = "from renderers.web.platform.metrics import exposition; print(exposition(None).decode())"
     environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "shared")}
     for code in (counting, counting):
         subprocess.run([sys.executable, "-c", code], env=environ, cwd=ROOT, check=True)

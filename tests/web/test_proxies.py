@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.office.tries import network_of
-from renderers.web.proxies import Proxies, read_address
+from engine.services.context.rate_limit import network_of
+from renderers.web.platform.proxies import Proxies, read_address
 from server import Settings, create_app
 from tests.engine.office.world import a_world
 from tests.web.fronts import asked, fronting

@@ -14,12 +14,12 @@ from click.testing import CliRunner
 from flask import Flask
 from playwright.sync_api import Browser
 
-from engine.office.keeping import FolderKeeper, Keeping
-from engine.office.mirror import Followed
-from engine.office.office import Office
-from engine.office.publishing import roll_back
-from renderers.console_installation import open_keeper, open_office
-from renderers.console_publish import publish_command
+from engine.operations.refresh import FolderKeeper, Keeping
+from engine.publication.mirror import Followed
+from engine.publication.publications import roll_back
+from engine.services.context.app_context import Office
+from renderers.cli.admin.installation import open_keeper, open_office
+from renderers.cli.admin.publish import publish_command
 from server import DEMO_PASSWORD, Settings, create_app, publish, serving
 from tests.engine.office.repository import SECOND, SHARED, TEXT, Agency, an_agency, git
 from tests.web.desks import Seat
@@ -177,7 +177,7 @@ def _counted(unit, asked: list[int]):  # type: ignore[no-untyped-def]
 
 def test_the_command_says_a_refusal_in_words_and_logs_nothing_beside(agency: Agency, tmp_path: Path) -> None:
     agency.publish(SECOND.replace("amount: 1500", "amount: prixx"))
-    asked = [sys.executable, "-c", "from renderers.console import console; console()", "publish"]
+    asked = [sys.executable, "-c", "from renderers.cli.main import console; console()", "publish"]
     settings = {**os.environ, "GUICHET_DATA": str(tmp_path / "alone"), "GUICHET_FOLLOW": str(agency.bare)}
     done = subprocess.run(asked, env=settings, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
@@ -287,7 +287,7 @@ def test_the_first_commit_of_all_is_not_a_branch_that_is_missing(here: Agency) -
 def test_where_no_earlier_commit_passes_all_is_judged_as_a_first_publication(
     here: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.office.trial._MOST_REFUSED", 3)
+    monkeypatch.setattr("engine.publication.dry_run._MOST_REFUSED", 3)
     for price in ("1100", "1200", "1300", "1400"):  # the number stays: each refused after the one before
         here.publish(TEXT.replace("1000", price))
     code, said = run("--check")

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from engine.office.checkpoints import sign_journal
-from engine.records.journal import read_export, receipt_in, verify_export
+from engine.journal.chain import read_export, receipt_in, verify_export
+from engine.services.core.checkpoints import sign_journal
 from server import Settings, create_app
 from tests.engine.office.world import B3, PHONE, World, a_world
 

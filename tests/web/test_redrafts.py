@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.inspection import fsck
+from engine.services.audit.integrity import fsck
 from tests.engine.office.editions import publish
 from tests.makers import a_procedure
 from tests.web.test_counter import HOME, filled, helping, kept, sent

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.inspection import fsck
 from engine.records.refunds import Refund
-from renderers.words import FIXED_SPACE
+from engine.services.audit.integrity import fsck
+from renderers.i18n.translations import FIXED_SPACE
 from tests.web.test_messages import at_the_desk, the_dossier
 from tests.web.visitor import Visitor, a_visitor, later
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from engine.office import intake
-from engine.office.reuse import take_over
+from engine.core.values import group_number
 from engine.records.dossier import Dossier
-from engine.values import group_number
-from renderers.words import load_words
+from engine.services.applications import drafts as intake
+from engine.services.applications.prefill import take_over
+from renderers.i18n.translations import load_words
 from server import Settings, create_app
 from tests.engine.office.world import B3, PASSPORT, World, a_world, pdf
 from tests.web.desks import GATEKEEPER, open_desks

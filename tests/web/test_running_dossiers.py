@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.inspection import fsck
-from engine.office.migration import migrate
-from engine.office.timers import tour
+from engine.operations.migration import migrate
+from engine.services.audit.integrity import fsck
+from engine.services.worker.worker import tour
 from tests.engine.office.editions import first, publish, renamed
 from tests.engine.office.world import B3
 from tests.web.desks import CLERK, Desks, open_desks

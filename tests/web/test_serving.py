@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from engine.office.following import renew
-from engine.office.sessions import actor_of
-from engine.office.staff import sign_in
-from engine.problems import Refused
-from engine.records.sqlite_schema import NAMES
-from renderers.console_installation import open_office
+from engine.core.problems import Refused
+from engine.operations.follower import renew
+from engine.services.sign_in.agent_sign_in import sign_in
+from engine.services.sign_in.sessions import actor_of
+from engine.storage.schema.migration_list import NAMES
+from renderers.cli.admin.installation import open_office
 from server import DEMO_PASSWORD, Settings, agent, check_store, create_app, serving
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test

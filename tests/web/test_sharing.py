@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.bookings import mark
-from engine.office.inspection import fsck
+from engine.services.appointments.bookings import mark
+from engine.services.audit.integrity import fsck
 from tests.web.test_visits import ready, starts, take
 from tests.web.visitor import MAYOR, Visitor, a_visitor, another, later
 

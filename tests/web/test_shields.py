@@ -15,8 +15,8 @@ import pytest
 from itsdangerous import TimestampSigner
 from werkzeug.test import TestResponse
 
-from engine.office.sessions import actor_of
-from renderers.console_serving import Front
+from engine.services.sign_in.sessions import actor_of
+from renderers.cli.admin.http_server import Front
 from tests.web.visitor import PHONE, STALL, Visitor, a_visitor, another, later
 
 pytestmark = pytest.mark.slow  # a whole site for each test

@@ -13,12 +13,13 @@ from urllib.parse import urlencode
 import pyotp
 import pytest
 
-from engine.office import assistance, second_factor
-from engine.office.demo import open_demo
-from engine.office.secrets import hash_secret
 from engine.records.dossier import Account
-from engine.records.sqlite import SqliteStore
-from renderers.words import load_words
+from engine.services.accounts import assistance
+from engine.services.keys.secrets import hash_secret
+from engine.services.sign_in import second_factor
+from engine.services.sign_in.demo_accounts import open_demo
+from engine.storage.sqlite.store import SqliteStore
+from renderers.i18n.translations import load_words
 from server import Settings, create_app
 from tests.engine.office.test_assistance import begun
 from tests.engine.office.world import World, a_world

@@ -15,7 +15,7 @@ from wsgiref.types import WSGIApplication
 import pytest
 from PIL import Image
 
-from engine.office import secrets
+from engine.services.keys import secrets
 from tests.faults.installation import patient
 from tests.web.listening import listening
 from tests.web.visitor import ANSWERS, Visitor, a_visitor

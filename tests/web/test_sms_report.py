@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from engine.office import people
-from engine.office.office import Office
 from engine.records.sms_counts import SmsCount
-from renderers.console_sms import sms_report_command
+from engine.services.accounts import agents as people
+from engine.services.context.app_context import Office
+from renderers.cli.admin.sms import sms_report_command
 from tests.web.browsing import DESK
 from tests.web.conftest import Enter
 from tests.web.desks import Desks, open_desks

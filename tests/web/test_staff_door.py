@@ -8,9 +8,10 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from engine.office import people, staff
-from engine.office.people import Given, Person
 from engine.records.dossier import SYSTEM_ACTOR
+from engine.services.accounts import agents as people
+from engine.services.accounts.agents import Given, Person
+from engine.services.sign_in import agent_sign_in as staff
 from tests.web.conftest import Enter
 from tests.web.desks import Desks, Seat, open_desks, read
 from tests.web.portal import Portal

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from engine.definition.build import build_procedure
-from engine.definition.catalogue import Catalogue
-from engine.definition.source import read_source
-from engine.office.statistics import count_up
-from engine.records.tallies import STANDING, Count, Mark
-from engine.rules.counting import TOTALLED
+from engine.domain.reporting.counters import TOTALLED
+from engine.language.catalogue.catalogue import Catalogue
+from engine.language.compiler.compile import build_procedure
+from engine.language.source.loader import read_source
+from engine.records.statistics import STANDING, Count, Mark
+from engine.services.audit.statistics import count_up
 from tests.engine.office.world import B3, MONDAY, PASSPORT
 from tests.makers import REST, the_shared
 from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, open_desks

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.office import Office
-from renderers.console_serving import finish
+from engine.services.context.app_context import Office
+from renderers.cli.admin.http_server import finish
 from server import work
 from tests.ports import free_port
 from tests.web.portal import ROOT
@@ -31,7 +31,7 @@ def running(folder: Path, *command: str, **more: str) -> Iterator[subprocess.Pop
         "PYTHONUNBUFFERED": "1", "GUICHET_LOG": "text", **more,
     }  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-c", "from renderers.console import console; console()", *command], env=environ, cwd=ROOT,
+        [sys.executable, "-c", "from renderers.cli.main import console; console()", *command], env=environ, cwd=ROOT,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import people
+from engine.services.accounts import agents as people
 from tests.web.browsing import DESK
 from tests.web.conftest import Enter
 from tests.web.desks import Desks, Seat, hidden, open_desks, read

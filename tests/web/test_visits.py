@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import pytest
 from icalendar import Calendar
 
-from engine.office.inspection import fsck
-from engine.office.timers import tour
+from engine.services.audit.integrity import fsck
+from engine.services.worker.worker import tour
 from tests.web.visitor import STALL, Visitor, a_visitor, another, later
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test

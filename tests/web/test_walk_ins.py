@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import bookings
-from engine.office.bookings import mark
-from engine.office.editions import LostEdition
 from engine.records.dossier import Booking, Dossier
+from engine.services.appointments import bookings
+from engine.services.appointments.bookings import mark
+from engine.services.context.edition_cache import LostEdition
 from tests.web.desks import DESK, GATEKEEPER, Desks, open_desks, read
 from tests.web.test_visits import ready, starts, take
 from tests.web.visitor import MAYOR, STALL, Visitor, a_visitor

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from engine.definition.model import Procedure, Scenario
-from engine.office.stage import TellingRegister
+from engine.model import Procedure, Scenario
+from engine.simulation.environment import TellingRegister
 from tests.effort import EFFORT
 from tests.makers import the_shared
 from tests.postgres import database

@@ -8,9 +8,9 @@ from typing import Final
 import pytest
 from flask.testing import FlaskClient
 
-from engine.office.sessions import open_session
-from engine.problems import Refused
+from engine.core.problems import Refused
 from engine.records.dossier import Account, Actor
+from engine.services.sign_in.sessions import open_session
 from tests.web.desks import Desks, open_desks
 from tests.web.portal import ROOT
 from tests.web.walker import MOST_AFTER

@@ -14,19 +14,19 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from engine.clock import FixedClock
-from engine.definition.catalogue import Catalogue
-from engine.gateways.registers import FileRegister
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
-from engine.gateways.senders import InboxSender
-from engine.office.casework import take_transition
-from engine.office.keys import SigningKeys
-from engine.office.office import Office, OfficeSettings, publish_editions
-from engine.records.attachments import AttachmentStore
+from engine.core.clock import FixedClock
+from engine.domain.common.decision import Act
+from engine.integrations.message_sender import InboxSender
+from engine.integrations.registers import FileRegister
+from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Account, Actor
-from engine.records.sqlite import SqliteStore
-from engine.rules.decision import Act
-from renderers.words import load_words
+from engine.services.applications.casework import take_transition
+from engine.services.context.app_context import Office, OfficeSettings, publish_editions
+from engine.services.keys.signing_keys import SigningKeys
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.sqlite.store import SqliteStore
+from renderers.i18n.translations import load_words
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
 from tests.worker import work_off

@@ -11,8 +11,8 @@ from urllib.parse import urldefrag, urlsplit
 
 from playwright.sync_api import Locator
 
-from engine.values import Plain
-from renderers.web_form import control_id, national
+from engine.core.values import Plain
+from renderers.html.controls import control_id, national
 from tests.web.browsing import Person
 from tests.web.hands import Finger, Hands
 from tests.web.looking import Looker, faults_of, read

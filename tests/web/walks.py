@@ -9,19 +9,19 @@ from datetime import datetime, timedelta
 
 from pypdf import PdfReader
 
-from engine.clock import ZONE, local_day
-from engine.definition.model import APPLICANT, Appointment, Form, Procedure, Scenario, Step, Transition
-from engine.definition.notation import read_span
-from engine.gateways.registers import RegisterAnswer
-from engine.office.stage import OPENING, PAYERS, TellingRegister
+from engine.core.clock import ZONE, local_day
+from engine.core.values import Plain
+from engine.domain.common.access import role_key
+from engine.domain.common.working_time import add_span
+from engine.domain.forms.part_forms import example_part
+from engine.domain.forms.sample_answers import adopt_answers, example_answers, example_filling
+from engine.integrations.registers import RegisterAnswer
+from engine.language.source.notation import read_span
+from engine.model import APPLICANT, Appointment, Form, Procedure, Scenario, Step, Transition
 from engine.records.dossier import Dossier, IssuedDocument
-from engine.rules.access import role_key
-from engine.rules.calendars import add_span
-from engine.rules.examples import adopt_answers, example_answers, example_filling
-from engine.rules.part_forms import example_part
-from engine.values import Plain
-from renderers.web_form import national
-from renderers.words import in_language
+from engine.simulation.environment import OPENING, PAYERS, TellingRegister
+from renderers.html.controls import national
+from renderers.i18n.translations import in_language
 from tests.web.portal import PASSWORD, Portal, wait_until
 from tests.web.walker import Answers, Effort, Walker
 

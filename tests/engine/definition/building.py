@@ -6,11 +6,11 @@ import textwrap
 from functools import lru_cache
 from pathlib import Path
 
-from engine.definition.build import build_procedure
-from engine.definition.model import Procedure
-from engine.definition.shared_files import Shared, load_shared
-from engine.definition.source import read_source
-from engine.problems import Problem
+from engine.core.problems import Problem
+from engine.language.compiler.compile import build_procedure
+from engine.language.compiler.shared_files import Shared, load_shared
+from engine.language.source.loader import read_source
+from engine.model import Procedure
 
 PROCEDURES = Path(__file__).resolve().parents[3] / "procedures"
 REST = {

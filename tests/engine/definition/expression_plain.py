@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from engine.definition.expression_compiler import tree
-from engine.definition.expression_nodes import And, Call, Compare, Name, Node, Not, OneOf, Or, Ticked
-from engine.definition.expressions import Constant, Expression, Value
-from engine.values import Plain
+from engine.core.values import Plain
+from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import And, Call, Compare, Name, Node, Not, OneOf, Or, Ticked
+from engine.model.types import Constant, Expression, Value
 
 _WRITTEN: Final = frozenset({"text", "choice", "yes_no"})  # compared with == and != only
 _COUNTED: Final = frozenset({"integer", "money"})

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.appeal_rules import _judging, _refusals
-from engine.definition.catalogue import check_definition, load_catalogue
-from engine.definition.circuit import edges
-from engine.definition.shared_files import load_shared
+from engine.language.catalogue.catalogue import check_definition, load_catalogue
+from engine.language.compiler.shared_files import load_shared
+from engine.language.lint.workflow_rules import _judging, _refusals
+from engine.model.graph import edges
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED, _ = load_shared(ROOT / "procedures")

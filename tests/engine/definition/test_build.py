@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.build import build_procedure
-from engine.definition.catalogue import check_definition
-from engine.definition.expressions import Expression, Scope, Value
-from engine.definition.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Procedure
-from engine.definition.source import read_source, walk
-from engine.definition.tables import table_function
-from engine.values import Span
+from engine.core.values import Span
+from engine.language.catalogue.catalogue import check_definition
+from engine.language.compiler.compile import build_procedure
+from engine.language.compiler.tables import table_function
+from engine.language.source.loader import read_source, walk
+from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Procedure
+from engine.model.types import Expression, Scope, Value
 from tests.effort import tries
 from tests.engine.definition.bad_files import BadFile, bad_files
 from tests.engine.definition.building import PROCEDURES, built, codes, compiled, the_shared

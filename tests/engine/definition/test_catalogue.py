@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.build import build_from_expanded, build_procedure
-from engine.definition.catalogue import Catalogue, KeptOf, check_definition, load_catalogue
-from engine.definition.model import Procedure
-from engine.definition.source import read_source
-from engine.values import Span
+from engine.core.values import Span
+from engine.language.catalogue.catalogue import Catalogue, KeptOf, check_definition, load_catalogue
+from engine.language.compiler.compile import build_from_expanded, build_procedure
+from engine.language.source.loader import read_source
+from engine.model import Procedure
 from tests.engine.definition.building import PROCEDURES, a_file, compiled, the_shared
 
 SHIPPED = sorted(PROCEDURES.glob("*.yaml"))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition import model
-from engine.definition.diff import (
+from engine import model
+from engine.language.diff.compare import (
     CHAPTERS,
     Change,
     Snapshot,
@@ -19,9 +19,8 @@ from engine.definition.diff import (
     severity,
     unchanged,
 )
-from engine.definition.diff_facets import LEFT_OUT
-from engine.definition.diff_portrait import portrait
-from engine.definition.model import Procedure
+from engine.language.diff.elements import LEFT_OUT, portrait
+from engine.model import Procedure
 from tests.makers import PROCEDURES, a_procedure, compiled, the_procedure
 
 NAME = "passeport-ordinaire"

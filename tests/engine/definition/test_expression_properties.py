@@ -11,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.definition.expression_compiler import tree
-from engine.definition.expression_functions import LARGEST, add_months, months_between
-from engine.definition.expression_nodes import walk
-from engine.definition.expression_reader import Definition, Vocabulary, parse_expression, rename_names
-from engine.definition.expressions import (
+from engine.core.problems import Position
+from engine.core.values import Span
+from engine.language.expressions.compiler import tree
+from engine.language.expressions.functions import LARGEST, add_months, months_between
+from engine.language.expressions.nodes import walk
+from engine.language.expressions.parser import Definition, Vocabulary, parse_expression, rename_names
+from engine.model.types import (
     DATE,
     DECIMAL,
     INTEGER,
@@ -29,8 +31,6 @@ from engine.definition.expressions import (
     Type,
     Value,
 )
-from engine.problems import Position
-from engine.values import Span
 from tests.effort import tries
 from tests.engine.definition.expression_plain import to_plain
 

@@ -10,18 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.expression_compiler import both, either, negate, tree
-from engine.definition.expression_functions import FUNCTIONS
-from engine.definition.expression_nodes import Name, needed_names, reads_a_row, walk
-from engine.definition.expression_reader import (
+from engine.core.problems import Position, Problem
+from engine.core.values import Span
+from engine.language.expressions.compiler import both, either, negate, tree
+from engine.language.expressions.functions import FUNCTIONS
+from engine.language.expressions.nodes import Name, needed_names, reads_a_row, walk
+from engine.language.expressions.parser import (
     Definition,
     Vocabulary,
     check_definitions,
     parse_expression,
     rename_names,
 )
-from engine.definition.expression_typing import read_literal
-from engine.definition.expressions import (
+from engine.language.expressions.typing import read_literal
+from engine.model.types import (
     DATE,
     DECIMAL,
     FALSE,
@@ -39,8 +41,6 @@ from engine.definition.expressions import (
     Value,
     constant,
 )
-from engine.problems import Position, Problem
-from engine.values import Span
 from tests.engine.definition.expression_plain import to_plain
 
 TODAY = date(2026, 11, 24)

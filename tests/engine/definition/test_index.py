@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition import catalogue as catalogues
-from engine.definition import many_files, shape
-from engine.definition.catalogue import Catalogue, load_catalogue
-from engine.definition.shelf import Closed, LostEdition, entries_of, glimpse
+from engine.language.catalogue import catalogue as catalogues
+from engine.language.catalogue import parallel as many_files
+from engine.language.catalogue.catalogue import Catalogue, load_catalogue
+from engine.language.catalogue.loader import Closed, LostEdition, entries_of, glimpse
+from engine.language.source import schema as shape
 from tests.engine.definition.building import PROCEDURES, a_file
 
 Deed = Callable[[Path, Path], None]

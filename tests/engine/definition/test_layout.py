@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition.catalogue import check_definition
-from engine.definition.layout import comments_of
-from engine.definition.layout_text import lay_out, write_tree
-from engine.definition.shared_files import load_shared
-from engine.definition.source import read_source
-from engine.problems import InvalidDefinition
+from engine.core.problems import InvalidDefinition
+from engine.language.catalogue.catalogue import check_definition
+from engine.language.compiler.shared_files import load_shared
+from engine.language.source.formatter import lay_out, write_tree
+from engine.language.source.layout import comments_of
+from engine.language.source.loader import read_source
 from tests.effort import tries
 
 ROOT = Path(__file__).resolve().parents[3]

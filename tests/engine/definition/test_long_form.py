@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.catalogue import check_definition
-from engine.definition.diff import compare
-from engine.definition.layout_text import write_tree
-from engine.definition.long_form import long_form
-from engine.definition.shared_files import load_shared
-from engine.definition.source import read_source
-from engine.definition.splice import splice
+from engine.language.catalogue.catalogue import check_definition
+from engine.language.compiler.includes import long_form, splice
+from engine.language.compiler.shared_files import load_shared
+from engine.language.diff.compare import compare
+from engine.language.source.formatter import write_tree
+from engine.language.source.loader import read_source
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = [*sorted((ROOT / "procedures").glob("*.yaml")), *sorted((ROOT / "tests/good").glob("*.yaml"))]

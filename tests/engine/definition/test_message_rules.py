@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.catalogue import check_definition
-from engine.definition.shared_files import load_shared
+from engine.language.catalogue.catalogue import check_definition
+from engine.language.compiler.shared_files import load_shared
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED, _ = load_shared(ROOT / "procedures")

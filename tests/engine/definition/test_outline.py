@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.catalogue import check_definition
-from engine.definition.model import Form
-from engine.definition.outline import outline_of, read_outline, write_outline
-from engine.definition.roles import awaited_roles, receiving_roles, roles_of
+from engine.language.catalogue.catalogue import check_definition
+from engine.model import Form
+from engine.model.roles import awaited_roles, receiving_roles, roles_of
+from engine.model.summary import outline_of, read_outline, write_outline
 from tests.engine.definition.building import PROCEDURES, compiled, the_shared
 
 FILES = [*sorted(PROCEDURES.glob("*.yaml")), *sorted((Path(__file__).resolve().parents[2] / "good").glob("*.yaml"))]

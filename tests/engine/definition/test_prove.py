@@ -13,24 +13,24 @@ from hypothesis import strategies as st
 
 pytest.importorskip("z3")
 
-from engine.definition.directory import Directory
-from engine.definition.expression_reader import Vocabulary, parse_expression
-from engine.definition.expressions import YES_NO, Expression, Value
-from engine.definition.model import Procedure
-from engine.definition.prove import (
+from engine.core.problems import NOWHERE, Problem
+from engine.domain.forms.pages import check_answers
+from engine.domain.forms.sample_answers import example_answers
+from engine.language.expressions.parser import Vocabulary, parse_expression
+from engine.model import Procedure
+from engine.model.directory import Directory
+from engine.model.types import YES_NO, Expression, Value
+from engine.prover.checks.runner import (
     prove,
     witness_of_condition,
     witness_of_line,
     witness_of_page,
     witness_of_state,
 )
-from engine.definition.prove_book import Book
-from engine.definition.prove_solver import Prover, Query
-from engine.definition.prove_witness import Witness
-from engine.problems import NOWHERE, Problem
-from engine.rules.examples import example_answers
-from engine.rules.forms import check_answers
-from renderers.problem_words import message
+from engine.prover.solver.inputs import Book
+from engine.prover.solver.solver import Prover, Query
+from engine.prover.solver.witness import Witness
+from renderers.i18n.problem_messages import message
 from tests.makers import PROCEDURES, TODAY, a_dossier, a_procedure, compiled, the_directory, the_procedure
 
 LAW = "legal_basis:\n  loi: {title: Une loi, status: sourced, source: JO}\n"

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 z3 = pytest.importorskip("z3")
 
-from engine.definition.expression_compiler import tree  # noqa: E402
-from engine.definition.expression_nodes import Node  # noqa: E402
-from engine.definition.expression_reader import parse_expression  # noqa: E402
-from engine.definition.expressions import INTEGER, MONEY, Expression, History, Scope, Type, Value  # noqa: E402
-from engine.definition.model import Key, Table  # noqa: E402
-from engine.definition.prove_terms import Terms  # noqa: E402
-from engine.definition.prove_world import Codes, Slot, Term  # noqa: E402
-from engine.definition.tables import table_function  # noqa: E402
+from engine.language.compiler.tables import table_function  # noqa: E402
+from engine.language.expressions.compiler import tree  # noqa: E402
+from engine.language.expressions.nodes import Node  # noqa: E402
+from engine.language.expressions.parser import parse_expression  # noqa: E402
+from engine.model import Key, Table  # noqa: E402
+from engine.model.types import INTEGER, MONEY, Expression, History, Scope, Type, Value  # noqa: E402
+from engine.prover.solver.encoding import Codes, Slot, Term  # noqa: E402
+from engine.prover.solver.terms import Terms  # noqa: E402
 from tests.effort import tries  # noqa: E402
 from tests.engine.definition.test_expression_properties import COLUMNS, HERE, NAMES, WORDS, grow  # noqa: E402
 

@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("z3")
 
-from engine.definition.lint import lint
-from engine.definition.prove import prove
+from engine.language.lint.linter import lint
+from engine.prover.checks.runner import prove
 from tests.makers import TODAY, a_procedure, the_directory
 
 FORM = """

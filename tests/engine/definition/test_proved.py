@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from engine.definition.catalogue import check_definition
-from engine.definition.model import Procedure
-from engine.definition.proved import proof_key
-from engine.definition.remembered import Remembered, checker_files
-from engine.definition.shared_files import load_shared
-from renderers import console
+from engine.language.catalogue.cache import Remembered, checker_files, proof_key
+from engine.language.catalogue.catalogue import check_definition
+from engine.language.compiler.shared_files import load_shared
+from engine.model import Procedure
+from renderers.cli import main as console
 
 ROOT = Path(__file__).parents[3]
 MINIMAL = ROOT / "tests" / "good" / "minimal.yaml"
@@ -126,9 +125,10 @@ def test_lint_looks_again_only_at_what_was_not_clean(tmp_path: Path, monkeypatch
 def test_each_module_that_a_check_may_load_counts_as_the_checker() -> None:
     loads = """
 import importlib, pkgutil, sys
-import engine.definition
-for one in pkgutil.walk_packages(engine.definition.__path__, "engine.definition."):
-    importlib.import_module(one.name)
+import engine.language, engine.prover
+for package in (engine.language, engine.prover):
+    for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(one.name)
 print("\\n".join(one.__file__ for name, one in sys.modules.items() if name.split(".")[0] == "engine" and one.__file__))
 """
     told = subprocess.run(

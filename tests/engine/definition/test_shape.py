@@ -13,8 +13,12 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft202012Validator
 
-from engine.definition.near import close_names
-from engine.definition.notation import (
+from engine.core.problems import Problem
+from engine.core.spelling import close_names
+from engine.core.values import Span
+from engine.language.compiler.shared_files import load_shared
+from engine.language.source.loader import Source, read_source
+from engine.language.source.notation import (
     likely_span,
     read_date,
     read_hours,
@@ -23,7 +27,7 @@ from engine.definition.notation import (
     read_weekday_hours,
     read_weekdays,
 )
-from engine.definition.shape import (
+from engine.language.source.schema import (
     META_SCHEMA_PATH,
     SCHEMA,
     check_shape,
@@ -32,11 +36,7 @@ from engine.definition.shape import (
     gate,
     reference,
 )
-from engine.definition.shape_rules import TYPES_OF_KEY
-from engine.definition.shared_files import load_shared
-from engine.definition.source import Source, read_source
-from engine.problems import Problem
-from engine.values import Span
+from engine.language.source.schema_rules import TYPES_OF_KEY
 from tests.effort import tries
 from tests.engine.definition.bad_files import BadFile, bad_files
 

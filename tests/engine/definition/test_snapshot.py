@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from jsonschema import Draft202012Validator
 
-from engine.definition.snapshot import (
+from engine.language.diff.population import (
     FORMAT,
     SCHEMA_PATH,
     Snapshot,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.definition.punctuation import quote, repair
-from engine.definition.source import Limits, Source, read_source
-from engine.problems import InvalidDefinition, Problem
+from engine.core.problems import InvalidDefinition, Problem
+from engine.language.source.loader import Limits, Source, read_source
+from engine.language.source.quoting import quote, repair
 from tests.engine.definition.bad_files import BadFile, bad_files
 
 ROOT = Path(__file__).parents[3]

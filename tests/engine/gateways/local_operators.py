@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from engine.gateways.cinetpay import SIGNED
+from engine.integrations.cinetpay import SIGNED
 
 
 class LocalOperator:

@@ -13,13 +13,13 @@ from typing import ClassVar
 
 import pytest
 
-from engine.clock import SystemClock
-from engine.gateways.antivirus import ClamAV
-from engine.gateways.opened import WrongGateways
-from engine.gateways.settings import read_gateways
-from engine.office import intake
-from engine.records.attachments import AttachmentStore
-from engine.records.file_keys import FileKeys
+from engine.core.clock import SystemClock
+from engine.integrations.clamav import ClamAV
+from engine.integrations.config import read_gateways
+from engine.integrations.gateways import WrongGateways
+from engine.services.applications import drafts as intake
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.encryption import FileKeys
 from tests.engine.office.world import B3, a_world, pdf
 
 # The test file of antivirus makers, in two parts so that no scanner takes this one for it.

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.gateways.cinetpay import CARD_ASKS, CinetPay
-from engine.gateways.fedapay import FedaPayCard
-from engine.gateways.opened import WrongGateways
-from engine.gateways.payments import Customer, PaymentProvider, ProviderDown
-from engine.gateways.settings import read_gateways
-from engine.gateways.wire import Wire
+from engine.integrations.cinetpay import CARD_ASKS, CinetPay
+from engine.integrations.config import read_gateways
+from engine.integrations.fedapay import FedaPayCard
+from engine.integrations.gateways import WrongGateways
+from engine.integrations.http_client import Wire
+from engine.integrations.payment_provider import Customer, PaymentProvider, ProviderDown
 from tests.engine.gateways.local_operators import LocalCinetPay, LocalFedaPay, LocalOperator, serving
 from tests.engine.gateways.test_operators import CLOCK, ENDINGS, ORDER
 

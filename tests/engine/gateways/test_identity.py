@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from engine.clock import FixedClock
-from engine.gateways.identity import Begun, Identity, NotProven
-from engine.gateways.opened import WrongGateways
-from engine.gateways.openid import Client, OpenIdProvider
-from engine.gateways.payments import ProviderDown
-from engine.gateways.settings import read_gateways
-from engine.gateways.wire import InsecureAddress
+from engine.core.clock import FixedClock
+from engine.integrations.config import read_gateways
+from engine.integrations.gateways import WrongGateways
+from engine.integrations.http_client import InsecureAddress
+from engine.integrations.identity_provider import Begun, Identity, NotProven
+from engine.integrations.openid import Client, OpenIdProvider
+from engine.integrations.payment_provider import ProviderDown
 from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, a_key, local_identity
 from tests.makers import NOW
 

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from engine.clock import FixedClock
-from engine.gateways import mail
-from engine.gateways.mail import MailServer
-from engine.gateways.opened import WrongGateways
-from engine.gateways.senders import NotSent
-from engine.gateways.settings import read_gateways
-from engine.gateways.sms import SmsGateway
-from engine.gateways.wire import Wire
+from engine.core.clock import FixedClock
+from engine.integrations import smtp as mail
+from engine.integrations.config import read_gateways
+from engine.integrations.gateways import WrongGateways
+from engine.integrations.http_client import Wire
+from engine.integrations.message_sender import NotSent
+from engine.integrations.sms_gateway import SmsGateway
+from engine.integrations.smtp import MailServer
 from engine.records.dossier import Letter
 from tests.engine.gateways.local_operators import LocalOperator, serving
 from tests.ports import free_port

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from engine.clock import FixedClock
-from engine.gateways.cinetpay import CinetPay
-from engine.gateways.fedapay import FedaPay
-from engine.gateways.opened import WrongGateways
-from engine.gateways.paydunya import PayDunya
-from engine.gateways.paygate import PayGate
-from engine.gateways.payments import BadCallback, PaymentOrder, PaymentProvider, ProviderDown
-from engine.gateways.settings import read_gateways
-from engine.gateways.wire import InsecureAddress, Wire, whole_francs
-from engine.office import placing, settlement
+from engine.core.clock import FixedClock
+from engine.integrations.cinetpay import CinetPay
+from engine.integrations.config import read_gateways
+from engine.integrations.fedapay import FedaPay
+from engine.integrations.gateways import WrongGateways
+from engine.integrations.http_client import InsecureAddress, Wire, whole_francs
+from engine.integrations.paydunya import PayDunya
+from engine.integrations.paygate import PayGate
+from engine.integrations.payment_provider import BadCallback, PaymentOrder, PaymentProvider, ProviderDown
 from engine.records.dossier import Dossier, Payment
-from engine.records.store import Busy
+from engine.services.payments import order_placement as placing
+from engine.services.payments import settlement
+from engine.storage.unit_of_work import Busy
 from tests import worker
 from tests.engine.gateways.local_operators import (
     LocalCinetPay,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.gateways.registers import FileRegister
-from engine.gateways.senders import ConsoleSender, InboxSender
+from engine.core.values import Plain
+from engine.integrations.message_sender import ConsoleSender, InboxSender
+from engine.integrations.registers import FileRegister
 from engine.records.dossier import Letter
-from engine.values import Plain
 
 KEPT = [
     {"who": {"nom": "TCHALLA", "prenoms": "Essowè", "naissance": "1991-08-05"}, "answers": {"mentions": 1}},

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.clock import FixedClock
-from engine.gateways import sandbox
-from engine.gateways.payments import BadCallback, PaymentOrder, ProviderDown
-from engine.gateways.sandbox import SIGNATURE, SandboxOperator, SandboxProvider
+from engine.core.clock import FixedClock
+from engine.integrations import simulated_operator as sandbox
+from engine.integrations.payment_provider import BadCallback, PaymentOrder, ProviderDown
+from engine.integrations.simulated_operator import SIGNATURE, SandboxOperator, SandboxProvider
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

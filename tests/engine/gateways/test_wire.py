@@ -19,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from engine.gateways.payments import ProviderDown, ProviderSilent
-from engine.gateways.wire import Wire
+from engine.integrations.http_client import Wire
+from engine.integrations.payment_provider import ProviderDown, ProviderSilent
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 
@@ -172,11 +172,11 @@ def test_whom_we_call_stands_in_the_files_of_an_administrator() -> None:
         for called in opens.findall(path.read_text("utf-8"))
     }
     assert found == {
-        ("engine/gateways/wire.py", "PoolManager"),
-        ("engine/gateways/settings.py", "Wire"),  # the file of gateways: operators, SMS
-        ("engine/gateways/openid.py", "Wire"),  # the same file, and what its issuer publishes
-        ("engine/gateways/mail.py", "_Session"),  # the same file
-        ("engine/gateways/mail.py", "_TlsSession"),
-        ("engine/gateways/antivirus.py", "create_connection"),  # the same file
-        ("engine/records/bucket_shelf.py", "S3Store"),  # GUICHET_FILES
+        ("engine/integrations/http_client.py", "PoolManager"),
+        ("engine/integrations/config.py", "Wire"),  # the file of gateways: operators, SMS
+        ("engine/integrations/openid.py", "Wire"),  # the same file, and what its issuer publishes
+        ("engine/integrations/smtp.py", "_Session"),  # the same file
+        ("engine/integrations/smtp.py", "_TlsSession"),
+        ("engine/integrations/clamav.py", "create_connection"),  # the same file
+        ("engine/storage/files/s3.py", "S3Store"),  # GUICHET_FILES
     }

@@ -7,10 +7,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from engine.office import bulk, carrying_orders
-from engine.office.timers import tour
+from engine.operations.store_factory import open_store
 from engine.records.dossier import Dossier
-from engine.records.stores import open_store
+from engine.services.applications import bulk_actions as bulk
+from engine.services.worker import job_runner as carrying_orders
+from engine.services.worker.worker import tour
 from tests.engine.office.world import B3, World, a_world
 
 

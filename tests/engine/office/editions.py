@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.model import Procedure
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model import Procedure
 from engine.records.publications import Edition
 from tests.engine.office.world import World
 from tests.makers import compiled, the_shared

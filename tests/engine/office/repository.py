@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import publication
+from engine.publication import git as publication
 
 SHARED = {
     "shared/agencies.yaml": "mairie:\n  label: Mairie\n  roles: {maire: {label: Maire}}\n",

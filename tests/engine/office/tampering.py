@@ -15,14 +15,16 @@ from typing import Any, Final
 
 import psycopg
 
-from engine.office import messages, notes, representation, sharing
-from engine.office.checkpoints import sign_journal
-from engine.office.orders import give
-from engine.office.repaying import owed_back, pay_back
-from engine.office.timers import tour
 from engine.records.people import Identifier, PhoneMove, SecondFactor
-from engine.records.postgres import PostgresStore
-from engine.records.sqlite import SqliteStore
+from engine.services.accounts import delegation as representation
+from engine.services.applications import document_links as sharing
+from engine.services.applications import messages, notes
+from engine.services.core.checkpoints import sign_journal
+from engine.services.core.jobs import give
+from engine.services.payments.refunds import owed_back, pay_back
+from engine.services.worker.worker import tour
+from engine.storage.postgres.store import PostgresStore
+from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_representation import administrator, company
 from tests.engine.office.world import PASSPORT, PHONE, World, a_world
 

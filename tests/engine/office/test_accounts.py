@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from engine.office import accounts, sessions
-from engine.office.known_browsers import with_account
-from engine.office.sessions import SignedIn
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.services.limits.known_browsers import with_account
+from engine.services.sign_in import applicant_sign_in as accounts
+from engine.services.sign_in import sessions
+from engine.services.sign_in.sessions import SignedIn
 from tests.engine.office.world import PHONE, World
 
 

@@ -8,18 +8,20 @@ from datetime import timedelta
 
 import pytest
 
-from engine.office import assistance, casework, intake
-from engine.office.accounts import check_code, send_help_code
-from engine.office.answering import keep_answers
-from engine.office.assistance import received_by
-from engine.office.cash import cash_due, take_cash
-from engine.office.known_browsers import with_account
-from engine.office.office import NotFound
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.domain.forms.sample_answers import example_answers
+from engine.journal.chain import Entry
 from engine.records.dossier import Actor, Dossier
-from engine.records.journal import Entry
-from engine.rules.examples import example_answers
-from engine.values import new_id
+from engine.services.accounts import assistance
+from engine.services.accounts.assistance import received_by
+from engine.services.applications import casework
+from engine.services.applications import drafts as intake
+from engine.services.applications.draft_answers import keep_answers
+from engine.services.context.app_context import NotFound
+from engine.services.limits.known_browsers import with_account
+from engine.services.payments.payments import cash_due, take_cash
+from engine.services.sign_in.applicant_sign_in import check_code, send_help_code
 from tests.engine.office.world import PASSPORT, PHONE, World, _without_files, pdf
 
 COUNTER = "dgdn/guichet"

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from engine.clock import local_day
-from engine.definition.model import Procedure
-from engine.office import bookings
-from engine.office.editions import LostEdition
-from engine.office.inspection import fsck
-from engine.office.office import NotFound, Office
-from engine.problems import Refused
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_ledger import LedgerVerbs
-from engine.records.store import Unit
+from engine.services.appointments import bookings
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound, Office
+from engine.services.context.edition_cache import LostEdition
+from engine.storage.sql.ledger import LedgerVerbs
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Unit
 from tests.engine.office.world import PASSPORT, World, a_world
 
 

@@ -15,17 +15,21 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import bulk, carrying_orders, command, orders, people
-from engine.office.carrying_orders import carry_at_once, carry_orders
-from engine.office.inspection import fsck
-from engine.office.office import NotFound, Office
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.domain.common.decision import Act
+from engine.journal.chain import Entry
 from engine.records.dossier import Actor, Dossier
-from engine.records.journal import Entry
-from engine.records.orders import Order
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store, Unit
-from engine.rules.decision import Act
+from engine.records.jobs import Order
+from engine.services.accounts import agents as people
+from engine.services.applications import bulk_actions as bulk
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound, Office
+from engine.services.core import idempotency as command
+from engine.services.core import jobs as orders
+from engine.services.worker import job_runner as carrying_orders
+from engine.services.worker.job_runner import carry_at_once, carry_orders
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store, Unit
 from tests.engine.office.bulk_runner import to_sign
 from tests.engine.office.world import B3, ROOT, World, a_world
 from tests.postgres import an_empty_store

@@ -10,19 +10,20 @@ from typing import Any
 
 import pytest
 
-from engine.definition.catalogue import Catalogue
-from engine.gateways.payments import Customer, PaymentOrder, Started
-from engine.gateways.sandbox import CARD_ENDINGS, SandboxCard, SandboxOperator, SandboxProvider
-from engine.office import cashier, settlement
-from engine.office.customers import read_customer
-from engine.office.inspection import fsck
-from engine.office.placing import place_orders
-from engine.office.repaying import owed_back
-from engine.office.sessions import without_secrets
-from engine.problems import Refusal, Refused, refusal
+from engine.core.problems import Refusal, Refused, refusal
+from engine.integrations.payment_provider import Customer, PaymentOrder, Started
+from engine.integrations.simulated_operator import CARD_ENDINGS, SandboxCard, SandboxOperator, SandboxProvider
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Dossier, Payment
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.services.audit.integrity import fsck
+from engine.services.payments import payments as cashier
+from engine.services.payments import settlement
+from engine.services.payments.customers import read_customer
+from engine.services.payments.order_placement import place_orders
+from engine.services.payments.refunds import owed_back
+from engine.services.sign_in.sessions import without_secrets
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests import worker
 from tests.engine.office import world as worlds
 from tests.engine.office.test_refunds import HALL, IN_PARTS

@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from engine.office import bookings, casework, cashier, inspection, intake, letters, verification
-from engine.office.office import NotFound, WrongAnswers
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.domain.common.decision import Act
 from engine.records.dossier import ANONYMOUS, Account, Actor, Dossier
-from engine.records.sqlite_door import DoorVerbs
-from engine.records.store import Conflict
-from engine.rules.decision import Act
+from engine.services.applications import casework
+from engine.services.applications import document_verification as verification
+from engine.services.applications import drafts as intake
+from engine.services.appointments import bookings
+from engine.services.audit import integrity as inspection
+from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.services.core import outbound_messages as letters
+from engine.services.payments import payments as cashier
+from engine.storage.sql.accounts import DoorVerbs
+from engine.storage.unit_of_work import Conflict
 from tests import worker
 from tests.engine.office.world import PASSPORT, World
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.gateways.payments import (
+from engine.core.problems import Refused
+from engine.integrations.payment_provider import (
     BadCallback,
     PaymentNotice,
     PaymentOrder,
@@ -19,15 +20,15 @@ from engine.gateways.payments import (
     Started,
     Wallet,
 )
-from engine.gateways.sandbox import SIGNATURE
-from engine.office import cashier, settlement
-from engine.office.editions import LostEdition
-from engine.office.inspection import fsck
-from engine.office.office import NotFound
-from engine.office.surplus import to_give_back
-from engine.office.timers import run_timers, tour
-from engine.problems import Refused
+from engine.integrations.simulated_operator import SIGNATURE
 from engine.records.dossier import Actor, Dossier, Payment, PaymentEvent
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound
+from engine.services.context.edition_cache import LostEdition
+from engine.services.core.journalling import to_give_back
+from engine.services.payments import payments as cashier
+from engine.services.payments import settlement
+from engine.services.worker.worker import run_timers, tour
 from tests import worker
 from tests.engine.office.world import PHONE, World, a_world
 

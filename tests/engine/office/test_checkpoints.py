@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from engine.office import checkpoints
-from engine.office.checkpoints import LATEST, _kept, sign_journal
-from engine.office.inspection import export, fsck, proof_of_sending
-from engine.office.keys import SigningKeys
-from engine.office.office import NotFound, Office
-from engine.office.timers import tour
-from engine.records.checkpoints import read_note
-from engine.records.journal import read_export, seal_of, verify_export
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Conflict, Store
-from engine.values import canonical_json
-from renderers.console import console
+from engine.core.values import canonical_json
+from engine.journal.chain import read_export, seal_of, verify_export
+from engine.journal.checkpoint import read_note
+from engine.services.audit.integrity import export, fsck, proof_of_sending
+from engine.services.context.app_context import NotFound, Office
+from engine.services.core import checkpoints
+from engine.services.core.checkpoints import LATEST, _kept, sign_journal
+from engine.services.keys.signing_keys import SigningKeys
+from engine.services.worker.worker import tour
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Conflict, Store
+from renderers.cli.main import console
 from tests.beside import Beside, beside
 from tests.engine.office.world import B3, PASSPORT, World, a_world
 from tests.postgres import an_empty_store
@@ -165,7 +165,7 @@ def test_two_workers_make_one_tree(world: World, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_long_journal_is_taken_in_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.office.checkpoints._BATCH", 3)
+    monkeypatch.setattr("engine.services.core.checkpoints._BATCH", 3)
     world.sent(B3)
     assert sign_journal(world.office)
     assert read_note(latest(world)).size == all_entries(world)

@@ -20,36 +20,36 @@ import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.prove import prove
-from engine.definition.shared_files import Shared
-from engine.gateways.antivirus import ClamAV
-from engine.gateways.mail import MailServer
-from engine.gateways.opened import Gateways, UnreadGateways, WrongGateways
-from engine.gateways.senders import NotSent
-from engine.gateways.sms import SmsGateway
-from engine.gateways.wire import Wire
-from engine.office import checkup
-from engine.office.checkpoints import sign_journal
-from engine.office.checkup import Check, Place, examine, worst
-from engine.office.following import Follower, stories_of
-from engine.office.gates import Judge
-from engine.office.heartbeat import LOST, beat
-from engine.office.installation import unknown_settings
-from engine.office.mirror import Followed, Mirror
-from engine.office.publication import root_of
-from engine.problems import Refused
-from engine.records.postgres import PostgresStore
+from engine.core.problems import Refused
+from engine.integrations.clamav import ClamAV
+from engine.integrations.gateways import Gateways, UnreadGateways, WrongGateways
+from engine.integrations.http_client import Wire
+from engine.integrations.message_sender import NotSent
+from engine.integrations.sms_gateway import SmsGateway
+from engine.integrations.smtp import MailServer
+from engine.language.catalogue.catalogue import Catalogue
+from engine.language.compiler.shared_files import Shared
+from engine.operations import doctor as checkup
+from engine.operations.doctor import Check, Place, examine, worst
+from engine.operations.follower import Follower, stories_of
+from engine.operations.settings import unknown_settings
+from engine.operations.store_factory import unproven_server
+from engine.prover.checks.runner import prove
+from engine.publication.gates import Judge
+from engine.publication.git import root_of
+from engine.publication.mirror import Followed, Mirror
 from engine.records.publications import Watch
-from engine.records.reserve import Reserve
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_schema import UnsafeSettings
-from engine.records.store import Busy, Damaged, Unreachable
-from engine.records.stores import unproven_server
-from renderers.console_doctor import found as words_of
-from renderers.console_installation import opened_to_publish
-from renderers.console_publish import publish_command
-from renderers.words import load_words
+from engine.services.core.checkpoints import sign_journal
+from engine.services.core.heartbeat import LOST, beat
+from engine.storage.files.reserve import Reserve
+from engine.storage.postgres.store import PostgresStore
+from engine.storage.schema.migration_list import UnsafeSettings
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Busy, Damaged, Unreachable
+from renderers.cli.admin.doctor import found as words_of
+from renderers.cli.admin.installation import opened_to_publish
+from renderers.cli.admin.publish import publish_command
+from renderers.i18n.translations import load_words
 from server import doctor
 from tests.engine.office.repository import TEXT, an_agency, another_accounts
 from tests.engine.office.world import B3, World, a_world

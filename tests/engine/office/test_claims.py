@@ -9,18 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import claims, intake, own_account, representation, sessions
-from engine.office.claims import adopt, forsake, go_on_unproven, waiting
-from engine.office.inspection import fsck
-from engine.office.office import NotFound
-from engine.office.own_export import export_own
-from engine.office.sessions import SignedIn
-from engine.office.timers import run_timers, sweep
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.domain.common.access import is_owner
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
-from engine.rules.access import is_owner
+from engine.services.accounts import applicant_account as own_account
+from engine.services.accounts import delegation as representation
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.applications import drafts as intake
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound
+from engine.services.sign_in import sessions
+from engine.services.sign_in import unverified_drafts as claims
+from engine.services.sign_in.sessions import SignedIn
+from engine.services.sign_in.unverified_drafts import adopt, forsake, go_on_unproven, waiting
+from engine.services.worker.worker import run_timers, sweep
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.engine.office.world import B3, PHONE, World, a_world
 from tests.postgres import an_empty_store
 

@@ -11,20 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from engine.clock import local_day
-from engine.definition.model import Link
-from engine.office import bookings, openings
-from engine.office.carrying import succession
-from engine.office.inspection import fsck
-from engine.office.journalling import journalise
-from engine.office.openings import Asked
+from engine.core.clock import local_day
+from engine.core.values import Text
+from engine.domain.common.decision import EntryDraft
+from engine.domain.common.working_time import end_of_day
+from engine.domain.workflow.transition_context import instant_text
+from engine.journal.chain import verify
+from engine.model import Link
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Linked
-from engine.records.journal import verify
-from engine.records.sqlite import SqliteStore
-from engine.rules.calendars import end_of_day
-from engine.rules.decision import EntryDraft
-from engine.rules.passage import instant_text
-from engine.values import Text
+from engine.services.appointments import bookings
+from engine.services.appointments import opening_changes as openings
+from engine.services.appointments.opening_changes import Asked
+from engine.services.audit.integrity import fsck
+from engine.services.core.commit import succession
+from engine.services.core.journalling import journalise
+from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import LOME, STRIKE, WEDNESDAY, chief, offered, on, told
 from tests.engine.office.world import B3, PASSPORT, World, a_world

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from engine.definition.model import Notice, Procedure, Template
-from engine.office import carrying
-from engine.office.accounts import send_code
-from engine.office.code_limits import new_numbers, why_no_letter
-from engine.office.installation import Settings, WrongSetting
-from engine.office.timers import deliver_letters
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import Text
+from engine.domain.common.decision import Decision
+from engine.domain.common.sms_policy import SmsPolicy
+from engine.domain.messages.notifications import letters_for
+from engine.model import Notice, Procedure, Template
+from engine.operations.settings import Settings, WrongSetting
 from engine.records.dossier import Dossier, Letter
-from engine.rules.decision import Decision
-from engine.rules.notices import letters_for
-from engine.rules.sms_policy import SmsPolicy
-from engine.values import Text
+from engine.services.core import commit as carrying
+from engine.services.limits.code_limits import new_numbers, why_no_letter
+from engine.services.sign_in.applicant_sign_in import send_code
+from engine.services.worker.worker import deliver_letters
 from tests.engine.office.world import PASSPORT, PHONE, World
 
 PARIS = "+33612345678"

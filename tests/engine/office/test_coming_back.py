@@ -9,15 +9,18 @@ from datetime import timedelta
 
 import pytest
 
-from engine.office import assistance, bookings, casework, intake
-from engine.office.accounts import check_code, send_help_code, send_sending_code
-from engine.office.inspection import fsck, trail
-from engine.office.office import NotFound
-from engine.office.replay import replay
-from engine.office.timers import tour
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.operations.replay import replay
 from engine.records.dossier import Actor, Dossier
-from engine.values import new_id
+from engine.services.accounts import assistance
+from engine.services.applications import casework
+from engine.services.applications import drafts as intake
+from engine.services.appointments import bookings
+from engine.services.audit.integrity import fsck, trail
+from engine.services.context.app_context import NotFound
+from engine.services.sign_in.applicant_sign_in import check_code, send_help_code, send_sending_code
+from engine.services.worker.worker import tour
 from tests import worker
 from tests.engine.office.test_assistance import COUNTER, begun, entries, finished
 from tests.engine.office.world import B3, PASSPORT, PHONE, World

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from engine.office import command, intake
-from engine.office.command import DOSSIER, digestible, once
-from engine.problems import Refused
+from engine.core.problems import Refused
 from engine.records.dossier import Dossier
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Busy, Conflict, Reply, Store, Unit
+from engine.services.applications import drafts as intake
+from engine.services.core import idempotency as command
+from engine.services.core.idempotency import DOSSIER, digestible, once
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Busy, Conflict, Reply, Store, Unit
 from tests.beside import Beside, beside
 from tests.engine.office.world import B3, World, a_world
 from tests.postgres import an_empty_store

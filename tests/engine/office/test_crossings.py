@@ -12,13 +12,19 @@ from typing import Any
 
 import pytest
 
-from engine.office import assistance, claims, own_account, people, representation, sessions, tidings
-from engine.office.office import NotFound
-from engine.office.people import Person
+from engine.domain.messages.preferences import Wishes, wishes_of
 from engine.records.dossier import SYSTEM_ACTOR, Account
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
-from engine.rules.wishes import Wishes, wishes_of
+from engine.services.accounts import agents as people
+from engine.services.accounts import applicant_account as own_account
+from engine.services.accounts import assistance
+from engine.services.accounts import delegation as representation
+from engine.services.accounts.agents import Person
+from engine.services.context.app_context import NotFound
+from engine.services.sign_in import sessions
+from engine.services.sign_in import unverified_drafts as claims
+from engine.services.worker import agent_notifications as tidings
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.engine.office.world import World, a_world
 from tests.postgres import an_empty_store
 
@@ -174,7 +180,7 @@ def test_a_request_of_who_left_the_counter_is_not_the_next_ones(world: World, mo
         return found
 
     monkeypatch.setattr(assistance, "open_dossier", opened)
-    monkeypatch.setattr("engine.office.intake._eligible", lambda *given: {})
+    monkeypatch.setattr("engine.services.applications.drafts._eligible", lambda *given: {})
     with pytest.raises(NotFound):
         assistance.begin_request(world.office, agent, slug, {}, "fr", None)
     now = assistance.assistance_of(world.office, agent)

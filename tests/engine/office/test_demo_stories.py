@@ -12,25 +12,26 @@ from pathlib import Path
 import pytest
 
 import server
-from engine.clock import FixedClock, local_day
-from engine.definition.catalogue import load_catalogue
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
-from engine.gateways.senders import InboxSender
-from engine.office import bookings, casework, messages
-from engine.office.demo import is_invented, open_demo
-from engine.office.demo_stories import DAYS, before_stories, planned, tell_stories
-from engine.office.inspection import fsck
-from engine.office.keys import SigningKeys
-from engine.office.office import Office, publish_editions
-from engine.office.stage import TellingRegister
-from engine.office.statistics import public_counts
-from engine.office.telling import StoryFailed, Told
-from engine.office.timers import tour
-from engine.problems import NOWHERE, problem
-from engine.records.attachments import AttachmentStore
+from engine.core.clock import FixedClock, local_day
+from engine.core.problems import NOWHERE, problem
+from engine.integrations.message_sender import InboxSender
+from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
+from engine.language.catalogue.catalogue import load_catalogue
 from engine.records.dossier import Actor, Dossier
-from engine.records.sqlite import SqliteStore
-from renderers.words import load_words
+from engine.services.applications import casework, messages
+from engine.services.appointments import bookings
+from engine.services.audit.integrity import fsck
+from engine.services.audit.statistics import public_counts
+from engine.services.context.app_context import Office, publish_editions
+from engine.services.keys.signing_keys import SigningKeys
+from engine.services.sign_in.demo_accounts import is_invented, open_demo
+from engine.services.worker.worker import tour
+from engine.simulation.demo_data import DAYS, before_stories, planned, tell_stories
+from engine.simulation.environment import TellingRegister
+from engine.simulation.player import StoryFailed, Told
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.sqlite.store import SqliteStore
+from renderers.i18n.translations import load_words
 
 pytestmark = pytest.mark.slow  # all the demonstration's stories
 
@@ -224,7 +225,7 @@ def test_its_past_is_signed_once_it_is_told(small: Demo, tmp_path: Path, monkeyp
     """No dossier seems to be dated back, though each was lived before what was told already."""
     small.office = replace(small.office, settings=replace(small.office.settings, checkpoints=tmp_path / "notes"))
     monkeypatch.setattr(server, "TOUR_EVERY", -1.0)
-    monkeypatch.setattr("engine.office.demo_stories.planned", lambda *given: planned(*given)[:3])
+    monkeypatch.setattr("engine.simulation.demo_data.planned", lambda *given: planned(*given)[:3])
     telling = tell_stories(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
     server._begin(lambda: small.office, threading.Event(), telling, threading.Lock())
     assert not list((tmp_path / "notes").rglob("*.note"))

@@ -13,18 +13,21 @@ from typing import Any
 
 import pytest
 
-from engine.clock import FixedClock
-from engine.gateways.payments import ProviderSilent, ProviderStatus
-from engine.office import cashier, dispatcher, heartbeat, settlement
-from engine.office.call_queue import queued_calls
-from engine.office.dispatcher import Dispatcher
-from engine.office.inspection import fsck
-from engine.office.office import Office
-from engine.office.placing import place_orders
-from engine.problems import Refused
+from engine.core.clock import FixedClock
+from engine.core.problems import Refused
+from engine.integrations.payment_provider import ProviderSilent, ProviderStatus
 from engine.records.dossier import Dossier, Letter, Payment
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import Office
+from engine.services.core import heartbeat
+from engine.services.core.call_queue import queued_calls
+from engine.services.payments import payments as cashier
+from engine.services.payments import settlement
+from engine.services.payments.order_placement import place_orders
+from engine.services.worker import dispatcher
+from engine.services.worker.dispatcher import Dispatcher
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.engine.office.test_cashier import Told
 from tests.engine.office.world import World, a_world
 from tests.postgres import an_empty_store
@@ -214,7 +217,7 @@ class TestKilled:
         world = a_world(tmp_path, providers={"gate": gate})
         payment = begin(world, "gate", owing(world))
         with monkeypatch.context() as patch:
-            patch.setattr("engine.office.placing.take_call", self.dies)
+            patch.setattr("engine.services.payments.order_placement.take_call", self.dies)
             with pytest.raises(Stopped):
                 place_orders(world.office)
         work_off(world.office)

@@ -10,16 +10,19 @@ from typing import Any
 
 import pytest
 
-from engine.office import accounts, claims, intake, own_account
-from engine.office.answering import keep_answers
-from engine.office.carrying import forget_draft, forget_expired
-from engine.office.inspection import fsck
-from engine.office.office import NotFound
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import new_id
 from engine.records.dossier import Actor, Dossier
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
-from engine.values import new_id
+from engine.services.accounts import applicant_account as own_account
+from engine.services.applications import drafts as intake
+from engine.services.applications.draft_answers import keep_answers
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound
+from engine.services.core.commit import forget_draft, forget_expired
+from engine.services.sign_in import applicant_sign_in as accounts
+from engine.services.sign_in import unverified_drafts as claims
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.beside import Beside, beside
 from tests.engine.office.test_own_account import NEW, code_in
 from tests.engine.office.world import B3, PHONE, World, a_world

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.office import casework, enclosures, gathering, intake
-from engine.office.inspection import fsck
-from engine.office.intake import Upload
-from engine.office.office import NotFound
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.domain.common.decision import Act
 from engine.records.dossier import Actor, Dossier
-from engine.rules.decision import Act
-from engine.values import new_id
+from engine.services.applications import agent_files as enclosures
+from engine.services.applications import casework
+from engine.services.applications import drafts as intake
+from engine.services.applications import opinions as gathering
+from engine.services.applications.drafts import Upload
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound
 from tests.engine.office.test_gathering import good
 from tests.engine.office.world import World, a_world, pdf
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.gateways.senders import InboxSender, NotSent
-from engine.office.accounts import check_code, send_code, send_help_code, send_link_code
-from engine.office.mail_links import send_link
-from engine.office.safekeeping import back_up, bring_back
-from engine.office.timers import deliver_letters, sweep, tour
+from engine.integrations.message_sender import InboxSender, NotSent
+from engine.operations.backup import back_up, bring_back
 from engine.records.dossier import Letter
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.services.sign_in.applicant_sign_in import check_code, send_code, send_help_code, send_link_code
+from engine.services.sign_in.mail_links import send_link
+from engine.services.worker.worker import deliver_letters, sweep, tour
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.engine.office.world import B3, PHONE, World, a_world, keys
 from tests.postgres import an_empty_store
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.model import Procedure
-from engine.office import casework
-from engine.office.exploration import Explored, Explorer, Finding, turns_of
-from engine.office.scenario import Outcome, play
-from engine.problems import Refused, refusal
-from engine.rules import tasks
-from renderers.exploration_report import exploration_report, story_of
+from engine.core.problems import Refused, refusal
+from engine.domain.workflow import tasks
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model import Procedure
+from engine.services.applications import casework
+from engine.simulation.exploration import Explored, Explorer, Finding, turns_of
+from engine.simulation.scenarios import Outcome, play
+from renderers.reports.exploration import exploration_report, story_of
 from tests.makers import a_procedure, the_shared, the_words
 
 pytestmark = pytest.mark.slow  # every branch within reach is played

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from engine.definition.model import Appointment, Procedure
-from engine.office import bookings
-from engine.office.bookings import book_slot, hold_slot, slots
-from engine.office.office import Office
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import Span
+from engine.model import Appointment, Procedure
 from engine.records.dossier import Dossier
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Unit
-from engine.values import Span
+from engine.services.appointments import bookings
+from engine.services.appointments.bookings import book_slot, hold_slot, slots
+from engine.services.context.app_context import Office
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Unit
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.world import World, a_world
 from tests.postgres import an_empty_store

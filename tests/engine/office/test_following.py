@@ -12,23 +12,24 @@ from threading import Thread
 
 import pytest
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.prove import prove
-from engine.definition.shared_files import Shared
-from engine.office import following, publication
-from engine.office import mirror as mirrors
-from engine.office.following import AT_MOST, Follower, stories_of, waiting
-from engine.office.gates import Judge
-from engine.office.inspection import fsck
-from engine.office.mirror import Followed, Mirror
-from engine.office.publishing import decided, edition_records, roll_back
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.language.catalogue.catalogue import Catalogue
+from engine.language.compiler.shared_files import Shared
+from engine.operations import follower as following
+from engine.operations.follower import AT_MOST, Follower, stories_of, waiting
+from engine.prover.checks.runner import prove
+from engine.publication import git as publication
+from engine.publication import mirror as mirrors
+from engine.publication.gates import Judge
+from engine.publication.mirror import Followed, Mirror
+from engine.publication.publications import decided, edition_records, roll_back
 from engine.records.publications import Publication
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Busy
-from engine.values import new_id
-from renderers.console_installation import say_trouble
-from renderers.words import load_words
+from engine.services.audit.integrity import fsck
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Busy
+from renderers.cli.admin.installation import say_trouble
+from renderers.i18n.translations import load_words
 from tests.engine.office.repository import SECOND, TEXT, Agency, an_agency, another_accounts, git
 from tests.engine.office.world import World, a_world
 

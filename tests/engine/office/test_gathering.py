@@ -7,22 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.catalogue import Catalogue, check_definition
-from engine.definition.directory import Directory
-from engine.definition.directory import Office as Place
-from engine.definition.model import Procedure
-from engine.definition.shared_files import load_shared
-from engine.office import bookings, casework, gathering, intake, linking
-from engine.office.inspection import export
-from engine.office.office import NotFound, WrongAnswers
-from engine.office.timers import tour
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import Text, new_id
+from engine.domain.common.access import may_read
+from engine.domain.common.decision import Act
+from engine.language.catalogue.catalogue import Catalogue, check_definition
+from engine.language.compiler.shared_files import load_shared
+from engine.model import Procedure
+from engine.model.directory import Directory
+from engine.model.directory import Office as Place
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Conflict
-from engine.rules.access import may_read
-from engine.rules.decision import Act
-from engine.values import Text, new_id
+from engine.services.applications import casework
+from engine.services.applications import drafts as intake
+from engine.services.applications import linked_dossiers as linking
+from engine.services.applications import opinions as gathering
+from engine.services.appointments import bookings
+from engine.services.audit.integrity import export
+from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.services.worker.worker import tour
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Conflict
 from tests.engine.office.world import ROOT, World, a_world
 from tests.postgres import an_empty_store
 

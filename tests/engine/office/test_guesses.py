@@ -15,15 +15,17 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from engine.office import people, second_factor, staff
-from engine.office.guesses import DAY, GROWING, count_wrong, limits_of, shut
-from engine.office.keys import SigningKeys
-from engine.office.known_browsers import MOST_TAGS, browser_key, is_known, with_account
-from engine.office.staff import Halfway
-from engine.problems import Refused
+from engine.core.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Account
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.services.accounts import agents as people
+from engine.services.keys.signing_keys import SigningKeys
+from engine.services.limits.guesses import DAY, GROWING, count_wrong, limits_of, shut
+from engine.services.limits.known_browsers import MOST_TAGS, browser_key, is_known, with_account
+from engine.services.sign_in import agent_sign_in as staff
+from engine.services.sign_in import second_factor
+from engine.services.sign_in.agent_sign_in import Halfway
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.engine.office.world import World, a_world
 from tests.postgres import an_empty_store
 

@@ -10,15 +10,20 @@ from typing import Any
 
 import pytest
 
-from engine.office import bookings, openings, people, retention, staff, waiting_list
-from engine.office.people import Person
-from engine.office.secrets import is_secret
-from engine.office.timers import tour
-from engine.problems import Refused
+from engine.core.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Letter, Payment
-from engine.records.postgres import PostgresUnit
-from engine.records.sqlite import SqliteStore, SqliteUnit
-from engine.records.store import Store
+from engine.services.accounts import agents as people
+from engine.services.accounts.agents import Person
+from engine.services.appointments import bookings
+from engine.services.appointments import opening_changes as openings
+from engine.services.core import waiting_list
+from engine.services.keys.secrets import is_secret
+from engine.services.sign_in import agent_sign_in as staff
+from engine.services.worker import retention
+from engine.services.worker.worker import tour
+from engine.storage.postgres.store import PostgresUnit
+from engine.storage.sqlite.store import SqliteStore, SqliteUnit
+from engine.storage.unit_of_work import Store
 from tests.beside import Beside, beside
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import LOME, STRIKE, _refuses, chief, on

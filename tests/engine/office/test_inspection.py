@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from engine.office import intake
-from engine.office.inspection import fsck
-from engine.office.journalling import journalise
-from engine.office.office import Office
+from engine.domain.common.decision import EntryDraft
+from engine.domain.forms.sample_answers import example_answers
 from engine.records.dossier import Dossier
-from engine.records.store import Finding
-from engine.rules.decision import EntryDraft
-from engine.rules.examples import example_answers
+from engine.services.applications import drafts as intake
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import Office
+from engine.services.core.journalling import journalise
+from engine.storage.unit_of_work import Finding
 from tests.engine.office.world import B3, PASSPORT, World
 
 Body = dict[str, Any]

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from engine.definition.model import Sensitive
-from engine.office import answering, file_counts, intake
-from engine.office.intake import Upload
-from engine.office.office import NotFound, WrongAnswers
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.model import Sensitive
 from engine.records.dossier import Dossier
+from engine.services.applications import draft_answers as answering
+from engine.services.applications import drafts as intake
+from engine.services.applications.drafts import Upload
+from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.services.limits import file_counts
 from tests.engine.office.world import B3, PASSPORT, PHONE, World, left_salts, pdf
 
 LET_IN = {"etranger": False}

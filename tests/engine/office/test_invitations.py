@@ -6,22 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from engine.office import representation
-from engine.office.accounts import applicant_known_by, send_code
-from engine.office.askers import Asker, limits_of
-from engine.office.code_limits import new_numbers
-from engine.office.invitations import RECEIVED_BY_ONE, SENT_BY_ONE, TO_THE_SAME
-from engine.office.mandate_names import called, holder_shown, principal_shown
-from engine.office.office import Office
-from engine.office.own_account import save_profile
-from engine.office.papers import Upload
-from engine.office.tries import tried
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import national
+from engine.domain.common.names import LONGEST
+from engine.domain.common.sms_policy import SmsPolicy
 from engine.records.dossier import Actor
 from engine.records.people import CHAIN, Mandate
-from engine.rules.names import LONGEST
-from engine.rules.sms_policy import SmsPolicy
-from engine.values import national
+from engine.services.accounts import delegation as representation
+from engine.services.accounts.applicant_account import save_profile
+from engine.services.accounts.invitations import RECEIVED_BY_ONE, SENT_BY_ONE, TO_THE_SAME
+from engine.services.accounts.mandate_names import called, holder_shown, principal_shown
+from engine.services.applications.attachments import Upload
+from engine.services.context.app_context import Office
+from engine.services.context.rate_limit import tried
+from engine.services.limits.askers import Asker, limits_of
+from engine.services.limits.code_limits import new_numbers
+from engine.services.sign_in.applicant_sign_in import applicant_known_by, send_code
 from tests.engine.office.test_representation import OTHER, administrator, company, refused
 from tests.engine.office.world import B3, PHONE, World, pdf
 

@@ -15,13 +15,20 @@ import pytest
 from argon2 import extract_parameters
 from cryptography.fernet import Fernet
 
-from engine.office.assistance import _codes
-from engine.office.keys import NoKeys, SigningKeys, announce_key, forget_secrets, has_signed, sign_with_announced
-from engine.office.office import Office
-from engine.office.second_factor import offered_key, prove, proven, seal_anew, takes
-from engine.office.secrets import hash_secret, is_secret, new_code
-from engine.office.visit_links import _proofs
-from engine.records.file_keys import FileKeys
+from engine.services.accounts.assistance import _codes
+from engine.services.context.app_context import Office
+from engine.services.core.appointment_links import _proofs
+from engine.services.keys.secrets import hash_secret, is_secret, new_code
+from engine.services.keys.signing_keys import (
+    NoKeys,
+    SigningKeys,
+    announce_key,
+    forget_secrets,
+    has_signed,
+    sign_with_announced,
+)
+from engine.services.sign_in.second_factor import offered_key, prove, proven, seal_anew, takes
+from engine.storage.files.encryption import FileKeys
 from tests.engine.office.world import ROOT, a_world
 from tests.makers import a_dossier, the_procedure
 
@@ -233,7 +240,7 @@ def test_passwords() -> None:
 
 
 def test_a_real_password_costs_what_rfc_9106_asks() -> None:
-    code = "from engine.office.secrets import hash_secret; print(hash_secret('mot de passe'))"
+    code = "from engine.services.keys.secrets import hash_secret; print(hash_secret('mot de passe'))"
     kept = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
     asked = extract_parameters(kept.strip())
     assert (asked.memory_cost, asked.time_cost, asked.parallelism) == (65_536, 3, 4)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import casework, timers
-from engine.office.gathering import errands, give_opinion
-from engine.office.inspection import fsck
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.domain.common.decision import Act
 from engine.records.dossier import Actor, Dossier
-from engine.rules.decision import Act
+from engine.services.applications import casework
+from engine.services.applications.opinions import errands, give_opinion
+from engine.services.audit.integrity import fsck
+from engine.services.worker import worker as timers
 from tests.engine.office.editions import first, publish
 from tests.engine.office.world import PASSPORT, World, a_world
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from engine.office.letters import letters_of
-from engine.office.own_export import export_own
-from engine.office.visit_links import held_visit, visit_token
+from engine.core.values import new_id
 from engine.records.dossier import Dossier, Letter
-from engine.values import new_id
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.core.appointment_links import held_visit, visit_token
+from engine.services.core.outbound_messages import letters_of
 from tests.engine.office.world import B3, PASSPORT, World
 
 CLERK = "sncja/greffier_en_chef"

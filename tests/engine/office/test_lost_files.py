@@ -14,18 +14,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.clock import SystemClock
-from engine.office import safekeeping, timers
-from engine.office.filed import is_named, places
-from engine.office.inspection import fsck
-from engine.office.safekeeping import CONTENTS, FILES, back_up, bring_back
-from engine.records.attachments import AttachmentStore, Erased, Lost, Place
-from engine.records.file_keys import FileKeys, add_key
-from engine.records.sqlite import SqliteStore
-from engine.records.stores import open_store
-from renderers.console_keys import keys_command
-from renderers.console_operations import backup_command, copy_command, restore_command
-from renderers.console_place import Installation
+from engine.core.clock import SystemClock
+from engine.operations import backup as safekeeping
+from engine.operations.backup import CONTENTS, FILES, back_up, bring_back
+from engine.operations.store_factory import open_store
+from engine.services.audit.integrity import fsck
+from engine.services.core.stored_files import is_named, places
+from engine.services.worker import worker as timers
+from engine.storage.files.attachments import AttachmentStore, Erased, Lost, Place
+from engine.storage.files.encryption import FileKeys, add_key
+from engine.storage.sqlite.store import SqliteStore
+from renderers.cli.admin.backup import backup_command, copy_command, restore_command
+from renderers.cli.admin.installation_commands import Installation
+from renderers.cli.admin.keys import keys_command
 from tests.engine.office.world import B3, PASSPORT, World, a_world, keys, pdf
 
 pytestmark = pytest.mark.slow

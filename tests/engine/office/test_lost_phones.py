@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
-from engine.office import accounts, intake, lost_phones, own_account, timers
-from engine.office.office import NotFound
-from engine.problems import Refused
-from engine.records.bodies import to_plain
+from engine.core.problems import Refused
+from engine.records.codec import to_plain
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.people import Identifier, Mandate, PhoneMove
+from engine.services.accounts import applicant_account as own_account
+from engine.services.accounts import lost_phones
+from engine.services.applications import drafts as intake
+from engine.services.context.app_context import NotFound
+from engine.services.sign_in import applicant_sign_in as accounts
+from engine.services.worker import worker as timers
 from tests.engine.office.world import PASSPORT, PHONE, World
 
 COUNTER, NEW = "dgdn/guichet", "+22891445566"

@@ -6,10 +6,11 @@ import re
 
 import pytest
 
-from engine.office import accounts, mail_links
-from engine.office.code_limits import LINKS_PER_EMAIL
-from engine.office.sessions import actor_of
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.services.limits.code_limits import LINKS_PER_EMAIL
+from engine.services.sign_in import applicant_sign_in as accounts
+from engine.services.sign_in import mail_links
+from engine.services.sign_in.sessions import actor_of
 from tests.engine.office.world import PHONE, World
 
 EMAIL = "afi@exemple.tg"

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from engine.office import representation
-from engine.office.inspection import fsck
-from engine.office.installation import Settings, WrongSetting, unknown_settings
-from engine.office.own_account import erase_own
-from engine.office.own_export import export_own
-from engine.office.timers import sweep, tour
-from engine.records.attachments import Lost
+from engine.core.values import Span
+from engine.operations.settings import Settings, WrongSetting, unknown_settings
 from engine.records.dossier import Actor
 from engine.records.people import Mandate
-from engine.values import Span
+from engine.services.accounts import delegation as representation
+from engine.services.accounts.applicant_account import erase_own
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.audit.integrity import fsck
+from engine.services.worker.worker import sweep, tour
+from engine.storage.files.attachments import Lost
 from tests.engine.office.test_representation import OTHER, administrator, as_, company
 from tests.engine.office.world import B3, PASSPORT, World, a_world
 from tests.postgres import an_empty_store

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from engine.office.masked import write_for_controllers
-from renderers.console_dossiers import masked_command
+from engine.services.audit.pseudonymised_export import write_for_controllers
+from renderers.cli.admin.dossiers import masked_command
 from tests.engine.office.editions import first, publish
 from tests.engine.office.test_refunds import HALL, TWICE_DEBITED, paid
 from tests.engine.office.world import World, a_world

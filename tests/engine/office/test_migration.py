@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from engine.office import migration
-from engine.office.gathering import fill_row, give_opinion
-from engine.office.inspection import fsck, trail
-from engine.office.intake import check
-from engine.office.migration import Migration, migrate
-from engine.office.office import NotFound
-from engine.office.timers import tour
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.operations import migration
+from engine.operations.migration import Migration, migrate
 from engine.records.dossier import Dossier
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Conflict
-from engine.values import new_id
-from renderers.words import load_words
+from engine.services.applications.drafts import check
+from engine.services.applications.opinions import fill_row, give_opinion
+from engine.services.audit.integrity import fsck, trail
+from engine.services.context.app_context import NotFound
+from engine.services.worker.worker import tour
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Conflict
+from renderers.i18n.translations import load_words
 from tests.engine.office.editions import MAP, edition, first, publish, renamed
 from tests.engine.office.world import World, a_world
 

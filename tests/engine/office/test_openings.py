@@ -13,20 +13,22 @@ from typing import Any
 
 import pytest
 
-from engine.clock import local_day
-from engine.office import bookings, openings, waiting_list
-from engine.office.inspection import fsck
-from engine.office.keeping import FolderKeeper, Keeping
-from engine.office.office import NotFound
-from engine.office.openings import Asked
-from engine.office.timers import tour
-from engine.office.visit_links import visit_token
-from engine.problems import Refused
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.domain.common.working_time import end_of_day
+from engine.journal.chain import verify
+from engine.operations.refresh import FolderKeeper, Keeping
+from engine.records.administration import OpeningChange
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.journal import verify
-from engine.records.openings import OpeningChange
-from engine.records.sqlite import SqliteStore
-from engine.rules.calendars import end_of_day
+from engine.services.appointments import bookings
+from engine.services.appointments import opening_changes as openings
+from engine.services.appointments.opening_changes import Asked
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound
+from engine.services.core import waiting_list
+from engine.services.core.appointment_links import visit_token
+from engine.services.worker.worker import tour
+from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_bookings import book, to_book
 from tests.engine.office.world import MONDAY, PASSPORT, World, a_world
 from tests.postgres import an_empty_store

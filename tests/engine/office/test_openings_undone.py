@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import bookings, openings
-from engine.office.inspection import fsck
-from engine.office.openings import Asked
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.domain.common.working_time import local_minute
+from engine.records.administration import OpeningChange
 from engine.records.dossier import Dossier
-from engine.records.openings import OpeningChange
-from engine.records.sqlite import SqliteStore
-from engine.rules.calendars import local_minute
+from engine.services.appointments import bookings
+from engine.services.appointments import opening_changes as openings
+from engine.services.appointments.opening_changes import Asked
+from engine.services.audit.integrity import fsck
+from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_bookings import book, to_book
 from tests.engine.office.test_openings import LOME, WEDNESDAY, chief, offered, on
 from tests.engine.office.world import World, a_world

@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 
-from engine.office import accounts, intake, mail_links, own_account
-from engine.office.messages import write_message
-from engine.office.notes import write_note
-from engine.office.own_export import export_own
-from engine.office.readings import note_visit
-from engine.problems import Refused
-from engine.records.bodies import to_plain
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.domain.forms.sample_answers import example_answers
+from engine.domain.messages.preferences import Wishes
+from engine.records.codec import to_plain
 from engine.records.dossier import Actor
-from engine.rules.examples import example_answers
-from engine.rules.wishes import Wishes
-from engine.values import new_id
+from engine.services.accounts import applicant_account as own_account
+from engine.services.accounts.access_log import note_visit
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.applications import drafts as intake
+from engine.services.applications.messages import write_message
+from engine.services.applications.notes import write_note
+from engine.services.sign_in import applicant_sign_in as accounts
+from engine.services.sign_in import mail_links
 from tests.engine.office.world import B3, PHONE, World
 
 NEW, EMAIL = "+22891445566", "afi@exemple.tg"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.gateways.senders import NotSent
-from engine.office import patience, timers
+from engine.integrations.message_sender import NotSent
 from engine.records.dossier import Letter
+from engine.services.worker import time_budget as patience
+from engine.services.worker import worker as timers
 from tests.engine.office.world import World, a_world
 
 HANGS = timedelta(seconds=20)  # until a call is given up

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from engine.office import casework, people
-from engine.office.intake import see
-from engine.office.office import NotFound
-from engine.office.people import Given, Person
-from engine.office.sessions import actor_of, open_session
-from engine.problems import Refused
+from engine.core.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor
+from engine.services.accounts import agents as people
+from engine.services.accounts.agents import Given, Person
+from engine.services.applications import casework
+from engine.services.applications.drafts import see
+from engine.services.context.app_context import NotFound
+from engine.services.sign_in.sessions import actor_of, open_session
 from tests.engine.office.world import B3, PASSPORT, World
 
 CHECKER, COUNTER = "dgdn/controleur", "dgdn/guichet"

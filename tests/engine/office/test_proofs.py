@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 
-from engine.office import inspection, verification
-from engine.office.askers import CHECKS_PER_BROWSER, FIRST_PER_ADDRESS, Asker
-from engine.office.inspection import fsck
-from engine.office.keys import SigningKeys, announce_key, sign_with_announced
-from engine.office.office import NotFound, publish_editions
-from engine.office.timers import run_timers
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import has_check_digit
+from engine.journal.chain import verify_export
 from engine.records.dossier import Dossier
-from engine.records.journal import verify_export
-from engine.records.sqlite import SqliteStore
-from engine.values import has_check_digit
+from engine.services.applications import document_verification as verification
+from engine.services.audit import integrity as inspection
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound, publish_editions
+from engine.services.keys.signing_keys import SigningKeys, announce_key, sign_with_announced
+from engine.services.limits.askers import CHECKS_PER_BROWSER, FIRST_PER_ADDRESS, Asker
+from engine.services.worker.worker import run_timers
+from engine.storage.sqlite.store import SqliteStore
 from tests import worker
 from tests.engine.office.world import B3, PASSPORT, World, a_world
 

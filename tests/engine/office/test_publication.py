@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.shared_files import load_shared
-from engine.office.publication import at_reference
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.language.compiler.shared_files import load_shared
+from engine.publication.git import at_reference
 
 BLOCK = "block: qui\ntitle: Qui\nfields: {nom: {label: Nom}}\n"
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import receipts
-from engine.office.askers import Asker
-from engine.office.keys import SigningKeys
-from engine.office.receipts import UNKNOWN, receipt_code, verify_receipt, verify_receipt_number
-from engine.office.repaying import pay_back, refunds_to_pay
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import new_id
 from engine.records.dossier import Dossier, Payment
-from engine.values import new_id
+from engine.services.keys.signing_keys import SigningKeys
+from engine.services.limits.askers import Asker
+from engine.services.payments import receipts
+from engine.services.payments.receipts import UNKNOWN, receipt_code, verify_receipt, verify_receipt_number
+from engine.services.payments.refunds import pay_back, refunds_to_pay
 from tests.engine.office.test_refunds import HALL
 from tests.engine.office.test_refunds import paid as paid_for
 from tests.engine.office.test_repaying import REFERENCE, clerk

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.inspection import fsck
-from engine.office.intake import check, submit
-from engine.office.redrafting import Renewed, renew
+from engine.domain.editions.draft_migration import redraft
+from engine.domain.editions.renaming import Translation
+from engine.domain.workflow.transition_context import Moment
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Linked
-from engine.records.store import Conflict
-from engine.rules.passage import Moment
-from engine.rules.redrafting import redraft
-from engine.rules.translation import Translation
+from engine.services.applications.draft_migration import Renewed, renew
+from engine.services.applications.drafts import check, submit
+from engine.services.audit.integrity import fsck
+from engine.storage.unit_of_work import Conflict
 from tests.engine.office.editions import MAP, edition, first, publish, renamed
 from tests.engine.office.world import World, a_world
 

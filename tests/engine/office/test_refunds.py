@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.catalogue import Catalogue
-from engine.office.casework import preview_transition
-from engine.office.fee_accounts import fee_accounts
-from engine.office.inspection import fsck
-from engine.office.repaying import owed_back, pay_back
-from engine.office.settlement import check_payment
-from engine.office.surplus import to_give_back
+from engine.domain.common.decision import Act
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Dossier
-from engine.records.store import Store
-from engine.rules.decision import Act
+from engine.services.applications.casework import preview_transition
+from engine.services.audit.integrity import fsck
+from engine.services.core.fee_accounts import fee_accounts
+from engine.services.core.journalling import to_give_back
+from engine.services.payments.refunds import owed_back, pay_back
+from engine.services.payments.settlement import check_payment
+from engine.storage.unit_of_work import Store
 from tests import worker
 from tests.engine.office import world as worlds
 from tests.engine.office.world import ROOT, World, a_world

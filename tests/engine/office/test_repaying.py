@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from engine.office import repaying
-from engine.office.editions import LostEdition
-from engine.office.inspection import fsck
-from engine.office.office import NotFound
-from engine.office.own_export import export_own
-from engine.office.repaying import owed_back, pay_back, paying_agencies, refunds_to_pay
-from engine.problems import Refused
+from engine.core.problems import Refused
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.postgres_schema import text_cell, whole_cell
 from engine.records.refunds import owed_so_far
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_migrations import json_cell
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound
+from engine.services.context.edition_cache import LostEdition
+from engine.services.payments import refunds as repaying
+from engine.services.payments.refunds import owed_back, pay_back, paying_agencies, refunds_to_pay
+from engine.storage.postgres.migrations import text_cell, whole_cell
+from engine.storage.sqlite.migrations import json_cell
+from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_refunds import HALL, TWICE_DEBITED, paid
 from tests.engine.office.world import MONDAY, PHONE, World
 from tests.postgres import an_empty_store

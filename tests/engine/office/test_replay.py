@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.model import Procedure
-from engine.office.gathering import fill_row, give_opinion
-from engine.office.intake import submit
-from engine.office.migration import migrate
-from engine.office.redrafting import renew
-from engine.office.replay import Replay, replay
-from engine.office.scenario import play
-from engine.office.stage import Stage
-from engine.office.timers import tour
+from engine.core.values import new_id
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model import Procedure
+from engine.operations.migration import migrate
+from engine.operations.replay import Replay, replay
 from engine.records.dossier import Dossier
-from engine.values import new_id
-from renderers.console_dossiers import replay_command
-from renderers.replay_text import ReplayWriter
+from engine.services.applications.draft_migration import renew
+from engine.services.applications.drafts import submit
+from engine.services.applications.opinions import fill_row, give_opinion
+from engine.services.worker.worker import tour
+from engine.simulation.environment import Stage
+from engine.simulation.scenarios import play
+from renderers.cli.admin.dossiers import replay_command
+from renderers.reports.replay import ReplayWriter
 from tests.engine.office.editions import MAP, edition, first, publish, renamed
 from tests.engine.office.world import World, a_world
 from tests.makers import compiled, the_directory, the_shared, the_words

@@ -9,18 +9,20 @@ from typing import Any
 
 import pytest
 
-from engine.office import intake, people, representation
-from engine.office.mandate_names import principal_shown
-from engine.office.office import NotFound
-from engine.office.own_account import erase_own
-from engine.office.own_export import export_own
-from engine.office.papers import Upload
-from engine.office.people import Person
-from engine.office.timers import sweep
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import group_number, national
 from engine.records.dossier import SYSTEM_ACTOR, Actor
 from engine.records.people import Mandate
-from engine.values import group_number, national
+from engine.services.accounts import agents as people
+from engine.services.accounts import delegation as representation
+from engine.services.accounts.agents import Person
+from engine.services.accounts.applicant_account import erase_own
+from engine.services.accounts.mandate_names import principal_shown
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.applications import drafts as intake
+from engine.services.applications.attachments import Upload
+from engine.services.context.app_context import NotFound
+from engine.services.worker.worker import sweep
 from tests.engine.office.world import B3, PASSPORT, PHONE, World, pdf
 
 OTHER = "+22891445566"

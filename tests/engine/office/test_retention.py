@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from engine.office import retention
-from engine.office.gathering import fill_row, give_opinion
-from engine.office.inspection import export, fsck, trail
-from engine.office.intake import see
-from engine.office.office import NotFound
-from engine.office.readings import note_reading
-from engine.office.timers import run_timers, sweep, tour
-from engine.office.verification import verify
+from engine.core.values import new_id
+from engine.journal.chain import erased_at, verify_export
 from engine.records.dossier import Dossier
-from engine.records.journal import erased_at, verify_export
-from engine.values import new_id
+from engine.services.accounts.access_log import note_reading
+from engine.services.applications.document_verification import verify
+from engine.services.applications.drafts import see
+from engine.services.applications.opinions import fill_row, give_opinion
+from engine.services.audit.integrity import export, fsck, trail
+from engine.services.context.app_context import NotFound
+from engine.services.worker import retention
+from engine.services.worker.worker import run_timers, sweep, tour
 from tests.engine.office.editions import edition, publish
 from tests.engine.office.world import World, a_world, left_salts
 
@@ -166,7 +166,7 @@ def test_a_dossier_whose_timer_was_lost_is_found_by_the_sweep(world: World, monk
     with world.office.store.unit(write=True) as unit:
         for one in dossiers:
             unit.set_timers(one.id, ())
-    monkeypatch.setattr("engine.office.timers.AT_ONCE", 2)
+    monkeypatch.setattr("engine.services.worker.worker.AT_ONCE", 2)
     world.wait(days=366)
     assert run_timers(world.office) == 0
     sweep(world.office)

@@ -6,16 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from engine.office import intake, people, representation
-from engine.office.inspection import fsck
-from engine.office.intake import Upload
-from engine.office.office import NotFound
-from engine.office.people import Person
-from engine.office.reuse import Earlier, earlier_requests, take_over
-from engine.office.timers import tour
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import Plain, new_id
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
-from engine.values import Plain, new_id
+from engine.services.accounts import agents as people
+from engine.services.accounts import delegation as representation
+from engine.services.accounts.agents import Person
+from engine.services.applications import drafts as intake
+from engine.services.applications.drafts import Upload
+from engine.services.applications.prefill import Earlier, earlier_requests, take_over
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound
+from engine.services.worker.worker import tour
 from tests.engine.office.editions import edition, first, publish, renamed
 from tests.engine.office.world import B3, PASSPORT, World, pdf
 

@@ -16,23 +16,22 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from engine.clock import SystemClock
-from engine.office.inspection import fsck
-from engine.office.keys import SigningKeys, announce_key, announced_at
-from engine.office.safekeeping import CONTENTS, FILES, STORE, back_up, bring_back
-from engine.problems import Refused
-from engine.records.attachments import AttachmentStore
-from engine.records.bucket_shelf import BucketShelf
-from engine.records.file_keys import FileKeys
-from engine.records.removal import TABLES
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_tables import SqliteRows
-from engine.records.store import Store
-from engine.records.stores import open_shelf, open_store
-from renderers.console_installation import installation
-from renderers.console_keys import keys_command
-from renderers.console_operations import backup_command, copy_command, restore_command
-from renderers.console_place import Installation
+from engine.core.clock import SystemClock
+from engine.core.problems import Refused
+from engine.operations.backup import CONTENTS, FILES, STORE, back_up, bring_back
+from engine.operations.store_factory import open_shelf, open_store
+from engine.services.audit.integrity import fsck
+from engine.services.keys.signing_keys import SigningKeys, announce_key, announced_at
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.encryption import FileKeys
+from engine.storage.files.s3 import BucketShelf
+from engine.storage.sqlite.store import SqliteRows, SqliteStore
+from engine.storage.table_copy import TABLES
+from engine.storage.unit_of_work import Store
+from renderers.cli.admin.backup import backup_command, copy_command, restore_command
+from renderers.cli.admin.installation import installation
+from renderers.cli.admin.installation_commands import Installation
+from renderers.cli.admin.keys import keys_command
 from tests.bucket import service
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world, keys
 from tests.postgres import an_empty_store, database

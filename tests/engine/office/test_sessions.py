@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.askers import Asker
-from engine.office.claims import go_on_unproven
-from engine.office.sessions import (
+from engine.core.problems import Refused
+from engine.core.values import canonical_json
+from engine.services.limits.askers import Asker
+from engine.services.sign_in.sessions import (
     ASIDES_PER_ACCOUNT,
     LONGEST_ASIDE,
     STRANGERS_PER_ADDRESS,
@@ -18,10 +19,9 @@ from engine.office.sessions import (
     open_session,
     put_aside,
 )
-from engine.office.timers import sweep
-from engine.problems import Refused
-from engine.records.reserve import NoRoom, Reserve
-from engine.values import canonical_json
+from engine.services.sign_in.unverified_drafts import go_on_unproven
+from engine.services.worker.worker import sweep
+from engine.storage.files.reserve import NoRoom, Reserve
 from tests.engine.office.world import B3, PHONE, World
 
 TYPED = [*((name, "M0t-de-p4sse") for name in ("before", "password", "again", "code")), ("reason", "Incomplet")]

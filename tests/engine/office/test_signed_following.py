@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import publication
-from engine.office.publishing import roll_back
-from renderers.words import load_words
+from engine.publication import git as publication
+from engine.publication.publications import roll_back
+from renderers.i18n.translations import load_words
 from tests.engine.office.repository import SECOND, SHARED, TEXT, Agency, an_agency, git
 from tests.engine.office.test_following import SLUG, Installation, codes
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from engine.gateways.senders import NotSent
-from engine.office import people
-from engine.office.office import NotFound
-from engine.office.people import Person
-from engine.office.sms_report import count_sms, country_of, sms_report
-from engine.office.timers import deliver_letters
+from engine.core.values import new_id
+from engine.integrations.message_sender import NotSent
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Letter
 from engine.records.sms_counts import SmsCount
-from engine.values import new_id
+from engine.services.accounts import agents as people
+from engine.services.accounts.agents import Person
+from engine.services.audit.sms_report import count_sms, country_of, sms_report
+from engine.services.context.app_context import NotFound
+from engine.services.worker.worker import deliver_letters
 from tests.engine.office.test_representation import administrator
 from tests.engine.office.world import B3, PHONE, World
 

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from engine.definition.diff import compare, read_snapshot
-from engine.definition.snapshot import SCHEMA_PATH
-from engine.office.snapshot import take_snapshot
-from renderers.console_dossiers import snapshot_command
+from engine.language.diff.compare import compare, read_snapshot
+from engine.language.diff.population import SCHEMA_PATH
+from engine.operations.population import take_snapshot
+from renderers.cli.admin.dossiers import snapshot_command
 from tests.engine.office.editions import edition, first, publish, renamed
 from tests.engine.office.world import World, a_world
 

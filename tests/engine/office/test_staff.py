@@ -12,15 +12,17 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from engine.office import people, second_factor, staff
-from engine.office.people import Person
-from engine.office.secrets import hash_secret
-from engine.office.sessions import SignedIn, actor_of
-from engine.office.staff import Halfway
-from engine.problems import Refusal, Refused
+from engine.core.problems import Refusal, Refused
 from engine.records.dossier import SYSTEM_ACTOR, Account
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.services.accounts import agents as people
+from engine.services.accounts.agents import Person
+from engine.services.keys.secrets import hash_secret
+from engine.services.sign_in import agent_sign_in as staff
+from engine.services.sign_in import second_factor
+from engine.services.sign_in.agent_sign_in import Halfway
+from engine.services.sign_in.sessions import SignedIn, actor_of
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.engine.office.world import World, a_world
 from tests.postgres import an_empty_store
 

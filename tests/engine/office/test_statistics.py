@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import casework, statistics
-from engine.office.inspection import fsck
-from engine.office.intake import drop_draft, save_page
-from engine.office.timers import tour
+from engine.core.values import new_id
+from engine.domain.common.decision import Act
+from engine.domain.reporting.figures import figures_of
 from engine.records.dossier import Account, Actor
-from engine.records.sqlite import SqliteStore
-from engine.records.tallies import ENTRIES, JOURNAL, STANDING, Asked, Count, Mark
-from engine.rules.decision import Act
-from engine.rules.figures import figures_of
-from engine.values import new_id
+from engine.records.statistics import ENTRIES, JOURNAL, STANDING, Asked, Count, Mark
+from engine.services.applications import casework
+from engine.services.applications.drafts import drop_draft, save_page
+from engine.services.audit import statistics
+from engine.services.audit.integrity import fsck
+from engine.services.worker.worker import tour
+from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world
 from tests.postgres import an_empty_store
 

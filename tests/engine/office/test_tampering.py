@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from engine.office.inspection import Inspected, _of_dossier, findings, fsck, inspect, number_of
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_checks import QUESTIONS
-from engine.records.sqlite_verbs import Verbs
-from engine.records.store import Finding
-from engine.values import group_number
-from renderers.console_findings import _REMEDIES, findings_report
-from renderers.words import load_words
+from engine.core.values import group_number
+from engine.services.audit.integrity import Inspected, _of_dossier, findings, fsck, inspect, number_of
+from engine.storage.sql.connection import Verbs
+from engine.storage.sql.integrity import QUESTIONS
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Finding
+from renderers.i18n.translations import load_words
+from renderers.reports.integrity import _REMEDIES, findings_report
 from tests.engine.office.tampering import DECISIONS, FIXED, Hand, PostgresHand, SqliteHand, another, everything
 from tests.engine.office.world import PASSPORT, ROOT, World, a_world
 from tests.postgres import an_empty_store
@@ -211,7 +211,9 @@ def test_every_code_has_its_sentence_in_both_languages() -> None:
     """Those that the engine writes out, and those of the questions in SQL."""
     written = set(re.findall(r'Finding\(\s*"([a-z_]+)"', "".join(one.read_text("utf-8") for one in CODE)))
     for language in ("fr", "en"):
-        texts = yaml.safe_load((ROOT / f"renderers/words_fsck.{language}.yaml").read_text("utf-8"))["fsck"]
+        texts = yaml.safe_load((ROOT / f"renderers/i18n/catalogues/words_fsck.{language}.yaml").read_text("utf-8"))[
+            "fsck"
+        ]
         assert (written | set(QUESTIONS)) - OF_EXPLORATION <= set(texts["found"])
         assert set(_REMEDIES.values()) | {"compare"} == set(texts["do"])
     assert set(_REMEDIES) <= set(texts["found"])

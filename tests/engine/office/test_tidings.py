@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition.roles import role_key
-from engine.office import casework, tidings
-from engine.office.handover import set_absence
-from engine.office.messages import write_message
-from engine.office.office import NotFound
-from engine.office.tidings import own_tidings, tell_agents, wish_tidings
-from engine.office.timers import tour
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import group_number, new_id
+from engine.domain.messages.preferences import Tidings
+from engine.model.roles import role_key
 from engine.records.dossier import Account, Actor, Letter
-from engine.rules.tidings import Tidings
-from engine.values import group_number, new_id
-from renderers.words import load_words
+from engine.services.accounts.handover import set_absence
+from engine.services.applications import casework
+from engine.services.applications.messages import write_message
+from engine.services.context.app_context import NotFound
+from engine.services.worker import agent_notifications as tidings
+from engine.services.worker.agent_notifications import own_tidings, tell_agents, wish_tidings
+from engine.services.worker.worker import tour
+from renderers.i18n.translations import load_words
 from tests.engine.office.world import PASSPORT, PHONE, World, a_world
 from tests.postgres import an_empty_store
 

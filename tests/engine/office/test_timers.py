@@ -12,19 +12,24 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from engine.definition.model import Procedure
-from engine.gateways.registers import RegisterAnswer
-from engine.gateways.senders import NotSent
-from engine.office import accounts, cashier, intake, lookups, settlement, timers
-from engine.office.call_queue import Call, queue_call
-from engine.office.editions import LostEdition
-from engine.office.inspection import fsck
-from engine.office.lookups import ask_now
-from engine.office.office import Office
+from engine.core.values import new_id
+from engine.integrations.message_sender import NotSent
+from engine.integrations.registers import RegisterAnswer
+from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Busy, Tray
-from engine.values import new_id
+from engine.services.applications import drafts as intake
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import Office
+from engine.services.context.edition_cache import LostEdition
+from engine.services.core import register_lookups as lookups
+from engine.services.core.call_queue import Call, queue_call
+from engine.services.core.register_lookups import ask_now
+from engine.services.payments import payments as cashier
+from engine.services.payments import settlement
+from engine.services.sign_in import applicant_sign_in as accounts
+from engine.services.worker import worker as timers
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Busy, Tray
 from tests import worker
 from tests.engine.office.world import B3, PASSPORT, PHONE, World, a_world, left_salts
 

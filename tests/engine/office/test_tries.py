@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.tries import STEPS, WINDOW, Limit, count, left_of, too_many, tried
+from engine.services.context.rate_limit import STEPS, WINDOW, Limit, count, left_of, too_many, tried
 from tests.engine.office.world import MONDAY, World, a_world
 from tests.postgres import an_empty_store
 from tests.race_runners import together

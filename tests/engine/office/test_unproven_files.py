@@ -10,24 +10,26 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.office import file_counts, intake, unproven_files
-from engine.office.arriving import receive_piece, received
-from engine.office.claims import adopt, go_on_unproven
-from engine.office.file_counts import count_file, sender_of
-from engine.office.inspection import fsck
-from engine.office.intake import Upload
-from engine.office.sessions import actor_of
-from engine.office.timers import tour
-from engine.office.unproven_files import LEAST_COUNTED, end_removals, remove_idle
-from engine.problems import Refused
-from engine.records import attachments
-from engine.records.arrivals import Arrivals
-from engine.records.attachment_content import Rejected
-from engine.records.attachments import Lost
+from engine.core.problems import Refused
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.gate import Crowded
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Busy, Conflict, Store
+from engine.services.applications import drafts as intake
+from engine.services.applications import unverified_files as unproven_files
+from engine.services.applications.attachments import receive_piece, received
+from engine.services.applications.drafts import Upload
+from engine.services.applications.unverified_files import LEAST_COUNTED, end_removals, remove_idle
+from engine.services.audit.integrity import fsck
+from engine.services.limits import file_counts
+from engine.services.limits.file_counts import count_file, sender_of
+from engine.services.sign_in.sessions import actor_of
+from engine.services.sign_in.unverified_drafts import adopt, go_on_unproven
+from engine.services.worker.worker import tour
+from engine.storage.files import attachments
+from engine.storage.files.attachments import Lost
+from engine.storage.files.inspection import Rejected
+from engine.storage.files.resumable_uploads import Arrivals
+from engine.storage.gate import Crowded
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Busy, Conflict, Store
 from tests.engine.office.world import B3, World, a_world
 from tests.postgres import an_empty_store
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import bookings, waiting_list
-from engine.office.inspection import fsck
-from engine.office.timers import run_timers
 from engine.records.dossier import Dossier
 from engine.records.exchanges import Waiting
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store
+from engine.services.appointments import bookings
+from engine.services.audit.integrity import fsck
+from engine.services.core import waiting_list
+from engine.services.worker.worker import run_timers
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import LOME
 from tests.engine.office.world import World, a_world

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from engine.office import bookings
-from engine.office.inspection import fsck
-from engine.office.office import NotFound
-from engine.office.replay import replay
-from engine.office.timers import tour
-from engine.office.walk_ins import comer, receive, undo_arrival
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.domain.common.working_time import at_minute
+from engine.domain.reporting.counters import Case, counts_of
+from engine.operations.replay import replay
 from engine.records.dossier import Actor, Dossier
-from engine.records.sqlite import SqliteStore
-from engine.rules.calendars import at_minute
-from engine.rules.counting import Case, counts_of
+from engine.services.appointments import bookings
+from engine.services.appointments.walk_ins import comer, receive, undo_arrival
+from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import NotFound
+from engine.services.worker.worker import tour
+from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.world import World, a_world
 

@@ -13,24 +13,26 @@ from typing import Any
 
 from pypdf import PdfWriter
 
-from engine.clock import FixedClock
-from engine.definition.catalogue import Catalogue, load_catalogue
-from engine.gateways.registers import FileRegister
-from engine.gateways.sandbox import SandboxOperator, SandboxProvider
-from engine.gateways.senders import InboxSender
-from engine.office import bookings, casework, intake
-from engine.office.answering import keep_answers
-from engine.office.keys import SigningKeys
-from engine.office.office import Office, OfficeSettings, publish_editions
-from engine.records.attachments import AttachmentStore
+from engine.core.clock import FixedClock
+from engine.core.values import Plain, new_id
+from engine.domain.common.decision import Act
+from engine.domain.fields.files import evidence_parts
+from engine.domain.forms.sample_answers import example_answers
+from engine.integrations.message_sender import InboxSender
+from engine.integrations.registers import FileRegister
+from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
+from engine.language.catalogue.catalogue import Catalogue, load_catalogue
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.file_keys import FileKeys
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Store, Unit
-from engine.rules.decision import Act
-from engine.rules.examples import example_answers
-from engine.rules.field_kinds.papers import evidence_parts
-from engine.values import Plain, new_id
+from engine.services.applications import casework
+from engine.services.applications import drafts as intake
+from engine.services.applications.draft_answers import keep_answers
+from engine.services.appointments import bookings
+from engine.services.context.app_context import Office, OfficeSettings, publish_editions
+from engine.services.keys.signing_keys import SigningKeys
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.encryption import FileKeys
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store, Unit
 from tests import worker
 from tests.engine.rules.small_book import PlainWords
 from tests.worker import work_off

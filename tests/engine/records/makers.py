@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
+from engine.core.values import Plain
+from engine.journal.chain import seal, with_commitments
 from engine.records.dossier import (
     Account,
     Actor,
@@ -17,11 +19,9 @@ from engine.records.dossier import (
     PaymentEvent,
     Timer,
 )
-from engine.records.journal import seal, with_commitments
 from engine.records.people import Session, SignInCode
 from engine.records.publications import Edition
-from engine.records.store import Store, Unit
-from engine.values import Plain
+from engine.storage.unit_of_work import Store, Unit
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AGENT = Actor("agent", "agent-1")

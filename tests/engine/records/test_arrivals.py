@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.records.arrivals import AT_ONCE, LARGEST, LARGEST_PIECE, Arrivals
-from engine.records.file_keys import FileKeys
-from engine.records.shelves import FolderShelf
+from engine.storage.files.blob_store import FolderShelf
+from engine.storage.files.encryption import FileKeys
+from engine.storage.files.resumable_uploads import AT_ONCE, LARGEST, LARGEST_PIECE, Arrivals
 
 DATA = random.Random(7).randbytes(1_000)
 KEY = hashlib.sha256(DATA).hexdigest()

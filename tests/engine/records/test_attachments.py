@@ -26,11 +26,11 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from engine.records.attachment_content import Rejected
-from engine.records.attachments import AttachmentStore, Kept, Lost, Weigh, display_name
-from engine.records.file_keys import FileKeys
-from engine.records.picture_content import LONGEST_SIDE, MOST_SCANS
-from engine.records.store import Busy
+from engine.storage.files.attachments import AttachmentStore, Kept, Lost, Weigh, display_name
+from engine.storage.files.encryption import FileKeys
+from engine.storage.files.images import LONGEST_SIDE, MOST_SCANS
+from engine.storage.files.inspection import Rejected
+from engine.storage.unit_of_work import Busy
 
 ALL = ("pdf", "jpg", "png")
 SIZE = 5_000_000

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.records.bodies import Unreadable, from_plain, instant_text, plain_hints, read_instant, to_plain
+from engine.core.values import canonical_json
+from engine.journal.chain import Entry
+from engine.records.codec import Unreadable, from_plain, instant_text, plain_hints, read_instant, to_plain
 from engine.records.dossier import (
     Account,
     Actor,
@@ -25,12 +27,10 @@ from engine.records.dossier import (
     PaymentEvent,
     Timer,
 )
-from engine.records.journal import Entry
 from engine.records.people import Session, SignInCode
 from engine.records.publications import Edition
-from engine.records.sqlite import SqliteStore
-from engine.records.store import DossierLine, Reply, Store, Unit
-from engine.values import canonical_json
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import DossierLine, Reply, Store, Unit
 from tests.engine.records.makers import NOON, a_booking, a_dossier, opened
 
 RECORDS = (

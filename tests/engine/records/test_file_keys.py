@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.records.attachments import AttachmentStore, Lost
-from engine.records.file_keys import FIRST, FileKeys, NoFileKey, NoRing, add_key
+from engine.storage.files.attachments import AttachmentStore, Lost
+from engine.storage.files.encryption import FIRST, FileKeys, NoFileKey, NoRing, add_key
 from tests.engine.office.world import keys, pdf
 
 ALL = ("pdf",)

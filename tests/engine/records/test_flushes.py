@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.records import flushes
-from engine.records.flushes import Flush
-from engine.records.sqlite import SqliteStore
-from engine.records.store import Busy
-from engine.records.turns import Turns
+from engine.storage.fair_lock import Turns
+from engine.storage.sqlite import write_queue as flushes
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.sqlite.write_queue import Flush
+from engine.storage.unit_of_work import Busy
 from tests.engine.records.makers import a_dossier, a_letter
 
 BEHIND = 5

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from engine.records.gate import Crowded, Gate
-from engine.records.store import Busy
+from engine.storage.gate import Crowded, Gate
+from engine.storage.unit_of_work import Busy
 
 
 def test_few_are_in_few_wait_and_all_others_are_told_at_once() -> None:

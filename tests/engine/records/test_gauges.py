@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.records.gauges import Waiting
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_schema import NAMES
-from engine.records.store import Store
+from engine.records.statistics import Waiting
+from engine.storage.schema.migration_list import NAMES
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
 from tests.engine.records.makers import NOON, a_dossier, a_letter, a_payment, a_timer, an_edition, journal, later
 from tests.test_store_contract import store
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.problems import Refused
-from engine.records.dossier import Actor
-from engine.records.journal import (
+from engine.core.problems import Refused
+from engine.core.values import canonical_json
+from engine.journal.chain import (
     Break,
     Entry,
     commit_value,
@@ -24,7 +24,7 @@ from engine.records.journal import (
     verify_export,
     with_commitments,
 )  # fmt: skip
-from engine.values import canonical_json
+from engine.records.dossier import Actor
 from tests.engine.records.makers import NOON, later
 
 AMA = Actor("applicant", "u-ama", "Ama Adjo")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from engine.records.bodies import instant_text
-from engine.records.leaves import OWED_SO_FAR, Leaf, Tree
-from engine.records.merkle import Growing, leaf_hash, root_of
-from engine.records.store import Conflict, Store
+from engine.journal.leaves import OWED_SO_FAR, Leaf, Tree
+from engine.journal.merkle import Growing, leaf_hash, root_of
+from engine.records.codec import instant_text
+from engine.storage.unit_of_work import Conflict, Store
 from tests.engine.records.makers import NOON, a_dossier, journal, later
 from tests.test_store_contract import store
 

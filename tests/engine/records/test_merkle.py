@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.records.merkle import (
+from engine.journal.merkle import (
     EMPTY,
     STEP,
     Growing,

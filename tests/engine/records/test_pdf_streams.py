@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from pypdf._codecs._codecs import LzwCodec
 
-from engine.records import pdf_streams
+from engine.storage.files import pdf_streams
 from tests.faults.hostile_files import bombs
 
 ROOT = Path(__file__).resolve().parents[3]
 HELD = 128 * 1024  # kilobytes that reading one paper may add to a process
 _CHILD = """
 import resource, sys
-from engine.records.content import Rejected
-from engine.records.pdf_content import read_through
+from engine.storage.files.content import Rejected
+from engine.storage.files.pdfs import read_through
 from tests.engine.office.world import pdf
 read_through(pdf())
 data = open(sys.argv[1], "rb").read()

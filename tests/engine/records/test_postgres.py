@@ -13,16 +13,18 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.records import postgres, postgres_lines, postgres_schema
-from engine.records.file_keys import NoRing
-from engine.records.postgres import PostgresStore
-from engine.records.postgres_schema import NAMES, check_settings, migrate
-from engine.records.removal import Use
-from engine.records.shelves import WrongShelf
-from engine.records.sqlite_schema import ForeignSchema, UnsafeSettings
-from engine.records.store import Busy, Damaged
-from engine.records.stores import WrongAddress, file_of, open_store
-from renderers.console_opening import opening
+from engine.operations.store_factory import WrongAddress, file_of, open_store
+from engine.storage.files.blob_store import WrongShelf
+from engine.storage.files.encryption import NoRing
+from engine.storage.postgres import migrations as postgres_schema
+from engine.storage.postgres import pool as postgres_lines
+from engine.storage.postgres import store as postgres
+from engine.storage.postgres.migrations import NAMES, check_settings, migrate
+from engine.storage.postgres.store import PostgresStore
+from engine.storage.schema.migration_list import ForeignSchema, UnsafeSettings
+from engine.storage.table_copy import Use
+from engine.storage.unit_of_work import Busy, Damaged
+from renderers.cli.admin.installation_commands import opening
 from tests.engine.records.makers import NOON, a_document, a_dossier, a_payment, an_edition, journal, opened
 from tests.postgres import an_empty_store, database
 

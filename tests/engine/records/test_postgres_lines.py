@@ -13,11 +13,11 @@ from contextlib import suppress
 import psycopg
 import pytest
 
-from engine.records.postgres import PostgresStore
-from engine.records.postgres_lines import _ANSWERS as ANSWERS
-from engine.records.postgres_lines import GLANCE, TRIED_FOR
-from engine.records.postgres_reach import line_settings
-from engine.records.store import Away, Busy
+from engine.storage.postgres.connection_errors import line_settings
+from engine.storage.postgres.pool import _ANSWERS as ANSWERS
+from engine.storage.postgres.pool import GLANCE, TRIED_FOR
+from engine.storage.postgres.store import PostgresStore
+from engine.storage.unit_of_work import Away, Busy
 from tests.faults.cluster import Cluster, a_cluster
 from tests.postgres import database
 

@@ -10,10 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from engine.records.postgres import PostgresStore
-from engine.records.postgres_tables import PostgresRows
-from engine.records.removal import TABLES, NotEmpty, NotWhole, move
-from engine.records.sqlite import SqliteStore
+from engine.storage.postgres.store import PostgresRows, PostgresStore
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.table_copy import TABLES, NotEmpty, NotWhole, move
 from tests.engine.office.world import B3, a_world
 from tests.engine.records.makers import NOON, a_code, a_dossier, a_letter, a_session, opened
 from tests.postgres import an_empty_store

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.office.installation import MEGABYTE, Settings, WrongNumber
-from engine.records import reserve
-from engine.records.attachments import AttachmentStore
-from engine.records.reserve import LEAST, NoRoom, Reserve
-from engine.records.shelves import Bucket
+from engine.operations.settings import MEGABYTE, Settings, WrongNumber
+from engine.storage.files import reserve
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.blob_store import Bucket
+from engine.storage.files.reserve import LEAST, NoRoom, Reserve
 from tests.engine.office.world import pdf
 
 

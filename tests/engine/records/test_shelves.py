@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.records.arrivals import AT_ONCE
-from engine.records.attachments import AttachmentStore, Lost
-from engine.records.bucket_shelf import SWEPT, BucketShelf
-from engine.records.file_keys import FileKeys, add_key
-from engine.records.shelves import Bucket, FolderShelf, Shelf, WrongShelf
-from engine.records.store import Busy
-from engine.records.stores import open_shelf
+from engine.operations.store_factory import open_shelf
+from engine.storage.files.attachments import AttachmentStore, Lost
+from engine.storage.files.blob_store import Bucket, FolderShelf, Shelf, WrongShelf
+from engine.storage.files.encryption import FileKeys, add_key
+from engine.storage.files.resumable_uploads import AT_ONCE
+from engine.storage.files.s3 import SWEPT, BucketShelf
+from engine.storage.unit_of_work import Busy
 from tests.bucket import Service, service
 from tests.engine.office.world import keys, pdf
 

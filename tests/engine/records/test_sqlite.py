@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from engine.records import sqlite, sqlite_schema
-from engine.records.sqlite import SqliteStore
-from engine.records.sqlite_migrations import MIGRATIONS
-from engine.records.sqlite_schema import NAMES, SETTINGS, ForeignSchema, UnsafeSettings
-from engine.records.sqlite_search import tray_query
-from engine.records.store import Busy, Damaged, Finding, Store, Tray
+from engine.storage.schema import migration_list as sqlite_schema
+from engine.storage.schema.migration_list import NAMES, SETTINGS, ForeignSchema, UnsafeSettings
+from engine.storage.sql.search import tray_query
+from engine.storage.sqlite import store as sqlite
+from engine.storage.sqlite.migrations import MIGRATIONS
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Busy, Damaged, Finding, Store, Tray
 from tests.engine.records.makers import (
     NOON,
     a_booking,

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from engine.records.turns import Turns
+from engine.storage.fair_lock import Turns
 
 
 def started(run: Callable[[], None]) -> threading.Thread:

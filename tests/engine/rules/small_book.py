@@ -8,9 +8,8 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 
-from engine.definition.directory import Agency, Calendar, Closure, Directory, Office, Role
-from engine.definition.expressions import DATE, SPAN, TEXT, YES_NO, Expression, Scope, Type, constant
-from engine.definition.model import (
+from engine.core.values import Plain, Span, Text
+from engine.model import (
     APPLICANT,
     APPLICATION,
     Appointment,
@@ -34,8 +33,9 @@ from engine.definition.model import (
     Task,
     Transition,
 )
+from engine.model.directory import Agency, Calendar, Closure, Directory, Office, Role
+from engine.model.types import DATE, SPAN, TEXT, YES_NO, Expression, Scope, Type, constant
 from engine.records.dossier import Actor, Dossier
-from engine.values import Plain, Span, Text
 
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)  # Africa/Lome is UTC
 OWNER = Actor("applicant", "ama", "AMEGAN Ama")

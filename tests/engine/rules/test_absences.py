@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
+from engine.domain.common.agent_rights import ABSENT, Absence, absence_of, is_absent, with_absence
 from engine.records.dossier import Account
-from engine.rules.absences import ABSENT, Absence, absence_of, is_absent, with_absence
 
 AWAY = Absence(date(2026, 11, 23), date(2026, 11, 27))
 SOMEBODY = Account("a", "agent", "A. Mensah", "mensah", profile={"other": "kept"})

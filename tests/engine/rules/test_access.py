@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.definition.model import Sensitive
-from engine.definition.roles import roles_of
+from engine.domain.common.access import acting_role, may_read, may_see
+from engine.model import Sensitive
+from engine.model.roles import roles_of
 from engine.records.dossier import ANONYMOUS, SYSTEM_ACTOR, Actor
-from engine.rules.access import acting_role, may_read, may_see
 from tests.engine.rules.small_book import AUDITOR, CHECKER, CLERK, MONDAY, OWNER, STRANGER, draft, passport
 
 BOOK = passport(sensitive={"prenoms": Sensitive(("controleur",), ("conformite",))})

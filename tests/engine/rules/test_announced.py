@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.expressions import Constant
-from engine.definition.model import Field, Procedure, Scenario
-from engine.office.stage import Stage
-from engine.office.telling import StoryFailed, Told
-from engine.rules.announced import announced_price
-from engine.rules.examples import example_answers
-from engine.rules.fees import quotes
-from engine.rules.scopes import standing_before
-from engine.values import Plain
+from engine.core.values import Plain
+from engine.domain.fields.scope import standing_before
+from engine.domain.forms.sample_answers import example_answers
+from engine.domain.workflow.announced import announced_price
+from engine.domain.workflow.fee_quotes import quotes
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model import Field, Procedure, Scenario
+from engine.model.types import Constant
+from engine.simulation.environment import Stage
+from engine.simulation.player import StoryFailed, Told
 from tests.engine.rules.test_fees import HEAD, fee
 from tests.makers import PROCEDURES, TODAY, a_procedure, the_directory, the_procedure, the_shared, the_words
 

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from engine.clock import local
-from engine.definition.model import Appointment, Hours, Procedure
-from engine.problems import Refusal, Refused
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
-from engine.rules.appointments import (
+from engine.core.clock import local
+from engine.core.problems import Refusal, Refused
+from engine.core.values import Span
+from engine.domain.appointments.appointments import (
     arrived,
     desks_of,
     free_slots,
@@ -27,10 +26,11 @@ from engine.rules.appointments import (
     slot_starts,
     why_closed,
 )
-from engine.rules.decision import Act, Decision
-from engine.rules.passage import Moment
-from engine.rules.workflow import pay, submit, take
-from engine.values import Span
+from engine.domain.common.decision import Act, Decision
+from engine.domain.workflow.actions import pay, submit, take
+from engine.domain.workflow.transition_context import Moment
+from engine.model import Appointment, Hours, Procedure
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
 from tests.engine.rules.small_book import (
     CHECKER,
     CLERK,

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from engine.clock import local_day
-from engine.definition.directory import Calendar
-from engine.definition.model import Hours
-from engine.rules.calendars import (
+from engine.core.clock import local_day
+from engine.core.values import Span, Text
+from engine.domain.common.working_time import (
     DAY,
     add_months,
     add_span,
@@ -22,7 +21,8 @@ from engine.rules.calendars import (
     end_after,
     openings,
 )
-from engine.values import Span, Text
+from engine.model import Hours
+from engine.model.directory import Calendar
 from tests.engine.rules.small_book import DEPOT, DIRECTORY, MONDAY, span
 from tests.makers import the_directory
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.definition.model import Procedure
+from engine.core.values import Plain
+from engine.domain.reporting.counters import Case, counts_of
+from engine.journal.chain import Entry, seal
+from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR
-from engine.records.journal import Entry, seal
-from engine.records.tallies import COUNTED, STANDING, Count
-from engine.rules.counting import Case, counts_of
-from engine.values import Plain
+from engine.records.statistics import COUNTED, STANDING, Count
 from tests.makers import a_procedure, a_sent_dossier, the_directory
 
 FORM = """

@@ -7,12 +7,10 @@ from datetime import date
 
 import pytest
 
-from engine.clock import local_day
-from engine.definition.expressions import TEXT, Type
-from engine.definition.model import Appeal, EvidenceTerms, Field, Output, Procedure, Sensitive, Template
-from engine.records.dossier import Dossier, IssuedDocument, Taken
-from engine.rules.decision import IssueOrder
-from engine.rules.documents import (
+from engine.core.clock import local_day
+from engine.core.values import Text
+from engine.domain.common.decision import IssueOrder
+from engine.domain.documents.documents import (
     check_claims,
     document_claims,
     document_number,
@@ -22,9 +20,11 @@ from engine.rules.documents import (
     series_of,
     status_of,
 )
-from engine.rules.scopes import scope_of
-from engine.rules.workflow import submit
-from engine.values import Text
+from engine.domain.fields.scope import scope_of
+from engine.domain.workflow.actions import submit
+from engine.model import Appeal, EvidenceTerms, Field, Output, Procedure, Sensitive, Template
+from engine.model.types import TEXT, Type
+from engine.records.dossier import Dossier, IssuedDocument, Taken
 from tests.engine.rules.small_book import (
     DIRECTORY,
     FORMULAIRE,

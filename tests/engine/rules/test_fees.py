@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.values import Plain
+from engine.domain.fields.scope import scope_of
+from engine.domain.workflow.announced import announced_price
+from engine.domain.workflow.fee_quotes import Quote, part_of, quote, quotes
 from engine.records.dossier import Owed
-from engine.rules.announced import announced_price
-from engine.rules.fees import Quote, part_of, quote, quotes
-from engine.rules.scopes import scope_of
-from engine.values import Plain
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_words
 
 HEAD = """

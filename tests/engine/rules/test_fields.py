@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.definition.expressions import FALSE, TEXT, TRUE, Scope, Type, constant
-from engine.definition.model import Bounds, CodeList, EvidenceTerms, Field, Option, Scheme
-from engine.rules.answers import CODES, fill_template, is_wrong, tidy
-from engine.rules.field_kinds.kind import KINDS, Asking, FieldKind, Speech, field_kind
-from engine.rules.field_kinds.papers import with_file, without_file
-from engine.rules.fields import adopt, field_problems, kind_of, read_field, text, typed
-from engine.values import Plain, Span, Text
-from renderers.words import load_words
+from engine.core.values import Plain, Span, Text
+from engine.domain.fields.field_type import KINDS, Asking, FieldKind, Speech, field_kind
+from engine.domain.fields.field_types import adopt, field_problems, kind_of, read_field, text, typed
+from engine.domain.fields.files import with_file, without_file
+from engine.domain.fields.raw_answers import CODES, fill_template, is_wrong, tidy
+from engine.model import Bounds, CodeList, EvidenceTerms, Field, Option, Scheme
+from engine.model.types import FALSE, TEXT, TRUE, Scope, Type, constant
+from renderers.i18n.translations import load_words
 
 TODAY = date(2026, 11, 24)
 LISTS = {"communes": CodeList("communes", Text.of("Communes"), None, (Option("golfe_1", Text.of("Golfe 1")),))}

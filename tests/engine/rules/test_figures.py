@@ -6,8 +6,7 @@ from itertools import product
 
 import pytest
 
-from engine.records.tallies import STANDING, Count
-from engine.rules.figures import (
+from engine.domain.reporting.figures import (
     FEW,
     Cell,
     Figures,
@@ -22,6 +21,7 @@ from engine.rules.figures import (
     share,
     stock_then,
 )
+from engine.records.statistics import STANDING, Count
 
 
 def some(*counts: tuple[str, str, int], office: str = "lome", month: str = "2026-10") -> dict[Count, int]:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition.model import Field, Procedure
-from engine.records.dossier import Actor, Attachment, Correction, Dossier
-from engine.rules.answers import CODES
-from engine.rules.criteria import next_criterion, read_criterion, stopped_by, view_criterion
-from engine.rules.examples import adopt_answers, example_answers, example_filling
-from engine.rules.field_kinds.kind import Speech
-from engine.rules.forms import (
+from engine.core.values import Plain
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.raw_answers import CODES
+from engine.domain.fields.scope import scope_of, standing_of
+from engine.domain.fields.views import AnswerProblem, FieldView, PageView
+from engine.domain.forms.eligibility import next_criterion, read_criterion, stopped_by, view_criterion
+from engine.domain.forms.pages import (
     PageRead,
     check_answers,
     check_filling,
@@ -34,9 +34,9 @@ from engine.rules.forms import (
     view_form,
     view_page,
 )
-from engine.rules.scopes import scope_of, standing_of
-from engine.rules.view import AnswerProblem, FieldView, PageView
-from engine.values import Plain
+from engine.domain.forms.sample_answers import adopt_answers, example_answers, example_filling
+from engine.model import Field, Procedure
+from engine.records.dossier import Actor, Attachment, Correction, Dossier
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_procedure, the_words
 
 BOOK = a_procedure("""

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
+from engine.journal.chain import Entry
 from engine.records.dossier import Payment
-from engine.records.journal import Entry
-from engine.rules.giving_back import Brought, brought_for, shared_back, without
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from engine.domain.workflow.actions import submit
+from engine.domain.workflow.progress import has_way_out, lapses_at, may_ask_to_give_up
 from engine.records.dossier import Dossier
-from engine.rules.giving_up import has_way_out, lapses_at, may_ask_to_give_up
-from engine.rules.workflow import submit
 from tests.engine.rules.small_book import APPLICANT, DIRECTORY, MONDAY, OWNER, WORDS, act, draft, passport
 
 PASSPORT = passport()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.rules.most_asked import LEAST, most_asked_first
+from engine.domain.reporting.figures import LEAST, most_asked_first
 
 IDS = ("bac", "casier", "permis", "visa")
 

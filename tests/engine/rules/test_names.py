@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.problems import Refused
-from engine.rules.names import LONGEST, MOST_MARKS, company_name, first_wrong, person_name, readable_name
+from engine.core.problems import Refused
+from engine.domain.common.names import LONGEST, MOST_MARKS, company_name, first_wrong, person_name, readable_name
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from engine.definition.model import Clock, Notice, Procedure, Template
+from engine.core.gsm7 import Parts, sms_parts, to_gsm
+from engine.core.values import Text
+from engine.domain.appointments.appointments import place
+from engine.domain.common.decision import Act, Decision
+from engine.domain.messages.notifications import letters_for
+from engine.domain.workflow.actions import pay, submit, take
+from engine.domain.workflow.timers import time_over
+from engine.model import Clock, Notice, Procedure, Template
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, IssuedDocument, Letter
-from engine.rules.appointments import place
-from engine.rules.decision import Act, Decision
-from engine.rules.notices import letters_for
-from engine.rules.timers import time_over
-from engine.rules.workflow import pay, submit, take
-from engine.sms import Parts, sms_parts, to_gsm
-from engine.values import Text
 from tests.engine.rules.small_book import (
     CHECKER,
     DIRECTORY,

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from engine.domain.appointments.appointments import desks_of, free_slots, slot_starts, why_closed
+from engine.domain.appointments.opening_changes import Places, days_of, is_shut_out, over, places, reason_of, shut_on
+from engine.domain.common.working_time import doors_open
+from engine.records.administration import OpeningChange
 from engine.records.dossier import Booking
-from engine.records.openings import OpeningChange
-from engine.rules.appointments import desks_of, free_slots, slot_starts, why_closed
-from engine.rules.calendars import doors_open
-from engine.rules.openings import Places, days_of, is_shut_out, over, places, reason_of, shut_on
 from tests.engine.rules.small_book import DEPOT, DIRECTORY
 
 SUNDAY = date(2026, 12, 13)

@@ -6,11 +6,11 @@ from functools import cache
 
 import pytest
 
-from engine.definition.model import Form, Procedure
+from engine.core.values import Plain
+from engine.domain.common.task_parts import filling_at, is_finished, parts_left, quorum_of, realigned, with_filling
+from engine.domain.fields.scope import scope_of
+from engine.model import Form, Procedure
 from engine.records.dossier import Done
-from engine.rules.parts import filling_at, is_finished, parts_left, quorum_of, realigned, with_filling
-from engine.rules.scopes import scope_of
-from engine.values import Plain
 from tests.makers import NOW, TODAY, a_procedure, a_sent_dossier, changed, the_directory
 
 A: Plain = {"nom": "A"}

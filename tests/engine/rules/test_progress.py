@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from engine.clock import local_day
-from engine.definition.expressions import TRUE
-from engine.definition.model import Clock, Procedure
+from engine.core.clock import local_day
+from engine.core.values import Text
+from engine.domain.common.decision import Act
+from engine.domain.fields.scope import scope_of
+from engine.domain.workflow.actions import pay, submit, take
+from engine.domain.workflow.progress import applicants_act, likely_path, public_key, public_status, timeline
+from engine.model import Clock, Procedure
+from engine.model.types import TRUE
 from engine.records.dossier import SYSTEM_ACTOR, Booking, Dossier, IssuedDocument, Taken
-from engine.rules.decision import Act
-from engine.rules.progress import applicants_act, likely_path, public_key, public_status, timeline
-from engine.rules.scopes import scope_of
-from engine.rules.workflow import pay, submit, take
-from engine.values import Text
 from tests.engine.rules.small_book import (
     APPLICANT,
     CHECKER,

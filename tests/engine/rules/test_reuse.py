@@ -8,10 +8,10 @@ from datetime import date
 
 import pytest
 
-from engine.definition.model import Procedure
+from engine.core.values import Plain
+from engine.domain.editions.prefill import Reusable, asked_anew, reusable
+from engine.model import Procedure
 from engine.records.dossier import Attachment, Correction, Dossier
-from engine.rules.reuse import Reusable, asked_anew, reusable
-from engine.values import Plain
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory
 
 LICENCE = """

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from engine.definition.expressions import Value
-from engine.definition.model import APPLICATION
+from engine.core.values import Plain
+from engine.domain.fields.scope import scope_of, standing_of
+from engine.model import APPLICATION
+from engine.model.types import Value
 from engine.records.dossier import Correction, Done, Taken
-from engine.rules.scopes import scope_of, standing_of
-from engine.values import Plain
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory
 
 PROCEDURE = a_procedure("""

@@ -7,12 +7,12 @@ from dataclasses import fields, replace
 
 import pytest
 
-from engine.definition.model import Field, Procedure
-from engine.rules import showing
-from engine.rules.examples import example_answers
-from engine.rules.forms import view_form, view_page
-from engine.rules.scopes import standing_of
-from engine.rules.view import FieldView, FormView
+from engine.domain.fields.scope import standing_of
+from engine.domain.fields.views import FieldView, FormView
+from engine.domain.forms import views_of_fields as showing
+from engine.domain.forms.pages import view_form, view_page
+from engine.domain.forms.sample_answers import example_answers
+from engine.model import Field, Procedure
 from tests.makers import TODAY, a_dossier, a_procedure, the_directory, the_words
 
 BOOK = """

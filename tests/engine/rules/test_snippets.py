@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.rules.snippets import LONGEST_TITLE, filled, why_not_snippet
+from engine.domain.messages.snippets import LONGEST_TITLE, filled, why_not_snippet
 
 GOOD = "Dossier {dossier} : envoyez une photo nette avant le {due}."
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from engine.definition.directory import Calendar
-from engine.definition.model import APPLICANT, APPLICATION, Clock, Consulted, Form, Page, Procedure
+from engine.core.values import Text
+from engine.domain.appointments.appointments import missed
+from engine.domain.workflow import opinions as gathering
+from engine.domain.workflow.actions import open_transitions
+from engine.domain.workflow.timers import time_over
+from engine.model import APPLICANT, APPLICATION, Clock, Consulted, Form, Page, Procedure
+from engine.model.directory import Calendar
 from engine.records.dossier import Actor
-from engine.rules import gathering
-from engine.rules.appointments import missed
-from engine.rules.timers import time_over
-from engine.rules.workflow import open_transitions
-from engine.values import Text
 from tests.engine.rules.small_book import (
     CHECKER,
     CLERK,

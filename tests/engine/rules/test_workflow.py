@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from engine.definition.expressions import DATE, Type, constant
-from engine.definition.model import APPLICANT, APPLICATION, Clock, Effects, Fee, Form, Line, Page, Procedure
-from engine.problems import Refused
+from engine.core.problems import Refused
+from engine.core.values import Span, Text
+from engine.domain.appointments.appointments import attended, missed, place, release
+from engine.domain.common.decision import Act, Decision, IssueOrder
+from engine.domain.reporting.journal_state import Projection, differences, fold, projection_of
+from engine.domain.workflow.actions import answer_look_up, no_show, open_transitions, pay, submit, take, task_done
+from engine.domain.workflow.tasks import open_tasks
+from engine.domain.workflow.timers import time_over
+from engine.domain.workflow.transition_context import Moment
+from engine.journal.chain import Entry
+from engine.model import APPLICANT, APPLICATION, Clock, Effects, Fee, Form, Line, Page, Procedure
+from engine.model.types import DATE, Type, constant
 from engine.records.dossier import SYSTEM_ACTOR, Actor, ClockState, Correction, Dossier, IssuedDocument
-from engine.records.journal import Entry
-from engine.rules.appointments import attended, missed, place, release
-from engine.rules.decision import Act, Decision, IssueOrder
-from engine.rules.history import Projection, differences, fold, projection_of
-from engine.rules.passage import Moment
-from engine.rules.tasks import open_tasks
-from engine.rules.timers import time_over
-from engine.rules.workflow import answer_look_up, no_show, open_transitions, pay, submit, take, task_done
-from engine.values import Span, Text
 from tests.engine.rules.small_book import (
     CHECKER,
     CLERK,

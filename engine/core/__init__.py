@@ -1,0 +1,1 @@
+"""Plain values, problems, clock, GSM-7, spelling suggestions, countries."""

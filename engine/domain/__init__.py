@@ -1,0 +1,1 @@
+"""Domain rules: pure functions without clock, file or random value."""

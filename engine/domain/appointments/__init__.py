@@ -1,0 +1,1 @@
+"""Slots, walk-ins, opening changes."""

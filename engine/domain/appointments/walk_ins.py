@@ -1,0 +1,113 @@
+"""Who comes to the desk today without a time of today: received all the same, as the office can.
+
+A walk-in takes no seat of the calendar: it begins when it is noted, under a number that no slot has, so that nothing which
+is offered changes. A slot held for another day is given back. Who was marked absent earlier the same day only came late: the
+absence is taken back. Refused as `not_now`, `role`, `expected_today` or `slot_closed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from zlib import crc32
+
+from engine.core.clock import local_day
+from engine.core.problems import Refusal, Refused, refusal
+from engine.core.values import Plain
+from engine.domain.appointments.appointments import iso_minute, not_awaited, offices_for
+from engine.domain.common.access import acting_role
+from engine.domain.common.decision import Decision
+from engine.domain.common.text_provider import Wording
+from engine.domain.common.working_time import minutes_of
+from engine.domain.workflow.due_dates import pause_due
+from engine.domain.workflow.elapsed import goes_on
+from engine.domain.workflow.tasks import drop_slot
+from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.model import Appointment, Procedure
+from engine.model.directory import Directory
+from engine.records.dossier import OFF_THE_LIST, Actor, Booking, Dossier
+
+
+def receivable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | None:
+    """Why this agent cannot note that the person is here without a time of today; none when they can."""
+    procedure, task = moment.procedure, moment.procedure.tasks.get(appointment)
+    if not isinstance(task, Appointment) or task.place != "office" or dossier.is_draft:
+        return refusal("not_now", task=appointment)
+    if not acting_role(procedure, dossier, moment.actor, task.by) and moment.actor.kind != "system":
+        return refusal("role", task.where, roles=tuple(task.by))
+    booking = dossier.bookings.get(appointment)
+    if booking is not None and booking.status == "booked" and local_day(booking.start) == local_day(moment.now):
+        return refusal("expected_today", task.where, task=appointment, start=iso_minute(booking.start))
+    return not_awaited(moment, dossier, task)
+
+
+def came_late(booking: Booking | None, now: datetime) -> bool:
+    """Whether the person was marked absent today."""
+    return booking is not None and booking.status == "missed" and local_day(booking.start) == local_day(now)
+
+
+def come(
+    procedure: Procedure, dossier: Dossier, appointment: str, office: str, actor: Actor, now: datetime,
+    directory: Directory, wording: Wording, *, booking_id: str,
+) -> Decision:  # fmt: skip
+    """The person is at this office and waits; `booking_id` is the visit's when one is made."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    closed = receivable(moment, dossier, appointment)
+    if closed is not None:
+        raise Refused(closed)
+    task, before = procedure.tasks[appointment], dossier.bookings.get(appointment)
+    assert isinstance(task, Appointment)
+    if before is not None and came_late(before, now):
+        return _late(moment, dossier, before)
+    if office not in {one.id for one in offices_for(procedure, task, dossier, moment)}:
+        raise Refused(refusal("slot_closed", task.where, why="office", name="", office=office))
+    seat = OFF_THE_LIST + crc32(booking_id.encode()) % OFF_THE_LIST
+    booking = Booking(booking_id, appointment, office, now, minutes_of(task.lasts), seat, arrived_at=now)
+    passage = Passage.of(dossier)
+    body: dict[str, Plain] = {"appointment": appointment, "office": office, "start": iso_minute(now)}
+    if before is not None:
+        booking = replace(booking, sequence=before.sequence + 1, moves=before.moves)
+        if before.status == "booked":
+            passage = replace(passage, releases=(before.id,))
+            body["instead"] = iso_minute(before.start)
+    passage = passage.with_(bookings={**dossier.bookings, appointment: booking})
+    return finished(goes_on(_awaiting(moment, passage).note("walked_in", body), moment), moment)
+
+
+def _late(moment: Moment, dossier: Dossier, booking: Booking) -> Decision:
+    """The same visit; the absence counts no more."""
+    name = booking.appointment
+    count = dossier.missed.get(name, 0) - 1
+    missed = {task: times for task, times in dossier.missed.items() if task != name}
+    came = replace(booking, status="booked", arrived_at=moment.now)
+    passage = Passage.of(dossier).with_(
+        bookings={**dossier.bookings, name: came}, missed={**missed, name: count} if count > 0 else missed
+    )
+    return finished(_awaiting(moment, passage).note("came_late", {"appointment": name}), moment)
+
+
+def _awaiting(moment: Moment, passage: Passage) -> Passage:
+    """While the person waits at the desk, the state's time stands still as with any slot held."""
+    if moment.procedure.state(passage.dossier.state).mode != "attend":
+        return passage
+    return replace(passage, dossier=pause_due(passage.dossier, moment.now))
+
+
+def not_come(
+    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
+    wording: Wording,
+) -> Decision:  # fmt: skip
+    """The arrival was noted by mistake, or the person left before their turn: a slot is awaited again, a walk-in is no
+    more."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
+    if task is None or booking is None or booking.status != "booked" or booking.arrived_at is None:
+        raise Refused(refusal("not_booked", task=appointment))
+    if actor.kind != "system" and not acting_role(procedure, dossier, actor, task.by):
+        raise Refused(refusal("role", task.where, roles=tuple(task.by)))
+    passage = Passage.of(dossier)
+    if booking.is_walk_in:
+        passage = drop_slot(passage, moment, appointment)
+    else:
+        passage = passage.with_(bookings={**dossier.bookings, appointment: replace(booking, arrived_at=None)})
+    return finished(passage.note("not_come", {"appointment": appointment}), moment)

@@ -1,0 +1,1 @@
+"""Working time, access, agent rights, decision, task parts, text provider."""

@@ -1,0 +1,107 @@
+"""Who may change whose rights. Nobody changes their own; an agency's administrator gives what is of that agency alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from engine.core.values import Plain
+from engine.records.dossier import Account, Actor
+
+EVERYWHERE: Final = "*"
+
+
+def agency_of(role: str) -> str:
+    return role.partition("/")[0]
+
+
+def is_administrator(actor: Actor) -> bool:
+    return actor.kind == "agent" and bool(actor.administers)
+
+
+def administers(actor: Actor, agencies: Iterable[str]) -> bool:
+    """Whether the people of all these agencies are theirs to change. Whoever has the machine has the command line."""
+    if actor.kind == "system":
+        return True
+    if not is_administrator(actor):
+        return False
+    return EVERYWHERE in actor.administers or set(agencies) <= actor.administers
+
+
+def may_see_person(actor: Actor, account: Account) -> bool:
+    """Whether this account is in the team of an administrator."""
+    if administers(actor, (EVERYWHERE,)):
+        return account.kind != "applicant"
+    return account.kind == "agent" and any(administers(actor, (agency_of(role),)) for role in account.roles)
+
+
+def why_not_person(actor: Actor, account: Account) -> str | None:
+    """Why this person may not close an account, give it a password, or change what binds all of it. None when they may."""
+    if actor.id == account.id:
+        return "own_rights"
+    if account.kind == "auditor" or account.administers or not account.roles:
+        return None if administers(actor, (EVERYWHERE,)) else "not_your_agency"
+    return None if administers(actor, map(agency_of, account.roles)) else "not_your_agency"
+
+
+def why_not_change(actor: Actor, before: Account | None, after: Account) -> str | None:
+    """Why this person may not give an account these rights in place of those it had. None when they may."""
+    if actor.id == after.id:
+        return "own_rights"
+    known = before or Account(after.id, after.kind, "", after.login)
+    if known.administers != after.administers and not administers(actor, (EVERYWHERE,)):
+        return "not_your_agency"
+    if not administers(actor, map(agency_of, _changed_roles(known, after))):
+        return "not_your_agency"
+    if before is None:
+        return why_not_person(actor, after)
+    bound = (before.name, before.offices, before.until, before.procedures, before.disabled)
+    if bound != (after.name, after.offices, after.until, after.procedures, after.disabled):
+        return why_not_person(actor, before)
+    return None
+
+
+def _changed_roles(before: Account, after: Account) -> frozenset[str]:
+    """Roles given, taken away, or whose last day changed."""
+    moved = {role for role in after.roles if before.ends.get(role) != after.ends.get(role)}
+    return frozenset(set(before.roles) ^ set(after.roles) | moved)
+
+
+ABSENT: Final = "absent"  # in an account's profile
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """From one day to another, both counted in."""
+
+    first: date
+    last: date
+
+    def holds(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+
+def absence_of(account: Account) -> Absence | None:
+    """The absence said last, past or to come."""
+    said = account.profile.get(ABSENT)
+    if not isinstance(said, Mapping):
+        return None
+    try:
+        return Absence(date.fromisoformat(str(said.get("first"))), date.fromisoformat(str(said.get("last"))))
+    except ValueError:
+        return None
+
+
+def is_absent(account: Account, day: date) -> bool:
+    found = absence_of(account)
+    return found is not None and found.holds(day)
+
+
+def with_absence(account: Account, absence: Absence | None) -> Mapping[str, Plain]:
+    """The profile of somebody who is away then, or no more."""
+    others = {name: value for name, value in account.profile.items() if name != ABSENT}
+    if absence is None:
+        return others
+    return {**others, ABSENT: {"first": absence.first.isoformat(), "last": absence.last.isoformat()}}

@@ -1,0 +1,88 @@
+"""Names of persons and companies as people type them: the signs a name may hold, and how long it may be. Pure.
+
+A name is shown to people who did not type it. It holds letters and their combining marks, of any script, with spaces, hyphens
+and apostrophes: no digit, dot or slash, so that no address can be written in it, and no control or invisible sign.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from engine.core.problems import Refused, refusal
+
+LONGEST: Final = 80
+REFUSALS: Final = frozenset({"name_missing", "name_signs", "name_long", "company_name_missing", "company_name_signs"})
+MOST_MARKS: Final = 3  # combining marks on one letter, after composition
+_JOINTS: Final = frozenset(" -'’ʼ‐‑")
+_COMPANY_JOINTS: Final = _JOINTS | frozenset(".,&()+/°«»")
+# Letters and marks that are drawn as nothing.
+_INVISIBLE: Final = frozenset(
+    (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
+     *range(0xE0100, 0xE01F0))
+)  # fmt: skip
+
+
+def person_name(raw: str) -> str:
+    """The name as it is kept. Raises Refused: name_missing, name_long (most), name_signs."""
+    return _read(raw, _of_person, "name_signs")
+
+
+def company_name(raw: str) -> str:
+    """The same for a company, whose name may hold digits and a few signs more. Raises Refused: company_name_missing,
+    name_long (most), company_name_signs."""
+    return _read(raw, _of_company, "company_name_signs", "company_name_missing")
+
+
+def first_wrong(names: Mapping[str, str]) -> str:
+    """The key of the first of these names of a person that is refused; empty when none is."""
+    for key, raw in names.items():
+        try:
+            person_name(raw)
+        except Refused:
+            return key
+    return ""
+
+
+def readable_name(kept: str) -> str:
+    """A person's name for other people to read: kept by an earlier release, it may hold signs that are refused now, which are
+    left out."""
+    return " ".join("".join(sign for sign in kept if _of_person(sign)).split())[:LONGEST]
+
+
+def _read(raw: str, may_hold: Callable[[str], bool], signs: str, missing: str = "name_missing") -> str:
+    name = unicodedata.normalize("NFC", " ".join(raw.split()))
+    if not name:
+        raise Refused(refusal(missing))
+    if len(name) > LONGEST:
+        raise Refused(refusal("name_long", most=LONGEST))
+    if not all(may_hold(sign) for sign in name) or not any(map(_is_letter, name)) or _is_stacked(name):
+        raise Refused(refusal(signs))
+    return name
+
+
+def _of_person(sign: str) -> bool:
+    return sign in _JOINTS or _is_letter(sign) or (_is_mark(sign) and ord(sign) not in _INVISIBLE)
+
+
+def _of_company(sign: str) -> bool:
+    return _of_person(sign) or sign in _COMPANY_JOINTS or unicodedata.category(sign) == "Nd"
+
+
+def _is_letter(sign: str) -> bool:
+    return unicodedata.category(sign)[0] == "L" and ord(sign) not in _INVISIBLE
+
+
+def _is_mark(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Mn", "Mc")
+
+
+def _is_stacked(name: str) -> bool:
+    """Whether a mark stands on nothing, or more marks on one letter than any language writes."""
+    on = MOST_MARKS
+    for sign in name:
+        on = on + 1 if _is_mark(sign) else 0 if _is_letter(sign) else MOST_MARKS
+        if on > MOST_MARKS:
+            return True
+    return False

@@ -1,0 +1,140 @@
+"""What a document says, frozen when it is issued: answers it shows, why it was refused, what a form gathers.
+
+Lines are (label, words). A line without words is the heading of those after it; a line without label is running text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Final, TypeAlias
+
+from engine.core.clock import local_day
+from engine.domain.common.working_time import add_span
+from engine.domain.fields.display import answer_words, column_words
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.raw_answers import fill_template
+from engine.domain.fields.scope import Standing, with_columns
+from engine.model import APPLICATION, Appeal, Field, Form, Output
+from engine.model.directory import Calendar
+from engine.records.dossier import Dossier
+
+ContentLine: TypeAlias = tuple[str, str]
+_BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_counter")
+
+
+def content_of(
+    standing: Standing, dossier: Dossier, output: Output, row: int | None, speech: Speech
+) -> tuple[ContentLine, ...]:
+    """All that an output says of a dossier, hidden and unanswered questions left out; its body last."""
+    columns = _columns(standing, output)
+
+    def words(name: str) -> str:
+        if name in columns and output.per and row is not None:
+            return column_words(standing, output.per, row, columns[name], speech)
+        return answer_words(standing, name, speech)
+
+    known = {**standing.procedure.fields, **columns}
+    shown = ((known[name].label.in_(speech.language), words(name)) for name in output.shows if name in known)
+    lines = [(label, said) for label, said in shown if said]
+    if output.kind == "form":
+        lines += [] if output.shows else _answers(standing, speech)
+        lines += _to_bring(standing, speech)
+    if output.kind == "letter":
+        lines += _decision(standing, dossier, speech)
+    if output.body is not None:
+        names = {name: words(name) for name in output.body.names}
+        lines.append(("", fill_template(output.body.text.in_(speech.language), names)))
+    return tuple(lines)
+
+
+def _columns(standing: Standing, output: Output) -> Mapping[str, Field]:
+    """The columns of the rows that an output is given for, those of later forms among them."""
+    rows = standing.procedure.fields.get(output.per) if output.per else None
+    later = (form for form in standing.procedure.forms() if form.each == output.per)
+    return {column.id: column for column in with_columns(rows, *later).rows} if rows else {}
+
+
+# -- a letter ----------------------------------------------------------------------------------------------------------
+
+
+def _decision(standing: Standing, dossier: Dossier, speech: Speech) -> Iterator[ContentLine]:
+    """What was decided and why, as its author wrote it; of a refusal, how it is contested."""
+    state = standing.procedure.states.get(dossier.state)
+    refused = state is not None and state.outcome == "refused"
+    if refused and state is not None:
+        yield _say("pdf.decision", speech), state.label.in_(speech.language)
+    entered = next((one for one in reversed(dossier.taken) if one.target == dossier.state), None)
+    if entered is not None and entered.reason:
+        yield _say("pdf.reason", speech), entered.reason
+    if refused:
+        calendar = standing.directory.calendar
+        yield from (
+            (_say("pdf.appeal", speech), _appeal(one, dossier, calendar, speech)) for one in appeals_of(standing)
+        )
+
+
+def appeals_of(standing: Standing) -> tuple[Appeal, ...]:
+    """Those of the book, else those of its agency."""
+    identity = standing.procedure.identity
+    agency = standing.directory.agencies.get(identity.agency)
+    return tuple((identity.appeals or (agency.appeals if agency else {})).values())
+
+
+def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech) -> str:
+    """How, within which time and until which day: a reader need not count."""
+    label = appeal.label.in_(speech.language)
+    if appeal.within is None:
+        return label
+    within = appeal.within
+    span = speech.wording.span(within.count, within.unit, within.working, speech.language)
+    until = speech.wording.plain_day(local_day(add_span(dossier.entered_at, within, calendar)), speech.language)
+    return speech.wording.say("pdf.appeal_within", speech.language, {"appeal": label, "span": span, "until": until})
+
+
+# -- a form ------------------------------------------------------------------------------------------------------------
+
+
+def _answers(standing: Standing, speech: Speech) -> Iterator[ContentLine]:
+    """The answers of the application, page by page. Sensitive ones stay on the dossier, where each reading is noted."""
+    form = standing.procedure.tasks.get(APPLICATION)
+    sensitive = standing.procedure.personal_data.sensitive
+    for page in form.pages if isinstance(form, Form) else ():
+        asked = [field for field in page.fields if field.id not in sensitive and standing.shows(field)]
+        flat = [field for field in asked if field.type != "rows"]
+        said = ((field.label.in_(speech.language), answer_words(standing, field.id, speech)) for field in flat)
+        lines = [(label, words) for label, words in said if words]
+        yield from _headed(page.title.in_(speech.language), lines)
+        yield from chain.from_iterable(_rows(standing, field, speech) for field in asked if field.type == "rows")
+
+
+def _rows(standing: Standing, field: Field, speech: Speech) -> Iterator[ContentLine]:
+    sensitive = standing.procedure.personal_data.sensitive
+    columns = [column for column in field.rows if column.id not in sensitive]
+    for number in range(len(standing.values.rows(field.id))):
+        said = (
+            (one.label.in_(speech.language), column_words(standing, field.id, number, one, speech)) for one in columns
+        )
+        lines = [(label, words) for label, words in said if words]
+        yield from _headed(f"{field.label.in_(speech.language)} ({number + 1})", lines)
+
+
+def _to_bring(standing: Standing, speech: Speech) -> Iterator[ContentLine]:
+    """The papers that a file cannot replace: shown, left or signed at the office."""
+    fields = standing.procedure.fields.values()
+    papers = [(one, one.evidence) for one in fields if one.evidence is not None and standing.shows(one)]
+    lines = []
+    for field, terms in papers:
+        ways = [_say(f"pdf.bring_{way}", speech) for way in _BROUGHT if way in terms.how]
+        if ways:
+            copies = [speech.wording.say("pdf.copies", speech.language, {"count": str(terms.copies)})]
+            lines.append((field.label.in_(speech.language), ", ".join([*ways, *(copies if terms.copies > 1 else ())])))
+    return _headed(_say("pdf.bring", speech), lines)
+
+
+def _headed(title: str, lines: list[ContentLine]) -> Iterator[ContentLine]:
+    return iter([(title, ""), *lines] if lines else ())
+
+
+def _say(key: str, speech: Speech) -> str:
+    return speech.wording.say(key, speech.language, {})

@@ -1,0 +1,149 @@
+"""Issued documents: their number, what they show, what their signature covers, what they are worth on a day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final, Literal, TypeAlias
+
+from engine.core.clock import local_day
+from engine.core.values import Plain, Span, fingerprint
+from engine.domain.common.decision import IssueOrder
+from engine.domain.common.text_provider import Wording
+from engine.domain.common.working_time import add_days, counts_days
+from engine.domain.documents.content import content_of
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.raw_answers import fill_template
+from engine.domain.fields.scope import standing_of
+from engine.model import Output, Procedure
+from engine.model.directory import Directory
+from engine.model.roles import role_key
+from engine.model.types import Scope
+from engine.records.dossier import Dossier, IssuedDocument
+
+Worth: TypeAlias = Literal["valid", "expired", "suspended", "revoked", "replaced"]
+_SERIAL_DIGITS: Final = 5
+
+
+def status_of(document: IssuedDocument, day: date) -> Worth:
+    """What a document is worth on a day: an annulled one stays annulled, whatever its date."""
+    if document.status != "valid":
+        return document.status
+    if document.valid_until is not None and day > document.valid_until:
+        return "expired"
+    return "valid"
+
+
+def is_in_hand(dossier: Dossier, output: str, row: int | None, day: date) -> bool:
+    """Whether the dossier already holds this document, good today (or suspended): it is not issued twice."""
+    mine = (one for one in dossier.documents if one.output == output and one.row == row)
+    return any(status_of(one, day) in ("valid", "suspended") for one in mine)
+
+
+def is_erased(document: IssuedDocument) -> bool:
+    """Whether what it shows was erased: its number, its days and its signature are left."""
+    return not document.content and not document.holder
+
+
+def series_of(output: Output, procedure: Procedure, dossier: Dossier, now: datetime) -> str:
+    """Which series of numbers the document counts in: `dgdn/2026`. Shared by all the documents that count so: the number
+    printed does not name the output, and two papers never carry the same."""
+    parts = _number_parts(procedure, dossier, now)
+    return "/".join(parts.get(name, name) for name in output.serial_per)
+
+
+def document_number(output: Output, procedure: Procedure, dossier: Dossier, now: datetime, serial: int) -> str:
+    """The number printed on the document, from the pattern of its output."""
+    parts = _number_parts(procedure, dossier, now)
+    printed = {name: text.upper().replace("_", "-") for name, text in parts.items()}
+    return fill_template(output.number, {**printed, "serial": f"{serial:0{_SERIAL_DIGITS}d}"})
+
+
+def _number_parts(procedure: Procedure, dossier: Dossier, now: datetime) -> dict[str, str]:
+    return {
+        "agency": procedure.identity.agency,
+        "office": dossier.office or procedure.identity.agency,
+        "procedure": procedure.id,
+        "year": str(local_day(now).year),
+    }
+
+
+def prepare_document(
+    procedure: Procedure, dossier: Dossier, order: IssueOrder, scope: Scope, number: str, code: str, token: str,
+    now: datetime, directory: Directory, wording: Wording,
+) -> IssuedDocument:  # fmt: skip
+    """The document an order asks for, its text frozen, not signed yet (`jws` empty). `code` is also its id."""
+    output = procedure.outputs[order.output]
+    standing = standing_of(procedure, dossier, local_day(now), directory)
+    return IssuedDocument(
+        id=code, output=output.id, title=output.title.in_(dossier.language), number=number, issued_at=now,
+        valid_until=_valid_until(output, _inside(scope, output, order.row), now, directory), code=code, token=token,
+        content=content_of(standing, dossier, output, order.row, Speech(wording, dossier.language)), holder=dossier.label,
+        signed_by=_signatory(procedure, output, directory, dossier.language), jws="", row=order.row,
+    )  # fmt: skip
+
+
+def _signatory(procedure: Procedure, output: Output, directory: Directory, language: str) -> str | None:
+    """The function and the agency of who signs, as people call them; none where the directory knows neither."""
+    if output.signed_by is None:
+        return None
+    key = role_key(procedure, output.signed_by)
+    role, agency = directory.role(key), directory.agencies.get(key.partition("/")[0])
+    return ", ".join(one.label.in_(language) for one in (role, agency) if one is not None) or None
+
+
+def _inside(scope: Scope, output: Output, row: int | None) -> Scope:
+    rows = scope.get(output.per) if output.per else None
+    if row is None or not isinstance(rows, tuple) or row >= len(rows):
+        return scope
+    one = rows[row]
+    return scope.inside(one) if isinstance(one, Mapping) else scope
+
+
+def _valid_until(output: Output, scope: Scope, now: datetime, directory: Directory) -> date | None:
+    """The last day of validity: a span counts from the day of issue."""
+    value = output.valid.value(scope) if output.valid is not None else None
+    if isinstance(value, Span):
+        return add_days(local_day(now), value, directory.calendar) if counts_days(value) else local_day(now)
+    return value if isinstance(value, date) else None
+
+
+# -- what is signed ----------------------------------------------------------------------------------------------------
+
+
+def document_claims(document: IssuedDocument, procedure: Procedure, agency: str) -> dict[str, Plain]:
+    """What the signature covers. No name, no answer: a digest of what the paper shows."""
+    return {
+        "iss": agency,
+        "procedure": procedure.id,
+        "edition": procedure.edition,
+        "output": document.output,
+        "number": document.number,
+        "code": document.code,
+        "issued": local_day(document.issued_at).isoformat(),
+        "until": document.valid_until.isoformat() if document.valid_until else None,
+        "digest": content_digest(document),
+    }
+
+
+def content_digest(document: IssuedDocument) -> str:
+    """SHA-256 of title, holder and lines: one changed sign on the paper no longer fits."""
+    lines: list[Plain] = [[label, words] for label, words in document.content]
+    return fingerprint({"title": document.title, "holder": document.holder, "content": lines})
+
+
+def check_claims(
+    document: IssuedDocument, claims: Mapping[str, Plain], procedure: Procedure, agency: str
+) -> tuple[str, ...]:
+    """The names of the signed claims that the kept document no longer fits; none = intact."""
+    expected = document_claims(document, procedure, agency)
+    return tuple(sorted(name for name in expected.keys() | claims.keys() if expected.get(name) != claims.get(name)))
+
+
+_NAME_PART: Final = re.compile(r"[^\W\d_][^\s]*")
+
+
+def masked(name: str, sign: str = "•") -> str:
+    """`AMEGAN Afi` as a stranger may read it: `A••• A•••`. The number of signs says nothing."""
+    return _NAME_PART.sub(lambda part: part.group()[0] + sign * 3, name)

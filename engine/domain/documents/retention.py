@@ -1,0 +1,129 @@
+"""How long a closed dossier is kept, and what is left of it afterwards. Pure: the office erases what lies beside it.
+
+Timers: `keep` (the dossier), `keep:<answer>` (a sensitive answer that goes earlier), `keep_document:<id>` (what a document
+shows, once the dossier is gone and the document is worth nothing any more).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Final
+
+from engine.core.values import Plain
+from engine.domain.common.task_parts import is_in_parts
+from engine.domain.common.working_time import add_span, end_of_day
+from engine.domain.documents.documents import is_erased, status_of
+from engine.domain.fields.raw_answers import OTHER
+from engine.model import Form, Procedure
+from engine.model.directory import Calendar
+from engine.records.dossier import Dossier, IssuedDocument
+
+KEEP: Final = "keep"
+KEEP_DOCUMENT: Final = "keep_document"
+_ANONYMOUS: Final = frozenset({"yes_no", "choice", "choices"})  # answers of which few codes are left tell nobody
+
+
+def keep_moments(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> Iterator[tuple[str, datetime]]:
+    """What is to be erased of a dossier that is over, and when; nothing while it may still move on."""
+    if dossier.closed_at is None or dossier.is_draft:
+        return
+    if dossier.erased_at is not None:
+        yield from _document_moments(dossier)
+        return
+    end = kept_until(procedure, dossier, calendar)
+    if end is not None:
+        yield KEEP, end
+    for name, terms in procedure.personal_data.sensitive.items():
+        if terms.keep is None or not _holds(dossier.answers, name):
+            continue
+        sooner = add_span(dossier.closed_at, terms.keep, calendar)
+        if end is None or sooner < end:
+            yield f"{KEEP}:{name}", sooner
+
+
+def kept_until(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> datetime | None:
+    """When a closed dossier is kept no more, by how it ended."""
+    state = procedure.states.get(dossier.state)
+    span = procedure.personal_data.keep.get(state.outcome) if state is not None and state.outcome else None
+    return add_span(dossier.closed_at, span, calendar) if span is not None and dossier.closed_at is not None else None
+
+
+def _document_moments(dossier: Dossier) -> Iterator[tuple[str, datetime]]:
+    for one in dossier.documents:
+        if not is_erased(one) and one.valid_until is not None:
+            yield f"{KEEP_DOCUMENT}:{one.id}", end_of_day(one.valid_until)
+
+
+# -- what is left ------------------------------------------------------------------------------------------------------
+
+
+def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) -> Dossier:
+    """A dossier without anybody in it: no name, no address, no file, no reason written, no document that is worth nothing
+    any more. `anonymise` leaves the answers that are codes of few, for counting; `delete` leaves none."""
+    answers = anonymous_answers(procedure, dossier.answers) if procedure.personal_data.afterwards == "anonymise" else {}
+    return replace(
+        dossier,
+        erased_at=now,
+        owner="",
+        label="",
+        contact_phone=None,
+        contact_email=None,
+        answers=answers,
+        attachments=(),
+        correction=None,
+        links={},
+        reused=None,
+        taken=tuple(replace(one, reason=None) for one in dossier.taken),
+        documents=tuple(_kept_if_worth(one, day) for one in dossier.documents),
+    )
+
+
+def anonymous_answers(procedure: Procedure, answers: Mapping[str, Plain]) -> dict[str, Plain]:
+    """The answers that are codes of their question's own options, none of them sensitive, outside any row."""
+    asked = {**{one.id: one.field for one in procedure.eligibility}, **procedure.fields}
+    secret = procedure.personal_data.sensitive
+    return {
+        name: answer
+        for name, answer in answers.items()
+        if name not in secret and name in asked and asked[name].type in _ANONYMOUS and asked[name].list_id is None
+    }
+
+
+def _kept_if_worth(document: IssuedDocument, day: date) -> IssuedDocument:
+    worth = status_of(document, day) in ("valid", "suspended")
+    return document if worth else without_content(document)
+
+
+def without_content(document: IssuedDocument) -> IssuedDocument:
+    return replace(document, content=(), holder="")
+
+
+def without_answer(procedure: Procedure, answers: Mapping[str, Plain], name: str) -> dict[str, Plain]:
+    """The answers without one, wherever it was given: of the form, of each row, of each filling."""
+    found: dict[str, Plain] = {}
+    for key, answer in answers.items():
+        if key in (name, f"{name}_{OTHER}"):
+            continue
+        form = procedure.tasks.get(key)
+        in_parts = isinstance(form, Form) and is_in_parts(form)
+        rows = key in procedure.fields and procedure.fields[key].type == "rows"
+        found[key] = _without(answer, name) if in_parts or rows else answer
+    return found
+
+
+def _without(answer: Plain, name: str) -> Plain:
+    if isinstance(answer, dict):
+        gone = (name, f"{name}_{OTHER}")
+        return {key: _without(one, name) for key, one in answer.items() if key not in gone}
+    return [_without(one, name) for one in answer] if isinstance(answer, list) else answer
+
+
+def _holds(answers: Mapping[str, Plain], name: str) -> bool:
+    def holds(answer: Plain) -> bool:
+        if isinstance(answer, dict):
+            return name in answer or any(map(holds, answer.values()))
+        return isinstance(answer, list) and any(map(holds, answer))
+
+    return name in answers or any(map(holds, answers.values()))

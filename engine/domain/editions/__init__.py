@@ -1,0 +1,1 @@
+"""Migration, renaming, draft migration, replay, prefill."""

@@ -1,0 +1,198 @@
+"""May a running dossier come over to a later edition, and what it is then. Pure: the office keeps it, or tells why not.
+
+What was promised under the earlier edition stays: a price that was fixed, a date that was told. All that comes after is
+the later edition's. A dossier that would lose something by coming over stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.core.clock import local_day
+from engine.core.problems import Fact, Refused
+from engine.core.values import Plain
+from engine.domain.common.decision import Decision
+from engine.domain.common.task_parts import is_in_parts, sealed_anew
+from engine.domain.editions.renaming import Translation, names_in_use
+from engine.domain.fields.views import AnswerProblem
+from engine.domain.forms.pages import check_answers, open_fields
+from engine.domain.workflow.due_dates import instant_of, turn_clocks
+from engine.domain.workflow.tasks import ask_parts, is_satisfied
+from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transitions import settle
+from engine.model import APPLICATION, Appointment, Fee, Form, Procedure
+from engine.records.dossier import Dossier, Payment
+
+_ASKED_AGAIN: Final = timedelta(days=1)  # an operator may still say that what failed was paid
+_DETAIL: Final = "_other"
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """Why a dossier does not come over. `facts` name the thing: `at`, or the state."""
+
+    code: str
+    facts: Mapping[str, Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A dossier that comes over: as it is in the names of the later edition, then what that edition does with it. `names`
+    are the declared names that it held."""
+
+    before: Dossier
+    decision: Decision
+    names: Mapping[str, str | None]
+
+
+def cross(
+    translation: Translation, kept: Dossier, payments: Iterable[Payment], moment: Moment, asked: str = ""
+) -> Crossing | Stays:  # fmt: skip
+    """What becomes of an open dossier of the earlier edition. `moment` is of the later one; `asked`: who asked for it."""
+    stays = next(_hindrances(translation, kept, payments, moment.now), None)
+    if stays is not None:
+        return stays
+    there = translation.dossier(kept)
+    stays = next(_misfits(translation, kept, there, moment), None)
+    if stays is not None:
+        return stays
+    held = _held(kept) | frozenset(names_in_use(translation.before, kept.answers))
+    names = {old: new for old, new in translation.names.items() if old in held}
+    body: dict[str, Plain] = {
+        "from": translation.before.edition, "edition": translation.after.edition, "names": dict(names),
+        **({"asked": asked} if asked else {}),
+    }  # fmt: skip
+    passage = _stood(Passage.of(there), moment).note(
+        "migrated", body, sealed_anew(translation.after, kept.answers, there.answers)
+    )
+    if not kept.is_draft:
+        try:
+            passage = settle(passage, moment)
+        except Refused as refused:
+            return Stays("refused", {"why": refused.reason.code})
+    return Crossing(there, finished(passage, moment), names)
+
+
+# -- before translating ------------------------------------------------------------------------------------------------
+
+
+def _hindrances(translation: Translation, kept: Dossier, payments: Iterable[Payment], now: datetime) -> Iterator[Stays]:
+    before, after = translation.before, translation.after
+    if not translation.comes_over:
+        yield Stays("no_map", {"edition": before.edition})
+    if kept.documents:
+        yield Stays("documents_issued", {"at": kept.documents[-1].output})
+    if any(_may_be_paid(one, now) for one in payments):
+        yield Stays("payment_under_way", {})
+    yield from _homeless(translation, kept)
+    for name, booking in kept.bookings.items():
+        if booking.status == "booked" and translation.name(name) != name:
+            yield Stays("slot_held", {"at": name})
+    for name, owed in kept.owed.items():
+        if owed.paid and translation.name(name) is None:
+            yield Stays("fee_paid", {"at": name})
+    into = [new for name in kept.owed if (new := translation.name(name)) is not None]
+    if len(set(into)) != len(into):
+        yield Stays("fees_merged", {"at": max(into, key=into.count)})
+    accepted = {one.at for one in after.accept if one.id == "R801"}
+    for name in sorted(_held(kept) & _ids(before)):
+        if name not in translation.names and name not in _ids(after) and name not in accepted:
+            yield Stays("name_unmapped", {"at": name})
+
+
+def _may_be_paid(payment: Payment, now: datetime) -> bool:
+    if payment.status in ("pending", "unknown"):
+        return True
+    return payment.status in ("failed", "expired") and (payment.ended_at or now) > now - _ASKED_AGAIN
+
+
+def _homeless(translation: Translation, kept: Dossier) -> Iterator[Stays]:
+    """The later edition has no place where the dossier stands, or that place waits for something else."""
+    if kept.is_draft:
+        return
+    new = translation.state(kept.state)
+    there = translation.after.states.get(new) if new is not None else None
+    if new is None:
+        yield Stays("state_dropped", {"state": kept.state})
+    elif there is None:
+        yield Stays("state_unmapped", {"state": kept.state})
+    elif there.mode != translation.before.state(kept.state).mode:
+        yield Stays("state_otherwise", {"state": kept.state, "to": new})
+
+
+def _held(kept: Dossier) -> frozenset[str]:
+    """Every name of the book that the dossier holds."""
+    ways = {name for one in kept.taken for name in (one.transition.partition(".")[0], one.source, one.target)}
+    parts = (kept.done, kept.owed, kept.bookings, kept.clocks, kept.links, kept.missed)
+    answers = {name for key in kept.answers for name in (key, key.removesuffix(_DETAIL))}
+    return frozenset({kept.state, *ways, *answers, *(name for part in parts for name in part)})
+
+
+def _ids(book: Procedure) -> frozenset[str]:
+    """Every name that an edition gives to something a dossier may hold."""
+    services = (one.id for form in book.forms() for one in form.services)
+    acts = (way.id.partition(".")[0] for way in book.transitions)
+    criteria = (one.id for one in book.eligibility)
+    return frozenset({*book.things, *book.tasks, *book.fields, *book.clocks, *services, *acts, *criteria, APPLICATION})
+
+
+# -- once translated ---------------------------------------------------------------------------------------------------
+
+
+def _misfits(translation: Translation, kept: Dossier, there: Dossier, moment: Moment) -> Iterator[Stays]:
+    if not kept.is_draft:
+        before = {translation.name(one) for one in translation.before.state(kept.state).waits}
+        scope = moment.scope(there)
+        for name in moment.procedure.state(there.state).waits:
+            task = moment.procedure.tasks[name]
+            asked = isinstance(task, Fee) or (isinstance(task, Form) and task.register is not None)
+            if asked and name not in before and not is_satisfied(task, there, scope):
+                yield Stays("task_new", {"at": name})
+    yield from _lost_columns(translation, there)
+    known = {(translation.spot(one.at), one.code) for one in _faults(translation.before, kept, moment)}
+    open_ = open_fields(translation.after, there)
+    for one in _faults(translation.after, there, moment):
+        if (one.at, one.code) not in known and one.at.partition(".")[0] not in open_:
+            yield Stays("answer_missing" if one.code in ("empty", "file") else "answer_wrong", {"at": one.at})
+
+
+def _faults(book: Procedure, dossier: Dossier, moment: Moment) -> tuple[AnswerProblem, ...]:
+    found = check_answers(book, dossier, local_day(moment.now), moment.directory)
+    return tuple(one for one in found if not one.warns)
+
+
+def _lost_columns(translation: Translation, there: Dossier) -> Iterator[Stays]:
+    """A column that rows still hold and that the later edition does not know."""
+    for name, asked in translation.after.fields.items():
+        rows = there.answers.get(name)
+        forms = (form for form in translation.after.forms() if form.each == name)
+        known = {one.id for one in (*asked.rows, *(field for form in forms for field in form.fields))}
+        for row in rows if asked.type == "rows" and isinstance(rows, list) else ():
+            for column in row if isinstance(row, dict) else ():
+                if column not in known and column.removesuffix(_DETAIL) not in known:
+                    yield Stays("name_unmapped", {"at": f"{name}.{column}"})
+
+
+def _stood(passage: Passage, moment: Moment) -> Passage:
+    """The dossier standing in the state of its new edition: clocks of the law that were not there begin now, a time is
+    given where none was, parts that nobody owes any more are done."""
+    dossier = passage.dossier
+    if dossier.is_draft:
+        return passage
+    state, calendar = moment.procedure.state(dossier.state), moment.directory.calendar
+    known = moment.procedure.clocks.keys()
+    kept = replace(dossier, clocks={name: one for name, one in dossier.clocks.items() if name in known})
+    clocks = turn_clocks(moment.procedure, kept, state.id, moment.now, moment.scope(kept), calendar)
+    passage = passage.with_(clocks=clocks)
+    if state.due is None:
+        passage = passage.with_(due_at=None, due_paused_at=None)
+    elif dossier.due_at is None:
+        passage = passage.with_(due_at=instant_of(state.due, moment.now, moment.scope(dossier), calendar))
+    for name in state.waits:
+        task = moment.procedure.tasks[name]
+        if isinstance(task, Form) and not isinstance(task, Appointment) and is_in_parts(task):
+            passage = ask_parts(passage, moment, task)
+    return passage

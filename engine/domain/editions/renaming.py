@@ -1,0 +1,241 @@
+"""The facts of a dossier in the names of a later edition: what `migrate` renames is renamed everywhere, nothing else is.
+
+Pure, and told apart from judging: what the later edition thinks of these facts is for others (`migration`, `replay`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from engine.core.values import Plain, fingerprint
+from engine.domain.fields.raw_answers import OTHER, is_blank
+from engine.language.diff.equivalence import moves_between
+from engine.model import DRAFT, Field, Form, Procedure
+from engine.records.dossier import Correction, Dossier, Taken
+
+T = TypeVar("T")
+
+Names = Mapping[str, str | None]  # dotted old name → dotted new name; None = dropped on purpose
+_CHOSEN: Final = ("choice", "choices", "evidence")
+
+
+def way_name(names: Names, way: str) -> str:
+    """The id of a way: an act's own, or `state.then`, `clock.then` that follow their state or clock. One that was dropped
+    keeps its name: it was taken all the same."""
+    if way in names:
+        return names[way] or way
+    head, dot, key = way.partition(".")
+    return f"{names.get(head) or head}{dot}{key}" if dot else way
+
+
+@dataclass(frozen=True)
+class Translation:
+    """From one edition to a later one. `names` are those that its `migrate` declares, maps in between composed."""
+
+    before: Procedure
+    after: Procedure
+    names: Names = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def between(cls, before: Procedure, after: Procedure) -> Translation:
+        return cls(before, after, moves_between(before, after))
+
+    @property
+    def comes_over(self) -> bool:
+        """Whether the later edition says that dossiers of the earlier one come over to it."""
+        return self.before.edition in self.after.migrate and self.before.edition < self.after.edition
+
+    def name(self, old: str) -> str | None:
+        """A name of the one namespace; None when it was dropped."""
+        return self.names.get(old, old)
+
+    def state(self, old: str) -> str | None:
+        return old if old == DRAFT else self.name(old)
+
+    def _last(self, path: str) -> str | None:
+        """The last part of a dotted name: a column, an option."""
+        own = path.rpartition(".")[2]
+        new = self.names.get(path, own)
+        return None if new is None else new.rpartition(".")[2]
+
+    # -- answers -------------------------------------------------------------------------------------------------------
+
+    def answers(self, kept: Mapping[str, Plain]) -> dict[str, Plain]:
+        """The answers under their new names. Where two come to one, what was answered first wins over a blank."""
+        found: dict[str, Plain] = {}
+        for old, value in kept.items():
+            for new, said in self._answer(old, value, kept):
+                if new not in found or is_blank(found[new]):
+                    found[new] = said
+        return found
+
+    def _answer(self, old: str, value: Plain, kept: Mapping[str, Plain]) -> Iterator[tuple[str, Plain]]:
+        asked, new = self._asked.get(old), self.name(old)
+        detail = old.removesuffix(f"_{OTHER}")
+        if asked is None and detail != old and detail in self._asked:  # the words of « other » follow their question
+            new = self.name(detail)
+            new = None if new is None else f"{new}_{OTHER}"
+        if new is None:
+            return
+        form = self.before.tasks.get(old)
+        if isinstance(form, Form) and form.each:
+            value = self._fillings(form, value, kept)
+        elif isinstance(form, Form) and form.services:
+            value = dict(self._said_besides(form, value)) if isinstance(value, dict) else value
+        elif asked is not None:
+            value = self.value(asked, value, old)
+        yield new, value
+
+    @cached_property
+    def _asked(self) -> Mapping[str, Field]:
+        """Every question outside rows, eligibility included."""
+        return {**{one.id: one.field for one in self.before.eligibility}, **self.before.fields}
+
+    def value(self, asked: Field, value: Plain, path: str) -> Plain:
+        """One answer: the codes of its options, the names of its columns. A code that was dropped is not answered."""
+        if asked.type == "rows":
+            rows = value if isinstance(value, list) else []
+            return [self._row(asked.rows, row, path) if isinstance(row, dict) else row for row in rows]
+        if asked.type not in _CHOSEN or asked.list_id is not None:
+            return value
+        if isinstance(value, list):
+            codes = (self._last(f"{path}.{one}") for one in value if isinstance(one, str))
+            return [one for one in codes if one is not None]
+        if isinstance(value, dict) and isinstance(value.get("is"), str):
+            return {**value, "is": self._last(f"{path}.{value['is']}")}
+        return self._last(f"{path}.{value}") if isinstance(value, str) else value
+
+    def _row(self, columns: tuple[Field, ...], row: Mapping[str, Plain], path: str) -> dict[str, Plain]:
+        known = {column.id: column for column in columns}
+        found: dict[str, Plain] = {}
+        for old, value in row.items():
+            detail = old.removesuffix(f"_{OTHER}")
+            column = known.get(old) or known.get(detail)
+            name = self._last(f"{path}.{column.id if column else old}")
+            if name is not None:
+                end = f"_{OTHER}" if column is not None and old != column.id else ""
+                whole = column is not None and not end
+                found[name + end] = self.value(column, value, f"{path}.{old}") if whole and column else value
+        return found
+
+    def _fillings(self, form: Form, value: Plain, kept: Mapping[str, Plain]) -> Plain:
+        """A form filled once per row: each filling follows the row it judged, whose digest changes with its columns."""
+        rows, each = kept.get(form.each or ""), str(form.each)
+        asked = self.before.fields.get(each)
+        digests = {
+            fingerprint(row): fingerprint(self._row(asked.rows, row, each))
+            for row in (rows if isinstance(rows, list) else [])
+            if asked is not None and isinstance(row, dict)
+        }
+        found: list[Plain] = []
+        for one in value if isinstance(value, list) else []:
+            filled = one.get("answers") if isinstance(one, dict) else None
+            if isinstance(one, dict) and isinstance(filled, dict):
+                of = str(one.get("of"))
+                one = {**one, "of": digests.get(of, of), "answers": self._row(form.fields, filled, each)}
+            found.append(one)
+        return found
+
+    def _said_besides(self, form: Form, value: Mapping[str, Plain]) -> Iterator[tuple[str, Plain]]:
+        """What the services of a round answered besides their opinion."""
+        columns = form.asked.fields if form.asked is not None else ()
+        for service, said in value.items():
+            new = self.name(service)
+            if new is not None:
+                yield new, self._row(columns, said, form.id) if isinstance(said, dict) else said
+
+    def spot(self, path: str) -> str | None:
+        """The place of a file or of a fault: `enfants.0.acte`. None when its question was dropped."""
+        head, *rest = path.split(".")
+        new, dotted = self.name(head), head
+        found = [new]
+        for part in rest:
+            if part.isdigit():
+                found.append(part)
+            else:
+                dotted = f"{dotted}.{part}"
+                found.append(self._last(dotted))
+        return None if None in found else ".".join(str(one) for one in found)
+
+    # -- the whole -----------------------------------------------------------------------------------------------------
+
+    def keys(self, kept: Mapping[str, T]) -> dict[str, T]:
+        """A map by name of the namespace, what was dropped left out."""
+        return {new: one for old, one in kept.items() if (new := self.name(old)) is not None}
+
+    def dossier(self, kept: Dossier) -> Dossier:
+        """The dossier as if it had been written under the later edition; where its state was dropped, it keeps the name."""
+        owed = {name: replace(one, fee=name) for name, one in self.keys(kept.owed).items()}
+        booked = {name: replace(one, appointment=name) for name, one in self.keys(kept.bookings).items()}
+        files = tuple(replace(one, field=self.spot(one.field) or one.field) for one in kept.attachments)
+        changes: dict[str, Any] = {
+            "edition": self.after.edition, "fingerprint": self.after.fingerprint,
+            "state": self.state(kept.state) or kept.state, "answers": self.answers(kept.answers),
+            "done": self.keys(kept.done), "missed": self.keys(kept.missed), "taken": tuple(map(self._taken, kept.taken)),
+            "correction": self._correction(kept.correction) if kept.correction else None, "owed": owed,
+            "bookings": booked, "attachments": files, "clocks": self.keys(kept.clocks), "links": self.keys(kept.links),
+        }  # fmt: skip
+        return replace(kept, **changes)
+
+    def _taken(self, one: Taken) -> Taken:
+        return replace(
+            one,
+            transition=way_name(self.names, one.transition),
+            source=self.state(one.source) or one.source,
+            target=self.state(one.target) or one.target,
+        )
+
+    def _correction(self, asked: Correction) -> Correction:
+        places = {place: new for place in {*asked.fields, *asked.made} if (new := self.spot(place)) is not None}
+        fields = {places[name]: reason for name, reason in asked.fields.items() if name in places}
+        return replace(asked, fields=fields, made=frozenset(places[name] for name in asked.made if name in places))
+
+
+_CHOSEN_of_in_use: Final = frozenset({"choice", "choices", "evidence"})
+
+
+def names_in_use(book: Procedure, answers: Mapping[str, Plain]) -> Iterator[str]:
+    """The questions, columns and options that a dossier's answers use, by the names that `migrate` gives them."""
+    asked = {**{one.id: one.field for one in book.eligibility}, **book.fields}
+    for name, answer in answers.items():
+        form = book.tasks.get(name)
+        if isinstance(form, Form) and form.each:
+            yield name
+            for one in answer if isinstance(answer, list) else []:
+                filled = one.get("answers") if isinstance(one, dict) else None
+                yield from _columns(form.fields, filled, form.each)
+        elif isinstance(form, Form) and form.services:
+            columns = form.asked.fields if form.asked is not None else ()
+            for said in answer.values() if isinstance(answer, dict) else ():
+                yield from _columns(columns, said, name)
+        elif name in asked:
+            yield from _of(asked[name], answer, name)
+
+
+def _of(field: Field, answer: Plain, at: str) -> Iterator[str]:
+    if is_blank(answer):
+        return
+    yield at
+    if field.type == "rows":
+        for row in answer if isinstance(answer, list) else []:
+            yield from _columns(field.rows, row, at)
+    elif field.type in _CHOSEN_of_in_use and field.list_id is None:
+        chosen = answer.get("is") if isinstance(answer, dict) else answer
+        codes = chosen if isinstance(chosen, list) else [chosen]
+        yield from (f"{at}.{code}" for code in codes if isinstance(code, str) and _has(field, code))
+
+
+def _has(field: Field, code: str) -> bool:
+    """Whether a code is one of the question's own: what a person typed never becomes a name of the file."""
+    own = field.evidence.any_of if field.evidence is not None else field.options
+    return any(one.code == code for one in own)
+
+
+def _columns(columns: tuple[Field, ...], row: Plain, at: str) -> Iterator[str]:
+    if isinstance(row, dict):
+        for column in columns:
+            yield from _of(column, row.get(column.id), f"{at}.{column.id}")

@@ -1,0 +1,362 @@
+"""A dossier lived again under a book: what people, operators and registers did, at the same hours, on the same answers.
+
+Pure. Time acts by itself, as the book says; people's acts are tried as they were made, and what is refused is told. The
+journal holds no value, so answers are those the dossier kept at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.core.values import Plain
+from engine.domain.appointments import appointments, walk_ins
+from engine.domain.common.access import is_owner
+from engine.domain.common.decision import Act, Decision
+from engine.domain.common.task_parts import filling_at
+from engine.domain.common.text_provider import Wording
+from engine.domain.documents.retention import KEEP, KEEP_DOCUMENT
+from engine.domain.editions.renaming import Translation, way_name
+from engine.domain.forms.eligibility import next_criterion, stopped_by
+from engine.domain.forms.pages import check_answers, live_answers
+from engine.domain.forms.posted_values import keys_of
+from engine.domain.workflow import actions as workflow
+from engine.domain.workflow import linked_dossiers as linking
+from engine.domain.workflow import opinions as gathering
+from engine.domain.workflow.opinions import OPINION
+from engine.domain.workflow.timers import time_over
+from engine.journal.chain import Entry
+from engine.model import APPLICANT, APPLICATION, DRAFT, SYSTEM, Appointment, Form, Link, Procedure
+from engine.model.directory import Directory
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Timer
+
+_MOST_TIMERS: Final = 1000
+_SAID: Final = "rejeu"  # where a reason was asked: what was written then is nobody's business now
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was done and would not be allowed: the act, the task, the criterion; in which state, and why."""
+
+    at: str
+    state: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relived:
+    """How it went: the dossier at the end, what was wrong with its form, what was refused on the way."""
+
+    dossier: Dossier
+    faults: tuple[tuple[str, str], ...]  # place, code
+    refused: tuple[Refusal, ...]
+
+
+def relive(
+    translation: Translation, kept: Dossier, entries: Iterable[Entry], directory: Directory, wording: Wording
+) -> Relived:
+    """A closed dossier under the later edition of a translation (the same twice: under its own)."""
+    stage = _Life(translation, kept, directory, wording)
+    for entry in entries:
+        stage.pass_time(entry.at)
+        stage.live(entry)
+    if kept.closed_at is not None:
+        stage.pass_time(kept.closed_at)
+    return Relived(stage.dossier, tuple(stage.faults), tuple(stage.refused))
+
+
+@dataclass
+class _Life:
+    """One dossier on its way."""
+
+    translation: Translation
+    kept: Dossier
+    directory: Directory
+    wording: Wording
+    dossier: Dossier = field(init=False)
+    later: dict[str, Plain] = field(init=False)  # answers that came after the form, by name
+    timers: tuple[Timer, ...] = ()
+    fired: set[tuple[str, int]] = field(default_factory=set)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    held: int = 0  # slots taken so far
+
+    def __post_init__(self) -> None:
+        there = self.translation.dossier(self.kept)
+        book = self.book
+        form = {key for asked in book.form.fields for key in keys_of(asked)} | {one.id for one in book.eligibility}
+        self.later = {name: answer for name, answer in there.answers.items() if name not in form}
+        changes: dict[str, Any] = {
+            "state": DRAFT, "answers": {name: one for name, one in there.answers.items() if name in form}, "done": {},
+            "missed": {}, "taken": (), "correction": None, "owed": {}, "bookings": {}, "documents": (), "clocks": {},
+            "closed_at": None, "submitted_at": None, "form_day": None, "due_at": None, "due_paused_at": None,
+            "assigned": None, "office": None, "revision": 0, "assisted": (),
+        }  # fmt: skip
+        self.dossier = replace(there, **changes)
+
+    @property
+    def book(self) -> Procedure:
+        return self.translation.after
+
+    def name(self, old: Plain) -> str:
+        return self.translation.name(str(old)) or str(old)
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def pass_time(self, until: datetime) -> None:
+        """Everything that falls due until then, in its order, each at its hour."""
+        for _ in range(_MOST_TIMERS):
+            due = [one for one in self.timers if one.due_at <= until and self._is_left(one)]
+            if not due:
+                return
+            first = min(due, key=lambda one: (one.due_at, one.name))
+            self.fired.add((first.name, first.entry))
+            try:
+                self._keep(time_over(self.book, self.dossier, first.name, first.due_at, self.directory, self.wording))
+            except Refused:
+                continue  # it stands no more
+
+    def _is_left(self, timer: Timer) -> bool:
+        kept = timer.name.partition(":")[0] in (KEEP, KEEP_DOCUMENT)
+        return not kept and (timer.name, timer.entry) not in self.fired
+
+    def _keep(self, decision: Decision) -> None:
+        self.dossier = replace(decision.dossier, revision=self.dossier.revision + 1)
+        self.timers = decision.timers
+
+    # -- what was done -------------------------------------------------------------------------------------------------
+
+    def live(self, entry: Entry) -> None:
+        """One entry, when somebody did something; what followed by itself follows by itself."""
+        body = entry.body if isinstance(entry.body, dict) else {}
+        verb = _VERBS.get(entry.kind)
+        if verb is None or "event" in body:
+            return
+        part = str(body.get("part") or "")
+        told = (
+            body.get("transition")
+            or (part if not part.isdigit() else "")
+            or body.get("task")
+            or body.get("appointment")
+        )
+        try:
+            found = verb(self, entry, body)
+        except Refused as closed:
+            self.refused.append(Refusal(self.name(told or entry.kind), self.dossier.state, closed.reason.code))
+            return
+        if found is not None:
+            self._keep(found)
+
+    def actor(self, entry: Entry, body: Mapping[str, Plain]) -> Actor:
+        """Who did it, in the role they had then."""
+        by = str(body.get("by") or "")
+        if by == APPLICANT:
+            return self.for_owner(entry)
+        roles = frozenset({by}) if "/" in by else frozenset[str]()
+        return Actor(entry.actor_kind, entry.actor, roles=roles)  # type: ignore[arg-type]
+
+    def for_owner(self, entry: Entry) -> Actor:
+        """The owner, or who stood where they stand: somebody who acts for them, an agent at a counter."""
+        if entry.actor == self.dossier.owner:
+            return Actor("applicant", entry.actor)
+        dossiers = frozenset({self.dossier.id})
+        return Actor(entry.actor_kind, entry.actor, principal=self.dossier.owner, dossiers=dossiers)  # type: ignore[arg-type]
+
+    def help(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        """From here on this agent has had a hand in it; what they decided before stands."""
+        if entry.actor not in self.dossier.assisted:
+            self.dossier = replace(self.dossier, assisted=(*self.dossier.assisted, entry.actor))
+        return None
+
+    def submit(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        day = local_day(entry.at)
+        stop = stopped_by(self.book, self.dossier.answers, day, self.directory)
+        if stop is not None:
+            self.refused.append(Refusal(stop.id, DRAFT, "ineligible"))
+        left = next_criterion(self.book, self.dossier.answers, day, self.directory)
+        if left is not None:
+            self.faults.append((left.id, "empty"))
+        found = check_answers(self.book, self.dossier, day, self.directory)
+        self.faults += [(one.at, one.code) for one in found if not one.warns]
+        live = live_answers(self.book, self.dossier, day, self.directory)
+        self.dossier = replace(self.dossier, answers=live)
+        actor = self.for_owner(entry)
+        actor = actor if is_owner(self.dossier, actor) else SYSTEM_ACTOR
+        return workflow.submit(self.book, self.dossier, actor, entry.at, self.directory, self.wording)
+
+    def take(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        act = way_name(self.translation.names, str(body.get("transition")))
+        ways = [one for one in self.book.leaving.get(self.dossier.state, ()) if one.id == act]
+        fills = ways[0].fills if ways else None
+        fields = body.get("fields")
+        asked = [self.translation.spot(str(one)) for one in fields] if isinstance(fields, list) else []
+        files = body.get("attachments")
+        given = Act(
+            act, _SAID, {one: _SAID for one in asked if one}, self.filling(fills) if fills else {},
+            tuple(str(one) for one in files) if isinstance(files, list) else (),
+        )  # fmt: skip
+        return workflow.take(
+            self.book, self.dossier, given, self.actor(entry, body), entry.at, self.directory, self.wording
+        )
+
+    def filling(self, form_id: str) -> dict[str, Plain]:
+        """What was answered to a later form."""
+        form = self.book.tasks.get(form_id)
+        names = {key for asked in form.fields for key in keys_of(asked)} if isinstance(form, Form) else set()
+        return {name: answer for name, answer in self.later.items() if name in names}
+
+    def do(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        task_id = self.name(body.get("task"))
+        task, common = self.book.tasks.get(task_id), (entry.at, self.directory, self.wording)
+        if isinstance(task, Link):
+            return linking.link_ended(self.book, self.dossier, task_id, str(body.get("end")), *common)
+        if isinstance(task, Form) and task.register is not None:
+            value = str(self.later.get(task_id, "unavailable"))
+            return workflow.answer_look_up(self.book, self.dossier, task_id, value, self.later, *common)
+        if task_id == APPLICATION and self.dossier.correction is not None:
+            made = frozenset(self.dossier.correction.fields)
+            self.dossier = replace(self.dossier, correction=replace(self.dossier.correction, made=made))
+        answers = {} if task_id == APPLICATION or isinstance(task, Appointment) else self.filling(task_id)
+        actor = SYSTEM_ACTOR if body.get("by") == SYSTEM else self.actor(entry, body)
+        return workflow.task_done(self.book, self.dossier, task_id, actor, *common, answers)
+
+    def do_part(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        if body.get("by") == SYSTEM:
+            return None  # a silence: time writes it
+        task_id, part, actor = self.name(body.get("task")), str(body.get("part")), self.actor(entry, body)
+        common = (actor, entry.at, self.directory, self.wording)
+        form = self.book.tasks.get(task_id)
+        if isinstance(form, Form) and form.each:
+            number = int(part) if part.isdigit() else 0
+            filling = filling_at(task_id, self.later, number) or {}
+            return gathering.fill_row(self.book, self.dossier, task_id, number, filling, *common)
+        service, besides = self.name(part), self.later.get(task_id)
+        said = besides.get(service) if isinstance(besides, dict) else None
+        answers: dict[str, Plain] = {**(said if isinstance(said, dict) else {}), OPINION: self.later.get(service)}
+        return gathering.give_opinion(self.book, self.dossier, service, answers, *common)
+
+    def pay(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        """What was paid in full then is paid in full now, whatever it costs; a part stays that part."""
+        fees, whole = body.get("fees"), body.get("done")
+        for old, amount in fees.items() if isinstance(fees, dict) else ():
+            name = self.name(old)
+            owed = self.dossier.owed.get(name)
+            if owed is None or name in self.dossier.done:
+                continue
+            full = isinstance(whole, list) and old in whole
+            sum_ = owed.left if full else min(owed.left, amount if isinstance(amount, int) else 0)
+            payer = Actor("provider", entry.actor)
+            self._keep(
+                workflow.pay(self.book, self.dossier, (name,), sum_, payer, entry.at, self.directory, self.wording)
+            )
+        return None
+
+    def book_slot(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        self.held += 1
+        start = datetime.fromisoformat(str(body.get("start")))
+        return appointments.place(
+            self.book, self.dossier, self.name(body.get("appointment")), str(body.get("office")), start, {}, SYSTEM_ACTOR,
+            entry.at, self.directory, self.wording, booking_id=f"slot {self.held}",
+        )  # fmt: skip
+
+    def give_back(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        return self._at_visit(appointments.release, entry, body)
+
+    def lose(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        name, change = self.name(body.get("appointment")), str(body.get("change"))
+        common = (SYSTEM_ACTOR, entry.at, self.directory, self.wording)
+        return appointments.lose(self.book, self.dossier, name, change, *common)
+
+    def walk_in(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        self.held += 1
+        known = self.dossier.bookings.get(self.name(body.get("appointment")))
+        there = str(body.get("office") or (known.office if known else ""))
+        return walk_ins.come(
+            self.book, self.dossier, self.name(body.get("appointment")), there, SYSTEM_ACTOR, entry.at, self.directory,
+            self.wording, booking_id=f"slot {self.held}",
+        )  # fmt: skip
+
+    def not_come(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        """An arrival alone is not lived again, so only who came without a time can be gone."""
+        known = self.dossier.bookings.get(self.name(body.get("appointment")))
+        gone = known is not None and known.arrived_at is not None
+        return self._at_visit(walk_ins.not_come, entry, body) if gone else None
+
+    def miss(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+        return self._at_visit(workflow.no_show, entry, body)
+
+    def _at_visit(self, verb: Callable[..., Decision], entry: Entry, body: Mapping[str, Plain]) -> Decision:
+        name = self.name(body.get("appointment"))
+        return verb(self.book, self.dossier, name, SYSTEM_ACTOR, entry.at, self.directory, self.wording)
+
+
+_Verb = Callable[[_Life, Entry, Mapping[str, Plain]], "Decision | None"]
+_VERBS: Final[Mapping[str, _Verb]] = {
+    "assisted": _Life.help, "submitted": _Life.submit, "transition": _Life.take, "task_done": _Life.do, "part_done": _Life.do_part,
+    "paid": _Life.pay, "booked": _Life.book_slot, "moved": _Life.book_slot, "cancelled": _Life.give_back,
+    "missed": _Life.miss, "slot_lost": _Life.lose, "walked_in": _Life.walk_in, "came_late": _Life.walk_in,
+    "not_come": _Life.not_come,
+}  # fmt: skip
+
+
+# -- what differs ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """One thing that would have gone otherwise. `kind`: missing, wrong, stopped, fee, refused, end, unfinished. `at` names
+    it; `before` and `after` are francs or states (empty = none)."""
+
+    kind: str
+    at: str = ""
+    before: str = ""
+    after: str = ""
+    state: str = ""
+
+
+def is_faithful(lived: Relived, kept: Dossier) -> bool:
+    """Whether a dossier lived again under its own book comes to what it was: else its journal is not enough."""
+    prices = {name: one.amount for name, one in kept.owed.items()}
+    return (
+        lived.dossier.state == kept.state
+        and not lived.refused
+        and {name: one.amount for name, one in lived.dossier.owed.items()} == prices
+    )
+
+
+def differences(translation: Translation, before: Relived, after: Relived) -> tuple[Difference, ...]:
+    """What would have gone otherwise under the later edition; of several refusals the first, which brings the others."""
+    return tuple(dict.fromkeys(_differences(translation, before, after)))
+
+
+def _differences(translation: Translation, before: Relived, after: Relived) -> Iterator[Difference]:
+    known = {(translation.spot(at), code) for at, code in before.faults}
+    for at, code in after.faults:
+        if (at, code) not in known:
+            yield Difference("missing" if code in ("empty", "file") else "wrong", _without_rows(at))
+    yield from _prices(translation, before.dossier, after.dossier, bool(after.refused))
+    for one in after.refused[:1]:
+        yield Difference("stopped" if one.why == "ineligible" else "refused", one.at, state=one.state)
+    end, other = before.dossier.state, after.dossier.state
+    if after.dossier.closed_at is None:
+        yield Difference("unfinished", before=end, after=other)
+    elif (translation.state(end) or end) != other:
+        yield Difference("end", before=end, after=other)
+
+
+def _without_rows(at: str) -> str:
+    """`enfants.2.age` is told as `enfants.age`: rows are of one dossier only."""
+    return ".".join(part for part in at.split(".") if not part.isdigit())
+
+
+def _prices(translation: Translation, before: Dossier, after: Dossier, stopped: bool) -> Iterator[Difference]:
+    then = {translation.name(name) or name: one.amount for name, one in before.owed.items()}
+    now = {name: one.amount for name, one in after.owed.items()}
+    for name in sorted(then.keys() | now.keys()):
+        old, new = then.get(name), now.get(name)
+        if old != new and not (new is None and stopped):
+            yield Difference("fee", name, "" if old is None else str(old), "" if new is None else str(new))

@@ -1,0 +1,1 @@
+"""Field types, raw answers, field views, evaluation scope, display."""

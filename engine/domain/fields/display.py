@@ -1,0 +1,71 @@
+"""Answers and values as a reader sees them in messages and documents."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from engine.core.values import Plain
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.field_types import kind_of, text
+from engine.domain.fields.raw_answers import OTHER, fill_template
+from engine.domain.fields.scope import Standing
+from engine.model import Field
+from engine.model.types import Value
+
+
+def answer_words(standing: Standing, name: str, speech: Speech) -> str:
+    """What is said of a name of the book: an answer, a computed value, a definition. Nothing for what is hidden or
+    unknown."""
+    defined = standing.procedure.definitions.get(name)
+    if defined is not None:
+        return value_words(defined.value(standing.scope), speech)
+    field = standing.procedure.fields.get(name)
+    value = standing.scope.get(name)
+    if value is None:
+        return ""
+    if field is None:
+        return value_words(value, speech)
+    if field.type == "rows":
+        return str(len(value)) if isinstance(value, tuple) else ""
+    plain = kind_of(field).plain(value) if field.value is not None else standing.answers.get(name)
+    return text(field, plain, standing.asking(name), speech, standing.answers.get(f"{name}_{OTHER}"))
+
+
+def name_words(standing: Standing, name: str, speech: Speech) -> str:
+    """The same in the name of a dossier: rows by the first of them, and how many more: `LEE Anna (+2)`."""
+    field = standing.procedure.fields.get(name)
+    if field is None or field.row_label is None:
+        return answer_words(standing, name, speech)
+    rows = standing.values.rows(name)
+    if not rows or standing.scope.get(name) is None:
+        return ""
+    columns = {column.id: column for column in field.rows}
+    said = {
+        one: column_words(standing, name, 0, columns[one], speech) for one in field.row_label.names & columns.keys()
+    }
+    first = " ".join(fill_template(field.row_label.text.in_(speech.language), said).split())
+    return f"{first} (+{len(rows) - 1})" if first and len(rows) > 1 else first
+
+
+def column_words(standing: Standing, rows: str, number: int, column: Field, speech: Speech) -> str:
+    """The same for one column of one row."""
+    values = standing.values.rows(rows)
+    if not number < len(values) or values[number].get(column.id) is None:
+        return ""
+    row, answers = values[number], values[number].answers
+    plain: Plain = kind_of(column).plain(row[column.id]) if column.value is not None else answers.get(column.id)
+    return text(column, plain, standing.asking(rows).inside(row), speech, answers.get(f"{column.id}_{OTHER}"))
+
+
+def value_words(value: Value, speech: Speech) -> str:
+    """A value whose question is not known, by what it is."""
+    if isinstance(value, bool):
+        return speech.wording.yes_no(value, speech.language)
+    if isinstance(value, date):
+        return speech.wording.day(value, speech.language)
+    if isinstance(value, int):
+        return speech.wording.amount(value, speech.language)
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return value if isinstance(value, str) else ""

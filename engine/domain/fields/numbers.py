@@ -1,0 +1,123 @@
+"""Answers that count: integer, money (whole francs), decimal, percent."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from math import ceil
+from typing import ClassVar, Final
+
+from engine.core.values import Plain
+from engine.domain.fields.field_type import Asking, FieldKind, Speech, bound, field_kind
+from engine.domain.fields.raw_answers import Fault, fault, is_wrong, typed_text
+from engine.model import Field
+from engine.model.types import Value
+
+LARGEST: Final = 10**15 - 1  # beyond, nobody means it, and every store and page still holds it exactly
+_CURRENCY: Final = re.compile(r"(?:f ?cfa|f|cfa|xof)\.?", re.IGNORECASE)
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}")
+_GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[.,][0-9]{3})+")
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,30}(?:[.,][0-9]{1,9})?")
+
+
+def _bare(field: Field, typed: str) -> str:
+    """The figures of `30 000 F`, `168 cm`, `1'500`: without grouping, unit or currency."""
+    text = typed.strip()
+    unit = (field.unit or "").casefold()
+    if unit and text.casefold().endswith(unit):
+        text = text[: -len(unit)]
+    elif field.type == "money":
+        text = re.sub(rf"\s*{_CURRENCY.pattern}$", "", text, flags=re.IGNORECASE)
+    return re.sub(r"(?<=[0-9])[ '’](?=[0-9])", "", text).replace("−", "-").strip()
+
+
+class _NumberKind(FieldKind):
+    floor: ClassVar[int | None] = None  # the minimum when the file says none
+
+    def limits(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+        value = _number(self.typed(field, plain)) or Decimal(0)
+        minimum, maximum = self._bounds(field, asking)
+        facts = {
+            name: f"{limit:f}" for name, limit in (("minimum", minimum), ("maximum", maximum)) if limit is not None
+        }
+        if field.unit:
+            facts["unit"] = field.unit
+        if minimum is not None and value < minimum:
+            return [fault("minimum", field.bounds.message, **facts)]
+        if maximum is not None and value > maximum:
+            return [fault("maximum", field.bounds.message, **facts)]
+        return [fault("maximum", maximum=str(LARGEST))] if abs(value) > LARGEST else []
+
+    def _bounds(self, field: Field, asking: Asking) -> tuple[Decimal | None, Decimal | None]:
+        minimum = self.floor if field.bounds.minimum is None else bound(field.bounds.minimum, asking)
+        return _number(minimum), _number(bound(field.bounds.maximum, asking))
+
+    def example(self, field: Field, asking: Asking) -> Plain:
+        minimum, maximum = self._bounds(field, asking)
+        value = max(1, ceil(minimum)) if minimum is not None else 1
+        return self.plain(min(value, int(maximum)) if maximum is not None else value)
+
+
+def _number(value: Value) -> Decimal | None:
+    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
+
+
+@field_kind("integer", "money")
+class WholeKind(_NumberKind):
+    floor: ClassVar[int | None] = 0
+
+    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+        text = _bare(field, typed)
+        if field.type == "money" and _GROUPED.fullmatch(text):
+            text = text.replace(".", "").replace(",", "")
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        return fault("whole" if _DECIMAL.fullmatch(text) else "number")
+
+    def typed(self, field: Field, plain: Plain) -> Value:
+        return plain if isinstance(plain, int) and not isinstance(plain, bool) else None
+
+    def plain(self, value: Value) -> Plain:
+        return int(value) if isinstance(value, int | Decimal) else None
+
+    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+        value = self.typed(field, plain)
+        if not isinstance(value, int):
+            return typed_text(plain)
+        words = speech.wording.amount(value, speech.language)
+        if field.type == "money":
+            return f"{words}\u00a0FCFA"
+        if field.unit:
+            return f"{words}\u00a0{field.unit}"
+        return words if abs(value) >= 10_000 else str(value)  # it may be a year: `2019`, not `2 019`
+
+
+@field_kind("decimal", "percent")
+class DecimalKind(_NumberKind):
+    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+        text = _bare(field, typed.removesuffix("%") if field.type == "percent" else typed)
+        return self.plain(Decimal(text.replace(",", "."))) if _DECIMAL.fullmatch(text) else fault("number")
+
+    def typed(self, field: Field, plain: Plain) -> Value:
+        if isinstance(plain, str) and re.fullmatch(r"-?[0-9]{1,31}(\.[0-9]{1,9})?", plain):
+            return Decimal(plain)
+        return None
+
+    def plain(self, value: Value) -> Plain:
+        """The shortest text of the number: `12.5`, never `12.50` nor `1E+3`."""
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            return None
+        text = f"{Decimal(value):f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return "0" if text in ("-0", "") else text
+
+    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+        value = self.typed(field, plain)
+        if is_wrong(plain) or not isinstance(value, Decimal):
+            return typed_text(plain)
+        whole, _, part = f"{abs(value):f}".partition(".")
+        words = ("-" if value < 0 else "") + speech.wording.amount(int(whole), speech.language)
+        if part:
+            words += ("," if speech.language != "en" else ".") + part
+        unit = "%" if field.type == "percent" else field.unit
+        return f"{words}\u00a0{unit}" if unit else words

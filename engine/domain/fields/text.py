@@ -1,0 +1,149 @@
+"""Answers made of words: text, address, identifier, e-mail, telephone."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from typing import Any, Final
+
+import phonenumbers
+import re2
+from email_validator import EmailNotValidError, validate_email
+
+from engine.core.values import Plain, has_check_digit, has_local_length
+from engine.domain.fields.field_type import Asking, FieldKind, Speech, field_kind
+from engine.domain.fields.raw_answers import Fault, fault, has_control, typed_text
+from engine.model import Field, Scheme
+
+REGION: Final = "TG"
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.log_errors = (
+        False  # a pattern too rich for its quickest way is held the other way, which is no error of anybody
+    )
+    return re2.compile(pattern, options)
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Does the whole text match? Linear time whatever the pattern and the text."""
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@field_kind("text", "address")
+class WordsKind(FieldKind):
+    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+        if has_control(typed):
+            return fault("control")
+        return unicodedata.normalize("NFC", typed.upper()) if field.upper else typed
+
+    def limits(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+        text, bounds = str(plain), field.bounds
+        if len(text) > bounds.max_length:
+            return [fault("length", maximum=bounds.max_length, over=len(text) - bounds.max_length)]
+        if len(text) < bounds.min_length:
+            return [fault("length", minimum=bounds.min_length, under=bounds.min_length - len(text))]
+        if bounds.pattern is not None and not matches(bounds.pattern, text):
+            return [fault("format", bounds.message, example=self.shape(field, asking))]
+        return []
+
+
+def _luhn(text: str) -> bool:
+    if not (text.isascii() and text.isdigit()):
+        return False
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(text))]
+    return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0
+
+
+def _mod97(text: str) -> bool:
+    """ISO 7064 mod 97-10: letters count 10 to 35, the remainder must be 1."""
+    signs = [sign for sign in text.upper() if sign.isascii() and sign.isalnum()]
+    return bool(signs) and int("".join(str(int(sign, 36)) for sign in signs)) % 97 == 1
+
+
+_LONGEST_NUMBER: Final = 200  # signs, with the spaces that people put in it
+CHECKSUMS: Final = {"luhn": _luhn, "mod97": _mod97, "damm": has_check_digit}
+
+
+@field_kind("identifier")
+class IdentifierKind(WordsKind):
+    """A number given by an administration: its scheme says its shape. Spaces and small letters are forgiven."""
+
+    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+        if has_control(typed):
+            return fault("control")
+        scheme = asking.schemes.get(field.scheme or "")
+        if scheme is None:
+            return typed.upper() if field.upper else typed
+        if len(typed) > _LONGEST_NUMBER:  # not read four times over
+            return _scheme_fault("identifier", scheme, field)
+        compact = typed.replace(" ", "")
+        for text in (typed, compact, typed.upper(), compact.upper()):
+            if matches(scheme.pattern, text):
+                return text
+        return _scheme_fault("identifier", scheme, field)
+
+    def limits(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+        scheme = asking.schemes.get(field.scheme or "")
+        if scheme is None:
+            return super().limits(field, plain, asking)
+        if not matches(scheme.pattern, str(plain)):
+            return [_scheme_fault("identifier", scheme, field)]
+        holds = CHECKSUMS.get(scheme.checksum or "")
+        if holds is not None and not holds(str(plain)):
+            return [_scheme_fault("checksum", scheme, field)]
+        return super().limits(field, plain, asking)
+
+    def example(self, field: Field, asking: Asking) -> Plain:
+        scheme = asking.schemes.get(field.scheme or "")
+        return scheme.example if scheme else super().example(field, asking)
+
+
+def _scheme_fault(code: str, scheme: Scheme, field: Field) -> Fault:
+    return fault(code, field.bounds.message, name=str(scheme.label), example=scheme.example)
+
+
+@field_kind("email")
+class EmailKind(FieldKind):
+    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+        return email_address(typed) or fault("email")
+
+    def example(self, field: Field, asking: Asking) -> Plain:
+        return "afi.amegan@exemple.tg"
+
+
+def email_address(typed: str) -> str | None:
+    """The address as it is written to; none when it is no address, or one that the head of a mail reads as an encoded word."""
+    if "=?" in typed:
+        return None
+    try:
+        return validate_email(typed, check_deliverability=False).normalized
+    except (EmailNotValidError, UnicodeError):
+        return None
+
+
+@field_kind("phone")
+class PhoneKind(FieldKind):
+    """Kept as E.164; a number without country is Togolese."""
+
+    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+        if len(typed) > 40 or any(sign.isalpha() for sign in typed):
+            return fault("phone")
+        try:
+            number = phonenumbers.parse(typed, REGION)
+        except phonenumbers.NumberParseException:
+            return fault("phone")
+        if number.extension or not phonenumbers.is_valid_number(number):
+            return fault("phone", why="unassigned") if has_local_length(typed) else fault("phone")
+        return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+        typed = typed_text(plain)
+        if typed.startswith("+228") and len(typed) == 12:
+            return f"+228 {typed[4:6]} {typed[6:8]} {typed[8:10]} {typed[10:]}"
+        return typed
+
+    def example(self, field: Field, asking: Asking) -> Plain:
+        return "+22890123456"

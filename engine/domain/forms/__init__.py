@@ -1,0 +1,1 @@
+"""Pages, posted values, validation, eligibility, samples."""

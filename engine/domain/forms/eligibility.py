@@ -1,0 +1,80 @@
+"""Eligibility: the questions asked before the form, one by one, and the answer that stops there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from engine.core.values import Plain
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.field_types import field_problems, kind_of, read_field
+from engine.domain.fields.raw_answers import Raw
+from engine.domain.fields.scope import standing_before
+from engine.domain.fields.views import AnswerProblem, FieldView
+from engine.domain.forms.views_of_fields import Showing, by_place, field_views
+from engine.model import Criterion, Procedure
+from engine.model.directory import Directory
+
+
+def next_criterion(
+    procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory
+) -> Criterion | None:  # fmt: skip
+    """The first question not answered yet; none when all are."""
+    standing = standing_before(procedure, given, day, directory)
+    for criterion in procedure.eligibility:
+        if standing.shows(criterion.field) and standing.values[criterion.id] is None:
+            return criterion
+    return None
+
+
+def stopped_by(
+    procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory
+) -> Criterion | None:  # fmt: skip
+    """The first question whose answer means that the procedure is not for this person; none if it may be. A question
+    not answered yet stops nobody, whatever its condition says of an absent answer."""
+    standing = standing_before(procedure, given, day, directory)
+    for criterion in procedure.eligibility:
+        answered = standing.shows(criterion.field) and standing.values[criterion.id] is not None
+        if answered and criterion.stop_when.holds(standing.values.scope):
+            return criterion
+    return None
+
+
+def read_criterion(
+    procedure: Procedure,
+    criterion: Criterion,
+    raw: Raw,
+    given: Mapping[str, Plain],
+    day: date,
+    directory: Directory,
+) -> tuple[dict[str, Plain], tuple[AnswerProblem, ...]]:
+    """All the answers with the one that was posted, and what is wrong with it."""
+    field = criterion.field
+    asking = standing_before(procedure, given, day, directory).asking()
+    answers = {**given, **read_field(field, raw, field.id, given, asking)}
+    asking = standing_before(procedure, answers, day, directory).asking()
+    return answers, tuple(field_problems(field, answers, field.id, asking))
+
+
+def adopt_criteria(
+    procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory
+) -> dict[str, Plain]:  # fmt: skip
+    """The eligibility answers among `given`, in the form answers are kept; everything else is left out."""
+    asking = standing_before(procedure, {}, day, directory).asking()
+    fields = [criterion.field for criterion in procedure.eligibility]
+    return {field.id: kind_of(field).adopt(field, given[field.id], asking) for field in fields if field.id in given}
+
+
+def view_criterion(
+    procedure: Procedure,
+    criterion: Criterion,
+    given: Mapping[str, Plain],
+    day: date,
+    directory: Directory,
+    speech: Speech,
+    problems: Iterable[AnswerProblem] = (),
+) -> FieldView:
+    """The question as any face draws it."""
+    standing = standing_before(procedure, given, day, directory)
+    showing = Showing(standing, speech, problems=by_place(problems))
+    return next(field_views(showing, (criterion.field,)))

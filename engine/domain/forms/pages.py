@@ -1,0 +1,373 @@
+"""Which pages and questions are on the path, what a post changes, what is still wrong, and the one view of it all.
+
+Everything here judges answers against the book; nothing keeps anything. Visibility is worked out anew at each post, so
+that neither a hidden question nor a computed, locked or foreign one can be written to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from engine.core.values import Plain, Text
+from engine.domain.common.text_provider import Wording
+from engine.domain.fields.display import name_words
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.field_types import adopt, is_asked
+from engine.domain.fields.raw_answers import Raw, fill_template, is_blank
+from engine.domain.fields.scope import Standing, Values, standing_of
+from engine.domain.fields.views import AnswerProblem, FieldView, FormView, PageView
+from engine.domain.forms.posted_values import change_rows, keys_of, read_answers, restore_hidden
+from engine.domain.forms.validation import page_problems
+from engine.domain.forms.views_of_fields import Showing, by_place, field_views, speech_for
+from engine.model import Field, Form, Page, Procedure
+from engine.model.directory import Directory
+from engine.model.types import Scope
+from engine.records.dossier import Actor, Dossier
+
+_ANSWERED_BY_NOBODY: Final = frozenset({"empty", "file", "declaration", "rows_few"})
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """What a post comes to. `answers` are all those to keep, wrong ones as typed. `opened` are the questions this post
+    brings onto its own page: not a fault, the page is simply shown again. `closed` had an answer and are now hidden.
+    `before` and `after` are the dossier without and with the post."""
+
+    answers: Mapping[str, Plain]
+    before: Standing
+    after: Standing
+    problems: tuple[AnswerProblem, ...] = ()
+    changed: frozenset[str] = frozenset()
+    opened: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    rows_changed: bool = False
+
+    @property
+    def errors(self) -> tuple[AnswerProblem, ...]:
+        return tuple(one for one in self.problems if not one.warns)
+
+    @property
+    def stays(self) -> bool:
+        """Is the same page to be shown again: something is wrong, was just opened, or a row came or went?"""
+        return bool(self.errors or self.opened or self.rows_changed)
+
+
+# -- the path ----------------------------------------------------------------------------------------------------------
+
+
+def path(procedure: Procedure, scope: Scope) -> tuple[Page, ...]:
+    """The pages that have something to ask, in order."""
+    return tuple(page for page in procedure.form.pages if any(_asks(field, scope) for field in page.fields))
+
+
+def _asks(field: Field, scope: Scope) -> bool:
+    if not is_asked(field):
+        return False
+    return scope.values.shows(field.id) if isinstance(scope.values, Values) else field.when.holds(scope)
+
+
+def next_page(procedure: Procedure, scope: Scope, page_id: str) -> Page | None:
+    """The page of the path that comes after this one, itself on the path or not; none after the last."""
+    order = [page.id for page in procedure.form.pages]
+    place = order.index(page_id) if page_id in order else -1
+    return next((page for page in path(procedure, scope) if order.index(page.id) > place), None)
+
+
+def open_fields(procedure: Procedure, dossier: Dossier) -> frozenset[str]:
+    """The questions of the application that may be answered now: all of a draft; those an agent asks to correct, and
+    those a correction brings that were never put; none otherwise."""
+    asked = frozenset(field.id for field in procedure.form.fields if is_asked(field))
+    if dossier.is_draft:
+        return asked
+    state = procedure.states.get(dossier.state)
+    if state is None or state.mode != "correct":
+        return frozenset()
+    if state.correct == "everything":
+        return asked
+    wanted = dossier.correction.fields if dossier.correction else {}
+    return frozenset(one for one in asked if one in wanted or one not in dossier.answers)
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read_page(
+    procedure: Procedure,
+    dossier: Dossier,
+    page_id: str,
+    raw: Raw,
+    day: date,
+    directory: Directory,
+    only: frozenset[str] | None = None,
+) -> PageRead:
+    """What the post of one page comes to. A page that does not exist, or is not open, changes nothing."""
+    pages = [page for page in procedure.form.pages if page.id == page_id]
+    return _read(procedure, dossier, pages, raw, day, directory, open_fields(procedure, dossier), only)
+
+
+def read_corrections(
+    procedure: Procedure, dossier: Dossier, raw: Raw, day: date, directory: Directory
+) -> PageRead:  # fmt: skip
+    """The same for everything an agent asked to correct, whatever its page."""
+    return _read(procedure, dossier, procedure.form.pages, raw, day, directory, open_fields(procedure, dossier), None)
+
+
+def read_filling(
+    procedure: Procedure, form_id: str, dossier: Dossier, raw: Raw, day: date, directory: Directory
+) -> PageRead:
+    """The same for a later form; `answers` are that form's only."""
+    form = procedure.tasks.get(form_id)
+    pages = form.pages if isinstance(form, Form) else ()
+    fields = frozenset(field.id for page in pages for field in page.fields)
+    found = _read(procedure, dossier, pages, raw, day, directory, fields, None)
+    return replace(found, answers=_filling(pages, found.answers, procedure, dossier, day, directory))
+
+
+def _filling(
+    pages: Iterable[Page], answers: Mapping[str, Plain], procedure: Procedure, dossier: Dossier, day: date,
+    directory: Directory,
+) -> dict[str, Plain]:  # fmt: skip
+    standing = standing_of(procedure, dossier, day, directory, answers)
+    asked = (field for page in pages for field in page.fields if is_asked(field) and standing.shows(field))
+    return {key: answers[key] for field in asked for key in keys_of(field) if key in answers}
+
+
+def _read(
+    procedure: Procedure,
+    dossier: Dossier,
+    pages: Iterable[Page],
+    raw: Raw,
+    day: date,
+    directory: Directory,
+    open_: frozenset[str],
+    only: frozenset[str] | None,
+) -> PageRead:
+    posted = {str(name): tuple(values) for name, values in raw.items()}
+    pages = tuple(pages)
+    fields = tuple(
+        field
+        for page in pages
+        for field in page.fields
+        if field.id in open_ and (only is None or field.id in only)
+    )  # fmt: skip
+    kept = dossier.answers
+    before = standing_of(procedure, dossier, day, directory)
+    answers = dict(kept)
+    answers.update(read_answers(fields, kept, before.values, posted, "", before.asking()))
+    after = standing_of(procedure, dossier, day, directory, answers)
+    if restore_hidden(fields, answers, kept, after.values):
+        after = standing_of(procedure, dossier, day, directory, answers)
+    with_rows = change_rows(fields, answers, after.values, posted)
+    if with_rows is not None:
+        answers = with_rows
+        after = standing_of(procedure, dossier, day, directory, answers)
+    opened = tuple(_opened(fields, before.values, after.values, ""))
+    names = frozenset(field.id for field in fields)
+    problems = [
+        one
+        for page in pages
+        for one in page_problems(after, page, names)
+        if not (one.at in opened and one.code in _ANSWERED_BY_NOBODY)
+    ]
+    return PageRead(
+        answers,
+        before,
+        after,
+        tuple(problems),
+        frozenset(name for name, plain in answers.items() if plain != kept.get(name)),
+        opened,
+        tuple(field.id for field in procedure.form.fields if _is_closed(field, before, after)),
+        with_rows is not None,
+    )
+
+
+def _opened(fields: Iterable[Field], before: Values, after: Values, prefix: str) -> Iterator[str]:
+    """The paths of the questions that nobody was put before; in a row, of one that was there before."""
+    for field in (one for one in fields if is_asked(one) and after.shows(one.id)):
+        if not before.shows(field.id):
+            if field.id not in after.answers or (prefix and is_blank(after.answers[field.id])):
+                yield prefix + field.id
+        elif field.type == "rows":
+            for number, rows in enumerate(zip(before.rows(field.id), after.rows(field.id), strict=False)):
+                yield from _opened(field.rows, *rows, f"{prefix}{field.id}.{number}.")
+
+
+def _is_closed(field: Field, before: Standing, after: Standing) -> bool:
+    hidden = before.shows(field) and not after.shows(field)
+    return hidden and is_asked(field) and not is_blank(before.answers.get(field.id))
+
+
+# -- checking ----------------------------------------------------------------------------------------------------------
+
+
+def check_answers(
+    procedure: Procedure, dossier: Dossier, day: date, directory: Directory
+) -> tuple[AnswerProblem, ...]:  # fmt: skip
+    """Everything wrong with the application, in the order of its pages; those that `warns` do not refuse."""
+    standing = standing_of(procedure, dossier, day, directory)
+    return tuple(one for page in _shown_pages(standing, procedure.form) for one in page_problems(standing, page))
+
+
+def check_filling(
+    procedure: Procedure,
+    form_id: str,
+    dossier: Dossier,
+    filling: Mapping[str, Plain],
+    day: date,
+    directory: Directory,
+) -> tuple[AnswerProblem, ...]:
+    """Everything wrong with a later form, filled with these answers."""
+    form = procedure.tasks.get(form_id)
+    standing = standing_of(procedure, dossier, day, directory, {**dossier.answers, **filling})
+    pages = form.pages if isinstance(form, Form) else ()
+    return tuple(one for page in pages for one in page_problems(standing, page))
+
+
+def _shown_pages(standing: Standing, form: Form) -> list[Page]:
+    return [page for page in form.pages if page.when.holds(standing.values.scope)]
+
+
+def live_answers(
+    procedure: Procedure, dossier: Dossier, day: date, directory: Directory
+) -> dict[str, Plain]:  # fmt: skip
+    """What is sent: the answers of hidden questions are dropped, inside rows too, and computed ones never kept. A
+    question left blank keeps its key, which tells that it was put."""
+    standing = standing_of(procedure, dossier, day, directory)
+    own = {key for field in procedure.form.fields for key in keys_of(field)}
+    others = {name: plain for name, plain in dossier.answers.items() if name not in own}
+    return {**others, **_live(procedure.form.fields, standing.values)}
+
+
+def _live(fields: Iterable[Field], values: Values) -> dict[str, Plain]:
+    live: dict[str, Plain] = {}
+    for field in fields:
+        if not is_asked(field) or not values.shows(field.id):
+            continue
+        if field.type == "rows":
+            rows: list[Plain] = [_live(field.rows, row) for row in values.rows(field.id)]
+            live[field.id] = rows
+            continue
+        live[field.id] = values.answers.get(field.id)
+        for key in keys_of(field)[1:]:
+            if values[key] is not None:
+                live[key] = values.answers.get(key)
+    return live
+
+
+# -- showing -----------------------------------------------------------------------------------------------------------
+
+
+def view_form(
+    procedure: Procedure,
+    dossier: Dossier,
+    day: date,
+    directory: Directory,
+    wording: Wording,
+    problems: Iterable[AnswerProblem] = (),
+    only: frozenset[str] | None = None,
+    reader: Actor | None = None,
+) -> FormView:
+    """The application on its path. Each page carries all that is wrong with it; its questions show it once the page was
+    visited, or when `problems` are handed in. `only` keeps some questions, as a correction does."""
+    standing = standing_of(procedure, dossier, day, directory)
+    given = tuple(problems)
+    pages = path(procedure, standing.values.scope)
+    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
+    views = [_page_view(showing, pages, number, given, only) for number in range(1, len(pages) + 1)]
+    return FormView(procedure.identity.title, tuple(view for view in views if view.fields or only is None))
+
+
+def view_page(
+    standing: Standing,
+    page_id: str,
+    dossier: Dossier,
+    wording: Wording,
+    problems: Iterable[AnswerProblem] = (),
+    reader: Actor | None = None,
+    judged: bool = True,
+) -> PageView | None:
+    """One page of that view, the others not worked out; none when it is not on the path. Its questions show `problems`
+    and no others; the page itself still carries all that is wrong with it, unless it is not `judged`: then only what is
+    wrong beside rows, which their list tells."""
+    procedure = standing.procedure
+    pages = path(procedure, standing.values.scope)
+    number = next((number for number, page in enumerate(pages, 1) if page.id == page_id), None)
+    if number is None:
+        return None
+    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
+    judged = judged or any(field.type == "rows" for field in pages[number - 1].fields)
+    return _page_view(showing, pages, number, tuple(problems), None, tells=False, judged=judged)
+
+
+def view_filling(
+    procedure: Procedure,
+    form_id: str,
+    dossier: Dossier,
+    day: date,
+    directory: Directory,
+    wording: Wording,
+    problems: Iterable[AnswerProblem] = (),
+    filling: Mapping[str, Plain] | None = None,
+    reader: Actor | None = None,
+) -> FormView:
+    """A later form, with what the dossier holds of it or with `filling` (what was just posted)."""
+    form = procedure.tasks.get(form_id)
+    pages = form.pages if isinstance(form, Form) else ()
+    standing = standing_of(procedure, dossier, day, directory, {**dossier.answers, **(filling or {})})
+    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, None, reader)
+    views = [_page_view(showing, pages, number, tuple(problems), None) for number in range(1, len(pages) + 1)]
+    return FormView(form.label if form else Text(()), tuple(views))
+
+
+def _page_view(
+    showing: Showing,
+    pages: tuple[Page, ...],
+    position: int,
+    given: tuple[AnswerProblem, ...],
+    only: frozenset[str] | None,
+    tells: bool = True,
+    judged: bool = True,
+) -> PageView:
+    """The page at this place of the path, the first being 1. `tells`: of its own, without problems `given`."""
+    standing, page = showing.standing, pages[position - 1]
+    before = pages[position - 2].id if position > 1 else ""
+    fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
+    found = tuple(page_problems(standing, page, only)) if judged else ()
+    visited = all(_was_put(field, standing) for field in page.fields)
+    said = given or (found if visited and tells else ())
+    views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
+    complete = judged and not any(not one.warns for one in found)
+    return PageView(page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before)
+
+
+def _was_put(field: Field, standing: Standing) -> bool:
+    return not is_asked(field) or not standing.shows(field) or field.id in standing.answers
+
+
+# -- around the form ---------------------------------------------------------------------------------------------------
+
+
+def prefilled(
+    procedure: Procedure, facts: Mapping[str, Plain], dossier: Dossier, day: date, directory: Directory
+) -> dict[str, Plain]:
+    """The answers a new draft begins with, from what is known (`account.phone`, `look_up.<id>.<answer>`)."""
+    asking = standing_of(procedure, dossier, day, directory).asking()
+    found: dict[str, Plain] = {}
+    for field in procedure.form.fields:
+        known = facts.get(field.prefill or "")
+        if known is not None and is_asked(field) and field.type != "rows":
+            found.update(adopt(field, {field.id: known}, asking))
+    return found
+
+
+def dossier_label(procedure: Procedure, dossier: Dossier, day: date, directory: Directory, wording: Wording) -> str:
+    """What the dossier is called in lists, as the book says; names that are not answered vanish."""
+    template = procedure.identity.dossier_label
+    if not template.text:
+        return ""
+    standing, speech = standing_of(procedure, dossier, day, directory), Speech(wording, dossier.language)
+    said = {name: name_words(standing, name, speech) for name in template.names}
+    return " ".join(fill_template(template.text.in_(dossier.language), said).split())

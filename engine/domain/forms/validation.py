@@ -1,0 +1,113 @@
+"""What is wrong with a set of answers: each question on the path, the rows, and the rules across answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from types import MappingProxyType
+
+from engine.domain.fields.field_types import field_problems, is_asked, kind_of
+from engine.domain.fields.raw_answers import fault
+from engine.domain.fields.scope import Standing, Values
+from engine.domain.fields.views import AnswerProblem
+from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import Name, needed_names, walk
+from engine.model import Check, Field, Page
+from engine.model.types import Scope, Value
+
+
+def page_problems(standing: Standing, page: Page, among: frozenset[str] | None = None) -> list[AnswerProblem]:
+    """What is wrong on one page: its questions (only those named by `among`), then its checks."""
+    fields = [field for field in page.fields if among is None or field.id in among]
+    found = list(_problems(standing, fields, standing.values, ""))
+    for check in page.checks:
+        scope = standing.asking_for(needed_names(tree(check.holds))).scope
+        found += _check_problems(check, page.fields, scope, "")
+    return found
+
+
+def row_page_problems(standing: Standing, page: Page, row: Values) -> Iterator[AnswerProblem]:
+    """What is wrong with a page that is answered for one row."""
+    yield from _problems(standing, page.fields, row, "")
+    for check in page.checks:
+        yield from _check_problems(check, page.fields, row.scope, "")
+
+
+def _problems(standing: Standing, fields: Iterable[Field], values: Values, prefix: str) -> Iterator[AnswerProblem]:
+    for field in fields:
+        if not is_asked(field) or not values.shows(field.id):
+            continue
+        path = prefix + field.id
+        if field.type == "rows":
+            yield from _rows_problems(standing, field, values, path)
+        else:
+            yield from field_problems(field, values.answers, path, standing.asking_in(values.scope_for(field.id)))
+
+
+def _rows_problems(standing: Standing, field: Field, values: Values, path: str) -> Iterator[AnswerProblem]:
+    rows, bounds, scope = values.rows(field.id), field.bounds, values.scope_for(field.id)
+    required = field.required.holds(scope)
+    if (required or rows) and len(rows) < bounds.min_items:
+        yield fault("rows_few", minimum=bounds.min_items).at(path, field)
+    if len(rows) > bounds.max_items:
+        yield fault("rows_many", maximum=bounds.max_items).at(path, field)
+    for number, row in enumerate(rows):
+        prefix = f"{path}.{number}."
+        yield from _problems(standing, field.rows, row, prefix)
+        for check in field.checks:
+            yield from _check_problems(check, field.rows, row.scope, prefix)
+    for columns in field.unique:
+        yield from _twins(field, columns, rows, path)
+    yield from _total_problems(field, rows, scope, path)
+
+
+def _twins(field: Field, columns: tuple[str, ...], rows: tuple[Values, ...], path: str) -> Iterator[AnswerProblem]:
+    """Rows that say again what another said where each must differ."""
+    first: dict[tuple[Value, ...], int] = {}
+    column = next(one for one in field.rows if one.id == columns[-1])
+    for number, row in enumerate(rows):
+        said = tuple(row[name] for name in columns)
+        if any(value is None for value in said):
+            continue
+        twin = first.setdefault(said, number)
+        if twin != number:
+            yield fault("unique", row=twin + 1, label=str(column.label)).at(f"{path}.{number}.{column.id}", column)
+
+
+def _total_problems(field: Field, rows: tuple[Values, ...], scope: Scope, path: str) -> Iterator[AnswerProblem]:
+    if field.total is None or not rows:
+        return
+    column = next(one for one in field.rows if one.id == field.total.of)
+    parts = [row[column.id] for row in rows]
+    wanted = field.total.equals.value(scope)
+    if wanted is None or not all(isinstance(part, int | Decimal) for part in parts):
+        return
+    found = sum((Decimal(part) for part in parts if isinstance(part, int | Decimal)), Decimal(0))
+    if found != wanted:
+        yield fault("total", wanted=_said(column, wanted), found=_said(column, found), label=str(column.label)).at(
+            path, field
+        )
+
+
+def _said(column: Field, value: Value) -> str:
+    return str(kind_of(column).plain(value))
+
+
+def _check_problems(check: Check, fields: tuple[Field, ...], scope: Scope, prefix: str) -> Iterator[AnswerProblem]:
+    """A check is read only when every answer it needs is there."""
+    needed = needed_names(tree(check.holds))
+    if any(scope.get(name) is None for name in needed) or not check.when.holds(scope) or check.holds.holds(scope):
+        return
+    field = _spot(check, fields)
+    at = prefix + (field.id if field else check.at or check.id)
+    facts = MappingProxyType({"type": "check", "id": check.id})
+    yield AnswerProblem(at, "check", facts, check.message, check.warns, field.label if field else None)
+
+
+def _spot(check: Check, fields: tuple[Field, ...]) -> Field | None:
+    """The question beside which the check speaks: the one it says, else the last it names on its page."""
+    known = {field.id: field for field in fields}
+    if check.at is not None:
+        return known.get(check.at)
+    named = [node.id for node in walk(tree(check.holds)) if isinstance(node, Name) and node.id in known]
+    return known[named[-1]] if named else None

@@ -1,0 +1,339 @@
+"""One question as it stands, for any face: its words, what was answered, what is wrong with it, who may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Final
+
+from engine.core.values import Plain, Text
+from engine.domain.common.access import may_read_seen, may_see
+from engine.domain.common.text_provider import Wording
+from engine.domain.fields.choices import ChoiceKind, is_open
+from engine.domain.fields.field_type import Asking, Speech
+from engine.domain.fields.field_types import is_asked, kind_of, text
+from engine.domain.fields.files import files_of
+from engine.domain.fields.raw_answers import OTHER, fill_template, is_wrong, typed_text
+from engine.domain.fields.scope import Standing, Values
+from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, RowView
+from engine.language.expressions.compiler import expression_of, tree
+from engine.language.expressions.nodes import And, Compare, Name, Node, Not, OneOf, Or, Ticked, names_of
+from engine.model import Field, Option
+from engine.model.types import Constant, Expression, Scope
+from engine.records.dossier import Actor, Dossier
+
+
+def plain_condition(when: Expression, paths: Mapping[str, str], scope: Scope) -> Plain:
+    """The condition as data, or none when it is not simple or names nothing of `paths` (name → control). What it says
+    of other pages is settled now."""
+    if not when.names & paths.keys():
+        return None
+    found = _plain(tree(when), paths, scope)
+    return found if isinstance(found, dict) else None
+
+
+def _plain(node: Node, paths: Mapping[str, str], scope: Scope) -> Plain:
+    """A condition, `True` or `False` when it is settled, none when it cannot be said."""
+    if not names_of(node) & paths.keys():
+        return expression_of(node, "").holds(scope)
+    match node:
+        case Name(id=name) if node.type.kind == "yes_no":
+            return {"field": paths[name], "in": ["true"]}
+        case OneOf(item=Name(id=name)):
+            return {"field": paths[name], "out" if node.negated else "in": [str(code) for code in node.among]}
+        case Compare(left=Name(id=name), sign="==" | "!=", right=Constant(value=str(code))):
+            return {"field": paths[name], "in" if node.sign == "==" else "out": [code]}
+        case Ticked(code=Constant(value=str(code)), choices=Name(id=name)):
+            return {"field": paths[name], "out" if node.negated else "in": [code]}
+        case Not():
+            inner = _plain(node.item, paths, scope)
+            return not inner if isinstance(inner, bool) else None if inner is None else {"not": inner}
+        case And():
+            return _joined("all", [_plain(one, paths, scope) for one in node.items])
+        case Or():
+            return _joined("any", [_plain(one, paths, scope) for one in node.items])
+        case _:
+            return None
+
+
+def _joined(word: str, parts: list[Plain]) -> Plain:
+    """Parts put together, those that are settled left out."""
+    decides = word == "any"
+    if decides in parts:
+        return decides
+    left = [part for part in parts if not isinstance(part, bool)]
+    if any(part is None for part in left):
+        return None
+    return not decides if not left else left[0] if len(left) == 1 else {word: left}
+
+
+_WITH_FILES: Final = frozenset({"file", "photo", "evidence"})
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """To whom and how a form is shown. `open` are the questions that may be answered now (none = all of them)."""
+
+    standing: Standing
+    speech: Speech
+    dossier: Dossier | None = None
+    open: frozenset[str] | None = None
+    reader: Actor | None = None
+    problems: Mapping[str, tuple[AnswerProblem, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def may_read(self) -> Callable[[str], bool]:
+        """Whether the reader may see the answer to a question."""
+        reader, dossier, book = self.reader, self.dossier, self.standing.procedure
+        if reader is None or dossier is None:
+            return lambda _: True
+        sees = may_see(book, dossier, reader)
+        return lambda name: sees and may_read_seen(book, dossier, name, reader)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a question stands: the values of its level, the way to its control, the controls of its page, and whether
+    the question it belongs to is locked or masked."""
+
+    values: Values
+    prefix: str
+    controls: Mapping[str, str]
+    locked: bool
+    masked: bool
+
+
+def speech_for(reader: Actor | None, dossier: Dossier, wording: Wording) -> Speech:
+    """How values are said: in the language of who reads them, else in that of the dossier."""
+    return Speech(wording, reader.language if reader and reader.language else dossier.language)
+
+
+def field_views(showing: Showing, fields: tuple[Field, ...]) -> Iterator[FieldView]:
+    """The questions of a page: those shown, and those a browser may reveal."""
+    place = _Place(showing.standing.values, "", _controls(fields, ""), False, False)
+    return _views(showing, fields, place)
+
+
+def row_views(showing: Showing, fields: tuple[Field, ...], row: Values) -> Iterator[FieldView]:
+    """The questions of a page that is answered for one row."""
+    return _views(showing, fields, _Place(row, "", _controls(fields, ""), False, False))
+
+
+def by_place(problems: Iterable[AnswerProblem]) -> Mapping[str, tuple[AnswerProblem, ...]]:
+    """Problems by the path of their control."""
+    found: dict[str, tuple[AnswerProblem, ...]] = {}
+    for one in problems:
+        found[one.at] = (*found.get(one.at, ()), one)
+    return found
+
+
+def _controls(fields: Iterable[Field], prefix: str) -> dict[str, str]:
+    return {one.id: prefix + one.id for one in fields if is_asked(one) and one.type != "rows"}
+
+
+def _views(showing: Showing, fields: Iterable[Field], place: _Place) -> Iterator[FieldView]:
+    may_read = showing.may_read()
+    for one in fields:
+        shown = place.values.shows(one.id)
+        masked = place.masked or not may_read(one.id)
+        locked = place.locked or not (showing.open is None or place.prefix or one.id in showing.open)
+        condition = None
+        if not masked and not locked and is_asked(one):
+            condition = plain_condition(one.when, place.controls, place.values.scope_for(one.id))
+        if shown or condition is not None:
+            yield _view(showing, one, place, shown, locked, masked, condition)
+
+
+def _view(
+    showing: Showing, one: Field, place: _Place, shown: bool, locked: bool, masked: bool, condition: Plain
+) -> FieldView:
+    asking, path = showing.standing.asking_in(place.values.scope_for(one.id)), place.prefix + one.id
+    plain = _readable(showing, one, place, locked, masked)
+    detail = None if masked else place.values.answers.get(f"{one.id}_{OTHER}")
+    said, is_rows = one.once(_said), one.type == "rows"
+    view = said.view if said.view.book is not None else said.view.with_answer(
+        required=one.required.holds(asking.scope), example=_example(one, asking),
+    )  # fmt: skip
+    view = view.with_answer(
+        path=path,
+        # what was
+        value=None if is_rows else typed_text(plain) if is_wrong(plain) else plain,
+        boxes=kind_of(one).boxes(plain), other_value=detail if isinstance(detail, str) else "",
+        text="" if is_rows or plain is None else text(one, plain, asking, showing.speech, detail),
+        options=said.picked(plain) if view.book is not None else tuple(_options(showing, one, asking, plain)),
+        problems=_problems(showing, path), reason=None if place.prefix else _reason(showing.dossier, one),
+        # by whom, and when
+        shown=shown, locked=locked, masked=masked, condition=condition,
+        sensitive=one.id in showing.standing.procedure.personal_data.sensitive,
+    )  # fmt: skip
+    if is_rows:
+        rows = tuple(_rows(showing, one, place, path, locked, masked))
+        blank = None if locked or masked else _blank_row(showing, one, place, path)
+        return view.with_answer(rows=rows, blank_row=blank)
+    return view.with_answer(files=_files(showing.dossier, plain)) if one.type in _WITH_FILES else view
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the book says of a question: its view before anybody answered, and its options, as they are and picked. Both
+    options and words are whole only where the view has a `book`."""
+
+    view: FieldView
+    options: tuple[tuple[OptionView, OptionView], ...]
+
+    def picked(self, plain: Plain) -> tuple[OptionView, ...]:
+        return tuple(one[_is_chosen(one[0].code, plain)] for one in self.options)
+
+
+def _said(one: Field) -> _Said:
+    evidence, bounds, settled = one.evidence, one.bounds, _is_settled(one)
+    asking = Asking(Scope({}, date.min))  # where everything is written in the file, nobody looks at it
+    view = FieldView(
+        id=one.id, path=one.id, type=one.type, label=one.label, help=one.help, unit=one.unit, basis=one.law_of("*"),
+        computed=one.value is not None, lines=one.lines, upper=one.upper, max_length=bounds.max_length,
+        max_items=bounds.max_items, min_items=bounds.min_items, max_size=bounds.max_size, accept=bounds.accept,
+        has_other=one.other, how=evidence.how if evidence else (), copies=evidence.copies if evidence else 1,
+        asks_issue_date=evidence is not None and evidence.max_age is not None,
+        columns=tuple(column.type for column in one.rows if is_asked(column)),
+        required=settled and one.required.holds(asking.scope), example=_example(one, asking) if settled else "",
+        book=object() if settled else None,
+    )  # fmt: skip
+    options = kind_of(one).options(one, asking) if settled else ()
+    shown = ((_option(option, asking, False), _option(option, asking, True)) for option in options)
+    return _Said(view, tuple(shown))
+
+
+def _is_settled(one: Field) -> bool:
+    """Does the file write all that the book says of a question, so that it hangs on no answer, day or list?"""
+    if one.type in _WITH_FILES or one.type == "rows" or one.scheme or not _is_written(one.required, one.example):
+        return False
+    if not isinstance(kind_of(one), ChoiceKind):
+        return True
+    dated = any(option.from_ or option.until or not _is_written(option.when) for option in one.options)
+    return bool(one.options) and one.under is None and not dated
+
+
+def _is_written(*expressions: Expression | None) -> bool:
+    return all(one is None or isinstance(one.node, Constant) for one in expressions)
+
+
+def _readable(showing: Showing, one: Field, place: _Place, locked: bool, masked: bool) -> Plain:
+    """The answer as this reader may see it, once there is one."""
+    early = one.value is not None and not place.prefix and _too_early(showing.standing, one)
+    return None if masked or early else _answer(one, place.values, locked)
+
+
+def _example(one: Field, asking: Asking) -> str:
+    """That of the file, else one of its scheme, where it can be shown beside the question."""
+    kind = kind_of(one)
+    plain = kind.plain(one.example.value(asking.scope)) if one.example else None
+    if plain is None and one.scheme:
+        plain = kind.example(one, asking)
+    return str(plain) if isinstance(plain, str | int) and not isinstance(plain, bool) else ""
+
+
+def _answer(one: Field, values: Values, locked: bool) -> Plain:
+    """What is kept; the worth of a computed question; the default of one that was never put."""
+    if one.value is not None:
+        return kind_of(one).plain(values[one.id])
+    if one.id not in values.answers and one.default is not None and not locked:
+        return kind_of(one).plain(one.default.value(values.scope_for(one.id)))
+    return values.answers.get(one.id)
+
+
+def _too_early(standing: Standing, one: Field) -> bool:
+    """A computed answer read before the rows that it is made of: what none of them comes to is no advice yet."""
+    fields, seen, left = standing.procedure.fields, set[str](), set(one.value.names if one.value else ())
+    while left:
+        name = left.pop()
+        seen.add(name)
+        field = fields.get(name)
+        if field is not None and field.type == "rows" and standing.shows(field) and not standing.values.rows(name):
+            return field.required.holds(standing.scope)
+        left |= set(field.value.names) - seen if field is not None and field.value is not None else set()
+    return False
+
+
+def _options(showing: Showing, one: Field, asking: Asking, plain: Plain) -> Iterator[OptionView]:
+    """What may be picked. While the answer it hangs on is blank, everything, sorted by that answer: without scripts both
+    are answered on one page."""
+    kind, above = kind_of(one), showing.standing.procedure.fields.get(one.under or "")
+    offered, groups = kind.options(one, asking), dict[str | None, Text]()
+    if above and isinstance(kind, ChoiceKind) and asking.scope.get(above.id) is None:
+        offered = kind.all_options(one, asking)
+        groups = {option.code: option.label for option in kind_of(above).options(above, asking)}
+    for option in offered:
+        yield _option(option, asking, _is_chosen(option.code, plain), groups.get(option.parent))
+
+
+def _option(option: Option, asking: Asking, chosen: bool, group: Text | None = None) -> OptionView:
+    shut = not is_open(option, asking.scope)
+    return OptionView(option.code, option.label, option.help, chosen, shut, option.because, group)
+
+
+def _is_chosen(code: str, plain: Plain) -> bool:
+    if isinstance(plain, dict):
+        plain = plain.get("is")
+    return code in plain if isinstance(plain, list) else code == plain
+
+
+def _problems(showing: Showing, path: str) -> tuple[AnswerProblem, ...]:
+    """Those of the control and of the ones beside it."""
+    found = showing.problems
+    if not found:
+        return ()
+    return (*found.get(path, ()), *found.get(f"{path}_issued", ()), *found.get(f"{path}_{OTHER}", ()))
+
+
+def _files(dossier: Dossier | None, plain: Plain) -> tuple[FileView, ...]:
+    if dossier is None:
+        return ()
+    kept = (dossier.attachment(one) for one in files_of(plain))
+    return tuple(
+        FileView(one.id, one.name, one.kind, one.size, one.received_at.isoformat(), one.pages) for one in kept if one
+    )
+
+
+def _reason(dossier: Dossier | None, one: Field) -> str | None:
+    return dossier.correction.fields.get(one.id) if dossier and dossier.correction else None
+
+
+def _rows(
+    showing: Showing, group: Field, place: _Place, path: str, locked: bool, masked: bool
+) -> Iterator[RowView]:  # fmt: skip
+    """The rows answered, and as many blank ones as are wanted at least."""
+    rows = list(place.values.rows(group.id))
+    if not locked and not masked and group.required.holds(place.values.scope_for(group.id)):
+        rows += [_blank(group, place.values) for _ in range(group.bounds.min_items - len(rows))]
+    for number, row in enumerate(rows):
+        yield _row(showing, group, place, row, f"{path}.{number}.", number, locked, masked)
+
+
+def _row(
+    showing: Showing, group: Field, place: _Place, row: Values, prefix: str, number: int, locked: bool, masked: bool
+) -> RowView:
+    controls = {**place.controls, **_controls(group.rows, prefix)}
+    views = tuple(_views(showing, group.rows, _Place(row, prefix, controls, locked, masked)))
+    label = ""
+    if group.row_label is not None and not masked:
+        said = {view.id: view.text for view in views if view.shown}
+        if any(said.get(name) for name in group.row_label.names):  # one that says nothing of itself has no name
+            label = " ".join(fill_template(group.row_label.text.in_(showing.speech.language), said).split())
+    return RowView(number + 1, label, views)
+
+
+def _blank(group: Field, values: Values) -> Values:
+    row = Values({one.id: one for one in group.rows}, {}, {})
+    row.scope = values.scope_for(group.id).inside(row)
+    return row
+
+
+def _blank_row(showing: Showing, group: Field, place: _Place, path: str) -> RowView | None:
+    """The row a person may add; none when there are as many as may be."""
+    number = max(
+        len(place.values.rows(group.id)), group.bounds.min_items if group.required.holds(place.values.scope) else 0
+    )
+    if number >= group.bounds.max_items:
+        return None
+    return _row(showing, group, place, _blank(group, place.values), f"{path}.{number}.", number, False, False)

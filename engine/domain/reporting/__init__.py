@@ -1,0 +1,1 @@
+"""State implied by the journal, counters, figures."""

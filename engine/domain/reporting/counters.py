@@ -1,0 +1,275 @@
+"""What the entries of a dossier's journal add to the counts: one request, one answer and how long it took, a payment's end.
+
+A dossier is answered once: when it is first granted what it asks for, when that is first ready to be collected, or when it
+first comes to an end; what follows (an appeal, a new examination) is another matter, as it is for proof P10. The time of the answer is counted as the
+announced delay counts it, without the time that the applicant had something to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from engine.core.clock import local_day
+from engine.core.values import Plain, Span
+from engine.domain.common.working_time import DAY, counts_days, elapsed, length_in_days, minutes_of
+from engine.domain.fields.scope import scope_of
+from engine.journal.chain import Entry
+from engine.model import APPLICANT, Appointment, Procedure, State
+from engine.model.directory import Directory
+from engine.model.graph import waits_for_applicant
+from engine.model.types import Scope
+from engine.records.dossier import Dossier
+from engine.records.statistics import STANDING, Count
+
+HOUR: Final = 3600  # seconds
+TOTALLED: Final = frozenset(
+    {"received", "answered", "standing", "judged", "late"}
+)  # kept for all procedures together too
+JUDGED: Final = frozenset({"granted", "refused"})  # answers of the administration, whose time is counted
+NOTHING_ANNOUNCED: Final = Span(0, "day", working=True)  # how time is counted then
+_THEIRS: Final = frozenset({"pay", "book", "attend", "correct"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A dossier, its journal whole, and the editions it was under, by fingerprint."""
+
+    dossier: Dossier
+    entries: tuple[Entry, ...]
+    books: Mapping[str, Procedure]
+
+    @property
+    def book(self) -> Procedure | None:
+        """The edition it is under now."""
+        return self.books.get(self.dossier.fingerprint)
+
+    def sent(self) -> Entry | None:
+        return next((one for one in self.entries if one.kind == "submitted"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The first answer: the entry that gave it, and what it was."""
+
+    entry: Entry
+    outcome: str
+
+
+def month_of(at: datetime) -> str:
+    """`2026-10`, on the clocks of the country."""
+    return local_day(at).isoformat()[:7]
+
+
+def counts_of(case: Case, new: Collection[int], directory: Directory) -> Iterator[tuple[Count, int]]:
+    """What the entries of these numbers add, each once."""
+    sent, answer = case.sent(), first_answer(case)
+    place = _text(_body(sent).get("office")) if sent else ""
+    for entry in case.entries:
+        if entry.n not in new:
+            continue
+        office = place if sent is not None and sent.n <= entry.n else ""
+        for at, figure, detail, n in _added(case, entry, answer, directory):
+            month = STANDING if figure == "standing" else month_of(at)
+            yield Count(case.dossier.procedure, month, figure, office, detail), n
+            if figure in TOTALLED:
+                yield Count("", month, figure, "", detail), n
+
+
+def _added(
+    case: Case, entry: Entry, answer: Answer | None, directory: Directory
+) -> Iterator[tuple[datetime, str, str, int]]:
+    """When, which figure, its detail, how many."""
+    at, body = entry.at, _body(entry)
+    if entry.kind == "opened":
+        yield at, "opened", _text(body.get("channel")), 1
+    elif entry.kind == "submitted":
+        yield at, "received", _text(body.get("channel")), 1
+        yield at, "standing", "", 1
+    elif entry.kind == "dropped":
+        yield at, "dropped", last_page(case), 1
+    elif entry.kind in ("task_done", "missed", "came_late"):
+        yield from ((at, "visit", detail, n) for detail, n in _visit(case, entry))
+    elif entry.kind.startswith(("payment_", "credited")):
+        yield from _payment(case, entry)
+    if answer is not None and answer.entry.n == entry.n:
+        yield from ((at, figure, detail, n) for figure, detail, n in _answered(case, answer, directory))
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def first_answer(case: Case) -> Answer | None:
+    """None while it waits for one."""
+    for entry in case.entries:
+        book, body = case.books.get(entry.edition), _body(entry)
+        if book is None or entry.kind not in ("submitted", "transition"):
+            continue
+        if any(_grants(book, output) for output in _names(body.get("issues"))):
+            return Answer(entry, "granted")
+        state = book.states.get(_text(body.get("target") or body.get("state")))
+        if state is not None and (state.outcome is not None or state.public == "ready"):
+            return Answer(entry, state.outcome or "granted")
+    return None
+
+
+def _grants(book: Procedure, output: str) -> bool:
+    return output in book.outputs and book.outputs[output].grants
+
+
+def _answered(case: Case, answer: Answer, directory: Directory) -> Iterator[tuple[str, str, int]]:
+    yield "answered", answer.outcome, 1
+    yield "standing", "", -1
+    asked = _corrections(case, answer)
+    if asked is not None:
+        yield "corrected", "", 1
+        yield from (("corrected_field", name, 1) for name in sorted(asked))
+    if answer.outcome not in JUDGED or case.book is None:
+        return
+    body = _body(answer.entry)
+    if answer.outcome == "refused":
+        yield "refusal", f"{_text(body.get('transition'))}>{_text(body.get('target') or body.get('state'))}", 1
+    scope = scope_of(case.book, case.dossier, local_day(answer.entry.at), directory)
+    span = announced(case.book, scope)
+    used, paused = time_of_answer(case, answer, span or NOTHING_ANNOUNCED, scope, directory)
+    counted = span or NOTHING_ANNOUNCED
+    yield "delay", _length(used, counted), 1
+    yield "pause", _length(paused, counted), 1
+    if span is not None:
+        sent = case.sent() or answer.entry
+        yield "judged", "", 1
+        if _is_late(used, span, sent.at, directory):
+            yield "late", "", 1
+
+
+def _corrections(case: Case, answer: Answer) -> set[str] | None:
+    """The questions that were asked again before the answer; None when nothing was."""
+    found = [
+        _names(_body(one).get("fields"))
+        for one in case.entries
+        if one.n <= answer.entry.n and one.kind == "transition" and "fields" in _body(one)
+    ]
+    return {name.partition(".")[0] for names in found for name in names} if found else None
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def announced(book: Procedure, scope: Scope) -> Span | None:
+    """The delay that the sheet announces for these answers."""
+    return next((span for when, span in book.identity.delay.entries if when.holds(scope)), None)
+
+
+def unit_of(span: Span) -> str:
+    """What a span is counted in: `working_day`, `day`, `working_hour`, `hour`."""
+    return f"{'working_' if span.working else ''}{'day' if counts_days(span) else 'hour'}"
+
+
+def _length(seconds: int, span: Span) -> str:
+    """`working_day:12`; hours that were begun count."""
+    count = seconds // DAY if counts_days(span) else -(-seconds // HOUR)
+    return f"{unit_of(span)}:{count}"
+
+
+def _is_late(used: int, span: Span, start: datetime, directory: Directory) -> bool:
+    if counts_days(span):
+        return used // DAY > length_in_days(span, start, directory.calendar)
+    return used > minutes_of(span) * 60
+
+
+def time_of_answer(
+    case: Case, answer: Answer, span: Span, scope: Scope, directory: Directory
+) -> tuple[int, int]:  # fmt: skip
+    """The seconds of the administration and those of the applicant, from the sending to the answer, counted as `span`
+    counts."""
+    used = paused = 0
+    state: State | None = None
+    book: Procedure | None = None
+    done: set[str] = set()
+    since: datetime | None = None
+    for entry in case.entries:
+        body = _body(entry)
+        if "state" not in body:
+            continue
+        if since is not None:
+            length = elapsed(since, entry.at, span, directory.calendar)
+            if state is not None and book is not None and is_theirs(book, state, done, scope):
+                paused += length
+            else:
+                used += length
+        names = body.get("names")
+        if isinstance(names, dict):
+            done = {_text(names.get(one, one)) for one in done}
+        done = (done | _names(body.get("done"))) - _names(body.get("reopened"))
+        book = case.books.get(entry.edition)
+        state = book.states.get(_text(body["state"])) if book else None
+        since = entry.at if since is not None or entry.kind == "submitted" else None
+        if entry.n >= answer.entry.n:
+            break
+    return used, paused
+
+
+def is_theirs(book: Procedure, state: State, done: Collection[str], scope: Scope) -> bool:
+    """Whether nobody but the applicant is waited for: then the administration's time stands still."""
+    if state.mode in _THEIRS or state.public == "ready":
+        return True
+    if state.mode == "by":
+        return state.by == (APPLICANT,)
+    left = [book.tasks[one] for one in state.waits if one not in done]
+    left = [task for task in left if task.when.holds(scope)]
+    return bool(left) and all(waits_for_applicant(task) for task in left)
+
+
+# -- pages, visits, payments -------------------------------------------------------------------------------------------
+
+
+def last_page(case: Case) -> str:
+    """The furthest page of the form that was answered; empty when none was."""
+    seen = {_text(_body(one).get("page")) for one in case.entries if one.kind == "saved"}
+    pages = case.book.form.pages if case.book else ()
+    return next((page.id for page in reversed(pages) if page.id in seen), "")
+
+
+def _visit(case: Case, entry: Entry) -> Iterator[tuple[str, int]]:
+    """`depot:attended`, `depot:missed`, one less missed by who only came late; nothing of other tasks."""
+    body, book = _body(entry), case.books.get(entry.edition)
+    name = _text(body.get("appointment") or body.get("task"))
+    if book is not None and isinstance(book.tasks.get(name), Appointment):
+        yield f"{name}:{'attended' if entry.kind == 'task_done' else 'missed'}", -1 if entry.kind == "came_late" else 1
+
+
+def _payment(case: Case, entry: Entry) -> Iterator[tuple[datetime, str, str, int]]:
+    """A try has one end: a later one takes the place of what was counted before."""
+    payment = _body(entry).get("payment")
+    of_it = [one for one in case.entries if one.n <= entry.n and _body(one).get("payment") == payment]
+    provider = next((_text(_body(one).get("provider")) for one in of_it if one.kind == "payment_started"), "")
+    yield from ((entry.at, figure, detail, 1) for figure, detail in _ending(entry, provider))
+    before = [one for one in of_it if one.n < entry.n and one.kind in ("payment_ended", "credited")]
+    if before and entry.kind != "payment_started":
+        yield from ((before[-1].at, figure, detail, -1) for figure, detail in _ending(before[-1], provider))
+
+
+def _ending(entry: Entry, provider: str) -> Iterator[tuple[str, str]]:
+    if entry.kind == "payment_ended":
+        status, why = _text(_body(entry).get("status")), _text(_body(entry).get("why"))
+        yield "payment", f"{provider}:{status}"
+        yield "payment_why", f"{provider}:{why or status}"
+    else:
+        yield "payment", f"{provider}:{'started' if entry.kind == 'payment_started' else 'paid'}"
+
+
+# -- bodies ------------------------------------------------------------------------------------------------------------
+
+
+def _body(entry: Entry | None) -> Mapping[str, Plain]:
+    return entry.body if entry is not None and isinstance(entry.body, dict) else {}
+
+
+def _text(value: Plain) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _names(value: Plain) -> set[str]:
+    return {one for one in value if isinstance(one, str)} if isinstance(value, list) else set()

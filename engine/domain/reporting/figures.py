@@ -1,0 +1,301 @@
+"""From counts to figures: how many, how long, which share; and which of them the public is not told, because few people stand
+behind them.
+
+What is told publicly is told so that nothing hidden comes back by subtraction: where a total is told, what is hidden of it
+is at least two cells and at least `few` people; requests and answers hide together, for the stock of a month is that of the
+month before and their difference; that stock, and totals over several procedures, are told to the nearest ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from engine.records.statistics import STANDING, Count
+
+FEW: Final = 10
+TEN: Final = 10
+_MEDIAN, _MOST = 50, 90  # percent
+FLOWS: Final = ("received", "answered")
+FLOWING: Final = (*FLOWS, "standing")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure: `value` None = it is not told, because `few` people stand behind it, else because one beside it must not
+    come back. `unit` of a length of time, or `percent`."""
+
+    figure: str
+    value: int | None
+    detail: str = ""
+    unit: str = ""
+    few: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How long it took, in whole units: half of them took `median` or less, nine in ten `most` or less."""
+
+    unit: str
+    n: int
+    median: int
+    most: int
+
+
+class Figures:
+    """The counts of some procedures, offices and months, taken together. `standing` is the stock at their end."""
+
+    def __init__(self, counts: Mapping[Count, int] | Iterable[tuple[Count, int]], standing: int = 0) -> None:
+        self._by: dict[str, dict[str, int]] = {}
+        self.standing = max(0, standing)
+        for one, n in counts.items() if isinstance(counts, Mapping) else counts:
+            if one.month != STANDING:
+                details = self._by.setdefault(one.figure, {})
+                details[one.detail] = details.get(one.detail, 0) + n
+
+    def by(self, figure: str) -> dict[str, int]:
+        """By detail, the most first."""
+        found = {detail: n for detail, n in self._by.get(figure, {}).items() if n > 0}
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def total(self, figure: str) -> int:
+        return sum(self.by(figure).values())
+
+    def spread(self, figure: str) -> Spread | None:
+        """Of a figure whose details are lengths (`working_day:12`), in the unit that most of them have."""
+        lengths: dict[str, dict[int, int]] = {}
+        for detail, n in self.by(figure).items():
+            unit, _, length = detail.partition(":")
+            lengths.setdefault(unit, {})[int(length)] = n
+        if not lengths:
+            return None
+        unit = max(lengths, key=lambda one: (sum(lengths[one].values()), one))
+        return Spread(unit, sum(lengths[unit].values()), *(percentile(lengths[unit], one) for one in (_MEDIAN, _MOST)))
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._by and not self.standing
+
+
+def percentile(lengths: Mapping[int, int], percent: int) -> int:
+    """The least length that at least so many percent do not exceed, exactly."""
+    wanted, reached = -(-sum(lengths.values()) * percent // 100), 0
+    for length in sorted(lengths):
+        reached += lengths[length]
+        if reached >= wanted:
+            return length
+    return 0
+
+
+def share(part: int, whole: int) -> int:
+    """In whole percent, never rounded to none nor to all of them."""
+    if not whole or part in (0, whole):
+        return 100 if whole and part else 0
+    return min(99, max(1, round(100 * part / whole)))
+
+
+# -- what few people stand behind --------------------------------------------------------------------------------------
+
+
+def told(n: int, few: int) -> int | None:
+    """None when somebody could be recognised; nobody cannot."""
+    return None if 0 < n < few else n
+
+
+def hidden(parts: Mapping[str, int], few: int) -> dict[str, int | None]:
+    """Parts of a total that is told: the small ones go, and with them the smallest others until what is missing to the total
+    is at least two parts and at least `few`."""
+    found = {name: told(n, few) for name, n in parts.items()}
+    gone = [parts[name] for name, n in found.items() if n is None]
+    left = sorted((n, name) for name, n in found.items() if n)
+    while gone and left and (len(gone) < 2 or sum(gone) < few):
+        n, name = left.pop(0)
+        found[name] = None
+        gone.append(n)
+    return found
+
+
+def nearly(n: int, few: int) -> int | None:
+    """To the nearest ten where few people are kept from sight."""
+    if not few:
+        return n
+    return None if 0 < n < few else (n + TEN // 2) // TEN * TEN
+
+
+def _number(figure: str, n: int, value: int | None, few: int, detail: str = "") -> Cell:
+    """How many, told as `value`."""
+    return Cell(figure, value, detail, few=value is None and told(n, few) is None)
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+def flow_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
+    """What came in, what went out, what waits; how long it took, and whether in time: what a line of a table tells."""
+    received, answered = _flows(figures, few)
+    return (
+        _number("received", figures.total("received"), received, few),
+        _number("answered", figures.total("answered"), answered, few), _nearly("standing", figures.standing, few),
+        *_spread_cells(figures, "delay", few), *_in_time(figures, few),
+    )  # fmt: skip
+
+
+def total_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
+    """What several procedures come to, whose numbers are told each for itself: to the nearest ten in public, else one that
+    is hidden would be what is left of the total. Their times have no common unit."""
+    flows = (_nearly(one, figures.total(one), few) for one in FLOWS)
+    return (*flows, _nearly("standing", figures.standing, few), *_in_time(figures, few))
+
+
+def all_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
+    """Everything that is known of one procedure in one time."""
+    received, answered = _flows(figures, few)
+    outcomes = hidden(figures.by("answered"), few)
+    refused = outcomes.get("refused") is not None and answered is not None
+    dropped = told(figures.total("dropped"), few)
+    return (
+        *flow_cells(figures, few), *_spread_cells(figures, "pause", few),
+        *_parts("channel", figures.by("received"), received is not None, few),
+        *_parts("outcome", figures.by("answered"), answered is not None, few),
+        *_parts("refusal", figures.by("refusal"), refused, few),
+        *_correction_cells(figures, answered, few),
+        *(_number(one, figures.total(one), told(figures.total(one), few), few) for one in ("opened", "dropped")),
+        *_parts("dropped_page", figures.by("dropped"), dropped is not None, few),
+        *_visit_cells(figures, few), *_payment_cells(figures, few),
+    )  # fmt: skip
+
+
+def _nearly(figure: str, n: int, few: int) -> Cell:
+    return _number(figure, n, nearly(n, few), few)
+
+
+def _flows(figures: Figures, few: int) -> tuple[int | None, int | None]:
+    both = tuple(told(figures.total(one), few) for one in FLOWS)
+    return (None, None) if None in both else (both[0], both[1])
+
+
+def _parts(figure: str, parts: Mapping[str, int], is_told: bool, few: int) -> tuple[Cell, ...]:
+    found = hidden(parts, few) if is_told else dict.fromkeys(parts)
+    return tuple(_number(figure, parts[detail], n, few, detail) for detail, n in found.items())
+
+
+def _spread_cells(figures: Figures, figure: str, few: int) -> tuple[Cell, ...]:
+    spread = figures.spread(figure)
+    if spread is None:
+        return ()
+    seen = spread.n >= few
+    return (
+        Cell(f"{figure}_median", spread.median if seen else None, unit=spread.unit),
+        Cell(f"{figure}_most", spread.most if seen else None, unit=spread.unit),
+    )
+
+
+def _in_time(figures: Figures, few: int) -> tuple[Cell, ...]:
+    """The number of late ones is not for the public: with the share it would give back what the outcomes hide."""
+    judged, late = figures.total("judged"), figures.total("late")
+    if not judged:
+        return ()
+    percent = _share_told(judged - late, judged, few)
+    return (Cell("in_time", percent, unit="percent"), *(() if few else (Cell("late", late),)))
+
+
+def _share_told(part: int, whole: int, few: int) -> int | None:
+    both = (told(part, few), told(whole - part, few))
+    return None if None in both else share(part, whole)
+
+
+def _correction_cells(figures: Figures, answered: int | None, few: int) -> tuple[Cell, ...]:
+    part, whole = figures.total("corrected"), figures.total("answered")
+    if not whole:
+        return ()
+    percent = _share_told(part, whole, few) if answered is not None else None
+    fields = figures.by("corrected_field").items()
+    return (
+        _number("corrected", part, None if percent is None else part, few),
+        Cell("corrected_share", percent, unit="percent"),
+        *(_number("corrected_field", n, None if percent is None else told(n, few), few, name) for name, n in fields),
+    )  # fmt: skip
+
+
+def _visit_cells(figures: Figures, few: int) -> tuple[Cell, ...]:
+    visits = figures.by("visit")
+    missed = sum(n for name, n in visits.items() if name.endswith(":missed"))
+    cells = _parts("visit", visits, True, few)
+    if not visits:
+        return ()
+    seen = all(one.value is not None for one in cells)
+    return (Cell("missed_share", share(missed, sum(visits.values())) if seen else None, unit="percent"), *cells)
+
+
+def _payment_cells(figures: Figures, few: int) -> tuple[Cell, ...]:
+    """By operator: those asked for, then their ends; why they failed, where their number is told."""
+    payments = figures.by("payment")
+    cells: list[Cell] = []
+    for provider in sorted({one.partition(":")[0] for one in payments}):
+        started = payments.get(f"{provider}:started", 0)
+        ends = {
+            name: n for name, n in payments.items() if name.startswith(f"{provider}:") and not name.endswith(":started")
+        }
+        seen = told(started, few)
+        cells.append(_number("payment", started, seen, few, f"{provider}:started"))
+        of_it = _parts("payment", ends, seen is not None, few)
+        why = {name: n for name, n in figures.by("payment_why").items() if name.startswith(f"{provider}:")}
+        cells += of_it
+        cells += _parts("payment_why", why, all(one.value is not None for one in of_it), few)
+    return tuple(cells)
+
+
+# -- one beside the other ----------------------------------------------------------------------------------------------
+
+
+def stock_then(counts: Mapping[Count, int], month: str) -> int:
+    """How many waited at the end of a month: those that wait now, without what came in and went out since."""
+    since = sum(
+        n if one.figure == "received" else -n
+        for one, n in counts.items()
+        if one.figure in FLOWS and one.month != STANDING and one.month > month
+    )
+    return sum(n for one, n in counts.items() if one.month == STANDING) - since
+
+
+def figures_of(counts: Mapping[Count, int], first: str, last: str) -> Figures:
+    """Of the months from one to another, both counted in. The counts go on until now."""
+    inside = ((one, n) for one, n in counts.items() if first <= one.month <= last)
+    return Figures(inside, stock_then(counts, last))
+
+
+def parted(counts: Mapping[Count, int], by: str) -> dict[str, dict[Count, int]]:
+    """The counts by procedure, or by office, those of no office left out."""
+    found: dict[str, dict[Count, int]] = {}
+    for one, n in counts.items():
+        name = one.procedure if by == "procedure" else one.office
+        if name:
+            found.setdefault(name, {})[one] = n
+    return found
+
+
+def _hidden_of(parts: Mapping[str, int], few: int) -> dict[str, int | None]:
+    return dict.fromkeys(parts) if told(sum(parts.values()), few) is None else hidden(parts, few)
+
+
+def office_cells(offices: Mapping[str, Figures], few: int = 0) -> dict[str, tuple[Cell, ...]]:
+    """What each office received and answered, hidden as parts of what all of them did; the stock is for those who may know."""
+    both = {one: _hidden_of({name: each.total(one) for name, each in offices.items()}, few) for one in FLOWS}
+    return {
+        name: (
+            *(_number(one, each.total(one), both[one][name], few) for one in FLOWS),
+            *(() if few else (Cell("standing", each.standing),)),
+            *_spread_cells(each, "delay", few), *_in_time(each, few),
+        )
+        for name, each in offices.items()
+    }  # fmt: skip
+
+
+LEAST: Final = 5  # fewer tell nothing of a procedure, and might tell of somebody
+
+
+def most_asked_first(ids: Sequence[str], asked: Mapping[str, int], least: int = LEAST) -> tuple[str, ...]:
+    """The same ids, the most asked for first; those asked for as often, and those hardly asked for, keep their order."""
+    known = {name: count for name, count in asked.items() if count >= least}
+    return tuple(sorted(ids, key=lambda name: -known.get(name, 0)))

@@ -1,0 +1,149 @@
+"""The journal folded back: what a dossier must be, by its own entries. `fsck` compares it with what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.core.values import Plain
+from engine.domain.editions.renaming import way_name
+from engine.domain.workflow.transition_context import instant_text
+from engine.journal.chain import Entry
+from engine.model import DRAFT
+from engine.records.dossier import Dossier
+
+_SAME_ACT: Final = timedelta(minutes=5)  # an act is decided just before its entry is sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One transition that was taken: from where to where, by whom (actor id and kind), when."""
+
+    transition: str
+    source: str
+    target: str
+    by: str
+    by_kind: str
+    at: datetime
+
+    def is_same(self, other: Way) -> bool:
+        return replace(self, at=other.at) == other and abs(self.at - other.at) <= _SAME_ACT
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What the entries say of a dossier: instants as they are written there."""
+
+    state: str = DRAFT
+    due: str | None = None
+    paused: str | None = None
+    done: frozenset[str] = frozenset()
+    closed: bool = False
+    revision: int = 0
+    hands: Mapping[str, str] = field(default_factory=dict)  # task that is done → who did it
+    taken: tuple[Way, ...] = ()
+    priced: Mapping[str, int] = field(default_factory=dict)  # fee → whole francs owed
+
+
+def fold(entries: Iterable[Entry]) -> Projection:
+    """What stands after all these entries, in their order. A body says only what changed."""
+    projection = Projection()
+    for entry in entries:
+        body = entry.body
+        if isinstance(body, dict):
+            projection = _after(projection, entry, body)
+    return projection
+
+
+def _after(before: Projection, entry: Entry, body: dict[str, Plain]) -> Projection:
+    before = _renamed(before, body.get("names"))
+    revision, closed = body.get("revision"), body.get("closed")
+    done = (before.done | _names(body.get("done"))) - _names(body.get("reopened"))
+    after = replace(
+        before,
+        done=done,
+        revision=max(before.revision, revision) if isinstance(revision, int) else before.revision,
+        closed=closed if isinstance(closed, bool) else before.closed,
+        hands={name: by for name, by in {**before.hands, **_hands(entry, body)}.items() if name in done},
+        taken=(*before.taken, _way(entry, body)) if entry.kind == "transition" else before.taken,
+        priced=_priced(before.priced, body.get("priced")),
+    )
+    if "state" in body and "due" in body:
+        after = replace(after, state=str(body["state"]), due=_text(body["due"]), paused=_text(body.get("paused")))
+    return after
+
+
+def _renamed(before: Projection, names: Plain) -> Projection:
+    """The same under the names of a later edition, when an entry says that the dossier came over to it."""
+    if not isinstance(names, dict):
+        return before
+    moves = {old: new if isinstance(new, str) else None for old, new in names.items()}
+    kept = {old: new for old in (*before.done, *before.priced) if (new := moves.get(old, old)) is not None}
+    return replace(
+        before,
+        done=frozenset(kept[one] for one in before.done if one in kept),
+        hands={kept[name]: by for name, by in before.hands.items() if name in kept},
+        priced={kept[name]: amount for name, amount in before.priced.items() if name in kept},
+        taken=tuple(
+            replace(
+                way,
+                transition=way_name(moves, way.transition),
+                source=moves.get(way.source) or way.source,
+                target=moves.get(way.target) or way.target,
+            )
+            for way in before.taken
+        ),
+    )
+
+
+def _hands(entry: Entry, body: dict[str, Plain]) -> dict[str, str]:
+    """Who did the tasks that an entry tells done: the hands it names, else whoever it is of."""
+    named = body.get("hands")
+    hands = named if isinstance(named, dict) else {}
+    return {name: str(hands.get(name, entry.actor)) for name in _names(body.get("done"))}
+
+
+def _way(entry: Entry, body: dict[str, Plain]) -> Way:
+    """What an event opens is the system's, whoever made it happen."""
+    by, kind = ("system", "system") if "event" in body else (entry.actor, entry.actor_kind)
+    return Way(str(body.get("transition")), str(body.get("source")), str(body.get("target")), by, kind, entry.at)
+
+
+def _priced(before: Mapping[str, int], changed: Plain) -> Mapping[str, int]:
+    if not isinstance(changed, dict):
+        return before
+    after: dict[str, Plain] = {**before, **changed}
+    return {name: amount for name, amount in after.items() if isinstance(amount, int)}
+
+
+def _names(value: Plain) -> frozenset[str]:
+    return frozenset(str(one) for one in value) if isinstance(value, list) else frozenset()
+
+
+def _text(value: Plain) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def projection_of(dossier: Dossier) -> Projection:
+    """The same, read from the dossier as it is kept."""
+    return Projection(
+        dossier.state, instant_text(dossier.due_at), instant_text(dossier.due_paused_at), frozenset(dossier.done),
+        dossier.closed_at is not None, dossier.revision, {name: one.by for name, one in dossier.done.items()},
+        tuple(Way(one.transition, one.source, one.target, one.by, one.by_kind, one.at) for one in dossier.taken),
+        {name: one.amount for name, one in dossier.owed.items()},
+    )  # fmt: skip
+
+
+def differences(folded: Projection, kept: Projection) -> tuple[str, ...]:
+    """The names of what the journal and the kept dossier disagree on; none = they agree."""
+    differing = [
+        name
+        for name in Projection.__slots__
+        if name != "taken" and getattr(folded, name) != getattr(kept, name)
+    ]  # fmt: skip
+    pairs = zip(folded.taken, kept.taken, strict=False)
+    if len(folded.taken) != len(kept.taken) or not all(one.is_same(other) for one, other in pairs):
+        differing.append("taken")
+    return tuple(differing)

@@ -1,0 +1,1 @@
+"""State machine: actions, transitions, tasks, timers, due dates, fees, opinions, progress."""

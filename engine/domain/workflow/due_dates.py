@@ -1,0 +1,252 @@
+"""When things fall due on one dossier: the state's own time, waits, look-ups, legal clocks, reminders, drafts.
+
+Names of timers: `due` (the state's time), `wait`, a look-up's id, a clock's id, `remind:<i>`, `before:<notice>` (then
+`:<sequence>` when it is about a meeting), `reminder:<appointment>:<sequence>:<i>`,
+`visit:<appointment>:<sequence>` (its day is over), `draft`, `draft_reminder:<days>`; what a closed dossier is kept for
+(`retention`).
+Their `entry` counts the moves made, so a timer that fired stays fired as long as the dossier has not moved, however
+often the list is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from engine.core.clock import local_day
+from engine.core.values import Span
+from engine.domain.common.task_parts import opened_at, parts_left
+from engine.domain.common.working_time import (
+    DAY,
+    add_span,
+    before_instant,
+    counts_days,
+    due_instant,
+    elapsed,
+    end_after,
+    end_of_day,
+    length_in_days,
+)  # fmt: skip
+from engine.domain.documents.retention import keep_moments
+from engine.model import APPLICATION, Appointment, Clock, Form, Procedure
+from engine.model.directory import Calendar, Directory
+from engine.model.types import Expression, Scope
+from engine.records.dossier import Booking, ClockState, Dossier, Timer
+
+DRAFT_KEPT: Final = Span(30, "day")
+DRAFT_REMINDERS: Final = (7, 1)  # days before a draft goes
+LOOK_UP_DUE: Final = Span(1, "day")
+PATIENCE: Final = timedelta(minutes=15)  # for who is late to a visit
+
+
+def instant_of(expression: Expression | None, start: datetime, scope: Scope, calendar: Calendar) -> datetime | None:
+    """The end of a span or date written in the book, counted from `start`; none when it is empty."""
+    value = expression.value(scope) if expression is not None else None
+    if isinstance(value, Span) or (isinstance(value, date) and not isinstance(value, datetime)):
+        return due_instant(start, value, calendar)
+    return None
+
+
+def pause_due(dossier: Dossier, now: datetime) -> Dossier:
+    """The state's time stands still, while a slot is held."""
+    if dossier.due_at is None or dossier.due_paused_at is not None:
+        return dossier
+    return replace(dossier, due_paused_at=now)
+
+
+def resume_due(dossier: Dossier, now: datetime) -> Dossier:
+    """The time runs again with what was left of it: as many days where it ends with a day, else to the second."""
+    due, paused = dossier.due_at, dossier.due_paused_at
+    if due is None or paused is None:
+        return replace(dossier, due_paused_at=None)
+    if due == end_of_day(local_day(due)):
+        later = end_of_day(local_day(due) + (local_day(now) - local_day(paused)))
+    else:
+        later = due + (now - paused)
+    return replace(dossier, due_at=later, due_paused_at=None)
+
+
+def absent_from(booking: Booking) -> datetime:
+    """From when somebody is absent: who is a little late is waited for, no longer than the visit would have lasted."""
+    return booking.start + min(PATIENCE, timedelta(minutes=booking.minutes))
+
+
+def visit_end(booking: Booking) -> datetime:
+    """When a visit that nobody marked holds the time no more: its local day is over."""
+    return end_of_day(local_day(booking.start))
+
+
+# -- clocks of the law -------------------------------------------------------------------------------------------------
+
+
+def turn_clocks(
+    procedure: Procedure, dossier: Dossier, state_id: str, now: datetime, scope: Scope, calendar: Calendar
+) -> Mapping[str, ClockState]:
+    """The legal clocks as they stand once the dossier has entered a state."""
+    turned = dict(dossier.clocks)
+    for clock in procedure.clocks.values():
+        known = turned.get(clock.id)
+        if known is None and state_id in clock.runs_in:
+            turned[clock.id] = ClockState(0, now, began=now)
+        elif known is not None and not known.over:
+            spent = consumed(clock, known, now, scope, calendar)
+            turned[clock.id] = _turned(clock, known, state_id, now, spent)
+    return turned
+
+
+def _turned(clock: Clock, known: ClockState, state_id: str, now: datetime, spent: int) -> ClockState:
+    if state_id in clock.runs_in:
+        return known if known.since else replace(known, since=now)
+    return replace(known, consumed=spent, since=None, over=state_id not in clock.paused_in)
+
+
+def consumed(clock: Clock, known: ClockState, now: datetime, scope: Scope, calendar: Calendar) -> int:
+    """The seconds of its time that a clock has used by `now`, counted as its span counts (`calendars.elapsed`)."""
+    lasts = clock.lasts.value(scope)
+    if known.since is None or not isinstance(lasts, Span):
+        return known.consumed
+    return known.consumed + elapsed(known.since, now, lasts, calendar)
+
+
+def clock_left(dossier: Dossier, clock: Clock, now: datetime, scope: Scope, calendar: Calendar) -> int | None:
+    """The days left of a clock counted in days, working ones where its span says so; none when it is not."""
+    known, lasts = dossier.clocks.get(clock.id), clock.lasts.value(scope)
+    if not isinstance(lasts, Span) or not counts_days(lasts):
+        return None
+    if known is None:
+        return length_in_days(lasts, now, calendar)
+    spent = consumed(clock, known, now, scope, calendar) // DAY
+    return max(0, length_in_days(lasts, known.began or known.since or now, calendar) - spent)
+
+
+def clock_end(dossier: Dossier, clock: Clock, scope: Scope, calendar: Calendar) -> datetime | None:
+    """When a running clock runs out: none while it stands still or is over."""
+    known = dossier.clocks.get(clock.id)
+    if known is None or known.since is None or known.over:
+        return None
+    lasts = clock.lasts.value(scope)
+    return end_after(known.since, lasts, known.consumed, calendar, known.began) if isinstance(lasts, Span) else None
+
+
+# -- the list of timers ------------------------------------------------------------------------------------------------
+
+
+def timers_of(
+    procedure: Procedure, dossier: Dossier, now: datetime, directory: Directory, scope: Scope
+) -> tuple[Timer, ...]:
+    """Everything that falls due with time on the dossier as it stands. Replaces any earlier list."""
+    found = [*_instalments(procedure, dossier, now, directory.calendar)] if dossier.erased_at is None else []
+    found += keep_moments(procedure, dossier, directory.calendar)
+    if dossier.closed_at is None:
+        found += _draft_moments(dossier, now, directory.calendar) if dossier.is_draft else _moments(
+            procedure, dossier, now, directory.calendar, scope
+        )  # fmt: skip
+    entry = len(dossier.taken)
+    return tuple(Timer(dossier.id, name, entry, at) for name, at in found)
+
+
+def _instalments(
+    procedure: Procedure, dossier: Dossier, now: datetime, calendar: Calendar
+) -> Iterator[tuple[str, datetime]]:
+    """When the parts still owed of a fee that was paid in part are reminded, even once the dossier is closed."""
+    for fee in procedure.fees():
+        owed, done, plan = dossier.owed.get(fee.id), dossier.done.get(fee.id), fee.instalments
+        if owed is None or done is None or plan is None or not owed.left:
+            continue
+        for number in range(1, plan.most):
+            at = add_span(done.at, replace(plan.every, count=plan.every.count * number), calendar)
+            yield from _if_ahead(f"instalment:{fee.id}:{number}", at, now)
+
+
+def draft_end(dossier: Dossier, calendar: Calendar) -> datetime:
+    """When a draft that nobody sends goes."""
+    return dossier.due_at or add_span(dossier.created_at, DRAFT_KEPT, calendar)
+
+
+def _draft_moments(dossier: Dossier, now: datetime, calendar: Calendar) -> Iterator[tuple[str, datetime]]:
+    end = draft_end(dossier, calendar)
+    yield "draft", end
+    for days in DRAFT_REMINDERS:
+        at = before_instant(end, Span(days, "day"), calendar)
+        if at > now:
+            yield f"draft_reminder:{days}", at
+
+
+def _moments(
+    procedure: Procedure, dossier: Dossier, now: datetime, calendar: Calendar, scope: Scope
+) -> Iterator[tuple[str, datetime]]:
+    state = procedure.state(dossier.state)
+    if dossier.due_at is not None and dossier.due_paused_at is None:
+        yield "due", dossier.due_at
+        for number, span in enumerate(state.remind):
+            yield from _if_ahead(f"remind:{number}", before_instant(dossier.due_at, span, calendar), now)
+    over = instant_of(state.wait, dossier.entered_at, scope, calendar)
+    if over is not None:
+        yield "wait", over
+    for task_id in state.waits:
+        task = procedure.tasks[task_id]
+        if isinstance(task, Form) and task_id not in dossier.done and task.when.holds(scope):
+            yield from form_ends(procedure, task, dossier, calendar, scope)
+    for clock in procedure.clocks.values():
+        end = clock_end(dossier, clock, scope, calendar)
+        if end is not None:
+            yield clock.id, end
+    for booking in held_bookings(dossier):
+        if dossier.due_at is not None and dossier.due_paused_at is not None and booking.appointment in state.waits:
+            yield f"visit:{booking.appointment}:{booking.sequence}", visit_end(booking)
+        visit = procedure.tasks.get(booking.appointment)
+        for number, span in enumerate(visit.reminders if isinstance(visit, Appointment) else ()):
+            name = f"reminder:{booking.appointment}:{booking.sequence}:{number}"
+            yield from _if_ahead(name, before_instant(booking.start, span, calendar), now)
+    for number, notice in enumerate(procedure.notices):
+        at = _announced(procedure, dossier, notice.event, scope, calendar) if notice.before else None
+        if at is not None and notice.before is not None:
+            meeting = dossier.bookings.get(notice.event)
+            name = f"before:{number}:{meeting.sequence}" if meeting else f"before:{number}"
+            yield from _if_ahead(name, before_instant(at, notice.before, calendar), now)
+
+
+def stands_still_while_paid(procedure: Procedure, dossier: Dossier, timer: str, fees: Collection[str]) -> bool:
+    """Whether a timer says that time is over to somebody whose money may be on its way: the state's own, where it waits for a
+    price of the payment under way."""
+    state = procedure.states.get(dossier.state)
+    of_state = timer == "due" or timer.startswith("remind:")
+    return of_state and state is not None and not set(fees).isdisjoint(state.waits)
+
+
+def form_ends(
+    procedure: Procedure, form: Form, dossier: Dossier, calendar: Calendar, scope: Scope
+) -> Iterator[tuple[str, datetime]]:
+    """The time of a form that is awaited: a register's, each service's of a round, its own once it is open."""
+    if form.register is not None:
+        yield form.id, add_span(dossier.entered_at, form.due or LOOK_UP_DUE, calendar)
+    elif all(one in dossier.done or not procedure.tasks[one].when.holds(scope) for one in form.after):
+        start, left = opened_at(form, dossier), parts_left(form, dossier, scope)
+        for service in form.services:
+            due = service.due or form.due
+            if due is not None and service.id in left:
+                yield service.id, add_span(start, due, calendar)
+        if not form.services and form.due is not None and form.id != APPLICATION:
+            yield form.id, add_span(start, form.due, calendar)
+
+
+def _if_ahead(name: str, at: datetime, now: datetime) -> Iterator[tuple[str, datetime]]:
+    """A reminder whose moment is past has lost its use."""
+    if at > now:
+        yield name, at
+
+
+def _announced(procedure: Procedure, dossier: Dossier, event: str, scope: Scope, calendar: Calendar) -> datetime | None:
+    """The instant that a notice's `before` counts back from."""
+    if event == dossier.state and dossier.due_paused_at is None:
+        return dossier.due_at
+    if event in procedure.clocks:
+        return clock_end(dossier, procedure.clocks[event], scope, calendar)
+    return next((one.start for one in held_bookings(dossier) if one.appointment == event), None)
+
+
+def held_bookings(dossier: Dossier) -> tuple[Booking, ...]:
+    """Slots taken and not used yet."""
+    return tuple(one for one in dossier.bookings.values() if one.status == "booked")

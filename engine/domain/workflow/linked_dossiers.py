@@ -1,0 +1,147 @@
+"""Dossiers that hang on earlier ones: which may be named, what is read from them, what becomes of their documents.
+
+A link is refused as `link_unfit` (another procedure, nothing issued), `not_now` (nobody asks it) or `link_row`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+
+from engine.core.clock import local_day
+from engine.core.problems import Refusal, Refused, refusal
+from engine.core.values import Plain
+from engine.domain.common.decision import Decision
+from engine.domain.common.text_provider import Wording
+from engine.domain.fields.field_types import adopt
+from engine.domain.fields.scope import standing_of
+from engine.domain.workflow.elapsed import goes_on
+from engine.domain.workflow.tasks import mark_done, open_tasks
+from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.model import Link, Procedure
+from engine.model.directory import Directory
+from engine.model.types import Scope
+from engine.records.dossier import SYSTEM_ACTOR, DocumentStatus, Dossier, IssuedDocument
+
+_LIVE = ("valid", "suspended")
+
+
+def missing_links(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Link, ...]:
+    """The earlier dossiers that must be named before sending, and were not."""
+    return tuple(
+        link
+        for link in procedure.links()
+        if link.id not in dossier.links and link.when.holds(scope) and link.required.holds(scope)
+    )
+
+
+def missing_link(procedure: Procedure, dossier: Dossier, scope: Scope) -> Refusal | None:
+    """Why a request cannot be sent yet: the first of those."""
+    for link in missing_links(procedure, dossier, scope):
+        return refusal("link_missing", link.where, link=link.id, label=str(link.label))
+    return None
+
+
+def link_unfit(link: Link, earlier: Dossier, book: Procedure, row: int | None, scope: Scope) -> Refusal | None:
+    """Why an earlier dossier, judged by its own book, cannot be named; none when it can."""
+    if not link.when.holds(scope):
+        return refusal("not_now", link.where, task=link.id)
+    held = any(one.status not in ("revoked", "replaced") for one in _granting(earlier, book))
+    if earlier.procedure != link.procedure or earlier.is_draft or (link.relation != "needs" and not held):
+        return refusal("link_unfit", link.where, link=link.id)
+    rows = earlier.answers.get(link.row) if link.row else None
+    if link.row and not (isinstance(rows, list) and row is not None and 0 <= row < len(rows)):
+        return refusal("link_row", link.where, link=link.id)
+    return None
+
+
+def copied(
+    procedure: Procedure, dossier: Dossier, link: Link, earlier: Dossier, row: int | None, day: date,
+    directory: Directory,
+) -> dict[str, Plain]:  # fmt: skip
+    """The answers that an earlier dossier fills in, in the form answers are kept."""
+    asking = standing_of(procedure, dossier, day, directory).asking()
+    found: dict[str, Plain] = {}
+    for mine, theirs in link.copies.items():
+        plain = _theirs(earlier, link, theirs, row)
+        field = procedure.fields.get(mine)
+        if plain is not None and field is not None and field.type != "rows":
+            found.update(adopt(field, {mine: plain}, asking))
+        elif plain is not None and field is not None:
+            found[mine] = plain
+    return found
+
+
+def _theirs(earlier: Dossier, link: Link, name: str, row: int | None) -> Plain:
+    """An answer, one of the row picked, or `output.number`, `output.issued`, `output.until` of the last one given."""
+    output, _, part = name.partition(".")
+    if part:
+        given = [one for one in earlier.documents if one.output == output and row in (None, one.row)]
+        return _of_document(given[-1], part) if given else None
+    rows = earlier.answers.get(link.row) if link.row else None
+    picked = rows[row] if isinstance(rows, list) and row is not None and row < len(rows) else None
+    if isinstance(picked, dict) and name in picked:
+        return picked[name]
+    return earlier.answers.get(name)
+
+
+def _of_document(document: IssuedDocument, part: str) -> Plain:
+    if part == "number":
+        return document.number
+    day = local_day(document.issued_at) if part == "issued" else document.valid_until if part == "until" else None
+    return day.isoformat() if day else None
+
+
+# -- its end -----------------------------------------------------------------------------------------------------------
+
+
+def awaited_links(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Link, ...]:
+    """The links whose end the dossier waits for now."""
+    return tuple(task for task in open_tasks(procedure, dossier, scope) if isinstance(task, Link))
+
+
+def link_ended(
+    procedure: Procedure, dossier: Dossier, link_id: str, outcome: str, now: datetime, directory: Directory,
+    wording: Wording,
+) -> Decision:  # fmt: skip
+    """The earlier dossier ended so; whoever waited for it passes on."""
+    moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
+    if link_id not in {link.id for link in awaited_links(procedure, dossier, moment.scope(dossier))}:
+        raise Refused(refusal("not_now", task=link_id, state=dossier.state))
+    passage = Passage.of(dossier).with_(answers={**dossier.answers, link_id: outcome})
+    body: dict[str, Plain] = {"task": link_id, "by": "system", "end": outcome}
+    passage = mark_done(passage, moment, link_id).note("task_done", body, {f"answers.{link_id}": outcome})
+    return finished(goes_on(passage, moment, link_id), moment)
+
+
+# -- what becomes of earlier documents ---------------------------------------------------------------------------------
+
+
+def succeeded(
+    procedure: Procedure, link: Link, before: Dossier, after: Dossier, outputs: Collection[str],
+    earlier: Dossier, book: Procedure, now: datetime,
+) -> tuple[IssuedDocument, ...]:  # fmt: skip
+    """The documents of the earlier dossier that this one puts an end to, as they become: replaced by what is issued (`outputs`)
+    (`renews`, `amends`), revoked once this dossier is granted (`revokes`)."""
+    status = _status(procedure, link, before, after, outputs)
+    if status is None:
+        return ()
+    row = after.links[link.id].row
+    live = [one for one in _granting(earlier, book) if one.status in _LIVE and row in (None, one.row)]
+    same = [one for one in live if one.output in outputs]
+    return tuple(replace(one, status=status, changed_at=now) for one in same or live)
+
+
+def _status(
+    procedure: Procedure, link: Link, before: Dossier, after: Dossier, outputs: Collection[str]
+) -> DocumentStatus | None:
+    if link.relation in ("renews", "amends"):
+        return "replaced" if any(procedure.outputs[one].grants for one in outputs) else None
+    granted = after.closed_at is not None and procedure.state(after.state).outcome == "granted"
+    return "revoked" if link.relation == "revokes" and granted and before.closed_at is None else None
+
+
+def _granting(dossier: Dossier, book: Procedure) -> list[IssuedDocument]:
+    grants: Mapping[str, bool] = {output.id: output.grants for output in book.outputs.values()}
+    return [one for one in dossier.documents if grants.get(one.output, False)]

@@ -1,0 +1,100 @@
+"""What parts of a task come to, whoever does them: a part done, and what silence writes once the time of a service is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from engine.core.problems import Refusal, Refused, refusal
+from engine.core.values import Plain
+from engine.domain.common.decision import Decision
+from engine.domain.common.task_parts import SILENT, is_finished, opened_at, parts_left
+from engine.domain.common.text_provider import Wording
+from engine.domain.common.working_time import add_span
+from engine.domain.workflow.tasks import mark_done, task_blockers
+from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transitions import finish_task, move, settle, way_of
+from engine.model import Consulted, Form, Procedure
+from engine.model.directory import Calendar, Directory
+from engine.records.dossier import SYSTEM_ACTOR, Dossier
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def given(
+    moment: Moment, dossier: Dossier, asked: Form, service: Consulted, opinion: Plain, besides: dict[str, Plain],
+    role: str,
+) -> Decision:  # fmt: skip
+    kept = dossier.answers.get(asked.id)
+    answers = {**dossier.answers, service.id: opinion}
+    if besides:
+        answers[asked.id] = {**(kept if isinstance(kept, dict) else {}), service.id: besides}
+    passage = mark_done(Passage.of(dossier).with_(answers=answers), moment, service.id)
+    commits: dict[str, Plain] = {f"answers.{service.id}": opinion}
+    commits |= {f"answers.{asked.id}.{service.id}": besides} if besides else {}
+    return done_in_part(moment, passage, asked, service.id, role, commits)
+
+
+def done_in_part(
+    moment: Moment, passage: Passage, form: Form, part: str, role: str, commits: Mapping[str, Plain]
+) -> Decision:
+    """A part is done; the task too when that was enough. The dossier goes the way this opens, if one is."""
+    body: dict[str, Plain] = {"task": form.id, "part": part, "by": role}
+    whole = is_finished(form, passage.dossier, moment.scope(passage.dossier))
+    if whole:
+        passage = mark_done(passage, moment, form.id)
+    passage = passage.note("part_done", body, commits)
+    if part in {service.id for service in form.services}:
+        passage = passage.happened(part)
+        way = way_of(passage, moment, part)
+        if way is not None:
+            return finished(settle(move(passage, moment, way), moment), moment)
+    return finished(finish_task(passage, moment, form.id) if whole else passage, moment)
+
+
+def form_closed(moment: Moment, dossier: Dossier, form: Form) -> Refusal | None:
+    procedure = moment.procedure
+    if dossier.is_draft or dossier.state not in procedure.states or form.id not in procedure.state(dossier.state).waits:
+        return refusal("not_now", form.where, task=form.id, state=dossier.state)
+    if form.id in dossier.done:
+        return refusal("already_done", form.where, task=form.id)
+    scope = moment.scope(dossier)
+    if not form.when.holds(scope):
+        return refusal("not_now", form.where, task=form.id, state=dossier.state)
+    blockers = task_blockers(procedure, form, dossier, scope)
+    return refusal("not_yet", form.where, task=form.id, after=blockers) if blockers else None
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def part_over(
+    procedure: Procedure, dossier: Dossier, name: str, now: datetime, directory: Directory, wording: Wording
+) -> Decision:
+    """The time of a service or of a later form is over: silence is written as the book says; a form that is late is told
+    to those who owe it. One that no longer stands is refused as `void_timer`."""
+    moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
+    form = procedure.tasks.get(name)
+    asked = form if isinstance(form, Form) else procedure.round_of(name)
+    if asked is None or form_closed(moment, dossier, asked) is not None or not _is_over(moment, dossier, asked, name):
+        raise Refused(refusal("void_timer", timer=name))
+    service = asked.service(name)
+    if service is not None:
+        silence = SILENT if service.silence == "none" else service.silence
+        return given(moment, dossier, asked, service, silence, {}, SYSTEM_ACTOR.kind)
+    passage = Passage.of(dossier).note("due", {"timer": name, "escalate": None}).happened(f"overdue:{name}")
+    return finished(passage, moment)
+
+
+def _is_over(moment: Moment, dossier: Dossier, asked: Form, name: str) -> bool:
+    if asked.service(name) is not None and name not in parts_left(asked, dossier, moment.scope(dossier)):
+        return False
+    end = end_of(asked, name, dossier, moment.directory.calendar)
+    return end is not None and moment.now >= end
+
+
+def end_of(asked: Form, name: str, dossier: Dossier, calendar: Calendar) -> datetime | None:
+    """When the time of a form that is open, or of one service of it, is over; none when it has none."""
+    service = asked.service(name)
+    span = (service.due if service else None) or asked.due
+    return add_span(opened_at(asked, dossier), span, calendar) if span is not None else None

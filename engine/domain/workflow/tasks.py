@@ -1,0 +1,165 @@
+"""What a state waits for: when a task is open, done, undone; what it needs when it is asked (a price, a register)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.domain.common.task_parts import is_finished, is_in_parts, parts_left, without_parts
+from engine.domain.common.working_time import add_span
+from engine.domain.fields.field_types import is_asked
+from engine.domain.workflow.due_dates import resume_due
+from engine.domain.workflow.fee_quotes import quote
+from engine.domain.workflow.transition_context import Moment, Passage
+from engine.model import (
+    APPLICATION,
+    Appointment,
+    Fee,
+    Form,
+    Link,
+    Procedure,
+    State,
+    Task,
+)
+from engine.model.types import Scope
+from engine.records.dossier import SYSTEM_ACTOR, Correction, Done, Dossier, Owed
+
+
+def is_satisfied(task: Task, dossier: Dossier, scope: Scope) -> bool:
+    """Nothing is left to wait for: done, nobody waits for it, or no earlier dossier was named."""
+    unlinked = isinstance(task, Link) and task.id not in dossier.links
+    return task.id in dossier.done or unlinked or not task.when.holds(scope)
+
+
+def open_tasks(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Task, ...]:
+    """The tasks that the present state waits for and that can be done now (all that comes before is done)."""
+    if dossier.is_draft or dossier.state not in procedure.states:
+        return ()
+    awaited = [procedure.tasks[task_id] for task_id in procedure.state(dossier.state).waits]
+    left = [task for task in awaited if not is_satisfied(task, dossier, scope)]
+    return tuple(task for task in left if not task_blockers(procedure, task, dossier, scope))
+
+
+def task_blockers(procedure: Procedure, task: Task, dossier: Dossier, scope: Scope) -> tuple[str, ...]:
+    """Tasks that must be done before this one opens."""
+    return tuple(one for one in task.after if not is_satisfied(procedure.tasks[one], dossier, scope))
+
+
+def mark_done(passage: Passage, moment: Moment, *tasks: str) -> Passage:
+    done = Done(moment.now, moment.actor.id)
+    return passage.with_(done={**passage.dossier.done, **dict.fromkeys(tasks, done)})
+
+
+def undo(passage: Passage, moment: Moment, task_id: str) -> Passage:
+    """A task is not done any more and is asked anew: its price, its slot and its answers are forgotten."""
+    if task_id not in moment.procedure.tasks:
+        return _undo_opinion(passage, moment, task_id)
+    task = moment.procedure.tasks[task_id]
+    dossier = passage.dossier
+    gone = {task_id, *(one.id for one in task.services)} if isinstance(task, Form) else {task_id}
+    passage = passage.with_(done={name: done for name, done in dossier.done.items() if name not in gone})
+    if isinstance(task, Form) and is_in_parts(task):
+        return passage.with_(answers=without_parts(task, dossier.answers))
+    if isinstance(task, Fee):
+        return passage.with_(owed={name: owed for name, owed in dossier.owed.items() if name != task_id})
+    if isinstance(task, Appointment):
+        return drop_slot(passage, moment, task_id)
+    if isinstance(task, Form) and task_id != APPLICATION:
+        asked = {one.id for one in task.fields} | {task_id}
+        return passage.with_(answers={name: kept for name, kept in dossier.answers.items() if name not in asked})
+    return passage
+
+
+def _undo_opinion(passage: Passage, moment: Moment, service: str) -> Passage:
+    """One service is asked anew; what the others answered stays."""
+    asked = moment.procedure.round_of(service)
+    if asked is None:
+        return passage
+    dossier = passage.dossier
+    besides = dossier.answers.get(asked.id)
+    kept = {name: one for name, one in dossier.answers.items() if name != service}
+    if isinstance(besides, dict):
+        kept[asked.id] = {name: one for name, one in besides.items() if name != service}
+    gone = {service, asked.id}
+    return passage.with_(answers=kept, done={name: one for name, one in dossier.done.items() if name not in gone})
+
+
+def drop_slot(passage: Passage, moment: Moment, appointment: str) -> Passage:
+    """Gives back a slot that is held, if one is; the state's time runs again."""
+    booking = passage.dossier.bookings.get(appointment)
+    if booking is None or booking.status != "booked":
+        return passage
+    cancelled = replace(booking, status="cancelled", sequence=booking.sequence + 1)
+    passage = replace(
+        passage,
+        dossier=resume_due(passage.dossier, moment.now),
+        releases=(*passage.releases, booking.id),
+    )
+    return passage.with_(bookings={**passage.dossier.bookings, appointment: cancelled})
+
+
+def ask_tasks(passage: Passage, moment: Moment, state: State) -> Passage:
+    """What a state's tasks need at its entry: a price, a question to a register, the form opened again."""
+    if state.mode == "correct":
+        passage = _reopen_form(passage, moment, state)
+    for task_id in state.waits:
+        task = moment.procedure.tasks[task_id]
+        if isinstance(task, Fee):
+            passage = _fix_price(passage, moment, task)
+        elif isinstance(task, Form) and is_in_parts(task):
+            passage = ask_parts(passage, moment, task)
+        elif isinstance(task, Form) and task.register is not None:
+            passage = undo(passage, moment, task_id)
+            if task.when.holds(moment.scope(passage.dossier)):
+                passage = replace(passage, look_ups=(*(one for one in passage.look_ups if one != task_id), task_id))
+    return passage
+
+
+def ask_parts(passage: Passage, moment: Moment, form: Form) -> Passage:
+    """A round or a form per row is done when nothing is left of it: rows that came, or a service asked since, open it
+    again; where nobody is asked, it is done at once."""
+    dossier, scope = passage.dossier, moment.scope(passage.dossier)
+    finished = is_finished(form, dossier, scope)
+    if finished and form.id not in dossier.done and form.when.holds(scope) and not parts_left(form, dossier, scope):
+        return mark_done(passage, replace(moment, actor=SYSTEM_ACTOR), form.id)
+    if not finished and form.id in dossier.done:
+        return passage.with_(done={name: one for name, one in dossier.done.items() if name != form.id})
+    return passage
+
+
+def _reopen_form(passage: Passage, moment: Moment, state: State) -> Passage:
+    correction = passage.dossier.correction
+    if state.correct == "everything":
+        asked = {one.id: "" for one in moment.procedure.form.fields if is_asked(one)}
+        kept = correction or Correction({}, "", moment.now, moment.actor.id)
+        correction = replace(kept, fields={**asked, **kept.fields})
+        passage = passage.with_(correction=correction)
+    if correction is None or not correction.left:
+        return passage
+    return passage.with_(done={name: done for name, done in passage.dossier.done.items() if name != APPLICATION})
+
+
+def _fix_price(passage: Passage, moment: Moment, fee: Fee) -> Passage:
+    """Computes what is owed when it falls due; it will not change while the state lasts. Nothing owed is paid at once."""
+    dossier = passage.dossier
+    scope = moment.scope(dossier)
+    before = dossier.owed.get(fee.id)
+    if is_satisfied(fee, dossier, scope):
+        unpaid = before is not None and not before.paid and fee.id not in dossier.done
+        return (
+            passage.with_(owed={name: one for name, one in dossier.owed.items() if name != fee.id})
+            if unpaid
+            else passage
+        )
+    guaranteed = add_span(before.at, fee.valid_for, moment.directory.calendar) if before and fee.valid_for else None
+    if guaranteed is not None and moment.now <= guaranteed:
+        return passage
+    priced = quote(moment.procedure, fee.id, scope, dossier.language, moment.wording)
+    owed = Owed(fee.id, priced.label, priced.amount, tuple(priced.lines), moment.now, before.paid if before else 0)
+    passage = passage.with_(owed={**dossier.owed, fee.id: owed})
+    unknown = priced.missing and not priced.exempt  # an amount that hangs on an empty answer is not a zero
+    return passage if owed.left or unknown else mark_done(passage, moment, fee.id)
+
+
+def holds_slot(dossier: Dossier, appointment: str) -> bool:
+    booking = dossier.bookings.get(appointment)
+    return booking is not None and booking.status == "booked"

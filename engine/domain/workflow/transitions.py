@@ -1,0 +1,236 @@
+"""How a dossier moves: one way taken, its effects, the state entered, and on until something is to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused, refusal
+from engine.core.values import Plain
+from engine.domain.common.decision import Act, IssueOrder
+from engine.domain.documents.documents import is_in_hand, status_of
+from engine.domain.workflow.due_dates import instant_of, pause_due, turn_clocks
+from engine.domain.workflow.state_machine import circuit_of, event_trigger
+from engine.domain.workflow.tasks import ask_tasks, drop_slot, holds_slot, is_satisfied, undo
+from engine.domain.workflow.transition_context import Moment, Passage, codes
+from engine.model import (
+    APPLICANT,
+    Effects,
+    Output,
+    Procedure,
+    Transition,
+)
+from engine.model.types import Scope
+from engine.records.dossier import ClockState, Correction, DocumentStatus, Dossier, Taken
+
+
+def apply_effects(passage: Passage, moment: Moment, effects: Effects) -> Passage:
+    """Documents to issue or to change, fees to give back."""
+    for output_id in effects.issues:
+        new = tuple(order for order in _orders(passage, moment, output_id) if order not in passage.issue)
+        passage = _replaced(replace(passage, issue=(*passage.issue, *new)), moment, new)
+    passage = _restatus(passage, moment, effects.revokes, ("valid", "suspended"), "revoked")
+    passage = _restatus(passage, moment, effects.suspends, ("valid",), "suspended")
+    passage = _restatus(passage, moment, effects.restores, ("suspended",), "valid")
+    paid = {name: percent for name, percent in effects.returns.items() if _was_paid(passage.dossier, name)}
+    return replace(passage, returns=(*passage.returns, *paid.items())) if paid else passage
+
+
+def _was_paid(dossier: Dossier, fee: str) -> bool:
+    owed = dossier.owed.get(fee)
+    return owed is not None and owed.paid > 0
+
+
+def _orders(passage: Passage, moment: Moment, output_id: str) -> Iterator[IssueOrder]:
+    """The documents an output calls for, save those still in hand: one, or one per row."""
+    output = moment.procedure.outputs[output_id]
+    scope = moment.scope(passage.dossier)
+    rows = scope.get(output.per) if output.per else None
+    if output.per is None:
+        if output.when.holds(scope) and not _stays(passage, moment, output, None):
+            yield IssueOrder(output_id)
+        return
+    for number, row in enumerate(rows if isinstance(rows, tuple) else ()):
+        inside = scope.inside(row) if isinstance(row, Mapping) else scope
+        if output.when.holds(inside) and not _stays(passage, moment, output, number):
+            yield IssueOrder(output_id, number)
+
+
+def _stays(passage: Passage, moment: Moment, output: Output, row: int | None) -> bool:
+    """Whether the document in hand is the one. A letter tells a decision: another decision has its own, unless it is the one
+    that makes the letter good again."""
+    if not is_in_hand(passage.dossier, output.id, row, local_day(moment.now)):
+        return False
+    mine = {(one.id, "valid") for one in passage.dossier.documents if (one.output, one.row) == (output.id, row)}
+    return output.kind != "letter" or bool(mine.intersection(passage.documents))
+
+
+def _replaced(passage: Passage, moment: Moment, new: tuple[IssueOrder, ...]) -> Passage:
+    """The letters of an earlier decision are not good any more once this one has its own."""
+    wanted, day = {(order.output, order.row) for order in new}, local_day(moment.now)
+    old = {
+        one.id
+        for one in passage.dossier.documents
+        if (one.output, one.row) in wanted and status_of(one, day) in ("valid", "suspended")
+    }
+    return _become(passage, moment, old, "replaced")
+
+
+def _restatus(
+    passage: Passage, moment: Moment, outputs: Iterable[str], before: tuple[str, ...], after: DocumentStatus
+) -> Passage:
+    wanted = set(outputs)
+    day = local_day(moment.now)
+    changed = {one.id for one in passage.dossier.documents if one.output in wanted and status_of(one, day) in before}
+    return _become(passage, moment, changed, after)
+
+
+def _become(passage: Passage, moment: Moment, changed: Collection[str], after: DocumentStatus) -> Passage:
+    if not changed:
+        return passage
+    kept = tuple(
+        replace(one, status=after, changed_at=moment.now) if one.id in changed else one
+        for one in passage.dossier.documents
+    )
+    told = tuple((one.id, after) for one in passage.dossier.documents if one.id in changed)
+    passage = replace(passage, documents=(*passage.documents, *told))
+    return passage.with_(documents=kept)
+
+
+def finish_task(passage: Passage, moment: Moment, task_id: str) -> Passage:
+    """After a task was done and noted: the way it opens by itself, else on when all is done."""
+    passage = passage.happened(task_id)
+    way = way_of(passage, moment, task_id)
+    return settle(move(passage, moment, way) if way else passage, moment)
+
+
+def way_of(passage: Passage, moment: Moment, event: str) -> Transition | None:
+    """The way that an event opens by itself from where the dossier stands, if any."""
+    circuit = circuit_of(moment.procedure)
+    return circuit.way(passage.dossier.state, event_trigger(event), moment.scope(passage.dossier))
+
+
+def move(passage: Passage, moment: Moment, way: Transition, role: str = "system", act: Act | None = None) -> Passage:
+    """Takes one way: effects, reopened tasks, the new state. The journal keeps codes; reasons only as commitments."""
+    actor = moment.actor if way.event is None else None
+    taken = Taken(
+        way.id, way.source, way.target, moment.now, actor.id if actor else "system",
+        actor.kind if actor else "system", act.reason if act else None, act.attachments if act else (),
+    )  # fmt: skip
+    orders = len(passage.issue)
+    for task_id in way.reopens:
+        passage = undo(passage, moment, task_id)
+    passage = apply_effects(passage, moment, way.effects)
+    passage = passage.with_(taken=(*passage.dossier.taken, taken))
+    if way.event is None:
+        passage = passage.happened(way.id)
+    passage = enter(_leave(passage, moment, way, act), moment, way.target)
+    return _note_move(passage, way, role, act, orders)
+
+
+def _note_move(passage: Passage, way: Transition, role: str, act: Act | None, orders: int) -> Passage:
+    body: dict[str, Plain] = {"transition": way.id, "source": way.source, "target": way.target, "by": role}
+    if way.event is not None:
+        body["event"] = way.event
+    if passage.issue[orders:]:
+        body["issues"] = [order.output for order in passage.issue[orders:]]
+    if act and "correction" in way.asks:
+        body["fields"] = codes(act.correction)
+    if act and act.attachments:
+        body["attachments"] = list(act.attachments)
+    return passage.note("transition", body, _commitments(act) if act else {})
+
+
+def _commitments(act: Act) -> dict[str, Plain]:
+    """What the person wrote: the journal proves it without showing it."""
+    written: dict[str, Plain] = {"reason": act.reason} if act.reason else {}
+    written.update({f"correction.{name}": reason for name, reason in act.correction.items()})
+    written.update({f"answers.{name}": answer for name, answer in act.filling.items()})
+    return written
+
+
+def _leave(passage: Passage, moment: Moment, way: Transition, act: Act | None) -> Passage:
+    """What does not outlive the state left: a correction asked there. A correction the act asks begins."""
+    procedure, correction = moment.procedure, passage.dossier.correction
+    if procedure.state(way.source).mode == "correct":
+        correction = None
+    if act and act.correction and "correction" in way.asks:
+        correction = Correction(dict(act.correction), act.reason or "", moment.now, moment.actor.id)
+    kept = passage.dossier.assigned if keeps_hand(procedure, passage.dossier, way.target) else None
+    return passage.with_(correction=correction, assigned=kept)
+
+
+def keeps_hand(procedure: Procedure, dossier: Dossier, target: str) -> bool:
+    """Whether the agent in charge stays so: they do until the dossier reaches other roles than the last that had it."""
+    roles = _agents_of(procedure, target)
+    if not roles:
+        return True
+    sources = (taken.source for taken in reversed(dossier.taken))
+    last = next((found for found in (_agents_of(procedure, source) for source in sources) if found), roles)
+    return last == roles
+
+
+def _agents_of(procedure: Procedure, state_id: str) -> frozenset[str]:
+    state = procedure.states.get(state_id)
+    return frozenset(state.by) - {APPLICANT} if state else frozenset()
+
+
+def enter(passage: Passage, moment: Moment, state_id: str) -> Passage:
+    """Stands the dossier in a state: its time, the clocks of the law, what it asks, what it issues."""
+    procedure, now = moment.procedure, moment.now
+    state = procedure.state(state_id)
+    passage = passage.with_(
+        state=state_id, entered_at=now, closed_at=now if state.is_end else None, due_at=None, due_paused_at=None,
+        clocks=_turned(passage.dossier, moment, state_id),
+    )  # fmt: skip
+    passage = replace(passage, moved=True)
+    passage = ask_tasks(passage, moment, state)
+    if state.due is not None:
+        passage = passage.with_(
+            due_at=instant_of(state.due, now, moment.scope(passage.dossier), moment.directory.calendar)
+        )
+    if state.mode == "attend" and any(holds_slot(passage.dossier, task) for task in state.waits):
+        passage = replace(passage, dossier=pause_due(passage.dossier, now))
+    if state.is_end:
+        for appointment in tuple(passage.dossier.bookings):
+            passage = drop_slot(passage, moment, appointment)
+    return apply_effects(passage, moment, state.effects)
+
+
+def _turned(dossier: Dossier, moment: Moment, state_id: str) -> Mapping[str, ClockState]:
+    """The clocks of the law as they stand in a state; most procedures have none."""
+    procedure = moment.procedure
+    if not procedure.clocks:
+        return dossier.clocks
+    return turn_clocks(procedure, dossier, state_id, moment.now, moment.scope(dossier), moment.directory.calendar)
+
+
+def settle(passage: Passage, moment: Moment) -> Passage:
+    """Passes on as long as the state has nothing to wait for. A circuit that never rests is refused, not endless."""
+    circuit = circuit_of(moment.procedure)
+    for _ in range(2 * len(moment.procedure.states) + 2):
+        scope = moment.scope(passage.dossier)
+        event = ripe_event(moment.procedure, passage.dossier, scope, moment)
+        way = circuit.way(passage.dossier.state, event_trigger(event), scope) if event else None
+        if way is None:
+            return passage.happened(passage.dossier.state) if passage.moved else passage
+        passage = move(passage, moment, way)
+    raise Refused(refusal("endless", moment.procedure.state(passage.dossier.state).where, state=passage.dossier.state))
+
+
+def ripe_event(procedure: Procedure, dossier: Dossier, scope: Scope, moment: Moment) -> str | None:
+    """The event that lets the dossier leave its state by itself now, if any."""
+    state = procedure.state(dossier.state)
+    if state.is_end:
+        return None
+    if state.booked:
+        held = all(
+            holds_slot(dossier, one) or is_satisfied(procedure.tasks[one], dossier, scope) for one in state.waits
+        )
+        return "booked" if held else None
+    if state.mode == "wait":
+        over = instant_of(state.wait, dossier.entered_at, scope, moment.directory.calendar)
+        return "done" if over is not None and over <= moment.now else None
+    waits = [procedure.tasks[one] for one in state.waits]
+    return "done" if waits and all(is_satisfied(task, dossier, scope) for task in waits) else None

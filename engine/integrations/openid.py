@@ -1,0 +1,181 @@
+"""An identity provider (OpenID Connect): the authorization code flow with PKCE, state and nonce. The only door to authlib.
+
+What the provider says of a person is believed once its signature, issuer, audience, time and nonce hold. Its addresses and
+keys are discovered, and asked for again when a key is unknown.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from authlib.common.security import generate_token
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from engine.core.clock import Clock
+from engine.core.values import Plain
+from engine.integrations.http_client import InsecureAddress, Wire
+from engine.integrations.identity_provider import Begun, Identity, NotProven
+from engine.integrations.payment_provider import ProviderDown
+
+ALGORITHMS: Final = [
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "ES256",
+    "ES384",
+    "Ed25519",
+]  # never `none`, never a shared secret
+LEEWAY: Final = 60  # seconds by which clocks may differ
+KNOWN_FOR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """How this installation is known to a provider, and how its claims are read. `claims`: our name → theirs;
+    `levels`: what their `acr` says → low, substantial or high."""
+
+    issuer: str
+    client: str
+    secret: str = field(repr=False)
+    scopes: str = "openid profile"
+    claims: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, str] = field(default_factory=dict)
+
+
+CLAIMS: Final[Mapping[str, str]] = {
+    "family_name": "family_name", "given_names": "given_name", "birth_date": "birthdate", "sex": "gender",
+    "birth_place": "place_of_birth", "residence": "address",
+}  # fmt: skip
+_SEXES: Final = {"female": "f", "f": "f", "male": "m", "m": "m"}
+
+
+class OpenIdProvider:
+    """Safe to share between threads."""
+
+    def __init__(self, label: str, client: Client, clock: Clock) -> None:
+        """Raises `InsecureAddress` for an issuer on another machine in plain HTTP."""
+        self.label, self._client, self._clock = label, client, clock
+        self._issuer = Wire(client.issuer)
+        self._lock = threading.Lock()
+        self._found: tuple[datetime, Mapping[str, Plain]] | None = None
+        self._keys: KeySet | None = None
+
+    def begin(self, back: str) -> Begun:
+        state, nonce, verifier = generate_token(43), generate_token(43), generate_token(64)
+        address = prepare_grant_uri(
+            self._place("authorization_endpoint"), self._client.client, "code", back, self._client.scopes, state,
+            nonce=nonce, code_challenge=create_s256_code_challenge(verifier), code_challenge_method="S256",
+        )  # fmt: skip
+        return Begun(str(address), state, nonce, verifier)
+
+    def finish(self, back: str, code: str, nonce: str, verifier: str) -> Identity:
+        fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": verifier}
+        answer = self._wire("token_endpoint").post_form("", fields, {"Authorization": self._basic()})
+        if answer.status != 200 or not answer.text("id_token"):
+            raise NotProven("code")
+        claims = self._checked(answer.text("id_token"), nonce, answer.text("access_token"))
+        return self._identity(claims)
+
+    def _basic(self) -> str:
+        """RFC 6749 §2.3.1: both parts encoded first."""
+        pair = f"{quote(self._client.client, safe='')}:{quote(self._client.secret, safe='')}"
+        return "Basic " + base64.b64encode(pair.encode()).decode()
+
+    # -- what the provider publishes -----------------------------------------------------------------------------------
+
+    def _place(self, name: str) -> str:
+        """One of the provider's addresses. It must say that it is the issuer we know."""
+        with self._lock:
+            now = self._clock.now()
+            if self._found is None or now - self._found[0] > KNOWN_FOR:
+                answer = self._issuer.get("/.well-known/openid-configuration")
+                if answer.status != 200 or answer.text("issuer") != self._client.issuer:
+                    raise ProviderDown("discovery")
+                self._found, self._keys = (now, answer.body), None
+            place = self._found[1].get(name)
+        if not isinstance(place, str):
+            raise ProviderDown(name)
+        return place
+
+    def _wire(self, name: str) -> Wire:
+        """Speaks as its issuer does: one that answers in HTTPS never sends us, in plain HTTP, to a door of this machine."""
+        place = self._place(name)
+        try:
+            if urlsplit(place).scheme != urlsplit(self._client.issuer).scheme:
+                raise InsecureAddress(place)
+            return Wire(place)
+        except ValueError:
+            raise ProviderDown(name) from None
+
+    def _key_set(self, again: bool = False) -> KeySet:
+        wire = self._wire("jwks_uri")
+        with self._lock:
+            if self._keys is None or again:
+                try:
+                    self._keys = KeySet.import_key_set(dict(wire.get("").body))  # type: ignore[arg-type]
+                except (JoseError, ValueError, KeyError, TypeError):
+                    raise ProviderDown("keys") from None
+            return self._keys
+
+    # -- what it says of somebody --------------------------------------------------------------------------------------
+
+    def _checked(self, token: str, nonce: str, access_token: str) -> Mapping[str, Any]:
+        signed = self._signed(token)
+        options = {
+            "iss": {"essential": True, "value": self._client.issuer},
+            "aud": {"essential": True, "value": self._client.client},
+        }
+        params = {"nonce": nonce, "client_id": self._client.client, "access_token": access_token}
+        claims = CodeIDToken(dict(signed.claims), dict(signed.header), options, params)
+        try:
+            claims.validate(now=int(self._clock.now().timestamp()), leeway=LEEWAY)
+        except Exception as wrong:  # the library's errors have no common ancestor but this
+            raise NotProven(type(wrong).__name__) from None
+        if not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
+            raise NotProven("nonce")
+        return dict(claims)
+
+    def _signed(self, token: str) -> jwt.Token:
+        for again in (False, True):  # a key that came into service since is looked for once
+            try:
+                return jwt.decode(token, self._key_set(again), algorithms=ALGORITHMS)
+            except (JoseError, ValueError):
+                continue
+        raise NotProven("signature")
+
+    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+        subject = claims.get("sub")
+        if not isinstance(subject, str) or not 0 < len(subject) <= 255:
+            raise NotProven("sub")
+        named = {**CLAIMS, **self._client.claims}
+        profile = {name: said for name, claim in named.items() if (said := _said(name, claims.get(claim)))}
+        return Identity(
+            f"{self._client.issuer} {subject}", profile, self._client.levels.get(str(claims.get("acr", "")), ""),
+            _proven(claims, "phone_number"), _proven(claims, "email"),
+        )  # fmt: skip
+
+
+def _said(name: str, value: object) -> str:
+    """One claim in the form in which our profile keeps it; nothing for what is not."""
+    if isinstance(value, Mapping):
+        value = value.get("formatted")
+    text = " ".join(value.split())[:120] if isinstance(value, str) else ""
+    return _SEXES.get(text.lower(), "") if name == "sex" else text
+
+
+def _proven(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    return value if isinstance(value, str) and claims.get(f"{name}_verified") is True else ""

@@ -1,0 +1,69 @@
+"""Registers of other administrations, asked by look-ups. `FileRegister` reads local files, for demos and small offices."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, Protocol, TypeAlias
+
+from engine.core.values import Plain
+
+Found: TypeAlias = Literal["found", "not_found", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterAnswer:
+    """What a register answered, and the values it gives when it found someone."""
+
+    result: Found
+    answers: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class RegisterConnector(Protocol):
+    """One register at the other end of a network: never asked inside a unit of work."""
+
+    def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
+        """`unavailable` rather than an exception: the caller will ask again."""
+        ...
+
+
+class FileRegister:
+    """Registers kept as files `<folder>/<id>.json`: a list of `{"who": {answer: value}, "answers": {name: value}}`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
+        records = self._records(register_id)
+        if records is None:
+            return RegisterAnswer("unavailable")
+        for who, answers in records:
+            if _matches(who, sent):
+                return RegisterAnswer("found", MappingProxyType(dict(answers)))
+        return RegisterAnswer("not_found")
+
+    def _records(self, register_id: str) -> list[tuple[dict[str, Plain], dict[str, Plain]]] | None:
+        if not register_id.isidentifier():
+            return None
+        try:
+            kept = json.loads((self._folder / f"{register_id}.json").read_text("utf-8"))
+            return [(dict(one["who"]), dict(one.get("answers", {}))) for one in kept]
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+def _matches(who: Mapping[str, Plain], sent: Mapping[str, Plain]) -> bool:
+    """Everything sent that the record knows must be equal, and there must be something; blanks equal nothing."""
+    common = [name for name in sent if who.get(name) is not None]
+    return bool(common) and all(_flat(who[name]) == _flat(sent[name]) for name in common)
+
+
+def _flat(value: Plain) -> str:
+    """As a clerk compares: no accents, no case, no hyphens or double spaces."""
+    letters = unicodedata.normalize("NFKD", str(value if value is not None else ""))
+    plain = "".join(sign if sign.isalnum() else " " for sign in letters if not unicodedata.combining(sign))
+    return " ".join(plain.casefold().split())

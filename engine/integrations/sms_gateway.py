@@ -1,0 +1,38 @@
+"""An SMS gateway over HTTPS: one POST in JSON a message, under the letter's own id so that a retry is not sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from engine.integrations.http_client import Wire
+from engine.integrations.message_sender import NotSent
+from engine.integrations.payment_provider import ProviderDown, ProviderSilent
+from engine.records.dossier import Letter
+
+_USELESS: Final = frozenset({400, 404, 410, 422})  # this number, this text: they will not pass tomorrow either
+
+
+class SmsGateway:
+    """`fields` names what the gateway calls `to` and `text`; `fixed` is sent with each message (a sender's name)."""
+
+    def __init__(self, wire: Wire, token: str, fields: Mapping[str, str], fixed: Mapping[str, str]) -> None:
+        self._wire, self._fields, self._fixed = wire, fields, fixed
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def reach(self) -> None:
+        """Raises `NotSent` when nobody answers at its address."""
+        try:
+            self._wire.reach()
+        except ProviderDown as down:
+            raise NotSent(str(down)) from None
+
+    def send(self, letter: Letter) -> None:
+        body = {**self._fixed, self._fields["to"]: letter.to, self._fields["text"]: letter.body}
+        try:
+            answer = self._wire.post("", body, {**self._headers, "Idempotency-Key": letter.id}, bare=True)
+        except ProviderDown as down:
+            raise NotSent(str(down), silent=isinstance(down, ProviderSilent)) from None
+        if answer.status >= 300:
+            useless = answer.status in _USELESS
+            raise NotSent(f"status_{answer.status}", for_good=useless, silent=not useless)  # else about who we are

@@ -1,0 +1,1 @@
+"""Audit log: hash chain, Merkle tree, checkpoints, search records (pure)."""

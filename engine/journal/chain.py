@@ -1,0 +1,284 @@
+"""Append-only hash chain, one a dossier: seal an entry to the one before, verify a chain, name the first break.
+
+Entries hold codes, field names and salted commitments, never the values (`docs/decisions/0004-journal.md`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
+
+from engine.core.problems import Refused, refusal
+from engine.core.values import Plain, canonical_json, fingerprint
+from engine.journal.checkpoint import Receipt, includes
+from engine.records.codec import Unreadable, from_plain, to_plain
+from engine.records.dossier import Actor
+
+EXPORT_FORMAT: Final = "guichet-journal/1"
+_SALT: Final = re.compile(r"(?:[0-9a-f]{2}){16,}")
+COMMITS: Final = "commits"  # key of an entry's body: name of a value → its commitment
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One recorded act. `hash = sha256(canonical JSON of all but hash)`, `previous` the hash before (“” for the first)."""
+
+    dossier: str
+    n: int
+    at: datetime
+    actor_kind: str
+    actor: str
+    kind: str  # opened saved attached submitted transition paid booked issued …
+    edition: str  # fingerprint
+    body: Plain
+    previous: str
+    hash: str
+
+
+Reason: TypeAlias = Literal[
+    "changed", "unlinked", "missing", "duplicated", "reordered", "foreign", "cut", "opening", "receipt"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first entry that does not hold: its number, why, and what stood against what.
+
+    `changed` its content is not the one sealed; `unlinked` it is not sealed to the entry before it; `missing` number n
+    is not there; `duplicated`, `reordered`; `foreign` it belongs to another dossier; `cut` the chain ends before its
+    stated head; `opening` a revealed value is not the one committed to; `receipt` the entry is not under the checkpoint.
+    """
+
+    n: int
+    reason: Reason
+    expected: str
+    found: str
+
+
+# -- commitments -------------------------------------------------------------------------------------------------------
+
+
+def new_salt() -> str:
+    """128 random bits in hexadecimal, one a value: without it a commitment says nothing, even of a yes or no."""
+    return secrets.token_hex(16)
+
+
+def commit_value(salt: str | bytes, value: Plain) -> str:
+    """HMAC-SHA256 of the value's canonical JSON under its salt, in hexadecimal. Erase the salt: the value is unknowable."""
+    if isinstance(salt, str) and not _SALT.fullmatch(salt):
+        raise Unreadable("salt", "128 bits in lower-case hexadecimal")
+    key = bytes.fromhex(salt) if isinstance(salt, str) else salt
+    if len(key) < 16:
+        raise ValueError("a salt has 128 bits")
+    return hmac.new(key, canonical_json(value), hashlib.sha256).hexdigest()
+
+
+def with_commitments(body: Mapping[str, Plain], values: Mapping[str, Plain]) -> tuple[Plain, Mapping[str, str]]:
+    """An entry's body with a commitment to each value under `commits`, and the salts to keep apart from it."""
+    if not values:
+        return dict(body), {}
+    salts = {name: new_salt() for name in values}
+    commits: Plain = {name: commit_value(salts[name], value) for name, value in values.items()}
+    return {**body, COMMITS: commits}, salts
+
+
+# -- the chain ---------------------------------------------------------------------------------------------------------
+
+
+def seal(
+    previous: tuple[int, str] | Entry | None,
+    dossier_id: str,
+    at: datetime,
+    actor: Actor,
+    kind: str,
+    edition: str,
+    body: Plain,
+) -> Entry:
+    """The entry that follows `previous` (an entry, `Unit.head`'s (n, hash), or None for the first)."""
+    if isinstance(previous, Entry):
+        previous = (previous.n, previous.hash)
+    n, before = previous or (0, "")
+    unsealed = Entry(dossier_id, n + 1, at, actor.kind, actor.id, kind, edition, body, before, "")
+    return Entry(dossier_id, n + 1, at, actor.kind, actor.id, kind, edition, body, before, seal_of(unsealed))
+
+
+def seal_of(entry: Entry) -> str:
+    """The hash this entry must carry."""
+    return fingerprint({name: value for name, value in to_plain(entry).items() if name != "hash"})
+
+
+def verify(entries: Iterable[Entry]) -> Break | None:
+    """The first entry of one dossier's chain that does not hold, or None when all do."""
+    chain = tuple(entries)
+    before = ""
+    for position, entry in enumerate(chain):
+        found = _broken_place(chain, position) or _broken_seal(entry, before)
+        if found:
+            return found
+        before = entry.hash
+    return None
+
+
+def _broken_place(chain: Sequence[Entry], position: int) -> Break | None:
+    entry, expected = chain[position], position + 1
+    if entry.dossier != chain[0].dossier:
+        return Break(expected, "foreign", chain[0].dossier, entry.dossier)
+    if entry.n == expected:
+        return None
+    if entry.n < expected:
+        return Break(max(entry.n, 1), "duplicated", str(expected), str(entry.n))
+    comes_later = any(later.n == expected for later in chain[position + 1 :])
+    return Break(expected, "reordered" if comes_later else "missing", str(expected), str(entry.n))
+
+
+def _broken_seal(entry: Entry, before: str) -> Break | None:
+    try:
+        expected = seal_of(entry)
+    except (TypeError, ValueError):  # a body that is not plain any more
+        return Break(entry.n, "changed", "", entry.hash)
+    if entry.hash != expected:
+        return Break(entry.n, "changed", expected, entry.hash)
+    if entry.previous != before:
+        return Break(entry.n, "unlinked", before, entry.previous)
+    return None
+
+
+# -- taken away --------------------------------------------------------------------------------------------------------
+
+
+def export_plain(
+    entries: Sequence[Entry],
+    salts: Mapping[int, Mapping[str, str]] | None = None,
+    values: Mapping[int, Mapping[str, Plain]] | None = None,
+    receipt: Receipt | None = None,
+) -> Plain:
+    """A dossier's journal as a file that verifies offline. A value given with its salt is revealed beside the chain:
+    whoever holds the file can prove that this answer, and no other, was sealed at that moment."""
+    openings: list[Plain] = [
+        {"n": n, "name": name, "salt": (salts or {})[n][name], "value": value}
+        for n, named in sorted((values or {}).items())
+        for name, value in sorted(named.items())
+    ]
+    last = entries[-1] if entries else None
+    return {
+        "format": EXPORT_FORMAT,
+        "dossier": last.dossier if last else "",
+        "head": {"n": last.n if last else 0, "hash": last.hash if last else ""},
+        "entries": [to_plain(entry) for entry in entries],
+        "openings": openings,
+        **({"receipt": to_plain(receipt)} if receipt else {}),
+    }
+
+
+def read_export(data: bytes) -> Plain:
+    """The plain form of an export file. Raises `Refused` when it is not JSON, or says a key twice."""
+    try:
+        plain: Plain = json.loads(data.decode("utf-8"), object_pairs_hook=_said_once, parse_float=_no_float)
+    except (ValueError, RecursionError):
+        raise _malformed("json") from None
+    return plain
+
+
+def verify_export(export: Plain) -> Break | None:
+    """The first thing in an export that does not hold, or None. Raises `Refused` when it is no export at all."""
+    parts = _parts(export)
+    entries, head = parts.entries, (parts.head.n, parts.head.hash)
+    if entries and entries[0].dossier != parts.dossier:
+        return Break(1, "foreign", parts.dossier, entries[0].dossier)
+    found = verify(entries)
+    if found:
+        return found
+    reached = (entries[-1].n, entries[-1].hash) if entries else (0, "")
+    if reached != head:
+        return Break(max(head[0], 1), "cut", f"{head[0]} {head[1]}".strip(), f"{reached[0]} {reached[1]}".strip())
+    bodies = {entry.n: entry.body for entry in entries}
+    opened = next((broken for one in parts.openings if (broken := _broken_opening(bodies, one))), None)
+    return opened or (_broken_receipt(entries, parts.receipt) if parts.receipt else None)
+
+
+def receipt_in(export: Plain) -> Receipt | None:
+    """What an export says of its place in the whole journal. Raises `Refused` as `verify_export`."""
+    return _parts(export).receipt
+
+
+def _broken_receipt(entries: Sequence[Entry], receipt: Receipt) -> Break | None:
+    sealed = entries[receipt.n - 1].hash if 0 < receipt.n <= len(entries) else ""
+    return None if sealed and includes(receipt, sealed) else Break(max(receipt.n, 1), "receipt", "", sealed)
+
+
+def erased_at(export: Plain) -> datetime | None:
+    """When what the dossier of an export held was erased; None when it was not. Raises `Refused` as `verify_export`."""
+    return next((one.at for one in _parts(export).entries if one.kind == "erased" and _says_how(one.body)), None)
+
+
+def _says_how(body: Plain) -> bool:
+    return isinstance(body, dict) and "how" in body
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    n: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    n: int
+    name: str
+    salt: str
+    value: Plain
+
+
+@dataclass(frozen=True, slots=True)
+class _Export:
+    format: str
+    dossier: str
+    head: _Head
+    entries: tuple[Entry, ...]
+    openings: tuple[_Opening, ...]
+    receipt: Receipt | None = None
+
+
+def _parts(export: Plain) -> _Export:
+    try:
+        read = from_plain(_Export, export)
+    except (Unreadable, RecursionError) as error:
+        raise _malformed(str(error)) from None
+    if read.format != EXPORT_FORMAT:
+        raise _malformed("format")
+    return read
+
+
+def _broken_opening(bodies: Mapping[int, Plain], opening: _Opening) -> Break | None:
+    body = bodies.get(opening.n)
+    commits = body.get(COMMITS) if isinstance(body, dict) else None
+    expected = commits.get(opening.name) if isinstance(commits, dict) else None
+    try:
+        found = commit_value(opening.salt, opening.value)
+    except (TypeError, ValueError):
+        found = ""
+    if expected == found != "":
+        return None
+    return Break(opening.n, "opening", str(expected or ""), found)
+
+
+def _malformed(what: str) -> Refused:
+    return Refused(refusal("export_malformed", what=what))
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a key is said twice")
+    return table
+
+
+def _no_float(text: str) -> Any:
+    raise ValueError("no floats in a journal")

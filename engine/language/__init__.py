@@ -1,0 +1,1 @@
+"""The language of procedure files: source, expressions, compilation, lint, differences, catalogue."""

@@ -1,0 +1,1 @@
+"""A folder of procedures: check, index, cache of checks, parallel check, load on demand, watched file."""

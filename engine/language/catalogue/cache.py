@@ -1,0 +1,122 @@
+"""What was found clean is not looked at again: the memory of checks and proofs that found nothing, between two runs.
+
+A key covers all that a result depends on. Only clean results are kept; whatever found something is looked at again, so that
+it is told again. Nothing heavy is imported here: where all is known, nothing else need be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from engine.model import Procedure
+from engine.model.directory import Directory
+
+_MOST: Final = 20_000  # keys kept; the oldest days go first
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The keys of what was found clean, each with its day. `learn` gives a new one; `save` keeps it in its file."""
+
+    file: Path | None = None
+    days: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, file: Path) -> Remembered:
+        """What the file remembers; nothing when it is not there, or is not one of ours."""
+        try:
+            read = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return cls(file)
+        if not isinstance(read, dict):
+            return cls(file)
+        return cls(file, {key: day for key, day in read.items() if isinstance(day, str)})
+
+    def knows(self, key: str) -> bool:
+        return key in self.days
+
+    def learn(self, keys: Mapping[str, date]) -> Remembered:
+        days = {**self.days, **{key: day.isoformat() for key, day in keys.items()}}
+        newest = sorted(days.items(), key=lambda pair: pair[1], reverse=True)[:_MOST]
+        return Remembered(self.file, dict(newest))
+
+    def save(self) -> None:
+        """Written beside, then put in place; where nothing may be written, nothing is remembered."""
+        if self.file is None:
+            return
+        beside = self.file.with_name(f"{self.file.name}.{os.getpid()}")
+        with suppress(OSError):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(dict(self.days)), "utf-8")
+            beside.replace(self.file)
+
+
+@cache
+def checker() -> str:
+    """Digest of the checker as it is installed. The results of another version are not used."""
+    whole = hashlib.sha256()
+    for path in checker_files():
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def checker_files() -> tuple[Path, ...]:
+    """The files whose change may change the result of a check."""
+    engine = Path(__file__).parents[2]
+    packages = ("core", "model", "language", "prover")
+    found = (path for name in packages for kind in ("py", "json") for path in (engine / name).rglob(f"*.{kind}"))
+    return tuple(sorted((engine / "__init__.py", *found)))
+
+
+def key_of(folder: Path, shared: Mapping[str, str] | None = None) -> str:
+    """What the reading of every file of a folder depends on: its shared files, the checker, the interpreter. `shared`: their
+    digests, where they are known."""
+    whole = hashlib.sha256(f"{sys.version}\n{checker()}".encode())
+    for name, digest in (shared_digests(folder) if shared is None else shared).items():
+        whole.update(f"\n{name}\n{digest}".encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()
+
+
+def shared_digests(folder: Path) -> dict[str, str]:
+    """What each shared file of a folder says, by its name within the folder."""
+    found = {}
+    for path in sorted(folder.glob("*/*.yaml")):
+        with suppress(OSError):
+            found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def file_key(file: Path, shared: str, day: date, proofs: bool) -> str:
+    """What looking at one file depends on; `shared` is the key of the folder of its shared files."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    parts = ("file", file.stem, digest, shared, day.isoformat(), str(proofs))
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def proof_key(procedure: Procedure, directory: Directory, day: date) -> str:
+    """What a proof of this definition on this day depends on, as a SHA-256."""
+    accepted = repr(procedure.accept)
+    parts = (procedure.id, procedure.fingerprint, accepted, _of_directory(directory), day.isoformat(), checker())
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_directories: dict[int, tuple[Directory, str]] = {}
+
+
+def _of_directory(directory: Directory) -> str:
+    known = _directories.get(id(directory))
+    if known is None or known[0] is not directory:
+        known = (directory, hashlib.sha256(repr(directory).encode()).hexdigest())
+        _directories.clear()
+        _directories[id(directory)] = known
+    return known[1]

@@ -1,0 +1,419 @@
+"""All procedures of a folder, each in its edition in service; and everything that is wrong with their files.
+
+A catalogue is a value: `refresh` reads again what changed on disk and gives a new one. A file that broke leaves the last
+good edition in service, with a warning that people can see. Older editions come back from their expanded form. With an
+index its books are closed, and opened one by one when somebody asks for them (`definition/shelf.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from engine.core.problems import InvalidDefinition, Position, Report, problem
+from engine.language.catalogue.cache import key_of
+from engine.language.catalogue.check import Checked, check_definition, is_address
+from engine.language.catalogue.index import NO_STAMP, Index, Seen, Stamp, stamp_of
+from engine.language.catalogue.loader import (
+    Closed,
+    Entry,
+    Kept,
+    KeptOf,
+    LostEdition,
+    Shelf,
+    books_of,
+    editions_in,
+    entries_of,
+    in_force,
+    outline_in,
+    rebuilt,
+)
+from engine.language.catalogue.parallel import check_many
+from engine.language.compiler.shared_files import Shared, load_shared, shared_files
+from engine.model import Procedure
+from engine.model.directory import Directory
+from engine.model.summary import Outline
+
+__all__ = [
+    "Catalogue",
+    "Checked",
+    "Kept",
+    "KeptOf",
+    "LostEdition",
+    "Outline",
+    "check_definition",
+    "is_address",
+    "load_catalogue",
+]
+
+
+class Head(Protocol):
+    """An edition that was kept, known without its text."""
+
+    @property
+    def procedure(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The book of an administration. `procedures` are those in service, by id; `warnings` say, by id, why the file now
+    on disk is not the one in service. `standing`: where it was decided, the fingerprints of the editions that may be in
+    force, the one that comes first last. `calm`: days between which the calendar changes nothing."""
+
+    shared: Shared
+    procedures: Mapping[str, Procedure]
+    folder: Path | None = None
+    shared_problems: Report = field(default_factory=Report)
+    warnings: Mapping[str, Report] = field(default_factory=lambda: MappingProxyType({}))
+    older: Mapping[tuple[str, str], Procedure] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    standing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    seen: Mapping[str, Seen] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    shared_stamps: Mapping[str, Stamp] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    shelf: Shelf | None = field(default=None, repr=False)
+    index: Index | None = field(default=None, repr=False)
+    calm: tuple[date, date] | None = None
+
+    @classmethod
+    def of(cls, procedures: Iterable[Procedure], shared: Shared) -> Catalogue:
+        """A catalogue without a folder: for stories and tests."""
+        return cls(shared, MappingProxyType({one.id: one for one in procedures}))
+
+    @property
+    def directory(self) -> Directory:
+        return self.shared.directory
+
+    @property
+    def reports(self) -> Mapping[str, Report]:
+        """What was found in each file of the folder, by the name of the file."""
+        return MappingProxyType({name: seen.report for name, seen in self.seen.items()})
+
+    # -- without opening a book
+
+    @property
+    def written(self) -> tuple[Entry, ...]:
+        """What the files of the folder say now, broken ones left out; without a folder, what is in service."""
+        if self.folder is None:
+            in_service = entries_of(self.procedures)
+            return tuple(in_service[name] for name in sorted(in_service))
+        files = (self.seen[name].entry for name in sorted(self.seen))
+        return tuple(one for one in files if one is not None)
+
+    def outline(self, procedure_id: str, fingerprint: str = "") -> Outline | None:
+        """What is known of a procedure in service, or of one edition exactly."""
+        newest = entries_of(self.procedures).get(procedure_id)
+        entry = self._entry(procedure_id, fingerprint) if fingerprint else newest
+        return self._outline(entry) if entry is not None else None
+
+    def outlines(self) -> Iterator[Outline]:
+        """Of every procedure in service, in the order of their ids."""
+        in_service = entries_of(self.procedures)
+        return self._told(in_service[name] for name in sorted(in_service))
+
+    def older_outlines(self, procedure_id: str | None = None) -> Iterator[Outline]:
+        """Of every edition of the past at hand, or of those of one procedure."""
+        older = entries_of(self.older).values() if procedure_id is None else editions_in(self.older, procedure_id)
+        return self._told(older)
+
+    def fingerprint(self, procedure_id: str) -> str | None:
+        """Which edition of a procedure is in service."""
+        entry = entries_of(self.procedures).get(procedure_id)
+        return entry.fingerprint if entry is not None else None
+
+    # -- books
+
+    def all(self) -> tuple[Procedure, ...]:
+        """The procedures in service, in the order of their ids."""
+        return tuple(self.procedures[name] for name in sorted(self.procedures))
+
+    def open(self, entry: Entry, kept: KeptOf | None = None) -> Procedure:
+        """The book of an entry. Raises LostEdition."""
+        if isinstance(entry, Procedure):
+            return entry
+        if self.shelf is None:
+            raise LostEdition(entry.id)
+        return self.shelf.open(entry, kept)
+
+    def current(self, procedure_id: str, day: date) -> Procedure | None:
+        """The edition in force on a day: of those that stand, the last that has begun and is not over; where nothing was
+        decided, the newest such."""
+        entry = self.current_entry(procedure_id, day)
+        return self.open(entry) if entry is not None else None
+
+    def current_outline(self, procedure_id: str, day: date) -> Outline | None:
+        """The same, without opening its book."""
+        entry = self.current_entry(procedure_id, day)
+        return self._outline(entry) if entry is not None else None
+
+    def current_entry(self, procedure_id: str, day: date) -> Entry | None:
+        """The same, without reading even its outline."""
+        if procedure_id in self.standing:
+            line = (self._entry(procedure_id, one) for one in reversed(self.standing[procedure_id]))
+            return next((one for one in line if one is not None and in_force(one, day)), None)
+        newest = entries_of(self.procedures).get(procedure_id)
+        if newest is not None and in_force(newest, day):
+            return newest
+        older = (one for one in editions_in(self.older, procedure_id) if in_force(one, day))
+        return max(older, key=lambda one: one.edition, default=None)
+
+    def edition(self, procedure_id: str, fingerprint: str, kept: KeptOf | None = None) -> Procedure | None:
+        """One edition exactly; None when the catalogue does not hold it. `kept` is asked for the text of one of the past,
+        where the catalogue's own source may not be (inside a unit of the store)."""
+        entry = self._entry(procedure_id, fingerprint)
+        try:
+            return self.open(entry, kept) if entry is not None else None
+        except LostEdition:
+            return None
+
+    def numbered(self, procedure_id: str, edition: int) -> Procedure | None:
+        """The edition of that number at hand, the one in service before others."""
+        newest = entries_of(self.procedures).get(procedure_id)
+        if newest is not None and newest.edition == edition:
+            return self.open(newest)
+        found = (one for one in editions_in(self.older, procedure_id) if one.edition == edition)
+        entry = next(found, None)
+        return self.edition(entry.id, entry.fingerprint) if entry is not None else None
+
+    def _told(self, entries: Iterable[Entry]) -> Iterator[Outline]:
+        """Their outlines; one that nothing tells any more, until the folder is read again, does not take the others with it."""
+        for entry in entries:
+            with suppress(LostEdition):
+                yield self._outline(entry)
+
+    def _outline(self, entry: Entry) -> Outline:
+        """As it was kept; where that cannot be read any more, as its book says."""
+        try:
+            return outline_in(entry)
+        except LostEdition:
+            return outline_in(self.open(entry))
+
+    def _entry(self, procedure_id: str, fingerprint: str) -> Entry | None:
+        newest = entries_of(self.procedures).get(procedure_id)
+        if newest is not None and newest.fingerprint == fingerprint:
+            return newest
+        return entries_of(self.older).get((procedure_id, fingerprint))
+
+    def rebuild(self, kept: Kept) -> Procedure:
+        """An edition from what was kept of it. Raises InvalidDefinition."""
+        return rebuilt(kept, self.directory)
+
+    # -- what was decided
+
+    def with_editions(self, heads: Iterable[Head], kept: KeptOf) -> Catalogue:
+        """The catalogue with the editions of the past, whose texts `kept` answers. A procedure whose file is broken is
+        served by its newest one; what cannot be rebuilt is left out."""
+        older, learned = dict(entries_of(self.older)), []
+        for one in heads:
+            if (one.procedure, one.fingerprint) in older or self._entry(one.procedure, one.fingerprint) is not None:
+                continue
+            known = self.index.older.get(one.fingerprint) if self.index is not None else None
+            entry = known or self._past(kept(one.procedure, one.fingerprint))
+            if entry is not None:
+                older[(entry.id, entry.fingerprint)] = entry
+            if known is None and isinstance(entry, Closed):
+                learned.append(entry)
+        if learned and self.index is not None and self.folder is not None:
+            self.index.learn(learned)
+            self.index.write(self.folder, self.seen)
+        newest: dict[str, Entry] = {}
+        for entry in older.values() if self.warnings else ():
+            if entry.id not in newest or newest[entry.id].edition < entry.edition:
+                newest[entry.id] = entry
+        broken = self.warnings.keys() - self.procedures.keys()
+        rescued = {name: newest[name] for name in broken if name in newest}
+        shelf = self.shelf.asking(kept) if self.shelf is not None else None
+        serving = {**entries_of(self.procedures), **rescued}
+        return replace(self, older=books_of(older, shelf), procedures=books_of(serving, shelf), shelf=shelf)
+
+    def _past(self, kept: Kept | None) -> Entry | None:
+        try:
+            book = self.rebuild(kept) if kept is not None else None
+        except InvalidDefinition:
+            return None
+        return self.shelf.add(book) if book is not None and self.shelf is not None else book
+
+    def standing_as(
+        self, standing: Mapping[str, tuple[str, ...]], refused: Mapping[str, Report], day: date
+    ) -> Catalogue:
+        """The catalogue as it was decided: `refused` files serve nothing, what stood before them does, with a warning.
+        Its older editions must be at hand (`with_editions`)."""
+        kept = {name: one for name, one in entries_of(self.procedures).items() if name not in refused}
+        last = {name: one for name in refused for one in [self._last(name, standing)] if one is not None}
+        return replace(
+            self,
+            procedures=books_of({**kept, **last}, self.shelf),
+            warnings=MappingProxyType({**self.warnings, **refused}),
+            standing=MappingProxyType(dict(self._in_own_words(standing))),
+            calm=None,
+        ).on(day)
+
+    def _in_own_words(self, standing: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The same names and fingerprints, the texts those of our entries: of thousands, none is kept twice."""
+        for name, line in standing.items():
+            entries = [self._entry(name, one) for one in line]
+            own = tuple(entry.fingerprint if entry else one for one, entry in zip(line, entries, strict=True))
+            yield next((entry.id for entry in entries if entry and entry.id == name), name), own
+
+    def _last(self, procedure_id: str, standing: Mapping[str, tuple[str, ...]]) -> Entry | None:
+        line = (self._entry(procedure_id, one) for one in reversed(standing.get(procedure_id, ())))
+        return next((one for one in line if one is not None), None)
+
+    def on(self, day: date) -> Catalogue:
+        """The catalogue of a day: an edition enters service on its date. Itself while that changes nothing."""
+        if not self.standing or (self.calm is not None and self.calm[0] <= day < self.calm[1]):
+            return self
+        serving = entries_of(self.procedures)
+        moved: dict[str, Entry] = {}
+        for name, entry in serving.items():
+            if name in self.standing:
+                now = self.current_entry(name, day) or self._last(name, self.standing)
+                if now is not None and now is not entry:
+                    moved[name] = now
+        left = {(name, serving[name].fingerprint): serving[name] for name in moved}
+        return replace(
+            self,
+            procedures=books_of({**serving, **moved}, self.shelf) if moved else self.procedures,
+            older=books_of({**entries_of(self.older), **left}, self.shelf) if moved else self.older,
+            calm=(day, min(self._turns(day), default=date.max)),
+        )
+
+    def _turns(self, day: date) -> Iterator[date]:
+        """The days after this one on which an edition enters service or leaves it."""
+        for entry in (*entries_of(self.procedures).values(), *entries_of(self.older).values()):
+            days = entry.identity if isinstance(entry, Procedure) else entry
+            if days.from_ is not None and days.from_ > day:
+                yield days.from_
+            if days.until is not None and day <= days.until < date.max:
+                yield days.until + timedelta(days=1)
+
+    # -- what is on disk
+
+    def refresh(self) -> Catalogue:
+        """The catalogue once what changed on disk is read again; itself when nothing did."""
+        if self.folder is None:
+            return self
+        stamps = _stamps(self.folder, shared_files(self.folder))
+        anew = stamps != self.shared_stamps
+        if not anew and _files(self.folder) == {name: seen.stamp for name, seen in self.seen.items()}:
+            return self
+        return _read(self.folder, self, anew, self.index)
+
+
+def load_catalogue(folder: Path, index: Path | None = None) -> Catalogue:
+    """Every procedure of a folder. Nothing is raised: see `warnings`, `reports` and `shared_problems`. With the file of an
+    index, what did not change since is not read again, and books stay closed until somebody asks for them."""
+    return _read(folder, None, True, Index(index) if index is not None else None)
+
+
+def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | None) -> Catalogue:
+    """The folder read again; what did not change since `before` is kept, unless shared files did (`anew`)."""
+    stamps = _stamps(folder, shared_files(folder))
+    if before is None or anew:
+        known: Mapping[str, Seen] = index.read(folder) if index is not None else {}
+        shared, problems = load_shared(folder, index.sound if index is not None else ())
+        if index is not None:
+            index.clean = not problems
+        faults = Report.of(problems)
+        shelf = Shelf(folder, shared) if index is not None else None
+        if before is not None and before.shelf is not None and shelf is not None:
+            shelf = before.shelf.over(shared)
+    else:
+        known, shared, faults, shelf = before.seen, before.shared, before.shared_problems, before.shelf
+    files = _files(folder)
+    found = dict(check_many(folder, _new(folder, files, known))) if index is not None else {}
+    names = {name: name for name in known}  # one text of each name, not two
+    seen = {
+        names.get(name, name): _see(folder, name, files[name], shared, found.get(name) or known.get(name), shelf)
+        for name in sorted(files)
+    }
+    if index is not None and seen != known and index.key == key_of(folder):
+        index.write(folder, seen)
+    return _serving(Catalogue(
+        shared,
+        MappingProxyType({}),
+        folder,
+        faults,
+        standing=before.standing if before else MappingProxyType({}),
+        seen=MappingProxyType(seen),
+        shared_stamps=MappingProxyType(stamps),
+        shelf=shelf,
+        index=index,
+    ), before)  # fmt: skip
+
+
+def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
+    """The catalogue just read, with what served before it where a file broke or went."""
+    former = entries_of(before.procedures) if before else {}
+    serving: dict[str, Entry] = {}
+    warnings: dict[str, Report] = {}
+    older = dict(entries_of(before.older)) if before else {}
+    for name, one in read.seen.items():
+        promised = os.path.splitext(name)[0]
+        entry = one.entry or former.get(promised)
+        promised = entry.id if entry is not None and entry.id == promised else promised  # one text, not two
+        if one.entry is None:
+            warnings[promised] = one.report
+        if entry is not None:
+            serving[promised] = entry
+    for name, entry in former.items():
+        if name not in serving or serving[name].fingerprint != entry.fingerprint:
+            older[(name, entry.fingerprint)] = entry  # its dossiers go on
+    return replace(
+        read,
+        procedures=books_of(serving, read.shelf),
+        warnings=MappingProxyType(warnings),
+        older=books_of(older, read.shelf),
+    )
+
+
+def _new(folder: Path, files: Mapping[str, Stamp], known: Mapping[str, Seen]) -> dict[str, Stamp]:
+    """The files that nothing is known of."""
+    return {name: stamp for name, stamp in files.items() if name not in known and name.isprintable()}
+
+
+def _see(folder: Path, name: str, stamp: Stamp, shared: Shared, known: Seen | None, shelf: Shelf | None) -> Seen:
+    """A file read and checked, or as it is already known when its stamp or its content did not change."""
+    if known is not None and known.stamp == stamp != NO_STAMP:
+        return known
+    path = folder / name
+    try:
+        data = path.read_bytes()
+    except OSError as error:  # it went away, or may not be read: the edition in service stays
+        lost = problem("Y100", Position(str(path), 1, 1), reason=type(error).__name__)
+        return Seen(stamp, b"", None, Report.of([lost]))
+    digest = hashlib.sha256(data).digest()
+    if known is not None and known.digest == digest:
+        return replace(known, stamp=stamp)
+    checked = check_definition(data, str(path), shared, served=True)
+    book = checked.procedure
+    return Seen(stamp, digest, shelf.add(book, name, digest) if shelf and book else book, checked.report)
+
+
+def _files(folder: Path) -> dict[str, Stamp]:
+    """The definitions there are, by name."""
+    try:
+        with os.scandir(folder) as found:
+            return {one.name: _stamp(one) for one in found if one.name.endswith(".yaml")}
+    except OSError:
+        return {}
+
+
+def _stamps(folder: Path, paths: Iterable[Path]) -> dict[str, Stamp]:
+    """By path within the folder, so that a list and a procedure of one name differ."""
+    return {str(path.relative_to(folder)): _stamp(path) for path in paths}
+
+
+def _stamp(path: Path | os.DirEntry[str]) -> Stamp:
+    try:
+        return stamp_of(path.stat())
+    except OSError:
+        return NO_STAMP

@@ -1,0 +1,112 @@
+"""One file checked: its text, its shape, its names, then the rules of the circuit. All that is wrong with it, at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePath
+from typing import Final
+
+from engine.core.problems import InvalidDefinition, Problem, Report, problem
+from engine.language.compiler.compile import build_spliced, lacks_preset
+from engine.language.compiler.includes import splice
+from engine.language.compiler.shared_files import Shared
+from engine.language.lint.linter import lint as run_rules
+from engine.language.lint.linter import set_aside
+from engine.language.source.loader import Source, read_source
+from engine.language.source.schema import check_shape
+from engine.model import Procedure
+
+_OF_NAMES: Final = frozenset({"N301", "N304", "N305", "N306", "N307", "N308"})  # what refers to something not there
+_KEBAB: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file once checked: its procedure when nothing forbids publication, and all that was found."""
+
+    procedure: Procedure | None
+    report: Report
+
+
+def check_definition(
+    text: bytes | str,
+    file: str,
+    shared: Shared,
+    *,
+    lint: bool = True,
+    day: date | None = None,
+    served: bool = False,
+    sound: bool = False,
+) -> Checked:
+    """Everything that is wrong with a definition: its text, its shape, its names, then the rules of the circuit.
+
+    `day` decides whether what the file accepts still counts; without one it does. `served`: the file is of a folder of
+    procedures, where no other name than its procedure's will do. `sound`: its shape was found right, over these shared files.
+    """
+    try:
+        source = read_source(text, file)
+    except InvalidDefinition as invalid:
+        return Checked(None, invalid.report)
+    placed, splicing = splice(source, shared.blocks, shared.presets)
+    shape = [] if sound else [*check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
+    shape = [*source.advice, *shape]
+    procedure, built = build_spliced(placed, splicing, shared)
+    built = _less_what_is_unread(source, shape, built)
+    shape, built = _names_refused(shape, built)
+    found = [*shape, *_not_said_yet(built, shape), *_misnamed(source, served)]
+    if procedure is None or any(one.is_error for one in found):
+        return Checked(None, Report.of(found))
+    if lint:
+        found = set_aside(procedure, [*found, *run_rules(procedure, shared.directory)], day)
+    report = Report.of(found)
+    return Checked(None if report.errors else procedure, report)
+
+
+def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterator[Problem]:
+    """Where the shape is wrong, what follows from it is not told."""
+    told = {(one.where.file, one.where.line, one.where.column) for one in shape if one.is_error}
+    return (one for one in built if (one.where.file, one.where.line, one.where.column) not in told)
+
+
+def _less_what_is_unread(source: Source, shape: Iterable[Problem], built: Iterable[Problem]) -> list[Problem]:
+    """The names that a misspelt section declares (`apointments`) are not told missing: the section is."""
+    unread = [one for one in shape if one.code == "S201" and one.facts["near"]]
+    meant = {near for one in unread for near in (one.facts["near"] if isinstance(one.facts["near"], tuple) else ())}
+    if any(isinstance(source.at((str(one.facts["name"]),)), dict) for one in unread):
+        return [one for one in built if one.code not in _OF_NAMES and one.facts.get("name") not in meant]
+    return [one for one in built if one.code != "S202" or one.facts.get("name") not in meant]
+
+
+def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list[Problem], list[Problem]]:
+    """`Bureau:` refused as a name, `office: bureau` elsewhere: the second is right, and tells what was meant. It is not
+    told, and the first says that it is `sought`."""
+    refused = {one.facts.get("put"): str(one.facts.get("value")) for one in shape if one.facts.get("expected") == "id"}
+    found = list(built)
+    lost = [one for one in found if one.code.startswith("N30") and one.facts.get("name") in refused]
+    sought = {one.facts["name"] for one in lost}
+    told = [
+        problem(one.code, one.where, **one.facts, sought=True) if one.facts.get("put") in sought else one
+        for one in shape
+    ]
+    return told, [one for one in found if one not in lost]
+
+
+def is_address(name: str) -> bool:
+    """Whether a procedure may be named so: its file, its place among the others, its page."""
+    return bool(_KEBAB.fullmatch(name)) and len(name) <= 64
+
+
+def _misnamed(source: Source, served: bool) -> Iterator[Problem]:
+    """A file is named after its procedure, as its address is. A name that no procedure could have promises nothing, unless
+    it is served: a copy beside the file (`permis (copie).yaml`) must not speak in its place."""
+    written, promised = source.at(("procedure",)), PurePath(source.file).stem
+    if not isinstance(written, str) or written == promised:
+        return
+    where = source.position(("procedure",))
+    if _KEBAB.fullmatch(promised):
+        yield problem("N309", where, name=written, file=promised, near=(promised,), put=promised)
+    elif served:
+        yield problem("N309", where, name=written, file=promised)

@@ -1,0 +1,173 @@
+"""The index: what reading a folder found, kept between two starts, so that only what changed is read again.
+
+One row a file: its stamp, the digest of its text, what was found wrong, the outline of its book; then one a edition of the
+past. The outlines stay in the file, which is only ever replaced whole, and are read again when somebody asks. It is believed only whole, from the same checker, over the same shared files; a file is believed unread only when its
+stamp is the same and older than the index. Whatever is not believed is read, so that an index is never needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path, PurePath
+from typing import Any, Final, TypeAlias
+
+from engine.core.problems import Position, Problem, Report, problem
+from engine.language.catalogue.cache import key_of, shared_digests
+from engine.language.catalogue.loader import FINGERPRINT, Closed, Entry, LostEdition, Rows, closed, place_of
+
+Stamp: TypeAlias = int  # last change of the text and of the file in nanoseconds, size in bytes, one behind the other
+
+NO_STAMP: Final[Stamp] = 0
+_FORMAT: Final = "guichet-index-4"
+_TOUCHED: Final = 64  # bits of a stamp
+_SIZE: Final = 48
+_GRAIN: Final = 2_000_000_000  # nanoseconds in which two changes of a file may look like one
+_CLEAN: Final = Report()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as it was when last read; its book when nothing forbids publication."""
+
+    stamp: Stamp
+    digest: bytes
+    entry: Entry | None
+    report: Report
+
+
+@dataclass(slots=True)
+class Index:
+    """The index of one folder, in its file. `older`: what is known of editions of the past, by fingerprint. `clean`: whether
+    nothing was wrong with the shared files; `sound`: the digests of those that need no second look."""
+
+    path: Path
+    older: dict[str, Closed] = field(default_factory=dict)
+    key: str = ""  # what the rows depend on besides the files
+    clean: bool = False
+    sound: Collection[str] = ()
+
+    def read(self, folder: Path) -> dict[str, Seen]:
+        """What is known of the files of a folder, by name; nothing when the index is not to be believed."""
+        shared = shared_digests(folder)
+        self.key, self.older, self.sound = key_of(folder, shared), {}, ()
+        try:
+            rows = Rows(self.path.open("rb"))
+            limit = os.fstat(rows.file.fileno()).st_mtime_ns - _GRAIN
+            whole = rows.file.read()
+        except OSError:
+            return {}
+        begins = whole.find(b"\n") + 1
+        digest = hashlib.sha256(memoryview(whole)[begins:]).hexdigest()
+        self.clean = whole[:begins] == _head(self.key, digest, True)
+        if not self.clean and whole[:begins] != _head(self.key, digest, False):
+            return {}
+        seen: dict[str, Seen] = {}
+        try:
+            for place, row in _rows(whole, begins):
+                cells = row.decode().split("\t")
+                if cells[0]:
+                    seen[cells[0]] = _seen(cells, str(folder), limit, rows, place)
+                elif len(cells) > 1:
+                    self.older[cells[FINGERPRINT]] = _closed(cells, rows, place)
+        except (ValueError, IndexError, TypeError):  # written by nobody we know
+            self.older = {}
+            return {}
+        self.sound = frozenset(shared.values()) if self.clean else ()
+        return seen
+
+    def write(self, folder: Path, seen: Mapping[str, Seen]) -> None:
+        """Written beside, then put in place; where nothing may be written, everything is read again next time."""
+        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        with suppress(OSError, UnicodeEncodeError, LostEdition):
+            lines = [write_line(name, one, folder) for name, one in seen.items() if name.isprintable()]
+            lines += [write_line("", Seen(NO_STAMP, b"", one, _CLEAN), folder) for one in self.older.values()]
+            body = "\n".join(lines).encode()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(_head(self.key, hashlib.sha256(body).hexdigest(), self.clean) + body)
+            beside.replace(self.path)
+
+    def learn(self, editions: Iterable[Closed]) -> None:
+        self.older.update((one.fingerprint, one) for one in editions)
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    return (status.st_mtime_ns << _TOUCHED | status.st_ctime_ns) << _SIZE | status.st_size
+
+
+def _touched(stamp: Stamp) -> int:
+    return stamp >> _SIZE & (1 << _TOUCHED) - 1
+
+
+def _head(key: str, digest: str, clean: bool) -> bytes:
+    return f"{_FORMAT}\t{key}\t{'clean' if clean else 'faulty'}\t{digest}\n".encode()
+
+
+def _rows(whole: bytes, begins: int) -> Iterator[tuple[int, bytes]]:
+    """Each row and its place."""
+    while begins < len(whole):
+        ends = whole.find(b"\n", begins)
+        row = whole[begins : ends if ends >= 0 else len(whole)]
+        yield place_of(begins, len(row)), row
+        begins += len(row) + 1
+
+
+# -- one row -----------------------------------------------------------------------------------------------------------
+
+
+def write_line(name: str, one: Seen, folder: Path) -> str:
+    """What was found of one file."""
+    found = [_plain(problem_, folder) for problem_ in one.report]
+    report = json.dumps(found, separators=(",", ":")) if found else ""
+    cells = [name, str(one.stamp), one.digest.hex(), report]
+    if one.entry is not None:
+        book = one.entry if isinstance(one.entry, Closed) else closed(one.entry)
+        days = (day.isoformat() if day else "" for day in (book.from_, book.until))
+        cells += [book.id, str(book.edition), book.fingerprint, *days, book.line]
+    return "\t".join(cells)
+
+
+def read_line(line: str, folder: Path) -> tuple[str, Seen]:
+    """The name of a file and what was found of it, from a line just written."""
+    cells = line.split("\t")
+    return cells[0], _seen(cells, str(folder), sys.maxsize)
+
+
+def _seen(cells: list[str], folder: str, limit: int, rows: Rows | None = None, place: int = 0) -> Seen:
+    stamp, digest = int(cells[1]), bytes.fromhex(cells[2])
+    report = Report(tuple(_problem(one, folder) for one in json.loads(cells[3]))) if cells[3] else _CLEAN
+    entry = _closed(cells, rows, place, digest) if len(cells) > 4 else None
+    return Seen(stamp if _touched(stamp) < limit else NO_STAMP, digest, entry, report)
+
+
+def _closed(cells: list[str], rows: Rows | None = None, place: int = 0, digest: bytes = b"") -> Closed:
+    """Its outline is left in its row, where it has a place in a file."""
+    file, _, _, _, name, edition, fingerprint, first, last, line = cells
+    kept = line if rows is None else place
+    return Closed(name, int(edition), fingerprint, _day(first), _day(last), kept, file, digest, rows)
+
+
+@cache
+def _day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _plain(one: Problem, folder: Path) -> list[Any]:
+    """A place within the folder is kept as such: the folder may be called otherwise next time."""
+    where, file = one.where, PurePath(one.where.file)
+    within = file.is_relative_to(folder)
+    name = str(file.relative_to(folder)) if within else where.file
+    return [one.code, within, name, where.line, where.column, where.width, dict(one.facts)]
+
+
+def _problem(one: list[Any], folder: str) -> Problem:
+    code, within, name, line, column, width, facts = one
+    told = {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}
+    return problem(code, Position(str(PurePath(folder, name)) if within else name, line, column, width), **told)

@@ -1,0 +1,287 @@
+"""The shelf: thousands of closed books, opened when somebody asks for one; the last ones opened stay at hand.
+
+A closed book is known by its outline. It is opened from its file while that still says what it said, else from the text
+that was kept of the edition; what does not come out under the same fingerprint is lost, never taken for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from threading import Lock
+from types import MappingProxyType
+from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar
+
+from engine.core.problems import InvalidDefinition
+from engine.language.catalogue.check import check_definition
+from engine.language.compiler.compile import build_from_expanded
+from engine.language.compiler.shared_files import Shared
+from engine.language.source.loader import Source, read_source
+from engine.model import Procedure
+from engine.model.directory import Directory
+from engine.model.summary import Outline, outline_of, read_outline, write_outline
+
+MOST_OPEN: Final = 128  # books of some 300 KB
+FINGERPRINT: Final = 6  # its cell in a row of an index; the last cell is the outline
+_LENGTH: Final = 24  # bits of a place
+
+K = TypeVar("K")
+
+
+class Kept(Protocol):
+    """What was kept of an edition: the text of its file, its expanded form."""
+
+    @property
+    def procedure(self) -> str: ...
+
+    @property
+    def edition(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def expanded(self) -> str: ...
+
+
+KeptOf: TypeAlias = Callable[[str, str], Kept | None]  # by procedure and fingerprint
+
+
+class LostEdition(LookupError):
+    """An edition that is nowhere, or cannot be read any more."""
+
+
+def place_of(begins: int, length: int) -> int:
+    """Where a row stands in its file, as one number."""
+    return begins << _LENGTH | length
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """The rows of an index, in its file: what was open here stays as it was when another takes its name."""
+
+    file: BinaryIO
+
+    def outline(self, place: int, fingerprint: str) -> str:
+        """The outline in a row of that edition. Raises LostEdition."""
+        try:
+            row = os.pread(self.file.fileno(), place & (1 << _LENGTH) - 1, place >> _LENGTH).decode().split("\t")
+        except (OSError, ValueError):
+            row = []
+        if row[FINGERPRINT : FINGERPRINT + 1] != [fingerprint]:
+            raise LostEdition(fingerprint[:12])
+        return row[-1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Closed:
+    """One edition that was read once. `kept`: its outline (`write_outline`), or the place of its row in `rows`. `file` and
+    `digest`: where it was read, and what that said; empty for one of the past."""
+
+    id: str
+    edition: int
+    fingerprint: str
+    from_: date | None
+    until: date | None
+    kept: str | int
+    file: str = ""
+    digest: bytes = b""
+    rows: Rows | None = None
+
+    @property
+    def line(self) -> str:
+        """Raises LostEdition."""
+        if isinstance(self.kept, str) or self.rows is None:
+            return str(self.kept)
+        return self.rows.outline(self.kept, self.fingerprint)
+
+    @property
+    def outline(self) -> Outline:
+        """Raises LostEdition."""
+        return read_outline(self.line, self.id, self.edition, self.fingerprint, self.from_, self.until)
+
+
+Entry: TypeAlias = Procedure | Closed
+
+
+def closed(book: Procedure, file: str = "", digest: bytes = b"") -> Closed:
+    first, last = book.identity.from_, book.identity.until
+    return Closed(book.id, book.edition, book.fingerprint, first, last, write_outline(outline_of(book)), file, digest)
+
+
+def in_force(entry: Entry, day: date) -> bool:
+    days = entry.identity if isinstance(entry, Procedure) else entry
+    return (days.from_ is None or days.from_ <= day) and (days.until is None or day <= days.until)
+
+
+def outline_in(entry: Entry) -> Outline:
+    return outline_of(entry) if isinstance(entry, Procedure) else entry.outline
+
+
+class Opened:
+    """The books opened last, so many at most. Safe to share between threads."""
+
+    def __init__(self, most: int = MOST_OPEN) -> None:
+        self._books: OrderedDict[tuple[str, bytes], Procedure] = OrderedDict()
+        self._most, self._lock = most, Lock()
+
+    def get(self, key: tuple[str, bytes]) -> Procedure | None:
+        with self._lock:
+            if key in self._books:
+                self._books.move_to_end(key)
+            return self._books.get(key)
+
+    def put(self, key: tuple[str, bytes], book: Procedure) -> Procedure:
+        with self._lock:
+            self._books[key] = book
+            while len(self._books) > self._most:
+                self._books.popitem(last=False)
+        return book
+
+
+class Shelf:
+    """Where closed books are opened. `kept` answers the text of an edition of the past."""
+
+    def __init__(
+        self,
+        folder: Path,
+        shared: Shared,
+        kept: KeptOf | None = None,
+        opened: Opened | None = None,
+        sound: bool = True,
+    ) -> None:
+        """`sound`: all its entries were found right over these shared files."""
+        self._folder, self._shared, self._kept, self._sound = folder, shared, kept, sound
+        self._opened = opened or Opened()
+
+    def asking(self, kept: KeptOf) -> Shelf:
+        """The same shelf, which asks `kept` for the editions of the past."""
+        return Shelf(self._folder, self._shared, kept, self._opened, self._sound)
+
+    def over(self, shared: Shared) -> Shelf:
+        """The same shelf over other shared files: every book is opened anew, and looked at again."""
+        return Shelf(self._folder, shared, self._kept, sound=False)
+
+    def add(self, book: Procedure, file: str = "", digest: bytes = b"") -> Closed:
+        """Closes a book that was just read, and leaves it at hand."""
+        entry = closed(book, file, digest)
+        self._opened.put((entry.fingerprint, entry.digest), book)
+        return entry
+
+    def open(self, entry: Entry, kept: KeptOf | None = None) -> Procedure:
+        """The book of an entry; `kept` is asked instead of the shelf's own. Raises LostEdition."""
+        if isinstance(entry, Procedure):
+            return entry
+        key = (entry.fingerprint, entry.digest)
+        return self._opened.get(key) or self._opened.put(key, self._read(entry, kept or self._kept))
+
+    def glimpse(self, entry: Entry) -> Procedure:
+        """The same for one look: opened here, it is not left at hand, where it would take the place of one in use."""
+        if isinstance(entry, Procedure):
+            return entry
+        return self._opened.get((entry.fingerprint, entry.digest)) or self._read(entry, self._kept)
+
+    def _read(self, entry: Closed, kept: KeptOf | None) -> Procedure:
+        book = self._from_file(entry) or self._from_kept(entry, kept)
+        if book is None:
+            raise LostEdition(f"{entry.id} {entry.fingerprint[:12]}")
+        return book
+
+    def _from_file(self, entry: Closed) -> Procedure | None:
+        if not entry.file:
+            return None
+        path = self._folder / entry.file
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(data).digest() != entry.digest:
+            return None
+        found = check_definition(data, str(path), self._shared, lint=False, served=True, sound=self._sound)
+        book = found.procedure
+        return book if book is not None and book.fingerprint == entry.fingerprint else None
+
+    def _from_kept(self, entry: Closed, kept: KeptOf | None) -> Procedure | None:
+        text = kept(entry.id, entry.fingerprint) if kept is not None else None
+        try:
+            book = rebuilt(text, self._shared.directory) if text is not None else None
+        except InvalidDefinition:
+            return None
+        return book if book is not None and book.fingerprint == entry.fingerprint else None
+
+
+class Books(Mapping[K, Procedure]):
+    """Entries of a shelf read as books: each is opened when it is asked for, none by counting or listing them."""
+
+    def __init__(self, entries: Mapping[K, Entry], shelf: Shelf) -> None:
+        self.entries, self._shelf = entries, shelf
+        self._named: dict[str, list[Entry]] | None = None
+
+    def named(self, procedure_id: str) -> Sequence[Entry]:
+        """The entries of one procedure."""
+        if self._named is None:
+            named: dict[str, list[Entry]] = {}
+            for entry in self.entries.values():
+                named.setdefault(entry.id, []).append(entry)
+            self._named = named
+        return self._named.get(procedure_id, ())
+
+    def __getitem__(self, key: K) -> Procedure:
+        return self._shelf.open(self.entries[key])
+
+    def glimpse(self, key: K) -> Procedure:
+        return self._shelf.glimpse(self.entries[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.entries
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+def books_of(entries: Mapping[K, Entry], shelf: Shelf | None) -> Mapping[K, Procedure]:
+    """Entries as books; without a shelf they all are already."""
+    if shelf is not None:
+        return Books(entries, shelf)
+    return MappingProxyType({key: one for key, one in entries.items() if isinstance(one, Procedure)})
+
+
+def editions_in(books: Mapping[tuple[str, str], Procedure], procedure_id: str) -> Iterable[Entry]:
+    """The editions of one procedure, without opening them."""
+    if isinstance(books, Books):
+        return books.named(procedure_id)
+    return (one for (name, _), one in books.items() if name == procedure_id)
+
+
+def glimpse(books: Mapping[K, Procedure], key: K) -> Procedure:
+    """A book for one look; lists look at thousands."""
+    return books.glimpse(key) if isinstance(books, Books) else books[key]
+
+
+def entries_of(books: Mapping[K, Procedure]) -> Mapping[K, Entry]:
+    """Books without opening them."""
+    return books.entries if isinstance(books, Books) else books
+
+
+def rebuilt(kept: Kept, directory: Directory) -> Procedure:
+    """An edition from what was kept of it. Raises InvalidDefinition."""
+    return build_from_expanded(kept.expanded, _readable(kept.source, f"{kept.procedure}.yaml"), directory)
+
+
+def _readable(text: str, file: str) -> Source:
+    """The text of an edition for the places in it; its tree is not used."""
+    try:
+        return read_source(text, file)
+    except InvalidDefinition:
+        return Source(file, text, {})

@@ -1,0 +1,1 @@
+"""Includes (presets, blocks), namespace, symbols, one builder per section, canonical form."""

@@ -1,0 +1,356 @@
+"""Questions: fields of pages, of rows, of later forms; options, bounds, checks; evidence; eligibility."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from engine.core.spelling import close_names
+from engine.core.values import Text
+from engine.language.compiler.build_context import plain_number, read_template
+from engine.language.compiler.symbols import Workshop, declared_type, place_list
+from engine.language.expressions.names import names_in
+from engine.language.expressions.parse_context import Vocabulary
+from engine.language.expressions.typing import read_literal
+from engine.language.source.loader import Path, Tree
+from engine.language.source.notation import read_size
+from engine.model import Bounds, Check, Field, Option, Template, Total
+from engine.model.types import (
+    DATE,
+    EMPTY,
+    INTEGER,
+    MONEY,
+    TEXT,
+    TRUE,
+    YES_NO,
+    Constant,
+    Expression,
+    Type,
+    Value,
+    constant,
+)
+
+OTHER: Final = "other"
+ACCOUNT: Final = tuple(
+    f"account.{one}"
+    for one in (
+        "phone",
+        "email",
+        "name",
+        "family_name",
+        "given_names",
+        "birth_date",
+        "birth_place",
+        "sex",
+        "residence",
+    )
+)  # what may be known of whoever applies
+_OTHER_LABEL: Final = Text((("fr", "Autre, précisez"), ("en", "Other, say which")))
+_LONG: Final = 2000
+_USUAL: Final = Bounds()
+_EXAMPLES: Final[Mapping[str, Value]] = {
+    "text": "Exemple", "email": "exemple@exemple.tg", "phone": "+22890123456", "address": "Lomé", "time": "08:00",
+    "partial_date": "1990", "yes_no": True, "declaration": True, "country": "tgo",
+}  # fmt: skip
+_EXAMPLE_DAY: Final = date(1990, 1, 1)
+
+
+class Questions:
+    """Builds the questions of one place. `base` are its words, `conditions` what shows the page around them."""
+
+    def __init__(self, shop: Workshop, base: Vocabulary, *conditions: Tree, rows: str | None = None) -> None:
+        self.shop, self.bench, self.base, self.rows = shop, shop.bench, base, rows
+        self.conditions = conditions
+
+    def words(self, *conditions: Tree) -> Vocabulary:
+        return self.shop.words.at(self.base, *self.conditions, *conditions, rows=self.rows)
+
+    # -- fields --------------------------------------------------------------------------------------------------------
+
+    def fields(self, path: Path) -> tuple[Field, ...]:
+        return tuple(self.field(name, there) for name, there in self.bench.each((*path, "fields")))
+
+    def field(self, name: str, path: Path) -> Field:
+        bench = self.bench
+        word = bench.words((*path, "type")) or "text"
+        type_ = self.value_type(name, path)
+        value_written = bench.at((*path, "value")) is not None
+        if value_written and bench.words((*path, "type")) is None:
+            word = "text" if type_ == EMPTY else type_.kind
+        outside = self.words()
+        inside = self.words(bench.at((*path, "when")))
+        options, list_id = self.options(path, inside, word)
+        bounds = self.bounds(path, inside, word, type_)
+        rows = self.inner(name, path) if word == "rows" else None
+        return Field(
+            id=name,
+            where=bench.where(path, key=True),
+            basis=bench.basis(path),
+            type=word,
+            value_type=type_,
+            label=bench.title((*path, "label")),
+            help=bench.text((*path, "help")),
+            short_label=bench.text((*path, "short_label")),
+            unit=bench.words((*path, "unit")),
+            when=bench.or_else((*path, "when"), outside, YES_NO, TRUE),
+            required=bench.or_else((*path, "required"), inside, YES_NO, TRUE),
+            value=bench.expression((*path, "value"), inside, type_ if type_ != EMPTY else None),
+            default=self.written((*path, "default"), inside, type_),
+            prefill=self.prefill((*path, "prefill")),
+            reuse=bench.flag((*path, "reuse"), True),
+            example=self.example(path, inside, word, type_, options, bounds),
+            bounds=bounds,
+            options=options,
+            under=self.under((*path, "under")),
+            other=bench.flag((*path, "other"), False),
+            list_id=list_id,
+            scheme=self.scheme((*path, "scheme")),
+            level=bench.words((*path, "level")) or "commune",
+            upper=bench.words((*path, "case")) == "upper",
+            lines=max(1, bench.number((*path, "lines"), 1)),
+            rows=rows.fields(path) if rows else (),
+            checks=rows.checks(path) if rows else (),
+            row_label=self.row_label(name, path) if rows else None,
+            unique=self.unique(path) if rows else (),
+            total=self.total(path, inside) if rows else None,
+        )
+
+    def value_type(self, name: str, path: Path) -> Type:
+        words = self.shop.words
+        known = words.columns.get(path) or words.types.get(name)
+        return known or declared_type(self.bench, path) or EMPTY
+
+    def inner(self, name: str, path: Path) -> Questions:
+        when = self.bench.at((*path, "when"))
+        return Questions(self.shop, self.base, *self.conditions, when, rows=name)
+
+    def written(self, path: Path, words: Vocabulary, type_: Type) -> Expression | None:
+        """A value of the question's own type written as itself, else an expression that gives one."""
+        written = self.bench.at(path)
+        if written is None or type_.kind in ("rows", "file"):
+            return None
+        literal = read_literal(plain_number(written), type_)
+        if literal is not None and not (type_.kind == "text" and self.is_computed(path, written, words)):
+            return constant(literal.value, type_, self.bench.where(path))
+        if type_.kind in ("choice", "choices") and self.is_wrong_code(path, written, words, type_):
+            return None
+        return self.bench.expression(path, words, type_)
+
+    def is_computed(self, path: Path, written: Tree, words: Vocabulary) -> bool:
+        """Whether the default of a text is worked out of other answers rather than written as it is."""
+        names = names_in(written) if path[-1] == "default" and isinstance(written, str) else frozenset()
+        return bool(names) and names <= words.known()
+
+    def is_wrong_code(self, path: Path, written: Tree, words: Vocabulary, type_: Type) -> bool:
+        codes = written if isinstance(written, list) else [written]
+        wrong = [code for code in codes if isinstance(code, str) and code.isidentifier() and code not in words.known()]
+        known = sorted(type_.codes or ())
+        for code in wrong[:1]:
+            self.bench.say("E411", path, value=code, near=close_names(code, known), options=tuple(known[:12]))
+        return bool(wrong)
+
+    def prefill(self, path: Path) -> str | None:
+        """`account.phone`, or `look_up.<id>.<answer>` of a look-up of this file."""
+        written = self.bench.words(path)
+        parts = (written or "").split(".")
+        if parts[0] == "look_up" and len(parts) > 1:
+            self.shop.names.check(self.bench, parts[1], path, "look_up")
+        elif written is not None and written not in ACCOUNT:
+            self.bench.unknown("N301", path, written, ACCOUNT)
+        return written
+
+    def under(self, path: Path) -> str | None:
+        written = self.bench.words(path)
+        row = self.shop.words.rows.get(self.rows or "", {})
+        if written is not None and written not in row:
+            self.shop.names.check(self.bench, written, path, "question")
+        return written
+
+    def scheme(self, path: Path) -> str | None:
+        written = self.bench.words(path)
+        if written is not None and written not in self.bench.library.schemes:
+            self.bench.unknown("N304", path, written, self.bench.library.schemes, kind="scheme")
+        return written
+
+    # -- options -------------------------------------------------------------------------------------------------------
+
+    def options(self, path: Path, words: Vocabulary, word: str) -> tuple[tuple[Option, ...], str | None]:
+        """The choices, and the list they come from when they do."""
+        bench, written = self.bench, self.bench.at((*path, "options"))
+        list_id = written if isinstance(written, str) else None
+        found: tuple[Option, ...] = ()
+        if word == "place":
+            list_id = place_list(bench, path)
+            if list_id is None:
+                level = bench.words((*path, "level")) or "commune"
+                bench.unknown("N304", (*path, "level"), f"{level}s", bench.library.lists, kind="list")
+        if list_id is not None and list_id in bench.library.lists:
+            found = bench.library.lists[list_id].items
+        elif list_id is not None:
+            bench.unknown("N304", (*path, "options"), list_id, bench.library.lists, kind="list")
+        else:
+            found = tuple(
+                self.option(code, (*path, "options", code), words) for code in bench.entries((*path, "options"))
+            )
+        if bench.flag((*path, "other"), False) and not any(one.code == OTHER for one in found):
+            found = (*found, Option(OTHER, _OTHER_LABEL))
+        return found, list_id
+
+    def option(self, code: str, path: Path, words: Vocabulary) -> Option:
+        bench = self.bench
+        entry = bench.at(path)
+        if not isinstance(entry, dict) or "label" not in entry:
+            return Option(code, bench.text(path) or Text.of(code, bench.language))
+        return Option(
+            code,
+            bench.title((*path, "label")),
+            help=bench.text((*path, "help")),
+            when=bench.or_else((*path, "when"), words, YES_NO, TRUE),
+            from_=bench.day((*path, "from")),
+            until=bench.day((*path, "until")),
+            because=bench.text((*path, "because")),
+            parent=bench.words((*path, "parent")),
+            basis=bench.law(path),
+        )
+
+    # -- bounds, examples ----------------------------------------------------------------------------------------------
+
+    def bounds(self, path: Path, words: Vocabulary, word: str, type_: Type) -> Bounds:
+        bench = self.bench
+        minimum = bench.expression((*path, "minimum"), words, type_)
+        if minimum is None and word in ("integer", "money") and bench.at((*path, "minimum")) is None:
+            minimum = constant(0, INTEGER if word == "integer" else MONEY)
+        lines = bench.number((*path, "lines"), 1)
+        return Bounds(
+            minimum=minimum,
+            maximum=bench.expression((*path, "maximum"), words, type_),
+            min_length=bench.number((*path, "minLength"), 1 if word == "text" else 0),
+            max_length=bench.number((*path, "maxLength"), _LONG if lines > 1 else 100),
+            pattern=bench.words((*path, "pattern")),
+            message=bench.text((*path, "message")),
+            min_items=bench.number((*path, "minItems"), 1),
+            max_items=bench.number((*path, "maxItems"), 20 if word == "rows" else 1),
+            max_size=read_size(bench.at((*path, "max_size"))) or _USUAL.max_size,
+            accept=bench.ids((*path, "accept")) or _USUAL.accept,
+        )
+
+    def example(
+        self, path: Path, words: Vocabulary, word: str, type_: Type, options: tuple[Option, ...], bounds: Bounds
+    ) -> Expression | None:
+        """The example of the file, else a plausible answer of the type: stories need not say everything."""
+        given = self.written((*path, "example"), words, type_)
+        if given is not None:
+            self.known_office((*path, "example"), word)
+            return given
+        if self.bench.at((*path, "value")) is not None:
+            return None
+        if options:
+            return constant(options[0].code if word != "choices" else (options[0].code,), type_)
+        if word in ("integer", "money", "decimal", "percent"):
+            return _number_example(bounds, type_)
+        if word == "date":
+            return _day_example(bounds)
+        if word == "identifier":
+            scheme = self.bench.library.schemes.get(self.bench.words((*path, "scheme")) or "")
+            return constant(scheme.example if scheme else "12345", TEXT)
+        return constant(_EXAMPLES[word], type_) if word in _EXAMPLES else None
+
+    def known_office(self, path: Path, word: str) -> None:
+        written = self.bench.words(path)
+        if word == "office" and written is not None and written not in self.bench.library.directory.offices:
+            self.bench.unknown("N304", path, written, self.bench.library.directory.offices, kind="office")
+
+    # -- rows, checks --------------------------------------------------------------------------------------------------
+
+    def row_label(self, name: str, path: Path) -> Template | None:
+        known = {*self.shop.words.rows.get(name, {}), *self.base.names}
+        return read_template(self.bench, (*path, "row_label"), known)
+
+    def unique(self, path: Path) -> tuple[tuple[str, ...], ...]:
+        """`[id]` (each alone), `[[a, b]]` (together)."""
+        own = self.bench.entries((*path, "fields"))
+        found = []
+        for at, _ in enumerate(self.bench.items((*path, "unique"))):
+            named = list(self.bench.named((*path, "unique", at)))
+            for name, there in named:
+                if name not in own:
+                    self.bench.unknown("N301", there, name, own)
+            found.append(tuple(name for name, _ in named if name in own))
+        return tuple(one for one in found if one)
+
+    def total(self, path: Path, words: Vocabulary) -> Total | None:
+        of = self.bench.words((*path, "total", "of"))
+        own = self.bench.entries((*path, "fields"))
+        if of is None:
+            return None
+        if of not in own:
+            self.bench.unknown("N301", (*path, "total", "of"), of, own)
+            return None
+        type_ = self.shop.words.columns.get((*path, "fields", of), INTEGER)
+        equals = self.bench.expression((*path, "total", "equals"), words, None if of in self.bench.broken else type_)
+        return Total(of, equals) if equals else None
+
+    def checks(self, path: Path) -> tuple[Check, ...]:
+        found = (self.check(name, there) for name, there in self.bench.each((*path, "checks")))
+        return tuple(one for one in found if one is not None)
+
+    def check(self, name: str, path: Path) -> Check | None:
+        bench = self.bench
+        inside = self.words(bench.at((*path, "when")))
+        warns = bench.at((*path, "must")) is None
+        when = bench.or_else((*path, "when"), self.words(), YES_NO, TRUE)
+        holds = bench.expression((*path, "should" if warns else "must"), inside, YES_NO)
+        at = bench.words((*path, "at"))
+        row = self.shop.words.rows.get(self.rows or "", {})
+        if (
+            at is not None
+            and at not in row
+            and not self.shop.names.check(bench, at, (*path, "at"), "question", "evidence")
+        ):
+            at = None
+        if holds is None:
+            return None
+        return Check(
+            id=name,
+            where=bench.where(path, key=True),
+            basis=bench.basis(path),
+            holds=holds,
+            when=when,
+            warns=warns,
+            message=bench.title((*path, "message")),
+            at=at,
+        )
+
+
+def _number_example(bounds: Bounds, type_: Type) -> Expression:
+    """The least number allowed, or 1 when that is less than 1 and allowed too."""
+    least, most = _known(bounds.minimum), _known(bounds.maximum)
+    if least is None and bounds.minimum is not None:
+        return bounds.minimum
+    example = least if least is not None and least > 1 else Decimal(1)
+    if most is not None and most < example:
+        example = most
+    whole = example == example.to_integral_value() and type_.kind not in ("decimal", "percent")
+    return constant(int(example) if whole else example, type_)
+
+
+def _known(bound: Expression | None) -> Decimal | None:
+    value = bound.node.value if bound is not None and isinstance(bound.node, Constant) else None
+    return Decimal(value) if isinstance(value, int | Decimal) else None
+
+
+def _day_example(bounds: Bounds) -> Expression:
+    """A day of 1990, or the nearest one allowed."""
+    least, most = _known_day(bounds.minimum), _known_day(bounds.maximum)
+    if bounds.minimum is not None and (least is None or least > _EXAMPLE_DAY):
+        return bounds.minimum
+    if bounds.maximum is not None and most is not None and most < _EXAMPLE_DAY:
+        return bounds.maximum
+    return constant(_EXAMPLE_DAY, DATE)
+
+
+def _known_day(bound: Expression | None) -> date | None:
+    value = bound.node.value if bound is not None and isinstance(bound.node, Constant) else None
+    return value if isinstance(value, date) else None

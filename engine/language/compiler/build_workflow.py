@@ -1,0 +1,391 @@
+"""The circuit: states, the ways out of them (human acts and automatic ways), the clocks of the law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal, cast
+
+from engine.core.values import Text
+from engine.language.compiler.build_context import frozen
+from engine.language.compiler.build_tasks import office_expression
+from engine.language.compiler.namespace import PARTS, TASKS
+from engine.language.compiler.symbols import Workshop
+from engine.language.expressions.compiler import both, either, negate
+from engine.language.source.loader import Path
+from engine.model import (
+    APPLICANT,
+    APPLICATION,
+    Appointment,
+    Clock,
+    Effects,
+    Fee,
+    Form,
+    Mode,
+    Outcome,
+    Output,
+    Public,
+    State,
+    Task,
+    Transition,
+)
+from engine.model.types import DATE, FALSE, SPAN, TRUE, YES_NO, Expression, constant
+
+_STATES: Final[Path] = ("workflow", "states")
+_MODES: Final[tuple[Mode, ...]] = (
+    "by", "pay", "book", "attend", "correct", "gather", "look_up", "await", "wait", "end",
+)  # fmt: skip
+_AWAITED: Final[Mapping[str, tuple[str, ...]]] = {
+    "pay": ("fee",), "book": ("appointment",), "attend": ("appointment",), "look_up": ("look_up",), "await": ("link",),
+    "gather": TASKS,
+}  # fmt: skip
+_OUTCOMES: Final = ("granted", "refused", "withdrawn", "abandoned", "expired", "revoked")
+_PUBLIC: Final = (
+    "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed",
+)  # fmt: skip
+_APPLICANT_MODES: Final = ("pay", "book", "attend", "correct")
+_ASKS: Final = ("reason", "attachment", "correction")
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """The states and the ways between them, in the order of the file."""
+
+    start: str
+    office: Expression | None
+    states: Mapping[str, State]
+    transitions: tuple[Transition, ...]
+    leaving: Mapping[str, tuple[Transition, ...]]
+    clocks: Mapping[str, Clock]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One entry of a Target: where to, when, at which place of the list."""
+
+    to: str
+    when: Expression
+    rank: int
+    path: Path
+    without: tuple[str, ...]
+    reopens: tuple[str, ...]
+
+
+def build_circuit(shop: Workshop, tasks: Mapping[str, Task], outputs: Mapping[str, Output]) -> Circuit:
+    work = _Circuits(shop, tasks)
+    states = {name: work.state(name, path) for name, path in shop.bench.each(_STATES)}
+    work.states = states
+    ways = [way for name, path in shop.bench.each(_STATES) for way in work.ways(states[name], path)]
+    for name, path in shop.bench.each(("workflow", "transitions")):
+        ways.extend(work.common(name, path))
+    clocks = {name: work.clock(name, path) for name, path in shop.bench.each(("workflow", "clocks"))}
+    for clock in clocks.values():
+        ways.extend(work.over(clock))
+    states = _with_public(shop, states, ways, outputs, tasks)
+    leaving = {name: tuple(way for way in ways if way.source == name) for name in states}
+    words = shop.words.at(shop.words.everywhere)
+    office = office_expression(shop, ("workflow", "office"), words)
+    return Circuit(work.start(), office, frozen(states), tuple(ways), frozen(leaving), frozen(clocks))
+
+
+class _Circuits:
+    """Builds the pieces of one circuit. `states` are those already built."""
+
+    def __init__(self, shop: Workshop, tasks: Mapping[str, Task]) -> None:
+        self.shop, self.bench, self.tasks = shop, shop.bench, tasks
+        self.names = shop.names
+        self.words = shop.words.at(shop.words.everywhere)
+        self.states: dict[str, State] = {}
+
+    def start(self) -> str:
+        start = self.bench.words(("workflow", "start"))
+        if start is not None and self.is_state(start, ("workflow", "start")):
+            return start
+        return next(iter(self.states), "")
+
+    def is_state(self, name: str, path: Path) -> bool:
+        known = self.names.of("state")
+        if name in known:
+            return True
+        self.bench.unknown("N307", path, name, known)
+        return False
+
+    # -- states --------------------------------------------------------------------------------------------------------
+
+    def state(self, name: str, path: Path) -> State:
+        bench = self.bench
+        entry = bench.entries(path)
+        mode: Mode = next((one for one in _MODES if one in entry), "by")
+        return State(
+            id=name,
+            where=bench.where(path, key=True),
+            basis=bench.basis(path),
+            label=bench.title((*path, "label")),
+            mode=mode,
+            by=bench.roles((*path, "by")) if mode == "by" else (),
+            waits=self.waits(mode, path),
+            booked=mode == "book",
+            correct=_correct(bench.words((*path, "correct"))) if mode == "correct" else None,
+            wait=bench.expression((*path, "wait"), self.words, (SPAN, DATE)) if mode == "wait" else None,
+            outcome=cast(Outcome, bench.choice((*path, "end"), _OUTCOMES, "granted")) if mode == "end" else None,
+            public=cast(Public, bench.choice((*path, "public"), _PUBLIC, "in_review")),
+            help=bench.text((*path, "help")),
+            due=bench.expression((*path, "due"), self.words, (SPAN, DATE)),
+            escalate=bench.role((*path, "escalate")),
+            remind=bench.spans((*path, "remind")),
+            effects=self.effects(path),
+        )
+
+    def waits(self, mode: Mode, path: Path) -> tuple[str, ...]:
+        if mode == "correct":
+            return (APPLICATION,)
+        return self.names.checked(self.bench, (*path, mode), *_AWAITED[mode]) if mode in _AWAITED else ()
+
+    def effects(self, path: Path) -> Effects:
+        outputs = {
+            key: self.names.checked(self.bench, (*path, key), "output")
+            for key in ("issues", "revokes", "suspends", "restores")
+        }
+        return Effects(**outputs, returns=self.returns((*path, "returns")))
+
+    def returns(self, path: Path) -> Mapping[str, int]:
+        """`[fee]`, or `{fee: percent}`."""
+        shares = self.bench.entries(path)
+        if shares:
+            return frozen({
+                name: share if isinstance(share, int) else 100
+                for name, share in shares.items()
+                if self.names.check(self.bench, name, (*path, name), "fee")
+            })  # fmt: skip
+        return frozen(dict.fromkeys(self.names.checked(self.bench, path, "fee"), 100))
+
+    # -- ways out ------------------------------------------------------------------------------------------------------
+
+    def ways(self, state: State, path: Path) -> Iterator[Transition]:
+        """The automatic ways of a state, then the acts written in it."""
+        events = {"then": "booked" if state.booked else "done", "late": "due", "missed": "missed"}
+        for key, event in events.items():
+            if self.bench.at((*path, key)) is None:
+                continue
+            for branch in self.branches((*path, key), TRUE):
+                yield Transition(
+                    id=f"{state.id}.{key}",
+                    where=self.bench.where((*path, key), key=True),
+                    source=state.id,
+                    target=branch.to,
+                    label=state.label,
+                    event=event,
+                    when=branch.when,
+                    rank=branch.rank,
+                    reopens=branch.reopens,
+                    without=branch.without,
+                    basis=_part(state.basis, key),
+                )
+        for name, act in self.bench.each((*path, "transitions")):
+            yield from self.act(name, act, (state,))
+
+    def common(self, name: str, path: Path) -> Iterator[Transition]:
+        """An act, or an automatic way in its long form, that stands apart from the states it leaves."""
+        yield from self.act(name, path, tuple(self.sources((*path, "from"))))
+
+    def sources(self, path: Path) -> Iterator[State]:
+        if self.bench.at(path) is None:
+            self.bench.say("S202", path[:-1], key=True, name="from")
+        if self.bench.words(path) == "open":
+            yield from (state for state in self.states.values() if not state.is_end)
+            return
+        for name, there in self.bench.named(path):
+            if self.is_state(name, there):
+                yield self.states[name]
+
+    def filled(self, path: Path) -> str | None:
+        """The later form that an act fills. One that is filled row by row is gathered: no act can fill all its rows yet."""
+        form = next(iter(self.names.checked(self.bench, path, "form")), None)
+        if form is not None and self.bench.words(("later_forms", form, "each")) is not None:
+            self.bench.say("S299", path, name=f"fills: {form} (each)")
+            return None
+        return form
+
+    def act(self, name: str, path: Path, sources: tuple[State, ...]) -> Iterator[Transition]:
+        """One way per source and per entry of its target."""
+        bench = self.bench
+        event = self.event((*path, "event"))
+        when = bench.or_else((*path, "when"), self.words, YES_NO, TRUE)
+        branches = tuple(self.branches((*path, "to"), when))
+        written = bench.roles((*path, "by"))
+        without = self.names.checked(bench, (*path, "without"), *TASKS)
+        reopens = self.names.checked(bench, (*path, "reopens"), *PARTS)
+        like = Transition(
+            id=name,
+            where=bench.where(path, key=True),
+            basis=bench.basis(path),
+            source="",
+            target="",
+            label=bench.text((*path, "label")) or Text(()),
+            by=written,
+            event=event,
+            asks=frozenset(one for one in bench.ids((*path, "asks")) if one in _ASKS),
+            correctable=self.names.checked(bench, (*path, "correctable"), "question", "evidence"),
+            fills=self.filled((*path, "fills")),
+            other_than=self.names.checked(bench, (*path, "not_same_as"), "transition", *PARTS),
+            same_as=next(iter(self.names.checked(bench, (*path, "same_as"), "transition", *PARTS)), None),
+            within=bench.span((*path, "within")),
+            confirm=bench.text((*path, "confirm")),
+            bulk=bench.flag((*path, "bulk"), False),
+            effects=self.effects(path),
+        )
+        if event is None and not written and sources and not all(self.actor(one) for one in sources):
+            bench.say("S202", path, key=True, name="by")
+        for source in sources:
+            for branch in branches:
+                yield replace(
+                    like,
+                    source=source.id,
+                    target=branch.to,
+                    by=() if event is not None else written or self.actor(source),
+                    when=branch.when,
+                    rank=branch.rank,
+                    without=(*without, *branch.without),
+                    reopens=(*reopens, *branch.reopens),
+                )
+
+    def actor(self, state: State) -> tuple[str, ...]:
+        """Who acts in a state when nobody is named: its actor, or the applicant where they are waited for."""
+        if state.mode == "by":
+            return state.by
+        return (APPLICANT,) if state.mode in _APPLICANT_MODES else ()
+
+    def event(self, path: Path) -> str | None:
+        event = self.bench.words(path)
+        if event is None or event in ("done", "booked", "missed", "due"):
+            return event
+        return event if self.names.check(self.bench, event, path, "clock", *PARTS) else None
+
+    def branches(self, path: Path, when: Expression) -> Iterator[Branch]:
+        """A state id, or a first-match list: each entry holds when none before it does."""
+        if isinstance(self.bench.at(path), str):
+            name = self.bench.words(path) or ""
+            if self.is_state(name, path):
+                yield Branch(name, when, 0, path, (), ())
+            return
+        earlier: Expression = FALSE
+        for rank, _ in enumerate(self.bench.items(path)):
+            here = (*path, rank)
+            own = self.bench.or_else((*here, "when"), self.words, YES_NO, TRUE)
+            name = self.bench.words((*here, "to")) or ""
+            if name and self.is_state(name, (*here, "to")):
+                yield Branch(
+                    name,
+                    both(when, both(own, negate(earlier))),
+                    rank,
+                    here,
+                    self.names.checked(self.bench, (*here, "without"), *TASKS),
+                    self.names.checked(self.bench, (*here, "reopens"), *PARTS),
+                )
+            earlier = either(earlier, own)
+
+    # -- clocks --------------------------------------------------------------------------------------------------------
+
+    def clock(self, name: str, path: Path) -> Clock:
+        bench = self.bench
+        lasts = bench.span((*path, "lasts"))
+        return Clock(
+            id=name,
+            where=bench.where(path, key=True),
+            basis=bench.basis(path),
+            label=bench.title((*path, "label")),
+            lasts=constant(lasts, SPAN, bench.where((*path, "lasts"))),
+            runs_in=frozenset(self.listed((*path, "runs_in"))),
+            paused_in=frozenset(self.listed((*path, "paused_in"))),
+            without=self.names.checked(bench, (*path, "without"), *TASKS),
+        )
+
+    def listed(self, path: Path) -> Iterator[str]:
+        return (name for name, there in self.bench.named(path) if self.is_state(name, there))
+
+    def over(self, clock: Clock) -> Iterator[Transition]:
+        """When a clock runs out: one way out of each state it runs in."""
+        path: Path = ("workflow", "clocks", clock.id, "then")
+        for branch in self.branches(path, TRUE):
+            for state in self.states.values():
+                if state.id in clock.runs_in:
+                    yield Transition(
+                        id=f"{clock.id}.then",
+                        where=self.bench.where(path, key=True),
+                        basis=_part(clock.basis, "then"),
+                        source=state.id,
+                        target=branch.to,
+                        label=clock.label,
+                        event=clock.id,
+                        when=branch.when,
+                        rank=branch.rank,
+                        reopens=branch.reopens,
+                        without=(*clock.without, *branch.without),
+                    )
+
+
+def _correct(written: str | None) -> Literal["requested", "everything"]:
+    return "everything" if written == "everything" else "requested"
+
+
+def _part(basis: Mapping[str, str], key: str) -> Mapping[str, str]:
+    """The law of one key of a thing, as the law of the way that this key is."""
+    law = basis.get(key, basis.get("*"))
+    return frozen({"*": law} if law else {})
+
+
+# -- the public label --------------------------------------------------------------------------------------------------
+
+
+def _with_public(
+    shop: Workshop, states: Mapping[str, State], ways: list[Transition], outputs: Mapping[str, Output],
+    tasks: Mapping[str, Task],
+) -> dict[str, State]:  # fmt: skip
+    """The states with the label people see: written, or derived from what they wait for."""
+    granting = {one.id for one in outputs.values() if one.grants}
+    granted = _granted(states, ways, granting, shop.bench.words(("workflow", "start")))
+    found = {}
+    for name, state in states.items():
+        written = shop.bench.words((*_STATES, name, "public")) in _PUBLIC
+        found[name] = state if written else replace(state, public=_derived(state, name in granted, tasks))
+    return found
+
+
+def _derived(state: State, granted: bool, tasks: Mapping[str, Task]) -> Public:
+    if state.outcome is not None:
+        return "accepted" if state.outcome == "granted" else "refused" if state.outcome == "refused" else "closed"
+    if state.mode == "gather":
+        return next((label for task in state.waits if (label := _expected(tasks.get(task)))), "in_review")
+    by_mode: Mapping[str, Public] = {
+        "pay": "to_pay", "book": "to_book", "attend": "to_book", "correct": "to_correct",
+        "by": "accepted" if granted else "in_review",
+    }  # fmt: skip
+    return by_mode.get(state.mode, "in_review")
+
+
+def _expected(task: Task | None) -> Public | None:
+    """What is expected of the applicant in a task, if something is."""
+    if isinstance(task, Fee):
+        return "to_pay"
+    if isinstance(task, Appointment):
+        return "to_book"
+    return "to_correct" if isinstance(task, Form) and APPLICANT in task.by else None
+
+
+def _granted(
+    states: Mapping[str, State], ways: list[Transition], granting: set[str], start: str | None
+) -> frozenset[str]:
+    """The states that a granting document was issued before, or at the entry of, on every path."""
+    known = set(states)
+    changed = True
+    while changed:
+        changed = False
+        for name in sorted(known):
+            if granting & set(states[name].effects.issues):
+                continue
+            arriving = [way for way in ways if way.target == name]
+            sure = all(way.source in known or granting & set(way.effects.issues) for way in arriving)
+            if name == start or not arriving or not sure:
+                known.discard(name)
+                changed = True
+    return frozenset(known)

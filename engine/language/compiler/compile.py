@@ -1,0 +1,163 @@
+"""From a file as written to a procedure as compiled: presets and blocks laid in, names resolved, expressions typed.
+
+`build_procedure` never raises and never stops at the first fault: it says everything that is wrong, and gives a
+procedure only when nothing is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from engine.core.problems import InvalidDefinition, Problem, Report, set_once
+from engine.language.compiler.build_context import Bench, Library, frozen
+from engine.language.compiler.build_form import build_application, build_eligibility
+from engine.language.compiler.build_legal import (
+    build_accept,
+    build_identity,
+    build_laws,
+    build_migrate,
+    build_personal_data,
+)
+from engine.language.compiler.build_outputs import build_notices, build_outputs
+from engine.language.compiler.build_scenarios import build_scenarios
+from engine.language.compiler.build_tasks import build_tasks
+from engine.language.compiler.build_workflow import Circuit, build_circuit
+from engine.language.compiler.canonical import contract, expand, library_used
+from engine.language.compiler.evaluation_order import order_of
+from engine.language.compiler.includes import Spliced, splice
+from engine.language.compiler.namespace import read_namespace
+from engine.language.compiler.shared_files import Shared
+from engine.language.compiler.symbols import Workshop, read_vocabularies
+from engine.language.compiler.tables import build_tables
+from engine.language.expressions.parser import parse_expression
+from engine.language.source.loader import Source
+from engine.model import APPLICATION, Criterion, Field, Form, Output, Procedure, Task, Thing
+from engine.model.directory import Directory
+from engine.model.types import Expression
+
+
+def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, list[Problem]]:
+    """The compiled procedure and every fault of names and expressions; None as soon as one of them is an error."""
+    placed, problems = splice(source, shared.blocks, shared.presets)
+    return build_spliced(placed, problems, shared)
+
+
+def build_spliced(placed: Spliced, problems: list[Problem], shared: Shared) -> tuple[Procedure | None, list[Problem]]:
+    """The same from a file already spliced; `problems` are those of the splicing."""
+    if lacks_preset(problems):  # half a file: whatever else is missing may be in the other half
+        return None, problems
+    bench = Bench(placed, Library(shared.lists, shared.schemes, shared.directory))
+    bench.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what a preset lacks
+    procedure = _compile(bench)
+    found = set_once([*problems, *bench.problems])
+    return (None if any(one.is_error for one in found) else procedure), found
+
+
+def lacks_preset(problems: Iterable[Problem]) -> bool:
+    """Whether the preset that a file lies over is nowhere."""
+    return any(one.code == "N304" and one.facts.get("kind") == "preset" for one in problems)
+
+
+def build_from_expanded(expanded: str, source: Source, directory: Directory) -> Procedure:
+    """An edition of the past, from its expanded form: blocks and lists changed since do not alter it.
+
+    What the live directory no longer has (a role, an office) does not prevent it. Raises InvalidDefinition when the
+    form itself cannot be compiled.
+    """
+    tree, library = contract(expanded, directory)
+    bench = Bench(Spliced(tree, source), library)
+    procedure = _compile(bench)
+    faults = [one for one in bench.problems if one.is_error and one.code != "N304"]
+    if procedure is None or faults:
+        raise InvalidDefinition(Report.of(faults))
+    return replace(procedure, expanded=expanded, fingerprint=fingerprint_of(expanded))
+
+
+def fingerprint_of(expanded: str) -> str:
+    """What an edition is known by: the SHA-256 of its expanded form, in hexadecimal."""
+    return hashlib.sha256(expanded.encode("utf-8")).hexdigest()
+
+
+def _compile(bench: Bench) -> Procedure | None:
+    """Everything, whatever is missing; None when there is no state to start from."""
+    names = read_namespace(bench)
+    shop = Workshop(bench, names, read_vocabularies(bench, names))
+    eligibility = build_eligibility(shop)
+    form = build_application(shop)
+    tasks: dict[str, Task] = {APPLICATION: form}
+    for task in build_tasks(shop):
+        tasks.setdefault(task.id, task)
+    outputs = {one.id: one for one in build_outputs(shop)}
+    circuit = build_circuit(shop, tasks, outputs)
+    tables = {one.id: one for one in build_tables(shop)}
+    fields = _fields(eligibility, tasks)
+    order = order_of(bench, names, fields, form.pages)
+    used = library_used(bench.placed, bench.library)
+    expanded = expand(bench.placed, used)
+    procedure = Procedure(
+        identity=build_identity(shop, form),
+        laws=frozen({law.id: law for law in build_laws(bench)}),
+        eligibility=eligibility,
+        form=form,
+        things=frozen(_things(fields, tasks, circuit, outputs, tables)),
+        fields=frozen(fields),
+        order=order,
+        tasks=frozen(tasks),
+        states=circuit.states,
+        start=circuit.start,
+        office=circuit.office,
+        transitions=circuit.transitions,
+        leaving=circuit.leaving,
+        clocks=circuit.clocks,
+        tables=frozen(tables),
+        definitions=frozen(dict(_definitions(shop))),
+        outputs=frozen(outputs),
+        notices=tuple(build_notices(shop)),
+        personal_data=build_personal_data(shop),
+        scenarios=tuple(build_scenarios(shop)),
+        migrate=MappingProxyType(dict(build_migrate(bench))),
+        accept=tuple(build_accept(bench)),
+        lists=used.lists,
+        schemes=used.schemes,
+        fingerprint=fingerprint_of(expanded),
+        source=bench.placed.base.text,
+        expanded=expanded,
+    )
+    return procedure if circuit.start else None
+
+
+def _fields(eligibility: tuple[Criterion, ...], tasks: Mapping[str, Task]) -> dict[str, Field]:
+    """Every question outside rows, in the order of the file."""
+    found: dict[str, Field] = {one.id: one.field for one in eligibility}
+    for task in tasks.values():
+        if isinstance(task, Form) and task.each is None:
+            for field in task.fields:
+                found.setdefault(field.id, field)
+    return found
+
+
+def _things(
+    fields: Mapping[str, Field], tasks: Mapping[str, Task], circuit: Circuit, outputs: Mapping[str, Output],
+    tables: Mapping[str, Thing],
+) -> dict[str, Thing]:  # fmt: skip
+    """The one namespace; of the ways of one act, the first."""
+    found: dict[str, Thing] = {}
+    everything: tuple[Mapping[str, Thing], ...] = (fields, tasks, tables, circuit.clocks, circuit.states, outputs)
+    for things in everything:
+        for name, thing in things.items():
+            found.setdefault(name, thing)
+    for way in circuit.transitions:
+        found.setdefault(way.id, way)
+    return found
+
+
+def _definitions(shop: Workshop) -> Iterator[tuple[str, Expression]]:
+    """The named values that stand outside rows, for the messages that print them. Their faults were told already."""
+    words = replace(shop.words.everywhere, maybe_empty=None)
+    for name, definition in words.definitions.items():
+        found, problems = parse_expression(name, words, definition.where)
+        if found is not None and not problems:
+            yield name, found

@@ -1,0 +1,226 @@
+"""What procedures share: blocks of questions, presets, lists of codes, kinds of identifiers, the directory.
+
+Read from `procedures/{blocks,lists,presets,shared}/*.yaml` (`docs/language.md` §16). Blocks and presets stay as written,
+with the place of each value, for they are spliced into procedures. A file with a fault is left out, and the fault told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias, TypeVar
+
+from engine.core.problems import InvalidDefinition, Problem, problem
+from engine.core.spelling import close_names
+from engine.core.values import Text
+from engine.language.source.loader import Path, Source, read_source
+from engine.language.source.notation import WEEKDAYS, read_date, read_span, read_weekday_hours
+from engine.language.source.schema import SharedKind, check_shared_shape
+from engine.model import Appeal, CodeList, Contact, Option, Scheme
+from engine.model.directory import Agency, Calendar, Closure, Directory, Office, Register, Role
+
+_FOLDERS: Final[Mapping[str, SharedKind]] = {"blocks": "block", "lists": "list", "presets": "preset"}
+_LIVE: Final[tuple[SharedKind, ...]] = ("agencies", "offices", "calendar", "schemes", "registers")
+_Kept = TypeVar("_Kept")
+_Maker: TypeAlias = Callable[[Source, str, Any], _Kept]
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Everything outside a procedure's own file. The directory is live data; the rest enters the fingerprint."""
+
+    blocks: Mapping[str, Source] = field(default_factory=_nothing)
+    presets: Mapping[str, Source] = field(default_factory=_nothing)
+    lists: Mapping[str, CodeList] = field(default_factory=_nothing)
+    schemes: Mapping[str, Scheme] = field(default_factory=_nothing)
+    directory: Directory = field(default_factory=Directory)
+
+
+def load_shared(folder: FilePath, sound: Collection[str] = ()) -> tuple[Shared, list[Problem]]:
+    """All the shared files of a folder of procedures, and all their faults. `sound`: the digests of those whose shape was
+    found right."""
+    problems: list[Problem] = []
+    named = {name: dict(_named(folder / name, kind, problems, sound)) for name, kind in _FOLDERS.items()}
+    live = {kind: _read(folder / "shared" / f"{kind}.yaml", kind, problems, sound) for kind in _LIVE}
+    agencies = _each(live["agencies"], _agency)
+    offices, registers = _each(live["offices"], _office), _each(live["registers"], _register)
+    problems.extend(_unknown_agencies(live["offices"], offices, agencies))
+    problems.extend(_unknown_agencies(live["registers"], registers, agencies))
+    problems.extend(_unknown_labels(live["registers"], registers))
+    shared = Shared(
+        blocks=MappingProxyType(named["blocks"]),
+        presets=MappingProxyType(named["presets"]),
+        lists=MappingProxyType({name: _code_list(source) for name, source in named["lists"].items()}),
+        schemes=_each(live["schemes"], _scheme),
+        directory=Directory(agencies, offices, _calendar(live["calendar"]), registers),
+    )
+    return shared, problems
+
+
+def shared_files(folder: FilePath) -> tuple[FilePath, ...]:
+    """The shared files there are, in order: what must be read again when one of them changes."""
+    named = [path for name in _FOLDERS for path in sorted((folder / name).glob("*.yaml"))]
+    live = [folder / "shared" / f"{kind}.yaml" for kind in _LIVE]
+    return (*named, *(path for path in live if path.is_file()))
+
+
+def _named(
+    folder: FilePath, kind: SharedKind, problems: list[Problem], sound: Collection[str]
+) -> Iterator[tuple[str, Source]]:
+    """The sound files of one folder, by name. A file's name is the name it gives itself."""
+    for path in sorted(folder.glob("*.yaml")):
+        source = _read(path, kind, problems, sound)
+        if source is None:
+            continue
+        name = source.at((kind,))
+        if name == path.stem:
+            yield path.stem, source
+        else:
+            facts = {"name": kind, "expected": "file_name", "value": str(name), "put": path.stem}
+            problems.append(problem("S203", source.position((kind,)), **facts))
+
+
+def _read(path: FilePath, kind: SharedKind, problems: list[Problem], sound: Collection[str]) -> Source | None:
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    try:
+        source = read_source(data, str(path))
+    except InvalidDefinition as invalid:
+        problems.extend(invalid.report)
+        return None
+    faults = [] if hashlib.sha256(data).hexdigest() in sound else check_shared_shape(source, kind)
+    problems.extend([*source.advice, *faults])
+    return None if faults else source
+
+
+def _each(source: Source | None, make: _Maker[_Kept]) -> Mapping[str, _Kept]:
+    tree = source.tree if source else None
+    if source is None or not isinstance(tree, dict):
+        return MappingProxyType({})
+    return MappingProxyType({name: make(source, name, value) for name, value in tree.items()})
+
+
+def _unknown_agencies(
+    source: Source | None, things: Mapping[str, Office] | Mapping[str, Register], agencies: Mapping[str, Agency]
+) -> Iterator[Problem]:
+    for name, thing in things.items():
+        if source is not None and thing.agency not in agencies:
+            near = close_names(thing.agency, agencies)
+            where = source.position((name, "agency"))
+            yield problem("N304", where, name=thing.agency, kind="agency", near=near)
+
+
+def _unknown_labels(source: Source | None, registers: Mapping[str, Register]) -> Iterator[Problem]:
+    """A label is of an answer."""
+    for name, register in registers.items():
+        for one in sorted(register.labels.keys() - register.answers.keys()):
+            if source is not None:
+                where = source.position((name, "labels", one), key=True)
+                yield problem("N301", where, name=one, near=close_names(one, register.answers))
+
+
+# -- one thing at a time; shapes were checked --------------------------------------------------------------------------
+
+
+def _agency(source: Source, name: str, value: Any) -> Agency:
+    roles = {
+        role: Role(f"{name}/{role}", Text.of(words["label"]), words.get("seats", 1))
+        for role, words in value["roles"].items()
+    }
+    appeals = {
+        appeal: _appeal(source, (name, "appeals", appeal), words) for appeal, words in value.get("appeals", {}).items()
+    }
+    contact = _contact(value["contact"]) if "contact" in value else None
+    return Agency(
+        name, Text.of(value["label"]), MappingProxyType(roles), contact, MappingProxyType(appeals)
+    )  # fmt: skip
+
+
+def _appeal(source: Source, path: Path, value: Any) -> Appeal:
+    basis = value.get("basis", {})
+    return Appeal(
+        id=str(path[-1]),
+        where=source.position(path, key=True),
+        basis=MappingProxyType({"*": basis} if isinstance(basis, str) else dict(basis)),
+        label=Text.of(value["label"]),
+        within=read_span(value.get("within")),
+        act=value.get("act"),
+    )
+
+
+def _contact(value: Any) -> Contact:
+    return Contact(value.get("phone"), value.get("email"), _text(value.get("address")))
+
+
+def _text(value: Any) -> Text | None:
+    return None if value is None else Text.of(value)
+
+
+def _office(source: Source, name: str, value: Any) -> Office:
+    closed = [
+        Closure(first, last, _text(closure.get("because")))
+        for closure in value.get("closed", ())
+        if (first := read_date(closure["from"])) and (last := read_date(closure["until"]))
+    ]
+    return Office(
+        id=name,
+        label=Text.of(value["label"]),
+        agency=value["agency"],
+        address=_text(value.get("address")),
+        serves=tuple(value.get("serves", ())),
+        desks=value.get("desks"),
+        hours=MappingProxyType(dict(read_weekday_hours(value.get("hours", {})) or {})),
+        closed=tuple(closed),
+    )
+
+
+def _register(source: Source, name: str, value: Any) -> Register:
+    answers = MappingProxyType(dict(value.get("answers", {})))
+    labels = MappingProxyType({one: Text.of(words) for one, words in value.get("labels", {}).items()})
+    return Register(name, Text.of(value["label"]), value["agency"], answers, labels)
+
+
+def _scheme(source: Source, name: str, value: Any) -> Scheme:
+    return Scheme(name, Text.of(value["label"]), value["pattern"], value.get("checksum"), value["example"])
+
+
+def _calendar(source: Source | None) -> Calendar:
+    tree: Any = source.tree if source else None
+    if tree is None:
+        return Calendar()
+    holidays: dict[date, Text] = {}
+    for text, words in tree["holidays"].items():
+        day = read_date(text)
+        if day:
+            holidays[day] = Text.of(words)
+    return Calendar(frozenset(WEEKDAYS.index(day) for day in tree["weekend"]), MappingProxyType(holidays))
+
+
+def _code_list(source: Source) -> CodeList:
+    tree: Any = source.tree
+    items = tuple(_item(code, words) for code, words in tree["items"].items())
+    return CodeList(tree["list"], Text.of(tree["title"]), tree.get("source"), items)
+
+
+def _item(code: str, value: Any) -> Option:
+    if isinstance(value, str) or "label" not in value:
+        return Option(code, Text.of(value))
+    return Option(
+        code,
+        Text.of(value["label"]),
+        help=_text(value.get("help")),
+        from_=read_date(value.get("from")),
+        until=read_date(value.get("until")),
+        because=_text(value.get("because")),
+        parent=value.get("parent"),
+        basis=value.get("basis"),
+    )

@@ -1,0 +1,147 @@
+"""Tables: functions written as data. Read from the file, held against their keys' options, called with values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+
+from engine.core.problems import Fact, problem
+from engine.language.compiler.build_context import plain_number
+from engine.language.compiler.symbols import Workshop
+from engine.language.expressions.typing import read_literal
+from engine.language.source.loader import Path, Tree
+from engine.language.source.notation import likely_number, read_date
+from engine.model import Key, Table
+from engine.model.types import Type, Value
+
+# -- calling -----------------------------------------------------------------------------------------------------------
+
+
+def table_function(table: Table) -> Callable[..., Value]:
+    """The table as expressions call it: its keys in order give a value, `otherwise`, or None (a key is empty)."""
+
+    def answer(*values: Value) -> Value:
+        if any(value is None for value in values):
+            return None
+        rows = list(table.rows)
+        for at, (key, value) in enumerate(zip(table.keys, values, strict=True)):
+            wanted = _start(rows, at, value) if key.from_ else value
+            rows = [row for row in rows if row[at] == wanted]
+        return table.rows[rows[0]] if rows else table.otherwise
+
+    return answer
+
+
+def _start(rows: list[tuple[Value, ...]], at: int, value: Value) -> Value:
+    """Where the row that holds a value begins: the last beginning not after it."""
+    reached = _rank(value)
+    return max((row[at] for row in rows if _rank(row[at]) <= reached), default=None, key=_rank)
+
+
+def _rank(value: Value) -> Decimal:
+    if isinstance(value, date):
+        return Decimal(value.toordinal())
+    return Decimal(value) if isinstance(value, int | Decimal) else Decimal(0)
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def build_tables(shop: Workshop) -> Iterator[Table]:
+    for name, path in shop.bench.each(("tables",)):
+        if name in shop.words.everywhere.tables:  # else its name is taken, and was told (N302)
+            yield _table(shop, name, path)
+
+
+def _table(shop: Workshop, name: str, path: Path) -> Table:
+    bench = shop.bench
+    signature = shop.words.everywhere.tables[name]
+    keys = tuple(Key(type_, isinstance(bench.at((*path, "by", at)), dict)) for at, type_ in enumerate(signature.keys))
+    for at, written in enumerate(bench.items((*path, "by"))):
+        if isinstance(written, str):
+            _check_key(shop, written, (*path, "by", at), signature.keys[at])
+    rows: dict[tuple[Value, ...], Value] = {}
+    _read_rows(shop, (*path, "rows"), keys, signature.gives, (), rows)
+    otherwise = bench.at((*path, "otherwise"))
+    return Table(
+        id=name,
+        where=bench.where(path, key=True),
+        basis=bench.basis(path),
+        keys=keys,
+        gives=signature.gives,
+        rows=MappingProxyType(rows),
+        otherwise=None if otherwise is None else _value(shop, (*path, "otherwise"), otherwise, signature.gives),
+    )
+
+
+def _check_key(shop: Workshop, name: str, path: Path, type_: Type) -> None:
+    """An exact key is a question with options, of the form or of a row."""
+    if name not in shop.names.column_ids() and not shop.names.check(shop.bench, name, path, "question", "evidence"):
+        return
+    if type_.kind != "choice":
+        shop.bench.say("N305", path, name=name, found=type_.kind, wanted=("choice",))
+
+
+def _read_rows(
+    shop: Workshop, path: Path, keys: tuple[Key, ...], gives: Type, before: tuple[Value, ...],
+    rows: dict[tuple[Value, ...], Value],
+) -> None:  # fmt: skip
+    """One level of the rows, then those inside each of them."""
+    if not keys:
+        return
+    first, *others = keys
+    entries = shop.bench.entries(path)
+    for written, value in entries.items():
+        here = (*path, written)
+        key = _key(shop, here, written, first)
+        if key is None or (value is None and before):  # `null`: no such case; P7 holds that nobody needs it
+            continue
+        if others:
+            if isinstance(value, dict):
+                _read_rows(shop, here, tuple(others), gives, (*before, key), rows)
+            else:
+                shop.bench.say("S203", here, expected="map", found="value", name=written)
+        else:
+            rows[(*before, key)] = _value(shop, here, value, gives)
+    missing = tuple(sorted((first.type.codes or frozenset()) - entries.keys())) if not first.from_ else ()
+    if missing and shop.bench.at((*path[: path.index("rows")], "otherwise")) is None:
+        shop.bench.say("S230", path, key=True, name=missing[0], missing=missing)
+
+
+def _key(shop: Workshop, path: Path, written: str, key: Key) -> Value:
+    """What a row's key means: a code, or where the row begins."""
+    if not key.from_:
+        if key.type.codes is not None and written not in key.type.codes:
+            known = tuple(sorted(key.type.codes))
+            shop.bench.say("S231", path, key=True, name=written, options=known[:12])
+            return None
+        return written
+    found: Value = read_date(written) if key.type.kind == "date" else _number(written)
+    if found is None:
+        shop.bench.say("S203", path, key=True, expected=key.type.kind, found="text", value=written)
+    return found
+
+
+def _number(written: str) -> int | Decimal | None:
+    text = written.removeprefix("-").replace(".", "", 1)
+    if not text.isascii() or not text.isdigit():
+        return None
+    return Decimal(written) if "." in written else int(written)
+
+
+def _value(shop: Workshop, path: Path, written: Tree, gives: Type) -> Value:
+    found = read_literal(plain_number(written), gives)
+    if found is None:
+        number = likely_number(str(written)) if gives.kind in ("money", "integer", "decimal") else None
+        near = {"instead": number, "put": number} if number is not None else {}
+        facts: dict[str, Fact] = {
+            "given": type(written).__name__,
+            "wanted": (gives.kind,),
+            "value": str(written),
+            **near,
+        }
+        shop.bench.problems.append(problem("E413", shop.bench.where(path), **facts))
+        return None
+    return found.value

@@ -1,0 +1,1 @@
+"""Differences of two editions and their impact; anonymous population file."""

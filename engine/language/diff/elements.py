@@ -1,0 +1,404 @@
+"""A procedure laid flat for comparison: one element a thing (a question, an option, a line of a fee, a state, an act),
+each with the facets that a change may touch (`diff_facets.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from engine.core.problems import NOWHERE, Position
+from engine.core.values import Text
+from engine.model import (
+    APPLICATION,
+    Appointment,
+    Check,
+    Criterion,
+    Effects,
+    Fee,
+    Field,
+    Form,
+    Notice,
+    Option,
+    Page,
+    Procedure,
+    Table,
+    Template,
+    Transition,
+)
+
+# Attributes of the model that are no facet of the element itself, and where they are compared instead.
+LEFT_OUT: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
+    "Thing": frozenset({"id", "where"}),  # the id is the element's path; a place is no meaning
+    "Field": frozenset({"value_type", "options", "rows", "checks", "evidence", "bounds"}),  # derived, or below
+    "EvidenceTerms": frozenset({"any_of"}),  # elements
+    "Page": frozenset({"fields", "checks"}),  # elements
+    "Criterion": frozenset({"field"}),  # its facets are the criterion's
+    "Form": frozenset({"pages", "services", "asked"}),  # elements
+    "Fee": frozenset({"lines"}),  # elements
+    "Table": frozenset({"rows"}),  # elements
+    "State": frozenset({"booked", "effects"}),  # said by `mode`; effects are facets
+    "Transition": frozenset({"source", "target", "rank", "when", "reopens", "without", "label", "effects", "by"}),
+    "Identity": frozenset({"edition", "appeals"}),  # told apart; elements
+    "PersonalData": frozenset({"keep", "sensitive"}),  # elements
+    "CodeList": frozenset({"id", "items"}),  # elements
+    "Scheme": frozenset({"id"}),
+    "Notice": frozenset({"event"}),  # its path
+})  # fmt: skip
+
+
+def facets_of(record: Any, *also_left: str) -> dict[str, object]:
+    """The attributes of a record of the model, less those of `LEFT_OUT`."""
+    left = {*also_left}
+    for kind in type(record).__mro__:
+        left |= LEFT_OUT.get(kind.__name__, frozenset())
+    return {
+        one.name.removesuffix("_"): getattr(record, one.name)
+        for one in fields(record)
+        if one.name not in left and one.compare
+    }
+
+
+def vars_of(record: Any) -> dict[str, object]:
+    """All the attributes of a small record, as facets of the thing around it."""
+    return {one.name: getattr(record, one.name) for one in fields(record)}
+
+
+def order_of(things: Iterable[Any]) -> dict[str, object]:
+    """The order of things that are elements of their own, as a facet of the thing around them."""
+    return {"order": tuple(getattr(one, "id", None) or one.code for one in things)}
+
+
+Path: TypeAlias = tuple[str, ...]
+
+# Sections whose ids a dossier keeps: they vanish only when `migrate` says what becomes of them.
+KEPT: Final = frozenset({
+    "eligibility", "questions", "evidence", "fees", "appointments", "later_forms", "look_ups", "opinions", "links",
+    "states",
+    "acts", "clocks", "outputs",
+})  # fmt: skip
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One thing of a procedure. `at` is how `accept` and `migrate` name it: `motif`, `motif.perte`, `enfants.age`."""
+
+    path: Path
+    at: str
+    label: Text
+    where: Position = NOWHERE
+    facets: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+
+    @property
+    def section(self) -> str:
+        return self.path[0]
+
+    @property
+    def noun(self) -> str:
+        """What kind of thing it is: the last section of its path."""
+        return self.path[-2] if len(self.path) > 1 else self.path[0]
+
+    @property
+    def kept(self) -> bool:
+        """Whether a dossier may hold its id."""
+        return self.section in KEPT and self.noun not in ("lines", "checks", "rows")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where an act or an automatic way leads in one case."""
+
+    to: str
+    when: object
+    reopens: tuple[str, ...] = field(default=())
+    without: tuple[str, ...] = field(default=())
+
+
+def portrait(procedure: Procedure) -> Mapping[Path, Element]:
+    """Every element by its path, in the order of the chapters of a file."""
+    found: dict[Path, Element] = {}
+    for element in _elements(procedure):
+        found.setdefault(element.path, element)
+    return MappingProxyType(found)
+
+
+def _elements(procedure: Procedure) -> Iterator[Element]:
+    yield from _identity(procedure)
+    yield from _asked_first(procedure)
+    yield from _forms(procedure)
+    yield from _money(procedure)
+    yield from _circuit(procedure)
+    yield from _given(procedure)
+    yield from _kept(procedure)
+    yield from _shared(procedure)
+
+
+def _element(thing: Any, path: Path, called: Text | None = None, /, **more: object) -> Element:
+    """The element of a thing of the model, with facets from elsewhere; its label is a facet too."""
+    named = called or getattr(thing, "label", None) or getattr(thing, "title", None) or Text(())
+    at = ".".join(path[1::2]) or path[0]
+    return Element(path, at, named, getattr(thing, "where", NOWHERE), MappingProxyType({**facets_of(thing), **more}))
+
+
+# -- who answers for it, by which law ----------------------------------------------------------------------------------
+
+
+def _identity(procedure: Procedure) -> Iterator[Element]:
+    identity = procedure.identity
+    own = {"procedure": identity.id, **facets_of(identity)}
+    yield Element(("identity",), "identity", identity.title, identity.where, MappingProxyType(own))
+    for law in procedure.laws.values():
+        yield _element(law, ("law", law.id))
+    for appeal in identity.appeals.values():
+        yield _element(appeal, ("appeals", appeal.id))
+
+
+# -- what is asked -----------------------------------------------------------------------------------------------------
+
+
+def _asked_first(procedure: Procedure) -> Iterator[Element]:
+    for criterion in procedure.eligibility:
+        yield from _criterion(criterion)
+    order = tuple(one.id for one in procedure.eligibility)
+    yield Element(("eligibility_order",), "eligibility", Text(()), NOWHERE, MappingProxyType({"order": order}))
+
+
+def _criterion(criterion: Criterion) -> Iterator[Element]:
+    path = ("eligibility", criterion.id)
+    asked = {**facets_of(criterion.field), **vars_of(criterion.field.bounds), **order_of(criterion.field.options)}
+    yield _element(criterion, path, criterion.field.label, **{**asked, **facets_of(criterion)})
+    yield from _options(criterion.field, path)
+
+
+def _forms(procedure: Procedure) -> Iterator[Element]:
+    for form in procedure.tasks.values():
+        if not isinstance(form, Form):
+            continue
+        if form.id == APPLICATION:
+            order = tuple(page.id for page in form.pages)
+            yield Element(("form",), APPLICATION, form.label, form.where, MappingProxyType({"order": order}))
+        else:
+            yield from _later(form)
+        for page in form.pages:
+            if form.id == APPLICATION:
+                yield _page(page)
+            yield from _questions(page, form)
+
+
+def _page(page: Page) -> Element:
+    return _element(page, ("pages", page.id), **order_of(page.fields))
+
+
+def _later(form: Form) -> Iterator[Element]:
+    path = (_section(form), form.id)
+    yield _element(form, path, **order_of(form.fields))
+    for service in form.services:  # its id is an answer of its own
+        own = MappingProxyType(facets_of(service))
+        yield Element((*path, "services", service.id), service.id, service.label, service.where, own)
+    if form.asked is not None:
+        for asked in form.asked.fields:
+            yield from _question(asked, (*path, "questions", asked.id), form.id, form.asked.id)
+
+
+def _section(form: Form) -> str:
+    """Where a form other than the application is written."""
+    if hasattr(form, "relation"):
+        return "links"
+    return "look_ups" if form.register else "opinions" if form.services else "later_forms"
+
+
+def _questions(page: Page, form: Form) -> Iterator[Element]:
+    """The questions of a page. Those of a form filled row by row are columns of these rows."""
+    for asked in page.fields:
+        section = "evidence" if asked.evidence is not None else "questions"
+        path = (section, form.each, "questions", asked.id) if form.each else (section, asked.id)
+        yield from _question(asked, path, form.id, page.id)
+    for check in page.checks:
+        yield _check(check, ("checks", check.id))
+
+
+def _question(asked: Field, path: Path, form: str, page: str) -> Iterator[Element]:
+    terms = facets_of(asked.evidence) if asked.evidence is not None else {}
+    places = {"form": form, "page": page if form == APPLICATION else form}
+    yield _element(asked, path, **terms, **vars_of(asked.bounds), **places, **order_of(_choices(asked)))
+    yield from _options(asked, path)
+    for column in asked.rows:
+        yield from _question(column, (*path, "questions", column.id), form, page)
+    for check in asked.checks:
+        yield _check(check, (*path, "checks", check.id))
+
+
+def _check(check: Check, path: Path) -> Element:
+    return _element(check, path, check.message)
+
+
+def _choices(asked: Field) -> tuple[Option, ...]:
+    """The choices of a question that are its own: those of a list are the list's."""
+    if asked.evidence is not None:
+        return asked.evidence.any_of
+    return () if asked.list_id is not None else asked.options
+
+
+def _options(asked: Field, path: Path) -> Iterator[Element]:
+    for option in _choices(asked):
+        if not (asked.other and option.code == "other"):
+            own = (*path, "options", option.code)
+            yield Element(
+                own, ".".join(own[1::2]), option.label, asked.where, MappingProxyType(facets_of(option, "code"))
+            )
+
+
+# -- what is owed, when one comes --------------------------------------------------------------------------------------
+
+
+def _money(procedure: Procedure) -> Iterator[Element]:
+    for table in procedure.tables.values():
+        yield from _table(table)
+    for task in procedure.tasks.values():
+        if isinstance(task, Fee):
+            yield from _fee(task)
+        elif isinstance(task, Appointment):
+            yield _element(task, ("appointments", task.id))
+
+
+def _table(table: Table) -> Iterator[Element]:
+    path = ("tables", table.id)
+    yield _element(table, path, Text.of(table.id))
+    for keys, value in table.rows.items():
+        code = " / ".join(str(key) for key in keys)
+        own = {"value": value, "gives": table.gives.kind, "basis": table.basis}
+        yield Element((*path, "rows", code), table.id, Text.of(code), table.where, MappingProxyType(own))
+
+
+def _fee(fee: Fee) -> Iterator[Element]:
+    path = ("fees", fee.id)
+    yield _element(fee, path)
+    for line in fee.lines:
+        alone = len(fee.lines) == 1 and line.id == fee.id
+        name = "total" if alone else line.id
+        own = facets_of(line, *(("label", "basis") if alone else ()))
+        yield Element((*path, "lines", name), fee.id if alone else f"{fee.id}.{line.id}", line.label or fee.label,
+                      line.where, MappingProxyType(own))  # fmt: skip
+
+
+# -- how it proceeds ---------------------------------------------------------------------------------------------------
+
+
+def _circuit(procedure: Procedure) -> Iterator[Element]:
+    whole = {"start": procedure.start, "office": procedure.office}
+    where = procedure.states[procedure.start].where if procedure.start in procedure.states else NOWHERE
+    yield Element(("workflow",), "workflow", Text(()), where, MappingProxyType(whole))
+    for state in procedure.states.values():
+        own = procedure.leaving.get(state.id, ())
+        ways = {key: _ways(way for way in own if _short_key(procedure, way) == key) for key in _OF_STATES}
+        yield _element(state, ("states", state.id), **facets_of(state.effects), **ways)
+    yield from _acts(procedure)
+    for clock in procedure.clocks.values():
+        over = [way for way in procedure.transitions if way.event == clock.id and _short_key(procedure, way)]
+        first = over[0].source if over else ""
+        then = _ways(way for way in over if way.source == first)
+        yield _element(clock, ("clocks", clock.id), then=then)
+
+
+_OF_STATES: Final = ("then", "late", "missed")
+_OF_EVENTS: Final = {"done": "then", "booked": "then", "due": "late", "missed": "missed"}
+
+
+def _short_key(procedure: Procedure, way: Transition) -> str:
+    """The key that says an automatic way in the short form, `then` for a clock's; empty for an act, and for what only
+    the long form can say."""
+    if "." in way.id:
+        return way.id.rpartition(".")[2]
+    clock = procedure.clocks.get(way.event or "")
+    alone = way.effects == Effects() and way.id not in {notice.event for notice in procedure.notices}
+    if way.event is None or not alone or way.correctable or way.within or way.confirm:
+        return ""
+    if clock is not None:
+        sources = {one.source for one in procedure.transitions if one.id == way.id}
+        return "then" if sources == clock.runs_in and set(clock.without) <= set(way.without) else ""
+    return _OF_EVENTS.get(way.event, "")
+
+
+def _ways(ways: Iterable[Transition]) -> tuple[Way, ...]:
+    return tuple(Way(way.target, way.when, way.reopens, way.without) for way in ways)
+
+
+def _acts(procedure: Procedure) -> Iterator[Element]:
+    """One element an act, whatever the states it is open in. `by` is empty where it is whoever the state waits for."""
+    groups: dict[str, list[Transition]] = {}
+    for way in procedure.transitions:
+        if not _short_key(procedure, way):
+            groups.setdefault(way.id, []).append(way)
+    for name, ways in groups.items():
+        first = ways[0]
+        sources = frozenset(way.source for way in ways)
+        usual = all(way.by == getattr(procedure.states.get(way.source), "by", ()) for way in ways)
+        cases = {
+            "from": sources,
+            "to": _ways(way for way in ways if way.source == first.source),
+            "by": () if usual else first.by,
+            "label": first.label,
+        }
+        yield _element(first, ("acts", name), first.label, **facets_of(first.effects), **cases)
+
+
+# -- what is given, said, kept -----------------------------------------------------------------------------------------
+
+
+def _given(procedure: Procedure) -> Iterator[Element]:
+    for output in procedure.outputs.values():
+        yield _element(output, ("outputs", output.id))
+    groups: dict[str, list[Notice]] = {}
+    for notice in procedure.notices:
+        groups.setdefault(notice.event, []).append(notice)
+    for event, notices in groups.items():
+        for at, notice in enumerate(sorted(notices, key=lambda one: (one.to, str(one.before)))):
+            name = event if at == 0 else f"{event} {at + 1}"
+            thing = procedure.things.get(event)
+            yield _element(notice, ("notices", name), getattr(thing, "label", None) or getattr(thing, "title", None))
+
+
+def _kept(procedure: Procedure) -> Iterator[Element]:
+    data = procedure.personal_data
+    yield _element(data, ("personal_data",))
+    for outcome, span in data.keep.items():
+        path = ("personal_data", "all", "keep", outcome)
+        yield Element(path, "personal_data", Text(()), data.where, MappingProxyType({"keep": span}))
+    for answer, terms in data.sensitive.items():
+        path = ("personal_data", "all", "sensitive", answer)
+        label = getattr(procedure.things.get(answer), "label", None) or Text.of(answer)
+        yield Element(path, answer, label, data.where, MappingProxyType(facets_of(terms)))
+
+
+def _shared(procedure: Procedure) -> Iterator[Element]:
+    for code_list in procedure.lists.values():
+        path = ("lists", code_list.id)
+        own = {**facets_of(code_list), **order_of(code_list.items)}
+        yield Element(path, code_list.id, code_list.title, NOWHERE, MappingProxyType(own))
+        for item in code_list.items:
+            inner = (*path, "options", item.code)
+            yield Element(
+                inner, f"{code_list.id}.{item.code}", item.label, NOWHERE, MappingProxyType(facets_of(item, "code"))
+            )
+    for scheme in procedure.schemes.values():
+        yield Element(("schemes", scheme.id), scheme.id, scheme.label, NOWHERE, MappingProxyType(facets_of(scheme)))
+    said = _said(procedure)
+    for name, expression in procedure.definitions.items():
+        if name in said:
+            yield Element(
+                ("definitions", name), name, Text.of(name), expression.where, MappingProxyType({"value": expression})
+            )
+    stories = MappingProxyType({"count": len(procedure.scenarios)})
+    yield Element(("scenarios",), "scenarios", Text(()), NOWHERE, stories)
+
+
+def _said(procedure: Procedure) -> frozenset[str]:
+    """Names that some message or document prints."""
+    templates: list[Template | None] = [procedure.identity.dossier_label]
+    for notice in procedure.notices:
+        templates += [notice.sms, notice.email_subject, notice.email_body, notice.inbox]
+    templates += [output.body for output in procedure.outputs.values()]
+    return frozenset(name for one in templates if one is not None for name in one.names)

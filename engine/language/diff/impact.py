@@ -1,0 +1,244 @@
+"""What a change weighs for people and running dossiers: safe, to review, breaking. Small judges that the rules compose.
+
+A judge sees one facet before and after, and answers with an impact and what people feel (`pays_more`, `waits_longer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
+
+from engine.core.problems import Fact, Position
+from engine.core.values import Span
+from engine.language.diff.elements import Element
+from engine.language.diff.population import Count
+from engine.language.expressions.nodes import Arithmetic, Call, If
+from engine.model import Procedure
+from engine.model.types import FALSE, TRUE, Constant, Expression, Type
+
+Impact: TypeAlias = Literal["safe", "review", "breaking"]
+
+TOO_MUCH: Final = 25  # percent: a price raised by more is looked at before it is published
+_MINUTES: Final[Mapping[str, int]] = {
+    "minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_800, "year": 525_600,
+}  # fmt: skip
+_WORKING: Final = {
+    "day": 2_016,
+    "hour": 252,
+}  # five days in seven, about eight hours a day: only to tell longer from shorter
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """`feel` names the sentence of what people notice; empty when the values say it."""
+
+    impact: Impact
+    feel: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
+
+
+SAFE: Final = Weight("safe")
+REVIEW: Final = Weight("review")
+BREAKING: Final = Weight("breaking")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The two editions. `moved`: the later one says how dossiers of the earlier one come over to it (`migrate`)."""
+
+    before: Procedure
+    after: Procedure
+    moved: bool
+    booked: Mapping[str, Count]  # meetings still to come, by appointment
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One facet of one element, in both editions."""
+
+    before: Element
+    after: Element
+    facet: str
+    old: Any
+    new: Any
+    around: Around
+
+
+Judge: TypeAlias = Callable[[Pair], Weight]
+
+
+def always(weight: Weight) -> Judge:
+    return lambda pair: weight
+
+
+# -- more or less ------------------------------------------------------------------------------------------------------
+
+
+def measure(value: object) -> int | date | None:
+    """What two values of a facet are compared by: whole numbers, days, lengths of time in minutes; else nothing."""
+    if isinstance(value, Expression):
+        return measure(value.node.value) if isinstance(value.node, Constant) else None
+    if isinstance(value, Span):
+        return value.count * (_WORKING if value.working else _MINUTES)[value.unit]
+    if isinstance(value, bool):
+        return None
+    return value if isinstance(value, (int, date)) else None
+
+
+def compared(old: object, new: object) -> int | None:
+    """1 when the new value is more, -1 less, 0 as much; None when that cannot be told."""
+    first, second = measure(old), measure(new)
+    if first is None or second is None or isinstance(first, date) is not isinstance(second, date):
+        return None
+    return (second > first) - (second < first)  # type: ignore[operator]
+
+
+def by_size(
+    more: Weight, less: Weight, *, given: Weight = REVIEW, dropped: Weight = REVIEW, unknown: Weight = REVIEW
+) -> Judge:
+    """`given`: there was none before; `dropped`: there is none any more."""
+
+    def judge(pair: Pair) -> Weight:
+        if pair.old is None:
+            return given
+        if pair.new is None:
+            return dropped
+        way = compared(pair.old, pair.new)
+        return unknown if way is None else more if way > 0 else less
+
+    return judge
+
+
+def by_set(lost: Weight, gained: Weight) -> Judge:
+    """A set of names: what some lost decides first, then what was gained."""
+
+    def judge(pair: Pair) -> Weight:
+        before, after = set(_listed(pair.old)), set(_listed(pair.new))
+        if before - after:
+            return lost
+        return gained if after - before else SAFE
+
+    return judge
+
+
+def _listed(value: object) -> Collection[object]:
+    if isinstance(value, Mapping):
+        return tuple(value)
+    return value if isinstance(value, (tuple, frozenset)) else () if value is None else (value,)
+
+
+def by_presence(given: Weight, dropped: Weight, other: Weight = REVIEW) -> Judge:
+    """Something that may be there or not: an expression, a name, a flag."""
+
+    def judge(pair: Pair) -> Weight:
+        if not pair.old or pair.old == FALSE:
+            return given
+        return dropped if not pair.new or pair.new == FALSE else other
+
+    return judge
+
+
+def by_condition(opened: Weight, closed: Weight, other: Weight = REVIEW) -> Judge:
+    """A condition: `opened` when it now always holds, `closed` when it did and does not any more."""
+
+    def judge(pair: Pair) -> Weight:
+        if pair.new == TRUE:
+            return opened
+        return closed if pair.old == TRUE else other
+
+    return judge
+
+
+def when_moved(judge: Judge, feels: Collection[str]) -> Judge:
+    """The same, but breaking for what people feel when running dossiers come over to this edition."""
+
+    def heavier(pair: Pair) -> Weight:
+        found = judge(pair)
+        moved = pair.around.moved and found.feel in feels
+        return Weight("breaking", found.feel, found.facts) if moved else found
+
+    return heavier
+
+
+# -- money -------------------------------------------------------------------------------------------------------------
+
+
+def money_steps(old: object, new: object) -> tuple[tuple[int, int], ...]:
+    """The francs that changed between two amounts of the same form: `25000` and `30000`, or `30000 if express else
+    20000` and `35000 if express else 20000`. Empty when the amounts are not of one form."""
+    if isinstance(old, int) and isinstance(new, int):
+        return ((old, new),)
+    if not isinstance(old, Expression) or not isinstance(new, Expression):
+        return ()
+    steps = list(_steps(old.node, new.node, True))
+    return () if None in steps else tuple(one for one in steps if one is not None and one[0] != one[1])
+
+
+def _steps(old: Any, new: Any, counts: bool) -> Iterator[tuple[int, int] | None]:
+    """Pairs of whole numbers at the same places of two trees; None where the trees differ otherwise. Only a number that
+    is itself an amount (`counts`) may differ: not one that a condition compares."""
+    if isinstance(old, Constant) and isinstance(new, Constant):
+        if counts and _francs(old.value) and _francs(new.value):
+            yield (old.value, new.value)  # type: ignore[misc]
+        elif old.value != new.value:
+            yield None
+    elif type(old) is not type(new):
+        yield None
+    elif isinstance(old, tuple):
+        if len(old) != len(new):
+            yield None
+        for one, other in zip(old, new, strict=False):
+            yield from _steps(one, other, counts)
+    elif is_dataclass(old) and not isinstance(old, (type, Type, Position)):
+        for part in fields(old):
+            inside = counts and part.name != "condition" and _amounts(old)
+            yield from _steps(getattr(old, part.name), getattr(new, part.name), inside)
+    elif old != new and not isinstance(old, (Type, Position)):
+        yield None
+
+
+def _amounts(node: object) -> bool:
+    """Whether what stands directly under a node is an amount as the node is: not what a condition or a rate counts."""
+    match node:
+        case If():
+            return True
+        case Arithmetic(operator=operator):
+            return operator in ("+", "-")
+        case Call(function=function):
+            return function in ("min", "max", "otherwise")
+        case _:
+            return False
+
+
+def _francs(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def percent(old: int, new: int) -> int | None:
+    """How much more, in percent of the old amount, to the nearest whole; nothing from a price of zero."""
+    return None if old == 0 else round((new - old) * 100 / old)
+
+
+def by_money(sourced: Callable[[Pair], bool]) -> Judge:
+    """A price: safe for new dossiers; looked at when it rises much, from nothing, or rests on no law."""
+
+    def judge(pair: Pair) -> Weight:
+        steps = money_steps(pair.old, pair.new)
+        if not steps:
+            return Weight("review", "pays_otherwise")
+        raised = [(old, new) for old, new in steps if new > old]
+        feel = "pays_less" if not raised else "pays_more" if len(raised) == len(steps) else "pays_otherwise"
+        facts: dict[str, Fact] = {}
+        if len(steps) == 1:
+            facts = {"from": steps[0][0], "to": steps[0][1], "by": steps[0][1] - steps[0][0]}
+            share = percent(*steps[0])
+            facts |= {} if share is None else {"percent": share}
+        much = any((new - old) * 100 > TOO_MUCH * old for old, new in raised)
+        bare = not sourced(pair)
+        facts |= {"too_much": TOO_MUCH} if much else {"no_law": 1} if bare else {}
+        return Weight("review" if much or bare else "safe", feel, MappingProxyType(facts))
+
+    return judge

@@ -1,0 +1,182 @@
+"""Judges that know one kind of thing: a state's time is the applicant's or the administration's, a price rests on a law,
+fewer places weigh on those who hold one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from engine.language.diff.elements import Element
+from engine.language.diff.impact import (
+    REVIEW,
+    SAFE,
+    Judge,
+    Pair,
+    Weight,
+    always,
+    by_condition,
+    by_money,
+    by_set,
+    by_size,
+    compared,
+    when_moved,
+)
+from engine.model import APPLICANT, APPLICATION, Delay, Fee, Form, Procedure
+from engine.model.types import FALSE, TRUE
+
+WAITS_LONGER, WAITS_LESS = Weight("review", "waits_longer"), Weight("safe", "waits_less")
+LESS_TIME, MORE_TIME = Weight("review", "less_time"), Weight("safe", "more_time")
+STRICTER, LOOSER = Weight("review", "stricter"), Weight("safe", "looser")
+RECIPIENT = Weight("breaking", "new_recipient")
+SHORTER_KEPT, LONGER_KEPT = Weight("breaking", "kept_less"), Weight("review", "kept_longer")
+FEWER_PLACES, MORE_PLACES = Weight("review", "fewer_places"), Weight("safe", "more_places")
+_APPLICANT_MODES: Final = ("pay", "book", "attend", "correct")
+
+
+def law_kept(pair: Pair) -> Weight:
+    """A value that rested on a law and rests on none any more is looked at."""
+    old: Mapping[str, str] = pair.old
+    new: Mapping[str, str] = pair.new
+    lost = [key for key in old if key not in new and "*" not in new]
+    return Weight("review", "no_law") if lost else SAFE
+
+
+def sourced(pair: Pair) -> bool:
+    procedure = pair.around.after
+    if pair.after.section == "tables":
+        return bool(pair.after.facets.get("basis"))
+    fee = procedure.tasks.get(pair.after.path[1])
+    if not isinstance(fee, Fee):
+        return False
+    names = {pair.after.path[-1], fee.id if pair.after.path[-1] == "total" else ""}
+    return any(line.law_of("amount") for line in fee.lines if line.id in names)
+
+
+PRICE: Final = when_moved(by_money(sourced), ("pays_more", "pays_otherwise"))
+
+
+def value_of_row(pair: Pair) -> Weight:
+    return PRICE(pair) if pair.after.facets.get("gives") == "money" else REVIEW
+
+
+def announced(pair: Pair) -> Weight:
+    """The delay announced, as one span or case by case."""
+    old, new = pair.old, pair.new
+    if not isinstance(old, Delay) or not isinstance(new, Delay) or len(old.entries) != len(new.entries):
+        return REVIEW
+    ways = [compared(before, after) for (_, before), (_, after) in zip(old.entries, new.entries, strict=True)]
+    if None in ways or {1, -1} <= set(ways):
+        return REVIEW
+    return WAITS_LONGER if 1 in ways else WAITS_LESS if -1 in ways else REVIEW
+
+
+def time_of_state(pair: Pair) -> Weight:
+    """The applicant's time and the administration's are felt the other way round."""
+    facets = pair.after.facets
+    theirs = facets.get("mode") in _APPLICANT_MODES or APPLICANT in _names(facets.get("by")) or _to_fetch(facets)
+    if theirs:
+        judge = by_size(MORE_TIME, LESS_TIME, given=LESS_TIME, dropped=MORE_TIME)
+    else:
+        judge = by_size(WAITS_LONGER, WAITS_LESS, given=WAITS_LESS, dropped=WAITS_LONGER)
+    return when_moved(judge, ("less_time", "waits_less"))(pair)
+
+
+def _to_fetch(facets: Mapping[str, object]) -> bool:
+    return facets.get("public") == "ready"
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def shown(pair: Pair) -> Weight:
+    """A question shown to more people, when it must be answered, asks more of them."""
+    asked = must_answer(pair.after)
+    return by_condition(REVIEW if asked else SAFE, SAFE, REVIEW if asked else SAFE)(pair)
+
+
+def required(pair: Pair) -> Weight:
+    loose, tight = Weight("safe", "optional"), Weight("review", "mandatory")
+    if pair.new == FALSE:
+        return loose
+    judge: Judge = always(tight if pair.new == TRUE else Weight("review", "mandatory_if"))
+    return when_moved(judge, ("mandatory",))(pair)
+
+
+def capacity(pair: Pair) -> Weight:
+    """Fewer places weigh on those who already hold one."""
+    before, after = pair.old, pair.new
+    fewer = _fewer(before, after)
+    if not fewer:
+        return MORE_PLACES
+    booked = pair.around.booked.get(pair.after.path[1], 0)
+    return Weight("breaking", "fewer_places", {"booked": booked}) if booked else FEWER_PLACES
+
+
+def _fewer(old: object, new: object) -> bool:
+    """Days and hours: none written means all of them. Desks and quotas: none means as many as the office has."""
+    if isinstance(old, tuple) and isinstance(new, tuple):
+        return bool(new) and not (bool(old) and set(old) <= set(new))
+    if old is None or new is None:
+        return new is not None
+    return compared(old, new) == -1
+
+
+def readers(pair: Pair) -> Weight:
+    """Who may read one answer. Nobody named = all who handle the dossier."""
+    return by_set(SAFE, RECIPIENT)(pair)
+
+
+def confidential(pair: Pair) -> Weight:
+    if not pair.new:
+        return RECIPIENT
+    return SAFE if not pair.old else by_set(SAFE, RECIPIENT)(pair)
+
+
+def readable_in(pair: Pair) -> Weight:
+    if not pair.new:
+        return RECIPIENT
+    return SAFE if not pair.old else by_set(SAFE, RECIPIENT)(pair)
+
+
+def verified(pair: Pair) -> Weight:
+    return RECIPIENT if pair.new == "public" else REVIEW
+
+
+def representative(pair: Pair) -> Weight:
+    return SAFE if pair.new == "allowed" else REVIEW
+
+
+def status_of_law(pair: Pair) -> Weight:
+    worth = {"plausible": 0, "to_confirm": 1, "sourced": 2}
+    return SAFE if worth[pair.new] > worth[pair.old] else REVIEW
+
+
+def fewer_cuts(pair: Pair) -> Weight:
+    kept = all(one in pair.new for one in pair.old)
+    return Weight("safe", "pays_less") if kept else Weight("review", "pays_otherwise")
+
+
+def first_day(pair: Pair) -> Weight:
+    return by_size(REVIEW, SAFE, given=REVIEW, dropped=SAFE)(pair)
+
+
+def last_day(pair: Pair) -> Weight:
+    return by_size(SAFE, REVIEW, given=REVIEW, dropped=SAFE)(pair)
+
+
+def flag(on: Weight, off: Weight) -> Judge:
+    return lambda pair: on if pair.new else off
+
+
+def must_answer(element: Element) -> bool:
+    """Whether somebody must answer it, at least in some cases."""
+    required, value = element.facets.get("required", TRUE), element.facets.get("value")
+    return required != FALSE and value is None and element.facets.get("type") not in ("note", None)
+
+
+def by_applicant(element: Element, procedure: Procedure) -> bool:
+    """Whether it is the applicant who answers it."""
+    form = procedure.tasks.get(str(element.facets.get("form", APPLICATION)))
+    return not isinstance(form, Form) or APPLICANT in form.by

@@ -1,0 +1,310 @@
+"""What each facet of each kind of thing weighs when it changes, and each kind of thing when it appears or vanishes.
+
+The classes of `docs/decisions/0009-changes.md`. A facet that no line names is to be reviewed: nothing passes for safe
+by omission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from engine.language.diff.elements import Element
+from engine.language.diff.impact import (
+    BREAKING,
+    REVIEW,
+    SAFE,
+    Around,
+    Judge,
+    Pair,
+    Weight,
+    always,
+    by_condition,
+    by_presence,
+    by_set,
+    by_size,
+    when_moved,
+)
+from engine.language.diff.judges import (
+    FEWER_PLACES,
+    LESS_TIME,
+    LONGER_KEPT,
+    LOOSER,
+    MORE_PLACES,
+    MORE_TIME,
+    PRICE,
+    RECIPIENT,
+    SHORTER_KEPT,
+    STRICTER,
+    WAITS_LESS,
+    WAITS_LONGER,
+    announced,
+    by_applicant,
+    capacity,
+    confidential,
+    fewer_cuts,
+    first_day,
+    flag,
+    last_day,
+    law_kept,
+    must_answer,
+    readable_in,
+    readers,
+    representative,
+    required,
+    shown,
+    status_of_law,
+    time_of_state,
+    value_of_row,
+    verified,
+)
+from engine.model.types import TRUE, Expression
+
+# -- facets ------------------------------------------------------------------------------------------------------------
+
+_WORDING: Final = always(Weight("safe", "wording"))
+_LAYOUT: Final = always(Weight("safe", "layout"))
+_REUSED: Final = flag(Weight("safe", "taken_over"), Weight("safe", "asked_anew"))
+
+# Facets that mean the same wherever they are.
+_ANYWHERE: Final[Mapping[str, Judge]] = {
+    **dict.fromkeys(
+        ("label", "title", "help", "short_label", "row_label", "message", "because", "confirm", "unit"), _WORDING
+    ),
+    **dict.fromkeys(("order", "page", "lines"), _LAYOUT),
+    "basis": law_kept,
+}
+
+_ASKED: Final[Mapping[str, Judge]] = {
+    "type": always(Weight("breaking", "another_type")),
+    "level": always(Weight("breaking", "another_type")),
+    "when": shown,
+    "required": required,
+    **dict.fromkeys(("default", "prefill", "example", "upper"), always(SAFE)),
+    "minimum": by_size(STRICTER, LOOSER, given=STRICTER, dropped=LOOSER),
+    "maximum": by_size(LOOSER, STRICTER, given=STRICTER, dropped=LOOSER),
+    "min_length": by_size(STRICTER, LOOSER),
+    "max_length": by_size(LOOSER, STRICTER),
+    "min_items": by_size(STRICTER, LOOSER),
+    "max_items": by_size(LOOSER, STRICTER),
+    "max_size": by_size(LOOSER, STRICTER),
+    "accept": by_set(STRICTER, LOOSER),
+    "pattern": by_presence(STRICTER, LOOSER),
+    "scheme": by_presence(STRICTER, LOOSER),
+    "unique": by_presence(STRICTER, LOOSER),
+    "total": by_presence(STRICTER, LOOSER),
+    "other": flag(LOOSER, STRICTER),
+    "reuse": _REUSED,
+    # evidence
+    "how": by_set(STRICTER, LOOSER),
+    "copies": by_size(Weight("review", "more_copies"), Weight("safe", "fewer_copies")),
+    "max_age": by_size(LOOSER, STRICTER, given=STRICTER, dropped=LOOSER),
+    "held_by": by_presence(Weight("safe", "not_asked_again"), Weight("review", "asked_again")),
+    "held_of": always(REVIEW),
+    # eligibility
+    "instead": always(SAFE),
+    "instead_title": always(SAFE),
+}
+
+_FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
+    "identity": {
+        "procedure": always(BREAKING),  # its address, and the name that its dossiers carry
+        **dict.fromkeys(("summary", "category", "life_events", "contact", "dossier_label", "from"), always(SAFE)),
+        "languages": by_set(Weight("review", "fewer_languages"), SAFE),
+        "channels": by_set(Weight("review", "fewer_channels"), SAFE),
+        "audience": by_set(Weight("review", "fewer_people"), Weight("safe", "more_people")),
+        "until": last_day,
+        "delay": when_moved(announced, ("waits_less",)),
+        "representative": representative,
+    },
+    "law": {
+        **dict.fromkeys(("source", "article", "url", "official", "checked", "note"), always(SAFE)),
+        "status": status_of_law,
+    },
+    "appeals": {"within": by_size(MORE_TIME, LESS_TIME, given=LESS_TIME, dropped=MORE_TIME)},
+    "eligibility": _ASKED,
+    "questions": _ASKED,
+    "evidence": _ASKED,
+    "pages": {"when": always(REVIEW), "reuse": _REUSED},
+    "options": {
+        "when": by_condition(LOOSER, STRICTER),
+        "from": first_day,
+        "until": last_day,
+    },
+    "checks": {
+        "warns": flag(LOOSER, STRICTER),
+        "when": by_condition(STRICTER, LOOSER),
+        "at": always(SAFE),
+    },
+    "fees": {
+        "exempt": by_presence(Weight("safe", "pays_less"), Weight("review", "pays_more"), Weight("review", "pays_otherwise")),
+        "reductions": fewer_cuts,
+        "at_least": by_size(
+            Weight("review", "pays_more"), Weight("safe", "pays_less"),
+            given=Weight("review", "pays_more"), dropped=Weight("safe", "pays_less"),
+        ),
+        "at_most": by_size(
+            Weight("review", "pays_more"), Weight("safe", "pays_less"),
+            given=Weight("safe", "pays_less"), dropped=Weight("review", "pays_more"),
+        ),
+        "valid_for": by_size(MORE_TIME, LESS_TIME),
+        "instalments": by_presence(SAFE, REVIEW),
+        "methods": by_set(Weight("review", "fewer_methods"), SAFE),
+        "deposit": flag(Weight("safe", "given_back"), Weight("review", "not_given_back")),
+    },
+    "lines": {
+        "amount": PRICE,
+        "per": always(SAFE),
+        "from": always(REVIEW),
+        "until": always(REVIEW),
+    },
+    "tables": {"otherwise": always(REVIEW)},
+    "rows": {"value": value_of_row, "gives": always(SAFE)},
+    "appointments": {
+        "lasts": by_size(Weight("review", "longer_visit"), Weight("safe", "shorter_visit")),
+        **dict.fromkeys(("weekdays", "hours", "desks", "quota"), capacity),
+        "lead": by_size(WAITS_LONGER, WAITS_LESS),
+        "horizon": by_size(MORE_PLACES, FEWER_PLACES),
+        "hold": always(SAFE),
+        "moves": by_size(SAFE, STRICTER),
+        "moves_until": by_size(STRICTER, SAFE),
+        "no_show": by_size(SAFE, STRICTER),
+        "reminders": by_set(Weight("review", "told_less"), SAFE),
+        "when": by_condition(REVIEW, SAFE),
+    },
+    "later_forms": {"due": by_size(WAITS_LONGER, WAITS_LESS), "seen_by": confidential},
+    "opinions": {"due": by_size(WAITS_LONGER, WAITS_LESS), "seen_by": confidential},
+    "links": {"required": required, "when": by_condition(REVIEW, SAFE)},
+    "services": {"due": by_size(WAITS_LONGER, WAITS_LESS)},
+    "look_ups": {"due": by_size(WAITS_LONGER, WAITS_LESS), "sends": by_set(SAFE, RECIPIENT)},
+    "states": {
+        "due": time_of_state,
+        "wait": by_size(WAITS_LONGER, WAITS_LESS),
+        "public": always(Weight("safe", "wording")),
+        **dict.fromkeys(("escalate", "remind"), always(SAFE)),
+        "issues": by_set(REVIEW, SAFE),
+    },
+    "acts": {
+        "within": by_size(MORE_TIME, LESS_TIME, given=LESS_TIME, dropped=MORE_TIME),
+        "asks": by_set(REVIEW, SAFE),
+        "from": by_set(Weight("review", "fewer_ways"), SAFE),
+        "other_than": by_set(Weight("review", "fewer_eyes"), Weight("safe", "more_eyes")),
+        "by": by_set(REVIEW, REVIEW),
+        "issues": by_set(REVIEW, SAFE),
+        "when": by_condition(SAFE, REVIEW),
+        "bulk": flag(Weight("review", "in_bulk"), Weight("safe", "one_by_one")),
+    },
+    "clocks": {
+        "lasts": when_moved(
+            by_size(Weight("review", "clock_longer"), Weight("review", "clock_shorter")), ("clock_shorter",)
+        ),
+    },
+    "outputs": {
+        "valid": by_size(
+            Weight("safe", "valid_longer"), Weight("review", "valid_less"),
+            given=Weight("review", "valid_less"), dropped=Weight("safe", "valid_longer"),
+        ),
+        "verify": verified,
+        "register": by_set(SAFE, RECIPIENT),
+        "body": _WORDING,
+    },
+    "notices": dict.fromkeys(("sms", "email_subject", "email_body", "inbox"), by_presence(
+        Weight("safe", "told_more"), Weight("review", "told_less"), Weight("safe", "wording"),
+    )),
+    "personal_data": {
+        "purpose": always(Weight("breaking", "new_purpose")),
+        "ground": always(Weight("breaking", "new_ground")),
+        "declaration": always(SAFE),
+        "afterwards": flag(REVIEW, REVIEW),
+    },
+    "keep": {"keep": by_size(LONGER_KEPT, SHORTER_KEPT)},
+    "sensitive": {
+        "seen_by": readers,
+        "states": readable_in,
+        "keep": by_size(LONGER_KEPT, SHORTER_KEPT, given=SHORTER_KEPT, dropped=LONGER_KEPT),
+    },
+    "lists": {"source": always(SAFE)},
+    "schemes": {"example": always(SAFE)},
+    "definitions": {"value": _WORDING},
+    "scenarios": {"count": by_size(SAFE, REVIEW)},
+}  # fmt: skip
+
+
+def weigh(pair: Pair) -> Weight:
+    """What a changed facet weighs."""
+    own = _FACETS.get(pair.after.noun, {})
+    judge = own.get(pair.facet) or _ANYWHERE.get(pair.facet)
+    return judge(pair) if judge else REVIEW
+
+
+def facets_weighed() -> tuple[tuple[str, str], ...]:
+    """Every kind of thing and facet that a rule names."""
+    return tuple((noun, facet) for noun, facets in _FACETS.items() for facet in (*facets, *_ANYWHERE))
+
+
+# -- things that appear or vanish --------------------------------------------------------------------------------------
+
+
+_ADDED: Final[Mapping[str, Weight]] = {
+    "eligibility": Weight("review", "one_more_condition"),
+    "checks": Weight("review", "one_more_refusal"),
+    "fees": Weight("review", "one_more_fee"),
+    "lines": Weight("review", "pays_more"),
+    "rows": REVIEW,
+    "options": Weight("safe", "one_more_choice"),
+    "opinions": Weight("review", "one_more_opinion"),
+    "services": Weight("review", "one_more_opinion"),
+    "links": REVIEW,
+    "appointments": Weight("review", "one_more_visit"),
+    "look_ups": RECIPIENT,
+    "notices": Weight("safe", "told_more"),
+    "clocks": REVIEW,
+    "sensitive": Weight("safe", "fewer_readers"),
+}
+
+_REMOVED: Final[Mapping[str, Weight]] = {
+    "law": SAFE,
+    "pages": SAFE,
+    "definitions": SAFE,
+    "eligibility": Weight("safe", "one_less_condition"),
+    "checks": Weight("safe", "one_less_refusal"),
+    "lines": Weight("safe", "pays_less"),
+    "options": Weight("review", "one_less_choice"),
+    "notices": Weight("review", "told_less"),
+    "appeals": Weight("review", "one_less_appeal"),
+    "sensitive": Weight("breaking", "new_recipient"),
+}
+
+
+def weigh_added(element: Element, around: Around) -> Weight:
+    """What a new thing weighs."""
+    if element.noun in ("questions", "evidence"):
+        return _asked_anew(element, around)
+    if element.noun == "checks" and element.facets.get("warns"):
+        return SAFE
+    if element.noun == "look_ups" and not element.facets.get("sends"):
+        return SAFE
+    return _ADDED.get(element.noun, SAFE)
+
+
+def _asked_anew(element: Element, around: Around) -> Weight:
+    what = "paper" if element.noun == "evidence" else "question"
+    if element.facets.get("value") is not None or not by_applicant(element, around.after):
+        return SAFE
+    if not must_answer(element):
+        return Weight("safe", f"one_more_optional_{what}")
+    when = element.facets.get("when")
+    feel = f"one_more_{what}" if not isinstance(when, Expression) or when == TRUE else f"one_more_{what}_if"
+    return Weight("breaking" if around.moved else "review", feel)
+
+
+def weigh_removed(element: Element, around: Around) -> Weight:
+    """What a vanished thing weighs when its vanishing is declared, or when no dossier holds it."""
+    if element.noun == "checks" and element.facets.get("warns"):
+        return SAFE
+    if element.noun == "options" and around.moved:
+        return replace(BREAKING, feel="one_less_choice")
+    if element.noun in ("questions", "evidence"):
+        return Weight("review", "one_less_paper" if element.noun == "evidence" else "one_less_question")
+    return _REMOVED.get(element.noun, REVIEW)

@@ -1,0 +1,1 @@
+"""Syntax, types, parser, compilation to closures."""

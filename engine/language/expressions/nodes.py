@@ -1,0 +1,239 @@
+"""The nodes of expressions: a closed set of frozen shapes that evaluation, proofs, pages and browsers walk.
+
+A tree is small by construction (`expression_reader` refuses more than MOST_NODES, definitions included, deeper than
+DEEPEST), so walking it may recurse. Every node has a `type`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from engine.core.problems import NOWHERE, Position
+from engine.model.types import INTEGER, YES_NO, Constant, Type, Value
+
+MOST_NODES: Final = 1_000  # definitions substituted
+DEEPEST: Final = 100
+
+Comparison: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
+Operator: TypeAlias = Literal["+", "-", "*", "/"]
+RowFunction: TypeAlias = Literal["any", "all", "count", "sum", "least", "most"]
+HistoryFunction: TypeAlias = Literal["done", "missed", "taken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An answer. `in_row`: a column of the row one is in, or of the rows a row function goes through."""
+
+    id: str
+    type: Type
+    in_row: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ambient:
+    """What is known without an answer: `today`, `submitted_on`, `channel`."""
+
+    id: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """True when `item` does not hold, so also when it is empty."""
+
+    item: Node
+    where: Position = field(default=NOWHERE, compare=False)
+    type: Type = field(default=YES_NO, init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    items: tuple[Node, ...]
+    type: Type = field(default=YES_NO, init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    items: tuple[Node, ...]
+    type: Type = field(default=YES_NO, init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """False when a side is empty, whatever the sign."""
+
+    left: Node
+    sign: Comparison
+    right: Node
+    type: Type = field(default=YES_NO, init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """`x in ['a', 'b']`, or `not in`: false when x is empty, both ways."""
+
+    item: Node
+    among: tuple[Value, ...]
+    negated: bool = False
+    type: Type = field(default=YES_NO, init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """`'a' in x`, x several choices: false when x is empty, both ways."""
+
+    code: Node
+    choices: Node
+    negated: bool = False
+    type: Type = field(default=YES_NO, init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Numbers, or a date and a span. Empty when a side is, when dividing by zero, out of range."""
+
+    left: Node
+    operator: Operator
+    right: Node
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    item: Node
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """`then` when `condition` holds, else `otherwise` (also when the condition is empty)."""
+
+    condition: Node
+    then: Node
+    otherwise: Node
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One of `expression_functions.FUNCTIONS`."""
+
+    function: str
+    arguments: tuple[Node, ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A declared table, called with its keys."""
+
+    table: str
+    arguments: tuple[Node, ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A function over rows; `body` is read inside each row. Only `count` may be without."""
+
+    function: RowFunction
+    rows: Node
+    body: Node | None
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """`done(task)`, `missed(appointment)` and `taken(transition)` (how many times)."""
+
+    function: HistoryFunction
+    id: str
+
+    @property
+    def type(self) -> Type:
+        return YES_NO if self.function == "done" else INTEGER
+
+
+Node: TypeAlias = (
+    Constant | Name | Ambient | Not | And | Or | Compare | OneOf | Ticked | Arithmetic | Negative | If | Call | Lookup
+    | Over | Happened
+)  # fmt: skip
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes directly under this one, in the order of the text."""
+    match node:
+        case And() | Or():
+            return node.items
+        case Compare() | Arithmetic():
+            return (node.left, node.right)
+        case Not() | Negative() | OneOf():
+            return (node.item,)
+        case Ticked():
+            return (node.code, node.choices)
+        case If():
+            return (node.condition, node.then, node.otherwise)
+        case Call() | Lookup():
+            return node.arguments
+        case Over():
+            return (node.rows,) if node.body is None else (node.rows, node.body)
+        case _:
+            return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything under it, in the order of the text."""
+    left = [node]
+    while left:
+        one = left.pop()
+        yield one
+        left.extend(reversed(children(one)))
+
+
+def measure(node: Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many nodes a tree counts, and how deep it is. Shared branches (definitions) are measured once."""
+    found = known.get(id(node))
+    if found is None:
+        below = [measure(child, known) for child in children(node)]
+        found = (1 + sum(size for size, _ in below), 1 + max((depth for _, depth in below), default=0))
+        known[id(node)] = found
+    return found
+
+
+def names_of(node: Node) -> frozenset[str]:
+    """The answers a tree reads: those of its own place. Columns that a row function goes through are not counted
+    (their rows are)."""
+    return _names(node, frozenset(), False)
+
+
+def needed_names(node: Node) -> frozenset[str]:
+    """The answers without which a check is not read: `names_of` outside row functions, `answered` and `otherwise`."""
+    return _names(node, frozenset(), True)
+
+
+def _names(node: Node, columns: frozenset[str], needed: bool) -> frozenset[str]:
+    if isinstance(node, Name):
+        return frozenset() if node.in_row and node.id in columns else frozenset({node.id})
+    if needed and (isinstance(node, Over) or (isinstance(node, Call) and node.function in ("answered", "otherwise"))):
+        return frozenset()
+    if isinstance(node, Over):
+        inside = columns | frozenset(node.rows.type.row or ())
+        below = _names(node.body, inside, needed) if node.body else frozenset()
+        return _names(node.rows, columns, needed) | below
+    return frozenset().union(*(_names(child, columns, needed) for child in children(node)))
+
+
+def reads_a_row(node: Node) -> bool:
+    """Whether a tree can only be read inside a row: it names a column of the row one is in."""
+    return _reads_a_row(node, frozenset())
+
+
+def _reads_a_row(node: Node, columns: frozenset[str]) -> bool:
+    if isinstance(node, Name):
+        return node.in_row and node.id not in columns
+    if isinstance(node, Over):
+        columns_inside = columns | frozenset(node.rows.type.row or ())
+        return _reads_a_row(node.rows, columns) or (node.body is not None and _reads_a_row(node.body, columns_inside))
+    return any(_reads_a_row(child, columns) for child in children(node))

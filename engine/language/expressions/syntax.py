@@ -1,0 +1,155 @@
+"""From the text of an expression to Python's syntax tree, within limits, every place kept. Nothing is ever executed.
+
+`ast` counts columns in UTF-8 bytes from the start of what it was given; `Source` turns them back into places of the
+definition file.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from engine.core.problems import Fact, Position, Problem, problem
+from engine.language.source.notation import likely_date, likely_number, read_date
+
+MOST_SIGNS: Final = 500
+MOST_WRITTEN_NODES: Final = 100
+
+_SPOKEN: Final = {"and", "or", "not", "in", "if", "else", "True", "False", "None"}
+
+# What people write instead, with the word that names the repair. Read only when Python's parser gave up.
+_HABITS: Final = (
+    ("quotes", re.compile(r"[‘’“”«»]")),
+    ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}/\d{1,2}/\d{4}\b")),
+    ("unit", re.compile(r"\b\d+ ?(F|FCFA|CFA|XOF|francs?|€|%|m²)(?!\w)", re.IGNORECASE)),
+    ("number", re.compile(r"\b0\d+|\b\d+( \d+)+")),
+    ("and", re.compile(r"&&|\bet\b", re.IGNORECASE)),
+    ("or", re.compile(r"\|\||\bou\b", re.IGNORECASE)),
+    ("not", re.compile(r"!(?!=)|\bnon\b", re.IGNORECASE)),
+    ("greater_or_equal", re.compile(r"=>|≥")),
+    ("less_or_equal", re.compile(r"=<|≤")),
+    ("different", re.compile(r"<>|≠")),
+    ("equals_truth", re.compile(r"(?<![=!<>])=(?!=)(?=\s*(true|false)\b)", re.IGNORECASE)),
+    ("equals", re.compile(r"(?<![=!<>])=(?!=)")),
+    ("keyword", re.compile(rf"\b({'|'.join(sorted(set(keyword.kwlist) - _SPOKEN))})\b")),
+)
+_INSTEAD: Final[Mapping[str, str]] = {
+    "and": "and", "or": "or", "not": "not ", "greater_or_equal": ">=", "less_or_equal": "<=", "different": "!=",
+    "equals": "==",
+}  # fmt: skip
+_PARSER_SAYS: Final[Mapping[str, str]] = {
+    "was never closed": "unclosed", "unterminated": "unclosed_text", "unmatched": "unopened", "does not match": "unopened",
+}  # fmt: skip
+_TEXTS: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One expression as written: its text on one line, and where its first sign stands in the file."""
+
+    text: str
+    where: Position
+    lead: int  # blank signs before the expression
+
+    @classmethod
+    def of(cls, text: str, where: Position) -> Source:
+        one_line = re.sub(r"[\r\n\t]", " ", text)
+        return cls(one_line, where, len(one_line) - len(one_line.lstrip(" ")))
+
+    @property
+    def body(self) -> str:
+        return self.text[self.lead :].rstrip(" ")
+
+    def span(self, node: ast.expr) -> tuple[int, int]:
+        """Where a node begins and ends, in signs of `text`."""
+        raw = self.body.encode()
+        start, end = node.col_offset, node.end_col_offset or node.col_offset
+        begin = self.lead + len(raw[:start].decode(errors="replace"))
+        return begin, begin + len(raw[start:end].decode(errors="replace"))
+
+    def at(self, node: ast.expr) -> Position:
+        start, end = self.span(node)
+        return self.place(start, end - start)
+
+    def place(self, start: int, width: int = 1) -> Position:
+        return Position(self.where.file, self.where.line, self.where.column + start, max(1, width))
+
+    def whole(self) -> Position:
+        return self.place(self.lead, len(self.body))
+
+    def written(self, node: ast.expr) -> str:
+        start, end = self.span(node)
+        return self.text[start:end]
+
+
+def read_syntax(source: Source) -> tuple[ast.expr | None, list[Problem]]:
+    """The syntax tree, or why there is none: too long (E403), not Python's grammar (E401), a comment (E402)."""
+    if len(source.body) > MOST_SIGNS:
+        start = source.place(source.lead)
+        return None, [problem("E403", start, limit="signs", found=len(source.body), most=MOST_SIGNS)]
+    if not source.body:
+        return None, [problem("E401", source.place(0), hint="nothing", token="")]
+    try:
+        parsed = _parse(source.body)
+    except SyntaxError as fault:
+        return None, [_syntax_problem(source, fault)]
+    except (ValueError, RecursionError, MemoryError):
+        return None, [problem("E401", source.whole(), hint="unreadable", token=source.body[:20])]
+    count = sum(isinstance(node, ast.expr) for node in ast.walk(parsed))
+    if count > MOST_WRITTEN_NODES:
+        return None, [problem("E403", source.whole(), limit="nodes", found=count, most=MOST_WRITTEN_NODES)]
+    end = source.span(parsed)[1]
+    if "#" in source.text[end:]:
+        place = source.place(source.text.index("#", end))
+        return None, [problem("E402", place, construct="comment")]
+    return parsed, []
+
+
+def _parse(text: str) -> ast.expr:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's advice about its own dialect is not ours
+        return ast.parse(text, mode="eval").body
+
+
+def _syntax_problem(source: Source, fault: SyntaxError) -> Problem:
+    outside_texts = _TEXTS.sub(lambda found: " " * len(found.group()), source.body)
+    for hint, habit in _HABITS:
+        found = habit.search(outside_texts)
+        if found:
+            repair: dict[str, Fact] = {"put": _INSTEAD[hint]} if hint in _INSTEAD else _as_written(hint, found.group())
+            place = source.place(source.lead + found.start(), len(found.group()))
+            return problem("E401", place, hint=hint, token=found.group(), **repair)
+    last = len(source.body) - 1
+    start = min(fault.offset - 1, last) if fault.offset and fault.offset > 0 else last
+    hint = next((hint for sign, hint in _PARSER_SAYS.items() if sign in fault.msg), "")
+    token = source.body[start : start + 20].split(" ")[0]
+    return problem("E401", source.place(source.lead + start), hint=hint if fault.offset else "unfinished", token=token)
+
+
+def _as_written(hint: str, token: str) -> dict[str, Fact]:
+    """A date or a number of thousands as an expression writes it."""
+    day, number = likely_date(token) or (token if hint == "date" else None), likely_number(token)
+    if day is not None and read_date(day) is not None:
+        return {"instead": "date({}, {}, {})".format(*map(int, day.split("-")))}
+    return {"instead": number} if number is not None else {}
+
+
+def rename_names(text: str, mapping: Mapping[str, str]) -> str:
+    """The text with its names replaced, as `prefix: tuteur_` does to a block. Functions and texts in quotes are left.
+
+    A text that is no expression comes back unchanged: whoever reads it says what is wrong.
+    """
+    source = Source.of(text, Position("", 1, 1))
+    parsed, problems = read_syntax(source)
+    if parsed is None or problems:
+        return text
+    called = {id(node.func) for node in ast.walk(parsed) if isinstance(node, ast.Call)}
+    names = [node for node in ast.walk(parsed) if isinstance(node, ast.Name) and id(node) not in called]
+    for start, end in sorted((source.span(name) for name in names), reverse=True):
+        text = text[:start] + mapping.get(text[start:end], text[start:end]) + text[end:]
+    return text

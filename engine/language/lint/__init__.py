@@ -1,0 +1,1 @@
+"""Checks on a compiled procedure without solver (C, V, E, P1–P3)."""

@@ -1,0 +1,302 @@
+"""The rules of family V: advice. It never forbids publication, and a file may set one aside with a reason (`accept`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias
+
+from engine.core.gsm7 import sms_parts, to_gsm
+from engine.core.problems import Position, Problem, problem
+from engine.core.spelling import close_names
+from engine.core.values import Text
+from engine.language.diff.elements import portrait
+from engine.language.lint.rule_registry import rule
+from engine.language.source.loader import read_source
+from engine.model import (
+    Fee,
+    Field,
+    Form,
+    Procedure,
+    Template,
+    Thing,
+)
+from engine.model.directory import Directory
+
+MOST_QUESTIONS: Final = 7
+_PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest each can be in an SMS
+    "dossier": "26 4829 1137 4",
+    "link": "services.gouv.tg/s/26482911374",
+    "office": "Direction, Atakpamé",
+    "due": "31/12/2026",
+    "meeting": "mer 31/12 à 14h30",
+    "reason": "voir votre dossier",
+    "number": "DGDN-2026-0000001",
+    "title": "",
+}
+_LONGEST_ANSWER: Final = 24
+
+
+@rule("V701")
+def untranslated(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A file that promises several languages says everything in each."""
+    promised = procedure.identity.languages
+    if len(promised) < 2:
+        return
+    for thing, text in every_text(procedure):
+        missing = tuple(language for language in promised if language not in text.languages)
+        if missing and text:
+            yield problem("V701", thing.where, at=thing.id, name=thing.id, missing=missing, text=str(text))
+
+
+def every_text(procedure: Procedure) -> Iterator[tuple[Thing, Text]]:
+    """Everything that people read of a procedure, each text with the thing it belongs to."""
+    for thing, *texts in (*_around(procedure), *_asked(procedure), *_owed(procedure), *_circuit(procedure)):
+        yield from ((thing, text) for text in texts if text)
+
+
+_Said: TypeAlias = tuple[Thing, *tuple[Text | None, ...]]
+
+
+def _around(procedure: Procedure) -> Iterator[_Said]:
+    identity = procedure.identity
+    yield identity, identity.title, identity.summary
+    yield from ((one, one.label) for one in identity.appeals.values())
+    yield from ((one, one.title) for one in procedure.laws.values())
+    yield procedure.personal_data, procedure.personal_data.purpose
+
+
+def _asked(procedure: Procedure) -> Iterator[_Said]:
+    for criterion in procedure.eligibility:
+        yield criterion, criterion.field.label, criterion.field.help, criterion.because
+    for page in (page for form in _forms(procedure) for page in form.pages):
+        yield page, page.title, page.help
+        yield from ((check, check.message) for check in page.checks)
+    for field in _fields(procedure):
+        yield field, field.label, field.help, field.bounds.message
+        yield from ((check, check.message) for check in field.checks)
+        if field.type == "place":  # a place has one name, whatever the language
+            continue
+        options = (*field.options, *(field.evidence.any_of if field.evidence else ()))
+        yield from ((field, option.label, option.help, option.because) for option in options)
+
+
+def _owed(procedure: Procedure) -> Iterator[_Said]:
+    for task in procedure.tasks.values():
+        yield task, task.label
+        if isinstance(task, Fee):
+            yield from ((line, line.label, line.per) for line in task.lines)
+            yield from ((task, cut.because) for cut in task.reductions)
+
+
+def _circuit(procedure: Procedure) -> Iterator[_Said]:
+    yield from ((state, state.label, state.help) for state in procedure.states.values())
+    yield from ((way, way.label, way.confirm) for way in procedure.transitions if way.event is None)
+    for output in procedure.outputs.values():
+        yield output, output.title, output.body.text if output.body else None
+    for notice in procedure.notices:
+        said = (notice.sms, notice.email_subject, notice.email_body, notice.inbox)
+        yield notice, *(template.text for template in said if template is not None)
+
+
+def _fields(procedure: Procedure) -> Iterator[Field]:
+    left = [field for form in _forms(procedure) for field in form.fields]
+    while left:
+        field = left.pop(0)
+        yield field
+        left.extend(field.rows)
+
+
+def _forms(procedure: Procedure) -> Iterator[Form]:
+    yield procedure.form
+    for task in procedure.tasks.values():
+        if isinstance(task, Form) and task.id != procedure.form.id and not task.register:
+            yield task
+
+
+@rule("V702")
+def value_without_law(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A fee, a delay, a due date, a legal clock, a validity says by which law."""
+    for thing, key in _values_of_law(procedure):
+        if thing.law_of(key) is None:
+            yield problem("V702", thing.where, at=thing.id, name=thing.id, key=key)
+
+
+def _values_of_law(procedure: Procedure) -> Iterator[tuple[Thing, str]]:
+    if not procedure.identity.delay.law:
+        yield procedure.identity, "delay"
+    for task in procedure.tasks.values():
+        if isinstance(task, Fee):
+            if task.law_of("amount") is None:
+                yield from ((line, "amount") for line in task.lines)
+        elif isinstance(task, Form) and task.due is not None:
+            yield task, "due"
+    for state in procedure.states.values():
+        if state.due is not None:
+            yield state, "due"
+    for clock in procedure.clocks.values():
+        yield clock, "lasts"
+    for output in procedure.outputs.values():
+        if output.valid is not None:
+            yield output, "valid"
+
+
+@rule("V703")
+def law_cited_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    cited = _cited(procedure)
+    for law in procedure.laws.values():
+        if law.id not in cited:
+            yield problem("V703", law.where, at=law.id, name=law.id)
+
+
+@rule("V704")
+def plausible_value_public(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A supposed value reaches the public: it will be marked so, and somebody should confirm it."""
+    cited = _cited(procedure)
+    for law in procedure.laws.values():
+        if law.status == "plausible" and law.id in cited:
+            yield problem("V704", law.where, at=law.id, name=law.id, title=str(law.title))
+
+
+def _cited(procedure: Procedure) -> frozenset[str]:
+    cited: set[str] = set()
+    things: list[Thing] = [procedure.identity, procedure.personal_data, *procedure.eligibility, *procedure.notices]
+    things += [*procedure.form.pages, *procedure.tasks.values(), *procedure.states.values(), *procedure.transitions]
+    things += [*procedure.outputs.values(), *procedure.clocks.values(), *procedure.identity.appeals.values()]
+    for page in (page for form in _forms(procedure) for page in form.pages):
+        things += [page, *page.checks]
+    for field in _fields(procedure):
+        things += [field, *field.checks]
+        cited |= {option.basis for option in field.options if option.basis}
+    for task in procedure.tasks.values():
+        if isinstance(task, Fee):
+            things += list(task.lines)
+            cited |= {cut.basis for cut in task.reductions if cut.basis}
+    for thing in things:
+        cited |= set(thing.basis.values())
+    return frozenset(cited)
+
+
+@rule("V710")
+def due_perhaps_past(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A due date taken from an answer may be over when the state is entered."""
+    for state in procedure.states.values():
+        if state.due is not None and state.due.type.kind == "date" and state.due.names:
+            yield problem("V710", state.where, at=state.id, state=state.id, names=tuple(sorted(state.due.names)))
+
+
+@rule("V711")
+def long_page(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for form in _forms(procedure):
+        for page in form.pages:
+            asked = [field for field in page.fields if field.value is None and field.evidence is None]
+            if len(asked) > MOST_QUESTIONS:
+                yield problem("V711", page.where, at=page.id, name=page.id, found=len(asked), most=MOST_QUESTIONS)
+
+
+@rule("V730")
+def foreign_sign_in_sms(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """One sign outside GSM 03.38 makes the whole message UCS-2: 70 signs a part."""
+    for notice, where, text in _messages(procedure):
+        found = sms_parts(text)
+        if found.unicode:
+            yield problem("V730", where, at=notice, name=notice, signs=found.foreign, found=found.signs)
+
+
+@rule("V731")
+def sms_in_several_parts(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for notice, where, text in _messages(procedure):
+        found = sms_parts(text)
+        if found.count > 1:
+            yield problem("V731", where, at=notice, name=notice, found=found.signs, parts=found.count)
+
+
+def _messages(procedure: Procedure) -> Iterator[tuple[str, Position, str]]:
+    """Each declared SMS in each language, with the longest value each placeholder may take."""
+    for notice in procedure.notices:
+        if notice.sms is None:
+            continue
+        for _, text in notice.sms.text.versions:
+            yield notice.event, notice.where, to_gsm(_longest(procedure, notice.sms, text))
+
+
+def longest_message(procedure: Procedure, template: Template, language: str) -> str:
+    """A message as long as it may be when it is sent."""
+    return _longest(procedure, template, template.text.in_(language))
+
+
+def _longest(procedure: Procedure, template: Template, text: str) -> str:
+    for name in template.names:
+        text = text.replace("{" + name + "}", longest_value(procedure, name))
+    return text
+
+
+def longest_value(procedure: Procedure, name: str) -> str:
+    """The longest value that a placeholder of a message may take."""
+    if name in _PUBLIC_PLACEHOLDERS:
+        return _PUBLIC_PLACEHOLDERS[name] if name != "title" else str(procedure.identity.title)
+    if isinstance(procedure.tasks.get(name), Fee):
+        return "1 000 000"
+    field = procedure.fields.get(name)
+    if field is not None and field.options:
+        return max((str(option.label) for option in field.options), key=len)
+    return "x" * _LONGEST_ANSWER
+
+
+@rule("N310")
+def sensitive_answer_told(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """An answer few may read stands neither in the name of a dossier nor in a message."""
+    said: list[tuple[Thing, Template | None]] = [(procedure.identity, procedure.identity.dossier_label)]
+    for notice in procedure.notices:
+        said += [(notice, one) for one in (notice.sms, notice.email_subject, notice.email_body, notice.inbox)]
+    rows = {one.id: one.row_label for one in procedure.fields.values() if one.row_label is not None}
+    said += [(thing, rows[name]) for thing, text in said[:1] if text for name in sorted(text.names & rows.keys())]
+    told = dict.fromkeys((thing.id, name, thing.where) for thing, text in said if text for name in sorted(text.names))
+    for at, name, where in told:
+        if name in procedure.personal_data.sensitive:
+            yield problem("N310", where, at=at, name=name)
+
+
+@rule("V760")
+def sensitive_answer_shown(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A document shows an answer that few may read: whoever is handed it will read it."""
+    for output in procedure.outputs.values():
+        for name in output.shows:
+            if name in procedure.personal_data.sensitive:
+                yield problem("V760", output.where, at=output.id, name=name)
+
+
+@rule("V750")
+def channel_impossible(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """USSD cannot carry a file: a procedure open to it asks no upload that everybody must give."""
+    if "ussd" not in procedure.identity.channels:
+        return
+    for field in procedure.form.fields:
+        uploads = field.type in {"file", "photo"} or (field.evidence is not None and field.evidence.uploaded)
+        if uploads:
+            yield problem("V750", field.where, at=field.id, name=field.id, channel="ussd")
+
+
+@rule("R802")
+def moves_to_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Each line of `migrate` leads to a name of this edition, or to one that a later line moves on."""
+    if not procedure.migrate:
+        return
+    known = {element.at for element in portrait(procedure).values()}
+    source = read_source(procedure.source, procedure.identity.where.file)
+    for edition, moves in procedure.migrate.items():
+        later = {old for other, map_ in procedure.migrate.items() if other > edition for old in map_}
+        for old, new in moves.items():
+            if new is None or new in known | later or _option(old, new, moves) in known | later:
+                continue
+            near = close_names(new, known)
+            where = source.position(("migrate", str(edition), old))
+            put = {"put": near[0]} if len(near) == 1 else {}
+            yield problem("R802", where, name=new, near=near, **put)
+
+
+def _option(old: str, new: str, moves: Mapping[str, str | None]) -> str:
+    """`motif.perte: perdu` means `motif.perdu`, of the question that `motif` has become; so do columns and their options."""
+    parts = old.split(".")
+    paths = [".".join(parts[:end]) for end in range(1, len(parts))]
+    inside = [(moves.get(path) or path).rpartition(".")[2] for path in paths]
+    return ".".join([*inside, new.rpartition(".")[2]])

@@ -1,0 +1,55 @@
+"""The checker: every rule held against a compiled procedure, in the order of the text, less what the file accepts.
+
+`guichet lint` prints its report; the catalogue refuses a procedure with an error. Nothing here stops at the first fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from engine.core.problems import Problem, problem, set_once
+from engine.language.lint import general_rules as advice_rules
+from engine.language.lint import general_rules as edition_rules
+from engine.language.lint import graph_rules as proofs
+from engine.language.lint import message_rules
+from engine.language.lint import workflow_rules as appeal_rules
+from engine.language.lint import workflow_rules as circuit_rules
+from engine.language.lint.rule_registry import RULES
+from engine.model import Procedure
+from engine.model.directory import Directory
+
+ROOMS = (
+    advice_rules,
+    appeal_rules,
+    circuit_rules,
+    edition_rules,
+    message_rules,
+    proofs,
+)  # imported so that their rules are signed in
+
+
+def lint(procedure: Procedure, directory: Directory) -> list[Problem]:
+    """All that the rules find, before anything is accepted."""
+    return set_once(found for rule in RULES.values() for found in rule(procedure, directory))
+
+
+def set_aside(procedure: Procedure, problems: Iterable[Problem], day: date | None = None) -> list[Problem]:
+    """The problems less the advice that the file accepts with a reason; an `accept` that serves nothing is R803."""
+    kept: list[Problem] = []
+    used: set[tuple[str, str]] = set()
+    accepted = {(one.id, one.at): one for one in procedure.accept if _in_force(one.until, one.edition, procedure, day)}
+    for found in problems:
+        key = (found.code, str(found.facts.get("at", "")))
+        if not found.is_error and key in accepted:
+            used.add(key)
+        else:
+            kept.append(found)
+    for one in procedure.accept:
+        if (one.id, one.at) not in used and (one.id.startswith("V") or one.id in {"C511"}):
+            kept.append(problem("R803", one.where, at=one.at, name=one.id))
+    return kept
+
+
+def _in_force(until: date | None, edition: int | None, procedure: Procedure, day: date | None) -> bool:
+    return (until is None or day is None or day <= until) and edition in (None, procedure.edition)

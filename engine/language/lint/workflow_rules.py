@@ -1,0 +1,294 @@
+"""The rules of family C: what a circuit may not say. One small function a code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from engine.core.problems import Problem, problem
+from engine.language.expressions.compiler import tree
+from engine.language.expressions.typing import leaves
+from engine.language.lint.rule_registry import rule
+from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Link, Procedure, Transition
+from engine.model.directory import Directory
+from engine.model.graph import (
+    awaited,
+    closure,
+    edges,
+    filled,
+    issued,
+    predecessors,
+    successors,
+    surely_done,
+)  # fmt: skip
+from engine.model.types import Constant
+
+_NEEDS_THEN = {"pay", "book", "attend", "correct", "gather", "look_up", "await", "wait"}
+_AGAINST = ("refused", "revoked")
+
+
+@rule("C501")
+def then_missing(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for state in procedure.states.values():
+        events = {way.event for way in procedure.leaving.get(state.id, ())}
+        if state.mode in _NEEDS_THEN and not events & {"done", "booked", *state.waits}:
+            yield problem("C501", state.where, at=state.id, state=state.id, waits=state.mode)
+
+
+@rule("C502")
+def late_without_due(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        state = procedure.states.get(way.source)
+        if way.event == "due" and state is not None and state.due is None:
+            yield problem("C502", way.where, at=state.id, state=state.id)
+
+
+@rule("C503")
+def missed_without_appointment(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        state = procedure.states.get(way.source)
+        if way.event != "missed" or state is None:
+            continue
+        if not any(isinstance(procedure.tasks.get(task), Appointment) for task in state.waits):
+            yield problem("C503", way.where, at=state.id, state=state.id)
+
+
+@rule("C504")
+def act_without_label(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        if way.event is None and not way.label:
+            yield problem("C504", way.where, at=way.id, name=way.id)
+
+
+@rule("C505")
+def end_left_without_limit(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        state = procedure.states.get(way.source)
+        if state is not None and state.is_end and way.within is None:
+            yield problem("C505", way.where, at=way.id, name=way.id, state=state.id)
+
+
+@rule("C506")
+def fills_a_form_of_somebody_else(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for way in procedure.transitions:
+        form = procedure.tasks.get(way.fills) if way.fills else None
+        if isinstance(form, Form) and form.by and not set(form.by) >= set(way.by):
+            yield problem("C506", way.where, at=way.id, name=way.id, form=form.id)
+
+
+@rule("C507")
+def task_never_awaited(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    used = awaited(procedure) | filled(procedure) | {APPLICATION}
+    used |= {str(way.event) for way in procedure.transitions if way.event in procedure.tasks}
+    for task in procedure.tasks.values():
+        if task.id not in used and not (isinstance(task, Link) and task.relation != "needs"):
+            yield problem("C507", task.where, at=task.id, name=task.id)
+
+
+@rule("C508")
+def output_never_issued(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    given = issued(procedure)
+    for output in procedure.outputs.values():
+        if output.id not in given:
+            yield problem("C508", output.where, at=output.id, name=output.id)
+
+
+@rule("C509")
+def after_what_never_comes_first(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """What a task comes after is awaited beside it, without a circle, or surely done by then."""
+    sure, expected = surely_done(procedure), awaited(procedure)
+    for task in procedure.tasks.values():
+        for earlier in task.after if task.id in expected else ():
+            if earlier not in expected | filled(procedure):
+                yield problem("C509", task.where, at=task.id, name=task.id, after=earlier)
+            elif task.id in _before(procedure, earlier):
+                yield problem("C509", task.where, at=task.id, name=task.id, after=earlier, fault="circle")
+            else:
+                late = [one for one in procedure.states.values()
+                        if task.id in one.waits and earlier not in one.waits and earlier not in sure[one.id]]  # fmt: skip
+                for state in late[:1]:
+                    yield problem("C509", task.where, at=task.id, name=task.id, after=earlier, fault="later",
+                                  state=state.id)  # fmt: skip
+
+
+def _before(procedure: Procedure, task_id: str) -> frozenset[str]:
+    """The task and all that it comes after."""
+    return closure([task_id], {one.id: one.after for one in procedure.tasks.values()})
+
+
+@rule("C510")
+def task_of_nobody(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for state in procedure.states.values():
+        for task_id in state.waits:
+            task = procedure.tasks.get(task_id)
+            if isinstance(task, (Form, Appointment)) and not task.by and task.id != APPLICATION:
+                yield problem("C510", task.where, at=task.id, name=task.id, state=state.id)
+
+
+@rule("C512")
+def before_what_has_no_end(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A message counted back from a moment needs that moment: the end of a step or of a clock, a meeting."""
+    for notice in procedure.notices:
+        state = procedure.states.get(notice.event)
+        dated = state is not None and (state.due is not None or state.wait is not None)
+        dated = dated or notice.event in procedure.clocks
+        if notice.before is not None and not dated and not isinstance(procedure.tasks.get(notice.event), Appointment):
+            yield problem("C512", notice.where, at=notice.event, name=notice.event)
+
+
+@rule("C522")
+def without_an_unrequired_task(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    used = awaited(procedure) | filled(procedure)
+    for way in procedure.transitions:
+        for task in way.without:
+            if task not in used:
+                yield problem("C522", way.where, at=way.id, name=task)
+
+
+@rule("C530")
+def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    returned = {fee for state in procedure.states.values() for fee in state.effects.returns}
+    returned |= {fee for way in procedure.transitions for fee in way.effects.returns}
+    for task in procedure.tasks.values():
+        if isinstance(task, Fee) and task.deposit and task.id not in returned:
+            yield problem("C530", task.where, at=task.id, name=task.id)
+
+
+@rule("C531")
+def quorum_nobody_can_reach(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A round is finished by as many answers as are asked, and by one at least."""
+    for task in procedure.tasks.values():
+        if isinstance(task, Form) and task.quorum is not None:
+            numbers = (leaf.value for leaf in leaves(tree(task.quorum)) if isinstance(leaf, Constant))
+            wrong = [one for one in numbers if isinstance(one, int) and not 1 <= one <= len(task.services)]
+            if wrong:
+                yield problem("C531", task.quorum.where, at=task.id, name=task.id, wanted=str(wrong[0]),
+                              asked=len(task.services))  # fmt: skip
+
+
+@rule("C540")
+def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """What takes something from somebody is decided one dossier at a time. A letter that is no good any more takes nothing."""
+    for way in _in_bulk(procedure):
+        there = procedure.states.get(way.target)
+        if there is not None and (
+            there.public == "refused" or there.outcome in _AGAINST or _takes(procedure, there.effects.revokes)
+        ):
+            yield problem("C540", way.where, at=way.id, name=way.id, state=there.id)
+        elif _takes(procedure, (*way.effects.revokes, *way.effects.suspends)):
+            yield problem("C540", way.where, at=way.id, name=way.id, state=way.target)
+
+
+def _takes(procedure: Procedure, outputs: Iterable[str]) -> bool:
+    """Whether some of these are more than a letter: a paper that somebody was given and uses."""
+    known = (procedure.outputs.get(one) for one in outputs)
+    return any(one is None or one.kind != "letter" for one in known)
+
+
+@rule("C541")
+def bulk_that_asks(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """One order for many dossiers carries one reason at most; only agents give orders."""
+    for way in _in_bulk(procedure):
+        asked = sorted(way.asks & {"attachment", "correction"}) + ([way.fills] if way.fills else [])
+        asked += ["applicant"] if APPLICANT in way.by else []
+        asked += [way.event] if way.event else []
+        if asked:
+            yield problem("C541", way.where, at=way.id, name=way.id, asked=asked[0])
+
+
+def _in_bulk(procedure: Procedure) -> Iterator[Transition]:
+    """One way an act and a target: an act open in several states is told once."""
+    told: set[tuple[str, str]] = set()
+    for way in procedure.transitions:
+        if way.bulk and (way.id, way.target) not in told:
+            told.add((way.id, way.target))
+            yield way
+
+
+@rule("C520")
+def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A state one can reach from, and come back from to, a clock's states is in one of its lists."""
+    forward, backward = successors(procedure), predecessors(procedure)
+    for clock in procedure.clocks.values():
+        listed = clock.runs_in | clock.paused_in
+        ahead, behind = closure(listed, forward), closure(listed, backward)
+        for state_id in sorted((ahead & behind) - listed):
+            if not procedure.states[state_id].is_end and not _only_after_end(procedure, state_id, listed):
+                yield problem("C520", clock.where, at=clock.id, clock=clock.id, state=state_id)
+
+
+def _only_after_end(procedure: Procedure, state_id: str, listed: frozenset[str]) -> bool:
+    """An appeal brings the dossier back but does not revive the clock."""
+    follows: dict[str, list[str]] = {}
+    for way in edges(procedure):
+        if not procedure.states[way.source].is_end:
+            follows.setdefault(way.source, []).append(way.target)
+    return state_id not in closure(listed, follows)
+
+
+@rule("C521")
+def clock_runs_and_pauses(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    for clock in procedure.clocks.values():
+        for state_id in sorted(clock.runs_in & clock.paused_in):
+            yield problem("C521", clock.where, at=clock.id, clock=clock.id, state=state_id)
+
+
+@rule("C511")
+def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """A cycle comes back to a task already done and nothing reopens it: the state would pass at once."""
+    sure = surely_done(procedure)
+    for state in procedure.states.values():
+        for way in edges(procedure):
+            if way.target != state.id or way.event in {"missed", "done"} or state.correct:
+                continue
+            again = set(state.waits) & sure[way.source] - set(way.reopens)
+            for task_id in sorted(again):
+                task = procedure.tasks.get(task_id)
+                if task is not None and not (isinstance(task, Form) and task.register):
+                    yield problem("C511", way.where, at=way.id, name=way.id, state=state.id, task=task_id)
+
+
+@rule("V770")
+def own_refusal_judged(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    told: set[tuple[str, str]] = set()
+    for appeal in procedure.identity.appeals.values():
+        ways = tuple(way for way in edges(procedure) if way.id == appeal.act)
+        refusals = _refusals(procedure, frozenset(way.source for way in ways))
+        for act in _judging(procedure, ways, refusals):
+            mine = sorted({one.id for one in refusals if set(one.by) & set(act.by)} - set(act.other_than))
+            if mine and (act.id, mine[0]) not in told:
+                told.add((act.id, mine[0]))
+                yield problem("V770", act.where, at=act.id, name=act.id, refusal=mine[0], appeal=appeal.id)
+
+
+def _refusals(procedure: Procedure, contested: frozenset[str]) -> tuple[Transition, ...]:
+    """The last acts of an agent before the refused ends that are contested."""
+    ends = {one for one in contested if procedure.states[one].outcome == "refused"}
+    before: dict[str, list[str]] = {}
+    for way in edges(procedure):
+        if way.event is not None:
+            before.setdefault(way.target, []).append(way.source)
+    near = closure(ends, before)
+    return tuple(way for way in edges(procedure) if way.target in near and _of_an_agent(way))
+
+
+def _judging(
+    procedure: Procedure, appeals: tuple[Transition, ...], refusals: tuple[Transition, ...]
+) -> Iterator[Transition]:
+    """The acts that settle what the appeal asks, each once."""
+    names = {one.act for one in procedure.identity.appeals.values()}
+    heard = {
+        state for state in procedure.states
+        if state != procedure.start and all(way.id in names for way in edges(procedure) if way.target == state)
+    }  # fmt: skip
+    follows: dict[str, list[str]] = {}
+    for way in edges(procedure):
+        if way.source not in heard:
+            follows.setdefault(way.source, []).append(way.target)
+    met = closure((way.target for way in appeals), follows)
+    where = {way.target for way in appeals} & heard | {one.source for one in refusals} & met
+    acts = {way.id: way for way in edges(procedure) if way.source in where and _of_an_agent(way)}
+    yield from (way for way in acts.values() if "correction" not in way.asks)
+
+
+def _of_an_agent(way: Transition) -> bool:
+    return way.event is None and APPLICANT not in way.by

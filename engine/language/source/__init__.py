@@ -1,0 +1,1 @@
+"""YAML text → tree with positions; JSON Schema and S2xx rules; notations; formatter."""

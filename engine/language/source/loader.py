@@ -1,0 +1,276 @@
+"""The text of a definition, read strictly: the only door to PyYAML.
+
+libyaml gives events; the tree, the scalars and the places are ours (`definition/reading.py`). What YAML would guess is
+refused or pointed out (`docs/language.md` §1): anchors, tags, keys written twice, tabs, texts cut by punctuation.
+Whatever the bytes, the answer is a `Source` or an `InvalidDefinition` holding every problem found, each with its line
+and column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import yaml
+
+from engine.core.problems import Fact, InvalidDefinition, Position, Problem, Report, problem
+from engine.core.values import FORBIDDEN
+from engine.language.source.parser import RESERVED, Limits, Mark, Path, Reader, Spot, Token, Tree
+from engine.language.source.quoting import Repair, no_break_after_key, repair
+
+__all__ = ["RESERVED", "Limits", "Path", "Placed", "Source", "Tree", "read_source", "walk"]
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLAIN: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_DEFAULT: Final = Limits()
+_ATTEMPTS: Final = 12  # how many faulty lines are corrected in memory to look for the next ones
+
+
+class Placed(Protocol):
+    """A tree that knows where each of its values was written: a `Source`, or several spliced together."""
+
+    @property
+    def tree(self) -> Tree: ...
+
+    def position(self, path: Path, key: bool = False) -> Position: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file as written: its tree of plain values, and the place of each. Keys are always text."""
+
+    file: str
+    text: str
+    tree: Tree
+    advice: tuple[Problem, ...] = ()
+    spots: Mapping[Path, Spot] = field(default_factory=dict, repr=False, compare=False)
+    key_spots: Mapping[Path, Spot] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    def position(self, path: Path, key: bool = False) -> Position:
+        """The place of a value, or of its key; of the nearest thing around it when the path leads nowhere."""
+        spot = (self.key_spots if key else self.spots).get(path) or self.key_spots.get(path) or self.spots.get(path)
+        if spot is None:
+            return self.position(path[:-1], key=True) if path else Position(self.file, 1, 1)
+        return Position(self.file, spot.line, spot.column, spot.width)
+
+    def inside(self, path: Path, offset: int, width: int = 1) -> Position:
+        """The place of the sign `offset` of a text, through quotes, escapes and folded lines: for expressions."""
+        spot, value = self.spots.get(path), self.at(path)
+        if spot is None or spot.start < 0 or not isinstance(value, str):
+            return self.position(path)
+        raw = _raw_index(self.text[spot.start : spot.end], value, offset) + spot.start
+        line_start = self.text.rfind("\n", 0, raw) + 1
+        return Position(self.file, self.text.count("\n", 0, raw) + 1, raw - line_start + 1, max(1, width))
+
+    def at(self, path: Path) -> Tree:
+        """The value at a path, None where there is none."""
+        node = self.tree
+        for step in path:
+            if isinstance(node, dict) and isinstance(step, str):
+                node = node.get(step)
+            elif isinstance(node, list) and isinstance(step, int) and 0 <= step < len(node):
+                node = node[step]
+            else:
+                return None
+        return node
+
+
+def walk(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tree]]:
+    """Every value of a tree with its path, the whole first, in the order of the text."""
+    yield path, tree
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from walk(value, (*path, key))
+    elif isinstance(tree, list):
+        for index, value in enumerate(tree):
+            yield from walk(value, (*path, index))
+
+
+def _raw_index(raw: str, value: str, offset: int) -> int:
+    """Where the sign `offset` of a value stands in its raw text: the two are walked side by side."""
+    style, at = raw[:1], 0
+    if style in ("|", ">"):
+        at = raw.find("\n") + 1
+    elif style in ("'", '"'):
+        at = 1
+    for index in range(min(offset + 1, len(value))):
+        if value[index] not in " \n":
+            while raw[at : at + 1] in (" ", "\n"):
+                at += 1
+        if index == offset:
+            break
+        if style == "'" and raw.startswith("''", at):
+            at += 2
+        elif style == '"' and raw.startswith("\\", at):
+            at += {"x": 4, "u": 6, "U": 10}.get(raw[at + 1 : at + 2], 2)
+        else:
+            at += 1
+    return min(at, max(0, len(raw) - 1))
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read_source(text: bytes | str, file: str, limits: Limits = _DEFAULT) -> Source:
+    """The file as a tree with places. Raises InvalidDefinition with every problem found in its text."""
+    clean, found = _clean(text, file, limits)
+    if any(one.code in ("Y103", "Y107") for one in found):
+        raise InvalidDefinition(Report.of(found))
+    reader = _read_around_faults(clean, file, limits, found)
+    told = Report.of(found)
+    if told.errors:
+        raise InvalidDefinition(Report(told.problems[: limits.problems]))
+    return Source(file, clean, reader.tree, told.problems, reader.values, reader.keys)
+
+
+def read_texts(text: str) -> Any:
+    """The tree of a file of the house, every scalar a text, without places: its faults are for the tests to find."""
+    return yaml.load(text, Loader=_PLAIN)
+
+
+def _clean(text: bytes | str, file: str, limits: Limits) -> tuple[str, list[Problem]]:
+    """The text as Unicode with plain line ends, and the signs that may not be in it."""
+    size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
+    if size > limits.size:
+        return "", [problem("Y103", Position(file, 1, 1), what="size", found=size, most=limits.size)]
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start].decode("utf-8")
+            where = Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+            return "", [problem("Y107", where, what="encoding", sign=f"0x{error.object[error.start]:02X}")]
+    clean = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    if "\t" not in clean and not FORBIDDEN.search(clean):
+        return clean, []
+    found = []
+    for number, line in enumerate(clean.split("\n"), 1):
+        if "\t" in line:
+            found.append(problem("Y104", Position(file, number, line.index("\t") + 1)))
+        if match := FORBIDDEN.search(line):
+            where = Position(file, number, match.start() + 1)
+            found.append(problem("Y107", where, what="sign", sign=f"U+{ord(match.group()):04X}"))
+    return clean, found[: limits.problems]
+
+
+def _read_around_faults(text: str, file: str, limits: Limits, found: list[Problem]) -> Reader:
+    """Read; at a fault of syntax with a likely correction, note it and read again with that line corrected."""
+    tabs = bool(found)
+    lines = text.replace("\t", " ").split("\n")
+    corrected: set[int] = set()  # on these lines columns have moved: their other faults wait for the next reading
+    while True:
+        whole = "\n".join(lines)
+        reader = Reader(whole, lines, file, limits)
+        try:
+            reader.read(_tokens(whole))
+            break
+        except yaml.YAMLError as error:
+            where, facts, correction = _fault(error, lines, file)
+        if where.line in corrected:
+            break
+        if not tabs or correction:  # once tabs are told, a syntax they broke is not told again
+            told = facts.pop("code", None)
+            found.append(problem(str(told or (correction and correction.code)), where, **facts))
+        if correction is None or len(corrected) >= _ATTEMPTS:
+            break
+        corrected.add(where.line)
+        lines[where.line - 1] = correction.line
+    found.extend(one for one in reader.problems if one.where.line not in corrected)
+    return reader
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    """libyaml's events as our tokens."""
+    event: Any  # its types change with the loader
+    for event in yaml.parse(text, Loader=_LOADER):
+        start, end = _mark(event.start_mark), _mark(event.end_mark)
+        if isinstance(event, yaml.ScalarEvent):
+            anchor, tag = event.anchor or "", event.tag or ""
+            yield Token("text", start, end, event.value, event.style or "", event.implicit[0], False, anchor, tag)
+        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            kind: Any = "map" if isinstance(event, yaml.MappingStartEvent) else "list"
+            yield Token(kind, start, end, flow=bool(event.flow_style), anchor=event.anchor or "", tag=event.tag or "")
+        elif isinstance(event, yaml.AliasEvent):
+            yield Token("alias", start, end, anchor=event.anchor or "")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            yield Token("end", start, end)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            yield Token("document", start, end, tag="%" if event.version or event.tags else "")
+
+
+def _mark(mark: Any) -> Mark:
+    return Mark(mark.line, mark.column, mark.index)
+
+
+# -- what is not YAML --------------------------------------------------------------------------------------------------
+
+_REASONS: Final = (
+    # what libyaml says, what it was doing → our reason, whether its context is the better place, code
+    ("maximum nesting depth", "", "depth", False, "Y103"),
+    ("unexpected end of stream", "quoted scalar", "open_quote", True, "Y100"),
+    ("document indicator", "quoted scalar", "open_quote", True, "Y100"),
+    ("document indicator", "", "documents", False, "Y105"),
+    ("mapping values are not allowed", "", "indent", False, "Y100"),
+    ("could not find expected ':'", "", "colon", True, "Y100"),
+    ("expected ',' or", "flow", "open_braces", True, "Y100"),
+    ("escape", "", "escape", False, "Y100"),
+    ("", "tag", "tag", False, "Y101"),
+    ("", "anchor", "sign", True, "Y100"),
+    ("", "alias", "sign", True, "Y100"),
+    ("cannot start any token", "", "sign", False, "Y100"),
+    ("did not find expected", "block", "indent", False, "Y100"),
+    ("block sequence entries", "", "indent", False, "Y100"),
+)
+
+_SWALLOWED: Final = re.compile(r"\S ([a-z][a-z_]*): ")  # `Accorder to: fin`: a comma may be missing
+
+
+def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position, dict[str, Fact], Repair | None]:
+    """Where the syntax breaks, why, and the line corrected when its author's intent is plain."""
+    said, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
+    marks = [mark for mark in (getattr(error, "problem_mark", None), getattr(error, "context_mark", None)) if mark]
+    for mark in marks:
+        if mark.line < len(lines) and (spaced := no_break_after_key(lines[mark.line])):
+            told: dict[str, Fact] = {"what": "no_break", "name": spaced.text, "fix": spaced.line}
+            return Position(file, mark.line + 1, spaced.column), told, spaced
+    for mark in marks:
+        fixed = repair(lines[mark.line]) if mark.line < len(lines) else None
+        if fixed and not fixed.sure:
+            return Position(file, mark.line + 1, fixed.column), {"reason": "unlike_quotes", "code": "Y100"}, fixed
+        if fixed:
+            facts: dict[str, Fact] = {"text": fixed.text, "fix": fixed.line}
+            if fixed.code == "Y100":
+                facts["reason"] = "quote"
+            if fixed.code == "Y113" and (swallowed := _SWALLOWED.search(fixed.text)):
+                facts["key"] = swallowed[1]
+            return Position(file, mark.line + 1, fixed.column), facts, fixed
+    reason, at_context, code = _reason(said, context)
+    place = marks[-1] if marks and at_context else marks[0] if marks else None
+    where = _within(place, lines, file)
+    if code == "Y103":
+        return where, {"what": reason, "most": _DEFAULT.depth, "code": code}, None
+    return where, {"what" if code == "Y101" else "reason": reason, "code": code}, None
+
+
+def _reason(said: str, context: str) -> tuple[str, bool, str]:
+    for said_part, context_part, reason, at_context, code in _REASONS:
+        if said_part in said and context_part in context:
+            return reason, at_context, code
+    return "other", False, "Y100"
+
+
+def _within(mark: Any, lines: list[str], file: str) -> Position:
+    """A mark as a position that exists in the text: libyaml points after its end for what never closes."""
+    if mark is None:
+        return Position(file, 1, 1)
+    line = min(mark.line, len(lines) - 1)
+    while line and not lines[line].strip():
+        line -= 1
+    column = mark.column + 1 if line == mark.line else len(lines[line].rstrip())
+    return Position(file, line + 1, max(1, min(column, len(lines[line]) + 1)))

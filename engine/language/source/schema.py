@@ -1,0 +1,253 @@
+"""The shape of a definition: which keys, which types, one wait a state. The only door to jsonschema and jsonschema-rs.
+
+What jsonschema-rs accepts is accepted; what it refuses is judged and told by jsonschema, the reference (their verdicts are
+compared by a test). `procedure.schema.json` is closed and says every key; it holds no `oneOf`, so that each fault has one precise cause.
+What a schema would say badly (one wait among ten, keys of a type) is in `definition/shape_rules.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from engine.core.problems import Fact, Position, Problem, problem
+from engine.core.spelling import close_names, plain
+from engine.language.source.loader import Path, Placed
+from engine.language.source.notation import likely_number, likely_span, read_date, read_hours
+from engine.language.source.quoting import quote
+from engine.language.source.schema_rules import laid_over, rules_of_procedure, rules_of_shared
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+    from jsonschema_rs import Draft202012Validator as Gate
+
+SharedKind: TypeAlias = Literal["block", "list", "preset", "agencies", "offices", "calendar", "schemes", "registers"]
+
+META_SCHEMA_PATH: Final = FilePath(__file__).with_name("procedure.schema.json")
+SCHEMA: Final[Mapping[str, Any]] = json.loads(META_SCHEMA_PATH.read_text(encoding="utf-8"))
+SECTIONS: Final = tuple(SCHEMA["properties"])  # of a procedure, in the order they are read in (`docs/language.md` §2)
+
+_FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
+    "date": lambda value: read_date(value) is not None,
+    "hours": lambda value: read_hours(value) is not None,
+}
+
+
+@cache
+def _schema(kind: SharedKind | None) -> dict[str, Any]:
+    """The schema of one kind of shared file; of a procedure for None."""
+    return {"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]} if kind else dict(SCHEMA)
+
+
+@cache
+def gate(kind: SharedKind | None) -> Gate:
+    """Says yes in microseconds to what is sound. It is 6 MiB of memory: loaded by the first file that nothing is known of."""
+    from jsonschema_rs import Draft202012Validator as Gate
+
+    return Gate(_schema(kind), validate_formats=True, formats=dict(_FORMATS))
+
+
+@cache
+def reference(kind: SharedKind | None) -> Draft202012Validator:
+    """The judge, which names each fault. It takes longer to load than most files take to be checked."""
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    formats = FormatChecker(formats=())
+    for name, fits in _FORMATS.items():
+        formats.checks(name)(lambda value, fits=fits: not isinstance(value, str) or fits(value))
+    return Draft202012Validator(_schema(kind), format_checker=formats)
+
+
+def errors_of(kind: SharedKind | None, tree: object) -> Iterator[ValidationError]:
+    """What the schema finds wrong in a tree."""
+    try:
+        if gate(kind).is_valid(tree):
+            return iter(())
+    except ValueError:  # a value that it cannot read: the reference can
+        pass
+    return reference(kind).iter_errors(tree)
+
+
+def check_shape(source: Placed, partial: bool | None = None) -> list[Problem]:
+    """Every fault of shape of a procedure.
+
+    `partial` (by default: the file says `extends`) lets keys be missing, for the preset may hold them, and `null`
+    remove them. Fields laid over a block (`use`) may be incomplete in the same way. Check again, with `partial` false,
+    what presets and blocks were merged into.
+    """
+    tree = source.tree
+    if partial is None:
+        partial = isinstance(tree, dict) and "extends" in tree
+    faults = _Faults(source, partial)
+    found = [one for error in errors_of(None, tree) for one in faults.of(error)]
+    return _once(faults.told_once([*found, *rules_of_procedure(source, partial)]))
+
+
+def check_shared_shape(source: Placed, kind: SharedKind) -> list[Problem]:
+    """Every fault of shape of a shared file. Presets are partial procedures."""
+    partial = kind == "preset"
+    faults = _Faults(source, partial)
+    found = [one for error in errors_of(kind, source.tree) for one in faults.of(error)]
+    rules = rules_of_procedure(source, partial=True) if partial else rules_of_shared(source)
+    own = [one for one in found if not partial or one.code != "S202"]
+    if partial and isinstance(source.tree, dict):
+        missing = tuple(name for name in ("preset", "title") if name not in source.tree)
+        own += [_missing(source, (), missing)] if missing else []
+    return _once([*own, *rules])
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    """At one place, one fault: what the schema and the rules both see is told once, missing keys are told together; of
+    a type that does not exist, nothing more is said."""
+    seen: dict[tuple[object, str, object], Problem] = {}
+    unheard = {one.facts.get("value") for one in problems if one.code == "S203" and one.facts.get("name") == "type"}
+    for one in problems:
+        if one.code == "S205" and one.facts.get("type") in unheard:
+            continue
+        key = (one.where, one.code, None if one.code == "S202" else one.facts.get("name"))
+        earlier = seen.get(key)
+        if earlier is None:
+            seen[key] = one
+        elif one.code == "S202":
+            names = tuple(dict.fromkeys([*_names(earlier, "names"), *_names(one, "names")]))
+            seen[key] = problem("S202", one.where, **{**one.facts, **earlier.facts, "names": names})
+    return list(seen.values())
+
+
+def _names(missing: Problem, fact: str) -> tuple[str, ...]:
+    names = missing.facts[fact]
+    return names if isinstance(names, tuple) else ()
+
+
+def _missing(source: Placed, path: Path, names: tuple[str, ...]) -> Problem:
+    return problem("S202", source.position(path, key=True), name=names[0], names=names)
+
+
+def _keys_of(error: ValidationError) -> Mapping[str, object]:
+    return error.instance if isinstance(error.instance, dict) else {}
+
+
+_KEY_KINDS: Final = (("monday", "weekdays"), ("^[0-9]{4}", "date"), ("^[1-9]", "edition"))
+_ONE_OF: Final = ("S204", "S206")  # one key of several was wanted
+_FOUND: Final = (
+    (bool, "boolean"), (int, "integer"), (str, "text"), (list, "list"), (dict, "map"), (type(None), "nothing"),
+)  # fmt: skip
+
+
+class _Faults:
+    """jsonschema's errors as problems of one source."""
+
+    def __init__(self, source: Placed, partial: bool) -> None:
+        self.source, self.partial = source, partial
+        self.meant: dict[Position, set[str]] = {}  # by the place of a map, the keys that misspelt ones stand for
+
+    def of(self, error: ValidationError) -> Iterator[Problem]:
+        path: Path = tuple(error.absolute_path)
+        if self._deferred(path) and (error.validator == "required" or error.instance is None):
+            return
+        if error.validator == "additionalProperties":
+            yield from self._keys(error, path)
+        elif error.validator == "required":
+            wanted: Any = error.validator_value
+            yield _missing(self.source, path, tuple(name for name in wanted if name not in _keys_of(error)))
+        else:
+            yield self._value(error, path)
+
+    def told_once(self, problems: list[Problem]) -> list[Problem]:
+        """A key that is missing because it is misspelt was told where it is written."""
+        return [
+            one
+            for one in problems
+            if not (
+                (one.code == "S202" and self._meant(one, "names").issuperset(_names(one, "names")))
+                or (one.code in _ONE_OF and not one.facts["found"] and self._meant(one, "allowed"))
+            )
+        ]
+
+    def _meant(self, missing: Problem, fact: str) -> set[str]:
+        return self.meant.get(missing.where, set()).intersection(_names(missing, fact))
+
+    def _deferred(self, path: Path) -> bool:
+        """Whether the whole will be known only once presets and blocks are merged in."""
+        return self.partial or laid_over(self.source.tree, path)
+
+    def _keys(self, error: ValidationError, path: Path) -> Iterator[Problem]:
+        schema: Mapping[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+        known, patterns = tuple(schema.get("properties", ())), tuple(schema.get("patternProperties", ()))
+        validator = _PATTERNS.get(patterns)
+        for name in _keys_of(error):
+            if name in known or (validator and validator(name)):
+                continue
+            where = self.source.position((*path, name), key=True)
+            if not patterns:
+                free = tuple(one for one in known if one not in _keys_of(error))
+                near = close_names(name, free)
+                self.meant.setdefault(self.source.position(path, key=True), set()).update(near)
+                yield problem("S201", where, name=name, near=near, allowed=free, **_put(near))
+                continue
+            kind = next((kind for sign, kind in _KEY_KINDS if sign in patterns[0]), "id")
+            near = (plain(name),) if kind == "id" and plain(name)[:1].isalpha() else ()
+            code = "S210" if kind == "weekdays" else "S203"
+            yield problem(code, where, expected=kind, value=name, near=near, **_put(near))
+
+    def _value(self, error: ValidationError, path: Path) -> Problem:
+        schema: Mapping[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+        value, where = error.instance, self.source.position(path)
+        kind = str(schema.get("x-kind", "words"))
+        found = next((name for type_, name in _FOUND if isinstance(value, type_)), "decimal")
+        facts: dict[str, Fact] = {"expected": kind}
+        if error.validator == "type":
+            facts["found"] = found
+        if path and isinstance(path[-1], str):
+            facts["name"] = path[-1]
+        if isinstance(value, (str, int)) and not isinstance(value, bool):
+            facts["value"] = value if isinstance(value, int) else value[:80]
+        if kind in ("span", "spans") and error.validator in ("pattern", "type") and isinstance(value, (str, int)):
+            if near := likely_span(value):
+                facts |= {"near": (near,), "put": near}
+            return problem("S209", where, **facts)
+        if kind == "hours" and value is not None:
+            return problem("S210", where, **facts)
+        if "enum" in schema and error.validator in ("enum", "type"):
+            allowed = tuple(schema["enum"])
+            near_words = close_names(value, allowed) if isinstance(value, str) else ()
+            facts |= {"expected": "one_of", "allowed": allowed, "near": near_words, **_put(near_words)}
+        elif kind == "target" and isinstance(value, str) and (near_name := plain(value))[:1].isalpha():
+            facts |= {"near": (near_name,), "put": near_name}
+        elif kind in ("amount", "count") and isinstance(value, str) and (number := likely_number(value)):
+            facts |= {"near": (number,), "put": number}
+        elif kind in ("text", "words", "option") and error.validator == "type" and found in ("integer", "decimal"):
+            facts["put"] = quote(str(value))
+        elif error.validator in ("minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength"):
+            bound: Any = error.validator_value
+            facts[_BOUNDS[str(error.validator)]] = int(bound)
+        return problem("S203", where, **facts)
+
+
+_BOUNDS: Final = {
+    "minimum": "least", "minItems": "least", "minLength": "least",
+    "maximum": "most", "maxItems": "most", "maxLength": "most",
+}  # fmt: skip
+
+
+def _put(near: tuple[str, ...]) -> dict[str, Fact]:
+    """What to write in the place of the fault, when only one thing can be meant."""
+    return {"put": near[0]} if len(near) == 1 else {}
+
+
+def _patterns_of(schema: object) -> Iterator[tuple[str, ...]]:
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("patternProperties"), Mapping):
+            yield tuple(schema["patternProperties"])
+        for value in schema.values():
+            yield from _patterns_of(value)
+
+
+_PATTERNS: Final[Mapping[tuple[str, ...], Callable[[str], object]]] = {
+    patterns: re.compile("|".join(patterns)).search for patterns in set(_patterns_of(SCHEMA))
+}

@@ -1,0 +1,106 @@
+"""The compiled book, frozen: what a procedure IS. Data only.
+
+Everything the surface of a file says compiles to three tasks (`Form`, `Fee`, `Appointment`), states, transitions and
+clocks (`docs/language.md` §14). Every thing knows the place it was written (`where`, left out of comparison) and the
+law each of its keys rests on (`basis`: key of the thing → id of a law; the key `*` covers all the others).
+
+The application form is the task `APPLICATION`; the draft before it is sent is the state `DRAFT`. Evidence is a field
+of type `evidence` on the form's last page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from typing import Final
+
+from engine.model.base import (
+    APPLICANT,
+    APPLICATION,
+    COUNTER,
+    DRAFT,
+    MOBILE_MONEY,
+    PAYMENT_METHODS,
+    SYSTEM,
+    How,
+    Mode,
+    Outcome,
+    Public,
+    Relation,
+    Silence,
+    Template,
+    Thing,
+)
+from engine.model.form import Bounds, Check, Criterion, EvidenceTerms, Field, Option, Page, Total
+from engine.model.legal import Accept, Appeal, Contact, Delay, Identity, Law, PersonalData, Sensitive
+from engine.model.procedure import CodeList, Notice, Output, Procedure, Scenario, Scheme, Step
+from engine.model.tasks import Appointment, Consulted, Cut, Fee, Form, Hours, Instalments, Line, Link, Task
+from engine.model.workflow import NO_EFFECTS, Clock, Effects, Key, State, Table, Transition
+
+__all__ = [
+    "APPLICANT",
+    "APPLICATION",
+    "COUNTER",
+    "DRAFT",
+    "MOBILE_MONEY",
+    "NO_EFFECTS",
+    "PAYMENT_METHODS",
+    "SYSTEM",
+    "Accept",
+    "Appeal",
+    "Appointment",
+    "Bounds",
+    "Check",
+    "Clock",
+    "CodeList",
+    "Consulted",
+    "Contact",
+    "Criterion",
+    "Cut",
+    "Delay",
+    "Effects",
+    "EvidenceTerms",
+    "Fee",
+    "Field",
+    "Form",
+    "Hours",
+    "How",
+    "Identity",
+    "Instalments",
+    "Key",
+    "Law",
+    "Line",
+    "Link",
+    "Mode",
+    "Notice",
+    "Option",
+    "Outcome",
+    "Output",
+    "Page",
+    "PersonalData",
+    "Procedure",
+    "Public",
+    "Relation",
+    "Scenario",
+    "Scheme",
+    "Sensitive",
+    "Silence",
+    "State",
+    "Step",
+    "Table",
+    "Task",
+    "Template",
+    "Thing",
+    "Total",
+    "Transition",
+    "is_part",
+]
+
+
+def is_part(value: object) -> bool:
+    """Return whether a value is a part of a procedure."""
+    return type(value) in _PARTS
+
+
+_PARTS: Final = frozenset(
+    one for one in map(globals().get, __all__) if isinstance(one, type) and is_dataclass(one)
+)  # fmt: skip

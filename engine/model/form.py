@@ -1,0 +1,141 @@
+"""What is asked: questions, their bounds, the papers to join, the pages, who may ask at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from engine.core.values import Span, Text
+from engine.model.base import How, Template, Thing
+from engine.model.types import TRUE, Expression, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice. Out of its dates, or when `when` is false, it is shown shut with `because`."""
+
+    code: str
+    label: Text
+    help: Text | None = None
+    when: Expression = TRUE
+    from_: date | None = None
+    until: date | None = None
+    because: Text | None = None
+    parent: str | None = None
+    basis: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of one answer. Lengths in signs, sizes in bytes, items in files or rows."""
+
+    minimum: Expression | None = None
+    maximum: Expression | None = None
+    min_length: int = 0
+    max_length: int = 100
+    pattern: str | None = None  # RE2 syntax, the whole text
+    message: Text | None = None
+    min_items: int = 1
+    max_items: int = 1
+    max_size: int = 5_000_000
+    accept: tuple[str, ...] = ("pdf", "jpg", "png")
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceTerms:
+    """What makes a field a piece of evidence. `any_of` are the alternatives; empty = one kind only.
+
+    Stored answer: `{"is": code | None, "files": [attachment id], "issued": "2026-01-31" | None, "held": bool}`.
+    In an expression its id is the chosen alternative's code, or a yes/no *provided*.
+    """
+
+    any_of: tuple[Option, ...] = ()
+    how: tuple[How, ...] = ("upload",)
+    copies: int = 1
+    max_age: Span | None = None
+    held_by: str | None = None
+    held_of: str | None = None
+
+    @property
+    def uploaded(self) -> bool:
+        return "upload" in self.how
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """`total: {of: part, equals: 100}`: a column of rows must add up."""
+
+    of: str
+    equals: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check(Thing):
+    """A rule across answers: `must` refuses, `should` warns. Read only if every answer it names is there."""
+
+    holds: Expression
+    when: Expression = TRUE
+    warns: bool = False
+    message: Text
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field(Thing):
+    """One question. `type` is the word of the file (`text`, `rows`, `evidence`…); `value_type` what it is worth."""
+
+    type: str
+    value_type: Type
+    label: Text
+    help: Text | None = None
+    short_label: Text | None = None
+    unit: str | None = None
+    when: Expression = TRUE
+    required: Expression = TRUE
+    value: Expression | None = None  # computed or constant: never asked
+    default: Expression | None = None
+    prefill: str | None = None
+    reuse: bool = True  # false: of this request alone, never taken over from an earlier one
+    example: Expression | None = None
+    bounds: Bounds = Bounds()
+    options: tuple[Option, ...] = ()
+    under: str | None = None
+    other: bool = False  # adds the option `other`, its detail answered in `<id>_other`
+    list_id: str | None = None
+    scheme: str | None = None
+    level: str = "commune"
+    upper: bool = False
+    lines: int = 1
+    evidence: EvidenceTerms | None = None
+    # rows only
+    rows: tuple[Field, ...] = ()
+    checks: tuple[Check, ...] = ()
+    row_label: Template | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    total: Total | None = None
+
+    def option(self, code: str) -> Option | None:
+        return next((option for option in self.options if option.code == code), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Thing):
+    """One screen of questions."""
+
+    title: Text
+    help: Text | None = None
+    when: Expression = TRUE
+    reuse: bool = True
+    fields: tuple[Field, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion(Thing):
+    """A question asked before the form; `stop_when` true stops with `because`. Its field carries the same id."""
+
+    field: Field
+    stop_when: Expression
+    because: Text
+    instead: str | None = None
+    instead_title: Text | None = None  # what people call it, while it is not one of ours

@@ -1,0 +1,129 @@
+"""The circuit as a graph: which states follow which, what an edge needs, what a path surely did.
+
+Used by the rules of families C and P, the diagram's layout and the public list of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, State, Task, Transition
+from engine.model.types import Expression
+
+
+def never(condition: Expression) -> bool:
+    """A guard written false. The solver finds subtler ones."""
+    return condition.node == ("literal", False) or getattr(condition.node, "value", None) is False
+
+
+def edges(procedure: Procedure) -> tuple[Transition, ...]:
+    """Transitions that some answers could open."""
+    return tuple(way for way in procedure.transitions if not never(way.when))
+
+
+def closure(starts: Iterable[str], next_of: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Everything reached from `starts` along `next_of`, starts included."""
+    seen: set[str] = set()
+    left = list(starts)
+    while left:
+        one = left.pop()
+        if one not in seen:
+            seen.add(one)
+            left.extend(next_of.get(one, ()))
+    return frozenset(seen)
+
+
+def successors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
+    follows: dict[str, list[str]] = {state: [] for state in procedure.states}
+    for way in edges(procedure):
+        if way.source in follows and way.target not in follows[way.source]:
+            follows[way.source].append(way.target)
+    return {state: tuple(targets) for state, targets in follows.items()}
+
+
+def predecessors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
+    before: dict[str, list[str]] = {state: [] for state in procedure.states}
+    for way in edges(procedure):
+        if way.target in before and way.source not in before[way.target]:
+            before[way.target].append(way.source)
+    return {state: tuple(sources) for state, sources in before.items()}
+
+
+def acts_from(procedure: Procedure, state_id: str) -> tuple[Transition, ...]:
+    """Human acts that leave a state."""
+    return tuple(way for way in procedure.leaving.get(state_id, ()) if way.event is None and not never(way.when))
+
+
+def automatic_from(procedure: Procedure, state_id: str, *events: str) -> tuple[Transition, ...]:
+    return tuple(way for way in procedure.leaving.get(state_id, ()) if way.event in events and not never(way.when))
+
+
+def awaited(procedure: Procedure) -> frozenset[str]:
+    """Tasks some state waits for."""
+    return frozenset(task for state in procedure.states.values() for task in state.waits)
+
+
+def filled(procedure: Procedure) -> frozenset[str]:
+    """Later forms some act fills."""
+    return frozenset(way.fills for way in procedure.transitions if way.fills)
+
+
+def issued(procedure: Procedure) -> frozenset[str]:
+    """Outputs some state or act issues."""
+    places: list[tuple[str, ...]] = [state.effects.issues for state in procedure.states.values()]
+    places += [way.effects.issues for way in procedure.transitions]
+    return frozenset(output for place in places for output in place)
+
+
+def waits_for_applicant(task: Task) -> bool:
+    """Whether the applicant is the one expected: a fee, a visit, the form, a form of theirs."""
+    return isinstance(task, (Fee, Appointment)) or (isinstance(task, Form) and APPLICANT in task.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Sure:
+    """Tasks surely done on entering each state (least facts true on every path, grammar §14)."""
+
+    at: Mapping[str, frozenset[str]]
+
+    def __getitem__(self, state_id: str) -> frozenset[str]:
+        return self.at.get(state_id, frozenset())
+
+
+def surely_done(procedure: Procedure, covers: Callable[[Transition], Iterable[str]] | None = None) -> Sure:
+    """Greatest fixpoint forward over the circuit. `covers` adds what an edge counts as covered (`without`, for P4)."""
+    everything = frozenset(procedure.tasks)
+    known: dict[str, frozenset[str]] = dict.fromkeys(procedure.states, everything)
+    known[procedure.start] = frozenset({procedure.form.id})
+    ways = edges(procedure)
+    changed = True
+    while changed:
+        changed = False
+        for state_id in procedure.states:
+            arriving = [frozenset({procedure.form.id})] if state_id == procedure.start else []
+            arriving += [_after(procedure, way, known[way.source], covers) for way in ways if way.target == state_id]
+            if not arriving:
+                continue
+            sure = frozenset.intersection(*arriving)
+            if sure != known[state_id]:
+                known[state_id] = sure
+                changed = True
+    return Sure(known)
+
+
+def _after(
+    procedure: Procedure, way: Transition, before: frozenset[str], covers: Callable[[Transition], Iterable[str]] | None
+) -> frozenset[str]:
+    state: State | None = procedure.states.get(way.source)
+    done = set(before)
+    if state is not None and way.event == "done":
+        done |= set(state.waits)
+    if way.event in procedure.tasks:
+        done.add(str(way.event))
+    if way.fills:
+        done.add(way.fills)
+    if covers is not None:
+        done |= set(covers(way))
+    reopened = {asked.id for one in way.reopens if (asked := procedure.round_of(one)) is not None}
+    return frozenset(done - set(way.reopens) - reopened)

@@ -1,0 +1,172 @@
+"""The whole: one edition of one procedure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Literal
+
+from engine.core.problems import NOWHERE, Position
+from engine.core.values import Plain, Span, Text
+from engine.model.base import APPLICANT, APPLICATION, Lasting, Template, Thing
+from engine.model.form import Criterion, Field, Option
+from engine.model.legal import Accept, Identity, Law, PersonalData
+from engine.model.tasks import Appointment, Fee, Form, Link, Task
+from engine.model.types import TRUE, Expression
+from engine.model.workflow import Clock, State, Table, Transition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output(Thing):
+    """A document the procedure issues. `number` is a pattern over agency, office, procedure, year and serial."""
+
+    title: Text
+    kind: Literal["permit", "certificate", "card", "contract", "receipt", "quote", "form", "letter"] = "certificate"
+    grants: bool
+    per: str | None = None
+    when: Expression = TRUE
+    number: str = "{agency}-{year}-{serial}"
+    serial_per: tuple[str, ...] = ("agency", "year")
+    gapless: bool = False
+    valid: Expression | None = None  # Span from the day of issue, or a date
+    signed_by: str | None = None
+    shows: tuple[str, ...] = ()
+    body: Template | None = None
+    verify: Literal["public", "code", "none"] = "code"
+    register: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Thing):
+    """A message owed when `event` happens: a state entered, a transition taken, a task done, a clock over."""
+
+    event: str
+    to: str = APPLICANT
+    before: Span | None = None
+    when: Expression = TRUE
+    sms: Template | None = None
+    email_subject: Template | None = None
+    email_body: Template | None = None
+    inbox: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A kind of identifier shared by procedures."""
+
+    id: str
+    label: Text
+    pattern: str
+    checksum: str | None
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    id: str
+    title: Text
+    source: str | None
+    items: tuple[Option, ...]
+
+    @property
+    def codes(self) -> frozenset[str]:
+        return frozenset(item.code for item in self.items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Procedure(Lasting):
+    """One edition of one procedure. Known by (id, edition, fingerprint)."""
+
+    identity: Identity
+    laws: Mapping[str, Law]
+    eligibility: tuple[Criterion, ...]
+    form: Form  # the task APPLICATION
+    things: Mapping[str, Thing]  # the one namespace: fields, evidence, tasks, states, acts (first of each), outputs
+    fields: Mapping[str, Field]  # every field outside rows: eligibility, application, later forms, computed ones too
+    order: tuple[str, ...]  # ids of `fields` such that each comes after what its when/value/default name
+    tasks: Mapping[str, Task]  # APPLICATION, fees, appointments, later forms, look-ups
+    states: Mapping[str, State]
+    start: str
+    office: Expression | None  # None = the agency's first office
+    transitions: tuple[Transition, ...]
+    leaving: Mapping[str, tuple[Transition, ...]]  # by source, in order of the file then rank
+    clocks: Mapping[str, Clock]
+    tables: Mapping[str, Table] = field(default_factory=lambda: MappingProxyType({}))
+    definitions: Mapping[str, Expression] = field(default_factory=lambda: MappingProxyType({}))  # for messages
+    outputs: Mapping[str, Output]
+    notices: tuple[Notice, ...]
+    personal_data: PersonalData
+    scenarios: tuple[Scenario, ...]
+    migrate: Mapping[int, Mapping[str, str | None]]
+    accept: tuple[Accept, ...]
+    lists: Mapping[str, CodeList]
+    schemes: Mapping[str, Scheme]
+    fingerprint: str
+    source: str = field(compare=False, repr=False)  # the text of the file, kept with the edition
+    expanded: str = field(
+        compare=False, repr=False
+    )  # JSON of the whole in the order of the file, presets and blocks in
+
+    @property
+    def id(self) -> str:
+        return self.identity.id
+
+    @property
+    def edition(self) -> int:
+        return self.identity.edition
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return (self.identity.id, self.identity.edition, self.fingerprint)
+
+    def state(self, state_id: str) -> State:
+        return self.states[state_id]
+
+    def fees(self) -> tuple[Fee, ...]:
+        return tuple(task for task in self.tasks.values() if isinstance(task, Fee))
+
+    def forms(self) -> tuple[Form, ...]:
+        """Later forms, look-ups and rounds; the application apart."""
+        return self.once(_later_forms)
+
+    def links(self) -> tuple[Link, ...]:
+        return tuple(task for task in self.tasks.values() if isinstance(task, Link))
+
+    def round_of(self, service: str) -> Form | None:
+        """The round of opinions that a service is consulted in."""
+        return next((form for form in self.forms() if form.service(service) is not None), None)
+
+    def appointments(self) -> tuple[Appointment, ...]:
+        return tuple(task for task in self.tasks.values() if isinstance(task, Appointment))
+
+
+def _later_forms(book: Procedure) -> tuple[Form, ...]:
+    return tuple(task for task in book.tasks.values() if isinstance(task, Form) and task.id != APPLICATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act of a story. `verb` and its `value`, the other keys in `options` (as, who, with, reason, fields…)."""
+
+    verb: str  # take pay book visit opinion do correct look_up linked wait, or "" when it only expects
+    value: Plain
+    options: Mapping[str, Plain]
+    then: str | None
+    expect: Mapping[str, Plain]
+    where: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario(Thing):
+    """`like` is already folded in: `given` and `at` are complete."""
+
+    story: Text
+    at: date
+    channel: str = "web"
+    given: Mapping[str, Plain]
+    without: tuple[str, ...] = ()
+    stops: str | None = None
+    refuses: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()

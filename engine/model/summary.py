@@ -1,0 +1,113 @@
+"""What is known of an edition without opening its book: what lists, searches and trays ask of every procedure at once.
+
+An outline is worked out from the book it is of, and kept as one line of text (`definition/index.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from engine.core.values import Text
+from engine.model import APPLICANT, SYSTEM, Form, Link, Procedure
+from engine.model.roles import awaited_roles, receiving_roles, roles_of, waits_for_many
+
+_FLAGS: Final = ("ends", "many", "asks", "links", "refuses", "ready")
+
+
+@dataclass(frozen=True, slots=True)
+class StateOutline:
+    """One state. `roles` are those it waits for; `many`: several hands; `asks`: a register; `links`: another dossier;
+    `refuses`: an end that says no; `ready`: it waits for the applicant to come."""
+
+    id: str
+    roles: frozenset[str]
+    ends: bool = False
+    many: bool = False
+    asks: bool = False
+    links: bool = False
+    refuses: bool = False
+    ready: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """One edition, as far as it is known without its form, its fees and its circuit. `receives`: the roles that fill it in at a
+    counter; none where no counter does."""
+
+    id: str
+    edition: int
+    fingerprint: str
+    from_: date | None
+    until: date | None
+    title: Text
+    summary: Text
+    category: str | None
+    agency: str
+    roles: frozenset[str]
+    states: tuple[StateOutline, ...]
+    receives: frozenset[str] = frozenset()
+
+
+def outline_of(procedure: Procedure) -> Outline:
+    identity = procedure.identity
+    return Outline(
+        procedure.id, procedure.edition, procedure.fingerprint, identity.from_, identity.until, identity.title,
+        identity.summary, identity.category, identity.agency, roles_of(procedure),
+        tuple(_state(procedure, name) for name in procedure.states),
+        receiving_roles(procedure),
+    )  # fmt: skip
+
+
+def _state(procedure: Procedure, name: str) -> StateOutline:
+    state = procedure.state(name)
+    tasks = [procedure.tasks[one] for one in state.waits]
+    return StateOutline(
+        name, awaited_roles(procedure, name) - {APPLICANT, SYSTEM}, state.is_end, waits_for_many(procedure, name),
+        any(isinstance(one, Form) and bool(one.register) for one in tasks), any(isinstance(one, Link) for one in tasks),
+        state.outcome == "refused", state.public == "ready",
+    )  # fmt: skip
+
+
+# -- as a line ---------------------------------------------------------------------------------------------------------
+
+
+def write_outline(outline: Outline) -> str:
+    """All but what a closed book says itself: id, edition, fingerprint and days."""
+    roles = sorted(outline.roles | outline.receives)
+    rank = {role: number for number, role in enumerate(roles)}
+    states = [
+        [one.id, sum(getattr(one, flag) << bit for bit, flag in enumerate(_FLAGS)), sorted(rank[role] for role in one.roles)]
+        for one in outline.states
+    ]  # fmt: skip
+    whole = [
+        dict(outline.title.versions),
+        dict(outline.summary.versions),
+        outline.category,
+        outline.agency,
+        sorted(rank[role] for role in outline.roles),
+        roles,
+        states,
+        sorted(rank[role] for role in outline.receives),
+    ]
+    return json.dumps(whole, separators=(",", ":"))
+
+
+def read_outline(
+    line: str, procedure: str, edition: int, fingerprint: str, from_: date | None, until: date | None
+) -> Outline:  # fmt: skip
+    """The outline of a line that `write_outline` wrote."""
+    title, summary, category, agency, parts, roles, states, receives = json.loads(line)
+    return Outline(
+        procedure, edition, fingerprint, from_, until, Text.of(title), Text.of(summary), category, agency,
+        frozenset(roles[number] for number in parts), tuple(_read_state(one, roles) for one in states),
+        frozenset(roles[number] for number in receives),
+    )  # fmt: skip
+
+
+def _read_state(state: Any, roles: list[str]) -> StateOutline:
+    name, flags, numbers = state
+    held = frozenset(roles[number] for number in numbers)
+    return StateOutline(name, held, *(bool(flags >> bit & 1) for bit in range(len(_FLAGS))))

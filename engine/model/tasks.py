@@ -1,0 +1,149 @@
+"""What a state waits for: forms, links, fees, appointments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from engine.core.values import Span, Text
+from engine.model.base import _NONE, MOBILE_MONEY, Relation, Silence, Thing
+from engine.model.form import Field, Page
+from engine.model.types import TRUE, Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(Thing):
+    """Something a state can wait for. `by` names who does it; `when` false = nobody waits for it."""
+
+    label: Text
+    by: tuple[str, ...] = ()
+    when: Expression = TRUE
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consulted(Thing):
+    """One service of a round. Its id is an answer: the opinion given, or what its silence came to."""
+
+    label: Text
+    by: tuple[str, ...]
+    when: Expression = TRUE
+    weight: int = 1
+    silence: Silence = "none"
+    due: Span | None = None  # none = the round's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form(Task):
+    """Questions answered at once: the application, a later form, a register's answer; or in parts: one filling per row
+    (`each`), one opinion per service of a round (`services`).
+
+    The pages of a round hold its rows and one choice per service, asked of nobody; `asked` is what each service answers.
+    """
+
+    pages: tuple[Page, ...] = ()
+    each: str | None = None  # rows: one filling per row
+    services: tuple[Consulted, ...] = ()
+    asked: Page | None = None
+    quorum: Expression | None = None  # how many opinions finish the round; none = all
+    due: Span | None = None
+    seen_by: tuple[str, ...] = ()  # a confidential round: these roles and the author
+    register: str | None = None  # a look-up: filled by the system from this register
+    sends: tuple[str, ...] = ()  # the answers a look-up hands to the register
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return tuple(one for page in self.pages for one in page.fields)
+
+    def service(self, service_id: str) -> Consulted | None:
+        return next((one for one in self.services if one.id == service_id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link(Form):
+    """An earlier dossier that this one hangs on. Its only question, asked of nobody, is how that dossier ended."""
+
+    relation: Relation
+    procedure: str
+    required: Expression = TRUE
+    copies: Mapping[str, str] = field(default_factory=lambda: _NONE)  # mine → theirs
+    row: str | None = None  # a question of rows of the earlier dossier, one of which is picked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line(Thing):
+    """One line of a fee: `amount` × `times`, whole francs, perhaps once per row of `for_each`."""
+
+    label: Text
+    amount: Expression
+    times: Expression | None = None
+    per: Text | None = None
+    when: Expression = TRUE
+    for_each: str | None = None
+    from_: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A reduction, in percent or francs, rounded down, taken in order."""
+
+    when: Expression
+    percent: Expression | None
+    amount: Expression | None
+    because: Text
+    basis: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instalments:
+    most: int
+    every: Span
+    when: Expression = TRUE
+    opens: Literal["first", "last"] = "last"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fee(Task):
+    """What is owed, line by line. A total of 0 counts as paid at once."""
+
+    lines: tuple[Line, ...] = ()
+    exempt: Expression | None = None
+    reductions: tuple[Cut, ...] = ()
+    at_least: Expression | None = None
+    at_most: Expression | None = None
+    valid_for: Span | None = None
+    instalments: Instalments | None = None
+    methods: tuple[str, ...] = (MOBILE_MONEY,)
+    deposit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """`08:00-12:00`, minutes since midnight on the local wall clock."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appointment(Task):
+    """A visit. Slots = office hours ∩ `weekdays` ∩ `hours`, less holidays and closures, `desks` places in parallel."""
+
+    office: Expression | None = None  # None = the dossier's office
+    place: Literal["office", "applicant"] = "office"
+    lasts: Span
+    weekdays: tuple[int, ...] = ()  # 0 = Monday; empty = every open day
+    hours: tuple[Hours, ...] = ()
+    desks: int | None = None
+    quota: int | None = None
+    proposed_by: str | None = None
+    lead: Span = Span(1, "day")
+    horizon: Span = Span(30, "day")
+    hold: Span = Span(10, "minute")
+    moves: int = 2
+    moves_until: Span = Span(1, "day")
+    no_show: int = 0
+    reminders: tuple[Span, ...] = (Span(1, "day"),)

@@ -1,0 +1,171 @@
+"""The small safe language of conditions, fees, bounds and dates: its types. Total, bounded, no eval.
+
+Grammar, emptiness and scope: `docs/language.md` §13. A text is parsed by the standard library's `ast`, held against a
+whitelist, typed against the vocabulary of its place (`expression_reader`), frozen into our own nodes
+(`expression_nodes`) and turned into closures once (`expression_compiler`). No attribute of a Python object is ever
+reachable: names resolve in a `Scope` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from engine.core.problems import NOWHERE, Position
+from engine.core.values import Span
+
+# A value in an expression. None is *empty*: hidden, blank or not answered yet. Choices are tuples of codes; rows are
+# tuples of mappings; money is whole francs.
+Row: TypeAlias = "Mapping[str, Value]"
+Value: TypeAlias = "bool | int | Decimal | str | date | Span | tuple[str, ...] | tuple[Row, ...] | None"
+
+MOST_STEPS: Final = 10_000  # nodes evaluated inside rows, before an expression gives up and is empty
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """What a value can be. `codes` closes a choice; `row` names the columns of rows."""
+
+    kind: str  # integer decimal money percent date partial_date time span text yes_no choice choices rows file empty
+    codes: frozenset[str] | None = None
+    row: Mapping[str, Type] | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+INTEGER: Final = Type("integer")
+DECIMAL: Final = Type("decimal")
+MONEY: Final = Type("money")
+DATE: Final = Type("date")
+SPAN: Final = Type("span")
+TEXT: Final = Type("text")
+YES_NO: Final = Type("yes_no")
+EMPTY: Final = Type("empty")
+
+
+@dataclass(frozen=True, slots=True)
+class TableType:
+    """A declared table seen as a function: the types of its keys, and of what it gives."""
+
+    keys: tuple[Type, ...]
+    gives: Type
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened to the dossier, for `done`, `missed` and `taken`."""
+
+    done: frozenset[str] = frozenset()
+    missed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    taken: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class TooManySteps(Exception):
+    """Rows upon rows: the evaluation passed its budget. Caught where the expression began; the value is empty."""
+
+
+class Steps:
+    """What one evaluation may still spend."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, most: int = MOST_STEPS) -> None:
+        self.left = most
+
+    def spend(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise TooManySteps
+
+
+def _no_working_days(day: date, count: int) -> date:
+    raise LookupError("no calendar in this scope")
+
+
+def _no_office(place: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where names resolve. Inside a row, `values` are the row's and `outer` the form's.
+
+    `tables` holds each declared table by id: called with its keys, it gives a value, or None.
+    """
+
+    values: Mapping[str, Value]
+    today: date
+    outer: Scope | None = None
+    history: History = History()
+    lists: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    submitted_on: date | None = None
+    channel: str = "web"
+    add_working_days: Callable[[date, int], date] = _no_working_days
+    office_serving: Callable[[str], str | None] = _no_office
+    tables: Mapping[str, Callable[..., Value]] = field(default_factory=lambda: MappingProxyType({}))
+    steps: Steps | None = field(default=None, compare=False, repr=False)
+
+    def get(self, name: str) -> Value:
+        """The value of a name here or further out; empty when nobody answered it."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.outer
+        return None
+
+    def inside(self, row: Row) -> Scope:
+        """This scope seen from inside one row."""
+        return Scope(
+            row, self.today, self, self.history, self.lists, self.submitted_on, self.channel,
+            self.add_working_days, self.office_serving, self.tables, self.steps,
+        )  # fmt: skip
+
+    def counted(self) -> Scope:
+        """This scope with a fresh budget of steps."""
+        return replace(self, steps=Steps())
+
+
+Evaluator: TypeAlias = Callable[[Scope], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The simplest node: a value written in the file. The other nodes are in `expression_nodes`."""
+
+    value: Value
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A typed, frozen expression. `names` are the answers it needs; `run` is its compiled form."""
+
+    text: str
+    node: object
+    type: Type
+    names: frozenset[str]
+    run: Evaluator = field(compare=False, repr=False)
+    where: Position = field(default=NOWHERE, compare=False)
+
+    def value(self, scope: Scope) -> Value:
+        return self.run(scope)
+
+    def holds(self, scope: Scope) -> bool:
+        """Logic has two values: what is empty does not hold."""
+        return self.run(scope) is True
+
+
+def constant(value: Value, type_: Type, where: Position = NOWHERE) -> Expression:
+    """An expression that is always `value`: a literal of the file, a default."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return Expression(text, Constant(value, type_), type_, frozenset(), lambda scope: value, where)
+
+
+TRUE: Final = constant(True, YES_NO)
+FALSE: Final = constant(False, YES_NO)

@@ -1,1 +1,0 @@
-"""The office: the only place that loads, decides and keeps everything one decision owes, in one unit of work."""

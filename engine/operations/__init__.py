@@ -1,0 +1,1 @@
+"""Settings, follower, refresh, doctor, metrics, backup, edition migration, replay, store factory."""

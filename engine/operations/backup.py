@@ -1,0 +1,239 @@
+"""A backup of an installation, and its return: the store at one moment as one SQLite file, the files handed in, the keys.
+
+Whatever the store, the backup is the same, so that it returns into any. The store's moment is taken first, the files after:
+a file is never named before it is there, so all that the moment names are found, but those that were erased since: these do
+not come back. A backup is whole when its list of contents is there, which is written last, and names no file as lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from engine.core.problems import Refused, refusal
+from engine.services.core.stored_files import is_named, places
+from engine.services.payments.settlement import forget_orders
+from engine.storage.files.attachments import AttachmentStore, Erased, Lost, Place
+from engine.storage.files.blob_store import Shelf
+from engine.storage.files.encryption import FileKeys, NoFileKey
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.table_copy import NotEmpty, check_empty, contents, move
+from engine.storage.unit_of_work import LATEST, Busy, Damaged, Store
+
+STORE: Final = "guichet.db"
+FILES: Final = "files"
+KEYS: Final = "keys.json"
+CONTENTS: Final = "contents.json"
+FORM: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup holds: rows and their digest by table, how many files, the keys' digest; and which files it does not hold
+    though its rows name them: erased while it was made, or lost before."""
+
+    at: str
+    form: int
+    tables: dict[str, tuple[int, str]]
+    files: int
+    keys: str
+    erased: tuple[Place, ...] = ()
+    lost: tuple[Place, ...] = ()
+
+    @property
+    def dossiers(self) -> int:
+        return self.tables["dossier"][0]
+
+
+def back_up(
+    source: Store, attachments: AttachmentStore, keys: Path, folder: Path, now: datetime,
+    told: Callable[[str], None] = lambda what: None,
+) -> Backup:  # fmt: skip
+    """Keeps everything in a new folder, but files that are not there. Work goes on meanwhile. Raises Refused: `backup_exists`;
+    and `NoFileKey`, `Busy`."""
+    if folder.exists() and any(folder.iterdir()):
+        raise Refused(refusal("backup_exists", name=folder.name))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    copy = SqliteStore(folder / STORE)
+    try:
+        copy.migrate()
+        moved = move(source, copy, lambda one: told(one.table), held=False)
+        named = list(places(copy))
+    finally:
+        copy.close()
+    told(FILES)
+    there = AttachmentStore(folder / FILES, attachments.keys)
+    found: dict[str, list[Place]] = {"held": [], "erased": [], "lost": []}
+    for place in named:
+        found[_file_kept(place, source, attachments, there)].append(place)
+    shutil.copyfile(keys, folder / KEYS)
+    os.chmod(folder / KEYS, 0o600)
+    tables = {one.table: (one.rows, one.digest) for one in moved}
+    backup = Backup(
+        now.isoformat(), FORM, tables, len(found["held"]), _digest(folder / KEYS), tuple(found["erased"]),
+        tuple(found["lost"]),
+    )  # fmt: skip
+    beside = folder / f"{CONTENTS}.new"
+    beside.write_text(json.dumps(asdict(backup), indent=1), "utf-8")
+    beside.replace(folder / CONTENTS)
+    return backup
+
+
+def _file_kept(place: Place, source: Store, attachments: AttachmentStore, there: AttachmentStore) -> str:
+    """What becomes of a file that a backup's rows name: held, erased or lost."""
+    for _ in range(2):  # erased, then handed in again before anybody looked
+        try:
+            there.adopt(place[1], attachments.read(place[1], place[0]), place[0])
+        except Erased:
+            return "erased"
+        except Lost:
+            if not is_named(source, place):
+                return "erased"
+        else:
+            return "held"
+    return "lost"
+
+
+def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -> tuple[int, int, tuple[Place, ...]]:
+    """Everything that dossiers name, in another place, where each is read back; how many are there, how many were not, and
+    those that are lost. Work goes on meanwhile, and it may be begun again. Raises `NoFileKey`, `Busy`, and `Lost` for what the
+    other place did not keep."""
+    count, new, lost = 0, 0, list[Place]()
+    for dossier, digest in places(store):
+        if not target.keeps((dossier, digest)):
+            try:
+                data = source.read(digest, dossier)
+            except Erased:
+                target.note_erased((dossier, digest))
+                continue
+            except Lost:
+                lost.append((dossier, digest))
+                continue
+            target.adopt(digest, data, dossier)
+            target.read(digest, dossier)
+            new += 1
+        count += 1
+    return count, new, tuple(one for one in lost if is_named(store, one))
+
+
+def bring_back(
+    folder: Path, target: Store, files: Shelf | Path, keys: Path, told: Callable[[str], None] = lambda what: None
+) -> Backup:  # fmt: skip
+    """Puts a backup of this release or of an earlier one back into an installation that keeps nothing yet; refused, nothing of it
+    stays there. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`, `backup_differs` (what), `backup_damaged`,
+    `backup_newer`, `backup_not_empty` (table); and `NotWhole`, `Busy`."""
+    backup = read_contents(folder)
+    if _digest(folder / KEYS) != backup.keys:
+        raise Refused(refusal("backup_differs", what=KEYS))
+    if keys.exists() and _digest(keys) != backup.keys:
+        raise Refused(refusal("backup_not_empty", what=KEYS))
+    earlier = _checked(folder / STORE, backup)
+    ring = FileKeys.open(folder / KEYS)  # the installation's own from now on
+    kept, attachments = AttachmentStore(folder / FILES, ring), AttachmentStore(files, ring)
+    try:
+        check_empty(target)
+        with _store_of(folder / STORE, earlier) as copy, _files_back(backup, places(copy), kept, attachments):
+            told(FILES)
+            move(copy, target, lambda one: told(one.table))
+        with target.unit(write=True) as unit:
+            unit.erase_secrets(LATEST)  # no code of before is sent, nor kept
+            forget_orders(unit)
+    except Lost as missing:
+        raise Refused(refusal("backup_differs", what=f"{FILES}/{missing}")) from None
+    except NotEmpty as full:
+        raise Refused(refusal("backup_not_empty", what=str(full))) from None
+    keys.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / KEYS, keys)
+    os.chmod(keys, 0o600)
+    return backup
+
+
+def _checked(file: Path, backup: Backup) -> bool:
+    """Whether the store of a backup is of an earlier release. Raises Refused: `backup_differs`, `backup_damaged`, `backup_newer`."""
+    if not file.is_file():
+        raise Refused(refusal("backup_differs", what=STORE))
+    try:
+        with closing(SqliteStore(file)) as store:
+            standing = store.standing()
+            found = {one.table: (one.rows, one.digest) for one in contents(store)}
+    except Damaged as broken:
+        raise Refused(refusal("backup_damaged", why=str(broken))) from None
+    if standing.strange:
+        raise Refused(refusal("backup_newer", name=standing.strange[0]))
+    wrong = [name for name, said in backup.tables.items() if found.get(name) != said]
+    if wrong := wrong + [name for name, (rows, _) in found.items() if rows and name not in backup.tables]:
+        raise Refused(refusal("backup_differs", what=wrong[0]))
+    return bool(standing.pending)
+
+
+@contextmanager
+def _store_of(file: Path, earlier: bool) -> Iterator[SqliteStore]:
+    """The store of a backup; of an earlier release, a copy that is brought to this one, where there is room for its like and it
+    is guarded as well: beside it. The backup stays as it is."""
+    with ExitStack() as left:
+        if earlier:
+            room = Path(left.enter_context(TemporaryDirectory(prefix=".restore-", dir=file.parent)))
+            file = shutil.copyfile(file, room / STORE)
+        store = left.enter_context(closing(SqliteStore(file)))
+        if earlier:
+            store.migrate()
+        yield store
+
+
+@contextmanager
+def _files_back(
+    backup: Backup, named: Iterable[Place], kept: AttachmentStore, there: AttachmentStore
+) -> Iterator[None]:  # fmt: skip
+    """The files of a backup in an installation; taken back where its rows do not follow. Raises `Lost`."""
+    erased, lost, new = set(backup.erased), set(backup.lost), []
+    try:
+        for place in named:
+            if place in lost:
+                continue
+            with suppress(NoFileKey):  # what lies there under another key is the same file: it stays
+                if not there.keeps(place):
+                    new.append(place)
+            if place in erased:
+                there.note_erased(place)
+            else:
+                there.adopt(place[1], kept.read(place[1], place[0]), place[0])
+        yield
+    except BaseException:
+        with suppress(Busy):  # nobody names them: they are swept in time
+            for place in new:
+                there.take_back(place)
+        raise
+
+
+def read_contents(folder: Path) -> Backup:
+    """What a backup says that it holds. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`."""
+    try:
+        if not folder.exists():
+            raise Refused(refusal("backup_nowhere", name=str(folder)))
+        read = json.loads((folder / CONTENTS).read_text("utf-8"))
+        if read["form"] != FORM:
+            raise Refused(refusal("backup_form", form=str(read["form"])[:20]))
+        tables = {str(name): (int(count), str(digest)) for name, (count, digest) in read["tables"].items()}
+        erased, lost = (
+            tuple((str(dossier), str(digest)) for dossier, digest in read.get(kind, ())) for kind in ("erased", "lost")
+        )
+        return Backup(str(read["at"]), FORM, tables, int(read["files"]), str(read["keys"]), erased, lost)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(refusal("backup_missing", name=folder.name)) from None
+
+
+def _digest(file: Path) -> str:
+    """Empty where there is no such file."""
+    if not file.is_file():
+        return ""
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()

@@ -1,0 +1,395 @@
+"""A procedure is published by a commit: the branch is looked at, its newest commit goes through the gates, and what the
+store then says is served by every process.
+
+One process at a time looks (a lock in the data folder); all learn of a decision from the store, by one number. A commit
+passes whole or not at all. Nothing here raises for what a repository may hold, nor for one that does not answer: the
+editions in force stay, the reason is kept where people see it, and it is tried again, less and less often.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from engine.core.clock import local_day
+from engine.core.problems import Problem, Refusal, Refused, refusal
+from engine.core.values import Plain
+from engine.domain.common.text_provider import Wording
+from engine.language.catalogue.catalogue import Catalogue, load_catalogue
+from engine.language.compiler.shared_files import Shared
+from engine.model import Procedure
+from engine.publication.gates import (
+    FILES,
+    HISTORY,
+    MOST_TOLD,
+    SIGNATURE,
+    Candidate,
+    Judge,
+    Places,
+    examine,
+    plain_facts,
+    shut,
+)
+from engine.publication.git import commit_at, origin_of, root_of, text_at
+from engine.publication.mirror import Mirror
+from engine.publication.publications import FOLDER, Decided, OriginOf, arranged, candidates, decide, decided, gone
+from engine.publication.signed_history import GOOD
+from engine.records.publications import Found, Gate, Origin, Publication, Watch
+from engine.services.context.app_context import Office, publish_editions
+from engine.simulation.scenarios import play
+from engine.storage.unit_of_work import Busy, Conflict, Damaged, Store
+
+log = logging.getLogger("guichet")
+
+LOCAL_EVERY: Final = timedelta(seconds=1)  # between two looks at a repository on this machine
+REMOTE_EVERY: Final = timedelta(seconds=30)
+AT_MOST: Final = timedelta(minutes=10)  # between two tries, however long it has not answered
+PATIENCE: Final = (
+    150.0  # seconds that somebody who asks waits for a process that is looking: longer than a fetch may last
+)
+_AGAIN: Final = 0.05
+INDEX: Final = "shelf.index"  # in the data folder: what the files said when they were last read
+_FORGED: Final = "B"
+
+
+def stories_of(wording: Wording) -> Callable[[Procedure, Shared], Iterable[Problem]]:
+    """Plays the stories of a procedure alone, for the gates."""
+
+    def failures(procedure: Procedure, shared: Shared) -> Iterator[Problem]:
+        catalogue = Catalogue.of([procedure], shared)
+        outcomes = (play(procedure, catalogue, wording, one) for one in procedure.scenarios)
+        return (one.failure for one in outcomes if one.failure is not None)
+
+    return failures
+
+
+# -- a folder of the installation --------------------------------------------------------------------------------------
+
+
+def origins_in(folder: Path) -> OriginOf:
+    """Tells the commit and the people behind the files of a folder, as far as a repository around it says: a file that
+    is not as its commit says comes from nobody."""
+
+    def origin_of_files(placed: Sequence[Procedure]) -> tuple[Origin, Mapping[str, Origin]]:
+        try:
+            root = root_of(folder)
+            head = commit_at(root, "HEAD")
+            within = PurePosixPath(folder.resolve().relative_to(root).as_posix())
+            each = {}
+            for one in placed:
+                name = str(within / f"{one.id}.yaml")
+                if text_at(root, head, name) == one.source.encode():
+                    each[one.id] = origin_of(root, head, FOLDER.source, file=name)
+        except Refused:
+            return FOLDER, {}
+        whole = set(each) == {one.id for one in placed}
+        return (origin_of(root, head, FOLDER.source) if whole else FOLDER), each
+
+    return origin_of_files
+
+
+def renew(office: Office, judge: Judge | None = None) -> Office:
+    """The office with the files of its folder as they are on disk now, with what another process decided, and on the day
+    it is; itself when nothing changed. A file that became wrong leaves its last good edition in service, with a warning."""
+    catalogue = office.catalogue.refresh()
+    if catalogue is office.catalogue and office.published and _last(office.store) == office.published:
+        return _on_this_day(office)
+    origins = origins_in(catalogue.folder) if catalogue.folder is not None else None
+    after = publish_editions(replace(office, catalogue=catalogue), judge, origins)
+    _tell_refused(office.catalogue, after.catalogue)
+    return after
+
+
+def _tell_refused(before: Catalogue, after: Catalogue) -> None:
+    """For whoever watches the log while files are saved: what is refused since, why and where; what is mended."""
+    for name, report in after.warnings.items():
+        if (first := next(iter(report.errors), None)) and before.warnings.get(name) != report:
+            left = "what was in force stays" if name in after.procedures else "nothing of it is in force"
+            told = _line(plain_facts(first.facts))
+            log.warning("%s refused, %s: %s %s %s (guichet lint)", name, left, first.code, first.where, told)
+    for name in before.warnings.keys() & after.procedures.keys() - after.warnings.keys():
+        log.info("%s accepted again", name)
+
+
+def _on_this_day(office: Office) -> Office:
+    catalogue = office.catalogue.on(office.day())
+    return office if catalogue is office.catalogue else replace(office, catalogue=catalogue)
+
+
+def _last(store: Store) -> int:
+    with store.unit() as unit:
+        return unit.last_publication()
+
+
+# -- a repository ------------------------------------------------------------------------------------------------------
+
+
+class Follower:
+    """Follows one branch for one process. `look` may decide; `serve` gives the office that serves what was decided. `tell` hears
+    why the repository does not answer, once each time the reason changes."""
+
+    def __init__(
+        self, mirror: Mirror, judge: Judge, data: Path, every: timedelta | None = None,
+        tell: Callable[[Refusal], None] = lambda reason: None,
+    ) -> None:  # fmt: skip
+        self.mirror, self.judge = mirror, judge
+        self._tell, self._heard = tell, ""
+        self.every = every or (LOCAL_EVERY if mirror.followed.is_local else REMOTE_EVERY)
+        self._lock, self._index = data / "following.lock", data / INDEX
+        self._next: datetime | None = None
+        self._seen = ""  # the last commit this process looked at, whatever became of it
+        self._read: Catalogue | None = None  # the files of the last commit it judged
+
+    @property
+    def source(self) -> str:
+        return self.mirror.followed.source
+
+    def renew(self, office: Office) -> Office:
+        """Looks at the branch when it is time to, then serves what was decided, by this process or another."""
+        if self._is_time(office.now()):
+            self.look(office)
+        return self.serve(office)
+
+    def _is_time(self, now: datetime) -> bool:
+        """A time further off than any wait was set by a clock that has been put back since."""
+        return self._next is None or now >= self._next or self._next - now > max(self.every, AT_MOST)
+
+    # -- looking
+
+    def look(self, office: Office) -> None:
+        """One look at the branch, unless another process is looking."""
+        self._next = office.now() + self.every
+        with _alone(self._lock) as mine:
+            if not mine:
+                return
+            try:
+                self._look(office)
+            except Refused as refused:
+                self._troubled(office, refused.reason)
+            except Conflict:
+                self._next = office.now()  # something else was decided meanwhile: look again
+
+    def _look(self, office: Office) -> None:
+        head = self.mirror.fetch()
+        self._well(office, head)
+        published = self._published(office.store)
+        if head == self._seen or (published is not None and published.origin.commit == head):
+            return
+        if published is None or not self._says_the_same(published.origin.commit, head):
+            self.judge_commit(office, head)
+        self._seen = head
+
+    def publish_head(self, office: Office, *, rewritten: bool = False) -> Publication | None:
+        """The newest commit, now, because somebody asks for it; None when it is published already. Waits its turn while
+        another process looks. Raises Refused, and `Busy` when that process does not end."""
+        with _alone(self._lock, PATIENCE) as mine:
+            if not mine:
+                raise Busy(self._lock.name)
+            head = self.mirror.fetch()
+            published = self._published(office.store)
+            if published is not None and published.origin.commit == head:
+                return None
+            return self.judge_commit(office, head, rewritten=rewritten)
+
+    def _says_the_same(self, published: str, head: str) -> bool:
+        return self.mirror.follows(published, head) and self.mirror.same(published, head)
+
+    def _published(self, store: Store) -> Publication | None:
+        """The last commit of this repository that was published."""
+        with store.unit() as unit:
+            told = unit.publications()
+        ours = (one for one in reversed(told) if one.outcome == "published" and one.origin.source == self.source)
+        return next(ours, None)
+
+    # -- deciding
+
+    def judge_commit(self, office: Office, commit: str, *, rewritten: bool = False) -> Publication:
+        """Takes a commit through the gates and keeps what comes of it. `rewritten`: somebody answers for a branch whose
+        past was changed. Raises `Conflict`."""
+        now, origin = office.now(), self.mirror.origin(commit)
+        published = self._published(office.store)
+        outside = list(self._outside(commit, origin, published, rewritten))
+        if outside:
+            return self._refuse(office, origin, outside)
+        try:
+            self._read = catalogue = load_catalogue(self.mirror.laid_out(commit), self._index)
+            known = decided(office.store, catalogue.procedures)
+            found = candidates(catalogue, known, now)
+            gates = examine(
+                arranged(catalogue, known, {}, now), found, self.judge, local_day(now), Places(self.mirror.place, _text)
+            )
+        except Refused as refused:
+            return self._refuse(office, origin, [shut(FILES, refused.reason)])
+        except (Busy, Damaged):
+            raise
+        except Exception as fault:  # a fault of ours that a text brought out: that text is not published
+            log.exception("judging %s", commit[:12])
+            return self._refuse(office, origin, [shut(FILES, refusal("gate_failed", reason=type(fault).__name__))])
+        if not all(one.passed for one in gates):
+            return self._refuse(office, origin, gates)
+        return self._publish(office, known, catalogue, origin, found, published, gates)
+
+    def _outside(self, commit: str, origin: Origin, published: Publication | None, rewritten: bool) -> Iterator[Gate]:
+        """What is wrong with a commit before its files are opened."""
+        before = published.origin.commit if published is not None else ""
+        if before and not rewritten and not self.mirror.follows(before, commit):
+            at = published.at.isoformat() if published is not None else ""
+            yield shut(HISTORY, refusal("git_rewritten", commit=before[:7], at=at, reference=commit[:7]))
+        if origin.signature == _FORGED:
+            yield shut(SIGNATURE, refusal("git_forged", commit=commit[:7], name=origin.author))
+        elif self.mirror.followed.signed and origin.signature != GOOD:
+            yield shut(SIGNATURE, refusal("git_unsigned", commit=commit[:7], name=origin.author))
+        elif self.mirror.followed.signed and before and self.mirror.has(before):
+            yield from self._unsigned(before, commit)
+
+    def _unsigned(self, before: str, commit: str) -> Iterator[Gate]:
+        """The commits since the last publication that changed what is published and that no allowed signer signed."""
+        try:
+            found = list(self.mirror.unsigned(before, commit))
+        except Refused as refused:
+            yield shut(SIGNATURE, refused.reason)
+            return
+        if found:
+            told = tuple(
+                Found("git_unsigned_change", facts={"commit": one.commit[:7], "name": one.author, "file": one.file})
+                for one in found[:MOST_TOLD]
+            )
+            yield Gate(SIGNATURE, False, told, max(0, len(found) - MOST_TOLD))
+
+    def _publish(
+        self, office: Office, known: Decided, catalogue: Catalogue, origin: Origin, found: list[Candidate],
+        published: Publication | None, gates: Iterable[Gate],
+    ) -> Publication:  # fmt: skip
+        before = published.origin.commit if published is not None else ""
+        each = {one.procedure.id: self.mirror.origin(origin.commit, one.procedure.id, before) for one in found}
+        self.mirror.keep(origin.commit)
+        with office.store.unit(write=True) as unit:
+            told = decide(
+                unit, known.n, office.now(), "published", origin, [one.procedure for one in found], each=each,
+                removed=gone(catalogue, known), gates=tuple(gates),
+            )  # fmt: skip
+        self.mirror.forget({origin.commit, before})
+        log.info("published %s: %s", origin.commit[:12], ", ".join(one.procedure for one in told.placed) or "-")
+        return told
+
+    def _refuse(self, office: Office, origin: Origin, gates: Iterable[Gate]) -> Publication:
+        """Keeps why, once: the same reasons for the same commit are not told again."""
+        with office.store.unit(write=True) as unit:
+            [last] = unit.recent_publications(1) or (None,)
+            if last is not None and (last.outcome, last.origin, last.gates) == ("refused", origin, tuple(gates)):
+                return last
+            told = decide(unit, unit.last_publication(), office.now(), "refused", origin, gates=tuple(gates))
+        log.warning("not published %s: %s", origin.commit[:12], "; ".join(_reasons(told.gates)))
+        return told
+
+    # -- how following goes
+
+    def _well(self, office: Office, head: str) -> None:
+        self._heard = ""
+        known = self._watch(office.store)
+        if known is None or known.trouble or known.commit != head:
+            self._put(office.store, Watch(self.source, office.now(), head))
+
+    def _troubled(self, office: Office, reason: Refusal) -> None:
+        known, now = self._watch(office.store), office.now()
+        tries = known.tries + 1 if known is not None else 1
+        since = known.since if known is not None and known.trouble else now
+        facts = plain_facts(reason.facts)
+        self._put(
+            office.store, Watch(self.source, now, known.commit if known else "", reason.code, facts, since, tries)
+        )
+        self._next = now + min(self.every * 2 ** min(tries, 20), AT_MOST)
+        log.warning("the followed repository: %s %s", reason.code, _line(facts))
+        if reason.code != self._heard:
+            self._heard = reason.code
+            self._tell(reason)
+
+    def _watch(self, store: Store) -> Watch | None:
+        with store.unit() as unit:
+            return unit.watch(self.source)
+
+    def _put(self, store: Store, watch: Watch) -> None:
+        with store.unit(write=True) as unit:
+            unit.put_watch(watch)
+
+    # -- serving
+
+    def serve(self, office: Office) -> Office:
+        """The office that serves what the store says was decided; itself when it does."""
+        if office.published == _last(office.store) and office.published:
+            return _on_this_day(office)
+        published = self._published(office.store)
+        if published is None:
+            return office
+        try:
+            folder = self.mirror.laid_out(published.origin.commit)
+        except Refused as refused:  # the copy was lost: what is at hand goes on being served
+            self._troubled(office, refused.reason)
+            return office
+        at_hand = (one for one in (self._read, office.catalogue) if one is not None and one.folder == folder)
+        catalogue = next(at_hand, None) or load_catalogue(folder, self._index)
+        self._read = None
+        known = decided(office.store, catalogue.procedures)
+        return replace(office, catalogue=arranged(catalogue, known, {}, office.now()), published=known.n)
+
+
+def _reasons(gates: Iterable[Gate]) -> Iterator[str]:
+    """For the log: each gate that is shut, with the first of what it found and where."""
+    for gate in gates:
+        for found in gate.found[:1]:
+            where = f"{found.file}:{found.line}:{found.column}" if found.file else ""
+            yield " ".join(filter(None, (gate.name, found.code, where, _line(found.facts))))
+
+
+def _line(facts: Mapping[str, Plain]) -> str:
+    return " ".join(f"{name}={json.dumps(fact, ensure_ascii=False)}" for name, fact in facts.items() if fact)
+
+
+@contextmanager
+def _alone(path: Path, patience: float = 0.0) -> Iterator[bool]:
+    """Whether this process is the only one here, within some seconds; it is let go when the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    until = time.monotonic() + patience
+    try:
+        while not (mine := _taken(handle)) and time.monotonic() < until:
+            time.sleep(_AGAIN)
+        yield mine
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+# -- what people are told ----------------------------------------------------------------------------------------------
+
+
+def waiting(store: Store, source: str) -> tuple[Publication | None, Watch | None]:
+    """The commit that could not be published, if the last one could not; and why the repository does not answer, if it
+    does not."""
+    with store.unit() as unit:
+        last, watch = unit.recent_publications(1), unit.watch(source)
+    refused = last[0] if last and last[0].outcome == "refused" else None
+    return refused, watch if watch is not None and watch.trouble else None

@@ -1,0 +1,108 @@
+"""What an operator watches: how much waits and since when, how old the editions in force are; whether this process can serve."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from engine.records.statistics import Waiting
+from engine.services.context.app_context import Office
+from engine.services.core.heartbeat import last_beat
+from engine.services.keys.signing_keys import NoKeys, SigningKeys
+from engine.services.limits.code_limits import new_numbers
+from engine.storage.unit_of_work import Busy, Damaged
+
+LEAST_FREE: Final = (
+    64 * 1024 * 1024
+)  # bytes under which no write is sure; uploads stop long before (`records/reserve.py`)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """The figures of one moment; ages in seconds."""
+
+    dossiers: Mapping[tuple[str, str], int]
+    letters: int
+    letter_age: float
+    timers: int
+    timer_age: float
+    payments: Mapping[str, int]
+    pending: int
+    published: int
+    editions: Mapping[str, float]
+    checkpoint_age: float | None = None
+    new_numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # `code_limits.new_numbers`
+    upload_room: int = 0  # bytes that uploads may still use; negative once they stopped
+    worker_age: float | None = None
+
+
+def gauges(office: Office) -> Gauges:
+    """Raises `Busy` when the store does not answer."""
+    now, catalogue = office.now(), office.catalogue
+    standing = office.store.standing()
+    with office.store.unit() as unit:
+        queues, published, tree, beat = unit.queues(now), unit.last_publication(), unit.tree(), last_beat(unit, now)
+        new = new_numbers(office.settings.sms, unit, now)
+    ages = {
+        procedure: (now - at).total_seconds()
+        for (procedure, fingerprint), at in queues.editions.items()
+        if catalogue.fingerprint(procedure) == fingerprint
+    }
+    return Gauges(
+        queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
+        _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
+        (now - tree.at).total_seconds() if tree else None, new, office.attachments.reserve.room(),
+        beat[1].total_seconds() if beat else None,
+    )  # fmt: skip
+
+
+def _age(waiting: Waiting, now: datetime) -> float:
+    return (now - waiting.since).total_seconds() if waiting.since else 0.0
+
+
+def not_ready(office: Office, ring: Path | None, data: Path) -> tuple[str, ...]:
+    """Why this process cannot serve now, in codes; empty when it can. `ring`: the file of keys it began with."""
+    return (
+        *_of_store(office),
+        *(_of_keys(ring) if ring else ()),
+        *_of_disk(data),
+        *(() if _serves(office) else ("no_edition",)),
+    )
+
+
+def _of_store(office: Office) -> tuple[str, ...]:
+    try:
+        standing = office.store.standing()
+        with office.store.unit() as unit:
+            unit.last_publication()
+    except Busy:
+        return ("store_unreachable",)
+    except Damaged:
+        return ("store_damaged",)
+    return (
+        *(("migrations_pending",) if standing.pending else ()),
+        *(("store_of_another_release",) if standing.strange else ()),
+    )
+
+
+def _of_keys(ring: Path) -> tuple[str, ...]:
+    try:
+        SigningKeys.open(ring)
+    except NoKeys:
+        return ("keys_unreadable",)
+    return ()
+
+
+def _of_disk(data: Path) -> tuple[str, ...]:
+    try:
+        return ("disk_full",) if shutil.disk_usage(data).free < LEAST_FREE else ()
+    except OSError:
+        return ("data_unreachable",)
+
+
+def _serves(office: Office) -> bool:
+    return bool(office.catalogue.procedures.keys())

@@ -1,0 +1,101 @@
+"""Closed dossiers lived again under a proposed edition: what would have gone otherwise. Reads only, keeps nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.domain.editions.renaming import Translation
+from engine.domain.editions.replay import Difference, differences, is_faithful, relive
+from engine.journal.chain import Entry
+from engine.model import Procedure
+from engine.model.directory import Directory
+from engine.records.dossier import Dossier
+from engine.services.context.app_context import Office, pinned
+from engine.services.context.edition_cache import LostEdition
+
+log = logging.getLogger("guichet.replay")
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of it. `found`: each difference and the numbers of the dossiers it is in; `books`: the editions they
+    followed, the newest last. `erased` and `unfaithful` could not be replayed; `more`: the limit was reached."""
+
+    proposed: Procedure
+    books: tuple[Procedure, ...]
+    played: int
+    same: int
+    found: Mapping[Difference, tuple[str, ...]]
+    erased: int
+    unfaithful: tuple[str, ...]
+    more: bool
+
+
+def replay(office: Office, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
+    """Every closed dossier of the procedure (`limit` at most) under `proposed`, beside the same under its own edition, so
+    that only what the edition changes is told."""
+    found: dict[Difference, list[str]] = {}
+    books: dict[str, Procedure] = {}
+    unfaithful: list[str] = []
+    played = same = erased = 0
+    more = False
+    for dossier_id in office.store.all_dossiers(proposed.id):
+        with office.store.unit() as unit:
+            office.doors.look(unit)
+            dossier = unit.dossier(dossier_id)
+            if dossier is None or dossier.closed_at is None or dossier.is_draft:
+                continue
+            if limit is not None and played >= limit:
+                more = True
+                break
+            entries = unit.entries(dossier_id)
+            try:
+                book = pinned(office, unit, dossier)
+            except LostEdition:
+                unfaithful.append(dossier.number)
+                continue
+        kinds = {entry.kind for entry in entries}
+        if dossier.erased_at is not None or "erased" in kinds:
+            erased += 1
+            continue
+        told = None if _has_moved(entries) else _told(office, book, proposed, directory, dossier, entries)
+        if told is None:
+            unfaithful.append(dossier.number)
+            continue
+        books[book.fingerprint] = book
+        played, same = played + 1, same + (not told)
+        for one in told:
+            found.setdefault(one, []).append(dossier.number)
+    ordered = tuple(sorted(books.values(), key=lambda one: one.edition))
+    groups = {one: tuple(found[one]) for one in sorted(found, key=lambda one: (-len(found[one]), one))}
+    return Replay(proposed, ordered, played, same, groups, erased, tuple(unfaithful), more)
+
+
+def _has_moved(entries: tuple[Entry, ...]) -> bool:
+    """Whether it came to another edition on its way. One that did so as a draft lived under the edition it was sent under."""
+    sent = next((at for at, entry in enumerate(entries) if entry.kind == "submitted"), 0)
+    return any(entry.kind == "migrated" for entry in entries[sent:])
+
+
+def _told(
+    office: Office,
+    book: Procedure,
+    proposed: Procedure,
+    directory: Directory,
+    dossier: Dossier,
+    entries: tuple[Entry, ...],
+) -> tuple[Difference, ...] | None:
+    """What would differ for one dossier; None when its journal does not bring it back under its own book."""
+    translation = Translation.between(book, proposed)
+    try:
+        then, directory = (office.doors.received(one) for one in (office.catalogue.directory, directory))
+        before = relive(Translation(book, book), dossier, entries, then, office.wording)
+        if not is_faithful(before, dossier):
+            return None
+        after = relive(translation, dossier, entries, directory, office.wording)
+    except Exception:
+        log.exception("dossier %s", dossier.id)
+        return None
+    return differences(translation, before, after)

@@ -1,0 +1,1 @@
+"""Proofs on a compiled procedure, with the solver Z3."""

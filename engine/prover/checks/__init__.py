@@ -1,0 +1,1 @@
+"""Proofs P1–P10, one module a property."""

@@ -1,0 +1,165 @@
+"""P9: whoever must come finds a slot, and every role has somebody who may hold it. Plain arithmetic on the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Final
+
+from engine.core.problems import Problem, problem
+from engine.core.values import Span
+from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import Call, If, Name, Node
+from engine.model import APPLICANT, SYSTEM, Appointment, Hours, Procedure, Thing, Transition
+from engine.model.directory import Calendar, Office
+from engine.model.types import Constant, Expression
+from engine.prover.checks.established_facts import Places
+
+_MOST_DAYS: Final = 400
+_TRIED: Final = 7  # a lead and a horizon that fail on one day of the week only are no fault
+_AT_ONCE: Final = Span(0, "day")
+_MINUTES: Final = {"minute": 1, "hour": 60}
+
+
+def visits_nobody_can_make(places: Places, day: date) -> Iterator[Problem]:
+    for visit in places.procedure.appointments():
+        for office in _offices(places, visit):
+            if not any(_has_slot(visit, office, day + timedelta(days=ahead), places) for ahead in range(_TRIED)):
+                fault, facts = "slot", {"lead": str(visit.lead), "horizon": str(visit.horizon)}
+                if _has_slot(replace(visit, lead=_AT_ONCE), office, day, places):
+                    fault = "lead"  # the doors are open, but not between the two
+                yield problem("P9", visit.where, at=visit.id, name=visit.id, fault=fault, office=office.id, **facts)
+                break
+
+
+def roles_of_nobody(places: Places) -> Iterator[Problem]:
+    told: set[str] = set()
+    for thing, key in _roles(places.procedure):
+        role = places.book.directory.role(key)
+        if role is not None and role.seats < 1 and key not in told:
+            told.add(key)
+            yield problem("P9", thing.where, at=thing.id, name=thing.id, fault="role", role=key)
+
+
+def second_eyes_of_nobody(places: Places) -> Iterator[Problem]:
+    """A state whose every act wants somebody else than who acted before, in a role that one person holds."""
+    procedure = places.procedure
+    for state in procedure.states.values():
+        leaving = procedure.leaving.get(state.id, ())
+        timed = any(way.event is not None for way in leaving) or any(
+            state.id in clock.runs_in for clock in procedure.clocks.values()
+        )
+        first = next((way for way in leaving if way.event is None), None)
+        if first is None or timed or state.is_end:
+            continue
+        alone = {_alone(places, way) for way in leaving}
+        if None not in alone:
+            yield problem("P9", first.where, at=first.id, name=first.id, fault="eyes", state=state.id,
+                          role=sorted(filter(None, alone))[0])  # fmt: skip
+
+
+def _alone(places: Places, way: Transition) -> str | None:
+    """The role of one person that an act wants, when that person is the one it excludes."""
+    role = way.by[0] if len(way.by) == 1 else None
+    held = places.book.directory.role(role) if role is not None else None
+    if role is None or held is None or held.seats > 1:
+        return None
+    earlier = [_hands(places.procedure, one) for one in way.other_than]
+    return role if any(hands == {role} for hands in earlier) else None
+
+
+def _hands(procedure: Procedure, act_or_task: str) -> frozenset[str]:
+    """The roles that may have taken an act or done a task."""
+    taken = {role for way in procedure.transitions if way.id == act_or_task for role in way.by}
+    task = procedure.tasks.get(act_or_task)
+    filled = {role for way in procedure.transitions if way.fills == act_or_task for role in way.by}
+    return frozenset(taken | filled | set(task.by if task is not None else ()))
+
+
+def _roles(procedure: Procedure) -> Iterator[tuple[Thing, str]]:
+    for state in procedure.states.values():
+        yield from ((state, key) for key in (*state.by, *([state.escalate] if state.escalate else [])))
+    for way in procedure.transitions:
+        yield from ((way, key) for key in way.by if key not in (APPLICANT, SYSTEM))
+    for task in procedure.tasks.values():
+        yield from ((task, key) for key in task.by)
+        if isinstance(task, Appointment) and task.proposed_by is not None:
+            yield task, task.proposed_by
+    for output in procedure.outputs.values():
+        if output.signed_by is not None:
+            yield output, output.signed_by
+    for notice in procedure.notices:
+        yield notice, notice.to
+
+
+# -- where a visit may take place --------------------------------------------------------------------------------------
+
+
+def _offices(places: Places, visit: Appointment) -> tuple[Office, ...]:
+    """Each office the visit may use: what it says, else where the dossier is."""
+    directory, agency = places.book.directory, places.procedure.identity.agency
+    said = visit.office or places.procedure.office
+    codes = _codes(places, said) if said is not None else None
+    if codes is None:
+        return directory.offices_of(agency)[:1]
+    return tuple(directory.offices[code] for code in sorted(codes) if code in directory.offices)
+
+
+def _codes(places: Places, said: Expression) -> frozenset[str] | None:
+    return _worth(places, tree(said))
+
+
+def _worth(places: Places, node: Node) -> frozenset[str] | None:
+    """The offices an expression may come to; None when nobody can list them."""
+    match node:
+        case Constant(value=str(code)):
+            return frozenset({code})
+        case Name(id=name) if name in places.book.fields:
+            return places.book.codes_of(places.book.fields[name])
+        case If(then=then, otherwise=otherwise):
+            branches = (_worth(places, then), _worth(places, otherwise))
+            return None if None in branches else frozenset[str]().union(*(one for one in branches if one))
+        case Call(function="otherwise", arguments=arguments):
+            found = [_worth(places, one) for one in arguments]
+            return None if None in found else frozenset[str]().union(*(one for one in found if one))
+        case Call(function="office_serving"):
+            directory, agency = places.book.directory, places.procedure.identity.agency
+            serving = (directory.office_serving(place, agency) for place in places.book.places)
+            return frozenset(office for office in serving if office is not None) or None
+    return None
+
+
+# -- slots -------------------------------------------------------------------------------------------------------------
+
+
+def _has_slot(visit: Appointment, office: Office, today: date, places: Places) -> bool:
+    """A slot between the lead and the horizon, were all of them free."""
+    if visit.quota is not None and visit.quota < 1:
+        return False
+    calendar = places.book.directory.calendar
+    first, last = _moved(today, visit.lead, calendar), _moved(today, visit.horizon, calendar)
+    last = min(last, first + timedelta(days=_MOST_DAYS))
+    length = visit.lasts.count * _MINUTES.get(visit.lasts.unit, 1440)
+    while first <= last:
+        if any(hours.end - hours.start >= length for hours in _openings(visit, office, first, calendar)):
+            return True
+        first += timedelta(days=1)
+    return False
+
+
+def _openings(visit: Appointment, office: Office, day: date, calendar: Calendar) -> Iterator[Hours]:
+    doors = office.hours.get(day.weekday(), ())
+    closed = day in calendar.holidays or office.closure_on(day) is not None
+    if closed or (visit.weekdays and day.weekday() not in visit.weekdays):
+        return
+    for open_ in doors:
+        for asked in visit.hours or (open_,):
+            yield Hours(max(open_.start, asked.start), min(open_.end, asked.end))
+
+
+def _moved(day: date, span: Span, calendar: Calendar) -> date:
+    if span.working and span.unit == "day":
+        return calendar.add_working_days(day, span.count)
+    days = {"day": 1, "week": 7, "month": 30, "year": 365}.get(span.unit)
+    return day + timedelta(days=span.count * days if days else span.count * _MINUTES.get(span.unit, 1) // 1440)

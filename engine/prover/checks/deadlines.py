@@ -1,0 +1,166 @@
+"""P1 of time: a clock of the law that never runs out, a `late` that never comes, because something else is surely over
+before. What is kept in doubt (a day only answers know, a slot that stops the time, a way back) is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from engine.core.problems import Problem, problem
+from engine.core.values import Span
+from engine.model import Appointment, Clock, Procedure, State, Transition
+from engine.model.graph import closure, edges, successors
+from engine.model.types import TRUE, Expression
+from engine.prover.checks.announced_delay import spans_of
+
+_HOURS: Final = {"minute": 1 / 60, "hour": 1}
+_DAYS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
+_CLUSTER: Final = 4  # holidays that may fall together
+
+
+def at_most(span: Span, working: bool) -> int:
+    """The days a span is surely over in: working ones, or those of the calendar."""
+    if span.unit in _HOURS:
+        days = ceil(span.count * _HOURS[span.unit] / (7 if span.working else 24)) + span.working
+    else:
+        days = span.count * _DAYS[span.unit]
+    if span.working == working:
+        return days
+    if working:
+        return days // 7 * 5 + min(5, days % 7)
+    return ceil(days / 5) * 7 + days // 10 + _CLUSTER
+
+
+def at_least(span: Span) -> int:
+    """The days a span surely lasts, counted as it counts them."""
+    if span.unit in _HOURS:
+        return int(span.count * _HOURS[span.unit] / (7 if span.working else 24))
+    return {"month": span.count * 365 // 12 - 3, "year": span.count * 365}.get(span.unit, span.count * _DAYS[span.unit])
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What surely ends a stay in a state, and where it leads."""
+
+    spans: tuple[Span, ...]
+    way: Transition
+
+    def at_most(self, working: bool) -> int:
+        return max(at_most(span, working) for span in self.spans)
+
+
+def timers_never_over(procedure: Procedure) -> Iterator[Problem]:
+    """Clocks and `late` that no dossier ever comes to."""
+    reached = closure([procedure.start], successors(procedure))
+    for clock in procedure.clocks.values():
+        yield from _clock(procedure, clock, reached)
+    for state in procedure.states.values():
+        if state.id in reached:
+            yield from _late(procedure, state)
+
+
+# -- what surely ends a stay -------------------------------------------------------------------------------------------
+
+
+def _leavings(procedure: Procedure, state: State) -> Iterator[Leaving]:
+    """Each time of a state that leads on whatever the answers, and how long it may be."""
+    for event, time in (("due", state.due), ("done", state.wait)):
+        ways = [way for way in procedure.leaving.get(state.id, ()) if way.event == event]
+        stops = event == "due" and any(isinstance(procedure.tasks.get(one), Appointment) for one in state.waits)
+        if time is not None and ways and _closed(ways) and not stops and (spans := spans_of(time)):
+            yield Leaving(spans, ways[-1])
+    for clock in procedure.clocks.values():
+        ways = [way for way in procedure.leaving.get(state.id, ()) if way.event == clock.id]
+        if ways and _closed(ways) and _runs_once(procedure, clock) and (spans := spans_of(clock.lasts)):
+            yield Leaving(spans, ways[-1])
+
+
+def _closed(ways: list[Transition]) -> bool:
+    """A way without condition, or the list of a `then` or `late`, whose last entry takes what is left."""
+    return any(way.when == TRUE or "." in way.id for way in ways)
+
+
+def _runs_once(procedure: Procedure, clock: Clock) -> bool:
+    """Once over, or left behind, the dossier never stands again where the clock would run: it always runs there."""
+    listed = clock.runs_in | clock.paused_in
+    follows = successors(procedure)
+    after = {way.target for way in edges(procedure) if way.source in listed and way.target not in listed}
+    after |= {way.target for way in edges(procedure) if way.event == clock.id}
+    return not closure(after, follows) & clock.runs_in
+
+
+# -- clocks ------------------------------------------------------------------------------------------------------------
+
+
+def _clock(procedure: Procedure, clock: Clock, reached: frozenset[str]) -> Iterator[Problem]:
+    [lasts] = spans_of(clock.lasts) or (None,)
+    begins = [state for state in procedure.states if state in clock.runs_in & reached]
+    if lasts is None or not begins:
+        return
+    ends: dict[str, Leaving] = {}
+    for state_id in clock.runs_in & reached:
+        leavings = [one for one in _leavings(procedure, procedure.states[state_id]) if one.way.event != clock.id]
+        if not leavings:
+            return
+        ends[state_id] = min(leavings, key=lambda one: one.at_most(lasts.working))
+    times = {state_id: one.at_most(lasts.working) for state_id, one in ends.items()}
+    stays = [_longest(procedure, clock, times, state_id, ()) for state_id in begins]
+    known = [stay for stay in stays if stay is not None]
+    if len(known) < len(stays):
+        return
+    days, path = max(known, key=lambda stay: stay[0])
+    if days < at_least(lasts):
+        last = ends[next(state_id for state_id in reversed(path) if state_id in ends)]
+        facts = {"unreached": unreached} if (unreached := _only_by(procedure, clock, reached)) else {}
+        yield problem("P1", clock.where, at=clock.id, fault="clock", name=clock.id, lasts=str(lasts), path=path,
+                      days=days, state=last.way.source, target=last.way.target, **facts)  # fmt: skip
+
+
+def _longest(
+    procedure: Procedure, clock: Clock, times: Mapping[str, int], state_id: str, before: tuple[str, ...]
+) -> tuple[int, tuple[str, ...]] | None:
+    """The most days the clock may run from a state on, and through which states; none when one may go round."""
+    if state_id in before:
+        return None
+    path = (*before, state_id)
+    best: tuple[int, tuple[str, ...]] = (0, path)
+    for way in edges(procedure):
+        goes_on = way.target in clock.runs_in | clock.paused_in
+        if way.source == state_id and way.event != clock.id and goes_on:
+            ahead = _longest(procedure, clock, times, way.target, path)
+            if ahead is None:
+                return None
+            best = max(best, ahead, key=lambda stay: stay[0])
+    return best[0] + times.get(state_id, 0), best[1]
+
+
+def _only_by(procedure: Procedure, clock: Clock, reached: frozenset[str]) -> tuple[str, ...]:
+    """The states that dossiers reach through this clock only."""
+    follows: dict[str, list[str]] = {}
+    for way in edges(procedure):
+        if way.event != clock.id:
+            follows.setdefault(way.source, []).append(way.target)
+    return tuple(sorted(reached - closure([procedure.start], follows)))
+
+
+# -- late --------------------------------------------------------------------------------------------------------------
+
+
+def _late(procedure: Procedure, state: State) -> Iterator[Problem]:
+    late = next((way for way in procedure.leaving.get(state.id, ()) if way.event == "due"), None)
+    dues = _spans(state.due)
+    if late is None or not dues:
+        return
+    for one in _leavings(procedure, state):
+        if one.way.event == "due":
+            continue
+        if all(one.at_most(due.working) < at_least(due) for due in dues):
+            yield problem("P1", late.where, at=late.id, fault="late", name=state.id, lasts=str(dues[0]),
+                          days=one.at_most(dues[0].working), state=state.id, target=one.way.target)  # fmt: skip
+            return
+
+
+def _spans(time: Expression | None) -> tuple[Span, ...]:
+    return spans_of(time) if time is not None else ()

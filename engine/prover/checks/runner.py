@@ -1,0 +1,164 @@
+"""The proofs P4 to P10 of a procedure, and witnesses: the only door to the solver (`docs/decisions/0008-proofs.md`).
+
+Rules of form, names and graph are `lint`'s. These ask whether some answers, some path, some day make the procedure go
+wrong, and say which. What cannot be settled in its time is said to be not proved (V790), never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date
+from threading import Lock
+from typing import Final
+
+from engine.core.problems import Problem, problem
+from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import Node
+from engine.model import Accept, Fee, Procedure
+from engine.model.directory import Directory
+from engine.model.types import Expression
+from engine.prover.checks.announced_delay import delays_that_cannot_be_kept
+from engine.prover.checks.appointments import roles_of_nobody, second_eyes_of_nobody, visits_nobody_can_make
+from engine.prover.checks.branches import cases_that_lack_or_overlap, ways_around
+from engine.prover.checks.conditions import conditions_that_never_change, what_nobody_can_answer
+from engine.prover.checks.dead_ends import rounds_without_an_end, states_behind_closed_doors
+from engine.prover.checks.deadlines import timers_never_over
+from engine.prover.checks.established_facts import Places
+from engine.prover.checks.fees import fees_that_are_no_amount
+from engine.prover.checks.missing_values import what_may_be_missing
+from engine.prover.checks.paths import TooManyPaths, paths
+from engine.prover.solver.inputs import Book
+from engine.prover.solver.solver import Prover, Query
+from engine.prover.solver.witness import Witness
+
+SECONDS: Final = 5.0  # for one procedure; the shipped ones take a tenth of one
+ACCEPTED: Final = frozenset({"P4", "P10"})  # what a file may set aside, with a reason
+_MOST_PATHS_TRIED: Final = 60
+_ONE_AT_A_TIME: Final = Lock()  # the solver's memory is shared by all threads
+
+__all__ = ["ACCEPTED", "SECONDS", "Witness", "prove", "witness_of_condition", "witness_of_line", "witness_of_page",
+           "witness_of_state"]  # fmt: skip
+
+
+def prove(procedure: Procedure, directory: Directory, day: date, seconds: float = SECONDS) -> list[Problem]:
+    """Everything the proofs find on that day, less what the file accepts; bounded in time."""
+    with _ONE_AT_A_TIME:
+        places = _places(procedure, directory, day, seconds)
+        found = list(_once(_proofs(places, day)))
+        found += states_behind_closed_doors(places, found)
+    return _less_accepted(procedure, found, day)
+
+
+def _places(procedure: Procedure, directory: Directory, day: date, seconds: float) -> Places:
+    book = Book(procedure, directory)
+    return Places(book, Prover(book, day, seconds))
+
+
+def _proofs(places: Places, day: date) -> Iterator[Problem]:
+    yield from rounds_without_an_end(places)
+    yield from ways_around(places)
+    yield from cases_that_lack_or_overlap(places)
+    yield from conditions_that_never_change(places)
+    yield from what_nobody_can_answer(places)
+    yield from fees_that_are_no_amount(places)
+    yield from what_may_be_missing(places)
+    yield from visits_nobody_can_make(places, day)
+    yield from roles_of_nobody(places)
+    yield from second_eyes_of_nobody(places)
+    yield from delays_that_cannot_be_kept(places)
+    yield from timers_never_over(places.procedure)
+
+
+def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """What is not proved of a thing is said once, whichever proofs failed."""
+    told: set[object] = set()
+    for one in problems:
+        if one.code != "V790" or one.facts["at"] not in told:
+            yield one
+        if one.code == "V790":
+            told.add(one.facts["at"])
+
+
+def _less_accepted(procedure: Procedure, found: list[Problem], day: date) -> list[Problem]:
+    """What the file accepts with a reason goes; an acceptance that serves nothing is R803. A proof that was not made
+    (V790) says nothing of its acceptances."""
+    accepted = {
+        (one.id, one.at): one for one in procedure.accept if one.id in ACCEPTED and _counts(procedure, one, day)
+    }
+    used = {(one.code, str(one.facts.get("at"))) for one in found}
+    kept = [one for one in found if (one.code, str(one.facts.get("at"))) not in accepted]
+    unsettled = {one.facts["proof"] for one in found if one.code == "V790"}
+    for one in procedure.accept:
+        if one.id in ACCEPTED and (one.id, one.at) not in used and one.id not in unsettled:
+            kept.append(problem("R803", one.where, at=one.at, name=one.id))
+    return kept
+
+
+def _counts(procedure: Procedure, one: Accept, day: date) -> bool:
+    return (one.until is None or day <= one.until) and one.edition in (None, procedure.edition)
+
+
+# -- witnesses ---------------------------------------------------------------------------------------------------------
+
+
+def witness_of_condition(
+    procedure: Procedure, directory: Directory, day: date, condition: Expression, seconds: float = SECONDS
+) -> Witness | None:
+    """Answers with which a condition holds, all that the form asks answered and valid; none when none was found."""
+    return _witness(procedure, directory, day, (tree(condition),), seconds)
+
+
+def witness_of_page(
+    procedure: Procedure, directory: Directory, day: date, page_id: str, seconds: float = SECONDS
+) -> Witness | None:
+    """Answers that show a page of the form."""
+    page = next((one for one in procedure.form.pages if one.id == page_id), None)
+    return None if page is None else witness_of_condition(procedure, directory, day, page.when, seconds)
+
+
+def witness_of_line(
+    procedure: Procedure, directory: Directory, day: date, fee_id: str, line_id: str, seconds: float = SECONDS
+) -> Witness | None:
+    """Answers that make one line of a fee owed."""
+    fee = procedure.tasks.get(fee_id)
+    line = next((one for one in fee.lines if one.id == line_id), None) if isinstance(fee, Fee) else None
+    if fee is None or line is None:
+        return None
+    rows = (line.for_each,) if line.for_each else ()
+    return _witness(procedure, directory, day, (tree(fee.when), tree(line.when)), seconds, rows)
+
+
+def witness_of_state(
+    procedure: Procedure, directory: Directory, day: date, state_id: str, seconds: float = SECONDS
+) -> Witness | None:
+    """Answers that lead to a state, with the ways to take (`path`), by as few ways as may be."""
+    if state_id == procedure.start:
+        return _witness(procedure, directory, day, (), seconds)
+    with _ONE_AT_A_TIME:
+        places = _places(procedure, directory, day, seconds)
+        try:
+            for at, path in enumerate(paths(procedure, lambda way: way.target == state_id)):
+                answer = places.prover.example(replace(path.query(), also=_whole_form(places)))
+                if answer.witness is not None:
+                    return answer.witness.along(tuple(way.id for way in path.ways))
+                if at > _MOST_PATHS_TRIED:
+                    break
+        except TooManyPaths:
+            pass
+    return None
+
+
+def _witness(
+    procedure: Procedure, directory: Directory, day: date, nodes: tuple[Node, ...], seconds: float,
+    rows: tuple[str, ...] = (),
+) -> Witness | None:  # fmt: skip
+    with _ONE_AT_A_TIME:
+        places = _places(procedure, directory, day, seconds)
+        return places.prover.example(Query(nodes, rows=rows, also=_whole_form(places))).witness
+
+
+def _whole_form(places: Places) -> frozenset[str]:
+    """Every question before and in the form: a witness answers them all."""
+    asked = (field.id for field in places.procedure.form.fields if field.type != "note")
+    return frozenset((*asked, *(one.id for one in places.procedure.eligibility)))

@@ -1,0 +1,1 @@
+"""Translation to Z3, queries, witnesses."""

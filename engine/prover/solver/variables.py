@@ -1,0 +1,276 @@
+"""One variable an answer: the world that the solver's terms are read in. Made on demand, and what making it needed is
+traced, so that a question put to the solver brings in no more than what bears on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias, TypeVar
+
+import z3
+
+from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import Name, Node
+from engine.model import Bounds, Consulted, Field, Form, Table
+from engine.model.types import Expression, Type
+from engine.prover.solver.encoding import NO, YES, Codes, Slot, Term, all_of, any_of
+from engine.prover.solver.inputs import Book
+from engine.prover.solver.terms import Terms
+
+Z: TypeAlias = Any
+
+T = TypeVar("T")
+
+MOST: Final = 10**15 - 1
+_NOTHING: Final[Mapping[str, Term]] = MappingProxyType({})
+THOUSANDTHS: Final = 1_000  # decimal answers are tried to three places
+_NUMBERS: Final = ("integer", "money")
+
+
+@dataclass(slots=True)
+class Trace:
+    """What building something needed: names, and formulas that define symbols made on the way."""
+
+    names: set[str] = field(default_factory=set)
+    formulas: list[Z] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question at one place: the form, or a row (`row`, which may be there: `present`)."""
+
+    field: Field
+    key: str
+    term: Term
+    guard: Expression | None = None
+    row: Slot | None = None
+    owner: str | None = None  # the later form, or look-up, it belongs to
+    present: Z = YES
+
+
+class Variables:
+    """The answers of one procedure on one day, rows unrolled to `depth`. The world of its terms."""
+
+    def __init__(self, book: Book, today: date, floor: date, depth: int, dated: bool = True) -> None:
+        """`floor` is the first day a dossier may have been sent; `dated` options are shut out of their dates."""
+        self.book, self.today, self.floor, self.depth, self.dated = book, today, floor, depth, dated
+        self.codes = Codes()
+        self.terms = Terms(self)
+        self.truncated: set[str] = set()  # rows that may be more than unrolled
+        self.known: dict[str, Term] = {}
+        self.questions: dict[str, Question] = {}
+        self.columns: dict[str, Question] = {}  # by key `rows.0.column`
+        self.rows_of: dict[str, tuple[Question, Slot]] = {}  # by key of the row `rows.0`
+        self.needs: dict[str, Trace] = {}
+        self._traces: list[Trace] = [Trace()]
+        self.length = z3.Function("length", z3.IntSort(), z3.IntSort())
+        self.measured = False  # some text's length matters
+
+    # -- the world of terms --------------------------------------------------------------------------------------------
+
+    def given(self, formula: Z) -> None:
+        if not z3.is_true(formula):
+            self._traces[-1].formulas.append(formula)
+
+    def mark(self, kind: str) -> None:
+        self._traces[-1].names.add(f"!{kind}")
+
+    def name(self, name: str, type_: Type) -> Term:
+        self._traces[-1].names.add(name)
+        if name not in self.known:
+            self._traces.append(Trace())
+            self.known[name] = self._made(name, type_)
+            self.needs[name] = self._traces.pop()
+        return self.known[name]
+
+    def submitted_on(self) -> Term:
+        self._traces[-1].names.add("submitted_on")
+        return Term(z3.Int("submitted_on"))
+
+    def channel(self) -> Term:
+        self._traces[-1].names.add("channel")
+        return Term(z3.Int("channel"))
+
+    def happened(self, function: str, name: str) -> Term:
+        self._traces[-1].names.add(f"{function}:{name}")
+        return Term(z3.Bool(f"done:{name}") if function == "done" else z3.Int(f"{function}:{name}"))
+
+    def filled(self, form: str) -> Z:
+        """The later form was filled, or the register answered: its answers are there."""
+        self._traces[-1].names.add(f"filled:{form}")
+        return z3.Bool(f"filled:{form}")
+
+    def table(self, name: str) -> Table:
+        return self.book.procedure.tables[name]
+
+    def listed(self, name: str) -> frozenset[str]:
+        return self.book.lists.get(name, frozenset())
+
+    def office_serving(self, place: str) -> str | None:
+        return self.book.directory.office_serving(place, self.book.procedure.identity.agency)
+
+    def places(self) -> frozenset[str]:
+        return self.book.places
+
+    def working_days(self, day: date, count: int) -> date | None:
+        return self.book.directory.calendar.add_working_days(day, count)
+
+    def length_of(self, node: Node, value: Z) -> Z:
+        """How long a text is: within the bounds of its question; exact for the texts that the file writes."""
+        self.measured = True
+        found = self.length(value)
+        asked = self.book.fields.get(node.id) if isinstance(node, Name) else None
+        bounds = asked.bounds if asked is not None and asked.type == "text" else Bounds(max_length=MOST)
+        self.given(z3.And(found >= max(1, bounds.min_length), found <= bounds.max_length))
+        for text, number in self.codes.numbers.items():
+            self.given(self.length(z3.IntVal(number)) == len(text))
+        return found
+
+    # -- terms of answers ----------------------------------------------------------------------------------------------
+
+    def _made(self, name: str, type_: Type) -> Term:
+        asked = self.book.fields.get(name)
+        if asked is not None:
+            return self._question(asked, name, self.book.guards.get(name), None, self.book.owners.get(name))
+        if isinstance(self.book.procedure.tasks.get(name), Form):
+            return Term(z3.Int(name), self.filled(name))  # a look-up: what the register said
+        return self._free(name, type_)
+
+    def _question(
+        self, asked: Field, key: str, guard: Expression | None, row: Slot | None, owner: str | None, present: Z = YES
+    ) -> Term:
+        if asked.value is not None:
+            shown = self._shown(asked, guard, row)
+            term = self.terms.term(tree(asked.value), row)
+            return Term(term.value, all_of(shown, term.answered))
+        term = self._rows(asked, key, row) if asked.type == "rows" else self._free(key, asked.value_type)
+        question = Question(asked, key, term, guard, row, owner, present)
+        if isinstance(term.value, tuple):
+            self.rows_of |= {f"{key}.{at}": (question, slot) for at, slot in enumerate(term.value)}
+        if row is None:
+            self.questions[key] = question
+        else:
+            self.columns[key] = question
+        return term
+
+    def _shown(self, asked: Field, guard: Expression | None, row: Slot | None) -> Z:
+        page = self.terms.holds(tree(guard)) if guard is not None else YES
+        return all_of(page, self.terms.holds(tree(asked.when), row))
+
+    def _free(self, key: str, type_: Type) -> Term:
+        """A variable of a type, and whether it is answered."""
+        answered = z3.Bool(f"{key}?")
+        match type_.kind:
+            case "yes_no":
+                return Term(z3.Bool(key), answered)
+            case "decimal" | "percent":
+                self.mark("real")
+                return Term(z3.ToReal(z3.Int(key)) / THOUSANDTHS, answered)
+            case "choices":
+                ticks = {code: z3.Bool(f"{key}={code}") for code in sorted(type_.codes or ())}
+                return Term(ticks, all_of(answered, any_of(*ticks.values())))
+            case "rows":
+                return self._free_rows(key, type_)
+            case _:
+                return Term(z3.Int(key), answered)
+
+    # -- rows ----------------------------------------------------------------------------------------------------------
+
+    def _rows(self, asked: Field, key: str, outer: Slot | None) -> Term:
+        if asked.id in self.book.rounds:
+            return self._round_rows(asked, self.book.rounds[asked.id])
+        bounds = asked.bounds
+        count = min(bounds.max_items, max(bounds.min_items, self.depth))
+        if count < bounds.max_items:
+            self.truncated.add(key)
+        columns: dict[str, tuple[Field, str | None]] = {one.id: (one, None) for one in asked.rows}
+        columns |= {one.id: (one, form) for one, form in self.book.added.get(asked.id, ())}
+        slots = []
+        for at in range(count):
+            slots.append(self._slot(f"{key}.{at}", columns, outer))
+        return Term(tuple(slots), slots[0].present if slots else NO)
+
+    def _round_rows(self, asked: Field, round_: Form) -> Term:
+        """A round as rows: every service that is consulted, with its opinion once it is there."""
+        slots = tuple(self._round_slot(asked, service) for service in round_.services)
+        return Term(slots, any_of(*(slot.present for slot in slots)))
+
+    def _round_slot(self, asked: Field, service: Consulted) -> Slot:
+        present = self.awaited(service.id)
+        opinion = self.name(service.id, self.book.type_of(service.id))
+        given = all_of(present, opinion.answered, opinion.value != self.codes.number("silent"))
+        said = {
+            "service": Term(z3.IntVal(self.codes.number(service.id))),
+            "opinion": opinion,
+            "weight": Term(z3.IntVal(service.weight)),
+        }
+        asked_besides = {column.id: (column, None) for column in asked.rows if column.id not in said}
+        return self._slot(f"{asked.id}.{service.id}", asked_besides, None, said, present, given)
+
+    def _slot(
+        self, key: str, columns: Mapping[str, tuple[Field, str | None]], outer: Slot | None,
+        said: Mapping[str, Term] = _NOTHING, present: Z = None, asked_when: Z = None,
+    ) -> Slot:  # fmt: skip
+        """One row. Its questions are made when something reads them; `said` are columns known otherwise."""
+        made: dict[str, tuple[Term | None, Trace]] = {}
+
+        def column(name: str) -> Term | None:
+            if name in said:
+                return said[name]
+            if name not in made:
+                made[name] = self.traced(lambda: self._column(name, key, columns, slot, asked_when))
+            term, trace = made[name]
+            if term is not None:
+                self._traces[-1].names |= trace.names | {f"{key}.{name}"}
+                self._traces[-1].formulas += trace.formulas
+            return term
+
+        slot = Slot(z3.Bool(f"{key}!") if present is None else present, column, outer, key)
+        return slot
+
+    def _column(
+        self, name: str, key: str, columns: Mapping[str, tuple[Field, str | None]], slot: Slot, asked_when: Z
+    ) -> Term | None:  # fmt: skip
+        main = name.removesuffix("_other")
+        if name in columns:
+            asked, owner = columns[name]
+            present = slot.present if asked_when is None else asked_when
+            return self._question(asked, f"{key}.{name}", None, slot, owner, present)
+        if name != main and main in columns:
+            return Term(z3.Int(f"{key}.{name}"), z3.Bool(f"{key}.{name}?"))
+        return None
+
+    def _free_rows(self, key: str, type_: Type) -> Term:
+        """Rows of no question of this file: their columns may be anything."""
+        self.truncated.add(key)
+        slots = []
+        for at in range(max(1, min(self.depth, 3))):
+            slots.append(self._free_slot(f"{key}.{at}", type_))
+        return Term(tuple(slots), slots[0].present)
+
+    def _free_slot(self, key: str, type_: Type) -> Slot:
+        columns = type_.row or {}
+
+        def column(name: str) -> Term | None:
+            if name not in columns:
+                return None
+            self._traces[-1].names.add(f"{key}.{name}")
+            return self._free(f"{key}.{name}", columns[name])
+
+        return Slot(z3.Bool(f"{key}!"), column, key=key)
+
+    def traced(self, build: Callable[[], T]) -> tuple[T, Trace]:
+        """What `build` makes, and what making it needed."""
+        self._traces.append(Trace())
+        try:
+            made = build()
+        finally:
+            trace = self._traces.pop()
+        return made, trace
+
+    def awaited(self, task: str) -> Z:
+        """Somebody waits for the task, or the service is consulted: its `when` holds."""
+        known = self.book.procedure.tasks.get(task) or self.book.services.get(task)
+        return YES if known is None else self.terms.holds(tree(known.when))

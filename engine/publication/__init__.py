@@ -1,0 +1,1 @@
+"""Gates, numbered publications, git, mirror, dry run."""

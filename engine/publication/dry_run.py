@@ -1,0 +1,238 @@
+"""A publication tried: what would come of a commit of this repository, against what another reference says.
+
+Needs git and the files, no store: an author asks it before a merge, a forge in every merge request.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.language.catalogue.catalogue import Catalogue, load_catalogue
+from engine.language.catalogue.check import check_definition
+from engine.language.compiler.shared_files import Shared, load_shared
+from engine.model import Procedure
+from engine.model.directory import Directory
+from engine.publication.gates import Candidate, Judge, Places, examine, passes, same_meaning
+from engine.publication.git import ask_git, commit_at, follows, lay_out, origin_of, root_of
+from engine.records.publications import Gate, Origin
+
+HERE: Final = "HEAD"
+_MOST_REFUSED: Final = 12  # commits in a row, after which nobody looks further back
+
+# Why there is nothing to compare with: the branch is not here, this is its first commit, or none that was looked at passes.
+Alone: TypeAlias = Literal["", "no_branch", "first_commit", "none_let_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What would happen. `against` is empty when there is nothing to compare with, `alone` says why; `dirty`: files here
+    are not committed."""
+
+    reference: str
+    origin: Origin
+    against: str
+    against_commit: str
+    candidates: tuple[Candidate, ...]
+    removed: tuple[str, ...]
+    gates: tuple[Gate, ...]
+    directory: Directory
+    places: Places
+    day: date
+    dirty: bool
+    refused: int = 0  # commits before this one that the gates keep out: what was in force before them is compared
+    alone: Alone = ""
+
+    @property
+    def passed(self) -> bool:
+        return all(one.passed for one in self.gates)
+
+
+@contextmanager
+def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge, now: datetime) -> Iterator[Trial]:
+    """`against`: a reference, else the last commit that passes the gates of the branch that is followed
+    (`origin/<branch>`, then `<branch>`), else nothing: then all is judged as a first publication. The places of the trial mean something only while it is open.
+    Raises Refused, as git's door does."""
+    root = root_of(folder)
+    within = PurePosixPath(folder.resolve().relative_to(root).as_posix())
+    commit = commit_at(root, reference)
+    with tempfile.TemporaryDirectory(prefix="guichet-") as place:
+        top = Path(place).resolve()
+        past = _Past(root, within, top, judge, local_day(now))
+        after = past.at(commit, must=True)
+        named, other, refused = against, commit_at(root, against) if against else "", 0
+        alone: Alone = ""
+        if not against:
+            named, other, alone = _branch(root, reference, commit, branch)
+            standing, refused = past.let_in(other) if other else (other, 0)
+            if refused:
+                named, alone = _named_from(root, named, other, standing), "" if standing else "none_let_in"
+                other = standing
+        before = past.at(other)
+        found = tuple(_candidates(before, after))
+        yield Trial(
+            reference, origin_of(root, commit, "", branch), named, other, found,
+            tuple(sorted(before.procedures.keys() - after.procedures.keys() - after.warnings.keys())),
+            past.gates(before, after), after.directory, past.places, local_day(now),
+            reference == HERE and bool(ask_git(root, "status", "--porcelain", "--", f":(literal){within}")), refused, alone,
+        )  # fmt: skip
+
+
+def _branch(root: Path, reference: str, commit: str, branch: str) -> tuple[str, str, Alone]:
+    """What the branch says. What is in that branch already is compared with what was before it."""
+    for name in (f"origin/{branch}", branch):
+        try:
+            found = commit_at(root, name)
+        except Refused:
+            continue
+        if not follows(root, commit, found):
+            return name, found, ""
+        try:
+            return f"{reference}~1", commit_at(root, f"{commit}~1"), ""
+        except Refused:
+            return "", "", "first_commit"
+    return "", "", "no_branch"
+
+
+def _named_from(root: Path, named: str, commit: str, earlier: str) -> str:
+    """An earlier commit, counted from one that has a name."""
+    if not earlier:
+        return ""
+    steps = ask_git(root, "rev-list", "--first-parent", "--count", f"{earlier}..{commit}") or b""
+    base, _, before = named.partition("~")
+    return f"{base}~{int(before or 0) + int(steps)}"
+
+
+@dataclass
+class _Past:
+    """The definitions of earlier commits, each laid out once, and what the gates say of them."""
+
+    root: Path
+    within: PurePosixPath
+    top: Path
+    judge: Judge
+    day: date
+    laid: dict[str, Catalogue] = field(default_factory=dict)
+    passed: dict[tuple[str, str], bool] = field(default_factory=dict)
+    shared: dict[Path, Shared] = field(default_factory=dict)
+    single: dict[Path, Procedure | None] = field(default_factory=dict)
+
+    @property
+    def places(self) -> Places:
+        return Places(lambda file: _named(file, self.top, self.within), _text)
+
+    def at(self, commit: str, *, must: bool = False) -> Catalogue:
+        """What was there; nothing when there was nothing, unless there `must` be."""
+        if commit not in self.laid:
+            self.laid[commit] = load_catalogue(self._folder(commit, must=must))
+        return self.laid[commit]
+
+    def _folder(self, commit: str, *, must: bool = False) -> Path:
+        into = self.top / (commit or "nothing")
+        if into.exists():
+            return into
+        into.mkdir()
+        if commit:
+            try:
+                lay_out(self.root, commit, str(self.within), into)
+            except Refused as refused:
+                if refused.reason.code != "git_no_definitions" or must:
+                    raise
+        return into
+
+    def gates(self, before: Catalogue, after: Catalogue) -> tuple[Gate, ...]:
+        found = tuple(_candidates(before, after))
+        return examine(_with_former(after, found), found, self.judge, self.day, self.places)
+
+    def let_in(self, commit: str) -> tuple[str, int]:
+        """The last commit, from this one back, that the gates let in, and how many came after it in vain; no commit when
+        they let in none, as far as anybody looks. Only those that touch the definitions count."""
+        line = self._line(commit)
+        at = next((at for at in range(len(line)) if self._stands(line, at)), None)
+        if at is None:
+            return "", len(line)
+        base = at
+        for later in range(at - 1, -1, -1):
+            if self._passes(line[base], line[later]):
+                base = later
+        return line[base], base
+
+    def _line(self, commit: str) -> list[str]:
+        told = ask_git(self.root, "rev-list", "--first-parent", f"-n{_MOST_REFUSED}", commit, "--",
+                       f":(top,literal){self.within}")  # fmt: skip
+        line = (told or b"").decode("ascii", "replace").split()
+        return line if len(line) == _MOST_REFUSED else [*line, ""]  # empty: before the first of all
+
+    def _stands(self, line: list[str], at: int) -> bool:
+        """Surely let in: it passes after one that passed itself. What passes after a refused one proves nothing."""
+        known = not line[-1]  # the line is whole: nothing was in force before its end
+        return all(
+            self._passes(line[one + 1], line[one]) if one + 1 < len(line) else known for one in (at, at + 1)
+        )  # fmt: skip
+
+    def _passes(self, before: str, after: str) -> bool:
+        if (before, after) not in self.passed and before and self._renumbers(before, after):
+            self.passed[before, after] = False
+        if (before, after) not in self.passed:
+            former, written = self.at(before), self.at(after)
+            found = tuple(_candidates(former, written))
+            self.passed[before, after] = passes(_with_former(written, found), found, self.judge, self.day)
+        return self.passed[before, after]
+
+    def _renumbers(self, before: str, after: str) -> bool:
+        """Whether a file says something else under the number it had: what is soonest seen, no other file being read."""
+        folders = self._folder(before), self._folder(after)
+        for file in sorted(folders[1].glob("*.yaml")):
+            former = folders[0] / file.name
+            if not former.is_file() or former.read_bytes() == file.read_bytes():
+                continue
+            old, new = self._alone(former), self._alone(file)
+            if old is not None and new is not None and old.edition == new.edition and not same_meaning(old, new):
+                return True
+        return False
+
+    def _alone(self, file: Path) -> Procedure | None:
+        """One definition, its circuit unjudged; None when it cannot be read."""
+        if file.parent not in self.shared:
+            self.shared[file.parent] = load_shared(file.parent)[0]
+        if file not in self.single:
+            self.single[file] = check_definition(
+                file.read_bytes(), str(file), self.shared[file.parent], lint=False
+            ).procedure  # fmt: skip
+        return self.single[file]
+
+
+def _candidates(before: Catalogue, after: Catalogue) -> Iterator[Candidate]:
+    for procedure in map(after.open, after.written):
+        former = before.procedures.get(procedure.id)
+        if former is None:
+            yield Candidate(procedure, None)
+        elif former.fingerprint != procedure.fingerprint:
+            yield Candidate(procedure, former, (former,))
+
+
+def _with_former(after: Catalogue, found: Iterable[Candidate]) -> Catalogue:
+    former = (one.before for one in found if one.before is not None)
+    return replace(after, older=MappingProxyType({(one.id, one.fingerprint): one for one in former}))
+
+
+def _named(file: str, top: Path, within: PurePosixPath) -> str:
+    path = Path(file)
+    if not path.is_relative_to(top):
+        return file
+    return str(within / Path(*path.relative_to(top).parts[1:]).as_posix())
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text("utf-8", "replace")
+    except OSError:
+        return ""

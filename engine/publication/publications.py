@@ -1,0 +1,343 @@
+"""What puts editions in service and takes them back: one decision, one numbered publication, one entry of its chain.
+
+What stands is told by the store alone (`decided`), so that every process serves the same. A number never gets another
+meaning, and what was taken back by hand stays so until its file says something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from engine.core.clock import local_day
+from engine.core.problems import Problem, Refused, Report, refusal
+from engine.core.values import Plain
+from engine.journal.chain import Entry, seal
+from engine.language.catalogue.catalogue import Catalogue, KeptOf, LostEdition
+from engine.language.compiler.compile import fingerprint_of
+from engine.model import Procedure
+from engine.publication.gates import Candidate, Judge, faults_of, renumbered, same_meaning
+from engine.records.dossier import SYSTEM_ACTOR
+from engine.records.publications import CHAIN, Edition, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
+from engine.storage.unit_of_work import Conflict, Finding, Store, Unit
+
+FOLDER: Final = Origin("folder")  # the files of the installation, under no commit that is known
+_TRIES: Final = 5
+
+OriginOf = Callable[[Sequence[Procedure]], tuple[Origin, Mapping[str, Origin]]]  # of all, and of each by its id
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the store says at one moment: the last publication's number, the line and the kept editions of each procedure;
+    `text` answers that of an edition."""
+
+    n: int
+    lines: Mapping[str, Line]
+    kept: Mapping[str, tuple[Placed, ...]]
+    text: KeptOf
+
+    def line(self, procedure: str) -> Line:
+        return self.lines.get(procedure, Line())
+
+
+def decided(store: Store, names: Iterable[str]) -> Decided:
+    """`names`: procedures that may have been kept before publications were."""
+    with store.unit() as unit:
+        told, heads = unit.publications(), unit.edition_heads()
+    known = {*names, *(placed.procedure for one in told for placed in one.placed)}
+    kept: dict[str, tuple[Placed, ...]] = {}
+    for name, editions in groupby(heads, lambda one: one.procedure):
+        if name in known:
+            kept[name] = tuple(editions)
+    before = {name: tuple(one.fingerprint for one in editions) for name, editions in kept.items()}
+    return Decided(told[-1].n if told else 0, lines_of(told, before), kept, text_in(store))
+
+
+def text_in(store: Store) -> KeptOf:
+    """Answers the texts of the editions that a store keeps, outside of any unit of it."""
+
+    def text(procedure: str, fingerprint: str) -> Edition | None:
+        with store.unit() as unit:
+            return unit.edition(procedure, fingerprint)
+
+    return text
+
+
+def arranged(catalogue: Catalogue, known: Decided, refused: Mapping[str, Report], now: datetime) -> Catalogue:
+    """The catalogue that serves what was decided, with every edition of the past."""
+    whole = catalogue.with_editions((one for editions in known.kept.values() for one in editions), known.text)
+    return whole.standing_as({name: line.standing for name, line in known.lines.items()}, refused, local_day(now))
+
+
+def candidates(files: Catalogue, known: Decided, now: datetime) -> list[Candidate]:
+    """The editions that the files say and that do not come first in their line, those taken back left out."""
+    lines = ((one, known.line(one.id)) for one in files.written)
+    others = [(one, line) for one, line in lines if one.fingerprint not in (*line.standing[-1:], *line.withdrawn)]
+    if not others:
+        return []
+    catalogue, day, found = arranged(files, known, {}, now), local_day(now), []
+    for entry, line in others:
+        written = files.open(entry)
+        if _taken_back(catalogue, written, line):
+            continue
+        last = catalogue.edition(written.id, line.standing[-1]) if line.standing else None
+        before = catalogue.current(written.id, day) if line.standing else None
+        found.append(Candidate(written, before or last, known.kept.get(written.id, ())))
+    return found
+
+
+def _taken_back(catalogue: Catalogue, written: Procedure, line: Line) -> bool:
+    """Whether a text only dresses anew an edition that was taken back: another comment, another story."""
+    books = (catalogue.edition(written.id, one) for one in line.withdrawn)
+    return any(one is not None and one.edition == written.edition and same_meaning(one, written) for one in books)
+
+
+# -- a folder of the installation --------------------------------------------------------------------------------------
+
+
+def publish(
+    catalogue: Catalogue, store: Store, now: datetime, judge: Judge | None = None, origin_of: OriginOf | None = None
+) -> tuple[Catalogue, int]:
+    """Puts the files of a folder in service, each on its own: one that is refused leaves what stood. With a `judge` they
+    go through every gate; without one (a demonstration) their number alone is judged. Answers the catalogue that serves
+    what stands, and the number of the last publication."""
+    names = {*catalogue.procedures, *catalogue.warnings}
+    for _ in range(_TRIES):
+        known = decided(store, names)
+        refused: dict[str, Report] = {}
+        placed: list[Procedure] = []
+        found = candidates(catalogue, known, now)
+        whole = arranged(catalogue, known, {}, now) if found else catalogue
+        for one in found:
+            faults = _faults(whole, one, judge, now)
+            if faults:
+                refused[one.procedure.id] = Report.of(faults)
+            else:
+                placed.append(one.procedure)
+        removed = gone(catalogue, known)
+        if not placed and not removed:
+            return arranged(catalogue, known, refused, now), known.n
+        origin, each = origin_of(placed) if origin_of and placed else (FOLDER, {})
+        try:
+            with store.unit(write=True) as unit:
+                decide(unit, known.n, now, "published", origin, placed, each=each, removed=removed)
+        except Conflict:
+            continue  # another process decided meanwhile: look again
+        return arranged(catalogue, decided(store, names), refused, now), known.n + 1
+    raise Conflict("publications")
+
+
+def _faults(catalogue: Catalogue, one: Candidate, judge: Judge | None, now: datetime) -> list[Problem]:
+    if judge is None:
+        number = renumbered(catalogue, one.procedure, one.kept)
+        return [number] if number is not None else []
+    return [fault for _, fault in faults_of(catalogue, one, judge, local_day(now))]
+
+
+def gone(catalogue: Catalogue, known: Decided) -> tuple[str, ...]:
+    """Procedures that stand and have no file any more. A folder without any file is no decision: it was not found."""
+    present = {*catalogue.procedures, *catalogue.warnings}
+    if catalogue.folder is None or not present:
+        return ()
+    return tuple(sorted(name for name, line in known.lines.items() if line.standing and name not in present))
+
+
+# -- one decision ------------------------------------------------------------------------------------------------------
+
+
+def decide(
+    unit: Unit, after: int, at: datetime, outcome: Outcome, origin: Origin, placed: Sequence[Procedure] = (), *,
+    each: Mapping[str, Origin] | None = None, removed: Sequence[str] = (), gates: Sequence[Gate] = (), by: str = "",
+    because: str = "",
+) -> Publication:  # fmt: skip
+    """Keeps one decision: the editions placed, the publication, and its entry unless it was refused. Raises `Conflict`
+    when something was decided since `after`."""
+    told = Publication(
+        after + 1, at, outcome, origin, tuple(Placed(one.id, one.edition, one.fingerprint) for one in placed),
+        tuple(removed), tuple(gates), by, because,
+    )  # fmt: skip
+    unit.add_publication(told)
+    if outcome == "refused":
+        return told
+    for one in placed:
+        own = (each or {}).get(one.id, origin)
+        unit.add_edition(
+            Edition(one.id, one.edition, one.fingerprint, one.source, one.expanded, at, own.author, own.commit or None)
+        )
+    unit.add_deed(seal(unit.deed_head(), CHAIN, at, SYSTEM_ACTOR, outcome, "", deed_of(told)))
+    return told
+
+
+def deed_of(told: Publication) -> dict[str, Plain]:
+    """What the entry of a publication says; `fsck` holds one against the other."""
+    return {
+        "publication": told.n,
+        "commit": told.origin.commit,
+        "source": told.origin.source,
+        "author": told.origin.author,
+        "reviewers": list(told.origin.reviewers),
+        "signature": told.origin.signature,
+        "placed": [{"procedure": one.procedure, "edition": one.edition, "fingerprint": one.fingerprint}
+                   for one in told.placed],
+        "removed": list(told.removed),
+        "by": told.by,
+        "because": told.because,
+    }  # fmt: skip
+
+
+def broken_publications(store: Store) -> Iterator[Finding]:
+    """What `fsck` finds wrong: a publication that its chain does not tell as it is kept, an edition that it placed and that is
+    nowhere, or whose text is not the one that it is known by."""
+    with store.unit() as unit:
+        told = {one.n: one for one in unit.publications() if one.stands}
+        deeds = {_number(one): one for one in unit.deeds()}
+        heads = {(one.procedure, one.fingerprint): one.edition for one in unit.edition_heads()}
+        for n, one in told.items():
+            deed = deeds.get(n)
+            if deed is None:
+                yield Finding("publication_unjournaled", None, {"publication": n})
+            elif (deed.kind, deed.at, deed.body) != (one.outcome, one.at, deed_of(one)):
+                yield Finding("publication_differs", None, {"publication": n, "n": deed.n})
+            for placed in one.placed:
+                numbered = heads.get((placed.procedure, placed.fingerprint))
+                if numbered is None:
+                    yield Finding("edition_missing", None, {"publication": n, "procedure": placed.procedure})
+                elif numbered != placed.edition:
+                    yield Finding("edition_differs", None, {"procedure": placed.procedure, "edition": placed.edition})
+        for procedure, fingerprint in heads:
+            kept = unit.edition(procedure, fingerprint)
+            if kept is not None and fingerprint_of(kept.expanded) != fingerprint:
+                yield Finding("edition_differs", None, {"procedure": procedure, "edition": kept.edition})
+    for n in sorted(deeds.keys() - told.keys()):
+        yield Finding("publication_missing", None, {"publication": n, "n": deeds[n].n})
+
+
+def _number(deed: Entry) -> int:
+    n = deed.body.get("publication") if isinstance(deed.body, dict) else None
+    return n if isinstance(n, int) else 0
+
+
+# -- going back --------------------------------------------------------------------------------------------------------
+
+
+def roll_back(
+    catalogue: Catalogue, store: Store, now: datetime, procedure: str, edition: int | None, by: str, because: str
+) -> Publication:
+    """Puts an earlier edition back in force at once, by default the one before; those after it are taken back. Raises
+    Refused: `rollback_unknown`, `rollback_none`, `rollback_same`, `rollback_over`."""
+    known = decided(store, [procedure])
+    kept = known.kept.get(procedure, ())
+    if not kept:
+        raise Refused(refusal("rollback_unknown", name=procedure, near=tuple(sorted(catalogue.procedures))))
+    whole = arranged(catalogue, known, {}, now)
+    line, day = known.line(procedure), local_day(now)
+    serving = whole.current(procedure, day)
+    target = _target(kept, line, serving, edition)
+    if target is None:
+        numbers = tuple(str(one) for one in sorted({one.edition for one in kept}))
+        code = "rollback_none" if edition is None else "rollback_no_edition"
+        raise Refused(refusal(code, name=procedure, edition=edition or 0, allowed=numbers))
+    if serving is not None and target.fingerprint == serving.fingerprint == line.standing[-1]:
+        raise Refused(refusal("rollback_same", name=procedure, edition=target.edition))
+    book = whole.edition(procedure, target.fingerprint)
+    if book is None:
+        raise LostEdition(f"{procedure} {target.fingerprint[:12]}")
+    if book.identity.until is not None and book.identity.until < day:
+        raise Refused(
+            refusal("rollback_over", name=procedure, edition=target.edition, until=book.identity.until.isoformat())
+        )
+    with store.unit(write=True) as unit:
+        told = unit.edition(procedure, target.fingerprint)
+        origin = Origin("hand", commit=(told and told.commit) or "", author=told.published_by if told else "")
+        return decide(unit, known.n, now, "rolled_back", origin, [book], by=by, because=because)
+
+
+def _target(
+    kept: Sequence[Placed], line: Line, serving: Procedure | None, edition: int | None
+) -> Placed | None:  # fmt: skip
+    """The edition of that number (its last text); without a number, that which stands under the one in force."""
+    named = {one.fingerprint: one for one in kept}
+    if edition is not None:
+        order = [*sorted(line.withdrawn), *line.standing]
+        found = [named[one] for one in order if one in named and named[one].edition == edition]
+        return found[-1] if found else next((one for one in reversed(kept) if one.edition == edition), None)
+    above = serving.fingerprint if serving is not None else ""
+    under = line.standing[: line.standing.index(above)] if above in line.standing else line.standing[:-1]
+    lower = [named[one] for one in under if one in named and (serving is None or named[one].edition != serving.edition)]
+    return lower[-1] if lower else None
+
+
+# -- what was decided --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EditionRecord:
+    """One edition and what was decided of it. `told` is the publication that placed it first; `back` the last return
+    that put it again in force; `withdrawn` the one that took it back, when it stands no more.
+
+    `before` is the fingerprint of the edition that came first when this one was placed, `left` that which the last return
+    left: what people lived until then, whatever numbers were taken back in between.
+    """
+
+    edition: Edition
+    told: Publication | None
+    back: Publication | None = None
+    withdrawn: Publication | None = None
+    before: str = ""
+    left: str = ""
+
+
+def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
+    """Every edition ever kept of a procedure, the last placed first."""
+    with store.unit() as unit:
+        told, kept = unit.publications(), unit.editions(procedure)
+    records = {one.fingerprint: EditionRecord(one, None) for one in kept}
+    line = Line()
+    for early, former in _kept_before(kept, told):
+        records[early.fingerprint] = replace(records[early.fingerprint], before=former)
+        line = line.with_placed(early.fingerprint)
+    for one in told:
+        for placed in one.placed if one.stands else ():
+            if placed.procedure != procedure or placed.fingerprint not in records:
+                continue
+            record = records.pop(placed.fingerprint)
+            back = one.outcome == "rolled_back"
+            first = record.told or (None if back else one)
+            before, last = line, next((name for name in line.standing[-1:] if name != placed.fingerprint), "")
+            if placed.fingerprint not in (*line.standing, *line.withdrawn):
+                record = replace(record, before=last)
+            line = line.back_to(placed.fingerprint) if back else line.with_placed(placed.fingerprint)
+            for gone in line.withdrawn - before.withdrawn:
+                if gone in records:
+                    records[gone] = replace(records[gone], withdrawn=one)
+            records[placed.fingerprint] = replace(
+                record, told=first, back=one if back else record.back, withdrawn=None, left=last if back else record.left
+            )  # fmt: skip
+    order = {name: rank for rank, name in enumerate(line.standing)}
+    return tuple(sorted(records.values(), key=lambda one: _rank(one, order), reverse=True))
+
+
+def _kept_before(kept: Sequence[Edition], told: Sequence[Publication]) -> Iterator[tuple[Edition, str]]:
+    """The editions from before publications were kept, in their order, each with the fingerprint of the one before it."""
+    first: dict[str, datetime] = {}
+    for one in told:
+        for placed in one.placed if one.stands else ():
+            first.setdefault(placed.fingerprint, one.at)
+    former = ""
+    for edition in kept:
+        at = first.get(edition.fingerprint)
+        if at is None or edition.published_at < at:
+            yield edition, former
+            former = edition.fingerprint
+
+
+def _rank(one: EditionRecord, order: Mapping[str, int]) -> tuple[int, datetime, int]:
+    return (
+        one.edition.edition,
+        one.told.at if one.told else one.edition.published_at,
+        order.get(one.edition.fingerprint, -1),
+    )

@@ -1,0 +1,1 @@
+"""Services: load data, apply domain rules, commit the result in one transaction."""

@@ -1,0 +1,1 @@
+"""Applicant account, agents and rights, delegation, assistance, handover, access log."""

@@ -1,0 +1,108 @@
+"""All that is kept of an applicant, in one plain form for them to take away: what they gave, what was done, what was written
+to them and by them, who read it. What they may not read themselves (a confidential opinion, what services are told) stays out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from engine.core.values import Plain
+from engine.domain.common.access import may_read
+from engine.records.codec import instant_text
+from engine.records.dossier import Actor, Dossier
+from engine.records.people import PhoneMove
+from engine.services.accounts.applicant_account import MOST_DOSSIERS, own
+from engine.services.accounts.delegation_files import paper_of
+from engine.services.context.app_context import Office, pinned
+from engine.services.core.outbound_messages import readable
+from engine.services.sign_in.sessions import sessions_of
+from engine.storage.unit_of_work import Unit
+
+FORMAT = "guichet-account/1"
+
+
+def export_own(office: Office, actor: Actor) -> Plain:
+    """Raises NotFound for whoever is no applicant."""
+    known, sessions = own(office, actor), sessions_of(office, actor)
+    with office.store.unit() as unit:
+        lines, move = unit.dossiers_of(actor.id, MOST_DOSSIERS), unit.phone_move(actor.id)
+        mandates: list[Plain] = [
+            {"kind": one.kind, "role": one.role, "status": one.status, "until": one.until.isoformat() if one.until else None,
+             "for_me": one.principal == actor.id, "refused_because": one.reason,
+             "name_given": one.declared if one.holder == actor.id else "",
+             "paper": paper_of(one, unit.account(one.principal)), "paper_name": one.proof_name}
+            for one in (*unit.mandates_held(actor.id), *unit.mandates_given(actor.id))
+        ]  # fmt: skip
+        dossiers: list[Plain] = [
+            _dossier(office, unit, one, actor) for line in lines if (one := unit.dossier(line.id)) is not None
+        ]
+    opened: list[Plain] = [
+        {"device": one.device, "opened_at": instant_text(one.created_at), "seen_at": instant_text(one.seen_at)}
+        for one in sessions
+    ]
+    return {
+        "format": FORMAT,
+        "at": instant_text(office.now()),
+        "account": {
+            "phone": known.phone,
+            "number_asked_for": _asked(move) if move else None,
+            "emails": list(known.emails),
+            "name": known.account.name,
+            "profile": dict(known.account.profile),
+        },
+        "sessions": opened,
+        "mandates": mandates,
+        "dossiers": dossiers,
+    }
+
+
+def _asked(move: PhoneMove) -> Plain:
+    """A number asked for at a counter: its end alone, it may be a stranger's."""
+    return {"ends_in": move.phone[-2:], "asked_at": instant_text(move.asked_at), "from": instant_text(move.due_at)}
+
+
+def _dossier(office: Office, unit: Unit, one: Dossier, actor: Actor) -> Plain:
+    procedure = pinned(office, unit, one)
+    return {
+        "number": one.number,
+        "procedure": one.procedure,
+        "edition": one.edition,
+        "state": one.state,
+        "opened_at": instant_text(one.created_at),
+        "sent_at": _instant(one.submitted_at),
+        "closed_at": _instant(one.closed_at),
+        "answers": {name: said for name, said in one.answers.items() if may_read(procedure, one, name, actor)},
+        "files": [{"name": file.name, "kind": file.kind, "size": file.size} for file in one.attachments if file.by is None],
+        "payments": [
+            {"amount": paid.amount, "status": paid.status, "at": instant_text(paid.started_at), "receipt": paid.receipt}
+            for paid in unit.payments_of(one.id)
+        ],
+        "refunds": [
+            {"amount": back.amount, "owed_at": instant_text(back.owed_at), "repaid_at": _instant(back.paid_at),
+             "reference": back.reference}
+            for back in unit.refunds_of(one.id)
+        ],
+        "bookings": [
+            {"appointment": visit.appointment, "start": instant_text(visit.start), "status": visit.status}
+            for visit in one.bookings.values()
+        ],
+        "documents": [
+            {"title": act.title, "number": act.number, "issued_at": instant_text(act.issued_at), "status": act.status}
+            for act in one.documents
+        ],
+        "messages": [
+            {"channel": letter.channel, "to": letter.to, "subject": letter.subject, "body": letter.body,
+             "at": instant_text(letter.created_at)}
+            for letter in readable(one, unit.letters_of(one.id), actor)
+        ],
+        "thread": [
+            {"from": said.side, "at": instant_text(said.at), "body": said.body, "files": [file.name for file in said.files]}
+            for said in unit.messages_of(one.id)
+        ],
+        "read_by": [
+            {"day": reading.day.isoformat(), "role": reading.role or "auditor"} for reading in unit.readings_of(one.id)
+        ],
+    }  # fmt: skip
+
+
+def _instant(at: datetime | None) -> Plain:
+    return instant_text(at) if at is not None else None

@@ -1,0 +1,96 @@
+"""Sentences that an agency keeps ready: kept by whoever manages its people, used by its agents, every version there for good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused, refusal
+from engine.core.values import Plain, group_number, new_id
+from engine.domain.common.agent_rights import EVERYWHERE, administers, agency_of
+from engine.domain.messages.snippets import filled, why_not_snippet
+from engine.journal.chain import seal
+from engine.records.dossier import Actor
+from engine.records.people import CHAIN
+from engine.records.snippets import Snippet
+from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.core.idempotency import Memory, once
+from engine.storage.unit_of_work import Unit
+
+_KEPT: Memory[Snippet] = Memory(lambda one: one.id, lambda unit, kept: _last(unit, str(kept)))
+
+
+def snippets_for(office: Office, actor: Actor) -> tuple[Snippet, ...]:
+    """What the agencies of an agent keep ready."""
+    with office.store.unit() as unit:
+        return unit.snippets(agencies_of(office, actor)) if actor.kind == "agent" else ()
+
+
+def agencies_of(office: Office, actor: Actor) -> tuple[str, ...]:
+    """The agencies an agent works for, or manages the people of."""
+    managed = office.directory.agencies if EVERYWHERE in actor.administers else actor.administers
+    return tuple(sorted({*map(agency_of, actor.roles), *managed}))
+
+
+def snippet_versions(office: Office, actor: Actor, snippet_id: str) -> tuple[Snippet, ...]:
+    """Every version, the newest first. Raises NotFound for one of another agency."""
+    with office.store.unit() as unit:
+        found = unit.snippet_versions(snippet_id)
+    if not found or found[0].agency not in agencies_of(office, actor):
+        raise NotFound
+    return found
+
+
+def keep_snippet(
+    office: Office, actor: Actor, agency: str, title: str, body: str, *, snippet_id: str = "", version: int = 0,
+    retired: bool = False, token: str | None = None,
+) -> Snippet:  # fmt: skip
+    """Keeps a new sentence, or the version after `version` of one. Raises Refused: what is wrong with it (`why_not_snippet`),
+    snippet_changed when somebody wrote another version meanwhile; NotFound for who does not manage the agency."""
+
+    def work(unit: Unit) -> Snippet:
+        before = unit.snippet_versions(snippet_id) if snippet_id else ()
+        own = before[0].agency if before else agency
+        if not administers(actor, (own,)) or own not in office.directory.agencies or (snippet_id and not before):
+            raise NotFound
+        last = before[0].version if before else 0
+        if last != version:
+            raise Refused(refusal("snippet_changed"))
+        text = " ".join(title.split()), body.replace("\r", "").strip()
+        wrong = None if retired else why_not_snippet(*text)
+        if wrong is not None:
+            raise Refused(wrong)
+        kept = Snippet(snippet_id or new_id(), last + 1, own, *text, actor.id, office.now())
+        if retired and before:
+            kept = replace(kept, title=before[0].title, body=before[0].body, retired=True)
+        unit.add_snippet(kept)
+        told: Plain = {"account": actor.id, "snippet": kept.id, "version": kept.version, "agency": own}
+        unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, "snippet_kept", "", told))
+        return kept
+
+    arguments = (agency, title, body, snippet_id, version, retired)
+    return once(office, actor, "keep_snippet", token, arguments, work, _KEPT)
+
+
+def _last(unit: Unit, snippet_id: str) -> Snippet:
+    found = unit.snippet_versions(snippet_id)
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+def snippet_text(office: Office, actor: Actor, snippet_id: str, dossier_id: str) -> str:
+    """A sentence filled for one dossier, in its applicant's language where it says names and dates."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        book = pinned(office, unit, dossier)
+        found = unit.snippet_versions(snippet_id)
+    if not found or found[0].retired or found[0].agency not in agencies_of(office, actor):
+        raise NotFound
+    place = office.directory.offices.get(dossier.office or "")
+    spoken = dossier.language
+    due = office.wording.short_day(local_day(dossier.due_at), spoken) if dossier.due_at else ""
+    return filled(found[0].body, {
+        "dossier": group_number(dossier.number), "title": book.identity.title.in_(spoken), "agent": actor.name,
+        "office": place.label.in_(spoken) if place else "", "due": due,
+    })  # fmt: skip

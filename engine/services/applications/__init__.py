@@ -1,0 +1,1 @@
+"""Drafts, corrections, attachments, casework, bulk, opinions, messages, document links."""

@@ -1,0 +1,174 @@
+"""Files that agents join to a dossier: to an act that asks for one, to a question of a form or an opinion they fill.
+
+They are judged as everyone's files are: a picture is saved anew, a PDF that holds anything active is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from engine.core.problems import Fact, Refused
+from engine.core.values import Plain, Text, new_id
+from engine.domain.common.decision import EntryDraft
+from engine.domain.fields.views import AnswerProblem
+from engine.domain.forms.agent_files import pending_files
+from engine.domain.forms.part_forms import part_page
+from engine.domain.workflow.available_actions import offers_of
+from engine.domain.workflow.transition_context import Moment
+from engine.model import Bounds, Field, Form, Transition
+from engine.records.dossier import Actor, Attachment, Dossier
+from engine.services.applications.attachments import FILE_TYPES, Upload
+from engine.services.applications.casework import people_of
+from engine.services.applications.opinions import errand_closed
+from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.core.commit import keep
+from engine.services.core.idempotency import Memory, once
+from engine.storage.files.attachments import Kept
+from engine.storage.files.inspection import Rejected
+from engine.storage.unit_of_work import Unit
+
+OF_AN_ACT: Final = Bounds(max_items=5, max_size=5_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """`problem` says why the file was not kept; nothing else of the dossier changed."""
+
+    dossier: Dossier
+    problem: AnswerProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file is joined: what may be joined there, what it is called, and how the journal names it."""
+
+    path: str
+    question: str
+    type: str
+    label: Text
+    bounds: Bounds
+    body: dict[str, Plain]
+
+
+def enclose(
+    office: Office, actor: Actor, dossier_id: str, place: str, file: Upload, *, token: str | None = None
+) -> Enclosed:
+    """Joins a file at a place (`rules.enclosed`): `refuser`, `constat.photos`, `decision.2.photo`. Raises NotFound; Refused
+    when this person may not take that act or fill that form now."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        where = _place(office, unit, dossier, actor, place)
+    kept = _judged(office, dossier, where, file)
+    if isinstance(kept, AnswerProblem):
+        return Enclosed(dossier, kept)
+
+    def work(unit: Unit) -> Enclosed:
+        before = seen(unit, office, actor, dossier_id)
+        return _join(office, unit, before, _place(office, unit, before, actor, place), kept, actor)
+
+    return once(office, actor, "enclose", token, (dossier_id, place, kept.sha256), work, ENCLOSED)
+
+
+def take_back(
+    office: Office, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None
+) -> Dossier:
+    """Takes away a file that this agent joined and that nothing names yet. Raises NotFound for any other."""
+
+    def work(unit: Unit) -> Enclosed:
+        before = seen(unit, office, actor, dossier_id)
+        one = before.attachment(attachment_id)
+        if one is None or one not in pending_files(before, actor.id, one.field):
+            raise NotFound
+        left = tuple(each for each in before.attachments if each.id != attachment_id)
+        where = _place(office, unit, before, actor, one.field)
+        draft = EntryDraft("detached", {"revision": before.revision + 1, **where.body})
+        return Enclosed(keep(office, unit, before, replace(before, attachments=left), [draft], actor))
+
+    return once(office, actor, "take_back", token, (dossier_id, attachment_id), work, ENCLOSED).dossier
+
+
+def _recall(unit: Unit, dossier_id: Plain) -> Enclosed:
+    dossier = unit.dossier(str(dossier_id))
+    if dossier is None:
+        raise NotFound
+    return Enclosed(dossier)
+
+
+ENCLOSED: Final[Memory[Enclosed]] = Memory(lambda enclosed: enclosed.dossier.id, _recall)
+
+
+# -- the place ---------------------------------------------------------------------------------------------------------
+
+
+Fits: TypeAlias = Callable[[Transition], bool]
+
+
+def _place(office: Office, unit: Unit, dossier: Dossier, actor: Actor, path: str) -> _Place:
+    procedure = pinned(office, unit, dossier)
+    moment = Moment(procedure, actor, office.now(), office.directory, office.wording)
+    name, *rest = path.split(".")
+    form = procedure.tasks.get(name)
+    if not rest:
+        way = _open_act(office, unit, moment, dossier, lambda one: one.id == name and "attachment" in one.asks)
+        return _Place(path, path, "file", way.label, OF_AN_ACT, {"transition": name})
+    if not isinstance(form, Form) or len(rest) > 2:
+        raise NotFound
+    part = rest[0] if len(rest) == 2 else None
+    if form.id in procedure.state(dossier.state).waits:
+        closed = errand_closed(moment, dossier, form, part)
+        if closed is not None:
+            raise Refused(closed)
+    else:
+        _open_act(office, unit, moment, dossier, lambda one: one.fills == form.id)
+    field = _question(form, part, rest[-1])
+    body: dict[str, Plain] = {"task": form.id, "fields": [field.id]}
+    where = {**body, "part": part} if part is not None else body
+    return _Place(path, field.id, field.type, field.label, field.bounds, where)
+
+
+def _open_act(office: Office, unit: Unit, moment: Moment, dossier: Dossier, fits: Fits) -> Transition:
+    for offer in offers_of(moment, dossier, people_of(office, unit)):
+        if fits(offer.transition) and offer.closed is not None:
+            raise Refused(offer.closed)
+        if fits(offer.transition):
+            return offer.transition
+    raise NotFound
+
+
+def _question(form: Form, part: str | None, name: str) -> Field:
+    page = part_page(form, part) if part is not None else None
+    fields = form.fields if part is None else page.fields if page else ()
+    field = next((one for one in fields if one.id == name and one.type in FILE_TYPES), None)
+    if field is None:
+        raise NotFound
+    return field
+
+
+# -- the file ----------------------------------------------------------------------------------------------------------
+
+
+def _judged(office: Office, dossier: Dossier, where: _Place, file: Upload) -> Kept | AnswerProblem:
+    try:
+        return office.attachments.keep(file.data, file.name, where.bounds.accept, where.bounds.max_size, dossier.id)
+    except Rejected as rejected:
+        facts: dict[str, Fact] = {"type": where.type, **rejected.facts}
+        return AnswerProblem(where.question, rejected.code, facts, label=where.label)
+
+
+def _join(office: Office, unit: Unit, before: Dossier, where: _Place, kept: Kept, actor: Actor) -> Enclosed:
+    """The dossier with one more file. Where one is wanted, it takes the place of the one pending there."""
+    pending = pending_files(before, actor.id, where.path)
+    if where.bounds.max_items > 1 and len(pending) >= where.bounds.max_items:
+        most: dict[str, Fact] = {"type": where.type, "maximum": where.bounds.max_items}
+        return Enclosed(before, AnswerProblem(where.question, "files_many", most, label=where.label))
+    gone = {one.id for one in pending} if where.bounds.max_items == 1 else frozenset()
+    attachment = Attachment(
+        new_id(), where.path, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages, actor.id
+    )  # fmt: skip
+    left = (one for one in before.attachments if one.id not in gone)
+    after = replace(before, attachments=(*left, attachment))
+    body: dict[str, Plain] = {"revision": before.revision + 1, **where.body, "file": kept.kind, "size": kept.size}
+    draft = EntryDraft("attached", body, {f"files.{attachment.id}": kept.sha256})
+    return Enclosed(keep(office, unit, before, after, [draft], actor))

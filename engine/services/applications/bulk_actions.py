@@ -1,0 +1,206 @@
+"""Many dossiers decided at once, each as if alone: the same rules, the revision that was seen, a unit of its own.
+
+A definition says which acts allow it (`bulk: true`); a refusal never does. The order is kept first, then carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from engine.core.gsm7 import sms_parts
+from engine.core.problems import Refusal, Refused, refusal
+from engine.core.values import Text
+from engine.domain.common.access import acting_role
+from engine.domain.common.decision import Act, Decision
+from engine.model import Procedure, Transition
+from engine.records.dossier import Actor, Dossier
+from engine.records.jobs import Order, OrderLine
+from engine.services.applications.casework import decide_in, people_of, tray
+from engine.services.context.app_context import NotFound, Office, hold_all, pinned, seen
+from engine.services.core.commit import carry_out, letters_owed
+from engine.services.core.idempotency import once
+from engine.services.core.jobs import MOST_LINES, ORDER, carry_lines, give
+from engine.storage.unit_of_work import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class BulkAct:
+    """One act that some of the dossiers picked allow in bulk: how many of them, and whether it asks for a reason."""
+
+    procedure: str
+    title: Text
+    act: str
+    label: Text
+    count: int
+    reason: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """One dossier of a preview: where it would go, or why not."""
+
+    dossier: Dossier
+    target: Text | None = None
+    closed: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPreview:
+    """What an order would do: `sms` are the parts that would leave; `messages` the different texts, an example of each
+    kind."""
+
+    book: Procedure
+    act: Transition
+    can: tuple[Foreseen, ...]
+    cannot: tuple[Foreseen, ...]
+    sms: int
+
+
+def bulk_act(procedure: Procedure, state: str, act: str) -> Transition | None:
+    """The act of this name that may be taken in bulk in this state."""
+    ways = procedure.leaving.get(state, ())
+    return next((way for way in ways if way.id == act and way.bulk and way.event is None), None)
+
+
+def may_pick(procedure: Procedure, state: str, actor: Actor) -> bool:
+    """Whether this person has an act in bulk there, as far as a list can tell."""
+    return any(
+        way.bulk and way.event is None and actor.roles & {_keyed(procedure, role) for role in way.by}
+        for way in procedure.leaving.get(state, ())
+    )
+
+
+def _keyed(procedure: Procedure, role: str) -> str:
+    return role if "/" in role else f"{procedure.identity.agency}/{role}"
+
+
+# -- before ------------------------------------------------------------------------------------------------------------
+
+
+def picked_all(
+    office: Office, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
+) -> tuple[str, ...]:  # fmt: skip
+    """The numbers of a whole list, as many as an order may have."""
+    found = tray(
+        office, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text, limit=MOST_LINES
+    )
+    return tuple(line.number for line in found.lines)
+
+
+def bulk_acts(office: Office, actor: Actor, numbers: Sequence[str]) -> tuple[BulkAct, ...]:
+    """What may be done with these dossiers at once, the commonest first."""
+    found: dict[tuple[str, str], BulkAct] = {}
+    with office.store.unit() as unit:
+        for dossier in _picked(office, unit, actor, numbers):
+            book = pinned(office, unit, dossier)
+            ways = {way.id: way for way in book.leaving.get(dossier.state, ()) if way.bulk and way.event is None}
+            for way in ways.values():
+                if acting_role(book, dossier, actor, way.by) is None:
+                    continue
+                known = found.get((book.id, way.id))
+                count = known.count + 1 if known else 1
+                asks = "reason" in way.asks or bool(known and known.reason)
+                found[book.id, way.id] = BulkAct(book.id, book.identity.title, way.id, way.label, count, asks)
+    return tuple(sorted(found.values(), key=lambda one: (-one.count, one.procedure, one.act)))
+
+
+def _picked(office: Office, unit: Unit, actor: Actor, numbers: Sequence[str]) -> list[Dossier]:
+    """Those this person may see, each once; the others say nothing."""
+    found = []
+    for number in list(dict.fromkeys(numbers))[:MOST_LINES]:
+        try:
+            found.append(seen(unit, office, actor, number))
+        except NotFound:
+            continue
+    return found
+
+
+def preview_bulk(
+    office: Office, actor: Actor, numbers: Sequence[str], procedure: str, act: Act
+) -> BulkPreview:  # fmt: skip
+    """What the act would do to each of these dossiers. Keeps nothing. Raises NotFound when no edition allows it in bulk."""
+    can, cannot, sms = list[Foreseen](), list[Foreseen](), 0
+    book: Procedure | None = None
+    first: Transition | None = None
+    with office.store.unit() as unit:
+        people = people_of(office, unit)
+        for dossier in _picked(office, unit, actor, numbers):
+            own = pinned(office, unit, dossier)
+            try:
+                decision = _judged(office, unit, own, dossier, procedure, act, actor, people)
+            except Refused as closed:
+                cannot.append(Foreseen(dossier, closed=closed.reason))
+                continue
+            way = bulk_act(own, dossier.state, act.transition)
+            book, first = book or own, first or way
+            can.append(Foreseen(dossier, own.state(decision.dossier.state).label))
+            letters = letters_owed(office, own, dossier, decision, actor, office.now())
+            sms += sum(sms_parts(one.body).count for one in letters if one.channel == "sms")
+    shown = book or office.catalogue.procedures.get(procedure)
+    ways = shown.transitions if shown else ()
+    first = first or next((way for way in ways if way.id == act.transition and way.bulk), None)
+    if shown is None or first is None:
+        raise NotFound
+    return BulkPreview(shown, first, tuple(can), tuple(cannot), sms)
+
+
+def _judged(
+    office: Office, unit: Unit, book: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
+    people: Mapping[str, Actor] | None = None,
+) -> Decision:  # fmt: skip
+    """The decision on one dossier, as for one alone; and only where its own edition allows it in bulk."""
+    if book.id != procedure:
+        raise Refused(refusal("other_procedure"))
+    known = any(way.id == act.transition and way.event is None for way in book.leaving.get(dossier.state, ()))
+    if known and bulk_act(book, dossier.state, act.transition) is None:
+        raise Refused(refusal("not_in_bulk"))
+    return decide_in(office, unit, dossier, act, actor, people)
+
+
+# -- ordered -----------------------------------------------------------------------------------------------------------
+
+
+def order_bulk(
+    office: Office, actor: Actor, procedure: str, act: str, reason: str, picked: Sequence[tuple[str, int]], *,
+    token: str | None = None,
+) -> Order:  # fmt: skip
+    """Keeps the order to take an act on these dossiers (number, revision seen). Raises Refused: nothing_picked,
+    too_many_picked."""
+
+    def work(unit: Unit) -> Order:
+        revisions = dict(picked)
+        if not revisions:
+            raise Refused(refusal("nothing_picked"))
+        if len(revisions) > MOST_LINES:
+            raise Refused(refusal("too_many_picked", most=MOST_LINES))
+        hold_all(unit, revisions)
+        dossiers = [(seen(unit, office, actor, number), revision) for number, revision in revisions.items()]
+        asked = {"procedure": procedure, "act": act, "reason": reason}
+        lines = [(one.id, one.number, revision) for one, revision in dossiers]
+        return give(office, unit, actor, "act", asked, len(lines), lines, {"procedure": procedure, "act": act})
+
+    return once(office, actor, "order_bulk", token, (procedure, act, reason, list(picked)), work, ORDER)
+
+
+def carry_bulk(office: Office, order: Order, most: int) -> int:
+    """Decides the dossiers left of an order, so many at most."""
+
+    def work(unit: Unit, order: Order, line: OrderLine, actor: Actor) -> None:
+        asked = order.asked if isinstance(order.asked, dict) else {}
+        act = Act(str(asked.get("act", "")), str(asked.get("reason") or "") or None)
+        dossier = seen(unit, office, actor, line.dossier, line.revision)
+        book = pinned(office, unit, dossier)
+        decision = _judged(office, unit, book, dossier, str(asked.get("procedure", "")), act, actor)
+        carry_out(office, unit, dossier, _in_order(decision, order), actor)
+
+    return carry_lines(office, order, work, most)
+
+
+def _in_order(decision: Decision, order: Order) -> Decision:
+    """The act says in the dossier's journal that it was taken as part of an order."""
+    entries = tuple(
+        replace(entry, body={**entry.body, "bulk": order.n}) if entry.kind == "transition" and "event" not in entry.body
+        else entry
+        for entry in decision.entries
+    )  # fmt: skip
+    return replace(decision, entries=entries)

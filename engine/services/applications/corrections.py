@@ -1,0 +1,140 @@
+"""Corrections that an agent asked: only the questions named, and those that their new answers bring, are open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from engine.core.problems import Refused, refusal
+from engine.domain.fields.views import AnswerProblem, FormView
+from engine.domain.forms.pages import check_answers, live_answers, open_fields, read_corrections
+from engine.domain.workflow.actions import task_done
+from engine.domain.workflow.transition_context import codes
+from engine.model import APPLICATION, Procedure
+from engine.records.dossier import Actor, Dossier
+from engine.services.applications.attachments import FILE_TYPES, Spot, Upload, handed_in, keep_file, spot_of
+from engine.services.applications.draft_answers import (
+    Saved,
+    Written,
+    keep_answers,
+    own,
+    remember_written,
+    saved_from,
+    shown_form,
+)
+from engine.services.context.app_context import Office, WrongAnswers, pinned, seen
+from engine.services.core.commit import carry_out
+from engine.services.core.idempotency import DOSSIER, once
+from engine.services.limits.file_counts import count_file, sender_of
+from engine.storage.files.attachments import Kept
+from engine.storage.unit_of_work import Unit
+
+
+def see_corrections(office: Office, actor: Actor, dossier_id: str) -> FormView:
+    """The questions that are open again, each with the reason why."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+    return shown_form(office, procedure, dossier, actor, only=open_fields(procedure, dossier))
+
+
+def save_corrections(
+    office: Office, actor: Actor, dossier_id: str, raw: Mapping[str, Sequence[str]],
+    files: Mapping[str, Upload] | None = None, *, revision: int | None = None, token: str | None = None,
+) -> Saved:  # fmt: skip
+    """Keeps new answers and files; what is wrong among them is told, the rest is kept. A question counts as corrected when
+    it was answered without fault: a file, when a new one came."""
+    with office.store.unit() as unit:
+        dossier = _correcting(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+    spots = [spot_of(office, procedure, dossier, path) for path in files or {}]
+    sender = sender_of(office, actor)
+    for file in (files or {}).values():
+        count_file(office, dossier, len(file.data))
+    judged = [(spot, keep_file(office, dossier, spot, (files or {})[spot.path], sender=sender)) for spot in spots]
+
+    def work(unit: Unit) -> Written:
+        before = _correcting(unit, office, actor, dossier_id, revision)
+        return _save(office, unit, pinned(office, unit, before), before, raw, judged, actor)
+
+    digests = {spot.path: kept.sha256 if isinstance(kept, Kept) else kept.code for spot, kept in judged}
+    arguments = (dossier_id, raw, digests, revision)
+    written = once(office, actor, "save_corrections", token, arguments, work, remember_written(office))
+    return saved_from(office, written)
+
+
+def _save(
+    office: Office, unit: Unit, procedure: Procedure, before: Dossier, raw: Mapping[str, Sequence[str]],
+    judged: Sequence[tuple[Spot, Kept | AnswerProblem]], actor: Actor,
+) -> Written:  # fmt: skip
+    read = read_corrections(procedure, before, raw, office.day(), office.directory)
+    after, wrong = replace(before, answers=read.answers), list[AnswerProblem]()
+    for spot, kept in judged:
+        full = kept if isinstance(kept, AnswerProblem) else None
+        if isinstance(kept, Kept):
+            after, full = handed_in(office, after, spot, kept)
+        wrong += [full] if full else []
+    only = open_fields(procedure, before)
+    found = check_answers(procedure, after, office.day(), office.directory)
+    told = {one.at for one in wrong}
+    problems = (*wrong, *(one for one in found if one.at.split(".")[0] in only and one.at not in told))
+    after = _marked(procedure, before, after, raw, problems)
+    made = codes(after.correction.made) if after.correction else []
+    dossier = keep_answers(office, unit, before, after, "corrected", actor, made=made)
+    return Written(procedure, dossier, None, problems)
+
+
+def _marked(
+    procedure: Procedure, before: Dossier, after: Dossier, raw: Mapping[str, Sequence[str]],
+    problems: Sequence[AnswerProblem],
+) -> Dossier:  # fmt: skip
+    """The dossier with the corrections made so far."""
+    correction = before.correction
+    if correction is None:
+        return after
+    faulty = {one.at.split(".")[0].removesuffix("_issued") for one in problems if not one.warns}
+    types = {field.id: field.type for field in procedure.form.fields}
+    posted = {name.split(".")[0] for name in raw}
+    made = set(correction.made)
+    for name in correction.fields:
+        changed = before.answers.get(name) != after.answers.get(name)
+        touched = changed or (types.get(name) not in FILE_TYPES and _is_posted(name, posted))
+        if name in faulty:
+            made.discard(name)
+        elif touched:
+            made.add(name)
+    return replace(after, correction=replace(correction, made=frozenset(made)))
+
+
+def _is_posted(name: str, posted: set[str]) -> bool:
+    """Whether one of the controls of a question was posted (a date has three, `nom_day`…)."""
+    return name in posted or bool(posted & {f"{name}_day", f"{name}_month", f"{name}_year"})
+
+
+def send_corrections(
+    office: Office, actor: Actor, dossier_id: str, *, revision: int | None = None, token: str | None = None
+) -> Dossier:
+    """Sends the dossier back to the agents. Raises WrongAnswers, Conflict, Refused: correction_incomplete (fields), not_now."""
+
+    def work(unit: Unit) -> Dossier:
+        before = _correcting(unit, office, actor, dossier_id, revision)
+        procedure, day = pinned(office, unit, before), office.day()
+        problems = check_answers(procedure, before, day, office.directory)
+        if any(not one.warns for one in problems):
+            raise WrongAnswers(problems)
+        live = replace(before, answers=live_answers(procedure, before, day, office.directory))
+        decision = task_done(
+            procedure, live, APPLICATION, actor, office.now(), office.directory, office.wording
+        )  # fmt: skip
+        return carry_out(office, unit, before, decision, actor)
+
+    return once(office, actor, "send_corrections", token, (dossier_id, revision), work, DOSSIER)
+
+
+def _correcting(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+    """The dossier, waiting for its owner to correct it."""
+    dossier = own(unit, office, actor, dossier_id, revision)
+    state = pinned(office, unit, dossier).states.get(dossier.state)
+    if state is None or state.mode != "correct":
+        raise Refused(refusal("not_now", state=dossier.state))
+    return dossier

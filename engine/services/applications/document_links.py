@@ -1,0 +1,115 @@
+"""A document lent by a link: whoever has it sees the whole document for a week, unless its holder takes the link back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused, refusal
+from engine.domain.common.access import is_owner
+from engine.domain.common.decision import EntryDraft
+from engine.domain.documents.documents import is_erased, status_of
+from engine.model import Procedure
+from engine.records.dossier import Actor, Dossier, IssuedDocument
+from engine.records.exchanges import Share
+from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.core.checkpoints import ASTRAY
+from engine.services.core.journalling import journalise
+from engine.services.keys.secrets import new_token, token_digest
+from engine.storage.unit_of_work import Unit
+
+LASTS: Final = timedelta(days=7)
+MOST: Final = 10  # links of one dossier that open at the same time
+_SHOWN: Final = frozenset({"valid", "expired", "replaced"})
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What a link shows."""
+
+    dossier: Dossier
+    procedure: Procedure
+    document: IssuedDocument
+    until: datetime
+
+
+def lend(office: Office, actor: Actor, dossier_id: str, document_id: str, *, token: str | None = None) -> str:
+    """A new link's token, told this once. Raises NotFound; Refused: shares_many. The same form sent twice is one link."""
+    secret = new_token() if token is None else _worked_out(office, document_id, token)
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        dossier, document = _own(office, unit, actor, dossier_id, document_id)
+        if unit.share(token_digest(secret)) is not None:
+            return secret
+        if len(list(_open(unit.shares_of(dossier.id), now))) >= MOST:
+            raise Refused(refusal("shares_many", maximum=MOST))
+        unit.put_share(Share(token_digest(secret), dossier.id, document.id, now, now + LASTS))
+        journalise(unit, dossier, [EntryDraft("shared", {"number": document.number})], actor, now)
+    return secret
+
+
+def shares_of(office: Office, actor: Actor, dossier_id: str, document_id: str) -> tuple[Share, ...]:
+    """The links of a document that still open, the oldest first."""
+    with office.store.unit() as unit:
+        dossier, document = _own(office, unit, actor, dossier_id, document_id)
+        found = unit.shares_of(dossier.id)
+    return tuple(one for one in _open(found, office.now()) if one.document == document.id)
+
+
+def take_back(office: Office, actor: Actor, dossier_id: str, document_id: str, share: str) -> None:
+    """Ends a link at once. Raises NotFound for one of another document."""
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        dossier, document = _own(office, unit, actor, dossier_id, document_id)
+        kept = unit.share(share)
+        if kept is None or (kept.dossier, kept.document) != (dossier.id, document.id):
+            raise NotFound
+        if kept.revoked_at is None:
+            unit.put_share(replace(kept, revoked_at=now))
+            journalise(unit, dossier, [EntryDraft("share_ended", {"number": document.number})], actor, now)
+
+
+def lent(office: Office, secret: str) -> Lent:
+    """What a link shows today; that it was opened is noted, not by whom. Raises NotFound when it is over, was taken back,
+    or the document is worth nothing any more."""
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        share = unit.share(token_digest(secret))
+        dossier = unit.dossier(share.dossier) if share is not None else None
+        if share is None or dossier is None or not list(_open((share,), now)):
+            raise NotFound
+        document = dossier.document(share.document)
+        if document is None or not _is_shown(document, now):
+            raise NotFound
+        unit.put_share(replace(share, opens=share.opens + 1, opened_at=now))
+        return Lent(dossier, pinned(office, unit, dossier), document, share.expires_at)
+
+
+def _own(office: Office, unit: Unit, actor: Actor, dossier_id: str, document_id: str) -> tuple[Dossier, IssuedDocument]:
+    dossier = seen(unit, office, actor, dossier_id)
+    document = dossier.document(document_id)
+    if not is_owner(dossier, actor) or document is None or not _is_shown(document, office.now()):
+        raise NotFound
+    return dossier, document
+
+
+def _is_shown(document: IssuedDocument, now: datetime) -> bool:
+    return not is_erased(document) and status_of(document, local_day(now)) in _SHOWN
+
+
+def _open(shares: Iterable[Share], now: datetime) -> Iterable[Share]:
+    """Those that hold now. One that ends later than any of today may was made under a clock that was ahead."""
+    latest = now + LASTS + ASTRAY
+    return (one for one in shares if one.revoked_at is None and now < one.expires_at <= latest)
+
+
+def _worked_out(office: Office, document_id: str, token: str) -> str:
+    said = f"{document_id}\x1f{token}".encode()
+    digest = hmac.new(office.keys.secret_for("shared documents"), said, hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,106 @@
+"""Is this paper true? What a stranger learns from a QR code or twelve digits, and what its holder may read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal, TypeAlias
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.core.values import Plain, Text, digits_only, has_check_digit
+from engine.domain.documents.documents import check_claims, is_erased, masked, status_of
+from engine.model import Procedure
+from engine.records.dossier import Actor, IssuedDocument
+from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.rate_limit import too_many
+from engine.services.limits.askers import CHECKS_PER_BROWSER, NOBODY, Asker, limits_of
+from engine.storage.unit_of_work import GLANCE
+
+Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
+
+CODE_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a stranger may know of a document. `holder` shows initials only. Unknown tells nothing else."""
+
+    kind: Kind
+    title: str = ""
+    number: str = ""
+    agency: Text | None = None
+    holder: str = ""
+    issued_on: date | None = None
+    valid_until: date | None = None
+    changed_on: date | None = None
+    document: IssuedDocument | None = None  # for a page that draws it to its holder; never shown to a stranger
+
+
+UNKNOWN: Final = Verdict("unknown")
+
+
+def is_code(token_or_code: str) -> bool:
+    """Whether it is twelve digits to count, or the token of a QR: that has 128 bits and needs no count."""
+    signs = any(sign.isalpha() or sign in "_" for sign in token_or_code)
+    return len(digits_only(token_or_code)) == CODE_DIGITS and not signs
+
+
+def verify(office: Office, token_or_code: str, asker: Asker = NOBODY) -> Verdict:
+    """What a document is worth today, by the token of its QR or its twelve digits. Raises Refused("too_many_tries")."""
+    digits, by_code = digits_only(token_or_code), is_code(token_or_code)
+    if by_code and asker != NOBODY:
+        _count(office, asker)
+    if by_code and not has_check_digit(digits):
+        return UNKNOWN
+    with office.store.unit() as unit:
+        found = unit.document_by_code(digits) if by_code else unit.document_by_token(token_or_code.strip())
+        dossier = unit.dossier(found[0]) if found else None
+        if found is None or dossier is None:
+            return UNKNOWN
+        procedure = pinned(office, unit, dossier)
+    return _verdict(office, procedure, found[1])
+
+
+def _verdict(office: Office, procedure: Procedure, document: IssuedDocument) -> Verdict:
+    output = procedure.outputs.get(document.output)
+    if output is None or output.verify == "none" or not is_intact(office, procedure, document):
+        return UNKNOWN
+    agency = office.directory.agencies.get(procedure.identity.agency)
+    changed = local_day(document.changed_at) if document.changed_at else None
+    return Verdict(
+        status_of(document, local_day(office.now())), document.title, document.number, agency.label if agency else None,
+        masked(document.holder), local_day(document.issued_at), document.valid_until, changed, document,
+    )  # fmt: skip
+
+
+def is_intact(office: Office, procedure: Procedure, document: IssuedDocument) -> bool:
+    """Whether the kept document is still the one that was signed, as far as it was not erased."""
+    claims = office.keys.check(document.jws)
+    if claims is None:
+        return False
+    faults = check_claims(document, claims, procedure, procedure.identity.agency)
+    return not faults or (is_erased(document) and faults == ("digest",))
+
+
+def _count(office: Office, asker: Asker) -> None:
+    with office.store.unit(write=True, patience=GLANCE) as unit:  # a guess that is not counted is not answered
+        closed = too_many(unit, office.now(), *limits_of(asker, "verify", CHECKS_PER_BROWSER))
+    if closed is not None:
+        raise Refused(closed)
+
+
+def read_document(office: Office, actor: Actor, dossier_id: str, document_id: str) -> IssuedDocument:
+    """A document of a dossier, to draw it again. An auditor reads that it exists, not what it says; nobody reads one
+    whose content was erased."""
+    with office.store.unit() as unit:
+        document = seen(unit, office, actor, dossier_id).document(document_id)
+    if document is None or is_erased(document) or actor.kind == "auditor":
+        raise NotFound
+    return document
+
+
+def jwks(office: Office) -> Mapping[str, Plain]:
+    """The public keys with which anyone verifies our signatures without asking us."""
+    return office.keys.jwks()

@@ -1,0 +1,85 @@
+"""A draft comes to the edition in force when somebody comes back to it, and is told what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from engine.domain.common.access import is_owner
+from engine.domain.editions.draft_migration import Redrafted, redraft
+from engine.domain.editions.renaming import Translation
+from engine.domain.forms.pages import dossier_label
+from engine.domain.workflow.transition_context import Moment
+from engine.model import Procedure
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
+from engine.services.applications.draft_answers import own_draft, without_orphans
+from engine.services.context.app_context import Office, pinned
+from engine.services.context.edition_cache import LostEdition
+from engine.services.core.commit import carry_out
+from engine.storage.unit_of_work import GLANCE, Busy, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A draft under a later edition, in force since `since`. `new`: how many questions it puts besides; `again`: those whose
+    answer must be given again or looked at; `prices`: in francs, before and now, where they differ."""
+
+    dossier: Dossier
+    book: Procedure
+    since: date | None
+    new: int
+    again: tuple[str, ...]
+    prices: tuple[int, int] | None = None
+
+
+def renew(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
+    """Brings a draft over, in the hand that fills it in; none where nothing changes, or while the store is locked. No book is
+    opened for that."""
+    if not is_outdated(office, dossier) or not is_owner(dossier, actor):
+        return None
+    try:
+        return _brought_over(office, actor, dossier)
+    except Busy:  # it is looked at as it stands; the next look brings it over
+        return None
+
+
+def _brought_over(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
+    with office.store.unit(write=True, patience=GLANCE) as unit:
+        draft = own_draft(unit, office, actor, dossier.id, filling=True)
+        found = _judged(office, unit, draft)
+        if found is None:
+            return None
+        book, told = found
+        after = without_orphans(told.decision.dossier)
+        label = dossier_label(book, after, office.day(), office.directory, office.wording)
+        decision = replace(told.decision, dossier=replace(after, label=label))
+        kept = carry_out(office, unit, told.before, decision, SYSTEM_ACTOR)
+    return Renewed(kept, book, book.identity.from_, len(told.new), told.again, told.prices)
+
+
+def is_outdated(office: Office, dossier: Dossier) -> bool:
+    """Whether a later edition than a draft's is in force."""
+    if not dossier.is_draft or dossier.closed_at is not None:
+        return False
+    current = office.catalogue.current_entry(dossier.procedure, office.day())
+    return current is not None and current.edition > dossier.edition
+
+
+def would_come_over(office: Office, unit: Unit, draft: Dossier) -> bool:
+    """Whether a draft about to be sent belongs under a later edition first."""
+    return is_outdated(office, draft) and _judged(office, unit, draft) is not None
+
+
+def _judged(office: Office, unit: Unit, draft: Dossier) -> tuple[Procedure, Redrafted] | None:
+    if not is_outdated(office, draft):  # somebody was faster
+        return None
+    try:
+        book = office.catalogue.current(draft.procedure, office.day())
+    except LostEdition:
+        return None
+    if book is None:
+        return None
+    translation = Translation.between(pinned(office, unit, draft), book)
+    moment = Moment(book, SYSTEM_ACTOR, office.now(), office.directory, office.wording)
+    told = redraft(translation, draft, unit.payments_of(draft.id), moment)
+    return (book, told) if told is not None else None

@@ -1,0 +1,182 @@
+"""Messages about a dossier: its owner asks, agents answer, each told that the other wrote. The journal commits to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from engine.core.gsm7 import to_gsm
+from engine.core.problems import Fact, Refusal, Refused, refusal
+from engine.core.values import Plain, group_number, new_id
+from engine.domain.common.access import is_owner
+from engine.domain.common.decision import EntryDraft
+from engine.domain.fields.views import AnswerProblem
+from engine.records.dossier import Actor, Attachment, Dossier, Letter
+from engine.records.exchanges import Message, Side
+from engine.services.applications.attachments import Upload
+from engine.services.context.app_context import NotFound, Office, seen
+from engine.services.core.idempotency import Memory, once
+from engine.services.core.journalling import journalise
+from engine.services.core.outbound_messages import dossier_link
+from engine.services.limits.file_counts import count_file, forget_file, sender_of
+from engine.storage.files.attachments import Lost
+from engine.storage.files.inspection import Rejected
+from engine.storage.gate import Crowded
+from engine.storage.unit_of_work import GLANCE, Busy, Unit
+
+LONGEST: Final = 1000
+MOST_A_DAY: Final = 20
+FILE_KINDS: Final = ("pdf", "jpg", "png")
+LARGEST_FILE: Final = 5_000_000
+_FILE: Final = "message"  # where its file lies among a dossier's
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`problem` says why the file was not kept; nothing was written then."""
+
+    message: Message | None
+    problem: AnswerProblem | None = None
+
+
+def write_message(
+    office: Office, actor: Actor, dossier_id: str, body: str, file: Upload | None = None, *, token: str | None = None
+) -> Written:
+    """Raises NotFound; Refused: messages_closed, message_empty, message_long, messages_many, too_many_tries."""
+    text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+    side = _side(dossier, actor)
+    if (closed := why_not(dossier)) is not None:
+        raise Refused(closed)
+    if not text:
+        raise Refused(refusal("message_empty"))
+    if len(text) > LONGEST:
+        raise Refused(refusal("message_long", maximum=LONGEST, over=len(text) - LONGEST))
+    try:
+        files = (_kept(office, actor, dossier, file),) if file is not None else ()
+    except Rejected as rejected:
+        facts: dict[str, Fact] = {"type": "file", **rejected.facts}
+        return Written(None, AnswerProblem(_FILE, rejected.code, facts))
+
+    def work(unit: Unit) -> Written:
+        before = seen(unit, office, actor, dossier_id)
+        if (closed := why_not(before)) is not None:
+            raise Refused(closed)
+        now = office.now()
+        if unit.count_try(f"messages@{before.id}@{side}", f"{office.day()}") > MOST_A_DAY:
+            raise Refused(refusal("messages_many", maximum=MOST_A_DAY))
+        others: Side = "agent" if side == "applicant" else "applicant"
+        unit.read_messages(before.id, others, now)  # who answers has read
+        told_already = before.id in unit.unread_messages([before.id], side)
+        message = Message(new_id(), before.id, now, actor.id, side, text, files)
+        unit.add_message(message)
+        entry: dict[str, Plain] = {"message": message.id, "side": side, "files": len(files)}
+        commits: dict[str, Plain] = {f"messages.{message.id}": text}
+        commits |= {f"files.{one.id}": one.sha256 for one in files}
+        if side == "agent" and not told_already:
+            _tell(office, unit, before, message)
+        journalise(unit, before, [EntryDraft("message", entry, commits)], actor, now)
+        return Written(message)
+
+    digests = [one.sha256 for one in files]
+    return once(office, actor, "write_message", token, (dossier_id, text, digests), work, WRITTEN)
+
+
+def _recall(unit: Unit, kept: Plain) -> Written:
+    dossier_id, _, message_id = str(kept).partition(" ")
+    return Written(next(one for one in unit.messages_of(dossier_id) if one.id == message_id))
+
+
+WRITTEN: Final[Memory[Written]] = Memory(
+    lambda written: f"{written.message.dossier} {written.message.id}" if written.message else "", _recall
+)
+
+
+def read_messages(office: Office, actor: Actor, dossier_id: str) -> tuple[Message, ...]:
+    """All of them, the oldest first; those of the other side are read from now on."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        found = unit.messages_of(dossier.id)
+        others: Side = "agent" if _side(dossier, actor) == "applicant" else "applicant"
+        unread = unit.unread_messages([dossier.id], others)
+    if unread:
+        with suppress(Busy), office.store.unit(write=True, patience=GLANCE) as unit:  # the next look marks them
+            unit.read_messages(dossier.id, others, office.now())
+    return found
+
+
+def count_messages(office: Office, actor: Actor, dossier_id: str) -> int:
+    """How many were written, on both sides; none is read by being counted. Raises NotFound."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        _side(dossier, actor)
+        return len(unit.messages_of(dossier.id))
+
+
+def unread(office: Office, actor: Actor, dossiers: Iterable[str]) -> Mapping[str, int]:
+    """How many messages each of these dossiers holds that this side has not read."""
+    with office.store.unit() as unit:
+        return unit.unread_messages(list(dossiers), "applicant" if actor.kind == "agent" else "agent")
+
+
+def read_file(office: Office, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
+    """The file of a message, for both sides. Raises NotFound."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        _side(dossier, actor)
+        named = [file for message in unit.messages_of(dossier.id) for file in message.files]
+    found = next((one for one in named if one.id == attachment_id), None)
+    if found is None:
+        raise NotFound
+    try:
+        return found, office.attachments.read(found.sha256, dossier.id)
+    except Lost:
+        raise NotFound from None
+
+
+def why_not(dossier: Dossier) -> Refusal | None:
+    """Why nobody writes about this dossier now; None when they may."""
+    if dossier.is_draft or dossier.closed_at is not None:
+        return refusal("messages_closed", why="draft" if dossier.is_draft else "over")
+    return None
+
+
+def _side(dossier: Dossier, actor: Actor) -> Side:
+    """Controllers read the journal, which says that something was written, not what. Raises NotFound."""
+    if is_owner(dossier, actor):
+        return "applicant"
+    if actor.kind == "agent":
+        return "agent"
+    raise NotFound
+
+
+def _kept(office: Office, actor: Actor, dossier: Dossier, file: Upload) -> Attachment:
+    sender = sender_of(office, actor)
+    count_file(office, dossier, len(file.data))
+    try:
+        kept = office.attachments.keep(file.data, file.name, FILE_KINDS, LARGEST_FILE, dossier.id, sender=sender)
+    except Crowded:
+        forget_file(office, dossier)
+        raise
+    return Attachment(
+        new_id(), _FILE, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages, actor.id
+    )  # fmt: skip
+
+
+def _tell(office: Office, unit: Unit, dossier: Dossier, message: Message) -> None:
+    """The applicant, that a message waits; never what it says."""
+    facts = {"dossier": group_number(dossier.number), "link": dossier_link(office, dossier)}
+    addresses = (("sms", dossier.contact_phone), ("email", dossier.contact_email))
+    for channel, to in addresses:
+        if not to:
+            continue
+        said = office.wording.say(f"message.told.{channel}", dossier.language, facts)
+        subject = office.wording.say("message.told.subject", dossier.language, facts) if channel == "email" else ""
+        letter = Letter(
+            new_id(), dossier.id, "sms" if channel == "sms" else "email", to, subject,
+            to_gsm(said) if channel == "sms" else said, message.at, f"{dossier.id}:message:{message.id}:{channel}", message.at,
+        )  # fmt: skip
+        unit.add_letter(letter)

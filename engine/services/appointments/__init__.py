@@ -1,0 +1,1 @@
+"""Bookings, walk-ins, opening changes, lost appointments, capacity."""

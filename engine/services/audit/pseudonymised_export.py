@@ -1,0 +1,139 @@
+"""What controllers take away to read with SQL: every request that was sent and its whole journal, with nobody in it.
+
+Dossiers, people and payments stand under names made with the office's secret: the same at each time, so that two files can be
+joined, and no way back for whoever has only them. Answers are told, never what they say; of a journal only what is code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final
+
+from engine.core.values import Plain
+from engine.journal.chain import Entry
+from engine.records.codec import instant_text
+from engine.records.dossier import Dossier, Payment
+from engine.services.context.app_context import Office
+from engine.storage.sqlite.pseudonymised_file import Cell, Columns, write_masked
+
+TABLES: Final[Mapping[str, Columns]] = {
+    "dossiers": {
+        "dossier": str, "procedure": str, "edition": int, "fingerprint": str, "state": str, "channel": str, "language": str,
+        "office": str, "applicant": str, "assigned": str, "opened_at": str, "submitted_at": str, "due_at": str, "closed_at": str,
+        "erased_at": str, "answers": int, "files": int,
+    },
+    "journal": {
+        "dossier": str, "n": int, "at": str, "kind": str, "by_kind": str, "by": str, "fingerprint": str, "transition": str,
+        "source": str, "target": str, "fee": str, "output": str, "appointment": str, "amount": int, "hash": str,
+    },
+    "answers": {"dossier": str, "question": str},
+    "fees": {"dossier": str, "fee": str, "amount": int, "paid": int, "at": str},
+    "payments": {
+        "payment": str, "dossier": str, "fees": str, "amount": int, "provider": str, "method": str, "status": str,
+        "reason": str, "started_at": str, "ended_at": str,
+    },
+    "visits": {
+        "dossier": str, "appointment": str, "office": str, "start": str, "minutes": int, "status": str, "moves": int,
+    },
+    "documents": {
+        "dossier": str, "output": str, "status": str, "issued_at": str, "valid_until": str, "changed_at": str,
+    },
+}  # fmt: skip
+INDEXES: Final = (
+    *((name, "dossier") for name in TABLES),
+    ("dossiers", "procedure"),
+    ("journal", "kind"),
+    ("journal", "by"),
+)
+_CODES: Final = ("transition", "source", "target", "fee", "output", "appointment")  # of what an entry says
+_CODE: Final = re.compile(r"[a-z][a-z0-9_.-]{0,79}")
+_NAMED: Final = 16  # signs of a made-up name
+
+Row = tuple[str, Mapping[str, Cell]]
+
+
+def write_for_controllers(office: Office, file: Path, procedure: str | None = None) -> dict[str, int]:
+    """Writes the file; how many rows each table has. Drafts are not in it: nobody but their owner reads them. Each dossier is
+    read at one moment, the file as a whole is not. Raises FileExistsError, OSError."""
+    return write_masked(file, TABLES, INDEXES, _rows(office, procedure))
+
+
+def _rows(office: Office, procedure: str | None) -> Iterator[Row]:
+    for dossier_id in office.store.all_dossiers(procedure):
+        with office.store.unit() as unit:
+            dossier = unit.dossier(dossier_id)
+            if dossier is None or dossier.is_draft:
+                continue
+            entries, payments = unit.entries(dossier_id), unit.payments_of(dossier_id)
+        yield from _of(dossier, entries, payments, lambda kind, id: _name(office, kind, id))
+
+
+def _name(office: Office, kind: str, id: str | None) -> str | None:
+    return office.keys.seal_code("masked", kind, id)[:_NAMED] if id else None
+
+
+def _of(
+    dossier: Dossier,
+    entries: tuple[Entry, ...],
+    payments: tuple[Payment, ...],
+    named: Callable[[str, str | None], str | None],
+) -> Iterator[Row]:
+    ref: dict[str, Cell] = {"dossier": named("dossier", dossier.id)}
+    yield "dossiers", ref | {
+        "procedure": dossier.procedure, "edition": dossier.edition, "fingerprint": dossier.fingerprint,
+        "state": dossier.state, "channel": dossier.channel, "language": dossier.language, "office": dossier.office,
+        "applicant": named("person", dossier.owner), "assigned": named("person", dossier.assigned),
+        "opened_at": _at(dossier.created_at), "submitted_at": _at(dossier.submitted_at), "due_at": _at(dossier.due_at),
+        "closed_at": _at(dossier.closed_at), "erased_at": _at(dossier.erased_at),
+        "answers": len(dossier.answers), "files": len(dossier.attachments),
+    }  # fmt: skip
+    for entry in entries:
+        yield "journal", ref | _entry(entry, named)
+    for question in sorted(dossier.answers):
+        yield "answers", ref | {"question": question}
+    for owed in dossier.owed.values():
+        yield "fees", ref | {"fee": owed.fee, "amount": owed.amount, "paid": owed.paid, "at": _at(owed.at)}
+    for one in payments:
+        yield "payments", ref | {
+            "payment": named("payment", one.id), "fees": " ".join(one.fees), "amount": one.amount, "provider": one.provider,
+            "method": _code(one.method), "status": one.status, "reason": _code(one.reason),
+            "started_at": _at(one.started_at), "ended_at": _at(one.ended_at),
+        }  # fmt: skip
+    for visit in dossier.bookings.values():
+        yield "visits", ref | {
+            "appointment": visit.appointment, "office": visit.office, "start": _at(visit.start), "minutes": visit.minutes,
+            "status": visit.status, "moves": visit.moves,
+        }  # fmt: skip
+    for paper in dossier.documents:
+        yield "documents", ref | {
+            "output": paper.output, "status": paper.status, "issued_at": _at(paper.issued_at),
+            "valid_until": _day(paper.valid_until), "changed_at": _at(paper.changed_at),
+        }  # fmt: skip
+
+
+def _entry(entry: Entry, named: Callable[[str, str | None], str | None]) -> dict[str, Cell]:
+    body: Mapping[str, Plain] = entry.body if isinstance(entry.body, dict) else {}
+    amount = body.get("amount")
+    said: dict[str, Cell] = {name: _code(body.get(name)) for name in _CODES}
+    said |= {
+        "n": entry.n, "at": _at(entry.at), "kind": entry.kind, "by_kind": entry.actor_kind,
+        "by": named("person", entry.actor), "fingerprint": entry.edition, "hash": entry.hash,
+        "amount": amount if isinstance(amount, int) and not isinstance(amount, bool) else None,
+    }  # fmt: skip
+    return said
+
+
+def _code(said: Plain) -> str | None:
+    """What can be nothing but a code of a definition or of ours; a number of a telephone or a name is none."""
+    return said if isinstance(said, str) and _CODE.fullmatch(said) else None
+
+
+def _at(instant: datetime | None) -> str | None:
+    return instant_text(instant) if instant is not None else None
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day is not None else None

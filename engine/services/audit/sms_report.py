@@ -1,0 +1,72 @@
+"""Text messages that left and their cost, by month, procedure and country, for those who pay them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import phonenumbers
+
+from engine.core.clock import local_day
+from engine.core.gsm7 import sms_parts
+from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
+from engine.integrations.gateways import OTHER_COUNTRY
+from engine.records.dossier import Actor, Letter
+from engine.records.sms_counts import SmsCount
+from engine.services.context.app_context import NotFound, Office
+from engine.storage.unit_of_work import Unit
+
+PORTAL: Final = "portal"  # how messages that concern no dossier are named
+
+
+def count_sms(office: Office, unit: Unit, letters: Iterable[Letter]) -> None:
+    """Adds the messages that have just left and are not marked as sent yet. Letters and sums are locked in one order, so that
+    two workers do not wait for each other."""
+    left = (one for one in letters if one.channel == "sms" and one.sent_at is not None)
+    found = [_counted(office, unit, one) for one in sorted(left, key=lambda one: one.id)]
+    for one in sorted(filter(None, found), key=lambda one: (one.month, one.procedure, one.country)):
+        unit.add_sms(one)
+
+
+def _counted(office: Office, unit: Unit, letter: Letter) -> SmsCount | None:
+    procedure = unit.unsent_for(letter.id)
+    if procedure is None or letter.sent_at is None:  # counted by another worker, or erased with its dossier
+        return None
+    country, segments = country_of(letter.to), sms_parts(letter.body).count
+    price = price_to(office.sms_prices, country)
+    month = f"{local_day(letter.sent_at):%Y-%m}"
+    return SmsCount(
+        month, procedure, country, 1, segments, 0 if price is not None else segments, segments * (price or 0)
+    )
+
+
+def country_of(phone: str) -> str:
+    """Of a number in E.164, by its prefix; empty when none has it."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None)) or ""
+    except phonenumbers.NumberParseException:
+        return ""
+
+
+def price_to(prices: Mapping[str, int], country: str) -> int | None:
+    """Of one segment, in hundredths of a franc; none where none was set."""
+    return prices.get(country, prices.get(OTHER_COUNTRY))
+
+
+def may_read_report(actor: Actor) -> bool:
+    return actor.kind == "system" or (actor.kind == "agent" and is_administrator(actor))
+
+
+def sms_report(office: Office, actor: Actor, month: str = "") -> tuple[SmsCount, ...]:
+    """The sums of a month, or of all, the newest first. An administrator of agencies reads those of their procedures; who
+    administers everything also reads what concerns no dossier. Raises NotFound for anybody else."""
+    if not may_read_report(actor):
+        raise NotFound
+    with office.store.unit() as unit:
+        found = unit.sms_counts(month)
+    if administers(actor, (EVERYWHERE,)):
+        return found
+    day, catalogue = office.day(), office.catalogue
+    outlines = {name: catalogue.current_outline(name, day) for name in {one.procedure for one in found}}
+    mine = {name for name, outline in outlines.items() if outline and administers(actor, (outline.agency,))}
+    return tuple(one for one in found if one.procedure in mine)

@@ -1,0 +1,273 @@
+"""Statistics: the journal counted as it grows, and what was counted, for who may know it.
+
+Counting goes once over the journal in the order of time, some minutes behind it, for a unit that is still open may keep an
+entry sealed a moment ago. No page walks over dossiers: pages read the counts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from engine.domain.common.access import in_mandate
+from engine.domain.common.agent_rights import administers
+from engine.domain.common.working_time import add_months
+from engine.domain.reporting.counters import Case, counts_of
+from engine.domain.reporting.figures import FLOWING
+from engine.model import Procedure
+from engine.model.summary import Outline
+from engine.records.dossier import Actor
+from engine.records.statistics import ENTRIES, JOURNAL, STANDING, Asked, Count, Mark
+from engine.services.context.app_context import Office
+from engine.services.context.edition_cache import LostEdition
+from engine.storage.unit_of_work import Conflict, Unit
+
+log = logging.getLogger("guichet.statistics")
+
+BEHIND: Final = timedelta(minutes=5)  # longer than any unit may take, and than clocks of two machines differ
+BATCH: Final = 200
+AT_ONCE: Final = 25  # batches of one turn
+LATELY: Final = 3  # months, this one included
+_TIMES: Final = ("delay", "judged", "late")
+
+
+# -- counting ----------------------------------------------------------------------------------------------------------
+
+
+def count_up(office: Office) -> int:
+    """Counts what the journal holds since the last time; so much at a turn. How many entries were counted. Any number of
+    workers may do it at once: an entry is counted once, by whoever moves the mark over it."""
+    until, done = office.now() - BEHIND, 0
+    for _ in range(AT_ONCE):
+        with office.store.unit() as unit:
+            before = unit.tally_mark()
+            new = unit.counted_after(before, until, BATCH)
+            counts = {**_counted(office, unit, new), ENTRIES: len(new) + _uncounted(unit, before)}
+        if not new:
+            break
+        try:
+            with office.store.unit(write=True) as unit:
+                unit.add_tallies(counts, before, new[-1])
+        except Conflict:
+            break
+        done += len(new)
+    return done
+
+
+def count_again(office: Office) -> int:
+    """Forgets what was counted and counts the whole journal anew: after a backup was brought back, or to check."""
+    with office.store.unit(write=True) as unit:
+        unit.forget_tallies()
+    done = 0
+    while counted := count_up(office):
+        done += counted
+    return done
+
+
+def _uncounted(unit: Unit, mark: Mark | None) -> int:
+    """The entries until a mark, where their number was not kept yet: so that `fsck` tells those that come behind it later on."""
+    return 0 if mark is None or unit.tallies(Asked((JOURNAL,))) else unit.entries_until(mark)
+
+
+def _counted(office: Office, unit: Unit, new: Iterable[Mark]) -> Mapping[Count, int]:
+    by_dossier: dict[str, set[int]] = {}
+    for one in new:
+        by_dossier.setdefault(one.dossier, set()).add(one.n)
+    counts: Counter[Count] = Counter()
+    for dossier_id, numbers in by_dossier.items():
+        case = _case(office, unit, dossier_id)
+        if case is None:
+            continue
+        try:
+            found = list(counts_of(case, numbers, office.directory))
+        except Exception:  # one dossier that cannot be counted must not stop all the others for ever
+            log.exception("dossier %s is not counted", dossier_id)
+            continue
+        for count, n in found:
+            counts[count] += n
+    return counts
+
+
+def _case(office: Office, unit: Unit, dossier_id: str) -> Case | None:
+    dossier, entries = unit.dossier(dossier_id), unit.entries(dossier_id)
+    if dossier is None:
+        return None
+    books: dict[str, Procedure] = {}
+    for fingerprint in {dossier.fingerprint, *(one.edition for one in entries)}:
+        try:
+            books[fingerprint] = office.shelf.pinned(office.catalogue, unit, replace(dossier, fingerprint=fingerprint))
+        except LostEdition:
+            log.warning("the edition %s cannot be read", fingerprint[:12])
+    return Case(dossier, entries, books)
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted from a month until now, and until when it was."""
+
+    counts: Mapping[Count, int]
+    until: datetime
+
+
+def counted_until(office: Office) -> datetime:
+    """The instant until which everything is counted: now, unless entries wait to be."""
+    now = office.now()
+    with office.store.unit() as unit:
+        return _until(unit, now)
+
+
+def _until(unit: Unit, now: datetime) -> datetime:
+    mark = unit.tally_mark()
+    waiting = unit.counted_after(mark, now, 1)
+    return mark.at if waiting and mark else waiting[0].at if waiting else now
+
+
+def public_counts(office: Office, since: str, procedure: str) -> Counted:
+    """Of one procedure, from a month on."""
+    return _read(office, [Asked(_from(office, since), (procedure,))])
+
+
+def counts_of_one(office: Office, actor: Actor, since: str, procedure: str, place: str = "") -> Counted:
+    """The same as an agent or a controller may know it, of one office where it is said. An agent bound to offices knows these;
+    who leads an agency knows all of its offices."""
+    asked = [
+        Asked(_from(office, since), (one.id,), _places(_bounds(actor, one), place))
+        for one in scope(office, actor)
+        if one.id == procedure
+    ]
+    return _read(office, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Procedures whose figures somebody may know, and in which offices (none = all). Without ids, every procedure."""
+
+    ids: tuple[str, ...] | None = None
+    places: frozenset[str] | None = None
+
+
+EVERYTHING: Final = (Reach(),)
+
+
+def reach(office: Office, actor: Actor, place: str = "") -> tuple[Reach, ...]:
+    """What an agent or a controller may know, of one office where it is said."""
+    if actor.kind == "auditor" and not actor.procedures and not place:
+        return EVERYTHING
+    by_bounds: dict[frozenset[str], list[str]] = {}
+    for one in scope(office, actor):
+        by_bounds.setdefault(_bounds(actor, one), []).append(one.id)
+    return tuple(Reach(tuple(ids), _places(bounds, place)) for bounds, ids in by_bounds.items())
+
+
+def counted_procedures(office: Office, within: Iterable[Reach], first: str, last: str) -> frozenset[str]:
+    """Those with anything to tell between two months, or now."""
+    months = tuple(one for one in _from(office, first) if one <= last)
+    with office.store.unit() as unit:
+        return frozenset().union(*(unit.tallied(Asked(months, *_of(one), figures=FLOWING)) for one in within))
+
+
+def table_of(office: Office, within: Iterable[Reach], first: str, last: str, ids: Collection[str]) -> Counted:
+    """What each of these procedures counts between two months, its offices together."""
+    months = _from(office, first)
+    asked = []
+    for one in within:
+        known = tuple(sorted(set(ids) if one.ids is None else set(ids) & set(one.ids)))
+        if known:
+            inside = tuple(month for month in months if first <= month <= last)
+            asked += [Asked(months, known, one.places, FLOWING), Asked(inside, known, one.places, _TIMES)]
+    return _read(office, asked, together=True)
+
+
+def trend_of(office: Office, within: Iterable[Reach], since: str) -> Counted:
+    """What all of them come to, from a month on."""
+    months, figures = _from(office, since), (*FLOWING, "judged", "late")
+    asked = [Asked(months, ("",) if one.ids is None else one.ids, one.places, figures) for one in within]
+    return _read(office, asked, together=True)
+
+
+def received_lately(office: Office) -> Mapping[str, int]:
+    """How many requests each procedure received these last months, in one reading of the counts."""
+    first = add_months(office.day().replace(day=1), 1 - LATELY).isoformat()[:7]
+    months = tuple(one for one in _from(office, first) if one != STANDING)
+    with office.store.unit() as unit:
+        found = unit.tallies_together(Asked(months, figures=("received",)))
+    total = Counter[str]()
+    for one, n in found.items():
+        total[one.procedure] += n
+    del total[""]  # what all of them come to
+    return total
+
+
+def _of(one: Reach) -> tuple[tuple[str, ...] | None, frozenset[str] | None]:
+    return one.ids, one.places
+
+
+def _from(office: Office, first: str) -> tuple[str, ...]:
+    """The months from one until now, and what stands now."""
+    day, found = date.fromisoformat(f"{first}-01"), [STANDING]
+    while day <= office.day():
+        found.append(day.isoformat()[:7])
+        day = add_months(day, 1)
+    return tuple(found)
+
+
+def _bounds(actor: Actor, procedure: Outline) -> frozenset[str]:
+    """The offices of a procedure that somebody knows; empty = all."""
+    return frozenset() if leads(actor, procedure) else actor.offices
+
+
+def _places(offices: frozenset[str], place: str) -> frozenset[str] | None:
+    """What has no office yet (a request that was begun) is everybody's, as it is in the trays."""
+    if place:
+        return frozenset({place}) & (offices or {place})
+    return offices | {""} if offices else None
+
+
+def _read(office: Office, asked: Iterable[Asked], together: bool = False) -> Counted:
+    now = office.now()
+    with office.store.unit() as unit:
+        found: dict[Count, int] = {}
+        for one in asked:
+            found.update(unit.tallies_together(one) if together else unit.tallies(one))
+        return Counted(found, _until(unit, now))
+
+
+def scope(office: Office, actor: Actor) -> tuple[Outline, ...]:
+    """The procedures in service whose figures are this person's to know: those in which they have a part or whose agency they
+    lead; those of a controller's mandate."""
+    catalogue = office.catalogue
+    if actor.kind == "auditor":
+        return tuple(one for one in catalogue.outlines() if in_mandate(actor, one.id))
+    if actor.kind != "agent":
+        return ()
+    mine = {one.id for one in office.shelf.having(catalogue, actor.roles)}
+    return tuple(one for one in catalogue.outlines() if one.id in mine or leads(actor, one))
+
+
+def leads(actor: Actor, procedure: Outline) -> bool:
+    """Whether somebody knows every office of the agency: who leads it, and a controller."""
+    return actor.kind == "auditor" or administers(actor, (procedure.agency,))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnActs:
+    """What one agent did themself: steps taken, in how many dossiers, and messages written."""
+
+    steps: int
+    dossiers: int
+    messages: int
+
+
+def own_acts(office: Office, actor: Actor, first: datetime, end: datetime) -> OwnActs:
+    """Of the person who asks, and of nobody else: nobody's work is compared with another's."""
+    with office.store.unit() as unit:
+        acts = unit.acts_of(actor.id, first, end)
+    steps, dossiers = acts.get("transition", (0, 0))
+    return OwnActs(steps, dossiers, acts.get("message", (0, 0))[0])

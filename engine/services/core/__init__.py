@@ -1,0 +1,1 @@
+"""Application context, commit of a decision, idempotency, jobs, keys, outbound messages."""

@@ -1,0 +1,286 @@
+"""Keeping a decision: the one place where what the rules decided becomes fact, whole, in the caller's unit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused, refusal
+from engine.core.values import Plain, check_digit, new_id
+from engine.domain.appointments.appointments import resource_key
+from engine.domain.common.decision import Decision, EntryDraft, IssueOrder
+from engine.domain.documents.documents import (
+    content_digest,
+    document_claims,
+    document_number,
+    prepare_document,
+    series_of,
+)
+from engine.domain.fields.scope import scope_of
+from engine.domain.messages.notifications import letters_for
+from engine.domain.messages.preferences import Wishes, is_wished, wishes_of
+from engine.domain.workflow.awaited import registers_awaited, roles_awaited
+from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
+from engine.domain.workflow.linked_dossiers import succeeded
+from engine.model import Procedure
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, Letter
+from engine.services.context.app_context import Office, pinned
+from engine.services.core.appointment_links import visit_link
+from engine.services.core.call_queue import queue_look_ups
+from engine.services.core.fee_accounts import given_back
+from engine.services.core.journalling import journalise
+from engine.services.core.outbound_messages import dossier_link
+from engine.services.core.waiting_list import seats_changed
+from engine.services.keys.secrets import random_digits
+from engine.services.limits.code_limits import refuse_sms
+from engine.storage.unit_of_work import Taken, Unit
+
+_MOST_SERIALS: Final = 100  # a number already given by another series is passed over
+
+
+def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
+    """Keeps the dossier with its next revision, and all that is owed with it. Raises `Conflict` when somebody was faster,
+    Refused("slot_full") when the seat was taken meanwhile."""
+    now = office.now()
+    procedure = pinned(office, unit, before)
+    numbered = tuple(_issue(office, unit, procedure, decision.dossier, order, now) for order in decision.issue)
+    issued = tuple(document for document, _, _ in numbered)
+    dossier = replace(
+        decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1,
+        awaits=roles_awaited(procedure, decision.dossier, local_day(now), office.directory),
+    )  # fmt: skip
+    unit.put_dossier(dossier, before.revision)
+    _keep_seats(unit, procedure, before, dossier, decision.releases)
+    seats_changed(office, unit, procedure, before, dossier, decision.releases)
+    _keep_documents(unit, dossier, issued, decision)
+    _succeed(office, unit, procedure, before, dossier, issued, now)
+    back = _to_payers(unit, dossier, decision) if decision.returns else ()
+    drafts = (*decision.entries, *_issued_entries(dossier, numbered), *_status_entries(dossier, decision), *back)
+    letters = letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now)
+    for letter in _wished(unit, dossier, letters):
+        unit.add_letter(_counted(office, unit, dossier, letter))
+    unit.set_timers(dossier.id, decision.timers)
+    journalise(unit, dossier, drafts, actor, now)
+    queue_look_ups(unit, registers_awaited(procedure, dossier, local_day(now), office.directory), dossier.id, now)
+    return dossier
+
+
+def letters_owed(
+    office: Office, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime
+) -> tuple[Letter, ...]:
+    """The messages of a decision, its documents numbered; the same for a preview, which keeps none."""
+    link = dossier_link(office, decision.dossier)
+    return letters_for(
+        procedure, before, decision, actor, now, office.directory, office.wording, link, new_id,
+        lambda appointment: visit_link(office, decision.dossier, appointment),
+    )  # fmt: skip
+
+
+def _wished(unit: Unit, dossier: Dossier, letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
+    """The letters without those that the applicant wishes to do without."""
+    wishes = wishes_of(unit.account(dossier.owner)) if letters else Wishes()
+    by_sms = {_event(letter) for letter in letters if letter.channel == "sms"}
+    return tuple(one for one in letters if is_wished(wishes, one, _event(one), _event(one) in by_sms))
+
+
+def _counted(office: Office, unit: Unit, dossier: Dossier, letter: Letter) -> Letter:
+    """An SMS to a number that the applicant typed, their own set apart, is counted as a code to it; at the bound it is kept as
+    one that does not leave."""
+    if letter.channel != "sms" or letter.to == dossier.contact_phone:
+        return letter
+    closed = refuse_sms(office, unit, letter.created_at, letter.to)
+    return replace(letter, failed=closed.code) if closed else letter
+
+
+def _event(letter: Letter) -> str:
+    """What a letter of a dossier is about, as its dedupe key says (`dossier:revision:event:channel:to`)."""
+    return letter.dedupe.split(":", 2)[-1].partition(f":{letter.channel}:")[0]
+
+
+def keep(
+    office: Office, unit: Unit, before: Dossier, after: Dossier, drafts: Iterable[EntryDraft], actor: Actor
+) -> Dossier:
+    """Keeps a change that moves nothing in the circuit: answers saved, a file received, a hand changed."""
+    dossier = replace(after, revision=before.revision + 1)
+    unit.put_dossier(dossier, before.revision)
+    journalise(unit, dossier, drafts, actor, office.now())
+    return dossier
+
+
+def check_open_draft(dossier: Dossier) -> None:
+    """Whatever a caller read before: what only a draft may have befall it befalls nothing else. Raises Refused: already_submitted,
+    closed."""
+    if not dossier.is_draft:
+        raise Refused(refusal("already_submitted"))
+    if dossier.closed_at is not None:
+        raise Refused(refusal("closed"))
+
+
+def forget_draft(office: Office, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
+    """Closes a draft and forgets what was written in it: answers, files, label, where its owner was written to, and the salts
+    that could tell them. Its journal says that it was there. Raises Refused: already_submitted, closed."""
+    check_open_draft(before)
+    return _forgotten(office, unit, before, replace(before, closed_at=office.now()), actor)
+
+
+def forget_expired(office: Office, unit: Unit, before: Dossier) -> Dossier:
+    """The same of a draft that time closed in this unit. Raises Refused("already_submitted")."""
+    if not before.is_draft or before.closed_at is None:
+        raise Refused(refusal("already_submitted"))
+    return _forgotten(office, unit, before, before, SYSTEM_ACTOR)
+
+
+def _forgotten(office: Office, unit: Unit, before: Dossier, closed: Dossier, actor: Actor) -> Dossier:
+    after = replace(
+        closed, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None
+    )  # fmt: skip
+    body = {"revision": before.revision + 1, "closed": True}
+    unit.erase_salts(before.id)
+    unit.set_timers(before.id, ())
+    return keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
+
+
+# -- documents ---------------------------------------------------------------------------------------------------------
+
+
+_Numbered: TypeAlias = tuple[IssuedDocument, str, int]  # in which series, under which number
+
+
+def _issue(
+    office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, now: datetime
+) -> _Numbered:
+    """Numbers, writes and signs one document, and keeps it."""
+    output = procedure.outputs[order.output]
+    scope = scope_of(procedure, dossier, local_day(now), office.directory)
+    for _ in range(_MOST_SERIALS):
+        series = series_of(output, procedure, dossier, now)
+        serial = unit.next_serial(series)
+        number = document_number(output, procedure, dossier, now, serial)
+        document = prepare_document(
+            procedure, dossier, order, scope, number, _new_code(), new_id(), now, office.directory, office.wording
+        )
+        claims = document_claims(document, procedure, procedure.identity.agency)
+        signed = replace(document, jws=office.keys.sign(claims))
+        try:
+            unit.add_document(dossier.id, signed)
+        except Taken:
+            continue
+        return signed, series, serial
+    raise Refused(refusal("number_taken", output=output.id))
+
+
+def _new_code() -> str:
+    """Twelve digits that nobody guesses, the last of which finds typing mistakes."""
+    digits = random_digits(11)
+    return digits + check_digit(digits)
+
+
+def _keep_documents(unit: Unit, dossier: Dossier, issued: tuple[IssuedDocument, ...], decision: Decision) -> None:
+    new = {document.id for document in issued}
+    for document_id, _ in decision.documents:
+        document = dossier.document(document_id)
+        if document is not None and document_id not in new:
+            unit.put_document(document)
+
+
+def _succeed(
+    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier,
+    issued: tuple[IssuedDocument, ...], now: datetime,
+) -> None:  # fmt: skip
+    """Documents of earlier dossiers that this one replaces or revokes."""
+    outputs = tuple(one.output for one in issued)
+    for earlier, ended in succession(office, unit, procedure, before, after, outputs, now):
+        kept = {one.id: one for one in ended}
+        documents = tuple(kept.get(one.id, one) for one in earlier.documents)
+        changed = replace(earlier, documents=documents, revision=earlier.revision + 1)
+        unit.put_dossier(changed, earlier.revision)
+        for document in ended:
+            unit.put_document(document)
+        order = Decision(changed, documents=tuple((one.id, one.status) for one in ended))
+        journalise(unit, changed, _status_entries(changed, order), SYSTEM_ACTOR, now)
+
+
+def succession(
+    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, outputs: Collection[str],
+    now: datetime,
+) -> Iterator[tuple[Dossier, tuple[IssuedDocument, ...]]]:  # fmt: skip
+    """Each earlier dossier to whose documents this one puts an end, issuing `outputs`, and these as they become. None is
+    looked at where nothing is issued and nothing ends: its edition may be lost."""
+    if not outputs and (after.closed_at is None or before.closed_at is not None):
+        return
+    for link in procedure.links():
+        linked = after.links.get(link.id)
+        earlier = unit.dossier(linked.dossier) if linked else None
+        if earlier is None:
+            continue
+        ended = succeeded(procedure, link, before, after, outputs, earlier, pinned(office, unit, earlier), now)
+        if ended:
+            yield earlier, ended
+
+
+def _issued_entries(dossier: Dossier, issued: tuple[_Numbered, ...]) -> tuple[EntryDraft, ...]:
+    return tuple(
+        EntryDraft("issued", {
+            "revision": dossier.revision, "output": one.output, "number": one.number, "digest": content_digest(one),
+            "series": series, "serial": serial,
+        })
+        for one, series, serial in issued
+    )  # fmt: skip
+
+
+def _status_entries(dossier: Dossier, decision: Decision) -> tuple[EntryDraft, ...]:
+    """Documents whose worth changed."""
+    return tuple(
+        EntryDraft("document_status", {
+            "revision": dossier.revision, "number": document.number, "output": document.output, "status": status,
+        })
+        for document_id, status in decision.documents
+        if (document := dossier.document(document_id)) is not None
+    )  # fmt: skip
+
+
+def _to_payers(unit: Unit, dossier: Dossier, decision: Decision) -> Iterator[EntryDraft]:
+    """Money to give back, an entry a payer; what came by no payment that is known, in one that names none."""
+    entries, payments = unit.entries(dossier.id), unit.payments_of(dossier.id)
+    paid = next((one.body["fees"] for one in decision.entries if one.kind == "paid"), None)
+    now_paid = {name: part for name, part in paid.items() if isinstance(part, int)} if isinstance(paid, dict) else {}
+    left: dict[str, tuple[Brought, ...]] = {}  # by fee: an act and the state it leads to may both give some back
+    for fee, percent, francs in given_back(entries, decision):
+        said: dict[str, Plain] = {"revision": dossier.revision, "fee": fee, "percent": percent}
+        if fee not in left:
+            left[fee] = brought_for(fee, dossier.owed[fee].amount, entries, payments, now_paid)
+        shares = shared_back(left[fee], francs)
+        left[fee] = without(left[fee], shares)
+        for one in shares:
+            yield EntryDraft("refund_owed", {**said, "amount": one.francs, "payment": one.payment})
+        rest = francs - sum(one.francs for one in shares)
+        if rest > 0:
+            yield EntryDraft("refund_owed", {**said, "amount": rest})
+
+
+# -- seats -------------------------------------------------------------------------------------------------------------
+
+
+def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]) -> None:
+    """Gives seats back first, so that one may be taken again; the store's constraint is what sells a seat once."""
+    for booking_id in releases:
+        unit.release_seat(booking_id)
+    for appointment, booking in after.bookings.items():
+        known = before.bookings.get(appointment)
+        if known == booking:
+            continue
+        if known is None or known.id != booking.id:
+            _take_seat(unit, resource_key(procedure, appointment), after.id, booking)
+        else:
+            unit.put_booking(booking)
+
+
+def _take_seat(unit: Unit, resource: str, dossier_id: str, booking: Booking) -> None:
+    try:
+        unit.take_seat(resource, dossier_id, booking)
+    except Taken:
+        start = booking.start.isoformat(timespec="minutes")
+        raise Refused(refusal("slot_full", nearest=(), start=start, office=booking.office)) from None

@@ -1,0 +1,156 @@
+"""What became of each price of a dossier: what is paid, what is left and until when, part by part; what is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import ceil
+from typing import Literal, TypeAlias
+
+from engine.domain.common.decision import Decision
+from engine.domain.common.working_time import add_span
+from engine.domain.fields.scope import scope_of
+from engine.journal.chain import Entry
+from engine.model import Fee, Instalments, Procedure
+from engine.records.dossier import Actor, Dossier, OwedLine
+from engine.services.context.app_context import Office, pinned, seen
+
+DepositFate: TypeAlias = Literal["none", "held", "returned", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One instalment: its amount, when it is due (none when no day is set), whether it is paid."""
+
+    amount: int
+    due: datetime | None
+    paid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeeAccount:
+    """One price as it was frozen. `parts` are its instalments where the book allows several; `open`: it can be paid now;
+    `due` is the day of the next payment. `returned` francs are given back to the payer; `deposit` says what became of one."""
+
+    fee: str
+    label: str
+    amount: int
+    paid: int
+    lines: tuple[OwedLine, ...]
+    open: bool
+    due: datetime | None
+    parts: tuple[Part, ...]
+    deposit: DepositFate
+    returned: int
+
+    @property
+    def left(self) -> int:
+        return max(0, self.amount - self.paid)
+
+    @property
+    def next_part(self) -> Part | None:
+        return next((part for part in self.parts if not part.paid), None)
+
+
+def fee_accounts(office: Office, actor: Actor, dossier_id: str) -> tuple[FeeAccount, ...]:
+    """Every price that fell due on the dossier, in the order of the file."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        given_back = refunds(unit.entries(dossier.id))
+    return tuple(
+        _account(office, procedure, dossier, fee, given_back) for fee in procedure.fees() if fee.id in dossier.owed
+    )
+
+
+def refunds(entries: Iterable[Entry]) -> dict[str, int]:
+    """Francs that a state or an act gives back, by the fee they were paid for, as the journal has it."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        if entry.kind != "refund_owed" or not isinstance(entry.body, Mapping):
+            continue
+        fee, amount = entry.body.get("fee"), entry.body.get("amount")
+        if isinstance(fee, str) and isinstance(amount, int):
+            found[fee] = found.get(fee, 0) + amount
+    return found
+
+
+def given_back(entries: Iterable[Entry], decision: Decision) -> tuple[tuple[str, int, int], ...]:
+    """What a decision gives back of each fee, as (fee, percent, francs): of its price, and never more than came in for it,
+    however many states and acts say so. What came in over the price is to be given back anyway (`surplus`)."""
+    gone, found = _gone_already(entries), list[tuple[str, int, int]]()
+    for fee, percent in decision.returns:
+        owed = decision.dossier.owed.get(fee)
+        if owed is not None:
+            paid = min(owed.paid, owed.amount)
+            francs = max(0, min(paid * percent // 100, paid - gone.get(fee, 0)))
+            gone[fee] = gone.get(fee, 0) + francs
+            found.append((fee, percent, francs))
+    return tuple(found)
+
+
+def _gone_already(entries: Iterable[Entry]) -> dict[str, int]:
+    """Francs given back of each price as it stands: one that was asked anew begins again."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        for fee, amount in refunds([entry]).items():
+            found[fee] = found.get(fee, 0) + amount
+        reopened = entry.body.get("reopened") if isinstance(entry.body, Mapping) else None
+        for name in reopened if isinstance(reopened, list) else ():
+            found.pop(str(name), None)
+    return found
+
+
+def _account(
+    office: Office, procedure: Procedure, dossier: Dossier, fee: Fee, given_back: Mapping[str, int]
+) -> FeeAccount:
+    owed, returned = dossier.owed[fee.id], given_back.get(fee.id, 0)
+    state = procedure.states.get(dossier.state)
+    awaited = dossier.closed_at is None and state is not None and fee.id in state.waits
+    is_open = bool(owed.left) and (awaited or fee.id in dossier.done)
+    parts = tuple(_parts(office, procedure, dossier, fee)) if is_open or owed.left == 0 else ()
+    upcoming = next((part.due for part in parts if not part.paid), None)
+    due = (upcoming if parts else dossier.due_at if awaited else None) if is_open else None
+    return FeeAccount(
+        fee.id, owed.label, owed.amount, owed.paid, owed.lines, is_open, due, parts,
+        _fate(dossier, fee, owed.paid, returned), returned,
+    )  # fmt: skip
+
+
+def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositFate:
+    if not fee.deposit or not paid:
+        return "none"
+    if returned:
+        return "returned"
+    return "kept" if dossier.closed_at is not None else "held"
+
+
+def _parts(office: Office, procedure: Procedure, dossier: Dossier, fee: Fee) -> Iterator[Part]:
+    """The instalments, the last one smaller when the price does not divide: the state's own day for the first that is
+    left while the state waits for the money, then one after each span."""
+    plan, owed = fee.instalments, dossier.owed[fee.id]
+    scope = scope_of(procedure, dossier, office.day(), office.directory)
+    if plan is None or plan.most < 2 or not owed.amount or not plan.when.holds(scope):
+        return
+    share, done, left = ceil(owed.amount / plan.most), dossier.done.get(fee.id), owed.amount
+    number = ahead = 0
+    while left > 0:
+        amount = min(share, left)
+        left -= amount
+        paid = owed.paid >= owed.amount - left
+        yield Part(
+            amount, None if paid else _due(office, plan, dossier, done.at if done else None, number, ahead), paid
+        )
+        number, ahead = number + 1, ahead + (not paid)
+
+
+def _due(
+    office: Office, plan: Instalments, dossier: Dossier, opened: datetime | None, number: int, ahead: int
+) -> datetime | None:
+    calendar = office.directory.calendar
+    if opened is not None:  # paid enough to pass on: the rest follows from that day
+        return add_span(opened, replace(plan.every, count=plan.every.count * number), calendar) if number else opened
+    if dossier.due_at is None or not ahead:
+        return dossier.due_at
+    return add_span(dossier.due_at, replace(plan.every, count=plan.every.count * ahead), calendar)

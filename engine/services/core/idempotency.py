@@ -1,0 +1,123 @@
+"""One command, one unit of work, one stored reply: a double click is the same act, not a second one.
+
+A verb is handed to `once` as a function of the unit. With a token, the reply is kept in the same commit as the act; the
+same token again answers that reply and does nothing, and the same token with other arguments is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from typing import Any, Final, Generic, TypeVar
+
+from engine.core.problems import Refused, refusal
+from engine.core.values import Plain, fingerprint
+from engine.records.dossier import Actor, Dossier
+from engine.services.context.app_context import NotFound, Office, WrongAnswers
+from engine.storage.unit_of_work import Busy, Conflict, Reply, Taken, Unit
+
+T = TypeVar("T")
+
+TRIES: Final = 5
+LONGEST: Final = 5.0  # seconds after which a busy store is not tried again: a person waits
+_CLOSED: Final = (Refused, Conflict, NotFound, WrongAnswers)  # what a work raises of what it found
+_PAUSE: Final = 0.05  # seconds, doubled at each try, with jitter
+
+
+@dataclass(frozen=True, slots=True)
+class Memory(Generic[T]):
+    """How a verb's answer is kept beside its act, and found again: small keys in, the present state out."""
+
+    keep: Callable[[T], Plain]
+    recall: Callable[[Unit, Plain], T]
+
+
+def once(
+    office: Office, actor: Actor, verb: str, token: str | None, arguments: object,
+    work: Callable[[Unit], T], memory: Memory[T],
+) -> T:  # fmt: skip
+    """Does `work` in one unit, once for this token. Raises what the work raises; then nothing was kept.
+
+    A store that is busy is tried again only for a command with a token: without one, a second try could be a second act.
+    """
+    if token is None:
+        with office.store.unit(write=True) as unit:
+            return work(unit)
+    key = (actor.id, verb, token, fingerprint(digestible(arguments)))
+    end = time.monotonic() + LONGEST
+    for attempt in range(TRIES):
+        try:
+            return _try(office, key, work, memory)
+        except (Busy, _Twin):
+            if attempt == TRIES - 1 or time.monotonic() > end:
+                raise Busy("still busy") from None
+            time.sleep(_PAUSE * 2**attempt * (0.5 + random.random()))
+        except _CLOSED:  # perhaps by the same command: it came first, and held what we waited for
+            for answer in _answered(office, key, memory):
+                return answer
+            raise
+    raise AssertionError("the last try answers or raises")
+
+
+class _Twin(Exception):
+    """The same command committed between our look-up and our commit: its reply is there now."""
+
+
+def _answered(office: Office, key: tuple[str, str, str, str], memory: Memory[T]) -> tuple[T, ...]:
+    """The reply that is kept by now, if there is one."""
+    principal, verb, token, digest = key
+    with office.store.unit() as unit:
+        kept = unit.reply(principal, verb, token)
+        return (memory.recall(unit, kept.body),) if kept is not None and kept.digest == digest else ()
+
+
+def _try(office: Office, key: tuple[str, str, str, str], work: Callable[[Unit], T], memory: Memory[T]) -> T:
+    principal, verb, token, digest = key
+    with office.store.unit(write=True) as unit:
+        kept = unit.reply(principal, verb, token)
+        if kept is not None:
+            if kept.digest != digest:
+                raise Refused(refusal("token_reused"))
+            return memory.recall(unit, kept.body)
+        answer = work(unit)
+        try:
+            unit.add_reply(Reply(principal, verb, token, digest, memory.keep(answer), office.now()))
+        except Taken as twin:
+            raise _Twin from twin
+        return answer
+
+
+def digestible(value: object) -> Plain:
+    """Arguments as plain values, so that equal ones have one digest; bytes by their own digest."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [digestible(item) for item in value]
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(name): digestible(item) for name, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: digestible(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, (set, frozenset)):
+        return sorted((digestible(item) for item in value), key=str)
+    raise TypeError(f"{type(value).__name__} is no argument of a command")
+
+
+NOTHING: Final[Memory[Any]] = Memory(lambda _: None, lambda _unit, _body: None)
+
+
+def _dossier_again(unit: Unit, kept: Plain) -> Dossier:
+    dossier = unit.dossier(str(kept))
+    if dossier is None:
+        raise NotFound
+    return dossier
+
+
+DOSSIER: Final[Memory[Dossier]] = Memory(lambda dossier: dossier.id, _dossier_again)

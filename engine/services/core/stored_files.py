@@ -1,0 +1,34 @@
+"""Every file that a dossier names: those of its answers and acts, and those of its messages; the documents of mandates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.records.dossier import Dossier
+from engine.storage.files.attachments import Place
+from engine.storage.unit_of_work import Store, Unit
+
+
+def places_of(unit: Unit, dossier: Dossier) -> list[Place]:
+    """Each once."""
+    named = [*dossier.attachments, *(file for message in unit.messages_of(dossier.id) for file in message.files)]
+    return [(dossier.id, digest) for digest in sorted({one.sha256 for one in named})]
+
+
+def places(store: Store) -> Iterator[Place]:
+    """Those of all dossiers, and of mandates, each kept under its own."""
+    for dossier_id in store.all_dossiers():
+        with store.unit() as unit:
+            dossier = unit.dossier(dossier_id)
+            found = places_of(unit, dossier) if dossier is not None else []
+        yield from found
+    with store.unit() as unit:
+        proofs = unit.mandate_proofs()
+    yield from proofs
+
+
+def is_named(store: Store, place: Place) -> bool:
+    """Whether its dossier or its mandate names a file by now."""
+    with store.unit() as unit:
+        dossier = unit.dossier(place[0])
+        return place in (places_of(unit, dossier) if dossier is not None else unit.mandate_proofs())

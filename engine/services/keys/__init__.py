@@ -1,0 +1,1 @@
+"""Signing keys of the installation, and secrets derived from them."""

@@ -1,0 +1,294 @@
+"""The office's keys: an Ed25519 ring that signs what is issued, and the secret behind one-time codes.
+
+Kept in one file that only its owner reads (0600), made on first start where that is allowed. Old keys stay in the ring
+so that what they signed keeps verifying; `jwks` publishes the public halves. A new key is announced first and signs later,
+so that whoever keeps the published set has it before its first signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+
+from engine.core.values import Plain, canonical_json
+from engine.storage.files.encryption import FIRST_KEPT, NoRing, change_ring, first_key, new_file_key
+
+KNOWN_AFTER: Final = timedelta(days=7)  # whoever verifies offline has fetched an announced key by then
+ALGORITHM: Final = "Ed25519"
+KeyStanding: TypeAlias = Literal["announced", "signs", "verifies"]
+_ANNOUNCED: Final = "announced"  # in the file of the ring
+_ANNOUNCED_SECRET: Final = "announced_secret"
+_ANNOUNCED_AT: Final = "announced_at"
+_FORMER: Final = "former_secrets"
+_SEALED: Final = "a1."  # AES-256-GCM
+_NONCE: Final = 12
+
+
+class NoKeys(Exception):
+    """The key file is missing or cannot be read, and none may be made here."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeys:
+    """The ring, newest key first; `_announced`: keys that are published and sign nothing yet; `_others`: secrets that open what
+    they sealed, or will, and seal nothing now; `former`: how many of these were in force before. `repr` never shows a key."""
+
+    _ring: tuple[OKPKey, ...] = field(repr=False)
+    _secret: bytes = field(repr=False)
+    _announced: tuple[OKPKey, ...] = field(default=(), repr=False)
+    _others: tuple[bytes, ...] = field(default=(), repr=False)
+    former: int = field(default=0, repr=False)
+
+    @classmethod
+    def generate(cls) -> SigningKeys:
+        """A new ring that nothing keeps: for tests and scenarios."""
+        return cls((_new_key(),), secrets.token_bytes(32))
+
+    @classmethod
+    def open(cls, file: Path, make: bool = False) -> SigningKeys:
+        """The ring of a file; with `make`, a missing one is made. Raises `NoKeys`."""
+        try:
+            return cls._read(file.read_text("utf-8"))
+        except FileNotFoundError as missing:
+            if not make:
+                raise NoKeys(str(file)) from missing
+        except (OSError, ValueError, KeyError, TypeError, JoseError) as broken:
+            raise NoKeys(str(file)) from broken
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # another process of the same office made it first
+            cls.generate().save(file)
+        return cls.open(file)
+
+    def save(self, file: Path) -> None:
+        """Writes the ring whole or not at all, readable by its owner alone. Raises FileExistsError: never over a ring."""
+        written = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+        body = {
+            "keys": [dict(key.as_dict(private=True)) for key in self._ring],
+            "secret": base64.urlsafe_b64encode(self._secret).decode(),
+        }
+        handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as out:
+                json.dump(body, out, indent=1)
+                out.flush()
+                os.fsync(out.fileno())
+            os.link(written, file)  # unlike a rename, refuses an existing file
+        finally:
+            written.unlink()
+
+    @classmethod
+    def _read(cls, text: str) -> SigningKeys:
+        kept = json.loads(text)
+        ring = tuple(OKPKey.import_key(one) for one in kept["keys"])
+        if not ring:
+            raise ValueError("empty ring")
+        announced = tuple(OKPKey.import_key(one) for one in kept.get(_ANNOUNCED, ()))
+        others = [kept[name] for name in (_ANNOUNCED_SECRET,) if name in kept] + kept.get(_FORMER, [])
+        secret, *rest = (base64.urlsafe_b64decode(one) for one in (kept["secret"], *others))
+        return cls(ring, secret, announced, tuple(rest), len(kept.get(_FORMER, ())))
+
+    def sign(self, claims: Plain) -> str:
+        """A compact JWS of the claims (canonical JSON) by the newest key."""
+        key = self._ring[0]
+        header = {"alg": ALGORITHM, "kid": key.kid or ""}
+        return jws.serialize_compact(header, canonical_json(claims), key, algorithms=[ALGORITHM])
+
+    def check(self, token: str) -> Mapping[str, Plain] | None:
+        """The claims of a JWS that one of our keys signed; none of any other."""
+        for key in (*self._ring, *self._announced):
+            try:
+                claims = json.loads(jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload)
+            except (JoseError, ValueError):
+                continue
+            return claims if isinstance(claims, dict) else None
+        return None
+
+    def sign_bytes(self, data: bytes) -> tuple[bytes, bytes]:
+        """The bare signature of the newest key over these bytes, and its public half. Nothing that a JWS signs can be taken
+        for a text of lines, nor the other way round."""
+        key = self._ring[0].private_key
+        if not isinstance(key, Ed25519PrivateKey):
+            raise NoKeys("the newest key cannot sign")
+        return _raw(self._ring[0]), key.sign(data)
+
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The public halves of the ring, bare, the one that signs first."""
+        return tuple(_raw(key) for key in (*self._ring, *self._announced))
+
+    def jwks(self) -> Mapping[str, Plain]:
+        """The public keys, as RFC 7517 writes them."""
+        return {"keys": [_public(key) for key in (*self._ring, *self._announced)]}
+
+    def standing(self) -> tuple[tuple[str, KeyStanding], ...]:
+        """The id of each key and what it does."""
+        held: list[tuple[OKPKey, KeyStanding]] = [(key, "verifies") for key in self._ring]
+        held[0] = (self._ring[0], "signs")
+        return tuple((key.kid or "", does) for key, does in (*((key, "announced") for key in self._announced), *held))
+
+    def seal_code(self, *parts: str) -> str:
+        """The keyed digest under which a short secret is kept: useless without this ring."""
+        return self.seals_of(*parts)[0]
+
+    def seals_of(self, *parts: str) -> tuple[str, ...]:
+        """The digests under which it may be kept: of the secret in force, then of the others."""
+        said = "\x1f".join(parts).encode()
+        return tuple(hmac.new(one, said, hashlib.sha256).hexdigest() for one in (self._secret, *self._others))
+
+    def seal_text(self, purpose: str, text: str) -> str:
+        """A short secret that must be read again, as it is kept: unreadable without this ring."""
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = self._box(purpose).encrypt(nonce, text.encode(), None)
+        return _SEALED + base64.urlsafe_b64encode(nonce + sealed).decode()
+
+    def open_text(self, purpose: str, sealed: str) -> str:
+        """What `seal_text` sealed. Raises `NoKeys`: another ring sealed it."""
+        if not sealed.startswith(_SEALED):  # as releases before this one sealed
+            for secret in self.secrets_for(f"sealed {purpose}"):
+                with suppress(InvalidToken):
+                    return Fernet(base64.urlsafe_b64encode(secret)).decrypt(sealed.encode()).decode()
+            raise NoKeys(purpose)
+        for secret in self.secrets_for(f"sealed once more {purpose}"):
+            with suppress(InvalidTag, ValueError):
+                body = base64.urlsafe_b64decode(sealed.removeprefix(_SEALED))
+                return AESGCM(secret).decrypt(body[:_NONCE], body[_NONCE:], None).decode()
+        raise NoKeys(purpose)
+
+    def _box(self, purpose: str) -> AESGCM:
+        return AESGCM(self.secret_for(f"sealed once more {purpose}"))
+
+    def secret_for(self, purpose: str) -> bytes:
+        """A secret of its own for one purpose (a session cookie, an operator's callbacks), the same at each start."""
+        return self.secrets_for(purpose)[0]
+
+    def secrets_for(self, purpose: str) -> tuple[bytes, ...]:
+        """The one in force, then those of the other secrets."""
+        said = b"purpose\x1f" + purpose.encode()
+        return tuple(hmac.new(one, said, hashlib.sha256).digest() for one in (self._secret, *self._others))
+
+
+def announce_key(file: Path, at: datetime | None = None) -> tuple[str, bool]:
+    """Puts a new signing key and a new secret in the ring of a file: published, and opening what is sealed under it, from the
+    next start on; they sign and seal once `sign_with_announced` says so. Its id, and whether it is new: one that waits already is
+    not doubled. `at` is kept beside it. Raises `NoRing`."""
+    told: list[tuple[str, bool]] = []
+
+    def announced(kept: dict[str, Any]) -> None:
+        waiting = kept.get(_ANNOUNCED, [])
+        new = [] if waiting else [dict(_new_key().as_dict(private=True))]
+        kept[_ANNOUNCED] = waiting or new
+        kept.setdefault(_ANNOUNCED_SECRET, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+        if new and at is not None:
+            kept[_ANNOUNCED_AT] = at.isoformat()
+        told.append((str(kept[_ANNOUNCED][0]["kid"]), bool(new)))
+
+    change_ring(file, announced)
+    return told[0]
+
+
+def announced_at(file: Path) -> datetime | None:
+    """Since when the announced key waits; None where none does, or where a release before this one announced it. Raises `NoRing`."""
+    try:
+        at = json.loads(file.read_text("utf-8")).get(_ANNOUNCED_AT)
+        return datetime.fromisoformat(at) if at is not None else None
+    except (OSError, ValueError, TypeError, AttributeError) as broken:
+        raise NoRing(str(file)) from broken
+
+
+def sign_with_announced(file: Path) -> str | None:
+    """The announced key signs from the next start on, and the secret announced with it seals; its id, none when no key is
+    announced. Raises `NoRing`."""
+    told: list[str] = []
+
+    def put_in_front(kept: dict[str, Any]) -> None:
+        waiting = kept.pop(_ANNOUNCED, [])
+        kept.pop(_ANNOUNCED_AT, None)
+        kept["keys"] = [*waiting, *kept["keys"]]
+        if secret := kept.pop(_ANNOUNCED_SECRET, None):
+            kept[FIRST_KEPT] = first_key(kept).hex()  # files handed in know it by the first secret
+            kept["files"] = kept.get("files") or [new_file_key()]  # one that a server of the release before knows too
+            kept[_FORMER] = [kept["secret"], *kept.get(_FORMER, [])]
+            kept["secret"] = secret
+        told.extend(str(one["kid"]) for one in waiting)
+
+    change_ring(file, put_in_front)
+    return told[0] if told else None
+
+
+def forget_secrets(file: Path, now: SigningKeys) -> int | None:
+    """Takes the secrets that were in force before out of the ring: what they sealed opens no more. How many; none where another
+    secret is in force than `now`, under which what must last was sealed anew: nothing is forgotten then. Raises `NoRing`."""
+    told: list[int | None] = []
+
+    def forgotten(kept: dict[str, Any]) -> None:
+        same = base64.urlsafe_b64decode(kept["secret"]) == now._secret
+        told.append(len(kept.pop(_FORMER, [])) if same else None)
+
+    change_ring(file, forgotten)
+    return told[0]
+
+
+class Box:
+    """What one secret seals for one purpose: unreadable and unchangeable without it."""
+
+    def __init__(self, secret: bytes, purpose: str) -> None:
+        self._own = AESGCM(hmac.new(secret, b"purpose\x1f" + purpose.encode(), hashlib.sha256).digest())
+
+    def seal(self, data: bytes) -> bytes:
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + self._own.encrypt(nonce, data, None)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Raises ValueError: another secret sealed it, or it was changed."""
+        try:
+            return self._own.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+        except InvalidTag:
+            raise ValueError("not sealed here") from None
+
+
+def has_signed(public: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether the key with this public half signed these bytes."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def public_keys(jwks: Any) -> tuple[bytes, ...]:
+    """The bare Ed25519 keys of a published set; raises ValueError when it is none."""
+    try:
+        return tuple(_raw(OKPKey.import_key(one)) for one in jwks["keys"] if one.get("crv") == "Ed25519")
+    except (KeyError, TypeError, AttributeError, ValueError, JoseError) as wrong:
+        raise ValueError("no set of keys") from wrong
+
+
+def _raw(key: OKPKey) -> bytes:
+    said = str(key.as_dict(private=False)["x"])
+    return base64.urlsafe_b64decode(said + "=" * (-len(said) % 4))
+
+
+def _public(key: OKPKey) -> Plain:
+    body = {name: str(value) for name, value in key.as_dict(private=False).items()}
+    return {**body, "use": "sig", "alg": ALGORITHM}
+
+
+def _new_key() -> OKPKey:
+    return OKPKey.generate_key("Ed25519", {"kid": secrets.token_hex(8)}, auto_kid=False)

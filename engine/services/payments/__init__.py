@@ -1,0 +1,1 @@
+"""Payment start, cash, settlement, refunds."""

@@ -1,0 +1,127 @@
+"""Is this receipt true? What a stranger learns of a payment, by the code of its square or by its two numbers.
+
+The code is the payment's id with a signature over what the paper says, by a key that stays in the ring: nothing is kept for it,
+and no id is looked for that was not signed. Receipts printed before have no such code: their number is asked with that of the
+request, of which one in a hundred million is somebody's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.core.values import Text, digits_only, has_check_digit
+from engine.records.dossier import RECEIVED, Dossier, Payment
+from engine.services.context.app_context import NUMBER_DIGITS, Office, pinned
+from engine.services.context.rate_limit import too_many
+from engine.services.keys.signing_keys import has_signed
+from engine.services.limits import guesses
+from engine.services.limits.askers import CHECKS_PER_BROWSER, NOBODY, Asker, limits_of
+from engine.storage.unit_of_work import Unit
+
+NUMBER: Final = re.compile(r"Q-[0-9]{4}-[0-9]{6,9}")
+WRONG_A_DAY: Final = 10_000  # of one request, from all addresses
+_ID, _CODE = 22, 108  # signs: of an id, of the id with its signature
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptVerdict:
+    """What a stranger may know of a payment: of who paid and of the request, the last signs only. Unknown tells nothing else."""
+
+    kind: Literal["received", "repaid", "unknown"]
+    receipt: str = ""
+    amount: int = 0
+    paid_on: date | None = None
+    payer: str = ""
+    title: Text | None = None
+    agency: Text | None = None
+    dossier: str = ""
+    repaid: int = 0  # francs of the price given back
+
+
+UNKNOWN: Final = ReceiptVerdict("unknown")
+
+
+def receipt_code(office: Office, payment: Payment) -> str:
+    """What the square of a receipt says."""
+    _, signature = office.keys.sign_bytes(_said(payment))
+    return payment.id + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
+
+
+def is_receipt_code(code: str) -> bool:
+    return len(code) == _CODE
+
+
+def verify_receipt(office: Office, code: str) -> ReceiptVerdict:
+    """By the code of the square. Whoever has none that we signed learns nothing."""
+    try:
+        signature = base64.urlsafe_b64decode(code[_ID:] + "==")
+    except (ValueError, binascii.Error):
+        return UNKNOWN
+    with office.store.unit() as unit:
+        payment = unit.payment(code[:_ID])
+        if payment is None or not any(has_signed(key, signature, _said(payment)) for key in office.keys.public_keys()):
+            return UNKNOWN
+        return _verdict(office, unit, payment)
+
+
+def verify_receipt_number(office: Office, receipt: str, number: str, asker: Asker = NOBODY) -> ReceiptVerdict:
+    """By the receipt's number and that of the request. Raises Refused("too_many_tries")."""
+    digits = digits_only(number)[:NUMBER_DIGITS]
+    tries = guesses.limits_of(f"receipt_of:{digits}", WRONG_A_DAY, client=asker.client, browser="")
+    with office.store.unit(write=True) as unit:
+        asked = limits_of(asker, "verify", CHECKS_PER_BROWSER)
+        closed = too_many(unit, office.now(), *asked) or guesses.shut(unit, office.now(), tries)
+        if closed is None and len(digits) == NUMBER_DIGITS and has_check_digit(digits):
+            dossier = unit.dossier_numbered(digits)
+            payments = unit.payments_of(dossier.id) if dossier is not None else ()
+            found = next((one for one in payments if one.receipt and one.receipt == receipt.strip().upper()), None)
+            if found is not None:
+                return _verdict(office, unit, found)
+            guesses.count_wrong(unit, office.now(), tries)
+    if closed is not None:
+        raise Refused(closed)
+    return UNKNOWN
+
+
+def _said(payment: Payment) -> bytes:
+    return "\x1f".join(("guichet receipt", payment.id, payment.receipt or "", str(payment.amount))).encode()
+
+
+def _verdict(office: Office, unit: Unit, payment: Payment) -> ReceiptVerdict:
+    dossier = unit.dossier(payment.dossier)
+    if dossier is None or payment.status not in RECEIVED or payment.receipt is None:
+        return UNKNOWN
+    identity = pinned(office, unit, dossier).identity
+    agency = office.directory.agencies.get(identity.agency)
+    repaid = _repaid(unit, dossier, payment)
+    return ReceiptVerdict(
+        "repaid" if repaid >= payment.amount else "received", payment.receipt, payment.amount,
+        local_day(payment.ended_at or payment.started_at), _masked(payment.payer), identity.title,
+        agency.label if agency else None, _masked(dossier.number, 4), repaid,
+    )  # fmt: skip
+
+
+def _repaid(unit: Unit, dossier: Dossier, payment: Payment) -> int:
+    """Francs of the price that were paid back of this payment: a payer of several is paid back the last one first. What came
+    over the price was never on the receipt."""
+    payer = payment.payer or payment.id
+    back = (one for one in unit.refunds_of(dossier.id) if one.fee is not None and one.paid_at is not None)
+    left = sum(one.amount for one in back if (one.payer or one.payment) == payer)
+    received = [one for one in unit.payments_of(dossier.id) if one.receipt and (one.payer or one.id) == payer]
+    for one in sorted(received, key=lambda one: one.ended_at or one.started_at, reverse=True):
+        part = min(left, one.amount)
+        if one.id == payment.id:
+            return part
+        left -= part
+    return 0
+
+
+def _masked(number: str, shown: int = 2) -> str:
+    return f"••• {number[-shown:]}" if number else ""

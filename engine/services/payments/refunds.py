@@ -1,0 +1,188 @@
+"""Money paid back: what an agency still owes to whom, and the hand that says that it was returned, with its reference, once.
+
+The operators we know collect only: the agency pays back from its own account, and says here how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from engine.core.problems import Refusal, Refused, refusal
+from engine.core.values import Plain, Span
+from engine.domain.common.access import holds, in_their_offices
+from engine.domain.common.decision import EntryDraft
+from engine.domain.common.working_time import add_span
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model import Procedure
+from engine.model.roles import roles_of
+from engine.records.dossier import Actor, Dossier, Payment
+from engine.records.refunds import Refund, mark_text, read_mark
+from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.edition_cache import LostEdition
+from engine.services.core.idempotency import Memory, once
+from engine.services.core.journalling import journalise
+from engine.services.core.outbound_messages import repaid_letter
+from engine.storage.unit_of_work import Unit
+
+PROMISED: Final = Span(5, "day", working=True)  # as the citizen's pages say
+LONGEST: Final = 60  # signs of a reference
+SHORTEST: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OwedBack:
+    """One amount of a dossier, until which day it is to be paid back; `closed`: why this person may not say that it was. `card`:
+    the payment by card it goes back to, which no number tells."""
+
+    refund: Refund
+    number: str
+    due: datetime
+    closed: Refusal | None = None
+    card: Payment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwedPage:
+    """One page of what an agent's services owe back, and where the next begins."""
+
+    lines: tuple[OwedBack, ...]
+    after: str | None = None
+
+
+def owed_back(office: Office, actor: Actor, dossier_id: str) -> tuple[OwedBack, ...]:
+    """All that a dossier owes or owed back, for whoever sees it, the oldest first."""
+    with office.store.unit() as unit:
+        dossier = seen(unit, office, actor, dossier_id)
+        procedure = pinned(office, unit, dossier)
+        return tuple(_line(office, unit, procedure, dossier, one, actor) for one in unit.refunds_of(dossier.id))
+
+
+def _line(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor) -> OwedBack:
+    closed = _why_not(unit, procedure, dossier, refund, actor)
+    payment = unit.payment(refund.payment) if refund.payment and not refund.payer else None
+    card = payment if payment is not None and payment.method == "card" else None
+    return OwedBack(refund, dossier.number, due_of(office, refund), closed, card)
+
+
+def due_of(office: Office, refund: Refund) -> datetime:
+    return add_span(refund.owed_at, PROMISED, office.directory.calendar)
+
+
+def paying_agencies(office: Office, actor: Actor) -> tuple[str, ...]:
+    """The agencies whose money this agent may pay back."""
+    return tuple(sorted(set(_paid_by(office, actor).values())))
+
+
+def _paid_by(office: Office, actor: Actor) -> Mapping[str, str]:
+    """The procedures for which this agent may pay back, each with its agency, past editions too. No book is opened."""
+
+    def work(_: Catalogue) -> Mapping[str, str]:
+        mine = office.shelf.having(office.catalogue, actor.roles)
+        return MappingProxyType({one.id: one.agency for one in mine if _may_pay(one.agency, one.roles, actor)})
+
+    name = ("paid back", actor.kind, actor.principal, actor.roles)
+    return office.shelf.worked_out(office.catalogue, name, work)
+
+
+def _may_pay(agency: str, roles: Iterable[str], actor: Actor) -> bool:
+    """An agent at their own desk, in a role of the procedure's own agency: whoever is only asked by it pays nothing back."""
+    own = {role for role in roles if role.partition("/")[0] == agency}
+    return actor.kind == "agent" and not actor.principal and holds(actor, own)
+
+
+def _why_not(unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor) -> Refusal | None:
+    if not _may_pay(procedure.identity.agency, roles_of(procedure), actor) or not in_their_offices(dossier, actor):
+        return refusal("refund_not_yours")
+    if refund.paid_at is not None:
+        return refusal("refund_paid")
+    if _benefits(unit, dossier, refund, actor):
+        return refusal("refund_own")
+    return None
+
+
+def _benefits(unit: Unit, dossier: Dossier, refund: Refund, actor: Actor) -> bool:
+    """Whether the money would go to this agent: a number or an address that is theirs too."""
+    account = unit.account(actor.id)
+    theirs = {one.value for one in unit.identifiers_of(actor.id)}
+    theirs |= {said for said in account.profile.values() if isinstance(said, str)} if account is not None else set()
+    owner = {one.value for one in unit.identifiers_of(dossier.owner)}
+    return bool(theirs & ({refund.payer, dossier.contact_phone, dossier.contact_email} | owner))
+
+
+def refunds_to_pay(
+    office: Office, actor: Actor, *, agency: str | None = None, after: str | None = None, limit: int = 50
+) -> OwedPage:
+    """What is still owed back by the services this agent acts for, the longest owed first; of one agency where it is named."""
+    procedures = [one for one, its in _paid_by(office, actor).items() if agency in (None, its)]
+    if not procedures:
+        return OwedPage(())
+    with office.store.unit() as unit:
+        found = unit.refunds_open(procedures, actor.offices or None, read_mark(after), limit + 1)
+        lines = tuple(_listed(office, unit, found[:limit], actor))
+    return OwedPage(lines, mark_text(found[limit - 1]) if len(found) > limit else None)
+
+
+def _listed(office: Office, unit: Unit, found: Iterable[Refund], actor: Actor) -> Iterable[OwedBack]:
+    for refund in found:
+        dossier = unit.dossier_at_rest(refund.dossier)
+        if dossier is None:
+            continue
+        try:
+            yield _line(office, unit, pinned(office, unit, dossier), dossier, refund, actor)
+        except LostEdition:  # the others are paid back all the same
+            yield OwedBack(refund, dossier.number, due_of(office, refund), refusal("refund_edition_lost"))
+
+
+def read_reference(text: str) -> str:
+    """Raises Refused: reference_missing, reference_long."""
+    reference = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    if len(reference) < SHORTEST:
+        raise Refused(refusal("reference_missing", minimum=SHORTEST))
+    if len(reference) > LONGEST:
+        raise Refused(refusal("reference_long", maximum=LONGEST))
+    return reference
+
+
+def pay_back(
+    office: Office, actor: Actor, dossier_id: str, entry: int, reference: str, *, token: str | None = None
+) -> Refund:
+    """Says that an amount was paid back, under the operator's or the bank's reference, and tells who paid. Raises NotFound;
+    Refused: refund_not_yours, refund_paid, refund_own, reference_missing, reference_long."""
+    said = read_reference(reference)
+
+    def work(unit: Unit) -> Refund:
+        dossier, now = seen(unit, office, actor, dossier_id), office.now()
+        refund = _found(unit, dossier.id, entry)
+        closed = _why_not(unit, pinned(office, unit, dossier), dossier, refund, actor)
+        if closed is not None:
+            raise Refused(closed)
+        paid = replace(refund, paid_at=now, paid_by=actor.id, reference=said)
+        kept = replace(paid, payer="") if dossier.erased_at is not None else paid
+        if not unit.pay_back(kept):
+            raise Refused(refusal("refund_paid"))
+        body: dict[str, Plain] = {"owed": entry, "amount": refund.amount}
+        body |= {"fee": refund.fee} if refund.fee is not None else {"payment": refund.payment}
+        repaid_letter(office, unit, dossier, paid, now)
+        journalise(unit, dossier, [EntryDraft("refunded", body, {f"refunds.{entry}": said})], actor, now)
+        return kept
+
+    return once(office, actor, "pay_back", token, (dossier_id, entry, said), work, _REPAID)
+
+
+def _found(unit: Unit, dossier_id: str, entry: int) -> Refund:
+    found = next((one for one in unit.refunds_of(dossier_id) if one.entry == entry), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _recall(unit: Unit, kept: Plain) -> Refund:
+    dossier_id, _, entry = str(kept).partition(" ")
+    return _found(unit, dossier_id, int(entry))
+
+
+_REPAID: Final[Memory[Refund]] = Memory(lambda refund: f"{refund.dossier} {refund.entry}", _recall)

@@ -1,0 +1,1 @@
+"""Sign-in of applicants and agents, sessions, second factor, rate limit."""

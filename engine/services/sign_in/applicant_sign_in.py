@@ -1,0 +1,232 @@
+"""Applicants at the door: a phone and a one-time code, then a session.
+
+Answers never tell whether a number is known. A code belongs to the browser that asked for it: other browsers neither use up its
+tries nor replace it. Of a code only a keyed digest is kept.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from engine.core.problems import Refusal, Refused, refusal
+from engine.core.values import new_id
+from engine.records.dossier import Account, Letter
+from engine.records.people import Identifier, IdentifierKind, SignInCode
+from engine.services.context.app_context import Office
+from engine.services.context.contact_parsing import read_email, read_phone
+from engine.services.context.rate_limit import Limit, count, left_of
+from engine.services.keys.secrets import new_code, token_digest
+from engine.services.limits.askers import NOBODY, Asker
+from engine.services.limits.code_limits import refuse_code
+from engine.services.limits.known_browsers import is_known
+from engine.services.sign_in.security_log import told
+from engine.services.sign_in.sessions import SignedIn, open_session
+from engine.storage.unit_of_work import Unit
+
+SPACING: Final = (
+    timedelta(seconds=30),
+    timedelta(seconds=60),
+    timedelta(seconds=300),
+)  # after the 1st, 2nd, later ones
+GUESSES_A_DAY: Final = 100  # wrong codes of one number; after that, a code has one try in a browser that is not known
+# before the number, where a code is kept that is not that of the door
+HELP: Final = "help:"  # read to an agent at a counter, to be helped
+SEND: Final = "send:"  # read to them as well, to send what they filled in
+MOVE: Final = "move:"  # read to them, by who lost their telephone and has another number
+LINK: Final = "link:"  # that an earlier dossier may be named
+_SAID: Final = {
+    MOVE: "letter.move_code.sms",
+    HELP: "letter.help_code.sms",
+    SEND: "letter.send_code.sms",
+    LINK: "letter.link_code.sms",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSent:
+    """A code is on its way. `wait_seconds` before another may be asked."""
+
+    phone: str  # E.164; or the e-mail address
+    wait_seconds: int
+    valid_minutes: int
+
+
+def send_code(
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
+    """Owes the number a new code; the ones before are void. `mark`: what the browser that asks must bring back with it.
+    Raises Refused: phone_format, code_too_soon (wait, in seconds), too_many_tries, codes_paused (minutes), sms_country, sms_kind."""
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, mark=mark)
+
+
+def send_email_code(
+    office: Office, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
+    """The same to an e-mail address. Raises Refused: email_format, code_too_soon, too_many_tries."""
+    return _owe_code(office, "email", read_email(email_raw), asker, language, mark=mark)
+
+
+def send_help_code(
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
+    """Owes the number a code to be read to an agent at a counter. It opens nothing else: nobody signs in with it. Raises as
+    `send_code` does."""
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, HELP, mark)
+
+
+def send_sending_code(
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
+    """Owes who is helped a code to be read to the agent when the request goes: its message says that it sends it. It begins no
+    help, and nobody signs in with it. Raises as `send_code` does."""
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, SEND, mark)
+
+
+def send_move_code(
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
+    """Owes the new number of who lost their telephone a code to be read to an agent: their account will follow them there. It
+    opens nothing else. Raises as `send_code` does."""
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, MOVE, mark)
+
+
+def send_link_code(
+    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+) -> CodeSent:  # fmt: skip
+    """Owes the number of a dossier a code with which somebody, who may be another, names that dossier. It opens nothing else:
+    nobody signs in with it. Raises as `send_code` does."""
+    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, LINK, mark)
+
+
+def prove_consent(
+    office: Office, unit: Unit, phone: str, code: str, purpose: str = HELP, mark: str = ""
+) -> Refusal | None:  # fmt: skip
+    """Uses up the code that a person read to an agent; why it is not the one otherwise."""
+    return taken_code(office, unit, f"{purpose}{phone}", read_code(code), mark)
+
+
+def _owe_code(
+    office: Office, channel: Literal["sms", "email"], number: str, asker: Asker, language: str, purpose: str = "", mark: str = ""
+) -> CodeSent:  # fmt: skip
+    to = f"{purpose}{number}"
+    now, code, sends = office.now(), new_code(), 1
+    with office.store.unit(write=True) as unit:
+        kept = unit.code(_place(to, mark))
+        closed = _too_soon(kept, now) or refuse_code(office, unit, now, to, number, asker)
+        if closed is None:
+            sends = kept.sends + 1 if kept and now - kept.sent_at < timedelta(hours=1) else 1
+            unit.put_code(SignInCode(
+                _place(to, mark), _seals(office, to, code, mark)[0], now, now + office.settings.code_lasts, office.settings.code_tries, sends,
+            ))  # fmt: skip
+            unit.add_letter(_code_letter(office, channel, number, code, now, language, purpose))
+    if closed:
+        raise Refused(closed)
+    return CodeSent(number, int(_spacing(sends).total_seconds()), int(office.settings.code_lasts.total_seconds()) // 60)
+
+
+@told("code by SMS")
+def check_code(
+    office: Office, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
+) -> SignedIn:  # fmt: skip
+    """Signs in whoever holds this phone, known or new, in the browser that asked. Raises Refused: code_format, code_wrong
+    (left), code_expired."""
+    phone, digits, now = read_phone(phone_raw), read_code(code), office.now()
+    signed_in: SignedIn | None = None
+    with office.store.unit(write=True) as unit:
+        holder = unit.account_of("applicant", phone)
+        known = is_known(office, holder.id if holder else "", browser)
+        closed = taken_code(office, unit, phone, digits, mark, known=known)
+        if closed is None:
+            signed_in = open_session(
+                office, unit, applicant_known_by(unit, "phone", phone, now), now, keep=keep, device=device
+            )
+    if signed_in is None:  # the count of tries is kept: nothing was raised inside the unit
+        raise Refused(closed or refusal("code_expired"))
+    return signed_in
+
+
+@told("proof of a phone")
+def prove_link(office: Office, phone_raw: str, code: str, *, mark: str = "") -> str:
+    """Whoever typed this code has it from who holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code`
+    does."""
+    phone, digits = read_phone(phone_raw), read_code(code)
+    with office.store.unit(write=True) as unit:
+        closed = taken_code(office, unit, f"{LINK}{phone}", digits, mark)
+    if closed is not None:
+        raise Refused(closed)
+    return phone
+
+
+def applicant_known_by(unit: Unit, kind: IdentifierKind, value: str, now: datetime) -> Account:
+    """Whoever is known by this phone, address, or name at a provider; somebody new when nobody is."""
+    known = unit.identifier(kind, value)
+    account = unit.account(known.account) if known else unit.account_of("applicant", value)
+    if account is None:
+        account = Account(new_id(), "applicant", "", value)
+        unit.put_account(account)
+        if kind != "phone":  # an account's login is its phone, when it has one
+            unit.add_identifier(Identifier(kind, value, account.id, now))
+    return account
+
+
+def read_code(code: str) -> str:
+    digits = "".join(code.split())
+    if not (len(digits) == 6 and digits.isascii() and digits.isdigit()):
+        raise Refused(refusal("code_format"))
+    return digits
+
+
+def taken_code(
+    office: Office, unit: Unit, to: str, digits: str, mark: str = "", *, known: bool = False
+) -> Refusal | None:  # fmt: skip
+    """Uses up the code that the browser with this `mark` asked for; why it is not the one otherwise. A wrong code is counted
+    for the number too: after `GUESSES_A_DAY` of them, a code has one try, unless the browser is `known`."""
+    now, kept = office.now(), unit.code(_place(to, mark))
+    if kept is None or now >= kept.expires_at or kept.tries_left <= 0:
+        return refusal("code_expired")
+    if any(hmac.compare_digest(kept.code_sha256, one) for one in _seals(office, to, digits, mark)):
+        unit.drop_code(kept.phone)
+        return None
+    guesses = Limit(f"guess:{to}", GUESSES_A_DAY, timedelta(days=1))
+    once = not known and left_of(unit, now, guesses) > timedelta()
+    count(unit, now, guesses)
+    left = 0 if once else kept.tries_left - 1
+    unit.put_code(replace(kept, tries_left=left))
+    return refusal("code_wrong", left=left) if left else refusal("code_expired")
+
+
+def _place(to: str, mark: str) -> str:
+    """Where a code is kept: each browser that asks for the same number has its own."""
+    return f"{to}#{token_digest(mark)[:32]}" if mark else to
+
+
+def _too_soon(kept: SignInCode | None, now: datetime) -> Refusal | None:
+    if kept is None:
+        return None
+    left = kept.sent_at + _spacing(kept.sends) - now
+    return refusal("code_too_soon", wait=int(left.total_seconds()) + 1) if left > timedelta() else None
+
+
+def _spacing(sends: int) -> timedelta:
+    return SPACING[min(sends, len(SPACING)) - 1]
+
+
+def _seals(office: Office, to: str, code: str, mark: str) -> tuple[str, ...]:
+    """What is kept of a code, and may be: it opens for the browser that asked alone, where one did."""
+    return office.keys.seals_of(to, code, *((mark,) if mark else ()))
+
+
+def _code_letter(
+    office: Office, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, purpose: str
+) -> Letter:
+    host = urlsplit(office.settings.base_url).hostname or ""
+    minutes = int(office.settings.code_lasts.total_seconds()) // 60
+    facts = {"code": code, "minutes": str(minutes), "host": host}
+    subject = office.wording.say("letter.code.subject", language, facts) if channel == "email" else ""
+    body = office.wording.say(_SAID.get(purpose, f"letter.code.{channel}"), language, facts)
+    letter_id = new_id()
+    return Letter(letter_id, None, channel, to, subject, body, now, f"code/{letter_id}", now)

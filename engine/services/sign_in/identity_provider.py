@@ -1,0 +1,117 @@
+"""Signing in with an identity provider: somebody known there is known here; what it says of them fills their profile and is
+not theirs to change. An account is joined to a provider by who is signed in to it, never by a number that looks alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+from engine.core.problems import Refused, refusal
+from engine.core.values import Plain
+from engine.integrations.identity_provider import Begun, Identity, IdentityProvider, NotProven
+from engine.integrations.payment_provider import ProviderDown
+from engine.records.dossier import Account, Actor
+from engine.records.people import Identifier
+from engine.services.context.app_context import NotFound, Office
+from engine.services.context.contact_parsing import read_email, read_phone
+from engine.services.sign_in.applicant_sign_in import applicant_known_by
+from engine.services.sign_in.security_log import told
+from engine.services.sign_in.sessions import SignedIn, open_session
+from engine.storage.unit_of_work import Taken, Unit
+
+ASSURANCE: Final = "assurance"  # in the profile: level, and the names that the provider said
+
+
+def begin(office: Office, back: str) -> Begun:
+    """Where to send somebody. Raises NotFound without a provider; Refused("identity_down")."""
+    provider = _provider(office)
+    try:
+        return provider.begin(back)
+    except ProviderDown:
+        raise Refused(refusal("identity_down")) from None
+
+
+@told("identity provider")
+def finish(
+    office: Office, back: str, code: str, nonce: str, verifier: str, *, joining: Actor | None = None, device: str = ""
+) -> SignedIn | None:
+    """Signs in whoever the provider says this is, known or new; with `joining`, joins their account to it instead. Raises
+    NotFound; Refused: identity_down, identity_unproven, address_taken (another account is joined to it)."""
+    provider = _provider(office)
+    try:
+        identity = provider.finish(back, code, nonce, verifier)
+    except ProviderDown:
+        raise Refused(refusal("identity_down")) from None
+    except NotProven:
+        raise Refused(refusal("identity_unproven")) from None
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        account = _joined(unit, identity, joining, office) if joining else None
+        if account is None:
+            new = unit.identifier("provider", identity.subject) is None
+            account = applicant_known_by(unit, "provider", identity.subject, now)
+            account = unit.account_held(account.id) or account  # as another tab has left it
+            account = _reached(office, unit, account, identity) if new else account
+        account = _with_profile(account, identity)
+        unit.put_account(account)
+        return open_session(office, unit, account, now, device=device) if joining is None else None
+
+
+def _provider(office: Office) -> IdentityProvider:
+    if office.identity is None:
+        raise NotFound
+    return office.identity
+
+
+def _joined(unit: Unit, identity: Identity, actor: Actor, office: Office) -> Account:
+    account, known = unit.account_held(actor.id), unit.identifier("provider", identity.subject)
+    if account is None or account.kind != "applicant":
+        raise NotFound
+    if known is None:
+        unit.add_identifier(Identifier("provider", identity.subject, account.id, office.now()))
+    elif known.account != account.id:
+        raise Refused(refusal("address_taken"))
+    return account
+
+
+def _reached(office: Office, unit: Unit, account: Account, identity: Identity) -> Account:
+    """A number and an address that the provider has proven, where nobody is known by them yet."""
+    with suppress(Refused):
+        phone = read_phone(identity.phone)
+        if unit.account_of("applicant", phone) is None:
+            account = replace(account, login=phone)
+    with suppress(Refused, Taken):
+        unit.add_identifier(Identifier("email", read_email(identity.email), account.id, office.now()))
+    return account
+
+
+def _with_profile(account: Account, identity: Identity) -> Account:
+    """What the provider says replaces what was typed, and says so."""
+    said: dict[str, Plain] = {
+        name: text for name, text in identity.profile.items() if name != "birth_date" or _is_day(text)
+    }
+    if not said:
+        return account
+    names: list[Plain] = [*sorted(said)]
+    assurance: Plain = {"level": identity.level, "names": names}
+    profile = {**account.profile, **said, ASSURANCE: assurance}
+    name = " ".join(str(profile[part]) for part in ("family_name", "given_names") if part in profile)
+    return replace(account, profile=profile, name=name or account.name)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def vouched(profile: Mapping[str, Plain]) -> tuple[frozenset[str], str]:
+    """The names of a profile that a provider said, and how sure it is of the person."""
+    kept = profile.get(ASSURANCE)
+    names = kept.get("names") if isinstance(kept, Mapping) else None
+    level = str(kept.get("level", "")) if isinstance(kept, Mapping) else ""
+    return frozenset(str(one) for one in names) if isinstance(names, list) else frozenset(), level

@@ -1,0 +1,1 @@
+"""Periodic worker, job runner, retention, agent notifications."""

@@ -1,0 +1,107 @@
+"""The clock of the worker, compared at each tour with the last moment a worker saw: after a step, what cannot be undone waits.
+
+A clock that steps forward looks the same as a worker that was stopped. Both are treated alike: nothing is erased until the clock
+ran without a step for `PROOF`, and after more than `LONG_STEP` no timer fires either. What a clock that was ahead
+wrote is corrected once it is set back, and once a day.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.core.values import Plain
+from engine.records.codec import Unreadable, instant_text, read_instant
+from engine.services.context.app_context import Office
+from engine.services.core.checkpoints import ASTRAY
+from engine.services.worker.worker import Tour, tour
+from engine.storage.unit_of_work import Unit
+
+log = logging.getLogger("guichet.clock")
+
+STEP: Final = timedelta(days=1)  # a gap between two tours from which erasing waits
+LONG_STEP: Final = timedelta(days=31)  # and from which no timer fires either
+PROOF: Final = timedelta(days=3)  # longer than a weekend: the alarm is read before anything is lost
+NOTED_EVERY: Final = timedelta(minutes=1)
+_KEY: Final = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockWatch:
+    """`seen`: the last moment a worker noted; `since`: when the clock began to run without a step; `step`: by how much it last went,
+    steps that follow one another add up, so that a clock set right again is trusted for timers at once."""
+
+    seen: datetime
+    since: datetime
+    step: timedelta = timedelta()
+
+    def is_proven(self) -> bool:
+        return self.seen - self.since >= PROOF
+
+    @property
+    def erases(self) -> bool:
+        return self.is_proven()
+
+    @property
+    def acts(self) -> bool:
+        return self.is_proven() or self.step < LONG_STEP
+
+
+def guarded_tour(office: Office, *, calls: bool = True) -> Tour:
+    """The tour of a worker, limited to what the clock can be trusted for. `calls`: as in `tour`."""
+    watched = watch_clock(office)
+    return tour(office, calls=calls, acts=watched.acts, erases=watched.erases)
+
+
+def watch_clock(office: Office) -> ClockWatch:
+    """Notes that a worker is here, at most once a minute; after a step, from when the clock is to prove itself."""
+    now = office.now()
+    with office.store.unit() as unit:
+        before = clock_seen(unit)
+    if before is not None and -ASTRAY <= now - before.seen < NOTED_EVERY:
+        return before
+    with office.store.unit(write=True) as unit:
+        before = clock_seen(unit)
+        watched = _watched(before, now)
+        if before is None or now < before.seen - ASTRAY or now.date() != before.seen.date():
+            corrected = unit.bring_back(now, ASTRAY)
+            if corrected:
+                log.error("%d rows were written by a clock that was ahead: corrected", corrected)
+        if before is not None and watched.since == now:
+            log.error("the clock went by %s since the last tour: nothing is erased for %s", now - before.seen, PROOF)
+        unit.keep_aside(_KEY, _body(watched), now)
+    return watched
+
+
+def _watched(before: ClockWatch | None, now: datetime) -> ClockWatch:
+    if before is None:
+        return ClockWatch(now, now)
+    gap = now - before.seen
+    if gap < -ASTRAY or gap >= STEP:
+        return ClockWatch(now, now, gap if before.is_proven() else before.step + gap)
+    return ClockWatch(now, before.since, before.step)
+
+
+def clock_seen(unit: Unit) -> ClockWatch | None:
+    """What workers noted; None before the first."""
+    kept = unit.peeked_aside(_KEY)
+    try:
+        return _read(kept) if isinstance(kept, Mapping) else None
+    except Unreadable:
+        return None
+
+
+def _body(watched: ClockWatch) -> dict[str, Plain]:
+    step = int(watched.step.total_seconds())
+    return {"seen": instant_text(watched.seen), "since": instant_text(watched.since), "step": step}
+
+
+def _read(kept: Mapping[str, Plain]) -> ClockWatch:
+    step = kept.get("step")
+    return ClockWatch(
+        read_instant(str(kept.get("seen"))), read_instant(str(kept.get("since"))),
+        timedelta(seconds=step if isinstance(step, int) else 0),
+    )  # fmt: skip

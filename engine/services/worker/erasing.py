@@ -1,0 +1,26 @@
+"""One-time codes and sign-in links in messages: erased once the message left or is over.
+
+A message that was not sent yet keeps its text, for it is tried again. A demonstration keeps all texts: its page `/_boite` is the
+telephone of invented people, and shows them what they were sent.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from engine.records.dossier import Letter
+from engine.services.context.app_context import Office
+from engine.storage.unit_of_work import Unit
+
+OVER: Final = timedelta(hours=1)  # no code and no link lasts so long
+
+
+def forgetful(office: Office, letter: Letter) -> Letter:
+    """A letter as it is kept once its sender answered."""
+    return letter if office.settings.demo else letter.without_secret()
+
+
+def erase_codes(office: Office, unit: Unit) -> int:
+    """The same for what an earlier release, or a demonstration, left."""
+    return 0 if office.settings.demo else unit.erase_secrets(office.now() - OVER)

@@ -1,0 +1,309 @@
+"""The tour: what falls due with time, letters to carry out, registers and operators to ask again, what to sweep away.
+
+Any number of workers may make it at once: a timer is claimed and done in one unit, a letter is lent to one worker.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.core.values import Plain
+from engine.domain.common.decision import EntryDraft
+from engine.domain.documents.retention import KEEP, KEEP_DOCUMENT
+from engine.domain.fields.scope import scope_of
+from engine.domain.workflow.due_dates import stands_still_while_paid, timers_of
+from engine.domain.workflow.timers import time_over
+from engine.integrations.message_sender import NotSent
+from engine.model import Procedure
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
+from engine.services.accounts.access_log import note_owed
+from engine.services.accounts.delegation_files import forget_papers
+from engine.services.accounts.lost_phones import make_moves
+from engine.services.applications.linked_dossiers import follow_links
+from engine.services.applications.unverified_files import end_removals, remove_idle
+from engine.services.audit.sms_report import count_sms
+from engine.services.context.app_context import Office, pinned
+from engine.services.context.edition_cache import LostEdition
+from engine.services.core.checkpoints import sign_journal
+from engine.services.core.commit import carry_out, forget_expired
+from engine.services.core.journalling import journalise
+from engine.services.core.register_lookups import ask_registers, queue_registers
+from engine.services.core.stored_files import places
+from engine.services.limits.code_limits import why_no_letter
+from engine.services.payments.order_placement import place_orders
+from engine.services.payments.payments import awaited_in
+from engine.services.payments.settlement import ask_all_told, reconcile
+from engine.services.sign_in.sessions import ASIDE_LASTS
+from engine.services.sign_in.unverified_drafts import close_forsaken
+from engine.services.worker.agent_notifications import tell_agents
+from engine.services.worker.erasing import erase_codes, forgetful
+from engine.services.worker.job_runner import carry_orders
+from engine.services.worker.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
+from engine.services.worker.time_budget import Patience
+from engine.storage.unit_of_work import Busy, Unit
+
+log = logging.getLogger("guichet.tour")
+
+BATCH: Final = 50
+MOST_BATCHES: Final = 200
+SENDER_FAULT: Final = "sender_fault"  # stored as why a message did not leave: an error that its sender did not foresee
+LEASE: Final = timedelta(minutes=2)
+RETRIES: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
+ERASING: Final = (KEEP, KEEP_DOCUMENT, "draft")  # the kinds of timers that erase what people gave
+ORPHANS_KEPT: Final = timedelta(days=1)
+MOMENTS_KEPT: Final = timedelta(days=7)  # stored replies, tries
+
+
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """What one tour did: how many of each."""
+
+    timers: int
+    letters: int
+    registers: int
+    payments: int
+    swept: int
+    links: int = 0
+    orders: int = 0
+    told: int = 0
+    moved: int = 0
+
+    def __bool__(self) -> bool:
+        return any(astuple(self))
+
+
+def tour(office: Office, *, signs: bool = True, calls: bool = True, acts: bool = True, erases: bool = True) -> Tour:
+    """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on. `signs`: the
+    journal too, which a demonstration leaves until its dossiers, dated in the past, are all told. `calls`: those to partners too,
+    one after another, as stories want them; a worker makes them beside its tours (`dispatcher.py`). `acts`: timers fire;
+    `erases`: what is kept long enough is erased, and a number moves to its owner's new telephone (see `clock_watch`)."""
+    with office.store.unit() as unit:
+        office.doors.look(unit)
+    if calls:
+        payments, registers = make_calls(office)
+    else:
+        payments, registers = 0, _part(office, queue_registers)
+    links = _part(office, follow_links)  # what came meanwhile counts before the time that was over for it
+    timers = _part(office, partial(run_timers, erases=erases)) if acts else 0
+    orders = _part(office, carry_orders)
+    told = _part(office, tell_agents)
+    moved = _part(office, make_moves) if erases else 0
+    _part(office, note_owed)
+    letters = _part(office, deliver_letters) if calls else 0
+    swept = _part(office, end_removals) + (_part(office, sweep) + _part(office, remove_idle) if erases else 0)
+    if signs:
+        _part(office, sign_journal)
+    return Tour(timers, letters, registers, payments, swept, links, orders, told, moved)
+
+
+def make_calls(office: Office) -> tuple[int, int]:
+    """Every call that waits, one after another: how many payments and dossiers were asked about."""
+    _part(office, place_orders)
+    payments = _part(office, ask_all_told) + _part(office, reconcile)
+    return payments, _part(office, ask_registers)
+
+
+def _part(office: Office, work: Callable[[Office], int]) -> int:
+    """One part of the tour: letters leave although a list of agents could not be made."""
+    try:
+        return work(office)
+    except Busy:  # none of the others would fare better
+        raise
+    except Exception:
+        log.exception("a part of the tour: %s", getattr(getattr(work, "func", work), "__name__", ""))
+        return 0
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def run_timers(office: Office, *, erases: bool = True) -> int:
+    """Does what is due, each in its own unit; what becomes due on the way is done too. How many did something."""
+    done, tried, without = 0, set[Timer](), () if erases else ERASING
+    for _ in range(MOST_BATCHES):
+        with office.store.unit() as unit:
+            due = [one for one in unit.due_timers(office.now(), BATCH + len(tried), without) if one not in tried]
+        if not due:
+            break
+        for timer in due:
+            tried.add(timer)
+            done += _run(office, timer)
+    return done
+
+
+def _run(office: Office, timer: Timer) -> bool:
+    try:
+        return _fire(office, timer) is not None
+    except Busy:  # none of the others would fare better
+        raise
+    except Exception:
+        log.exception("timer %s of %s", timer.name, timer.dossier)
+        return False
+
+
+def _fire(office: Office, timer: Timer) -> Dossier | None:
+    """Claims a timer and does what it owes, in one unit: done twice or lost, never."""
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        dossier = unit.dossier(timer.dossier)
+        if dossier is None:
+            unit.fire_timer(timer, now)
+            return None
+        procedure = pinned(office, unit, dossier)
+        if _is_held(unit, procedure, dossier, timer, now) or _is_put_off(office, unit, procedure, dossier, timer):
+            return None
+        if not unit.fire_timer(timer, now):
+            return None
+        if is_of_keeping(timer.name):
+            left = forget(office, unit, procedure, dossier, timer.name)
+            if left is None:
+                _note(unit, dossier, "timer_void", {"timer": timer.name}, now)
+            return left
+        try:
+            decision = time_over(procedure, dossier, timer.name, now, office.directory, office.wording)
+        except Refused as closed:
+            if closed.reason.code == "void_timer":
+                _note(unit, dossier, "timer_void", {"timer": timer.name}, now)
+            else:  # the book forbids it: a person must look
+                _note(unit, dossier, "timer_refused", {"timer": timer.name, "why": closed.reason.code}, now)
+            return None
+        moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+        expired = moved.is_draft and moved.closed_at is not None
+        return forget_expired(office, unit, moved) if expired else moved
+
+
+def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, now: datetime) -> bool:
+    """Whether the operator must first say what became of a payment: the timer rings at the first tour that knows."""
+    payment = awaited_in(unit, dossier, now)
+    return payment is not None and stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
+
+
+def _is_put_off(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer) -> bool:
+    """Whether the calendar of today puts a timer further off than the one it was set by: a holiday was decreed meanwhile.
+    It then waits for its new moment; were it fired now, it would be void, and never ring again."""
+    now = office.now()
+    scope = scope_of(procedure, dossier, local_day(now), office.directory)
+    timers = timers_of(procedure, dossier, now, office.directory, scope)
+    ahead = any((one.name, one.entry) == (timer.name, timer.entry) and one.due_at > now for one in timers)
+    if ahead:
+        unit.set_timers(dossier.id, timers)
+        _note(unit, dossier, "timer_moved", {"timer": timer.name}, now)
+    return ahead
+
+
+def _note(unit: Unit, dossier: Dossier, kind: str, body: Mapping[str, Plain], now: datetime) -> None:
+    """Whatever changes the timers has an entry, which commits to them."""
+    journalise(unit, dossier, [EntryDraft(kind, body)], SYSTEM_ACTOR, now)
+
+
+# -- letters -----------------------------------------------------------------------------------------------------------
+
+
+def deliver_letters(office: Office) -> int:
+    """The letters of every channel, one channel after another. How many left."""
+    return sum(deliver_channel(office, channel) for channel in office.senders)
+
+
+def deliver_channel(office: Office, channel: str) -> int:
+    """Hands the letters of one channel that are due to its sender, outside any unit. At least once each: a crash between sending and
+    noting it sends again. How many left."""
+    sent, patience = 0, Patience(office)
+    others = tuple(one for one in office.senders if one != channel)
+    for _ in range(MOST_BATCHES):
+        now = office.now()
+        until = now + LEASE
+        with office.store.unit(write=True) as unit:
+            lent = unit.claim_letters(now, until, BATCH, others)
+        if not lent:
+            break
+        settled = [_carry(office, letter, now, patience) for letter in lent]
+        with office.store.unit(write=True) as unit:
+            count_sms(office, unit, settled)
+            for letter in settled:
+                # what left did, whoever holds the lease; all else is theirs to tell. It may be erased, with its dossier
+                with suppress(LookupError):
+                    unit.settle_letter(forgetful(office, letter), None if letter.sent_at else until)
+                    sent += letter.sent_at is not None
+        if patience.is_over():
+            break
+    return sent
+
+
+def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) -> Letter:
+    sender = office.senders.get(letter.channel)
+    if sender is None:
+        return replace(letter, failed="no_sender")
+    if letter.channel == "sms" and (closed := why_no_letter(office, letter.to)):
+        return replace(letter, failed=closed)
+    if patience.is_over():
+        return replace(letter, attempts=letter.attempts - 1)  # given back as it was lent
+    try:
+        sender.send(letter)
+    except NotSent as failure:
+        patience.note(not failure.silent)
+        return _again(letter, now, str(failure), failure.for_good)
+    except Exception:  # one sender's fault must not keep the other letters
+        log.exception("letter %s by %s", letter.id, letter.channel)
+        return _again(letter, now, SENDER_FAULT, False)
+    patience.note(True)
+    return replace(letter, sent_at=now)
+
+
+def _again(letter: Letter, now: datetime, reason: str, for_good: bool) -> Letter:
+    """Tried again later and later, then given up and told. Being lent counts as an attempt, also to a worker that died before it
+    tried: so that no letter is given up untried, the whole time must have passed too."""
+    tried = letter.attempts > len(RETRIES) and now - letter.created_at >= sum(RETRIES, timedelta())
+    if for_good or tried:
+        return replace(letter, failed=reason[:200] or "failed")
+    return replace(letter, due_at=now + RETRIES[min(max(letter.attempts, 1), len(RETRIES)) - 1])
+
+
+# -- sweeping ----------------------------------------------------------------------------------------------------------
+
+
+def sweep(office: Office) -> int:
+    """Once a day: files that nothing names, papers of mandates that were over long ago, drafts that no browser comes back to,
+    and what served a moment."""
+    now = office.now()
+    with office.store.unit(write=True) as unit:
+        today, last = now.date().isoformat(), unit.taken_aside("swept")
+        unit.keep_aside("swept", today, now)
+        if last == today:
+            return 0
+        forgotten = (
+            unit.sweep(now - MOMENTS_KEPT, now - ASIDE_LASTS) + unit.throw_files(now) + erase_codes(office, unit)
+        )
+    forgotten += _forget_overdue(office) + close_forsaken(office) + forget_papers(office)
+    named = set(places(office.store))
+    return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))
+
+
+def _forget_overdue(office: Office) -> int:
+    """Closed dossiers kept longer than the book says, whose timer was never set; so many a day at most."""
+    late: list[str] = []
+    for dossier in _all(office):
+        if len(late) == AT_ONCE:
+            break
+        try:
+            with office.store.unit() as unit:
+                if overdue(office, unit, dossier):
+                    late.append(dossier.id)
+        except LostEdition:
+            log.warning("the edition of %s cannot be read", dossier.id)
+    return sum(forget_overdue(office, one) for one in late)
+
+
+def _all(office: Office) -> Iterator[Dossier]:
+    for dossier_id in office.store.all_dossiers():
+        with office.store.unit() as unit:
+            dossier = unit.dossier(dossier_id)
+        if dossier is not None:
+            yield dossier

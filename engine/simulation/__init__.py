@@ -1,0 +1,1 @@
+"""Scenarios in memory, exploration, author's preview, demo data, coverage."""

@@ -1,0 +1,166 @@
+"""Where stories are played: an office in memory with a clock that obeys, an operator that does as told, silent registers."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Final, cast
+
+from engine.core.clock import ZONE, FixedClock, MovedClock
+from engine.core.values import Plain, new_id
+from engine.domain.common.text_provider import Wording
+from engine.domain.fields.files import files_of
+from engine.integrations.message_sender import InboxSender
+from engine.integrations.payment_provider import Method, PaymentProvider
+from engine.integrations.registers import RegisterAnswer
+from engine.integrations.simulated_operator import SandboxCard, SandboxOperator, SandboxProvider
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model import APPLICANT, Procedure
+from engine.records.dossier import Account, Actor, Attachment, Dossier
+from engine.services.context.app_context import Office
+from engine.services.keys.signing_keys import SigningKeys
+from engine.services.worker.worker import tour
+from engine.storage.files.attachments import AttachmentStore, Kept
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store
+
+FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
+OPENING: Final = 9  # o'clock, the hour a story begins
+PAYERS: Final = {"paid": "+22890000001", "failed": "+22890000002", "expired": "+22890000004", "unknown": "+22890000005"}
+CARD_CHOICES: Final = {"paid": "paid", "failed": "declined", "expired": "expired", "unknown": "silent"}
+PHONE: Final = "+22890123456"
+_KEYS: Final = SigningKeys.generate()
+
+
+def story_providers(operator: SandboxOperator) -> dict[str, PaymentProvider]:
+    """A simulated provider for every method that a fee may take. In a story, notes at a counter are paid like a wallet."""
+    card = SandboxCard(operator, "card", "Carte simulée")
+    cash = SandboxProvider(operator, "cash", "Espèces, comme au guichet", cast(Method, "cash"))
+    return {"sandbox": SandboxProvider(operator), "card": card, "cash": cash}
+
+
+class TellingRegister:
+    """Registers that answer only what the story says, when it says it."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, RegisterAnswer] = {}
+
+    def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
+        return self.told.get(register_id, RegisterAnswer("unavailable"))
+
+
+@dataclass
+class Stage:
+    """One story's world. `people` are made when first named: a role, or a name."""
+
+    office: Office
+    clock: FixedClock | MovedClock
+    registers: TellingRegister
+    applicant: Actor
+    people: dict[str, Actor] = field(default_factory=dict)
+    provider: str = "sandbox"  # the operator that fees are paid through
+
+    @classmethod
+    def set_for(cls, catalogue: Catalogue, wording: Wording, at: date, store: Store | None = None) -> Stage:
+        """An empty office on the morning of that day; in memory, unless an empty store is given."""
+        clock = FixedClock(datetime(at.year, at.month, at.day, OPENING, tzinfo=ZONE))
+        registers = TellingRegister()
+        store = SqliteStore(":memory:") if store is None else store
+        store.migrate()
+        operator = SandboxOperator(None, clock, b"story")
+        letters = InboxSender()
+        office = Office(
+            catalogue, store, AttachmentStore(Path("nowhere")), story_providers(operator),
+            {"sms": letters, "email": letters, "inbox": letters}, {"*": registers}, clock, wording, _KEYS,
+        )  # fmt: skip
+        account = Account("applicant", "applicant", "", PHONE)
+        with store.unit(write=True) as unit:
+            unit.put_account(account)
+        return cls(office, clock, registers, account.actor())
+
+    def paid_through(self, methods: frozenset[str]) -> str:
+        """The provider that a fee of these methods is paid through: this stage's own where it will do."""
+        providers = self.office.providers
+        if providers[self.provider].method in methods:
+            return self.provider
+        return next((name for name, one in providers.items() if one.method in methods), self.provider)
+
+    def person(self, role: str, who: str = "") -> Actor:
+        """Somebody who holds the role. A name is always the same person, who holds every role they were named with."""
+        if role == APPLICANT:
+            return self.applicant
+        name = who or role
+        known = self.people.get(name)
+        if known is None or role not in known.roles:
+            roles = (*sorted(known.roles), role) if known else (role,)
+            account = Account(name, "agent", name, name, roles=roles)
+            with self.office.store.unit(write=True) as unit:
+                unit.put_account(account)
+            self.people[name] = account.actor()
+        return self.people[name]
+
+    def dossier(self, dossier_id: str) -> Dossier:
+        with self.office.store.unit() as unit:
+            dossier = unit.dossier(dossier_id)
+        if dossier is None:
+            raise LookupError(dossier_id)
+        return dossier
+
+    def pass_time(self, until: datetime) -> None:
+        """Lets everything that falls due until then happen at its own hour."""
+        while True:
+            with self.office.store.unit() as unit:
+                ahead = [timer.due_at for timer in unit.due_timers(until, 1)]
+            if not ahead:
+                break
+            self.clock.instant = max(self.clock.instant, ahead[0])
+            tour(self.office)
+        self.clock.instant = max(self.clock.instant, until)
+        tour(self.office)
+
+    def later(self, seconds: int) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
+
+    def papers(self, procedure: Procedure, answers: Mapping[str, Plain], dossier: str) -> tuple[Attachment, ...]:
+        """The files that placeholder answers name, as if they had been handed in for a dossier (its id)."""
+        return tuple(
+            self.paper(name, field.id, dossier=dossier)
+            for field in procedure.form.fields
+            if field.type in FILE_TYPES
+            for name in files_of(answers.get(field.id))
+        )
+
+    def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
+        """One file that was never read."""
+        return Attachment(name, place, f"{place}.pdf", "pdf", 1000, "0" * 64, self.clock.now(), by=by)
+
+
+def fresh_token() -> str:
+    """Each act of a story is one command."""
+    return new_id()
+
+
+_SIDE: Final = 480  # dots
+_LARGEST: Final = 5_000_000
+
+
+def keep_specimen(attachments: AttachmentStore, place: str, dossier: str = "") -> Kept:
+    """Hands it in, as the paper that a place wants."""
+    return attachments.keep(_picture(), f"{place}.png", ("png",), _LARGEST, dossier)
+
+
+@cache
+def _picture() -> bytes:
+    """A pale square with a line across (PNG, 8-bit grey)."""
+    rows = b"".join(b"\x00" + bytes(200 if abs(x - y) < 3 else 240 for x in range(_SIDE)) for y in range(_SIDE))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -1,0 +1,285 @@
+"""A procedure tried out by its author: the real office on a store of its own, people of every role, a clock that obeys.
+
+What happens here happens by the verbs of stories (`telling`), so that a form is filled, a state reached and time passed
+as they would be. Nothing is shared with an installation: the folder is the tryout's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from threading import RLock
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from engine.core.clock import MovedClock, local, local_day
+from engine.core.values import Plain, Text
+from engine.domain.common.text_provider import Wording
+from engine.integrations.message_sender import InboxSender
+from engine.integrations.registers import FileRegister, RegisterAnswer
+from engine.integrations.simulated_operator import SandboxOperator
+from engine.language.catalogue.catalogue import Catalogue
+from engine.language.compiler.shared_files import Shared
+from engine.model import Procedure, Scenario, Step
+from engine.model.roles import roles_of
+from engine.records.dossier import Account, Attachment, Dossier, Timer
+from engine.records.people import Session
+from engine.services.applications.drafts import check, drop_draft
+from engine.services.context.app_context import Office, OfficeSettings
+from engine.services.keys.secrets import hash_secret, new_token, token_digest
+from engine.services.keys.signing_keys import SigningKeys
+from engine.services.sign_in.demo_accounts import AUDITOR, PASSWORD, demo_agents
+from engine.services.sign_in.sessions import SignedIn
+from engine.simulation.environment import (
+    OPENING,
+    PHONE,
+    Stage,
+    TellingRegister,
+    fresh_token,
+    keep_specimen,
+    story_providers,
+)
+from engine.simulation.next_steps import FAR, QUIET, Outlook, roles_named
+from engine.simulation.player import Told
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.sqlite.store import SqliteStore
+
+APPLICANT_ID: Final = "applicant"
+NEVER: Final = timedelta(days=36_500)  # nobody is signed out because the clock was moved
+
+
+class Leads(Protocol):
+    """Finds a story that ends in a state, from that day on; None when it finds none."""
+
+    def __call__(self, procedure: Procedure, shared: Shared, day: date, state: str) -> Scenario | None: ...
+
+
+class _Registers(TellingRegister):
+    """Registers of files, but while a story says itself what they answer."""
+
+    def __init__(self, files: FileRegister) -> None:
+        super().__init__()
+        self.files, self.telling = files, False
+
+    def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
+        return super().ask(register_id, sent) if self.telling else self.files.ask(register_id, sent)
+
+
+class _RealStage(Stage):
+    """A stage whose papers can be opened."""
+
+    def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
+        kept = keep_specimen(self.office.attachments, place)
+        now = self.clock.now()
+        return Attachment(name, place, kept.name, kept.kind, kept.size, kept.sha256, now, kept.pages, by=by)
+
+
+@dataclass
+class Tryout:
+    """The author's own installation. One act at a time."""
+
+    stage: Stage
+    operator: SandboxOperator
+    registers: _Registers
+    lock: RLock
+    secret: str  # of everybody's password, which is no secret
+
+    @classmethod
+    def open(cls, folder: Path, registers: Path, wording: Wording, address: str) -> Tryout:
+        """An empty one in `folder`, without a procedure yet."""
+        clock = MovedClock()
+        store = SqliteStore(folder / "tryout.db")
+        store.migrate()
+        operator = SandboxOperator(folder / "operator.db", clock, new_token().encode())
+        inbox, files = InboxSender(), _Registers(FileRegister(registers))
+        office = Office(
+            Catalogue.of([], Shared()), store, AttachmentStore(folder / "files"), story_providers(operator),
+            {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": files}, clock, wording, SigningKeys.generate(),
+            OfficeSettings(
+                base_url=address, short_url=address, demo=True, idle=NEVER, agent_idle=NEVER, session_lasts=NEVER,
+                kept_lasts=NEVER,
+            ),
+        )  # fmt: skip
+        account = Account(APPLICANT_ID, "applicant", "", PHONE)
+        with store.unit(write=True) as unit:
+            unit.put_account(account)
+        return cls(_RealStage(office, clock, files, account.actor()), operator, files, RLock(), hash_secret(PASSWORD))
+
+    @property
+    def office(self) -> Office:
+        return self.stage.office
+
+    @property
+    def procedure(self) -> Procedure | None:
+        return next(iter(self.office.catalogue.all()), None)
+
+    # -- the file changed ----------------------------------------------------------------------------------------------
+
+    def renew(self, procedure: Procedure, shared: Shared) -> None:
+        """Serves the procedure as it is now. Dossiers already there go on under it where they still have a state."""
+        with self.lock:
+            before = self.office.catalogue
+            older = {**before.older, **{(one.id, one.fingerprint): one for one in before.all()}}
+            catalogue = replace(Catalogue.of([procedure], shared), older=MappingProxyType(older))
+            self.stage.office = replace(self.office, catalogue=catalogue)  # written, not published: no gate
+            self._cast(procedure)
+            for dossier_id in list(self.office.store.all_dossiers()):
+                self._carry_over(procedure, dossier_id)
+
+    def _cast(self, procedure: Procedure) -> None:
+        """Two people for each role that has a part, the first plays it in stories; and a controller."""
+        roles = {*roles_named(procedure), *roles_of(procedure)}
+        people = [one for one in demo_agents(self.office.directory) if one.role in roles]
+        with self.office.store.unit(write=True) as unit:
+            if unit.account(AUDITOR) is None:
+                unit.put_account(Account(AUDITOR, "auditor", AUDITOR, AUDITOR, self.secret))
+            for one in people:
+                account = Account(one.login, "agent", one.name, one.login, self.secret, (one.role,))
+                if unit.account(account.id) is None:
+                    unit.put_account(account)
+                self.stage.people.setdefault(one.role, account.actor())
+
+    def _carry_over(self, procedure: Procedure, dossier_id: str) -> None:
+        with self.office.store.unit(write=True) as unit:
+            dossier = unit.dossier(dossier_id)
+            if dossier is None or dossier.fingerprint == procedure.fingerprint or dossier.procedure != procedure.id:
+                return
+            if dossier.is_draft or dossier.state in procedure.states:
+                moved = replace(
+                    dossier, fingerprint=procedure.fingerprint, edition=procedure.edition, revision=dossier.revision + 1
+                )
+                unit.put_dossier(moved, dossier.revision)
+
+    # -- people --------------------------------------------------------------------------------------------------------
+
+    def let_in(self, account_id: str) -> SignedIn:
+        """A session without code nor password: everybody here is invented."""
+        now, token = self.office.now(), new_token()
+        with self.office.store.unit(write=True) as unit:
+            account = unit.account(account_id)
+            if account is None:
+                raise LookupError(account_id)
+            unit.put_session(Session(token_digest(token), account.id, now, now, now + NEVER))
+        return SignedIn(token, self.office.person(account))
+
+    def holder(self, role: str) -> str | None:
+        """The account of who plays a role (`agency/role`)."""
+        known = self.stage.people.get(role)
+        return known.id if known is not None else None
+
+    def newest(self) -> Dossier | None:
+        """The dossier that the applicant opened last."""
+        with self.office.store.unit() as unit:
+            lines = unit.dossiers_of(APPLICANT_ID, 1)
+            return unit.dossier(lines[0].id) if lines else None
+
+    # -- what the author asks ------------------------------------------------------------------------------------------
+
+    def fill(self, better: Callable[[], Scenario | None]) -> Dossier:
+        """The draft at hand, or a new one, answered with examples; what was answered stays. Where the examples of the file
+        do not agree with one another, those of a story that can be sent (`better`). Raises `StoryFailed`."""
+        with self.lock:
+            draft = self._draft()
+            filled = self._filled(draft, {})
+            if check(self.office, self.stage.applicant, filled.id).errors:
+                story = better()
+                filled = self._filled(draft, story.given) if story is not None else filled
+            return filled
+
+    def _filled(self, draft: Dossier | None, given: Mapping[str, Plain]) -> Dossier:
+        own = dict(draft.answers) if draft is not None else {}
+        day, said = local_day(self.office.now()), {**given, **self._as_told(own)}
+        told = self._told(Scenario(id="tryout", story=Text(()), at=day, given=said))
+        told.prepare()
+        assert told.dossier is not None
+        made, papers = self.stage.dossier(told.dossier.id), draft.attachments if draft is not None else ()
+        heavy = {name: kept for name, kept in own.items() if kept and not self._is_plain(name, kept)}
+        return self._put(replace(made, answers={**made.answers, **heavy}, attachments=(*papers, *made.attachments)))
+
+    def _draft(self) -> Dossier | None:
+        newest = self.newest()
+        return newest if newest is not None and newest.is_draft and newest.closed_at is None else None
+
+    def _as_told(self, answers: Mapping[str, Plain]) -> dict[str, Plain]:
+        """The answers that a story writes as they are kept."""
+        return {name: kept for name, kept in answers.items() if kept not in (None, "") and self._is_plain(name, kept)}
+
+    def _is_plain(self, name: str, kept: Plain) -> bool:
+        known = self.procedure.fields.get(name) if self.procedure is not None else None
+        return known is not None and known.value is None and not isinstance(kept, (dict, list))
+
+    def play(self, story: Scenario) -> Dossier | None:
+        """A whole story, from the morning of its day. Raises `StoryFailed` where it does not go as told."""
+        with self.lock:
+            self._turn_to(story)
+            told = self._told(story)
+            self.registers.telling = True
+            try:
+                if told.prepare():
+                    told.hand_in()
+                    self._follow(told, story.steps)
+            finally:
+                self.registers.telling = False
+            return self.stage.dossier(told.dossier.id) if told.dossier is not None else None
+
+    def _follow(self, told: Told, steps: tuple[Step, ...]) -> None:
+        for step in steps:
+            told.step = step
+            told.do(self._now_free(told, step))
+
+    def _now_free(self, told: Told, step: Step) -> Step:
+        """A slot that another dossier of the tryout may hold is the first free one here."""
+        if step.verb != "book" or not isinstance(step.value, dict):
+            return step
+        free = [one for one in Outlook(told, {}, "").steps() if one.verb == "book"]
+        return next(
+            (one for one in free if isinstance(one.value, dict) and one.value.keys() == step.value.keys()), step
+        )
+
+    def _turn_to(self, story: Scenario) -> None:
+        """The draft at hand is dropped, one at a time is allowed; the clock goes to the morning of the story."""
+        draft = self._draft()
+        if draft is not None:
+            drop_draft(self.office, self.stage.applicant, draft.id, token=fresh_token())
+        day, morning = story.at, {"hour": OPENING, "minute": 0, "second": 0}
+        now = local(self.office.now())
+        self.stage.clock.instant = now.replace(year=day.year, month=day.month, day=day.day, **morning)  # type: ignore[arg-type]
+
+    def next_day(self) -> date:
+        """The first day whose morning is still to come: stories begin in the morning."""
+        now = local(self.office.now())
+        return now.date() if now.hour < OPENING else now.date() + timedelta(days=1)
+
+    def _told(self, story: Scenario) -> Told:
+        procedure = self.procedure
+        assert procedure is not None
+        return Told(procedure, story, self.stage)
+
+    def _put(self, dossier: Dossier) -> Dossier:
+        kept = replace(dossier, revision=dossier.revision + 1)
+        with self.office.store.unit(write=True) as unit:
+            unit.put_dossier(kept, dossier.revision)
+        return kept
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def due(self) -> Timer | None:
+        """What falls due next on the newest dossier, or on another when it waits for nothing."""
+        newest = self.newest()
+        with self.office.store.unit() as unit:
+            every = unit.due_timers(self.office.now() + FAR, 50)
+        timers = [one for one in every if one.name == "draft" or not one.name.startswith(QUIET)]
+        own = [one for one in timers if newest is not None and one.dossier == newest.id]
+        return next(iter(own or timers), None)
+
+    def move(self, by: timedelta) -> None:
+        """Lets that much time pass, and everything that falls due meanwhile happen at its hour."""
+        with self.lock:
+            self.stage.pass_time(self.office.now() + by)
+
+    def move_to_due(self) -> None:
+        timer = self.due()
+        if timer is not None:
+            self.move(max(timedelta(), timer.due_at - self.office.now()) + timedelta(seconds=1))

@@ -1,0 +1,51 @@
+"""Plays the stories of a procedure through the real office, each from an empty one, and tells the step that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from engine.core.problems import Problem
+from engine.domain.common.text_provider import Wording
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model import DRAFT, Procedure, Scenario
+from engine.simulation.environment import Stage
+from engine.simulation.player import StoryFailed, Told
+from engine.storage.unit_of_work import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a story went. `states` and `acts` are what it passed through, for coverage."""
+
+    scenario: str
+    story: str
+    steps: int
+    failure: Problem | None
+    states: frozenset[str] = frozenset()
+    acts: frozenset[str] = frozenset()
+
+
+def play(
+    procedure: Procedure, catalogue: Catalogue, wording: Wording, scenario: Scenario, store: Store | None = None
+) -> Outcome:  # fmt: skip
+    """Plays one story from an empty office, as when the edition is in force; in memory, unless an empty store is given, which
+    is closed. Never raises on a wrong story: the failure is a problem with its place."""
+    procedure = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
+    catalogue = replace(catalogue, procedures=MappingProxyType({**catalogue.procedures, procedure.id: procedure}))
+    stage = Stage.set_for(catalogue, wording, scenario.at, store)
+    told = Told(procedure, scenario, stage)
+    failure: Problem | None = None
+    try:
+        told.tell()
+    except StoryFailed as failed:
+        failure = failed.found
+    finally:
+        stage.office.store.close()
+    dossier = told.dossier
+    passed = {taken.source for taken in dossier.taken} | {taken.target for taken in dossier.taken} if dossier else set()
+    states = passed | ({dossier.state} - {DRAFT} if dossier else set())
+    acts = {f"{taken.source}.{taken.transition}" for taken in dossier.taken} if dossier else set()
+    return Outcome(
+        scenario.id, scenario.story.in_("fr"), told.played, failure, frozenset(states), frozenset(acts)
+    )  # fmt: skip

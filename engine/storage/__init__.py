@@ -1,0 +1,1 @@
+"""Unit-of-work errors and query records, table copy."""

@@ -1,0 +1,1 @@
+"""Uploads: inspection, encryption at rest, local or S3 blobs, resumable parts."""

@@ -1,0 +1,209 @@
+"""The keys that files handed in are sealed under: a ring in a file, the newest first, each key known by its id.
+
+A sealed file carries a key of its own, wrapped under one of the ring: a new ring key asks for new wraps, never for the
+files' content again. What is sealed is bound to where it lies (`bound`): read for any other place, it does not open.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from engine.storage.unit_of_work import Busy
+
+MAGIC: Final = b"GCF1"
+FIRST: Final = "00000000"  # derived from the installation's secret, so that an older ring seals too
+FIRST_KEPT: Final = "first_key_of_files"  # in the file of the ring
+_ID, _NONCE, _WRAPPED = 8, 12, 48
+_HEAD: Final = len(MAGIC) + _ID + _NONCE + _WRAPPED
+
+
+class NoFileKey(Busy):
+    """A file is sealed under a key that the ring does not hold; `str()` says which. The right ring opens it again."""
+
+
+class Unsealable(ValueError):
+    """Not what was sealed here: cut, changed, or put in another place."""
+
+
+class NoRing(Exception):
+    """The file of the ring cannot be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileKeys:
+    """The ring. `file` is read again when it changed before something is sealed, and when a file names a key that is not
+    known yet: another process made one."""
+
+    _ring: dict[str, bytes] = field(repr=False)
+    file: Path | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _stamp: list[tuple[int, int]] = field(default_factory=list, repr=False, compare=False)  # of the file as last read
+
+    @classmethod
+    def generate(cls) -> FileKeys:
+        """A ring that nothing keeps: for tests and trials."""
+        return cls({FIRST: secrets.token_bytes(32)})
+
+    @classmethod
+    def open(cls, file: Path) -> FileKeys:
+        """The ring of a key file. Raises `NoRing`."""
+        return cls(_read(file), file)
+
+    @property
+    def newest(self) -> str:
+        return self._newest()[0]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(self._ring)
+
+    def seal(self, bound: bytes, data: bytes) -> bytes:
+        """The data, for this place only, under the newest key."""
+        own, nonce = AESGCM.generate_key(256), secrets.token_bytes(_NONCE)
+        return self._head(bound, own) + nonce + AESGCM(own).encrypt(nonce, data, bound)
+
+    def unseal(self, bound: bytes, sealed: bytes) -> bytes:
+        """Raises `NoFileKey`, `Unsealable`."""
+        own = self._own_key(bound, sealed)
+        try:
+            return AESGCM(own).decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], bound)
+        except (InvalidTag, ValueError):
+            raise Unsealable from None
+
+    def rewrapped(self, bound: bytes, sealed: bytes) -> bytes | None:
+        """The same sealed content with its key wrapped under the newest of the ring; None when it is already."""
+        if key_of(sealed) == self.newest:
+            return None
+        return self._head(bound, self._own_key(bound, sealed)) + sealed[_HEAD:]
+
+    def _head(self, bound: bytes, own: bytes) -> bytes:
+        newest, key = self._newest()
+        name, nonce = newest.encode(), secrets.token_bytes(_NONCE)
+        return MAGIC + name + nonce + AESGCM(key).encrypt(nonce, own, name + bound)
+
+    def _newest(self) -> tuple[str, bytes]:
+        """The key that seals: the newest of the file, whoever put it there. While the file cannot be read, of what is known."""
+        with self._lock:
+            if self.file is not None:
+                with suppress(OSError, NoRing):
+                    seen = self.file.stat()
+                    stamp = [(seen.st_mtime_ns, seen.st_ino)]
+                    if stamp != self._stamp:
+                        self._again(self.file)
+                        self._stamp[:] = stamp
+            return next(iter(self._ring.items()))
+
+    def _again(self, file: Path) -> None:
+        fresh = _read(file)
+        self._ring.clear()
+        self._ring.update(fresh)
+
+    def _own_key(self, bound: bytes, sealed: bytes) -> bytes:
+        name = key_of(sealed)
+        at = len(MAGIC) + _ID
+        try:
+            return AESGCM(self._key(name)).decrypt(
+                sealed[at : at + _NONCE], sealed[at + _NONCE : _HEAD], name.encode() + bound
+            )
+        except (InvalidTag, ValueError):
+            raise Unsealable from None
+
+    def _key(self, name: str) -> bytes:
+        with self._lock:
+            if name not in self._ring and self.file is not None:
+                self._again(self.file)
+            if name not in self._ring:
+                raise NoFileKey(name)
+            return self._ring[name]
+
+
+def is_sealed(data: bytes) -> bool:
+    """No picture and no PDF begins so."""
+    return data.startswith(MAGIC)
+
+
+def key_of(sealed: bytes) -> str:
+    """The id of the key that a file is wrapped under."""
+    if not is_sealed(sealed) or len(sealed) < _HEAD + _NONCE + 16:
+        raise Unsealable
+    return sealed[len(MAGIC) : len(MAGIC) + _ID].decode("ascii", "replace")
+
+
+def add_key(file: Path) -> str:
+    """Puts a new key in front of the ring; its id. Older keys stay: what they sealed still opens. Raises `NoRing`."""
+    key = new_file_key()
+
+    def added(kept: dict[str, Any]) -> None:
+        kept["files"] = [key, *kept.get("files", [])]
+
+    change_ring(file, added)
+    return key["id"]
+
+
+def new_file_key() -> dict[str, str]:
+    """A key as the file of a ring holds it."""
+    return {"id": secrets.token_hex(_ID // 2), "key": secrets.token_hex(32)}
+
+
+def change_ring(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Changes what the file of a ring says, whole or not at all; one at a time, so that no key is ever written over. Raises
+    `NoRing`."""
+    try:
+        file.stat()  # where no ring is, nothing is made beside it
+        with file.with_name(f"{file.name}.lock").open("a") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            kept = json.loads(file.read_text("utf-8"))
+            change(kept)
+            _written(file, kept)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as broken:
+        raise NoRing(str(file)) from broken
+
+
+def _written(file: Path, kept: Mapping[str, Any]) -> None:
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+        json.dump(kept, out, indent=1)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # there for good before anything is sealed or signed under it
+    finally:
+        os.close(folder)
+
+
+def first_key(kept: Mapping[str, object]) -> bytes:
+    """What seals files where no key was made for them: worked out of the ring's first secret, written down once it is another's."""
+    if FIRST_KEPT in kept:
+        return bytes.fromhex(str(kept[FIRST_KEPT]))
+    return hmac.new(str(kept["secret"]).encode(), b"files handed in", hashlib.sha256).digest()
+
+
+def _read(file: Path) -> dict[str, bytes]:
+    try:
+        kept: Mapping[str, object] = json.loads(file.read_text("utf-8"))
+        written = kept.get("files", [])
+        ring = {str(one["id"]): bytes.fromhex(one["key"]) for one in written} if isinstance(written, list) else {}
+        first = first_key(kept)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as broken:
+        raise NoRing(str(file)) from broken
+    whole = {**ring, FIRST: first}
+    if any(len(key) != 32 or len(name) != _ID for name, key in whole.items()):
+        raise NoRing(str(file))
+    return whole

@@ -1,0 +1,168 @@
+"""Files in a bucket of an S3-compatible service, for installations of several machines that share no disk.
+
+One object a name, written in one request, which the service answers once it is kept for good. Nothing there is conditional
+on what only some services offer: what is swept lies aside until the next sweep, so that a file handed in again at that very
+moment is found there.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
+
+from engine.storage.files.blob_store import SCHEME, Bucket, Lying, WrongShelf
+from engine.storage.files.reserve import NoRoom
+from engine.storage.unit_of_work import Busy
+
+SWEPT: Final = "swept"
+_NO_BUCKET: Final = "NoSuchBucket"
+_FULL: Final = ("QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity", "507 Insufficient Storage")
+_CONNECT, _ANSWER = timedelta(seconds=3), timedelta(seconds=20)
+_RETRIES: Final = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+
+
+class BucketShelf:
+    """The files of one address. Every age is as the service's own clock says."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self._kept = _opened(bucket)
+        self._process = os.getpid()
+
+    def __str__(self) -> str:
+        return self.bucket.address
+
+    @property
+    def _there(self) -> S3Store:
+        """The connections of this process."""
+        if self._process != os.getpid():
+            self._kept, self._process = _opened(self.bucket), os.getpid()
+        return self._kept
+
+    def read(self, name: str) -> bytes | None:
+        found = self._get(name)
+        return found if found is not None else self._get(f"{SWEPT}/{name}")
+
+    def write(self, name: str, data: bytes, lasting: bool = True) -> None:
+        with _answering():
+            obstore.put(self._there, name, data, use_multipart=False)
+
+    def renew(self, name: str) -> bool:
+        return False
+
+    def lies(self, under: str = "") -> Iterator[Lying]:
+        return (one for one in self._listed(under) if not one.name.startswith(f"{SWEPT}/"))
+
+    def remove(self, name: str) -> None:
+        self._maybe(lambda: obstore.delete(self._there, name))
+
+    def take_away(self, name: str, limit: float) -> bool:
+        head = self._maybe(lambda: obstore.head(self._there, name))
+        if head is None or head["last_modified"].timestamp() >= limit:
+            return False
+        self._put_in(name, f"{SWEPT}/{name}")
+        self.remove(name)
+        return True
+
+    def tidy(self, named: Collection[str], limit: float) -> None:
+        for one in list(self._listed(SWEPT)):
+            name = one.name.removeprefix(f"{SWEPT}/")
+            if name in named:
+                self._bring_back(one.name, name)
+            if name in named or one.at < limit:
+                self.remove(one.name)
+
+    def check(self) -> None:
+        probe, said = f"probe/{secrets.token_hex(8)}", secrets.token_bytes(16)
+        try:
+            with _answering():
+                obstore.put(self._there, probe, said, use_multipart=False)
+                if bytes(obstore.get(self._there, probe).bytes()) != said:
+                    raise WrongShelf(str(self))
+                obstore.delete(self._there, probe)
+        except _Refusing as refused:
+            raise WrongShelf(str(refused)) from None
+
+    def _bring_back(self, aside: str, name: str) -> None:
+        if self._maybe(lambda: obstore.head(self._there, name)) is None:
+            self._put_in(aside, name)
+
+    def _put_in(self, name: str, other: str) -> None:
+        """Read and written again: a service may say that it copied, and not have."""
+        if (data := self._get(name)) is not None:
+            self.write(other, data)
+
+    def _get(self, name: str) -> bytes | None:
+        found = self._maybe(lambda: obstore.get(self._there, name).bytes())
+        return None if found is None else bytes(found)
+
+    def _listed(self, under: str) -> Iterator[Lying]:
+        with _answering():
+            for batch in obstore.list(self._there, under or None):
+                for one in batch:
+                    yield Lying(one["path"], one["last_modified"].timestamp(), one["size"])
+
+    def _maybe(self, ask: Callable[[], Any]) -> Any:
+        """None when nothing of this name is there."""
+        with _answering():
+            try:
+                return ask()
+            except FileNotFoundError as missing:
+                if _NO_BUCKET in str(missing):
+                    raise
+        return None
+
+
+def _opened(bucket: Bucket) -> S3Store:
+    there = urlsplit(bucket.address)
+    if f"{there.scheme}://" != SCHEME or not there.netloc or there.query or there.fragment:
+        raise WrongShelf(f"GUICHET_FILES: {bucket.address}")
+    if not bucket.endpoint.startswith(("https://", "http://")):
+        raise WrongShelf(f"GUICHET_FILES_ENDPOINT: {bucket.endpoint or '-'}")
+    if not bucket.key or not bucket.secret:
+        raise WrongShelf("GUICHET_FILES_KEY, GUICHET_FILES_SECRET: -")
+    client: dict[str, Any] = {"connect_timeout": _CONNECT, "timeout": _ANSWER}
+    if bucket.endpoint.startswith("http://"):
+        client["allow_http"] = True
+    if bucket.authority is not None:
+        client["root_certificate"] = _certificate(bucket.authority)
+    return S3Store(
+        there.netloc, prefix=there.path.strip("/") or None, endpoint=bucket.endpoint.rstrip("/"),
+        access_key_id=bucket.key, secret_access_key=bucket.secret, region=bucket.region,
+        client_options=client, retry_config=_RETRIES,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _certificate(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as missing:
+        raise WrongShelf(f"GUICHET_FILES_AUTHORITY: {file} ({type(missing).__name__})") from None
+
+
+class _Refusing(Busy):
+    """The service answers, and does not let us in. The right settings let us in again: nothing is lost."""
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """A service that is silent, cut or not ours may be better later. What it said may name people's files: it stays here."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise _Refusing(_NO_BUCKET) from None
+    except (PermissionDeniedError, UnauthenticatedError) as refused:
+        raise _Refusing(type(refused).__name__) from None
+    except (BaseError, OSError) as silent:
+        full = any(code in str(silent) for code in _FULL)
+        raise (NoRoom if full else Busy)(type(silent).__name__) from None

@@ -1,0 +1,1 @@
+"""PostgreSQL driver, pool, migrations, connection errors."""

@@ -1,0 +1,355 @@
+"""The tables of the PostgreSQL store: the same numbered migrations as SQLite's, in PostgreSQL's words.
+
+Tables and indexes are translated from the one text that SQLite runs, so that the two cannot drift apart. Texts are compared
+byte by byte (`COLLATE "C"`), as SQLite does. What guards the journal is a trigger that fires for a change only: nothing of
+plpgsql, no sequence and no advisory lock stands on the road of a command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from psycopg.errors import DuplicateTable, UniqueViolation
+
+from engine.journal.leaves import LEAVES, OWE, OWED_SO_FAR
+from engine.journal.row_journal import ADD_SALT, ROW_JOURNAL, found_so_far
+from engine.journal.search import EVENTS
+from engine.records.administration import LOST, OPENINGS
+from engine.records.exchanges import EXCHANGES, NOTES
+from engine.records.jobs import ORDERS
+from engine.records.publications import PUBLICATIONS
+from engine.records.refunds import REFUNDS, owed_so_far
+from engine.records.sms_counts import SMS_COUNTS
+from engine.records.snippets import SNIPPETS
+from engine.records.statistics import TALLIES
+from engine.records.unverified_files import UNPROVEN_FILES, unproven_so_far
+from engine.storage.schema.ddl_dossiers import (
+    DOCUMENTS,
+    DOSSIERS,
+    EDITION_HEADS,
+    EDITIONS,
+    JOURNAL,
+    MONEY,
+    OUTBOX,
+    SEATS,
+)
+from engine.storage.schema.ddl_people import (
+    ADDED,
+    DECLARED,
+    DOOR,
+    MANDATES,
+    NAMES_DECLARED,
+    PEOPLE,
+    PHONE_MOVES,
+    REFUSED_BECAUSE,
+)
+from engine.storage.schema.migration_list import NAMES, ForeignSchema, UnsafeSettings
+from engine.storage.sql.row_journal import ROW_ENTRIES
+from engine.storage.table_copy import ORDERED
+
+Filling: TypeAlias = Callable[[psycopg.Connection[Any]], None]  # a step of a migration that is no SQL
+
+# What must be so for an acknowledged commit to survive a power cut.
+SAFE: Final[Mapping[str, str]] = {
+    "synchronous_commit": "on",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "server_encoding": "UTF8",
+    "statement_timeout": "30s",  # asked for on connecting: something between that drops it would let one command hold all
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "1min",
+}
+
+_INSERTED: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_INSTANT: Final = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+CLOCK: Final = f"SELECT {_INSTANT}"
+RECORDED: Final = "SELECT to_regclass('migration') IS NOT NULL"
+# For what goes through whole tables, in its transaction alone. A lock is waited for no longer than ever: who works goes first.
+UNHURRIED: Final = """SELECT set_config('statement_timeout', '0', true),
+    set_config('idle_in_transaction_session_timeout', '0', true)"""
+_COLUMN: Final = re.compile(r"^(\s*(?:\"?\w+\"?)) (TEXT|INTEGER)\b", re.MULTILINE)
+_TYPES: Final = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT"}
+
+_GUARD: Final = """
+CREATE OR REPLACE FUNCTION guichet_stays() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'restrict_violation'; END $$
+"""
+_DOCUMENT: Final = ("id", "dossier", "output", "number", "issued_at", "code", "token", "jws")
+
+
+def translated(text: str) -> Iterator[str]:
+    """The statements of one part of the schema, without its triggers."""
+    for statement in _statements(text):
+        head = statement.lstrip().split(None, 3)
+        if head[:2] == ["CREATE", "TABLE"]:
+            yield _table(statement, head[2])
+        elif head[1] != "TRIGGER":
+            yield statement
+
+
+def _statements(text: str) -> Iterator[str]:
+    """One by one; a trigger ends with its END."""
+    left = text
+    while left.strip():
+        end = re.search(r"\bEND;|;", left) if left.lstrip().startswith("CREATE TRIGGER") else re.search(";", left)
+        if left.lstrip().startswith("CREATE TRIGGER"):
+            end = re.search(r"\bEND;", left)
+        if end is None:
+            raise ValueError(f"a statement without end: {left.strip()[:60]}")
+        yield left[: end.start()].strip()
+        left = left[end.end() :]
+
+
+def _table(statement: str, name: str) -> str:
+    whole = re.sub(r"\)\s*STRICT(, WITHOUT ROWID)?\s*$", ")", statement)
+    whole = _one_line(whole)
+    whole = _COLUMN.sub(lambda found: f"{found.group(1)} {_TYPES[found.group(2)]}", whole)
+    whole = whole.replace(" CHECK (json_valid(body))", "").replace("VIRTUAL", "STORED")
+    whole = re.sub(r"DEFAULT \(strftime\([^)]*\)\)", f"DEFAULT {_INSTANT}", whole)
+    if name in ORDERED:
+        whole = whole[: whole.rindex(")")].rstrip() + f",\n  rowid BIGINT NOT NULL DEFAULT {_INSERTED}\n)"
+    return whole
+
+
+def _one_line(statement: str) -> str:
+    """Each column on a line of its own, also where a short table is written on one."""
+    if "\n" in statement:
+        return statement
+    head, _, columns = statement.partition("(")
+    return f"{head}(\n" + ",\n".join(f"  {one.strip()}" for one in columns[:-1].split(", ")) + "\n)"
+
+
+def _guards(table: str, said: str, kept: str) -> Iterator[str]:
+    for event, message in (("UPDATE", said), ("DELETE", kept)):
+        yield (
+            f"CREATE TRIGGER {table}_{event.lower()} BEFORE {event} ON {table}"
+            f" FOR EACH ROW EXECUTE FUNCTION guichet_stays('{message}')"
+        )
+
+
+def _document_guards(*columns: str, also: str = "") -> Iterator[str]:
+    """An issued document is never deleted, and only what is not among these columns may change."""
+    changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in columns)
+    yield (
+        f"CREATE TRIGGER document_update BEFORE UPDATE ON document FOR EACH ROW WHEN ({changed}{also})"
+        " EXECUTE FUNCTION guichet_stays('an issued document changes its status only')"
+    )
+
+
+def _facts() -> Iterator[str]:
+    yield _GUARD
+    for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, DOOR):
+        yield from translated(part)
+    yield from _guards("entry", "the journal is never rewritten", "the journal is never cut")
+    yield from _guards("credit", "a credit is for ever", "a credit is for ever")
+    yield from _guards("edition", "an edition is for ever", "an edition is for ever")
+    yield from _document_guards(*_DOCUMENT, "content")
+    yield (
+        "CREATE TRIGGER document_delete BEFORE DELETE ON document"
+        " FOR EACH ROW EXECUTE FUNCTION guichet_stays('an issued document is never deleted')"
+    )
+
+
+def _ended_payments() -> Iterator[str]:
+    yield "CREATE INDEX payment_ended ON payment (ended_at) WHERE status IN ('expired', 'failed')"
+
+
+def _parts_awaited() -> Iterator[str]:
+    yield """ALTER TABLE dossier ADD COLUMN awaits TEXT COLLATE "C" NOT NULL DEFAULT 'null'"""
+    yield "DROP INDEX dossier_tray"
+    yield "CREATE INDEX dossier_tray ON dossier (procedure, state, due_order, id, office, assigned, closed, awaits)"
+
+
+def _publications() -> Iterator[str]:
+    yield from translated(PUBLICATIONS)
+    yield from _guards("publication", "a publication is for ever", "a publication is for ever")
+    yield from _guards("publication_entry", "the journal is never rewritten", "the journal is never cut")
+
+
+def _forgotten() -> Iterator[str]:
+    yield "DROP TRIGGER document_update ON document"
+    erased = "new.content = '[]' AND new.holder = ''"
+    also = f" OR (old.content IS DISTINCT FROM new.content AND NOT ({erased}))"
+    yield from _document_guards(*_DOCUMENT, also=also)
+
+
+def _payment_page() -> Iterator[str]:
+    yield 'ALTER TABLE payment ADD COLUMN page TEXT COLLATE "C"'
+
+
+def _people() -> Iterator[str]:
+    yield from translated(PEOPLE)
+    yield from _guards("people_entry", "the journal is never rewritten", "the journal is never cut")
+    for table, column, kind, more in ADDED:
+        yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+
+
+def _exchanges() -> Iterator[str]:
+    yield from translated(EXCHANGES)
+
+
+def _mandates() -> Iterator[str]:
+    yield from translated(MANDATES)
+
+
+def _edition_heads() -> Iterator[str]:
+    yield EDITION_HEADS
+
+
+def _tallies() -> Iterator[str]:
+    yield from translated(TALLIES)
+
+
+def _orders() -> Iterator[str]:
+    yield from translated(ORDERS)
+
+
+def _events() -> Iterator[str]:
+    yield """ALTER TABLE dossier ADD COLUMN channel TEXT COLLATE "C" NOT NULL DEFAULT 'web'"""
+    yield (
+        "UPDATE dossier SET channel = coalesce("
+        "(SELECT body::json ->> 'channel' FROM dossier_body WHERE dossier_body.dossier = dossier.id), 'web')"
+    )
+    yield EVENTS
+
+
+def _leaves() -> Iterator[str]:
+    yield from translated(LEAVES)
+    yield from _guards("leaf", "the journal is never rewritten", "the journal is never cut")
+    yield from OWED_SO_FAR
+
+
+def _snippets() -> Iterator[str]:
+    yield from translated(SNIPPETS)
+
+
+def _openings() -> Iterator[str]:
+    yield from translated(OPENINGS)
+    table, column, kind = LOST
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]}"
+
+
+def _notes() -> Iterator[str]:
+    yield from translated(NOTES)
+
+
+def _refunds() -> Iterator[str]:
+    yield from translated(REFUNDS)
+    yield from owed_so_far(text_cell, whole_cell)
+
+
+def _refused_mandates() -> Iterator[str]:
+    table, column, kind, more = REFUSED_BECAUSE
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+
+
+def _phone_moves() -> Iterator[str]:
+    yield from translated(PHONE_MOVES)
+
+
+def _declared_names() -> Iterator[str]:
+    table, column, kind, more = DECLARED
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+    yield from NAMES_DECLARED
+
+
+def _sms_counts() -> Iterator[str]:
+    yield from translated(SMS_COUNTS)
+
+
+def _unproven_files() -> Iterator[str]:
+    yield from translated(UNPROVEN_FILES)
+    each = "CROSS JOIN LATERAL json_array_elements(b.body::json -> 'attachments') AS f"
+    yield unproven_so_far(each, "f ->> 'sha256'", "(f ->> 'size')::bigint", "f ->> 'received_at'")
+
+
+def _row_journal() -> Iterator[str | Filling]:
+    yield from translated(ROW_JOURNAL)
+    yield from _guards("row_entry", "the journal is never rewritten", "the journal is never cut")
+    yield _seal_found
+
+
+def _seal_found(connection: psycopg.Connection[Any]) -> None:
+    """What needs a hash that no SQL here makes."""
+
+    def ask(sql: str, cells: Sequence[Any]) -> list[Any]:
+        return connection.execute(sql.replace("?", "%s"), cells).fetchall()
+
+    def columns(table: str) -> list[str]:
+        sql = (
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+            " AND table_name = %s ORDER BY ordinal_position"
+        )
+        return [name for (name,) in connection.execute(sql, (table,)).fetchall()]
+
+    with connection.cursor() as cursor:
+        for entry, salts in found_so_far(ask, columns):
+            cursor.execute(ROW_ENTRIES.insert().replace("?", "%s"), ROW_ENTRIES.cells(entry))
+            cursor.execute(OWE.replace("?", "%s"), (entry.dossier, entry.n, entry.hash))
+            cursor.executemany(ADD_SALT.replace("?", "%s"), [(entry.dossier, *one) for one in salts.items()])
+
+
+def text_cell(column: str, name: str) -> str:
+    return f"({column}::json ->> '{name}')"
+
+
+def whole_cell(column: str, name: str) -> str:
+    return f"{text_cell(column, name)}::bigint"
+
+
+_EACH: Final = (
+    _facts, _ended_payments, _parts_awaited, _publications, _forgotten, _payment_page, _people, _exchanges,
+    _mandates, _edition_heads, _tallies, _orders, _events,
+    _leaves,
+    _snippets,
+    _openings,
+    _notes,
+    _refunds,
+    _refused_mandates,
+    _phone_moves,
+    _declared_names,
+    _sms_counts,
+    _unproven_files,
+    _row_journal,
+)  # fmt: skip
+MIGRATIONS: Final[Mapping[str, Callable[[], Iterator[str | Filling]]]] = dict(zip(NAMES, _EACH, strict=True))
+
+
+def migrate(connection: psycopg.Connection[Any]) -> None:
+    """Applies what is pending, each migration with its record in one transaction, however long it takes. Safe to start several
+    times at once."""
+    with (
+        suppress(UniqueViolation, DuplicateTable),
+        connection.transaction(),
+    ):  # made by another just now: IF NOT EXISTS looks first
+        run(connection, 'CREATE TABLE IF NOT EXISTS migration (name TEXT COLLATE "C" PRIMARY KEY, at TEXT NOT NULL)')
+    for name, statements in MIGRATIONS.items():
+        with connection.transaction():
+            run(connection, UNHURRIED)
+            run(connection, "LOCK TABLE migration IN EXCLUSIVE MODE")
+            applied = {row[0] for row in run(connection, "SELECT name FROM migration").fetchall()}
+            if strangers := applied - set(NAMES):
+                raise ForeignSchema(min(strangers))
+            if name in applied:
+                continue
+            for statement in statements():
+                if isinstance(statement, str):
+                    run(connection, statement)
+                else:
+                    statement(connection)
+            run(connection, f"INSERT INTO migration (name, at) VALUES ('{name}', {_INSTANT})")
+
+
+def check_settings(found: Mapping[str, str]) -> None:
+    """Raises `UnsafeSettings`: the program does not start on a server that may lose what it acknowledged."""
+    if wrong := [f"{name}={found.get(name)}" for name, value in SAFE.items() if found.get(name) != value]:
+        raise UnsafeSettings(", ".join(wrong))
+
+
+def run(connection: psycopg.Connection[Any], statement: str) -> psycopg.Cursor[Any]:
+    """A statement of our own schema: no value stands in it."""
+    return connection.execute(statement)

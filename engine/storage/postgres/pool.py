@@ -1,0 +1,165 @@
+"""The connections of one process to a PostgreSQL server, and how long anybody waits for one.
+
+A server that restarts is waited for. One that has been silent for that long is not: whoever needs it is told at once to come
+back, so that those who need nothing of it are served. The next who asks tries it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from select import POLLIN, poll
+from time import monotonic
+from typing import Any, Final
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from engine.storage.postgres.connection_errors import line_settings
+from engine.storage.unit_of_work import Away, Busy
+
+PATIENCE: Final = 10.0  # seconds to wait for a connection or a row
+MOST: Final = 16  # connections of one process
+TRIED_FOR: Final = 1.0  # seconds that the pool tries by itself; whoever asks next tries again
+SLICE: Final = 0.5  # seconds of one wait: after each the server is tried again
+GLANCE: Final = 0.1  # seconds to wait for one that has long been silent
+_ANSWERS: Final = 3.0  # seconds that a connection has to show that somebody is at its other end
+
+OPTIONS: Final = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+_SHORT: Final = """SELECT set_config(wanted.name, wanted.value, false)
+    FROM (VALUES ('max_parallel_workers_per_gather', '0'), ('jit', 'off')) AS wanted (name, value)
+    JOIN pg_settings USING (name)"""
+
+log = logging.getLogger("guichet.store")
+_EACH_TRY: Final = ("error connecting", "reconnection attempt", "closing returned connection")
+logging.getLogger("psycopg.pool").addFilter(lambda record: not str(record.msg).startswith(_EACH_TRY))
+
+Pool = ConnectionPool[psycopg.Connection[Any]]
+_OF_A_PARENT: Final[list[Pool]] = []  # held so that a child never closes what its parent uses
+_alone = threading.Lock()  # over what the threads of this process know together; held for a moment
+
+
+def _born() -> None:
+    global _alone
+    _alone = threading.Lock()  # the parent's may be held by a thread that is not here
+
+
+os.register_at_fork(after_in_child=_born)
+
+
+class Lines:
+    """Connections to one address. A child process makes its own: none ever crosses a fork."""
+
+    def __init__(self, address: str, most: int, patience: float) -> None:
+        self._address, self._most, self._patience = address, most, patience
+        self._of: tuple[int, Pool] | None = None  # the process, and its pool
+        self._out = 0  # connections in use
+        self._served_at = 0.0  # when somebody got one, or gave one back that worked
+        self._silent_since: float | None = None
+        self._away: bool | None = None  # as it was told last; None until somebody was served
+
+    @contextmanager
+    def line(self) -> Iterator[psycopg.Connection[Any]]:
+        """One connection, given back afterwards. Raises `Busy` where none came in time, `Away` where nobody is there."""
+        pool = self._of_this_process()
+        connection = self._waited_for(pool)
+        try:
+            with connection:
+                yield connection
+        finally:
+            self._given_back(not connection.closed)
+            pool.putconn(connection)
+
+    def close(self) -> None:
+        if self._of is not None and self._of[0] == os.getpid():
+            self._of[1].close(timeout=1)
+        self._of = None
+
+    def _waited_for(self, pool: Pool) -> psycopg.Connection[Any]:
+        """Patience counts from when the server fell silent, where that is earlier."""
+        began = monotonic()
+        while True:
+            end = min(began, self._silent_since or began) + self._patience
+            try:
+                connection = pool.getconn(timeout=min(SLICE, max(GLANCE, end - monotonic())))
+            except PoolTimeout as none:
+                if monotonic() >= end:
+                    raise (Away if self._left_waiting(began) else Busy)("line") from none
+            else:
+                self._served()
+                return connection
+
+    def _left_waiting(self, began: float) -> bool:
+        """Whether the server is silent: nobody was served for as long as somebody waited, and not all connections were in use."""
+        with _alone:
+            if self._out >= self._most or self._served_at > began:
+                return False
+            self._silent_since = min(began, self._silent_since or began)
+            told, self._away = self._away, True if self._away is not None else None
+        if told is False:
+            log.warning("the database lets nobody in (guichet doctor says why)")
+        return True
+
+    def _served(self) -> None:
+        with _alone:
+            self._out += 1
+            self._served_at, self._silent_since = monotonic(), None
+            told, self._away = self._away, False
+        if told:
+            log.warning("the database lets in again")
+
+    def _given_back(self, works: bool) -> None:
+        with _alone:
+            self._out -= 1
+            if works:
+                self._served_at = monotonic()
+
+    def _of_this_process(self) -> Pool:
+        known = self._of
+        if known is not None and known[0] == os.getpid():
+            return known[1]
+        with _alone:
+            if self._of is None or self._of[0] != os.getpid():
+                if self._of is not None:
+                    _OF_A_PARENT.append(self._of[1])
+                self._out, self._silent_since = 0, None
+                self._of = os.getpid(), self._pool()
+            return self._of[1]
+
+    def _pool(self) -> Pool:
+        return ConnectionPool(
+            self._address, min_size=1, max_size=self._most, open=True, max_idle=60.0, reconnect_timeout=TRIED_FOR,
+            check=self._check, configure=self._configured,
+            kwargs={"autocommit": True, "options": OPTIONS, **line_settings(self._address)},
+        )  # fmt: skip
+
+    def _configured(self, connection: psycopg.Connection[Any]) -> None:
+        """What is asked is short: a process that helps to count a tray, or code compiled for it, costs more than the counting.
+        A server that knows no such settings has none set. Who answers this is silent no more."""
+        connection.execute(_SHORT)
+        with _alone:
+            self._served_at, self._silent_since = monotonic(), None
+
+    def _check(self, connection: psycopg.Connection[Any]) -> None:
+        """Before it is lent: a server that has long been silent is not waited for by each connection anew."""
+        _asked(connection, _ANSWERS if self._silent_since is None else GLANCE)
+
+
+def _asked(connection: psycopg.Connection[Any], within: float) -> None:
+    """Whether somebody is at the other end: a server that is frozen takes all that is said and answers nothing. Raises
+    `OperationalError`."""
+    line, end = connection.pgconn, monotonic() + within
+    line.send_query(b"")
+    comes = poll()
+    comes.register(line.socket, POLLIN)
+    while line.is_busy():
+        if not comes.poll(max(0.0, end - monotonic()) * 1000):
+            raise psycopg.OperationalError("nothing comes back")
+        line.consume_input()
+    while line.get_result() is not None:
+        pass
+    if connection.closed:
+        raise psycopg.OperationalError("cut")

@@ -1,0 +1,365 @@
+"""The store on PostgreSQL: several machines, several writers at once, the same verbs and the same promises.
+
+Units that change the same dossier queue at its row, which they read `FOR UPDATE`; everything else is the work of unique
+constraints. A reading unit sees one snapshot. Where two units cross so that neither can go on, PostgreSQL undoes one, which
+is `Busy`: nothing was written, and the office tries a command with a token again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from functools import lru_cache
+from itertools import count
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors
+
+from engine.records.codec import read_instant
+from engine.records.statistics import Standing
+from engine.storage.fair_lock import Waits
+from engine.storage.postgres.connection_errors import await_server, check_address, why_unreachable
+from engine.storage.postgres.migrations import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
+from engine.storage.postgres.pool import MOST, OPTIONS, PATIENCE, Lines
+from engine.storage.sql.accounts import DoorVerbs
+from engine.storage.sql.administration import OpeningVerbs
+from engine.storage.sql.clock import ClockVerbs
+from engine.storage.sql.connection import Verbs
+from engine.storage.sql.dossiers import DossierVerbs
+from engine.storage.sql.exchanges import ExchangeVerbs
+from engine.storage.sql.integrity import broken_promises
+from engine.storage.sql.jobs import OrderVerbs
+from engine.storage.sql.journal import EventVerbs, LeafVerbs
+from engine.storage.sql.ledger import LedgerVerbs, RefundVerbs
+from engine.storage.sql.outbox import OutboxVerbs
+from engine.storage.sql.people import PeopleVerbs
+from engine.storage.sql.publications import PublicationVerbs
+from engine.storage.sql.row_journal import FOUND_ROWS
+from engine.storage.sql.snippets import SnippetVerbs
+from engine.storage.sql.statistics import GaugeVerbs, TallyVerbs, standing_of
+from engine.storage.sql.unverified_files import UnprovenVerbs
+from engine.storage.table_copy import TABLES, Use
+from engine.storage.unit_of_work import Away, Busy, Damaged, Finding, Taken, Unit
+
+_TRIES: Final = 10
+
+
+class PostgresRows:
+    """One transaction over all tables. Names come from our own schema."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._cursors = count()
+
+    def hold(self) -> None:
+        """Nobody else writes until this transaction ends; everybody may read. The tables are had one by one: where somebody
+        who has one wants another meanwhile, what is had is given back, and they go first."""
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                with self._connection.transaction():
+                    self._connection.execute(f"LOCK TABLE {', '.join(TABLES)} IN EXCLUSIVE MODE")
+                return
+            except errors.DeadlockDetected:
+                if not left:
+                    raise
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        sql = (
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+            " AND table_name = %s AND is_generated = 'NEVER'"
+        )
+        return tuple(sorted(name for (name,) in self._connection.execute(sql, (table,)).fetchall()))
+
+    def key(self, table: str) -> tuple[str, ...]:
+        sql = (
+            "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, place)"
+            " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number"
+            " WHERE i.indrelid = %s::regclass AND i.indisprimary ORDER BY k.place"
+        )
+        return tuple(name for (name,) in self._connection.execute(sql, (table,)).fetchall())
+
+    def count(self, table: str) -> int:
+        row = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return int(row[0]) if row else 0
+
+    def read(self, table: str, columns: Sequence[str], order: Sequence[str]) -> Iterator[Sequence[Any]]:
+        with self._connection.cursor(name=f"move{next(self._cursors)}") as cursor:
+            cursor.itersize = 1000
+            yield from cursor.execute(f"SELECT {_named(columns)} FROM {table} ORDER BY {_named(order)}")
+
+    def write(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({_named(columns)}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+
+
+def _named(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+BATCH: Final = 1000
+_HURRIED: Final = "SELECT set_config('lock_timeout', %s, true)"  # milliseconds, in this transaction
+_SUPERUSER: Final = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolsuper"
+
+# What may pass: a row or the server is busy, the line was cut, it starts or stops. Any other error is a fault of ours.
+_PASSING: Final = (
+    errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable, errors.QueryCanceled,
+    errors.ReadOnlySqlTransaction, errors.DiskFull, errors.OutOfMemory, errors.TooManyConnections,
+    errors.CannotConnectNow, errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException,
+    errors.IdleInTransactionSessionTimeout,
+)  # fmt: skip
+_AWAY: Final = (errors.CannotConnectNow, errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException)
+_BROKEN: Final = (errors.DataCorrupted, errors.IndexCorrupted)
+_MAY_COLLIDE: Final = (
+    "UPDATE payment",
+    "UPDATE booking",
+    "INSERT INTO account",
+)  # with a unique thing beside their key
+
+
+@lru_cache(4096)
+def in_postgres(sql: str) -> str:
+    """The shared text of a verb in PostgreSQL's words."""
+    return sql.replace("%", "%%").replace("?", "%s").replace("instr(", "strpos(")
+
+
+class PostgresVerbs(Verbs):
+    """A verb's SQL on a PostgreSQL connection. A row that exists already is found without breaking the transaction."""
+
+    ends_streams = True
+
+    def __init__(self, connection: psycopg.Connection[Any], writes: bool) -> None:
+        self._postgres = connection
+        self._writes = writes
+        self._heads = {}
+        self._uncommitted = {}
+        self._held: set[str] = set()
+        self._unsent: list[tuple[str, Sequence[Any]]] = []
+        if writes:
+            self.lock, self.claim, self.steady = " FOR UPDATE", " FOR UPDATE SKIP LOCKED", " FOR SHARE"
+
+    def _hold(self, dossier_id: str) -> None:
+        if self._writes and dossier_id not in self._held:
+            self._row("SELECT dossier FROM dossier_body WHERE dossier = ?" + self.lock, (dossier_id,))
+            self._held.add(dossier_id)
+
+    def _has(self, dossier_id: str) -> None:
+        if self._writes:
+            self._held.add(dossier_id)
+
+    def _turn(self, *of: str) -> None:
+        if self._writes:
+            self._ask("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ["\x1f".join(of)])
+
+    def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
+        return self._ask(in_postgres(sql), cells).fetchone()
+
+    def _rows(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
+        return self._ask(in_postgres(sql), cells).fetchall()
+
+    def _change(self, sql: str, cells: Sequence[Any] = ()) -> int:
+        return self._told(sql, cells).rowcount
+
+    def _changed(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
+        return self._told(sql, cells).fetchall()
+
+    def _later(self, sql: str, cells: Sequence[Any] = ()) -> None:
+        self._may_write()
+        self._unsent.append((in_postgres(sql), cells))
+
+    def send(self) -> None:
+        """What waits is told, in one trip."""
+        if self._unsent:
+            *first, (sql, cells) = self._unsent
+            self._unsent = first
+            self._ask(sql, cells)
+
+    def clock(self, now: datetime) -> datetime:
+        return read_instant(self._row(CLOCK)[0])
+
+    def _ask(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
+        """One statement, and before it, in the same trip, what waits to be told."""
+        unsent, self._unsent = self._unsent, []
+        if not unsent:
+            return self._postgres.execute(sql, cells)
+        with self._postgres.pipeline():
+            for one in unsent:
+                self._postgres.execute(*one)
+            return self._postgres.execute(sql, cells)
+
+    def _may_write(self) -> None:
+        if not self._writes:
+            raise RuntimeError("a reading unit was asked to write")
+
+    def _told(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
+        self._may_write()
+        plain = sql.startswith("INSERT") and "ON CONFLICT" not in sql
+        whole = in_postgres(f"{sql} ON CONFLICT DO NOTHING" if plain else sql)
+        may_collide = sql.startswith(_MAY_COLLIDE)
+        if may_collide:
+            self.send()  # stays when what may collide is undone
+        try:
+            with self._postgres.transaction() if may_collide else nullcontext():
+                done = self._ask(whole, cells)
+        except errors.UniqueViolation as error:
+            raise Taken(str(error.diag.constraint_name)) from error
+        if plain and done.rowcount == 0:
+            raise Taken(sql.split(None, 3)[2])
+        return done
+
+
+class PostgresUnit(
+    PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
+    TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs, ClockVerbs,
+    UnprovenVerbs,
+):  # fmt: skip
+    """One transaction, speaking every verb of `Unit`."""
+
+
+class PostgresStore:
+    """`address` is a connection address (`postgresql://…`), its password best kept in a file of libpq's own. Raises
+    `Unreachable`, `Busy`, `UnsafeSettings`."""
+
+    def __init__(self, address: str, most: int = MOST, patience: float = PATIENCE) -> None:
+        self.address = address
+        self._inside = threading.local()
+        self._waits = Waits()
+        check_address(address)
+        await_server(address, OPTIONS, patience)
+        self._lines = Lines(address, most, patience)
+        try:
+            with self._connection() as connection:
+                check_settings(_settings(connection))
+        except Busy as busy:
+            self._lines.close()
+            raise why_unreachable(address, OPTIONS) or busy from None
+
+    # -- the transaction ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
+        if getattr(self._inside, "unit", False):
+            raise RuntimeError("this thread is inside a unit already")
+        with (
+            self._waits.patience(PATIENCE if patience is None else patience)
+            if write
+            else nullcontext(PATIENCE) as granted,
+            self._connection() as connection,
+        ):
+            self._inside.unit = True
+            try:
+                connection.isolation_level = (
+                    psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
+                )
+                connection.read_only = not write
+                with connection.transaction():
+                    if granted < PATIENCE:
+                        connection.execute(_HURRIED, (str(int(granted * 1000)),))
+                    unit = PostgresUnit(connection, write)
+                    yield unit
+                    unit.send()
+            finally:
+                self._inside.unit = False
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+        with _passing(), self._lines.line() as connection:
+            yield connection
+
+    # -- the house of it ---------------------------------------------------------------------------------------------
+
+    def migrate(self) -> None:
+        with self._connection() as connection:
+            connection.isolation_level, connection.read_only = psycopg.IsolationLevel.READ_COMMITTED, False
+            migrate(connection)
+
+    def settings(self) -> Mapping[str, str]:
+        with self._connection() as connection:
+            superuser = connection.execute(_SUPERUSER).fetchone()
+            return {"store": "postgresql", **_settings(connection), "superuser": superuser[0] if superuser else ""}
+
+    def standing(self) -> Standing:
+        with self._connection() as connection:
+            recorded = connection.execute(RECORDED).fetchone()
+            had = connection.execute("SELECT name FROM migration").fetchall() if recorded and recorded[0] else []
+            told = connection.execute(CLOCK).fetchone()
+            return standing_of((row[0] for row in had), told[0] if told else "")
+
+    def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
+        last, of = "", () if procedure is None else (procedure,)
+        sql = f"SELECT id FROM dossier WHERE id > ?{' AND procedure = ?' if of else ''} ORDER BY id LIMIT ?"
+        while True:
+            with self._connection() as connection:
+                batch = [row[0] for row in connection.execute(in_postgres(sql), (last, *of, BATCH)).fetchall()]
+            yield from batch
+            if len(batch) < BATCH:
+                return
+            last = batch[-1]
+
+    @contextmanager
+    def tables(self, use: Use) -> Iterator[PostgresRows]:
+        with self._connection() as connection:
+            level = psycopg.IsolationLevel.REPEATABLE_READ if use == "read" else psycopg.IsolationLevel.READ_COMMITTED
+            connection.isolation_level, connection.read_only = level, use == "read"
+            with connection.transaction():
+                connection.execute(UNHURRIED)
+                rows = PostgresRows(connection)
+                if use != "read":
+                    rows.hold()
+                yield rows
+
+    def not_journalled(self) -> Mapping[str, int]:
+        with self._connection() as connection:
+            return dict(connection.execute(FOUND_ROWS).fetchall())
+
+    def findings(self) -> Iterator[Finding]:
+        with self._connection() as connection:
+            connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+            with connection.transaction():
+                found = list(_found(connection))
+        yield from found
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+def _found(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    numbers = count()
+
+    def ask(sql: str, cells: Sequence[Any]) -> Iterable[Sequence[Any]]:
+        with connection.cursor(name=f"ask{next(numbers)}") as cursor:  # read in slices, not all at once
+            cursor.itersize = BATCH
+            yield from cursor.execute(in_postgres(sql), cells)
+
+    try:
+        yield from broken_promises(ask)
+    except _BROKEN as error:
+        yield Finding("damaged", None, {"said": str(error.sqlstate)})
+
+
+def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """What the server really runs with, for this connection."""
+    names = ("server_version", *SAFE)
+    return {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in names}  # type: ignore[index]
+
+
+@contextmanager
+def _passing() -> Iterator[None]:
+    """What may pass with time is `Busy`, `Away` where nobody is there; what cannot be read is `Damaged`."""
+    try:
+        yield
+    except _BROKEN as error:
+        raise Damaged(str(error.sqlstate)) from error
+    except _PASSING as error:
+        raise (Away if isinstance(error, _AWAY) else Busy)(type(error).__name__) from error
+    except psycopg.OperationalError as error:
+        if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57", "53", "58")):
+            raise
+        gone = error.sqlstate is None or error.sqlstate.startswith(("08", "57"))
+        raise (Away if gone else Busy)("connection") from error

@@ -1,0 +1,1 @@
+"""Tables, indexes and the list of migrations, for SQLite and PostgreSQL."""

@@ -1,0 +1,193 @@
+"""Dossiers, their lists and their journal in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+from typing import Final
+
+from engine.core.values import canonical_json
+from engine.journal.chain import Entry
+from engine.journal.leaves import OWE
+from engine.journal.row_commitments import BODY, WHOLE
+from engine.records.codec import Unreadable, from_plain, to_plain
+from engine.records.dossier import Dossier
+from engine.storage.sql.connection import Shape, Verbs, read_json
+from engine.storage.sql.search import label_words, next_page, page_start, tray_query
+from engine.storage.unit_of_work import Conflict, DossierLine, Slice, Tray
+
+LINES: Final = Shape(DossierLine, "dossier")
+ENTRIES: Final = Shape(Entry, "entry", ("dossier", "n"))
+
+_BODY: Final = "SELECT body FROM dossier_body WHERE dossier = "
+_DRAFT: Final = (
+    f"{_BODY}(SELECT id FROM dossier WHERE owner = ? AND procedure = ? AND submitted_at IS NULL AND closed = 0"
+    " ORDER BY created_at DESC LIMIT 1)"
+)
+_ADD: Final = LINES.insert("revision")
+_ADD_ENTRY: Final = ENTRIES.insert()
+_ADD_SALT: Final = "INSERT INTO salt (dossier, n, name, salt) VALUES (?, ?, ?, ?)"
+_DROP_SALT: Final = "DELETE FROM salt WHERE dossier = ? AND name = ?"
+_ADD_WORD: Final = "INSERT INTO dossier_word (word, dossier) VALUES (?, ?)"
+
+
+def line_of(dossier: Dossier) -> DossierLine:
+    """What lists show of a dossier."""
+    return DossierLine(
+        id=dossier.id,
+        number=dossier.number,
+        procedure=dossier.procedure,
+        edition=dossier.edition,
+        label=dossier.label,
+        state=dossier.state,
+        office=dossier.office,
+        owner=dossier.owner,
+        assigned=dossier.assigned,
+        submitted_at=dossier.submitted_at,
+        entered_at=dossier.entered_at,
+        due_at=dossier.due_at,
+        due_paused=dossier.due_paused_at is not None,
+        closed=dossier.closed_at is not None,
+        created_at=dossier.created_at,
+        awaits=dossier.awaits,
+        channel=dossier.channel,
+    )
+
+
+def read_body(body: str, name: str = "") -> Dossier:
+    """The dossier of a `dossier_body` row, by the name it was asked for. Raises `Unreadable`."""
+    try:
+        return from_plain(Dossier, read_json(body))
+    except Unreadable as error:
+        error.row = f"dossier_body {name}".rstrip()
+        raise
+
+
+def _body_of(dossier: Dossier) -> bytes:
+    return canonical_json(to_plain(dossier))
+
+
+class DossierVerbs(Verbs):
+    def dossier(self, dossier_id: str) -> Dossier | None:
+        row = self._row(_BODY + "?" + self.lock, (dossier_id,))
+        if row:
+            self._has(dossier_id)
+        return read_body(row[0], dossier_id) if row else None
+
+    def dossier_at_rest(self, dossier_id: str) -> Dossier | None:
+        row = self._row(_BODY + "?" + self.claim, (dossier_id,))
+        if row:
+            self._has(dossier_id)
+        return read_body(row[0], dossier_id) if row else None
+
+    def dossier_numbered(self, number: str) -> Dossier | None:
+        row = self._row(_BODY + "(SELECT id FROM dossier WHERE number = ?)" + self.lock, (number,))
+        return read_body(row[0], number) if row else None
+
+    def draft_of(self, owner: str, procedure: str) -> Dossier | None:
+        """The newest draft: only owner “” may have several. Once it is held it is looked at again: sent, given up or handed over
+        while this unit waited for it, it is none any more, and another may have been begun."""
+        passed = ""
+        while row := self._row(_DRAFT + self.lock, (owner, procedure)):
+            found = read_body(row[0])
+            if found.is_open_draft and found.owner == owner:
+                return found
+            if found.id == passed:  # held, and its line says otherwise still: `findings` tells
+                return None
+            passed = found.id
+        return None
+
+    def add_dossier(self, dossier: Dossier) -> None:
+        self._change(_ADD, [*LINES.cells(line_of(dossier)), dossier.revision])
+        self._change("INSERT INTO dossier_body (dossier, body) VALUES (?, ?)", (dossier.id, self._body(dossier)))
+        self._add_words(dossier)
+
+    def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
+        if dossier.revision != expected_revision + 1:
+            raise ValueError("a kept dossier carries the revision after the expected one")
+        row = self._row(f"{LINES.select} WHERE id = ? AND revision = ?{self.lock}", (dossier.id, expected_revision))
+        if row is None:
+            raise Conflict(dossier.id)
+        cells = zip(LINES.names, LINES.cells(line_of(dossier)), row, strict=True)
+        changed = {name: cell for name, cell, kept in cells if cell != kept}
+        sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only when a column of it is set
+        sql = f"UPDATE dossier SET revision = ?{sets} WHERE id = ?"
+        tell = self._change if "owner" in changed else self._later  # they may have a draft of the same procedure
+        tell(sql, [dossier.revision, *changed.values(), dossier.id])
+        self._later("UPDATE dossier_body SET body = ? WHERE dossier = ?", (self._body(dossier), dossier.id))
+        if "label" in changed:
+            self._later("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
+            self._add_words(dossier)
+
+    def _body(self, dossier: Dossier) -> str:
+        """The text to keep, to which the next entry commits."""
+        body = _body_of(dossier)
+        self._commit_to(dossier.id, BODY, sha256(body).hexdigest())
+        return body.decode()
+
+    def body_digest(self, dossier_id: str) -> str:
+        row = self._row(f"{_BODY}?", (dossier_id,))
+        return sha256(row[0].encode()).hexdigest() if row else ""
+
+    def number_of(self, dossier_id: str) -> str | None:
+        row = self._row("SELECT number FROM dossier WHERE id = ?", (dossier_id,))
+        return row[0] if row else None
+
+    def _add_words(self, dossier: Dossier) -> None:
+        for word in sorted({dossier.number, *label_words(dossier.label)}):
+            self._later(_ADD_WORD, (word, dossier.id))
+
+    # lists
+
+    def dossiers_of(self, owner: str, limit: int = 50) -> tuple[DossierLine, ...]:
+        sql = f"{LINES.select} WHERE owner = ? ORDER BY created_at DESC, id LIMIT ?"
+        return LINES.read_all(self._rows(sql, (owner, limit)))
+
+    def find_dossiers(self, tray: Tray, after: str | None = None, limit: int = 50) -> Slice:
+        most = limit + 1 if self.ends_streams else None
+        sql, cells = tray_query(self._row, tray, f"{LINES.columns}, due_order", page_start(after), most)
+        lines = LINES.read_all(self._rows(f"{sql} ORDER BY due_order, id LIMIT ?", [*cells, limit + 1]))
+        return next_page(lines, limit)
+
+    def count_dossiers(self, tray: Tray, most: int = 1000) -> int:
+        sql, cells = tray_query(self._row, tray, "1")
+        count: int = self._row(f"SELECT count(*) FROM ({sql} LIMIT ?) AS found", [*cells, most])[0]
+        return count
+
+    # journal
+
+    def head(self, dossier_id: str) -> tuple[int, str]:
+        if dossier_id in self._heads:
+            return self._heads[dossier_id]
+        self._hold(dossier_id)
+        row = self._row("SELECT n, hash FROM entry WHERE dossier = ? ORDER BY n DESC LIMIT 1", (dossier_id,))
+        found = (row[0], row[1]) if row else (0, "")
+        if self._writes:
+            self._heads[dossier_id] = found
+        return found
+
+    def add_entry(self, entry: Entry, salts: Mapping[str, str]) -> None:
+        if (entry.n - 1, entry.previous) != self.head(entry.dossier):
+            raise Conflict(entry.dossier)
+        self._later(_ADD_ENTRY, ENTRIES.cells(entry))
+        self._heads[entry.dossier] = (entry.n, entry.hash)
+        self._later(OWE, (entry.dossier, entry.n, entry.hash))
+        for name in salts.keys() & set(WHOLE):  # what it was before is unknowable from then on
+            self._later(_DROP_SALT, (entry.dossier, name))
+        for name, salt in salts.items():
+            self._later(_ADD_SALT, (entry.dossier, entry.n, name, salt))
+
+    def entries(self, dossier_id: str) -> tuple[Entry, ...]:
+        return ENTRIES.read_all(self._rows(f"{ENTRIES.select} WHERE dossier = ? ORDER BY n", (dossier_id,)))
+
+    def salts(self, dossier_id: str) -> Mapping[int, Mapping[str, str]]:
+        kept: dict[int, dict[str, str]] = {}
+        for n, name, salt in self._rows("SELECT n, name, salt FROM salt WHERE dossier = ?", (dossier_id,)):
+            kept.setdefault(n, {})[name] = salt
+        return kept
+
+    def erase_salts(self, dossier_id: str, names: Collection[str] | None = None) -> None:
+        if names is None:
+            self._change("DELETE FROM salt WHERE dossier = ?", (dossier_id,))
+        for name in names or ():
+            self._change(_DROP_SALT, (dossier_id, name))

@@ -1,0 +1,126 @@
+"""Messages, notes, seats held, waiting lists and lent documents, in SQL that both stores speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from engine.journal.row_commitments import message_row, note_row, share_row
+from engine.records.codec import instant_text, read_instant
+from engine.records.exchanges import Message, Note, SeatHold, Share, Side, Waiting
+from engine.storage.sql.connection import Shape, Verbs
+
+MESSAGES: Final = Shape(Message, "message")
+NOTES: Final = Shape(Note, "note")
+HOLDS: Final = Shape(SeatHold, "seat_hold", ("resource", "office", "start", "seat"))
+WAITING: Final = Shape(Waiting, "waiting", ("dossier", "appointment"))
+SHARES: Final = Shape(Share, "share", ("token_sha256",))
+_OPEN: Final = "NOT EXISTS (SELECT 1 FROM dossier WHERE dossier.id = waiting.dossier AND closed = 1)"
+_TOLD: Final = "coalesce(told_at, '')"
+_TURN: Final = f"{_TOLD}, since, dossier, appointment"
+
+
+class ExchangeVerbs(Verbs):
+    # messages
+
+    def add_message(self, message: Message) -> None:
+        self._change(MESSAGES.insert(), MESSAGES.cells(message))
+        self._commit_to(message.dossier, *message_row(message))
+
+    def messages_of(self, dossier_id: str) -> tuple[Message, ...]:
+        return MESSAGES.read_all(self._rows(f"{MESSAGES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
+
+    def read_messages(self, dossier_id: str, side: Side, at: datetime) -> int:
+        sql = "UPDATE message SET read_at = ? WHERE dossier = ? AND side = ? AND read_at IS NULL"
+        return self._change(sql, (instant_text(at), dossier_id, side))
+
+    def unread_messages(self, dossiers: Sequence[str], side: Side) -> Mapping[str, int]:
+        if not dossiers:
+            return {}
+        among = ", ".join("?" * len(dossiers))
+        sql = (
+            f"SELECT dossier, count(*) FROM message WHERE dossier IN ({among}) AND side = ? AND read_at IS NULL"
+            " GROUP BY dossier"
+        )
+        return dict(self._rows(sql, (*dossiers, side)))
+
+    def erase_exchanges(self, dossier_id: str) -> None:
+        for table in ("message", "note", "seat_hold", "waiting", "share"):
+            self._change(f"DELETE FROM {table} WHERE dossier = ?", (dossier_id,))
+
+    # notes between colleagues
+
+    def add_note(self, note: Note) -> None:
+        self._change(NOTES.insert(), NOTES.cells(note))
+        self._commit_to(note.dossier, *note_row(note))
+
+    def notes_of(self, dossier_id: str) -> tuple[Note, ...]:
+        return NOTES.read_all(self._rows(f"{NOTES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
+
+    # seats held
+
+    def hold_seat(self, hold: SeatHold, now: datetime) -> None:
+        self.drop_hold(hold.dossier, hold.appointment)
+        over = "DELETE FROM seat_hold WHERE resource = ? AND office = ? AND start = ? AND seat = ? AND until <= ?"
+        place = (hold.resource, hold.office, instant_text(hold.start), hold.seat)
+        self._change(over, (*place, instant_text(now)))
+        self._change(HOLDS.insert(), HOLDS.cells(hold))
+
+    def hold_of(self, dossier_id: str, appointment: str) -> SeatHold | None:
+        row = self._row(f"{HOLDS.select} WHERE dossier = ? AND appointment = ?", (dossier_id, appointment))
+        return HOLDS.read(row) if row else None
+
+    def drop_hold(self, dossier_id: str, appointment: str) -> None:
+        self._change("DELETE FROM seat_hold WHERE dossier = ? AND appointment = ?", (dossier_id, appointment))
+
+    def seats_held(
+        self, resource: str, office: str, from_: datetime, to: datetime, now: datetime, but: str
+    ) -> Mapping[datetime, frozenset[int]]:
+        sql = (
+            "SELECT start, seat FROM seat_hold"
+            " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND until > ? AND dossier <> ?"
+        )
+        cells = (resource, office, instant_text(from_), instant_text(to), instant_text(now), but)
+        held: dict[str, set[int]] = {}
+        for start, seat in self._rows(sql, cells):
+            held.setdefault(start, set()).add(seat)
+        return {read_instant(start): frozenset(seats) for start, seats in held.items()}
+
+    # waiting lists
+
+    def put_waiting(self, waiting: Waiting) -> None:
+        self._change(WAITING.upsert, WAITING.cells(waiting))
+
+    def drop_waiting(self, dossier_id: str, appointment: str) -> None:
+        self._change("DELETE FROM waiting WHERE dossier = ? AND appointment = ?", (dossier_id, appointment))
+
+    def waiting_of(self, dossier_id: str) -> tuple[Waiting, ...]:
+        return WAITING.read_all(self._rows(f"{WAITING.select} WHERE dossier = ? ORDER BY appointment", (dossier_id,)))
+
+    def waiting_for(
+        self, resource: str, office: str, limit: int = 50, *,
+        told_before: datetime | None = None, after: Waiting | None = None,
+    ) -> tuple[Waiting, ...]:  # fmt: skip
+        sql, cells = f"{WAITING.select} WHERE resource = ? AND office = ? AND {_OPEN}", [resource, office]
+        if told_before is not None:
+            sql, cells = f"{sql} AND {_TOLD} <= ?", [*cells, instant_text(told_before)]
+        if after is not None:
+            told = instant_text(after.told_at) if after.told_at else ""
+            place = (told, instant_text(after.since), after.dossier, after.appointment)
+            sql, cells = f"{sql} AND ({_TURN}) > (?, ?, ?, ?)", [*cells, *place]
+        return WAITING.read_all(self._rows(f"{sql} ORDER BY {_TURN} LIMIT ?", (*cells, limit)))
+
+    # lent documents
+
+    def put_share(self, share: Share) -> None:
+        self._change(SHARES.upsert, SHARES.cells(share))
+        self._commit_to(share.dossier, *share_row(share))
+
+    def share(self, token_sha256: str) -> Share | None:
+        row = self._row(f"{SHARES.select} WHERE token_sha256 = ?{self.lock}", (token_sha256,))
+        return SHARES.read(row) if row else None
+
+    def shares_of(self, dossier_id: str) -> tuple[Share, ...]:
+        sql = f"{SHARES.select} WHERE dossier = ? ORDER BY created_at, token_sha256"
+        return SHARES.read_all(self._rows(sql, (dossier_id,)))

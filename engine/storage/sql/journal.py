@@ -1,0 +1,113 @@
+"""The tree of the journal in SQLite: what is owed, put at its end, read through the levels that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from engine.journal.chain import Entry
+from engine.journal.leaves import SEALED, Leaf, Tree
+from engine.journal.merkle import STEP, leaf_hash, node_hash
+from engine.journal.search import COLUMNS, FROM, EventsAsked, Facets, Happening, counted, events_where
+from engine.records.codec import Unreadable, instant_text, read_instant
+from engine.storage.sql.connection import Shape, Verbs, read_json
+from engine.storage.unit_of_work import Conflict, Taken
+
+_OWED: Final = "SELECT chain, n, hash FROM leaf_owed ORDER BY chain, n LIMIT ?"
+_SETTLE: Final = "DELETE FROM leaf_owed WHERE chain = ? AND n = ?"
+_ADD: Final = "INSERT INTO leaf (seq, chain, n, hash) VALUES (?, ?, ?, ?)"
+_NODE: Final = "INSERT INTO tree_node (level, at, hash) VALUES (?, ?, ?)"
+_BEGIN: Final = "INSERT INTO tree (size, at, note, name) VALUES (?, ?, ?, 'journal')"
+_GO_ON: Final = "UPDATE tree SET size = ?, at = ?, note = ? WHERE name = 'journal'"
+_LAST: Final = "SELECT seq, n, hash FROM leaf WHERE chain = ? AND seq < ? AND n <= ? ORDER BY n DESC LIMIT 1"
+
+
+class LeafVerbs(Verbs):
+    def tree(self) -> Tree | None:
+        row = self._row("SELECT size, at, note FROM tree WHERE name = 'journal'" + self.lock)
+        return Tree(row[0], read_instant(row[1]), row[2]) if row else None
+
+    def put_tree(self, tree: Tree, first: bool) -> None:
+        cells = (tree.size, instant_text(tree.at), tree.note)
+        try:
+            self._change(_BEGIN if first else _GO_ON, cells)
+        except Taken:  # another process began
+            raise Conflict("tree") from None
+
+    def owed_leaves(self, limit: int) -> tuple[Leaf, ...]:
+        return tuple(Leaf(*row) for row in self._rows(_OWED, (limit,)))
+
+    def add_leaves(self, size: int, leaves: Sequence[Leaf]) -> None:
+        for at, one in enumerate(leaves, size):
+            try:
+                self._change(_ADD, (at, one.chain, one.n, one.hash))
+            except Taken:  # another process began the tree, whose row there was none to hold
+                raise Conflict("leaf") from None
+            self._later(_SETTLE, (one.chain, one.n))
+            self._fill(0, at)
+
+    def _fill(self, level: int, at: int) -> None:
+        """Keeps the root of each subtree that this leaf made whole."""
+        width = 1 << STEP
+        while at % width == width - 1:
+            row = list(self.tree_nodes(level, at - width + 1, at + 1))
+            while len(row) > 1:
+                row = [node_hash(row[one], row[one + 1]) for one in range(0, len(row), 2)]
+            level, at = level + STEP, at // width
+            self._later(_NODE, (level, at, row[0].hex()))
+
+    def tree_nodes(self, level: int, first: int, end: int) -> tuple[bytes, ...]:
+        if level:
+            sql = "SELECT hash FROM tree_node WHERE level = ? AND at >= ? AND at < ? ORDER BY at"
+            return tuple(bytes.fromhex(row[0]) for row in self._rows(sql, (level, first, end)))
+        return tuple(leaf_hash(bytes.fromhex(one)) for one in self.leaf_hashes(first, end))
+
+    def leaf_hashes(self, first: int, end: int) -> tuple[str, ...]:
+        sql = "SELECT hash FROM leaf WHERE seq >= ? AND seq < ? ORDER BY seq"
+        return tuple(row[0] for row in self._rows(sql, (first, end)))
+
+    def leaves_sealed(self, first: int, end: int) -> tuple[tuple[Leaf, str], ...]:
+        return tuple((Leaf(*row[1:4]), row[4]) for row in self._rows(SEALED, (first, end) * 4))
+
+    def last_leaf(self, chain: str, size: int, most: int = 2**31) -> tuple[int, Leaf] | None:
+        row = self._row(_LAST, (chain, size, most))
+        return (row[0], Leaf(chain, row[1], row[2])) if row else None
+
+
+RIGHTS: Final = Shape(Entry, "people_entry", ("n",))
+_BY: Final = "actor_kind, actor, office, procedure, channel"
+
+
+class EventVerbs(Verbs):
+    def find_events(
+        self, asked: EventsAsked, before: tuple[str, str, int] | None = None, limit: int = 50
+    ) -> tuple[Happening, ...]:
+        where, cells = events_where(asked)
+        if before is not None:
+            where, cells = f"{where} AND (e.at, e.dossier, e.n) < (?, ?, ?)", [*cells, *before]
+        sql = f"SELECT {COLUMNS} {FROM} WHERE {where} ORDER BY e.at DESC, e.dossier DESC, e.n DESC LIMIT ?"
+        return tuple(_read(row) for row in self._rows(sql, [*cells, limit]))
+
+    def count_events(self, asked: EventsAsked, most: int = 10_000) -> Facets:
+        where, cells = events_where(asked)
+        inner = f"SELECT e.kind, e.actor_kind, e.actor, d.office, d.procedure, d.channel {FROM} WHERE {where}"
+        sql = (
+            f"SELECT kind, {_BY}, count(*) FROM ({inner} ORDER BY e.at DESC, e.dossier DESC, e.n DESC LIMIT ?) AS found"
+            f" GROUP BY kind, {_BY}"
+        )
+        return counted([tuple(row) for row in self._rows(sql, [*cells, most + 1])], most)
+
+    def rights_by(self, actor: str, kinds: tuple[str, ...], limit: int = 100) -> tuple[Entry, ...]:
+        among = ", ".join("?" * len(kinds)) or "NULL"
+        sql = f"{RIGHTS.select} WHERE actor = ? AND kind IN ({among}) ORDER BY n DESC LIMIT ?"
+        return RIGHTS.read_all(self._rows(sql, [actor, *kinds, limit]))
+
+
+def _read(row: Any) -> Happening:
+    at, dossier, n, kind, actor_kind, actor, edition, body, number, procedure, office, channel = row
+    try:
+        sealed_at, said = read_instant(at), read_json(body)
+    except Unreadable as error:
+        error.row = f"entry {number} {n}"
+        raise
+    return Happening(sealed_at, dossier, n, kind, actor_kind, actor, edition, said, number, procedure, office, channel)

@@ -1,0 +1,232 @@
+"""Payments, seats, issued documents and editions in SQLite: what is counted, sold or given once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from engine.journal.row_commitments import booking_row, event_row, payment_row
+from engine.records.codec import instant_text, read_instant
+from engine.records.dossier import OFF_THE_LIST, RECEIVED, Booking, IssuedDocument, Payment, PaymentEvent
+from engine.records.publications import Edition, Placed
+from engine.records.refunds import Refund, RefundMark
+from engine.storage.sql.connection import Cell, Shape, Verbs
+from engine.storage.unit_of_work import EARLIEST, LATEST
+
+PAYMENTS: Final = Shape(Payment, "payment")
+EVENTS: Final = Shape(PaymentEvent, "pay_event", ("provider", "event_id"))
+BOOKINGS: Final = Shape(Booking, "booking")
+ISSUED: Final = Shape(IssuedDocument, "document")
+EDITIONS: Final = Shape(Edition, "edition", ("procedure", "fingerprint"))
+
+# an order that still waits to be handed over: the operator knows nothing of it
+_UNPLACED: Final = (
+    "status = 'pending' AND checked_at IS NULL AND coalesce(reason, provider_ref, page) IS NULL AND expires_at > ?"
+)
+_PENDING: Final = (
+    f"{PAYMENTS.select} WHERE status IN ('pending', 'unknown') AND coalesce(checked_at, started_at) <= ?"
+    f" AND started_at > ? AND started_at <= ? AND NOT ({_UNPLACED})"
+)
+_ENDED: Final = (
+    f"{PAYMENTS.select} WHERE status IN ('expired', 'failed') AND ended_at > ?"
+    " AND coalesce(checked_at, started_at) <= ?"
+)
+_LONGEST_UNASKED: Final = " ORDER BY coalesce(checked_at, started_at), id LIMIT ?"
+_ADD_EVENT: Final = EVENTS.insert() + " ON CONFLICT DO NOTHING"
+_ADD_CREDIT: Final = "INSERT INTO credit (payment, dossier, amount, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_NEXT_SERIAL: Final = "INSERT INTO serial (series, last) VALUES (?, 1) ON CONFLICT (series) DO UPDATE SET last = serial.last + 1 RETURNING last"
+
+
+def _but(providers: Sequence[str]) -> str:
+    return f" AND provider NOT IN ({', '.join('?' * len(providers))})" if providers else ""
+
+
+class LedgerVerbs(Verbs):
+    # payments
+
+    def add_payment(self, payment: Payment) -> None:
+        self._change(PAYMENTS.insert(), PAYMENTS.cells(payment))
+        self._commit_to(payment.dossier, *payment_row(payment))
+
+    def put_payment(self, payment: Payment) -> None:
+        if self._change(PAYMENTS.update, [*PAYMENTS.cells(payment), payment.id]) != 1:
+            raise LookupError(payment.id)
+        self._commit_to(payment.dossier, *payment_row(payment))
+
+    def payment(self, payment_id: str) -> Payment | None:
+        row = self._row(f"{PAYMENTS.select} WHERE id = ?{self.lock}", (payment_id,))
+        return PAYMENTS.read(row) if row else None
+
+    def payment_referenced(self, reference: str) -> Payment | None:
+        row = self._row(f"{PAYMENTS.select} WHERE reference = ?{self.lock}", (reference,))
+        return PAYMENTS.read(row) if row else None
+
+    def payments_of(self, dossier_id: str) -> tuple[Payment, ...]:
+        sql = f"{PAYMENTS.select} WHERE dossier = ? ORDER BY started_at, rowid"
+        return PAYMENTS.read_all(self._rows(sql, (dossier_id,)))
+
+    def pending_payments(
+        self, checked_before: datetime, limit: int = 50, *, started_after: datetime = EARLIEST,
+        started_by: datetime = LATEST, without: Sequence[str] = (),
+    ) -> tuple[Payment, ...]:  # fmt: skip
+        checked = instant_text(checked_before)
+        cells = (checked, instant_text(started_after), instant_text(started_by), checked, *without, limit)
+        return PAYMENTS.read_all(self._rows(_PENDING + _but(without) + _LONGEST_UNASKED, cells))
+
+    def ended_payments(
+        self, ended_after: datetime, checked_before: datetime, limit: int = 50, without: Sequence[str] = ()
+    ) -> tuple[Payment, ...]:
+        cells = (instant_text(ended_after), instant_text(checked_before), *without, limit)
+        return PAYMENTS.read_all(self._rows(_ENDED + _but(without) + _LONGEST_UNASKED, cells))
+
+    def add_event(self, event: PaymentEvent) -> bool:
+        if self._change(_ADD_EVENT, EVENTS.cells(event)) != 1:
+            return False
+        if event.payment is not None and event.verified and event.kind in RECEIVED:
+            for (dossier,) in self._rows("SELECT dossier FROM payment WHERE id = ?", (event.payment,)):
+                self._commit_to(dossier, *event_row(event.payment, event))
+        return True
+
+    def events_of(self, payment_id: str) -> tuple[PaymentEvent, ...]:
+        return EVENTS.read_all(self._rows(f"{EVENTS.select} WHERE payment = ? ORDER BY rowid", (payment_id,)))
+
+    def add_credit(self, payment_id: str, dossier_id: str, amount: int, at: datetime) -> bool:
+        return self._change(_ADD_CREDIT, (payment_id, dossier_id, amount, instant_text(at))) == 1
+
+    def credits_of(self, dossier_id: str) -> Mapping[str, tuple[int, str]]:
+        rows = self._rows("SELECT payment, amount, at FROM credit WHERE dossier = ?", (dossier_id,))
+        return {payment: (amount, at) for payment, amount, at in rows}
+
+    # seats
+
+    def seats_taken(
+        self, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False
+    ) -> Mapping[datetime, frozenset[int]]:
+        if alone:  # two that count at once would find the same seat free, and one be told: full
+            self._turn("seats", resource, office)
+        sql = (
+            "SELECT start, seat FROM booking"
+            " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND status <> 'cancelled'"
+            f" AND seat < {OFF_THE_LIST}"
+        )
+        taken: dict[str, set[int]] = {}
+        for start, seat in self._rows(sql, (resource, office, instant_text(from_), instant_text(to))):
+            taken.setdefault(start, set()).add(seat)
+        return {read_instant(start): frozenset(seats) for start, seats in taken.items()}
+
+    def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
+        self._change(BOOKINGS.insert("resource", "dossier"), [*BOOKINGS.cells(booking), resource, dossier_id])
+        self._commit_to(dossier_id, *booking_row(resource, booking))
+
+    def release_seat(self, booking_id: str) -> None:
+        self._seat_changed("UPDATE booking SET status = 'cancelled' WHERE id = ?", (booking_id,))
+
+    def bookings_on(
+        self, offices: Sequence[str], from_: datetime, to: datetime
+    ) -> tuple[tuple[str, str, Booking], ...]:
+        among = ", ".join("?" * len(offices)) or "NULL"
+        sql = (
+            f"SELECT {BOOKINGS.columns}, dossier, resource FROM booking"
+            f" WHERE office IN ({among}) AND start >= ? AND start < ? AND status <> 'cancelled' ORDER BY start, seat, id"
+        )
+        rows = self._rows(sql, [*offices, instant_text(from_), instant_text(to)])
+        return tuple((row[-2], row[-1], BOOKINGS.read(row)) for row in rows)
+
+    def put_booking(self, booking: Booking) -> None:
+        if not self._seat_changed(BOOKINGS.update, [*BOOKINGS.cells(booking), booking.id]):
+            raise LookupError(booking.id)
+
+    def _seat_changed(self, sql: str, cells: Sequence[Any]) -> bool:
+        rows = self._changed(f"{sql} RETURNING {BOOKINGS.columns}, dossier, resource", cells)
+        for row in rows:
+            self._commit_to(row[-2], *booking_row(row[-1], BOOKINGS.read(row)))
+        return len(rows) == 1
+
+    def bookings_of(self, dossier_id: str) -> tuple[tuple[str, Booking], ...]:
+        rows = self._rows(f"SELECT {BOOKINGS.columns}, resource FROM booking WHERE dossier = ?", (dossier_id,))
+        return tuple((row[-1], BOOKINGS.read(row)) for row in rows)
+
+    # issued documents
+
+    def serials(self) -> Mapping[str, int]:
+        return dict(self._rows("SELECT series, last FROM serial"))
+
+    def next_serial(self, series: str) -> int:
+        last: int = self._changed(_NEXT_SERIAL, (series,))[0][0]
+        return last
+
+    def add_document(self, dossier_id: str, document: IssuedDocument) -> None:
+        self._change(ISSUED.insert("dossier"), [*ISSUED.cells(document), dossier_id])
+
+    def put_document(self, document: IssuedDocument) -> None:
+        if self._change(ISSUED.update, [*ISSUED.cells(document), document.id]) != 1:
+            raise LookupError(document.id)
+
+    def document_by_token(self, token: str) -> tuple[str, IssuedDocument] | None:
+        return self._document("token", token)
+
+    def document_by_code(self, code: str) -> tuple[str, IssuedDocument] | None:
+        return self._document("code", code)
+
+    def _document(self, column: str, value: str) -> tuple[str, IssuedDocument] | None:
+        row = self._row(f"SELECT {ISSUED.columns}, dossier FROM document WHERE {column} = ?", (value,))
+        return (row[-1], ISSUED.read(row)) if row else None
+
+    # editions
+
+    def add_edition(self, edition: Edition) -> bool:
+        return self._change(EDITIONS.insert() + " ON CONFLICT DO NOTHING", EDITIONS.cells(edition)) == 1
+
+    def edition(self, procedure: str, fingerprint: str) -> Edition | None:
+        row = self._row(f"{EDITIONS.select} WHERE procedure = ? AND fingerprint = ?", (procedure, fingerprint))
+        return EDITIONS.read(row) if row else None
+
+    def edition_heads(self, procedure: str | None = None) -> tuple[Placed, ...]:
+        of, cells = ("", ()) if procedure is None else (" WHERE procedure = ?", (procedure,))
+        sql = (
+            f"SELECT procedure, edition, fingerprint FROM edition{of} ORDER BY procedure, edition, published_at, rowid"
+        )
+        return tuple(Placed(*row) for row in self._rows(sql, cells))
+
+    def editions(self, procedure: str) -> tuple[Edition, ...]:
+        sql = f"{EDITIONS.select} WHERE procedure = ? ORDER BY edition, published_at, rowid"
+        return EDITIONS.read_all(self._rows(sql, (procedure,)))
+
+
+REFUNDS: Final = Shape(Refund, "refund", ("dossier", "entry"))
+_PAID: Final = (
+    "UPDATE refund SET paid_at = ?, paid_by = ?, reference = ?, payer = ?"
+    " WHERE dossier = ? AND entry = ? AND paid_at IS NULL"
+)
+
+
+class RefundVerbs(Verbs):
+    def add_refund(self, refund: Refund) -> None:
+        self._change(REFUNDS.insert(), REFUNDS.cells(refund))
+
+    def refunds_of(self, dossier_id: str) -> tuple[Refund, ...]:
+        return REFUNDS.read_all(self._rows(f"{REFUNDS.select} WHERE dossier = ? ORDER BY entry", (dossier_id,)))
+
+    def pay_back(self, refund: Refund) -> bool:
+        paid_at = instant_text(refund.paid_at) if refund.paid_at is not None else None
+        cells = (paid_at, refund.paid_by, refund.reference, refund.payer, refund.dossier, refund.entry)
+        return self._change(_PAID, cells) == 1
+
+    def refunds_open(
+        self, procedures: Sequence[str], offices: frozenset[str] | None, after: RefundMark | None, limit: int
+    ) -> tuple[Refund, ...]:
+        cells: list[Cell] = [*procedures]
+        where = f"procedure IN ({', '.join('?' * len(procedures)) or 'NULL'}) AND paid_at IS NULL"
+        if after is not None:
+            where += " AND (owed_at, dossier, entry) > (?, ?, ?)"
+            cells += [instant_text(after.owed_at), after.dossier, after.entry]
+        if offices is not None:
+            among = ", ".join("?" * len(offices)) or "NULL"
+            where += f" AND EXISTS (SELECT 1 FROM dossier d WHERE d.id = refund.dossier AND (d.office IS NULL OR d.office IN ({among})))"
+            cells += sorted(offices)
+        sql = f"{REFUNDS.select} WHERE {where} ORDER BY owed_at, dossier, entry LIMIT ?"
+        return REFUNDS.read_all(self._rows(sql, (*cells, limit)))
+
+    def forget_payers(self, dossier_id: str) -> None:
+        self._change("UPDATE refund SET payer = '' WHERE dossier = ? AND paid_at IS NOT NULL", (dossier_id,))

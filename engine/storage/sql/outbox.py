@@ -1,0 +1,145 @@
+"""Letters owed and times to come in SQLite: claimed by one worker at a time, done once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from engine.core.values import Plain
+from engine.journal.row_commitments import TIMERS as TIMERS_NAME
+from engine.journal.row_commitments import letter_row
+from engine.records.codec import instant_text
+from engine.records.dossier import SECRET_LETTERS, Letter, Timer
+from engine.records.sms_counts import SmsCount
+from engine.storage.sql.connection import Shape, Verbs
+
+LETTERS: Final = Shape(Letter, "letter")
+TIMERS: Final = Shape(Timer, "timer", ("dossier", "name", "entry"))
+SMS: Final = Shape(SmsCount, "sms_count", ("month", "procedure", "country"))
+
+_ADD_LETTER: Final = LETTERS.insert() + " ON CONFLICT (dedupe) DO NOTHING"
+_SETTLE: Final = LETTERS.update.replace("SET ", "SET claimed_until = NULL, ", 1)
+_SILENCE: Final = (
+    "UPDATE letter SET failed = ?, claimed_until = NULL WHERE id = ? AND sent_at IS NULL AND failed IS NULL"
+)
+_UNSENT: Final = (
+    "SELECT coalesce((SELECT procedure FROM dossier WHERE dossier.id = letter.dossier), '') FROM letter"
+    " WHERE id = ? AND sent_at IS NULL"
+)
+_ADD_SMS: Final = SMS.insert() + (
+    " ON CONFLICT (month, procedure, country) DO UPDATE SET "
+    + ", ".join(f"{one} = sms_count.{one} + excluded.{one}" for one in ("messages", "segments", "unpriced", "cost"))
+)
+_OF_SECRETS: Final = " OR ".join(
+    f"(dedupe >= '{one}' AND dedupe < '{one[:-1]}0')" for one in SECRET_LETTERS
+)  # 0 follows /
+_ERASE: Final = (
+    f"UPDATE letter SET body = '' WHERE ({_OF_SECRETS}) AND body <> '' AND (sent_at IS NOT NULL OR failed IS NOT NULL)"
+)
+_GIVE_UP: Final = (
+    f"UPDATE letter SET body = '', failed = 'over', claimed_until = NULL WHERE ({_OF_SECRETS}) AND sent_at IS NULL"
+    " AND failed IS NULL AND created_at < ?"
+)
+_ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # one that fired under this entry never fires again
+
+
+class OutboxVerbs(Verbs):
+    def add_letter(self, letter: Letter) -> bool:
+        added = self._change(_ADD_LETTER, LETTERS.cells(letter)) == 1
+        if added and letter.dossier is not None:
+            self._commit_to(letter.dossier, *letter_row(letter))
+        return added
+
+    def claim_letters(
+        self, now: datetime, lease_until: datetime, limit: int = 50, without: Sequence[str] = ()
+    ) -> tuple[Letter, ...]:
+        others = f" AND channel NOT IN ({', '.join('?' * len(without))})" if without else ""
+        due_first = (
+            "SELECT id FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
+            f" AND (claimed_until IS NULL OR claimed_until <= ?){others} ORDER BY due_at, rowid LIMIT ?"
+        )
+        sql = (
+            f"UPDATE letter SET claimed_until = ?, attempts = attempts + 1 WHERE id IN ({due_first}{self.claim})"
+            f" RETURNING {LETTERS.columns}, rowid"
+        )
+        rows = self._changed(
+            sql, (instant_text(lease_until), instant_text(now), instant_text(now), *without, limit)
+        )  # in no order
+        due, rowid = LETTERS.names.index("due_at"), len(LETTERS.names)
+        return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))
+
+    def settle_letter(self, letter: Letter, lent_until: datetime | None = None) -> None:
+        lent = "" if lent_until is None else " AND claimed_until = ?"
+        cells = [*LETTERS.cells(letter), letter.id, *(() if lent_until is None else (instant_text(lent_until),))]
+        if self._change(_SETTLE + lent, cells) != 1:
+            raise LookupError(letter.id)
+
+    def channels_due(self, now: datetime) -> frozenset[str]:
+        sql = (
+            "SELECT DISTINCT channel FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
+            " AND (claimed_until IS NULL OR claimed_until <= ?)"
+        )
+        return frozenset(row[0] for row in self._rows(sql, (instant_text(now), instant_text(now))))
+
+    def silence_letter(self, letter_id: str, why: str) -> bool:
+        return self._change(_SILENCE, (why, letter_id)) == 1
+
+    def unsent_for(self, letter_id: str) -> str | None:
+        row = self._row(_UNSENT + self.lock, (letter_id,))
+        return str(row[0]) if row else None
+
+    def add_sms(self, count: SmsCount) -> None:
+        self._change(_ADD_SMS, SMS.cells(count))
+
+    def sms_counts(self, month: str = "") -> tuple[SmsCount, ...]:
+        condition, cells = ("WHERE month = ? ", (month,)) if month else ("", ())
+        return SMS.read_all(self._rows(f"{SMS.select} {condition}ORDER BY month DESC, procedure, country", cells))
+
+    def erase_secrets(self, before: datetime) -> int:
+        return self._change(_GIVE_UP, (instant_text(before),)) + self._change(_ERASE)
+
+    def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]:
+        sql = f'{LETTERS.select} WHERE "to" = ? ORDER BY created_at DESC, rowid DESC LIMIT ?'
+        return LETTERS.read_all(self._rows(sql, (address, limit)))
+
+    def letters_of(self, dossier_id: str) -> tuple[Letter, ...]:
+        sql = f"{LETTERS.select} WHERE dossier = ? ORDER BY created_at, rowid"
+        return LETTERS.read_all(self._rows(sql, (dossier_id,)))
+
+    def erase_letters(self, dossier_id: str) -> None:
+        self._change("DELETE FROM letter WHERE dossier = ?", (dossier_id,))
+
+    def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
+        self._later("DELETE FROM timer WHERE dossier = ? AND fired_at IS NULL", (dossier_id,))
+        for timer in timers:
+            if timer.dossier != dossier_id:
+                raise ValueError("a timer of another dossier")
+            self._later(_ADD_TIMER, TIMERS.cells(timer))
+        self._commit_to(dossier_id, TIMERS_NAME, None)
+
+    def timer_rows(self, dossier_id: str) -> Plain:
+        sql = "SELECT name, entry, due_at, coalesce(fired_at, '') FROM timer WHERE dossier = ?"
+        return [[*row] for row in sorted(map(tuple, self._rows(sql, (dossier_id,))))]
+
+    def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
+        """The timers as they stand now: what was set anew leaves out those that had fired."""
+        rows = super().uncommitted(dossier_id)
+        return {**rows, TIMERS_NAME: self.timer_rows(dossier_id)} if TIMERS_NAME in rows else rows
+
+    def due_timers(self, now: datetime, limit: int = 50, without: Sequence[str] = ()) -> tuple[Timer, ...]:
+        others = " AND name <> ? AND name NOT LIKE ?" * len(without)
+        sql = f"{TIMERS.select} WHERE fired_at IS NULL AND due_at <= ?{others} ORDER BY due_at, dossier, name LIMIT ?"
+        kinds = (told for kind in without for told in (kind, f"{kind}:%"))
+        return TIMERS.read_all(self._rows(sql, (instant_text(now), *kinds, limit)))
+
+    def fire_timer(self, timer: Timer, at: datetime) -> bool:
+        sql = (
+            "UPDATE timer SET fired_at = ?"
+            " WHERE dossier = ? AND name = ? AND entry = ? AND due_at = ? AND fired_at IS NULL"
+        )
+        cells = (instant_text(at), timer.dossier, timer.name, timer.entry, instant_text(timer.due_at))
+        fired = self._change(sql, cells) == 1
+        if fired:
+            self._commit_to(timer.dossier, TIMERS_NAME, None)
+        return fired

@@ -1,0 +1,131 @@
+"""The journal of rows in SQL that both stores speak: sealed by the verbs that write the rows, checked by `fsck`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain as joined
+from typing import Any, Final
+
+from engine.core.values import Plain
+from engine.journal.chain import COMMITS, Entry, commit_value
+from engine.journal.leaves import OWE
+from engine.journal.row_journal import (
+    ADD_SALT,
+    FOUND,
+    GONE,
+    KEPT,
+    Ask,
+    Rows,
+    account_pages,
+    mandate_pages,
+    next_entry,
+    row_value,
+    ways_value,
+)
+from engine.records.dossier import Account
+from engine.records.people import Identifier, Mandate, PhoneMove, SecondFactor
+from engine.storage.sql.connection import Shape, Verbs, read_json
+from engine.storage.unit_of_work import Finding
+
+ACCOUNTS: Final = Shape(Account, "account")
+FACTORS: Final = Shape(SecondFactor, "second_factor", ("account",))
+IDENTIFIERS: Final = Shape(Identifier, "identifier", ("kind", "value"))
+MANDATES: Final = Shape(Mandate, "mandate")
+MOVES: Final = Shape(PhoneMove, "phone_move", ("account",))
+ROW_ENTRIES: Final = Shape(Entry, "row_entry", ("dossier", "n"))
+_COLUMNS: Final = {
+    "account": ACCOUNTS.names, "second_factor": FACTORS.names, "phone_move": MOVES.names, "mandate": MANDATES.names,
+}  # fmt: skip
+_HEAD: Final = "SELECT n, hash FROM row_entry WHERE dossier = ? ORDER BY n DESC LIMIT 1"
+_DROP_SALT: Final = "DELETE FROM row_salt WHERE dossier = ? AND name = ?"
+
+# Code of the finding → rows of (dossier or NULL, what it is about): chains whose row is no more.
+ROW_QUESTIONS: Final = {
+    f"{table}_deleted": f"""
+      SELECT NULL, substr(dossier, 9) FROM row_entry WHERE n = 1 AND substr(dossier, 1, 8) = '{table}/'
+      AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = substr(row_entry.dossier, 9))"""
+    for table in ("account", "mandate")
+}
+FOUND_ROWS: Final = f"SELECT substr(dossier, 1, 7), count(*) FROM row_entry WHERE n = 1 AND kind = '{FOUND}' GROUP BY 1"
+
+
+class RowVerbs(Verbs):
+    def _seal_rows(self, chain: str, rows: Rows) -> None:
+        """Whoever seals has the row that the chain is named after to themselves until their unit ends."""
+        head = self._row(_HEAD, (chain,))
+        entry, salts = next_entry((head[0], head[1]) if head else (0, ""), chain, KEPT, rows)
+        self._later(ROW_ENTRIES.insert(), ROW_ENTRIES.cells(entry))
+        self._later(OWE, (chain, entry.n, entry.hash))
+        for name in rows:
+            self._later(_DROP_SALT, (chain, name))
+        for name, salt in salts.items():
+            self._later(ADD_SALT, (chain, name, salt))
+
+    def _seal_row(self, chain: str, shape: Shape[Any], record: Any, name: str) -> None:
+        self._seal_rows(chain, {name: row_value(shape.names, shape.cells(record))})
+
+    def _seal_ways(self, account_id: str) -> None:
+        self._row(f"SELECT id FROM account WHERE id = ?{self.lock}", (account_id,))
+        rows = self._rows("SELECT kind, value, since FROM identifier WHERE account = ?", (account_id,))
+        self._seal_rows(f"account/{account_id}", {"identifiers": ways_value((row[0], row[1], row[2]) for row in rows)})
+
+    def _seal_gone(self, account_id: str, name: str) -> None:
+        self._row(f"SELECT id FROM account WHERE id = ?{self.lock}", (account_id,))
+        self._seal_rows(f"account/{account_id}", {name: None})
+
+
+# -- fsck --------------------------------------------------------------------------------------------------------------
+
+
+def broken_rows(ask: Ask) -> Iterator[Finding]:
+    """Rows that are not as the last entry of their chain commits to, or that no entry knows."""
+    for page in joined(account_pages(ask, _COLUMNS.__getitem__), mandate_pages(ask, _COLUMNS.__getitem__)):
+        told = _told(ask, min(page), max(page))
+        for chain, rows in page.items():
+            yield from _of_chain(chain, rows, told.get(chain))
+
+
+def _of_chain(chain: str, rows: Rows, told: Mapping[str, tuple[str, str]] | None) -> Iterator[Finding]:
+    table, _, key = chain.partition("/")
+    about = _named(rows, key)
+    if told is None:
+        yield Finding(f"{table}_unjournaled", None, {"about": about})
+        return
+    for name in sorted(rows.keys() | told.keys()):
+        sealed, salt = told.get(name, ("", ""))
+        if name not in rows or not _opens(sealed, salt, rows[name]):
+            yield Finding(f"{name}_differs" if name != "identifiers" else "identifier_differs", None, {"about": about})
+
+
+def _named(rows: Rows, key: str) -> str:
+    """People of the administration by their login; of an applicant, whose login is a telephone, the account's id."""
+    row = rows.get("account")
+    if isinstance(row, dict) and row.get("kind") != "applicant":
+        return str(row.get("login", key))
+    return key
+
+
+def _opens(sealed: str, salt: str, value: Plain) -> bool:
+    try:
+        return bool(sealed) and sealed == commit_value(salt, value)
+    except (TypeError, ValueError):  # no salt, or a cell that is no text
+        return False
+
+
+def _told(ask: Ask, first: str, last: str) -> dict[str, dict[str, tuple[str, str]]]:
+    """By chain, what its entries last committed to for each row that there should be, with the salt."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    sql = "SELECT dossier, body FROM row_entry WHERE dossier >= ? AND dossier <= ? ORDER BY dossier, n"
+    for chain, body in ask(sql, (first, last)):
+        rows = found.setdefault(chain, {})
+        said = read_json(body)
+        for name, sealed in said.get(COMMITS, {}).items():
+            rows[name] = (str(sealed), "")
+        for name in said.get(GONE, ()):
+            rows.pop(name, None)
+    for chain, name, salt in ask(
+        "SELECT dossier, name, salt FROM row_salt WHERE dossier >= ? AND dossier <= ?", (first, last)
+    ):
+        if name in found.get(chain, {}):
+            found[chain][name] = (found[chain][name][0], salt)
+    return found

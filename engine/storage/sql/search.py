@@ -1,0 +1,148 @@
+"""The SQL of a list of dossiers: by place, office, person, lateness, number and words of the label."""
+
+from __future__ import annotations
+
+import base64
+import json
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from engine.core.values import canonical_json
+from engine.records.codec import instant_text
+from engine.storage.unit_of_work import DossierLine, Slice, Tray
+
+Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
+Terms: TypeAlias = list[tuple[str, list[Any]]]
+
+FEW: Final = 500  # a word found in fewer dossiers is looked up first; a commoner one is checked along the list's order
+MOST_STREAMS: Final = 64
+# One common word is asked of each dossier of the list in turn: PostgreSQL would read all that have it first. Of several it may
+# well: they may never meet.
+_EACH: Final = "LIMIT 1 OFFSET 0"
+
+MOST_WORDS: Final = 8
+
+# Letters of the country's languages that carry no accent to strip.
+_PLAIN_LETTERS: Final = str.maketrans(
+    {"ɖ": "d", "ɛ": "e", "ƒ": "f", "ɣ": "g", "ŋ": "n", "ɔ": "o", "ʋ": "v", "ɩ": "i", "ʊ": "u", "œ": "oe", "æ": "ae"}
+)
+
+
+def label_words(text: str) -> list[str]:
+    """The words of a label as they are looked up: no accents, no case, no punctuation."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    folded = "".join(sign for sign in parts if not unicodedata.combining(sign)).translate(_PLAIN_LETTERS)
+    return "".join(sign if sign.isalnum() else " " for sign in folded).split()
+
+
+def search_words(text: str) -> list[str]:
+    """What a person typed: a number, however it is grouped, is one word; else the beginnings of words."""
+    words = label_words(text)
+    if words and all(word.isdigit() for word in words):
+        return ["".join(words)]
+    return sorted(set(words))[:MOST_WORDS]
+
+
+def tray_query(
+    row: Row, tray: Tray, columns: str, after: tuple[str, str] | None = None, most: int | None = None
+) -> tuple[str, list[Any]]:
+    """The SELECT of a tray's dossiers after a mark, without its order. One stream a place, each in the order of an
+    index, so that the first page of a full tray costs no more than that of an empty one. With `most` each stream ends by
+    itself after so many: for a store that would read them all to put them in order."""
+    terms = _terms(tray)
+    by_word, selective = _word_terms(row, tray.text)
+    terms += by_word
+    if after:
+        terms.append(("(due_order, id) > (?, ?)", list(after)))
+    places = tray.places
+    if places is None:
+        return _select(columns, terms)
+    if not places:
+        return _select(columns, [("1 = 0", [])])
+    if selective or tray.assigned or len(places) > MOST_STREAMS:
+        among = ", ".join(["(?, ?)"] * len(places))
+        terms.append((f"(procedure, state) IN (VALUES {among})", [cell for place in places for cell in place]))
+        return _select(columns, terms)
+    once = dict.fromkeys(places)
+    streams = [_select(columns, [("procedure = ? AND state = ?", list(place)), *terms]) for place in once]
+    each = "{}" if most is None or len(streams) == 1 else f"({{}} ORDER BY due_order, id LIMIT {most})"
+    return " UNION ALL ".join(each.format(sql) for sql, _ in streams), [cell for _, cells in streams for cell in cells]
+
+
+def _select(columns: str, terms: Terms) -> tuple[str, list[Any]]:
+    where = " AND ".join(sql for sql, _ in terms) or "1 = 1"
+    return f"SELECT {columns} FROM dossier WHERE {where}", [cell for _, cells in terms for cell in cells]
+
+
+def _terms(tray: Tray) -> Terms:
+    terms: Terms = []
+    if tray.open_only:
+        terms.append(("closed = 0", []))
+    if tray.offices is not None:
+        terms.append((f"office IN ({', '.join('?' * len(tray.offices)) or 'NULL'})", sorted(tray.offices)))
+    if tray.assigned is not None:
+        terms.append(("assigned = ?", [tray.assigned]))
+    owed, roles = _owed(tray.roles), [f'"{role}"' for role in tray.roles]
+    if tray.unassigned and roles:
+        terms.append((f"((assigned IS NULL AND awaits = 'null') OR {owed})", roles))
+    elif tray.unassigned:
+        terms.append(("assigned IS NULL", []))
+    if tray.parts_done:
+        terms.append((f"NOT {owed}", roles))
+    if tray.late_at is not None:
+        terms.append(("due_at < ? AND due_paused = 0", [instant_text(tray.late_at)]))
+    return terms
+
+
+def _owed(roles: Sequence[str]) -> str:
+    """Whether one of these roles still owes its part."""
+    return f"({' OR '.join(['instr(awaits, ?) > 0'] * len(roles)) or '1 = 0'})"
+
+
+def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
+    """The terms of the words typed, and whether one of them is rare enough to begin with."""
+    ranges = [[word, word + "\U0010ffff"] for word in search_words(text)]
+    if text.strip() and not ranges:
+        return [("1 = 0", [])], True
+    counted = "SELECT count(*) FROM (SELECT 1 FROM dossier_word WHERE word >= ? AND word < ? LIMIT ?) AS found"
+    sizes = [row(counted, [*cells, FEW + 1])[0] for cells in ranges]
+    rarest = min(range(len(ranges)), key=sizes.__getitem__, default=0)
+    selective = bool(ranges) and sizes[rarest] <= FEW
+    among = "id IN (SELECT dossier FROM dossier_word WHERE word >= ? AND word < ?)"
+    each = _EACH if len(ranges) == 1 else ""
+    has = (
+        f"EXISTS (SELECT 1 FROM dossier_word WHERE dossier_word.dossier = dossier.id AND word >= ? AND word < ? {each})"
+    )
+    terms = [(among if selective and place == rarest else has, list(cells)) for place, cells in enumerate(ranges)]
+    return terms, selective
+
+
+LAST: Final = "~"  # sorts after every instant: what has no due date comes last
+
+
+def due_order(line: DossierLine) -> str:
+    return instant_text(line.due_at) if line.due_at else LAST
+
+
+def next_page(lines: tuple[DossierLine, ...], limit: int) -> Slice:
+    """A slice of `limit` lines out of up to one more, which says that there is a next page."""
+    if len(lines) <= limit:
+        return Slice(lines)
+    last = lines[limit - 1]
+    mark = base64.urlsafe_b64encode(canonical_json([due_order(last), last.id])).decode().rstrip("=")
+    return Slice(lines[:limit], mark)
+
+
+def page_start(after: str | None) -> tuple[str, str] | None:
+    """(due order, id) of the last line already seen. A mark nobody made (it comes back in a URL) begins at the start."""
+    try:
+        order, last = json.loads(base64.urlsafe_b64decode((after or "") + "=" * (-len(after or "") % 4)))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return (order, last) if _is_mark(order) and _is_mark(last) else None
+
+
+def _is_mark(part: object) -> bool:
+    """Instants and ids are plain letters; half a sign could not even be asked for."""
+    return isinstance(part, str) and part.isascii()

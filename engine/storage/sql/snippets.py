@@ -1,0 +1,25 @@
+"""Sentences kept ready, in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from engine.records.snippets import Snippet
+from engine.storage.sql.connection import Shape, Verbs
+
+SHAPE: Final = Shape(Snippet, "snippet", ("id", "version"))
+_LAST: Final = "version = (SELECT max(s.version) FROM snippet s WHERE s.id = snippet.id)"
+
+
+class SnippetVerbs(Verbs):
+    def add_snippet(self, snippet: Snippet) -> None:
+        self._change(SHAPE.insert(), SHAPE.cells(snippet))
+
+    def snippets(self, agencies: Sequence[str]) -> tuple[Snippet, ...]:
+        among = ", ".join("?" * len(agencies)) or "NULL"
+        sql = f"{SHAPE.select} WHERE agency IN ({among}) AND {_LAST} AND retired = 0 ORDER BY agency, title, id"
+        return SHAPE.read_all(self._rows(sql, list(agencies)))
+
+    def snippet_versions(self, snippet_id: str) -> tuple[Snippet, ...]:
+        return SHAPE.read_all(self._rows(f"{SHAPE.select} WHERE id = ? ORDER BY version DESC", (snippet_id,)))

@@ -1,0 +1,1 @@
+"""SQLite driver, migrations, write queue with group commit."""

@@ -1,0 +1,1 @@
+"""`guichet` commands on an installation; process set-up."""

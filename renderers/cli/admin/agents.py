@@ -1,0 +1,155 @@
+"""`guichet agent`: the people of the administration and their rights, from the machine that serves them. What opens the
+office is given. The first administrator of an installation is made here; the others may be made on their page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import date
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from engine.records.dossier import Account
+    from engine.services.accounts.agents import Given, Person
+    from engine.services.context.app_context import Office
+    from renderers.i18n.translations import Words
+
+LANGUAGES = click.Choice(["fr", "en"])
+ACTIONS = ("add", "change", "list", "close", "reopen", "password", "reset-totp")
+
+
+def agent_command(opened: Callable[[], Office], kept: Callable[[], Office]) -> click.Command:
+    """`opened` makes the installation if need be, for its first administrator; `kept` looks at what is there, and leaves
+    when nothing is."""
+
+    @click.command("agent")
+    @click.argument("action", type=click.Choice(ACTIONS))
+    @click.argument("login", default="")
+    @click.option("--name", default="", help="the person's name")
+    @click.option(
+        "--role", "roles", multiple=True, metavar="AGENCY/ROLE[:DAY]", help="a role, and its last day if it ends"
+    )
+    @click.option("--office", "offices", multiple=True, help="binds the person to this office; all of them otherwise")
+    @click.option("--until", help="last day of the account (YYYY-MM-DD)")
+    @click.option("--administers", multiple=True, help="an agency whose people this person manages; * for all")
+    @click.option(
+        "--auditor", is_flag=True, help="a controller: --until is required, --procedure bounds what they read"
+    )
+    @click.option("--procedure", "procedures", multiple=True, help="a procedure that a controller's mandate names")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def agent(
+        action: str, login: str, name: str, roles: tuple[str, ...], offices: tuple[str, ...], until: str | None,
+        administers: tuple[str, ...], auditor: bool, procedures: tuple[str, ...], language: str,
+    ) -> None:  # fmt: skip
+        """The people who handle requests, and controllers: `add` opens an account with a password told once, `change` gives
+        other rights, `close` shuts the door at once, `reopen` opens it again, `password` replaces a lost one, `reset-totp`
+        forgets a lost telephone, `list` says who may do what. Each change is sealed in the journal of rights.
+
+        Begin with: guichet agent add chef --name "A. Mensah" --administers '*'.
+        Ends with 0: done; 1: refused, nothing changed; 2: wrong use.
+        """
+        from engine.core.problems import Refused
+
+        words = _words()
+        if action != "list" and not login:
+            raise click.UsageError("Missing argument 'LOGIN'.")
+        office = kept() if action != "add" else opened()
+        if action not in ("add", "list"):
+            office = opened()
+        try:
+            if action == "list":
+                return _list(words, office, language)
+            asked = _asked(name, roles, offices, until, administers, procedures)
+            click.echo(_done(words, office, action, login, auditor, asked, language))
+        except Refused as refused:
+            _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
+
+    return agent
+
+
+def _asked(
+    name: str, roles: tuple[str, ...], offices: tuple[str, ...], until: str | None, administers: tuple[str, ...],
+    procedures: tuple[str, ...],
+) -> Person:  # fmt: skip
+    from engine.services.accounts.agents import Person
+
+    split = (one.partition(":") for one in roles)
+    given = {role: _day(day) if day else None for role, _, day in split}
+    return Person(name, given, offices, _day(until) if until else None, procedures, administers)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"Invalid value for '{text}': YYYY-MM-DD") from None
+
+
+def _done(words: Words, office: Office, action: str, login: str, auditor: bool, asked: Person, language: str) -> str:
+    """Does it, and says what to tell the person."""
+    from dataclasses import replace
+
+    from engine.records.dossier import SYSTEM_ACTOR
+    from engine.services.accounts import agents as people
+    from engine.services.context.app_context import NotFound
+
+    if action == "add":
+        kind: people.Kind = "auditor" if auditor else "agent"
+        return _told(words, office, people.add_person(office, SYSTEM_ACTOR, kind, login, asked), language)
+    try:
+        account = people.found_by_login(office, "auditor" if auditor else "agent", login)
+    except NotFound:
+        _fail(words.say("people.unknown", language, {"login": login}))
+    if action == "change":
+        asked = replace(asked, name=asked.name or account.name)
+        people.change_person(office, SYSTEM_ACTOR, account.id, asked, seen=people.rights_seen(account))
+        return words.say("people.changed", language, {"login": login})
+    if action in ("reopen", "password"):
+        verb = people.reopen_person if action == "reopen" else people.give_password
+        return _told(words, office, verb(office, SYSTEM_ACTOR, account.id), language)
+    verb_of = {"close": people.close_person, "reset-totp": people.reset_factor}
+    verb_of[action](office, SYSTEM_ACTOR, account.id)
+    return words.say("people.closed" if action == "close" else "people.factor_reset", language, {"login": login})
+
+
+def _told(words: Words, office: Office, given: Given, language: str) -> str:
+    door = "audit" if given.account.kind == "auditor" else "agent"
+    facts = {"login": given.account.login, "password": given.password, "door": f"{office.settings.base_url}/{door}"}
+    return words.say("people.given", language, facts)
+
+
+def _list(words: Words, office: Office, language: str) -> None:
+    from engine.records.dossier import SYSTEM_ACTOR
+    from engine.services.accounts.agents import team
+
+    people = team(office, SYSTEM_ACTOR)
+    logins, names = (
+        max(map(len, column), default=0) for column in ([one.login for one in people], [one.name for one in people])
+    )
+    for account in people:
+        named = f"{account.login:{logins}}  {account.name:{names}}"
+        click.echo("  ".join([named, *_rights(words, office, account, language)]).rstrip())
+
+
+def _rights(words: Words, office: Office, account: Account, language: str) -> list[str]:
+    day = office.day()
+    said = [f"{role}:{account.ends[role]}" if role in account.ends else role for role in account.roles]
+    said += [f"({', '.join(account.offices)})"] if account.offices else []
+    said += [words.say("people.manages", language, {"agency": one}) for one in account.administers]
+    said += [words.say("people.controller", language, {})] if account.kind == "auditor" else []
+    said += list(account.procedures)
+    said += [words.say("people.until", language, {"day": account.until.isoformat()})] if account.until else []
+    return said if account.is_open(day) else [*said, words.say("people.is_closed", language, {})]
+
+
+def _words() -> Words:
+    from renderers.i18n.translations import load_words
+
+    return load_words()
+
+
+def _fail(said: str) -> NoReturn:
+    click.echo(said, err=True)
+    sys.exit(1)

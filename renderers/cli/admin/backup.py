@@ -1,0 +1,197 @@
+"""`guichet copy`, `backup`, `restore`: an installation moved, kept safe, brought back. What opens it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from renderers.cli.admin.installation_commands import (
+    LANGUAGES,
+    Installation,
+    fail,
+    fail_for_lost,
+    files_of,
+    kept,
+    named,
+    opened,
+    opening,
+    refuse,
+    without_ring,
+    wording,
+)
+
+
+def copy_command(installed: Callable[[], Installation]) -> click.Command:
+    @click.command("copy")
+    @click.option(
+        "--from",
+        "source",
+        metavar="ADDRESS",
+        help="the database to copy: sqlite:///FILE, or postgresql://USER:PASSWORD@HOST/NAME",
+    )
+    @click.option("--to", "target", metavar="ADDRESS", help="the empty one that receives it, said in the same way")
+    @click.option(
+        "--files-from",
+        "files",
+        metavar="ADDRESS",
+        help="where files handed in are now: a folder, or s3://BUCKET/PREFIX",
+    )
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def copy(source: str | None, target: str | None, files: str | None, language: str) -> None:
+        """Copy all that a database keeps into an empty one, from SQLite to PostgreSQL or back, and prove that all of it arrived.
+
+        Nothing changes in the source; nobody can write to it meanwhile: people are told to try again. Files handed in and keys are
+        not in the database: they stay where they are.
+
+        With --files-from alone it copies the files handed in instead, to where the settings of this installation keep them
+        (GUICHET_FILES), while people work.
+
+        To move for good, step by step: docs/operation.md. Ends with 0: all is there; 1: refused, the database to
+        fill received nothing, or files are lost; 2: wrong use.
+        """
+        if files is not None and source is None and target is None:
+            with opening():
+                _copy_files(installed(), files, language)
+            return
+        if source is None or target is None or files is not None:
+            raise click.UsageError(wording().say("operations.copy_what", language, {}))
+        with opening():
+            _copy_store(source, target, language)
+
+    return copy
+
+
+def backup_command(installed: Callable[[], Installation]) -> click.Command:
+    @click.command("backup")
+    @click.argument("folder", type=click.Path(path_type=Path))
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def backup(folder: Path, language: str) -> None:
+        """Keep the store, the files handed in and the keys of this installation in a new FOLDER, at one moment, while it works.
+
+        Says at its end what it does not hold. Ends with 0: whole; 1: refused, or files are lost that dossiers name: all the rest
+        is kept.
+        """
+        from engine.core.clock import SystemClock
+        from engine.core.problems import Refused
+        from engine.operations.backup import back_up
+        from engine.storage.files.encryption import NoFileKey, NoRing
+        from engine.storage.unit_of_work import Busy
+
+        words, place = wording(), installed()
+        with opening():
+            try:
+                store = kept(place.store, words, language)
+                done = back_up(store, files_of(place), place.keys, folder, SystemClock().now())
+            except Refused as refused:
+                refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
+            except NoRing as ring:
+                without_ring(words, place, ring, language)
+            except NoFileKey as missing:
+                fail(words, "no_file_key", language, name=str(missing))
+            except Busy as busy:
+                fail(words, "busy", language, why=str(busy))
+        files = words.say("operations.files", language, {"count": str(done.files)})
+        facts = {"count": str(done.dossiers), "files": files, "folder": str(folder)}
+        click.echo(words.say("operations.backed_up_without" if done.lost else "operations.backed_up", language, facts))
+        if done.erased:
+            click.echo(words.say("operations.erased_meanwhile", language, {"count": str(len(done.erased))}))
+        click.echo(words.say("operations.keep_apart", language, {}))
+        if place.apart:
+            click.echo(words.say("operations.not_held", language, {}))
+        for kind, name in place.apart.items():
+            click.echo(words.say(f"operations.apart_{kind}", language, {"name": name}))
+        fail_for_lost(words, "files_not_kept", language, done.lost)
+
+    return backup
+
+
+def restore_command(installed: Callable[[], Installation]) -> click.Command:
+    @click.command("restore")
+    @click.argument("folder", type=click.Path(path_type=Path))
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def restore(folder: Path, language: str) -> None:
+        """Put the backup in FOLDER, of this release or of an earlier one, back into this installation, which must be empty. Verified
+        row by row; run `guichet fsck` after it.
+
+        Ends with 0: back in service; 1: refused, nothing was put in service.
+        """
+        from engine.core.problems import Refused
+        from engine.operations.backup import bring_back, read_contents
+        from engine.operations.store_factory import open_shelf
+        from engine.storage.table_copy import NotWhole
+        from engine.storage.unit_of_work import Busy
+
+        words, place = wording(), installed()
+        with opening():
+            try:
+                read_contents(folder)
+                store = opened(place.store)
+                store.migrate()
+                done = bring_back(folder, store, open_shelf(place.files), place.keys)
+            except Refused as refused:
+                refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
+            except NotWhole as different:
+                fail(words, "not_whole", language, why=str(different))
+            except Busy as busy:
+                fail(words, "busy", language, why=str(busy))
+        files = words.say("operations.files", language, {"count": str(done.files)})
+        facts = {"count": str(done.dossiers), "files": files, "at": done.at[:16].replace("T", " ")}
+        click.echo(words.say("operations.brought_back", language, facts))
+        for kind, missing in (("erased", done.erased), ("lost", done.lost)):
+            if missing:
+                click.echo(words.say(f"operations.back_without_{kind}", language, {"count": str(len(missing))}))
+
+    return restore
+
+
+def _copy_store(source: str, target: str, language: str) -> None:
+    """Everything of one database into another, empty one, told table by table."""
+    from engine.storage.table_copy import NotEmpty, NotWhole, move
+    from engine.storage.unit_of_work import Busy
+
+    words = wording()
+    if source == target:
+        fail(words, "same", language, code=2)
+    try:
+        here = kept(source, words, language)
+        there = opened(target)
+        there.migrate()
+        moved = move(here, there, lambda one: click.echo(words.say("operations.table", language, {"name": one.table})))
+    except NotEmpty as full:
+        fail(words, "not_empty", language, name=named(target), table=str(full))
+    except NotWhole as different:
+        fail(words, "not_whole", language, why=str(different))
+    except Busy as busy:
+        fail(words, "busy", language, why=str(busy))
+    rows = {one.table: one.rows for one in moved}
+    facts = {"count": str(rows["dossier"]), "tables": str(len(moved))}
+    click.echo(words.say("operations.copied", language, facts))
+
+
+def _copy_files(place: Installation, address: str, language: str) -> None:
+    from dataclasses import replace
+
+    from engine.operations.backup import copy_files
+    from engine.storage.files.attachments import Lost
+    from engine.storage.files.encryption import NoFileKey
+    from engine.storage.unit_of_work import Busy
+
+    words, there = wording(), place.place_of(address)
+    if there == place.files:
+        fail(words, "same", language, code=2)
+    store = kept(place.store, words, language)
+    try:
+        source, target = files_of(replace(place, files=there)), files_of(place)
+        target.shelf.check()
+        count, new, lost = copy_files(store, source, target)
+    except Lost as one:
+        fail(words, "file_not_taken", language, name=str(target.shelf), digest=str(one)[:12])
+    except NoFileKey as missing:
+        fail(words, "no_file_key", language, name=str(missing))
+    except Busy as busy:
+        fail(words, "busy", language, why=str(busy))
+    facts = {"name": str(target.shelf), "count": str(count), "new": str(new)}
+    click.echo(words.say("operations.files_copied", language, facts))
+    fail_for_lost(words, "files_not_copied", language, lost)

@@ -1,0 +1,85 @@
+"""`guichet doctor`: every part of an installation looked at, what is found, what to do. What it looks at is given."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from renderers.cli.admin.installation_commands import cause_of
+from renderers.cli.files import LANGUAGES
+from renderers.cli.main import ComparingCommand
+
+if TYPE_CHECKING:
+    from engine.operations.doctor import Check, Place
+    from renderers.i18n.translations import Words
+
+_MARKS: Final = {"well": "+", "watch": "!", "mend": "✕"}
+_CODES: Final = {"well": 0, "watch": 2, "mend": 3}
+
+
+def doctor_command(looked_at: Callable[[], Place]) -> click.Command:
+    """The command, over the installation that `looked_at` tells."""
+
+    @click.command("doctor", cls=ComparingCommand)
+    @click.option("--json", "as_json", is_flag=True, help="for machines")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
+    def doctor(as_json: bool, language: str) -> None:
+        """Look at every part of this installation and say what to do.
+
+        Settings, keys, disk, store and its settings, clock, what waits, repository, gateways, papers. Changes nothing. Ends with
+        0: all is well, 2: something to watch, 3: something to mend, 1: it could not be told.
+        """
+        from engine.core.clock import SystemClock
+        from engine.operations.doctor import Check, examine, worst
+        from renderers.i18n.translations import load_words
+        from renderers.pdf.typst import has_letters
+
+        words = load_words()
+        checks = list(examine(looked_at(), SystemClock().now()))
+        drawn = has_letters()
+        checks.append(Check("letters", "letters_well" if drawn else "letters_missing", "well" if drawn else "mend"))
+        level = worst(checks)
+        if as_json:
+            told = [
+                {**_plain(one), "said": found(one, words, language), "do": to_do(one, words, language)}
+                for one in checks
+            ]
+            click.echo(json.dumps({"level": level, "checks": told}, ensure_ascii=False, indent=1))
+        else:
+            click.echo("\n".join(line for one in checks for line in _lines(one, words, language)))
+            click.echo(words.say(f"doctor.result.{level}", language, {}))
+        sys.exit(_CODES[level])
+
+    return doctor
+
+
+def found(one: Check, words: Words, language: str) -> str:
+    facts = dict(one.facts)
+    if "cause" in facts:
+        why = cause_of(words, facts["cause"], facts["why"], language)
+        facts["why"] = " : ".join(filter(None, (facts["place"], why)))
+    if "days" in facts:
+        facts["count"] = facts["days"]
+    today = (f"doctor.today.{one.code}",) if facts.get("days") == "0" else ()
+    return words.first((*today, f"doctor.found.{one.code}"), language, facts)
+
+
+def to_do(one: Check, words: Words, language: str) -> str:
+    """Empty for what is well."""
+    key = f"doctor.do.{one.code}"
+    return words.say(key, language, dict(one.facts)) if words.has(key) else ""
+
+
+def _plain(one: Check) -> dict[str, object]:
+    return {"part": one.part, "code": one.code, "level": one.level, "facts": dict(one.facts)}
+
+
+def _lines(one: Check, words: Words, language: str) -> list[str]:
+    part = words.say(f"doctor.part.{one.part}", language, {})
+    lines = [f"{_MARKS[one.level]} {part:12} {found(one, words, language)}"]
+    doing = to_do(one, words, language)
+    return [*lines, f"{'':14} → {doing}"] if doing else lines

@@ -1,0 +1,308 @@
+"""This installation opened, whole or in part: its store and files, its keys, its gateways, what it serves, its office. Each is
+wired once, from the settings; what refuses to open says why and ends the command.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import click
+
+from engine.core.clock import SystemClock
+from engine.core.problems import Refusal
+from engine.integrations.gateways import Gateways, UnreadGateways, WrongGateways
+from engine.integrations.message_sender import ConsoleSender, InboxSender, Sender
+from engine.integrations.payment_provider import PaymentProvider
+from engine.integrations.registers import FileRegister
+from engine.integrations.simulated_operator import SandboxCard, SandboxOperator, SandboxProvider
+from engine.language.catalogue.catalogue import Catalogue, load_catalogue
+from engine.language.compiler.shared_files import Shared
+from engine.operations.doctor import Place
+from engine.operations.follower import INDEX, Follower, stories_of
+from engine.operations.refresh import FolderKeeper, Keeper
+from engine.operations.settings import Settings, UnreadFile, unknown_settings
+from engine.operations.store_factory import file_of, kept_nothing, open_shelf, open_store, unproven_server
+from engine.publication.gates import Judge
+from engine.publication.git import root_of
+from engine.publication.mirror import Mirror
+from engine.services.context.app_context import Office, OfficeSettings
+from engine.services.keys.signing_keys import SigningKeys
+from engine.services.sign_in.demo_accounts import close_demo, open_demo
+from engine.simulation.demo_data import before_stories, tell_stories
+from engine.storage.files.attachments import AttachmentStore
+from engine.storage.files.blob_store import Bucket
+from engine.storage.files.encryption import FileKeys, NoRing
+from engine.storage.files.reserve import Reserve
+from engine.storage.unit_of_work import Store
+from renderers.cli.admin.installation_commands import Installation, opening
+from renderers.cli.language import language_of
+from renderers.i18n.translations import load_words
+
+DEMO_PROVIDERS: Final = {
+    "mixx": ("Mixx by Yas (T-Money)", ("70", "71", "72", "73", "90", "91", "92", "93")),
+    "flooz": ("Flooz (Moov Africa)", ("78", "79", "96", "97", "98", "99")),
+}
+CHECKPOINTS: Final = "checkpoints"
+COOKIE_SECRET: Final = "cookie.secret"
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """While thousands of records that stay are made there is nothing to collect, and looking for it takes a fifth of the time."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
+@_undisturbed()
+def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
+    """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
+    _require_procedures(settings)
+    with opening():
+        settings.data.mkdir(parents=True, exist_ok=True)
+    store = _store(settings)
+    operator = (
+        SandboxOperator(settings.data / "operator.db", SystemClock(), cookie_secret(settings).encode())
+        if settings.demo
+        else None
+    )
+    keys = _ring(settings, store)
+    office = _office(settings, store, keys, _gateways(settings, operator))
+    keeper, clock = open_keeper(settings), office.clock
+    with store.unit() as unit:
+        begins = settings.demo and not unit.last_publication()
+    office = keeper.serve(before_stories(office) if begins else office)
+    if not office.published:  # nothing was ever decided here: what can be served is looked for before the doors open
+        office = keeper.renew(office)
+    if office.clock is not clock:
+        office = keeper.renew(replace(office, clock=clock))
+    if settings.demo:
+        open_demo(office)
+    else:
+        close_demo(office)
+    return office, operator
+
+
+def _require_procedures(settings: Settings) -> None:
+    """Ends the command where no folder of definitions is there, nor a repository in its stead: nothing would be served. An empty
+    folder will do."""
+    if settings.follow is None and not os.path.isdir(settings.procedures):  # nor one that this account may not see
+        facts = {"name": str(settings.procedures)}
+        click.echo(load_words().say("operations.no_procedures", language_of(sys.argv[1:]), facts), err=True)
+        sys.exit(1)
+
+
+def _store(settings: Settings) -> Store:
+    """Where everything is kept, of this release; and the files' own place looked at, where that is not this machine's."""
+    with opening():
+        store = open_store(settings.store)
+        store.migrate()
+        if isinstance(settings.files, Bucket):
+            open_shelf(settings.files).check()
+    return store
+
+
+def _ring(settings: Settings, store: Store) -> SigningKeys:
+    """The keys, made where there was never anything to seal. Ends the command where they were lost: others would open none of the
+    files, vouch for no paper, and part the journal in two."""
+    with opening():
+        with store.unit() as unit:  # first: another process makes the keys, then publishes
+            something = unit.last_publication() > 0
+        if something and not os.path.lexists(settings.ring):
+            raise NoRing(str(settings.ring))
+        return SigningKeys.open(settings.ring, make=True)
+
+
+def open_keeper(settings: Settings, tell: Callable[[Refusal], None] = lambda reason: None) -> Keeper:
+    """How this installation learns what to serve: by following a repository, else from its folder. A demonstration is
+    for writing: its files are checked, not proven nor played, before they are served. `tell` hears why a repository that is
+    followed does not answer."""
+    if settings.follow is not None:
+        every = timedelta(seconds=settings.follow_every) if settings.follow_every > 0 else None
+        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every, tell)
+    return FolderKeeper(None if settings.demo else _judge())
+
+
+def say_trouble(reason: Refusal) -> None:
+    """Why the followed repository does not answer, and what to do, to whoever watches a process that serves: what the log tells
+    to machines."""
+    click.echo(load_words().refusal(reason.code, reason.facts, language_of(sys.argv[1:])))
+
+
+def _judge() -> Judge:
+    """The gates of a publication; the solver is loaded for them alone."""
+    if find_spec("z3") is None:
+        raise click.ClickException("the solver is not here; install it: pip install 'guichet-unique[prove]'")
+    from engine.prover.checks.runner import prove
+
+    return Judge(prove, stories_of(load_words()))
+
+
+def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gateways) -> Office:
+    return Office(
+        catalogue=_files(settings), store=store, attachments=_attachments(settings, gateways),
+        providers=gateways.operators, senders=gateways.senders, registers={"*": FileRegister(settings.procedures / "registers")},
+        clock=SystemClock(), wording=load_words(), keys=keys,
+        settings=OfficeSettings(
+            base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo, expects_worker=True,
+            payment_lasts=timedelta(minutes=10), second_factor=settings.second_factor,
+            checkpoints=settings.checkpoints or settings.data / CHECKPOINTS, mandate_papers=settings.mandate_papers,
+            sms=settings.sms,
+        ),
+        identity=gateways.identity, sms_prices=gateways.sms_prices,
+    )  # fmt: skip
+
+
+def _attachments(settings: Settings, gateways: Gateways) -> AttachmentStore:
+    inspect = gateways.scanner.inspect if gateways.scanner is not None else None
+    with opening():
+        return AttachmentStore(open_shelf(settings.files), FileKeys.open(settings.ring), inspect, _reserve(settings))
+
+
+def _reserve(settings: Settings) -> Reserve:
+    return Reserve(settings.disks, settings.reserve)
+
+
+def _files(settings: Settings) -> Catalogue:
+    """The files of the folder; none when a repository is followed, until a commit was published."""
+    return (
+        load_catalogue(settings.procedures, settings.data / INDEX)
+        if settings.follow is None
+        else Catalogue.of((), Shared())
+    )
+
+
+def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
+    """What leaves the house. A demonstration's operator is simulated and its letters stay in the inbox, whatever the file
+    of gateways says; elsewhere a channel without a gateway writes to the terminal."""
+    if operator is not None:
+        inbox = InboxSender()
+        simulated: dict[str, PaymentProvider] = {
+            name: SandboxProvider(operator, name, label, prefixes=prefixes)
+            for name, (label, prefixes) in DEMO_PROVIDERS.items()
+        }
+        simulated["card"] = SandboxCard(operator, "card", "Visa, Mastercard")
+        return Gateways(simulated, {"sms": inbox, "email": inbox, "inbox": inbox})
+    senders: dict[str, Sender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
+    try:
+        said = _said_gateways(settings)
+    except UnreadGateways as missing:
+        with opening():
+            raise UnreadFile("GUICHET_GATEWAYS", str(missing)) from None
+    except WrongGateways as wrong:
+        raise click.ClickException(f"{settings.gateways}: {wrong}") from None
+    return Gateways(said.operators, {**senders, **said.senders}, said.scanner, said.identity, said.sms_prices)
+
+
+def _said_gateways(settings: Settings) -> Gateways:
+    """What the file of gateways says; nothing without one. Raises `WrongGateways`."""
+    if settings.gateways is None:
+        return Gateways({}, {})
+    from engine.integrations.config import read_gateways  # with what speaks to operators: 3 MiB of memory
+
+    return read_gateways(settings.gateways, SystemClock(), settings.base_url)
+
+
+def cookie_secret(settings: Settings) -> str:
+    """The secret of the small cookie: as set, else one made once and kept beside the data."""
+    if settings.secret:
+        return settings.secret
+    path = settings.data / COOKIE_SECRET
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text("utf-8")
+
+
+def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
+    """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
+    secret = cookie_secret(settings).encode()
+    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+
+
+# -- as the commands open it -------------------------------------------------------------------------------------------
+
+
+def settings_of(demo: bool = False) -> Settings:
+    """As the environment says; `demo` asks for a demonstration whatever it says."""
+    with opening():
+        return Settings.from_environment(os.environ, demo)
+
+
+def office_kept(missing_code: int = 1) -> Office:
+    """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with
+    `missing_code` when there is none: a command's codes from 2 up may say what was found."""
+    settings = settings_of()
+    ring = settings.ring
+    kept = (ring,) if settings.database else (Path(settings.store), ring)
+    if missing := [one for one in kept if not one.is_file() or not one.stat().st_size]:
+        language, facts = language_of(sys.argv[1:]), {"name": str(missing[0])}
+        click.echo(load_words().say("operations.no_store", language, facts), err=True)
+        raise SystemExit(missing_code)
+    with opening():
+        store = open_store(settings.store)
+    return _office(settings, store, SigningKeys.open(ring, make=False), Gateways({}, {}))
+
+
+def place_looked_at() -> Place:
+    """This installation as it may be, nothing opened yet."""
+    try:
+        settings = settings_of()
+    except (ValueError, OSError) as wrong:
+        raise click.ClickException(str(wrong)) from None
+    return Place(
+        base_url=settings.base_url, demo=settings.demo, hosts=settings.hosts, second_factor=settings.second_factor,
+        unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
+        file=file_of(settings.store), open_store=lambda: open_store(settings.store),
+        kept_nothing=lambda: kept_nothing(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
+        open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
+        reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),
+        sms=settings.sms, unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")), reserve=_reserve(settings),
+    )  # fmt: skip
+
+
+def opened_to_publish() -> tuple[Office, Keeper]:
+    """The office of this installation, opened as if to serve, and what keeps it up to date."""
+    settings = settings_of()
+    _require_procedures(settings)
+    with opening():
+        settings.data.mkdir(parents=True, exist_ok=True)
+    store = _store(settings)
+    keys = _ring(settings, store)
+    keeper = open_keeper(settings)
+    office = _office(settings, store, keys, Gateways({}, {}))
+    return keeper.serve(office) if settings.follow is not None else office, keeper
+
+
+def installation() -> Installation:
+    """Where this installation keeps."""
+    settings = settings_of()
+    return Installation(settings.store, settings.files, settings.ring, settings.place_of, _apart(settings))
+
+
+def _apart(settings: Settings) -> Mapping[str, str]:
+    """What this installation stands on and no backup holds, by its kind. Never what is in it."""
+    said = {
+        "notes": str(settings.checkpoints or settings.data / CHECKPOINTS),
+        "cookie": "GUICHET_SECRET" if settings.secret else str(settings.data / COOKIE_SECRET),
+        "gateways": str(settings.gateways or ""),
+        "definitions": str(settings.procedures) if settings.follow is None else "",
+        "registers": str(settings.procedures / "registers") if settings.follow is not None else "",
+        "settings": "GUICHET_…",
+    }
+    return {kind: name for kind, name in said.items() if name}

@@ -1,0 +1,150 @@
+"""Where an installation keeps, opened for a command that works on the whole of it, and how such a command ends when it cannot."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from renderers.i18n.translations import Words, load_words
+
+
+@contextmanager
+def opening() -> Iterator[None]:
+    """Ends the command with 1 and one line when what is opened inside refuses."""
+    from engine.operations.settings import UnreadFile, WrongNetwork, WrongNumber, WrongSetting
+    from engine.operations.store_factory import WrongAddress
+    from engine.services.keys.signing_keys import NoKeys
+    from engine.storage.files.blob_store import WrongShelf
+    from engine.storage.files.encryption import NoRing
+    from engine.storage.schema.migration_list import READ_ONLY, ForeignSchema, UnsafeSettings
+    from engine.storage.unit_of_work import Busy, Damaged, Unreachable
+
+    kinds = (
+        (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongShelf, "wrong_files"), (NoRing, "no_ring"), (NoKeys, "no_ring"),
+        (Damaged, "damaged"), (WrongAddress, "wrong_address"), (Busy, "silent"),
+        (UnreadFile, "setting_file"), (WrongNumber, "setting_number"), (WrongNetwork, "setting_network"),
+        (WrongSetting, "wrong_setting"),
+    )  # fmt: skip
+    try:
+        yield
+    except Unreachable as away:
+        words, language = load_words(), _language()
+        facts = {"place": away.place or "DATABASE_URL", "why": cause_of(words, away.cause, away.said, language)}
+        do = words.say("doctor.do.store_unreachable", language, {})
+        click.echo(f"{words.say('operations.unreachable', language, facts)} {do}", err=True)
+        sys.exit(1)
+    except tuple(kind for kind, _ in kinds) as refused:
+        key = next(key for kind, key in kinds if isinstance(refused, kind))
+        if key == "silent" and str(refused).startswith(READ_ONLY):
+            key = "read_only"
+        said = load_words().say(f"operations.{key}", _language(), {"why": str(refused), "name": str(refused)})
+        click.echo(said, err=True)
+        sys.exit(1)
+    except OSError as lost:
+        key = "not_allowed" if lost.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else "no_place"
+        facts = {"name": str(lost.filename or "GUICHET_DATA"), "why": lost.strerror or type(lost).__name__}
+        click.echo(load_words().say(f"operations.{key}", _language(), facts), err=True)
+        sys.exit(1)
+
+
+def cause_of(words: Words, cause: str, said: str, language: str) -> str:
+    """Why a server of the store lets nobody in, in words."""
+    return words.say(f"operations.cause.{cause}", language, {"said": said})
+
+
+def _language() -> str:
+    """That of the command line; a command without a choice of language speaks the environment's."""
+    from renderers.cli.language import language_of
+
+    return language_of(sys.argv[1:]) if len(sys.argv) > 1 else os.environ.get("GUICHET_LANG", "fr")
+
+
+if TYPE_CHECKING:
+    from engine.storage.files.attachments import AttachmentStore, Place
+    from engine.storage.files.blob_store import Bucket
+    from engine.storage.unit_of_work import Store
+    from renderers.i18n.translations import Words
+
+LANGUAGES = click.Choice(["fr", "en"])
+NAMED = 5  # of many files that are lost; `guichet fsck` names all
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where an installation keeps: the address of its store, its files, its keys; `apart`: what it stands on and no backup
+    holds, each by its kind with where it is."""
+
+    store: str
+    files: Path | Bucket
+    keys: Path
+    place_of: Callable[[str], Path | Bucket] = Path
+    apart: Mapping[str, str] = field(default_factory=dict)
+
+
+def wording() -> Words:
+    """Loaded once a command runs."""
+    from renderers.i18n.translations import load_words
+
+    return load_words()
+
+
+def opened(address: str) -> Store:
+    from engine.operations.store_factory import open_store
+
+    with opening():
+        return open_store(address)
+
+
+def kept(address: str, words: Words, language: str) -> Store:
+    """A store that is there already: a file is not made by asking for it."""
+    from engine.operations.store_factory import file_of
+
+    file = file_of(address)
+    if file is not None and not (file.is_file() and file.stat().st_size):
+        fail(words, "nothing", language, name=str(file))
+    return opened(address)
+
+
+def files_of(place: Installation) -> AttachmentStore:
+    from engine.operations.store_factory import open_shelf
+    from engine.storage.files.attachments import AttachmentStore
+    from engine.storage.files.encryption import FileKeys
+
+    return AttachmentStore(open_shelf(place.files), FileKeys.open(place.keys))
+
+
+def named(address: str) -> str:
+    """An address without what may be secret in it."""
+    return address.rsplit("@", 1)[-1]
+
+
+def fail(words: Words, key: str, language: str, code: int = 1, **facts: str) -> NoReturn:
+    refuse(words.say(f"operations.{key}", language, facts), code)
+
+
+def fail_for_lost(words: Words, key: str, language: str, lost: Sequence[Place]) -> None:
+    """Ends with 1 where files are lost, the first of them named."""
+    if lost:
+        names = ", ".join(digest[:12] for _, digest in lost[:NAMED]) + (", …" if len(lost) > NAMED else "")
+        fail(words, key, language, count=str(len(lost)), names=names)
+
+
+def refuse(said: str, code: int = 1) -> NoReturn:
+    click.echo(said, err=True)
+    sys.exit(code)
+
+
+def without_ring(words: Words, place: Installation, ring: Exception, language: str) -> NoReturn:
+    """None was made yet where nothing is kept either; else it is lost or broken."""
+    from engine.operations.store_factory import kept_nothing
+
+    none_yet = isinstance(ring.__cause__, FileNotFoundError) and kept_nothing(place.store)
+    fail(words, "no_ring_yet" if none_yet else "no_ring", language, name=str(place.keys))

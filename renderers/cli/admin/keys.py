@@ -1,0 +1,189 @@
+"""`guichet keys`: what signs, what seals files, what opens links, renewed. What opens an installation is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from renderers.cli.admin.installation_commands import (
+    LANGUAGES,
+    Installation,
+    fail,
+    fail_for_lost,
+    files_of,
+    kept,
+    opening,
+    without_ring,
+    wording,
+)
+
+if TYPE_CHECKING:
+    from engine.storage.files.attachments import AttachmentStore
+    from engine.storage.unit_of_work import Store
+    from renderers.i18n.translations import Words
+
+
+def keys_command(installed: Callable[[], Installation]) -> click.Command:
+    @click.command("keys")
+    @click.argument("action", type=click.Choice(["list", "rotate", "announce", "sign", "forget"]))
+    @click.option("--again", is_flag=True, help="no new key: finish what was stopped")
+    @click.option("--now", is_flag=True, help="with sign: within a week of the announcement too")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def keys(action: str, again: bool, now: bool, language: str) -> None:
+        """The keys of this installation. `list` says which sign, how many earlier secrets still open what they made, which key seals files
+        handed in now, and how many files are under each.
+
+        `rotate` puts a new key for files in service, and brings the files that are there under it. Work goes on meanwhile; older
+        keys stay in the ring, for backups. A rotation that was stopped is finished with --again.
+
+        `announce` makes a new signing key that signs nothing yet: restart every process, and it is published beside the others.
+        Once whoever keeps the published keys has it, `sign` puts it in front: it signs after the next restart. Older keys verify on.
+        Within a week of the announcement `sign` refuses, unless told --now.
+
+        With each signing key comes a new secret, for codes and links worked out and for second factors; what earlier ones made
+        holds on. `forget`, after that restart, seals second factors anew and takes earlier secrets out: codes of receipts, links
+        of visits and recovery codes made under them hold no more.
+
+        Ends with 0: done; 1: refused, or not all of it.
+        """
+        words, place = wording(), installed()
+        if (now and action != "sign") or (again and action != "rotate"):
+            raise click.BadOptionUsage("now" if now else "again", words.say("operations.key_option", language, {}))
+        with opening():
+            if action == "announce":
+                _announce(words, place, language)
+                return
+            if action == "sign":
+                _sign(words, place, now, language)
+                return
+            store = kept(place.store, words, language)
+            if action == "forget":
+                _forget(words, place, store, language)
+            elif action == "rotate":
+                _rotate(words, place, store, again, language)
+            else:
+                _list_signing(words, place, language)
+                _list_keys(words, place, store, language)
+
+    return keys
+
+
+def _announce(words: Words, place: Installation, language: str) -> None:
+    from engine.core.clock import SystemClock
+    from engine.services.keys.signing_keys import announce_key
+    from engine.storage.files.encryption import NoRing
+
+    try:
+        name, new = announce_key(place.keys, SystemClock().now())
+    except NoRing as ring:
+        without_ring(words, place, ring, language)
+    said = "key_announced" if new else "key_announced_already"
+    click.echo(words.say(f"operations.{said}", language, {"name": name}))
+
+
+def _sign(words: Words, place: Installation, early: bool, language: str) -> None:
+    """Refuses what whoever verifies offline would refuse: a key announced so lately that they do not know it. `early`: all the same."""
+    from datetime import timedelta
+
+    from engine.core.clock import SystemClock
+    from engine.services.keys.signing_keys import KNOWN_AFTER, announced_at, sign_with_announced
+    from engine.storage.files.encryption import NoRing
+
+    try:
+        since = announced_at(place.keys)
+        if since is not None and SystemClock().now() - since < KNOWN_AFTER and not early:
+            after = since + KNOWN_AFTER + timedelta(minutes=1)  # not before, to the minute
+            fail(words, "key_too_early", language, at=f"{since:%Y-%m-%d %H:%M}", after=f"{after:%Y-%m-%d %H:%M}")
+        name = sign_with_announced(place.keys)
+    except NoRing as ring:
+        without_ring(words, place, ring, language)
+    if name is None:
+        fail(words, "no_key_announced", language)
+    click.echo(words.say("operations.key_signs", language, {"name": name}))
+
+
+def _forget(words: Words, place: Installation, store: Store, language: str) -> None:
+    from engine.services.keys.signing_keys import NoKeys, SigningKeys, forget_secrets
+    from engine.services.sign_in.second_factor import seal_anew
+    from engine.storage.files.encryption import NoRing
+
+    try:
+        count, people = None, 0
+        while count is None:  # somebody may put another secret in force meanwhile
+            keys = SigningKeys.open(place.keys)
+            with store.unit(write=True) as unit:
+                people = seal_anew(unit, keys)
+            count = forget_secrets(place.keys, keys)
+    except (NoKeys, NoRing) as ring:
+        without_ring(words, place, ring, language)
+    told = "secrets_forgotten" if count else "secrets_none"
+    click.echo(words.say(f"operations.{told}", language, {"count": str(count)}))
+    if count and people:
+        click.echo(words.say("operations.recovery_stale", language, {"count": str(people)}))
+
+
+def _list_signing(words: Words, place: Installation, language: str) -> None:
+    from engine.services.keys.signing_keys import NoKeys, SigningKeys
+
+    try:
+        held = SigningKeys.open(place.keys)
+    except NoKeys as ring:
+        without_ring(words, place, ring, language)
+    for name, does in held.standing():
+        click.echo(words.say(f"operations.signing_{does}", language, {"name": name}))
+    if held.former:
+        click.echo(words.say("operations.secrets_former", language, {"count": str(held.former)}))
+
+
+def _list_keys(words: Words, place: Installation, store: Store, language: str) -> None:
+    from collections import Counter
+
+    from engine.services.core.stored_files import places
+    from engine.storage.files.attachments import Lost
+
+    files = _ring_of(words, place, language)
+    counts: Counter[str] = Counter()
+    for one in places(store):
+        try:
+            counts[files.sealed_under(one)] += 1
+        except Lost:
+            counts["lost"] += 1
+    held = files.keys.ids if files.keys is not None else ()
+    for name in (*held, *sorted(counts.keys() - {*held, "lost", ""})):
+        facts = {"name": name, "count": str(counts[name])}
+        said = "key_seals" if name in held[:1] else "key" if name in held else "key_unknown"
+        click.echo(words.say(f"operations.{said}", language, facts))
+    for kind in ("", "lost"):
+        if counts[kind]:
+            click.echo(words.say(f"operations.key_{kind or 'none'}", language, {"count": str(counts[kind])}))
+
+
+def _rotate(words: Words, place: Installation, store: Store, again: bool, language: str) -> None:
+    from engine.services.core.stored_files import is_named, places
+    from engine.storage.files.encryption import NoFileKey, NoRing, add_key
+    from engine.storage.unit_of_work import Busy
+
+    try:
+        if not again:
+            click.echo(words.say("operations.key_made", language, {"name": add_key(place.keys)}))
+        done, lost = _ring_of(words, place, language).rewrap(places(store))
+        lost = tuple(one for one in lost if is_named(store, one))  # not erased meanwhile
+    except NoRing as ring:
+        without_ring(words, place, ring, language)
+    except NoFileKey as missing:
+        fail(words, "no_file_key", language, name=str(missing))
+    except Busy as busy:
+        fail(words, "busy", language, why=str(busy))
+    click.echo(words.say("operations.rewrapped", language, {"count": str(done)}))
+    fail_for_lost(words, "files_lost_here", language, lost)
+
+
+def _ring_of(words: Words, place: Installation, language: str) -> AttachmentStore:
+    from engine.storage.files.encryption import NoRing
+
+    try:
+        return files_of(place)
+    except NoRing as ring:
+        without_ring(words, place, ring, language)

@@ -1,0 +1,218 @@
+"""`guichet publish`: try a commit, publish what the branch says, go back to an earlier edition."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from renderers.cli.files import DEFAULT_FOLDER, LANGUAGES, session_name
+from renderers.cli.main import can_prove
+
+if TYPE_CHECKING:
+    from engine.operations.follower import Follower
+    from engine.operations.refresh import Keeper
+    from engine.publication.gates import Judge
+    from engine.records.publications import Publication
+    from engine.services.context.app_context import Office
+    from renderers.i18n.translations import Words
+
+
+def publish_command(opened: Callable[[], tuple[Office, Keeper]]) -> click.Command:
+    """`guichet publish`, over the office that `opened` opens with what keeps it up to date."""
+
+    @click.command("publish")
+    @click.argument("which", required=False)
+    @click.option("--check", is_flag=True, help="say what would come of a commit (WHICH, else HEAD); change nothing")
+    @click.option(
+        "--rollback", metavar="SLUG", help="put an earlier edition (WHICH, else the one before) back in force"
+    )
+    @click.option("--against", default="", metavar="REF", help="with --check: what is taken for what is in force")
+    @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True,
+                  help="with --check: the folder of definitions")  # fmt: skip
+    @click.option("--reason", "--because", "because", default="",
+                  help="with --rollback, required: the reason, which the history shows")  # fmt: skip
+    @click.option("--by", default="", help="with --rollback: who asks for it; else the name of the session")
+    @click.option("--rewritten", is_flag=True, help="accept a branch whose published past was changed")
+    @click.option("--format", "form", type=click.Choice(["text", "markdown", "github", "json"]), default="text")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def publish(
+        which: str | None, check: bool, rollback: str | None, against: str, folder: Path, because: str, by: str,
+        rewritten: bool, form: str, language: str,
+    ) -> None:  # fmt: skip
+        """Publish what the followed branch says now; or say what would come of a commit; or go back.
+
+        Ends with 0: published, or it could be; 1: refused, nothing changed; 2: wrong use.
+        """
+        from renderers.i18n.translations import load_words
+
+        words = load_words()
+        if check and rollback:
+            raise click.UsageError(words.say("publication.did.one_way", language, {}))
+        if check:
+            sys.exit(_check(folder, which or "HEAD", against, form, words, language))
+        if rollback:
+            sys.exit(_roll_back(opened, rollback, which, because, by, words, language))
+        if which:
+            raise click.UsageError(words.say("publication.did.which", language, {}))
+        sys.exit(_publish(opened, rewritten, words, language))
+
+    return publish
+
+
+# -- a trial -----------------------------------------------------------------------------------------------------------
+
+
+def _check(folder: Path, reference: str, against: str, form: str, words: Words, language: str) -> int:
+    from engine.core.clock import SystemClock
+    from engine.core.problems import Refused
+    from engine.publication.dry_run import tried
+    from renderers.reports.publication_report import trial_report
+
+    branch, now = os.environ.get("GUICHET_BRANCH", "main"), SystemClock().now()
+    try:
+        with tried(folder, reference, against, branch, judge_of(words), now) as one:
+            colour = sys.stdout.isatty() and form == "text"
+            click.echo(trial_report(one, words, form=form, language=language, colour=colour), nl=False)
+            return 0 if one.passed else 1
+    except Refused as refused:
+        _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
+
+
+def judge_of(words: Words) -> Judge:
+    """The gates of a publication, the solver loaded. Raises UsageError where it is not installed."""
+    if not can_prove():
+        raise click.UsageError("the solver is not here; install it: pip install 'guichet-unique[prove]'")
+    from engine.operations.follower import stories_of
+    from engine.prover.checks.runner import prove
+    from engine.publication.gates import Judge
+
+    return Judge(prove, stories_of(words))
+
+
+# -- deciding ----------------------------------------------------------------------------------------------------------
+
+
+def _roll_back(
+    opened: Callable[[], tuple[Office, Keeper]], slug: str, which: str | None, because: str, by: str, words: Words, language: str
+) -> int:  # fmt: skip
+    from engine.core.problems import Refused
+    from engine.publication.publications import roll_back
+    from engine.storage.unit_of_work import Busy, Conflict
+
+    if which is not None and not (which.isascii() and which.isdigit() and len(which) < 9):
+        raise click.UsageError(words.say("publication.did.which", language, {}))
+    if not because.strip():
+        raise click.UsageError(words.say("publication.did.reason", language, {"name": slug}))
+    office, _ = opened()
+    try:
+        told = roll_back(
+            office.catalogue,
+            office.store,
+            office.now(),
+            slug,
+            int(which) if which else None,
+            by or session_name(),
+            because.strip(),
+        )
+    except Refused as refused:
+        _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
+    except (Busy, Conflict):
+        _fail(words.say("publication.did.busy", language, {}))
+    _say_placed(office, told, "rolled_back", words, language)
+    click.echo(words.say("publication.did.rolled_back_note", language, {}))
+    return 0
+
+
+def _publish(opened: Callable[[], tuple[Office, Keeper]], rewritten: bool, words: Words, language: str) -> int:
+    from engine.core.problems import Refused
+    from engine.operations.follower import Follower
+    from engine.storage.unit_of_work import Busy, Conflict
+
+    logging.getLogger("guichet").addHandler(logging.NullHandler())  # what a server logs is said here in words
+    office, keeper = opened()
+    if not isinstance(keeper, Follower):
+        if rewritten:
+            raise click.UsageError(words.say("publication.did.not_followed", language, {}))
+        return _publish_folder(office, keeper, words, language)
+    try:
+        return _publish_head(office, keeper, rewritten, words, language)
+    except Refused as refused:
+        _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
+    except (Busy, Conflict):
+        _fail(words.say("publication.did.busy", language, {}))
+
+
+def _publish_head(office: Office, follower: Follower, rewritten: bool, words: Words, language: str) -> int:
+    from renderers.reports.publication import PublicationWriter
+
+    told = follower.publish_head(office, rewritten=rewritten)
+    if told is None:
+        click.echo(words.say("publication.did.same", language, {"what": follower.mirror.followed.branch}))
+        return 0
+    if told.outcome == "published":
+        office = follower.serve(office)
+        _say_placed(office, told, "published", words, language)
+        return 0
+    writer = PublicationWriter(words, language)
+    for gate in writer.gates(told.gates):
+        if not gate.passed:
+            click.echo(f"✗ {gate.name}")
+            for finding in gate.findings:
+                click.echo(finding + "\n")
+    click.echo(writer.say("check.refused", gates=writer.shut(told.gates)))
+    return 1
+
+
+def _publish_folder(office: Office, keeper: Keeper, words: Words, language: str) -> int:
+    """The files of the installation; what cannot be served is told as `guichet lint` tells it."""
+    from renderers.reports.problems import render_report
+
+    before = office.published
+    office = keeper.renew(office)
+    refused = [report for _, report in sorted(office.catalogue.warnings.items())]
+    for report in refused:
+        texts = {one.where.file: _text(one.where.file) for one in report}
+        click.echo(render_report(report, texts, language=language))
+    with office.store.unit() as unit:
+        told = unit.publications(before)
+    for one in told:
+        _say_placed(office, one, "published", words, language)
+    if not told and not refused:
+        click.echo(words.say("publication.did.same", language, {"what": str(office.catalogue.folder)}))
+    return 1 if refused else 0
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _say_placed(office: Office, told: Publication, did: str, words: Words, language: str) -> None:
+    from renderers.i18n.translations import in_language
+
+    for placed in told.placed:
+        with office.store.unit() as unit:
+            kept = unit.edition(placed.procedure, placed.fingerprint)
+        book = office.catalogue.edition(placed.procedure, placed.fingerprint) or (
+            office.catalogue.rebuild(kept) if kept else None
+        )
+        title = in_language(book.identity.title, language) if book else placed.procedure
+        facts = {"title": title, "edition": str(placed.edition)}
+        begins = book.identity.from_ if book else None
+        later = did == "published" and begins is not None and begins > office.day()
+        if later and begins is not None:
+            facts["day"] = words.day(begins, language)
+        click.echo(words.say(f"publication.did.{did}{'_on' if later else ''}", language, facts))
+
+
+def _fail(sentence: str) -> NoReturn:
+    click.echo(sentence, err=True)
+    sys.exit(1)

@@ -1,0 +1,383 @@
+"""The command line for authors and auditors. The only door to click, with `server.py`, which adds what serves.
+
+Rooms are opened inside each command: `guichet lint` must start in a blink and load neither Flask nor a database.
+Exit codes: 0 clean, 1 problems found, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from renderers.cli import authoring as console_authoring
+from renderers.cli.files import (
+    LANGUAGES,
+    check_files,
+    definition_files,
+    definition_path,
+    shared_folder,
+    shared_for,
+)
+from renderers.cli.language import SpokenGroup
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from engine.core.problems import Problem
+    from engine.language.catalogue.catalogue import Checked
+    from engine.language.compiler.shared_files import Shared
+    from engine.model import Procedure
+    from engine.model.directory import Directory
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PLACE = click.Path(exists=True, path_type=Path)
+SECONDS_IN_LINT = 2.0  # of proofs for one file: a shipped one takes a tenth of that
+SECONDS_TO_PROVE = 30.0
+
+
+class Commands(SpokenGroup):
+    """The commands of this room, and those that other rooms sign in under the entry points `guichet.commands`."""
+
+    def list_commands(self, context: click.Context | None) -> list[str]:
+        from importlib.metadata import entry_points
+
+        return sorted({*super().list_commands(context), *entry_points(group="guichet.commands").names})
+
+    def find(self, context: click.Context | None, name: str) -> click.Command | None:
+        known = super().find(context, name)
+        if known is not None:
+            return known
+        from importlib.metadata import entry_points
+
+        found = entry_points(group="guichet.commands", name=name)
+        return next((one.load() for one in found), None)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="guichet-unique", prog_name="guichet")
+@click.option("--lang", type=LANGUAGES, expose_value=False, help="language of the help and of the messages")
+def console() -> None:
+    """Write, check, play and serve administrative procedures written in YAML."""
+
+
+@console.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "short", "json", "github", "sarif"]), default="text")
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+@click.option("--strict", is_flag=True, help="advice counts as a problem")
+@click.option("--no-proofs", is_flag=True, help="leave the proofs P4 to P10 out")
+@click.option("--fix", is_flag=True, help="first make the repairs that have one meaning only, and show them")
+def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_proofs: bool, fix: bool) -> None:
+    """Tell everything that is wrong with definitions (files or folders; `procedures` by default), proofs included when
+    the solver is installed.
+
+    Ends with 0: nothing forbids publication, 1: an error (or, with --strict, a piece of advice), 2: a wrong use.
+    """
+    from engine.core.clock import SystemClock, local_day
+    from engine.core.problems import Report
+    from engine.language.catalogue.cache import Remembered
+    from renderers.reports.problems import render_report
+
+    files = definition_files(paths)
+    if fix:
+        click.echo(console_authoring.mend(files, language), err=form != "text")
+    day, proofs = local_day(SystemClock().now()), can_prove() and not no_proofs
+    keys = keys_of(files, day, proofs)
+    known = Remembered.load(cache_folder() / "proved.json")
+    unsure = [file for file in files if not known.knows(keys[file])]
+    found, clean, sources = found_in(unsure, proofs) if unsure else ([], [], {})
+    if clean:
+        Remembered.load(cache_folder() / "proved.json").learn({keys[file]: day for file in clean}).save()
+    report = Report.of(found)
+    text = render_report(
+        report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
+    )
+    click.echo(text, nl=not text.endswith("\n"))
+    sys.exit(1 if report.errors or (strict and report.problems) else 0)
+
+
+def can_prove() -> bool:
+    """Is the solver installed (`pip install guichet-unique[prove]`)?"""
+    return find_spec("z3") is not None
+
+
+def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
+    """What looking at each file depends on."""
+    from engine.language.catalogue.cache import file_key, key_of
+
+    files = list(files)
+    shared = {folder: key_of(folder) for folder in {shared_folder(file) for file in files}}
+    served = {file: shared_folder(file) == file.parent for file in files}
+    return {file: file_key(file, f"{shared[shared_folder(file)]} {served[file]}", day, proofs) for file in files}
+
+
+def found_in(files: Sequence[Path], proofs: bool) -> tuple[list[Problem], list[Path], dict[str, str]]:
+    """What is wrong with files and with the shared files beside them; which of them are clean; the texts pointed at."""
+    from engine.core.problems import Problem
+
+    checked, beside, sources = check_files(files)
+    problems = [problem for problem in beside if isinstance(problem, Problem)]
+    problems += [problem for _, one in checked for problem in one.report]
+    if proofs:
+        problems += proofs_of(checked, SECONDS_IN_LINT, again=False)
+    return problems, [] if problems else list(files), sources
+
+
+def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again: bool = True) -> list[Problem]:
+    """What the proofs find in the definitions that can be published otherwise, so many seconds each at most. Without
+    `again`, what was proved clean since it last changed is not proved once more."""
+    from engine.core.clock import SystemClock, local_day
+    from engine.language.catalogue.cache import Remembered, proof_key
+
+    day, known = local_day(SystemClock().now()), {}
+    proved = Remembered() if again else Remembered.load(cache_folder() / "proved.json")
+    found: list[Problem] = []
+    clean: dict[str, date] = {}
+    for file, one in checked:
+        if one.procedure is None:
+            continue
+        directory = shared_for(file, known)[0].directory
+        key = proof_key(one.procedure, directory, day)
+        if proved.knows(key):
+            continue
+        told = run_proofs(one.procedure, directory, day, seconds)
+        found += told
+        if not told:
+            clean[key] = day
+    if clean:
+        proved.learn(clean).save()
+    return found
+
+
+def run_proofs(procedure: Procedure, directory: Directory, day: date, seconds: float) -> list[Problem]:
+    """The solver is loaded for a definition that needs it only."""
+    from engine.prover.checks.runner import prove as proofs
+
+    return proofs(procedure, directory, day, seconds)
+
+
+def cache_folder() -> Path:
+    """Where what can be found again may be kept (XDG base directories)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "guichet"
+
+
+@console.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "short", "json", "github", "sarif"]), default="text")
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+@click.option("--seconds", type=click.FloatRange(min=0.1), default=SECONDS_TO_PROVE, help="at most, for each file")
+def prove(paths: tuple[Path, ...], form: str, language: str, seconds: float) -> None:
+    """Prove definitions (files or folders; `procedures` by default): no way around a fee, no dead end, no empty amount.
+
+    What could not be settled in its time is said to be not proved; it does not fail the command.
+    """
+    from engine.core.problems import Report
+    from renderers.reports.problems import render_report
+
+    if not can_prove():
+        raise click.UsageError("the solver is not here; install it: pip install 'guichet-unique[prove]'")
+    files = definition_files(paths)
+    checked, _, sources = check_files(files)
+    unread = [problem for _, one in checked if one.procedure is None for problem in one.report.errors]
+    report = Report.of([*unread, *proofs_of(checked, seconds)])
+    text = render_report(
+        report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
+    )
+    click.echo(text, nl=not text.endswith("\n"))
+    sys.exit(1 if report.errors else 0)
+
+
+@console.command()
+@click.argument("code")
+@click.option("--lang", "language", type=LANGUAGES, default="fr")
+def explain(code: str, language: str) -> None:
+    """Explain a problem code: its cause, a bad example, a good one."""
+    from renderers.reports.problems import explain as explanation
+
+    text = explanation(code.upper(), language)
+    if text is None:
+        raise click.UsageError(f"{code}: unknown code; see docs/language.md §17")
+    click.echo(text)
+
+
+@console.command()
+@click.argument("slug_or_path")
+@click.option("--format", "form", type=click.Choice(["svg", "mermaid"]), default="svg")
+@click.option("--lang", "language", type=LANGUAGES, default="fr")
+def graph(slug_or_path: str, form: str, language: str) -> None:
+    """Draw the circuit of a procedure."""
+    from renderers.html.diagram import workflow_mermaid, workflow_svg
+    from renderers.i18n.translations import load_words
+
+    path = definition_path(slug_or_path)
+    [(_, checked)], _, _ = check_files(definition_files([path]))
+    if checked.procedure is None:
+        raise click.ClickException(f"{path} has errors; run: guichet lint {path}")
+    if form == "svg":
+        click.echo(workflow_svg(checked.procedure, language))
+    else:
+        click.echo(workflow_mermaid(checked.procedure, language, load_words()), nl=False)
+
+
+class ComparingCommand(click.Command):
+    """A command whose exit codes from 2 up say what was found: a wrong use ends with 1 like any other fault."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.exit_code = 1
+            raise
+
+
+@console.command(cls=ComparingCommand)
+@click.argument("definitions", nargs=-1, required=True)
+@click.option("--against", metavar="REF", help="compare one definition with what it was at a git branch, tag or commit")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github", "html"]), default="text")
+@click.option("--snapshot", type=click.Path(path_type=Path), help="anonymous counts of running dossiers (JSON)")
+@click.option("--all", "show_all", is_flag=True, help="also list what did not change")
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
+def diff(
+    definitions: tuple[str, ...], against: str | None, form: str, snapshot: Path | None, show_all: bool, language: str
+) -> None:
+    """Tell what changes between two definitions, or between one and a git reference, for people and running dossiers.
+
+    Ends with 0: no change, 2: safe changes only, 3: something to review, 4: a break, 1: it could not be told.
+    """
+    from engine.core.clock import SystemClock, local_day
+    from engine.core.problems import Refused
+    from renderers.cli.editions import compared_sides, read_counts
+    from renderers.i18n.translations import load_words
+    from renderers.reports.changes import Comparison
+    from renderers.reports.changes_report import render_changes
+
+    words = load_words()
+    try:
+        with compared_sides(
+            [definition_path(one) for one in definitions],
+            against,
+            lambda file: shared_for(file, {})[0],
+            words,
+            language,
+        ) as sides:
+            counts = read_counts(snapshot, sides.before, words, language) if snapshot else None
+            today = local_day(SystemClock().now())
+            compared = Comparison.of(sides.before, sides.after, sides.directory, counts, today).placed(sides.place)
+    except Refused as refused:
+        raise click.ClickException(words.refusal(refused.reason.code, refused.reason.facts, language)) from refused
+    text = render_changes(
+        compared, words, form=form, language=language, sides=sides.names, show_all=show_all,
+        colour=sys.stdout.isatty() and form == "text",
+    )  # fmt: skip
+    click.echo(text, nl=not text.endswith("\n"))
+    sys.exit(compared.severity)
+
+
+@console.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--coverage", is_flag=True, help="also list what no story exercises: states, ways, conditions, fee lines")
+@click.option("--explore", is_flag=True, help="also play every branch within reach, and tell what breaks")
+@click.option("--seconds", type=click.FloatRange(min=1), default=60.0, help="of exploration at most, for each file")
+@click.option("--seed", type=int, default=0, help="the order of exploration; the same seed, the same order")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--lang", "language", type=LANGUAGES, default="fr")
+def test(
+    paths: tuple[Path, ...], coverage: bool, explore: bool, seconds: float, seed: int, form: str, language: str
+) -> None:
+    """Play the stories written in definitions (files or folders; `procedures` by default)."""
+    from renderers.reports.scenarios import not_playable, play_all, stories_json, story_report
+
+    files = definition_files(paths)
+    checked, _, sources = check_files(files)
+    exploring = exploration(seconds, seed, language) if explore else None
+    told, failed = [], False
+    for file, one in checked:
+        shared, _ = shared_for(file, {})
+        if one.procedure is None:
+            failed = True
+            told.append((str(file), None, None))
+            click.echo(not_playable(str(file), language), err=form == "json")
+            continue
+        played = play_all(one.procedure, shared, coverage)
+        failed = failed or not played.succeeded
+        if form == "text":
+            click.echo(story_report(played, sources, language, coverage=coverage, colour=sys.stdout.isatty()))
+        plain = None
+        if exploring is not None:
+            found, text, plain = exploring(one.procedure, shared)
+            failed = failed or found
+            if form == "text":
+                click.echo(text)
+        told.append((str(file), played, plain))
+    if form == "json":
+        click.echo(stories_json(told, language), nl=False)
+    sys.exit(1 if failed else 0)
+
+
+def exploration(
+    seconds: float, seed: int, language: str
+) -> Callable[[Procedure, Shared], tuple[bool, str, dict[str, object]]]:
+    """Explores a procedure: whether something breaks, the report, the same for machines."""
+    from engine.core.clock import SystemClock, local_day
+    from renderers.reports import exploration as report
+
+    day = local_day(SystemClock().now())
+
+    def explored(procedure: Procedure, shared: Shared) -> tuple[bool, str, dict[str, object]]:
+        found = report.explore(procedure, shared, day, seconds, seed, language)
+        text = report.exploration_report(found, language)
+        return bool(found.findings), text, report.exploration_plain(found, language)
+
+    return explored
+
+
+@console.command()
+def schema() -> None:
+    """Print the JSON Schema of the language, for completion in an editor."""
+    from engine.language.source.schema import META_SCHEMA_PATH
+
+    click.echo(META_SCHEMA_PATH.read_text("utf-8"), nl=False)
+
+
+@console.command()
+@click.argument("export", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--keys", type=_FILE, help="the keys of the installation, from /.well-known/jwks.json: who signed")
+@click.option("--checkpoint", type=_PLACE, help="your own copy of the signed notes: the folder, or one of them")
+@click.option("--lang", "language", type=LANGUAGES, default="fr")
+def verify(export: Path, keys: Path | None, checkpoint: Path | None, language: str) -> None:
+    """Verify the journal export of a dossier, offline: intact, or the first entry that is not.
+
+    Its place in the signed general journal too. Ends with 0: intact; 1: broken, or not what was signed; 2: not readable,
+    or nothing to compare with.
+    """
+    from engine.core.problems import Refused
+    from engine.journal.chain import erased_at, read_export, verify_export
+    from renderers.cli.journal import broken_chain, intact_chain, receipt_told, unreadable_export
+
+    try:
+        plain = read_export(export.read_bytes())
+        found = verify_export(plain)
+    except Refused as refused:
+        click.echo(unreadable_export(refused.reason, language), err=True)
+        sys.exit(2)
+    if found is not None:
+        click.echo(broken_chain(found, language))
+        sys.exit(1)
+    head = plain.get("head") if isinstance(plain, dict) else None
+    count, last = (head.get("n"), head.get("hash")) if isinstance(head, dict) else (0, "")
+    gone = erased_at(plain)
+    day = gone.date().isoformat() if gone else ""
+    click.echo(intact_chain(count if isinstance(count, int) else 0, str(last), language, day))
+    lines, code = receipt_told(plain, keys, checkpoint, language)
+    click.echo("\n".join(lines))
+    sys.exit(code)
+
+
+for _command in (console_authoring.fmt, console_authoring.expand, console_authoring.new):
+    console.add_command(_command)

@@ -1,0 +1,115 @@
+"""`guichet preview`: a definition shown to its author as people will see it, on this machine, while it is written."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from renderers.cli.files import DEFAULT_FOLDER, LANGUAGES, definition_path
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from engine.language.catalogue.watched_file import Manuscript
+    from engine.language.compiler.shared_files import Shared
+    from engine.model import Procedure, Scenario
+    from engine.simulation.preview import Leads
+
+HOST = "127.0.0.1"  # never another: what is here is for its author
+PORT = 8100
+THREADS = 16  # a browser that waits for a change holds one
+SECONDS_TO_A_STATE = 8.0
+
+Opened = Callable[["Manuscript", Path, str, "Leads | None"], Any]
+
+
+def shared_folder(file: Path) -> Path:
+    """The folder whose shared files a definition uses: its own when it has some, else `procedures`."""
+    has_own = any((file.parent / name).is_dir() for name in ("shared", "blocks"))
+    return file.parent if has_own else DEFAULT_FOLDER
+
+
+def solver(language: str) -> Leads | None:
+    """What finds the way to a state; none where the solver is not installed."""
+    if find_spec("z3") is None:
+        return None
+    from engine.language.catalogue.catalogue import Catalogue
+    from engine.simulation.exploration import Explorer
+    from renderers.i18n.translations import load_words
+
+    words = load_words()
+    reason = words.say("explore.reason", language, {})
+
+    def leads(procedure: Procedure, shared: Shared, day: date, state: str) -> Scenario | None:
+        explorer = Explorer(procedure, Catalogue.of([procedure], shared), words, day, reason)
+        return explorer.lead_to(state, SECONDS_TO_A_STATE)
+
+    return leads
+
+
+def _stop_on_signals(stopping: Event) -> None:
+    """Ctrl-C, or a polite kill: browsers that wait are let go, and the folder is erased."""
+
+    def leave(number: int, frame: object) -> None:
+        stopping.set()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+
+
+def preview_command(opened: Opened) -> click.Command:
+    """The command; `opened` makes the site: its manuscript, its own folder, its address, what leads to a state."""
+
+    @click.command()
+    @click.argument("slug_or_path")
+    @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
+    @click.option("--story", "title", help="begin at the end of this story of the file")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr")
+    def preview(slug_or_path: str, port: int, title: str | None, language: str) -> None:
+        """Show a definition as people will see it, while it is written.
+
+        The pages of citizens and agents, on this machine only, with invented people and a clock that moves. They follow
+        the file each time it is saved, and its errors are shown over them. Nothing is kept.
+        """
+        from waitress.server import create_server
+
+        from engine.language.catalogue.watched_file import Manuscript
+        from renderers.i18n.translations import load_words
+
+        words = load_words()
+
+        def say(key: str, **facts: object) -> str:
+            return words.say(f"preview.{key}", language, {name: str(fact) for name, fact in facts.items()})
+
+        file = definition_path(slug_or_path)
+        if not file.is_file():
+            raise click.UsageError(say("missing", file=file, slug=file.stem))
+        manuscript = Manuscript(file, shared_folder(file))
+        with TemporaryDirectory(prefix="guichet-preview-") as folder:
+            address = f"http://{HOST}:{port}"
+            app = opened(manuscript, Path(folder), address, solver(language))
+            if title is not None and not app.extensions["preview"].begin_with(title):
+                raise click.ClickException(say("no_story", title=title))
+            try:
+                listener = create_server(app, host=HOST, port=port, threads=THREADS, ident="guichet")
+            except OSError:
+                raise click.ClickException(say("taken", port=port, other=port % 65535 + 1)) from None
+            _stop_on_signals(app.extensions["preview"].stopping)
+            click.echo(say("started", file=file, address=f"{address}/_apercu"))
+            sys.stdout.flush()
+            try:
+                listener.run()
+            finally:
+                listener.close()
+                click.echo(say("stopped"))
+
+    return preview

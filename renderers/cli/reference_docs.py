@@ -1,0 +1,224 @@
+"""The generated references of `docs/reference/`: every key of the language, every problem code, every command.
+
+`python -m renderers.cli.reference_docs` writes them; `tests/test_docs.py` fails when a page no longer says what the code does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import click
+
+from engine.language.source.formatter import write_tree
+from engine.language.source.loader import Path as Steps
+from engine.language.source.loader import Source, Tree, read_source
+from engine.language.source.schema import META_SCHEMA_PATH
+from renderers.cli.language import SpokenGroup
+from renderers.cli.main import console
+from renderers.i18n.problem_messages import codes
+from renderers.reports.problems import explain
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_FOLDERS: Final = {"blocks": "block", "lists": "list", "presets": "preset"}  # else the name of the file
+_SAME: Final = {"use": "use_one", "notice": "notice_one"}  # a thing, or a list of them
+_LONGEST: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`key: value` as a file holds it, empty when it takes more than a line; the file, from the root."""
+
+    text: str
+    file: str
+
+
+Examples = Mapping[tuple[str, str], Example]  # by section of the schema and key
+
+
+def examples(schema: Mapping[str, Any]) -> Examples:
+    """An example of every key that some checked file uses."""
+    found: dict[tuple[str, str], Example] = {}
+    for path, part in _files(schema):
+        source = read_source(path.read_bytes(), path.relative_to(ROOT).as_posix())
+        for name, steps, value in _keys(schema["$defs"], part, source.tree, "top", ()):
+            one = _example_of_reference_examples(source, steps, value)
+            known = found.get((name, str(steps[-1])))
+            if known is None or _rank(one) < _rank(known):
+                found[(name, str(steps[-1]))] = one
+    return found
+
+
+def _files(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    for path in sorted((ROOT / "tests" / "good").glob("*.yaml")):
+        yield path, schema
+    for path in sorted((ROOT / "procedures").glob("*.yaml")):
+        yield path, schema
+    for path in [*(ROOT / "tests" / "good_shared").glob("*/*.yaml"), *(ROOT / "procedures").glob("*/*.yaml")]:
+        yield path, {"$ref": "#/$defs/" + _FOLDERS.get(path.parent.name, path.stem)}
+
+
+def _rank(one: Example) -> tuple[bool, bool, int, str]:
+    """What stands on a line first, then what is written to show the language, then the shortest."""
+    return not one.text, not one.file.startswith("tests/"), len(one.text), one.file
+
+
+def _example_of_reference_examples(source: Source, steps: Steps, value: Tree) -> Example:
+    text = write_tree({str(steps[-1]): value}).strip()
+    short = text if "\n" not in text and len(text) <= _LONGEST else ""
+    return Example(short, source.file)
+
+
+def _keys(
+    defs: Mapping[str, Any], part: Mapping[str, Any], tree: Tree, name: str, steps: Steps
+) -> Iterator[tuple[str, Steps, Tree]]:
+    """Every key of a tree with the section of the schema that describes it."""
+    if "$ref" in part:
+        name = str(part["$ref"]).rpartition("/")[2]
+        part, name = {**defs[name], **{key: one for key, one in part.items() if key != "$ref"}}, _SAME.get(name, name)
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            own = part.get("properties", {}).get(key)
+            if own is not None:
+                yield name, (*steps, key), value
+            for inner in [own] if own is not None else _open(part, key):
+                yield from _keys(defs, inner, value, f"{name}.{key}", (*steps, key))
+    elif isinstance(tree, list) and isinstance(part.get("items"), dict):
+        for at, value in enumerate(tree):
+            yield from _keys(defs, part["items"], value, name, (*steps, at))
+
+
+def _open(part: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
+    """What the schema says of a key that it does not name."""
+    for pattern, one in part.get("patternProperties", {}).items():
+        if re.search(pattern, key):
+            yield one
+    if isinstance(part.get("additionalProperties"), dict):
+        yield part["additionalProperties"]
+
+
+def faulty_files(code: str) -> tuple[Path, ...]:
+    """The files of `tests/bad` that hold a fault of this code."""
+    return tuple(sorted((ROOT / "tests" / "bad").glob(f"{code}_*.yaml")))
+
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "reference"
+_NOTE: Final = "<!-- Written by `make reference`; change the source it names instead. -->\n"
+_SECTIONS: Final = (
+    "criterion", "page", "use_one", "field", "option", "check", "evidence", "table", "fee", "line", "reduction",
+    "appointment", "round", "service", "later_form", "look_up", "link", "workflow", "state", "act", "clock", "output",
+    "notice_one", "personal_data", "sensitive", "accept", "scenario", "step", "expect", "law", "appeal", "contact",
+    "block", "list", "item", "preset", "agency", "agency_role", "office", "closure", "calendar", "scheme", "register",
+)  # fmt: skip
+
+
+def pages() -> Mapping[str, str]:
+    """File name → text of each generated page."""
+    return {"keys.md": keys_page(), "problems.md": problems_page(), "commands.md": commands_page()}
+
+
+def keys_page() -> str:
+    """Every key, from the JSON Schema of the language."""
+    schema: dict[str, Any] = json.loads(META_SCHEMA_PATH.read_text("utf-8"))
+    shown = examples(schema)
+    lines = [_NOTE, "# Keys of a definition\n", "From `engine/language/source/procedure.schema.json`. The reasons and the",
+             "rules behind them: [the language](../language.md). Each example stands in a file that the tests check.\n",
+             "## Top of a file\n", *_table(schema, "top", shown)]  # fmt: skip
+    for name in _SECTIONS:
+        part = schema["$defs"].get(name)
+        if part is not None:
+            lines += [
+                f"\n## {part.get('title', name)}\n",
+                part.get("description", "") + "\n",
+                *_table(part, name, shown),
+            ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def without_example() -> tuple[str, ...]:
+    """The keys that no checked file uses: there should be none. A preset's sections are those of a procedure."""
+    schema: dict[str, Any] = json.loads(META_SCHEMA_PATH.read_text("utf-8"))
+    shown = examples(schema)
+    sections = {"top": schema, **{name: schema["$defs"][name] for name in _SECTIONS}}
+    return tuple(
+        f"{name}.{key}"
+        for name, part in sections.items()
+        for key in part.get("properties", {})
+        if (name, key) not in shown and not (name == "preset" and key in schema["properties"])
+    )
+
+
+def _table(part: Mapping[str, Any], name: str, shown: Examples) -> Iterator[str]:
+    properties: Mapping[str, Any] = part.get("properties", {})
+    if not properties:
+        return
+    required = set(part.get("required", part.get("else", {}).get("required", ())))
+    yield "| key | is | meaning | example |"
+    yield "|---|---|---|---|"
+    for key, value in properties.items():
+        mark = "**required** · " if key in required else ""
+        meaning = str(value.get("description", value.get("title", ""))).replace("|", "\\|")
+        yield f"| `{key}` | {_kind(value)} | {mark}{meaning} | {_example(shown.get((name, key)))} |"
+
+
+def _example(one: Example | None) -> str:
+    if one is None:
+        return ""
+    place = f"[{one.file.rpartition('/')[2]}](../../{one.file})"
+    text = one.text.replace("|", "\\|")
+    return f"`{text}` · {place}" if text and "`" not in text else place
+
+
+def _kind(value: Mapping[str, Any]) -> str:
+    if "$ref" in value:
+        return str(value["$ref"]).rsplit("/", 1)[-1].replace("_", " ")
+    if "enum" in value:
+        return " ".join(f"`{one}`" for one in value["enum"])
+    if "patternProperties" in value:
+        return "map of " + " or ".join(_kind(one) for one in value["patternProperties"].values())
+    kind = value.get("type", "any")
+    if kind == "array" and isinstance(value.get("items"), Mapping):
+        return f"list of {_kind(value['items'])}"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def problems_page() -> str:
+    """Every problem code with its explanation, in English, from the words of the checker."""
+    lines = [_NOTE, "# Problems\n", "What `guichet lint` may say, by code. `guichet explain CODE` says the same. The files",
+             "named show each fault in a whole procedure; the tests find it there, at its line and column.\n"]  # fmt: skip
+    for code in codes():
+        lines += [f"## {code}\n", "```text", (explain(code, "en") or "").strip(), "```\n"]
+        shown = [f"[{file.name}](../../tests/bad/{file.name})" for file in faulty_files(code)]
+        lines += ["Whole files: " + ", ".join(shown) + "\n"] if shown else []
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def commands_page() -> str:
+    """Every command, those of the other rooms too, from its own help."""
+    lines = [
+        _NOTE,
+        "# Commands\n",
+        "Each command says the same with `--help`, in French, or in English with `--lang en`.\n",
+    ]
+    group = cast(SpokenGroup, console)
+    for name in group.list_commands(None):
+        command = group.find(None, name)
+        if command is None or command.hidden:
+            continue
+        context = click.Context(command, info_name=f"guichet {name}", terminal_width=100)
+        lines += [f"## guichet {name}\n", "```text", command.get_help(context).strip(), "```\n"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,1 @@
+"""A definition in sentences, for jurists."""

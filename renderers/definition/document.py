@@ -1,0 +1,310 @@
+"""The whole definition in words, for a jurist: what is asked and when, what is owed, who may do what, what is said and
+kept, and on which text each value rests. Read from the compiled book, so that it is what really runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from engine.core.values import Span
+from engine.model import Appeal, Law, Output, Procedure
+from engine.model.directory import Directory
+from engine.model.types import Constant
+from renderers.definition.expressions import ExpressionWriter
+from renderers.definition.fees import MoneyReader
+from renderers.definition.parts import Clause, DefinitionText, LawText, capital
+from renderers.definition.reader import BookReader, TitleOf, spelled
+from renderers.definition.tasks import WaitReader
+from renderers.definition.workflow import CircuitReader
+from renderers.i18n.problem_messages import explanation
+from renderers.i18n.translations import Words, quoted
+
+CHAPTERS: Final = (
+    "identity", "laws", "eligibility", "questions", "evidence", "fees", "tables", "visits", "opinions", "later", "look_ups",
+    "links", "states", "matrix", "timers", "documents", "notices", "data", "appeals", "lists", "numbers", "editions", "accepted",
+    "stories",
+)  # fmt: skip
+OPTIONAL: Final = frozenset({  # left out of the contents when the book has none
+    "eligibility", "tables", "visits", "opinions", "later", "look_ups", "links", "appeals", "lists", "numbers", "editions",
+    "accepted", "stories",
+})  # fmt: skip
+
+
+def definition_text(
+    procedure: Procedure, directory: Directory, words: Words, language: str, title_of: TitleOf = spelled
+) -> DefinitionText:
+    """Every chapter, in one language. `title_of` names other procedures."""
+    form = WaitReader(procedure, directory, words, language, title_of)
+    around = _Reader(procedure, directory, words, language, title_of)
+    money = MoneyReader(procedure, directory, words, language, title_of)
+    circuit = CircuitReader(procedure, directory, words, language, title_of)
+    own = [question for page in procedure.form.pages for question in page.fields if question.evidence is not None]
+    return DefinitionText(
+        facts=(*around.facts(), (around.say("application"), form.application())),
+        laws=tuple(around.law(law) for law in procedure.laws.values()),
+        eligibility=tuple(form.eligibility()),
+        pages=tuple(
+            page for page in map(form.page, procedure.form.pages) if page.questions or page.rules or page.notes
+        ),
+        evidence=tuple(form.evidence(one) for one in own),
+        fees=tuple(money.fee(fee) for fee in procedure.fees()),
+        tables=tuple(money.tables()),
+        visits=tuple(money.visit(one) for one in procedure.appointments()),
+        opinions=tuple(form.opinions()),
+        later=tuple(form.later()),
+        look_ups=tuple(form.look_ups()),
+        links=tuple(form.links()),
+        states=tuple(circuit.state(state) for state in procedure.states.values()),
+        roles=tuple(circuit.role(key) for key in circuit.roles()),
+        matrix=tuple(circuit.matrix()),
+        timers=tuple(circuit.timers()),
+        documents=tuple(around.document(one) for one in procedure.outputs.values()),
+        notices=tuple(circuit.notices()),
+        data=tuple(around.data()),
+        sensitive=tuple(around.sensitive()),
+        appeals=tuple(around.appeals()),
+        lists=tuple(form.lists()),
+        numbers=tuple(form.numbers()),
+        editions=tuple(around.editions()),
+        accepted=tuple(around.accepted()),
+        stories=tuple(around.t(one.story) for one in procedure.scenarios),
+    )
+
+
+class _Reader(BookReader):
+    """Reads who answers for the procedure, by which law, what it gives and what it keeps."""
+
+    # -- identity and law ----------------------------------------------------------------------------------------------
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        identity = self.book.identity
+        agency = self.directory.agencies.get(identity.agency)
+        yield self.say("name"), self.t(identity.title)
+        yield self.say("summary"), self.t(identity.summary)
+        yield self.say("agency"), self.t(agency.label) if agency else identity.agency
+        contact = identity.contact or (agency.contact if agency else None)
+        if contact is not None:
+            yield self.say("contact"), self.values.of("contact", contact)
+        yield self.say("edition"), str(identity.edition)
+        yield self.say("in_force"), self._in_force()
+        yield self.say("delay"), " ; ".join(self._delays()) or self.say("none")
+        yield self.say("audience"), self._listed("sheet.audience", identity.audience, " ; ")
+        yield self.say("representative"), self.say(f"representative_{identity.representative}")
+        yield self.say("channels"), self._listed("definition.channel", identity.channels)
+        yield self.say("languages"), self._listed("definition.language", identity.languages)
+        if identity.category:
+            key = f"theme.{identity.category}"
+            known = self.words.has(key)
+            yield self.say("category"), self.words.say(key, self.language, {}) if known else _spelled(identity.category)
+        if identity.life_events:
+            yield self.say("life_events"), ", ".join(map(self._life_event, identity.life_events))
+        yield (
+            self.say("office"),
+            self.expressions.value(self.book.office) if self.book.office else self.say("office_first"),
+        )
+        yield self.say("start"), self.t(self.book.state(self.book.start).label)
+        yield self.say("dossier_named"), self.template(identity.dossier_label)
+        if law := self.basis(identity, "identity"):
+            yield self.say("laws"), law
+        for said in self.rest(identity, "identity", "edition", "title", "summary", "agency", "category", "life_events",
+                              "languages", "channels", "from", "until", "delay", "contact", "appeals", "audience",
+                              "dossier_label", "representative"):  # fmt: skip
+            yield self.say("also"), said
+
+    def _life_event(self, name: str) -> str:
+        key = f"definition.life_event.{name}"
+        return self.words.say(key, self.language, {}) if self.words.has(key) else _spelled(name)
+
+    def _listed(self, group: str, names: tuple[str, ...], between: str = ", ") -> str:
+        return between.join(self.words.say(f"{group}_{one}", self.language, {}) for one in names)
+
+    def _in_force(self) -> str:
+        first, last = self.book.identity.from_, self.book.identity.until
+        day = {
+            name: self.words.plain_day(one, self.language) for name, one in (("first", first), ("last", last)) if one
+        }
+        if first and last:
+            return self.say("in_force_both", **day)
+        if first or last:
+            return self.say("in_force_from" if first else "in_force_until", day=day["first" if first else "last"])
+        return self.say("in_force_open")
+
+    def _delays(self) -> Iterator[str]:
+        identity = self.book.identity
+        law = self.law_title(identity.law_of("delay") or "") or self.say("no_law")
+        if identity.delay.law:
+            yield self.say("delay_law")
+        for when, span in identity.delay.entries:
+            said = self.when("when", when)
+            yield f"{self.span(span)} {said}".strip() + f" ({law})"
+
+    def law(self, law: Law) -> LawText:
+        day = self.words.plain_day(law.checked, self.language) if law.checked else ""
+        details = [
+            self.say("official") if law.official else "",
+            self.say("source", source=law.source) if law.source else "",
+            self.say("article", article=law.article) if law.article else "",
+            self.say("checked", day=day) if day else "",
+            self.t(law.note),
+            *self.rest(law, "law", "title", "status", "official", "source", "article", "url", "checked", "note"),
+        ]
+        kind = {"sourced": "ok", "to_confirm": "act", "plausible": "act"}[law.status]
+        return LawText(
+            self.t(law.title),
+            self.say(f"status_{law.status}"),
+            kind,
+            ", ".join(filter(None, details)),
+            law.url or "",
+        )
+
+    # -- what is given -------------------------------------------------------------------------------------------------
+
+    def document(self, one: Output) -> Clause:
+        lines = (
+            self.say("document_made", where=", ".join(self._makers(one))), self.when("document_when", one.when),
+            self.say("document_per", rows=self.label(one.per)) if one.per else "", self._valid(one),
+            self.say("document_number", number=self._number(one.number)),
+            self.say("document_serial", of=", ".join(map(self._part, one.serial_per))),
+            self.say("document_gapless") if one.gapless else "",
+            self.say("document_shows", fields=", ".join(self.label(name) for name in one.shows)) if one.shows else "",
+            self.say("document_body", text=self.template(one.body)) if one.body else "",
+            self.say("document_signed", role=self.role(one.signed_by)) if one.signed_by else self.say("document_sealed"),
+            capital(self.say(f"document_verify_{one.verify}")),
+            self.say("document_register", fields=", ".join(self.label(name) for name in one.register)) if one.register else "",
+            *self.rest(one, "outputs", "title", "kind", "grants", "per", "when", "number", "serial_per", "gapless", "valid",
+                       "signed_by", "shows", "body", "verify", "register"),
+        )  # fmt: skip
+        kind = self.say(f"kind_{one.kind}") + (f", {self.say('document_grants')}" if one.grants else "")
+        return Clause(
+            self.t(one.title),
+            tuple(filter(None, lines)),
+            self.basis(one, "outputs", needs="valid" if one.valid else ""),
+            kind,
+        )
+
+    def _makers(self, one: Output) -> Iterator[str]:
+        """The steps and the acts that issue a document."""
+        found = [self.t(state.label) for state in self.book.states.values() if one.id in state.effects.issues]
+        found += [self.t(way.label) for way in self.book.transitions if one.id in way.effects.issues]
+        return (quoted(name, self.language) for name in dict.fromkeys(found))
+
+    def _valid(self, one: Output) -> str:
+        if one.valid is None:
+            return self.say("document_valid_ever")
+        node = one.valid.node
+        if isinstance(node, Constant) and isinstance(node.value, Span):
+            return self.say("document_valid", span=self.span(node.value))
+        key = "document_valid" if one.valid.type.kind == "span" else "document_valid_until"
+        said = ExpressionWriter(self.book, self.directory, self.words, self.language, "issued").value(one.valid)
+        return self.say(key, span=said, value=said)
+
+    def _number(self, pattern: str) -> str:
+        for name in ("agency", "office", "procedure", "year", "serial"):
+            pattern = pattern.replace(f"{{{name}}}", f"{{{self._part(name)}}}")
+        return pattern
+
+    def _part(self, name: str) -> str:
+        return self.say(f"number_{name}")
+
+    # -- what is kept --------------------------------------------------------------------------------------------------
+
+    def data(self) -> Iterator[tuple[str, str]]:
+        data = self.book.personal_data
+        yield self.say("purpose"), self.t(data.purpose)
+        yield self.say("ground"), self.say(f"ground_{data.ground}")
+        if data.declaration:
+            yield self.say("declaration"), data.declaration
+        kept = [
+            self.say("keep_line", outcome=self.say(f"outcome_{name}"), span=self.span(span))
+            for name, span in data.keep.items()
+        ]
+        yield self.say("keep"), f"{' ; '.join(kept)}, {self.say(f'afterwards_{data.afterwards}')}."
+        if law := self.basis(data, "personal_data"):
+            yield self.say("laws"), law
+        for said in self.rest(
+            data, "personal_data", "purpose", "ground", "declaration", "keep", "afterwards", "sensitive"
+        ):
+            yield self.say("also"), said
+
+    def sensitive(self) -> Iterator[str]:
+        for name, terms in self.book.personal_data.sensitive.items():
+            said = [self.say("sensitive_line", label=self.label(name), roles=self.roles_text(terms.seen_by))]
+            if terms.states:
+                states = ", ".join(quoted(self.t(self.book.state(one).label), self.language) for one in terms.states)
+                said.append(self.say("sensitive_states", states=states))
+            if terms.keep:
+                said.append(self.say("sensitive_keep", span=self.span(terms.keep)))
+            yield ", ".join([*said, *self.rest(terms, "sensitive", "seen_by", "states", "keep")])
+
+    def appeals(self) -> Iterator[str]:
+        agency = self.directory.agencies.get(self.book.identity.agency)
+        for one in (self.book.identity.appeals or (agency.appeals if agency else {})).values():
+            yield ", ".join(filter(None, self._appeal(one)))
+
+    def _appeal(self, one: Appeal) -> Iterator[str]:
+        yield self.t(one.label)
+        yield self.say("appeal_within", span=self.span(one.within)) if one.within else ""
+        yield self.say("appeal_act", act=self.label(one.act)) if one.act else ""
+        yield self.basis(one, "appeals")
+        yield from self.rest(one, "appeals", "label", "within", "act")
+
+    # -- editions ------------------------------------------------------------------------------------------------------
+
+    def editions(self) -> Iterator[str]:
+        """What becomes of the dossiers of an earlier edition."""
+        for edition, names in self.book.migrate.items():
+            yield self.say("migrates", edition=edition)
+            kept = dict.fromkeys(new for new in names.values() if new is not None)
+            for new in kept:
+                yield self.say("migrates_to", edition=edition, label=self._carried(new))
+            gone = [
+                quoted(old.rpartition(".")[2].replace("_", " "), self.language)
+                for old, new in names.items()
+                if new is None
+            ]
+            if gone:
+                yield self.say("migrates_gone", edition=edition, count=len(gone), names=", ".join(gone))
+
+    def _carried(self, name: str) -> str:
+        """What takes a name over: a thing by its label, a possible answer with its question."""
+        of, _, code = name.rpartition(".")
+        field = self.book.fields.get(of)
+        option = next((one for one in field.options if one.code == code), None) if field is not None else None
+        if option is not None:
+            facts = {"question": self.label(of), "option": self.t(option.label)}
+            return self.words.say("changes.name.option", self.language, facts)
+        return self._at(name)
+
+    def accepted(self) -> Iterator[str]:
+        for one in self.book.accept:
+            until = self.say("accepted_until", day=self.words.plain_day(one.until, self.language)) if one.until else ""
+            edition = self.say("accepted_edition", edition=one.edition) if one.edition else ""
+            line = self.say(
+                "accepted_line", code=_named(one.id, self.language), at=self._at(one.at), because=one.because
+            )
+            others = self.rest(one, "accept", "at", "because", "until", "edition", "used")
+            yield ", ".join(filter(None, (line, until, edition, *others)))
+
+    def _at(self, place: str) -> str:
+        """What an advice was given about: a text of law, a thing of the book, or one value of it."""
+        name, _, rest = place.partition(".")
+        law = self.book.laws.get(name)
+        if law is not None:
+            return self.t(law.title)
+        way = next((one for one in self.book.transitions if one.id == place), None)
+        said = self.t(way.label) if way else self.label(name)
+        facet = f"changes.facet.{rest}"
+        if rest and self.words.has(facet):
+            return f"{said}, {self.words.say(facet, self.language, {})}"
+        return said if said != name else _spelled(place)
+
+
+def _named(code: str, language: str) -> str:
+    """An advice by what it says; its code is for those who write the file."""
+    known = explanation(code, language)
+    return known.title if known else code
+
+
+def _spelled(name: str) -> str:
+    """A name of the file as words, where it has no label."""
+    return name.replace("_", " ").replace(".", ", ")

@@ -1,0 +1,222 @@
+"""What the definition in words is made of, and how each word of it is found: names, roles, conditions, texts of law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.core.values import Span, Text
+from engine.language.expressions.compiler import either, negate, own_part, tree
+from engine.language.expressions.nodes import Lookup, walk
+from engine.model import (
+    APPLICANT,
+    SYSTEM,
+    Procedure,
+    Transition,
+)
+from engine.model.directory import Directory
+from engine.model.roles import role_key
+from engine.model.types import FALSE, Expression
+from renderers.definition.expressions import ExpressionWriter
+from renderers.html.templates import span_text
+from renderers.i18n.language_spans import Spoken
+from renderers.i18n.translations import Words, in_language, typographic
+
+
+@dataclass(frozen=True, slots=True)
+class LawText:
+    title: str
+    status: str  # of the words
+    kind: str  # colour of its tag
+    details: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One thing of the book: its name, what is said of it, its text of law; and the things inside it."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    law: str = ""
+    kind: str = ""
+    parts: tuple[Clause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    title: str
+    notes: tuple[str, ...]
+    questions: tuple[Clause, ...]
+    rules: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    label: str
+    amount: str
+    conditions: tuple[str, ...]
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeeText:
+    title: str
+    lines: tuple[PriceLine, ...]
+    notes: tuple[str, ...]
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableText:
+    """A table of values: one heading a key, then that of the value; each row as long."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateText:
+    title: str
+    shown_as: str
+    waits: str
+    time: str
+    leads: tuple[str, ...]
+    notes: tuple[str, ...]
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """An act, where it is open, and for each role of the matrix what it may: nothing, the act, the act in some states."""
+
+    title: str
+    sources: tuple[str, ...]
+    notes: tuple[str, ...]
+    may: tuple[RoleMay, ...]
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMay:
+    """`sources` is empty when the role may act wherever the act is open."""
+
+    may: bool
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeText:
+    when: str
+    to: str
+    channel: str
+    text: str
+    length: str = ""
+    law: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListText:
+    """A list of values that questions share, written out once."""
+
+    title: str
+    notes: tuple[str, ...]
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionText:
+    """The definition, chapter by chapter, in one language."""
+
+    facts: tuple[tuple[str, str], ...]
+    laws: tuple[LawText, ...]
+    eligibility: tuple[Clause, ...]
+    pages: tuple[PageText, ...]
+    evidence: tuple[Clause, ...]
+    fees: tuple[FeeText, ...]
+    tables: tuple[TableText, ...]
+    visits: tuple[Clause, ...]
+    opinions: tuple[Clause, ...]
+    later: tuple[Clause, ...]
+    look_ups: tuple[Clause, ...]
+    links: tuple[Clause, ...]
+    states: tuple[StateText, ...]
+    roles: tuple[str, ...]
+    matrix: tuple[MatrixRow, ...]
+    timers: tuple[Clause, ...]
+    documents: tuple[Clause, ...]
+    notices: tuple[NoticeText, ...]
+    data: tuple[tuple[str, str], ...]
+    sensitive: tuple[str, ...]
+    appeals: tuple[str, ...]
+    lists: tuple[ListText, ...]
+    numbers: tuple[Clause, ...]
+    editions: tuple[str, ...]
+    accepted: tuple[str, ...]
+    stories: tuple[str, ...]
+
+
+class Reader:
+    """Reads one book aloud, in one language."""
+
+    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
+        self.book, self.directory, self.words, self.language = procedure, directory, words, language
+        self.expressions = ExpressionWriter(procedure, directory, words, language)
+
+    def say(self, key: str, /, **facts: object) -> str:
+        said = self.words.say(f"definition.{key}", self.language, {name: str(value) for name, value in facts.items()})
+        return said if isinstance(said, Spoken) else typographic(said, self.language)
+
+    def t(self, text: Text | None) -> str:
+        return in_language(text, self.language)
+
+    def span(self, span: Span) -> str:
+        return span_text(self.words, span, self.language)
+
+    def when(self, key: str, expression: Expression) -> str:
+        """A sentence with a condition; nothing when it always holds."""
+        said = self.expressions.condition(expression)
+        return self.say(key, condition=said) if said else ""
+
+    def branch(self, way: Transition) -> str:
+        """Under what a way opens; an entry after the first of a list is tried when none before it held: « sinon »."""
+        before = [one for one in self.book.leaving.get(way.source, ()) if one.id == way.id and one.rank < way.rank]
+        held = FALSE
+        for one in sorted(before, key=lambda one: one.rank):
+            held = either(held, own_part(one.when, negate(held)) or one.when)
+        own = own_part(way.when, negate(held)) if before else None
+        if own is None:
+            return self.when("when", way.when)
+        return self.when("otherwise_when", own) or self.say("otherwise")
+
+    def role(self, key: str) -> str:
+        if key in (APPLICANT, SYSTEM):
+            return self.words.say(f"desk.{'applicant_capital' if key == APPLICANT else 'system'}", self.language, {})
+        role = self.directory.role(role_key(self.book, key))
+        return self.t(role.label) if role else key
+
+    def roles_text(self, roles: Iterable[str]) -> str:
+        return ", ".join(dict.fromkeys(self.role(one) for one in roles))
+
+    def label(self, name: str) -> str:
+        """What people call a thing of the book, or a question of its rows."""
+        book = self.book
+        thing = book.fields.get(name) or book.tasks.get(name) or book.things.get(name) or book.clocks.get(name)
+        thing = thing or self.expressions.columns.get(name.rpartition(".")[2])
+        label = getattr(thing, "label", None) or getattr(thing, "title", None)
+        return self.t(label) if isinstance(label, Text) else name
+
+    def table_called(self, table_id: str) -> str:
+        """A table has no label: it is called as the line of a fee that reads it, else by its number."""
+        for line in (line for fee in self.book.fees() for line in fee.lines):
+            if any(isinstance(node, Lookup) and node.table == table_id for node in walk(tree(line.amount))):
+                return self.t(line.label)
+        return self.say("table_number", number=self.expressions.table(table_id))
+
+
+def capital(text: str) -> str:
+    """The sentence with its first letter raised; acronyms stay as they are."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,283 @@
+"""The definition in words, the circuit: steps, who may do what, what falls due, what is said on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from engine.core.gsm7 import sms_parts, to_gsm
+from engine.language.lint.general_rules import longest_message, longest_value
+from engine.model import (
+    APPLICANT,
+    APPLICATION,
+    Appointment,
+    Clock,
+    Effects,
+    Form,
+    Notice,
+    State,
+    Transition,
+)
+from renderers.definition.parts import Clause, MatrixRow, NoticeText, RoleMay, StateText
+from renderers.definition.reader import BookReader
+from renderers.i18n.translations import quoted
+
+_HOLES = ("dossier", "due", "link", "meeting", "office")
+
+
+class CircuitReader(BookReader):
+    """Reads where a dossier stands, who moves it, and the messages of each step."""
+
+    # -- the circuit ---------------------------------------------------------------------------------------------------
+
+    def state(self, state: State) -> StateText:
+        ways = self.book.leaving.get(state.id, ())
+        leads = [self._lead(way) for way in ways if way.event is not None]
+        if acted := [way.target for way in ways if way.event is None]:
+            leads.insert(0, self.say("acts_to", states=self.state_labels(acted)))
+        notes = (
+            *self._effects(state.effects), self.say("help", help=self.t(state.help)) if state.help else "",
+            *self.rest(state, "states", "label", "mode", "by", "waits", "booked", "correct", "wait", "outcome", "public", "help",
+                       "due", "escalate", "remind", "effects"),
+        )  # fmt: skip
+        return StateText(
+            self.t(state.label), self.words.say(f"status.{state.public}", self.language, {}), self._waits(state),
+            self.expressions.value(state.due) if state.due else "", tuple(leads), tuple(filter(None, notes)),
+            self.basis(state, "states", needs="due" if state.due else ""),
+        )  # fmt: skip
+
+    def _waits(self, state: State) -> str:
+        outcome = self.say(f"outcome_{state.outcome}") if state.outcome else ""
+        until = self.expressions.value(state.wait) if state.wait else ""
+        mode = (
+            f"{state.mode}_booked" if state.booked else f"{state.mode}_{state.correct}" if state.correct else state.mode
+        )
+        if state.mode == "by" and state.by == (APPLICANT,):
+            mode = "by_applicant"
+        if state.mode == "end" and state.by:
+            mode = "end_by"
+        elif state.mode == "wait":
+            mode = "until"
+        return self.say(
+            f"wait_{mode}", roles=self.roles_text(state.by), tasks=self.names(state.waits), outcome=outcome, until=until
+        )
+
+    def _lead(self, way: Transition) -> str:
+        mode = self.book.state(way.source).mode
+        known = (key for key in (f"event.{way.event}_{mode}", f"event.short_{way.event}") if self.words.has(key))
+        key = next(known, "")
+        what = self.words.say(key, self.language, {}) if key else self.label(way.event or "")
+        said = self.values.say("changes.value", facet=what, value=self.say("to", state=self.state_label(way.target)))
+        condition = self.branch(way)
+        notes = " ; ".join(
+            filter(None, (condition, *self._aside(way), *self._effects(way.effects), self.basis(way, "acts")))
+        )
+        return f"{said} ({notes})" if notes else said
+
+    def state_label(self, state: str) -> str:
+        return self.t(self.book.state(state).label)
+
+    def state_labels(self, states: Iterable[str]) -> str:
+        """Steps by their labels, in the order of the file."""
+        wanted = frozenset(states)
+        return ", ".join(
+            quoted(self.t(one.label), self.language) for one in self.book.states.values() if one.id in wanted
+        )
+
+    def _aside(self, way: Transition) -> Iterator[str]:
+        """What a way does again, or without."""
+        if way.reopens:
+            yield self.say("reopens", tasks=self.names(way.reopens))
+        if way.without:
+            yield self.say("without", tasks=self.names(way.without))
+
+    def _effects(self, effects: Effects) -> Iterator[str]:
+        for key in ("issues", "revokes", "suspends", "restores"):
+            names = getattr(effects, key)
+            if names:
+                yield self.say(f"effect_{key}", outputs=self.names(names))
+        for fee, percent in effects.returns.items():
+            yield self.say("effect_returns", percent=percent, fee=self.label(fee))
+        yield from self.rest(effects, "acts", "issues", "revokes", "suspends", "restores", "returns")
+
+    # -- who may do what -----------------------------------------------------------------------------------------------
+
+    def roles(self) -> tuple[str, ...]:
+        """Every role that may take an act, the applicant last."""
+        named = dict.fromkeys(role for way in self.book.transitions for role in way.by if way.event is None)
+        named |= dict.fromkeys(role for _, by, _ in self._tasks() for role in by)
+        return (*(role for role in named if role != APPLICANT), *((APPLICANT,) if APPLICANT in named else ()))
+
+    def matrix(self) -> Iterator[MatrixRow]:
+        acts: dict[str, list[Transition]] = {}
+        for way in self.book.transitions:
+            if way.event is None:
+                acts.setdefault(way.id, []).append(way)
+        for ways in acts.values():
+            sources = dict.fromkeys(way.source for way in ways)
+            yield MatrixRow(
+                self.t(ways[0].label), tuple(map(self.state_label, sources)), tuple(self._act_notes(ways)),
+                tuple(self._may(role, ways) for role in self.roles()), self._laws(ways),
+            )  # fmt: skip
+
+        for title, by, (note, sources) in self._tasks():
+            may = tuple(RoleMay(role in by, ()) for role in self.roles())
+            yield MatrixRow(title, tuple(map(self.state_label, sources)), (self.say(note),), may, "")
+
+    def _tasks(self) -> Iterator[tuple[str, tuple[str, ...], tuple[str, tuple[str, ...]]]]:
+        """What people do beside the acts: later forms, opinions, visits. Its label, who does it, and where."""
+        for task in self.book.tasks.values():
+            states = tuple(state.id for state in self.book.states.values() if task.id in state.waits)
+            if not states or task.id == APPLICATION:
+                continue
+            if isinstance(task, Form) and task.services:
+                yield from ((self.t(one.label), one.by, ("task_opinion", states)) for one in task.services)
+            elif isinstance(task, (Form, Appointment)) and task.by:
+                note = "task_visit" if isinstance(task, Appointment) else "task_form"
+                yield self.label(task.id), task.by, (note, states)
+
+    def _may(self, role: str, ways: list[Transition]) -> RoleMay:
+        every = dict.fromkeys(way.source for way in ways)
+        theirs = dict.fromkeys(way.source for way in ways if role in way.by)
+        return RoleMay(bool(theirs), tuple(map(self.state_label, theirs)) if len(theirs) < len(every) else ())
+
+    def _laws(self, ways: list[Transition]) -> str:
+        return " ".join(dict.fromkeys(filter(None, (self.basis(way, "acts") for way in ways))))
+
+    def _act_notes(self, ways: list[Transition]) -> Iterator[str]:
+        first = ways[0]
+        told = dict.fromkeys(self._target(way) for way in ways)
+        yield from told
+        yield from (self.say(f"asks_{what}") for what in sorted(first.asks))
+        if first.correctable:
+            yield self.say("correctable", fields=self.names(first.correctable))
+        if first.fills:
+            yield self.say("fills", form=self.label(first.fills))
+        if first.other_than:
+            yield self.say("other_than", acts=", ".join(self._label_of_act(one) for one in first.other_than))
+        if first.same_as:
+            yield self.say("same_as", act=self._label_of_act(first.same_as))
+        if first.within:
+            yield self.say("within", span=self.span(first.within))
+        if first.confirm:
+            yield self.say("confirm", text=self.t(first.confirm))
+        if first.bulk:
+            yield self.say("bulk")
+        yield from self._effects(first.effects)
+        yield from self.rest(first, "acts", "source", "target", "label", "by", "event", "when", "rank", "asks", "correctable",
+                             "fills", "reopens", "other_than", "same_as", "without", "within", "confirm", "bulk", "effects")  # fmt: skip
+
+    def _target(self, way: Transition) -> str:
+        notes = " ; ".join(filter(None, (self.branch(way), *self._aside(way))))
+        return self.say("to", state=self.state_label(way.target)) + (f" ({notes})" if notes else "")
+
+    def _label_of_act(self, name: str) -> str:
+        way = next((one for one in self.book.transitions if one.id == name), None)
+        return self.t(way.label) if way else self.label(name)
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def timers(self) -> Iterator[Clause]:
+        for clock in self.book.clocks.values():
+            yield self._clock(clock)
+        for state in self.book.states.values():
+            if state.due is not None or state.remind or state.escalate:
+                yield self._due(state)
+        for way in self.book.transitions:
+            if way.within is not None and way.event is None:
+                said = self.say("within_after", span=self.span(way.within), state=self.state_label(way.source))
+                yield Clause(self.t(way.label), (said,), self.basis(way, "acts", needs="within"))
+        yield Clause(self.say("outcome_draft").capitalize(), (self.say("timer_draft"),))
+
+    def _clock(self, clock: Clock) -> Clause:
+        over = dict.fromkeys(way.target for way in self.book.transitions if way.event == clock.id)
+        lines = [
+            self.say("clock_lasts", span=self.expressions.value(clock.lasts)),
+            self.say("clock_runs", states=self.state_labels(clock.runs_in)),
+            self.say("clock_paused", states=self.state_labels(clock.paused_in)) if clock.paused_in else self.say("clock_never"),
+            self.say("clock_over", states=self.state_labels(over)) if over else self.say("clock_over_nothing"),
+            self.say("clock_without", tasks=self.names(clock.without)) if clock.without else "",
+            self.say("clock_end"), *self.rest(clock, "clocks", "label", "lasts", "runs_in", "paused_in", "without"),
+        ]  # fmt: skip
+        return Clause(self.t(clock.label), tuple(filter(None, lines)), self.basis(clock, "clocks", needs="lasts"))
+
+    def _due(self, state: State) -> Clause:
+        late = next((way for way in self.book.leaving.get(state.id, ()) if way.event == "due"), None)
+        lines = []
+        if state.due is not None:
+            lines.append(
+                self.say(
+                    "due_in" if state.due.type.kind == "span" else "due_on", span=self.expressions.value(state.due)
+                )
+            )
+            lines.append(
+                self.say("timer_late_to", state=self.state_label(late.target))
+                if late
+                else self.say("timer_late_nothing")
+            )
+        if state.escalate:
+            lines.append(self.say("timer_escalate", role=self.role(state.escalate)))
+        if state.remind:
+            lines.append(self.say("timer_remind", spans=", ".join(self.span(one) for one in state.remind)))
+        if state.mode == "attend":
+            lines.append(self.say("timer_attend"))
+        return Clause(self.t(state.label), tuple(lines), self.basis(state, "states", needs="due" if state.due else ""))
+
+    # -- messages ------------------------------------------------------------------------------------------------------
+
+    def notices(self) -> Iterator[NoticeText]:
+        """The book's own messages, then the house's for the states the book says nothing of."""
+        told = {one.event for one in self.book.notices if one.to == APPLICANT and one.before is None}
+        for one in self.book.notices:
+            yield from self._notice(one)
+        house: dict[str, list[str]] = {}
+        for state in self.book.states.values():
+            if state.id not in told and self.words.has(f"notice.{state.public}.sms"):
+                house.setdefault(state.public, []).append(self.t(state.label))
+        start = self.book.state(self.book.start)
+        if start.public == "in_review" and start.id not in told:
+            yield self._of_the_house("sent", self.say("notice_sent"), self.say("notice_house"))
+        for public, states in house.items():
+            key = "notice_house_changed" if public in ("in_review", "accepted") else "notice_house"
+            yield self._of_the_house(public, ", ".join(states), self.say(key))
+
+    def _of_the_house(self, key: str, when: str, channel: str) -> NoticeText:
+        text = self.words.say(f"notice.{key}.sms", self.language, {one: f"{{{self.hole(one)}}}" for one in _HOLES})
+        measured = self.words.say(
+            f"notice.{key}.sms", self.language, {one: longest_value(self.book, one) for one in _HOLES}
+        )
+        return NoticeText(when, self.role(APPLICANT), channel, text, self._length(measured))
+
+    def _notice(self, one: Notice) -> Iterator[NoticeText]:
+        when = self.event(one.event)
+        if one.before is not None:
+            when = f"{when}, {self.say('notice_before', span=self.span(one.before))}"
+        condition = self.when("when", one.when)
+        when = f"{when} ({condition})" if condition else when
+        to = self.label(one.to) if one.to in self.book.fields else self.role(one.to)
+        own = self.say("notice_own")
+        for channel in ("sms", "email_subject", "email_body", "inbox"):
+            template = getattr(one, channel)
+            if template is None:
+                continue
+            name = (
+                self.say("notice_subject") if channel == "email_subject" else self._channel(channel.partition("_")[0])
+            )
+            length = self._length(longest_message(self.book, template, self.language)) if channel == "sms" else ""
+            yield NoticeText(when, to, f"{name} – {own}", self.template(template), length, self.basis(one, "notices"))
+        for said in self.rest(
+            one, "notices", "event", "to", "before", "when", "sms", "email_subject", "email_body", "inbox"
+        ):
+            yield NoticeText(when, to, own, said)
+
+    def _channel(self, channel: str) -> str:
+        return self.words.say(f"case.channel_{channel}", self.language, {})
+
+    def _length(self, text: str) -> str:
+        """Signs of the text as it is sent, each hole at its longest."""
+        parts = sms_parts(to_gsm(text))
+        return self.words.say("definition.signs_at_most", self.language, {"count": str(parts.signs)})
+
+    def event(self, event: str) -> str:
+        if event in self.book.states:
+            return self.state_label(event)
+        return self._label_of_act(event)

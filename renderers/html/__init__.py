@@ -1,0 +1,1 @@
+"""Jinja environment, controls, field cache, pagination, diagram."""

@@ -1,0 +1,393 @@
+"""The view of a form made ready for HTML: what each control is called, how it is described, what is wrong with it.
+
+Decides nothing about answers: it chooses the control of each kind of question and the words beside it. The templates
+(`ui.html`) only place what is here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from engine.core.values import Plain
+from engine.core.values import national as national
+from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
+from renderers.html.row_pages import RowCard, RowPages, cards, find_row, is_long, row_at
+from renderers.i18n.translations import FIXED_SPACE, Words, in_language
+
+RADIOS_AT_MOST: Final = 20
+_FILES: Final = frozenset({"file", "photo", "evidence"})
+_KINDS: Final = {"date": "date", "partial_date": "date", "choices": "choices", "yes_no": "yes_no",
+                 "declaration": "declaration", "rows": "rows", "note": "note"}  # fmt: skip
+_PICKED: Final = frozenset({"choice", "country", "place", "office"})
+_INPUTMODES: Final = {"integer": "numeric", "money": "numeric", "decimal": "decimal", "percent": "decimal",
+                      "phone": "tel", "email": "email"}  # fmt: skip
+_INPUT_TYPES: Final = {"phone": "tel", "email": "email"}
+_AUTOCOMPLETE: Final = {"phone": "tel", "email": "email"}
+_MIME: Final = {"pdf": "application/pdf", "jpg": "image/jpeg,image/heic", "png": "image/png"}
+_BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_counter")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """In which words and language a form is drawn; `file_href` is the address of a received file, `row_pages` the screens
+    of rows that have one (without, every row is answered where it stands)."""
+
+    words: Words
+    language: str
+    file_href: Callable[[str], str] = lambda attachment_id: f"#{attachment_id}"
+    row_pages: RowPages | None = None
+
+    def say(self, key: str, **facts: str) -> str:
+        return self.words.say(key, self.language, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class FileControl:
+    id: str
+    name: str
+    href: str
+    kind: str  # PDF, JPG, PNG
+    at: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowControl:
+    number: int
+    index: int
+    title: str
+    controls: tuple[Control, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One question ready to be placed. `id` is the focus target of its error, `name` the name it posts under."""
+
+    kind: str
+    id: str
+    name: str
+    label: str
+    shown: bool = True
+    condition: str = ""  # JSON the browser understands, or nothing
+    hint: str = ""
+    error: str = ""
+    warning: str = ""
+    reason: str = ""
+    value: str = ""
+    text: str = ""
+    boxes: tuple[str, ...] = ("", "", "")
+    options: tuple[OptionView, ...] = ()
+    has_other: bool = False
+    other_value: str = ""
+    other_condition: str = ""
+    input_type: str = "text"
+    inputmode: str = ""
+    autocomplete: str = ""
+    plain: bool = False  # no spell checking: names, numbers
+    width: str = ""
+    unit: str = ""
+    lines: int = 1
+    files: tuple[FileControl, ...] = ()
+    uploads: bool = False
+    room: str = ""  # add, replace, or nothing
+    accept: str = ""
+    most: int = 0  # bytes of one file
+    bring: str = ""
+    issue: Control | None = None
+    rows: tuple[RowControl, ...] = ()
+    may_add: bool = False
+    cards: tuple[RowCard, ...] = ()
+
+    @property
+    def described(self) -> str:
+        """The ids of what is said about the control, for `aria-describedby`."""
+        parts = (("h", self.hint), ("r", self.reason), ("e", self.error), ("w", self.warning))
+        return " ".join(f"{self.id}-{letter}" for letter, said in parts if said)
+
+
+def control_id(path: str) -> str:
+    """`voyageurs.0.nom` → `f-voyageurs-0-nom`."""
+    return "f-" + path.replace(".", "-")
+
+
+def page_controls(page: PageView, drawing: Drawing) -> tuple[Control, ...]:
+    """The questions of a page, ready to be placed."""
+    return tuple(field_control(view, drawing) for view in asked_views(page))
+
+
+def asked_views(page: PageView) -> Iterator[FieldView]:
+    """The questions of a page, in order; those hidden by a condition of the page too, for the browser to reveal."""
+    return (view for view in page.fields if view.shown or view.condition is not None)
+
+
+def condition_text(view: FieldView) -> str:
+    """When the browser shows the question: JSON, or nothing."""
+    return _json(view.condition) if view.condition is not None else ""
+
+
+def has_files(page: PageView) -> bool:
+    """Does the page take files (its form is then `multipart`)?"""
+    return any(_takes_files(view) for view in page.fields)
+
+
+def file_fields(page: PageView) -> Iterator[FieldView]:
+    """Every file question of a page, those inside rows too."""
+    return (view for view in every_field(page) if view.type in _FILES)
+
+
+def _takes_files(view: FieldView) -> bool:
+    return view.type in _FILES or (
+        view.blank_row is not None and any(one.type in _FILES for one in view.blank_row.fields)
+    )
+
+
+def field_control(view: FieldView, drawing: Drawing) -> Control:
+    """One question of any kind."""
+    pages = drawing.row_pages
+    if pages is not None and view.type == "rows" and not view.locked and is_long(view):
+        return _row_list(view, pages, drawing)
+    return Control(
+        kind=control_kind(view),
+        id=control_id(view.path),
+        name=view.path,
+        label=_label(view, drawing),
+        shown=view.shown,
+        condition=condition_text(view),
+        hint=_hint(view, drawing),
+        error=_said(view, drawing, warns=False),
+        warning=_said(view, drawing, warns=True),
+        reason=view.reason or "",
+        value=control_value(view),
+        text=view.text,
+        boxes=(*view.boxes, "", "", "")[:3],
+        options=view.options,
+        has_other=view.has_other,
+        other_value=view.other_value,
+        other_condition=_json({"field": view.path, "in": ["other"]}) if view.has_other else "",
+        input_type=_INPUT_TYPES.get(view.type, "text"),
+        inputmode=_INPUTMODES.get(view.type, ""),
+        autocomplete=_AUTOCOMPLETE.get(view.type, ""),
+        plain=view.type in ("text", "identifier") and view.lines == 1,
+        width=_width(view),
+        unit=view.unit or ("FCFA" if view.type == "money" else "%" if view.type == "percent" else ""),
+        lines=max(view.lines, 2),
+        files=tuple(_file(one, drawing) for one in view.files),
+        uploads=_uploads(view),
+        room=_room(view),
+        most=view.max_size or 0,
+        accept=",".join(_MIME.get(kind, f".{kind}") for kind in view.accept),
+        bring=_bring(view, drawing),
+        issue=_issue_date(view, drawing),
+        rows=tuple(_row(row, drawing) for row in view.rows),
+        may_add=len(view.rows) < view.max_items and view.blank_row is not None,
+    )
+
+
+def _row_list(view: FieldView, pages: RowPages, drawing: Drawing) -> Control:
+    """A group whose rows each have a screen: what was added, and the way to it."""
+    listed = tuple(cards(view, pages, lambda number: drawing.say("rows.number", number=str(number))))
+    return Control(
+        kind="row_list", id=control_id(view.path), name=view.path, label=_label(view, drawing), shown=view.shown,
+        condition=condition_text(view), hint=_hint(view, drawing), error=_said(view, drawing, warns=False),
+        warning=_said(view, drawing, warns=True), reason=view.reason or "", cards=listed,
+        may_add=len(listed) < view.max_items,
+    )  # fmt: skip
+
+
+def error_summary(page: PageView, drawing: Drawing) -> tuple[tuple[str, str], ...]:
+    """Where each fault of the page is, and its sentence: the box at the top."""
+    return tuple((href, sentence) for href, sentence in (_fault(one, page, drawing) for one in page.errors))
+
+
+def problem_sentence(problem: AnswerProblem, drawing: Drawing) -> str:
+    """The sentence of a fault that stands alone, naming its question."""
+    label = in_language(problem.label, drawing.language) or problem.at
+    kind = str(problem.facts.get("type", "text"))
+    return drawing.words.problem(problem, kind, label, drawing.language)
+
+
+def _fault(problem: AnswerProblem, page: PageView, drawing: Drawing) -> tuple[str, str]:
+    row = row_at(page, problem.at) if drawing.row_pages else ""
+    if row and drawing.row_pages:
+        view = next((view for view in every_field(page) if view.path == problem.at), None)
+        anchor = ("piece-" if view and view.type in _FILES else "") + control_id(problem.at)
+        return f"{drawing.row_pages.at(row)}#{anchor}", _of_row(page, row, problem_sentence(problem, drawing), drawing)
+    return f"#{_target(problem.at, page)}", problem_sentence(problem, drawing)
+
+
+def _of_row(page: PageView, row: str, sentence: str, drawing: Drawing) -> str:
+    """The same fault may stand in several rows: it says of which one it is."""
+    found = find_row(page, row)
+    if found is None:
+        return sentence
+    number = drawing.say("rows.number", number=str(found.row.number))
+    return drawing.say("row.of", group=found.row.label or number, label=sentence)
+
+
+def _target(at: str, page: PageView) -> str:
+    """The id that gets the focus: the first box of a date, the control itself otherwise."""
+    views = {view.path: view for view in every_field(page)}
+    view = views.get(at)
+    if at.endswith("_issued") and view is None:
+        return control_id(at) + "_day"
+    if view is not None and view.type in ("date", "partial_date"):
+        return control_id(at) + "_day"
+    if view is not None and view.type in _FILES and not (_uploads(view) and _room(view)):
+        return "piece-" + control_id(at)
+    return control_id(at)
+
+
+def every_field(page: PageView) -> Iterator[FieldView]:
+    """Every question of a page, those inside rows too."""
+    views = list(page.fields)
+    while views:
+        view = views.pop(0)
+        yield view
+        views += [inner for row in view.rows for inner in row.fields]
+
+
+def control_kind(view: FieldView) -> str:
+    """The word by which `ui.html` knows the control of a question."""
+    if view.computed or view.locked:
+        return "computed"
+    if view.type in _FILES:
+        return "file"
+    if view.type in _PICKED:
+        few = len(view.options) <= RADIOS_AT_MOST and not any(option.group for option in view.options)
+        return "choice" if few else "select"
+    if view.type in ("text", "address") and view.lines > 1:
+        return "lines"
+    return _KINDS.get(view.type, "text")
+
+
+def _label(view: FieldView, drawing: Drawing) -> str:
+    label = in_language(view.label, drawing.language)
+    asked = view.type not in ("note", "declaration") and not view.computed
+    if asked and not view.required:
+        return f"{label} {drawing.say('form.optional')}"
+    if view.copies > 1:
+        return f"{label} ({drawing.say('piece.copies', count=str(view.copies))})"
+    return label
+
+
+def _hint(view: FieldView, drawing: Drawing) -> str:
+    parts = [in_language(view.help, drawing.language)]
+    if view.type in _FILES and _uploads(view):
+        kinds = drawing.say("piece.kinds_pdf" if "pdf" in view.accept else "piece.kinds_photo")
+        parts.append(f"{kinds}, {drawing.say('piece.at_most', size=drawing.words.size(view.max_size, drawing.language))}"
+                     if view.max_size else kinds)  # fmt: skip
+        if view.max_items > 1:
+            parts.append(drawing.say("piece.most_files", count=str(view.max_items)))
+    elif example := _example(view, drawing):
+        parts.append(drawing.say("form.example", example=example))
+    return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
+
+
+def _example(view: FieldView, drawing: Drawing) -> str:
+    if not view.example:
+        return ""
+    if view.type in ("date", "partial_date"):
+        return " ".join(part.lstrip("0") for part in reversed(view.example.split("-")))
+    if view.type == "phone":
+        return national(view.example).replace(" ", FIXED_SPACE)
+    return view.example if view.type in ("identifier", "time", "address", "email") else ""
+
+
+def _said(view: FieldView, drawing: Drawing, warns: bool) -> str:
+    """The first fault (or warning) of the question; its label is beside it, so that the sentence may be short."""
+    label = in_language(view.label, drawing.language)
+    for one in view.problems:
+        if one.warns is warns and not one.at.endswith("_issued"):
+            return drawing.words.problem(one, view.type, label, drawing.language)
+    return ""
+
+
+def control_value(view: FieldView) -> str:
+    """The answer as its control holds it."""
+    value = typed(view.value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if view.type == "phone" and isinstance(value, str):
+        return national(value)
+    if view.type in ("decimal", "percent") and isinstance(value, str):
+        return value.replace(".", ",")
+    return "" if value is None or isinstance(value, (list, dict)) else str(value)
+
+
+def typed(value: Plain) -> Plain:
+    """What was typed, of an answer kept as wrong; the answer itself otherwise."""
+    return value.get("?") if isinstance(value, dict) and "?" in value else value
+
+
+def _width(view: FieldView) -> str:
+    if view.type in ("integer", "percent", "time"):
+        return "w5"
+    if view.type in ("money", "decimal"):
+        return "w10"
+    if view.type in ("phone", "identifier"):
+        return "w20"
+    return "w10" if view.max_length is not None and view.max_length <= 12 else ""
+
+
+def _file(view: FileView, drawing: Drawing) -> FileControl:
+    at = drawing.words.clock(datetime.fromisoformat(view.received), drawing.language)
+    size = drawing.words.size(view.size, drawing.language)
+    return FileControl(view.id, view.name, drawing.file_href(view.id), view.kind.upper(), at, size)
+
+
+def _uploads(view: FieldView) -> bool:
+    return view.type in ("file", "photo") or "upload" in view.how
+
+
+def _room(view: FieldView) -> str:
+    if len(view.files) < view.max_items:
+        return "add"
+    return "replace" if view.max_items == 1 else ""
+
+
+def _bring(view: FieldView, drawing: Drawing) -> str:
+    """What to bring on paper, said in one line."""
+    said = [drawing.say(f"piece.how.{how}") for how in view.how if how in _BROUGHT]
+    return " ".join(said)
+
+
+def _issue_date(view: FieldView, drawing: Drawing) -> Control | None:
+    if not view.asks_issue_date:
+        return None
+    path = f"{view.path}_issued"
+    fault = next((one for one in view.problems if one.at == path and not one.warns), None)
+    label = drawing.say("piece.issued_on")
+    stored = view.value.get("issued") if isinstance(view.value, dict) else None
+    boxes = view.boxes or tuple(part.lstrip("0") for part in reversed(str(typed(stored) or "--").split("-")))
+    return Control(
+        kind="date",
+        id=control_id(path),
+        name=path,
+        label=label,
+        boxes=(*boxes, "", "", "")[:3],
+        error=drawing.words.problem(fault, "date", label, drawing.language) if fault else "",
+    )
+
+
+def _row(row: RowView, drawing: Drawing) -> RowControl:
+    title = row.label or drawing.say("rows.number", number=str(row.number))
+    index = _row_index(row)
+    asked = (one for one in row.fields if one.shown or one.condition is not None)
+    return RowControl(row.number, index, title, tuple(field_control(one, drawing) for one in asked))
+
+
+def _json(plain: Plain) -> str:
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+
+
+def _row_index(row: RowView) -> int:
+    """The place of the row in its group, as its controls are named."""
+    if row.fields:
+        parts = row.fields[0].path.split(".")
+        if len(parts) >= 2 and parts[-2].isdigit():
+            return int(parts[-2])
+    return row.number - 1

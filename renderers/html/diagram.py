@@ -1,0 +1,240 @@
+"""The circuit as a picture and as a table that says the same. SVG of our own, no style attribute, text stays text."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from engine.language.diff.population import Count
+from engine.model import APPLICANT, Procedure, State, Transition
+from renderers.html.graph_layout import Drawing, draw
+from renderers.i18n.translations import Words
+
+WIDTH: Final = 196
+HEIGHT: Final = 58
+GAP_X: Final = 24
+GAP_Y: Final = 56
+MARGIN: Final = 20
+LETTERS: Final = 24
+_BADGE: Final = 18  # the height of numbers on a line
+_PARTS: Final = (0.36, 0.5, 0.24, 0.64, 0.76, 0.14)  # of a line, where its numbers may stand, the best first
+
+_FILL: Final = {  # background, border
+    "applicant": ("#fff4d6", "#7a4d00"),
+    "agent": ("#e8f1fb", "#1d5a96"),
+    "system": ("#ffffff", "#5c6b75"),
+    "good": ("#e3f4ea", "#00613f"),
+    "bad": ("#fdeaea", "#a1192f"),
+    "over": ("#eef1f4", "#5c6b75"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One line of the table: its number in the picture, from, what happens, who, to."""
+
+    number: int
+    source: str
+    source_label: str
+    label: str
+    event: str | None
+    by: tuple[str, ...]
+    target: str
+    target_label: str
+    transition: Transition
+
+
+def ways(procedure: Procedure, language: str) -> tuple[Way, ...]:
+    """Every transition, numbered as in the picture. `event` is set for those nobody takes by hand."""
+    lines = []
+    for number, way in enumerate(procedure.transitions, start=1):
+        source, target = procedure.states[way.source], procedure.states[way.target]
+        lines.append(
+            Way(
+                number,
+                source.id,
+                source.label.in_(language),
+                way.label.in_(language) if way.event is None else "",
+                way.event,
+                way.by,
+                target.id,
+                target.label.in_(language),
+                way,
+            )
+        )
+    return tuple(lines)
+
+
+def kind_of(state: State) -> str:
+    """Who is waited for, or how it ended: a colour of the picture and a word of its legend."""
+    if state.outcome is not None:
+        return {"granted": "good", "refused": "bad", "revoked": "bad"}.get(state.outcome, "over")
+    if state.mode in {"pay", "book", "attend", "correct"} or state.by == (APPLICANT,):
+        return "applicant"
+    return "agent" if state.by or state.mode == "gather" else "system"
+
+
+def workflow_svg(
+    procedure: Procedure, language: str, current: str | None = None, counts: Mapping[str, Count] | None = None
+) -> str:
+    """The circuit from the start downwards; `current` is lit, `counts` are dossiers standing in each state."""
+    numbered = ways(procedure, language)
+    pairs: dict[tuple[str, str], list[int]] = {}
+    for way in numbered:
+        pairs.setdefault((way.source, way.target), []).append(way.number)
+    order = [procedure.start, *(state for state in procedure.states if state != procedure.start)]
+    drawing = draw(order, list(pairs), procedure.start)
+    width = round(drawing.columns * (WIDTH + GAP_X) + 2 * MARGIN)
+    height = round(drawing.layers * (HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN)
+    title = escape(procedure.identity.title.in_(language))
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" aria-labelledby="circuit-titre" font-family="sans-serif" font-size="13">',
+        f'<title id="circuit-titre">{title}</title>',
+        '<defs><marker id="fleche" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
+        'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="#3c4a53"/></marker></defs>',
+    ]
+    taken: list[tuple[float, float, float]] = []
+    drawn = [_edge(drawing, pair, numbers, numbered, taken) for pair, numbers in pairs.items() if pair[0] != pair[1]]
+    parts += [line for line, _ in drawn] + [badge for _, badge in drawn]
+    parts += [_box(drawing, state, language, current, counts or {}) for state in procedure.states.values()]
+    parts += [_loop(drawing, pair[0], numbers) for pair, numbers in pairs.items() if pair[0] == pair[1]]
+    return "".join([*parts, "</svg>"])
+
+
+def workflow_mermaid(procedure: Procedure, language: str, words: Words) -> str:
+    """The same circuit in Mermaid's notation, for those who paste it elsewhere."""
+
+    def said(way: Way) -> str:
+        if way.event is None:
+            return way.label
+        key = f"event.short_{way.event}"
+        named = procedure.clocks.get(way.event) or procedure.things.get(way.event)
+        label = getattr(named, "label", None)
+        return words.say(key, language, {}) if words.has(key) else label.in_(language) if label else way.event
+
+    lines = ["stateDiagram-v2", f"    [*] --> {procedure.start}"]
+    for state in procedure.states.values():
+        lines.append(f"    {state.id} : {_mermaid(state.label.in_(language))}")
+    for way in ways(procedure, language):
+        lines.append(f"    {way.source} --> {way.target} : {_mermaid(said(way))}")
+    lines += [f"    {state.id} --> [*]" for state in procedure.states.values() if state.is_end]
+    return "\n".join(lines) + "\n"
+
+
+def _mermaid(text: str) -> str:
+    return text.replace(":", " ").replace(";", ",").replace("\n", " ")
+
+
+def _centre(point: tuple[float, int]) -> tuple[float, float]:
+    column, layer = point
+    return MARGIN + column * (WIDTH + GAP_X), MARGIN + layer * (HEIGHT + GAP_Y) + HEIGHT / 2
+
+
+def _edge(
+    drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[Way],
+    taken: list[tuple[float, float, float]],
+) -> tuple[str, str]:  # fmt: skip
+    """The line, and its numbers, which are drawn above all lines, where no other numbers stand yet (`taken`)."""
+    points = [_centre(point) for point in drawing.path[pair]]
+    down = points[-1][1] > points[0][1]
+    half = HEIGHT / 2 if down else -HEIGHT / 2
+    points[0] = (points[0][0], points[0][1] + half)
+    points[-1] = (points[-1][0], points[-1][1] - half)
+    path = [f"M{points[0][0]:.0f} {points[0][1]:.0f}"]
+    for (x1, y1), (x2, y2) in itertools.pairwise(points):
+        bend = (y2 - y1) / 2
+        path.append(f"C{x1:.0f} {y1 + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}")
+    automatic = all(numbered[number - 1].event for number in numbers)
+    dash = ' stroke-dasharray="5 4"' if automatic else ""
+    x, y = _free(points[0], points[1], _badge_width(numbers), taken)
+    line = (
+        f'<path d="{"".join(path)}" fill="none" stroke="#3c4a53" stroke-width="1.4"{dash} marker-end="url(#fleche)"/>'
+    )
+    return line, _badge(x, y, numbers)
+
+
+def _along(start: tuple[float, float], end: tuple[float, float], part: float = 0.36) -> tuple[float, float]:
+    """A point of the first bend, nearer its start: two ways between the same boxes keep their numbers apart."""
+    (x1, y1), (x2, y2) = start, end
+    back = 1 - part
+    x = x1 * (back**3 + 3 * back**2 * part) + x2 * (3 * back * part**2 + part**3)
+    middle = (y1 + y2) / 2
+    y = y1 * back**3 + middle * (3 * back**2 * part + 3 * back * part**2) + y2 * part**3
+    return x, y
+
+
+def _free(
+    start: tuple[float, float], end: tuple[float, float], width: float, taken: list[tuple[float, float, float]]
+) -> tuple[float, float]:
+    """A place on the line for numbers so wide, apart from those `taken`; the usual one when all are."""
+    places = [_along(start, end, part) for part in _PARTS]
+    free = (
+        (x, y)
+        for x, y in places
+        if all(abs(x - x1) >= (width + width1) / 2 + 2 or abs(y - y1) >= _BADGE + 2 for x1, y1, width1 in taken)
+    )
+    x, y = next(free, places[0])
+    taken.append((x, y, width))
+    return x, y
+
+
+def _badge_width(numbers: Sequence[int]) -> int:
+    return 12 + 7 * len(", ".join(map(str, numbers)))
+
+
+def _badge(x: float, y: float, numbers: Sequence[int]) -> str:
+    text = ", ".join(map(str, numbers))
+    width = _badge_width(numbers)
+    return (
+        f'<rect x="{x - width / 2:.0f}" y="{y - 9:.0f}" width="{width}" height="{_BADGE}" rx="9" fill="#fff" '
+        f'stroke="#3c4a53"/><text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" font-size="11">{text}</text>'
+    )
+
+
+def _count(x: float, y: float, text: str) -> str:
+    """How many dossiers stand there: dark, so that it is not taken for the number of a way."""
+    width = 14 + 8 * len(text)
+    return (
+        f'<rect x="{x - width / 2:.0f}" y="{y - 10:.0f}" width="{width}" height="20" rx="4" fill="#14212b"/>'
+        f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" font-size="12" fill="#fff">{escape(text)}</text>'
+    )
+
+
+def _loop(drawing: Drawing, state: str, numbers: Sequence[int]) -> str:
+    x, y = _centre(drawing.at[state])
+    return _badge(x + WIDTH / 2 - 14, y - HEIGHT / 2, numbers)
+
+
+def _box(drawing: Drawing, state: State, language: str, current: str | None, counts: Mapping[str, Count]) -> str:
+    x, y = _centre(drawing.at[state.id])
+    fill, border = _FILL[kind_of(state)]
+    lines = _wrap(state.label.in_(language))
+    weight = 3 if state.id == current else 1.4
+    bold = ' font-weight="bold"' if state.id == current else ""
+    radius = 28 if state.is_end else 6
+    text = "".join(
+        f'<tspan x="{x:.0f}" y="{y + 5 + 16 * (index - (len(lines) - 1) / 2):.0f}">{escape(line)}</tspan>'
+        for index, line in enumerate(lines)
+    )
+    count = counts.get(state.id)
+    badge = _count(x + WIDTH / 2 - 14, y - HEIGHT / 2, str(count)) if count else ""
+    return (
+        f'<rect x="{x - WIDTH / 2:.0f}" y="{y - HEIGHT / 2:.0f}" width="{WIDTH}" height="{HEIGHT}" rx="{radius}" '
+        f'fill="{fill}" stroke="{border}" stroke-width="{weight}"/>'
+        f'<text text-anchor="middle" fill="#14212b"{bold}>{text}</text>{badge}'
+    )
+
+
+def _wrap(text: str) -> list[str]:
+    """At most three lines of about LETTERS signs."""
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) + 1 > LETTERS and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines if len(lines) <= 3 else [*lines[:2], lines[2][: LETTERS - 1] + "…"]

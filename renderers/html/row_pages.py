@@ -1,0 +1,112 @@
+"""Rows that each fill a screen of their own: which groups do, the cards of their list, one row drawn as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from engine.domain.fields.views import AnswerProblem, FieldView, PageView, RowView
+
+SHORT_AT_MOST: Final = 3  # questions of a row that is answered in its list
+_FILES: Final = frozenset({"file", "photo", "evidence"})
+
+
+@dataclass(frozen=True, slots=True)
+class RowPages:
+    """The screens of the rows of one page. `address` is that page's, `query` what follows every address; `kept` tells
+    how many rows a group holds by its path; `wrong` are the paths of all that is wrong on the page."""
+
+    address: str
+    query: str
+    kept: Callable[[str], int]
+    wrong: frozenset[str] = frozenset()
+
+    def at(self, row: str, then: str = "") -> str:
+        """The screen of a row (`voyageurs.0`)."""
+        return f"{self.address}/{row}{then}{self.query}"
+
+    def lacks(self, row: str) -> bool:
+        return any(path.startswith(f"{row}.") for path in self.wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class RowCard:
+    """One row in its list."""
+
+    title: str
+    href: str
+    remove: str
+    lacks: bool
+
+
+def is_long(view: FieldView) -> bool:
+    """Does a row of this group fill a screen: papers, rows inside, or more than a few questions?"""
+    columns = view.columns
+    return bool(columns) and (len(columns) > SHORT_AT_MOST or any(one in _FILES or one == "rows" for one in columns))
+
+
+def cards(view: FieldView, pages: RowPages, number: Callable[[int], str]) -> Iterator[RowCard]:
+    """The rows that were added; `number` names one that says nothing of itself yet."""
+    for at, row in enumerate(view.rows[: pages.kept(view.path)]):
+        path = f"{view.path}.{at}"
+        yield RowCard(row.label or number(row.number), pages.at(path), pages.at(path, "/supprimer"), pages.lacks(path))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """A row on its page: the groups it stands in, outermost first, each with the row picked of it."""
+
+    way: tuple[tuple[FieldView, RowView], ...]
+
+    @property
+    def group(self) -> FieldView:
+        return self.way[-1][0]
+
+    @property
+    def row(self) -> RowView:
+        return self.way[-1][1]
+
+
+def find_row(page: PageView, path: str) -> FoundRow | None:
+    """The row of a path (`voyageurs.0`, `foyers.1.enfants.0`); none when the page shows no such row."""
+    fields, way, parts = page.fields, [], path.split(".")
+    if len(parts) % 2:
+        return None
+    for name, number in zip(parts[::2], parts[1::2], strict=True):
+        group = next((view for view in fields if view.id == name and view.type == "rows" and view.shown), None)
+        if group is None or not (number.isascii() and number.isdigit() and len(number) < 4):
+            return None
+        if int(number) >= len(group.rows):
+            return None
+        row = group.rows[int(number)]
+        way.append((group, row))
+        fields = row.fields
+    return FoundRow(tuple(way))
+
+
+def row_page(page: PageView, path: str) -> PageView | None:
+    """One row as a page: its questions, and what is wrong with it."""
+    found = find_row(page, path)
+    if found is None:
+        return None
+    mine = within(page.problems, path)
+    return replace(page, fields=found.row.fields, problems=mine, complete=not any(not one.warns for one in mine))
+
+
+def within(problems: tuple[AnswerProblem, ...], row: str) -> tuple[AnswerProblem, ...]:
+    """Those of one row; all of them when no row is named."""
+    return tuple(one for one in problems if not row or one.at.startswith(f"{row}."))
+
+
+def row_at(page: PageView, at: str) -> str:
+    """The row with a screen of its own that a problem is about, the innermost; empty when the page shows the control."""
+    fields, found, parts = page.fields, "", at.split(".")
+    for place in range(0, len(parts) - 2, 2):
+        group = next((view for view in fields if view.id == parts[place]), None)
+        if group is None or group.type != "rows" or not parts[place + 1].isdigit() or not is_long(group):
+            break
+        found = ".".join(parts[: place + 2])
+        rows = group.rows
+        fields = rows[int(parts[place + 1])].fields if int(parts[place + 1]) < len(rows) else ()
+    return found

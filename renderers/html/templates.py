@@ -1,0 +1,175 @@
+"""Templates to HTML: the only door to jinja2. Everything is escaped; a name nobody gave is an error, not a blank."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
+
+from engine.core.clock import local, local_day
+from engine.core.values import Span, Text, group_number
+from engine.domain.fields.views import PageView
+from renderers.html.controls import Drawing
+from renderers.html.field_cache import Questions
+from renderers.i18n.language_spans import Spoken, as_text
+from renderers.i18n.translations import FIXED_SPACE, REFERENCE, Words, first_capital, in_language
+
+_TEMPLATES: Final = Path(__file__).parents[1] / "templates"
+_MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # where a tag begins, with its name, and where it ends
+_PLAIN: Final = frozenset({"title", "option", "textarea", "script", "style"})
+
+
+class Pages:
+    """Renders the house's templates in one language after another. `asset` gives the address of a static file."""
+
+    def __init__(self, words: Words, asset: Callable[[str], str] = lambda name: f"/static/{name}") -> None:
+        self.words = words
+        self._asset = asset
+        self._environments: dict[str, Environment] = {}
+        self._questions: dict[str, Questions] = {}
+
+    def render(self, template: str, language: str, context: Mapping[str, object]) -> str:
+        """The page as text. `context` must hold every name the template uses."""
+        return self._in(language).get_template(template).render(context)
+
+    def questions(self, page: PageView, drawing: Drawing) -> Markup:
+        """The questions of a page, ready to be placed in it."""
+        language = drawing.language
+        if language not in self._questions:
+            macros = self._in(language).get_template("ui.html").module
+            self._questions[language] = Questions(macros.champ)  # type: ignore[attr-defined]
+        return self._questions[language].page(page, drawing)
+
+    def _in(self, language: str) -> Environment:
+        if language not in self._environments:
+            self._environments[language] = _environment(self.words, language, self._asset)
+        return self._environments[language]
+
+
+class _SaidAhead(NodeTransformer):
+    """Writes what a template says the same on every page (a sentence without facts, the address of a file) into it when
+    it is compiled."""
+
+    def __init__(self, say: Mapping[str, Callable[[str], str]]) -> None:
+        self._say = say
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Expr:
+        self.generic_visit(node)
+        name = node.node.name if isinstance(node.node, nodes.Name) else ""
+        facts = (*node.args[1:], *node.kwargs, node.dyn_args, node.dyn_kwargs)
+        key = node.args[0] if node.args else None
+        if name not in self._say or any(facts) or not isinstance(key, nodes.Const):
+            return node
+        said = self._say[name](key.value)
+        return node if isinstance(said, Spoken) else nodes.Const(said, lineno=node.lineno)
+
+
+class _AsSpoken(NodeTransformer):
+    """Makes a template's own text follow the signs of a language, and keeps marks of another language to where an element
+    may stand: what is put in an attribute, a title or an option is plain text."""
+
+    def __init__(self, language: str) -> None:
+        self._signs = {} if language == REFERENCE else {" : ": ": ", "« ": "“", " »": "”"}
+        self._in_tag, self._within = False, ""
+
+    def visit_Block(self, node: nodes.Block) -> nodes.Node:
+        before, self._within = self._within, "title" if node.name == "title" else self._within
+        found = self.generic_visit(node)
+        self._within = before
+        return found
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:
+        node.nodes = [self._placed(one) for one in node.nodes]
+        return node
+
+    def _placed(self, node: nodes.Expr) -> nodes.Expr:
+        if isinstance(node, nodes.TemplateData):
+            for mark in _MARKS.finditer(node.data):
+                self._in_tag = mark[0].startswith("<")
+                self._within = mark[1] if mark[1] in _PLAIN else "" if mark[1] else self._within
+            data = node.data
+            for sign, own in self._signs.items():
+                data = data.replace(sign, own)
+            return nodes.TemplateData(data, lineno=node.lineno)
+        if not (self._in_tag or self._within) or isinstance(node, nodes.Const):
+            return node
+        name = nodes.Name("plain", "load", lineno=node.lineno)
+        return nodes.Call(name, [node], [], None, None, lineno=node.lineno)
+
+
+def _plain(value: object) -> object:
+    """Words without the marks of their language."""
+    if isinstance(value, Spoken):
+        return str(value)
+    if isinstance(value, Markup) and "<span lang=" in value:
+        return value.striptags()
+    return value
+
+
+class _Environment(Environment):
+    """An environment whose globals named in `said_ahead` are called when a template is compiled, where they can be."""
+
+    said_ahead: Mapping[str, Callable[[str], str]] = MappingProxyType({})
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        tree = _SaidAhead(self.said_ahead).visit(tree)
+        return cast(nodes.Template, _AsSpoken(str(self.globals["lang"])).visit(tree))
+
+
+def _environment(words: Words, language: str, asset: Callable[[str], str]) -> Environment:
+    environment = _Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+    def say(key: str, /, **facts: object) -> str:
+        return words.say(key, language, {name: as_text(value) for name, value in facts.items()})
+
+    def text(value: Text | str | None) -> str:
+        return in_language(value, language) if isinstance(value, Text) or value is None else value
+
+    def day(value: date | datetime) -> str:
+        return words.day(local_day(value) if isinstance(value, datetime) else value, language)
+
+    def plain_day(value: date | datetime) -> str:
+        return words.plain_day(local_day(value) if isinstance(value, datetime) else value, language)
+
+    environment.filters["capitalize"] = first_capital  # Jinja's own would write « 25 november »
+    environment.said_ahead = {"w": say, "asset": asset}
+    environment.globals.update(
+        {
+            "lang": language,
+            "w": say,
+            "t": text,
+            "plain": _plain,
+            "asset": asset,
+            "money": lambda amount: words.money(amount, language),
+            "day": day,
+            "plain_day": plain_day,
+            "moment": lambda instant: words.moment(instant, language),
+            "clock": lambda instant: words.clock(instant, language),
+            "hour": lambda minutes: words.hour(minutes, language),
+            "size": lambda octets: words.size(octets, language),
+            "span": lambda span: span_text(words, span, language),
+            "number": lambda number: group_number(number).replace(" ", FIXED_SPACE),
+            "local": local,
+        }
+    )
+    return environment
+
+
+def span_text(words: Words, span: Span, language: str) -> str:
+    """`20 jours ouvrés`."""
+    return words.span(span.count, span.unit, span.working, language)

@@ -1,0 +1,1 @@
+"""Translations (fr, en, ee), language spans, problem messages, log format; `catalogues/*.yaml`."""

@@ -1,0 +1,255 @@
+"""Documents people hold: an issued document, a receipt, the summary of a request. Values in, PDF bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from engine.core.clock import local_day
+from engine.core.values import Plain, group_number
+from engine.domain.common.text_provider import Wording
+from engine.domain.fields.views import FieldView, FormView
+from engine.model import Output, Procedure
+from engine.records.dossier import Dossier, IssuedDocument, OwedLine, Payment
+from renderers.pdf.qr import qr_svg
+from renderers.pdf.typst import render_pdf
+
+
+def group_code(code: str) -> str:
+    """Twelve digits as people read them aloud: `1234 5678 9012`."""
+    return " ".join(code[start : start + 4] for start in range(0, len(code), 4))
+
+
+def document_pdf(
+    document: IssuedDocument,
+    procedure: Procedure,
+    dossier_number: str,
+    agency_label: str,
+    verify_url: str,
+    wording: Wording,
+    language: str,
+) -> bytes:
+    """An issued document: who gives it, what it shows, until when it holds, and how anyone verifies it.
+
+    `verify_url` is the page of the printed code; the QR holds `verify_url/<token>`.
+    """
+    output = procedure.outputs[document.output]
+    terms = [[_say(wording, "pdf.issued_on", language), wording.day(local_day(document.issued_at), language)]]
+    if document.valid_until is not None:
+        terms.append([_say(wording, "pdf.valid_until", language), wording.day(document.valid_until, language)])
+    title = output.title.in_(language)
+    data: dict[str, Plain] = {
+        **_frame(agency_label, wording, language, title=title, number=document.number),
+        "intro": _intro(output, wording, language),
+        "rows": [
+            *_about(procedure, output, wording, language),
+            *_holder(document, output, dossier_number, wording, language),
+        ],
+        "sections": _sections(document.content),
+        "body": [words for label, words in document.content if not label],
+        "terms": [list(term) for term in terms],
+        "signed_intro": _say(wording, "pdf.signed", language),
+        "signed_by": document.signed_by or "",
+        **_verification(document.code, verify_url, wording, language),
+    }
+    return render_pdf("certificate", data, {"qr": qr_svg(f"{verify_url}/{document.token}").encode()})
+
+
+def receipt_pdf(
+    payment: Payment,
+    dossier: Dossier,
+    procedure: Procedure,
+    wording: Wording,
+    language: str,
+    verify_url: str,
+    code: str,
+    agency_label: str = "",
+) -> bytes:
+    """The receipt of a payment: what was paid, for which lines, by which phone, under which reference. `verify_url` is where
+    its two numbers are typed; the QR holds `verify_url/<code>`."""
+    reference = payment.receipt or payment.reference
+    francs = _say(wording, "pdf.francs", language)
+    lines = _lines(dossier, payment.fees)
+    whole = sum(line.amount for line in lines)
+    if whole != payment.amount:  # a part of the price, or the rest of it
+        lines = (*lines, OwedLine("whole", _say(wording, "pdf.whole_price", language), whole))
+    data: dict[str, Plain] = {
+        **_frame(agency_label, wording, language, title=_say(wording, "pdf.receipt", language), number=reference),
+        "rows": [
+            [_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)],
+            *([[_say(wording, "pdf.applicant", language), dossier.label]] if dossier.label else []),
+            [_say(wording, "pdf.dossier", language), group_number(dossier.number)],
+            [_say(wording, "pdf.paid_on", language), wording.moment(payment.ended_at or payment.started_at, language)],
+            *([[_say(wording, "pdf.paid_by", language), _phone(payment.payer)]] if payment.payer else []),
+            [_say(wording, "pdf.operator_reference", language), payment.provider_ref or payment.reference],
+        ],
+        "lines_title": _say(wording, "pdf.lines", language),
+        "lines": [[line.label, f"{wording.amount(line.amount, language)} {francs}"] for line in lines],
+        "total_label": _say(wording, "pdf.total" if whole == payment.amount else "pdf.paid_here", language),
+        "total": f"{wording.amount(payment.amount, language)} {francs}",
+        "in_words": f"{_in_words(payment.amount, language)} {_say(wording, 'pdf.francs_long', language)}",
+        **_verification(reference, verify_url, wording, language, "pdf.verify_payment"),
+    }
+    return render_pdf("receipt", data, {"qr": qr_svg(f"{verify_url}/{code}").encode()})
+
+
+def counter_pdf(
+    number: str,
+    rows: Sequence[tuple[str, str]],
+    lists: Sequence[tuple[str, Sequence[str]]],
+    follow: str,
+    address: str,
+    agency_label: str,
+    wording: Wording,
+    language: str,
+) -> bytes:
+    """The receipt of a request filled in at a counter; `follow` says how it is followed, at the `address` of the square."""
+    title, grouped = _say(wording, "counter.receipt_title", language), group_number(number)
+    data: dict[str, Plain] = {
+        **_frame(agency_label, wording, language, title=title, number=grouped),
+        "intro": _say(wording, "counter.receipt_text", language),
+        "rows": [[name, value] for name, value in rows],
+        "lists": [{"title": heading, "items": [*items]} for heading, items in lists if items],
+        **_verification(grouped, address, wording, language),
+        "verify_title": _say(wording, "frame.follow", language),
+        "verify_text": follow,
+    }
+    return render_pdf("counter", data, {"qr": qr_svg(address).encode()})
+
+
+def summary_pdf(
+    view: FormView,
+    dossier: Dossier,
+    procedure: Procedure,
+    facts: Sequence[tuple[str, Sequence[tuple[str, str]]]],
+    address: str,
+    agency_label: str,
+    wording: Wording,
+    language: str,
+) -> bytes:
+    """A request for its applicant to keep: when it was sent, what was answered page by page, then the `facts` under their
+    headings (papers received, prices), and the `address` it is followed at."""
+    grouped = group_number(dossier.number)
+    title = procedure.identity.title.in_(language)
+    sections: list[Plain] = [
+        section
+        for page in view.pages
+        for section in _answered(page.title.in_(language), page.fields, wording, language)
+    ]
+    data: dict[str, Plain] = {
+        **_frame(agency_label, wording, language, title=title, number=grouped),
+        "intro": _say(wording, "pdf.summary", language),
+        "rows": [[_say(wording, "counter.sent_on", language), wording.moment(dossier.submitted_at, language)]]
+        if dossier.submitted_at
+        else [],
+        "sections": [*sections, *({"title": name, "rows": [[*row] for row in rows]} for name, rows in facts if rows)],
+        **_verification(grouped, address, wording, language, "pdf.verify_receipt"),
+        "verify_title": _say(wording, "frame.follow", language),
+    }
+    return render_pdf("summary", data, {"qr": qr_svg(address).encode()})
+
+
+def _answered(title: str, fields: Sequence[FieldView], wording: Wording, language: str) -> Iterator[dict[str, Plain]]:
+    """A page as a section, then one section a row, those inside rows too. Papers received have a section of their own."""
+    shown = [field for field in fields if field.shown and field.type != "note" and (field.text or not field.files)]
+    lines: list[Plain] = [
+        [field.label.in_(language), _answer(field, wording, language)]
+        for field in shown
+        if field.type != "rows" or not field.rows
+    ]
+    if lines:
+        yield {"title": title, "rows": lines}
+    for group in (field for field in shown if field.type == "rows"):
+        for row in group.rows:
+            name = row.label or str(row.number)
+            yield from _answered(f"{group.label.in_(language)} – {name}", row.fields, wording, language)
+
+
+def _answer(field: FieldView, wording: Wording, language: str) -> str:
+    """An answer as the page that is checked before sending says it; a paper that is only shown says how."""
+    if field.masked:
+        return "•••"
+    if field.type == "evidence" and "upload" not in field.how:
+        return " ".join(_say(wording, f"piece.how.{how}", language) for how in field.how)
+    return field.text or _say(wording, "pdf.unanswered", language)
+
+
+def _frame(agency: str, wording: Wording, language: str, *, title: str, number: str) -> dict[str, Plain]:
+    return {
+        "lang": language if language in {"fr", "en"} else "fr",
+        "title": title,
+        "agency": agency,
+        "country": _say(wording, "pdf.country", language),
+        "number": number,
+        "number_label": _say(wording, "pdf.number", language),
+        "footer": title,
+    }
+
+
+def _intro(output: Output, wording: Wording, language: str) -> str:
+    """How the paper begins: only a certificate certifies."""
+    own = f"pdf.intro.{output.kind}"
+    return _say(wording, own if wording.has(own) else "pdf.intro", language)
+
+
+def _about(procedure: Procedure, output: Output, wording: Wording, language: str) -> list[Plain]:
+    """The procedure, on a letter: its title alone does not say what was asked for."""
+    if output.kind != "letter":
+        return []
+    return [[_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)]]
+
+
+def _holder(
+    document: IssuedDocument, output: Output, dossier_number: str, wording: Wording, language: str
+) -> list[Plain]:
+    """Whose paper it is and from which dossier. A paper of one row is about somebody else than the dossier is."""
+    holds = output.grants and document.row is None
+    rows: list[Plain] = []
+    if document.holder:
+        rows.append([_say(wording, "pdf.holder" if holds else "pdf.applicant", language), document.holder])
+    return [*rows, [_say(wording, "pdf.dossier", language), group_number(dossier_number)]]
+
+
+def _sections(content: Sequence[tuple[str, str]]) -> list[Plain]:
+    """The lines under their headings (`""` before the first one)."""
+    sections: list[tuple[str, list[Plain]]] = [("", [])]
+    for label, words in content:
+        if label and words:
+            sections[-1][1].append([label, words])
+        elif label:
+            sections.append((label, []))
+    return [{"title": title, "rows": rows} for title, rows in sections if rows]
+
+
+def _verification(
+    code: str, url: str, wording: Wording, language: str, text_key: str = "pdf.verify_text"
+) -> dict[str, Plain]:
+    return {
+        "verify_title": _say(wording, "pdf.verify_title", language),
+        "verify_text": _say(wording, text_key, language),
+        "verify_url": url,
+        "code": group_code(code) if code.isdigit() else code,
+        "qr_alt": _say(wording, "pdf.qr_alt", language),
+    }
+
+
+def _lines(dossier: Dossier, fees: Sequence[str]) -> tuple[OwedLine, ...]:
+    return tuple(line for fee in fees if fee in dossier.owed for line in dossier.owed[fee].lines)
+
+
+def _in_words(amount: int, language: str) -> str:
+    from num2words import num2words  # sixty languages: loaded by the first receipt
+
+    words = str(num2words(amount, lang="en" if language == "en" else "fr"))
+    return words[:1].upper() + words[1:]
+
+
+def _phone(number: str) -> str:
+    """A Togolese number as it is read aloud: `90 00 00 01`; any other as it is."""
+    local = number.removeprefix("+228")
+    if not (local.isdigit() and len(local) == 8):
+        return number
+    return " ".join(local[start : start + 2] for start in range(0, 8, 2))
+
+
+def _say(wording: Wording, key: str, language: str) -> str:
+    return wording.say(key, language, {})

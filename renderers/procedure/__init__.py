@@ -1,0 +1,1 @@
+"""Public page, prices, appointments, search, statistics, feed."""

@@ -1,0 +1,400 @@
+"""A procedure as its public sheet tells it: price, delay, papers by situation, steps, law. Everything is read from the
+definition that also drives the form, so that sheet and form cannot drift apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Final
+
+from engine.core.values import Span
+from engine.domain.workflow.announced import AnnouncedPrice, announced_price
+from engine.model import Appeal, Fee, Field, Law, Line, Procedure
+from engine.model.directory import Directory, Office
+from engine.model.types import FALSE, TRUE, Constant, Expression
+from renderers.definition.expressions import condition_text
+from renderers.html.templates import span_text
+from renderers.i18n.language_spans import as_text, joined
+from renderers.i18n.translations import Words, in_language
+from renderers.procedure.appointments import opening_hours, visit_lines, visits_of, visits_tag
+from renderers.procedure.prices import price_cases
+from renderers.procedure.steps import StepWriter
+
+_SECONDS_A_QUESTION: Final = 35
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureCard:
+    """One procedure in a list."""
+
+    id: str
+    href: str
+    title: str
+    summary: str
+    price: str
+    delay: str
+    tag: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
+class SheetFact:
+    label: str
+    lines: tuple[str, ...]
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPaper:
+    label: str
+    how: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Papers asked in one situation only."""
+
+    title: str
+    evidence: tuple[SheetPaper, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetFee:
+    label: str
+    amount: str
+    when: str
+    law: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class SheetLine:
+    """An appeal, a law, an office: a label and what is said beside it."""
+
+    label: str
+    within: str = ""
+    mark: str = ""
+    url: str = ""
+    article: str = ""
+    source: str = ""
+    address: str = ""
+    hours: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.label
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureSheet:
+    """The whole sheet, in one language. `start` is empty when the procedure cannot be asked here now."""
+
+    slug: str
+    title: str
+    summary: str
+    closed: str
+    start: str
+    draft: str
+    price: str
+    delay: str
+    minutes: int
+    facts: tuple[SheetFact, ...]
+    evidence: tuple[SheetPaper, ...]
+    situations: tuple[Situation, ...]
+    fees: tuple[SheetFee, ...]
+    steps: tuple[str, ...]
+    audience: str
+    criteria: tuple[str, ...]
+    appeals: tuple[SheetLine, ...]
+    laws: tuple[SheetLine, ...]
+    marked: bool
+    channels: tuple[str, ...]
+    agency: str
+    offices: tuple[SheetLine, ...]
+    version: str
+    fingerprint: str
+
+
+class SheetWriter:
+    """Reads one procedure for one day, in one language."""
+
+    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str, day: date) -> None:
+        self.procedure, self.directory, self.words, self.language, self.day = procedure, directory, words, language, day
+
+    def say(self, key: str, /, **facts: object) -> str:
+        return self.words.say(key, self.language, {name: as_text(value) for name, value in facts.items()})
+
+    def mark(self, law_id: str | None) -> str:
+        """What is said beside a value whose law is not sourced."""
+        law = self.procedure.laws.get(law_id or "")
+        return "" if law is None or law.status == "sourced" else self.say(f"sheet.{law.status}")
+
+    # -- in short ------------------------------------------------------------------------------------------------------
+
+    def card(self) -> ProcedureCard:
+        identity = self.procedure.identity
+        return ProcedureCard(
+            self.procedure.id, f"/demarches/{self.procedure.id}", in_language(identity.title, self.language),
+            in_language(identity.summary, self.language), self.price(), self.delay(), self.tag(),
+            identity.category or "other",
+        )  # fmt: skip
+
+    @cached_property
+    def announced(self) -> AnnouncedPrice:
+        return announced_price(self.procedure, self.day)
+
+    def price(self) -> str:
+        return self._price_text(self.announced)
+
+    def _price_text(self, price: AnnouncedPrice) -> str:
+        if price.kind == "free":
+            return self.say("sheet.free")
+        if price.kind != "fixed" and (each := self._each(price)):
+            return each
+        if price.amount is None:
+            return self.say("sheet.price_depends")
+        amount = self.words.money(price.amount, self.language)
+        return amount if price.kind == "fixed" else self.say("sheet.price_from", amount=amount)
+
+    def _each(self, price: AnnouncedPrice) -> str:
+        """`500 FCFA par duplicata`, where how many is all that the price hangs on."""
+        (line, *others), (fee, *_) = price.lines, self.procedure.fees()
+        bounded = fee.exempt or fee.reductions or fee.at_least or fee.at_most
+        if others or bounded or line.amount is None or line.when is not None or line.per is None:
+            return ""
+        amount = self.words.money(line.amount, self.language)
+        return self.say("sheet.amount_each", amount=amount, per=in_language(line.per, self.language))
+
+    def delay(self) -> str:
+        entries = self.procedure.identity.delay.entries
+        return span_text(self.words, entries[0][1], self.language) if entries else ""
+
+    def tag(self) -> str:
+        if "web" not in self.procedure.identity.channels:
+            return self.say("catalogue.counter")
+        return visits_tag(visits_of(self.procedure, self.language), self.say)
+
+    def minutes(self) -> int:
+        """A guess of the time to fill the form, by steps of five minutes."""
+        asked = sum(len(page.fields) for page in self.procedure.form.pages)
+        return max(5, 5 * round(asked * _SECONDS_A_QUESTION / 60 / 5))
+
+    # -- the sheet -----------------------------------------------------------------------------------------------------
+
+    def sheet(self, draft: str = "") -> ProcedureSheet:
+        """`draft`: the address of the reader's own draft, if there is one."""
+        identity, laws = self.procedure.identity, self.procedure.laws.values()
+        closed = self._closed()
+        open_here = not closed and "web" in identity.channels
+        way = "verifier" if self.procedure.eligibility else "commencer"
+        always, situations = self._papers()
+        return ProcedureSheet(
+            slug=self.procedure.id,
+            title=in_language(identity.title, self.language),
+            summary=in_language(identity.summary, self.language),
+            closed=closed,
+            start=f"/demarches/{self.procedure.id}/{way}" if open_here else "",
+            draft=draft,
+            price=self.price(),
+            delay=self.delay(),
+            minutes=self.minutes(),
+            facts=tuple(self._facts()),
+            evidence=always,
+            situations=situations,
+            fees=tuple(self._fee_lines()),
+            steps=tuple(StepWriter(self.procedure, self.directory, self.words, self.language, self.day).steps()),
+            audience=self._audience(),
+            criteria=tuple(in_language(one.field.label, self.language) for one in self.procedure.eligibility),
+            appeals=tuple(self._appeal(one) for one in self._appeals()),
+            laws=tuple(self._law(law) for law in laws if law.is_public),
+            marked=any(law.status != "sourced" for law in laws),
+            channels=tuple(
+                self.say(f"sheet.channel_{one}") for one in ("counter", "paper", "ussd") if one in identity.channels
+            ) or (self.say("sheet.channel_web"),),
+            agency=self.agency(),
+            offices=self.offices(),
+            version=self._version(),
+            fingerprint=self.procedure.fingerprint[:12],
+        )  # fmt: skip
+
+    def _audience(self) -> str:
+        """Who: kinds of persons, then nationality."""
+        said = {one: self.say(f"sheet.audience_{one}") for one in self.procedure.identity.audience}
+        kinds = self._either([said[one] for one in ("natural_person", "legal_person") if one in said])
+        nations = self._either([said[one] for one in ("national", "foreigner") if one in said])
+        text = ", ".join(filter(None, (kinds, nations)))
+        return f"{text[:1].upper()}{text[1:]}."
+
+    def _either(self, parts: list[str], key: str = "sheet.joined_or") -> str:
+        text = parts[0] if parts else ""
+        for part in parts[1:]:
+            text = self.say(key, first=text, second=part)
+        return text
+
+    def agency(self) -> str:
+        agency = self.directory.agencies.get(self.procedure.identity.agency)
+        return in_language(agency.label, self.language) if agency else self.procedure.identity.agency
+
+    def _version(self) -> str:
+        since = self.procedure.identity.from_
+        if since is None:
+            return self.say("sheet.version", edition=self.procedure.edition)
+        day = self.words.plain_day(since, self.language)
+        return self.say("sheet.version_from", edition=self.procedure.edition, day=day)
+
+    def _closed(self) -> str:
+        identity = self.procedure.identity
+        if identity.from_ and self.day < identity.from_:
+            return self.say("sheet.closed_before", day=self.words.plain_day(identity.from_, self.language))
+        if identity.until and self.day > identity.until:
+            return self.say("sheet.closed_after", day=self.words.plain_day(identity.until, self.language))
+        return ""
+
+    # -- facts ---------------------------------------------------------------------------------------------------------
+
+    def _facts(self) -> Iterator[SheetFact]:
+        identity = self.procedure.identity
+        price = self.announced
+        marks = (self.mark(one.basis) for one in price.lines if price.kind != "from" or one.in_least)
+        yield SheetFact(self.say("sheet.price"), (self.price(),), next(filter(None, marks), ""))
+        if identity.delay.entries:
+            yield SheetFact(self.say("sheet.delay"), tuple(self._delays()), self.mark(identity.law_of("delay")))
+        yield SheetFact(self.say("sheet.time"), (self.say("sheet.minutes", minutes=self.minutes()),))
+        yield SheetFact(self.say("sheet.visit"), visit_lines(visits_of(self.procedure, self.language), self.say))
+        yield from self._validity()
+
+    def _validity(self) -> Iterator[SheetFact]:
+        """How long what is granted holds; each by its name when they do not hold as long."""
+        held = [one for one in self.procedure.outputs.values() if one.grants and one.valid is not None]
+        granted = [(one, span) for one in held if (span := _span(one.valid))]
+        texts = [(one, span_text(self.words, span, self.language)) for one, span in granted]
+        marks = (self.mark(one.law_of("valid")) for one, _ in granted)
+        if len({text for _, text in texts}) > 1 or len(texts) < len(held):
+            lines = tuple(
+                self.say("text.named", name=in_language(one.title, self.language), text=text) for one, text in texts
+            )
+        else:
+            lines = tuple(text for _, text in texts[:1])
+        if lines:
+            yield SheetFact(self.say("sheet.validity"), lines, next(filter(None, marks), ""))
+
+    def _delays(self) -> Iterator[str]:
+        for when, span in self.procedure.identity.delay.entries:
+            said = condition_text(when, self.procedure, self.words, self.language)
+            text = span_text(self.words, span, self.language)
+            yield f"{text} {said}" if said else text
+
+    # -- papers --------------------------------------------------------------------------------------------------------
+
+    def _evidence(self) -> Iterator[Field]:
+        return (field for field in self.procedure.form.fields if field.evidence is not None)
+
+    def _papers(self) -> tuple[tuple[SheetPaper, ...], tuple[Situation, ...]]:
+        """Papers everyone gives, and the others by situation, in the order of the file."""
+        always: list[SheetPaper] = []
+        sometimes: dict[str, list[SheetPaper]] = {}
+        for field in self._evidence():
+            if field.when == TRUE:
+                always.append(self._paper(field))
+                continue
+            said = condition_text(field.when, self.procedure, self.words, self.language)
+            title = said[:1].upper() + said[1:] if said else self.say("sheet.situation_other")
+            sometimes.setdefault(title, []).append(self._paper(field))
+        return tuple(always), tuple(Situation(title, tuple(papers)) for title, papers in sometimes.items())
+
+    def _paper(self, field: Field) -> SheetPaper:
+        terms, label = field.evidence, in_language(field.label, self.language)
+        if terms is None:
+            return SheetPaper(label, "", "")
+        if terms.any_of:
+            choices = [in_language(option.label, self.language) for option in terms.any_of]
+            listed = joined(", ", filter(None, (joined(", ", choices[:-2]), self._either(choices[-2:]))))
+            label = self.say("text.named", name=label, text=listed)
+        how = [self.say(f"sheet.how_{one}") for one in terms.how]
+        if terms.copies > 1:
+            how.insert(0, self.say("piece.copies", count=terms.copies))
+        if field.required == FALSE:
+            how.insert(0, self.say("sheet.paper_optional"))
+        return SheetPaper(label, ", ".join(how), self.mark(field.law_of("label")))
+
+    # -- money ---------------------------------------------------------------------------------------------------------
+
+    def _lines(self) -> Iterator[tuple[Fee, Line]]:
+        for fee in self.procedure.fees():
+            for line in fee.lines:
+                if not (line.from_ and self.day < line.from_) and not (line.until and self.day > line.until):
+                    yield fee, line
+
+    def _fee_lines(self) -> Iterator[SheetFee]:
+        for fee, line in self._lines():
+            basis = line.law_of("amount") or fee.law_of("amount")
+            law = self.procedure.laws.get(basis or "")
+            said = joined(" ", filter(None, (self._both(fee.when, line.when), self._exempt(fee))))
+            title = in_language(law.title, self.language) if law and law.is_public else ""
+            for case, amount in self._amounts(line):
+                when = joined(", ", filter(None, (case, said)))
+                yield SheetFee(in_language(line.label, self.language), amount, when, title, self.mark(basis))
+
+    def _both(self, *conditions: Expression) -> str:
+        """Conditions that hold together; one that cannot be said simply is not left out."""
+        said = [condition_text(one, self.procedure, self.words, self.language) for one in conditions if one != TRUE]
+        if not all(said):
+            return self.say("sheet.situation_other").lower()
+        return self._either(said, "sheet.joined_and")
+
+    def _exempt(self, fee: Fee) -> str:
+        said = self._both(fee.exempt) if fee.exempt else ""
+        if not said:
+            return ""
+        return self.say("sheet.exempt", when=joined(", ", filter(None, (said, self.mark(fee.law_of("exempt_when"))))))
+
+    def _amounts(self, line: Line) -> Iterator[tuple[str, str]]:
+        """What a line may cost, each with the case it is for; one amount for everyone has no case."""
+        cases = price_cases(line.amount, self.procedure, self.language)
+        if not cases:
+            yield "", self.say("sheet.amount_formula")
+        for case, francs in cases:
+            amount = self.words.money(francs, self.language)
+            per = in_language(line.per, self.language) if line.per else ""
+            yield case, self.say("sheet.amount_each", amount=amount, per=per) if per else amount
+
+    # -- law, appeals, places ------------------------------------------------------------------------------------------
+
+    def _appeals(self) -> Iterator[Appeal]:
+        agency = self.directory.agencies.get(self.procedure.identity.agency)
+        yield from (self.procedure.identity.appeals or (agency.appeals if agency else {})).values()
+
+    def appeals(self) -> tuple[SheetLine, ...]:
+        """How a refusal is contested."""
+        return tuple(self._appeal(one) for one in self._appeals())
+
+    def _appeal(self, appeal: Appeal) -> SheetLine:
+        within = ""
+        if appeal.within:
+            within = self.say("sheet.within", span=span_text(self.words, appeal.within, self.language))
+        return SheetLine(in_language(appeal.label, self.language), within, self.mark(appeal.law_of("within")))
+
+    def _law(self, law: Law) -> SheetLine:
+        url = law.url if law.url and law.url.startswith("https://") else ""
+        source = self.say("sheet.law_source", source=law.source) if law.source and not url else ""
+        return SheetLine(in_language(law.title, self.language), url=url, article=law.article or "", source=source)
+
+    def offices(self) -> tuple[SheetLine, ...]:
+        """Where the agency has doors."""
+        return tuple(self._office(one) for one in self.directory.offices_of(self.procedure.identity.agency))
+
+    def _office(self, office: Office) -> SheetLine:
+        return SheetLine(
+            in_language(office.label, self.language), address=in_language(office.address, self.language),
+            hours=opening_hours(office, self.words, self.language),
+        )  # fmt: skip
+
+
+def _span(expression: Expression | None) -> Span | None:
+    """The length of time of an expression that hangs on nothing."""
+    node = expression.node if expression else None
+    value = node.value if isinstance(node, Constant) else None
+    return value if isinstance(value, Span) else None

@@ -1,0 +1,70 @@
+"""What a price may be, case by case: what a person picks, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from engine.core.values import Plain
+from engine.domain.fields.scope import standing_before
+from engine.domain.forms.sample_answers import example_answers
+from engine.domain.workflow.fee_quotes import quote
+from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import Lookup, Name
+from engine.model import Fee, Field, Procedure
+from engine.model.directory import Directory
+from engine.model.types import Constant, Expression
+from renderers.i18n.translations import Words, in_language
+
+_MOST: Final = 24  # beyond, nobody reads them
+
+
+def price_cases(amount: Expression, procedure: Procedure, language: str) -> tuple[tuple[str, int], ...]:
+    """« Pour étudier, 1 an » with its whole francs, in the order of the table; a single case without words for what
+    everyone pays. Nothing when the amount is neither, or when the cases are too many to be told."""
+    node = tree(amount)
+    if isinstance(node, Constant):
+        fixed = isinstance(node.value, int) and not isinstance(node.value, bool)
+        return (("", int(str(node.value))),) if fixed else ()
+    table = procedure.tables.get(node.table) if isinstance(node, Lookup) else None
+    if not isinstance(node, Lookup) or table is None or len(table.rows) > _MOST or any(key.from_ for key in table.keys):
+        return ()
+    fields = [procedure.fields.get(one.id) for one in node.arguments if isinstance(one, Name)]
+    labels = [_labels(field, language) for field in fields if field is not None]
+    if len(labels) < len(table.keys):
+        return ()
+    return tuple(
+        (", ".join(known.get(str(code), str(code)) for known, code in zip(labels, codes, strict=True)), francs)
+        for codes, francs in table.rows.items()
+        if isinstance(francs, int)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UsualPrice:
+    """What a whole application made of the examples of the form pays of a fee."""
+
+    amount: int
+    answers: Mapping[str, Plain]
+
+
+def usual_price(
+    procedure: Procedure, fee: str, directory: Directory, words: Words, language: str, day: date
+) -> UsualPrice | None:
+    """Nothing when the fee is not owed in that case, or hangs on something that no example gives."""
+    task = procedure.tasks.get(fee)
+    if not isinstance(task, Fee):
+        return None
+    answers = example_answers(procedure, {}, day, directory)
+    scope = standing_before(procedure, answers, day, directory).scope
+    if not task.when.holds(scope):
+        return None
+    found = quote(procedure, fee, scope, language, words)
+    return None if found.missing else UsualPrice(found.amount, answers)
+
+
+def _labels(field: Field, language: str) -> dict[str, str]:
+    alternatives = field.evidence.any_of if field.evidence else field.options
+    return {option.code: in_language(option.label, language) for option in alternatives}

@@ -1,0 +1,311 @@
+"""Figures in words: the sentences that come first, tables, the chart of months, and the same figures as rows for machines.
+
+Pages, CSV and JSON are all made of the same rows, so that they cannot say different things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from engine.core.values import Text
+from engine.domain.reporting.figures import Cell
+from engine.model import Procedure
+from renderers.html.templates import span_text
+from renderers.i18n.translations import Words, in_language
+
+FEW_SIGN, KEPT_SIGN = "<10", "hidden"  # what machines read where a figure is not told
+LINE: Final = ("received", "answered", "standing", "delay_median", "delay_most", "in_time")
+_SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "delay": ("delay_median", "delay_most", "in_time", "late", "pause_median", "pause_most"),
+    "outcome": ("outcome",),
+    "refusal": ("refusal",),
+    "corrected": ("corrected", "corrected_share", "corrected_field"),
+    "dropped": ("opened", "dropped", "dropped_page"),
+    "visit": ("missed_share", "visit"),
+    "payment": ("payment",),
+    "payment_why": ("payment_why",),
+    "channel": ("channel",),
+}
+_DRAWN: Final = frozenset(
+    {"outcome", "refusal", "corrected_field", "dropped_page", "visit", "payment", "payment_why", "channel"}
+)
+_MOST_FIELDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure as machines read it. `value` is a number, `<10` or `hidden`; `unit` is empty for what is counted."""
+
+    procedure: str
+    office: str
+    period: str
+    figure: str
+    detail: str
+    label: str
+    value: int | str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a section: what, how much, and the length of its bar in percent (none is drawn for None). `figure` is set
+    where the line is a figure of its own, which has a definition."""
+
+    label: str
+    value: str
+    bar: int | None = None
+    figure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One matter: its lines, and whether any has a bar. `figure` is set where all of them are parts of one figure."""
+
+    figure: str
+    title: str
+    lines: tuple[Line, ...]
+
+    @property
+    def drawn(self) -> bool:
+        return any(one.bar is not None for one in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class TableLine:
+    """One line of a table: a month, an office or a procedure; its figures in the order of the heads."""
+
+    title: str
+    href: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`heads` are figures and their names; `first` names what each line is about."""
+
+    title: str
+    first: str
+    heads: tuple[tuple[str, str], ...]
+    lines: tuple[TableLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Two bars of the chart, in its own units; `told` says both in words. A bar of what is not told has no height."""
+
+    x: int
+    month: str
+    received: int
+    answered: int
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    columns: tuple[Column, ...]
+    most: str
+
+
+HEIGHT: Final = 110  # of the chart's bars
+STEP: Final = 26
+
+
+class StatisticsWriter:
+    """Writes figures in one language. `operators` are the names of payment providers; `book` names what is in a procedure."""
+
+    def __init__(
+        self, words: Words, language: str, operators: Mapping[str, str], book: Procedure | None = None
+    ) -> None:
+        self.words, self.language, self.operators, self.book = words, language, operators, book
+
+    def say(self, key: str, /, **facts: object) -> str:
+        return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
+
+    # -- one figure ----------------------------------------------------------------------------------------------------
+
+    def value(self, cell: Cell, rounded: bool = False) -> str:
+        """`1 204`, `91 %`, `6 jours ouvrés`, `moins de 10`, `non dit`."""
+        if cell.value is None:
+            return self.say("stat.few" if cell.few else "stat.kept")
+        amount = self.words.amount(cell.value, self.language)
+        if cell.unit:
+            return self.say(f"stat.unit.{cell.unit}", count=amount)
+        return self.say("stat.nearly", count=amount) if rounded and cell.value else amount
+
+    def label(self, cell: Cell) -> str:
+        """What a figure is about: the name of its detail, else its own."""
+        named = self._DETAILS.get(cell.figure)
+        return named(self, cell.detail) if named and (cell.detail or cell.figure == "dropped_page") else self.name(cell)
+
+    def name(self, cell: Cell) -> str:
+        return self.say(f"stat.figure.{cell.figure}")
+
+    def _coded(self, key: str, code: str) -> str:
+        return self.say(f"{key}.{code}") if self.words.has(f"{key}.{code}") else code
+
+    def _label_of(self, text: Text | None, otherwise: str) -> str:
+        return in_language(text, self.language) if text else otherwise
+
+    def _page(self, detail: str) -> str:
+        if not detail:
+            return self.say("stat.no_page")
+        pages = self.book.form.pages if self.book else ()
+        return next((self._label_of(page.title, detail) for page in pages if page.id == detail), detail)
+
+    def _field(self, detail: str) -> str:
+        field = self.book.fields.get(detail) if self.book else None
+        return self._label_of(field.label if field else None, detail)
+
+    def _refusal(self, detail: str) -> str:
+        act, _, state = detail.partition(">")
+        if self.book is None:
+            return detail
+        way = next((way for way in self.book.transitions if way.id == act and way.event is None), None)
+        end = self.book.states.get(state)
+        names = (self._label_of(way.label, act) if way else "", self._label_of(end.label if end else None, state))
+        return " → ".join(name for name in names if name)
+
+    def _visit(self, detail: str) -> str:
+        name, _, what = detail.partition(":")
+        task = self.book.tasks.get(name) if self.book else None
+        return self.say(f"stat.visit_{what}", label=self._label_of(task.label if task else None, name))
+
+    def _payment(self, detail: str) -> str:
+        provider, _, what = detail.partition(":")
+        said = self._coded("stat.ending", what)
+        return self.say("stat.payment_line", provider=self.operators.get(provider, provider), what=said)
+
+    def _why(self, detail: str) -> str:
+        provider, _, why = detail.partition(":")
+        said = self._coded("journal.value", why)
+        return self.say("stat.payment_line", provider=self.operators.get(provider, provider), what=said)
+
+    _DETAILS: Final[Mapping[str, Callable[[StatisticsWriter, str], str]]] = {
+        "channel": lambda self, detail: self._coded("stat.channel", detail),
+        "outcome": lambda self, detail: self._coded("stat.outcome", detail),
+        "refusal": _refusal, "corrected_field": _field, "dropped_page": _page, "visit": _visit, "payment": _payment,
+        "payment_why": _why,
+    }  # fmt: skip
+
+    # -- periods -------------------------------------------------------------------------------------------------------
+
+    def period(self, key: str) -> str:
+        """`octobre 2026` of `2026-10`, `Année 2026` of `2026`."""
+        year, _, month = key.partition("-")
+        return f"{self.say(f'month.n{int(month) - 1}')} {year}" if month else self.say("stat.year", year=year)
+
+    # -- in a sentence -------------------------------------------------------------------------------------------------
+
+    def summary(self, period: str, cells: Sequence[Cell], rounded: frozenset[str]) -> list[str]:
+        """What comes first: how many, how many in time, how long. Figures in `rounded` are told as nearly so many."""
+        known = {one.figure: one for one in cells if not one.detail}
+        found = [self._summed(period, known, rounded)]
+        if told := self._told(known, "in_time"):
+            announced = self.announced()
+            key = "stat.sum_in_time_of" if announced else "stat.sum_in_time"
+            found.append(self.say(key, percent=self.value(told), announced=announced))
+        median, most = self._told(known, "delay_median"), self._told(known, "delay_most")
+        if median and most:
+            found.append(self.say("stat.sum_time", median=self.value(median), most=self.value(most)))
+        dropped = self._told(known, "dropped")
+        if dropped and dropped.value:
+            found.append(self.say("stat.sum_dropped", count=self.value(dropped)))
+        return found
+
+    def _summed(self, period: str, known: Mapping[str, Cell], rounded: frozenset[str]) -> str:
+        parts = []
+        for figure, key in (("received", "sum_in"), ("answered", "sum_out"), ("standing", "sum_wait")):
+            cell = self._told(known, figure)
+            if cell is not None:
+                parts.append(self.say(f"stat.{key}", count=self.value(cell, figure in rounded)))
+        if not parts or self._told(known, "received") is None:
+            parts.insert(0, self.say("stat.sum_in_few"))
+        text = self.say("stat.sum_first", period=self.period(period), parts=", ".join(parts))
+        return text[:1].upper() + text[1:]
+
+    def _told(self, known: Mapping[str, Cell], figure: str) -> Cell | None:
+        cell = known.get(figure)
+        return cell if cell is not None and cell.value is not None else None
+
+    def announced(self) -> str:
+        """The delay that the sheet announces; each of its cases."""
+        entries = self.book.identity.delay.entries if self.book else ()
+        return " / ".join(dict.fromkeys(span_text(self.words, span, self.language) for _, span in entries))
+
+    # -- tables --------------------------------------------------------------------------------------------------------
+
+    def table(
+        self, title: str, first: str, lines: Iterable[tuple[str, str, Sequence[Cell]]], rounded: frozenset[str]
+    ) -> Table | None:
+        """One line each: its name, its address, its figures. Figures that no line has make no column."""
+        rows = [(name, href, {one.figure: one for one in cells}) for name, href, cells in lines]
+        figures = [figure for figure in LINE if any(figure in cells for _, _, cells in rows)]
+        heads = tuple((figure, self.say(f"stat.figure.{figure}")) for figure in figures)
+        told = tuple(
+            TableLine(name, href, tuple(
+                self.value(cells[figure], figure in rounded) if figure in cells else "–"
+                for figure in figures
+            ))
+            for name, href, cells in rows
+        )  # fmt: skip
+        return Table(title, first, heads, told) if told else None
+
+    def sections(self, cells: Sequence[Cell]) -> Iterator[Section]:
+        """What is known besides, one matter after the other; what nothing is known of is left out."""
+        for name, figures in _SECTIONS.items():
+            here = [one for figure in figures for one in self._of(cells, figure)]
+            if any(one.value != 0 for one in here):
+                parted = next((one for one in figures if one in _DRAWN), "")
+                yield Section(parted, self.say(f"stat.section.{name}"), tuple(self._lines(here)))
+
+    def _of(self, cells: Sequence[Cell], figure: str) -> list[Cell]:
+        found = [one for one in cells if one.figure == figure]
+        return found[:_MOST_FIELDS] if figure == "corrected_field" else found
+
+    def _lines(self, cells: Sequence[Cell]) -> Iterator[Line]:
+        if self.announced() and cells[0].figure == "delay_median":
+            yield Line(self.say("stat.announced"), self.announced())
+        most = max((one.value or 0 for one in cells if one.figure in _DRAWN), default=0)
+        for one in cells:
+            drawn = one.figure in _DRAWN and one.value is not None and most
+            bar = max(1, round(100 * (one.value or 0) / most)) if drawn else None
+            yield Line(self.label(one), self.value(one), bar, "" if one.figure in _DRAWN else one.figure)
+
+    def definitions(self, cells: Iterable[Cell]) -> list[tuple[str, str, str]]:
+        """Code, name and meaning of each figure told."""
+        figures = dict.fromkeys(one.figure for one in cells)
+        return [(one, self.say(f"stat.figure.{one}"), self.say(f"stat.says.{one}")) for one in figures]
+
+    # -- the chart -----------------------------------------------------------------------------------------------------
+
+    def chart(self, months: Sequence[tuple[str, Sequence[Cell]]]) -> Chart | None:
+        """Requests and answers of each month, one bar beside the other; None when there is nothing to draw."""
+        found = [(month, *(self._cell(cells, one) for one in ("received", "answered"))) for month, cells in months]
+        most = max((one.value or 0 for _, *both in found for one in both if one), default=0)
+        if len(found) < 2 or not most:
+            return None
+        columns = tuple(
+            Column(at * STEP, month[5:], self._height(received, most), self._height(answered, most), self._said(month, received, answered))
+            for at, (month, received, answered) in enumerate(found)
+        )  # fmt: skip
+        return Chart(columns, self.words.amount(most, self.language))
+
+    def _cell(self, cells: Sequence[Cell], figure: str) -> Cell:
+        return next((one for one in cells if one.figure == figure), Cell(figure, 0))
+
+    def _height(self, cell: Cell, most: int) -> int:
+        return round(HEIGHT * (cell.value or 0) / most)
+
+    def _said(self, month: str, received: Cell, answered: Cell) -> str:
+        parts = (f"{self.value(received)} {self.say('stat.series_received')}",
+                 f"{self.value(answered)} {self.say('stat.series_answered')}")  # fmt: skip
+        return self.say("stat.sum_first", period=self.period(month), parts=", ".join(parts))
+
+    # -- for machines --------------------------------------------------------------------------------------------------
+
+    def rows(self, procedure: str, office: str, period: str, cells: Iterable[Cell]) -> Iterator[Row]:
+        for one in cells:
+            value = one.value if one.value is not None else FEW_SIGN if one.few else KEPT_SIGN
+            yield Row(procedure, office, period, one.figure, one.detail, str(self.label(one)), value, one.unit)

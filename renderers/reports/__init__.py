@@ -1,0 +1,1 @@
+"""Problems, scenarios, changes, publication, migration, replay as reports."""

@@ -1,0 +1,167 @@
+"""What a publication says to people: who is behind it, what its gates found with the line at fault, what it changes.
+
+Shared by the pages of the desks, the public history and `guichet publish`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from engine.core.clock import local_day
+from engine.core.values import Plain
+from engine.publication.gates import facts_of, problem_of
+from engine.publication.publications import EditionRecord
+from engine.records.publications import Found, Gate, Origin
+from renderers.i18n.translations import Words, typographic
+from renderers.reports.changes import ChangeLine, ChangeWriter, Comparison
+from renderers.reports.problems import render_problem
+
+SIGNATURES: Final[Mapping[str, str]] = {
+    "G": "good", "U": "uncertified", "B": "forged", "X": "expired", "Y": "key_expired", "R": "revoked", "E": "unchecked",
+    "N": "unsigned",
+}  # fmt: skip
+_TONES: Final[Mapping[str, str]] = {"good": "ok", "forged": "bad", "revoked": "bad"}
+_TOLD: Final = 3  # changes a sentence names
+DOMAIN: Final = frozenset({"price", "questions", "steps", "visits", "documents", "messages", "data"})
+
+
+@dataclass(frozen=True, slots=True)
+class GateText:
+    """One gate as it is read. `findings`: each the sentence, its place and the line with a caret."""
+
+    name: str
+    passed: bool
+    findings: tuple[str, ...]
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureText:
+    text: str
+    tone: str  # ok, bad, or nothing
+
+
+class PublicationWriter:
+    """Says publications in one language."""
+
+    def __init__(self, words: Words, language: str) -> None:
+        self.words, self.language = words, language
+
+    def say(self, key: str, /, **facts: object) -> str:
+        return self.words.say(f"publication.{key}", self.language, {name: str(value) for name, value in facts.items()})
+
+    # -- gates
+
+    def gates(self, gates: tuple[Gate, ...]) -> list[GateText]:
+        return [
+            GateText(
+                self.say(f"gate.{one.name}"), one.passed, tuple(self.finding(found) for found in one.found),
+                self.say("more", count=one.left) if one.left else "",
+            )
+            for one in gates
+        ]  # fmt: skip
+
+    def finding(self, found: Found) -> str:
+        """A problem as the checker prints it, with the line that was kept beside it; else the sentence of a refusal."""
+        if not found.file and self.words.has(f"refusal.{found.code}"):
+            return self.refusal(found.code, found.facts)
+        lines = "\n" * max(0, found.line - 1) + found.excerpt
+        return render_problem(problem_of(found), {found.file: lines}, self.language).rstrip("\n")
+
+    def shut(self, gates: tuple[Gate, ...]) -> str:
+        return ", ".join(self.say(f"gate.{one.name}").lower() for one in gates if not one.passed)
+
+    def refusal(self, code: str, facts: Mapping[str, Plain]) -> str:
+        """A reason that was kept, as a sentence."""
+        return self.words.refusal(code, facts_of(facts), self.language)
+
+    # -- people
+
+    def signature(self, origin: Origin) -> SignatureText | None:
+        """The state of a signature; nothing where there is no commit to sign."""
+        state = SIGNATURES.get(origin.signature)
+        if state is None:
+            return None
+        said = self.say(f"signature.{state}")
+        return SignatureText(
+            self.say("signed_by", state=said, name=origin.signer) if origin.signer else said, _TONES.get(state, "")
+        )
+
+    def reviewers(self, origin: Origin) -> str:
+        return ", ".join(origin.reviewers)
+
+    # -- the history of a procedure
+
+    def edition(self, one: EditionRecord, force: str, what: str) -> str:
+        """`Édition 7, publiée le … par A. Mensah, relue par K. Agbeko, en vigueur depuis le 1er mars : …`, one sentence."""
+        origin = one.told.origin if one.told else Origin("")
+        author = one.edition.published_by or origin.author
+        return self.say(
+            "history.published", edition=one.edition.edition, moment=self.moment(one.edition.published_at),
+            by=self.say("history.by", author=author) if author else "",
+            reviewed=self.say("history.reviewed", names=self.reviewers(origin)) if origin.reviewers else "",
+            force=force, what=self.say("history.what", what=what) if what else "",
+        )  # fmt: skip
+
+    def moment(self, at: datetime) -> str:
+        return self.say("history.at", moment=self.words.moment(at, self.language))
+
+    def force(self, begins: date | None, until: date | None, today: date, serving: bool, over: bool) -> str:
+        """Since or until when an edition is in force."""
+        if begins is not None and begins > today:
+            return self.say("history.from", day=self._day(begins))
+        if serving and begins is not None:
+            return self.say("history.since", day=self._day(begins))
+        if serving:
+            return self.say("history.in_force")
+        if until is not None:
+            return self.say("history.until", day=self._day(until))
+        return self.say("history.over") if over else ""
+
+    def _day(self, day: date) -> str:
+        return self.words.plain_day(day, self.language)
+
+    def turns(self, one: EditionRecord) -> Iterator[str]:
+        """That it was put back, or taken back, by whom and why: a sentence each, in the order of time (what was put back
+        and stands no more was taken back later)."""
+        for key, turn in (("back", one.back), ("withdrawn", one.withdrawn)):
+            if turn is None:
+                continue
+            by = self.say("history.by", author=turn.by) if turn.by else ""
+            because = self.say("history.because", because=turn.because.rstrip(". ")) if turn.because else ""
+            edition = turn.placed[0].edition if turn.placed else ""
+            yield self.say(f"history.{key}", moment=self.moment(turn.at), edition=edition, by=by, because=because)
+
+
+def change_sentence(compared: Comparison | None, words: Words, language: str) -> str:
+    """What an edition changes, in a few words: prices first, then as many changes as a sentence bears."""
+    if compared is None:
+        return words.say("publication.history.first", language, {})
+    writer = ChangeWriter(compared, words, language)
+    lines = [line for chapter in writer.chapters() for line in chapter.lines if line.change.path[0] != "accept"]
+    if not lines:
+        return words.say("publication.history.no_effect", language, {})
+    felt = [line for line in lines if line.change.chapter in DOMAIN] or lines
+    told = [_short(line, words, language) for line in felt[:_TOLD]]
+    left = len(lines) - len(told)
+    more = [words.say("publication.history.more", language, {"count": str(left)})] if left else []
+    return " ; ".join([*told, *more])
+
+
+def _short(line: ChangeLine, words: Words, language: str) -> str:
+    """`Passeport, 30 000 → 35 000 FCFA`: an amount says enough by itself."""
+    what = line.what
+    if line.change.key in ("amount", "value") and " → " in what:
+        what = what.rpartition(typographic(" : ", language))[2]
+    return (
+        words.say("publication.history.change", language, {"label": line.label, "what": what}) if what else line.label
+    )
+
+
+def placed_day(begins: date | None, at: datetime) -> date | None:
+    """The day an edition enters service, when that is later than its publication."""
+    day = local_day(at)
+    return begins if begins is not None and begins > day else None

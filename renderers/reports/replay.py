@@ -1,0 +1,112 @@
+"""What `guichet replay` says: what closed dossiers would have met under a proposed edition, grouped, with counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from engine.domain.editions.replay import Difference
+from engine.model import DRAFT, Procedure
+from engine.operations.replay import Replay
+from renderers.i18n.translations import Words, in_language
+
+_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "missing": ("missing", "wrong"), "fee": ("fee",), "refused": ("stopped", "refused"), "end": ("end", "unfinished"),
+}  # fmt: skip
+_SHOWN: Final = 20  # differences of one group
+_NUMBERS: Final = 5  # dossiers named for each
+
+
+class ReplayWriter:
+    """Says one replay in one language."""
+
+    def __init__(self, found: Replay, words: Words, language: str) -> None:
+        self.found, self.words, self.language = found, words, language
+        self._books = (*reversed(found.books), found.proposed)
+
+    def say(self, key: str, /, **facts: object) -> str:
+        return self.words.say(f"replay.{key}", self.language, {name: str(value) for name, value in facts.items()})
+
+    def text(self) -> str:
+        found = self.found
+        title = in_language(found.proposed.identity.title, self.language)
+        lines = [self.say("title", name=title, edition=found.proposed.edition), ""]
+        lines.append(f"  {self.say('played', count=found.played) if found.played else self.say('none')}")
+        if found.played:
+            lines.append(f"  {self.say('same', count=found.same) if found.same else self.say('same_none')}")
+        for key, kinds in _GROUPS.items():
+            lines += self._group(key, [one for one in found.found if one.kind in kinds])
+        left = (("erased", found.erased), ("unfaithful", len(found.unfaithful)))
+        told = [f"  {self.say(key, count=count)}" for key, count in left if count]
+        told += [f"  {self.say('more')}"] if found.more else []
+        return "\n".join([*lines, *([""] if told else []), *told]) + "\n"
+
+    def _group(self, key: str, those: list[Difference]) -> Iterator[str]:
+        if not those:
+            return
+        yield ""
+        yield f"  {self.say(f'title_{key}')}"
+        for one in those[:_SHOWN]:
+            numbers = self.found.found[one]
+            shown = ", ".join(numbers[:_NUMBERS]) + ("…" if len(numbers) > _NUMBERS else "")
+            yield f"    {self.say('dossiers', count=len(numbers))} : {self.sentence(one)}  [{shown}]"
+        if len(those) > _SHOWN:
+            yield f"    {self.words.say('migration.others', self.language, {'count': str(len(those) - _SHOWN)})}"
+
+    def sentence(self, one: Difference) -> str:
+        if one.kind == "fee":
+            key = "fee_changed" if one.before and one.after else "fee_new" if one.after else "fee_gone"
+            return self.say(key, at=self._label(one.at), before=self._money(one.before), after=self._money(one.after))
+        if one.kind in ("end", "unfinished"):
+            return self.say(one.kind, before=self._state(one.before, self._books), after=self._state(one.after))
+        return self.say(one.kind, at=self._label(one.at), state=self._state(one.state))
+
+    def _money(self, francs: str) -> str:
+        return self.words.money(int(francs), self.language) if francs else ""
+
+    def _state(self, name: str, books: tuple[Procedure, ...] = ()) -> str:
+        if name == DRAFT:
+            return self.words.say("migration.draft", self.language, {})
+        for book in books or (self.found.proposed, *self._books):
+            if name in book.states:
+                return in_language(book.states[name].label, self.language)
+        return name
+
+    def _label(self, at: str) -> str:
+        """The label of a thing, in the proposed edition or those before it; its name when none knows it."""
+        head = at.rpartition(".")[2] or at
+        for book in (self.found.proposed, *self._books):
+            thing: Any = book.fields.get(at) or book.tasks.get(at) or book.things.get(at)
+            label = getattr(thing, "label", None) or getattr(thing, "title", None)
+            label = label or next((way.label for way in book.transitions if way.id == at), None)
+            if label:
+                return in_language(label, self.language)
+        return head if head == at else at
+
+    def json(self) -> str:
+        """A stable form: keys are never renamed nor removed."""
+        found = self.found
+        plain: dict[str, Any] = {
+            "procedure": found.proposed.id,
+            "edition": found.proposed.edition,
+            "fingerprint": found.proposed.fingerprint,
+            "against": [{"edition": one.edition, "fingerprint": one.fingerprint} for one in found.books],
+            "exit_code": exit_code(found),
+            "played": found.played,
+            "same": found.same,
+            "erased": found.erased,
+            "unfaithful": list(found.unfaithful),
+            "more": found.more,
+            "differences": [
+                {"kind": one.kind, "at": one.at, "before": one.before, "after": one.after, "state": one.state,
+                 "sentence": self.sentence(one), "count": len(numbers), "dossiers": list(numbers)}
+                for one, numbers in found.found.items()
+            ],
+        }  # fmt: skip
+        return json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
+
+
+def exit_code(found: Replay) -> int:
+    """0 nothing would have gone otherwise, 3 something would."""
+    return 3 if found.found else 0

@@ -1,0 +1,1 @@
+"""Applicant sign-in and account."""

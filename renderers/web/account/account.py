@@ -1,0 +1,306 @@
+"""An applicant's own account: number and address, identity that fills forms, messages, devices, who read what, one's data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refused
+from engine.domain.common.agent_rights import agency_of
+from engine.domain.common.names import REFUSALS, first_wrong
+from engine.domain.messages.preferences import Wishes
+from engine.services.accounts.access_log import readings_of_mine
+from engine.services.accounts.applicant_account import (
+    NAMES,
+    Own,
+    add_way,
+    drop_email,
+    erase_own,
+    own,
+    save_profile,
+    save_wishes,
+    send_proof,
+)
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.keys.secrets import token_digest
+from engine.services.sign_in.identity_provider import vouched
+from engine.services.sign_in.sessions import sessions_of, sign_out_elsewhere, sign_out_of
+from renderers.html.controls import national
+from renderers.i18n.translations import OFFERED
+from renderers.web.platform.access import proves_anew, signed_in
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.languages import ASKED
+from renderers.web.platform.request_context import (
+    asker,
+    close_session,
+    file_response,
+    go,
+    language,
+    moment_of,
+    myself,
+    office,
+    page,
+    say,
+    session_token,
+    site,
+)
+from renderers.web.shared.staff import book_of, role_label
+from renderers.web.shared.warnings import move_told
+
+blueprint = Blueprint("own", __name__)
+
+_WAY = "own_way"
+_PROFILE = ("family_name", "given_names", "sex", "birth_date", "birth_place", "residence")
+_KINDS = {"telephone": "phone", "courriel": "email"}
+_CODES_OF_PLACE = frozenset({"phone_format", "email_format", "code_too_soon", "sms_country", "sms_kind"})
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLine:
+    digest: str
+    name: str
+    seen: str
+    here: bool
+
+
+@blueprint.get("/compte")
+@signed_in
+def home() -> Response:
+    known = own(office(), myself())
+    return page(
+        "citizen/account.html", known=known, move=move_told(), phone=national(known.phone) if known.phone else "", identity=_identity(known),
+        provider=office().identity.label if office().identity else "", level=vouched(known.account.profile)[1],
+        vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(office(), myself())), note=session.pop("note", ""),
+    )  # fmt: skip
+
+
+def _identity(known: Own) -> list[tuple[str, str]]:
+    return [
+        (say(f"own.{name}"), _said(name, str(said))) for name in _PROFILE if (said := known.account.profile.get(name))
+    ]
+
+
+def _said(name: str, value: str) -> str:
+    if name == "sex":
+        return say(f"own.sex_{value}")
+    return site().words.facts({name: value}, language())[name]
+
+
+def _wishes(wishes: Wishes) -> list[tuple[str, str]]:
+    yes_no = site().words.yes_no
+    return [
+        (say("own.language"), say(f"own.language_{wishes.language or language()}")),
+        (say("own.wish_email"), yes_no(wishes.email, language())),
+        (say("own.wish_reminders"), yes_no(wishes.reminders, language())),
+    ]
+
+
+# -- number and address ------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/compte/telephone", methods=["GET", "POST"])
+@signed_in
+def phone() -> Response:
+    return proves_anew("/compte/telephone") or _ask_way("telephone")
+
+
+@blueprint.route("/compte/courriel", methods=["GET", "POST"])
+@signed_in
+def email() -> Response:
+    return proves_anew("/compte/courriel") or _ask_way("courriel")
+
+
+def _ask_way(place: str) -> Response:
+    kind = _KINDS[place]
+    if request.method == "GET":
+        return _way_page(place)
+    typed = request.form.get("way", "")[:254]
+    try:
+        sent = send_proof(office(), kind, typed, asker=asker(), language=language(), mark=myself().id)
+    except Refused as closed:
+        if closed.reason.code not in _CODES_OF_PLACE:
+            return refused(closed.reason, "/compte")
+        return _way_page(place, typed, sentence(closed.reason))
+    session[_WAY] = {"kind": kind, "to": sent.phone}
+    return go("/compte/code")
+
+
+def _way_page(place: str, typed: str = "", error: str = "") -> Response:
+    errors = [("#way", error)] if error else []
+    return page(
+        "citizen/account_way.html", 422 if error else 200, errors=errors, place=place, typed=typed, back="/compte"
+    )
+
+
+@blueprint.route("/compte/code", methods=["GET", "POST"])
+@signed_in
+def code() -> Response:
+    """The code sent to a new number or address; whoever types it is known by it."""
+    asked = session.get(_WAY)
+    if not isinstance(asked, dict):
+        return go("/compte")
+    if request.method == "GET":
+        return _code_page(asked)
+    try:
+        add_way(office(), myself(), asked["kind"], asked["to"], request.form.get("code", "")[:20], mark=myself().id)
+    except Refused as closed:
+        if closed.reason.code == "address_taken":
+            return refused(closed.reason, "/compte")
+        return _code_page(asked, sentence(closed.reason))
+    session.pop(_WAY, None)
+    session["note"] = say(f"own.{asked['kind']}_changed")
+    return go("/compte")
+
+
+def _code_page(asked: dict[str, str], error: str = "") -> Response:
+    errors = [("#code", error)] if error else []
+    to = national(asked["to"]) if asked["kind"] == "phone" else asked["to"]
+    back = f"/compte/{'telephone' if asked['kind'] == 'phone' else 'courriel'}"
+    return page("citizen/account_code.html", 422 if error else 200, errors=errors, to=to, back=back)
+
+
+@blueprint.post("/compte/courriel/retirer")
+@signed_in
+def remove_email() -> Response:
+    if door := proves_anew("/compte"):
+        return door
+    drop_email(office(), myself(), request.form.get("email", "")[:254])
+    session["note"] = say("own.email_removed")
+    return go("/compte")
+
+
+# -- identity and messages ---------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/compte/identite", methods=["GET", "POST"])
+@signed_in
+def identity() -> Response:
+    """What new requests begin with."""
+    if request.method == "GET":
+        kept = own(office(), myself()).account.profile
+        return _identity_page({name: str(kept.get(name, "")) for name in _PROFILE})
+    given = {name: request.form.get(name, "")[:200] for name in _PROFILE}
+    boxes = [request.form.get(f"birth_{part}", "").strip()[:4] for part in ("year", "month", "day")]
+    given["birth_date"] = "-".join(one.zfill(2) for one in boxes) if any(boxes) else ""
+    try:
+        save_profile(office(), myself(), given)
+    except Refused as closed:
+        return _identity_page(given, sentence(closed.reason), _wrong(closed, given))
+    session["note"] = say("own.identity_kept")
+    return go("/compte")
+
+
+def _wrong(closed: Refused, given: dict[str, str]) -> str:
+    names = {name: given[name] for name in NAMES if given[name].strip()}
+    return first_wrong(names) if closed.reason.code in REFUSALS else "birth_date"
+
+
+def _identity_page(given: dict[str, str], error: str = "", wrong: str = "") -> Response:
+    errors = [(f"#{wrong}", error)] if error else []
+    kept = own(office(), myself()).account.profile
+    fixed, _ = vouched(kept)
+    shown = {**given, **{name: str(kept[name]) for name in fixed if name in kept}}
+    said = [(say(f"own.{name}"), _said(name, shown[name])) for name in _PROFILE if name in fixed]
+    born = dict(zip(("year", "month", "day"), [*shown["birth_date"].split("-"), "", ""], strict=False))
+    return page(
+        "citizen/account_identity.html", 422 if error else 200, errors=errors, wrong=wrong, given=shown, fixed=fixed, said=said,
+        born=born, back="/compte",
+    )  # fmt: skip
+
+
+@blueprint.route("/compte/messages", methods=["GET", "POST"])
+@signed_in
+def messages() -> Response:
+    if request.method == "GET":
+        known = own(office(), myself())
+        return page(
+            "citizen/account_messages.html",
+            errors=[],
+            wishes=known.wishes,
+            languages=OFFERED,
+            emails=known.emails,
+            back="/compte",
+        )
+    spoken = request.form.get("language", "")
+    wishes = Wishes(
+        spoken if spoken in OFFERED else OFFERED[0],
+        request.form.get("email") == "1",
+        request.form.get("reminders") == "1",
+    )
+    save_wishes(office(), myself(), wishes)
+    session["note"] = say("own.wishes_kept")
+    return go(f"/compte?{ASKED}={wishes.language}")
+
+
+# -- devices -----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/compte/appareils", methods=["GET", "POST"])
+@signed_in
+def devices() -> Response:
+    """Where one is signed in; `session` names the one to end, `elsewhere` all others."""
+    if request.method == "POST":
+        if door := proves_anew("/compte/appareils"):
+            return door
+        if request.form.get("elsewhere"):
+            sign_out_elsewhere(office(), myself(), session_token())
+        else:
+            sign_out_of(office(), myself(), request.form.get("session", "")[:64])
+        session["note"] = say("own.signed_out")
+        return go("/compte/appareils" if myself().id else "/")
+    here = token_digest(session_token())
+    lines = [
+        DeviceLine(one.token_sha256, one.device or say("account.some_device"), moment_of(one.seen_at),
+                   one.token_sha256 == here)
+        for one in sessions_of(office(), myself())
+    ]  # fmt: skip
+    return page("citizen/account_devices.html", errors=[], lines=lines, note=session.pop("note", ""), back="/compte")
+
+
+# -- one's data --------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/compte/consultations")
+@signed_in
+def consultations() -> Response:
+    """Who of the administration opened one's dossiers: as what, never by name."""
+    lines = [
+        (dossier.number, label(book.identity.title) if book else dossier.procedure, _reader(reading.role), reading.at)
+        for reading, dossier in readings_of_mine(office(), myself())
+        for book in (book_of(dossier.procedure),)
+    ]
+    return page("citizen/account_readings.html", errors=[], lines=lines, back="/compte")
+
+
+def _reader(role: str) -> str:
+    if not role:
+        return say("own.a_controller")
+    agency = office().directory.agencies.get(agency_of(role))
+    return f"{role_label(role)}, {label(agency.label)}" if agency else role_label(role)
+
+
+@blueprint.get("/compte/donnees.json")
+@signed_in
+def data() -> Response:
+    """All that is kept, to take away."""
+    text = json.dumps(export_own(office(), myself()), ensure_ascii=False, indent=1)
+    return file_response(text.encode(), "application/json", "mes-donnees.json")
+
+
+@blueprint.route("/compte/supprimer", methods=["GET", "POST"])
+@signed_in
+def erase() -> Response:
+    """Says what goes and what stays, then does it."""
+    if door := proves_anew("/compte/supprimer"):
+        return door
+    if request.method == "GET":
+        return page("citizen/account_erase.html", errors=[], back="/compte")
+    try:
+        erase_own(office(), myself())
+    except Refused as closed:
+        return refused(closed.reason, "/compte")
+    session.clear()
+    return close_session(page("citizen/account_erased.html", errors=[]))

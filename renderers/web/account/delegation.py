@@ -1,0 +1,314 @@
+"""Acting for a company, a child, a relative, or on somebody's dossier: asking, giving, answering, ending, and changing hats."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask import Blueprint, Response, abort, request, session
+
+from engine.core.problems import Refused
+from engine.domain.common.names import LONGEST, REFUSALS, first_wrong
+from engine.records.dossier import Actor
+from engine.records.people import Mandate, MandateRole
+from engine.services.accounts import delegation as representation
+from engine.services.accounts.mandate_names import COMPANY, Standing, holder_shown, principal_shown
+from engine.services.applications.attachments import Upload
+from engine.services.applications.drafts import see
+from engine.services.context.app_context import NotFound
+from renderers.web.platform.access import agent, signed_in
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.request_context import (
+    ACTING,
+    actor,
+    asker,
+    day_of,
+    dossier_number,
+    file_response,
+    go,
+    myself,
+    office,
+    page,
+    safe_next,
+    say,
+)
+from renderers.web.shared.staff import desk_page
+
+blueprint = Blueprint("acting", __name__)
+
+_HOME = "/compte/entreprises"
+_ROLES: tuple[MandateRole, ...] = ("reader", "agent", "manager")
+_KINDS = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
+
+
+@blueprint.get("/compte/entreprises")
+@signed_in
+def home() -> Response:
+    """For whom I act; who acts for me, or for whoever I act for now."""
+    given = [one for one in representation.given(office(), actor()) if one.mandate.holder != actor().id]
+    return page(
+        "citizen/acting.html", errors=[], held=[_line(one) for one in representation.held(office(), myself())],
+        given=[_line(one) for one in given], here=session.get(ACTING, ""), principal=_principal(actor()),
+        may_give=representation.can_give(office(), actor(), session.get(ACTING, "")), note=session.pop("note", ""),
+    )  # fmt: skip
+
+
+def _principal(who: Actor) -> str:
+    return representation.principal_name(office(), who)
+
+
+def _line(one: Standing) -> dict[str, str]:
+    mandate = one.mandate
+    status = "over" if mandate.status == "active" and not one.active else mandate.status
+    parts = [say(f"acting.kind_{mandate.kind}"), say(f"acting.role_{mandate.role}")]
+    parts += [
+        label(book.identity.title) for name in mandate.procedures if (book := office().catalogue.procedures.get(name))
+    ]
+    if mandate.until:
+        parts.append(say("acting.until", day=day_of(mandate.until)))
+    someone = say("acting.someone")
+    return {
+        "id": mandate.id, "for": principal_shown(one) or someone, "by": holder_shown(one) or someone, "text": ", ".join(parts),
+        "status": status, "tag": {"active": "ok", "refused": "bad"}.get(status, ""), "said": say(f"acting.status_{status}"), "why": mandate.reason,
+    }  # fmt: skip
+
+
+@blueprint.post("/compte/agir")
+@signed_in
+def act() -> Response:
+    """Puts on another hat, or one's own again, and goes on with what it was needed for."""
+    chosen = request.form.get("mandate", "")[:60]
+    if chosen and representation.acting_for(office(), myself(), chosen) is None:
+        abort(404)
+    session.pop(ACTING, None)
+    if chosen:
+        session[ACTING] = chosen
+    return go(safe_next(request.form.get("suite"), "/dossiers"))
+
+
+@blueprint.post("/compte/mandats/<mandate_id>")
+@signed_in
+def answer(mandate_id: str) -> Response:
+    """Says yes or no to who asks, or ends what was given or held; `decline` and `leave` are asked once more first."""
+    said = request.form.get("do", "")
+    if said in ("decline", "leave"):
+        return _sure(mandate_id, said)
+    if said in ("accept", "refuse"):
+        reason = request.form.get("reason", "")[: representation.LONGEST_REASON * 2]
+        representation.answer(office(), myself(), mandate_id, said == "accept", reason)
+        return _done("answered")
+    who = myself() if session.get(ACTING) == mandate_id else actor()
+    representation.end(office(), who, mandate_id)
+    if session.get(ACTING) == mandate_id:
+        session.pop(ACTING, None)
+    back = request.form.get("dossier", "")[:20]
+    return _done("ended", f"/dossiers/{dossier_number(back)}/personnes" if back else _HOME)
+
+
+def _sure(mandate_id: str, said: str) -> Response:
+    """Raises `NotFound` for what is not theirs to refuse, or to lay down."""
+    known = representation.given(office(), myself()) if said == "decline" else representation.held(office(), myself())
+    open_ones = ("asked",) if said == "decline" else ("asked", "to_check", "active")
+    one = next((one for one in known if one.mandate.id == mandate_id and one.mandate.status in open_ones), None)
+    if one is None:
+        raise NotFound
+    line = _line(one)
+    name = line["by"] if said == "decline" else line["for"]
+    return page(
+        "citizen/confirm.html", title=say(f"acting.{said}_title", name=name), procedure="", back=_HOME, errors=[], token="",
+        revision=None, files=False, lines=[line["text"], say(f"acting.{said}_text", name=name)], warn=True, reason="",
+        ask_reason=say("acting.why_optional") if said == "decline" else "", keep=say("acting.sure_keep"),
+        button=say("acting.refuse" if said == "decline" else "acting.lay_down"),
+        hidden=[("do", "refuse" if said == "decline" else "end")],
+    )  # fmt: skip
+
+
+def _done(what: str, where: str = _HOME) -> Response:
+    session["note"] = say(f"acting.done_{what}")
+    return go(where)
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/compte/entreprises/nouvelle", methods=["GET", "POST"])
+@signed_in
+def company() -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("number", "name")}
+    if request.method == "GET":
+        return _form("company", given)
+    try:
+        representation.declare_company(office(), myself(), given["number"], given["name"], _proof())
+    except Refused as closed:
+        fields = {"company_number": "number", "already_asked": "number", **dict.fromkeys(REFUSALS, "name")}
+        return _form("company", given, closed, fields.get(closed.reason.code, "proof"))
+    return _done("company")
+
+
+@blueprint.route("/compte/personnes/procuration", methods=["GET", "POST"])
+@signed_in
+def proxy() -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names")}
+    if request.method == "GET":
+        return _form("proxy", given)
+    try:
+        representation.declare_proxy(office(), myself(), given, _proof())
+    except Refused as closed:
+        return _form("proxy", given, closed, first_wrong(given) if closed.reason.code in REFUSALS else "proof")
+    return _done("company")
+
+
+def _proof() -> Upload | None:
+    file = request.files.get("proof")
+    return Upload(file.filename, file.read()) if file and file.filename else None
+
+
+@blueprint.route("/compte/enfants/nouveau", methods=["GET", "POST"])
+@signed_in
+def child() -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names", "day", "month", "year")}
+    if request.method == "GET":
+        return _form("child", given)
+    try:
+        born = date(*(int(given[part]) for part in ("year", "month", "day")))
+    except ValueError:
+        return _form("child", given, None, "day", say("acting.wrong_day"))
+    try:
+        representation.declare_child(office(), myself(), given, born)
+    except Refused as closed:
+        return _form("child", given, closed, first_wrong(given) if closed.reason.code in REFUSALS else "day")
+    return _done("child")
+
+
+@blueprint.route("/compte/personnes/nouvelle", methods=["GET", "POST"])
+@signed_in
+def person() -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("phone", "name")}
+    if request.method == "GET":
+        return _form("person", given)
+    try:
+        representation.ask_person(office(), myself(), given["phone"], given["name"], asker=asker())
+    except Refused as closed:
+        return _form("person", given, closed, "name" if closed.reason.code in REFUSALS else "phone")
+    return _done("person" + _silent())
+
+
+# -- giving ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/compte/entreprises/inviter", methods=["GET", "POST"])
+@signed_in
+def invite() -> Response:
+    return _invite("")
+
+
+@blueprint.route("/dossiers/<number>/personnes", methods=["GET", "POST"])
+@signed_in
+def people(number: str) -> Response:
+    """Who else sees this dossier, and letting somebody in. Readers do neither."""
+    if actor().only_reads:
+        raise NotFound
+    return _invite(see(office(), actor(), dossier_number(number)).id, number)
+
+
+def _invite(dossier: str, number: str = "") -> Response:
+    given = {name: request.form.get(name, "")[:200] for name in ("phone", "role", "until")}
+    if request.method == "GET":
+        return _invite_page(given, dossier, number)
+    try:
+        until = date.fromisoformat(given["until"]) if given["until"] else None
+    except ValueError:
+        return _invite_page(given, dossier, number, say("acting.wrong_day"))
+    role = next((one for one in _ROLES if one == given["role"]), "reader")
+    try:
+        representation.give(
+            office(), actor(), session.get(ACTING, ""), given["phone"], role, until=until, dossier_id=dossier,
+            procedures=tuple(request.form.getlist("procedure")[:100]) if not dossier else (), asker=asker(),
+        )  # fmt: skip
+    except Refused as closed:
+        if closed.reason.code in ("too_many_tries", "mandate_bounds"):
+            return refused(closed.reason, _HOME)
+        return _invite_page(given, dossier, number, sentence(closed.reason))
+    return _done("given" + _silent(), f"/dossiers/{number}/personnes" if number else _HOME)
+
+
+def _silent() -> str:
+    """The end of the words for who has no proven telephone: what they ask is told by no SMS."""
+    return "" if representation.is_told_by_sms(office(), myself()) else "_silent"
+
+
+def _invite_page(given: dict[str, str], dossier: str, number: str, error: str = "") -> Response:
+    there = [one for one in representation.given(office(), actor()) if dossier and dossier in one.mandate.dossiers]
+    books = sorted(office().catalogue.procedures.values(), key=lambda book: label(book.identity.title))
+    return page(
+        "citizen/acting_invite.html", 422 if error else 200, errors=[("#phone", error)] if error else [], given=given,
+        dossier=number, lines=[_line(one) for one in there], roles=_ROLES[:2] if dossier else _ROLES,
+        procedures=[] if dossier else [(book.id, label(book.identity.title)) for book in books],
+        chosen=request.form.getlist("procedure"), note=session.pop("note", "") if number else "",
+        may_give=representation.can_give(office(), actor(), session.get(ACTING, "")),
+        back=f"/dossiers/{number}" if number else _HOME,
+    )  # fmt: skip
+
+
+def _form(
+    kind: str, given: dict[str, str], closed: Refused | None = None, field: str = "", error: str = ""
+) -> Response:
+    if closed is not None and closed.reason.code == "too_many_tries":
+        return refused(closed.reason, _HOME)
+    error = sentence(closed.reason) if closed is not None else error
+    errors = [(f"#{field}", error)] if error else []
+    return page(
+        "citizen/acting_form.html", 422 if error else 200, errors=errors, kind=kind, given=given, wrong=field if error else "",
+        text=say(f"acting.{kind}_text" + (_silent() if kind == "person" else "")),
+        back=_HOME,
+    )  # fmt: skip
+
+
+# -- an administrator's eyes -------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent/representants")
+@agent()
+def to_check() -> Response:
+    return _waiting()
+
+
+def _waiting(closed: Refused | None = None, at: str = "") -> Response:
+    """What waits for an administrator's eyes; `at`: the one that was refused, and why."""
+    waiting = [(one, _line(one)) for one in representation.to_check(office(), actor())]
+    lines = [{**line, "number": _company_number(one), "known": one.principal.name, "name": ""} for one, line in waiting]
+    field, error = "", ""
+    if closed is not None:
+        field = "name" if closed.reason.code in REFUSALS else "why"
+        error = say("acting.why_missing") if field == "why" else sentence(closed.reason)
+    for line in (one for one in lines if one["id"] == at):
+        line["name"] = request.form.get("name", "")[: 2 * LONGEST]
+    return desk_page(
+        "agent/representatives.html", 422 if error else 200, lines=lines, note=session.pop("desk_note", ""), error=error, at=at,
+        wrong=field, errors=[(f"#{field}-{at}", error)] if error else [], longest=representation.LONGEST_REASON,
+        longest_name=LONGEST,
+    )  # fmt: skip
+
+
+def _company_number(one: Standing) -> str:
+    return one.principal.login.removeprefix(COMPANY) if one.mandate.kind == "company" else ""
+
+
+@blueprint.get("/agent/representants/<mandate_id>/document")
+@agent()
+def proof(mandate_id: str) -> Response:
+    name, content = representation.proof_of(office(), actor(), mandate_id)
+    return file_response(content, _KINDS.get(name.rpartition(".")[2].lower(), "application/octet-stream"), name)
+
+
+@blueprint.post("/agent/representants/<mandate_id>")
+@agent()
+def check(mandate_id: str) -> Response:
+    reason = request.form.get("reason", "")[: representation.LONGEST_REASON * 2]
+    name, yes = request.form.get("name", "")[: 2 * LONGEST], request.form.get("do") == "accept"
+    try:
+        done: Mandate = representation.check(office(), actor(), mandate_id, yes, reason, name=name)
+    except Refused as closed:
+        return _waiting(closed, mandate_id)
+    session["desk_note"] = say(f"acting.status_{done.status}")
+    return go("/agent/representants")

@@ -1,0 +1,64 @@
+"""Signing in with an identity provider: there and back, with what this browser must bring back in its signed cookie."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Blueprint, Response, redirect, request, session
+
+from engine.core.problems import Refused
+from engine.services.sign_in.identity_provider import begin, finish
+from renderers.web.account.sign_in import entered
+from renderers.web.platform.access import proves_anew, public
+from renderers.web.platform.errors import refused
+from renderers.web.platform.request_context import actor, device, go, office, safe_next, say
+
+blueprint = Blueprint("identity_signin", __name__)
+
+_ASKED = "identity"
+
+
+def _back() -> str:
+    return f"{office().settings.base_url}/connexion/identite/retour"
+
+
+@blueprint.get("/connexion/identite")
+@public
+def leave() -> Response:
+    """To the provider; `lier=1` joins it to the account that is signed in here."""
+    joining = request.args.get("lier") == "1" and bool(actor().id)
+    if joining and (door := proves_anew("/compte")):
+        return door
+    try:
+        begun = begin(office(), _back())
+    except Refused as closed:
+        return refused(closed.reason, "/connexion")
+    session[_ASKED] = {"state": begun.state, "nonce": begun.nonce, "verifier": begun.verifier, "joining": joining}
+    if following := safe_next(request.args.get("suite"), ""):
+        session["next"] = following
+    answer = redirect(begun.address, code=303)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer  # type: ignore[return-value]
+
+
+@blueprint.get("/connexion/identite/retour")
+@public
+def come_back() -> Response:
+    """Back from the provider. What was asked serves once."""
+    asked = session.pop(_ASKED, None)
+    state = request.args.get("state", "")[:200]
+    if not isinstance(asked, dict) or not hmac.compare_digest(str(asked.get("state", "")).encode(), state.encode()):
+        return go("/connexion")
+    if request.args.get("error") or not request.args.get("code"):
+        session["note"] = say("identity.given_up")
+        return go("/compte" if asked["joining"] else "/connexion")
+    joining = actor() if asked["joining"] and actor().id else None
+    code = request.args.get("code", "")[:2000]
+    try:
+        signed = finish(office(), _back(), code, asked["nonce"], asked["verifier"], joining=joining, device=device())
+    except Refused as closed:
+        return refused(closed.reason, "/compte" if joining else "/connexion")
+    if signed is None:
+        session["note"] = say("identity.joined")
+        return go("/compte")
+    return entered(signed, keep=False)

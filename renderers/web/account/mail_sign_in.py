@@ -1,0 +1,97 @@
+"""Signing in by e-mail, and what to do without the phone: the same door beside the number and its code."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refused
+from engine.services.sign_in.mail_links import follow_link, send_link, why_not_link
+from renderers.web.account.sign_in import entered
+from renderers.web.platform.access import public
+from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.request_context import (
+    asker,
+    device,
+    go,
+    language,
+    note_served,
+    office,
+    page,
+    safe_next,
+    say,
+)
+
+blueprint = Blueprint("mail_signin", __name__)
+
+_MARK = "link_mark"
+
+
+@blueprint.route("/connexion/courriel", methods=["GET", "POST"])
+@public
+def ask_email() -> Response:
+    following = safe_next(request.values.get("suite"), "")
+    if request.method == "GET":
+        return _email_page(following)
+    typed = request.form.get("email", "")[:254]
+    try:
+        sent = send_link(office(), typed, asker=asker(), language=language())
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, "/connexion/courriel")
+        return _email_page(following, typed, sentence(closed.reason))
+    note_served()
+    session[_MARK], session["link_email"] = sent.mark, sent.email
+    if following:
+        session["next"] = following
+    return go("/connexion/courriel/envoye")
+
+
+def _email_page(following: str, typed: str = "", error: str = "") -> Response:
+    errors = [("#email", error)] if error else []
+    return page(
+        "citizen/sign_in_email.html", 422 if error else 200, errors=errors, email=typed, next=following, back="/connexion",
+        kept=bool(session.get("aside")),
+    )  # fmt: skip
+
+
+@blueprint.get("/connexion/courriel/envoye")
+@public
+def sent() -> Response:
+    email = session.get("link_email", "")
+    if not email:
+        return go("/connexion/courriel")
+    return page("citizen/link_sent.html", email=email, back="/connexion/courriel")
+
+
+@blueprint.route("/connexion/lien/<token>", methods=["GET", "POST"])
+@public
+def follow(token: str) -> Response:
+    """A button, for machines open links; then the session."""
+    token, mark = token[:100], str(session.get(_MARK, ""))
+    why = why_not_link(office(), token, mark)
+    if why is None and request.method == "POST":
+        keep = request.form.get("keep") == "1"
+        try:
+            signed = follow_link(office(), token, mark, keep=keep, device=device())
+        except Refused as closed:
+            why = closed.reason.code
+        else:
+            session.pop(_MARK, None)
+            session.pop("link_email", None)
+            return entered(signed, keep)
+    if why is not None:
+        answer = page(
+            "citizen/link_shut.html",
+            410 if why == "link_over" else 403,
+            title=say(f"mail.{why}"),
+            text=say(f"mail.{why}_text"),
+        )
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+    return page("citizen/link_open.html")
+
+
+@blueprint.get("/connexion/numero-perdu")
+@public
+def lost_phone() -> Response:
+    return page("citizen/lost_phone.html", back="/connexion")

@@ -1,0 +1,262 @@
+"""A phone number, a code by SMS, a session: the same door for a new request and to follow an old one. A code that is late keeps
+nobody from beginning (`claims`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refusal, Refused
+from engine.core.values import digits_only
+from engine.records.dossier import Actor
+from engine.services.accounts.applicant_account import own
+from engine.services.applications.drafts import see
+from engine.services.context.app_context import NotFound
+from engine.services.context.contact_parsing import read_phone
+from engine.services.sign_in.applicant_sign_in import check_code, send_code
+from engine.services.sign_in.sessions import SignedIn
+from engine.services.sign_in.unverified_drafts import adopt, claim_other, claimed_phone, forsake
+from renderers.html.controls import national
+from renderers.i18n.translations import SPOKEN
+from renderers.web.citizen.start import begun_by
+from renderers.web.citizen.submit import send_declared
+from renderers.web.platform.access import public
+from renderers.web.platform.errors import WAITS, refused, sentence, until_then
+from renderers.web.platform.languages import ASKED
+from renderers.web.platform.request_context import (
+    CLAIM,
+    actor,
+    asker,
+    claimant,
+    close_session,
+    device,
+    dossier_number,
+    forget_all,
+    go,
+    known_browser,
+    language,
+    new_token,
+    note_served,
+    office,
+    open_session,
+    page,
+    safe_next,
+    say,
+    session_token,
+)
+
+blueprint = Blueprint("signin", __name__)
+
+_MARK = "code_mark"  # in the browser's signed cookie: a code opens for the browser that asked for it
+
+
+@blueprint.get("/connexion")
+@public
+def ask_phone() -> Response:
+    return _phone_page(safe_next(request.args.get("suite"), ""), mine=request.args.get("brouillon") == "1")
+
+
+@blueprint.post("/connexion")
+@public
+def send() -> Response:
+    typed = request.form.get("phone", "")[:40]
+    following = safe_next(request.form.get("suite"), "")
+    if following:
+        session["next"] = following
+    again = "1" if request.form.get("again") else ""
+    try:
+        sent = send_code(office(), typed, asker=asker(), language=language(), mark=_mark())
+    except Refused as closed:
+        if closed.reason.code == "code_too_soon" and _is_awaited(typed):
+            session["note"] = sentence(closed.reason)
+            return go("/connexion/code")
+        if closed.reason.code in WAITS:
+            if not _goes_on():
+                return refused(closed.reason, "/connexion")
+            session["phone"] = read_phone(typed)
+            return _locked(closed.reason)
+        return _phone_page(following, typed, sentence(closed.reason), request.form.get("mine") == "1")
+    note_served()
+    session["phone"] = sent.phone
+    if request.form.get("mine") == "1" and claimant().id:
+        claim_other(office(), claimant(), sent.phone)
+    if again:
+        session["note"] = say("code.sent_again")
+    return go("/connexion/code")
+
+
+def _mark() -> str:
+    """What this browser brings back with the code, the same as long as it waits for one."""
+    return str(session.setdefault(_MARK, new_token()))
+
+
+def _is_awaited(typed: str) -> bool:
+    """Is this the number whose code this browser waits for? Another number's page is never shown instead."""
+    try:
+        return read_phone(typed) == session.get("phone")
+    except Refused:
+        return False
+
+
+def _phone_page(following: str, typed: str = "", error: str = "", mine: bool = False) -> Response:
+    """`mine`: the number given for the draft of this browser was not the right one."""
+    errors = [("#phone", error)] if error else []
+    return page(
+        "citizen/sign_in.html", 422 if error else 200, errors=errors, phone=typed, next=following, back="/",
+        kept=bool(session.get("aside")), provider=office().identity.label if office().identity else "",
+        note=session.pop("note", ""), mine=mine and bool(claimant().id),
+    )  # fmt: skip
+
+
+@blueprint.get("/connexion/code")
+@public
+def ask_code() -> Response:
+    """Also where somebody proves, later, the number that they gave; `suite` is where they were."""
+    if following := safe_next(request.args.get("suite"), ""):
+        session["next"] = following
+        session.pop("sending", None)
+    if not session.get("phone"):
+        session["phone"] = claimed_phone(office(), claimant())
+    if not session["phone"]:
+        return go("/connexion")
+    return _code_page()
+
+
+def _code_page(error: str = "", status: int = 422) -> Response:
+    phone = national(session["phone"]).replace(" ", "\u00a0")
+    errors = [("#code", error)] if error else []
+    unproven = bool(claimant().id)
+    return page(
+        "citizen/code.html", status if error else 200, errors=errors, phone=phone, note=session.pop("note", ""),
+        unproven=unproven, sending=unproven and bool(session.get("sending")), goes_on=bool(session.get("opening")),
+        draft=_draft() if unproven else "",
+    )  # fmt: skip
+
+
+def _draft() -> str:
+    """Where what they began goes on without a code: never a page that sends back here for one."""
+    following = safe_next(session.get("next"), "/dossiers")
+    parts = following.partition("?")[0].split("/")
+    if (
+        parts[1] == "dossiers"
+        and len(parts) > 2
+        and parts[2].isdigit()
+        and parts[3:4] not in (["demande"], ["verification"])
+    ):
+        return f"/dossiers/{parts[2]}/demande"
+    return following
+
+
+def _goes_on() -> bool:
+    """Is there something to go on with, although no code comes?"""
+    return bool(session.get("opening")) or bool(claimant().id)
+
+
+def _locked(reason: Refusal) -> Response:
+    """Too many tries: said where whoever was about to begin finds the way on."""
+    answer = _code_page(until_then(reason), 429)
+    answer.headers["Retry-After"] = str(int(str(reason.facts["minutes"])) * 60)
+    return answer
+
+
+@blueprint.post("/connexion/code")
+@public
+def check() -> Response:
+    phone = session.get("phone", "")
+    if not phone:
+        return go("/connexion")
+    keep = request.form.get("keep") == "1"
+    try:
+        signed = check_code(
+            office(), phone, request.form.get("code", "")[:20], keep=keep, device=device(), mark=session.get(_MARK, ""),
+            browser=known_browser(),
+        )  # fmt: skip
+    except Refused as closed:
+        return _code_page(sentence(closed.reason))
+    return entered(signed, keep)
+
+
+def entered(signed: SignedIn, keep: bool) -> Response:
+    """Lets in, to what the person was about to do, in the language they chose. What was begun in this browser under the number
+    they proved is theirs from here on; about anything else begun in it they are asked."""
+    left = adopt(office(), signed.actor, session_token(CLAIM)) if session_token(CLAIM) else ()
+    address = "/dossiers/de-cet-appareil" if left else where_next(signed.actor)
+    spoken = own(office(), signed.actor).wishes.language
+    if spoken != language() and spoken in SPOKEN:
+        address += ("&" if "?" in address else "?") + f"{ASKED}={spoken}"
+    answer = open_session(go(address), signed, keep=keep)
+    return answer if left or not session_token(CLAIM) else close_session(answer, CLAIM)
+
+
+def where_next(who: Actor) -> str:
+    """What the person was about to do: send or begin a request, follow a dossier, or open a page."""
+    session.pop("phone", None)
+    session.pop(_MARK, None)
+    opening = session.pop("opening", None)
+    followed = session.pop("followed", "")
+    following = session.pop("next", "")
+    sending = session.pop("sending", None)
+    if isinstance(sending, Mapping):
+        return send_declared(who, str(sending["number"]), int(sending["revision"]) + 1)
+    if isinstance(opening, Mapping):
+        return begun_by(who, opening)
+    if followed:
+        try:
+            see(office(), who, dossier_number(followed))
+        except NotFound:
+            return "/dossiers?introuvable=1"
+        return f"/dossiers/{followed}"
+    return safe_next(following, "/dossiers")
+
+
+@blueprint.route("/deconnexion", methods=["GET", "POST"])
+@public
+def leave() -> Response:
+    """Signs out. Who has not proven their number comes back by no code: what they began here goes with them."""
+    said = "unproven.leave" if claimant().id and not actor().id else "sign_out"
+    if request.method == "POST":
+        answer = close_session(go("/"))
+        if said == "unproven.leave":
+            forsake(office(), session_token(CLAIM))
+            answer = close_session(answer, CLAIM)
+        forget_all()
+        return answer
+    return page(
+        "citizen/confirm.html", title=say(f"{said}.title"), lines=[say(f"{said}.text")], button=say(f"{said}.button"),
+        keep=say(f"{said}.keep"), back="/dossiers", procedure="", errors=[], ask_reason="", reason="",
+        warn=said == "unproven.leave", files=False, token="", revision=None,
+    )  # fmt: skip
+
+
+@blueprint.route("/suivi", methods=["GET", "POST"])
+@public
+def follow() -> Response:
+    """Number and phone; whether they go together is said only to who holds the phone."""
+    if request.method == "GET":
+        return _follow_page("", "")
+    typed, phone = request.form.get("number", "")[:40], request.form.get("phone", "")[:40]
+    digits = digits_only(typed)
+    if len(digits) != 11:
+        return _follow_page(typed, phone, number_error=say("follow.number_wrong"))
+    try:
+        sent = send_code(office(), phone, asker=asker(), language=language(), mark=_mark())
+    except Refused as closed:
+        if closed.reason.code == "code_too_soon" and _is_awaited(phone):
+            session["followed"] = digits
+            return go("/connexion/code")
+        if closed.reason.code in WAITS:
+            return refused(closed.reason, "/suivi")
+        return _follow_page(typed, phone, phone_error=sentence(closed.reason))
+    note_served()
+    session["phone"], session["followed"] = sent.phone, digits
+    return go("/connexion/code")
+
+
+def _follow_page(typed: str, phone: str, number_error: str = "", phone_error: str = "") -> Response:
+    faults = (("#number", number_error), ("#phone", phone_error))
+    errors = [(href, said) for href, said in faults if said]
+    return page(
+        "citizen/follow.html", 422 if errors else 200, errors=errors, number_typed=typed, phone=phone,
+        number_error=number_error, phone_error=phone_error,
+    )  # fmt: skip

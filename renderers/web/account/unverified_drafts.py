@@ -1,0 +1,145 @@
+"""Going on without a code that has not come, and what becomes of such a draft when its browser meets an account that cannot
+simply have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, cast
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refused
+from engine.records.dossier import Dossier
+from engine.services.context.app_context import NotFound
+from engine.services.sign_in.unverified_drafts import (
+    Choice,
+    Waiting,
+    adopt,
+    claim_other,
+    forsake,
+    go_on_unproven,
+    waiting,
+)
+from renderers.html.controls import national
+from renderers.web.account.sign_in import where_next
+from renderers.web.citizen.start import begun_by
+from renderers.web.platform.access import public, signed_in
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import refused
+from renderers.web.platform.request_context import (
+    CLAIM,
+    PROOF,
+    actor,
+    asker,
+    claimant,
+    close_session,
+    day_of,
+    device,
+    go,
+    language,
+    myself,
+    note_served,
+    office,
+    open_session,
+    page,
+    say,
+    session_token,
+)
+
+blueprint = Blueprint("claims", __name__)
+_CHOICES: Final[tuple[Choice, ...]] = ("this", "other")
+
+
+@blueprint.post("/connexion/sans-code")
+@public
+def go_on() -> Response:
+    """Begins the request that waits for a code, for this browser alone. The same for every number."""
+    phone, opening = session.get("phone", ""), session.get("opening")
+    if not phone or not isinstance(opening, Mapping) or actor().id:
+        return go("/connexion")
+    who, signed = claimant(), None
+    try:
+        if who.id:
+            claim_other(office(), who, phone)
+        else:
+            signed = go_on_unproven(office(), phone, asker=asker(), device=device())
+            who = replace(signed.actor, language=language())
+            note_served()
+    except Refused as closed:
+        return refused(closed.reason, PROOF)
+    try:
+        answer = go(begun_by(who, opening))
+    except (Refused, NotFound):
+        if signed is not None:
+            forsake(office(), signed.token)
+        raise
+    session.pop("opening", None)
+    return open_session(answer, signed, CLAIM, keep=True) if signed is not None else answer
+
+
+# -- what an account cannot simply have --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One draft to choose about: what is said of it, and of each choice."""
+
+    name: str
+    title: str
+    begun: str
+    this: str
+    other: str
+    rival: bool
+    error: str = ""
+
+
+@blueprint.route("/dossiers/de-cet-appareil", methods=["GET", "POST"])
+@signed_in
+def choose() -> Response:
+    """The draft of this browser beside the one they have already, or begun under another number than theirs."""
+    token = session_token(CLAIM)
+    found = waiting(office(), myself(), token)
+    if request.method == "POST":
+        chosen = {one.draft.number: choice for one in found if (choice := _chosen(one)) is not None}
+        found = adopt(office(), myself(), token, chosen)
+    if not found:
+        return close_session(go(where_next(myself())), CLAIM)
+    asked = [_asked(one, request.method == "POST") for one in found]
+    errors = [(f"#{one.name}", one.error) for one in asked if one.error]
+    return page("citizen/claim.html", 422 if errors else 200, asked=asked, errors=errors)
+
+
+def _chosen(one: Waiting) -> Choice | None:
+    given = request.form.get(_name(one), "")
+    return cast(Choice, given) if given in _CHOICES else None
+
+
+def _name(one: Waiting) -> str:
+    return f"d{one.draft.number}"
+
+
+def _asked(one: Waiting, sent: bool) -> Asked:
+    outline, rival = office().catalogue.outline(one.draft.procedure), one.rival
+    begun = say("unproven.choose.begun", day=_day(one.draft), phone=national(one.phone).replace(" ", "\u00a0"))
+    this, other = say("unproven.choose.mine"), say("unproven.choose.not_mine")
+    if rival is not None:
+        this = say("unproven.choose.this", what=_what(one.draft))
+        other = say("unproven.choose.other", day=_day(rival), what=_what(rival))
+    return Asked(
+        _name(one), label(outline.title) if outline else one.draft.procedure, begun, this, other, rival is not None,
+        say("unproven.choose.choose_one") if sent else "",
+    )  # fmt: skip
+
+
+def _day(draft: Dossier) -> str:
+    return day_of(draft.created_at)
+
+
+def _what(draft: Dossier) -> str:
+    """What a draft holds, so that one is told from the other."""
+    count = len(draft.answers)
+    counts = [say("unproven.choose.answers", count=count) if count else say("unproven.choose.empty")]
+    if draft.attachments:
+        counts.append(say("unproven.choose.files", count=len(draft.attachments)))
+    return ", ".join(one for one in (*counts, draft.label) if one)

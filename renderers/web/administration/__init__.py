@@ -1,0 +1,1 @@
+"""Offices, teams, jobs, own account."""

@@ -1,0 +1,184 @@
+"""What people of the administration see of themselves: their second factor, their password, where they are signed in, what
+they looked into."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, request, session
+
+from engine.core.problems import Refused
+from engine.core.values import Plain
+from engine.domain.messages.preferences import HOWS, Tidings, how_named
+from engine.services.accounts.access_log import my_readings
+from engine.services.audit.journal_search import my_questions
+from engine.services.sign_in.agent_sign_in import change_password, factor_of, renew_recovery
+from engine.services.sign_in.sessions import sessions_of, sign_out_elsewhere
+from engine.services.worker.agent_notifications import own_tidings, wish_tidings
+from renderers.web.agents.sign_in import recovery_page
+from renderers.web.auditors.journal_search import question_href
+from renderers.web.platform.access import agent, auditor, proves_anew
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.request_context import (
+    AGENT_DESK,
+    actor,
+    client,
+    close_session,
+    go,
+    known_browser,
+    language,
+    moment_of,
+    office,
+    say,
+    session_token,
+)
+from renderers.web.shared.journal_queries import question_said
+from renderers.web.shared.staff import book_of, desk_page
+
+blueprint = Blueprint("own_desk", __name__)
+
+
+@blueprint.get("/agent/compte")
+@agent()
+def agent_account() -> Response:
+    return _account_page()
+
+
+@blueprint.get("/audit/compte")
+@auditor
+def auditor_account() -> Response:
+    return _account_page()
+
+
+def _account_page(error: str = "", wish: Tidings | None = None) -> Response:
+    """With what is wrong: of the code, or of the `wish` as it was typed."""
+    factor, here = factor_of(office(), actor()), _desk()
+    return desk_page(
+        "desk/account.html", 422 if error else 200, home=f"/{here}",
+        errors=[("#email" if wish else "#code", error)] if error else [], hows=HOWS,
+        tidings=(wish or own_tidings(office(), actor())) if here == AGENT_DESK else None,
+        tidings_error=error if wish else "",
+        factor=moment_of(factor.since) if factor and factor.since else "",
+        left=len(factor.recovery) if factor else 0, note=session.pop("desk_note", ""),
+        sessions=[(one.device or say("account.some_device"), moment_of(one.seen_at))
+                  for one in sessions_of(office(), actor())],
+    )  # fmt: skip
+
+
+def _desk() -> str:
+    return str(g.get("desk", AGENT_DESK))
+
+
+@blueprint.post("/agent/compte")
+@agent()
+def agent_recovery() -> Response:
+    return _recovery()
+
+
+@blueprint.post("/audit/compte")
+@auditor
+def auditor_recovery() -> Response:
+    return _recovery()
+
+
+def _recovery() -> Response:
+    """New recovery codes for a code of the application; or every other session ended, or how an agent is told."""
+    if request.form.get("act") == "elsewhere":
+        if door := proves_anew(f"/{_desk()}/compte"):
+            return door
+        sign_out_elsewhere(office(), actor(), session_token(_desk()))
+        session["desk_note"] = say("account.out_elsewhere")
+        return go(f"/{_desk()}/compte")
+    if request.form.get("act") == "tidings" and _desk() == AGENT_DESK:
+        return _wish()
+    if factor_of(office(), actor()) is None:
+        return go(f"/{_desk()}/compte")  # no application: no code to ask for
+    try:
+        codes = renew_recovery(office(), actor(), request.form.get("code", "")[:40], client(), known_browser())
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, f"/{_desk()}/compte")
+        return _account_page(sentence(closed.reason))
+    return recovery_page(_desk(), codes, f"/{_desk()}/compte")
+
+
+def _wish() -> Response:
+    how, email = request.form.get("how", ""), request.form.get("email", "")[:254]
+    before = own_tidings(office(), actor())
+    try:
+        after = wish_tidings(office(), actor(), how, email, language())
+    except Refused as closed:
+        return _account_page(sentence(closed.reason), Tidings(how_named(how), email))
+    key = "saved_never" if after.how == "never" else "saved_welcome" if after.email != before.email else "saved"
+    session["desk_note"] = say(f"tidings.{key}", email=after.email)
+    return go("/agent/compte")
+
+
+@blueprint.route("/agent/compte/mot-de-passe", methods=["GET", "POST"])
+@agent()
+def agent_password() -> Response:
+    return _password()
+
+
+@blueprint.route("/audit/compte/mot-de-passe", methods=["GET", "POST"])
+@auditor
+def auditor_password() -> Response:
+    return _password()
+
+
+def _password() -> Response:
+    if request.method == "GET":
+        return _password_page()
+    given = {name: request.form.get(name, "") for name in ("before", "password", "again")}
+    if given["password"] != given["again"]:
+        return _password_page(say("password.differs"))
+    try:
+        change_password(office(), actor(), given["before"], given["password"], client(), known_browser())
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, f"/{_desk()}/compte")
+        return _password_page(sentence(closed.reason))
+    return close_session(go(f"/{_desk()}/connexion"), _desk())
+
+
+def _password_page(error: str = "") -> Response:
+    errors = [("#password", error)] if error else []
+    back = f"/{_desk()}/compte"
+    return desk_page("desk/new_password.html", 422 if error else 200, errors=errors, back=back, asks_before=True)
+
+
+@blueprint.get("/audit/mes-consultations")
+@auditor
+def auditor_readings() -> Response:
+    return _readings("/audit/dossiers")
+
+
+@blueprint.get("/agent/mes-consultations")
+@agent()
+def agent_readings() -> Response:
+    return _readings("/agent/dossiers")
+
+
+def _readings(at: str) -> Response:
+    lines = [
+        (
+            f"{at}/{dossier.number}",
+            dossier.number,
+            label(book.identity.title) if book else dossier.procedure,
+            reading.at,
+        )
+        for reading, dossier in my_readings(office(), actor())
+        for book in (book_of(dossier.procedure),)
+    ]
+    asked = [
+        (moment_of(one.at), say(f"events.noted_{one.kind}"), *_question(one.body))
+        for one in my_questions(office(), actor())
+    ]
+    return desk_page("desk/readings.html", lines=lines, asked=asked, home=f"/{_desk()}")
+
+
+def _question(body: Plain) -> tuple[str, str]:
+    """What was asked of the journals, in words, and where it is asked again; or the order of a file."""
+    said = body if isinstance(body, dict) else {}
+    if "first" not in said:
+        return say("orders.title_events", n=said.get("order", "")), f"/audit/ordres/{said.get('order', '')}"
+    return ", ".join(f"{name} : {value}" for name, value in question_said(said)), question_href(said)

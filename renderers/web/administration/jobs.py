@@ -1,0 +1,221 @@
+"""Orders at a desk: those given, how far each is, what came of it, and the file it made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, Response, jsonify, request
+
+from engine.core.values import Plain
+from engine.records.jobs import Order, OrderLine
+from engine.services.audit.exports import FILES
+from engine.services.core.jobs import Progress, closed_by, lines, my_orders, progress
+from renderers.html.pagination import paged
+from renderers.i18n.translations import whole_number
+from renderers.web.platform.access import agent, auditor
+from renderers.web.platform.csv import csv_response
+from renderers.web.platform.dossier_context import label, place_label
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import actor, day_of, moment_of, office, say
+from renderers.web.shared.agent_dossier import act_label, why_not
+from renderers.web.shared.journal_queries import question_said
+from renderers.web.shared.staff import book_of, desk_page, people
+
+blueprint = Blueprint("orders", __name__)
+
+_TAGS: Final = {"done": "ok", "": "", "closed": "act", "changed": "act", "failed": "bad"}
+_A_PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCard:
+    """An order in a list."""
+
+    href: str
+    title: str
+    at: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one dossier."""
+
+    href: str
+    number: str
+    name: str
+    kind: str
+    outcome: str
+    why: str
+
+
+def asked(order: Order) -> dict[str, Plain]:
+    return order.asked if isinstance(order.asked, dict) else {}
+
+
+def order_title(order: Order) -> str:
+    """What an order does, in words."""
+    said = asked(order)
+    book = book_of(str(said.get("procedure", "")))
+    what = ""
+    if order.work == "handover":
+        to = str(said.get("to") or "")
+        what = people([to]).get(to, say("desk.unknown_person")) if to else say("handover.queue")
+    if order.work == "act":
+        act = str(said.get("act", ""))
+        what = act_label(book, act) if book else act
+    return say(f"orders.title_{order.work}", n=order.n, what=what, procedure=label(book.identity.title) if book else "")
+
+
+def order_state(found: Progress) -> str:
+    """How far it is, in one sentence."""
+    if found.order.work in FILES:
+        return file_state(found)
+    facts = {
+        "done": found.done,
+        "others": found.others,
+        "left": found.left,
+        "total": found.order.total,
+        "count": found.done,
+    }
+    if not found.ended:
+        return say("orders.state_going", **facts)
+    return say("orders.state_some" if found.others else "orders.state_ended", **facts)
+
+
+@blueprint.get("/agent/ordres")
+@agent()
+def home() -> Response:
+    return _orders_page("/agent")
+
+
+@blueprint.get("/audit/ordres")
+@auditor
+def auditor_home() -> Response:
+    return _orders_page("/audit")
+
+
+def _orders_page(desk: str) -> Response:
+    cards = [
+        OrderCard(f"{desk}/ordres/{one.order.n}", order_title(one.order), _moment(one.order), order_state(one))
+        for one in my_orders(office(), actor())
+    ]
+    return desk_page("desk/orders.html", cards=cards, home=desk)
+
+
+def _moment(order: Order) -> str:
+    return moment_of(order.at)
+
+
+@blueprint.get("/agent/ordres/<int:n>")
+@agent()
+def one(n: int) -> Response:
+    """How far it is; then what came of each dossier."""
+    found = progress(office(), actor(), n)
+    if found.order.work in FILES:
+        return file_page(found, "/agent", [("liste.csv", say("orders.take_csv"))])
+    results = [_result(found.order, *line) for line in lines(office(), actor(), n)]
+    results.sort(key=lambda one: one.kind == "ok")  # what did not go well is read first
+    here = paged(results, request.args.get("page", ""), f"/agent/ordres/{n}", size=_A_PAGE)
+    return desk_page(
+        "agent/order.html", title=order_title(found.order), at=_moment(found.order), state=order_state(found), here=here,
+        ended=found.ended, reason=str(asked(found.order).get("reason") or ""), done=found.done, others=found.others,
+        left=found.left, poll=f"/agent/ordres/{n}.json?vus={found.done + found.others}", csv=f"/agent/ordres/{n}.csv",
+        again=f"/agent/ordres/{n}",
+    )  # fmt: skip
+
+
+def file_page(found: Progress, home: str, kinds: list[tuple[str, str]]) -> Response:
+    """A file: how far it is, then where it is taken and until when."""
+    order, here = found.order, f"{home}/ordres/{found.order.n}"
+    until = order.until if order.until and order.until > office().now() else None
+    return desk_page(
+        "desk/file.html", title=order_title(order), at=_moment(order), state=file_state(found), ended=found.ended,
+        again=here, poll=f"{here}.json?vus={found.done}", facts=filters_said(order), home=home,
+        files=[(f"{here}/{name}", text) for name, text in kinds] if until else [], gone=found.ended and until is None,
+    )  # fmt: skip
+
+
+def file_state(found: Progress) -> str:
+    if not found.ended:
+        return say("orders.file_going", count=found.rows, total=found.order.total)
+    if found.order.until is None or found.order.until <= office().now():
+        return say("orders.file_gone")
+    day = day_of(found.order.until)
+    return say("orders.file_ready", count=found.rows, day=day)
+
+
+def filters_said(order: Order) -> list[tuple[str, str]]:
+    """What a list was asked for, in words."""
+    if order.work == "events":
+        return question_said(asked(order))
+    said = asked(order)
+    book = book_of(str(said.get("procedure", "")))
+    state = book.states.get(str(said.get("state", ""))) if book else None
+    facts = [
+        (say("orders.queue"), say(f"tray.{said['queue']}") if "queue" in said else ""),
+        (say("tray.procedure"), label(book.identity.title) if book else ""),
+        (say("tray.state"), label(state.label) if state else ""),
+        (say("tray.office"), place_label(str(said.get("office", "")))), (say("tray.text"), str(said.get("text", ""))),
+    ]  # fmt: skip
+    return [(name, text) for name, text in facts if text]
+
+
+@blueprint.get("/audit/ordres/<int:n>")
+@auditor
+def auditor_one(n: int) -> Response:
+    found = progress(office(), actor(), n)
+    kinds = ("csv", "json", "ndjson", "manifest")
+    files = [
+        (f"evenements.{kind}" if kind != "manifest" else "manifeste.json", say(f"orders.take_{kind}")) for kind in kinds
+    ]
+    return file_page(found, "/audit", files)
+
+
+@blueprint.get("/agent/ordres/<int:n>.json")
+@agent()
+def state(n: int) -> Response:
+    return _state(n)
+
+
+@blueprint.get("/audit/ordres/<int:n>.json")
+@auditor
+def auditor_state(n: int) -> Response:
+    return _state(n)
+
+
+def _state(n: int) -> Response:
+    """What the page asks while it waits: `pending` as long as nothing moved."""
+    found = progress(office(), actor(), n)
+    still = not found.ended and str(found.done + found.others) == request.args.get("vus", "")
+    return jsonify(status="pending" if still else "moved", done=found.done, others=found.others, left=found.left)
+
+
+@blueprint.get("/agent/ordres/<int:n>.csv")
+@agent()
+def report(n: int) -> Response:
+    """The whole report, one line a dossier."""
+    order = progress(office(), actor(), n).order
+    head = [say(f"orders.csv_{name}") for name in ("order", "number", "name", "outcome", "why", "at")]
+    rows: list[list[object]] = [
+        [n, result.number, result.name, result.outcome, result.why, line.at.isoformat() if line.at else ""]
+        for line, name in lines(office(), actor(), n)
+        for result in (_result(order, line, name),)
+    ]
+    return csv_response([head, *rows], f"ordre-{n}.csv")
+
+
+def _result(order: Order, line: OrderLine, name: str) -> Result:
+    why = ""
+    if line.why:
+        reason, book = closed_by(line), book_of(str(asked(order).get("procedure", "")))
+        why = why_not(book, reason) if book else sentence(reason)
+    return Result(
+        f"/agent/dossiers/{line.number}",
+        whole_number(line.number),
+        name or say("frame.number_long"),
+        _TAGS[line.outcome],
+        say(f"orders.outcome_{line.outcome or 'waiting'}"),
+        why,
+    )

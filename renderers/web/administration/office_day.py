@@ -1,0 +1,204 @@
+"""The day of an office: who comes, who is there, who did not come; a sheet for the door."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import cast
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refused
+from engine.core.values import digits_only
+from engine.domain.appointments.opening_changes import Shut, shut_on
+from engine.domain.common.access import acting_role
+from engine.domain.workflow.actions import visit_ahead
+from engine.domain.workflow.due_dates import absent_from
+from engine.services.applications.drafts import procedure_of
+from engine.services.appointments.bookings import DayLine, What, day, mark
+from engine.services.appointments.walk_ins import undo_arrival
+from engine.services.context.app_context import NotFound
+from renderers.procedure.search import words_of
+from renderers.web.administration.openings import span_of
+from renderers.web.agents.inbox import my_offices
+from renderers.web.platform.access import agent
+from renderers.web.platform.dossier_context import label, place_label
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.shared.agent_dossier import agent_case
+from renderers.web.shared.staff import desk_page
+
+blueprint = Blueprint("agent_day", __name__)
+
+_MARKS = ("arrived", "attended", "missed", "undone")
+_TAGS = {"booked": "", "arrived": "we", "attended": "ok", "missed": "bad", "cancelled": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One line of the day. `marks` are what may be noted now: code and word."""
+
+    number: str
+    href: str
+    hour: str
+    name: str
+    procedure: str
+    office: str
+    bring: tuple[str, ...]
+    appointment: str
+    status: str
+    tag: str
+    word: str
+    marks: tuple[tuple[str, str], ...]
+
+
+@blueprint.get("/agent/rendez-vous")
+@agent()
+def today() -> Response:
+    return go(f"/agent/rendez-vous/{office().day().isoformat()}")
+
+
+@blueprint.get("/agent/rendez-vous/<when>")
+@agent()
+def show(when: str) -> Response:
+    """`bureau` and `q` narrow the list; `porte=1` is the sheet for the door, without names."""
+    return _page(_day(when))
+
+
+def _page(when: date, status: int = 200, note: str = "") -> Response:
+    places = my_offices()
+    chosen = request.values.get("bureau", "")
+    chosen = chosen if chosen in {name for name, _ in places} else ""
+    query = request.values.get("q", "").strip()[:100]
+    lines = day(office(), actor(), when, chosen or None)
+    visits = [_visit(line) for line in lines if line.booking.status != "cancelled"]
+    counts = Counter(one.status for one in visits)
+    found = [one for one in visits if _matches(one, query)]
+    shut = shut_on(office().directory, [chosen] if chosen else [name for name, _ in places], when)
+    kept = {"bureau": chosen, "q": query}
+    return desk_page(
+        "agent/door.html" if request.args.get("porte") else "agent/day.html", status,
+        day_=when, visits=found, places=places, chosen=chosen, shut=list(_shut_lines(shut, lines, when)), place=place_label(chosen), q=query, token=new_token(),
+        counts=[say(f"day.{key}", count=counts[name]) for key, name in
+                (("expected", "booked"), ("here", "arrived"), ("received", "attended"), ("away", "missed"))
+                if counts[name] or name == "booked"],
+        before=_address(when - timedelta(days=1), **kept), after=_address(when + timedelta(days=1), **kept),
+        is_today=when == office().day(), today=_address(office().day(), **kept) if when != office().day() else "", any=bool(visits),
+        ahead=when > office().day() and any(one.status == "booked" for one in visits),
+        here=_address(when, **kept), door=_address(when, **kept, porte="1"), note=note or session.pop("desk_note", ""),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ShutLine:
+    """Why an office receives nobody, and the visits that stand there all the same."""
+
+    text: str
+    href: str = ""
+    left: str = ""
+
+
+def _shut_lines(shut: Iterable[Shut], lines: Iterable[DayLine], when: date) -> Iterable[ShutLine]:
+    """One line for each office that is shut; a holiday is said once."""
+    held = [line.booking for line in lines]
+    days = {one.because: one for one in shut if one.holiday}
+    for day_off in days.values():
+        yield ShutLine(say("day.shut_holiday", name=label(day_off.because)))
+    for one in shut:
+        left = sum(one.keeps_out(booking) for booking in held)
+        href, said = (
+            (f"{_address(when, bureau=one.office)}#visites", say("day.shut_left", count=left)) if left else ("", "")
+        )
+        if one.holiday and not left:
+            continue
+        name, because = place_label(one.office), label(one.because)
+        hours = "" if one.hours is None else f" ({span_of(one.hours)})"
+        text = say("day.shut_because" if because else "day.shut", office=f"{name}{hours}", because=because)
+        yield ShutLine(text, href, said)
+
+
+def _day(when: str) -> date:
+    try:
+        found = date.fromisoformat(when)
+    except ValueError:
+        raise NotFound from None
+    if not 2000 <= found.year <= 2999:
+        raise NotFound
+    return found
+
+
+def _address(when: date, **kept: str) -> str:
+    query = urlencode({name: value for name, value in kept.items() if value})
+    return f"/agent/rendez-vous/{when.isoformat()}" + (f"?{query}" if query else "")
+
+
+def _matches(one: Visit, query: str) -> bool:
+    if not query:
+        return True
+    digits = digits_only(query)
+    if digits:
+        return digits in one.number
+    names = words_of(one.name)
+    return all(any(name.startswith(word) for name in names) for word in words_of(query))
+
+
+def _visit(line: DayLine) -> Visit:
+    booking, dossier = line.booking, line.dossier
+    arrived = booking.status == "booked" and booking.arrived_at is not None
+    status = "arrived" if arrived else booking.status
+    at = site().words.clock(booking.arrived_at, language()) if booking.arrived_at else ""
+    title = label(line.procedure_title)
+    if line.appointment is None:
+        text, href = say("day.unreadable"), ""
+    else:
+        text, href = label(line.appointment.label), f"/agent/dossiers/{dossier.number}"
+    return Visit(
+        dossier.number, href, site().words.clock(booking.start, language()),
+        dossier.label or "–", say("text.named", name=title, text=text), place_label(booking.office),
+        tuple(label(one) for one in line.to_bring), booking.appointment, status, _TAGS[status],
+        say("walk_in.was" if status == "arrived" and booking.is_walk_in else f"day.status_{status}", at=at), tuple(_marks(line, status)),
+    )  # fmt: skip
+
+
+def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
+    """Nothing is noted before the day of the visit, nobody is absent before they are late; what others hold is not marked."""
+    if line.appointment is None:
+        return
+    book = procedure_of(office(), line.dossier)
+    if status not in ("booked", "arrived") or not acting_role(book, line.dossier, actor(), line.appointment.by):
+        return
+    if visit_ahead(line.booking, office().now()):
+        return
+    for what in _MARKS:
+        if what == "arrived" and status == "arrived":
+            continue
+        if what == "missed" and (status == "arrived" or office().now() < absent_from(line.booking)):
+            continue
+        if what == "undone" and status != "arrived":
+            continue
+        yield what, say("walk_in.undo" if what == "undone" else f"day.{what}")
+
+
+@blueprint.post("/agent/rendez-vous/<when>")
+@agent()
+def note(when: str) -> Response:
+    """The button touched carries `number/appointment/what`."""
+    chosen, _, rest = request.form.get("mark", "")[:200].partition("/")
+    appointment, _, what = rest.partition("/")
+    if what not in _MARKS:
+        raise NotFound
+    one, token = agent_case(chosen), form_token()
+    own_token = f"{token}:{chosen}:{what}" if token else None
+    try:
+        if what == "undone":
+            undo_arrival(office(), actor(), one.id, appointment, token=own_token)
+        else:
+            mark(office(), actor(), one.id, appointment, cast(What, what), token=own_token)
+    except Refused as closed:
+        return _page(_day(when), 409, sentence(closed.reason))
+    told = say("walk_in.undone" if what == "undone" else f"day.{what}")
+    session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=told)
+    return go(_address(_day(when), bureau=request.form.get("bureau", "")[:100], q=request.form.get("q", "")[:100]))

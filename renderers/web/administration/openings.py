@@ -1,0 +1,248 @@
+"""When offices receive: what an administrator sees of theirs, the two weeks to come, the changes made, the holidays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from flask import Blueprint, Response, abort, session
+
+from engine.domain.appointments.opening_changes import hours_of, reason_of
+from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
+from engine.model import Hours
+from engine.model.directory import Office as Place
+from engine.records.administration import OpeningChange
+from engine.records.dossier import Actor
+from engine.services.appointments.capacity import DayPlaces, KindPlaces, places_of
+from engine.services.appointments.opening_changes import (
+    CALENDAR,
+    changes_of,
+    managed_office,
+    managed_offices,
+    standing_changes,
+)
+from renderers.i18n.translations import first_capital
+from renderers.web.platform.access import agent
+from renderers.web.platform.dossier_context import label, place_label
+from renderers.web.platform.request_context import actor, language, moment_of, office, say, site
+from renderers.web.shared.staff import desk_page, people
+
+blueprint = Blueprint("openings", __name__)
+
+HOME = "/agent/equipe/bureaux"
+HOLIDAYS = "/agent/equipe/feries"
+CHANGES = "/agent/equipe/changements"
+_AHEAD = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One change in words. `lift`: where it is taken back, while it may be."""
+
+    what: str
+    when: str
+    reason: str
+    by: str
+    lift: str = ""
+    lifted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeCard:
+    href: str
+    name: str
+    hours: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    day: str
+    free: int
+    booked: int
+    closed: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class KindTable:
+    procedure: str
+    title: str
+    at_once: str
+    rows: tuple[DayRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HolidayLine:
+    day: date
+    name: str
+    by: str
+    lift: str = ""
+
+
+def administrator() -> Actor:
+    """Whoever manages the people of an agency manages its offices."""
+    if not is_administrator(actor()):
+        abort(403)
+    return actor()
+
+
+@blueprint.get(HOME)
+@agent()
+def home() -> Response:
+    who = administrator()
+    agencies: dict[str, list[OfficeCard]] = {}
+    for there in managed_offices(office(), who):
+        card = OfficeCard(f"{HOME}/{there.id}", label(there.label), tuple(usual_hours(there)))
+        agencies.setdefault(agency_label(there), []).append(card)
+    changes = standing_changes(office(), who)
+    lines = zip(changes, _lines(changes, lifts=False), strict=True)
+    return desk_page(
+        "agent/openings.html", agencies=sorted(agencies.items()), holidays=HOLIDAYS,
+        changes=[(f"{HOME}/{one.office}", place_label(one.office), line) for one, line in lines],
+        note=session.pop("desk_note", ""),
+    )  # fmt: skip
+
+
+def agency_label(there: Place) -> str:
+    found = office().directory.agencies.get(there.agency)
+    return label(found.label) if found else there.agency
+
+
+@blueprint.get(f"{HOME}/<office_id>")
+@agent()
+def one(office_id: str) -> Response:
+    """The two weeks to come, what changes them, and what may be changed."""
+    there = managed_office(office(), administrator(), office_id[:80])
+    changes = changes_of(office(), actor(), there.id)
+    standing = _standing(changes)
+    return desk_page(
+        "agent/opening_office.html", name=label(there.label), agency=agency_label(there), back=HOME,
+        hours=list(usual_hours(there)), desks=str(there.desks) if there.desks else say("openings.as_each"),
+        here=f"{HOME}/{there.id}", tables=[_table(one) for one in places_of(office(), there.id)],
+        standing=list(_lines(standing)), past=list(_lines([one for one in changes if one not in standing], lifts=False)),
+        note=session.pop("desk_note", ""),
+    )  # fmt: skip
+
+
+def _standing(changes: Iterable[OpeningChange]) -> list[OpeningChange]:
+    """Those that count today or later, the next first."""
+    found = [one for one in changes if one.lifted_at is None and one.last_day >= office().day()]
+    return sorted(found, key=lambda one: (one.first_day, one.n))
+
+
+# -- in words ----------------------------------------------------------------------------------------------------------
+
+
+def usual_hours(there: Place) -> Iterator[str]:
+    """Days that have the same hours together: « lundi–vendredi : 7 h 30–12 h »."""
+    groups: list[tuple[int, int, tuple[Hours, ...]]] = []
+    for day in range(7):
+        hours = there.hours.get(day, ())
+        if groups and groups[-1][1] == day - 1 and groups[-1][2] == hours:
+            groups[-1] = (groups[-1][0], day, hours)
+        elif hours:
+            groups.append((day, day, hours))
+    for first, last, hours in groups:
+        days = say(f"weekday.n{first}") + (f"–{say(f'weekday.n{last}')}" if last > first else "")
+        yield say("text.named", name=first_capital(days), text=", ".join(map(span_of, hours)))
+
+
+def span_of(hours: Hours) -> str:
+    return f"{clock(hours.start)}–{clock(hours.end)}"
+
+
+def clock(minute: int) -> str:
+    return site().words.hour(minute, language())
+
+
+def when_of(change: OpeningChange) -> str:
+    """Which days, and of which hours."""
+    first, last = (site().words.day(day, language()) for day in (change.first_day, change.last_day))
+    days = (
+        say("openings.span_day", day=first) if first == last else say("openings.span_days", first=first, last=last)
+    )  # fmt: skip
+    hours = hours_of(change)
+    if hours is None:
+        return days if change.kind != "closed" else f"{days}, {say('openings.all_day')}"
+    return f"{days}, {say('openings.span_hours', opens=clock(hours.start), shuts=clock(hours.end))}"
+
+
+def what_of(change: OpeningChange) -> str:
+    if change.kind == "desks":
+        return say("openings.kind_desks", count=change.desks or 0)
+    return say(f"openings.kind_{change.kind}")
+
+
+def change_lines(change: OpeningChange) -> list[str]:
+    """Which office, what and when, why: for whoever reads of a change elsewhere."""
+    there = place_label(change.office) if change.office else ""
+    why = say("lost_visit.because", because=label(reason_of(change))) if change.because else ""
+    return [one for one in (there, f"{what_of(change)}, {when_of(change)}", why) if one]
+
+
+def _lines(changes: Iterable[OpeningChange], lifts: bool = True) -> Iterator[ChangeLine]:
+    listed = list(changes)
+    names = people(name for one in listed for name in (one.account, one.lifted_by) if name)
+    for one in listed:
+        lifted = ""
+        if one.lifted_at is not None:
+            lifted = say("openings.lifted", name=_name(names, one.lifted_by), moment=moment_of(one.lifted_at))
+        yield ChangeLine(
+            what_of(one), when_of(one), label(reason_of(one)) if one.because else "",
+            say("openings.by", name=_name(names, one.account), moment=moment_of(one.at)),
+            f"{CHANGES}/{one.id}" if lifts else "", lifted,
+        )  # fmt: skip
+
+
+def _name(names: Mapping[str, str], account: str) -> str:
+    return names.get(account, say("desk.unknown_person"))
+
+
+def _table(kind: KindPlaces) -> KindTable:
+    rows = tuple(row for one in kind.days if (row := _row(one)) is not None)
+    return KindTable(label(kind.procedure), label(kind.appointment), say("openings.per_slot", count=kind.at_once), rows)
+
+
+def _row(one: DayPlaces) -> DayRow | None:
+    """A day; none for one of the weekend that nothing changes."""
+    counted, name = one.places, label(one.because) if one.because else ""
+    idle = not (counted.free or counted.booked or counted.closed or one.because)
+    if idle and not office().directory.calendar.works(one.day):
+        return None
+    key = "holiday" if one.holiday else "partly" if one.partly else "closed"
+    note = say(f"openings.note_{key}", name=name) if name else say("openings.note_shut") if idle else ""
+    return DayRow(_without_year(one.day), counted.free, counted.booked, counted.closed, note)
+
+
+def _without_year(day: date) -> str:
+    """`lundi 30 novembre`: two weeks on, nobody asks of which year."""
+    said = site().words.day(day, language())
+    return first_capital(said.removesuffix(f"{day.year}").rstrip())
+
+
+# -- the calendar ------------------------------------------------------------------------------------------------------
+
+
+def holiday_lines() -> list[HolidayLine]:
+    """The holidays of the year that comes: those of the file, those that an administrator added."""
+    today, known = office().day(), office().directory.calendar.holidays
+    added = changes_of(office(), actor(), CALENDAR) if administers(actor(), (EVERYWHERE,)) else ()
+    made = {day: one for one in added if one.lifted_at is None for day in _days(one)}
+    names = people(one.account for one in made.values())
+    return [_holiday(day, made.get(day), names) for day in sorted(known) if today <= day <= today + _AHEAD]
+
+
+def _days(change: OpeningChange) -> Iterator[date]:
+    day = change.first_day
+    while day <= change.last_day:
+        yield day
+        day += timedelta(days=1)
+
+
+def _holiday(day: date, change: OpeningChange | None, names: Mapping[str, str]) -> HolidayLine:
+    name = label(office().directory.calendar.holidays[day])
+    if change is None:
+        return HolidayLine(day, name, say("openings.by_file"))
+    by = say("openings.by", name=_name(names, change.account), moment=moment_of(change.at))
+    return HolidayLine(day, name, by, f"{CHANGES}/{change.id}" if change.first_day > office().day() else "")

@@ -1,0 +1,342 @@
+"""The team of an administrator: who may do what and until when; each change is sealed in the journal of rights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from flask import Blueprint, Response, abort, request, session
+
+from engine.core.problems import Refused
+from engine.domain.common.agent_rights import (
+    EVERYWHERE,
+    administers,
+    agency_of,
+    is_absent,
+    is_administrator,
+    why_not_person,
+)
+from engine.journal.chain import Entry
+from engine.model import Procedure
+from engine.records.dossier import Account, Actor
+from engine.services.accounts import agents as people
+from engine.services.accounts.agents import Given, Person
+from engine.services.appointments.opening_changes import standing_change
+from engine.services.sign_in import agent_sign_in as staff
+from renderers.web.administration.openings import change_lines
+from renderers.web.platform.access import agent
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.request_context import actor, day_of, go, moment_of, office, say
+from renderers.web.shared.staff import desk_page, role_label
+from renderers.web.shared.staff import people as names_of
+
+blueprint = Blueprint("team", __name__)
+
+_HOME = "/agent/equipe"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberLine:
+    href: str
+    name: str
+    login: str
+    rights: tuple[str, ...]
+    open: bool
+    held: str = ""  # where their absence is said and their dossiers are handed over
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoleBox:
+    """One role of a form: whether it is held, until when."""
+
+    key: str
+    label: str
+    held: bool
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyBox:
+    """What a form offers of one agency."""
+
+    label: str
+    roles: tuple[RoleBox, ...]
+    offices: tuple[tuple[str, str, bool], ...]
+
+    @property
+    def used(self) -> bool:
+        return any(one.held for one in self.roles) or any(chosen for _, _, chosen in self.offices)
+
+
+def _administrator() -> Actor:
+    if not is_administrator(actor()):
+        abort(403)
+    return actor()
+
+
+def _everywhere() -> bool:
+    return administers(actor(), (EVERYWHERE,))
+
+
+# -- the team ----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent/equipe")
+@agent()
+def home() -> Response:
+    """By name; `q` narrows it to a name or a login."""
+    who, asked = _administrator(), request.args.get("q", "").strip()[:60]
+    found = [one for one in people.team(office(), who) if asked.lower() in f"{one.name} {one.login}".lower()]
+    return desk_page("agent/team.html", lines=[_line(one) for one in found], q=asked, note=session.pop("desk_note", ""))
+
+
+def _line(account: Account) -> MemberLine:
+    is_open = account.is_open(office().day())
+    held = f"{_HOME}/{account.id}/dossiers" if account.kind == "agent" else ""
+    absent = is_absent(account, office().day())
+    return MemberLine(
+        f"{_HOME}/{account.id}", account.name, account.login, tuple(_rights(account)), is_open, held, absent
+    )
+
+
+def _rights(account: Account) -> Iterable[str]:
+    for role in account.roles:
+        end = account.ends.get(role)
+        place = f"{role_label(role)}, {_agency(role)}"
+        yield say("team.role_until", role=place, day=day_of(end)) if end else place
+    for one in account.offices:
+        found = office().directory.offices.get(one)
+        yield say("team.at", office=label(found.label) if found else one)
+    for one in account.administers:
+        yield say("team.manages_all") if one == EVERYWHERE else say("team.manages", agency=_agency(one))
+    if account.kind == "auditor":
+        yield say("team.controller")
+        yield from (_procedure(one) for one in account.procedures)
+    if account.until:
+        yield say("team.until", day=day_of(account.until))
+
+
+def _agency(key: str) -> str:
+    found = office().directory.agencies.get(agency_of(key))
+    return label(found.label) if found else key
+
+
+def _procedure(slug: str) -> str:
+    book = office().catalogue.procedures.get(slug)
+    return label(book.identity.title) if book else slug
+
+
+# -- one person --------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/agent/equipe/nouveau", methods=["GET", "POST"])
+@agent()
+def add() -> Response:
+    """Opens an account; `genre=controleur` for a controller."""
+    who = _administrator()
+    is_auditor = request.values.get("genre") == "controleur" and _everywhere()
+    kind: staff.Kind = "auditor" if is_auditor else "agent"
+    blank = Account("", kind, "", request.form.get("login", "")[:60])
+    if request.method == "GET":
+        return _form_page(blank, _HOME)
+    asked, error = _asked(blank)
+    if not error:
+        try:
+            return _given_page(people.add_person(office(), who, kind, blank.login, asked))
+        except Refused as closed:
+            error = sentence(closed.reason)
+    return _form_page(_shown(blank, asked), _HOME, error)
+
+
+@blueprint.route("/agent/equipe/<account_id>", methods=["GET", "POST"])
+@agent()
+def one(account_id: str) -> Response:
+    """Rights as they are, and as they become."""
+    who = _administrator()
+    account = people.member(office(), who, account_id[:60])
+    if request.method == "GET":
+        return _form_page(account, _HOME)
+    asked, error = _asked(account)
+    if not error:
+        try:
+            people.change_person(
+                office(), who, account.id, asked, seen=request.form.get("seen") or people.rights_seen(account)
+            )
+        except Refused as closed:
+            error = sentence(closed.reason)
+        else:
+            session["desk_note"] = say("team.changed", name=account.name)
+            return go(_HOME)
+    return _form_page(_shown(account, asked), _HOME, error)
+
+
+@blueprint.post("/agent/equipe/<account_id>/<act>")
+@agent()
+def change(account_id: str, act: str) -> Response:
+    """Shuts or opens the door, gives a password, forgets a telephone."""
+    who = _administrator()
+    verbs: dict[str, Callable[..., Account | Given]] = {
+        "fermer": people.close_person, "ouvrir": people.reopen_person, "mot-de-passe": people.give_password,
+        "telephone": people.reset_factor,
+    }  # fmt: skip
+    if act not in verbs:
+        abort(404)
+    try:
+        done = verbs[act](office(), who, account_id[:60])
+    except Refused as closed:
+        return refused(closed.reason, f"{_HOME}/{account_id}")
+    if isinstance(done, Given):
+        return _given_page(done)
+    session["desk_note"] = say("team.closed" if act == "fermer" else "team.factor_reset", name=done.name)
+    return go(_HOME)
+
+
+def _given_page(given: Given) -> Response:
+    """The password, shown this once."""
+    door = "/audit" if given.account.kind == "auditor" else "/agent"
+    return desk_page(
+        "agent/team_given.html", login=given.account.login, password=given.password, name=given.account.name,
+        door=office().settings.base_url + door, back=_HOME,
+    )  # fmt: skip
+
+
+def _form_page(account: Account, back: str, error: str = "") -> Response:
+    kept = people.member(office(), actor(), account.id) if account.id else None
+    errors = [("#name", error)] if error else []
+    closed = why_not_person(actor(), kept) if kept else None
+    own = kept is not None and kept.id == actor().id
+    return desk_page(
+        "agent/team_person.html", 422 if error else 200, errors=errors, account=account, agencies=_boxes(account), back=back,
+        others=[say("team.elsewhere", role=f"{role_label(role)}, {_agency(role)}") for role in account.roles if not _ours(role)],
+        procedures=[(one.id, label(one.identity.title), one.id in account.procedures) for one in _books()],
+        managed=_managed(account) if _everywhere() else [], everywhere=_everywhere(), kept=kept, own=own,
+        until=account.until.isoformat() if account.until else "", rights=tuple(_rights(account)),
+        seen=people.rights_seen(kept) if kept else "", whole=closed is None, closed=kept is not None and not kept.is_open(office().day()),
+        factor=kept is not None and staff.factor_of(office(), kept.actor()) is not None,
+    )  # fmt: skip
+
+
+def _ours(role: str) -> bool:
+    return administers(actor(), (agency_of(role),))
+
+
+def _our_office(office_id: str) -> bool:
+    place = office().directory.offices.get(office_id)
+    return place is not None and administers(actor(), (place.agency,))
+
+
+def _books() -> list[Procedure]:
+    return sorted(office().catalogue.procedures.values(), key=lambda book: label(book.identity.title))
+
+
+def _managed(account: Account) -> list[tuple[str, str, bool]]:
+    agencies = [
+        (one.id, label(one.label), one.id in account.administers) for one in office().directory.agencies.values()
+    ]
+    return [(EVERYWHERE, say("team.everywhere"), EVERYWHERE in account.administers), *agencies]
+
+
+def _boxes(account: Account) -> list[AgencyBox]:
+    if account.kind == "auditor":
+        return []
+    return [
+        AgencyBox(
+            label(agency.label),
+            tuple(
+                RoleBox(role.key, label(role.label), role.key in account.roles,
+                        account.ends[role.key].isoformat() if role.key in account.ends else "")
+                for role in agency.roles.values()
+            ),
+            tuple((place.id, label(place.label), place.id in account.offices) for place in office().directory.offices_of(agency.id)),
+        )
+        for agency in office().directory.agencies.values()
+        if administers(actor(), (agency.id,))
+    ]  # fmt: skip
+
+
+def _asked(account: Account) -> tuple[Person, str]:
+    """What the form asks for, and what is wrong with a day of it. Roles of agencies that are not this administrator's stay
+    as they are."""
+    form, faults = request.form, list[str]()
+
+    def day(name: str) -> date | None:
+        text = form.get(name, "").strip()[:20]
+        try:
+            return date.fromisoformat(text) if text else None
+        except ValueError:
+            faults.append(say("team.day_wrong", day=text))
+            return None
+
+    roles = {role: account.ends.get(role) for role in account.roles if not _ours(role)}
+    roles |= {role: day(f"until:{role}") for role in form.getlist("role")[:100] if _ours(role)}
+    offices = [one for one in account.offices if not _our_office(one)]
+    offices += [one for one in form.getlist("office")[:200] if _our_office(one)]
+    administered = tuple(form.getlist("administers")[:100]) if _everywhere() else account.administers
+    asked = Person(
+        form.get("name", "")[:200], roles, tuple(offices), day("until"),
+        tuple(form.getlist("procedure")[:200]), administered,
+    )  # fmt: skip
+    return asked, " ".join(faults)
+
+
+def _shown(account: Account, asked: Person) -> Account:
+    """The account as the form would make it, to be shown again."""
+    ends = {role: last for role, last in asked.roles.items() if last}
+    return Account(
+        account.id, account.kind, asked.name, account.login, roles=tuple(asked.roles), offices=asked.offices, ends=ends,
+        until=asked.until, procedures=asked.procedures, administers=asked.administers,
+    )  # fmt: skip
+
+
+# -- the journal -------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent/equipe/journal")
+@agent()
+def journal() -> Response:
+    """Who changed whose rights, the newest first."""
+    entries = people.journal_of_rights(office(), _administrator())
+    names = names_of(name for entry in entries for name in (entry.actor, _told(entry, "account")))
+    return desk_page("agent/team_journal.html", lines=[_entry(entry, names) for entry in entries], back=_HOME)
+
+
+def _told(entry: Entry, name: str) -> str:
+    return str(entry.body.get(name, "")) if isinstance(entry.body, dict) else ""
+
+
+def _entry(entry: Entry, names: Mapping[str, str]) -> tuple[str, str, str, list[str]]:
+    about = names.get(_told(entry, "account"), _told(entry, "login"))
+    by = say("team.machine") if entry.actor_kind == "system" else names.get(entry.actor, say("desk.unknown_person"))
+    told = [f"{say(f'team.fact_{name}')} : {text}" for name in _FACTS if (text := _fact(entry, name))]
+    if change := standing_change(office(), _told(entry, "change")):
+        told = change_lines(change)
+    return moment_of(entry.at), say(f"team.entry_{entry.kind}", name=about), by, told
+
+
+_FACTS = ("roles", "offices", "until", "procedures", "administers", "order", "total", "version")
+
+
+def _fact(entry: Entry, name: str) -> str:
+    """A right in plain words."""
+    value = entry.body.get(name) if isinstance(entry.body, dict) else None
+    if name == "until":
+        return day_of(date.fromisoformat(value)) if isinstance(value, str) else ""
+    if name in ("order", "total", "version"):
+        return str(value) if isinstance(value, int) else ""
+    many = [str(one) for one in value] if isinstance(value, list) else []
+    ends = entry.body.get("ends") if isinstance(entry.body, dict) else None
+    said = {
+        "roles": lambda key: f"{role_label(key)}, {_agency(key)}" + _end(ends, key),
+        "offices": lambda key: label(place.label) if (place := office().directory.offices.get(key)) else key,
+        "procedures": _procedure,
+        "administers": lambda key: say("team.everywhere") if key == EVERYWHERE else _agency(key),
+    }
+    return " ; ".join(said[name](one) for one in many)
+
+
+def _end(ends: object, role: str) -> str:
+    day = ends.get(role) if isinstance(ends, dict) else None
+    return f" ({say('team.until', day=day_of(date.fromisoformat(day)))})" if isinstance(day, str) else ""

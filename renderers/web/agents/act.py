@@ -1,0 +1,377 @@
+"""Taking an act: what it asks, exactly what it will do and say, then done. Nothing typed is lost when somebody was faster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refusal, Refused
+from engine.core.values import Plain
+from engine.domain.common.decision import Act, Offer
+from engine.domain.fields.views import AnswerProblem, PageView
+from engine.domain.forms import pages as forms
+from engine.domain.forms.agent_files import pending_files, with_pending
+from engine.domain.forms.posted_values import ADD, REMOVE
+from engine.model import Form, Procedure, Transition
+from engine.records.dossier import Attachment
+from engine.services.applications.agent_files import OF_AN_ACT
+from engine.services.applications.casework import offers, preview_transition, read_filling, take_transition
+from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.storage.unit_of_work import Conflict
+from renderers.html.controls import asked_views, error_summary, has_files, problem_sentence
+from renderers.web.agents.act_preview import preview_context
+from renderers.web.agents.answers import paper
+from renderers.web.agents.attachments import receive_files
+from renderers.web.agents.dossier import dossier_page
+from renderers.web.agents.history import last_event
+from renderers.web.citizen.form import page_with
+from renderers.web.citizen.later_forms import SEEN, put_already
+from renderers.web.platform.access import agent
+from renderers.web.platform.dossier_context import drawing, label
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import actor, form_revision, form_token, go, new_token, office, say, site
+from renderers.web.platform.saved_posts import taken_aside
+from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, why, why_not
+from renderers.web.shared.snippets import asked_to_insert, inserted, offered
+from renderers.web.shared.staff import desk_page
+
+blueprint = Blueprint("agent_act", __name__)
+
+REASON = "act-reason"
+FIELD = "act-field"
+WHY = "act-why-"
+FILE = "act-file"
+_OURS = frozenset(
+    {"csrf_token", "token", "revision", "go", "send", "detach", "end", "modele", "inserer", REASON, FIELD, SEEN}
+)
+LONGEST = 2000  # signs of a reason
+_PLACES = {"reason_missing": REASON, "attachment_missing": FILE}
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What the agent wrote for an act. `raw` are the answers of the later form it fills, as posted."""
+
+    reason: str = ""
+    whys: Mapping[str, str] = field(default_factory=dict)  # field to correct → what is wrong with it
+    files: tuple[str, ...] = ()  # attachment ids, as the page before showed them
+    raw: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Typed:
+        reason, chosen, files, whys, raw = "", [], [], {}, {}
+        for name, value in pairs:
+            if name == REASON:
+                reason = value[:LONGEST]
+            elif name == FIELD:
+                chosen.append(value[:100])
+            elif name == FILE:
+                files.append(value[:100])
+            elif name.startswith(WHY):
+                whys[name.removeprefix(WHY)] = value[:LONGEST]
+            elif name not in _OURS:
+                raw.setdefault(name, []).append(value)
+        return cls(reason, {name: whys.get(name, "") for name in dict.fromkeys(chosen)}, tuple(files), raw)
+
+    @classmethod
+    def posted(cls) -> Typed:
+        return cls.of((name, value) for name, values in request.form.lists() for value in values)
+
+    def carried(self) -> Iterator[tuple[str, str]]:
+        """The same as hidden fields of the next page."""
+        if self.reason:
+            yield REASON, self.reason
+        for name, said in self.whys.items():
+            yield FIELD, name
+            yield f"{WHY}{name}", said
+        for file in self.files:
+            yield FILE, file
+        for name, values in self.raw.items():
+            for value in values:
+                yield name, value
+
+
+@dataclass(frozen=True, slots=True)
+class ToCorrect:
+    """One answer that may be asked to correct, or is."""
+
+    id: str
+    label: str
+    text: str
+    said: str = ""
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent/dossiers/<number>/acte")
+@agent()
+def choose(number: str) -> Response:
+    """The radio of the panel leads to its act."""
+    one = agent_case(number)
+    chosen = request.args.get("acte", "")
+    offer = _known(one, chosen)
+    if offer is not None and offer.open:
+        return go(one.at(f"/acte/{chosen}"))
+    if _exists(one, chosen):
+        return _stale(one, chosen, Typed())
+    if not any(each.open for each in offers(office(), actor(), one.id)):
+        return go(one.at())  # nothing to choose from: nothing to be told
+    return dossier_page(one, say("case.choose"))
+
+
+@blueprint.get("/agent/dossiers/<number>/acte/<transition>")
+@agent()
+def ask(number: str, transition: str) -> Response:
+    """What the act asks; one that asks nothing is previewed at once."""
+    one = agent_case(number)
+    offer = _known(one, transition)
+    if offer is None and _exists(one, transition):  # the page was drawn before somebody else moved the dossier
+        return _stale(one, transition, Typed())
+    if offer is None:
+        raise NotFound
+    if not offer.open:
+        return _closed(one, offer, Typed())
+    kept = taken_aside()
+    if kept is not None and kept[0] == request.path:
+        session.pop("aside", None)
+        return _form(one, offer, Typed.of(kept[1]))
+    if not _asks(offer.transition):
+        return _previewed(one, offer, Typed())
+    allowed = correctable_of(one, offer.transition)
+    chosen = [name for name in request.args.getlist("champ") if name in allowed]
+    return _form(one, offer, Typed(whys=dict.fromkeys(chosen, "")))
+
+
+@blueprint.post("/agent/dossiers/<number>/acte/<transition>")
+@agent()
+def post(number: str, transition: str) -> Response:
+    """`go`: see it before it leaves, go back and edit, or confirm."""
+    one, typed, seen = agent_case(number), Typed.posted(), form_revision()
+    if request.form.get("go") == "confirm":
+        return _confirm(one, transition, typed)
+    offer = _known(one, transition)
+    if offer is None or (seen is not None and seen != one.dossier.revision):
+        return _stale(one, transition, typed)
+    if not offer.open:
+        return _closed(one, offer, typed)
+    if asked_to_insert():
+        return _form(one, offer, replace(typed, reason=inserted(one, typed.reason)[:LONGEST]))
+    received = receive_files(one, lambda question: _place(offer.transition, question))
+    one = agent_case(number)
+    if received.touched or request.form.get("go") in ("edit", "add") or ADD in typed.raw or REMOVE in typed.raw:
+        return _form(one, offer, typed, problems=received.problems)
+    return _previewed(one, offer, replace(typed, files=tuple(file.id for file in _joined(one, offer.transition))))
+
+
+def _place(way: Transition, question: str) -> str:
+    """Where a file goes: with the act itself, or to a question of the form it fills."""
+    return way.id if question == FILE else f"{way.fills or way.id}.{question}"
+
+
+def _joined(one: AgentCase, way: Transition) -> tuple[Attachment, ...]:
+    """The files that will go with the act."""
+    return pending_files(one.dossier, actor().id, way.id) if "attachment" in way.asks else ()
+
+
+def _known(one: AgentCase, transition: str) -> Offer | None:
+    """The act as it stands now; none when this step has no such act."""
+    return next((offer for offer in offers(office(), actor(), one.id) if offer.transition.id == transition), None)
+
+
+def _offer(one: AgentCase, transition: str) -> Offer:
+    offer = _known(one, transition)
+    if offer is None:
+        raise NotFound
+    return offer
+
+
+def _exists(one: AgentCase, transition: str) -> bool:
+    """Whether the procedure has such an act at any step."""
+    return any(way.id == transition and way.event is None for way in one.procedure.transitions)
+
+
+def _asks(way: Transition) -> bool:
+    return bool(way.asks or way.fills)
+
+
+def _form(
+    one: AgentCase, offer: Offer, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False,
+    problems: tuple[AnswerProblem, ...] = (),
+) -> Response:  # fmt: skip
+    way, draw = offer.transition, drawing(one)
+    pages, brought = _pages(one, way, typed, judged, problems)
+    own = [problem_sentence(problem, draw) for problem in problems if problem.at == way.id]
+    errors = [
+        *errors,
+        *((f"#{FILE}", said) for said in own),
+        *(fault for page in pages for fault in error_summary(page, draw)),
+    ]
+    chosen, others = _to_correct(one, way, typed)
+    rounds = sum(1 for taken in one.dossier.taken if taken.transition == way.id) if "correction" in way.asks else 0
+    return desk_page(
+        "agent/act.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
+        act=label(way.label), action=one.at(f"/acte/{way.id}"), asks=way.asks, chosen=chosen, others=others,
+        reason=typed.reason, questions=[site().pages.questions(page, draw) for page in pages], errors=errors,
+        multipart="attachment" in way.asks or any(has_files(page) for page in pages), token=new_token(),
+        revision=one.dossier.revision, reason_error=_error_at(errors, REASON), follow_up=brought,
+        seen=[found.path for page in pages for found in asked_views(page) if found.shown], file_error=_error_at(errors, FILE),
+        files=[paper(one, file) for file in _joined(one, way)], most=OF_AN_ACT.max_items, rounds=rounds,
+        snippets=offered() if way.asks & {"reason", "correction"} else [],
+    )  # fmt: skip
+
+
+def _error_at(errors: Iterable[tuple[str, str]], control: str) -> str:
+    return next((said for at, said in errors if at == f"#{control}"), "")
+
+
+def _pages(
+    one: AgentCase, way: Transition, typed: Typed, judged: bool, problems: tuple[AnswerProblem, ...]
+) -> tuple[list[PageView], int]:
+    """The later form that the act fills, showing what is wrong with it once it was judged, and with its files; how many
+    questions its answers have brought."""
+    if way.fills is None:
+        return [], 0
+    filling = read_filling(office(), actor(), one.id, way.id, typed.raw or None)
+    found = filling.problems if judged else ()
+    wrong = [problem for problem in found if not problem.warns]
+    put = put_already(wrong)
+    told = (*problems, *put, *(problem for problem in found if problem.warns))
+    pages = [page_with(page, [problem for problem in told if _is_on(page, problem)]) for page in filling.view.pages]
+    return pages, len(wrong) - len(put)
+
+
+def _is_on(page: PageView, problem: AnswerProblem) -> bool:
+    return problem.at.split(".")[0].removesuffix("_issued") in {view.id for view in page.fields}
+
+
+def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToCorrect], list[ToCorrect]]:
+    """The answers chosen, with what was said of each; and the others that may be."""
+    if "correction" not in way.asks:
+        return [], []
+    allowed = correctable_of(one, way)
+    asked = [
+        ToCorrect(question.id, label(question.label), label(page.title), typed.whys.get(question.id, ""))
+        for page in one.procedure.form.pages
+        for question in page.fields
+        if question.id in allowed
+    ]
+    return [each for each in asked if each.id in typed.whys], [each for each in asked if each.id not in typed.whys]
+
+
+# -- before it leaves --------------------------------------------------------------------------------------------------
+
+
+def _previewed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
+    way = offer.transition
+    try:
+        preview = preview_transition(office(), actor(), one.id, _act(one, way, typed))
+    except WrongAnswers:
+        return _form(one, offer, typed, judged=True)
+    except Refused as closed:
+        return _form(one, offer, typed, [_refused_at(way, typed, closed.reason)])
+    return desk_page(
+        "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
+        title=say("act.preview_title", act=label(way.label)), thing="", action=one.at(f"/acte/{way.id}"),
+        carried=list(typed.carried()), editable=_asks(way), confirm=label(way.confirm), told=_told(one, way, typed),
+        given=[(say("join.file"), file.name) for file in _joined(one, way) if file.id in typed.files],
+        button=say("act.confirm", state=label(one.procedure.state(preview.decision.dossier.state).label)),
+        token=new_token(), revision=one.dossier.revision, **preview_context(one, preview),
+    )  # fmt: skip
+
+
+def _act(one: AgentCase, way: Transition, typed: Typed) -> Act:
+    """The same words make the same act, also after it was taken: a double touch is then one act."""
+    filling: Mapping[str, Plain] = {}
+    if way.fills is not None:
+        task = one.procedure.tasks[way.fills]
+        dossier = with_pending(task, None, one.dossier, actor().id) if isinstance(task, Form) else one.dossier
+        read = forms.read_filling(one.procedure, way.fills, dossier, typed.raw, office().day(), office().directory)
+        filling = read.answers
+    correction = typed.whys if "correction" in way.asks else {}
+    reason = typed.reason.strip() if "reason" in way.asks or "correction" in way.asks else ""
+    files = typed.files if "attachment" in way.asks else ()
+    return Act(way.id, reason or None, {name: said.strip() for name, said in correction.items()}, filling, files)
+
+
+def _refused_at(way: Transition, typed: Typed, reason: Refusal) -> tuple[str, str]:
+    """Where the agent mends it."""
+    if reason.code == "correction_empty":
+        return "#others", say("act.none_chosen")
+    return f"#{_PLACES[reason.code]}" if reason.code in _PLACES else "#c", sentence(reason)
+
+
+def _told(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
+    """What the applicant reads on the tracking page: the reason, and each point to correct."""
+    lines = [say("case.reason", reason=typed.reason.strip())] if typed.reason.strip() else []
+    chosen, _ = _to_correct(one, way, typed)
+    return [
+        *lines,
+        *(
+            say("text.named", name=each.label, text=say("text.quoted", text=each.said.strip()))
+            if each.said.strip()
+            else each.label
+            for each in chosen
+        ),
+    ]
+
+
+# -- done --------------------------------------------------------------------------------------------------------------
+
+
+def _confirm(one: AgentCase, transition: str, typed: Typed) -> Response:
+    """Takes it. A double touch is answered as the first was, whatever the dossier became since."""
+    way = next((way for way in one.procedure.transitions if way.id == transition and way.event is None), None)
+    if way is None:
+        raise NotFound
+    try:
+        act = _act(one, way, typed)
+        after = take_transition(office(), actor(), one.id, act, revision=form_revision(), token=form_token())
+    except Conflict:
+        return _stale(agent_case(one.dossier.number), transition, typed)
+    except WrongAnswers:
+        return _form(one, _offer(one, transition), typed, judged=True)
+    except Refused as closed:
+        return _stale(agent_case(one.dossier.number), transition, typed, closed.reason)
+    session["desk_note"] = say("case.done", act=label(way.label))
+    session["desk_next"] = say("case.done_state", state=label(one.procedure.state(after.state).label))
+    return go(one.at())
+
+
+# -- somebody was faster -----------------------------------------------------------------------------------------------
+
+
+def _closed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
+    """What is not open: said as it is to who only came by its address, and kept for who had begun."""
+    closed = why(one, offer)
+    said = say("stale.closed", why=closed) if request.method == "POST" else closed
+    return _stale_page(one, offer.transition.id, typed, said, False)
+
+
+def _stale(one: AgentCase, transition: str, typed: Typed, reason: Refusal | None = None) -> Response:
+    """The dossier is not what the agent saw: what happened, and their text."""
+    offer = _known(one, transition)
+    closed = say("stale.closed", why=why_not(one.procedure, reason)) if reason else ""
+    if not closed and offer is not None and not offer.open:
+        closed = say("stale.closed", why=why(one, offer))
+    return _stale_page(one, transition, typed, closed, offer is not None and offer.open)
+
+
+def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, still_open: bool) -> Response:
+    book = one.procedure
+    written = [(say("act.reason"), typed.reason)] if typed.reason else []
+    written += [(_asked(book, name), said or "–") for name, said in typed.whys.items()]
+    written += [(_asked(book, name), ", ".join(values)) for name, values in typed.raw.items() if any(values)]
+    return desk_page(
+        "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=request.method == "POST",
+        happened=last_event(one), act=act_label(book, transition), closed=closed, written=written,
+        carried=list(typed.carried()), resume=still_open, action=one.at(f"/acte/{transition}"),
+        revision=one.dossier.revision,
+    )  # fmt: skip
+
+
+def _asked(book: Procedure, name: str) -> str:
+    question = book.fields.get(name)
+    return label(question.label) if question else name

@@ -1,0 +1,77 @@
+"""Before it leaves: what an act or an errand will do and say, word for word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.core.gsm7 import sms_parts
+from engine.domain.messages.notifications import ROLE_ADDRESS
+from engine.domain.workflow.progress import public_key
+from engine.records.dossier import Letter
+from engine.services.applications.casework import Preview
+from renderers.html.controls import national
+from renderers.html.diagram import kind_of
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.request_context import language, say, site
+from renderers.web.shared.agent_dossier import AgentCase
+from renderers.web.shared.staff import awaits_applicant, role_label
+from renderers.web.shared.statuses import TAGS
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLetter:
+    """A message as it will be read: to whom, its text, how long it is."""
+
+    to: str
+    body: str
+    length: str
+    warning: str = ""
+    subject: str = ""
+
+
+def preview_context(one: AgentCase, preview: Preview) -> dict[str, object]:
+    """The effects that `agent/preview.html` shows, the same for whatever causes them."""
+    after = preview.decision.dossier
+    state = one.procedure.state(after.state)
+    public = public_key(one.procedure, after)
+    theirs = kind_of(state) == "applicant"
+    return {
+        "state": label(state.label), "moves": after.taken != one.dossier.taken,
+        "public": (TAGS[public], say(f"status.{public}")), "due": after.due_at,
+        "due_key": "act.due_theirs" if awaits_applicant(state) else "act.due", "final": state.is_end,
+        "paused": theirs and not state.is_end,
+        "outputs": [label(one.procedure.outputs[name].title) for name in preview.outputs],
+        "changed": [
+            say("case.to_state", label=f"{document.title} {document.number}", state=say(f"join.becomes_{document.status}"))
+            for document in preview.changed
+        ],
+        "returned": _returned(preview),
+        "letters": [_shown(letter) for letter in preview.letters],
+    }  # fmt: skip
+
+
+def _returned(preview: Preview) -> list[str]:
+    """The money that goes back, as the decision says."""
+    owed = preview.decision.dossier.owed
+    return [
+        say("join.given_back_line", fee=owed[fee].label, amount=site().words.money(francs, language()))
+        for fee, _, francs in preview.back
+        if francs
+    ]
+
+
+def _shown(letter: Letter) -> ShownLetter:
+    if letter.channel == "sms":
+        parts = sms_parts(letter.body)
+        length = f"{say('act.signs', count=parts.signs)}, {say('act.segments', count=parts.count)}"
+        return ShownLetter(
+            say("act.sms_to", to=national(letter.to)), letter.body, length, say("act.unicode") if parts.unicode else ""
+        )  # fmt: skip
+    length = say("act.signs", count=len(letter.body))
+    if letter.channel == "email":
+        return ShownLetter(say("act.email_to", to=letter.to), letter.body, length, subject=letter.subject)
+    if letter.to.startswith(ROLE_ADDRESS):
+        to = say("act.inbox_to", to=role_label(letter.to.removeprefix(ROLE_ADDRESS)))
+    else:
+        to = say("act.inbox_applicant")
+    return ShownLetter(to, letter.body, length, subject=letter.subject)

@@ -1,0 +1,108 @@
+"""A visit proposed, taken or moved by an agent for the applicant: free slots by day, the slot read once more, then kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.model import Appointment
+from engine.services.appointments.bookings import SlotSheet, book_slot, slots
+from engine.services.context.app_context import NotFound
+from renderers.web.platform.access import agent
+from renderers.web.platform.dossier_context import label, place_label
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say
+from renderers.web.shared.agent_dossier import AgentCase, agent_case, why_not
+from renderers.web.shared.slots import days_of
+from renderers.web.shared.staff import desk_page
+
+blueprint = Blueprint("agent_slots", __name__)
+
+
+def _visit(one: AgentCase, name: str) -> Appointment:
+    task = one.procedure.tasks.get(name)
+    if not isinstance(task, Appointment):
+        raise NotFound
+    return task
+
+
+@blueprint.get("/agent/dossiers/<number>/creneau/<appointment>")
+@agent()
+def show(number: str, appointment: str) -> Response:
+    """`bureau` and `jour` narrow the list; `start` is a slot touched, to be read once more."""
+    one = agent_case(number)
+    task, start = _visit(one, appointment), _instant(request.args.get("start", ""))
+    sheet = slots(
+        office(), actor(), one.id, task.id, office_id=request.args.get("bureau"), from_day=_day(request.args.get("jour", ""))
+    )  # fmt: skip
+    if sheet.because is not None and sheet.because.code == "role":
+        session["desk_note"] = why_not(one.procedure, sheet.because)
+        return go(one.at())
+    if start is not None and sheet.office_id is not None and sheet.because is None:
+        return _confirm(one, task, sheet.office_id, start)
+    return _list(one, task, sheet)
+
+
+def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", status: int = 200) -> Response:
+    booking = one.dossier.bookings.get(task.id)
+    held = booking is not None and booking.status == "booked"
+    here = one.at(f"/creneau/{task.id}")
+    query = {"bureau": sheet.office_id or "", "jour": sheet.next_from.isoformat() if sheet.next_from else ""}
+    return desk_page(
+        "agent/slots.html", status, dossier=one.dossier, procedure=one.title, base=one.at(), errors=[], note=note,
+        title=say("visit.title", visit=label(task.label)), action=here, office_id=sheet.office_id or "",
+        current=moment_of(booking.start) if booking is not None and held else "",
+        places=[(choice.office.id, label(choice.office.label)) for choice in sheet.offices],
+        days=days_of(sheet) if sheet.because is None else [],
+        free=sheet.because is None and any(day.slots for day in sheet.days),
+        because=sentence(sheet.because) if sheet.because else say("visit.none"),
+        next=f"{here}?{urlencode(query)}" if sheet.next_from and sheet.because is None else "",
+    )  # fmt: skip
+
+
+def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime) -> Response:
+    moment = moment_of(start)
+    return desk_page(
+        "agent/slot.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
+        title=say("visit.title", visit=label(task.label)), action=one.at(f"/creneau/{task.id}"),
+        facts=[(say("slot.date"), moment), (say("slot.place"), place_label(office_id))], token=new_token(),
+        office_id=office_id, start=start.isoformat(timespec="minutes"),
+    )  # fmt: skip
+
+
+@blueprint.post("/agent/dossiers/<number>/creneau/<appointment>")
+@agent()
+def book(number: str, appointment: str) -> Response:
+    one = agent_case(number)
+    task, start = _visit(one, appointment), _instant(request.form.get("start", ""))
+    office_id = request.form.get("bureau", "")[:100]
+    if start is None:
+        return go(one.at(f"/creneau/{task.id}"))
+    try:
+        book_slot(office(), actor(), one.id, task.id, office_id, start, token=form_token())
+    except Refused as closed:
+        sheet = slots(office(), actor(), one.id, task.id, office_id=office_id)
+        return _list(one, task, sheet, why_not(one.procedure, closed.reason), 409)
+    moment = moment_of(start)
+    session["desk_note"] = say("visit.done", visit=label(task.label), moment=moment)
+    return go(one.at())
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text[:40].replace(" ", "+"))
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _day(text: str) -> date | None:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if 0 <= (found - local_day(office().now())).days <= 400 else None

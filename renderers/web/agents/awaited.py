@@ -1,0 +1,228 @@
+"""What a dossier waits for, of whom and until when; what falls due, and what silence would decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from engine.domain.common.access import may_read
+from engine.domain.common.task_parts import SILENT
+from engine.domain.fields.views import FormView
+from engine.domain.workflow.awaited import Awaited
+from engine.domain.workflow.due_dates import clock_end, clock_left
+from engine.domain.workflow.progress import public_key
+from engine.model import APPLICANT, SYSTEM, Appointment, Clock, Fee, Form, Link
+from engine.model.roles import role_key
+from engine.records.dossier import Payment
+from engine.services.applications.contributions import Wait, waits
+from engine.services.payments.payments import awaited_payment
+from renderers.html.diagram import kind_of
+from renderers.i18n.translations import whole_number
+from renderers.web.agents.answers import rows_of
+from renderers.web.agents.walk_ins import arrival_href
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.request_context import actor, day_of, language, moment_of, office, say, site
+from renderers.web.shared.agent_dossier import AgentCase, act_label, row_name
+from renderers.web.shared.money import provider_label
+from renderers.web.shared.staff import Tag, people, role_label
+
+
+@dataclass(frozen=True, slots=True)
+class WaitLine:
+    """One thing awaited. `href` leads to it for whoever may do it now; `verb` is the link's word."""
+
+    title: str
+    tag: Tag
+    text: str
+    href: str = ""
+    verb: str = ""
+    is_row: bool = False
+    is_done: bool = False
+    arrival: str = ""  # where the agent notes that the person came without a time
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    title: str
+    text: str
+
+
+# -- who is awaited ----------------------------------------------------------------------------------------------------
+
+
+def wait_lines(one: AgentCase, form: FormView) -> list[WaitLine]:
+    """Everything the present step waits for besides a decision, in the order of the file."""
+    found = waits(office(), actor(), one.id)
+    names = people(wait.thing.hand for wait in found)
+    return [_line(one, form, wait, names) for wait in found]
+
+
+def _line(one: AgentCase, form: FormView, wait: Wait, names: Mapping[str, str]) -> WaitLine:
+    thing = wait.thing
+    title = label(thing.label)
+    if isinstance(thing.task, Form) and thing.part is not None and not thing.task.services:
+        title = say("waits.of_row", title=title, row=row_name(rows_of(form, thing.task.each), int(thing.part)))
+    tag, text = _standing(one, thing, names)
+    if isinstance(thing.task, Appointment):
+        return _visit_line(one, wait, WaitLine(title, tag, text, is_done=thing.status == "done" or not wait.is_mine))
+    href = one.at(f"/a-faire/{thing.task.id}" + (f"/{thing.part}" if thing.part is not None else ""))
+    verb = _verb(thing) if wait.is_mine else ""
+    is_row = thing.part is not None and thing.part.isdecimal()
+    return WaitLine(title, tag, text, href if wait.is_mine else "", verb, is_row, thing.status == "done")
+
+
+def _visit_line(one: AgentCase, wait: Wait, line: WaitLine) -> WaitLine:
+    """A visit that this agent may propose, take or move for the applicant."""
+    task = wait.thing.task
+    line = replace(line, arrival=arrival_href(one, task.id))
+    if wait.closed is not None:
+        return line
+    held = task.id in one.dossier.bookings and one.dossier.bookings[task.id].status == "booked"
+    verb = say("visit.propose" if wait.is_mine else "visit.move" if held else "visit.take")
+    return replace(line, href=one.at(f"/creneau/{task.id}"), verb=verb)
+
+
+def _verb(thing: Awaited) -> str:
+    if isinstance(thing.task, Form) and thing.task.services:
+        return say("waits.give_opinion")
+    return say("waits.change" if thing.status == "done" else "waits.fill")
+
+
+def _standing(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Tag, str]:
+    if thing.status == "done":
+        return _done(one, thing, names)
+    if thing.status == "needless":
+        return Tag("", say("waits.needless")), say("waits.needless_text")
+    if thing.status == "later":
+        return Tag("", say("waits.later")), say(
+            "waits.after", tasks=_listed(act_label(one.procedure, task) for task in thing.after)
+        )
+    if (payment := _checked(one, thing)) is not None:
+        return Tag("we", say("waits.open")), say("waits.checking", provider=provider_label(payment.provider))
+    who = _awaited_of(one, thing)
+    if thing.until is None:
+        return Tag("we", say("waits.open")), who
+    late = office().now() > thing.until
+    until = moment_of(thing.until)
+    return Tag("bad", say("waits.late")) if late else Tag("we", say("waits.open")), say(
+        "waits.until", who=who, until=until
+    )
+
+
+def _checked(one: AgentCase, thing: Awaited) -> Payment | None:
+    """The payment of this price whose end the operator has not told yet: the applicant has done their part."""
+    payment = awaited_payment(office(), actor(), one.id) if isinstance(thing.task, Fee) else None
+    return payment if payment is not None and thing.task.id in payment.fees else None
+
+
+def _done(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Tag, str]:
+    given, kind = say("waits.done"), "ok"
+    if isinstance(thing.task, Form) and thing.task.services and thing.part is not None:
+        said = one.dossier.answers.get(thing.part)
+        if not may_read(one.procedure, one.dossier, thing.part, actor()):
+            given = say("waits.given_hidden")
+        elif said == SILENT:
+            given, kind = say("waits.silent"), ""
+        else:
+            given = say(f"waits.opinion_{said}")
+            kind = {"favourable": "ok", "unfavourable": "bad"}.get(str(said), "act")
+    return Tag(kind, given), _by(thing, names)
+
+
+def _by(thing: Awaited, names: Mapping[str, str]) -> str:
+    day = day_of(thing.done.at) if thing.done else ""
+    if thing.hand == SYSTEM:
+        return say("waits.time_over", day=day) if isinstance(thing.task, Form) and thing.task.services else day
+    name = names.get(thing.hand or "", "")
+    if thing.part is not None and thing.part.isdecimal():
+        return say("waits.hand", name=name) if name else ""
+    return say("waits.hand_on", name=name, day=day) if name else day
+
+
+def _awaited_of(one: AgentCase, thing: Awaited) -> str:
+    """Of whom a thing is awaited, and how far it is."""
+    task = thing.task
+    if isinstance(task, Appointment):
+        booking = one.dossier.bookings.get(task.id)
+        held = booking is not None and booking.status == "booked"
+        if booking is not None and held:
+            return say("waits.booked", moment=moment_of(booking.start))
+        if task.proposed_by is not None:
+            return say("visit.awaited", who=role_label(role_key(one.procedure, task.proposed_by)))
+        return say("waits.to_book")
+    if isinstance(task, Fee):
+        owed = one.dossier.owed.get(task.id)
+        return say("waits.to_pay", amount=site().words.money(owed.left if owed else 0, language()))
+    if isinstance(task, Link):
+        linked = one.dossier.links.get(task.id)
+        return say("waits.link_end", number=whole_number(linked.number) if linked else "")
+    if SYSTEM in thing.by:
+        return say("waits.register")
+    return _listed(say("desk.applicant_capital") if role == APPLICANT else role_label(role) for role in thing.by)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+# -- what falls due ----------------------------------------------------------------------------------------------------
+
+
+def payment_of_step(one: AgentCase) -> Payment | None:
+    """The payment under way of a price that the present step waits for: meanwhile its time closes nothing."""
+    payment, state = awaited_payment(office(), actor(), one.id), one.procedure.states.get(one.dossier.state)
+    waited = payment is not None and state is not None and public_key(one.procedure, one.dossier) == "to_pay"
+    return payment if waited else None
+
+
+def deadlines(one: AgentCase, checked: Payment | None) -> list[Deadline]:
+    """The time of the step, and what the law's clocks will do: until when, or how long they still have. `checked`: the payment
+    under way of this step."""
+    state = one.procedure.states.get(one.dossier.state)
+    if state is None or state.is_end or one.dossier.is_draft:
+        return []
+    return [
+        *_of_state(one, checked),
+        *(line for clock in one.procedure.clocks.values() for line in _of_clock(one, clock)),
+    ]
+
+
+def _of_state(one: AgentCase, checked: Payment | None) -> Iterator[Deadline]:
+    dossier, state = one.dossier, one.procedure.state(one.dossier.state)
+    if checked is not None:
+        yield Deadline(say("waits.this_step"), say("waits.step_checking", provider=provider_label(checked.provider)))
+        return
+    if dossier.due_at is None:
+        return
+    late = next((way for way in one.procedure.leaving.get(state.id, ()) if way.event == "due"), None)
+    after = say("waits.then", state=label(one.procedure.state(late.target).label)) if late else ""
+    until = moment_of(dossier.due_at)
+    if dossier.due_paused_at is not None:
+        since = day_of(dossier.due_paused_at)
+        said = say("waits.step_paused", since=since)
+    elif kind_of(state) == "applicant":
+        said = say("waits.step_theirs", until=until)
+    else:
+        said = say("waits.step", until=until)
+    yield Deadline(say("waits.this_step"), " ".join(filter(None, (said, after))))
+
+
+def _of_clock(one: AgentCase, clock: Clock) -> Iterator[Deadline]:
+    known = one.dossier.clocks.get(clock.id)
+    if known is None or known.over:
+        return
+    scope, calendar = one.standing().scope, office().directory.calendar
+    left = clock_left(one.dossier, clock, office().now(), scope, calendar)
+    end = clock_end(one.dossier, clock, scope, calendar)
+    if end is None:
+        said = say("waits.clock_paused") if left is None else say("waits.clock_paused_left", count=left)
+        yield Deadline(label(clock.label), said)
+        return
+    ways = one.procedure.leaving.get(one.dossier.state, ())
+    way = next((way for way in ways if way.event == clock.id), None)
+    until = moment_of(end)
+    if way is None:
+        yield Deadline(label(clock.label), say("waits.clock", until=until))
+        return
+    target = label(one.procedure.state(way.target).label)
+    yield Deadline(label(clock.label), say("waits.clock_to", until=until, state=target))

@@ -1,0 +1,147 @@
+"""Many dossiers at once: ticked in the list, an act chosen, what it would do and to which not, then confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, Response, request
+
+from engine.core.problems import refusal
+from engine.domain.common.decision import Act
+from engine.services.applications.bulk_actions import (
+    BulkAct,
+    BulkPreview,
+    Foreseen,
+    bulk_acts,
+    order_bulk,
+    picked_all,
+    preview_bulk,
+)
+from engine.services.core.jobs import MOST_LINES
+from engine.services.worker.job_runner import carry_at_once
+from renderers.web.agents.inbox import QUEUES, asked_of_form
+from renderers.web.platform.access import agent
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.request_context import actor, form_token, go, new_token, office, say
+from renderers.web.shared.agent_dossier import why_not
+from renderers.web.shared.staff import book_of, desk_page
+
+blueprint = Blueprint("agent_bulk", __name__)
+
+PICKED: Final = "dossier"
+_LONGEST: Final = 2000  # signs of a reason
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAct:
+    value: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    number: str
+    name: str
+    text: str
+
+
+@blueprint.post("/agent/lot")
+@agent()
+def bulk() -> Response:
+    """`go`: choose what to do with the dossiers ticked (`tous`: the whole list), see it before, confirm."""
+    step = request.form.get("go", "")
+    if step == "confirm":
+        return _confirm()
+    numbers = _picked()
+    if not numbers:
+        return refused(refusal("nothing_picked"), "/agent")
+    return _preview(numbers) if step == "preview" else _choose(numbers)
+
+
+def _picked() -> list[str]:
+    """The numbers of the dossiers: those ticked, or those of the whole list."""
+    if "tous" in request.form:
+        asked = asked_of_form()
+        return list(picked_all(
+            office(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
+            office_id=asked.office or None, text=asked.text,
+        ))  # fmt: skip
+    ticked = (one.partition(":")[0] for one in request.form.getlist(PICKED))
+    return [one for one in dict.fromkeys(ticked) if one.isascii() and one.isdigit() and len(one) == 11][:MOST_LINES]
+
+
+def _choose(numbers: list[str], error: str = "", at: str = "#acte") -> Response:
+    found = bulk_acts(office(), actor(), numbers)
+    chosen = request.form.get("acte", "") or (_value(found[0]) if len(found) == 1 else "")
+    return desk_page(
+        "agent/bulk.html", 422 if error else 200, numbers=numbers, acts=[_shown(one) for one in found], chosen=chosen,
+        reason=request.form.get("motif", "")[:_LONGEST], asks_reason=any(one.reason for one in found),
+        errors=[(at, error)] if error else [], capped=len(numbers) >= MOST_LINES, most=MOST_LINES,
+    )  # fmt: skip
+
+
+def _value(one: BulkAct) -> str:
+    return f"{one.procedure}:{one.act}"
+
+
+def _shown(one: BulkAct) -> ShownAct:
+    return ShownAct(_value(one), label(one.label), say("bulk.act_of", count=one.count, procedure=label(one.title)))
+
+
+def _asked() -> tuple[str, Act] | None:
+    """The procedure and the act chosen, with the reason that goes with it."""
+    procedure, _, act = request.form.get("acte", "")[:200].partition(":")
+    reason = request.form.get("motif", "").strip()[:_LONGEST]
+    return (procedure, Act(act, reason or None)) if procedure and act else None
+
+
+def _preview(numbers: list[str]) -> Response:
+    asked = _asked()
+    if asked is None:
+        return _choose(numbers, say("bulk.choose_one"))
+    shown = preview_bulk(office(), actor(), numbers, *asked)
+    if "reason" in shown.act.asks and not asked[1].reason:
+        return _choose(numbers, say("refusal.reason_missing"), "#motif")
+    reason = asked[1].reason if "reason" in shown.act.asks else None
+    return desk_page(
+        "agent/bulk_preview.html", act=label(shown.act.label), procedure=label(shown.book.identity.title),
+        value=request.form.get("acte", "")[:200], reason=reason or "", count=len(shown.can), sms=shown.sms,
+        targets=_targets(shown), can=[_line(one) for one in shown.can], cannot=[_line(one) for one in shown.cannot],
+        picked=[f"{one.dossier.number}:{one.dossier.revision}" for one in shown.can], numbers=numbers,
+        confirm=label(shown.act.confirm), token=new_token(),
+    )  # fmt: skip
+
+
+def _targets(shown: BulkPreview) -> list[tuple[str, int]]:
+    """How many go to which state."""
+    found: dict[str, int] = {}
+    for one in shown.can:
+        found[label(one.target)] = found.get(label(one.target), 0) + 1
+    return list(found.items())
+
+
+def _line(one: Foreseen) -> ShownLine:
+    book = book_of(one.dossier.procedure, fingerprint=one.dossier.fingerprint)
+    text = label(one.target)
+    if one.closed is not None:
+        text = why_not(book, one.closed) if book else sentence(one.closed)
+    return ShownLine(one.dossier.number, one.dossier.label or "–", text)
+
+
+def _confirm() -> Response:
+    """Keeps the order and, when it is small, carries it out; a second touch leads to the same."""
+    asked = _asked()
+    if asked is None:
+        return go("/agent")
+    picked = []
+    for one in request.form.getlist(PICKED)[: MOST_LINES + 1]:
+        number, _, revision = one.partition(":")
+        if revision.isascii() and revision.isdigit() and len(revision) < 10:
+            picked.append((number[:11], int(revision)))
+    procedure, act = asked
+    order = order_bulk(office(), actor(), procedure, act.transition, act.reason or "", picked, token=form_token())
+    carry_at_once(office(), order)
+    return go(f"/agent/ordres/{order.n}")

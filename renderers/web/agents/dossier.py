@@ -1,0 +1,166 @@
+"""One dossier on an agent's screen: the facts on the left, what may be decided on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.domain.workflow.progress import applicants_act, public_key
+from engine.model import State
+from engine.records.dossier import Payment
+from engine.services.applications.casework import assign, offers, tray
+from renderers.i18n.translations import whole_number
+from renderers.web.agents.answers import answer_sections, application, later_sections
+from renderers.web.agents.awaited import WaitLine, deadlines, payment_of_step, wait_lines
+from renderers.web.agents.history import events
+from renderers.web.agents.inbox import acts_in
+from renderers.web.agents.ledger import booking_lines, document_lines, earlier_dossiers, payment_lines
+from renderers.web.agents.notes import note_lines
+from renderers.web.agents.refunds import refund_lines
+from renderers.web.platform.access import agent
+from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import actor, day_of, form_token, go, new_token, office, say
+from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer, why
+from renderers.web.shared.messages import thread_of, unread_of
+from renderers.web.shared.staff import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people, who_did
+from renderers.web.shared.statuses import TAGS
+from renderers.web.shared.warnings import departs_from_journal
+
+blueprint = Blueprint("agent_dossier", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAct:
+    """An act of the panel: open, or closed and `why`."""
+
+    id: str
+    label: str
+    why: str = ""
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent/dossiers/<number>")
+@agent()
+def show(number: str) -> Response:
+    return dossier_page(agent_case(number))
+
+
+def dossier_page(one: AgentCase, error: str = "") -> Response:
+    found = offers(office(), actor(), one.id)
+    correcting = correction_offer(found)
+    ticks = correctable_of(one, correcting.transition) if correcting else frozenset()
+    dossier, form = one.dossier, application(one)
+    lines = wait_lines(one, form)
+    state, checked = one.procedure.states.get(dossier.state), payment_of_step(one)
+    acts = [OpenAct(offer.transition.id, label(offer.transition.label), why(one, offer)) for offer in found]
+    return desk_page(
+        "agent/dossier.html", 422 if error else 200,
+        dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
+        assisted=assisted_by(dossier), name=dossier.label or whole_number(dossier.number),
+        standing=_standing(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
+        wrote=_applicant_wrote(one), departs=departs_from_journal(one.dossier), flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
+        sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
+        waits=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one, checked), linked=earlier_dossiers(one), events=events(one),
+        payments=payment_lines(one), refunds=refund_lines(one), bookings=booking_lines(one), documents=document_lines(one, form),
+        acts=[act for act in acts if not act.why], closed=[act for act in acts if act.why],
+        correcting=correcting.transition.id if correcting else "", over=state is not None and state.is_end,
+        holder=_holder(one, people([dossier.assigned])), mine=dossier.assigned == actor().id,
+        takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()),
+        unread=unread_of(one), thread=thread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=(went_on := session.pop("desk_next", "")), token=new_token(),
+        takes_next=bool(went_on) and bool(tray(office(), actor(), "to_take", limit=1).lines),
+    )  # fmt: skip
+
+
+def _standing(one: AgentCase, state: State | None, checked: Payment | None) -> tuple[str, str]:
+    """The colour and words of where it stands: nobody has to pay what is being checked."""
+    if checked is not None:
+        return TAGS["checking"], say("status.checking")
+    return TAGS[public_key(one.procedure, one.dossier)], label(state.label) if state else one.dossier.state
+
+
+def _applicant_wrote(one: Case) -> tuple[str, str] | None:
+    """Why the applicant brought it here, then who and when."""
+    act = applicants_act(one.dossier)
+    if act is None:
+        return None
+    told = say("case.applicant_wrote", act=act_label(one.procedure, act.transition, act.source), reason=act.reason)
+    day = day_of(act.at)
+    return told, say("case.by", moment=day, name=who_did(act.by, act.by_kind, {}))
+
+
+def _first_of(lines: list[WaitLine]) -> list[WaitLine]:
+    """What this agent has to do now, one of each task: the others follow it."""
+    left = [line for line in lines if line.href and not line.is_done]
+    firsts = {line.href.rpartition("/")[0] if line.is_row else line.href: line for line in reversed(left)}
+    return list(reversed(firsts.values()))
+
+
+def _reused(one: Case) -> str:
+    """Of which earlier request answers and papers still stand."""
+    reused = one.dossier.reused
+    if reused is None or not reused.fields:
+        return ""
+    day = day_of(reused.sent_at)
+    return say("case.reused", day=day, number=whole_number(reused.number))
+
+
+def _edition(one: Case) -> str:
+    since = next(
+        (kept.published_at for kept in editions_of(one.procedure.id) if kept.fingerprint == one.procedure.fingerprint),
+        None,
+    )
+    day = one.procedure.identity.from_ or (local_day(since) if since else None)
+    if day is None:
+        return say("case.edition", edition=one.procedure.edition)
+    return say("case.edition_since", edition=one.procedure.edition, day=day_of(day))
+
+
+def _newer(one: Case) -> str:
+    current = book_of(one.procedure.id)
+    if current is None or current.fingerprint == one.procedure.fingerprint:
+        return ""
+    return say("case.newer", edition=current.edition)
+
+
+def _holder(one: Case, names: Mapping[str, str]) -> str:
+    holder = one.dossier.assigned
+    if holder is None:
+        return say("case.assigned_none")
+    if holder == actor().id:
+        return say("case.assigned_me")
+    return say("case.assigned", name=names.get(holder) or say("desk.unknown_person"))
+
+
+def _correction_flag(one: Case) -> Tag | None:
+    """Corrections asked: awaited, or received and to be looked at."""
+    correction = one.dossier.correction
+    if correction is None or one.dossier.closed_at is not None:
+        return None
+    if correction.left:
+        return Tag("", say("case.corrections_awaited"))
+    return Tag("act", say("case.corrections_received")) if correction.made else None
+
+
+# -- hands -------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/agent/dossiers/<number>/attribution")
+@agent()
+def hold(number: str) -> Response:
+    """Takes the dossier, from another hand too, or gives it back to the queue."""
+    one = agent_case(number)
+    back = request.form.get("vers") == "file"
+    try:
+        assign(office(), actor(), one.id, None if back else actor().id, token=form_token())
+    except Refused as closed:
+        session["desk_note"] = sentence(closed.reason)
+        return go(one.at())
+    session["desk_note"] = say("case.given_back" if back else "case.taken")
+    return go("/agent" if back else one.at())

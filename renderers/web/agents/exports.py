@@ -1,0 +1,67 @@
+"""Lists that an agent takes away: ordered from the inbox, prepared, handed over as a table for some days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, stream_with_context
+
+from engine.core.problems import Refused
+from engine.services.audit.exports import TrayAsked, order_tray, take_file, tray_line
+from engine.services.worker.job_runner import carry_at_once
+from engine.storage.unit_of_work import DossierLine
+from renderers.web.agents.inbox import QUEUES, asked_of_form
+from renderers.web.platform.access import agent
+from renderers.web.platform.csv import CSV, csv_text, named_file
+from renderers.web.platform.dossier_context import label, place_label
+from renderers.web.platform.errors import refused
+from renderers.web.platform.request_context import actor, form_token, go, office, say
+from renderers.web.shared.staff import book_of, people
+
+blueprint = Blueprint("exports", __name__)
+
+COLUMNS = ("number", "name", "procedure", "state", "office", "agent", "sent", "due", "late", "closed")
+
+
+@blueprint.post("/agent/export")
+@agent()
+def order() -> Response:
+    """The list that the form stands on, prepared at once when it is short."""
+    asked = asked_of_form()
+    wanted = TrayAsked(QUEUES[asked.queue], asked.procedure, asked.state, asked.office, asked.text)
+    kept = order_tray(office(), actor(), wanted, token=form_token())
+    carry_at_once(office(), kept)
+    return go(f"/agent/ordres/{kept.n}")
+
+
+@blueprint.get("/agent/ordres/<int:n>/liste.csv")
+@agent()
+def take(n: int) -> Response:
+    """The file, row by row: its whole never stands in memory."""
+    try:
+        rows = take_file(office(), actor(), n)
+    except Refused as closed:
+        return refused(closed.reason, f"/agent/ordres/{n}")
+    return named_file(stream_with_context(_csv(map(tray_line, rows))), CSV, f"liste-{n}.csv")
+
+
+def _csv(lines: Iterator[DossierLine]) -> Iterator[bytes]:
+    head = csv_text([[say(f"export.{name}") for name in COLUMNS]])
+    yield head.encode("utf-8-sig")
+    names: dict[str, str] = {}
+    for line in lines:
+        if line.assigned and line.assigned not in names:
+            names.update({line.assigned: "", **people([line.assigned])})
+        yield csv_text([_row(line, names)]).encode()
+
+
+def _row(line: DossierLine, names: dict[str, str]) -> list[object]:
+    book = book_of(line.procedure, line.edition)
+    state = book.states.get(line.state) if book else None
+    late = line.due_at is not None and not line.closed and not line.due_paused and line.due_at < office().now()
+    return [
+        line.number, line.label, label(book.identity.title) if book else line.procedure,
+        label(state.label) if state else line.state, place_label(line.office), names.get(line.assigned or "", ""),
+        line.submitted_at.isoformat() if line.submitted_at else "", line.due_at.isoformat() if line.due_at else "",
+        say("export.it_is") if late else say("export.it_is_not"), say("export.it_is") if line.closed else say("export.it_is_not"),
+    ]  # fmt: skip

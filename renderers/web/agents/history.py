@@ -1,0 +1,153 @@
+"""What happened to a dossier, as its journal tells it: who did what and when, the messages it caused, files joined to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from engine.core.values import Plain
+from engine.journal.chain import Entry
+from engine.model import Appointment, Link
+from engine.records.dossier import Letter, Taken
+from engine.services.applications.casework import letters_of
+from renderers.web.agents.answers import Paper, papers_read
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.request_context import actor, language, moment_of, office, say, site
+from renderers.web.shared.agent_dossier import AgentCase, act_label
+from renderers.web.shared.staff import people, who_did
+
+_FILLED: Final[Mapping[type, str]] = {Appointment: "attended", Link: "link_ended"}
+_TOLD: Final = frozenset(
+    {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed", "refunded"}
+    | {"walked_in", "came_late", "not_come"}
+    | {"number_asked", "number_refused", "contact_changed"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the history, the messages it caused beneath: the channel, and what was said."""
+
+    title: str
+    text: str
+    reason: str = ""
+    letters: tuple[tuple[str, str], ...] = ()
+    papers: tuple[Paper, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What happened, before the messages are shared out."""
+
+    at: datetime
+    title: str
+    by: str
+    reason: str = ""
+    papers: tuple[Paper, ...] = ()
+
+
+def events(one: AgentCase) -> list[Event]:
+    """What happened, the newest last, each with the messages it sent word for word."""
+    moments = list(_moments(one))
+    letters = sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at)
+    by_moment: dict[int, list[Letter]] = {}
+    for letter in letters:
+        place = max((at for at, moment in enumerate(moments) if moment.at <= letter.created_at), default=0)
+        by_moment.setdefault(place, []).append(letter)
+    return [
+        Event(
+            moment.title, _by(moment), moment.reason, tuple(map(_said, by_moment.get(number, ()))), moment.papers
+        )
+        for number, moment in enumerate(moments)
+    ]  # fmt: skip
+
+
+def _by(moment: _Moment) -> str:
+    when = moment_of(moment.at)
+    return say("case.by", moment=when, name=moment.by) if moment.by else when
+
+
+def _moments(one: AgentCase) -> Iterator[_Moment]:
+    with office().store.unit() as unit:
+        entries = unit.entries(one.id)
+    names = people(entry.actor for entry in entries if entry.actor_kind == "agent")
+    yield _Moment(one.dossier.submitted_at or one.dossier.created_at, say("case.history_sent"), "")
+    ways = iter(one.dossier.taken)
+    passed = {entry.at for entry in entries if entry.kind == "transition"}  # the way it opened says that money came
+    asked: Plain = None  # the questions of the last correction
+    for entry in entries:
+        body = entry.body if isinstance(entry.body, dict) else {}
+        if entry.kind == "transition":
+            asked, taken = body.get("fields", asked), next(ways, None)
+            if taken is not None:
+                yield _taken(one, taken, names)
+        elif entry.kind in _TOLD and not (entry.kind == "paid" and entry.at in passed):
+            which = _corrected(one, asked) if body.get("task") == one.procedure.form.id else ""
+            yield _Moment(entry.at, _told(one, entry, body), who_did(entry.actor, entry.actor_kind, names), which)
+
+
+def _corrected(one: AgentCase, asked: Plain) -> str:
+    """The questions that were answered again, so that nobody reads all of them again."""
+    named = {str(name).partition(".")[0] for name in asked} if isinstance(asked, list) else set()
+    labels = [label(field.label) for name, field in one.procedure.fields.items() if name in named]
+    return say("waits.corrected_which", fields=", ".join(labels)) if labels else ""
+
+
+def _taken(one: AgentCase, taken: Taken, names: Mapping[str, str]) -> _Moment:
+    target = one.procedure.states.get(taken.target)
+    title = say(
+        "case.to_state", label=act_label(one.procedure, taken.transition, taken.source),
+        state=label(target.label) if target else taken.target,
+    )  # fmt: skip
+    reason = say("case.reason", reason=taken.reason) if taken.reason else ""
+    by = who_did(taken.by, taken.by_kind, names)
+    return _Moment(taken.at, title, by, reason, papers_read(one, taken.attachments))
+
+
+def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
+    """What an entry says in one line; never what was answered."""
+    book, task = one.procedure, str(body.get("task") or body.get("appointment") or "")
+    if entry.kind == "assisted":
+        back = one.dossier.submitted_at is not None and entry.at > one.dossier.submitted_at
+        return say("counter.history_back" if back else "counter.history")
+    if entry.kind in ("number_asked", "number_refused", "contact_changed"):
+        return say(f"journal.{entry.kind}")
+    if entry.kind in ("paid", "refunded"):
+        amount = body.get("amount")
+        return say(
+            "waits.paid" if entry.kind == "paid" else "refund.history",
+            amount=site().words.money(amount if isinstance(amount, int) else 0, language()),
+        )
+    if entry.kind == "part_done":
+        part = str(body.get("part"))
+        if part.isdecimal():
+            return say("waits.row_done", task=act_label(book, task), number=int(part) + 1)
+        key = "silence" if entry.actor_kind == "system" else "opinion_given"
+        return say(f"waits.{key}", service=act_label(book, part))
+    if entry.kind == "task_done":
+        key = "corrected" if task == book.form.id else _FILLED.get(type(book.tasks.get(task)), "filled")
+        return say(f"waits.{key}", task=act_label(book, task))
+    return say("waits.visit", task=act_label(book, task), what=say(f"journal.{entry.kind}"))
+
+
+def _said(letter: Letter) -> tuple[str, str]:
+    key = "history_letter_failed" if letter.failed else "history_letter" if letter.sent_at else "history_letter_due"
+    return say(f"case.{key}", channel=say(f"case.channel_{letter.channel}")), letter.body
+
+
+def last_event(one: AgentCase) -> str:
+    """Who did what last, so that an agent who came too late knows whom to ask."""
+    with office().store.unit() as unit:
+        last = unit.entries(one.id)[-1]
+    body = last.body if isinstance(last.body, dict) else {}
+    if last.kind == "transition":
+        what = act_label(one.procedure, str(body.get("transition")), str(body.get("source")))
+    elif last.kind in _TOLD:
+        what = _told(one, last, body)
+    else:
+        what = say(f"journal.{last.kind}") if site().words.has(f"journal.{last.kind}") else last.kind
+    name = who_did(last.actor, last.actor_kind, people([last.actor]))
+    moment = moment_of(last.at)
+    return say("stale.by", name=name[:1].upper() + name[1:], act=what, moment=moment)

@@ -1,0 +1,319 @@
+"""Agents at the door, and what waits for them: queues, filters, taking a dossier, taking the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refused
+from engine.core.values import digits_only
+from engine.domain.common.access import holds
+from engine.model import DRAFT, Form, Procedure
+from engine.model.roles import awaited_roles, role_key
+from engine.model.summary import Outline
+from engine.records.dossier import Actor
+from engine.services.accounts.assistance import received_by
+from engine.services.applications.bulk_actions import may_pick
+from engine.services.applications.casework import assign, tray, tray_counts
+from engine.services.applications.messages import unread
+from engine.services.context.app_context import NotFound
+from engine.services.payments.refunds import refunds_to_pay
+from engine.storage.unit_of_work import Conflict, DossierLine
+from renderers.web.agents.sign_in import enrolment_qr, next_step, passed
+from renderers.web.platform.access import agent, public
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.request_context import (
+    AGENT_DESK,
+    actor,
+    dossier_number,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    say,
+)
+from renderers.web.shared.staff import Tag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
+from renderers.web.shared.statuses import lines_public
+
+blueprint = Blueprint("agent", __name__)
+
+QUEUES: Final[Mapping[str, str]] = {
+    "a-prendre": "to_take", "a-remettre": "ready", "miens": "mine", "attente": "waiting", "retard": "late", "tous": "all", "termines": "done",
+}  # fmt: skip
+PAGE: Final = 50
+MOST_COUNTED: Final = 1000
+TRIED: Final = 10  # dossiers that "take the next one" tries before it gives up
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLink:
+    href: str
+    label: str
+    count: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrayRow:
+    number: str
+    href: str
+    name: str
+    procedure: str
+    state: str
+    tag: Tag | None
+    holder: str
+    takeable: bool
+    unread: str = ""  # messages of the applicant that no agent has read
+    pickable: bool = False  # some act of this step may be done for many at once
+    task: str = ""  # where several hands are waited for: what is awaited of this agent
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the address asks for, unknown names left out."""
+
+    queue: str
+    procedure: str
+    state: str
+    office: str
+    text: str
+    after: str
+
+    def address(self, **changes: str) -> str:
+        """This list with other filters; a filter that changes starts the list again."""
+        values = {"file": self.queue, "demarche": self.procedure, "etape": self.state, "bureau": self.office,
+                  "q": self.text, **changes}  # fmt: skip
+        return "/agent?" + urlencode({name: value for name, value in values.items() if value})
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.procedure or self.state or self.office or self.text)
+
+
+# -- the door ----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/agent/connexion", methods=["GET", "POST"])
+@public
+def door() -> Response:
+    return sign_in_page(AGENT_DESK, "agent", passed)
+
+
+@blueprint.route("/agent/connexion/suite", methods=["GET", "POST"])
+@public
+def door_step() -> Response:
+    return next_step(AGENT_DESK)
+
+
+@blueprint.get("/agent/connexion/qr.svg")
+@public
+def door_qr() -> Response:
+    return enrolment_qr(AGENT_DESK)
+
+
+@blueprint.post("/agent/deconnexion")
+@agent()
+def leave() -> Response:
+    return leave_desk(AGENT_DESK, "/agent/connexion")
+
+
+# -- queues ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent")
+@agent()
+def inbox() -> Response:
+    asked = _filters(request.args)
+    found = tray(
+        office(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
+        office_id=asked.office or None, text=_searched(asked.text), after=asked.after or None, limit=PAGE,
+    )  # fmt: skip
+    counts = tray_counts(office(), actor())
+    return desk_page(
+        "agent/inbox.html",
+        counter=bool(received_by(office(), actor())),
+        owes=bool(refunds_to_pay(office(), actor(), limit=1).lines),
+        takes_next=counts["to_take"] > 0 and _leaves_one(asked),
+        filters=asked,
+        queues=_queue_links(asked, counts),
+        queue_label=say(f"tray.{QUEUES[asked.queue]}"),
+        rows=(rows := _rows(found.lines)),
+        pickable=any(row.pickable for row in rows),
+        late=counts["late"] if asked.queue != "retard" else 0,
+        late_href=asked.address(file="retard"),
+        procedures=[(one.id, label(one.title)) for one in my_procedures()],
+        states=_states(asked.procedure),
+        offices=_offices(),
+        clear=f"/agent?file={asked.queue}",
+        everywhere=asked.address(file="tous") if asked.text and asked.queue != "tous" else "",
+        first=asked.address() if asked.after else "",
+        next=f"{asked.address()}&{urlencode({'apres': found.after})}" if found.after else "",
+        token=new_token(),
+        note=session.pop("desk_note", ""),
+    )
+
+
+def _leaves_one(asked: Filters) -> bool:
+    """Whether "take the next one" finds any under these filters."""
+    found = tray(
+        office(), actor(), "to_take", procedure=asked.procedure or None, state=asked.state or None,
+        office_id=asked.office or None, text=_searched(asked.text), limit=1,
+    )  # fmt: skip
+    return bool(found.lines)
+
+
+def asked_of_form() -> Filters:
+    """The list that a form stands on, from its hidden fields."""
+    found = _filters(request.form)
+    return replace(found, text=_searched(found.text))
+
+
+def _filters(given: Mapping[str, str]) -> Filters:
+    asked = {name: given.get(name, "").strip()[:100] for name in ("file", "demarche", "etape", "bureau", "q")}
+    known = {one.id for one in my_procedures()}
+    procedure = asked["demarche"] if asked["demarche"] in known else ""
+    states = {name for name, _ in _states(procedure)}
+    places = {name for name, _ in _offices()}
+    return Filters(
+        asked["file"] if asked["file"] in QUEUES else "a-prendre", procedure,
+        asked["etape"] if asked["etape"] in states else "", asked["bureau"] if asked["bureau"] in places else "",
+        asked["q"], given.get("apres", "")[:200],
+    )  # fmt: skip
+
+
+def _searched(text: str) -> str:
+    """A number may be typed with its spaces."""
+    digits = digits_only(text)
+    return digits if digits and not text.replace(digits, "").strip(" .-\u00a00123456789") else text
+
+
+def my_procedures() -> tuple[Outline, ...]:
+    """The procedures in service in which the agent has a part, by title."""
+    shelf, catalogue = office().shelf, office().catalogue
+    return shelf.worked_out(catalogue, ("mine", actor().roles, language()), lambda _: tuple(sorted(
+        (one for one in shelf.having(catalogue, actor().roles) if catalogue.fingerprint(one.id) == one.fingerprint),
+        key=lambda one: label(one.title),
+    )))  # fmt: skip
+
+
+def my_offices() -> list[tuple[str, str]]:
+    """The places whose dossiers the agent may see: theirs, else all those of their agencies."""
+    agencies = {one.agency for one in my_procedures()}
+    known = office().directory.offices.values()
+    mine = (one for one in known if one.agency in agencies and (not actor().offices or one.id in actor().offices))
+    return [(one.id, label(one.label)) for one in mine]
+
+
+def _offices() -> list[tuple[str, str]]:
+    found = my_offices()
+    return found if len(found) > 1 else []
+
+
+def _states(procedure_id: str) -> list[tuple[str, str]]:
+    book = office().catalogue.procedures.get(procedure_id)
+    return [(state.id, label(state.label)) for state in book.states.values()] if book else []
+
+
+def _queue_links(asked: Filters, counts: Mapping[str, int]) -> list[QueueLink]:
+    return [
+        QueueLink(asked.address(file=name), say(f"tray.{key}"), _counted(counts[key]), name == asked.queue)
+        for name, key in QUEUES.items()
+    ]
+
+
+def _counted(count: int) -> str:
+    return say("tray.most", count=count) if count >= MOST_COUNTED else str(count)
+
+
+def _rows(lines: Iterable[DossierLine]) -> list[TrayRow]:
+    lines = tuple(lines)
+    names = people(line.assigned for line in lines)
+    waiting = unread(office(), actor(), [line.id for line in lines])
+    public = lines_public(lines)
+    return [
+        replace(
+            _row(line, names, public[line.id] == "checking"),
+            unread=say("message.unread", count=waiting[line.id]) if line.id in waiting else "",
+        )
+        for line in lines
+    ]
+
+
+def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> TrayRow:
+    """A line of the list; `checked`: its payment is being checked, so no time runs against who paid."""
+    book = book_of(line.procedure, line.edition)
+    state = book.states.get(line.state) if book else None
+    holder = say("tray.me") if line.assigned == actor().id else names.get(line.assigned or "", "")
+    return TrayRow(
+        line.number, f"/agent/dossiers/{line.number}", line.label or "–",
+        label(book.identity.title) if book else line.procedure, say("status.checking") if checked else label(state.label) if state else line.state,
+        None if checked else due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
+        book is not None and line.assigned is None and line.awaits is None and not line.closed
+        and acts_in(book, line.state, actor()),
+        pickable=book is not None and not line.closed and may_pick(book, line.state, actor()),
+        task=_task(book, line) if book else "",
+    )  # fmt: skip
+
+
+def _task(book: Procedure, line: DossierLine) -> str:
+    """What this agent still owes a dossier that waits for several hands: an opinion, or a form."""
+    mine, state = actor().roles & set(line.awaits or ()), book.states.get(line.state)
+    if not mine or state is None:
+        return ""
+    tasks = [book.tasks[task] for task in state.waits]
+    asked = {role_key(book, role) for form in tasks if isinstance(form, Form) and form.services for role in form.by}
+    filling = {role_key(book, role) for form in tasks if isinstance(form, Form) for role in form.by}
+    key = "inbox_opinion" if mine & asked else "inbox_form" if mine & filling else "inbox_visit"
+    return say(f"waits.{key}")
+
+
+def acts_in(book: Procedure, state_id: str, who: Actor) -> bool:
+    """Has one of their roles something to do at this step?"""
+    state = book.states.get(state_id)
+    if state is None or state_id == DRAFT or state.is_end:
+        return False
+    return holds(who, awaited_roles(book, state_id))
+
+
+# -- taking ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/agent/prendre")
+@agent()
+def take() -> Response:
+    """Takes the dossier of the button touched, and opens it."""
+    number = request.form.get("number", "")[:20]
+    assign(office(), actor(), dossier_number(number), actor().id, token=_token_for(number))
+    return go(f"/agent/dossiers/{number}")
+
+
+@blueprint.post("/agent/suivant")
+@agent()
+def take_next() -> Response:
+    """Takes the dossier due first among those nobody holds; one that somebody takes meanwhile is passed over."""
+    asked = {name: request.form.get(name, "")[:100] for name in ("demarche", "etape", "bureau", "q")}
+    found = tray(
+        office(), actor(), "to_take", procedure=asked["demarche"] or None, state=asked["etape"] or None,
+        office_id=asked["bureau"] or None, text=_searched(asked["q"]), limit=TRIED,
+    )  # fmt: skip
+    for line in found.lines:
+        if line.awaits is not None:  # several hands: the part is done without holding the dossier
+            return go(f"/agent/dossiers/{line.number}")
+        try:
+            assign(office(), actor(), line.id, actor().id, token=_token_for(line.number))
+        except (Conflict, NotFound, Refused):
+            continue
+        return go(f"/agent/dossiers/{line.number}")
+    session["desk_note"] = say("tray.nothing_next")
+    return go("/agent")
+
+
+def _token_for(number: str) -> str | None:
+    """One list holds many buttons: each is a command of its own."""
+    token = form_token()
+    return f"{token}:{number}"[:200] if token else None

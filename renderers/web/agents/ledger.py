@@ -1,0 +1,141 @@
+"""Money, visits, documents and earlier dossiers of a dossier, in lines an agent reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.core.clock import local_day
+from engine.domain.documents.documents import status_of
+from engine.domain.fields.views import FormView
+from engine.model import Link
+from engine.records.dossier import IssuedDocument, Owed
+from engine.services.applications.drafts import see
+from engine.services.context.app_context import NotFound
+from engine.services.payments.payments import awaited_payment, payments
+from renderers.i18n.translations import whole_number
+from renderers.web.agents.answers import rows_of
+from renderers.web.platform.dossier_context import Case, label, place_label
+from renderers.web.platform.request_context import actor, day_of, language, moment_of, office, say, site
+from renderers.web.shared.agent_dossier import AgentCase, row_name
+from renderers.web.shared.staff import book_of
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier dossier this one hangs on; `href` is empty where this agent may not open it."""
+
+    label: str
+    number: str
+    href: str
+    text: str
+
+
+# -- money -------------------------------------------------------------------------------------------------------------
+
+
+def payment_lines(one: Case) -> list[tuple[str, str, str]]:
+    """Label, tag kind and tag: what is owed, then each try to pay."""
+    money = site().words.money
+    lines = []
+    awaited = awaited_payment(office(), actor(), one.id)
+    checked = awaited.fees if awaited is not None else ()
+    for owed in one.dossier.owed.values():
+        text = say("case.owed", label=owed.label, amount=money(owed.amount, language()))
+        tag = ("we", say("status.checking")) if owed.left and owed.fee in checked else _owed_tag(one, owed)
+        lines.append((text, *tag))
+    for payment in payments(office(), actor(), one.id):
+        status = "paid" if payment.status == "overpaid" else payment.status
+        key = f"payment.line_{status}" if status in ("paid", "pending", "unknown") else "payment.line_failed"
+        day = day_of(payment.ended_at or payment.started_at)
+        facts = {"amount": money(payment.amount, language()), "day": day}
+        lines.append((say(key, **facts), "", payment.receipt or payment.provider_ref or ""))
+    return lines
+
+
+def _owed_tag(one: Case, owed: Owed) -> tuple[str, str]:
+    """What remains of a fee: nobody pays a dossier that is closed any more, but the parts of one that was let through."""
+    if owed.left == 0:
+        return "ok", say("case.paid")
+    if one.dossier.closed_at is not None and owed.fee not in one.dossier.done:
+        return "", say("waits.fee_closed")
+    if owed.paid:
+        return "act", say("waits.fee_left", left=site().words.money(owed.left, language()))
+    return "act", say("status.to_pay")
+
+
+# -- visits and documents ----------------------------------------------------------------------------------------------
+
+
+def booking_lines(one: Case) -> list[tuple[str, str, str]]:
+    """What is said of each visit, its state, the day's page."""
+    found = []
+    for name, booking in one.dossier.bookings.items():
+        task = one.procedure.tasks.get(name)
+        moment = moment_of(booking.start)
+        said = say(
+            "case.booking", label=label(task.label) if task else name, moment=moment, office=place_label(booking.office)
+        )
+        state = say(f"day.status_{booking.status}")
+        if booking.status == "booked" and booking.arrived_at:
+            state = say("day.status_arrived", at=site().words.clock(booking.arrived_at, language()))
+        found.append(
+            (said, state, f"/agent/rendez-vous/{local_day(booking.start).isoformat()}?bureau={booking.office}")
+        )
+    return found
+
+
+def document_lines(one: Case, form: FormView) -> list[tuple[str, str, str, str]]:
+    """Title, details, address, and a word when it is not worth anything any more."""
+    found = []
+    for document in one.dossier.documents:
+        worth = status_of(document, local_day(office().now()))
+        text = say(
+            "case.document",
+            number=document.number,
+            day=day_of(document.issued_at),
+        )
+        tag = "" if worth == "valid" else say(f"track.document_{worth}")
+        found.append((document_title(one, form, document), text, one.at(f"/documents/{document.id}.pdf"), tag))
+    return found
+
+
+def document_title(one: Case, form: FormView, document: IssuedDocument) -> str:
+    """Its title, and of one given for a row, whose it is."""
+    output = one.procedure.outputs.get(document.output)
+    if document.row is None or output is None:
+        return document.title
+    return say("waits.of_row", title=document.title, row=row_name(rows_of(form, output.per), document.row))
+
+
+# -- earlier dossiers --------------------------------------------------------------------------------------------------
+
+
+def earlier_dossiers(one: AgentCase) -> list[Earlier]:
+    """The dossiers this one was said to hang on, how they stand, and what becomes of their documents."""
+    return list(_earlier(one))
+
+
+def _earlier(one: AgentCase) -> Iterator[Earlier]:
+    for link in one.procedure.links():
+        linked = one.dossier.links.get(link.id)
+        if linked is None:
+            continue
+        book = book_of(link.procedure)
+        title = say(
+            "links.title", link=label(link.label), procedure=label(book.identity.title) if book else link.procedure
+        )
+        try:
+            earlier = see(office(), actor(), linked.dossier)
+        except NotFound:
+            yield Earlier(title, whole_number(linked.number), "", say("links.elsewhere"))
+            continue
+        theirs = book_of(earlier.procedure, earlier.edition) or book
+        state = theirs.states.get(earlier.state) if theirs else None
+        standing = say("links.state", state=label(state.label) if state else earlier.state)
+        text = " ".join([standing, *_fate(link)])
+        yield Earlier(title, whole_number(linked.number), f"/agent/dossiers/{earlier.number}", text)
+
+
+def _fate(link: Link) -> list[str]:
+    return [say(f"links.{link.relation}")] if link.relation in ("renews", "amends", "revokes") else []

@@ -1,0 +1,67 @@
+"""Internal notes about a dossier, at the agents' desk only: what colleagues wrote, and where one more is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+
+from engine.core.problems import Refused
+from engine.services.applications.notes import LONGEST, notes_of, why_not_note, write_note
+from renderers.web.platform.access import agent
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say
+from renderers.web.shared.agent_dossier import AgentCase, agent_case
+from renderers.web.shared.staff import desk_page, people
+
+blueprint = Blueprint("notes", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLine:
+    """One note as colleagues read it."""
+
+    id: str
+    who: str
+    at: str
+    body: tuple[str, ...]
+    mine: bool
+
+
+@blueprint.get("/agent/dossiers/<number>/notes")
+@agent()
+def desk_notes(number: str) -> Response:
+    return _page(agent_case(number))
+
+
+@blueprint.post("/agent/dossiers/<number>/notes")
+@agent()
+def add(number: str) -> Response:
+    one, body = agent_case(number), request.form.get("body", "")[: LONGEST * 4]
+    try:
+        note = write_note(office(), actor(), one.id, body, token=form_token())
+    except Refused as closed:
+        return _page(one, body, sentence(closed.reason))
+    return go(f"{one.at()}#n-{note.id}")
+
+
+def note_lines(one: AgentCase) -> list[NoteLine]:
+    """The notes of a dossier, the oldest first."""
+    found = notes_of(office(), actor(), one.id)
+    names = people(note.by for note in found)
+    return [
+        NoteLine(
+            note.id, names.get(note.by) or say("desk.unknown_person"), moment_of(note.at),
+            tuple(note.body.split("\n")), note.by == actor().id,
+        )
+        for note in found
+    ]  # fmt: skip
+
+
+def _page(one: AgentCase, body: str = "", error: str = "") -> Response:
+    closed = why_not_note(one.dossier)
+    return desk_page(
+        "agent/notes.html", 422 if error else 200, dossier=one.dossier, base=one.at(), lines=note_lines(one),
+        closed=sentence(closed) if closed is not None else "", body=body, error=error,
+        errors=[("#body", error)] if error else [], token=new_token(), longest=LONGEST,
+    )  # fmt: skip

@@ -1,0 +1,249 @@
+"""The journals of all dossiers at the controllers' desk: a question in the address, its answer with counts, the whole of it
+taken away; and what a controller asked before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final, cast
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, stream_with_context
+
+from engine.core.problems import Refused
+from engine.core.values import Plain, canonical_json
+from engine.journal.search import Asks, Happening
+from engine.records.codec import Unreadable
+from engine.services.audit.exports import take_file
+from engine.services.audit.journal_search import QUESTIONS, Wanted, events, happening, order_events, wanted_of
+from engine.services.context.app_context import NotFound
+from engine.services.core.jobs import progress
+from engine.services.worker.job_runner import carry_at_once
+from renderers.web.platform.access import auditor
+from renderers.web.platform.csv import CSV, csv_text, named_file
+from renderers.web.platform.dossier_context import label, place_label
+from renderers.web.platform.errors import refused
+from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say, site
+from renderers.web.shared.agent_dossier import act_label
+from renderers.web.shared.editions import json_response
+from renderers.web.shared.journal_queries import channel_label, kind_label, procedure_label
+from renderers.web.shared.staff import book_of, desk_page, people
+
+blueprint = Blueprint("auditor_events", __name__)
+
+HOME: Final = "/audit/evenements"
+_USUAL: Final = timedelta(days=29)  # before today, where no day is asked
+_SHOWN: Final = 12  # values of one facet
+_NAMES: Final[Mapping[str, str]] = {
+    "question": "asks", "type": "kind", "agent": "agent", "bureau": "office", "demarche": "procedure", "canal": "channel",
+    "du": "first", "au": "last",
+}  # fmt: skip
+COLUMNS: Final = ("at", "number", "kind", "what", "procedure", "office", "channel", "hand", "agent", "n")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of a facet, how many entries have it, and where they are."""
+
+    label: str
+    count: int
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    title: str
+    values: tuple[Value, ...]
+    chosen: str = ""
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    at: str
+    kind: str
+    what: str
+    number: str
+    procedure: str
+    office: str
+    by: str
+
+
+def asked() -> Wanted:
+    """The question of the address; what it does not say, or says wrongly, is left open."""
+    today = office().day()
+    last = _day(request.values.get("au", "")) or today
+    first = _day(request.values.get("du", "")) or last - _USUAL
+    text = {name: request.values.get(name, "").strip()[:100] for name in _NAMES}
+    question = cast(Asks, text["question"]) if text["question"] in QUESTIONS else ""
+    return Wanted(
+        min(first, last), last, text["type"], text["agent"], text["bureau"], text["demarche"], text["canal"], question
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        found = date.fromisoformat(text[:20])
+    except ValueError:
+        return None
+    return found if 2000 <= found.year < 2200 else None
+
+
+def address(wanted: Wanted, **more: str) -> str:
+    """Where the answer to a question is."""
+    said = {name: str(getattr(wanted, field)) for name, field in _NAMES.items() if getattr(wanted, field)}
+    return f"{HOME}?{urlencode({**said, **more})}"
+
+
+@blueprint.get("/audit/evenements")
+@auditor
+def home() -> Response:
+    wanted = asked()
+    found = events(office(), actor(), wanted, request.args.get("apres", "")[:200])
+    names = people(one.actor for one in found.lines if one.actor)
+    agents = people(found.facets.agents)
+    labels: tuple[tuple[str, Mapping[str, int], Callable[[str], str]], ...] = (
+        ("kind", found.facets.kinds, kind_label),
+        ("agent", found.facets.agents, lambda one: agents.get(one) or say("desk.unknown_person")),
+        ("office", found.facets.offices, lambda one: place_label(one) or one),
+        ("procedure", found.facets.procedures, procedure_label),
+        ("channel", found.facets.channels, channel_label),
+    )
+    return desk_page(
+        "auditor/events.html", lines=[_line(one, names) for one in found.lines], wanted=wanted, action=HOME,
+        facets=[_facet(wanted, *one) for one in labels], total=found.facets.total, more=found.facets.more,
+        questions=[(say(f"events.ask_{one}"), address(replace(wanted, asks=one)), one == wanted.asks) for one in QUESTIONS],
+        everything=address(replace(wanted, asks="")), fields=_carried(wanted), token=new_token(),
+        first=address(wanted) if request.args.get("apres") else "",
+        next=address(wanted, apres=found.after) if found.after else "", period=_carried(wanted, "du", "au"),
+    )  # fmt: skip
+
+
+def _carried(wanted: Wanted, *but: str) -> list[tuple[str, str]]:
+    """The question as hidden fields."""
+    return [
+        (name, str(getattr(wanted, field)))
+        for name, field in _NAMES.items()
+        if name not in but and getattr(wanted, field)
+    ]
+
+
+def _facet(wanted: Wanted, field: str, counts: Mapping[str, int], said: Callable[[str], str]) -> Facet:
+    chosen = getattr(wanted, field)
+    if chosen:
+        return Facet(say(f"events.{field}"), (), said(chosen), address(replace(wanted, **{field: ""})))
+    values = tuple(
+        Value(said(one), count, address(replace(wanted, **{field: one})))
+        for one, count in list(counts.items())[:_SHOWN]
+    )
+    return Facet(say(f"events.{field}"), values)
+
+
+def _line(one: Happening, names: Mapping[str, str]) -> EventLine:
+    return EventLine(
+        moment_of(one.at), kind_label(one.kind), what_of(one), one.number,
+        procedure_label(one.procedure), place_label(one.office), hand_of(one, names),
+    )  # fmt: skip
+
+
+def hand_of(one: Happening, names: Mapping[str, str]) -> str:
+    """Whose hand it was: a name for the administration's people, a word for everyone else."""
+    if one.actor:
+        return names.get(one.actor) or say("desk.unknown_person")
+    kind = one.actor_kind if site().words.has(f"journal.{one.actor_kind}") else "anonymous"
+    return say(f"journal.{kind}")
+
+
+def what_of(one: Happening) -> str:
+    """What was done, in the words of the edition: the act and where it leads; as part of which order."""
+    body = one.body if isinstance(one.body, dict) else {}
+    book = book_of(one.procedure, fingerprint=one.edition) or book_of(one.procedure)
+    name, target = str(body.get("transition") or body.get("task") or ""), str(body.get("target") or "")
+    if book is None or not name:
+        return name
+    state = book.states.get(target)
+    said = act_label(book, name, str(body.get("source") or ""))
+    said = say("case.to_state", label=said, state=label(state.label)) if state else said
+    return say("events.in_order", what=said, n=body["bulk"]) if "bulk" in body else said
+
+
+# -- taken away --------------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/audit/evenements/export")
+@auditor
+def order() -> Response:
+    """The whole answer, prepared at once when it is short."""
+    kept = order_events(office(), actor(), asked(), token=form_token())
+    carry_at_once(office(), kept)
+    return go(f"/audit/ordres/{kept.n}")
+
+
+@blueprint.get("/audit/ordres/<int:n>/evenements.<kind>")
+@auditor
+def take(n: int, kind: str) -> Response:
+    writers: Mapping[str, tuple[Callable[[Iterable[Plain]], Iterator[bytes]], str]] = {
+        "csv": (_csv, CSV), "ndjson": (_ndjson, "application/x-ndjson"), "json": (_json, "application/json"),
+    }  # fmt: skip
+    if kind not in writers:
+        raise NotFound
+    write, mime = writers[kind]
+    try:
+        rows = take_file(office(), actor(), n)
+    except Refused as closed:
+        return refused(closed.reason, f"/audit/ordres/{n}")
+    return named_file(stream_with_context(write(rows)), mime, f"evenements-{n}.{kind}")
+
+
+@blueprint.get("/audit/ordres/<int:n>/manifeste.json")
+@auditor
+def manifest(n: int) -> Response:
+    """What the file is, and the digest of its NDJSON, signed: it was made here, of this question, and is whole."""
+    try:
+        rows = take_file(office(), actor(), n)
+    except Refused as closed:
+        return refused(closed.reason, f"/audit/ordres/{n}")
+    digest, count = hashlib.sha256(), 0
+    for line in _ndjson(rows):
+        digest.update(line)
+        count += 1
+    kept = progress(office(), actor(), n).order
+    claims: Plain = {
+        "format": "guichet-events/1", "order": n, "asked": kept.asked, "rows": count, "ndjson_sha256": digest.hexdigest(),
+        "made_at": kept.ended_at.isoformat() if kept.ended_at else "",
+    }  # fmt: skip
+    return json_response({"claims": claims, "jws": office().keys.sign(claims)}, f"manifeste-{n}.json", shared=False)
+
+
+def _ndjson(rows: Iterable[Plain]) -> Iterator[bytes]:
+    for row in rows:
+        yield canonical_json(row) + b"\n"
+
+
+def _json(rows: Iterable[Plain]) -> Iterator[bytes]:
+    yield b"["
+    for place, row in enumerate(rows):
+        yield (b",\n" if place else b"\n") + canonical_json(row)
+    yield b"\n]\n"
+
+
+def _csv(rows: Iterable[Plain]) -> Iterator[bytes]:
+    yield csv_text([[say(f"events.csv_{name}") for name in COLUMNS]]).encode("utf-8-sig")
+    names: dict[str, str] = {}
+    for one in map(happening, rows):
+        if one.actor and one.actor not in names:
+            try:
+                names.update({one.actor: "", **people([one.actor])})
+            except Unreadable:  # the file is half sent: the row says who by the account's id
+                names[one.actor] = one.actor
+        yield csv_text([[
+            one.at.isoformat(), one.number, kind_label(one.kind), what_of(one), one.procedure, one.office or "",
+            one.channel, one.actor_kind, names.get(one.actor, ""), one.n,
+        ]]).encode()  # fmt: skip
+
+
+def question_href(said: Mapping[str, Plain]) -> str:
+    """Where a question noted before is asked again."""
+    return address(wanted_of(dict(said)))

@@ -1,0 +1,157 @@
+"""What is in service, for controllers: a page of a table, the same as CSV and JSON; one procedure with its dossiers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+
+from engine.core.clock import local_day
+from engine.domain.common.access import in_mandate
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model.summary import Outline
+from engine.services.applications.casework import tray
+from engine.services.audit.current_counts import standing
+from engine.storage.unit_of_work import Tray
+from renderers.html.pagination import Paged, paged
+from renderers.web.platform.access import auditor
+from renderers.web.platform.csv import csv_response
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.languages import language
+from renderers.web.platform.request_context import actor, day_of, office
+from renderers.web.public.definitions import edition_lines
+from renderers.web.shared.editions import json_response
+from renderers.web.shared.staff import book_of, desk_page, known, mandated
+
+blueprint = Blueprint("auditor_procedures", __name__)
+
+_A_PAGE = 50
+_LAST = 50
+_ordered: dict[str, tuple[Catalogue, tuple[Outline, ...]]] = {}  # by language
+_MOST = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureLine:
+    """One procedure in service. Days are ISO; `next` is the edition whose day has not come."""
+
+    procedure: str
+    title: str
+    agency: str
+    edition: int
+    since: str
+    author: str
+    next: str
+    open: int
+    fingerprint: str
+
+    @property
+    def since_said(self) -> str:
+        return day_of(date.fromisoformat(self.since)) if self.since else "–"
+
+
+@blueprint.get("/audit/demarches")
+@auditor
+def procedures() -> Response:
+    asked = request.args.get("agence", "")[:60]
+    here = page_of_procedures("/audit/demarches")
+    query = urlencode({name: value for name, value in (("agence", asked), ("page", str(here.number))) if value})
+    return desk_page(
+        "auditor/procedures.html", lines=[procedure_line(one) for one in here.items], here=here, agencies=_agencies(), asked=asked,
+        csv=f"/audit/demarches.csv?{query}", json=f"/audit/demarches.json?{query}",
+    )  # fmt: skip
+
+
+@blueprint.get("/audit/demarches.json")
+@auditor
+def procedures_json() -> Response:
+    here = page_of_procedures("/audit/demarches.json")
+    return json_response({
+        "page": here.number, "pages": here.count, "next": here.next or None,
+        "procedures": [asdict(procedure_line(one)) for one in here.items],
+    }, f"demarches-{here.number}.json", shared=False)  # fmt: skip
+
+
+@blueprint.get("/audit/demarches.csv")
+@auditor
+def procedures_csv() -> Response:
+    """One page of the table, columns named as in the JSON."""
+    here = page_of_procedures("/audit/demarches.csv")
+    names = list(ProcedureLine.__dataclass_fields__)
+    lines = [list(asdict(procedure_line(one)).values()) for one in here.items]
+    return csv_response([names, *lines], f"demarches-{here.number}.csv")
+
+
+def page_of_procedures(path: str) -> Paged[Outline]:
+    """The procedures of an agency, or all, that the reader's mandate names, in the order of their titles: outlines only, no
+    book is opened."""
+    agency, who = request.args.get("agence", "")[:60], actor()
+    every = [one for one in _in_order(office().catalogue) if agency in ("", one.agency) and in_mandate(who, one.id)]
+    return paged(every, request.args.get("page", ""), path, size=_A_PAGE, agence=agency)
+
+
+def _in_order(catalogue: Catalogue) -> tuple[Outline, ...]:
+    """Put so once for a catalogue in each language."""
+    kept = _ordered.get(language())
+    if kept is None or kept[0] is not catalogue:
+        every = sorted(catalogue.outlines(), key=lambda one: (label(one.title).casefold(), one.id))
+        kept = _ordered[language()] = catalogue, tuple(every)
+    return kept[1]
+
+
+def _agencies() -> list[tuple[str, str]]:
+    used = {one.agency for one in office().catalogue.outlines()}
+    return sorted(
+        ((one.id, label(one.label)) for one in office().directory.agencies.values() if one.id in used),
+        key=lambda one: one[1],
+    )
+
+
+def procedure_line(one: Outline) -> ProcedureLine:
+    """What a line says, read from what is known without opening a book."""
+    agency = office().directory.agencies.get(one.agency)
+    with office().store.unit() as unit:
+        count = unit.count_dossiers(Tray(tuple((one.id, state.id) for state in one.states)), _MOST)
+        kept = unit.edition(one.id, one.fingerprint)
+    begun = max(filter(None, (local_day(kept.published_at) if kept else None, one.from_)), default=None)
+    return ProcedureLine(
+        one.id, label(one.title), label(agency.label) if agency else one.agency, one.edition, begun.isoformat() if begun else "",
+        kept.published_by if kept else "", _next(one.id), count, one.fingerprint,
+    )  # fmt: skip
+
+
+def _next(procedure_id: str) -> str:
+    """`8, 2027-01-01`: the first edition that stands and has not begun."""
+    catalogue, day = office().catalogue, office().day()
+    stands = frozenset(catalogue.standing.get(procedure_id, ()))
+    every = (one for one in catalogue.older_outlines(procedure_id) if one.fingerprint in stands)
+    coming = sorted((one.from_, one.edition) for one in every if one.from_ is not None and one.from_ > day)
+    return f"{coming[0][1]}, {coming[0][0]}" if coming else ""
+
+
+# -- one procedure -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/audit/demarches/<slug>")
+@auditor
+def procedure(slug: str) -> Response:
+    book = known(book_of(mandated(slug)))
+    found = tray(
+        office(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST
+    )
+    counts = standing(office(), book)
+    return desk_page(
+        "auditor/procedure.html", slug=slug, procedure=label(book.identity.title), editions=edition_lines(slug),
+        counts=[(label(one.label), counts[one.id]) for one in book.states.values()],
+        dossiers=[(one.number, one.edition, _state(one.procedure, one.edition, one.state), one.submitted_at)
+                  for one in found.lines],
+        next=f"/audit/demarches/{slug}?{urlencode({'apres': found.after})}" if found.after else "",
+    )  # fmt: skip
+
+
+def _state(slug: str, edition: int, state: str) -> str:
+    book = book_of(slug, edition)
+    found = book.states.get(state) if book else None
+    return label(found.label) if found else state

@@ -1,0 +1,1 @@
+"""One request: filling, submission, status, acts, payment, appointment, documents."""

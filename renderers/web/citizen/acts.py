@@ -1,0 +1,199 @@
+"""What the applicant may still do with a request that is sent: withdraw, declare, contest; each act on its own page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refused
+from engine.core.values import Span, Text
+from engine.domain.common.decision import Act, Offer
+from engine.domain.common.working_time import add_span
+from engine.domain.documents.content import appeals_of
+from engine.domain.fields.views import FieldView, FileView, PageView
+from engine.domain.forms.agent_files import pending_files, place_of
+from engine.domain.workflow.progress import ends_for_good, has_way_out, lapses_at, may_ask_to_give_up
+from engine.model import APPLICANT
+from engine.services.applications.agent_files import OF_AN_ACT
+from engine.services.applications.casework import offers, take_transition
+from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.services.payments.payments import awaited_payment
+from renderers.html.controls import Control, field_control
+from renderers.procedure.page import SheetLine
+from renderers.web.citizen.later_forms import Filled, Sheet, filled_by_act
+from renderers.web.platform.access import signed_in
+from renderers.web.platform.dossier_context import Case, case, drawing, label, writer
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import actor, day_of, form_token, go, office, say
+from renderers.web.shared.money import francs
+
+blueprint = Blueprint("acts", __name__)
+
+
+def theirs(one: Case) -> list[Offer]:
+    """The acts of the present state that are the applicant's, open or closed."""
+    found = offers(office(), actor(), one.id)
+    return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
+
+
+@dataclass(frozen=True, slots=True)
+class ActLine:
+    """One act: open with its page, or closed and why."""
+
+    label: str
+    href: str
+    because: str
+
+
+def own_acts(one: Case) -> list[ActLine]:
+    """Open ones with their page; a closed one says why."""
+    return [
+        ActLine(label=label(offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
+                because=sentence(offer.closed).rstrip(".") if offer.closed else "")
+        for offer in theirs(one)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NoWayOut:
+    """What to do where the circuit has no act to withdraw: nothing until it lapses, or to ask the service."""
+
+    text: str
+    asks: bool
+
+
+def no_way_out(one: Case, paying: bool) -> NoWayOut | None:
+    """None where they may withdraw, or have nothing to give up. `paying`: money is under way, so nothing lapses."""
+    book, dossier = one.procedure, one.dossier
+    if actor().only_reads or not may_ask_to_give_up(book, dossier) or has_way_out(book, dossier.state):
+        return None
+    until = None if paying else lapses_at(book, dossier)
+    if until is None:
+        return NoWayOut(f"{say('track.no_way_out')} {say('track.ask_out')}", True)
+    day = day_of(until)
+    return NoWayOut(f"{say('track.no_way_out')} {say('track.lapses', day=day)}", False)
+
+
+@blueprint.get("/dossiers/<number>/actes/<act_id>")
+@signed_in
+def ask(number: str, act_id: str) -> Response:
+    one = case(number)
+    return _sheet(one, _open(one, act_id)).drawn()
+
+
+@blueprint.post("/dossiers/<number>/actes/<act_id>")
+@signed_in
+def take(number: str, act_id: str) -> Response:
+    one = case(number)
+    offer = _open(one, act_id)
+    way, sheet = offer.transition, _sheet(one, offer)
+    reason = request.form.get(sheet.reason_name, "").strip()[:2000]
+    if (answer := sheet.files()) is not None:
+        return answer
+    files = _joined(case(number), act_id)
+    errors = []
+    if "reason" in way.asks and not reason:
+        errors.append((f"#{sheet.reason_name}", say("refusal.reason_missing")))
+    if "attachment" in way.asks and not files:
+        errors.append((f"#f-{act_id}", say("refusal.attachment_missing")))
+    filled = filled_by_act(one, act_id, True) if way.fills else Filled(_nothing())
+    if errors or any(not problem.warns for problem in filled.problems):
+        return sheet.refused(tuple(errors), reason)
+    act = Act(act_id, reason or None, {}, filled.answers, tuple(file.id for file in files))
+    try:
+        take_transition(office(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
+    except WrongAnswers:
+        return sheet.refused((), reason)
+    session["note"] = say("track.act_done", act=label(way.label))
+    return go(one.at())
+
+
+def _open(one: Case, act_id: str) -> Offer:
+    offer = next((offer for offer in theirs(one) if offer.transition.id == act_id), None)
+    if offer is None:
+        raise NotFound
+    if offer.closed:
+        raise Refused(offer.closed)
+    return offer
+
+
+def _sheet(one: Case, offer: Offer) -> Sheet:
+    way = offer.transition
+    form = one.procedure.tasks[way.fills] if way.fills else None
+    plain = not way.asks and not way.fills
+
+    def place(field: str) -> str:
+        return place_of(form, None, field) if form is not None and field != way.id else way.id
+
+    return Sheet(
+        one, label(way.label), one.at(f"/actes/{way.id}"), one.at(), place,
+        lambda raw: filled_by_act(one, way.id, raw) if way.fills else Filled(_nothing()), label(way.label),
+        lines=(*((label(way.confirm),) if way.confirm else ()), *_what_it_ends(one, offer)),
+        ask_reason=say("track.act_reason") if "reason" in way.asks else "",
+        reason_name="act-reason" if way.fills else "reason",  # no question of a form it fills has a hyphen
+        extra=_attachment(one, way.id) if "attachment" in way.asks else None, warn=plain,
+    )  # fmt: skip
+
+
+def _what_it_ends(one: Case, offer: Offer) -> list[str]:
+    """What giving up comes to, before it is done. Of money that came in, the circuit decides: nothing is promised."""
+    if not ends_for_good(one.procedure, offer.ways):
+        return []
+    again = office().catalogue.current_entry(one.procedure.id, office().day()) is not None
+    lines = [" ".join([say("withdrawal.stops"), *([say("withdrawal.again")] if again else [])])]
+    payment = awaited_payment(office(), actor(), one.id)
+    owed_still = one.dossier.done  # the rest of a price paid in parts is taken even then
+    if payment is not None and not any(fee in owed_still for fee in payment.fees):
+        lines.append(say("withdrawal.paying", amount=francs(payment.amount)))
+    return lines
+
+
+def _nothing() -> PageView:
+    """An act that fills no form asks no question."""
+    return PageView("act", Text(()), None, (), 1, 1, True, True)
+
+
+def _joined(one: Case, act_id: str) -> tuple[FileView, ...]:
+    return tuple(
+        FileView(file.id, file.name, file.kind, file.size, file.received_at.isoformat(), file.pages)
+        for file in pending_files(one.dossier, actor().id, act_id)
+    )
+
+
+def _attachment(one: Case, act_id: str) -> Control:
+    """The papers that an act asks to join."""
+    view = FieldView(
+        act_id, act_id, "file", Text.of(say("todo.attachment")), max_items=OF_AN_ACT.max_items,
+        max_size=OF_AN_ACT.max_size, accept=OF_AN_ACT.accept, files=_joined(one, act_id),
+    )  # fmt: skip
+    return field_control(view, drawing(one))
+
+
+def appeal_lines(one: Case) -> tuple[SheetLine, ...]:
+    """The ways to contest of a refused request, each with its last day."""
+    pairs = zip(writer(one.procedure).appeals(), appeals_of(one.standing()), strict=True)
+    return tuple(
+        replace(line, within=say("track.appeal_until", day=_last_day(one, appeal.within))) if appeal.within else line
+        for line, appeal in pairs
+    )
+
+
+def open_appeal(one: Case) -> Offer | None:
+    """The act by which the applicant contests here and now."""
+    acts = {appeal.act for appeal in appeals_of(one.standing()) if appeal.act}
+    return next((offer for offer in theirs(one) if offer.open and offer.transition.id in acts), None)
+
+
+def how_to_contest(one: Case) -> str:
+    """What the box of a refusal says of it; nothing where there is no way."""
+    if not appeals_of(one.standing()):
+        return ""
+    offer = open_appeal(one)
+    within = offer.transition.within if offer else None
+    return say("track.appeal_before", day=_last_day(one, within)) if within else say("track.how_appeal")
+
+
+def _last_day(one: Case, within: Span) -> str:
+    until = add_span(one.dossier.entered_at, within, office().directory.calendar)
+    return day_of(until)

@@ -1,0 +1,74 @@
+"""A visit at the link of a message, without signing in: seen, moved, cancelled, waited for; nobody's name is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response, g, request, session
+
+from renderers.web.citizen.appointments import counter_of_link
+from renderers.web.platform.access import public
+from renderers.web.platform.request_context import page
+from renderers.web.shared.appointment_notices import lost_of
+
+blueprint = Blueprint("visit_links", __name__)
+
+
+def unkept(view: Callable[..., Response]) -> Callable[..., Response]:
+    """No cache keeps these pages: their address is all that is needed to see them."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Response:
+        g.shareable = False
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+@blueprint.get("/r/<token>")
+@public
+@unkept
+def by_link(token: str) -> Response:
+    """From a message, without signing in: this visit alone, and nobody's name. One that the office lost is chosen again."""
+    here = counter_of_link(token)
+    if here.booking is None and lost_of(here.one, here.task) is None:
+        return page("citizen/visit_over.html", procedure=here.one.title, note=session.pop("note", ""), action=here.here,
+                    dossier=here.one.dossier)  # fmt: skip
+    return here.choose()
+
+
+@blueprint.post("/r/<token>")
+@public
+@unkept
+def book_by_link(token: str) -> Response:
+    return counter_of_link(token).book()
+
+
+@blueprint.route("/r/<token>/confirmer", methods=["GET", "POST"])
+@public
+@unkept
+def confirm_by_link(token: str) -> Response:
+    return counter_of_link(token).hold() if request.method == "POST" else counter_of_link(token).confirm()
+
+
+@blueprint.post("/r/<token>/attendre")
+@public
+@unkept
+def wait_by_link(token: str) -> Response:
+    return counter_of_link(token).wait()
+
+
+@blueprint.route("/r/<token>/annuler", methods=["GET", "POST"])
+@public
+@unkept
+def cancel_by_link(token: str) -> Response:
+    return counter_of_link(token).cancel()
+
+
+@blueprint.get("/r/<token>.ics")
+@public
+@unkept
+def diary_by_link(token: str) -> Response:
+    return counter_of_link(token).diary()

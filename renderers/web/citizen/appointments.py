@@ -1,0 +1,363 @@
+"""Choosing a visit: office, slot, confirmation; changing it, giving it back, keeping it in one's own diary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.domain.appointments.appointments import too_near
+from engine.domain.workflow.tasks import open_tasks
+from engine.model import Appointment
+from engine.records.dossier import Actor, Booking
+from engine.services.appointments.bookings import book_slot, cancel_booking, held_until, hold_slot, slots
+from engine.services.context.app_context import NotFound
+from engine.services.core.appointment_links import held_visit
+from engine.services.core.waiting_list import stop_waiting, wait_for_seat, waits_at
+from engine.storage.unit_of_work import Conflict
+from renderers.i18n.translations import first_capital
+from renderers.pdf.icalendar import ics
+from renderers.web.platform.access import signed_in
+from renderers.web.platform.dossier_context import Case, case, case_of, label, place, place_label, to_bring, visit_place
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import (
+    actor,
+    at_counter,
+    client,
+    file_response,
+    form_revision,
+    form_token,
+    go,
+    language,
+    moment_of,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
+from renderers.web.shared.appointment_notices import hour_come, lost_box, lost_of, missed_lines
+from renderers.web.shared.slots import (
+    SlotButton,
+    days_of,
+    instant_of,
+    iso_of,
+    office_lines,
+    why_none,
+    why_taken,
+)
+
+blueprint = Blueprint("appointments", __name__)
+
+_FARTHEST = timedelta(days=3660)  # a day that a page of slots may begin with
+_GONE = ("slot_full", "slot_closed")  # the list of slots says what is left
+_HELD = ("too_late_to_move", "too_many_moves")  # slots may be free: it is the one held that stays
+
+
+def wanted(one: Case) -> Appointment:
+    """The visit a page is about. Raises `NotFound` when there is none."""
+    found = visit_of(one)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def visit_of(one: Case) -> Appointment | None:
+    """The visit named, else the one to take now, else the one already held; none before its time and after it."""
+    tasks = {task.id: task for task in one.procedure.appointments()}
+    named = tasks.get(request.values.get("quoi", ""))
+    awaited = [task for task in open_tasks(one.procedure, one.dossier, one.standing().scope) if task.id in tasks]
+    held = [
+        tasks[name] for name, booking in one.dossier.bookings.items() if name in tasks and booking.status == "booked"
+    ]
+    lost = [task for task in tasks.values() if lost_of(one, task) is not None]
+    return named or next((task for task in (*awaited, *held, *lost) if isinstance(task, Appointment)), None)
+
+
+def held(one: Case, appointment: Appointment) -> Booking | None:
+    booking = one.dossier.bookings.get(appointment.id)
+    return booking if booking is not None and booking.status == "booked" else None
+
+
+# -- where it is handled -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One visit where its owner handles it: behind their door, at the desk of an agent who helps them, or at the link of a
+    message (`by_link`), which opens this visit and nothing else."""
+
+    one: Case
+    who: Actor
+    task: Appointment
+    here: str
+    back: str
+    by_link: bool = False
+
+    @property
+    def booking(self) -> Booking | None:
+        return held(self.one, self.task)
+
+    @property
+    def address(self) -> str:
+        several = not self.by_link and len(self.one.procedure.appointments()) > 1
+        return self.here + (f"?quoi={self.task.id}" if several else "")
+
+    def choose(self) -> Response:
+        booking = self.booking
+        asked = request.args.get("changer") or request.args.get("bureau")
+        kind = session.pop("note_kind", "act")
+        if booking is not None and (not asked or not self._moves_left(booking)):
+            return self.booked(fresh=session.pop("booked", "") == booking.id)
+        return self.slots(note=session.pop("note", ""), kind=kind)
+
+    def slots(self, note: str = "", status: int = 200, kind: str = "act") -> Response:
+        sheet = slots(
+            office(), self.who, self.one.id, self.task.id, office_id=request.values.get("bureau"),
+            from_day=_day(request.args.get("jour", "")),
+        )  # fmt: skip
+        first = sheet.first_free
+        waits = waits_at(office(), self.who, self.one.id, self.task.id)
+        return page(
+            "citizen/slots.html", status, dossier=self.one.dossier, procedure=self.one.title, title=label(self.task.label),
+            errors=[], note=note, note_kind=kind, current=moment_of(self.booking.start) if self.booking else "", offices=office_lines(sheet),
+            office_id=sheet.office_id or "", days=days_of(sheet) if not sheet.because else [], action=self.here,
+            free=sheet.because is None and any(day.slots for day in sheet.days),
+            first=SlotButton(iso_of(first.start), "", moment_of(first.start)) if first and not request.args.get("jour") else None,
+            next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=why_none(sheet),
+            none_free=sheet.because is None or sheet.because.code not in _HELD, quoi=self.task.id,
+            at_yours=self.task.place == "applicant",
+            back=self.back, may_wait=_is_told(self.one) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
+            waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
+            missed=list(missed_lines(self.one, self.task)),
+        )  # fmt: skip
+
+    def hold(self) -> Response:
+        """A slot that was touched is kept while it is read once more; the page that shows it has its own address."""
+        start, office_id = instant_of(request.form.get("start", "")), request.form.get("bureau", "")[:80]
+        if start is None:
+            return go(self.address)
+        try:
+            hold_slot(office(), self.who, self.one.id, self.task.id, office_id, start)
+        except Refused as closed:
+            if closed.reason.code not in _GONE:
+                raise
+            return self.slots(why_taken(closed.reason), 409)
+        chosen = {"quoi": self.task.id, "bureau": office_id, "start": request.form.get("start", "")[:80]}
+        return go(f"{self.here}/confirmer?{urlencode(chosen)}")
+
+    def confirm(self) -> Response:
+        start, office_id = instant_of(request.values.get("start", "")), request.values.get("bureau", "")
+        if start is None or place(office_id) is None:
+            return go(self.address)
+        until = held_until(office(), self.who, self.one.id, self.task.id, start)
+        if until is None and (elsewhere := self._gone(start, office_id)):
+            return go(elsewhere)
+        return page(
+            "citizen/slot_confirm.html", dossier=self.one.dossier, procedure=self.one.title,
+            facts=_facts(self.task, start, office_id, int(_minutes(self.task))), bring=to_bring(self.one), token=new_token(),
+            revision=self.one.dossier.revision, office_id=office_id, start=iso_of(start), action=self.here,
+            quoi=self.task.id,
+            kept=say("slot.kept", at=site().words.clock(until, language())) if until else say("slot.not_kept"),
+        )  # fmt: skip
+
+    def _gone(self, start: datetime, office_id: str) -> str:
+        """Where to go from the page of a slot that is kept for nobody here and cannot be had: it is theirs already, or it is
+        somebody's, or this visit is not to be changed. Empty when it is free."""
+        if self.booking is not None and (self.booking.start, self.booking.office) == (start, office_id):
+            return self.address
+        sheet = slots(office(), self.who, self.one.id, self.task.id, office_id=office_id, from_day=local_day(start))
+        if sheet.because is not None and sheet.because.code != "no_slot":
+            return self.address  # it says why
+        if sheet.office_id == office_id and any(slot.start == start for day in sheet.days for slot in day.slots):
+            return ""
+        session["note"] = say("slots.taken_none")
+        return f"{self.here}?{urlencode({'quoi': self.task.id, 'bureau': office_id})}"
+
+    def book(self) -> Response:
+        start, office_id = instant_of(request.form.get("start", "")), request.form.get("bureau", "")
+        if start is None:
+            return go(self.address)
+        try:
+            dossier = book_slot(
+                office(), self.who, self.one.id, self.task.id, office_id, start, revision=form_revision(),
+                token=form_token(),
+            )  # fmt: skip
+        except Refused as closed:
+            if closed.reason.code not in _GONE:
+                raise
+            return self.slots(why_taken(closed.reason), 409)
+        except Conflict:
+            if self.booking is None:
+                raise
+            session["note"] = "" if self.booking.start == start else say("booking.elsewhere")
+            return go(self.address)
+        booking = dossier.bookings.get(self.task.id)
+        session["booked"] = booking.id if booking else ""
+        return go(self.address)
+
+    def booked(self, fresh: bool) -> Response:
+        booking = self.booking
+        if booking is None:
+            raise NotFound
+        now = office().now()
+        near = too_near(self.task, booking, now, office().directory.calendar)
+        return page(
+            "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh, note=session.pop("note", ""),
+            bring=to_bring(self.one), facts=_facts(self.task, booking.start, booking.office, booking.minutes), action=self.here,
+            query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
+            moves_left=self._moves_left(booking), moves=self._moves_said(booking), back=self.back, by_link=self.by_link,
+            near=sentence(near) if near and booking.start > now else "", come=list(hour_come(self.one, booking)),
+            reminded=bool(self.one.dossier.contact_phone),
+        )  # fmt: skip
+
+    def _moves_left(self, booking: Booking) -> int:
+        return max(0, self.task.moves - booking.moves)
+
+    def _moves_said(self, booking: Booking) -> str:
+        """How often it may still be changed; where it may not, what else may be done."""
+        if left := self._moves_left(booking):
+            return say("booking.moves", count=left)
+        said = say("booking.no_moves" if self.task.moves else "booking.never_moves")
+        return said if at_counter() else f"{said} {say('booking.no_moves_do', phone=site().settings.phone)}"
+
+    def cancel(self) -> Response:
+        booking = self.booking
+        if booking is None:
+            return go(self.back)
+        if request.method == "POST":
+            cancel_booking(office(), self.who, self.one.id, self.task.id, token=form_token())
+            session["note"] = say("counter.visit_cancelled" if at_counter() else "booking.cancelled")
+            return go(self.here if self.by_link else self.back)
+        lines = [
+            say("booking.cancel_text", moment=moment_of(booking.start), office=visit_place(self.task, booking.office))
+        ]
+        left = self._moves_left(booking)
+        lines.append(say("booking.cancel_counts", count=left) if left else say("booking.cancel_last"))
+        return page(
+            "citizen/confirm.html", title=say("booking.cancel_title"), procedure=self.one.title, lines=lines,
+            button=say("booking.cancel_button"), keep=say("counter.keep_visit" if at_counter() else "booking.cancel_keep"), back=self.here, warn=True,
+            errors=[], ask_reason="", reason="", files=False, token=new_token(), revision=None,
+        )  # fmt: skip
+
+    def wait(self) -> Response:
+        """« Me prévenir » and « Ne plus me prévenir »."""
+        if request.form.get("stop"):
+            stop_waiting(office(), self.who, self.one.id, self.task.id)
+            session["note"] = say("counter.wait_stopped" if at_counter() else "waiting.stopped")
+        else:
+            wait_for_seat(office(), self.who, self.one.id, self.task.id, request.form.get("bureau", "")[:80])
+            session["note"] = say("counter.wait_done" if at_counter() else "waiting.done")
+        chosen = {"quoi": self.task.id, "bureau": request.form.get("bureau", "")[:80]}
+        return go(f"{self.here}?{urlencode(chosen)}")
+
+    def diary(self) -> Response:
+        """The visit as it stands: the same entry of a diary at each move, taken out of it once it is cancelled."""
+        booking = self.one.dossier.bookings.get(self.task.id)
+        if booking is None or booking.status not in ("booked", "cancelled"):
+            raise NotFound
+        there = place(booking.office) if self.task.place == "office" else None
+        address = label(there.address) if there else ""
+        url = f"{office().settings.base_url}{self.here}"
+        name = f"{self.one.dossier.number}-{self.task.id}"
+        body = ics(booking, name, self.one.title, visit_place(self.task, booking.office), address, url, office().now())
+        return file_response(body, "text/calendar; charset=utf-8", "rendez-vous.ics")
+
+
+def counter(one: Case) -> Counter:
+    """Behind the owner's door, or with them where an agent helps. Raises `NotFound` when there is no visit."""
+    return Counter(one, actor(), wanted(one), one.at("/rendez-vous"), one.at())
+
+
+def counter_of_link(token: str) -> Counter:
+    """At the link of a message. Raises `NotFound` for any other."""
+    found = held_visit(office(), token[:40], client())
+    one = case_of(found.owner, found.dossier.number)
+    task = one.procedure.tasks.get(found.appointment)
+    if not isinstance(task, Appointment):
+        raise NotFound
+    return Counter(one, found.owner, task, f"/r/{token}", f"/r/{token}", by_link=True)
+
+
+# -- the pages ---------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dossiers/<number>/rendez-vous")
+@signed_in
+def choose(number: str) -> Response:
+    return choose_visit(case(number))
+
+
+def choose_visit(one: Case) -> Response:
+    """Diaries and letters keep this address for long: without a visit it leads to the dossier."""
+    return go(one.at()) if visit_of(one) is None else counter(one).choose()
+
+
+@blueprint.post("/dossiers/<number>/rendez-vous")
+@signed_in
+def book(number: str) -> Response:
+    return counter(case(number)).book()
+
+
+@blueprint.route("/dossiers/<number>/rendez-vous/confirmer", methods=["GET", "POST"])
+@signed_in
+def confirm(number: str) -> Response:
+    return confirm_visit(case(number))
+
+
+def confirm_visit(one: Case) -> Response:
+    """Shows what is about to be booked; nothing is booked yet."""
+    return counter(one).hold() if request.method == "POST" else counter(one).confirm()
+
+
+@blueprint.post("/dossiers/<number>/rendez-vous/attendre")
+@signed_in
+def wait(number: str) -> Response:
+    return counter(case(number)).wait()
+
+
+@blueprint.route("/dossiers/<number>/rendez-vous/annuler", methods=["GET", "POST"])
+@signed_in
+def cancel(number: str) -> Response:
+    return counter(case(number)).cancel()
+
+
+@blueprint.get("/dossiers/<number>/rendez-vous.ics")
+@signed_in
+def diary(number: str) -> Response:
+    return counter(case(number)).diary()
+
+
+def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> list[tuple[str, str]]:
+    there = place(office_id) if task.place == "office" else None
+    asked = say("slot.place" if task.place == "office" else "slot.where")
+    facts = [(say("slot.date"), first_capital(moment_of(start))), (asked, visit_place(task, office_id))]
+    if there is not None and there.address:
+        facts.append((say("slot.address"), label(there.address)))
+    return [*facts, (say("slot.lasts"), say("slot.minutes", count=minutes))]
+
+
+def _is_told(one: Case) -> bool:
+    """Whether there is a way to tell its owner that a place is free."""
+    return bool(one.dossier.contact_phone or one.dossier.contact_email)
+
+
+def _minutes(appointment: Appointment) -> int:
+    unit = {"minute": 1, "hour": 60}.get(appointment.lasts.unit, 24 * 60)
+    return appointment.lasts.count * unit
+
+
+# -- small readings ----------------------------------------------------------------------------------------------------
+
+
+def _day(text: str) -> date | None:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    today = local_day(office().now())
+    return found if today <= found <= today + _FARTHEST else None

@@ -1,0 +1,128 @@
+"""Lending a document by a link, and what whoever has the link sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, g, session
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.domain.documents.documents import status_of
+from engine.records.exchanges import Share
+from engine.services.applications.document_links import LASTS, Lent, lend, lent, shares_of, take_back
+from engine.services.applications.document_verification import read_document
+from engine.services.context.app_context import NotFound
+from renderers.i18n.translations import in_language
+from renderers.pdf.documents import document_pdf
+from renderers.web.platform.access import public, signed_in
+from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.errors import link_over, sentence
+from renderers.web.platform.request_context import (
+    actor,
+    file_response,
+    form_token,
+    go,
+    language,
+    moment_of,
+    new_token,
+    office,
+    page,
+    say,
+)
+
+blueprint = Blueprint("sharing", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLine:
+    id: str
+    until: str
+    opened: str
+
+
+@blueprint.get("/dossiers/<number>/documents/<document_id>/partager")
+@signed_in
+def links(number: str, document_id: str) -> Response:
+    return _page(case(number), document_id)
+
+
+@blueprint.post("/dossiers/<number>/documents/<document_id>/partager")
+@signed_in
+def make(number: str, document_id: str) -> Response:
+    one = case(number)
+    try:
+        secret = lend(office(), actor(), one.id, document_id, token=form_token())
+    except Refused as closed:
+        return _page(one, document_id, sentence(closed.reason), 422)
+    session["lent"] = f"{office().settings.base_url}/p/{secret}"
+    return go(one.at(f"/documents/{document_id}/partager"))
+
+
+@blueprint.post("/dossiers/<number>/documents/<document_id>/partager/<share>/retirer")
+@signed_in
+def end(number: str, document_id: str, share: str) -> Response:
+    one = case(number)
+    take_back(office(), actor(), one.id, document_id, share[:64])
+    session["note"] = say("share.ended")
+    return go(one.at(f"/documents/{document_id}/partager"))
+
+
+def _page(one: Case, document_id: str, error: str = "", status: int = 200) -> Response:
+    found = shares_of(office(), actor(), one.id, document_id)
+    document = read_document(office(), actor(), one.id, document_id)
+    return page(
+        "citizen/share.html", status, dossier=one.dossier, procedure=one.title, title=document.title, error=error,
+        here=one.at(f"/documents/{document_id}/partager"), lines=[_line(share) for share in found], days=LASTS.days,
+        note=session.pop("note", ""), link=session.pop("lent", ""), token=new_token(),
+    )  # fmt: skip
+
+
+def _line(share: Share) -> ShareLine:
+    seen = moment_of(share.opened_at) if share.opened_at else ""
+    opened = say("share.opened", count=share.opens, moment=seen) if share.opens else say("share.never")
+    return ShareLine(share.token_sha256, moment_of(share.expires_at), opened)
+
+
+@blueprint.get("/p/<token>")
+@public
+def shown(token: str) -> Response:
+    """What whoever has the link sees: the document whole, and whether it is still worth something."""
+    g.shareable = False
+    found = _lent(token)
+    if found is None:
+        return link_over("share.over", "share.over_text")
+    document = found.document
+    agency = office().directory.agencies.get(found.procedure.identity.agency)
+    facts = [
+        (say("verdict.number"), document.number), (say("verdict.agency"), in_language(agency.label if agency else None, language())),
+        *document.content,
+    ]  # fmt: skip
+    state = status_of(document, local_day(office().now()))
+    return page(
+        "citizen/shared.html", title=document.title, facts=facts, kind="ok" if state == "valid" else "act",
+        said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
+        until=moment_of(found.until), code=document.code,
+    )  # fmt: skip
+
+
+@blueprint.get("/p/<token>.pdf")
+@public
+def shown_pdf(token: str) -> Response:
+    g.shareable = False
+    found = _lent(token)
+    if found is None:
+        return link_over("share.over", "share.over_text")
+    one = Case(found.dossier, found.procedure)
+    spoken, address = found.dossier.language, f"{office().settings.short_url}/v"
+    body = document_pdf(
+        found.document, found.procedure, found.dossier.number, agency_of(one, spoken), address, office().wording, spoken
+    )  # fmt: skip
+    return file_response(body, "application/pdf", f"{found.document.number}.pdf")
+
+
+def _lent(token: str) -> Lent | None:
+    try:
+        return lent(office(), token[:60])
+    except NotFound:
+        return None

@@ -1,0 +1,195 @@
+"""Documents delivered: downloading one's own, and checking anybody's paper by its QR or its twelve digits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, jsonify, request
+
+from engine.core.clock import local_day
+from engine.core.values import digits_only
+from engine.domain.documents.documents import status_of
+from engine.services.applications.document_verification import Verdict, is_code, jwks, read_document
+from engine.services.applications.document_verification import verify as verdict_on
+from engine.services.applications.drafts import see_form
+from engine.services.audit.integrity import proof_of_sending
+from engine.services.context.app_context import NUMBER_DIGITS, NotFound
+from engine.services.payments.receipts import NUMBER as RECEIPT_NUMBER
+from engine.services.payments.receipts import ReceiptVerdict, is_receipt_code, verify_receipt, verify_receipt_number
+from renderers.i18n.translations import in_language
+from renderers.pdf.documents import document_pdf, summary_pdf
+from renderers.web.citizen.linked_dossiers import linked_lines
+from renderers.web.citizen.tracking import received_files
+from renderers.web.platform.access import public, signed_in
+from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.request_context import (
+    actor,
+    asker,
+    day_of,
+    file_response,
+    go,
+    language,
+    moment_of,
+    note_served,
+    office,
+    page,
+    say,
+)
+from renderers.web.shared.money import francs, money_lines
+
+blueprint = Blueprint("documents", __name__)
+_KINDS = {"valid": "ok", "expired": "act", "replaced": "act", "suspended": "bad", "revoked": "bad", "unknown": "bad"}
+
+
+@blueprint.get("/dossiers/<number>/documents/<document_id>.pdf")
+@signed_in
+def download(number: str, document_id: str) -> Response:
+    return document_file(case(number), document_id)
+
+
+def document_file(one: Case, document_id: str) -> Response:
+    """A document delivered, as PDF, drawn again from what was signed."""
+    document = read_document(office(), actor(), one.id, document_id)
+    if status_of(document, local_day(office().now())) in ("revoked", "suspended"):
+        raise NotFound
+    address, spoken = f"{office().settings.short_url}/v", one.dossier.language  # its content is in that language
+    agency = agency_of(one, spoken)
+    body = document_pdf(document, one.procedure, one.dossier.number, agency, address, office().wording, spoken)
+    return file_response(body, "application/pdf", f"{document.number}.pdf")
+
+
+@blueprint.get("/dossiers/<number>/recapitulatif.pdf")
+@signed_in
+def summary(number: str) -> Response:
+    """The request to keep: what was answered, the papers received, what was paid or is to be paid."""
+    one = case(number)
+    if one.dossier.is_draft:
+        raise NotFound
+    view = see_form(office(), actor(), one.id)
+    prices = [(price.title, " ".join(price.lines)) for price in money_lines(one)]
+    papers = [(paper.label, f"{paper.name}, {paper.text}") for paper in received_files(one, view)]
+    facts = [
+        (say("link.section"), [(link.title, link.named) for link in linked_lines(one)]),
+        (say("track.files"), papers),
+        (say("money.title"), prices or [(say("check.to_pay"), say("counter.nothing_due"))]),
+    ]
+    address = f"{office().settings.short_url}/d/{one.dossier.number}"
+    body = summary_pdf(
+        view, one.dossier, one.procedure, facts, address, agency_of(one), office().wording, language()
+    )  # fmt: skip
+    return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")
+
+
+@blueprint.get("/dossiers/<number>/preuve.json")
+@signed_in
+def proof(number: str) -> Response:
+    """What was sent, and when, to verify without us."""
+    one = case(number)
+    body = json.dumps(proof_of_sending(office(), actor(), one.id), ensure_ascii=False, indent=1).encode()
+    return file_response(body, "application/json", f"preuve-{one.dossier.number}.json")
+
+
+@blueprint.get("/v")
+@public
+def verify_form() -> Response:
+    typed = {name: request.args.get(name, "").strip()[:60] for name in ("code", "quittance", "dossier")}
+    if not any(typed.values()):
+        return _verify_page(typed, {})
+    if typed["quittance"] or typed["dossier"]:
+        return _receipt_by_number(typed)
+    digits = digits_only(typed["code"])
+    if len(digits) != 12:
+        return _verify_page(typed, {"code": say("verify.code_wrong")})
+    return go(f"/v/{digits}")
+
+
+def _verify_page(typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
+    listed = [(f"#{name}", said) for name, said in errors.items()]
+    return page("citizen/verify.html", 422 if errors else 200, errors=errors, listed=listed, typed=typed)
+
+
+def _receipt_by_number(typed: Mapping[str, str]) -> Response:
+    receipt = typed["quittance"].upper()
+    errors = {
+        "quittance": "" if RECEIPT_NUMBER.fullmatch(receipt) else say("verify.receipt_wrong"),
+        "dossier": "" if len(digits_only(typed["dossier"])) == NUMBER_DIGITS else say("verify.dossier_wrong"),
+    }
+    errors = {name: said for name, said in errors.items() if said}
+    if errors:
+        return _verify_page(typed, errors)
+    found = verify_receipt_number(office(), receipt, typed["dossier"], asker())
+    note_served()
+    return _receipt_page(found)
+
+
+@blueprint.get("/v/<token>")
+@public
+def verify(token: str) -> Response:
+    if is_receipt_code(token):
+        return _receipt_page(verify_receipt(office(), token))
+    found = verdict_on(office(), token[:60], asker())
+    if is_code(token[:60]):
+        note_served()
+    facts = _facts(found) if found.kind != "unknown" else []
+    return _verdict_page(_KINDS[found.kind], say(f"verdict.{found.kind}"), _lines(found), facts)
+
+
+def _receipt_page(found: ReceiptVerdict) -> Response:
+    """The least that lets a stranger compare with a receipt."""
+    lines = [say(f"verdict.receipt.text.{found.kind}")]
+    if found.kind == "unknown":
+        return _verdict_page("bad", say("verdict.receipt.unknown"), [*lines, say("verdict.receipt.unknown_check")], [])
+    facts = [
+        (say("verdict.number"), found.receipt),
+        (say("payment.amount"), francs(found.amount)),
+        (say("payment.paid_on"), day_of(found.paid_on) if found.paid_on else ""),
+        (say("payment.by"), found.payer),
+        (say("pdf.procedure"), in_language(found.title, language()) if found.title else ""),
+        (say("verdict.agency"), in_language(found.agency, language())),
+        (say("pdf.dossier"), found.dossier),
+        (say("verdict.receipt.repaid_part"), francs(found.repaid) if found.repaid else ""),
+    ]
+    kind = "act" if found.kind == "repaid" else "ok"
+    said = [(name, value) for name, value in facts if value]
+    return _verdict_page(kind, say(f"verdict.receipt.{found.kind}"), lines, said)
+
+
+def _verdict_page(kind: str, title: str, lines: list[str], facts: list[tuple[str, str]]) -> Response:
+    answer = page(
+        "citizen/verdict.html", 200 if facts else 404, verdict={"kind": kind, "title": title, "lines": lines}, facts=facts,
+        host=urlsplit(office().settings.base_url).netloc, checked=moment_of(office().now()),
+    )  # fmt: skip
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _lines(found: Verdict) -> list[str]:
+    on = found.valid_until if found.kind == "expired" else found.changed_on
+    day = day_of(on) if on else ""
+    lines = [say(f"verdict.text.{found.kind}", day=day)]
+    return [*lines, say("verdict.text.unknown_check")] if found.kind == "unknown" else lines
+
+
+def _facts(found: Verdict) -> list[tuple[str, str]]:
+    """The least that lets a stranger compare with the paper."""
+    until = day_of(found.valid_until) if found.valid_until else say("verdict.forever")
+    if found.kind in ("revoked", "replaced"):
+        until = ""  # the day when it ended is said above
+    facts = [
+        (say("verdict.document"), found.title),
+        (say("verdict.number"), found.number),
+        (say("verdict.holder"), found.holder),
+        (say("verdict.agency"), in_language(found.agency, language())),
+        (say("verdict.issued"), day_of(found.issued_on) if found.issued_on else ""),
+        (say("verdict.until"), until),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+@blueprint.get("/.well-known/jwks.json")
+@public
+def keys() -> Response:
+    """The public keys of our signatures."""
+    return jsonify(dict(jwks(office())))

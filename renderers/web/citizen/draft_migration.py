@@ -1,0 +1,64 @@
+"""A draft that somebody comes back to stands under the edition in force, and the next page says once what changed."""
+
+from __future__ import annotations
+
+from flask import session
+
+from engine.services.applications.draft_migration import Renewed, renew
+from renderers.i18n.translations import quoted
+from renderers.web.platform.dossier_context import Case, case, label
+from renderers.web.platform.request_context import actor, day_of, language, office, say
+from renderers.web.shared.money import francs
+
+_SAID = "redrafted"
+
+
+def current_case(number: str) -> Case:
+    """The dossier; a draft, as the edition in force has it. Raises `NotFound`."""
+    one = case(number)
+    found = renew(office(), actor(), one.dossier)
+    if found is None:
+        return one
+    session[_SAID] = {"number": one.dossier.number, "said": _sentence(found)}
+    return case(number)
+
+
+def has_changed(one: Case) -> bool:
+    """Whether something of this draft is still to be said."""
+    return _kept(one) is not None
+
+
+def change_of(one: Case) -> str:
+    """What is to be said of this draft, once."""
+    kept = _kept(one)
+    if kept is None:
+        return ""
+    session.pop(_SAID)
+    return str(kept["said"])
+
+
+def _kept(one: Case) -> dict[str, str] | None:
+    """What another draft left unsaid in this browser is not of this one."""
+    kept = session.get(_SAID)
+    return kept if isinstance(kept, dict) and kept.get("number") == one.dossier.number else None
+
+
+def _sentence(found: Renewed) -> str:
+    began = found.since is not None and found.since <= office().day()
+    day = day_of(found.since) if began and found.since else ""
+    parts = [say("redrafted.since", day=day) if day else say("redrafted.changed")]
+    if found.new:
+        parts.append(say("redrafted.new", count=found.new))
+    if found.prices:
+        before, now = (francs(one) for one in found.prices)
+        parts.append(say("redrafted.price", before=before, now=now))
+    parts.append(say("redrafted.kept"))
+    if found.again:
+        names = [label(found.book.fields[one].label) for one in found.again]
+        parts.append(
+            say(
+                "redrafted.again",
+                questions=", ".join(quoted(one, language()) for one in names),
+            )
+        )
+    return " ".join(parts)

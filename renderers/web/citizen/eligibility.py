@@ -1,0 +1,105 @@
+"""Whether a procedure is the right one: its questions asked one a page, and where else to go for whom it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import Response
+
+from engine.core.clock import local_day
+from engine.core.values import Plain
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.views import AnswerProblem
+from engine.domain.forms.eligibility import next_criterion, read_criterion, stopped_by, view_criterion
+from engine.model import Criterion, Procedure
+from renderers.html.controls import Control, Drawing, field_control
+from renderers.web.platform.dossier_context import label, writer
+from renderers.web.platform.request_context import language, office, page, say, site
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where the questions stand: the next one, or the one that `stops`; what was answered, as values and as typed."""
+
+    criterion: Criterion | None
+    stops: bool
+    given: Mapping[str, Plain]
+    carried: Mapping[str, str]
+    problems: tuple[AnswerProblem, ...] = ()
+
+
+def walk_criteria(procedure: Procedure, typed: Mapping[str, str]) -> Walk:
+    day, directory = local_day(office().now()), office().directory
+    given: dict[str, Plain] = {}
+    carried: dict[str, str] = {}
+    while (criterion := next_criterion(procedure, given, day, directory)) is not None:
+        posted = {name: [typed[name]] for name in typed if name == criterion.id or name.startswith(f"{criterion.id}_")}
+        if not posted and typed.get("etape") != criterion.id:
+            return Walk(criterion, False, given, carried)
+        answers, problems = read_criterion(procedure, criterion, posted, given, day, directory)
+        if problems:
+            return Walk(criterion, False, {**given, criterion.id: answers.get(criterion.id)}, carried, problems)
+        if answers.get(criterion.id) == given.get(criterion.id):  # a question that may stay unanswered is passed
+            return Walk(None, False, given, carried)
+        given = answers
+        carried |= {name: values[0] for name, values in posted.items()}
+        stopped = stopped_by(procedure, given, day, directory)
+        if stopped is not None:
+            return Walk(stopped, True, given, carried)
+    return Walk(None, False, given, carried)
+
+
+def stopped_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: str) -> Response:
+    """Why this procedure is not the one, and which is."""
+    earlier = {name: value for name, value in walk.carried.items() if name != criterion.id}
+    return page(
+        "citizen/ineligible.html", procedure=label(procedure.identity.title), because=label(criterion.because),
+        instead=_instead(criterion), offline=_offline(procedure, criterion), service=_service(procedure), back=f"{base}?{urlencode(earlier)}",
+    )  # fmt: skip
+
+
+def question_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: str) -> Response:
+    """One question, answered at the address it is shown at; `base` is where all of them begin."""
+    speech = Speech(office().wording, language())
+    day, directory = local_day(office().now()), office().directory
+    view = view_criterion(procedure, criterion, walk.given, day, directory, speech, walk.problems)
+    control = field_control(view, Drawing(site().words, language()))
+    errors = [(f"#{control.id}", control.error)] if control.error else []
+    order = [one.id for one in procedure.eligibility]
+    step = order.index(criterion.id) + 1
+    answered = list(walk.carried.items())
+    back = f"{base}?{urlencode(answered[:-1])}" if answered else base.removesuffix("/verifier")
+    return page(
+        "citizen/eligibility.html", 422 if errors else 200, procedure=label(procedure.identity.title), control=control,
+        choices=_choices(control), carried=answered, step=step, count=len(order), back=back, errors=errors,
+    )  # fmt: skip
+
+
+def _choices(control: Control) -> list[tuple[str, str, bool]]:
+    if control.kind == "yes_no":
+        return [("oui", say("answer.positive"), control.value == "true"), ("non", say("answer.negative"), False)]
+    return [(option.code, label(option.label), option.chosen) for option in control.options if not option.shut]
+
+
+def _instead(criterion: Criterion) -> Mapping[str, str] | None:
+    """The procedure that suits better, if it is one of ours."""
+    other = office().catalogue.outline(criterion.instead or "")
+    return {"href": f"/demarches/{other.id}", "title": label(other.title)} if other else None
+
+
+def _offline(procedure: Procedure, criterion: Criterion) -> str:
+    """Which procedure suits better, by its name, and where to ask for it, while it is not online."""
+    if criterion.instead is None or criterion.instead in office().catalogue.procedures:
+        return ""
+    agency, title = writer(procedure).agency(), label(criterion.instead_title)
+    if not title:
+        return say("eligibility.instead_nameless", agency=agency)
+    return say("eligibility.instead_offline", title=title, agency=agency)
+
+
+def _service(procedure: Procedure) -> Mapping[str, object]:
+    """Whom to ask in person. No form is offered to who is stopped: it would refuse them at its end."""
+    sheet = writer(procedure)
+    return {"agency": sheet.agency(), "offices": sheet.offices()}

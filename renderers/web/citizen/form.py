@@ -1,0 +1,406 @@
+"""Filling the request page by page: questions, rows, papers. Each post is kept, even with errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.domain.fields.raw_answers import is_blank
+from engine.domain.fields.views import AnswerProblem, FieldView, PageView
+from engine.domain.forms.pages import path
+from engine.model import Procedure
+from engine.model.types import TRUE, Expression
+from engine.services.applications.drafts import drop_draft, read_attachment, save_page
+from engine.storage.unit_of_work import Conflict
+from renderers.html.controls import control_id, error_summary, every_field, has_files
+from renderers.html.row_pages import RowPages, find_row, is_long, row_page
+from renderers.web.citizen.draft_migration import change_of, current_case
+from renderers.web.citizen.linked_dossiers import LinkLine, link_lines
+from renderers.web.citizen.start import first_to_do, next_to_do, sent_day
+from renderers.web.platform.access import signed_in, unproven_too
+from renderers.web.platform.dossier_context import Case, case, drawing, label
+from renderers.web.platform.request_context import (
+    actor,
+    day_of,
+    dossiers_home,
+    file_response,
+    form_revision,
+    form_token,
+    go,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
+from renderers.web.platform.security import FILE_POLICY
+from renderers.web.platform.uploads import Received, as_refused, is_own, receive, status_of
+from renderers.web.shared.conflicts import versions_page
+
+blueprint = Blueprint("form", __name__)
+
+_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
+
+
+# -- where the draft stands --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    href: str
+    title: str
+    kind: str
+    status: str
+
+
+@blueprint.get("/dossiers/<number>/demande")
+@signed_in
+@unproven_too
+def tasks(number: str) -> Response:
+    return tasks_page(current_case(number))
+
+
+def tasks_page(one: Case) -> Response:
+    if not one.dossier.is_draft:
+        return go(one.at())
+    form = one.form()
+    lines = [_task_line(one, view) for view in form.pages]
+    left = sum(1 for view in form.pages if not view.complete or not view.visited)
+    links = link_lines(one)
+    left += sum(1 for link in links if link.required and not link.named)
+    following = first_to_do(form)
+    expires = local_day(one.dossier.created_at + office().settings.draft_lasts)
+    return page(
+        "citizen/tasks.html", dossier=one.dossier, procedure=one.title, pages=lines, left=left, links=links,
+        resume=_resume(one, links, following), check=one.at("/verification"),
+        expires=day_of(expires), changed=change_of(one), removed=len(one.dossier.removed_files),
+    )  # fmt: skip
+
+
+def _resume(one: Case, links: Iterable[LinkLine], following: str) -> str:
+    """Where the draft goes on: first the earlier dossiers, for they fill answers in. Who has not proven their number names
+    them last."""
+    unnamed = next((link.href for link in links if link.required and not link.named), "")
+    if actor().unproven and following:
+        unnamed = ""
+    return unnamed or (one.at(f"/demande/{following}") if following else one.at("/verification"))
+
+
+def _task_line(one: Case, view: PageView) -> TaskLine:
+    key = "done" if view.complete and view.visited else "to_complete" if view.visited else "to_do"
+    kind = {"done": "ok", "to_complete": "act", "to_do": ""}[key]
+    return TaskLine(one.at(f"/demande/{view.id}"), label(view.title), kind, say(f"tasks.{key}"))
+
+
+@blueprint.route("/dossiers/<number>/supprimer", methods=["GET", "POST"])
+@signed_in
+@unproven_too
+def drop(number: str) -> Response:
+    one = case(number)
+    if not one.dossier.is_draft:
+        return go(one.at())
+    if request.method == "POST":
+        drop_draft(office(), actor(), one.id, token=form_token())
+        return go("/dossiers?supprime=1")
+    return page(
+        "citizen/confirm.html", title=say("tasks.drop_title"), procedure=one.title, lines=[say("tasks.drop_text")],
+        button=say("tasks.drop_button"), keep=say("tasks.drop_keep"), back=one.at("/demande"), warn=True, errors=[],
+        ask_reason="", reason="", files=False, token=new_token(), revision=None,
+    )  # fmt: skip
+
+
+# -- one screen of questions -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A page of the form, or one row of a group on it (`voyageurs.0`). `judged`: does it carry what is wrong with it?"""
+
+    one: Case
+    page_id: str
+    row: str = ""
+    judged: bool = True
+
+    @cached_property
+    def whole(self) -> PageView | None:
+        """The page, worked out once somebody looks at it; none when it is not on the path."""
+        return self.one.page(self.page_id, self.judged) if self.one.dossier.is_draft else None
+
+    @property
+    def address(self) -> str:
+        return self.one.at(f"/demande/{self.page_id}") + (f"/{self.row}" if self.row else "")
+
+    @property
+    def above(self) -> str:
+        """Where this screen is listed: the page of a row, or the row that holds it."""
+        outer = self.row.rpartition(".")[0].rpartition(".")[0]
+        return self.one.at(f"/demande/{self.page_id}") + (f"/{outer}" if outer else "")
+
+    def again(self) -> Screen:
+        """The same screen of the dossier as it stands by now."""
+        return Screen(case(self.one.dossier.number), self.page_id, self.row)
+
+    def view(self) -> PageView | None:
+        """Its questions, showing no fault; it carries all that is wrong with them."""
+        return row_page(self.whole, self.row) if self.whole and self.row else self.whole
+
+    def row_pages(self) -> RowPages:
+        wrong = frozenset(problem.at for problem in self.whole.errors) if self.whole else frozenset()
+        return RowPages(self.one.at(f"/demande/{self.page_id}"), _return(), self.one.rows_kept, wrong)
+
+
+def show_screen(screen: Screen) -> Response:
+    one = screen.one
+    if not one.dossier.is_draft:
+        return go(one.at())
+    view = screen.view()
+    if view is None:
+        session["note"] = say("form.form_gone")
+        return go(screen.above if screen.row and screen.whole else one.at("/demande"))
+    note, kind = session.pop("note", ""), session.pop("note_kind", "")
+    return _page(
+        screen, page_with(view, _removed(one, view)), note=note, note_kind=kind, follow_up=session.pop("follow_up", 0)
+    )  # fmt: skip
+
+
+def _removed(one: Case, view: PageView) -> list[AnswerProblem]:
+    """The questions of a page whose file was removed, for a number was not proven in time."""
+    return [
+        AnswerProblem(field.path, "file_removed", {"type": field.type}, label=field.label)
+        for field in every_field(view)
+        if field.path in one.dossier.removed_files
+    ]
+
+
+def save_screen(screen: Screen) -> Response:
+    """Keeps what was typed, then each file by itself: a bad one is refused, the others stay."""
+    one = screen.one
+    if not one.dossier.is_draft:
+        return go(one.at())
+    try:
+        saved = save_page(
+            office(), actor(), one.id, screen.page_id, posted_answers(), row=screen.row, revision=form_revision(),
+            token=form_token(),
+        )  # fmt: skip
+    except (Conflict, Refused) as clash:
+        if not is_clash(clash):
+            raise
+        screen = screen.again()
+        return versions_page(screen.one, screen.view(), screen.address)
+    received = receive(one, lambda: screen.again().view())
+    if request.form.get("go") == "later":
+        return go(dossiers_home())
+    screen = screen.again()  # as saved, with its files
+    staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
+    told = () if staying else saved.errors
+    faults = [*received.problems, *(_left_wrong(screen, told, received.problems) if told else ())]
+    if faults and (view := screen.view()) is not None:
+        return _page(screen, page_with(view, faults), status=status_of(faults), note=received.note, note_kind="ok")
+    if added := _added_row(screen):
+        return go(screen.row_pages().at(added))
+    opened = 0 if staying or saved.next_page != screen.page_id else _opened(screen.view())
+    if staying or opened or (saved.next_page == screen.page_id and not saved.errors):  # files mended the rest
+        return _again(screen, received, opened)
+    if request.form.get("retour") == "verification":
+        return go(_back_to_check(screen.one, screen.page_id))
+    if screen.row:
+        return go(f"{screen.above}#{control_id(screen.row.rpartition('.')[0])}")
+    return go(_next(screen.one, screen.page_id))
+
+
+def _added_row(screen: Screen) -> str:
+    """The row that a post has just added, when it fills a screen of its own."""
+    group = request.form.get("add_row", "")
+    view = screen.view() if group else None
+    fields = every_field(view) if view else ()
+    asked = next((one for one in fields if one.path == group and one.type == "rows"), None)
+    kept = screen.one.rows_kept(group) if asked else 0
+    return f"{group}.{kept - 1}" if asked and is_long(asked) and kept else ""
+
+
+@blueprint.get("/dossiers/<number>/demande/<page_id>")
+@signed_in
+@unproven_too
+def show(number: str, page_id: str) -> Response:
+    return show_screen(Screen(current_case(number), page_id, judged=False))
+
+
+@blueprint.post("/dossiers/<number>/demande/<page_id>")
+@signed_in
+@unproven_too
+def save(number: str, page_id: str) -> Response:
+    return save_screen(Screen(case(number), page_id))
+
+
+def is_clash(error: Exception) -> bool:
+    """Is something else kept than what this page knew? So it is when the page served already, with other answers."""
+    return isinstance(error, Conflict) or (isinstance(error, Refused) and error.reason.code == "token_reused")
+
+
+def _left_wrong(
+    screen: Screen, told: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
+) -> list[AnswerProblem]:
+    """Of what was wrong when the page was saved, what still is once its files have come in."""
+    view = screen.view()
+    still = {(problem.at, problem.code) for problem in view.errors} if view else set()
+    refused = {problem.at for problem in received}
+    left = (problem for problem in told if (problem.at, problem.code) in still and problem.at not in refused)
+    return [as_refused(screen.one, problem) for problem in left]
+
+
+def _opened(view: PageView | None) -> int:
+    """How many questions a post brought onto its own page: those not answered yet."""
+    return len(view.errors) if view else 0
+
+
+def _next(one: Case, page_id: str) -> str:
+    """The page after this one; check-your-answers after the last. Where answers were taken over, only pages that lack
+    something are gone through."""
+    if one.dossier.reused is not None:
+        following = next_to_do(one.form(), page_id, seen=True)
+        return one.at(f"/demande/{following}" if following else "/verification")
+    ids = [found.id for found in path(one.procedure, one.standing().values.scope)]
+    after = ids[ids.index(page_id) + 1 :] if page_id in ids else ids
+    if after:
+        return one.at(f"/demande/{after[0]}")
+    return one.at("/verification")
+
+
+def _back_to_check(one: Case, page_id: str) -> str:
+    """Check-your-answers again, by way of the next page that lacks something."""
+    following = next_to_do(one.form(), page_id, seen=False)
+    return one.at(f"/demande/{following}{_return()}" if following else "/verification")
+
+
+def _again(screen: Screen, received: Received, opened: int) -> Response:
+    """The same page by its address, so that a reload sends nothing twice."""
+    session["note"], session["note_kind"] = received.note, "ok"
+    if opened:
+        session["follow_up"] = opened
+    anchor = request.form.get("send") or request.form.get("add_row") or ""
+    prefix = "piece-" if request.form.get("send") else ""
+    return go(f"{screen.address}{_return()}" + (f"#{prefix}{control_id(anchor)}" if anchor else ""))
+
+
+def _return() -> str:
+    return "?retour=verification" if request.values.get("retour") == "verification" else ""
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dossiers/<number>/pieces/<attachment_id>")
+@signed_in
+@unproven_too
+def piece(number: str, attachment_id: str) -> Response:
+    return piece_of(case(number), attachment_id)
+
+
+def piece_of(one: Case, attachment_id: str) -> Response:
+    """A file handed in, to whom it belongs. It is data: it never runs here."""
+    attachment, body = read_attachment(office(), actor(), one.id, attachment_id)
+    answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
+    answer.headers["Content-Security-Policy"] = FILE_POLICY
+    return answer
+
+
+# -- drawing -----------------------------------------------------------------------------------------------------------
+
+
+def posted_answers() -> dict[str, list[str]]:
+    """The answers of the form, without what is ours."""
+    return {name: values for name, values in request.form.lists() if not is_own(name)}
+
+
+def page_with(view: PageView, problems: Iterable[AnswerProblem]) -> PageView:
+    """The page showing these faults and no others."""
+    told = tuple(problems)
+    fields = tuple(_field_with(one, told) for one in view.fields)
+    return replace(view, fields=fields, problems=told)
+
+
+def _field_with(view: FieldView, told: tuple[AnswerProblem, ...]) -> FieldView:
+    mine = {view.path, f"{view.path}_other", f"{view.path}_issued"}
+    rows = tuple(replace(row, fields=tuple(_field_with(one, told) for one in row.fields)) for row in view.rows)
+    return replace(view, problems=tuple(one for one in told if one.at in mine), rows=rows)
+
+
+def _page(
+    screen: Screen, view: PageView, status: int = 200, note: str = "", note_kind: str = "", follow_up: int = 0
+) -> Response:
+    one, draw = screen.one, replace(drawing(screen.one), row_pages=screen.row_pages())
+    returning = "verification" if request.values.get("retour") == "verification" else ""
+    steps, sure = _steps(one, view)
+    here = replace(view, fields=tuple(asked for asked in view.fields if not is_long(asked)))
+    reused = one.dossier.reused
+    taken = reused is not None and any(asked.id in reused.fields for asked in view.fields)
+    return page(
+        "citizen/question.html", status, page=view, steps=steps, sure=sure, procedure=one.title,
+        back=_back(screen, view, returning), errors=error_summary(view, draw), title=_title(screen, view),
+        questions=site().pages.questions(view, draw), multipart=has_files(here), token=new_token(),
+        revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind, changed=change_of(one),
+        in_row=bool(screen.row), filled=sum(one.complete and one.visited for one in _others(screen)),
+        taken=sent_day(reused.sent_at) if reused and taken else "",
+    )  # fmt: skip
+
+
+def _others(screen: Screen) -> list[PageView]:
+    """The other pages of the form, where answers were taken over: how many are left is worth saying."""
+    if screen.one.dossier.reused is None:
+        return []
+    return [view for view in screen.one.form().pages if view.id != screen.page_id]
+
+
+def _title(screen: Screen, view: PageView) -> str:
+    """The page's own, or which row it is."""
+    found = find_row(screen.whole, screen.row) if screen.whole and screen.row else None
+    if found is None:
+        return label(view.title)
+    name = found.row.label or say("rows.number", number=found.row.number)
+    return say("row.of", group=label(found.group.label), label=name)
+
+
+def _steps(one: Case, view: PageView) -> tuple[int, bool]:
+    """How many steps there are, and whether that is sure: until the answers that pages hang on are given, the most there
+    may be. A question that must be answered and was left empty is as one nobody saw."""
+    scope = one.standing().values.scope
+    shown = {page.id for page in path(one.procedure, scope)}
+    answered = {
+        name for name, said in one.dossier.answers.items()
+        if not (is_blank(said) and name in one.procedure.fields and one.procedure.fields[name].required.holds(scope))
+    }  # fmt: skip
+
+    def is_open(when: Expression) -> bool:
+        return bool(_asked_names(one.procedure, when.names) - answered)
+
+    may_come = [
+        found.id not in shown and (is_open(found.when) or (found.when == TRUE and any(is_open(field.when) for field in found.fields)))
+        for found in one.procedure.form.pages
+    ]  # fmt: skip
+    may_go = any(is_open(found.when) for found in one.procedure.form.pages if found.id in shown)
+    return view.count + sum(may_come), not any(may_come) and not may_go
+
+
+def _asked_names(procedure: Procedure, names: Iterable[str], seen: frozenset[str] = frozenset()) -> set[str]:
+    """The questions that these names hang on, through those that are computed."""
+    found: set[str] = set()
+    for name in frozenset(names) - seen:
+        field = procedure.fields.get(name)
+        if field is not None and field.value is not None:
+            found |= _asked_names(procedure, field.value.names, seen | {name})
+        elif field is not None:
+            found.add(name)
+    return found
+
+
+def _back(screen: Screen, view: PageView, returning: str) -> str:
+    if screen.row:
+        return f"{screen.above}{_return()}"
+    if returning:
+        return screen.one.at("/verification")
+    return screen.one.at(f"/demande/{view.before}" if view.before else "/demande")

@@ -1,0 +1,279 @@
+"""What is asked of the applicant once the request is sent: a later form, one row of it after the other, the form of an act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refused
+from engine.core.values import Plain
+from engine.domain.fields.views import AnswerProblem, PageView
+from engine.domain.forms.agent_files import place_of
+from engine.model import APPLICANT, Form
+from engine.services.applications.agent_files import enclose, take_back
+from engine.services.applications.casework import read_filling
+from engine.services.applications.opinions import Errand, do_errand, errands, read_errand
+from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.storage.unit_of_work import Conflict
+from renderers.html.controls import asked_views, error_summary, has_files
+from renderers.web.citizen.form import is_clash, page_with, posted_answers
+from renderers.web.platform.access import signed_in
+from renderers.web.platform.dossier_context import Case, case, drawing, label
+from renderers.web.platform.request_context import (
+    actor,
+    form_revision,
+    form_token,
+    go,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
+from renderers.web.platform.uploads import posted_files
+from renderers.web.shared.conflicts import versions_page
+
+blueprint = Blueprint("errands", __name__)
+
+SEEN = "act-seen"  # the questions that the page posted had shown; no id of a definition has a hyphen
+_NOT_PUT_YET = frozenset({"empty", "file", "declaration", "rows_few"})
+
+
+# -- what is asked -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A later form as its person meets it: whole, or row by row."""
+
+    form: Form
+    href: str
+    title: str
+    parts: tuple[Errand, ...]  # none for a whole form
+
+    @property
+    def left(self) -> int:
+        return sum(1 for part in self.parts if not part.done) or (0 if self.parts else 1)
+
+
+def asked_of(one: Case) -> list[Asked]:
+    """The later forms that wait for the applicant now, in the order of the file."""
+    mine = [
+        found for found in errands(office(), actor(), one.id) if found.closed is None and APPLICANT in found.form.by
+    ]
+    forms = {found.form.id: found.form for found in mine}
+    return [
+        Asked(form, one.at(f"/a-faire/{form.id}"), label(form.label),
+              tuple(found for found in mine if found.form.id == form.id and found.part is not None))
+        for form in forms.values()
+    ]  # fmt: skip
+
+
+def part_title(one: Case, form: Form, part: str) -> str:
+    """Which row is meant: as the first form calls it."""
+    group = next((view for found in one.form().pages for view in found.fields if view.id == form.each), None)
+    row = group.rows[int(part)] if group and part.isdecimal() and int(part) < len(group.rows) else None
+    return (row.label if row else "") or say("rows.number", number=int(part) + 1 if part.isdecimal() else part)
+
+
+# -- pages -------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dossiers/<number>/a-faire/<form_id>")
+@signed_in
+def show(number: str, form_id: str) -> Response:
+    return show_errand(case(number), form_id)
+
+
+def show_errand(one: Case, form_id: str) -> Response:
+    """A later form, or the list of its rows."""
+    asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
+    if asked is None:
+        return _over(one, form_id)
+    return _list_page(one, asked) if asked.parts else _sheet(one, asked.form, None).drawn()
+
+
+@blueprint.post("/dossiers/<number>/a-faire/<form_id>")
+@signed_in
+def fill(number: str, form_id: str) -> Response:
+    return fill_errand(case(number), form_id, None)
+
+
+@blueprint.get("/dossiers/<number>/a-faire/<form_id>/<part>")
+@signed_in
+def show_part(number: str, form_id: str, part: str) -> Response:
+    return show_errand_part(case(number), form_id, part)
+
+
+def show_errand_part(one: Case, form_id: str, part: str) -> Response:
+    """One row of it."""
+    asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
+    if asked is None:
+        return _over(one, form_id)
+    if part not in {found.part for found in asked.parts}:
+        raise NotFound
+    return _sheet(one, asked.form, part).drawn()
+
+
+@blueprint.post("/dossiers/<number>/a-faire/<form_id>/<part>")
+@signed_in
+def fill_part(number: str, form_id: str, part: str) -> Response:
+    return fill_errand(case(number), form_id, part)
+
+
+def _over(one: Case, form_id: str) -> Response:
+    """Done meanwhile, or no longer asked: the dossier says where things stand. A form that never was is not found."""
+    form = one.procedure.tasks.get(form_id)
+    if not isinstance(form, Form) or APPLICANT not in form.by:
+        raise NotFound
+    session["note"] = say("todo.over")
+    return go(one.at())
+
+
+def _list_page(one: Case, asked: Asked) -> Response:
+    cards = [
+        {"href": f"{asked.href}/{part.part}", "title": part_title(one, asked.form, part.part or ""), "done": part.done}
+        for part in asked.parts
+    ]  # fmt: skip
+    return page(
+        "citizen/errands.html", dossier=one.dossier, procedure=one.title, title=asked.title, cards=cards, left=asked.left,
+        due=one.dossier.due_at, back=one.at(), note=session.pop("note", ""),
+    )  # fmt: skip
+
+
+def _sheet(one: Case, form: Form, part: str | None) -> Sheet:
+    title = label(form.label)
+    if part is not None:
+        title = say("row.of", group=title, label=part_title(one, form, part))
+    above = one.at(f"/a-faire/{form.id}") if part is not None else one.at()
+    return Sheet(
+        one, title, one.at(f"/a-faire/{form.id}" + (f"/{part}" if part is not None else "")), above,
+        lambda name: place_of(form, part, name), lambda raw: _answered(one, form, part, raw),
+        say("row.done") if part is not None else say("todo.send"),
+    )  # fmt: skip
+
+
+def _answered(one: Case, form: Form, part: str | None, raw: bool) -> Filled:
+    found = read_errand(office(), actor(), one.id, form.id, part, posted_answers() if raw else None)
+    return Filled(found.page, found.problems, found.answers)
+
+
+def fill_errand(one: Case, form_id: str, part: str | None) -> Response:
+    """Keeps a form, or one row of it, when it is whole."""
+    number = one.dossier.number
+    form = one.procedure.tasks.get(form_id)
+    if form_id not in {found.form.id for found in asked_of(one)} or not isinstance(form, Form):
+        return _over(one, form_id)
+    sheet = _sheet(one, form, part)
+    if (answer := sheet.files()) is not None:
+        return answer
+    found = read_errand(office(), actor(), one.id, form_id, part, posted_answers())
+    if any(not problem.warns for problem in found.problems):
+        return sheet.refused()
+    try:
+        do_errand(
+            office(), actor(), one.id, form_id, part, found.answers, revision=sheet.revision(), token=form_token()
+        )
+    except WrongAnswers:
+        return sheet.refused()
+    except (Conflict, Refused) as clash:
+        if not is_clash(clash):
+            raise
+        return versions_page(case(number), read_errand(office(), actor(), one.id, form_id, part).page, sheet.address)
+    session["note"] = say("todo.done", title=sheet.title)
+    left = next((one_left for one_left in asked_of(case(number)) if one_left.form.id == form_id), None)
+    return go(sheet.above if part is not None and left is not None and left.left else one.at())
+
+
+# -- a page of questions that is kept only when it is whole ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The questions as they stand, or as the post at hand answers them."""
+
+    view: PageView
+    problems: tuple[AnswerProblem, ...] = ()
+    answers: Mapping[str, Plain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A form asked at once: nothing of it is kept before it is right, but its files. `place` names where the file of a
+    question is joined, `read` answers with the post at hand (True) or as the dossier stands."""
+
+    one: Case
+    title: str
+    address: str
+    above: str
+    place: Callable[[str], str]
+    read: Callable[[bool], Filled]
+    button: str
+    lines: tuple[str, ...] = ()
+    ask_reason: str = ""
+    reason_name: str = "reason"
+    extra: object = None  # a control of the act itself: its files
+    warn: bool = False
+
+    def drawn(
+        self, filled: Filled | None = None, problems: Iterable[AnswerProblem] = (), status: int = 200, note: str = "",
+        follow_up: int = 0, errors: Iterable[tuple[str, str]] = (), reason: str = "",
+    ) -> Response:  # fmt: skip
+        draw = drawing(self.one)
+        view = page_with((filled or self.read(False)).view, problems)
+        summary = [*error_summary(view, draw), *errors]
+        return page(
+            "citizen/errand.html", status, dossier=self.one.dossier, procedure=self.one.title, title=self.title,
+            errors=summary, questions=site().pages.questions(view, draw), multipart=has_files(view) or self.extra is not None,
+            seen=[found.path for found in asked_views(view) if found.shown], token=new_token(),
+            revision=self.one.dossier.revision, due=self.one.dossier.due_at, button=self.button, above=self.above, note=note,
+            follow_up=follow_up, lines=self.lines, ask_reason=self.ask_reason, reason=reason, extra=self.extra,
+            reason_error=dict(errors).get(f"#{self.reason_name}", ""), reason_name=self.reason_name, warn=self.warn,
+            help=label(view.help),
+        )  # fmt: skip
+
+    def files(self) -> Response | None:
+        """Keeps the files of a post. An answer when the post was about files only, or when one was refused."""
+        if taken := request.form.get("detach"):
+            take_back(office(), actor(), self.one.id, taken, token=form_token())
+            return self._again().drawn(self.read(True), note=say("piece.removed"))
+        problems, stored = [], 0
+        for at, upload in posted_files(self.one).items():
+            token = f"{form_token()}:{at}" if form_token() else None
+            kept = enclose(office(), actor(), self.one.id, self.place(at), upload, token=token)
+            problems += [replace(kept.problem, at=at)] if kept.problem else []
+            stored += kept.problem is None
+        note = say("piece.stored", count=stored) if stored else ""
+        if problems:
+            return self._again().drawn(self.read(True), problems, 422, note)
+        return self._again().drawn(self.read(True), note=note) if request.form.get("send") else None
+
+    def revision(self) -> int | None:
+        """The revision the person saw; the files of the same post have moved it on."""
+        known = form_revision()
+        return case(self.one.dossier.number).dossier.revision if known == self.one.dossier.revision else known
+
+    def _again(self) -> Sheet:
+        return replace(self, one=case(self.one.dossier.number))
+
+    def refused(self, errors: tuple[tuple[str, str], ...] = (), reason: str = "") -> Response:
+        """What is wrong, each beside its question; a question that the answers have just brought is only asked."""
+        sheet, filled = self._again(), self.read(True)
+        wrong = [one for one in filled.problems if not one.warns]
+        told = put_already(wrong)
+        brought = len(wrong) - len(told)
+        return sheet.drawn(filled, told, 422 if told or errors else 200, "", brought, errors, reason)
+
+
+def put_already(problems: Iterable[AnswerProblem]) -> list[AnswerProblem]:
+    """What is wrong with questions that the page posted had shown; one that its answers have brought is only asked."""
+    seen = set(request.form.getlist(SEEN))
+    return [one for one in problems if one.code not in _NOT_PUT_YET or one.at.partition(".")[0] in seen]
+
+
+def filled_by_act(one: Case, act_id: str, raw: bool) -> Filled:
+    """The form that an act fills."""
+    found = read_filling(office(), actor(), one.id, act_id, posted_answers() if raw else None)
+    return Filled(found.view.pages[0], found.problems, found.answers)

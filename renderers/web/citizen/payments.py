@@ -1,0 +1,437 @@
+"""Paying: what is owed, with which account, the page that follows an order, and the ends of a try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, jsonify, request, session
+
+from engine.core.problems import Refused
+from engine.domain.workflow.tasks import open_tasks
+from engine.integrations.payment_provider import Customer
+from engine.model import Appointment
+from engine.records.dossier import Payment
+from engine.services.context.app_context import NotFound
+from engine.services.core.fee_accounts import FeeAccount, fee_accounts
+from engine.services.payments.payments import (
+    awaited_payment,
+    least_owed,
+    owed,
+    payments,
+    returned_payment,
+    see_payment,
+    start_payment,
+    takes_cash,
+)
+from engine.services.payments.receipts import receipt_code
+from engine.services.payments.refunds import owed_back
+from engine.services.payments.settlement import SECOND_THOUGHTS, record_callback
+from renderers.html.controls import national
+from renderers.i18n.translations import FIXED_SPACE
+from renderers.pdf.documents import receipt_pdf
+from renderers.web.platform.access import passive, public, signed_in
+from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.errors import problem_json, sentence
+from renderers.web.platform.request_context import (
+    actor,
+    at_counter,
+    day_of,
+    file_response,
+    form_token,
+    go,
+    language,
+    moment_of,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
+from renderers.web.shared.money import (
+    PriceLine,
+    PriceTable,
+    fee_line,
+    francs,
+    is_over,
+    money_line,
+    over_line,
+    price_table,
+    provider_label,
+)
+from renderers.web.shared.payment_methods import (
+    ProviderChoice,
+    holder_page,
+    method_names,
+    offered,
+    read_holder,
+    seems_elsewhere,
+)
+from renderers.web.shared.payment_stages import following, page_left
+
+blueprint = Blueprint("payments", __name__)
+
+_OPEN: Final = frozenset({"pending"})
+_RECEIVED: Final = frozenset({"paid", "overpaid"})
+_CALLBACK_STATUS: Final = {"refused": 400, "unknown_provider": 404}
+_CALLBACK_LARGEST: Final = 64 * 1024
+
+
+# -- choosing how ------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dossiers/<number>/paiement")
+@signed_in
+def choose(number: str) -> Response:
+    return choose_payment(case(number))
+
+
+def choose_payment(one: Case) -> Response:
+    """What is owed, and with which account it is paid; the try under way, where there is one."""
+    if (awaited := awaited_payment(office(), actor(), one.id)) is not None:
+        return go(one.at(f"/paiement/{awaited.id}"))
+    phone = one.dossier.contact_phone or ""
+    return _choose_page(one, _Typed(payer=national(phone)))
+
+
+@blueprint.post("/dossiers/<number>/paiement")
+@signed_in
+def begin(number: str) -> Response:
+    return begin_payment(case(number))
+
+
+def begin_payment(one: Case) -> Response:
+    """Queues the order for the worker and follows it, or says what is missing."""
+    due = owed(office(), actor(), one.id)
+    providers = offered(one)
+    if not providers:
+        return _choose_page(one, _Typed())
+    typed = _Typed(*(request.form.get(name, "")[:40] for name in ("provider", "payer", "how_much", "sure")))
+    total, least = sum(fee.left for fee in due), _least(one)
+    faults = {
+        "how_much": say("money.how_much_choose") if least < total and typed.how_much not in ("part", "all") else "",
+        "provider": "" if typed.provider in providers else say("pay.choose"),
+    }
+    if any(faults.values()):
+        return _choose_page(one, typed, faults)
+    asked_before = typed.sure == f"{typed.provider} {typed.payer}"
+    if not asked_before and (seems := seems_elsewhere(typed.provider, typed.payer)):
+        return _choose_page(one, typed, seems=seems)
+    read = read_holder(providers[typed.provider])
+    if read is None or read[1]:
+        return holder_page(one, typed.provider, typed.how_much, least if typed.part else total, read[1] if read else {})
+    return _started(one, typed, read[0])
+
+
+def _started(one: Case, typed: _Typed, customer: Customer) -> Response:
+    try:
+        payment = start_payment(
+            office(), actor(), one.id, provider=typed.provider, payer=typed.payer, part=typed.part, token=form_token(),
+            customer=customer,
+        )  # fmt: skip
+    except Refused as closed:
+        if closed.reason.code in ("payment_pending", "payment_unknown"):
+            return go(one.at(f"/paiement/{closed.reason.facts['payment']}"))
+        if closed.reason.code == "nothing_owed":  # another tab's payment settled meanwhile
+            return _nothing(one)
+        if closed.reason.code == "payments_closed":
+            session["payments_closed"] = True
+            return go(one.at("/paiement"))
+        where = {"phone_format": "payer", "amount_refused": "provider", "method_refused": "provider"}
+        if (name := where.get(closed.reason.code)) is not None:
+            return _choose_page(one, typed, {name: sentence(closed.reason)})
+        raise
+    session["paying"] = payment.id
+    return go(one.at(f"/paiement/{payment.id}"))
+
+
+def _least(one: Case) -> int:
+    return least_owed(office(), actor(), one.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What was chosen so far."""
+
+    provider: str = ""
+    payer: str = ""
+    how_much: str = ""
+    sure: str = ""  # the wallet and number that it was asked about
+
+    @property
+    def part(self) -> bool:
+        return self.how_much == "part"
+
+
+def _choose_page(
+    one: Case, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
+) -> Response:  # fmt: skip
+    ways = offered(one)
+    providers = [ProviderChoice(name, choice.label) for name, choice in ways.items()]
+    provider = providers[0].id if len(providers) == 1 else typed.provider
+    errors = [(f"#{name}", said) for name, said in faults.items() if said]
+    accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.open]
+    total, least = sum(account.left for account in accounts), _least(one)
+    if not total:
+        return _nothing(one)
+    days = [account.due for account in accounts if account.due is not None]
+    return page(
+        "citizen/pay.html", 422 if errors else 200, dossier=one.dossier, base=one.at(), procedure=one.title, errors=errors,
+        total=total, part=least if least < total else 0, how_much=typed.how_much,
+        quotes=[_table(one, account) for account in accounts], plans=[money_line(account) for account in accounts],
+        due=min(days) if days else None, providers=providers, provider=provider, payer=typed.payer,
+        how_much_error=faults.get("how_much", ""), provider_error=faults.get("provider", ""),
+        payer_error=faults.get("payer", ""), token=new_token(), revision=None, estimates=_estimates(one),
+        cash=not providers and takes_cash(office(), actor(), one.id), closed=session.pop("payments_closed", False),
+        only=method_names(one) if office().providers and not providers else "", seems=seems,
+        chosen=provider_label(typed.provider) if seems else "", sure=f"{typed.provider} {typed.payer}" if seems else "",
+        wallets=any("payer" in choice.asks for choice in ways.values()),
+        cards=any(choice.method == "card" for choice in ways.values()),
+    )  # fmt: skip
+
+
+def _table(one: Case, account: FeeAccount) -> PriceTable:
+    """What a price is made of; of one paid in part, what is left."""
+    table = price_table(one, account.label, account.lines, account.left)
+    if not account.paid:
+        return table
+    paid = PriceLine(say("money.already"), -account.paid, "", "", False, False)
+    return replace(table, lines=(*table.lines, paid), left=True)
+
+
+def _estimates(one: Case) -> list[tuple[str, str]]:
+    """The quotes that an office has issued: the paper a price rests on."""
+    return [
+        (document.title, one.at(f"/documents/{document.id}.pdf"))
+        for document in one.dossier.documents
+        if document.status == "valid" and one.procedure.outputs[document.output].kind == "quote"
+    ]
+
+
+def _nothing(one: Case) -> Response:
+    """Already paid, or never owed: the last receipt, else the dossier."""
+    paid = [payment for payment in payments(office(), actor(), one.id) if payment.status in _RECEIVED]
+    return go(one.at(f"/paiement/{paid[-1].id}") if paid else one.at())
+
+
+# -- following and the ends --------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dossiers/<number>/paiement/<payment_id>")
+@signed_in
+@passive
+def follow(number: str, payment_id: str) -> Response:
+    return follow_payment(case(number), payment_id)
+
+
+def follow_payment(one: Case, payment_id: str) -> Response:
+    """Where a payment stands, or how it ended. Nothing is asked here: the worker does."""
+    payment = see_payment(office(), actor(), one.id, payment_id)
+    if payment.status in _OPEN:
+        return _following_page(one, payment)
+    if session.get("paying") == payment.id:
+        del session["paying"]
+        if payment.status == "paid":
+            session["note"] = say("payment.paid")
+            one = case(one.dossier.number)  # as it stands once it was paid
+            ahead = _next_task(one)
+            if ahead:
+                session["note_kind"] = "ok"
+            return go(ahead or one.at())
+    return _ended_page(one, payment)
+
+
+@blueprint.get("/dossiers/<number>/paiement/<payment_id>.json")
+@signed_in
+@passive
+def state(number: str, payment_id: str) -> Response:
+    return payment_state(case(number), payment_id)
+
+
+def payment_state(one: Case, payment_id: str) -> Response:
+    """For the page that follows: what it says, and when to look again."""
+    payment = see_payment(office(), actor(), one.id, payment_id)
+    if payment.status not in _OPEN:
+        return jsonify({"status": payment.status})
+    now = following(payment, office().now())
+    return jsonify({"status": now.mark, "again": now.again})
+
+
+def _following_page(one: Case, payment: Payment) -> Response:
+    paused = "pause" in request.args
+    return page(
+        "citizen/paying.html", dossier=one.dossier, base=one.at(), procedure=one.title, payment=payment,
+        payer=_number(payment.payer), provider=provider_label(payment.provider),
+        now=following(payment, office().now()), here=one.at(f"/paiement/{payment.id}"), paused=paused,
+    )  # fmt: skip
+
+
+def _ended_page(one: Case, payment: Payment) -> Response:
+    received, repaid = payment.status in _RECEIVED, _is_repaid(payment)
+    kind = {"paid": "ok", "unknown": "act", "overpaid": "act"}.get(payment.status, "bad")
+    lines, strong = _why(one, payment)
+    return page(
+        "citizen/payment_end.html", dossier=one.dossier, base=one.at(), procedure=one.title, end=payment.status,
+        title=say("refund.citizen_title" if repaid else f"payment.{payment.status}"), kind="ok" if repaid else kind,
+        tag="" if repaid else say(f"payment.tag.{payment.status}"), reference=payment.receipt or "",
+        facts=_facts(one, payment) if received else [], lines=lines, strong=strong,
+        actions=_actions(case(one.dossier.number), payment),
+    )  # fmt: skip
+
+
+def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
+    facts = [
+        (say("payment.amount"), site().words.money(payment.amount, language())),
+        (say("payment.paid_on"), moment_of(payment.ended_at or payment.started_at)),
+        (say("payment.by" if payment.payer else "payment.with"), _account(payment)),
+    ]
+    if payment.provider_ref:
+        facts.append((say("payment.operator_reference"), payment.provider_ref))
+    for line in owed_back(office(), actor(), one.id):
+        if line.refund.payment == payment.id and line.refund.fee is not None:
+            facts.append((say("refund.tag_owed" if line.refund.paid_at is None else "refund.tag_paid"), fee_line(line)))
+    accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.fee in payment.fees]
+    if left := sum(account.left for account in accounts):
+        days = [account.due for account in accounts if account.due is not None and account.left]
+        text = say("money.left_before", left=francs(left), day=day_of(min(days))) if days else francs(left)
+        facts.append((say("money.left"), text))
+    return facts
+
+
+def _account(payment: Payment) -> str:
+    """The wallet's number and operator; of a card, the operator alone."""
+    label = provider_label(payment.provider)
+    return f"{_number(payment.payer)} ({label})" if payment.payer else label
+
+
+def _is_repaid(payment: Payment) -> bool:
+    """Whether all that it brought over the price was paid back."""
+    if payment.status != "overpaid":
+        return False
+    return all(line.refund.paid_at for line in owed_back(office(), actor(), payment.dossier) if is_over(line, payment))
+
+
+def _number(phone: str) -> str:
+    """A number that no line breaks in two."""
+    return national(phone).replace(" ", FIXED_SPACE)
+
+
+def _why(one: Case, payment: Payment) -> tuple[list[str], str]:
+    """What happened, and in one strong sentence what it means for the money."""
+    facts = {
+        "phone": _number(payment.payer), "amount": site().words.money(payment.amount, language()),
+        "provider": provider_label(payment.provider), "at": site().words.clock(payment.expires_at, language()),
+    }  # fmt: skip
+    if payment.status == "unknown":
+        then = "closed" if one.dossier.closed_at else "late" if _is_long(payment) else "kept"
+        until = moment_of(payment.started_at + SECOND_THOUGHTS)
+        said = say(
+            f"payment.because.unknown_{then}", until=until, phone=site().settings.phone.replace(" ", FIXED_SPACE)
+        )
+        finish = [say("payment.because.unknown_page", **facts)] if _page_left(one, payment) else []
+        return [say("payment.because.unknown", **facts), *finish, said], say("payment.because.unknown_wait")
+    if payment.status == "overpaid":
+        late = one.dossier.closed_at is not None and (payment.ended_at or payment.started_at) >= one.dossier.closed_at
+        return [*([say("payment.because.closed")] if late else []), *_over(payment)], ""
+    if payment.status == "paid":
+        return [], ""
+    reason = "expired" if payment.status == "expired" else payment.reason
+    by_card = f"payment.because.card_{reason}" if payment.method == "card" else ""
+    keys = [key for key in (by_card, f"payment.because.{reason}") if key and site().words.has(key)]
+    return [say(keys[0] if keys else "payment.because.other", **facts)], say("payment.nothing_taken")
+
+
+def _page_left(one: Case, payment: Payment) -> str:
+    """The operator's page where its payer may still finish; never on the screen of an agent, nor once the dossier is closed."""
+    return "" if at_counter() or one.dossier.closed_at else page_left(payment, office().now())
+
+
+def _is_long(payment: Payment) -> bool:
+    """Whether the answer that was promised has not come in time."""
+    return office().now() - payment.started_at > SECOND_THOUGHTS
+
+
+def _over(payment: Payment) -> list[str]:
+    return [over_line(line) for line in owed_back(office(), actor(), payment.dossier) if is_over(line, payment)]
+
+
+def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
+    """The one way on first."""
+    follow_it = {"href": one.at(), "label": say("counter.to_receipt" if at_counter() else "payment.follow")}
+    if payment.status in _RECEIVED:
+        receipt = {"href": one.at(f"/recu/{payment.id}.pdf"), "label": say("payment.receipt")}
+        choose = say("counter.choose_visit" if at_counter() else "payment.book")
+        ahead = _next_task(one)
+        return [*([{"href": ahead, "label": choose}] if ahead else []), follow_it, receipt]
+    if payment.status == "unknown":
+        there = _page_left(one, payment)
+        finish = {"href": there, "label": say("paying.page", provider=provider_label(payment.provider)), "away": "1"}
+        return [
+            *([finish] if there else []),
+            follow_it,
+            {"href": one.at(f"/paiement/{payment.id}"), "label": say("paying.again")},
+        ]
+    other = payment.reason in ("balance", "limit")
+    return [{"href": one.at("/paiement"), "label": say("payment.other_number" if other else "payment.retry")}]
+
+
+def _next_task(one: Case) -> str:
+    """Where a visit is chosen, once it may be."""
+    ahead = open_tasks(one.procedure, one.dossier, one.standing().scope)
+    return one.at("/rendez-vous") if any(isinstance(task, Appointment) for task in ahead) else ""
+
+
+@blueprint.get("/dossiers/<number>/recu/<payment_id>.pdf")
+@signed_in
+def receipt(number: str, payment_id: str) -> Response:
+    return receipt_file(case(number), payment_id)
+
+
+def receipt_file(one: Case, payment_id: str) -> Response:
+    """The receipt of money that came, as PDF."""
+    payment = see_payment(office(), actor(), one.id, payment_id)
+    if payment.status not in _RECEIVED:
+        raise NotFound
+    address, spoken = f"{office().settings.short_url}/v", one.dossier.language
+    body = receipt_pdf(
+        payment, one.dossier, one.procedure, office().wording, spoken, address, receipt_code(office(), payment),
+        agency_of(one, spoken),
+    )  # fmt: skip
+    return file_response(body, "application/pdf", f"quittance-{payment.receipt or payment.id}.pdf")
+
+
+# -- the operator's call -----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/retours/<provider>")
+@blueprint.route("/retours/<provider>/payeur", methods=["GET", "POST"])
+@public
+def returned(provider: str) -> Response:
+    """Where an operator sends the payer back, and what it looks at to know that we are there. It only says what we know."""
+    if provider not in office().providers:
+        raise NotFound
+    if request.method == "POST":  # the session does not come with another site's post; it does with what follows
+        return go(f"{request.path}?{urlencode({'paiement': request.args.get('paiement', '')[:60]})}")
+    found = returned_payment(office(), actor(), provider, request.args.get("paiement", "")[:60])
+    known = {}
+    if found is not None:
+        payment, number = found
+        said = say(f"returned.{'received' if payment.status in _RECEIVED else 'ended' if payment.ended_at else 'open'}")
+        known = {"said": said, "amount": payment.amount, "href": f"/dossiers/{number}/paiement/{payment.id}"}
+    return page("citizen/returned.html", provider=provider_label(provider), known=known)
+
+
+@blueprint.post("/retours/<provider>")
+@public
+def callback(provider: str) -> Response:
+    """A provider says that something happened. It is noted, and the worker asks the provider."""
+    if (request.content_length or 0) > _CALLBACK_LARGEST:
+        return problem_json(413, "too large", "", "too_large")
+    outcome = record_callback(office(), provider[:40], dict(request.headers), request.get_data(cache=False))
+    status = _CALLBACK_STATUS.get(outcome.code, 200)
+    if status == 200:
+        return jsonify({"outcome": outcome.code})
+    return problem_json(status, outcome.code, outcome.reason or "", outcome.code)

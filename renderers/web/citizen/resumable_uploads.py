@@ -1,0 +1,53 @@
+"""Where scripts send files in pieces, so that a cut loses nothing. Without a script a file comes with its form."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, abort, jsonify, request
+
+from engine.services.applications.attachments import receive_piece, received
+from engine.storage.files.resumable_uploads import LARGEST, LARGEST_PIECE
+from renderers.web.platform.access import signed_in, unproven_too
+from renderers.web.platform.dossier_context import Case, case
+from renderers.web.platform.request_context import actor, client, office
+
+blueprint = Blueprint("arrivals", __name__)
+
+_SHORTEST: Final = 32
+
+
+@blueprint.get("/dossiers/<number>/envois/<key>.json")
+@signed_in
+@unproven_too
+def so_far(number: str, key: str) -> Response:
+    return told_so_far(case(number), key)
+
+
+def told_so_far(one: Case, key: str) -> Response:
+    return jsonify({"received": received(office(), actor(), one.id, _known(key))})
+
+
+@blueprint.post("/dossiers/<number>/envois/<key>.json")
+@signed_in
+@unproven_too
+def piece(number: str, key: str) -> Response:
+    return take_piece(case(number), key)
+
+
+def take_piece(one: Case, key: str) -> Response:
+    """One piece, from `at`; the answer says how far the file has come, wherever the piece lay."""
+    at = request.args.get("at", "")
+    if not (at.isascii() and at.isdigit() and len(at) <= len(str(LARGEST))):
+        abort(400)
+    if (request.content_length or 0) > LARGEST_PIECE or int(at) >= LARGEST:
+        abort(413)
+    data = request.get_data(cache=False)
+    return jsonify({"received": receive_piece(office(), actor(), one.id, _known(key), int(at), data, client())})
+
+
+def _known(key: str) -> str:
+    """A key as our script makes them."""
+    if not _SHORTEST <= len(key) <= 64 or set(key) - set("0123456789abcdef"):
+        abort(404)
+    return key

@@ -1,0 +1,136 @@
+"""Beginning a procedure: the questions that come first, what of an earlier request is taken over, the draft opened and where it
+goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.clock import local_day
+from engine.core.values import Plain
+from engine.domain.fields.views import FormView
+from engine.domain.forms.eligibility import adopt_criteria
+from engine.model import Procedure
+from engine.records.dossier import Actor
+from engine.services.applications.drafts import open_dossier, see_form
+from engine.services.applications.prefill import Earlier, earlier_requests, take_over
+from engine.services.context.app_context import NotFound
+from renderers.web.citizen.eligibility import Walk, question_page, stopped_page, walk_criteria
+from renderers.web.platform.access import public, unproven_too
+from renderers.web.platform.dossier_context import current_procedure, label, writer
+from renderers.web.platform.request_context import actor, day_of, form_token, go, language, new_token, office, page, say
+
+blueprint = Blueprint("beginning", __name__)
+
+
+@blueprint.get("/demarches/<slug>/verifier")
+@public
+def check_right(slug: str) -> Response:
+    """One question a page; the answers travel in the address, and go on into the form."""
+    procedure = current_procedure(slug)
+    walk = walk_criteria(procedure, request.args)
+    back = f"/demarches/{slug}"
+    if walk.criterion is not None and walk.stops:
+        return stopped_page(procedure, walk, walk.criterion, f"{back}/verifier")
+    if walk.criterion is not None:
+        return question_page(procedure, walk, walk.criterion, f"{back}/verifier")
+    return _start_page(procedure, walk, eligible=bool(procedure.eligibility))
+
+
+@blueprint.get("/demarches/<slug>/commencer")
+@public
+def before_start(slug: str) -> Response:
+    procedure = current_procedure(slug)
+    walk = walk_criteria(procedure, request.args)
+    if walk.criterion is not None:
+        return go(f"/demarches/{slug}/verifier?{urlencode(walk.carried)}")
+    return _start_page(procedure, walk, eligible=False)
+
+
+def _start_page(procedure: Procedure, walk: Walk, eligible: bool) -> Response:
+    return page(
+        "citizen/start.html", sheet=writer(procedure).sheet(), eligible=eligible, carried=list(walk.carried.items()),
+        token=new_token(), action=f"/demarches/{procedure.id}/commencer",
+        earlier=[_earlier(one) for one in earlier_requests(office(), actor(), procedure.id, walk.given, language())],
+    )  # fmt: skip
+
+
+def _earlier(found: Earlier) -> Mapping[str, str]:
+    """An earlier request as it is offered: which, its number, and what of it would be taken over."""
+    counts = [say("reuse.answers", count=found.answers)] if found.answers else []
+    counts += [say("reuse.files", count=found.files)] if found.files else []
+    return {
+        "number": found.dossier.number, "day": sent_day(found.dossier.submitted_at or found.dossier.created_at),
+        "title": label(found.book.identity.title), "name": found.dossier.label, "what": say("reuse.both").join(counts),
+    }  # fmt: skip
+
+
+def sent_day(at: datetime) -> str:
+    return day_of(at)
+
+
+@blueprint.post("/demarches/<slug>/commencer")
+@public
+@unproven_too
+def start(slug: str) -> Response:
+    """Opens the draft, or remembers it while the person signs in."""
+    procedure = current_procedure(slug)
+    walk = walk_criteria(procedure, request.form)
+    if walk.criterion is not None:
+        return go(f"/demarches/{slug}/verifier?{urlencode(walk.carried)}")
+    if actor().id:
+        return go(open_draft(actor(), procedure.id, walk.given, form_token(), request.form.get("reuse", "")[:20]))
+    session["opening"] = {
+        "procedure": procedure.id, "given": dict(walk.given), "token": form_token(), "carried": dict(walk.carried),
+    }  # fmt: skip
+    return go("/connexion")
+
+
+def begun_by(who: Actor, opening: Mapping[str, Any]) -> str:
+    """Where somebody goes on who was about to begin and has signed in since: who applied before is offered their answers."""
+    procedure_id, given = str(opening["procedure"]), opening.get("given") or {}
+    if earlier_requests(office(), who, procedure_id, given, language()):
+        return f"/demarches/{procedure_id}/commencer?{urlencode(opening.get('carried') or {})}"
+    return open_draft(who, procedure_id, given, opening.get("token"))
+
+
+def open_draft(
+    who: Actor, procedure_id: str, given: Mapping[str, Plain], token: str | None, earlier: str = ""
+) -> str:  # fmt: skip
+    """Opens the draft, or finds the one there is, with the answers of an `earlier` request if one is named. The address where
+    it goes on."""
+    criteria = adopt_criteria(
+        current_procedure(procedure_id), given, local_day(office().now()), office().directory
+    )  # fmt: skip
+    dossier = open_dossier(office(), who, procedure_id, criteria=criteria, language=language(), token=token)
+    if earlier:
+        with suppress(NotFound):  # erased meanwhile, or never theirs: the questions are simply asked
+            dossier = take_over(office(), who, dossier.id, earlier, token=token)
+    form = see_form(office(), who, dossier.id)
+    base = f"/dossiers/{dossier.number}/demande"
+    begun = any(one.visited for one in form.pages)
+    asks_earlier = bool(current_procedure(procedure_id).links())  # named from the list of steps, before the questions
+    if dossier.reused is not None and not asks_earlier:
+        following = first_to_do(form)
+        return f"{base}/{following}" if following else f"/dossiers/{dossier.number}/verification"
+    return base if begun or asks_earlier or not form.pages else f"{base}/{form.pages[0].id}"
+
+
+def first_to_do(form: FormView) -> str:
+    """The page where a draft goes on; empty when every page is complete."""
+    return next((one.id for one in form.pages if not one.complete or not one.visited), "")
+
+
+def next_to_do(form: FormView, page_id: str, seen: bool) -> str:
+    """After a page, the next one that lacks something, else one before it; empty when none does. `seen`: pages that nobody
+    came to count too."""
+    ids = [one.id for one in form.pages]
+    left = [one.id for one in form.pages if one.id != page_id and not (one.complete and (one.visited or not seen))]
+    place = ids.index(page_id) if page_id in ids else -1
+    return next((one for one in left if ids.index(one) > place), left[0] if left else "")

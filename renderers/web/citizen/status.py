@@ -1,0 +1,226 @@
+"""The status box of a request: where it stands, who must act, by when; then one thing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.domain.workflow.progress import PublicStatus, lapses_at, public_status
+from engine.domain.workflow.tasks import holds_slot, open_tasks
+from engine.model import Appointment
+from engine.records.dossier import Payment
+from engine.services.core.fee_accounts import fee_accounts
+from engine.services.core.waiting_list import waits_at
+from engine.services.payments.payments import awaited_payment, owed
+from renderers.i18n.translations import first_capital
+from renderers.web.citizen.acts import how_to_contest, open_appeal, own_acts
+from renderers.web.citizen.later_forms import asked_of
+from renderers.web.citizen.linked_dossiers import awaited_ends
+from renderers.web.platform.dossier_context import Case, label, place_label, visit_place, whereabouts
+from renderers.web.platform.request_context import actor, at_counter, day_of, language, moment_of, office, say, site
+from renderers.web.shared.appointment_notices import hour_come, missed_lines
+from renderers.web.shared.money import francs, provider_label
+from renderers.web.shared.payment_stages import page_left
+from renderers.web.shared.statuses import BOXES, TAGS
+
+
+@dataclass(frozen=True, slots=True)
+class ToDo:
+    href: str
+    title: str
+    text: str = ""
+
+
+def to_do(one: Case) -> list[ToDo]:
+    """Forms to fill, money to pay, visits to book. Not the corrections, which have a box of their own."""
+    if one.dossier.is_draft:
+        return []
+    return [*to_fill(one), *_money(one), *to_book(one)]
+
+
+def to_fill(one: Case) -> Iterator[ToDo]:
+    """Later forms."""
+    for asked in asked_of(one):
+        text = say("todo.parts_left", count=asked.left) if asked.parts else ""
+        yield ToDo(asked.href, asked.title, text)
+
+
+def _money(one: Case) -> Iterator[ToDo]:
+    accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.open]
+    if not accounts or awaited_payment(office(), actor(), one.id) is not None:
+        return
+    days = [account.due for account in accounts if account.due is not None]
+    text = say("money.before", day=day_of(min(days))) if days else ""
+    part = accounts[0].next_part if len(accounts) == 1 and accounts[0].paid else None  # the rest may wait
+    amount = part.amount if part is not None else sum(account.left for account in accounts)
+    yield ToDo(one.at("/paiement"), say("todo.pay", amount=francs(amount)), text)
+
+
+def to_book(one: Case) -> Iterator[ToDo]:
+    """Visits that are to be booked and are not."""
+    for task in open_tasks(one.procedure, one.dossier, one.standing().scope):
+        if isinstance(task, Appointment) and not task.proposed_by and not holds_slot(one.dossier, task.id):
+            yield ToDo(
+                one.at(f"/rendez-vous?quoi={task.id}"),
+                say("counter.book" if at_counter() else "todo.book", what=label(task.label)),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLine:
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusBox:
+    """Three lines, always: where it stands, who must act, by when; then one thing to do."""
+
+    kind: str
+    tag: str
+    label: str
+    title: str
+    where: str
+    who: str
+    when: str
+    lines: tuple[str, ...] = ()
+    asked: tuple[AskedLine, ...] = ()
+    href: str = ""
+    action: str = ""
+
+
+def status_box(one: Case, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
+    key = _key(one, status)
+    late = status.late or (status.who == "applicant" and status.until is not None and office().now() > status.until)
+    if (payment := _awaited(one, key, ahead)) is not None:
+        return _checking_box(one, payment, ahead)
+    href, action = _what_to_do(one, key, ahead)
+    return StatusBox(
+        kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
+        where=whereabouts(one, status), who=_who(one, status, ahead),
+        when=_when(one, status, bool(ahead)), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
+        href=href, action=action,
+    )  # fmt: skip
+
+
+def _key(one: Case, status: PublicStatus) -> str:
+    """The label of the box. What is asked besides corrections is to do, and so is an act that only they can take."""
+    state = one.procedure.states.get(one.dossier.state)
+    mine = status.who == "applicant"
+    if mine and (
+        status.public in ("in_review", "sent") or (status.public == "to_correct" and state and state.mode == "gather")
+    ):
+        return "to_do"
+    return status.public
+
+
+def _title(one: Case, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
+    amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if key == "to_pay" else 0
+    moment = moment_of(status.booking.start) if status.booking else ""
+    if key == "to_do":
+        return say("todo.box", count=len(ahead)) if ahead else label(status.label)
+    count = len(status.to_correct) or 1
+    return say(
+        f"track.title.{key}", amount=site().words.money(amount, language()), moment=moment, count=count
+    ).strip()  # fmt: skip
+
+
+def _awaited(one: Case, key: str, ahead: list[ToDo]) -> Payment | None:
+    """The payment whose end is not known yet, where the dossier waits for nothing before it."""
+    return awaited_payment(office(), actor(), one.id) if key == "to_pay" or (key == "to_do" and not ahead) else None
+
+
+def _checking_box(one: Case, payment: Payment, ahead: list[ToDo]) -> StatusBox:
+    """Who waits for the end of a payment must not pay again: no day to pay before, nobody to act but the operator."""
+    who = "else" if ahead else "page" if page_left(payment, office().now()) else payment.status
+    return StatusBox(
+        kind=BOXES["checking"], tag=TAGS["checking"], label=say("status.checking"), title=say("track.title.checking"),
+        where=say("track.checking.where", provider=provider_label(payment.provider)), who=say(f"track.checking.who_{who}"),
+        when=say("track.checking.when_sms" if one.dossier.contact_phone else "track.checking.when_here"),
+        lines=tuple(awaited_ends(one)), href=one.at(f"/paiement/{payment.id}"), action=say("track.do.checking"),
+    )  # fmt: skip
+
+
+def _who(one: Case, status: PublicStatus, ahead: list[ToDo]) -> str:
+    """Who acts. What is granted may go on: a site is opened, a visit booked, when its holder wants."""
+    if status.who == "nobody" and one.dossier.closed_at is None:
+        return say("track.you" if ahead else "todo.free" if any(act.href for act in own_acts(one)) else "todo.going_on")
+    return say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who])
+
+
+def _when(one: Case, status: PublicStatus, ahead: bool) -> str:
+    if status.booking is not None:
+        return first_capital(moment_of(status.booking.start))
+    if status.who == "nobody" and (ahead or one.dossier.closed_at is None) and status.until is not None:
+        return say("track.before", day=day_of(status.until))
+    if status.who == "nobody":
+        return say("track.since", day=day_of(one.dossier.closed_at or one.dossier.entered_at))
+    if status.until is None:
+        return say("track.no_date")
+    return say("track.before" if status.who == "applicant" else "track.answer_before", day=day_of(status.until))
+
+
+def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
+    if status.help:
+        yield label(status.help)
+    yield from awaited_ends(one)
+    yield from missed_lines(one)
+    yield from _seats_awaited(one, status)
+    if status.booking is not None:
+        yield from hour_come(one, status.booking)
+    elif late and status.until is not None:
+        yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
+    if status.booking is not None:
+        yield visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
+    if status.public in ("refused", "to_correct") and (reason := _last_reason(one, status)):
+        yield say("track.reason", reason=reason)
+    if status.who == "applicant" and not late and lapses_at(one.procedure, one.dossier) is not None:
+        yield say("track.ends_after")
+    if status.public == "to_correct":
+        yield say("track.clock_waits")
+    if status.public == "refused" and (contested := how_to_contest(one)):
+        yield contested
+
+
+def _seats_awaited(one: Case, status: PublicStatus) -> Iterator[str]:
+    """Where they are told of a place that becomes free."""
+    if status.public not in ("to_book", "to_do", "in_review"):
+        return
+    for task in one.procedure.appointments():
+        if there := place_label(waits_at(office(), actor(), one.id, task.id)):
+            yield say("waiting.listed", office=there)
+
+
+def _last_reason(one: Case, status: PublicStatus) -> str:
+    """What was written last; where each point to correct has its own reason, nothing of before."""
+    if status.public == "to_correct" and one.dossier.correction is not None:
+        return one.dossier.correction.reason
+    written = (taken.reason for taken in reversed(one.dossier.taken) if taken.by_kind == "agent")
+    return next((reason for reason in written if reason), "")
+
+
+def _asked(one: Case, status: PublicStatus) -> Iterator[AskedLine]:
+    correction = one.dossier.correction
+    for name in status.to_correct if status.public == "to_correct" and correction else ():
+        field = one.procedure.fields.get(name)
+        yield AskedLine(label(field.label) if field else name, correction.fields.get(name, "") if correction else "")
+
+
+def _what_to_do(one: Case, key: str, ahead: list[ToDo]) -> tuple[str, str]:
+    if key == "refused" and (offer := open_appeal(one)) is not None:
+        return one.at(f"/actes/{offer.transition.id}"), label(offer.transition.label)
+    if key == "to_do":
+        acts = [act for act in own_acts(one) if act.href]
+        if ahead:
+            return ahead[0].href, ahead[0].title
+        return (acts[0].href, acts[0].label) if len(acts) == 1 else ("", "")
+    addresses = {
+        "to_pay": "/paiement", "to_correct": "/corrections", "to_book": "/rendez-vous", "appointment": "/rendez-vous",
+    }  # fmt: skip
+    return (one.at(addresses[key]), say(f"track.do.{key}")) if key in addresses else ("", "")
+
+
+def next_act(one: Case) -> tuple[str, str]:
+    """Where the applicant does what is theirs to do now, and its words; nothing where it is not their turn."""
+    status = public_status(one.procedure, one.dossier, office().now())
+    return _what_to_do(one, _key(one, status), to_do(one))

@@ -1,0 +1,194 @@
+"""Check-your-answers, the declaration, sending; and the page that says for ever that it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flask import Blueprint, Response, request, session
+
+from engine.core.problems import Refused
+from engine.domain.workflow.fee_quotes import Quote, fee_names
+from engine.model import APPLICATION, Fee
+from engine.records.dossier import Actor
+from engine.services.applications.drafts import CheckSheet, check, submit
+from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.services.payments.payments import awaited_payment, owed
+from engine.storage.unit_of_work import Conflict
+from renderers.html.controls import control_id, national, problem_sentence
+from renderers.html.row_pages import find_row, row_at
+from renderers.i18n.translations import whole_number
+from renderers.web.citizen.draft_migration import change_of, current_case, has_changed
+from renderers.web.citizen.start import sent_day
+from renderers.web.citizen.status import next_act
+from renderers.web.citizen.tracking import time_steps
+from renderers.web.platform.access import signed_in, unproven_too
+from renderers.web.platform.dossier_context import Case, case, case_of, drawing, label, to_bring
+from renderers.web.platform.request_context import (
+    PROOF,
+    actor,
+    day_of,
+    form_revision,
+    form_token,
+    go,
+    language,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
+from renderers.web.shared.answers import AnswerLine, AnswerSection, answer_sections
+from renderers.web.shared.money import PriceTable, francs, price_table
+
+blueprint = Blueprint("sending", __name__)
+RETURN = "?retour=verification"
+
+
+@blueprint.get("/dossiers/<number>/verification")
+@signed_in
+@unproven_too
+def verify(number: str) -> Response:
+    one = current_case(number)
+    if not one.dossier.is_draft:
+        return go(one.at("/envoye"))
+    undeclared = session.pop("undeclared", "") == number
+    return check_page(one, check(office(), actor(), one.id), undeclared=undeclared)
+
+
+@blueprint.post("/dossiers/<number>/verification")
+@signed_in
+@unproven_too
+def send(number: str) -> Response:
+    """Sends the request. Sent already, by a double tap or from another page: the confirmation again. Whatever hinders it
+    is said by the page itself, so that going back never sends anything. Who has not proven their number does so first."""
+    one = current_case(number)
+    if not one.dossier.is_draft:
+        return go(one.at("/envoye"))
+    if has_changed(one):
+        return go(one.at("/verification"))
+    if request.form.get("declared") != "1":
+        session["undeclared"] = number
+        return go(one.at("/verification"))
+    if actor().unproven:
+        seen = form_revision()
+        session["next"] = one.at("/verification")
+        session["sending"] = {"number": number, "revision": one.dossier.revision if seen is None else seen}
+        return go(PROOF)
+    try:
+        submit(office(), actor(), one.id, declared=True, revision=form_revision(), token=form_token())
+    except WrongAnswers:
+        return go(one.at("/verification"))
+    except Refused as closed:
+        if closed.reason.code != "link_missing":
+            raise
+        return go(one.at("/verification"))
+    return go(one.at("/paiement" if owed(office(), actor(), one.id) else "/envoye"))
+
+
+def send_declared(who: Actor, number: str, revision: int) -> str:
+    """Sends what its owner declared before they proved their number, if nothing else of it changed since. The address where it
+    goes on: whatever hinders it is said there."""
+    try:
+        one = case_of(who, number)
+    except NotFound:  # they chose not to keep it
+        return "/dossiers"
+    try:
+        submit(office(), who, one.id, declared=True, revision=revision)
+    except (WrongAnswers, Refused, Conflict):
+        return one.at("/verification")
+    return one.at("/paiement" if owed(office(), who, one.id) else "/envoye")
+
+
+def check_page(
+    one: Case, sheet: CheckSheet, undeclared: bool = False, *, status: int = 200, counter: Mapping[str, object] | None = None
+) -> Response:  # fmt: skip
+    """Check-your-answers; at a `counter`, with how the person who is there confirms."""
+    errors = [("#declared", say("check.undeclared"))] if undeclared else []
+    if counter and counter.get("error"):
+        errors.append(("#confirm_code", str(counter["error"])))
+    draw = drawing(one)
+    warnings = [problem_sentence(problem, draw) for problem in sheet.problems if problem.warns]
+    total, now = sum(quote.amount for quote in sheet.quotes), sum(quote.amount for quote in _at_once(one, sheet))
+    button = say("check.send_pay", amount=francs(now)) if now else say("check.send")
+    last = sheet.form.pages[-1].id if sheet.form.pages else ""
+    return page(
+        "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""), changed=change_of(one),
+        sections=checked_sections(one, sheet),
+        quotes=[_table(one, quote) for quote in sheet.quotes],
+        today=day_of(office().now()), pay_later=total > 0 and not now,
+        missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
+        reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",
+        now=say("money.now", amount=francs(now)) if 0 < now < total else "",
+    )  # fmt: skip
+
+
+def checked_sections(one: Case, sheet: CheckSheet) -> list[AnswerSection]:
+    """Everything that was said, section by section, each line with where it is changed."""
+    return [*_links(one), *answer_sections(one, sheet.form, RETURN)]
+
+
+def _reused(one: Case) -> Mapping[str, str] | None:
+    """The earlier request that answers still stand from."""
+    reused = one.dossier.reused
+    if reused is None or not reused.fields:
+        return None
+    outline = office().catalogue.outline(reused.procedure)
+    title = label(outline.title) if outline else reused.procedure
+    return {"number": reused.number, "day": sent_day(reused.sent_at), "title": title}
+
+
+def _at_once(one: Case, sheet: CheckSheet) -> list[Quote]:
+    """What is paid first thing after sending."""
+    start = one.procedure.state(one.procedure.start)
+    return [quote for quote in sheet.quotes if start.mode == "pay" and quote.fee in start.waits]
+
+
+def _table(one: Case, quote: Quote) -> PriceTable:
+    """A price that hangs on what an agent will write says so: the amount shown is what is known."""
+    table = price_table(one, quote.label, quote.lines, quote.amount)
+    fee = one.procedure.tasks[quote.fee]
+    later = frozenset(field.id for form in one.procedure.forms() if form.id != APPLICATION for field in form.fields)
+    decided = isinstance(fee, Fee) and bool(fee_names(fee) & later)
+    return replace(table, note=say("money.decided_later")) if decided or quote.missing else table
+
+
+def _links(one: Case) -> list[AnswerSection]:
+    """The earlier dossiers that were named."""
+    lines = [
+        AnswerLine(label(link.label), f"{say('frame.number')} {whole_number(linked.number)}", (), one.at(f"/lien/{link.id}"))
+        for link in one.procedure.links()
+        if (linked := one.dossier.links.get(link.id)) is not None
+    ]  # fmt: skip
+    return [AnswerSection(say("link.section"), tuple(lines))] if lines else []
+
+
+def _missing(one: Case, sheet: CheckSheet) -> list[tuple[str, str]]:
+    """Where to complete: an earlier dossier to name, then question by question."""
+    found = [(one.at(f"/lien/{link.id}"), label(link.label)) for link in sheet.links]
+    for view in sheet.form.pages:
+        for problem in view.errors:
+            name = label(problem.label) or label(view.title)
+            row = row_at(view, problem.at)
+            if in_row := find_row(view, row) if row else None:
+                name = say("row.of", group=in_row.row.label or say("rows.number", number=in_row.row.number), label=name)
+            address = one.at(f"/demande/{view.id}") + (f"/{row}" if row else "")
+            found.append((f"{address}{RETURN}#{control_id(problem.at)}", name))
+    return found
+
+
+@blueprint.get("/dossiers/<number>/envoye")
+@signed_in
+def sent(number: str) -> Response:
+    one = case(number)
+    if one.dossier.is_draft:
+        return go(one.at("/demande"))
+    due = sum(fee.left for fee in owed(office(), actor(), one.id))
+    phone, awaited = one.dossier.contact_phone, awaited_payment(office(), actor(), one.id)
+    return page(
+        "citizen/sent.html", dossier=one.dossier, procedure=one.title,
+        checking=one.at(f"/paiement/{awaited.id}") if due and awaited else "",
+        unpaid=site().words.money(due, language()) if due else "",
+        phone=national(phone).replace(" ", "\u00a0") if phone else "", steps=time_steps(one), bring=to_bring(one),
+        act=next_act(one),
+    )  # fmt: skip

@@ -1,0 +1,265 @@
+"""Where a request stands: the status box first, then the way done and ahead, and what its owner may still do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from flask import Blueprint, Response, request, session
+
+from engine.domain.fields.views import FieldView, FileView, FormView, PageView
+from engine.domain.workflow.progress import Milestone, public_status, timeline
+from engine.records.dossier import Letter
+from engine.services.accounts.delegation import held
+from engine.services.applications.casework import letters_of
+from engine.services.applications.drafts import mine
+from engine.services.applications.messages import unread
+from engine.services.sign_in.unverified_drafts import waiting as waiting_here
+from engine.storage.unit_of_work import DossierLine
+from renderers.html.controls import every_field
+from renderers.html.row_pages import find_row
+from renderers.i18n.translations import first_capital
+from renderers.web.citizen.acts import appeal_lines, no_way_out, own_acts
+from renderers.web.citizen.linked_dossiers import linked_lines
+from renderers.web.citizen.status import status_box, to_do
+from renderers.web.platform.access import public, signed_in, unproven_too
+from renderers.web.platform.dossier_context import Case, case, label, visit_place
+from renderers.web.platform.request_context import (
+    CLAIM,
+    actor,
+    day_of,
+    go,
+    language,
+    moment_of,
+    myself,
+    office,
+    page,
+    say,
+    session_token,
+    site,
+)
+from renderers.web.shared.answers import answer_sections
+from renderers.web.shared.appointment_notices import lost_boxes
+from renderers.web.shared.messages import unread_of
+from renderers.web.shared.money import money_lines, payment_lines
+from renderers.web.shared.row_results import RowResult, document_line, row_results
+from renderers.web.shared.staff import assisted_by
+from renderers.web.shared.statuses import TAGS, line_title, lines_public
+from renderers.web.shared.warnings import move_told
+
+blueprint = Blueprint("tracking", __name__)
+
+_ENDS = frozenset({"accepted", "refused", "closed"})
+
+
+# -- all my dossiers ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDossier:
+    href: str
+    title: str
+    number: str
+    label: str
+    tag: str
+    status: str
+    when: str
+    group: str
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    lines: tuple[ListedDossier, ...]
+
+
+@blueprint.get("/dossiers")
+@signed_in
+@unproven_too
+def dossiers() -> Response:
+    found = mine(office(), actor())
+    waiting = unread(office(), actor(), [line.id for line in found])
+    labels = lines_public(found)
+    lines = [_listed(line, labels[line.id], waiting.get(line.id, 0)) for line in found]
+    groups = [
+        Group(say(f"dossiers.{name}"), tuple(line for line in lines if line.group == name))
+        for name in ("to_do", "running", "over")
+    ]
+    note = session.pop("note", "")
+    if request.args.get("supprime"):
+        note = say("tasks.dropped")
+    if request.args.get("introuvable"):
+        note = say("follow.not_found")
+    waits = bool(session_token(CLAIM)) and bool(waiting_here(office(), myself(), session_token(CLAIM)))
+    trusted = not actor().principal and any(one.active for one in held(office(), myself()))
+    return page(
+        "citizen/dossiers.html",
+        groups=[group for group in groups if group.lines],
+        note=note,
+        waits=waits,
+        trusted=trusted,
+        move=move_told(),
+    )
+
+
+def _listed(line: DossierLine, key: str, waiting: int) -> ListedDossier:
+    tag = TAGS[key]
+    group = "over" if line.closed or key in _ENDS else "to_do" if tag == "act" or key == "ready" else "running"
+    address = f"/dossiers/{line.number}" + ("/demande" if key == "draft" and not line.closed else "")
+    return ListedDossier(
+        address, line_title(line), line.number, line.label, tag, say(f"status.{key}"), "" if key == "checking" else _listed_when(line, group), group,
+        say("message.unread", count=waiting) if waiting else "",
+    )  # fmt: skip
+
+
+def _listed_when(line: DossierLine, group: str) -> str:
+    if line.submitted_at is None:
+        return say("dossiers.draft_of", day=day_of(line.created_at))
+    if group == "over" or line.due_at is None or line.due_paused:
+        return ""
+    return say("dossiers.before" if group == "to_do" else "dossiers.answer_before", day=day_of(line.due_at))
+
+
+@blueprint.get("/d/<number>")
+@public
+def short(number: str) -> Response:
+    """The address of messages."""
+    return go(f"/dossiers/{number}" if number.isascii() and number.isdigit() else "/suivi")
+
+
+# -- one dossier -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStep:
+    kind: str
+    title: str
+    text: str = ""
+    href: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A line with a link: a booking, a file."""
+
+    label: str = ""
+    text: str = ""
+    href: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    at: str
+    body: str
+
+
+@blueprint.get("/dossiers/<number>")
+@signed_in
+def follow(number: str) -> Response:
+    one = case(number)
+    if one.dossier.is_draft and not one.dossier.closed_at:
+        return go(one.at("/demande"))
+    status = public_status(one.procedure, one.dossier, office().now())
+    form, ahead = one.form(), to_do(one)
+    results, box = row_results(one, form), status_box(one, status, ahead)
+    if status.public == "accepted":
+        box = replace(box, lines=(*box.lines, *_some_only(results)))
+    shown = {document.href for result in results for document in result.documents}
+    documents = [document_line(one, document) for document in one.dossier.documents]
+    return page(
+        "citizen/tracking.html", assisted=assisted_by(one.dossier), dossier=one.dossier, procedure=one.title, note=session.pop("note", ""), box=box,
+        ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
+        documents=[document for document in documents if not document.href or document.href not in shown],
+        steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
+        letters=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one),
+        no_way_out=no_way_out(one, box.label == say("status.checking")),
+        appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
+        summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",
+        proof=f"/dossiers/{one.dossier.number}/preuve.json" if one.dossier.submitted_at and not actor().only_reads else "",
+    )  # fmt: skip
+
+
+def _some_only(results: list[RowResult]) -> Iterator[str]:
+    """An accepted request may hold refusals."""
+    told = [result for result in results if result.tag]
+    granted = sum(1 for result in told if result.kind == "ok")
+    if granted < len(told):
+        yield say("result.some", granted=granted, all=len(told))
+
+
+def time_steps(one: Case) -> list[TimeStep]:
+    """Sent, what was done since, where it stands, what is still to come."""
+    dossier = one.dossier
+    steps = [TimeStep("done", say("track.sent"), moment_of(dossier.submitted_at))] if dossier.submitted_at else []
+    return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.standing().scope))]
+
+
+def _step(one: Case, milestone: Milestone) -> TimeStep:
+    title = label(milestone.label)
+    if milestone.public == "to_pay":
+        title = say("track.later_pay")
+    if milestone.when == "past":
+        return TimeStep("done", title, moment_of(milestone.until or milestone.at))
+    if milestone.when == "future":
+        return TimeStep("next", title)
+    state = one.procedure.states.get(milestone.state)
+    if state is not None and state.is_end:
+        return TimeStep("done", title, moment_of(milestone.at))
+    text = say("track.step_since", when=moment_of(milestone.at))
+    if one.dossier.due_paused_at is not None:
+        text = f"{text}. {say('track.paused')}"
+    return TimeStep("now", title, text)
+
+
+# -- its parts ---------------------------------------------------------------------------------------------------------
+
+
+def _bookings(one: Case) -> list[Linked]:
+    held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked"]
+    return [
+        Linked(text=f"{first_capital(moment_of(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
+               href=one.at(f"/rendez-vous?quoi={booking.appointment}"))
+        for booking in held
+    ]  # fmt: skip
+
+
+def _letters(one: Case) -> list[Message]:
+    """The last messages, one sent by SMS and by e-mail once: the longer text says all that the short one does."""
+    told: dict[str, list[Letter]] = {}
+    for letter in sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at):
+        told.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
+    return [_message(same) for same in list(told.values())[-10:]]
+
+
+def _message(same: list[Letter]) -> Message:
+    ways = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
+    at, way = moment_of(same[0].created_at), "_".join(sorted(ways, reverse=True))
+    fullest = max(same, key=lambda letter: len(letter.body))
+    return Message(say(f"track.told_{way}", moment=at) if way else at, fullest.body)
+
+
+def received_files(one: Case, form: FormView) -> list[Linked]:
+    """The files that answer a question now, each with the proof that it was received."""
+    asked = ((part, view) for part in form.pages for view in every_field(part))
+    return [
+        Linked(label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
+        for part, view in asked
+        for file in view.files
+    ]  # fmt: skip
+
+
+def _asked_in(part: PageView, view: FieldView) -> str:
+    """The question, and of which row it is."""
+    found = find_row(part, view.path.rpartition(".")[0])
+    if found is None:
+        return label(view.label)
+    return say("row.of", group=found.row.label or say("rows.number", number=found.row.number), label=label(view.label))
+
+
+def _received(file: FileView) -> str:
+    at = datetime.fromisoformat(file.received)
+    return say("track.file_received", day=day_of(at), at=site().words.clock(at, language()))

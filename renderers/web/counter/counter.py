@@ -1,0 +1,280 @@
+"""The counter: an agent says whom they help, that person agrees, a procedure is chosen; and the end of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, g, request, session
+
+from engine.core.problems import Refused
+from engine.domain.common.names import REFUSALS, first_wrong
+from engine.domain.forms.eligibility import adopt_criteria
+from engine.model import Procedure
+from engine.model.summary import Outline
+from engine.records.dossier import Actor
+from engine.services.accounts import assistance
+from engine.services.applications.drafts import see_case
+from engine.services.context.app_context import NotFound
+from engine.services.context.contact_parsing import read_phone
+from engine.services.sign_in.applicant_sign_in import send_help_code
+from renderers.html.controls import national
+from renderers.html.pagination import ON_A_PAGE, paged
+from renderers.i18n.translations import whole_number
+from renderers.web.citizen.eligibility import question_page, stopped_page, walk_criteria
+from renderers.web.platform.access import agent, helper, public
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.request_context import (
+    COUNTER_DESK,
+    actor,
+    asker,
+    client,
+    device,
+    form_token,
+    go,
+    known_browser,
+    language,
+    new_token,
+    office,
+    open_session,
+    page,
+    say,
+)
+from renderers.web.public.catalogue import in_order
+from renderers.web.shared.staff import desk_page
+
+blueprint = Blueprint("counter", __name__)
+
+HOME: Final = "/agent/guichet"
+_PROOFS: Final = ("proving", "proved")  # what the person before held: no proof of the next one's
+_AWAITED: Final = "helped_phone"  # in the browser's signed cookie: the number whose code is waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request of this visit."""
+
+    href: str
+    title: str
+    number: str
+    sent: bool
+
+
+# -- whom ----------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get(HOME)
+@agent()
+def home() -> Response:
+    """Who is helped and with what; before that, how they agree."""
+    _receives()
+    helps = assistance.helping(office(), actor())
+    if helps is None:
+        return _door()
+    g.desk = COUNTER_DESK
+    return _choices(helps.dossiers)
+
+
+def _choices(dossiers: frozenset[str], typed: str = "", error: str = "") -> Response:
+    """What is done with the person: an earlier request, named by its number, or a procedure to begin."""
+    receives = assistance.received_by(office(), _agent())
+    query, listed = request.args.get("q", "").strip()[:100], in_order()
+    found = listed.words.find(query)
+    here = paged(
+        [one for one in found.ids or found.closest if one in receives], request.args.get("page", ""), HOME, q=query
+    )
+    return page(
+        "agent/counter.html", 422 if error else 200, errors=[("#number", error)] if error else [], number_typed=typed,
+        note=session.pop("note", ""), begun=_begun(dossiers), q=query, here=here,
+        procedures=[(label(receives[one].title), f"{HOME}/demarches/{one}") for one in here.items],
+        searched=len(receives) > ON_A_PAGE,
+    )  # fmt: skip
+
+
+def _receives() -> Mapping[str, Outline]:
+    """What this agent may fill in with somebody; whoever meets nobody has no such desk."""
+    found = assistance.received_by(office(), actor())
+    if not found:
+        abort(403)
+    return found
+
+
+def _begun(ids: frozenset[str]) -> list[Begun]:
+    found = []
+    for one in sorted(ids):
+        try:
+            dossier, book = see_case(office(), actor(), one)
+        except NotFound:  # of a procedure that they receive no more
+            continue
+        if dossier.is_draft and dossier.closed_at is not None:  # its owner gave it up meanwhile
+            continue
+        at = f"{HOME}/{dossier.number}/{'demande' if dossier.is_draft else 'recepisse'}"
+        found.append(Begun(at, label(book.identity.title), whole_number(dossier.number), not dossier.is_draft))
+    return found
+
+
+def _door(field: str = "", error: str = "") -> Response:
+    for name in _PROOFS:
+        session.pop(name, None)
+    errors = [(f"#{field}", error)] if error else []
+    given = {name: request.form.get(name, "")[:200] for name in ("phone", "family_name", "given_names", "number")}
+    return desk_page(
+        "agent/counter_door.html", 422 if error else 200, errors=errors, wrong=field, given=given,
+        note=session.pop("note", ""),
+    )  # fmt: skip
+
+
+@blueprint.post(HOME)
+@agent()
+def begin() -> Response:
+    """By the code to be read aloud, by a signature, or by an earlier receipt."""
+    _receives()
+    for name in _PROOFS:
+        session.pop(name, None)
+    how, given = request.form.get("how", ""), {name: said[:200] for name, said in request.form.items()}
+    try:
+        if how == "phone":
+            session[_AWAITED] = send_help_code(
+                office(), given.get("phone", ""), asker=asker(), language=language(), mark=actor().id
+            ).phone
+            return go(f"{HOME}/code")
+        if how == "paper":
+            names = given.get("family_name", ""), given.get("given_names", "")
+            assistance.help_on_paper(office(), actor(), *names, signed=given.get("signed") == "1")
+        elif how == "receipt":
+            number, code = given.get("number", ""), given.get("code", "")
+            found = assistance.help_by_receipt(office(), actor(), number, code)
+            if found is None:
+                session["note"] = say("counter.elsewhere")
+            return go(f"{HOME}/{found.number}" if found else HOME)
+        else:
+            return go(HOME)
+    except Refused as closed:
+        return _not_begun(closed)
+    return go(HOME)
+
+
+def _not_begun(closed: Refused) -> Response:
+    code = closed.reason.code
+    if code == "too_many_tries":
+        return refused(closed.reason, HOME)
+    if code == "code_too_soon" and session.get(_AWAITED) == read_phone(request.form.get("phone", "")):
+        session["note"] = sentence(closed.reason)
+        return go(f"{HOME}/code")
+    fields = {"consent_missing": "signed", "receipt_wrong": "number"}
+    names = {name: request.form.get(name, "") for name in ("family_name", "given_names")}
+    field = first_wrong(names) if code in REFUSALS else fields.get(code, "phone")
+    return _door(field, sentence(closed.reason))
+
+
+@blueprint.route(f"{HOME}/code", methods=["GET", "POST"])
+@agent()
+def read_aloud() -> Response:
+    """The code as the person reads it: that is how they agree."""
+    _receives()
+    phone = str(session.get(_AWAITED, ""))
+    if not phone:
+        return go(HOME)
+    error = ""
+    if request.method == "POST":
+        try:
+            assistance.help_by_code(office(), actor(), phone, request.form.get("code", "")[:20], mark=actor().id)
+        except Refused as closed:
+            error = sentence(closed.reason)
+        else:
+            session.pop(_AWAITED, None)
+            return go(HOME)
+    return desk_page(
+        "agent/counter_code.html", 422 if error else 200, errors=[("#code", error)] if error else [],
+        phone=national(phone).replace(" ", "\u00a0"), note=session.pop("note", ""),
+    )  # fmt: skip
+
+
+@blueprint.post(f"{HOME}/terminer")
+@agent()
+def end() -> Response:
+    _receives()
+    assistance.end_assistance(office(), actor())
+    session.pop(_AWAITED, None)
+    session["note"] = say("counter.ended")
+    return go(HOME)
+
+
+@blueprint.post(f"{HOME}/demandes")
+@helper
+def resume() -> Response:
+    """An earlier request of the person, by the number on its receipt or in their messages."""
+    typed = request.form.get("number", "")[:40]
+    try:
+        found = assistance.resume_request(office(), _agent(), typed)
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, HOME)
+        return _choices(actor().dossiers, typed, sentence(closed.reason))
+    return go(f"{HOME}/{found.number}")
+
+
+# -- with what -----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route(f"{HOME}/demarches/<slug>", methods=["GET", "POST"])
+@helper
+def choose(slug: str) -> Response:
+    """The questions that tell whether this procedure is the right one, then the draft."""
+    procedure = _offered(slug)
+    walk = walk_criteria(procedure, request.form if request.method == "POST" else request.args)
+    base = f"{HOME}/demarches/{slug}"
+    if walk.criterion is not None and walk.stops:
+        return stopped_page(procedure, walk, walk.criterion, base)
+    if walk.criterion is not None:
+        if request.method == "POST":
+            return go(f"{base}?{urlencode(walk.carried)}")
+        return question_page(procedure, walk, walk.criterion, base)
+    if request.method == "GET":
+        return page(
+            "agent/counter_start.html", procedure=label(procedure.identity.title), carried=list(walk.carried.items()),
+            token=new_token(), back=HOME,
+        )  # fmt: skip
+    criteria = adopt_criteria(procedure, walk.given, office().day(), office().directory)
+    dossier = assistance.begin_request(office(), _agent(), slug, criteria, language(), form_token())
+    return go(f"{HOME}/{dossier.number}/demande")
+
+
+def _agent() -> Actor:
+    """The agent with their own rights, whoever they help."""
+    return cast(Actor, g.myself)
+
+
+def _offered(slug: str) -> Procedure:
+    found = (
+        office().catalogue.current(slug, office().day()) if slug in assistance.received_by(office(), _agent()) else None
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+# -- for who has no telephone ------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/suivi/code", methods=["GET", "POST"])
+@public
+def follow() -> Response:
+    """The number and the code printed on a receipt let their holder in."""
+    typed, error = request.form.get("number", "")[:40], ""
+    if request.method == "POST":
+        try:
+            signed, number = assistance.follow_by_code(
+                office(), typed, request.form.get("code", "")[:40], client=client(), device=device(), browser=known_browser(),
+            )  # fmt: skip
+        except Refused as closed:
+            if closed.reason.code == "too_many_tries":
+                return refused(closed.reason, "/suivi/code")
+            error = sentence(closed.reason)
+        else:
+            return open_session(go(f"/dossiers/{number}"), signed)
+    errors = [("#number", error)] if error else []
+    return page("citizen/follow_code.html", 422 if error else 200, errors=errors, number_typed=typed)

@@ -1,0 +1,171 @@
+"""What the person takes away: the receipt, to print on a sheet or on a roll, and as PDF; above it, what awaits them now and is
+done here with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, request, session
+
+from engine.model import Appointment
+from engine.services.accounts.assistance import follow_code
+from engine.services.payments.payments import CASH, awaited_payment, cash_due, owed, payments, take_cash
+from engine.services.payments.settlement import RECEIVED
+from renderers.html.controls import national
+from renderers.i18n.translations import first_capital
+from renderers.pdf.documents import counter_pdf
+from renderers.web.citizen.corrections import awaits_corrections
+from renderers.web.citizen.status import ToDo, to_book, to_fill
+from renderers.web.citizen.tracking import time_steps
+from renderers.web.counter.counter import HOME
+from renderers.web.platform.access import helper
+from renderers.web.platform.dossier_context import Case, agency_of, case, label, place_label, to_bring, visit_place
+from renderers.web.platform.request_context import (
+    actor,
+    file_response,
+    form_token,
+    go,
+    language,
+    moment_of,
+    new_token,
+    office,
+    page,
+    say,
+)
+from renderers.web.shared.money import francs
+from renderers.web.shared.staff import assisted_by
+
+blueprint = Blueprint("counter_receipt", __name__)
+
+
+@blueprint.get(f"{HOME}/<number>/recepisse")
+@helper
+def show(number: str) -> Response:
+    one = case(number)
+    if one.dossier.is_draft:
+        return go(one.at("/demande"))
+    cash = cash_due(office(), actor(), one.id)
+    narrow = request.args.get("format") == "80"
+    return page(
+        "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
+        steps=time_steps(one), bring=_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
+        cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(office(), actor(), one.id),
+        receipts=_receipts(one), ahead=list(_ahead(one)), visits=list(_visits(one)), note=session.pop("note", ""),
+    )  # fmt: skip
+
+
+@blueprint.post(f"{HOME}/<number>/especes")
+@helper
+def cash(number: str) -> Response:
+    """The person has put the money on the desk; the sum is the one the agent saw."""
+    one, seen = case(number), request.form.get("amount", "")
+    if one.dossier.is_draft:
+        return go(one.at("/demande"))
+    amount = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0
+    take_cash(office(), actor(), one.id, amount, token=form_token())
+    return go(one.at("/recepisse"))
+
+
+@blueprint.get(f"{HOME}/<number>/recepisse.pdf")
+@helper
+def pdf(number: str) -> Response:
+    one = case(number)
+    if one.dossier.is_draft:
+        return go(one.at("/demande"))
+    code = _grouped(one)
+    rows = [*_rows(one), *([(say("counter.code"), code)] if code else [])]
+    lists = [
+        (say("counter.next"), [f"{step.title}. {step.text}".removesuffix(". ") for step in time_steps(one)]),
+        (say("counter.bring"), _bring(one)),
+    ]
+    address = f"{office().settings.short_url}/suivi" + ("/code" if code else "")
+    body = counter_pdf(
+        one.dossier.number, rows, lists, _follow(one), address, agency_of(one), office().wording, language()
+    )  # fmt: skip
+    return file_response(body, "application/pdf", f"recepisse-{one.dossier.number}.pdf", inline=True)
+
+
+def _rows(one: Case) -> list[tuple[str, str]]:
+    dossier = one.dossier
+    due = _due(one)
+    sent = moment_of(dossier.submitted_at)
+    rows = [
+        (say("counter.applicant"), dossier.label),
+        (say("counter.procedure"), one.title),
+        (say("counter.sent_on"), sent),
+        (say("counter.office"), place_label(dossier.office)),
+        (say("counter.assisted_by"), assisted_by(dossier)),
+        *((say("counter.visit"), held.text) for held in _visits(one)),
+        (say("counter.fee"), _fee_said(one, due) if one.dossier.closed_at is None or due else ""),
+        *(
+            (
+                say(f"counter.{'cash_taken' if paid.method == CASH else 'phone_paid'}"),
+                say("counter.cash_line", receipt=paid.receipt or "", amount=francs(paid.amount)),
+            )
+            for paid in payments(office(), actor(), one.id)
+            if paid.status in RECEIVED
+        ),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _visits(one: Case) -> Iterator[ToDo]:
+    """The visits held, and where one that is still to come is changed: who has no telephone has them on this paper alone."""
+    for booking in one.dossier.bookings.values():
+        task = one.procedure.tasks.get(booking.appointment)
+        if booking.status == "booked" and isinstance(task, Appointment):
+            when = first_capital(moment_of(booking.start))
+            href = one.at(f"/rendez-vous?quoi={task.id}") if booking.start > office().now() else ""
+            yield ToDo(href, label(task.label), f"{when}, {visit_place(task, booking.office)}")
+
+
+def _bring(one: Case) -> list[str]:
+    """Nothing more once it is over."""
+    return to_bring(one) if one.dossier.closed_at is None else []
+
+
+def _ahead(one: Case) -> Iterator[ToDo]:
+    """What the person may do now, here, but paying, which has its own buttons."""
+    if awaits_corrections(one):
+        asked = len(one.dossier.correction.fields) if one.dossier.correction else 0
+        yield ToDo(
+            one.at("/corrections"), say("counter.correct"), say("counter.correct_text", count=asked) if asked else ""
+        )
+    yield from to_fill(one)
+    yield from to_book(one)
+
+
+def _receipts(one: Case) -> list[tuple[str, str]]:
+    """The receipts of what was paid, to print for the person: their address and their number."""
+    return [
+        (one.at(f"/recu/{payment.id}.pdf"), say("counter.money_receipt", number=payment.receipt))
+        for payment in payments(office(), actor(), one.id)
+        if payment.status in RECEIVED and payment.receipt
+    ]
+
+
+def _fee_said(one: Case, due: int) -> str:
+    if awaited_payment(office(), actor(), one.id) is not None:
+        return say("status.checking")
+    return francs(due) if due else say("counter.nothing_due")
+
+
+def _due(one: Case) -> int:
+    """What is asked now: nothing while the operator is asked about a payment."""
+    if awaited_payment(office(), actor(), one.id) is not None:
+        return 0
+    return sum(fee.left for fee in owed(office(), actor(), one.id))
+
+
+def _grouped(one: Case) -> str:
+    code = follow_code(office(), one.dossier)
+    return f"{code[:4]} {code[4:]}" if code else ""
+
+
+def _follow(one: Case) -> str:
+    host = urlsplit(office().settings.short_url).netloc
+    phone = one.dossier.contact_phone
+    if phone:
+        return say("counter.follow_phone", address=f"{host}/suivi", phone=national(phone).replace(" ", "\u00a0"))
+    return say("counter.follow_text", address=f"{host}/suivi/code")

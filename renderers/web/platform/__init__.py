@@ -1,0 +1,1 @@
+"""Request context, access decorators, security headers, errors, metrics."""

@@ -1,0 +1,118 @@
+"""The figures of an installation as Prometheus reads them: requests as each process counts them, the rest as the store says.
+
+No figure has a label that names a person, a dossier or an address. Several processes behind one port share theirs in the
+folder `PROMETHEUS_MULTIPROC_DIR`, as the library has it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from engine.operations.metrics import Gauges
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_SHARED: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+if _SHARED:
+    Path(_SHARED).mkdir(parents=True, exist_ok=True)
+
+disable_created_metrics()  # when a series began is told by whoever reads them
+_OWN: Final = CollectorRegistry()
+_REQUESTS: Final = Counter(
+    "guichet_http_requests", "Requests answered.", ("method", "route", "status"), registry=_OWN
+)  # fmt: skip
+_SECONDS: Final = Histogram(
+    "guichet_http_request_duration_seconds", "Time to answer.", ("route",), buckets=_BUCKETS, registry=_OWN
+)  # fmt: skip
+if not _SHARED:
+    ProcessCollector(registry=_OWN)
+
+
+def count(method: str, route: str, status: str, seconds: float) -> None:
+    """One more request, by the class of its status (`2xx`)."""
+    _REQUESTS.labels(method, route, f"{status[0]}xx").inc()
+    _SECONDS.labels(route).observe(seconds)
+
+
+def exposition(gauges: Gauges | None) -> bytes:
+    """Everything, in the text format. Without `gauges`, the store did not answer."""
+    read = CollectorRegistry()
+    if _SHARED:
+        MultiProcessCollector(read)  # type: ignore[no-untyped-call]
+    read.register(_Kept(gauges))
+    return generate_latest(read) + (b"" if _SHARED else generate_latest(_OWN))
+
+
+class _Kept:
+    """What the store says at this moment."""
+
+    def __init__(self, gauges: Gauges | None) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("guichet_store_up", "1 when the store answers.", float(self._gauges is not None))
+        if self._gauges is not None:
+            yield from _metrics(self._gauges)
+
+
+def _metrics(told: Gauges) -> Iterator[Metric]:
+    dossiers = GaugeMetricFamily("guichet_dossiers", "Open dossiers.", labels=("procedure", "state"))
+    for (procedure, state), n in sorted(told.dossiers.items()):
+        dossiers.add_metric((procedure, state), n)
+    yield dossiers
+    yield GaugeMetricFamily("guichet_outbox_waiting", "Messages that are due and have not left.", told.letters)
+    yield GaugeMetricFamily(
+        "guichet_outbox_oldest_seconds", "How long the oldest of them has been due.", told.letter_age
+    )
+    yield GaugeMetricFamily("guichet_timers_late", "Due dates that are over and were not acted upon.", told.timers)
+    yield GaugeMetricFamily(
+        "guichet_timers_oldest_seconds", "How long the oldest of them has been over.", told.timer_age
+    )
+    payments = GaugeMetricFamily("guichet_payments_open", "Payments without an outcome.", labels=("status",))
+    for status, n in sorted(told.payments.items()):
+        payments.add_metric((status,), n)
+    yield payments
+    yield GaugeMetricFamily("guichet_migrations_pending", "Migrations that the store has not had.", told.pending)
+    yield GaugeMetricFamily("guichet_publications", "Number of the last publication.", told.published)
+    editions = GaugeMetricFamily(
+        "guichet_edition_age_seconds", "Since when the edition in force is kept.", labels=("procedure",)
+    )
+    for procedure, age in sorted(told.editions.items()):
+        editions.add_metric((procedure,), age)
+    yield editions
+    sent = GaugeMetricFamily(
+        "guichet_sms_new_numbers", "Codes of the last hour to numbers that never signed in.", labels=("country",)
+    )
+    bound = GaugeMetricFamily(
+        "guichet_sms_new_numbers_most", "How many of them an hour takes at most.", labels=("country",)
+    )
+    for country, (n, most) in told.new_numbers.items():
+        sent.add_metric((country,), n)
+        bound.add_metric((country,), most)
+    yield sent
+    yield bound
+    yield GaugeMetricFamily(
+        "guichet_upload_room_bytes",
+        "Disk space that uploads may still use; negative once they stopped.",
+        told.upload_room,
+    )
+    if told.worker_age is not None:
+        yield GaugeMetricFamily("guichet_worker_age_seconds", "Since a worker was last heard.", told.worker_age)
+    if told.checkpoint_age is not None:
+        yield GaugeMetricFamily(
+            "guichet_checkpoint_age_seconds", "Since the journal was last signed.", told.checkpoint_age
+        )

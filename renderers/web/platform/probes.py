@@ -1,0 +1,130 @@
+"""What machines ask: is this process alive, can it serve, how is everything. Nobody is asked who they are, nothing is kept."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hmac import compare_digest
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final, cast
+
+from flask import Blueprint, Response, abort, current_app, make_response, request
+
+from engine.operations.metrics import Gauges, gauges
+from engine.storage.unit_of_work import Busy, Damaged
+from renderers.web.platform.access import unasked
+from renderers.web.platform.metrics import CONTENT_TYPE, exposition
+from renderers.web.platform.request_context import office
+
+blueprint = Blueprint("probes", __name__)
+
+READY_KEPT: Final = 1.0  # seconds for which an answer serves: whoever asks more often asks nothing of the store
+GAUGES_KEPT: Final = 10.0
+_FORWARDED: Final = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who may read the figures: nobody, until an address or a token is named; where both are, both are asked."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    token: str = field(default="", repr=False)
+    proxies: int = 0
+
+    @classmethod
+    def of(cls, networks: Iterable[str], token: str, proxies: int) -> Readers:
+        """Raises ValueError for what is no address and no network."""
+        return cls(tuple(ip_network(one.strip()) for one in networks), token, proxies)
+
+    def may(self) -> bool:
+        """Whether this request may."""
+        if not self.networks and not self.token:
+            return False
+        return (not self.networks or self._is_near()) and (not self.token or self._knows())
+
+    def _is_near(self) -> bool:
+        """Where it comes from; what an undeclared proxy hands on may come from anywhere."""
+        if not self.proxies and any(name in request.headers for name in _FORWARDED):
+            return False
+        try:
+            address = ip_address(request.remote_addr or "")
+        except ValueError:
+            return False
+        return any(address in one for one in self.networks)
+
+    def _knows(self) -> bool:
+        said = request.headers.get("Authorization", "")
+        return compare_digest(said.encode(), f"Bearer {self.token}".encode())
+
+
+@dataclass
+class Probes:
+    """What an application answers its machines. `not_ready` tells in codes why it cannot serve."""
+
+    not_ready: Callable[[], tuple[str, ...]]
+    readers: Readers = field(default_factory=Readers)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _asking: threading.Lock = field(default_factory=threading.Lock)
+    _until: float = 0.0
+    _reasons: tuple[str, ...] = ()
+    _gauges: Gauges | None = None
+    _fresh_until: float = 0.0
+
+    def reasons(self) -> tuple[str, ...]:
+        if self.stopping.is_set():
+            return ("stopping",)
+        with self._asking:
+            if time.monotonic() >= self._until:
+                self._reasons, self._until = self.not_ready(), time.monotonic() + READY_KEPT
+            return self._reasons
+
+    def figures(self) -> bytes:
+        """The requests of now, the store of a moment ago at most."""
+        with self._asking:
+            if time.monotonic() >= self._fresh_until:
+                self._gauges, self._fresh_until = _gauges(), time.monotonic() + GAUGES_KEPT
+            return exposition(self._gauges)
+
+
+def _gauges() -> Gauges | None:
+    try:
+        return gauges(office())
+    except (Busy, Damaged):
+        return None
+
+
+def probes() -> Probes:
+    return cast(Probes, current_app.extensions["guichet.probes"])
+
+
+@blueprint.get("/healthz")
+@unasked
+def alive() -> Response:
+    """The process answers; nothing is looked at."""
+    return _said("ok\n", "text/plain; charset=utf-8")
+
+
+@blueprint.get("/readyz")
+@unasked
+def ready() -> Response:
+    reasons = probes().reasons()
+    answer = current_app.json.response({"ready": not reasons, "reasons": list(reasons)})
+    answer.status_code = 503 if reasons else 200
+    return cast(Response, answer)
+
+
+@blueprint.get("/metrics")
+@unasked
+def metrics() -> Response:
+    """For whom the installation names only; for anybody else there is no such page."""
+    if not probes().readers.may():
+        abort(404)
+    return _said(probes().figures(), CONTENT_TYPE)
+
+
+def _said(body: str | bytes, kind: str) -> Response:
+    answer = make_response(body)
+    answer.content_type = kind
+    return answer

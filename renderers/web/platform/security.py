@@ -1,0 +1,156 @@
+"""What holds for every request and every answer: limits of what may come in, headers and compression of what goes out."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from base64 import b85decode, b85encode
+from collections.abc import Iterable
+from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from flask import Flask, Response, abort, g, request
+from flask.json.tag import TaggedJSONSerializer
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import Signer
+
+from engine.services.keys.signing_keys import Box
+
+LARGEST_BODY: Final = 45_000_000
+LARGEST_FIELD: Final = 64 * 1024
+MOST_FIELDS: Final = 500
+_SQUEEZED_FROM: Final = 600
+_SQUEEZABLE: Final = ("text/", "application/json", "application/problem+json", "image/svg+xml", "application/ld+json")
+
+# Without blanks: each answer carries them.
+POLICY: Final = (
+    "default-src 'none';script-src 'self';style-src 'self';img-src 'self';font-src 'self';connect-src 'self';"
+    "form-action 'self';base-uri 'none';object-src 'none';frame-ancestors 'none';require-trusted-types-for 'script'"
+)
+SHARED: Final = "public, max-age=60"  # of what is the same for everybody
+FILE_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
+_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(),geolocation=(),microphone=(),payment=(),usb=()",
+}
+
+
+class SealedJson:
+    """JSON that whoever holds the browser cannot read: a number somebody typed stands in it."""
+
+    def __init__(self, box: Box, plain: TaggedJSONSerializer) -> None:
+        self._box, self._plain = box, plain
+
+    def dumps(self, value: Any) -> str:
+        return b85encode(self._box.seal(self._plain.dumps(value).encode())).decode()
+
+    def loads(self, sealed: str) -> Any:
+        return self._plain.loads(self._box.open(b85decode(sealed)).decode())
+
+
+class SmallCookie(SecureCookieSessionInterface):
+    """The browser's cookie: sealed, and signed by a digest that nobody has broken."""
+
+    digest_method = staticmethod(hashlib.sha256)
+
+    def __init__(self) -> None:
+        self._signing: Any = None  # made by the first request: what signs with one secret is the same for all
+
+    def get_signing_serializer(self, app: Flask) -> Any:
+        if self._signing is None:
+            signing = super().get_signing_serializer(app)
+            if signing is not None:
+                box = Box(str(app.secret_key).encode(), "the browser's small cookie")
+                signing.serializer = SealedJson(box, self.serializer)
+            self._signing = signing
+        return self._signing
+
+
+def harden(app: Flask, https: bool) -> None:
+    """Sets the limits and the headers of an application."""
+    app.session_interface = SmallCookie()
+    Signer.default_digest_method = staticmethod(hashlib.sha256)  # of tokens of forms: flask-wtf names none of its own
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FIELD * 8
+    app.config["MAX_FORM_PARTS"] = MOST_FIELDS
+    app.before_request(_refuse_nul)
+    app.before_request(_refuse_floods)
+    app.wsgi_app = _head_as_get(app.wsgi_app)  # type: ignore[assignment, method-assign]
+
+    def finish(response: Response) -> Response:
+        _guard(response, https)
+        return _squeeze(response)
+
+    app.after_request(finish)
+
+
+def _head_as_get(within: WSGIApplication) -> WSGIApplication:
+    """HEAD is GET without a body, for every page: one that does things when it is not asked by GET never takes it for a
+    post, which it is not, having no token."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return within(environ, start_response)
+        environ["REQUEST_METHOD"] = "GET"
+        body = within(environ, start_response)
+        if close := getattr(body, "close", None):
+            close()
+        return []
+
+    return answer
+
+
+def _refuse_nul() -> None:
+    """No text of ours holds a NUL, and not every store keeps one: an address with one is of no page."""
+    if "\0" in request.path:
+        abort(404)
+    if b"%00" in request.query_string or b"\0" in request.query_string:
+        abort(400)
+
+
+def _refuse_floods() -> None:
+    """Too many fields, one too long, or one that holds a NUL; a multipart body cut before its last field."""
+    if request.method != "POST" or request.path.startswith("/retours/"):
+        return
+    form = request.form
+    fields = list(form.items(multi=True))
+    if len(fields) > MOST_FIELDS or any(len(value) > LARGEST_FIELD for _, value in fields):
+        abort(413)
+    if "\0" in "".join(name + value for name, value in fields):
+        abort(400)
+    if request.mimetype == "multipart/form-data" and "end" not in form:
+        abort(400)
+
+
+def _guard(response: Response, https: bool) -> None:
+    said = {name.lower() for name, _ in response.headers}
+    response.headers.extend([(name, value) for name, value in _HEADERS.items() if name.lower() not in said])
+    if https:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    if "Cache-Control" not in response.headers:
+        shared = g.get("shareable", False) and response.status_code == 200 and "Set-Cookie" not in response.headers
+        response.headers["Cache-Control"] = SHARED if shared else "no-store"
+        if shared:
+            response.vary.add("Cookie")
+
+
+def _squeeze(response: Response) -> Response:
+    """Compresses text once it is worth it."""
+    kind = response.mimetype or ""
+    if response.direct_passthrough or response.is_streamed or "Content-Encoding" in response.headers:
+        return response
+    if not kind.startswith(_SQUEEZABLE):
+        return response
+    response.vary.add("Accept-Encoding")
+    if "gzip" not in request.accept_encodings or response.status_code in (204, 304):
+        return response
+    body = response.get_data()
+    if len(body) >= _SQUEEZED_FROM:
+        response.set_data(gzip.compress(body, 6, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+    return response

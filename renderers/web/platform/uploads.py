@@ -1,0 +1,118 @@
+"""Files that come with a post: each kept or refused by itself, so that a bad one never loses the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from flask import request, session
+
+from engine.core.problems import Fact
+from engine.domain.fields.views import AnswerProblem, PageView
+from engine.services.applications.attachments import NO_ROOM, NO_ROOM_UNPROVEN, arrived
+from engine.services.applications.drafts import Upload, attach, detach
+from engine.services.context.app_context import NotFound
+from renderers.html.controls import file_fields
+from renderers.web.platform.dossier_context import Case
+from renderers.web.platform.request_context import actor, asker, client, form_token, office, say
+
+OWN_FIELDS: Final = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "retour", "end"})
+_FILE: Final = "file:"
+_ARRIVED: Final = "arrived:"
+_KEY: Final = re.compile(r"[0-9a-f]{32,64}\Z")
+_REFUSED: Final = "refused_files"  # what the small cookie keeps of files that were refused, by dossier and question
+_MOST_REFUSED: Final = 4
+NO_ROOM_STATUS: Final = 507  # what the script takes for an answer, where it tries again after 503
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of the files of a post: those refused, and what to say of those kept."""
+
+    problems: tuple[AnswerProblem, ...] = ()
+    note: str = ""
+
+
+def status_of(problems: Iterable[AnswerProblem]) -> int:
+    """The status of a page that shows these problems."""
+    return NO_ROOM_STATUS if any(one.code in (NO_ROOM, NO_ROOM_UNPROVEN) for one in problems) else 422
+
+
+def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
+    """Keeps every file that was chosen, each by itself; takes away the one whose « Supprimer » was touched. `view` draws
+    the page they were posted from."""
+    if taken := request.form.get("detach"):
+        detach(office(), actor(), one.id, taken, token=form_token())
+        return Received((), say("piece.removed"))
+    uploads, problems, stored = posted_files(one), [], 0
+    details = {name: value for name, value in request.form.items() if not is_own(name)} if uploads else {}
+    for at, upload in uploads.items():
+        token = f"{form_token()}:{at}" if form_token() else None
+        attached = attach(
+            office(), actor(), one.id, at, upload, details, token=token, client=client(), browser=asker().browser
+        )
+        problems += [attached.problem] if attached.problem else []
+        stored += attached.problem is None
+        _remember(one, at, attached.problem)
+    sent = request.form.get("send")
+    if sent and not stored and not problems:
+        problems.append(_no_file(view(), sent))
+    return Received(tuple(problems), say("piece.stored", count=stored) if stored else "")
+
+
+def is_own(name: str) -> bool:
+    """Is this field of a post ours, and no answer?"""
+    return name in OWN_FIELDS or name.startswith(_ARRIVED)
+
+
+def posted_files(one: Case) -> dict[str, Upload]:
+    """The files of a post by the path of their question, those that came in pieces before it too; empty controls are not
+    files."""
+    found = {}
+    for name in (one for one in request.form if one.startswith(_ARRIVED)):
+        key, _, called = request.form[name].partition("/")
+        if _KEY.match(key):
+            data = arrived(office(), actor(), one.id, key)
+            if data is not None:
+                found[name.removeprefix(_ARRIVED)] = Upload(called[:200], data, key)
+    for name, file in request.files.items():
+        if name.startswith(_FILE) and file.filename:
+            found[name.removeprefix(_FILE)] = Upload(file.filename, file.read())
+    return found
+
+
+def _no_file(view: PageView | None, at: str) -> AnswerProblem:
+    """« Envoyer cette pièce » without a file."""
+    asked = next((field for field in (file_fields(view) if view else ()) if field.path == at), None)
+    if asked is None:
+        raise NotFound
+    return AnswerProblem(at, "file", {"type": asked.type}, label=asked.label)
+
+
+# -- why the last one was refused --------------------------------------------------------------------------------------
+
+
+def _remember(one: Case, at: str, problem: AnswerProblem | None) -> None:
+    """A script sends a file as soon as it is chosen: the page that says why it was refused may be left at once."""
+    kept = session.get(_REFUSED)
+    refused = dict(kept) if isinstance(kept, Mapping) else {}
+    refused.pop(f"{one.dossier.number}/{at}", None)
+    if problem is not None:
+        plain = {name: fact for name, fact in problem.facts.items() if isinstance(fact, str | int)}
+        refused[f"{one.dossier.number}/{at}"] = [problem.code, plain]
+    if kept or refused:
+        session[_REFUSED] = dict(list(refused.items())[-_MOST_REFUSED:])
+
+
+def as_refused(one: Case, problem: AnswerProblem) -> AnswerProblem:
+    """A paper said to be missing, when one was sent and refused or removed: why it was."""
+    kept = session.get(_REFUSED)
+    known = kept.get(f"{one.dossier.number}/{problem.at}") if isinstance(kept, Mapping) else None
+    if problem.code == "file" and known is None and problem.at in one.dossier.removed_files:
+        return replace(problem, code="file_removed")
+    if problem.code != "file" or not isinstance(known, list) or len(known) != 2 or not isinstance(known[1], Mapping):
+        return problem
+    facts: dict[str, Fact] = {**problem.facts, **known[1]}
+    return replace(problem, code=str(known[0]), facts=facts)

@@ -1,0 +1,1 @@
+"""Catalogue, editions, open data, statistics, help."""

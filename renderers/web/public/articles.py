@@ -1,0 +1,150 @@
+"""Pages that only tell: help, personal data, accessibility; and what machines look for at fixed addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Blueprint, Response, abort, make_response, request
+
+from engine.core.values import Span
+from renderers.html.pagination import paged
+from renderers.html.templates import span_text
+from renderers.i18n.language_spans import joined
+from renderers.i18n.translations import REFERENCE, SAMPLES
+from renderers.procedure.appointments import holidays_soon, opening_hours, unusual_days
+from renderers.web.platform.access import public
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.request_context import language, office, page, say, site
+from renderers.web.public.catalogue import in_order
+
+blueprint = Blueprint("articles", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    text: str
+    href: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    lines: tuple[str, ...] = ()
+    points: tuple[Point, ...] = ()
+
+
+@blueprint.get("/aide")
+@public
+def help_() -> Response:
+    phone = site().settings.phone
+    questions = [(f"help.task_{name}", f"help.task_{name}_text") for name in ("code", "pay", "fix")]
+    provider = office().identity
+    safer = (Point(say("help.task_safe_way", provider=provider.label), "/connexion/identite"),) if provider else ()
+    sections = [
+        Section(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
+        Section(say("help.office_title"), (say("help.office"),)),
+        *(Section(say(title), (say(text),)) for title, text in questions),
+        Section(say("help.task_safe"), (say("help.task_safe_text"),), safer),
+        Section(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
+        _offices(),
+    ]
+    return page("citizen/article.html", title=say("help.title"), sections=sections)
+
+
+def _offices() -> Section:
+    """Where the doors are and when they are open, with the days soon that are not as usual."""
+    words, spoken, today, directory = site().words, language(), office().day(), office().directory
+    points = tuple(
+        Point(
+            joined(". ", filter(None, (label(one.label), label(one.address), opening_hours(one, words, spoken)))),
+            notes=tuple(unusual_days(one, today, words, spoken)),
+        )
+        for one in directory.offices.values()
+        if one.hours
+    )
+    holidays = tuple(holidays_soon(directory.calendar, today, words, spoken))
+    lines = (say("help.holidays", days=joined(" ; " if spoken == REFERENCE else "; ", holidays)),) if holidays else ()
+    return Section(say("help.offices_title"), lines, points)
+
+
+@blueprint.get("/donnees")
+@public
+def data() -> Response:
+    """What each procedure keeps, why and for how long: read from the definitions, some at a time."""
+    listed = in_order()
+    here = paged(listed.ids, request.args.get("page", ""), "/donnees")
+    each = [
+        Section(label(one.identity.title), (
+            say("data.why", purpose=label(one.personal_data.purpose)),
+            *_kept(one.personal_data.keep),
+        ))
+        for one in map(listed.catalogue.procedures.__getitem__, here.items)
+    ]  # fmt: skip
+    sections = [
+        Section("", (say("data.intro"),)),
+        Section(say("data.cookie_title"), (say("data.cookie"),)),
+        Section(say("data.rights_title"), (say("data.rights", phone=site().settings.phone), say("data.rights_own"))),
+        *each,
+    ]
+    return page("citizen/article.html", title=say("data.title"), sections=sections, here=here)
+
+
+def _kept(keep: Mapping[str, Span]) -> Iterator[str]:
+    """How long, the ends that are kept as long together; nothing where the file says nothing."""
+    ends: dict[str, list[str]] = {}
+    for outcome, span in keep.items():
+        ends.setdefault(span_text(site().words, span, language()), []).append(say(f"data.outcome.{outcome}"))
+    for span, named in ends.items():
+        yield say("data.keep", span=span, outcomes=", ".join(named))
+
+
+@blueprint.get("/accessibilite")
+@public
+def accessibility() -> Response:
+    known = (
+        *(Point(say(f"accessibility.known_{name}")) for name in ("readers", "languages", "pdf")),
+        *(Point(say("accessibility.sample"), f"/?lang={one}") for one in SAMPLES),
+    )
+    sections = [
+        Section("", (say("accessibility.state"), say("accessibility.tested"), say("accessibility.keyboard"))),
+        Section(say("accessibility.known_title"), (), known),
+        Section(say("accessibility.contact_title"), (say("accessibility.contact", phone=site().settings.phone),)),
+    ]
+    return page("citizen/article.html", title=say("accessibility.title"), sections=sections)
+
+
+# -- for machines ------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/.well-known/security.txt")
+@public
+def security() -> Response:
+    """RFC 9116: where a weakness is told."""
+    contact = site().settings.security_contact
+    if not contact:
+        abort(404)
+    expires = (office().now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
+    body = f"Contact: {contact}\nExpires: {expires}\nPreferred-Languages: fr, en\n"
+    answer = make_response(body)
+    answer.content_type = "text/plain; charset=utf-8"
+    return answer
+
+
+@blueprint.get("/static/<name>")
+@public
+def static(name: str) -> Response:
+    """A file of the pages: it never changes under its name."""
+    asset = site().assets.served(name)
+    if asset is None:
+        abort(404)
+    squeezed = "gzip" in request.accept_encodings
+    answer = make_response(asset.squeezed if squeezed else asset.body)
+    if squeezed:
+        answer.headers["Content-Encoding"] = "gzip"
+    answer.headers["Content-Type"] = asset.type
+    answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    answer.vary.add("Accept-Encoding")
+    return answer

@@ -1,0 +1,136 @@
+"""Demonstrations only: the payer's phone and the operator's card page, played here, and the messages that would have left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, request, session
+
+from engine.core.problems import Refused
+from engine.integrations.simulated_operator import CARD_ENDINGS, MAGIC, SandboxOperator, SandboxOrder
+from engine.services.context.contact_parsing import read_phone
+from engine.services.payments.settlement import record_callback
+from renderers.html.controls import national
+from renderers.web.platform.access import public
+from renderers.web.platform.request_context import go, moment_of, office, page, say, site
+
+blueprint = Blueprint("operator", __name__)
+
+
+def _operator() -> SandboxOperator:
+    """The simulated operator; without one these pages do not exist."""
+    found = site().operator
+    if found is None or not site().settings.demo:
+        abort(404)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class DemoLetter:
+    channel: str
+    to: str
+    at: str
+    subject: str
+    body: str
+
+
+@blueprint.get("/_operateur")
+@public
+def phone() -> Response:
+    operator = _operator()
+    magic = [(national(f"+228{digits}"), say(f"operator.ends.n{digits[-1]}")) for digits in (*MAGIC, "90000008")]
+    note, kind = session.pop("operator_note", ""), session.pop("operator_kind", "")
+    return page(
+        "operator/phone.html", orders=[one for one in operator.pending_orders() if one.method != "card"], note=note, note_kind=kind,
+        magic=[*magic, ("…", say("operator.ends.any"))],
+    )  # fmt: skip
+
+
+@blueprint.post("/_operateur")
+@public
+def answer() -> Response:
+    """The payer types a code, or refuses; the operator then tells us, as a real one would."""
+    operator = _operator()
+    reference, refuses = request.form.get("reference", ""), request.form.get("do") == "refuse"
+    done = operator.refuse(reference) if refuses else operator.confirm(reference, request.form.get("pin", ""))
+    waits = any(
+        order.reference == reference for order in operator.pending_orders()
+    )  # still, so only the code was wrong
+    missed = "wrong_pin" if waits else "too_late"
+    key = missed if not done else "refused" if refuses else "confirmed"
+    session["operator_note"], session["operator_kind"] = say(f"operator.{key}"), "ok" if done else "bad"
+    told = operator.callback(reference) if done else None
+    if told is not None:
+        _tell(reference, *told)
+    return go("/_operateur")
+
+
+@blueprint.get("/_operateur/carte/<reference>")
+@public
+def card(reference: str) -> Response:
+    """The page where a card would be typed: the payer chooses what becomes of it."""
+    order = _card_order(reference)
+    waits = order.status_at(_operator().now()) == "pending"
+    return page("operator/card.html", order=order, endings=[*CARD_ENDINGS] if waits else [], back=_back(reference))
+
+
+@blueprint.post("/_operateur/carte/<reference>")
+@public
+def card_answer(reference: str) -> Response:
+    """Ends the order as chosen, tells us as a real operator would, and sends the payer back. To leave the page ends nothing."""
+    operator = _operator()
+    _card_order(reference)
+    done = operator.end_card(reference, request.form.get("do", ""))
+    told = operator.callback(reference) if done else None
+    if told is not None:
+        _tell(reference, *told)
+    return go(_back(reference))
+
+
+def _card_order(reference: str) -> SandboxOrder:
+    found = _operator().order(reference[:60])
+    if found is None or found.method != "card":
+        abort(404)
+    return found
+
+
+def _back(reference: str) -> str:
+    """Where the payer is sent back to: the page that every operator is given for that."""
+    with office().store.unit() as unit:
+        payment = unit.payment_referenced(reference[:60])
+    provider = payment.provider if payment is not None else "card"
+    return f"/retours/{provider}/payeur?{urlencode({'paiement': reference[:60]})}"
+
+
+def _tell(reference: str, headers: dict[str, str], body: bytes) -> None:
+    """The callback, under the name of the provider that placed the order."""
+    with office().store.unit() as unit:
+        payment = unit.payment_referenced(reference)
+    if payment is not None:
+        record_callback(office(), payment.provider, headers, body)
+
+
+@blueprint.get("/_boite")
+@public
+def inbox() -> Response:
+    _operator()
+    typed = request.args.get("a", "") or session.get("phone", "") or session.get("inbox", "")
+    try:
+        to = read_phone(typed)
+    except Refused:
+        to = typed.strip()[:60]
+    session["inbox"] = to
+    with office().store.unit() as unit:
+        letters = unit.letters_to(to, 30) if to else ()
+    shown = [
+        DemoLetter(
+            one.channel.upper(),
+            national(one.to),
+            moment_of(one.created_at),
+            one.subject,
+            one.body,
+        )
+        for one in sorted(letters, key=lambda letter: letter.created_at, reverse=True)
+    ]
+    return page("operator/inbox.html", letters=shown, to=national(to))

@@ -1,0 +1,177 @@
+"""What was published and what was refused, for those who can mend it: controllers and agents. Why, with the line at fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+
+from engine.model import Procedure
+from engine.publication.publications import EditionRecord
+from engine.records.publications import Origin, Publication, Watch
+from renderers.reports.changes import Comparison
+from renderers.reports.publication import GateText, PublicationWriter, SignatureText, change_sentence
+from renderers.web.platform.access import agent, auditor
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.request_context import language, office, site
+from renderers.web.shared.staff import book_of, desk_page
+
+blueprint = Blueprint("publications", __name__)
+
+_A_PAGE = 20
+_LONGEST_NUMBER = 9
+_MOST_KEPT = 200  # sentences kept between two requests
+_SENTENCES: dict[tuple[str, str, str], str] = {}  # of two fingerprints and a language: what changed never changes
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLine:
+    title: str
+    history: str  # address; empty when the procedure is offered no more
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationCard:
+    """One decision as it is read."""
+
+    title: str
+    subject: str
+    outcome: str
+    tag: str
+    at: str
+    people: tuple[str, ...]
+    signature: SignatureText | None
+    placed: tuple[PlacedLine, ...]
+    removed: tuple[str, ...]
+    only_directory: bool
+    gates: tuple[GateText, ...]
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WatchText:
+    why: str
+    since: str
+
+
+@blueprint.get("/audit/publications")
+@auditor
+def for_controllers() -> Response:
+    return _page("/audit/publications")
+
+
+@blueprint.get("/agent/publications")
+@agent()
+def for_agents() -> Response:
+    return _page("/agent/publications")
+
+
+def _page(address: str) -> Response:
+    asked = request.args.get("avant", "")
+    before = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= _LONGEST_NUMBER else None
+    with office().store.unit() as unit:
+        told = unit.recent_publications(_A_PAGE + 1, before)
+        watches = {one.origin.source: unit.watch(one.origin.source) for one in told}
+        followed = site().settings.followed
+        watch = unit.watch(followed) if followed else None
+    shown = told[:_A_PAGE]
+    return desk_page(
+        "desk/publications.html", cards=[_card(one) for one in shown], followed=followed,
+        branch=next((one.origin.branch for one in told if one.origin.source == followed), ""),
+        watch=_watch(watch or next((one for one in watches.values() if one), None)),
+        next=f"{address}?{urlencode({'avant': shown[-1].n})}" if len(told) > _A_PAGE else "",
+    )  # fmt: skip
+
+
+def writer() -> PublicationWriter:
+    return PublicationWriter(site().words, language())
+
+
+def _watch(watch: Watch | None) -> WatchText | None:
+    if watch is None or not watch.trouble:
+        return None
+    said = writer()
+    since = said.words.moment(watch.since or watch.at, said.language)
+    return WatchText(said.refusal(watch.trouble, watch.facts), said.say("trouble_since", moment=since))
+
+
+_TAGS = {"published": "ok", "refused": "bad", "rolled_back": "act"}
+
+
+def _card(one: Publication) -> PublicationCard:
+    said = writer()
+    return PublicationCard(
+        _title(one.origin, said), one.origin.subject, said.say(f"outcome.{one.outcome}"), _TAGS[one.outcome],
+        said.words.moment(one.at, said.language), tuple(_people(one, said)), _signature(one.origin, said),
+        tuple(_placed(one, said)), tuple(said.say("removed", name=name) for name in one.removed),
+        one.outcome == "published" and not one.placed and not one.removed, tuple(said.gates(one.gates)),
+        one.outcome == "refused",
+    )  # fmt: skip
+
+
+def _signature(origin: Origin, said: PublicationWriter) -> SignatureText | None:
+    """The state of the signature, which begins what is said after the people."""
+    told = said.signature(origin)
+    return SignatureText(told.text[:1].upper() + told.text[1:], told.tone) if told else None
+
+
+def _title(origin: Origin, said: PublicationWriter) -> str:
+    if origin.source == "hand" or not origin.commit:
+        return said.say("hand_title" if origin.source == "hand" else "folder_title")
+    return said.say("commit", commit=origin.commit[:10])
+
+
+def _people(one: Publication, said: PublicationWriter) -> Iterable[str]:
+    if one.origin.author and one.outcome != "rolled_back":
+        yield said.say("by_author", author=one.origin.author)
+    if one.origin.reviewers:
+        yield said.say("reviewed", names=said.reviewers(one.origin))
+    if one.by:
+        yield said.say("asked", name=one.by)
+    if one.because:
+        yield said.say("because", because=one.because)
+
+
+def _placed(one: Publication, said: PublicationWriter) -> Iterable[PlacedLine]:
+    for placed in one.placed:
+        book = book_of(placed.procedure)
+        title = label(book.identity.title) if book else placed.procedure
+        address = f"/demarches/{placed.procedure}/historique" if book else ""
+        yield PlacedLine(said.say("placed", title=title, edition=placed.edition), address)
+
+
+# -- the public history ------------------------------------------------------------------------------------------------
+
+
+def history_sentences(records: tuple[EditionRecord, ...], serving: Procedure) -> list[tuple[EditionRecord, list[str]]]:
+    """For each edition, the newest first: its sentence, then that it was taken back or put back."""
+    said, books = writer(), {one.edition.fingerprint: _book(one) for one in records}
+    found = []
+    for rank, one in enumerate(records):
+        book = books[one.edition.fingerprint]
+        former = books.get(one.before)
+        force = ""
+        if book is not None and one.withdrawn is None:
+            identity, now = book.identity, book.fingerprint == serving.fingerprint
+            force = said.force(identity.from_, identity.until, office().day(), now, rank > 0)
+        what = _what(former, book, first=not one.before)
+        found.append((one, [said.edition(one, force, what), *said.turns(one)]))
+    return found
+
+
+def _book(one: EditionRecord) -> Procedure | None:
+    return book_of(one.edition.procedure, fingerprint=one.edition.fingerprint)
+
+
+def _what(before: Procedure | None, after: Procedure | None, *, first: bool) -> str:
+    if after is None or (before is None and not first):
+        return ""
+    key = (before.fingerprint if before else "", after.fingerprint, language())
+    if key not in _SENTENCES:
+        compared = Comparison.of(before, after, office().directory) if before is not None else None
+        while len(_SENTENCES) >= _MOST_KEPT:
+            _SENTENCES.pop(next(iter(_SENTENCES)), None)
+        _SENTENCES[key] = change_sentence(compared, site().words, language())
+    return _SENTENCES[key]

@@ -1,0 +1,188 @@
+"""What the pages of statistics show: the figures of one procedure, or of several, in a month or a year."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, TypeAlias
+
+from flask import request
+
+from engine.domain.common.working_time import add_months
+from engine.domain.reporting.figures import (
+    FLOWING,
+    Cell,
+    all_cells,
+    figures_of,
+    flow_cells,
+    office_cells,
+    parted,
+    total_cells,
+)
+from engine.model import Procedure
+from engine.model.summary import Outline
+from engine.records.statistics import Count
+from engine.services.audit.statistics import Counted, Reach, counted_procedures, table_of, trend_of
+from renderers.html.pagination import Paged, paged
+from renderers.procedure.statistics import Chart, Row, Section, StatisticsWriter, Table
+from renderers.web.platform.dossier_context import label, place_label
+from renderers.web.platform.request_context import language, office, say, site
+
+_TREND: Final = 12  # months drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A month (`2026-10`) or a year (`2026`), from its first month to its last."""
+
+    key: str
+    first: str
+    last: str
+
+    @property
+    def begins(self) -> date:
+        return date.fromisoformat(f"{self.first}-01")
+
+    @property
+    def ends(self) -> date:
+        """The day after its last one."""
+        return add_months(date.fromisoformat(f"{self.last}-01"), 1)
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """Those that its chart draws: its own, or those that lead to it."""
+        if self.first != self.last:
+            return tuple(month_of(self.begins, number) for number in range(12))
+        return months_until(self.last, _TREND)
+
+
+Address: TypeAlias = Callable[[Outline, Period], str]  # of the page of one procedure
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page shows, and the rows that machines read instead."""
+
+    period: Period
+    summary: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    chart: Chart | None
+    tables: tuple[Table, ...]
+    sections: tuple[Section, ...]
+    definitions: tuple[tuple[str, str, str], ...]
+    rows: tuple[Row, ...]
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+def writer_of(book: Procedure | None = None) -> StatisticsWriter:
+    operators = {name: one.label for name, one in office().providers.items()}
+    return StatisticsWriter(site().words, language(), operators, book)
+
+
+def shown_of_one(book: Procedure, counts: Mapping[Count, int], period: Period, few: int, place: str) -> Shown:
+    """One procedure: everything of the period, the months that lead to it, its offices."""
+    writer = writer_of(book)
+    figures = figures_of(counts, period.first, period.last)
+    cells = () if figures.is_empty else all_cells(figures, few)
+    months = _months(counts, period, few)
+    offices = {name: figures_of(found, period.first, period.last) for name, found in parted(counts, "office").items()}
+    by_office = office_cells({name: one for name, one in offices.items() if not one.is_empty}, few)
+    rows = [*writer.rows(book.id, place, period.key, cells)]
+    rows += [row for month, one in months if month != period.key for row in writer.rows(book.id, place, month, one)]
+    if len(by_office) > 1:
+        rows += [row for name, one in by_office.items() for row in writer.rows(book.id, name, period.key, one)]
+    lines = [(str(place_label(name) or name), "", one) for name, one in by_office.items()] if len(by_office) > 1 else []
+    rounded = frozenset({"standing"}) if few else frozenset()
+    tables = (
+        _month_table(writer, months, rounded),
+        writer.table(say("stat.by_office"), say("stat.office"), sorted(lines, key=lambda one: one[0]), rounded),
+    )
+    return Shown(
+        period, tuple(writer.summary(period.key, cells, rounded)) if cells else (), cells, writer.chart(months),
+        tuple(one for one in tables if one is not None), tuple(writer.sections(cells)),
+        tuple(writer.definitions(cells)), tuple(rows),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """Several procedures: those with anything to tell, by title; and how far somebody may look into them."""
+
+    within: tuple[Reach, ...]
+    listed: tuple[Outline, ...]
+
+    def paged(self, path: str, size: int, **asked: str) -> Paged[Outline]:
+        """One page of them; all of them for machines (`size` 0)."""
+        page = request.args.get("page", "") if size else ""
+        return paged(self.listed, page, path, size=size or len(self.listed) or 1, **asked)
+
+
+def many_of(within: tuple[Reach, ...], outlines: Iterable[Outline], period: Period) -> Many:
+    known = counted_procedures(office(), within, period.first, period.last)
+    return Many(within, tuple(sorted((one for one in outlines if one.id in known), key=lambda one: label(one.title))))
+
+
+def shown_of_many(
+    many: Many, outlines: Sequence[Outline], period: Period, few: int, address: Address
+) -> tuple[Shown, Counted]:
+    """What several procedures come to, month after month, and each of those `outlines`."""
+    table = table_of(office(), many.within, period.first, period.last, [one.id for one in outlines])
+    trend = trend_of(office(), many.within, period.months[0]).counts
+    writer, by_procedure = writer_of(), parted(table.counts, "procedure")
+    each = [
+        (one, flow_cells(figures_of(by_procedure.get(one.id, {}), period.first, period.last), few)) for one in outlines
+    ]
+    figures = figures_of(trend, period.first, period.last)
+    cells = () if figures.is_empty else total_cells(figures, few)
+    months = _months(trend, period, few, total=True)
+    rows = [*writer.rows("", "", period.key, cells)]
+    rows += [row for month, one in months if month != period.key for row in writer.rows("", "", month, one)]
+    rows += [row for one, told in each for row in writer.rows(one.id, "", period.key, told)]
+    totals = frozenset(FLOWING) if few else frozenset()
+    lines = [(str(label(one.title)), address(one, period), told) for one, told in each]
+    tables = (
+        _month_table(writer, [(month, told[: len(FLOWING)]) for month, told in months], totals),
+        writer.table(say("stat.by_procedure"), say("stat.procedure"), lines, totals & {"standing"}),
+    )
+    told = [one for _, each_told in each for one in each_told]
+    shown = Shown(
+        period, tuple(writer.summary(period.key, cells, totals)) if cells else (), cells, writer.chart(months),
+        tuple(one for one in tables if one is not None), (), tuple(writer.definitions([*cells, *told])), tuple(rows),
+    )  # fmt: skip
+    return shown, table
+
+
+def _months(
+    counts: Mapping[Count, int], period: Period, few: int, total: bool = False
+) -> list[tuple[str, tuple[Cell, ...]]]:
+    """Each month drawn, from the first in which anything was counted."""
+    told = total_cells if total else flow_cells
+    found = [(one, figures_of(counts, one, one)) for one in period.months]
+    begun = next((at for at, (_, figures) in enumerate(found) if not figures.is_empty), len(found))
+    return [(month, told(figures, few)) for month, figures in found[begun:]]
+
+
+def _month_table(
+    writer: StatisticsWriter, months: Sequence[tuple[str, Sequence[Cell]]], rounded: frozenset[str]
+) -> Table | None:
+    lines = [(writer.period(month), "", cells) for month, cells in reversed(months)]
+    return writer.table(say("stat.by_month"), say("stat.month"), lines, rounded)
+
+
+# -- months ------------------------------------------------------------------------------------------------------------
+
+
+def month_of(day: date, ahead: int) -> str:
+    return add_months(day.replace(day=1), ahead).isoformat()[:7]
+
+
+def months_until(last: str, count: int) -> tuple[str, ...]:
+    """So many months, the last one said, oldest first."""
+    return tuple(month_of(date.fromisoformat(f"{last}-01"), -back) for back in range(count - 1, -1, -1))
+
+
+def month_period(month: str) -> Period:
+    return Period(month, month, month)

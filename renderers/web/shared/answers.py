@@ -1,0 +1,136 @@
+"""Answers as a reader checks them: question, answer, files, and where to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.domain.fields.views import FieldView, FormView, PageView
+from renderers.html.controls import control_id
+from renderers.html.row_pages import is_long
+from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.request_context import day_of, say
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFile:
+    href: str
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLine:
+    """`lacking`: required and not answered, or wrong. `href`: where it is changed, if it may be. `since`: of which day it
+    was taken over."""
+
+    label: str
+    text: str
+    files: tuple[AnswerFile, ...] = ()
+    href: str = ""
+    lacking: bool = False
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSection:
+    title: str
+    lines: tuple[AnswerLine, ...]
+
+
+def answer_sections(one: Case, form: FormView, change: str = "") -> list[AnswerSection]:
+    """The form as answered; each row that fills a screen is a section of its own. `change`: what follows the page's
+    address in the links that change an answer."""
+    return [section for page in form.pages for section in _sections(one, page, change) if section.lines]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where questions are changed: an address (empty when they are not), what follows it, and what is wrong there."""
+
+    one: Case
+    address: str
+    change: str
+    wrong: frozenset[str]
+
+
+def _sections(one: Case, page: PageView, change: str) -> Iterator[AnswerSection]:
+    wrong = frozenset(problem.at for problem in page.errors)
+    place = _Place(one, one.at(f"/demande/{page.id}") if change else "", change, wrong)
+    long = [view for view in page.fields if _is_list(view)]
+    lines = [line for view in page.fields if view not in long for line in _lines(place, view, place.address)]
+    yield AnswerSection(label(page.title), (*lines, *(_summary(place, view) for view in long)))
+    for view in long:
+        yield from _row_sections(place, view, label(view.label))
+
+
+def _is_list(view: FieldView) -> bool:
+    return view.type == "rows" and view.shown and not view.masked and is_long(view)
+
+
+def _summary(place: _Place, view: FieldView) -> AnswerLine:
+    """How many rows there are, and the way to their list."""
+    href = f"{place.address}{place.change}#{control_id(view.path)}" if place.address else ""
+    count = place.one.rows_kept(view.path)
+    text = say("row.added", count=count) if count else ""
+    return AnswerLine(label(view.label), text, (), href, view.path in place.wrong)
+
+
+def _row_sections(place: _Place, view: FieldView, title: str) -> Iterator[AnswerSection]:
+    for at, row in enumerate(view.rows[: place.one.rows_kept(view.path)]):
+        name = say("row.of", group=title, label=row.label or say("rows.number", number=row.number))
+        address = f"{place.address}/{view.path}.{at}" if place.address else ""
+        long = [inner for inner in row.fields if _is_list(inner)]
+        lines = [line for inner in row.fields if inner not in long for line in _lines(place, inner, address)]
+        yield AnswerSection(name, tuple(lines))
+        for inner in long:
+            yield from _row_sections(place, inner, f"{name}, {label(inner.label)}")
+
+
+def _lines(place: _Place, view: FieldView, address: str, before: str = "") -> Iterator[AnswerLine]:
+    """A question, or the rows of a group that stand together with it. `before`: of which row it is."""
+    if not view.shown or view.type == "note":
+        return
+    name = f"{before} – {label(view.label)}" if before else label(view.label)
+    changes = not view.computed and (view.type != "evidence" or "upload" in view.how or view.options)
+    href = f"{address}{place.change}" if address and changes else ""
+    if view.type != "rows":
+        yield _line(place, view, name, href)
+        return
+    rows = view.rows[: place.one.rows_kept(view.path)]
+    if not rows:
+        yield AnswerLine(name, "", (), href, view.path in place.wrong)
+    for row in rows:
+        title = row.label or say("rows.number", number=row.number)
+        for inner in row.fields:
+            yield from _lines(place, inner, address, f"{before}, {title}" if before else title)
+
+
+def _line(place: _Place, view: FieldView, name: str, href: str) -> AnswerLine:
+    faulty = any(at == view.path or at in (f"{view.path}_other", f"{view.path}_issued") for at in place.wrong)
+    files = tuple(AnswerFile(place.one.at(f"/pieces/{file.id}"), file.name, file.size) for file in view.files)
+    anchor = "piece-" if view.type in ("file", "photo", "evidence") else ""
+    address, said = f"{href}#{anchor}{control_id(view.path)}" if href else "", _said(view)
+    since = _since(place, view) if place.address and (files or (said and anchor == "")) else ""
+    return AnswerLine(name, said, files, address, faulty, since)
+
+
+def _since(place: _Place, view: FieldView) -> str:
+    """That an answer is still the one of an earlier request, and of which day; that a paper was handed in then."""
+    reused = place.one.dossier.reused
+    if reused is None or view.path.partition(".")[0] not in reused.fields:
+        return ""
+    at = min((datetime.fromisoformat(file.received) for file in view.files), default=reused.sent_at)
+    day = day_of(at)
+    return say("reuse.paper" if view.files else "reuse.line", day=day)
+
+
+def _said(view: FieldView) -> str:
+    """The answer in words; a paper that is only shown or handed over says how."""
+    if view.masked:
+        return "•••"
+    on_paper = view.type == "evidence" and "upload" not in view.how
+    if on_paper:
+        return " ".join(say(f"piece.how.{how}") for how in view.how)
+    return view.text

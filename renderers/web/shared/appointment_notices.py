@@ -1,0 +1,123 @@
+"""What a closure means for whoever comes: why a day has no slot, a visit that was lost by it and what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from engine.core.clock import local_day
+from engine.core.problems import Refusal
+from engine.domain.appointments.opening_changes import reason_of
+from engine.domain.workflow.state_machine import circuit_of, event_trigger
+from engine.model import Appointment, State
+from engine.records.dossier import Actor, Booking
+from engine.services.appointments.opening_changes import standing_change
+from engine.services.core.waiting_list import waits_at
+from renderers.i18n.translations import first_capital
+from renderers.web.platform.dossier_context import Case, label, place, place_label
+from renderers.web.platform.request_context import at_counter, language, moment_of, office, say, site
+
+
+@dataclass(frozen=True, slots=True)
+class LostBox:
+    """A visit that the office cancelled: who, why, what to do; where to choose again, and the entry of a diary to cancel (not at
+    a counter)."""
+
+    lines: tuple[str, ...]
+    choose: str
+    diary: str
+
+
+def lost_of(one: Case, task: Appointment) -> Booking | None:
+    """The visit as it was lost, until another slot is taken."""
+    booking = one.dossier.bookings.get(task.id)
+    return booking if booking is not None and booking.status == "cancelled" and booking.lost else None
+
+
+def lost_box(one: Case, task: Appointment, here: str, who: Actor | None = None) -> LostBox | None:
+    """What is said of it at `here`, where the visit is handled; `who` asks whether they wait for another place."""
+    booking = lost_of(one, task)
+    change = standing_change(office(), booking.lost) if booking is not None and booking.lost else None
+    if booking is None or change is None:
+        return None
+    lines = [_who(booking, change.kind == "holiday")]
+    lines.append(say("lost_visit.because", because=label(reason_of(change))))
+    lines.append(say("lost_visit.again"))
+    if who is not None and waits_at(office(), who, one.id, task.id):
+        lines.append(say("lost_visit.waiting"))
+    diary = "" if at_counter() else f"{here}.ics?quoi={task.id}"
+    return LostBox(tuple(lines), f"{here}?quoi={task.id}", diary)
+
+
+def _who(booking: Booking, holiday: bool) -> str:
+    there = place(booking.office)
+    agency = office().directory.agencies.get(there.agency) if there else None
+    name, of = place_label(booking.office), label(agency.label) if agency else ""
+    if holiday:
+        day = site().words.day(local_day(booking.start), language())
+        return say("lost_visit.holiday", office=name, day=first_capital(day))
+    return say("lost_visit.who", office=name, agency=of, moment=moment_of(booking.start))
+
+
+def lost_boxes(one: Case, who: Actor) -> list[LostBox]:
+    """Every visit of a dossier that was lost and that nothing replaces yet."""
+    if one.dossier.closed_at is not None:
+        return []
+    here = one.at("/rendez-vous")
+    found = (lost_box(one, task, here, who) for task in one.procedure.appointments())
+    return [box for box in found if box is not None]
+
+
+def day_note(note: Refusal) -> str:
+    """Why a day has no slot, with the name of the feast or the reason of the closure where there is one."""
+    name = _named(note) or str(note.facts.get("name", ""))
+    return say("text.named", name=name, text=say("slots.closed")) if name else first_capital(say("slots.closed"))
+
+
+def _named(note: Refusal) -> str:
+    there, day = place(str(note.facts.get("office", ""))), date.fromisoformat(str(note.facts.get("day", "")))
+    if note.facts.get("why") == "holiday":
+        return label(office().directory.calendar.holidays.get(day))
+    closure = (there.closure_on(day) or there.closed_in_part(day)) if there else None
+    return label(closure.because) if closure and closure.because else ""
+
+
+def hour_come(one: Case, booking: Booking) -> Iterator[str]:
+    """Nothing before the hour; then whether they are expected yet, and what to do where nobody noted that they came."""
+    now, phone = office().now(), site().settings.phone
+    task = one.procedure.tasks.get(booking.appointment)
+    at_home = isinstance(task, Appointment) and task.place == "applicant"
+    if at_home:
+        if now > booking.start:
+            yield say("visit_day.late_home", phone=phone)
+    elif booking.arrived_at is not None and local_day(now) == local_day(booking.start):
+        yield say("visit_day.arrived", at=site().words.clock(booking.arrived_at, language()))
+    elif local_day(now) > local_day(booking.start):
+        yield say("visit_day.unmarked", phone=phone)
+    elif now > booking.start:
+        yield say("visit_day.late", phone=phone)
+
+
+def missed_lines(one: Case, task: Appointment | None = None) -> Iterator[str]:
+    """Which visit was missed that is to be booked again, and what another absence would do."""
+    if one.dossier.state not in one.procedure.states:
+        return
+    state = one.procedure.state(one.dossier.state)
+    for booking in one.dossier.bookings.values():
+        visit = one.procedure.tasks.get(booking.appointment)
+        if booking.status != "missed" or not isinstance(visit, Appointment) or visit.id not in state.waits:
+            continue
+        if task is None or visit.id == task.id:
+            yield say("visit_day.missed", moment=moment_of(booking.start))
+            yield from _last_chance(one, state, visit)
+
+
+def _last_chance(one: Case, state: State, visit: Appointment) -> Iterator[str]:
+    if one.dossier.missed.get(visit.id, 0) < visit.no_show:
+        return
+    scope = one.standing().scope
+    way = circuit_of(one.procedure).way(state.id, event_trigger("missed"), scope)
+    target = one.procedure.states.get(way.target) if way is not None else None
+    if target is not None:
+        yield say("visit_day.last", state=label(target.label))

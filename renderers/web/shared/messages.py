@@ -1,0 +1,179 @@
+"""Messages about a dossier: the thread, at its owner's desk and at the agents', and what is written there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+
+from engine.core.problems import Refused
+from engine.records.dossier import Attachment
+from engine.records.exchanges import Message
+from engine.services.applications.attachments import Upload
+from engine.services.applications.messages import (
+    LARGEST_FILE,
+    LONGEST,
+    count_messages,
+    read_file,
+    read_messages,
+    unread,
+    why_not,
+    write_message,
+)
+from renderers.web.platform.access import agent, signed_in
+from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import (
+    actor,
+    file_response,
+    form_token,
+    go,
+    language,
+    moment_of,
+    new_token,
+    office,
+    page,
+    say,
+    site,
+)
+from renderers.web.platform.security import FILE_POLICY
+from renderers.web.shared.agent_dossier import agent_case
+from renderers.web.shared.snippets import asked_to_insert, inserted, offered
+from renderers.web.shared.staff import desk_page, people
+
+blueprint = Blueprint("messages", __name__)
+
+_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
+
+
+@dataclass(frozen=True, slots=True)
+class PaperLine:
+    href: str
+    name: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """One message as its reader sees it; `mine` when it was written on their side."""
+
+    id: str
+    who: str
+    at: str
+    body: tuple[str, ...]
+    mine: bool
+    files: tuple[PaperLine, ...]
+    seen: str = ""
+
+
+# -- the owner's desk --------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dossiers/<number>/messages")
+@signed_in
+def thread(number: str) -> Response:
+    one = case(number)
+    return go(one.at()) if one.dossier.is_draft else _page(one)
+
+
+@blueprint.post("/dossiers/<number>/messages")
+@signed_in
+def write(number: str) -> Response:
+    return _write(case(number))
+
+
+@blueprint.get("/dossiers/<number>/messages/<attachment_id>/fichier")
+@signed_in
+def paper(number: str, attachment_id: str) -> Response:
+    return _file(case(number), attachment_id)
+
+
+# -- the agents' desk --------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/agent/dossiers/<number>/messages")
+@agent()
+def desk_thread(number: str) -> Response:
+    return _page(agent_case(number))
+
+
+@blueprint.post("/agent/dossiers/<number>/messages")
+@agent()
+def desk_write(number: str) -> Response:
+    return _write(agent_case(number))
+
+
+@blueprint.get("/agent/dossiers/<number>/messages/<attachment_id>/fichier")
+@agent()
+def desk_paper(number: str, attachment_id: str) -> Response:
+    return _file(agent_case(number), attachment_id)
+
+
+# -- both --------------------------------------------------------------------------------------------------------------
+
+
+def unread_of(one: Case) -> str:
+    """`2 nouveaux messages`, empty when there is none."""
+    count = unread(office(), actor(), [one.id]).get(one.id, 0)
+    return say("message.unread", count=count) if count else ""
+
+
+def thread_of(one: Case) -> str:
+    """`Lire les messages (2)`, whoever has read them already; empty when there is none."""
+    count = count_messages(office(), actor(), one.id)
+    return say("message.see_count", count=count) if count else ""
+
+
+def _write(one: Case) -> Response:
+    body, file = request.form.get("body", "")[: LONGEST * 4], request.files.get("file")
+    if actor().kind == "agent" and asked_to_insert():
+        return _page(one, inserted(one, body))
+    upload = Upload(file.filename, file.read()) if file is not None and file.filename else None
+    try:
+        written = write_message(office(), actor(), one.id, body, upload, token=form_token())
+    except Refused as closed:
+        return _page(one, body, {"body": sentence(closed.reason)})
+    if written.problem is not None:
+        said = site().words.problem(written.problem, "file", say("message.file"), language())
+        return _page(one, body, {"file": said})
+    return go(f"{one.at('/messages')}#m-{written.message.id if written.message else ''}")
+
+
+def _page(one: Case, body: str = "", faults: dict[str, str] | None = None) -> Response:
+    ours = actor().kind == "agent"
+    found = read_messages(office(), actor(), one.id)
+    names = people(message.by for message in found if message.side == "agent") if ours else {}
+    closed = why_not(one.dossier)
+    draw = desk_page if ours else page
+    return draw(
+        "agent/messages.html" if ours else "citizen/messages.html", 422 if faults else 200, dossier=one.dossier,
+        procedure=one.title, base=one.at(), lines=[_line(one, message, ours, names.get(message.by, "")) for message in found],
+        closed=sentence(closed) if closed is not None else "", body=body, faults={"body": "", "file": "", **(faults or {})},
+        errors=[(f"#{name}", said) for name, said in (faults or {}).items()], token=new_token(),
+        longest=LONGEST, largest=LARGEST_FILE, snippets=offered() if ours else [],
+    )  # fmt: skip
+
+
+def _line(one: Case, message: Message, ours: bool, name: str) -> MessageLine:
+    mine = (message.side == "agent") == ours
+    if message.side == "agent":
+        who = name if ours and name else say("message.service", agency=agency_of(one))
+    else:
+        who = say("message.applicant") if ours else say("message.you")
+    seen = say("message.seen", moment=moment_of(message.read_at)) if mine and message.read_at else ""
+    return MessageLine(
+        message.id, who, moment_of(message.at), tuple(message.body.split("\n")), mine,
+        tuple(_paper(one, file) for file in message.files), seen,
+    )  # fmt: skip
+
+
+def _paper(one: Case, file: Attachment) -> PaperLine:
+    return PaperLine(one.at(f"/messages/{file.id}/fichier"), file.name, site().words.size(file.size, language()))
+
+
+def _file(one: Case, attachment_id: str) -> Response:
+    """It is data: it never runs here."""
+    attachment, body = read_file(office(), actor(), one.id, attachment_id)
+    answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
+    answer.headers["Content-Security-Policy"] = FILE_POLICY
+    return answer

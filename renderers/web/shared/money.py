@@ -1,0 +1,204 @@
+"""What each price of a dossier has come to, in words: paid, left, until when, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from engine.records.dossier import OwedLine, Payment
+from engine.services.core.fee_accounts import FeeAccount, fee_accounts
+from engine.services.payments.payments import CASH, awaited_payment, payments
+from engine.services.payments.refunds import OwedBack, owed_back
+from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.request_context import actor, day_of, language, office, say, site
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLine:
+    """One try to pay, with its receipt or its page."""
+
+    text: str
+    href: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartLine:
+    amount: str
+    when: str
+    paid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyLine:
+    """One price: its sentences, then its instalments where there are several."""
+
+    title: str
+    lines: tuple[str, ...]
+    parts: tuple[PartLine, ...] = ()
+    open: bool = False
+
+
+def francs(amount: int) -> str:
+    return site().words.money(amount, language())
+
+
+def money_lines(one: Case) -> list[MoneyLine]:
+    """Every price that fell due, with what became of it."""
+    awaited = awaited_payment(office(), actor(), one.id)
+    back = [line for line in owed_back(office(), actor(), one.id) if line.refund.fee is not None]
+    return [
+        money_line(account, awaited, [line for line in back if line.refund.fee == account.fee])
+        for account in fee_accounts(office(), actor(), one.id)
+    ]
+
+
+def money_line(
+    account: FeeAccount, awaited: Payment | None = None, back: Iterable[OwedBack] = ()
+) -> MoneyLine:  # fmt: skip
+    """`awaited`: the payment whose end is not known yet; what it pays is not asked for meanwhile. `back`: what is owed back of
+    it."""
+    parts = tuple(
+        PartLine(francs(part.amount), say("money.part_before", day=day_of(part.due)) if part.due else "", part.paid)
+        for part in account.parts
+    )
+    several = len(parts) > 1 and (account.open or account.paid < account.amount)
+    return MoneyLine(
+        account.label, (*_said(account, awaited), *map(fee_line, back)), parts if several else (), account.open
+    )
+
+
+def provider_label(provider: str) -> str:
+    """What people call an operator."""
+    if provider == CASH:
+        return say("counter.cash")
+    known = office().providers.get(provider)
+    return known.label if known else provider
+
+
+def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
+    facts = {"paid": francs(account.paid), "amount": francs(account.amount), "left": francs(account.left)}
+    checked = awaited if awaited is not None and account.left and account.fee in awaited.fees else None
+    if checked is not None:
+        key = "money.checking_part" if account.paid else "money.checking"
+        yield say(key, **facts, provider=provider_label(checked.provider))
+    elif not account.amount:
+        yield say("money.nothing")
+    elif not account.left:
+        yield say("money.all_paid", **facts)
+    elif account.paid:
+        yield say("money.some_paid", **facts)
+    elif account.open:
+        yield say("money.none_paid", **facts)
+    else:
+        yield say("money.not_asked", **facts)
+    upcoming = account.next_part if account.open and checked is None else None
+    if upcoming is not None and upcoming.due is not None and account.paid:
+        yield say("money.next", amount=francs(upcoming.amount), day=day_of(upcoming.due))
+    elif account.open and account.due is not None and checked is None:
+        yield say("money.before", day=day_of(account.due))
+    if account.deposit != "none":
+        held = min(account.paid, account.amount)  # what came in over the price is told with the payment it came with
+        kept = francs(max(0, held - account.returned))
+        key = "returned_part" if account.deposit == "returned" and account.returned < held else account.deposit
+        yield say(f"money.deposit_{key}", returned=francs(account.returned), kept=kept)
+    elif account.returned:
+        yield say("money.returned", returned=francs(account.returned))
+
+
+def payment_lines(one: Case) -> list[PaymentLine]:
+    """Every try to pay, oldest first."""
+    back = owed_back(office(), actor(), one.id)
+    return [
+        _payment(one, payment, [over_line(line) for line in back if is_over(line, payment)])
+        for payment in payments(office(), actor(), one.id)
+    ]
+
+
+def is_over(line: OwedBack, payment: Payment) -> bool:
+    """Whether it is what this payment brought over its price."""
+    return line.refund.payment == payment.id and line.refund.fee is None
+
+
+def over_line(line: OwedBack) -> str:
+    """What was paid too much, and when it comes back or came back."""
+    return say("refund.citizen_over" if line.refund.paid_at else "refund.citizen_over_owed", **_back(line))
+
+
+def fee_line(line: OwedBack) -> str:
+    """What of a price comes back or came back, and when."""
+    return say("refund.citizen_paid" if line.refund.paid_at else "refund.citizen_owed", **_back(line))
+
+
+def _back(line: OwedBack) -> dict[str, str]:
+    refund = line.refund
+    return {
+        "amount": francs(refund.amount), "until": day_of(line.due), "reference": refund.reference or "",
+        "day": day_of(refund.paid_at) if refund.paid_at else "",
+    }  # fmt: skip
+
+
+def _payment(one: Case, payment: Payment, back: list[str]) -> PaymentLine:
+    received = payment.status in ("paid", "overpaid")
+    key = payment.status if received or payment.status in ("pending", "unknown") else "failed"
+    day = day_of(payment.ended_at or payment.started_at)
+    text = " ".join([say(f"payment.line_{key}", amount=francs(payment.amount), day=day), *back])
+    if received:
+        return PaymentLine(text, one.at(f"/recu/{payment.id}.pdf"), say("payment.receipt"))
+    open_one = key in ("pending", "unknown")
+    return PaymentLine(text, one.at(f"/paiement/{payment.id}") if open_one else "", say("payment.see"))
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    """One line of the fee table: how it was counted, and on which law it rests."""
+
+    label: str
+    amount: int
+    detail: str
+    law: str
+    to_confirm: bool
+    exempt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    label: str
+    lines: tuple[PriceLine, ...]
+    total: int
+    left: bool = False  # some of it was paid
+    note: str = ""
+
+
+def price_table(one: Case, title: str, lines: tuple[OwedLine, ...], total: int) -> PriceTable:
+    """The lines of a price, with their laws; those of one row each say whose they are."""
+    names = _row_names(one, lines)
+    return PriceTable(title, tuple(_price_line(one, line, names.get(line.id, "")) for line in lines), total)
+
+
+def _price_line(one: Case, line: OwedLine, row: str) -> PriceLine:
+    law = one.procedure.laws.get(line.basis or "")
+    detail = ""
+    if line.unit_amount is not None and line.times is not None:
+        amount = site().words.money(line.unit_amount, language())
+        key = "price.each" if line.per else "price.times"
+        detail = say(key, amount=amount, per=line.per or "", times=line.times)
+    sourced = law is not None and law.status == "sourced"
+    plain = line.label.removesuffix(f" ({line.id.rpartition('.')[2]})")
+    return PriceLine(
+        say("row.of", group=plain, label=row) if row else line.label, line.amount, detail,
+        label(law.title) if law and sourced else "", law is not None and not sourced, line.exempt,
+    )  # fmt: skip
+
+
+def _row_names(one: Case, lines: tuple[OwedLine, ...]) -> dict[str, str]:
+    """The rows by their own names, for the lines that price each of them (`visa.2`)."""
+    groups = {known.id: known.for_each for fee in one.procedure.fees() for known in fee.lines if known.for_each}
+    if not any(line.id.partition(".")[0] in groups for line in lines):
+        return {}
+    views = {view.id: view for part in one.form().pages for view in part.fields if view.type == "rows"}
+    return {
+        f"{name}.{at}": row.label
+        for name, group in groups.items() if group in views
+        for at, row in enumerate(views[group].rows, 1) if row.label
+    }  # fmt: skip

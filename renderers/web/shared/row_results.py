@@ -1,0 +1,99 @@
+"""What was decided for each row: a visa granted to one traveller, refused to another; with the paper of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.core.clock import local_day
+from engine.domain.common.access import may_read
+from engine.domain.documents.documents import is_erased, status_of
+from engine.domain.fields.display import column_words
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.views import FieldView, FormView
+from engine.model import Form
+from engine.records.dossier import IssuedDocument
+from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.request_context import actor, day_of, language, office, say
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """A document delivered; no address while it must not be shown."""
+
+    title: str
+    text: str
+    href: str
+    tag: str
+    kind: str
+    share: str = ""  # where it may be lent by a link
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """`kind` and `tag`: granted or refused, where the book tells them apart; `lines`: question and answer."""
+
+    title: str
+    tag: str
+    kind: str
+    lines: tuple[tuple[str, str], ...]
+    documents: tuple[DocumentLine, ...]
+
+
+def document_line(one: Case, document: IssuedDocument) -> DocumentLine:
+    state = status_of(document, local_day(office().now()))
+    issued = day_of(document.issued_at)
+    text = say("track.document_text", number=document.number, day=issued)
+    if document.valid_until is not None:
+        text += ". " + say("track.document_until", day=day_of(document.valid_until))
+    open_to_reader = state in ("valid", "expired", "replaced")
+    return DocumentLine(
+        document.title, text, one.at(f"/documents/{document.id}.pdf") if open_to_reader else "",
+        "" if state == "valid" else say(f"track.document_{state}"), "" if state == "valid" else "bad",
+        one.at(f"/documents/{document.id}/partager") if open_to_reader and not is_erased(document) else "",
+    )  # fmt: skip
+
+
+def row_results(one: Case, form: FormView) -> list[RowResult]:
+    """Row by row, once the dossier is decided: papers given for a row, and what the agents answered of it. Nothing
+    before, for a decision may still be gone over."""
+    outputs = one.procedure.outputs
+    given = [
+        document for document in one.dossier.documents if document.row is not None and outputs[document.output].per
+    ]
+    groups = {outputs[document.output].per for document in given}
+    decided = [task for task in one.procedure.forms() if task.each and task.id in one.dossier.done]
+    if one.dossier.closed_at is not None:
+        groups |= {task.each for task in decided}
+    found: list[RowResult] = []
+    for view in (view for page in form.pages for view in page.fields if view.id in groups and not view.masked):
+        papers = [document for document in given if outputs[document.output].per == view.id]
+        forms = [task for task in decided if task.each == view.id]
+        found += _of_group(one, view, papers, forms)
+    return found
+
+
+def _of_group(
+    one: Case, view: FieldView, papers: list[IssuedDocument], forms: list[Form]
+) -> Iterator[RowResult]:  # fmt: skip
+    outputs = one.procedure.outputs
+    told_apart = any(output.per == view.id and output.grants for output in outputs.values())
+    for at, row in enumerate(view.rows):
+        mine = [document for document in papers if document.row == at]
+        granted = any(outputs[document.output].grants for document in mine)
+        tag = ("granted" if granted else "refused") if told_apart and (mine or one.dossier.closed_at) else ""
+        yield RowResult(
+            row.label or say("rows.number", number=row.number), say(f"result.{tag}") if tag else "",
+            {"granted": "ok", "refused": "bad"}.get(tag, ""), tuple(_answers(one, view.id, at, forms, bool(tag))),
+            tuple(document_line(one, document) for document in mine),
+        )  # fmt: skip
+
+
+def _answers(one: Case, rows: str, number: int, forms: list[Form], tagged: bool) -> Iterator[tuple[str, str]]:
+    """What was answered for the row, where its owner may read it; a yes or no is already said by the tag."""
+    standing, speech = one.standing(), Speech(office().wording, language())
+    for field in (field for form in forms for field in form.fields):
+        if (tagged and field.type == "yes_no") or not may_read(one.procedure, one.dossier, field.id, actor()):
+            continue
+        if text := column_words(standing, rows, number, field, speech):
+            yield label(field.label), text

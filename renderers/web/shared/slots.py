@@ -1,0 +1,106 @@
+"""The list of free slots as it is drawn: offices, days in a row, hours; and what is said of a slot that cannot be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from engine.core.clock import local, local_day
+from engine.core.problems import Refusal
+from engine.services.appointments.bookings import SlotSheet
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import sentence
+from renderers.web.platform.request_context import language, moment_of, say, site
+from renderers.web.shared.appointment_notices import day_note
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeLine:
+    id: str
+    label: str
+    address: str
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotButton:
+    iso: str
+    hour: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfSlots:
+    """A day and its free slots, or several in a row that are closed for the same reason."""
+
+    days: str
+    note: str
+    slots: tuple[SlotButton, ...]
+
+
+def office_lines(sheet: SlotSheet) -> list[OfficeLine]:
+    return [
+        OfficeLine(
+            one.office.id, label(one.office.label), label(one.office.address),
+            moment_of(one.first_free.start) if one.first_free else "",
+        )
+        for one in sheet.offices
+    ]  # fmt: skip
+
+
+def days_of(sheet: SlotSheet) -> list[DayOfSlots]:
+    found: list[tuple[date, date, str, tuple[SlotButton, ...]]] = []
+    for one in sheet.days:
+        note = day_note(one.note) if one.note else ""
+        first, last, said, _ = found[-1] if found else (one.day, one.day, "", ())
+        if note and note == said and one.day == last + timedelta(days=1):
+            found[-1] = (first, one.day, note, ())
+        else:
+            slots = tuple(SlotButton(iso_of(slot.start), hour_of(slot.start)) for slot in one.slots)
+            found.append((one.day, one.day, note, slots))
+    return [DayOfSlots(_span(first, last), note, free) for first, last, note, free in found]
+
+
+def _span(first: date, last: date) -> str:
+    said = [site().words.day(day, language()) for day in (first, last)]
+    return said[0] if first == last else say("slots.span", first=said[0], last=said[1])
+
+
+def why_none(sheet: SlotSheet) -> str:
+    if sheet.because is not None and sheet.because.code != "no_slot":
+        return sentence(sheet.because)
+    others = any(one.first_free for one in sheet.offices if one.office.id != sheet.office_id)
+    return say("slots.none_text" if others else "slots.none_anywhere")
+
+
+def why_taken(reason: Refusal) -> str:
+    if reason.code == "slot_closed":  # the office closed while the slot was read
+        return sentence(reason)
+    nearest = reason.facts.get("nearest", ())
+    instants = [instant_of(text) for text in nearest] if isinstance(nearest, tuple) else []
+    by_day: dict[date, list[str]] = {}
+    for instant in filter(None, instants):
+        by_day.setdefault(local_day(instant), []).append(hour_of(instant))
+    said = [say("slots.on_day", day=site().words.day(day, language()), hours=", ".join(by_day[day])) for day in by_day]
+    return say("slots.taken", nearest=" ; ".join(said)) if said else say("slots.taken_none")
+
+
+# -- small readings ----------------------------------------------------------------------------------------------------
+
+
+def instant_of(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the first and last hours of the calendar have no UTC
+        return None
+
+
+def iso_of(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="minutes")
+
+
+def hour_of(instant: datetime) -> str:
+    """`9 h 00`: in a list all hours are written alike."""
+    there = local(instant)
+    return f"{there.hour}\u00a0h\u00a0{there.minute:02d}" if language() == "fr" else f"{there:%H:%M}"

