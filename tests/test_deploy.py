@@ -50,7 +50,7 @@ TAKE_FILES = {
     "messages.desk_write", "agent_errand.post", "agent_errand.post_part", "agent_act.post", "counter_form.save", "counter_form.keep_row",
     "counter_errands.fill", "counter_errands.fill_part", "counter_corrections.save", "acting.company", "acting.proxy",
 }  # fmt: skip
-READ_FILES = {"acting", "agent_files", "hats", "messages", "receiving", "refusals"}
+READ_FILES = {"attachments", "delegation", "errors", "messages", "saved_posts", "uploads"}
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "deploy"
 UNITS = sorted([*FOLDER.glob("*.service"), *FOLDER.glob("*.timer")])
@@ -290,7 +290,7 @@ def test_files_are_taken_where_a_form_has_them_and_little_elsewhere(tmp_path: Pa
     posts = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
     taken = {rule.endpoint for rule in posts if re.search(taking, re.sub(r"<[^>]+>", "x", rule.rule))}
     assert taken - {"rows.remove", "counter_form.drop_row"} == TAKE_FILES
-    read = {one.stem for one in (ROOT / "renderers/web").glob("*.py") if "request.files" in one.read_text("utf-8")}
+    read = {one.stem for one in (ROOT / "renderers/web").rglob("*.py") if "request.files" in one.read_text("utf-8")}
     assert read == READ_FILES, "a form that takes files: nginx.conf must let them through"
     assert LARGEST_PIECE < 1 << 20
     assert LARGEST_BODY < 50 << 20

@@ -13,20 +13,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from engine.definition.catalogue import Catalogue
-from engine.definition.model import Procedure, Scenario
-from engine.office.office import pinned
-from engine.office.stage import Stage
-from engine.office.telling import Told
-from engine.records.bodies import instant_text, to_plain
+from engine.core.values import canonical_json
+from engine.domain.reporting.journal_state import fold
+from engine.domain.workflow.actions import open_transitions
+from engine.domain.workflow.progress import public_status
+from engine.journal.chain import Entry
+from engine.language.catalogue.catalogue import Catalogue
+from engine.model import Procedure, Scenario
+from engine.records.codec import instant_text, to_plain
 from engine.records.dossier import Actor, Dossier
-from engine.records.journal import Entry
 from engine.records.publications import Edition
-from engine.rules.history import fold
-from engine.rules.progress import public_status
-from engine.rules.workflow import open_transitions
-from engine.values import canonical_json
-from renderers.words import load_words
+from engine.services.context.app_context import pinned
+from engine.simulation.environment import Stage
+from engine.simulation.player import Told
+from renderers.i18n.translations import load_words
 from tests.engine.office.world import shipped
 
 HERE: Final = Path(__file__).parent

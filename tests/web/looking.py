@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Error as PlaywrightError
 
 from engine.model import Form, Procedure
 from renderers.i18n.translations import load_words
@@ -75,9 +76,16 @@ def bring_axe(page: Page) -> None:
 
 
 def axe_faults(page: Page) -> list[str]:
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(_AXE)
-    return [f"axe {ident} {nodes}" for ident, nodes in page.evaluate(_FAULTS, dict(RULES))]
+    for left in (2, 1, 0):
+        try:
+            if not page.evaluate("'axe' in window"):
+                page.evaluate(_AXE)
+            return [f"axe {ident} {nodes}" for ident, nodes in page.evaluate(_FAULTS, dict(RULES))]
+        except PlaywrightError:  # a page that follows a payment goes on by itself: the next one is looked at
+            if not left:
+                raise
+            page.wait_for_load_state()
+    return []
 
 
 def too_wide_when_spaced(page: Page) -> list[str]:

@@ -27,7 +27,7 @@ from engine.storage.unit_of_work import Finding
 
 LONGEST_NAME: Final = 100
 AT_ONCE: Final = 2  # files judged at the same time: a picture may hold some 150 MB
-WAITING: Final = 2  # more wait for it, a second at most: four of eight threads are left for the other pages
+WAITING: Final = 4  # more wait for it, a second at most: two of eight threads are left for the other pages
 FOR_KNOWN: Final = 1  # of both, for who has proven a telephone
 
 _ERASED: Final = b"erased"  # what lies in the place of a file that is not to come back: no picture and no PDF
