@@ -77,6 +77,15 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def test_what_is_only_announced_keeps_no_room_from_others(bodies: Bodies) -> None:
+    with a_door() as door, ExitStack() as kept:
+        for _ in range(5):
+            kept.enter_context(begins(door, 9 * MEGABYTE)).sendall(b"a" * 100_000)
+        wait_until(lambda: bodies._taken >= 3 * MEGABYTE)  # some of what came; 45 MB are announced
+        other = kept.enter_context(begins(door, 200_000))
+        assert whole(other, 200_000).endswith(b"200000")
+
+
 def test_beyond_the_bound_a_large_body_is_refused_and_small_ones_are_not(bodies: Bodies) -> None:
     with a_door() as door, ExitStack() as kept:
         held = [kept.enter_context(begins(door, 3 * MEGABYTE)) for _ in range(3)]
@@ -99,15 +108,6 @@ def test_beyond_the_bound_a_large_body_is_refused_and_small_ones_are_not(bodies:
     while bodies._taken and time.monotonic() < end:  # given back once the answer has left
         time.sleep(0.05)
     assert bodies._taken == 0
-
-
-def test_what_is_only_announced_keeps_no_room_from_others(bodies: Bodies) -> None:
-    with a_door() as door, ExitStack() as kept:
-        for _ in range(5):
-            kept.enter_context(begins(door, 9 * MEGABYTE)).sendall(b"a" * 100_000)
-        wait_until(lambda: bodies._taken >= 3 * MEGABYTE)  # some of what came; 45 MB are announced
-        other = kept.enter_context(begins(door, 200_000))
-        assert whole(other, 200_000).endswith(b"200000")
 
 
 def test_what_came_early_buys_no_time_without_end(bodies: Bodies, monkeypatch: pytest.MonkeyPatch) -> None:
