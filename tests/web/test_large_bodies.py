@@ -81,7 +81,7 @@ def test_what_is_only_announced_keeps_no_room_from_others(bodies: Bodies) -> Non
     with a_door() as door, ExitStack() as kept:
         for _ in range(5):
             kept.enter_context(begins(door, 9 * MEGABYTE)).sendall(b"a" * 100_000)
-        wait_until(lambda: bodies._taken >= 3 * MEGABYTE)  # some of what came; 45 MB are announced
+        time.sleep(0.2)  # 45 MB are announced
         other = kept.enter_context(begins(door, 200_000))
         assert whole(other, 200_000).endswith(b"200000")
 
