@@ -122,13 +122,9 @@ def create_app(
     words = load_words()
     pages, assets = _pages(words)
     site_settings = SiteSettings(
-        settings.https,
-        settings.demo,
-        settings.phone,
-        settings.security_contact,
-        lambda: _warning(serving(app), settings.follow),
-        settings.follow.source if settings.follow is not None else "",
-    )
+        settings.https, settings.demo, settings.phone, settings.security_contact,
+        lambda: _warning(serving(app), settings.follow), settings.follow.source if settings.follow is not None else "",
+    )  # fmt: skip
     app.extensions["guichet"] = Site(office, words, pages, assets, site_settings, operator)
     app.extensions["guichet.probes"] = _probes(app, settings)
     harden(app, settings.https)
