@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.effort import tries
+from tests.effort import pace, tries
 from tests.engine.office.world import pdf
 from tests.faults.installation import Installation, begun, patient
 from tests.faults.people import Acknowledged, Browser, Journeys, Stopped, agent, strangers
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 PEOPLE = 50
 ANSWER = 0.5  # seconds, of ninety-nine answers in a hundred
-SENT = 150  # requests a second, on two cores
+SENT = 150  # requests a second, on two cores that make ten million additions in half a second
 
 
 def journeys(house: Installation, count: int, think: float = 0.0) -> list[Journeys]:
@@ -90,10 +90,11 @@ def test_sending_costs_little(tmp_path: Path, address: str) -> None:
                 people[at].person.post(f"/dossiers/{numbers[at]}/verification", {"declared": "1"}).status for at in mine
             }
 
-        before = house.busy()
+        before, paces = house.busy(), [pace()]
         assert together(threads, sends) == [{303}] * threads
-        cost = (house.busy() - before) / len(people)
-        assert 2 / cost > SENT, f"{cost * 1000:.1f} ms of processor"
+        paces.append(pace())
+        cost = (house.busy() - before) / len(people) / max(paces)
+        assert 2 / cost > SENT, f"{cost * 1000:.1f} ms of processor at a pace of {max(paces):.2f}"
 
 
 def test_whoever_keeps_the_others_waiting_is_seen(tmp_path: Path) -> None:
