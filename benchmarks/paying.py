@@ -25,6 +25,7 @@ SEEN, SLOWER = 2.0, 1.2
 SLOWLY = {"provider": SLOW, "payer": "90 00 00 01"}
 AT_ONCE = {"provider": "flooz", "payer": "96 00 00 01"}
 PAGES = ("/demarches", "/dossiers", "/aide", "/demarches/trajet")
+PAUSE = 0.05  # seconds between two pages of one reader: readers alone must not fill the processor
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ CELLS = tuple(Cell(*one) for one in product(("sqlite", "pg"), (1, 2), (4, 8), (0
 
 @dataclass(frozen=True)
 class Found:
-    """What came of one case: answers that were wrong, the longest until what is done was read, medians of other pages."""
+    """Result of one case: wrong answers, the longest wait until the stage is read, and the wait for another page in seconds.
+
+    The wait for another page is the median of each page, averaged over the pages: one median of pages of unequal cost jumps
+    between two of them.
+    """
 
     wrong: int
     seen: float
@@ -99,28 +104,30 @@ def _beside(cell: Cell, servers: list[Server], tokens: Iterator[str], payers: in
     wrong = sum(one.wrong for one in (*paying, *readers))
     for one in (*paying, *readers):
         one.close()
-    return Found(wrong, max(seen, default=SEEN * 10), statistics.median(alone), statistics.median(beside))
+    return Found(wrong, max(seen, default=SEEN * 10), alone, beside)
 
 
-def _read(readers: list[Journey], seconds: float) -> list[float]:
-    """What each page took those who only read."""
+def _read(readers: list[Journey], seconds: float) -> float:
+    """Return the wait for a page of those who only read, in seconds."""
     end = time.monotonic() + seconds
-    before = [len(one.waits) for one in readers]
+    waits: dict[str, list[float]] = {page: [] for page in PAGES}
 
     def reads(one: Journey) -> None:
         turn = 0
         while time.monotonic() < end:
+            page = PAGES[turn % len(PAGES)]
             with suppress(Stopped):
-                one.get("read", PAGES[turn % len(PAGES)], "<h1")
+                one.get("read", page, "<h1")
+                waits[page].append(one.waits[-1])
             turn += 1
-            time.sleep(0.01)
+            time.sleep(PAUSE)
 
     threads = [threading.Thread(target=reads, args=(one,)) for one in readers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return [wait for one, n in zip(readers, before, strict=True) for wait in one.waits[n:]]
+    return statistics.mean(statistics.median(one) for one in waits.values())
 
 
 def _pay(cell: Cell, one: Journey, number: str, place: int, seen: list[float]) -> None:
