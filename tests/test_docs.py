@@ -97,3 +97,14 @@ def test_the_gateways_of_that_page_are_read(tmp_path: Path) -> None:
     said = read_gateways(file, SystemClock(), "https://exemple.tg")
     assert (set(said.operators), set(said.senders)) == ({"mixx", "visa"}, {"sms", "email"})
     assert said.scanner is not None
+
+
+def test_every_path_of_the_contributing_page_exists() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = page.partition("\n## Where to change what\n")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 20
+    for row in rows:
+        first, *others = re.findall(r"`([\w.-]+/[\w./-]+|\w+\.py|\w+\.toml)`", " ".join(row[1:]))
+        assert (ROOT / first).is_file(), first
+        assert [path for path in others if not (ROOT / path).exists()] == []
