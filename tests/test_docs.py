@@ -14,6 +14,7 @@ from renderers.cli import reference_docs as reference
 from renderers.cli.main import console
 
 ROOT = Path(__file__).resolve().parent.parent
+MADE = "benchmarks/out.json"  # by `make bench`
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -108,3 +109,10 @@ def test_every_path_of_the_contributing_page_exists() -> None:
         first, *others = re.findall(r"`([\w.-]+/[\w./-]+|\w+\.py|\w+\.toml)`", " ".join(row[1:]))
         assert (ROOT / first).is_file(), first
         assert [path for path in others if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    named = re.findall(r"`((?:engine|renderers|tests|docs|benchmarks)/[\w./-]+|server\.py)(?:::\w+)?`", text)
+    assert [path for path in named if not (ROOT / path).exists() and path != MADE] == []
