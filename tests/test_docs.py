@@ -116,3 +116,15 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
     text = page.read_text("utf-8")
     named = re.findall(r"`((?:engine|renderers|tests|docs|benchmarks)/[\w./-]+|server\.py)(?:::\w+)?`", text)
     assert [path for path in named if not (ROOT / path).exists() and path != MADE] == []
+
+
+def test_the_pages_name_persons_by_their_part() -> None:
+    """“The applicant”, “the operator”: never “somebody”. The generated pages take their words from the schema."""
+    vague = re.compile(r"\b(somebody|nobody|anybody|whoever)\b", re.I)
+    found = [
+        f"{page.name}: {match.group()}"
+        for page in PAGES
+        if page.parent.name != "reference" and page.name != "CHANGELOG.md"
+        for match in vague.finditer(re.sub(r"`[^`]*`", "", page.read_text("utf-8")))
+    ]
+    assert found == []
